@@ -1,0 +1,233 @@
+"""All questions asked at once, as the record that every output format shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from archscope.analysis.cost import DTYPES, costs, total
+from archscope.analysis.memory import memory
+from archscope.analysis.receptive_field import Clash, Field, ReceptiveFields, receptive_fields
+from archscope.analysis.structure import BlockShape, structure
+from archscope.ir import Graph, Shape
+
+FORMAT = 1
+"""Version of the JSON contract: keys may be added, never renamed."""
+
+
+class View(Struct, frozen=True, omit_defaults=True):
+    """The receptive field of a node, one number for each axis; sizes are None if it sees all."""
+
+    size: tuple[int, ...] | None
+    stride: tuple[int | str, ...] | None
+    padding: tuple[int, ...] | None
+    smallest: tuple[int, ...] | None = None  # along the narrowest path, where it differs
+    sees_all: bool = field(name="global", default=False)  # itself or through a gate
+    node: str | None = None
+    input: str | None = None
+    known: bool = True
+
+
+class LayerReport(Struct, frozen=True, rename={"ins": "in"}):
+    """One node with its numbers."""
+
+    name: str
+    scope: str
+    op: str
+    inputs: tuple[str, ...]
+    ins: tuple[Shape, ...]
+    out: Shape
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    activations: int
+    memory_access: int
+    memory_access_bytes: int
+    receptive_field: View | None
+    shares: str | None
+    in_place: bool
+    at: str | None
+
+
+class Totals(Struct, frozen=True):
+    """The numbers of a network."""
+
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    activations: int
+    memory_access: int
+    memory_access_bytes: int
+    weight_bytes: int
+    activation_bytes: int
+    peak_activation_bytes: int
+    peak_node: str
+    saved_bytes: int
+    training_bytes: int
+    macs_per_byte: float
+    depth: int
+    longest_path: int
+    width: int
+    layers: int
+
+
+class Head(Struct, frozen=True):
+    """A named output."""
+
+    name: str
+    node: str
+    shape: Shape
+    weight: float
+    train_only: bool
+
+
+class Analysis(Struct, frozen=True):
+    """Everything that archscope knows of a network without running it."""
+
+    format: int
+    name: str
+    about: str
+    input: Any  # the shape, or shapes by name
+    batch: int
+    dtype: str
+    optimizer: str
+    count: str
+    mode: str  # "inference", or "training" with the parts that serve only training
+    totals: Totals
+    receptive_field: View | None
+    receptive_fields: dict[str, View | None]
+    outputs: tuple[Head, ...]
+    layers: tuple[LayerReport, ...]
+    blocks: tuple[BlockShape, ...]
+    clashes: tuple[Clash, ...]
+    findings: tuple[Any, ...]
+    unknown: tuple[str, ...]
+    reference: dict[str, Any]
+
+
+def analyze(
+    graph: Graph,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    optimizer: str = "momentum",
+    training: bool = False,
+) -> Analysis:
+    """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
+
+    `training` takes in the parts that serve only training, such as auxiliary heads. Raises
+    KeyError for an unknown dtype or optimizer.
+    """
+    if not training:
+        graph = graph.inference()
+    size = DTYPES[dtype]
+    cost = costs(graph, batch)
+    sum_ = total(cost)
+    maps = memory(graph)
+    seen = {node.name: receptive_fields(graph, node.name) for node in graph.inputs}
+    main = next(iter(seen.values()))
+    views = {source: _trunk_view(graph, fields) for source, fields in seen.items()}
+    built = structure(graph)
+    access_bytes = sum_.memory_access * size
+    shown: dict[int, View] = {}
+    layers = []
+    for node in graph.nodes:
+        own = cost[node.name]
+        reach = main.fields.get(node.name)
+        view = None
+        if reach is not None:
+            view = shown.get(id(reach))
+            if view is None:
+                view = shown[id(reach)] = view_of(reach)
+        layers.append(
+            LayerReport(
+                node.name,
+                node.scope,
+                node.op.name,
+                node.inputs,
+                node.ins,
+                node.out,
+                own.params,
+                own.buffers,
+                own.macs,
+                own.elementwise,
+                own.activations,
+                own.memory_access,
+                own.memory_access * size,
+                view,
+                node.shares,
+                node.name in maps.in_place,
+                str(node.at) if node.at else None,
+            )
+        )
+    totals = Totals(
+        params=sum_.params,
+        buffers=sum_.buffers,
+        macs=sum_.macs,
+        elementwise=sum_.elementwise,
+        activations=sum_.activations,
+        memory_access=sum_.memory_access,
+        memory_access_bytes=access_bytes,
+        weight_bytes=(sum_.params + sum_.buffers) * size,
+        activation_bytes=maps.activations * batch * size,
+        peak_activation_bytes=maps.peak.elements * batch * size,
+        peak_node=maps.peak.node,
+        saved_bytes=maps.saved_bytes(batch, size),
+        training_bytes=maps.training_bytes(sum_.params, sum_.buffers, optimizer, batch, size),
+        macs_per_byte=sum_.macs / access_bytes if access_bytes else 0.0,
+        depth=built.depth,
+        longest_path=built.longest_path,
+        width=built.width,
+        layers=built.layers,
+    )
+    shapes = {node.name: node.out for node in graph.inputs}
+    return Analysis(
+        format=FORMAT,
+        name=graph.name,
+        about=graph.about,
+        input=next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
+        count="macs",
+        mode="training" if training else "inference",
+        totals=totals,
+        receptive_field=next(iter(views.values())),
+        receptive_fields=views,
+        outputs=tuple(
+            Head(o.name, o.node, graph.by_name[o.node].out, o.weight, o.train_only)
+            for o in graph.outputs
+        ),
+        layers=tuple(layers),
+        blocks=built.blocks,
+        clashes=main.clashes,
+        findings=(),
+        unknown=(),
+        reference=dict(graph.reference),
+    )
+
+
+def view_of(reach: Field, node: str | None = None, source: str | None = None) -> View:
+    """Return a receptive field in the numbers that people compare."""
+    if reach.axes is None:
+        return View(None, None, None, None, True, node, source)
+    size = tuple(axis.size for axis in reach.axes)
+    smallest = tuple(axis.size for axis in reach.narrowest or reach.axes)
+    return View(
+        size,
+        tuple(axis.stride for axis in reach.axes),
+        tuple(axis.padding for axis in reach.axes),
+        smallest if smallest != size else None,
+        reach.gated,
+        node,
+        source,
+        reach.known,
+    )
+
+
+def _trunk_view(graph: Graph, fields: ReceptiveFields) -> View | None:
+    name = fields.trunk(graph)
+    return view_of(fields.fields[name], name, fields.source) if name else None

@@ -1,0 +1,61 @@
+"""What does every node cost: numbers to learn, arithmetic, traffic to and from memory?"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from archscope.ir import Graph
+
+DTYPES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+"""Bytes of an element."""
+
+
+class Cost(Struct, frozen=True):
+    """The cost of one node, or of many together. Everything but params and buffers is per batch."""
+
+    params: int  # learnable numbers, of shared weights only where they stand first
+    buffers: int  # running statistics
+    macs: int  # multiply-accumulates of convolutions and matrix products
+    elementwise: int  # all other arithmetic
+    activations: int  # output elements of nodes that have macs
+    memory_access: int  # elements read and written
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.params + other.params,
+            self.buffers + other.buffers,
+            self.macs + other.macs,
+            self.elementwise + other.elementwise,
+            self.activations + other.activations,
+            self.memory_access + other.memory_access,
+        )
+
+
+NOTHING = Cost(0, 0, 0, 0, 0, 0)
+
+
+def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
+    """Return the cost of each node by name.
+
+    Memory access is inputs + weights + output of each operator, as in ShuffleNetV2
+    (arXiv:1807.11164, equation 1); weights are read once for a batch.
+    """
+    result = {}
+    for node in graph.nodes:
+        facts = node.facts
+        weights = facts.params + facts.buffers
+        owned = node.shares is None
+        result[node.name] = Cost(
+            facts.params if owned else 0,
+            facts.buffers if owned else 0,
+            facts.macs * batch,
+            facts.elementwise * batch,
+            facts.elements * batch if facts.macs else 0,
+            (facts.access - weights) * batch + weights if facts.access else 0,
+        )
+    return result
+
+
+def total(parts: dict[str, Cost]) -> Cost:
+    """Return the sum of costs."""
+    return sum(parts.values(), NOTHING)

@@ -1,0 +1,209 @@
+"""Which part of the input does every value see?
+
+Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill
+2019, made exact for graphs: a node carries along each axis the interval of input positions that
+it sees, the union over all paths, and its stride. Where upsampling makes neighbours see
+differently, one interval for each phase of the repeating pattern is carried, so that strides
+are rational and nothing is rounded. Intervals reach into the padding and beyond the input.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import gcd
+
+from msgspec import Struct
+
+from archscope.ir import POINTWISE, WHOLE, Axis, Graph, Node, Window
+
+
+class Reach(Struct, frozen=True):
+    """The inputs seen along one axis by outputs 0, 1, ... of a repeating pattern.
+
+    Output `turn * period + phase` sees `lefts[phase] + turn * jump` to `rights[phase] + turn * jump`;
+    None where an output sees nothing, as between the windows of a transposed convolution.
+    """
+
+    lefts: tuple[int | None, ...]
+    rights: tuple[int | None, ...]
+    jump: int
+
+    @property
+    def period(self) -> int:
+        """Outputs in the pattern."""
+        return len(self.lefts)
+
+    @property
+    def size(self) -> int:
+        """Inputs seen by the output that sees most."""
+        pairs = zip(self.lefts, self.rights, strict=True)
+        return max(
+            (right - left + 1 for left, right in pairs if left is not None and right is not None),
+            default=0,
+        )
+
+    @property
+    def padding(self) -> int:
+        """Positions that output 0 sees before the input begins."""
+        return -(self.lefts[0] or 0)
+
+    @property
+    def stride(self) -> int | str:
+        """Inputs between two outputs: a whole number, or a fraction such as `1/2`."""
+        shared = gcd(self.jump, self.period)
+        top, bottom = self.jump // shared, self.period // shared
+        return top if bottom == 1 else f"{top}/{bottom}"
+
+    def at(self, position: int) -> tuple[int, int] | None:
+        """Return the first and last input seen by an output, or None."""
+        turn, phase = divmod(position, self.period)
+        left, right = self.lefts[phase], self.rights[phase]
+        if left is None or right is None:
+            return None
+        return left + turn * self.jump, right + turn * self.jump
+
+
+ITSELF = Reach((0,), (0,), 1)
+
+
+class Field(Struct, frozen=True):
+    """What one node sees. `axes` is None where every output sees the whole input."""
+
+    axes: tuple[Reach, ...] | None
+    narrowest: tuple[Reach, ...] | None  # along the single path that sees least
+    gated: bool = False  # a parallel branch saw the whole input: a gate such as squeeze-excitation
+    known: bool = True  # False behind branches of unequal stride: they have no common window
+
+
+EVERYTHING = Field(None, None)
+
+
+class Clash(Struct, frozen=True):
+    """A merge of branches that look at the input differently."""
+
+    node: str
+    kind: str  # "unequal stride" or "shifted centre"
+    branches: tuple[str, ...]
+
+
+class ReceptiveFields(Struct, frozen=True):
+    """The fields of all nodes that depend on one input."""
+
+    source: str
+    fields: dict[str, Field]
+    clashes: tuple[Clash, ...]
+
+    def trunk(self, graph: Graph) -> str | None:
+        """Return the last node with a spatial extent on the way to the main output."""
+        wanted = graph.ancestors(graph.main.node)
+        for node in reversed(graph.nodes):
+            field = self.fields.get(node.name)
+            if field is not None and field.axes is not None and node.name in wanted:
+                return node.name
+        return None
+
+
+def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields:
+    """Return what every node sees of an input, by default of the first."""
+    start = graph.by_name[source] if source else graph.inputs[0]
+    spatial = len(start.out) - 1
+    itself = (ITSELF,) * spatial
+    fields = {start.name: Field(itself, itself) if spatial else EVERYTHING}
+    clashes: list[Clash] = []
+    for node in graph.nodes:
+        if not node.inputs:
+            continue
+        entering = [name for name in node.inputs if name in fields]
+        if not entering:
+            continue
+        if len(entering) == 1:
+            field = fields[entering[0]]
+        else:
+            field = _merge(node, entering, fields, clashes)
+        window = node.facts.window
+        if window is WHOLE:
+            field = EVERYTHING
+        elif window != POINTWISE and field.axes is not None and window is not None:
+            axes = tuple(map(_seen_through, field.axes, window))
+            low = (
+                axes
+                if field.narrowest is field.axes or field.narrowest is None
+                else tuple(map(_seen_through, field.narrowest, window))
+            )
+            field = Field(axes, low, field.gated, field.known)
+        fields[node.name] = field
+    return ReceptiveFields(start.name, fields, tuple(clashes))
+
+
+@lru_cache(maxsize=1 << 14)
+def _seen_through(reach: Reach, axis: Axis) -> Reach:
+    """Return what is seen through one more window."""
+    if reach.period == 1 and type(axis) is Window:
+        (left,), (right,) = reach.lefts, reach.rights
+        assert left is not None and right is not None
+        first = -axis.before * reach.jump
+        last = (axis.extent - 1 - axis.before) * reach.jump
+        return Reach((left + first,), (right + last,), reach.jump * axis.stride)
+    turns = reach.period // gcd(axis.step, reach.period)
+    lefts: list[int | None] = []
+    rights: list[int | None] = []
+    for position in range(axis.period * turns):
+        seen = [pair for pair in map(reach.at, axis.taps(position)) if pair is not None]
+        lefts.append(min((left for left, _ in seen), default=None))
+        rights.append(max((right for _, right in seen), default=None))
+    return Reach(tuple(lefts), tuple(rights), reach.jump * axis.step * turns // reach.period)
+
+
+def _merge(
+    node: Node, entering: list[str], fields: dict[str, Field], clashes: list[Clash]
+) -> Field:
+    """Return the union of what branches see; those that see everything are gates."""
+    local = [name for name in entering if fields[name].axes is not None]
+    if not local:
+        return EVERYTHING
+    gated = len(local) < len(entering) or any(fields[name].gated for name in local)
+    known = all(fields[name].known for name in local)
+    first = fields[local[0]]
+    assert first.axes is not None and first.narrowest is not None
+    axes = first.axes
+    narrowest = first.narrowest
+    for name in local[1:]:
+        field = fields[name]
+        assert field.axes is not None and field.narrowest is not None
+        if field is not first:
+            kind = _clash(axes, field.axes)
+            if kind:
+                clashes.append(Clash(node.name, kind, tuple(local)))
+            if kind == "unequal stride":
+                return Field(axes, narrowest, gated, known=False)
+            axes = tuple(map(_union, axes, field.axes))
+        if sum(r.size for r in field.narrowest) < sum(r.size for r in narrowest):
+            narrowest = field.narrowest
+    if gated == first.gated and axes == first.axes and narrowest == first.narrowest:
+        return first
+    return Field(axes, narrowest, gated, known)
+
+
+def _clash(one: tuple[Reach, ...], other: tuple[Reach, ...]) -> str:
+    for a, b in zip(one, other, strict=True):
+        if a.jump * b.period != b.jump * a.period:
+            return "unequal stride"
+    for a, b in zip(one, other, strict=True):
+        if a.period == b.period == 1 and a.at(0) and b.at(0):
+            (left, right), (low, high) = a.at(0) or (0, 0), b.at(0) or (0, 0)
+            if left + right != low + high:
+                return "shifted centre"
+    return ""
+
+
+@lru_cache(maxsize=1 << 14)
+def _union(one: Reach, other: Reach) -> Reach:
+    """Return the hull of two reaches of equal stride."""
+    period = one.period * other.period // gcd(one.period, other.period)
+    lefts: list[int | None] = []
+    rights: list[int | None] = []
+    for position in range(period):
+        seen = [pair for pair in (one.at(position), other.at(position)) if pair is not None]
+        lefts.append(min((left for left, _ in seen), default=None))
+        rights.append(max((right for _, right in seen), default=None))
+    return Reach(tuple(lefts), tuple(rights), one.jump * period // one.period)

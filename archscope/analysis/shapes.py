@@ -1,0 +1,32 @@
+"""Which shape does every value have, for other inputs than the graph was made for?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from archscope.errors import GraphError, ShapeError
+from archscope.ir import Builder, Graph, Shape
+
+
+def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
+    """Return the same nodes fed with other input shapes.
+
+    Only operators adapt: what a spec computed from the old shapes stays as it was.
+    Raises GraphError for a name that is no input, ShapeError naming the node that cannot follow.
+    """
+    unknown = set(shapes) - {node.name for node in graph.inputs}
+    if unknown:
+        raise GraphError(f"'{min(unknown)}' is no input of '{graph.name}'")
+    builder = Builder()
+    for node in graph.nodes:
+        op = node.op
+        if node.name in shapes:
+            op = structs.replace(op, size=shapes[node.name])
+        try:
+            builder.add(node.name, op, node.inputs, node.shares, node.at)
+        except ShapeError as error:
+            raise ShapeError(f"{node.name}: {error}") from None
+    nodes = tuple(builder.nodes.values())
+    return Graph(graph.name, nodes, graph.outputs, graph.about, graph.reference)

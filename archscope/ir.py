@@ -1,0 +1,427 @@
+"""The waist: what a network is, for everything above. Frozen, and free of torch.
+
+Loaders and importers make a `Graph`; analyses, rules, builders and exporters read one.
+The records are msgspec structs: classes cost nothing at start-up and instances a
+fifth of a microsecond, which a dataclass (a millisecond for each class) does not give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from functools import cached_property, lru_cache
+from math import gcd, prod
+from typing import Any, ClassVar
+
+from msgspec import Struct, structs
+
+from archscope.errors import GraphError, ShapeError
+
+Shape = tuple[int, ...]
+"""Channels first, then the spatial axes, no batch: `(3, 224, 224)`."""
+
+
+def text_of(shape: Iterable[int]) -> str:
+    """Return a shape as people write it: `3x224x224`."""
+    return "x".join(map(str, shape))
+
+
+class Window(Struct, frozen=True):
+    """What one output of a sliding operator reads of its input, along one axis.
+
+    Output size and receptive field are two readings of it, so they cannot disagree.
+    """
+
+    kernel: int = 1
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+    dilation: int = 1
+    ceil: bool = False
+
+    period: ClassVar[int] = 1
+
+    @property
+    def extent(self) -> int:
+        """Input positions from the first tap to the last, both counted."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def step(self) -> int:
+        """Input positions between two outputs."""
+        return self.stride
+
+    def slide(self, size: int) -> int:
+        """Return the output size for an input of `size`, by torch's rule."""
+        room = size + self.before + self.after - self.extent
+        if not self.ceil:
+            return room // self.stride + 1
+        count = -(-room // self.stride) + 1
+        # A window that would start in the padding behind the input is dropped.
+        return count - 1 if (count - 1) * self.stride >= size + self.before else count
+
+    def taps(self, position: int) -> tuple[int, ...]:
+        """Return the input positions that output `position` reads."""
+        first = position * self.stride - self.before
+        return tuple(range(first, first + self.extent, self.dilation))
+
+
+class Scatter(Struct, frozen=True):
+    """What one output of a transposed convolution reads, along one axis."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    extra: int = 0
+
+    step: ClassVar[int] = 1
+
+    @property
+    def period(self) -> int:
+        """Outputs after which the pattern of reads repeats, `step` inputs further."""
+        return self.stride
+
+    def slide(self, size: int) -> int:
+        """Return the output size for an input of `size`, by torch's rule."""
+        return (
+            (size - 1) * self.stride
+            - 2 * self.padding
+            + self.dilation * (self.kernel - 1)
+            + self.extra
+            + 1
+        )
+
+    def taps(self, position: int) -> tuple[int, ...]:
+        """Return the input positions that output `position` reads; none where it has a hole."""
+        hits = (position + self.padding - self.dilation * tap for tap in range(self.kernel))
+        return tuple(sorted(hit // self.stride for hit in hits if hit % self.stride == 0))
+
+
+class Resample(Struct, frozen=True):
+    """What the outputs of a resize or an adaptive pool read, along one axis."""
+
+    step: int
+    reads: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def between(cls, size: int, out: int, reads: Callable[[int], tuple[int, ...]]) -> Resample:
+        """Build it for `size` inputs and `out` outputs from what each output reads."""
+        shared = gcd(size, out)
+        return cls(size // shared, tuple(reads(position) for position in range(out // shared)))
+
+    @property
+    def period(self) -> int:
+        """Outputs after which the pattern of reads repeats, `step` inputs further."""
+        return len(self.reads)
+
+    def taps(self, position: int) -> tuple[int, ...]:
+        """Return the input positions that output `position` reads."""
+        turns, phase = divmod(position, self.period)
+        return tuple(tap + turns * self.step for tap in self.reads[phase])
+
+
+Axis = Window | Scatter | Resample
+Windows = tuple[Axis, ...] | None
+"""One `Axis` for each spatial axis; `POINTWISE`; or `WHOLE`, which sees the whole input."""
+POINTWISE: Windows = ()
+WHOLE: Windows = None
+
+
+class Call(Struct, frozen=True):
+    """A torch call described, not made: build makes it, exporters print it."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+
+    def with_(self, **kwargs: Any) -> Call:
+        """Return the same call with more keyword arguments."""
+        return Call(self.target, self.args, self.kwargs + tuple(kwargs.items()))
+
+    def __str__(self) -> str:
+        words = [repr(arg) for arg in self.args]
+        words += [f"{name}={value!r}" for name, value in self.kwargs]
+        return f"{self.target}({', '.join(words)})"
+
+
+def call(target: str, *args: Any, **kwargs: Any) -> Call:
+    """Describe a torch call: `call("nn.Conv2d", 3, 64, 7, stride=2)`."""
+    return Call(target, args, tuple(kwargs.items()))
+
+
+class Storage(Enum):
+    """Where an operator leaves its result."""
+
+    NEW = "new"  # in memory of its own
+    IN_PLACE = "in place"  # over its input, when nothing else reads that
+    VIEW = "view"  # it is its input, looked at differently
+
+
+class Saved(Struct, frozen=True):
+    """What autograd keeps of an operator until the backward pass, on CPU.
+
+    `elements` and `indices` (of 8 bytes) are extra tensors for each image, `fixed`
+    counts 4-byte numbers whatever the batch.
+    """
+
+    input: bool = False
+    output: bool = False
+    elements: int = 0
+    indices: int = 0
+    fixed: int = 0
+
+
+def free(op: Op, *ins: Shape) -> int:
+    """State a zero: `macs = free`. A zero is written, never defaulted."""
+    return 0
+
+
+def moved(op: Op, *ins: Shape) -> int:
+    """State memory access as inputs + weights + output, each touched once."""
+    return sum(map(prod, ins)) + op.params(*ins) + op.buffers(*ins) + prod(op.shape(*ins))
+
+
+class Op(Struct, frozen=True, kw_only=True):
+    """An operator: its fields are its attributes, its methods are facts.
+
+    Every fact takes the input shapes. A registered operator must state all of them.
+    """
+
+    name: ClassVar[str]
+    principal: ClassVar[str | None] = None  # the attribute that may stand alone
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)  # how many inputs, None = any number
+    branching: ClassVar[bool] = False  # a spec may write its inputs in place, as branches
+    storage: ClassVar[Storage] = Storage.NEW
+    training_storage: ClassVar[Storage | None] = None  # where it differs while training
+
+    def shape(self, *ins: Shape) -> Shape:
+        """Return the output shape, or raise ShapeError."""
+        raise NotImplementedError
+
+    def params(self, *ins: Shape) -> int:
+        """Return the number of learnable numbers."""
+        raise NotImplementedError
+
+    def buffers(self, *ins: Shape) -> int:
+        """Return the number of kept statistics (torch's step counter is none)."""
+        raise NotImplementedError
+
+    def macs(self, *ins: Shape) -> int:
+        """Return the multiply-accumulates of convolutions and matrix products, for one image."""
+        raise NotImplementedError
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Return all other arithmetic for one image, one for each operation on an element."""
+        raise NotImplementedError
+
+    def access(self, *ins: Shape) -> int:
+        """Return the elements read and written for one image: inputs + weights + output."""
+        raise NotImplementedError
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return what one output reads, for each spatial axis."""
+        raise NotImplementedError
+
+    def saved(self, *ins: Shape) -> Saved:
+        """Return what autograd keeps for the backward pass."""
+        raise NotImplementedError
+
+    def torch(self, *ins: Shape) -> Call:
+        """Describe the torch module that computes it."""
+        raise NotImplementedError
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Return cases for the contract test and the reference."""
+        raise NotImplementedError
+
+
+FACTS = (
+    "shape", "params", "buffers", "macs", "elementwise",
+    "access", "window", "saved", "torch", "examples",
+)  # fmt: skip
+
+
+class Example(Struct, frozen=True):
+    """An operator with input shapes that it takes."""
+
+    op: Op
+    ins: tuple[Shape, ...]
+
+
+class Facts(Struct, frozen=True):
+    """The counted facts of one operator on given inputs, for one image."""
+
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    access: int
+    window: Windows
+    saved: Saved
+    elements: int  # of the output
+
+
+@lru_cache(maxsize=1 << 16)
+def facts(op: Op, ins: tuple[Shape, ...]) -> Facts:
+    """Ask an operator for its counted facts; networks repeat themselves, so answers are kept."""
+    return Facts(
+        op.params(*ins),
+        op.buffers(*ins),
+        op.macs(*ins),
+        op.elementwise(*ins),
+        op.access(*ins),
+        op.window(*ins),
+        op.saved(*ins),
+        prod(op.shape(*ins)),
+    )
+
+
+class Source(Struct, frozen=True):
+    """A place in a file; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Node(Struct, frozen=True):
+    """One operator at work in a graph."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    ins: tuple[Shape, ...]
+    out: Shape
+    shares: str | None = None  # the earlier node whose weights it uses
+    at: Source | None = None
+
+    @property
+    def scope(self) -> str:
+        """The block path the node stands in: `stage1.block0`."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def facts(self) -> Facts:
+        """The counted facts of the operator on this node's inputs."""
+        return facts(self.op, self.ins)
+
+
+class Output(Struct, frozen=True):
+    """A named result of a network, with its weight in the training loss."""
+
+    name: str
+    node: str
+    weight: float = 1.0
+    train_only: bool = False
+
+
+class Graph(Struct, frozen=True, dict=True):
+    """A network: nodes in topological order, inputs point back only."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    about: str = ""
+    reference: tuple[tuple[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for node in self.nodes:
+            if node.name in seen:
+                raise GraphError(f"two nodes are named '{node.name}'")
+            for name in (*node.inputs, *([node.shares] if node.shares else ())):
+                if name not in seen:
+                    raise GraphError(f"'{node.name}' reads '{name}', which is not before it")
+            seen.add(node.name)
+        for output in self.outputs:
+            if output.node not in seen:
+                raise GraphError(f"output '{output.name}' is of '{output.node}', which is no node")
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        """The nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes that read nothing: what is fed to the network."""
+        return tuple(node for node in self.nodes if not node.inputs)
+
+    @property
+    def main(self) -> Output:
+        """The output that inference is about: the last that is not only for training."""
+        return next((o for o in reversed(self.outputs) if not o.train_only), self.outputs[-1])
+
+    def readers(self) -> dict[str, list[str]]:
+        """Return for each node the names of the nodes that read it."""
+        readers: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                readers[name].append(node.name)
+        return readers
+
+    def ancestors(self, *names: str) -> set[str]:
+        """Return these nodes and all that they depend on."""
+        wanted = set(names)
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                wanted.update(node.inputs)
+        return wanted
+
+    def inference(self) -> Graph:
+        """Return the graph without the parts that serve only outputs of training."""
+        if not any(output.train_only for output in self.outputs):
+            return self
+        kept = tuple(output for output in self.outputs if not output.train_only)
+        aside = self.ancestors(*(o.node for o in self.outputs if o.train_only))
+        drop = aside - self.ancestors(*(output.node for output in kept))
+        nodes = tuple(node for node in self.nodes if node.name not in drop)
+        return Graph(self.name, nodes, kept, self.about, self.reference)
+
+    def to_networkx(self) -> Any:
+        """Return a networkx.DiGraph of node names, each with its `op` and `out`."""
+        import networkx
+
+        graph: Any = networkx.DiGraph(name=self.name)
+        for node in self.nodes:
+            graph.add_node(node.name, op=node.op.name, out=node.out)
+            graph.add_edges_from((name, node.name) for name in node.inputs)
+        return graph
+
+
+class Builder:
+    """Collects nodes in order, inferring each output shape from the inputs'."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+
+    def add(
+        self,
+        name: str,
+        op: Op,
+        inputs: Iterable[str] = (),
+        shares: str | None = None,
+        at: Source | None = None,
+    ) -> str:
+        """Add a node and return its name. Raises ShapeError if the inputs do not suit it."""
+        inputs = tuple(inputs)
+        least, most = op.arity
+        if len(inputs) < least or (most is not None and len(inputs) > most):
+            wanted = str(least) if least == most else f"at least {least}"
+            raise ShapeError(f"'{op.name}' takes {wanted} input(s), got {len(inputs)}")
+        ins = tuple(self.nodes[name].out for name in inputs)
+        out = op.shape(*ins)
+        if min(out, default=1) < 1:
+            taken = " and ".join(map(text_of, ins))
+            raise ShapeError(f"'{op.name}' leaves nothing of {taken}: it would give {text_of(out)}")
+        self.nodes[name] = Node(name, op, inputs, ins, out, shares, at)
+        return name
+
+    def share(self, name: str, owner: str) -> None:
+        """Let a node use the weights of an earlier one."""
+        self.nodes[name] = structs.replace(self.nodes[name], shares=owner)

@@ -1,0 +1,13 @@
+"""Operators, one file for each family; they are found by walking this folder, not listed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from archscope.ops.registry import OPS
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["OPS"]

@@ -1,0 +1,170 @@
+"""Activation functions. `cost` counts one for each arithmetic operation or function call."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from archscope.ir import (
+    POINTWISE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Storage,
+    Windows,
+    call,
+    free,
+    moved,
+)  # fmt: skip
+from archscope.ops.attributes import Number, Positive
+from archscope.ops.registry import op
+
+INPUT = Saved(input=True)
+OUTPUT = Saved(output=True)
+
+
+class Activation(Op, frozen=True, kw_only=True):
+    """What all activation functions share; not an operator itself."""
+
+    module: ClassVar[str]
+    cost: ClassVar[int]
+    keeps: ClassVar[Saved]
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    params = buffers = macs = free
+    access = moved
+
+    def elementwise(self, *ins: Shape) -> int:
+        return self.cost * prod(ins[0])
+
+    def saved(self, *ins: Shape) -> Saved:
+        return self.keeps
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(self.module)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 6),)), Example(cls(), ((10,),)))
+
+
+@op("relu")
+class ReLU(Activation, frozen=True):
+    """max(x, 0)."""
+
+    module, cost, keeps, storage = "nn.ReLU", 1, OUTPUT, Storage.IN_PLACE
+
+
+@op("relu6")
+class ReLU6(Activation, frozen=True):
+    """min(max(x, 0), 6)."""
+
+    module, cost, keeps, storage = "nn.ReLU6", 2, INPUT, Storage.IN_PLACE
+
+
+@op("leaky_relu")
+class LeakyReLU(Activation, frozen=True):
+    """x where positive, a small slope where negative.
+
+    slope: factor of negative values
+    """
+
+    principal = "slope"
+    module, cost, keeps, storage = "nn.LeakyReLU", 2, INPUT, Storage.IN_PLACE
+
+    slope: Number = 0.01
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(self.module, self.slope)
+
+
+@op("prelu")
+class PReLU(Activation, frozen=True):
+    """Leaky ReLU whose slope is learned, He et al. 2015.
+
+    slopes: number of learned slopes: 1 for all, or the channel count
+    """
+
+    principal = "slopes"
+    module, cost, keeps = "nn.PReLU", 2, INPUT
+
+    slopes: Positive = 1
+
+    def params(self, *ins: Shape) -> int:
+        return self.slopes
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(self.module, self.slopes)
+
+
+@op("elu")
+class ELU(Activation, frozen=True):
+    """x where positive, exp(x) - 1 where negative, Clevert et al. 2015."""
+
+    module, cost, keeps, storage = "nn.ELU", 3, INPUT, Storage.IN_PLACE
+
+
+@op("gelu")
+class GELU(Activation, frozen=True):
+    """x times the normal distribution function of x, Hendrycks and Gimpel 2016."""
+
+    module, cost, keeps = "nn.GELU", 5, INPUT
+
+
+@op("silu")
+class SiLU(Activation, frozen=True):
+    """x times sigmoid(x), also called swish."""
+
+    module, cost, keeps = "nn.SiLU", 5, INPUT
+
+
+@op("hardswish")
+class Hardswish(Activation, frozen=True):
+    """x times relu6(x + 3) / 6, Howard et al. 2019."""
+
+    module, cost, keeps = "nn.Hardswish", 5, INPUT
+
+
+@op("hardsigmoid")
+class Hardsigmoid(Activation, frozen=True):
+    """relu6(x + 3) / 6."""
+
+    module, cost, keeps = "nn.Hardsigmoid", 4, INPUT
+
+
+@op("sigmoid")
+class Sigmoid(Activation, frozen=True):
+    """1 / (1 + exp(-x))."""
+
+    module, cost, keeps = "nn.Sigmoid", 4, OUTPUT
+
+
+@op("tanh")
+class Tanh(Activation, frozen=True):
+    """Hyperbolic tangent."""
+
+    module, cost, keeps = "nn.Tanh", 1, OUTPUT
+
+
+@op("softplus")
+class Softplus(Activation, frozen=True):
+    """log(1 + exp(x)), a smooth ReLU."""
+
+    module, cost, keeps = "nn.Softplus", 3, INPUT
+
+
+@op("softmax")
+class Softmax(Activation, frozen=True):
+    """exp(x) over its sum along the channels, shifted by the maximum for safety."""
+
+    module, cost, keeps = "nn.Softmax", 5, OUTPUT
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(self.module, dim=1)

@@ -1,0 +1,206 @@
+"""Convolutions, plain and transposed, in 1, 2 and 3 dimensions."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import Call, Example, Op, Saved, Scatter, Shape, Window, call, free, moved
+from archscope.ops.attributes import Flag, Padding, Positive, Size
+from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
+from archscope.ops.registry import op
+
+
+def check_groups(name: str, channels: int, out: int, groups: int) -> None:
+    """Raise ShapeError unless `groups` divides the channels on both sides."""
+    for side, count in (("input", channels), ("output", out)):
+        if count % groups:
+            raise ShapeError(
+                f"'{name}' with groups {groups} needs {side} channels divisible by {groups},"
+                f" got {count}"
+            )
+
+
+@op("conv")
+class Conv(Op, frozen=True, kw_only=True):
+    """Convolution over 1 to 3 spatial axes, grouped and dilated at will.
+
+    out: output channels
+    kernel: window size
+    stride: step of the window
+    padding: zeros around the input; `same` keeps ceil(size / stride) positions
+    dilation: distance between the taps of the window
+    groups: parts of the channels that are convolved apart; the channel count makes it depthwise
+    bias: add one learned number to each output channel
+    """
+
+    principal = "out"
+
+    out: Positive
+    kernel: Size = 1
+    stride: Size = 1
+    padding: Padding = 0
+    dilation: Size = 1
+    groups: Positive = 1
+    bias: Flag = True
+
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        return sliding("conv", ins[0], self.kernel, self.stride, self.padding, self.dilation)
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        windows = self.window(x)
+        check_groups("conv", x[0], self.out, self.groups)
+        return self.out, *(w.slide(size) for w, size in zip(windows, x[1:], strict=True))
+
+    def taps(self, x: Shape) -> int:
+        """Return the weights that one output reads: input channels of its group times window."""
+        return x[0] // self.groups * prod(window.kernel for window in self.window(x))
+
+    def params(self, *ins: Shape) -> int:
+        return self.out * (self.taps(ins[0]) + self.bias)
+
+    buffers = free
+
+    def macs(self, *ins: Shape) -> int:
+        return prod(self.shape(*ins)) * self.taps(ins[0])
+
+    def elementwise(self, *ins: Shape) -> int:
+        return prod(self.shape(*ins)) if self.bias else 0
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        (x,) = ins
+        windows = self.window(x)
+        if symmetric(windows):
+            return Saved(input=True)
+        padded = (w.before + size + w.after for w, size in zip(windows, x[1:], strict=True))
+        return Saved(elements=x[0] * prod(padded))
+
+    def torch(self, *ins: Shape) -> Call:
+        (x,) = ins
+        windows = self.window(x)
+        words: dict[str, object] = {
+            "stride": short(w.stride for w in windows),
+            "padding": short(w.before for w in windows) if symmetric(windows) else 0,
+            "dilation": short(w.dilation for w in windows),
+            "groups": self.groups,
+        }
+        words = {word: value for word, value in words.items() if value != (word != "padding")}
+        if not self.bias:
+            words["bias"] = False
+        target = f"nn.Conv{len(windows)}d"
+        if not symmetric(windows):
+            target = f"archscope.nn.PaddedConv{len(windows)}d"
+            words["pad"] = torch_pad(windows)
+        return call(target, x[0], self.out, short(w.kernel for w in windows), **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=16, kernel=3, padding=1), ((8, 16, 16),)),
+            Example(cls(out=64, kernel=7, stride=2, padding=3, bias=False), ((3, 32, 32),)),
+            Example(cls(out=8, kernel=3, padding=1, groups=8), ((8, 16, 16),)),
+            Example(cls(out=16, kernel=3, padding=2, dilation=2, groups=4), ((8, 16, 16),)),
+            Example(cls(out=16, kernel=4, padding="same"), ((8, 16, 16),)),
+            Example(cls(out=16, kernel=3, stride=2, padding="same"), ((8, 16, 15),)),
+            Example(cls(out=6, kernel=(1, 7), padding=(0, 3)), ((4, 9, 11),)),
+            Example(cls(out=6, kernel=3, padding=((0, 1), (2, 0))), ((4, 9, 11),)),
+            Example(cls(out=16, kernel=3, padding=1), ((8, 64),)),
+            Example(cls(out=4, kernel=3, stride=2, padding=1), ((2, 8, 9, 10),)),
+        )
+
+
+@op("conv_transpose")
+class ConvTranspose(Op, frozen=True, kw_only=True):
+    """Transposed convolution: each input position paints a window of the output.
+
+    out: output channels
+    kernel: window size
+    stride: step of the painted windows, the factor of upsampling
+    padding: output positions cut away at each side
+    output_padding: output positions added behind
+    dilation: distance between the taps of the window
+    groups: parts of the channels that are convolved apart
+    bias: add one learned number to each output channel
+    """
+
+    principal = "out"
+
+    out: Positive
+    kernel: Size = 2
+    stride: Size = 2
+    padding: Padding = 0
+    output_padding: Padding = 0
+    dilation: Size = 1
+    groups: Positive = 1
+    bias: Flag = True
+
+    def window(self, *ins: Shape) -> tuple[Scatter, ...]:
+        rank = len(spatial(ins[0], "conv_transpose"))
+        axes = []
+        for field in ("kernel", "stride", "padding", "dilation", "output_padding"):
+            values = per_axis(getattr(self, field), rank, f"{field} of 'conv_transpose'")
+            if not all(isinstance(value, int) for value in values):
+                raise ShapeError(f"{field} of 'conv_transpose' must be the same on both sides")
+            axes.append(values)
+        windows = tuple(Scatter(*values) for values in zip(*axes, strict=True))
+        for window in windows:
+            if window.extra >= max(window.stride, window.dilation):
+                raise ShapeError(
+                    f"output_padding of 'conv_transpose' must be below its stride or dilation,"
+                    f" got {window.extra}"
+                )
+        return windows
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        check_groups("conv_transpose", x[0], self.out, self.groups)
+        return self.out, *(w.slide(n) for w, n in zip(self.window(x), x[1:], strict=True))
+
+    def taps(self, x: Shape) -> int:
+        """Return the weights that one input value meets."""
+        return self.out // self.groups * prod(window.kernel for window in self.window(x))
+
+    def params(self, *ins: Shape) -> int:
+        return ins[0][0] * self.taps(ins[0]) + self.out * self.bias
+
+    buffers = free
+
+    def macs(self, *ins: Shape) -> int:
+        return prod(ins[0]) * self.taps(ins[0])
+
+    def elementwise(self, *ins: Shape) -> int:
+        return prod(self.shape(*ins)) if self.bias else 0
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        (x,) = ins
+        windows = self.window(x)
+        return call(
+            f"nn.ConvTranspose{len(windows)}d",
+            x[0],
+            self.out,
+            short(w.kernel for w in windows),
+            stride=short(w.stride for w in windows),
+            padding=short(w.padding for w in windows),
+            output_padding=short(w.extra for w in windows),
+            groups=self.groups,
+            bias=self.bias,
+            dilation=short(w.dilation for w in windows),
+        )
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=16, kernel=4, stride=2, padding=1), ((8, 16, 16),)),
+            Example(cls(out=16, kernel=4, stride=2, padding=1, groups=4), ((8, 16, 16),)),
+            Example(cls(out=8, kernel=3, stride=2, padding=1, output_padding=1), ((8, 9, 7),)),
+            Example(cls(out=4, kernel=2, stride=3, output_padding=2, bias=False), ((4, 5, 6),)),
+            Example(cls(out=4, kernel=3, stride=2, dilation=2), ((4, 12),)),
+        )

@@ -1,0 +1,52 @@
+"""Operators that do something only while training."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.ir import (
+    POINTWISE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Storage,
+    Windows,
+    call,
+    free,
+)  # fmt: skip
+from archscope.ops.attributes import Share
+from archscope.ops.registry import op
+
+
+@op("dropout")
+class Dropout(Op, frozen=True, kw_only=True):
+    """Random zeros while training, nothing at inference, Srivastava et al. 2014.
+
+    p: share of the values that become zero
+    """
+
+    principal = "p"
+    storage = Storage.VIEW
+    training_storage = Storage.NEW
+
+    p: Share = 0.5
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(elements=prod(ins[0]) if self.p else 0)
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.Dropout", self.p)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 6),)), Example(cls(p=0.2), ((10,),)))

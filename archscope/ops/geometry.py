@@ -1,0 +1,89 @@
+"""Windows from attributes: one value or one for each axis, padding in all its spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from archscope.errors import ShapeError
+from archscope.ir import Shape, Window, text_of
+from archscope.ops.attributes import Padding, Size
+
+Value = TypeVar("Value")
+
+
+def per_axis(value: Value | tuple[Value, ...], rank: int, what: str) -> tuple[Value, ...]:
+    """Return `value` for each of `rank` axes; a single one stands for all."""
+    if not isinstance(value, tuple):
+        return (value,) * rank
+    if len(value) != rank:
+        raise ShapeError(f"{what} has {len(value)} values, the input has {rank} spatial axes")
+    return value
+
+
+def short(values: Iterable[Value]) -> Value | tuple[Value, ...]:
+    """Return the one value that all axes share, or the tuple."""
+    values = tuple(values)
+    return values[0] if all(value == values[0] for value in values) else values
+
+
+def spatial(shape: Shape, name: str) -> Shape:
+    """Return the spatial part of a shape, or raise ShapeError if there is none."""
+    if not 2 <= len(shape) <= 4:
+        raise ShapeError(f"'{name}' needs 1 to 3 spatial axes, got {text_of(shape)}")
+    return shape[1:]
+
+
+def sliding(
+    name: str,
+    shape: Shape,
+    kernel: Size,
+    stride: Size,
+    padding: Padding,
+    dilation: Size = 1,
+    ceil: bool = False,
+) -> tuple[Window, ...]:
+    """Return the window along each spatial axis of `shape`.
+
+    `same` pads as TensorFlow does: the output has ceil(size / stride) positions and the odd
+    one of padding stands behind the input. With stride 1 that is torch's `same`, too.
+    """
+    sizes = spatial(shape, name)
+    rank = len(sizes)
+    kernels = per_axis(kernel, rank, f"kernel of '{name}'")
+    strides = per_axis(stride, rank, f"stride of '{name}'")
+    dilations = per_axis(dilation, rank, f"dilation of '{name}'")
+    if padding == "same":
+        pads = tuple(map(_same, sizes, kernels, strides, dilations))
+    else:
+        pads = tuple(
+            pad if isinstance(pad, tuple) else (pad, pad)
+            for pad in per_axis(padding, rank, f"padding of '{name}'")
+        )
+    windows = tuple(
+        Window(k, s, before, after, d, ceil)
+        for k, s, (before, after), d in zip(kernels, strides, pads, dilations, strict=True)
+    )
+    for size, window in zip(sizes, windows, strict=True):
+        if size + window.before + window.after < window.extent:
+            raise ShapeError(
+                f"'{name}' has a window of {window.extent} but its input {text_of(shape)}"
+                f" with padding is {size + window.before + window.after} wide"
+            )
+    return windows
+
+
+def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    extent = dilation * (kernel - 1) + 1
+    total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+    return total // 2, total - total // 2
+
+
+def symmetric(windows: tuple[Window, ...]) -> bool:
+    """Return whether every axis has as much padding before as behind."""
+    return all(window.before == window.after for window in windows)
+
+
+def torch_pad(windows: tuple[Window, ...]) -> tuple[int, ...]:
+    """Return the padding in the order of torch.nn.functional.pad: last axis first."""
+    return tuple(side for window in reversed(windows) for side in (window.before, window.after))

@@ -1,0 +1,36 @@
+"""What is fed to a network."""
+
+from __future__ import annotations
+
+from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free
+from archscope.ops.registry import op
+
+
+@op("input")
+class Input(Op, frozen=True, kw_only=True):
+    """An input of the network; a spec writes it as `input:` or `inputs:`, never as a layer.
+
+    size: channels, then the spatial axes
+    """
+
+    arity = (0, 0)
+
+    size: Shape
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return self.size
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.Identity")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(size=(3, 224, 224)), ()),)

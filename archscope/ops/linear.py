@@ -1,0 +1,60 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from archscope.errors import ShapeError
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
+from archscope.ops.attributes import Flag, Positive
+from archscope.ops.registry import op
+
+
+@op("linear")
+class Linear(Op, frozen=True, kw_only=True):
+    """Fully connected layer on a flat input.
+
+    out: output features
+    bias: add one learned number to each output
+    """
+
+    principal = "out"
+
+    out: Positive
+    bias: Flag = True
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if len(x) != 1:
+            raise ShapeError(
+                f"'linear' needs a flat input, got {text_of(x)}; put 'flatten' before it"
+            )
+        return (self.out,)
+
+    def params(self, *ins: Shape) -> int:
+        return self.out * (ins[0][0] + self.bias)
+
+    buffers = free
+
+    def macs(self, *ins: Shape) -> int:
+        return self.out * ins[0][0]
+
+    def elementwise(self, *ins: Shape) -> int:
+        return self.out if self.bias else 0
+
+    access = moved
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {} if self.bias else {"bias": False}
+        return call("nn.Linear", ins[0][0], self.out, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=10), ((84,),)),
+            Example(cls(out=16, bias=False), ((8,),)),
+        )

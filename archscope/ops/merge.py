@@ -1,0 +1,190 @@
+"""Operators that bring branches together."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TypeAlias
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    POINTWISE,
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+    text_of,
+)  # fmt: skip
+from archscope.ops.attributes import KINDS, choice
+from archscope.ops.registry import op
+
+
+def _listed(ins: tuple[Shape, ...]) -> str:
+    return " and ".join(map(text_of, ins))
+
+
+@op("add")
+class Add(Op, frozen=True, kw_only=True):
+    """Sum of equal shapes."""
+
+    arity = (2, None)
+    branching = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if any(x != ins[0] for x in ins):
+            raise ShapeError(f"'add' needs equal shapes, got {_listed(ins)}")
+        return ins[0]
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        return (len(ins) - 1) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Add")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6), (8, 6, 6))),
+            Example(cls(), ((10,), (10,), (10,))),
+        )
+
+
+@op("mul")
+class Mul(Op, frozen=True, kw_only=True):
+    """Product of shapes that are equal or 1 along each axis: gates and attention masks."""
+
+    arity = (2, None)
+    branching = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        ranks = {len(x) for x in ins}
+        sizes = [{*axis} - {1} for axis in zip(*ins, strict=False)]
+        if len(ranks) > 1 or any(len(axis) > 1 for axis in sizes):
+            raise ShapeError(
+                f"'mul' needs shapes that are equal or 1 on each axis, got {_listed(ins)}"
+            )
+        return tuple(axis.pop() if axis else 1 for axis in sizes)
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        return (len(ins) - 1) * prod(self.shape(*ins))
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        partial = ins[0]
+        extra = 0
+        for x in ins[1:-1]:
+            partial = self.shape(partial, x)
+            extra += prod(partial)
+        return Saved(input=True, elements=extra)
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Mul")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6), (8, 1, 1))),
+            Example(cls(), ((8, 6, 6), (1, 6, 6))),
+            Example(cls(), ((8, 6, 6), (8, 6, 6), (8, 1, 1))),
+        )
+
+
+@op("concat")
+class Concat(Op, frozen=True, kw_only=True):
+    """Channels of all inputs behind one another."""
+
+    arity = (2, None)
+    branching = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if any(x[1:] != ins[0][1:] for x in ins):
+            raise ShapeError(
+                f"'concat' needs equal shapes but for the channels, got {_listed(ins)}"
+            )
+        return sum(x[0] for x in ins), *ins[0][1:]
+
+    params = buffers = macs = elementwise = free
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Concat")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6), (4, 6, 6))),
+            Example(cls(), ((3,), (4,), (5,))),
+        )
+
+
+Metric: TypeAlias = str
+KINDS["Metric"] = choice("euclidean", "manhattan")
+
+
+@op("distance")
+class Distance(Op, frozen=True, kw_only=True):
+    """Distance of two flat descriptions, as siamese networks compare them.
+
+    metric: euclidean or manhattan
+    """
+
+    principal = "metric"
+    arity = (2, 2)
+
+    metric: Metric = "euclidean"
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if ins[0] != ins[1] or len(ins[0]) != 1:
+            raise ShapeError(f"'distance' needs two flat inputs of one length, got {_listed(ins)}")
+        return (1,)
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the difference, its square or absolute value, and the sum."""
+        return 3 * ins[0][0]
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(output=True, elements=ins[0][0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Distance", self.metric)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((128,), (128,))),
+            Example(cls(metric="manhattan"), ((16,), (16,))),
+        )

@@ -1,0 +1,66 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ops.attributes import Flag, Number
+from archscope.ops.registry import op
+
+
+@op("batchnorm")
+class BatchNorm(Op, frozen=True, kw_only=True):
+    """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift.
+
+    eps: added to the variance before the root
+    momentum: share of each batch in the running statistics
+    affine: learn a scale and a shift for each channel
+    """
+
+    eps: Number = 1e-5
+    momentum: Number = 0.1
+    affine: Flag = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    def buffers(self, *ins: Shape) -> int:
+        return 2 * ins[0][0]
+
+    macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a multiplication and an addition for each element."""
+        return 2 * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True, fixed=2 * ins[0][0])
+
+    def torch(self, *ins: Shape) -> Call:
+        words: dict[str, object] = {"eps": self.eps, "momentum": self.momentum}
+        words = {word: value for word, value in words.items() if value != BATCHNORM_DEFAULTS[word]}
+        if not self.affine:
+            words["affine"] = False
+        rank = max(len(ins[0]) - 1, 1)
+        return call(f"nn.BatchNorm{rank}d", ins[0][0], **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 16, 16),)),
+            Example(cls(eps=0.001), ((8,),)),
+            Example(cls(affine=False), ((8, 12),)),
+            Example(cls(momentum=0.01), ((2, 3, 4, 5),)),
+        )
+
+
+BATCHNORM_DEFAULTS = {"eps": 1e-5, "momentum": 0.1}

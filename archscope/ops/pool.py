@@ -1,0 +1,274 @@
+"""Pooling: maximum and average, over windows, to a given size, and over everything."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Resample,
+    Saved,
+    Shape,
+    Window,
+    Windows,
+    call,
+    free,
+    moved,
+)  # fmt: skip
+from archscope.ops.attributes import Flag, Padding, Size
+from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
+from archscope.ops.registry import op
+
+
+def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
+    return shape[0], *(w.slide(size) for w, size in zip(windows, shape[1:], strict=True))
+
+
+@op("maxpool")
+class MaxPool(Op, frozen=True, kw_only=True):
+    """Largest value of each window.
+
+    kernel: window size
+    stride: step of the window; the kernel, unless said
+    padding: positions around the input that never win; at most half the kernel
+    dilation: distance between the taps of the window
+    ceil: keep a last window that hangs over the edge
+    """
+
+    principal = "kernel"
+
+    kernel: Size
+    stride: Size | None = None
+    padding: Padding = 0
+    dilation: Size = 1
+    ceil: Flag = False
+
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        windows = sliding(
+            "maxpool",
+            ins[0],
+            self.kernel,
+            self.stride or self.kernel,
+            self.padding,
+            self.dilation,
+            self.ceil,
+        )
+        _check_padding("maxpool", windows)
+        return windows
+
+    def shape(self, *ins: Shape) -> Shape:
+        return _slid(ins[0], self.window(*ins))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison for each value of a window but the first."""
+        taps = prod(window.kernel for window in self.window(*ins))
+        return prod(self.shape(*ins)) * (taps - 1)
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        (x,) = ins
+        indices = prod(self.shape(x))
+        windows = self.window(x)
+        if symmetric(windows):
+            return Saved(input=True, indices=indices)
+        padded = (w.before + size + w.after for w, size in zip(windows, x[1:], strict=True))
+        return Saved(elements=x[0] * prod(padded), indices=indices)
+
+    def torch(self, *ins: Shape) -> Call:
+        windows = self.window(*ins)
+        even = symmetric(windows)
+        words: dict[str, object] = {"stride": short(w.stride for w in windows)}
+        if even and any(w.before for w in windows):
+            words["padding"] = short(w.before for w in windows)
+        if any(w.dilation > 1 for w in windows):
+            words["dilation"] = short(w.dilation for w in windows)
+        if self.ceil:
+            words["ceil_mode"] = True
+        if not even:
+            words["pad"] = torch_pad(windows)
+        target = "nn.MaxPool" if even else "archscope.nn.PaddedMaxPool"
+        return call(f"{target}{len(windows)}d", short(w.kernel for w in windows), **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(kernel=2), ((8, 16, 16),)),
+            Example(cls(kernel=3, stride=2, padding=1), ((8, 15, 16),)),
+            Example(cls(kernel=3, stride=2, ceil=True), ((8, 16, 15),)),
+            Example(cls(kernel=2, stride=1, padding="same"), ((4, 9, 9),)),
+            Example(cls(kernel=3, stride=1, padding=1, dilation=1), ((4, 20),)),
+        )
+
+
+@op("avgpool")
+class AvgPool(Op, frozen=True, kw_only=True):
+    """Mean of each window.
+
+    kernel: window size
+    stride: step of the window; the kernel, unless said
+    padding: zeros around the input; at most half the kernel
+    ceil: keep a last window that hangs over the edge
+    count_padding: let the zeros of the padding take part in the mean
+    """
+
+    principal = "kernel"
+
+    kernel: Size
+    stride: Size | None = None
+    padding: Padding = 0
+    ceil: Flag = False
+    count_padding: Flag = True
+
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        stride = self.stride or self.kernel
+        windows = sliding("avgpool", ins[0], self.kernel, stride, self.padding, 1, self.ceil)
+        if not symmetric(windows):
+            raise ShapeError("'avgpool' needs the same padding on both sides of an axis")
+        _check_padding("avgpool", windows)
+        return windows
+
+    def shape(self, *ins: Shape) -> Shape:
+        return _slid(ins[0], self.window(*ins))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions and one division for each window."""
+        return prod(self.shape(*ins)) * prod(window.kernel for window in self.window(*ins))
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        windows = self.window(*ins)
+        words: dict[str, object] = {"stride": short(w.stride for w in windows)}
+        if any(w.before for w in windows):
+            words["padding"] = short(w.before for w in windows)
+        if self.ceil:
+            words["ceil_mode"] = True
+        if not self.count_padding:
+            words["count_include_pad"] = False
+        return call(f"nn.AvgPool{len(windows)}d", short(w.kernel for w in windows), **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(kernel=2), ((8, 16, 16),)),
+            Example(cls(kernel=3, stride=1, padding=1, count_padding=False), ((8, 9, 9),)),
+            Example(cls(kernel=3, stride=2, ceil=True), ((8, 10, 10),)),
+            Example(cls(kernel=4), ((8, 64),)),
+        )
+
+
+def _check_padding(name: str, windows: tuple[Window, ...]) -> None:
+    for window in windows:
+        if 2 * max(window.before, window.after) > window.kernel:
+            raise ShapeError(
+                f"'{name}' takes a padding of at most half its kernel {window.kernel},"
+                f" got {max(window.before, window.after)}"
+            )
+
+
+@op("adaptive_avgpool")
+class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
+    """Mean over windows chosen so that the output has the given size.
+
+    size: output positions
+    """
+
+    principal = "size"
+
+    size: Size
+
+    def window(self, *ins: Shape) -> Windows:
+        sizes = spatial(ins[0], "adaptive_avgpool")
+        outs = per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
+        if all(out == 1 for out in outs):
+            return WHOLE
+        return tuple(_adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        sizes = spatial(x, "adaptive_avgpool")
+        return x[0], *per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the elements of the true windows: their additions and one division for each."""
+        (x,) = ins
+        outs = self.shape(x)[1:]
+        reads = (
+            sum(len(_adaptive(size, out).taps(position)) for position in range(out))
+            for size, out in zip(x[1:], outs, strict=True)
+        )
+        return x[0] * prod(reads)
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        # Down to one position torch takes the mean, which needs only sizes for its gradient.
+        return Saved(input=self.window(*ins) is not WHOLE)
+
+    def torch(self, *ins: Shape) -> Call:
+        outs = self.shape(*ins)[1:]
+        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=5), ((8, 16, 16),)),
+            Example(cls(size=7), ((8, 7, 7),)),
+            Example(cls(size=(3, 1)), ((8, 7, 9),)),
+            Example(cls(size=1), ((8, 16, 16),)),
+        )
+
+
+def _adaptive(size: int, out: int) -> Resample:
+    """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
+    return Resample.between(
+        size, out, lambda u: tuple(range(u * size // out, -(-(u + 1) * size // out)))
+    )
+
+
+@op("global_avgpool")
+class GlobalAvgPool(Op, frozen=True, kw_only=True):
+    """Mean over all positions, which leaves one for each channel."""
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        return x[0], *(1 for _ in spatial(x, "global_avgpool"))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions and one division for each channel."""
+        return prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 16, 16),)),
+            Example(cls(), ((8, 16),)),
+            Example(cls(), ((4, 3, 4, 5),)),
+        )

@@ -1,0 +1,156 @@
+"""Operators that move or reinterpret numbers without computing."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    POINTWISE,
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Storage,
+    Windows,
+    call,
+    free,
+    moved,
+)  # fmt: skip
+from archscope.ops.attributes import Count, Positive
+from archscope.ops.registry import op
+
+
+@op("identity")
+class Identity(Op, frozen=True, kw_only=True):
+    """The input, unchanged."""
+
+    storage = Storage.VIEW
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.Identity")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 6),)),)
+
+
+@op("flatten")
+class Flatten(Op, frozen=True, kw_only=True):
+    """All numbers of an image in one row."""
+
+    storage = Storage.VIEW
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return (prod(ins[0]),)
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.Flatten")
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 6),)), Example(cls(), ((8,),)))
+
+
+@op("slice")
+class Slice(Op, frozen=True, kw_only=True):
+    """A range of the channels; what `split` gives each branch.
+
+    start: first channel
+    stop: first channel behind the range
+    """
+
+    storage = Storage.VIEW
+
+    start: Count
+    stop: Positive
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if not self.start < self.stop <= x[0]:
+            raise ShapeError(
+                f"'slice' from {self.start} to {self.stop} does not lie within {x[0]} channels"
+            )
+        return self.stop - self.start, *x[1:]
+
+    params = buffers = macs = elementwise = free
+
+    def access(self, *ins: Shape) -> int:
+        """Count the range read and written, as every runtime but an eager view does."""
+        return 2 * prod(self.shape(*ins))
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Slice", self.start, self.stop)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(start=0, stop=4), ((8, 6, 6),)),
+            Example(cls(start=5, stop=8), ((8,),)),
+        )
+
+
+@op("channel_shuffle")
+class ChannelShuffle(Op, frozen=True, kw_only=True):
+    """Channels dealt out anew, so that groups mix, Zhang et al. 2017.
+
+    groups: groups to deal from
+    """
+
+    principal = "groups"
+
+    groups: Positive
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if ins[0][0] % self.groups:
+            raise ShapeError(
+                f"'channel_shuffle' of {self.groups} groups needs channels divisible by it,"
+                f" got {ins[0][0]}"
+            )
+        return ins[0]
+
+    params = buffers = macs = elementwise = free
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.ChannelShuffle", self.groups)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(groups=2), ((8, 6, 6),)),
+            Example(cls(groups=4), ((8, 5),)),
+        )

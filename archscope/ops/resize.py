@@ -1,0 +1,98 @@
+"""Operators that change the number of positions by resampling."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TypeAlias
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    Call,
+    Example,
+    Op,
+    Resample,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+)  # fmt: skip
+from archscope.ops.attributes import KINDS, Size, choice
+from archscope.ops.geometry import per_axis, short, spatial
+from archscope.ops.registry import op
+
+Interpolation: TypeAlias = str
+KINDS["Interpolation"] = choice("nearest", "linear")
+
+
+@op("upsample")
+class Upsample(Op, frozen=True, kw_only=True):
+    """Resize by repeating the nearest value or by linear interpolation along each axis.
+
+    scale: factor of the number of positions
+    size: number of positions, in place of a factor
+    mode: nearest, or linear (bilinear in 2-D, trilinear in 3-D; half-pixel centres)
+    """
+
+    principal = "scale"
+
+    scale: Size | None = None
+    size: Size | None = None
+    mode: Interpolation = "nearest"
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        sizes = spatial(x, "upsample")
+        if (self.scale is None) == (self.size is None):
+            raise ShapeError("'upsample' needs either scale or size")
+        if self.size is not None:
+            return x[0], *per_axis(self.size, len(sizes), "size of 'upsample'")
+        scales = per_axis(self.scale or 1, len(sizes), "scale of 'upsample'")
+        return x[0], *(size * scale for size, scale in zip(sizes, scales, strict=True))
+
+    def window(self, *ins: Shape) -> Windows:
+        (x,) = ins
+        read = _nearest if self.mode == "nearest" else _linear
+        return tuple(read(a, b) for a, b in zip(x[1:], self.shape(x)[1:], strict=True))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the multiplications and additions of a linear mix of two values on each axis."""
+        if self.mode == "nearest":
+            return 0
+        return ((1 << len(ins[0])) - 1) * prod(self.shape(*ins))
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        out = self.shape(*ins)[1:]
+        modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
+        mode = modes[len(out)] if self.mode == "linear" else "nearest"
+        return call("nn.Upsample", size=short(out), mode=mode)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(scale=2), ((8, 6, 6),)),
+            Example(cls(scale=2, mode="linear"), ((8, 6, 6),)),
+            Example(cls(size=(9, 10), mode="linear"), ((4, 6, 15),)),
+            Example(cls(size=7), ((4, 5),)),
+        )
+
+
+def _nearest(size: int, out: int) -> Resample:
+    return Resample.between(size, out, lambda u: (u * size // out,))
+
+
+def _linear(size: int, out: int) -> Resample:
+    def read(u: int) -> tuple[int, ...]:
+        # The source stands at (u + 1/2) * size / out - 1/2; a whole one needs no neighbour.
+        low, rest = divmod((2 * u + 1) * size - out, 2 * out)
+        return (low, low + 1) if rest else (low,)
+
+    return Resample.between(size, out, read)

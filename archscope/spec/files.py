@@ -1,0 +1,195 @@
+"""Files -> one document: `extends` and `use` are followed, what they bring is merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.ir import Source
+from archscope.spec.expand import Document
+from archscope.spec.limits import Limits
+from archscope.spec.read import Item, parse, read_text
+from archscope.spec.syntax import (
+    FILE_KEYS,
+    PATH,
+    WORD,
+    Reader,
+    Value,
+    block_of,
+    listing,
+    mapping,
+    value_of,
+)  # fmt: skip
+
+REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")
+
+
+def zoo_folder() -> Path:
+    """Return the folder of the specs that ship with archscope."""
+    inside = Path(__file__).parents[1] / "specs"  # in a wheel
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "specs"
+
+
+def zoo() -> dict[str, Path]:
+    """Return the networks that ship with archscope, by name."""
+    return {path.stem: path for path in sorted(zoo_folder().glob("*.yaml"))}
+
+
+class Parts(Struct):
+    """What a file says, with what it extends and uses merged in, before it is read as layers."""
+
+    fields: dict[str, Item]
+    let: dict[str, Item]
+    blocks: dict[str, tuple[Item, Source]]
+
+
+class Collector:
+    """Follows a file to the files that it names."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.trail: list[str] = []
+        self.files = 0
+
+    def file(self, path: Path, asked: object = None) -> Parts:
+        """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
+        key = str(path.resolve())
+        if key in self.trail:
+            names = " -> ".join(Path(name).name for name in [*self.trail, key])
+            raise SpecError(f"files take each other in, in a circle: {names}", asked)
+        self.trail.append(key)
+        parts = self.text(read_text(path, self.limits), path.as_posix(), path.parent)
+        self.trail.pop()
+        return parts
+
+    def text(self, text: str, shown: str, folder: Path) -> Parts:
+        """Return the parts of a text. Raises SpecError."""
+        root = parse(text, shown, self.limits)
+        fields = mapping(root, "a spec", "")
+        for key in fields:
+            if key not in FILE_KEYS:
+                at = (root.keys or {}).get(key, root.at)
+                raise SpecError(f"unknown key '{key}'{did_you_mean(key, FILE_KEYS)}", at)
+        parts = Parts({}, {}, {})
+        if "extends" in fields:
+            item = fields["extends"]
+            parts = self.file(self._find(item, folder, "extends"), item.at)
+            parts.fields.pop("reference", None)
+        if "use" in fields:
+            item = fields["use"]
+            for one in item.value if isinstance(item.value, list) else [item]:
+                used = self.file(self._find(one, folder, "use"), one.at)
+                parts.blocks = {**parts.blocks, **used.blocks}
+        own = mapping(fields["blocks"], "'blocks'", "blocks") if "blocks" in fields else {}
+        keys = (fields["blocks"].keys or {}) if "blocks" in fields else {}
+        parts.blocks = {**parts.blocks, **{name: (own[name], keys[name]) for name in own}}
+        if "let" in fields:
+            parts.let = {**parts.let, **mapping(fields["let"], "'let'", "let")}
+        if {"input", "inputs"} & set(fields):
+            parts.fields.pop("input", None)
+            parts.fields.pop("inputs", None)
+        parts.fields.update(fields)
+        return parts
+
+    def _find(self, item: Item, folder: Path, key: str) -> Path:
+        self.files += 1
+        if self.files > self.limits.files:
+            raise LimitError(f"more files than the limit of {self.limits.files}", item.at)
+        if not isinstance(item.value, str) or not item.value:
+            raise SpecError(f"'{key}' must name a file, got {item.kind}", item.at)
+        name = item.value
+        places = [folder, zoo_folder()]
+        for place in places:
+            if (place / name).is_file():
+                return place / name
+        if name in zoo():
+            return zoo()[name]
+        known = {p.relative_to(place).as_posix() for place in places for p in _specs(place)}
+        raise SpecError(
+            f"'{key}' names '{name}', which is no file beside this one and no spec of the zoo"
+            f"{did_you_mean(name, known)}",
+            item.at,
+        )
+
+
+def _specs(place: Path) -> list[Path]:
+    return [*place.glob("*.yaml"), *place.glob("blocks/*.yaml")]
+
+
+def document_of(parts: Parts, shown: str, stem: str) -> Document:
+    """Return the document that merged parts make. Raises SpecError."""
+    fields = parts.fields
+    start = Source(shown, 1, 1)
+    if "layers" not in fields:
+        hint = ""
+        if parts.blocks and "extends" not in fields:
+            hint = "; a file of blocks is for 'use'"
+        raise SpecError(f"a spec needs 'layers'{hint}", start)
+    let = {}
+    for key, item in parts.let.items():
+        if not WORD.match(key) or key in ("x", "in"):
+            raise SpecError(f"'{key}' cannot name a value", item.at, "let")
+        let[key] = value_of(item)
+    reader = Reader(set(parts.blocks))
+    blocks = {name: reader.block(name, item, at) for name, (item, at) in parts.blocks.items()}
+    layers = reader.chain(fields["layers"], "layers")
+    return Document(
+        name=_text(fields, "name", stem),
+        inputs=_inputs(fields, start),
+        let=let,
+        blocks=blocks,
+        body=block_of("", fields["layers"].at, {}, layers),
+        about=_text(fields, "about", ""),
+        reference=_reference(fields),
+    )
+
+
+def _text(fields: dict[str, Item], key: str, default: str) -> str:
+    item = fields.get(key)
+    if item is None or item.value is None:
+        return default
+    if isinstance(item.value, dict | list):
+        raise SpecError(f"'{key}' must be text, got {item.kind}", item.at)
+    return str(item.value)
+
+
+def _inputs(fields: dict[str, Item], start: Source) -> dict[str, Value]:
+    if "input" in fields and "inputs" in fields:
+        raise SpecError("a spec has 'input' or 'inputs', not both", fields["inputs"].at)
+    if "input" in fields:
+        return {"input": value_of(fields["input"])}
+    if "inputs" not in fields:
+        raise SpecError("a spec needs 'input: [channels, height, width]'", start)
+    item = fields["inputs"]
+    shapes = mapping(item, "'inputs'", "inputs")
+    if not shapes:
+        raise SpecError("'inputs' names no input", item.at)
+    for name in shapes:
+        if not PATH.match(name) or name == "in":
+            raise SpecError(f"'{name}' cannot name an input", (item.keys or {}).get(name), "inputs")
+    return {name: value_of(shape) for name, shape in shapes.items()}
+
+
+def _reference(fields: dict[str, Item]) -> dict[str, Any]:
+    item = fields.get("reference")
+    if item is None:
+        return {}
+    rows = mapping(item, "'reference'", "reference")
+    for key, value in rows.items():
+        if key not in REFERENCE_KEYS:
+            at = (item.keys or {}).get(key, item.at)
+            raise SpecError(
+                f"unknown key '{key}'{did_you_mean(key, REFERENCE_KEYS)}", at, "reference"
+            )
+        if key in ("params", "macs") and (
+            not isinstance(value.value, int) or isinstance(value.value, bool)
+        ):
+            raise SpecError(
+                f"'{key}' must be a whole number, got {value.kind}", value.at, "reference"
+            )
+        if key == "receptive_field":
+            listing(value, "'receptive_field'", "reference")
+    return {key: value.plain() for key, value in rows.items()}

@@ -1,0 +1,22 @@
+"""What a spec may ask for at most. A refusal names the limit, and none is silent."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True):
+    """Bounds on the reading of specs, so that a hostile file costs little."""
+
+    file_bytes: int = 1 << 20  # of one file
+    files: int = 64  # that one spec may take in through `use` and `extends`
+    items: int = 200_000  # values in one file, every use of an alias counted
+    depth: int = 64  # of nested YAML, nested blocks and nested expressions
+    repeat: int = 100_000  # turns of one `repeat` or `each`
+    nodes: int = 100_000  # of the graph
+    steps: int = 2_000_000  # layers visited, those left out by `when` included
+    expression: int = 1_000  # characters of one expression
+    number: int = 2**63 - 1  # of any value that an expression computes
+
+
+LIMITS = Limits()
