@@ -20,8 +20,9 @@ from archscope.ir import POINTWISE, WHOLE, Axis, Graph, Node, Window
 class Reach(Struct, frozen=True):
     """The inputs seen along one axis by outputs 0, 1, ... of a repeating pattern.
 
-    Output `turn * period + phase` sees `lefts[phase] + turn * jump` to `rights[phase] + turn * jump`;
-    None where an output sees nothing, as between the windows of a transposed convolution.
+    Output `turn * period + phase` sees `lefts[phase]` to `rights[phase]`, both moved on by
+    `turn * jump`. None stands where an output sees nothing, as between the windows of a
+    transposed convolution.
     """
 
     lefts: tuple[int | None, ...]

@@ -14,7 +14,10 @@ OpClass = TypeVar("OpClass", bound=type[Op])
 
 
 def op(name: str) -> Callable[[OpClass], OpClass]:
-    """Register an operator under `name`. Raises TypeError for a second of that name or a fact unsaid."""
+    """Register an operator under `name`.
+
+    Raises TypeError for a second one of that name, or for a fact that is left unsaid.
+    """
 
     def register(cls: OpClass) -> OpClass:
         if name in OPS:

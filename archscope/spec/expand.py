@@ -13,7 +13,7 @@ from archscope.ops import OPS
 from archscope.ops.attributes import LARGEST, attributes
 from archscope.spec.expression import ExpressionError, Frame
 from archscope.spec.limits import Limits
-from archscope.spec.syntax import Block, Chain, Layer, Value
+from archscope.spec.syntax import GROUP, Block, Chain, Layer, Value
 
 Flow = tuple[str, ...]
 """The nodes whose values enter a layer: one in a chain, several after `from: [a, b]`."""
@@ -47,11 +47,15 @@ class Lets(Frame):
         if name in self.pending:
             raise ExpressionError(f"'let' goes in a circle: {' -> '.join([*self.pending, name])}")
         self.pending.append(name)
-        self[name] = value = self.values_of[name](self)
+        value = self.values_of[name](self)
+        if value is None:
+            raise ExpressionError(f"'{name}' has no value; give it one with --set {name}=...")
+        self[name] = value
         self.pending.pop()
         return value
 
     def names(self) -> set[str]:
+        """Return all names known here."""
         return set(self.values_of)
 
 
@@ -260,6 +264,8 @@ class Expander:
             return self._chain(layer.otherwise, place, frame, flow)
         if layer.branches is not None:
             flow = self._branches(layer, place, frame, flow)
+        if layer.word == GROUP:
+            return self._chain(layer.then, place, frame, flow)
         if layer.word in OPS:
             flow = self._operator(layer, place, frame, flow)
         else:

@@ -1,4 +1,4 @@
-"""One-line patterns, as every course writes networks:
+"""One-line patterns, as every course writes networks.
 
     INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10
 
@@ -20,7 +20,7 @@ from archscope.ops.attributes import attributes
 from archscope.spec.expand import Document
 from archscope.spec.expression import Expression
 from archscope.spec.limits import Limits
-from archscope.spec.syntax import Chain, Layer, Value, block_of
+from archscope.spec.syntax import GROUP, Chain, Layer, Value, block_of
 
 FILE = "<pattern>"
 ALIASES = {
@@ -111,7 +111,7 @@ class _Parser:
 
     def group(self, layers: Chain, at: Source, **modifiers: Any) -> Layer:
         """Return one layer that stands for several, under a condition or repeated."""
-        return Layer("identity", at, "pattern", {}, then=layers, **modifiers)
+        return Layer(GROUP, at, "pattern", {}, then=layers, **modifiers)
 
     def count(self) -> Value:
         word, at = self.next("a number of turns")

@@ -185,8 +185,8 @@ class _Composer:
             self.anchors[event.anchor] = (item, 0)  # 0: not closed yet
         self.stack.append(_Open(item, event.anchor))
 
-    def _alias(self, anchor: str, at: Source) -> None:
-        if anchor not in self.anchors:
+    def _alias(self, anchor: str | None, at: Source) -> None:
+        if anchor is None or anchor not in self.anchors:
             raise SpecError(f"the alias '*{anchor}' has no anchor before it", at)
         item, size = self.anchors[anchor]
         if size == 0:

@@ -30,6 +30,8 @@ WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 LOOP_NAMES = ("i", "first", "last")
 
 Chain = tuple["Layer", ...]
+GROUP = ""
+"""The word of a layer that only holds others, in `then`; patterns make them."""
 
 
 class Value(Struct, frozen=True):
@@ -344,9 +346,10 @@ def block_of(name: str, at: Source, defaults: dict[str, Value | None], layers: C
     def visit(chain: Chain, looped: bool) -> None:
         for layer in chain:
             inside = looped or layer.repeat is not None or layer.each is not None
-            if inside or (layer.base in seen and not layer.name):
-                twice.add(layer.base)
-            seen.add(layer.base)
+            if layer.word != GROUP:
+                if inside or (layer.base in seen and not layer.name):
+                    twice.add(layer.base)
+                seen.add(layer.base)
             if layer.name:
                 given.add(layer.name)
             if layer.split is not None:
