@@ -23,6 +23,15 @@ class Moment(Struct, frozen=True):
     elements: int
 
 
+class Kept(Struct, frozen=True):
+    """What autograd keeps of one node until the backward pass."""
+
+    maps: tuple[str, ...]  # nodes whose feature map is kept
+    elements: int  # extra tensors for each image
+    indices: int  # whole numbers of 8 bytes for each image
+    fixed: int  # 4-byte numbers, whatever the batch
+
+
 class Memory(Struct, frozen=True):
     """Feature maps of one image, in elements, and what autograd keeps of it."""
 
@@ -32,6 +41,8 @@ class Memory(Struct, frozen=True):
     saved: int  # elements kept for the backward pass
     saved_indices: int  # whole numbers of 8 bytes kept for it
     saved_fixed: int  # 4-byte numbers kept for it, whatever the batch
+    kept: dict[str, Kept]  # by node; two nodes may keep the same map
+    sizes: dict[str, int]  # elements of each map while training
     in_place: frozenset[str]
 
     def inference_bytes(self, weights: int, batch: int, size: int) -> int:
@@ -73,12 +84,21 @@ def memory(graph: Graph) -> Memory:
     roots = storages(graph, placed, training=False)
     timeline = _timeline(graph, roots)
     sizes = _sizes(graph, roots)
+    training_roots = storages(graph, placed, training=True)
+    training_sizes = _sizes(graph, training_roots)
+    kept = _kept(graph, training_roots)
+    maps = {name for one in kept.values() for name in one.maps}
     return Memory(
         activations=sum(sizes.values()),
         peak=max(timeline, key=lambda moment: moment.elements),
         timeline=tuple(timeline),
+        saved=sum(training_sizes[name] for name in maps)
+        + sum(one.elements for one in kept.values()),
+        saved_indices=sum(one.indices for one in kept.values()),
+        saved_fixed=sum(one.fixed for one in kept.values()),
+        kept=kept,
+        sizes=training_sizes,
         in_place=placed,
-        **_saved(graph, placed),
     )
 
 
@@ -149,31 +169,22 @@ def _timeline(graph: Graph, roots: dict[str, str]) -> list[Moment]:
     return timeline
 
 
-def _saved(graph: Graph, placed: frozenset[str]) -> dict[str, int]:
-    """Return what autograd keeps: distinct feature maps and extras of the operators."""
-    roots = storages(graph, placed, training=True)
-    learns: set[str] = set()  # nodes with a gradient to pass on
-    kept: set[str] = set()
-    extra = indices = fixed = 0
+def _kept(graph: Graph, roots: dict[str, str]) -> dict[str, Kept]:
+    """Return what autograd keeps of each node that has a gradient to pass on."""
+    kept: dict[str, Kept] = {}
     for node in graph.nodes:
         facts = node.facts
-        moving = [name for name in node.inputs if name in learns]
+        moving = [name for name in node.inputs if name in kept]
         if not moving and not facts.params:
             continue
-        learns.add(node.name)
         saved = facts.saved
+        maps = []
         if saved.input:
             # Of several factors, each is kept for the gradient of another.
             single = len(node.inputs) == 1
-            kept.update(roots[name] for name in node.inputs if single or moving not in ([], [name]))
+            maps = [roots[name] for name in node.inputs if single or moving not in ([], [name])]
         if saved.output:
-            kept.add(roots[node.name])
-        extra += saved.elements
-        indices += saved.indices
-        fixed += saved.fixed
-    sizes = _sizes(graph, roots)
-    return {
-        "saved": sum(sizes[root] for root in kept) + extra,
-        "saved_indices": indices,
-        "saved_fixed": fixed,
-    }
+            maps.append(roots[node.name])
+        distinct = tuple(dict.fromkeys(maps))
+        kept[node.name] = Kept(distinct, saved.elements, saved.indices, saved.fixed)
+    return kept

@@ -1,0 +1,129 @@
+"""Graph -> torch module, whose sub-modules and state_dict follow the names of the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import archscope.nn
+from archscope.analysis.memory import in_place
+from archscope.ir import Call, Graph, Node
+
+Probe = Callable[[str, Tensor], Tensor]
+
+
+class Block(nn.Module):
+    """A block of the spec; it only holds its parts, the network runs them."""
+
+
+class Network(nn.Module):
+    """A graph as a torch module.
+
+    It takes one tensor (N, C, ...) for each input and returns the tensor of its output, or a
+    dict of tensors by name if it has several. Heads that serve only training run only while
+    training.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.modules_by_node: dict[str, nn.Module] = {}
+        placed = in_place(graph)
+        for node in graph.nodes:
+            if not node.inputs:
+                continue
+            if node.shares is not None:
+                self.modules_by_node[node.name] = self.modules_by_node[node.shares]
+                continue
+            described = node.op.torch(*node.ins)
+            if node.name in placed:
+                described = described.with_(inplace=True)
+            module = make(described)
+            self._register(node.name, module)
+            self.modules_by_node[node.name] = module
+        self.plans = {True: _plan(graph), False: _plan(graph.inference())}
+
+    def _register(self, path: str, module: nn.Module) -> None:
+        """Hang a module into the tree of blocks at the path of its node."""
+        holder: nn.Module = self
+        *scopes, name = map(attribute_name, path.split("."))
+        for scope in scopes:
+            child = holder._modules.get(scope)
+            if child is None:
+                child = Block()
+                holder.add_module(scope, child)
+            holder = child
+        holder.add_module(name, module)
+
+    def forward(self, *inputs: Tensor) -> Tensor | dict[str, Tensor]:
+        """Return the output for a batch, or the outputs by name."""
+        return self.run(inputs)
+
+    def run(
+        self, inputs: tuple[Tensor, ...], probe: Probe | None = None
+    ) -> Tensor | dict[str, Tensor]:
+        """Return the outputs; the network goes on with what `probe` makes of each value."""
+        steps, outputs = self.plans[self.training]
+        names = [node.name for node in self.graph.inputs]
+        if len(inputs) != len(names):
+            raise TypeError(f"the network takes {len(names)} inputs, got {len(inputs)}")
+        values = dict(zip(names, inputs, strict=True))
+        if probe is not None:
+            values = {name: probe(name, value) for name, value in values.items()}
+        for node, done in steps:
+            value = self.modules_by_node[node.name](*[values[name] for name in node.inputs])
+            values[node.name] = value if probe is None else probe(node.name, value)
+            for name in done:
+                del values[name]
+        results = {name: values[node] for name, node in outputs}
+        return next(iter(results.values())) if len(results) == 1 else results
+
+
+Plan = tuple[list[tuple[Node, list[str]]], list[tuple[str, str]]]
+
+
+def _plan(graph: Graph) -> Plan:
+    """Return the nodes to run, each with the values that nobody needs after it, and the outputs."""
+    last: dict[str, str] = {}
+    for node in graph.nodes:
+        for name in (node.name, *node.inputs):
+            last[name] = node.name
+    for output in graph.outputs:
+        last.pop(output.node, None)
+    done: dict[str, list[str]] = {}
+    for name, reader in last.items():
+        done.setdefault(reader, []).append(name)
+    steps = [(node, done.get(node.name, [])) for node in graph.nodes if node.inputs]
+    return steps, [(output.name, output.node) for output in graph.outputs]
+
+
+def build(graph: Graph, *, device: str | torch.device | None = None) -> Network:
+    """Return the torch module of a graph, with torch's own initial weights.
+
+    `device` may be "meta", which makes shapes without numbers.
+    """
+    if device is None:
+        return Network(graph)
+    with torch.device(device):
+        return Network(graph)
+
+
+def make(described: Call) -> nn.Module:
+    """Return the module that a call describes."""
+    library, _, name = described.target.rpartition(".")
+    source: Any = {"nn": nn, "archscope.nn": archscope.nn}[library]
+    module: nn.Module = getattr(source, name)(*described.args, **dict(described.kwargs))
+    return module
+
+
+def attribute_name(name: str) -> str:
+    """Return the attribute under which a node or block hangs; `_` follows what torch has taken."""
+    return f"{name}_" if hasattr(nn.Module, name) or name == "training" else name
+
+
+def module_path(name: str) -> str:
+    """Return the path of a node's module: its name, but for attributes that torch has taken."""
+    return ".".join(map(attribute_name, name.split(".")))

@@ -1,0 +1,57 @@
+"""Our numbers against those of others: torch, fvcore, derivatives, publications."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from archscope.ir import Graph
+from archscope.verify import macs, params, receptive_field, reference, saved, shapes
+from archscope.verify.check import Check, Checker, Difference
+
+__all__ = ["CHECKS", "Check", "Difference", "Verification", "verify"]
+
+CHECKS: dict[str, Checker] = {
+    "shapes": shapes.check,
+    "params": params.check,
+    "macs-fvcore": macs.check_fvcore,
+    "macs-torch": macs.check_torch,
+    "receptive-field": receptive_field.check,
+    "saved": saved.check,
+    "reference": reference.check,
+}
+"""Every check by name, in the order in which they run."""
+
+
+class Verification(Struct, frozen=True):
+    """The outcome of all checks of one network."""
+
+    name: str
+    checks: tuple[Check, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no check found a difference."""
+        return not any(check.differences for check in self.checks)
+
+
+def verify(
+    graph: Graph,
+    *,
+    only: tuple[str, ...] = (),
+    progress: Callable[[str], None] = lambda name: None,
+) -> Verification:
+    """Hold every static number of a graph against an independent oracle.
+
+    `only` names the checks to run; all if it is empty. `progress` is told each check's name
+    before it runs. Runs torch on the CPU, for seconds. The training check takes in the parts
+    that serve only training, the others look at inference.
+    """
+    lean = graph.inference()
+    results = []
+    for name, check in CHECKS.items():
+        if not only or name in only:
+            progress(name)
+            results.append(check(graph if name == "saved" else lean))
+    return Verification(graph.name, tuple(results))
