@@ -162,10 +162,12 @@ class Saved(Struct, frozen=True):
     """What autograd keeps of an operator until the backward pass, on CPU.
 
     `elements` and `indices` (of 8 bytes) are extra tensors for each image, `fixed`
-    counts 4-byte numbers whatever the batch.
+    counts 4-byte numbers whatever the batch. `copied` says that an operator which keeps its
+    input keeps a copy of it when it works in place.
     """
 
     input: bool = False
+    copied: bool = False
     output: bool = False
     elements: int = 0
     indices: int = 0

@@ -86,7 +86,7 @@ def memory(graph: Graph) -> Memory:
     sizes = _sizes(graph, roots)
     training_roots = storages(graph, placed, training=True)
     training_sizes = _sizes(graph, training_roots)
-    kept = _kept(graph, training_roots)
+    kept = _kept(graph, training_roots, placed)
     maps = {name for one in kept.values() for name in one.maps}
     return Memory(
         activations=sum(sizes.values()),
@@ -169,7 +169,7 @@ def _timeline(graph: Graph, roots: dict[str, str]) -> list[Moment]:
     return timeline
 
 
-def _kept(graph: Graph, roots: dict[str, str]) -> dict[str, Kept]:
+def _kept(graph: Graph, roots: dict[str, str], placed: frozenset[str]) -> dict[str, Kept]:
     """Return what autograd keeps of each node that has a gradient to pass on."""
     kept: dict[str, Kept] = {}
     for node in graph.nodes:
@@ -179,12 +179,13 @@ def _kept(graph: Graph, roots: dict[str, str]) -> dict[str, Kept]:
             continue
         saved = facts.saved
         maps = []
-        if saved.input:
+        copied = facts.elements if saved.copied and node.name in placed else 0
+        if saved.input and not copied:
             # Of several factors, each is kept for the gradient of another.
             single = len(node.inputs) == 1
             maps = [roots[name] for name in node.inputs if single or moving not in ([], [name])]
         if saved.output:
             maps.append(roots[node.name])
         distinct = tuple(dict.fromkeys(maps))
-        kept[node.name] = Kept(distinct, saved.elements, saved.indices, saved.fixed)
+        kept[node.name] = Kept(distinct, saved.elements + copied, saved.indices, saved.fixed)
     return kept

@@ -66,7 +66,8 @@ class ReLU(Activation, frozen=True):
 class ReLU6(Activation, frozen=True):
     """min(max(x, 0), 6)."""
 
-    module, cost, keeps, storage = "nn.ReLU6", 2, INPUT, Storage.IN_PLACE
+    module, cost, storage = "nn.ReLU6", 2, Storage.IN_PLACE
+    keeps = Saved(input=True, copied=True)
 
 
 @op("leaky_relu")

@@ -25,6 +25,7 @@ from archscope.verify.check import Check, compare
 
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
 ORACLE = "torch derivatives"
+LEVEL = 1e-8  # of the test input: positive, and far from where activations saturate
 LONGEST = 4096  # positions of a test input along one axis
 NARROW = (32, 64, 96, 128, 192, 256)  # tried as the other axes, to save work
 
@@ -120,8 +121,10 @@ def _surrogate(graph: Graph) -> Network | None:
     # The corner of a field weighs one over the product of all windows: mind the exponent.
     network = build(graph).to(torch.float32 if taps < 30 else torch.float64).eval()
     torch.manual_seed(0)
-    for parameter in network.parameters():
+    for name, parameter in network.named_parameters():
         parameter.requires_grad_(False)
+        if name.endswith("bias"):
+            parameter.zero_()
     for name, module in network.modules_by_node.items():
         weight = getattr(module, "weight", None)
         if isinstance(weight, Tensor) and weight.dim() > 1:
@@ -176,6 +179,7 @@ def _seen(
         field = fields.get(name)
         if field is None:
             return value
+        primal: Tensor
         primal, tangent = forward_ad.unpack_dual(value)
         if field.axes is None or tangent is None:
             return primal  # a gate sees everything; what it scales is what we look at
@@ -188,7 +192,7 @@ def _seen(
     with torch.no_grad(), forward_ad.dual_level():
         inputs = []
         for node in graph.inputs:
-            primal = torch.ones(1, *node.out, dtype=dtype)
+            primal = torch.full((1, *node.out), LEVEL, dtype=dtype)
             tangent = torch.zeros_like(primal)
             if node.name == source:
                 side = slice(cut, None) if behind else slice(None, cut)

@@ -1,0 +1,61 @@
+"""Layers folded by the block they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from archscope.analysis.bundle import LayerReport
+
+SUMMED = (
+    "params", "buffers", "macs", "elementwise", "activations", "memory_access",
+    "memory_access_bytes",
+)  # fmt: skip
+
+
+def fold(layers: Sequence[LayerReport], depth: int) -> tuple[LayerReport, ...]:
+    """Return the layers with every block below `depth` names folded into one row.
+
+    A folded row has the sums of its layers, the output of the last, and the number of its
+    layers in place of an operator. Depth 0 or less keeps every layer.
+    """
+    if depth < 1:
+        return tuple(layers)
+    groups: dict[str, list[LayerReport]] = {}
+    for layer in layers:
+        groups.setdefault(".".join(layer.name.split(".")[:depth]), []).append(layer)
+    return tuple(_one(name, group) for name, group in groups.items())
+
+
+def fitting_depth(layers: Sequence[LayerReport], rows: int) -> int:
+    """Return the deepest fold that leaves at most `rows`, 0 if none is needed, at least 1."""
+    if len(layers) <= rows:
+        return 0
+    paths = [layer.name.split(".") for layer in layers]
+    deepest = max(map(len, paths))
+    fits = [
+        depth
+        for depth in range(2, deepest)
+        if len({tuple(path[:depth]) for path in paths}) <= rows
+    ]
+    return max(fits, default=1)
+
+
+def _one(name: str, group: list[LayerReport]) -> LayerReport:
+    if len(group) == 1:
+        return group[0]
+    sums = {key: sum(getattr(layer, key) for layer in group) for key in SUMMED}
+    last = group[-1]
+    return structs.replace(
+        last,
+        name=name,
+        scope=name.rpartition(".")[0],
+        op=f"{len(group)} layers",
+        inputs=group[0].inputs,
+        ins=group[0].ins,
+        shares=None,
+        in_place=False,
+        at=group[0].at,
+        **sums,
+    )

@@ -1,0 +1,41 @@
+"""The command line: a table of commands, each in a file of its own, loaded when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+FINE, FINDINGS, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: fine; findings, differences or over budget; could not run; Ctrl-C."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; a user's mistake is one line on standard error."""
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    if {"-h", "--help"} & set(words):
+        from rich_click.patch import patch  # help is worth a moment more, work is not
+
+        patch()
+    import click
+
+    from archscope.cli.app import archscope  # after the patch, which works on classes to come
+    from archscope.errors import ArchscopeError
+
+    try:
+        code = archscope.main(words, prog_name="archscope", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return FAILED
+    except ArchscopeError as error:
+        click.echo(f"error: {error}", err=True)
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    return code if isinstance(code, int) else FINE

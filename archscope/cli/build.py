@@ -1,0 +1,40 @@
+"""`archscope build`: the PyTorch module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import load_spec, one_spec, spec_options, write
+
+
+@click.command("build")
+@one_spec
+@spec_options
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
+)
+def command(
+    spec: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    max_nodes: int,
+    output: Path | None,
+) -> int:
+    """Print the PyTorch module of a network, as torch shows it.
+
+    The module is made on torch's meta device: no memory is taken, however large it is. In
+    Python, `archscope.build.build(archscope.load(SPEC))` returns it with weights.
+
+    \b
+    Examples:
+      archscope build resnet50
+      archscope build net.yaml --set width=0.5
+    """
+    graph = load_spec(spec, settings, inputs, max_nodes)
+    from archscope.build import build  # torch takes seconds; a wrong spec should not
+
+    write(str(build(graph, device="meta")), output)
+    return FINE

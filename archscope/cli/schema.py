@@ -1,0 +1,31 @@
+"""`archscope schema`: the JSON Schema of specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import write
+from archscope.spec.schema import schema
+
+
+@click.command("schema")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
+)
+def command(output: Path | None) -> int:
+    """Write the JSON Schema of specs, so that an editor completes and checks them.
+
+    With the YAML extension of VS Code, for example, begin a spec with the line
+    `# yaml-language-server: $schema=archscope.schema.json`.
+
+    \b
+    Examples:
+      archscope schema -o archscope.schema.json
+    """
+    import json  # keeps the order of keys, unlike sorting, and needs no types
+
+    write(json.dumps(schema(), indent=2), output)
+    return FINE

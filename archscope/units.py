@@ -1,0 +1,58 @@
+"""Quantities as people write them: `300MFLOPs`, `5M`, `64MiB`; and as they like to read them."""
+
+from __future__ import annotations
+
+import re
+
+from archscope.errors import OptionError
+
+_COUNT = re.compile(
+    r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([kKMGT]?)\s*(?:MACs?|FLOPs?|macs?|flops?|params)?\Z"
+)
+_BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKMGT]?i?)B\Z")
+_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def parse_count(text: str) -> int:
+    """Return a number of things: `5M`, `300MMACs`, `1.5G`, `2500000`.
+
+    FLOPs are taken as mobile papers print them: one for each multiply-accumulate. Raises
+    OptionError for anything else.
+    """
+    match = _COUNT.match(text.strip())
+    if not match:
+        raise OptionError(f"expected a count such as 5M, 300MFLOPs or 1.2GMACs, got '{text}'")
+    return round(float(match[1]) * 10.0 ** (3 * _POWERS[match[2]]))
+
+
+def parse_bytes(text: str) -> int:
+    """Return a number of bytes: `64MiB` (of 1024), `8GB` (of 1000). Raises OptionError."""
+    match = _BYTES.match(text.strip())
+    if not match:
+        raise OptionError(f"expected bytes such as 64MiB, 8GiB or 500MB, got '{text}'")
+    prefix = match[2]
+    base = 1024 if prefix.endswith("i") else 1000
+    return round(float(match[1]) * float(base) ** _POWERS[prefix.rstrip("i")])
+
+
+def format_count(value: float) -> str:
+    """Return a count in at most four digits: `15.47 G`, `300.8 M`, `1,792`."""
+    if abs(value) < 10_000:
+        return f"{value:,}"
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if abs(value) >= factor * 0.99995:
+            return f"{_digits(value / factor)} {prefix}"
+    return str(value)
+
+
+def format_bytes(value: float) -> str:
+    """Return bytes in at most four digits of binary units: `527.8 MiB`."""
+    for power, prefix in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
+        if abs(value) >= 1024**power * 0.99995:
+            return f"{_digits(value / 1024**power)} {prefix}B"
+    return f"{value} B"
+
+
+def _digits(value: float) -> str:
+    whole = len(str(int(abs(value))))
+    return f"{value:.{max(4 - whole, 0)}f}"
