@@ -349,6 +349,11 @@ class Graph(Struct, frozen=True, dict=True):
         """The nodes by name."""
         return {node.name: node for node in self.nodes}
 
+    @cached_property
+    def facts(self) -> dict[str, Facts]:
+        """The counted facts of the nodes by name."""
+        return {node.name: facts(node.op, node.ins) for node in self.nodes}
+
     @property
     def inputs(self) -> tuple[Node, ...]:
         """The nodes that read nothing: what is fed to the network."""

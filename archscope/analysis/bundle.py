@@ -10,7 +10,7 @@ from archscope.analysis.cost import DTYPES, costs, total
 from archscope.analysis.memory import memory
 from archscope.analysis.receptive_field import Clash, Field, ReceptiveFields, receptive_fields
 from archscope.analysis.structure import BlockShape, structure
-from archscope.ir import Graph, Shape
+from archscope.ir import Graph, Shape, Source
 
 FORMAT = 1
 """Version of the JSON contract: keys may be added, never renamed."""
@@ -48,7 +48,7 @@ class LayerReport(Struct, frozen=True, rename={"ins": "in"}):
     receptive_field: View | None
     shares: str | None
     in_place: bool
-    at: str | None
+    at: Source | None
 
 
 class Totals(Struct, frozen=True):
@@ -160,7 +160,7 @@ def analyze(
                 view,
                 node.shares,
                 node.name in maps.in_place,
-                str(node.at) if node.at else None,
+                node.at,
             )
         )
     totals = Totals(
@@ -173,8 +173,8 @@ def analyze(
         memory_access_bytes=access_bytes,
         weight_bytes=(sum_.params + sum_.buffers) * size,
         activation_bytes=maps.activations * batch * size,
-        peak_activation_bytes=maps.peak.elements * batch * size,
-        peak_node=maps.peak.node,
+        peak_activation_bytes=maps.peak * batch * size,
+        peak_node=maps.peak_node,
         saved_bytes=maps.saved_bytes(batch, size),
         training_bytes=maps.training_bytes(sum_.params, sum_.buffers, optimizer, batch, size),
         macs_per_byte=sum_.macs / access_bytes if access_bytes else 0.0,

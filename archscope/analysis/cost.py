@@ -20,18 +20,8 @@ class Cost(Struct, frozen=True):
     activations: int  # output elements of nodes that have macs
     memory_access: int  # elements read and written
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.params + other.params,
-            self.buffers + other.buffers,
-            self.macs + other.macs,
-            self.elementwise + other.elementwise,
-            self.activations + other.activations,
-            self.memory_access + other.memory_access,
-        )
 
-
-NOTHING = Cost(0, 0, 0, 0, 0, 0)
+FIELDS = Cost.__struct_fields__
 
 
 def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
@@ -41,8 +31,7 @@ def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
     (arXiv:1807.11164, equation 1); weights are read once for a batch.
     """
     result = {}
-    for node in graph.nodes:
-        facts = node.facts
+    for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         weights = facts.params + facts.buffers
         owned = node.shares is None
         result[node.name] = Cost(
@@ -58,4 +47,5 @@ def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
 
 def total(parts: dict[str, Cost]) -> Cost:
     """Return the sum of costs."""
-    return sum(parts.values(), NOTHING)
+    columns = ([getattr(part, field) for part in parts.values()] for field in FIELDS)
+    return Cost(*map(sum, columns))

@@ -35,9 +35,7 @@ def fitting_depth(layers: Sequence[LayerReport], rows: int) -> int:
     paths = [layer.name.split(".") for layer in layers]
     deepest = max(map(len, paths))
     fits = [
-        depth
-        for depth in range(2, deepest)
-        if len({tuple(path[:depth]) for path in paths}) <= rows
+        depth for depth in range(2, deepest) if len({tuple(path[:depth]) for path in paths}) <= rows
     ]
     return max(fits, default=1)
 

@@ -10,17 +10,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from archscope.ir import Graph, Node, Storage
+from archscope.ir import Graph, Storage
 
 OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
 """Copies of the parameters that an optimizer keeps."""
-
-
-class Moment(Struct, frozen=True):
-    """The feature maps alive while one node runs."""
-
-    node: str
-    elements: int
 
 
 class Kept(Struct, frozen=True):
@@ -36,8 +29,9 @@ class Memory(Struct, frozen=True):
     """Feature maps of one image, in elements, and what autograd keeps of it."""
 
     activations: int  # all feature maps, the input with them
-    peak: Moment
-    timeline: tuple[Moment, ...]
+    peak: int  # most that is alive at once
+    peak_node: str  # the first node that runs while so much is
+    timeline: tuple[int, ...]  # alive while each node of the graph runs
     saved: int  # elements kept for the backward pass
     saved_indices: int  # whole numbers of 8 bytes kept for it
     saved_fixed: int  # 4-byte numbers kept for it, whatever the batch
@@ -47,7 +41,7 @@ class Memory(Struct, frozen=True):
 
     def inference_bytes(self, weights: int, batch: int, size: int) -> int:
         """Return the peak for `weights` numbers and a batch, of elements of `size` bytes."""
-        return (weights + self.peak.elements * batch) * size
+        return (weights + self.peak * batch) * size
 
     def saved_bytes(self, batch: int, size: int) -> int:
         """Return what the backward pass of a batch needs kept."""
@@ -71,7 +65,7 @@ class Memory(Struct, frozen=True):
         """Return how many images fit into `room` bytes, for training if an optimizer is named."""
         if optimizer is None:
             fixed = (params + buffers) * size
-            each = self.peak.elements * size
+            each = self.peak * size
         else:
             fixed = self.training_bytes(params, buffers, optimizer, 0, size)
             each = self.saved * size + self.saved_indices * 8
@@ -83,21 +77,21 @@ def memory(graph: Graph) -> Memory:
     placed = in_place(graph)
     roots = storages(graph, placed, training=False)
     timeline = _timeline(graph, roots)
-    sizes = _sizes(graph, roots)
+    peak = max(timeline)
     training_roots = storages(graph, placed, training=True)
-    training_sizes = _sizes(graph, training_roots)
+    sizes = _sizes(graph, training_roots)
     kept = _kept(graph, training_roots, placed)
     maps = {name for one in kept.values() for name in one.maps}
     return Memory(
-        activations=sum(sizes.values()),
-        peak=max(timeline, key=lambda moment: moment.elements),
+        activations=sum(_sizes(graph, roots).values()),
+        peak=peak,
+        peak_node=graph.nodes[timeline.index(peak)].name,
         timeline=tuple(timeline),
-        saved=sum(training_sizes[name] for name in maps)
-        + sum(one.elements for one in kept.values()),
+        saved=sum(sizes[name] for name in maps) + sum(one.elements for one in kept.values()),
         saved_indices=sum(one.indices for one in kept.values()),
         saved_fixed=sum(one.fixed for one in kept.values()),
         kept=kept,
-        sizes=training_sizes,
+        sizes=sizes,
         in_place=placed,
     )
 
@@ -109,83 +103,80 @@ def in_place(graph: Graph) -> frozenset[str]:
     that made it does not keep it for its gradient.
     """
     able = [node for node in graph.nodes if node.op.storage is Storage.IN_PLACE]
-    if not able:
-        return frozenset()
     readers: dict[str, int] = {}
     for node in graph.nodes:
         for name in node.inputs:
             readers[name] = readers.get(name, 0) + 1
-    shown = {output.node for output in graph.outputs}
+    for output in graph.outputs:
+        readers[output.node] = readers.get(output.node, 0) + 1
     return frozenset(
         node.name
         for node in able
-        if readers[node.inputs[0]] == 1
-        and node.inputs[0] not in shown
-        and _overwritable(graph.by_name[node.inputs[0]])
+        if readers[node.inputs[0]] == 1 and _overwritable(graph, node.inputs[0])
     )
 
 
-def _overwritable(node: Node) -> bool:
-    made = node.inputs and node.op.storage is not Storage.VIEW
-    return bool(made) and not node.facts.saved.output
+def _overwritable(graph: Graph, name: str) -> bool:
+    maker = graph.by_name[name]
+    made = maker.inputs and maker.op.storage is not Storage.VIEW
+    return bool(made) and not graph.facts[name].saved.output
 
 
 def storages(graph: Graph, placed: frozenset[str], *, training: bool) -> dict[str, str]:
     """Return for each node the name of the node whose memory its result lies in."""
     roots: dict[str, str] = {}
     for node in graph.nodes:
-        storage = node.op.storage
-        if training and node.op.training_storage is not None:
-            storage = node.op.training_storage
-        same = node.name in placed or storage is Storage.VIEW
-        roots[node.name] = roots[node.inputs[0]] if same else node.name
+        name, op = node.name, node.op
+        storage = (training and op.training_storage) or op.storage
+        same = name in placed or storage is Storage.VIEW
+        roots[name] = roots[node.inputs[0]] if same else name
     return roots
 
 
 def _sizes(graph: Graph, roots: dict[str, str]) -> dict[str, int]:
-    return {node.name: node.facts.elements for node in graph.nodes if roots[node.name] == node.name}
+    facts = graph.facts
+    return {name: facts[name].elements for name, root in roots.items() if root == name}
 
 
-def _timeline(graph: Graph, roots: dict[str, str]) -> list[Moment]:
+def _timeline(graph: Graph, roots: dict[str, str]) -> list[int]:
+    """Return the elements alive while each node runs."""
     last: dict[str, int] = {}
     for index, node in enumerate(graph.nodes):
         last[roots[node.name]] = index
         for name in node.inputs:
             last[roots[name]] = index
     for output in graph.outputs:
-        last[roots[output.node]] = len(graph.nodes)
-    ends: dict[int, list[str]] = {}
+        last.pop(roots[output.node], None)  # it stays
+    facts = graph.facts
+    ending = [0] * len(graph.nodes)
     for root, index in last.items():
-        ends.setdefault(index, []).append(root)
-    by_name = graph.by_name
+        ending[index] += facts[root].elements
     alive = 0
     timeline = []
-    for index, node in enumerate(graph.nodes):
-        if roots[node.name] == node.name:
-            alive += node.facts.elements
-        timeline.append(Moment(node.name, alive))
-        for root in ends.get(index, ()):
-            alive -= by_name[root].facts.elements
+    for name, root in roots.items():
+        if root == name:
+            alive += facts[name].elements
+        timeline.append(alive)
+        alive -= ending[len(timeline) - 1]
     return timeline
 
 
 def _kept(graph: Graph, roots: dict[str, str], placed: frozenset[str]) -> dict[str, Kept]:
     """Return what autograd keeps of each node that has a gradient to pass on."""
     kept: dict[str, Kept] = {}
-    for node in graph.nodes:
-        facts = node.facts
+    for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         moving = [name for name in node.inputs if name in kept]
         if not moving and not facts.params:
             continue
         saved = facts.saved
-        maps = []
+        maps: list[str] = []
         copied = facts.elements if saved.copied and node.name in placed else 0
         if saved.input and not copied:
-            # Of several factors, each is kept for the gradient of another.
-            single = len(node.inputs) == 1
-            maps = [roots[name] for name in node.inputs if single or moving not in ([], [name])]
+            if len(node.inputs) == 1:
+                maps.append(roots[node.inputs[0]])
+            else:  # of several factors, each is kept for the gradient of another
+                maps += {roots[name] for name in node.inputs if moving not in ([], [name])}
         if saved.output:
             maps.append(roots[node.name])
-        distinct = tuple(dict.fromkeys(maps))
-        kept[node.name] = Kept(distinct, saved.elements + copied, saved.indices, saved.fixed)
+        kept[node.name] = Kept(tuple(maps), saved.elements + copied, saved.indices, saved.fixed)
     return kept

@@ -14,7 +14,7 @@ from math import gcd
 
 from msgspec import Struct
 
-from archscope.ir import POINTWISE, WHOLE, Axis, Graph, Node, Window
+from archscope.ir import WHOLE, Axis, Graph, Node, Window
 
 
 class Reach(Struct, frozen=True):
@@ -77,6 +77,8 @@ class Field(Struct, frozen=True):
 
 
 EVERYTHING = Field(None, None)
+UNITS = tuple((Window(),) * rank for rank in range(4))
+"""Windows of one position, `POINTWISE` among them: what goes through is seen as before."""
 
 
 class Clash(Struct, frozen=True):
@@ -111,9 +113,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
     itself = (ITSELF,) * spatial
     fields = {start.name: Field(itself, itself) if spatial else EVERYTHING}
     clashes: list[Clash] = []
-    for node in graph.nodes:
-        if not node.inputs:
-            continue
+    for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         entering = [name for name in node.inputs if name in fields]
         if not entering:
             continue
@@ -121,19 +121,24 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
             field = fields[entering[0]]
         else:
             field = _merge(node, entering, fields, clashes)
-        window = node.facts.window
+        window = facts.window
         if window is WHOLE:
             field = EVERYTHING
-        elif window != POINTWISE and field.axes is not None and window is not None:
-            axes = tuple(map(_seen_through, field.axes, window))
-            low = (
-                axes
-                if field.narrowest is field.axes or field.narrowest is None
-                else tuple(map(_seen_through, field.narrowest, window))
-            )
+        elif window and window not in UNITS and field.axes and field.narrowest:
+            axes = _seen(field.axes, window)
+            same = field.narrowest is field.axes
+            low = axes if same else _seen(field.narrowest, window)
             field = Field(axes, low, field.gated, field.known)
         fields[node.name] = field
     return ReceptiveFields(start.name, fields, tuple(clashes))
+
+
+def _seen(axes: tuple[Reach, ...], window: tuple[Axis, ...]) -> tuple[Reach, ...]:
+    """Return what is seen through one more window, along all axes."""
+    first = _seen_through(axes[0], window[0])
+    if all(axis is axes[0] for axis in axes) and all(one == window[0] for one in window):
+        return (first,) * len(axes)  # most networks are square
+    return tuple(map(_seen_through, axes, window))
 
 
 @lru_cache(maxsize=1 << 14)

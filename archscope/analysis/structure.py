@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from archscope.ir import POINTWISE, Graph, Node, Storage
+from archscope.ir import POINTWISE, Facts, Graph, Node, Storage
 
 
 class BlockShape(Struct, frozen=True):
@@ -35,25 +35,26 @@ def structure(graph: Graph) -> Structure:
     depth: dict[str, int] = {}
     length: dict[str, int] = {}
     level: dict[str, int] = {}
-    members: dict[str, list[int]] = {}
-    for node in graph.nodes:
+    members: dict[str, list[int]] = {}  # levels of the fragments in each scope
+    for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         name, inputs = node.name, node.inputs
         if not inputs:
             depth[name] = length[name] = level[name] = 0
             continue
-        facts = node.facts
-        fragment = is_fragment(node)
-        weighted = facts.macs > 0 and facts.params > 0
-        depth[name] = max([depth[one] for one in inputs]) + weighted
-        length[name] = max([length[one] for one in inputs]) + 1
-        level[name] = max([level[one] for one in inputs]) + fragment
-        if fragment:
-            scope = node.scope
-            while True:
-                members.setdefault(scope, []).append(level[name])
-                if not scope:
-                    break
-                scope = scope.rpartition(".")[0]
+        if len(inputs) == 1:
+            (one,) = inputs
+            deep, long, high = depth[one], length[one], level[one]
+        else:
+            deep = max([depth[one] for one in inputs])
+            long = max([length[one] for one in inputs])
+            high = max([level[one] for one in inputs])
+        depth[name] = deep + (facts.macs > 0 and facts.params > 0)
+        length[name] = long + 1
+        level[name] = high
+        if is_fragment(node, facts):
+            level[name] = high + 1
+            members.setdefault(node.scope, []).append(high + 1)
+    members = _with_parents(members)
     blocks = tuple(
         BlockShape(scope, len(levels), _most(levels)) for scope, levels in members.items() if scope
     )
@@ -66,12 +67,23 @@ def structure(graph: Graph) -> Structure:
     )
 
 
-def is_fragment(node: Node) -> bool:
+def is_fragment(node: Node, facts: Facts) -> bool:
     """Return whether a node is a convolution, pooling or matrix product of its own."""
-    facts = node.facts
     if facts.macs:
         return True
-    return facts.window != POINTWISE and node.op.storage is not Storage.VIEW and bool(node.inputs)
+    return facts.window != POINTWISE and node.op.storage is not Storage.VIEW
+
+
+def _with_parents(members: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Return the members of each scope with those of the scopes inside it; '' has them all."""
+    everyone: dict[str, list[int]] = {}
+    for scope, levels in members.items():
+        path = scope
+        while path:
+            everyone.setdefault(path, []).extend(levels)
+            path = path.rpartition(".")[0]
+        everyone.setdefault("", []).extend(levels)
+    return everyone
 
 
 def _most(levels: list[int]) -> int:

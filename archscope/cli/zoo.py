@@ -33,7 +33,7 @@ def command(form: str, output: Path | None) -> int:
         Column("macs", COUNT),
         Column("memory access", BYTES),
         Column("peak", BYTES),
-        Column("depth"),
+        Column("depth", COUNT),
         Column("field", NAME),
         Column("about"),
     )

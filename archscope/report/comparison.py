@@ -22,7 +22,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         Column("access", BYTES),
         Column("peak", BYTES),
         Column("macs/byte", RATIO),
-        Column("depth"),
+        Column("depth", COUNT),
         Column("field", NAME),
     )
     rows = tuple(

@@ -30,7 +30,7 @@ def render(parts: list[Table | str], out: Console) -> None:
         if isinstance(part, Table):
             out.print(_table(part))
         else:
-            out.print(Text.from_markup(part), soft_wrap=True)
+            out.print(Text(part), soft_wrap=True)
 
 
 def text(parts: list[Table | str]) -> str:
