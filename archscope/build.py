@@ -30,26 +30,32 @@ class Network(nn.Module):
     def __init__(self, graph: Graph) -> None:
         super().__init__()
         self.graph = graph
-        self.modules_by_node: dict[str, nn.Module] = {}
+        self.paths: dict[str, tuple[str, ...]] = {}
         placed = in_place(graph)
         for node in graph.nodes:
             if not node.inputs:
                 continue
             if node.shares is not None:
-                self.modules_by_node[node.name] = self.modules_by_node[node.shares]
+                self.paths[node.name] = self.paths[node.shares]
                 continue
             described = node.op.torch(*node.ins)
             if node.name in placed:
                 described = described.with_(inplace=True)
-            module = make(described)
-            self._register(node.name, module)
-            self.modules_by_node[node.name] = module
+            self.paths[node.name] = tuple(map(attribute_name, node.name.split(".")))
+            self._register(self.paths[node.name], make(described))
         self.plans = {True: _plan(graph), False: _plan(graph.inference())}
 
-    def _register(self, path: str, module: nn.Module) -> None:
-        """Hang a module into the tree of blocks at the path of its node."""
+    def part(self, node: str) -> nn.Module:
+        """Return the module that runs a node: what hangs at its place by now."""
+        module: nn.Module = self
+        for attribute in self.paths[node]:
+            module = getattr(module, attribute)
+        return module
+
+    def _register(self, path: tuple[str, ...], module: nn.Module) -> None:
+        """Hang a module into the tree of blocks."""
         holder: nn.Module = self
-        *scopes, name = map(attribute_name, path.split("."))
+        *scopes, name = path
         for scope in scopes:
             child = holder._modules.get(scope)
             if child is None:
@@ -74,7 +80,7 @@ class Network(nn.Module):
         if probe is not None:
             values = {name: probe(name, value) for name, value in values.items()}
         for node, done in steps:
-            value = self.modules_by_node[node.name](*[values[name] for name in node.inputs])
+            value = self.part(node.name)(*[values[name] for name in node.inputs])
             values[node.name] = value if probe is None else probe(node.name, value)
             for name in done:
                 del values[name]
@@ -119,11 +125,15 @@ def make(described: Call) -> nn.Module:
     return module
 
 
+TAKEN = frozenset(dir(nn.Module())) | {"graph", "paths", "plans", "part", "run"}
+"""Attributes that torch or `Network` has."""
+
+
 def attribute_name(name: str) -> str:
-    """Return the attribute under which a node or block hangs; `_` follows what torch has taken."""
-    return f"{name}_" if hasattr(nn.Module, name) or name == "training" else name
+    """Return the attribute under which a node or block hangs; `_` follows what is taken."""
+    return f"{name}_" if name in TAKEN or name.rstrip("_") in TAKEN else name
 
 
 def module_path(name: str) -> str:
-    """Return the path of a node's module: its name, but for attributes that torch has taken."""
+    """Return the path of a node's module: its name, but for attributes that are taken."""
     return ".".join(map(attribute_name, name.split(".")))

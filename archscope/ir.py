@@ -385,10 +385,27 @@ class Graph(Struct, frozen=True, dict=True):
         if not any(output.train_only for output in self.outputs):
             return self
         kept = tuple(output for output in self.outputs if not output.train_only)
+        if not kept:
+            raise GraphError(f"every output of '{self.name}' is only for training")
         aside = self.ancestors(*(o.node for o in self.outputs if o.train_only))
         drop = aside - self.ancestors(*(output.node for output in kept))
-        nodes = tuple(node for node in self.nodes if node.name not in drop)
-        return Graph(self.name, nodes, kept, self.about, self.reference)
+        return self.only(set(self.by_name) - drop, kept)
+
+    def only(self, names: set[str], outputs: tuple[Output, ...]) -> Graph:
+        """Return the graph of these nodes, which must hold the inputs of each of them.
+
+        Weights whose owner is left out pass to the first node that shares them.
+        """
+        heirs: dict[str, str] = {}
+        nodes = []
+        for node in self.nodes:
+            if node.name not in names:
+                continue
+            if node.shares is not None and node.shares not in names:
+                heir = heirs.setdefault(node.shares, node.name)
+                node = structs.replace(node, shares=None if heir == node.name else heir)
+            nodes.append(node)
+        return Graph(self.name, tuple(nodes), outputs, self.about, self.reference)
 
     def to_networkx(self) -> Any:
         """Return a networkx.DiGraph of node names, each with its `op` and `out`."""

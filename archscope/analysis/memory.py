@@ -118,8 +118,12 @@ def in_place(graph: Graph) -> frozenset[str]:
 
 def _overwritable(graph: Graph, name: str) -> bool:
     maker = graph.by_name[name]
-    made = maker.inputs and maker.op.storage is not Storage.VIEW
-    return bool(made) and not graph.facts[name].saved.output
+    if not maker.inputs or maker.op.storage is Storage.VIEW:
+        return False
+    saved = graph.facts[name].saved
+    # What a maker that may work in place keeps of its input may lie where its output does.
+    over = maker.op.storage is Storage.IN_PLACE and saved.input and not saved.copied
+    return not saved.output and not over
 
 
 def storages(graph: Graph, placed: frozenset[str], *, training: bool) -> dict[str, str]:

@@ -124,7 +124,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
         window = facts.window
         if window is WHOLE:
             field = EVERYTHING
-        elif window and window not in UNITS and field.axes and field.narrowest:
+        elif window and window != UNITS[len(window)] and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
             same = field.narrowest is field.axes
             low = axes if same else _seen(field.narrowest, window)

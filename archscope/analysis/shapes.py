@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from archscope.errors import GraphError, ShapeError
-from archscope.ir import Builder, Graph, Shape
+from archscope.ir import Builder, Graph, Node, Shape
 
 
 def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
@@ -28,5 +28,13 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
             builder.add(node.name, op, node.inputs, node.shares, node.at)
         except ShapeError as error:
             raise ShapeError(f"{node.name}: {error}") from None
+        if node.shares is not None:
+            _check_shared(builder.nodes[node.name], builder.nodes[node.shares])
     nodes = tuple(builder.nodes.values())
     return Graph(graph.name, nodes, graph.outputs, graph.about, graph.reference)
+
+
+def _check_shared(node: Node, owner: Node) -> None:
+    wanted, got = owner.op.torch(*owner.ins), node.op.torch(*node.ins)
+    if got != wanted:
+        raise ShapeError(f"{node.name}: cannot share weights: it is {got}, not {wanted}")

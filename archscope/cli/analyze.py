@@ -20,7 +20,7 @@ from archscope.cli.options import (
     spec_options,
 )
 from archscope.ir import Graph
-from archscope.report.analysis import headline, layer_table, summary_table
+from archscope.report.analysis import headline, layer_records, layer_table, summary_table
 from archscope.units import format_bytes, format_count, parse_bytes, parse_count
 
 
@@ -76,9 +76,9 @@ def command(
     space = parse_bytes(room) if room else None
     graph = load_spec(spec, settings, inputs, max_nodes)
     result = analyze(graph, batch=batch, dtype=dtype, optimizer=optimizer, training=training)
-    parts: list[Any] = [headline(result), layer_table(result, _depth(depth, form))]
-    if form != "csv":
-        parts.append(summary_table(result))
+    parts: list[Any] = [headline(result), layer_table(result, depth), summary_table(result)]
+    if form == "csv":
+        parts = [layer_records(result, depth)]
     if space is not None:
         parts.append(_batches(graph, result, space))
     show(parts, form, output, lambda: result)
@@ -86,11 +86,6 @@ def command(
     for line in over:
         click.echo(line, err=True)
     return FINDINGS if over else FINE
-
-
-def _depth(depth: int | None, form: str) -> int | None:
-    """Return the fold: other programs get every layer unless they ask otherwise."""
-    return 0 if depth is None and form == "csv" else depth
 
 
 def _limits(*texts: str | None) -> list[tuple[str, int]]:

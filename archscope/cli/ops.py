@@ -14,24 +14,32 @@ from archscope.ir import Op, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.report.table import COUNT, NAME, SHAPE, Column, Table
+from archscope.spec.write import layer_text
 
 
 @click.command("ops")
 @click.argument("names", nargs=-1, metavar="[OP]...")
+@click.option("--all", "everything", is_flag=True, help="Show the page of every operator.")
 @output_options
-def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
+def command(names: tuple[str, ...], everything: bool, form: str, output: Path | None) -> int:
     """Show the operators that specs are made of; with names, each with attributes and examples.
 
     \b
     Examples:
       archscope ops
       archscope ops conv maxpool
+      archscope ops --all --format markdown -o ops.md
     """
     for name in names:
         if name not in OPS:
             raise OptionError(f"no operator '{name}'{did_you_mean(name, OPS)}")
-    chosen = {name: OPS[name] for name in names or sorted(OPS)}
-    parts = [part for op in chosen.values() for part in _page(op)] if names else [_overview()]
+    chosen = {name: OPS[name] for name in names or sorted(OPS) if name != "input"}
+    paged = names or everything
+    parts = (
+        [part for op in chosen.values() for part in _page(op, form == "markdown")]
+        if paged
+        else [_overview()]
+    )
     show(parts, form, output, lambda: {"format": 1, "ops": [_data(op) for op in chosen.values()]})
     return FINE
 
@@ -59,8 +67,11 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "-" if value is None else str(value)
 
 
-def _page(op: type[Op]) -> list[Any]:
-    parts: list[Any] = [f"{op.name}: {about(op)}"]
+def _page(op: type[Op], heading: bool) -> list[Any]:
+    parts: list[Any] = [f"### {op.name}" if heading else op.name, about(op)]
+    counted = (op.elementwise.__doc__ or "").strip().split("\n")[0]
+    if op.elementwise.__doc__ != Op.elementwise.__doc__ and counted:
+        parts.append(f"Other work: {counted[0].lower()}{counted[1:]}")
     table = attributes(op)
     if table:
         rows = tuple(
@@ -80,6 +91,7 @@ def _page(op: type[Op]) -> list[Any]:
         Column("out", SHAPE),
         Column("params", COUNT),
         Column("macs", COUNT),
+        Column("other", COUNT, "elementwise"),
         Column("torch"),
     )
     parts.append(Table("", columns, tuple(_example_rows(op))))
@@ -89,36 +101,16 @@ def _page(op: type[Op]) -> list[Any]:
 def _example_rows(op: type[Op]) -> list[tuple[Any, ...]]:
     return [
         (
-            _spelled(example.op),
+            layer_text(example.op),
             " + ".join(map(text_of, example.ins)),
             example.op.shape(*example.ins),
             example.op.params(*example.ins),
             example.op.macs(*example.ins),
+            example.op.elementwise(*example.ins),
             str(example.op.torch(*example.ins)),
         )
         for example in op.examples()
     ]
-
-
-def _spelled(op: Op) -> str:
-    """Return an operator as a spec would have it."""
-    given = {
-        name: getattr(op, name)
-        for name, attribute in attributes(type(op)).items()
-        if attribute.required or getattr(op, name) != attribute.default
-    }
-    if not given:
-        return op.name
-    if op.principal is not None and list(given) == [op.principal]:
-        return f"{op.name}: {_written(given[op.principal])}"
-    words = ", ".join(f"{name}: {_flow(value)}" for name, value in given.items())
-    return f"{op.name}: {{{words}}}"
-
-
-def _flow(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_flow, value))}]"
-    return _written(value)
 
 
 def _data(op: type[Op]) -> dict[str, Any]:
@@ -137,11 +129,12 @@ def _data(op: type[Op]) -> dict[str, Any]:
         ],
         "examples": [
             {
-                "spec": _spelled(example.op),
+                "spec": layer_text(example.op),
                 "in": example.ins,
                 "out": example.op.shape(*example.ins),
                 "params": example.op.params(*example.ins),
                 "macs": example.op.macs(*example.ins),
+                "elementwise": example.op.elementwise(*example.ins),
                 "torch": str(example.op.torch(*example.ins)),
             }
             for example in op.examples()

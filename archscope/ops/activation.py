@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
+from archscope.errors import ShapeError
 from archscope.ir import (
     POINTWISE,
     Call,
@@ -98,11 +99,23 @@ class PReLU(Activation, frozen=True):
 
     slopes: Positive = 1
 
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if self.slopes not in (1, x[0]):
+            raise ShapeError(
+                f"'prelu' takes 1 slope or one for each of {x[0]} channels, got {self.slopes}"
+            )
+        return x
+
     def params(self, *ins: Shape) -> int:
         return self.slopes
 
     def torch(self, *ins: Shape) -> Call:
         return call(self.module, self.slopes)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 6),)), Example(cls(slopes=10), ((10,),)))
 
 
 @op("elu")

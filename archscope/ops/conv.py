@@ -143,7 +143,7 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
         for field in ("kernel", "stride", "padding", "dilation", "output_padding"):
             values = per_axis(getattr(self, field), rank, f"{field} of 'conv_transpose'")
             if not all(isinstance(value, int) for value in values):
-                raise ShapeError(f"{field} of 'conv_transpose' must be the same on both sides")
+                raise ShapeError(f"{field} of 'conv_transpose' must be one number for each axis")
             axes.append(values)
         windows = tuple(Scatter(*values) for values in zip(*axes, strict=True))
         for window in windows:

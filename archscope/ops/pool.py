@@ -58,6 +58,9 @@ class MaxPool(Op, frozen=True, kw_only=True):
             self.ceil,
         )
         _check_padding("maxpool", windows)
+        if self.ceil and not symmetric(windows):
+            # The window that hangs over the edge might see nothing but padding.
+            raise ShapeError("'maxpool' with ceil needs the same padding on both sides of an axis")
         return windows
 
     def shape(self, *ins: Shape) -> Shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archscope.analysis.bundle import Analysis, LayerReport, View
 from archscope.analysis.fold import fitting_depth, fold
 from archscope.ir import text_of
-from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, Column, Table
+from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
 
 ROWS = 48  # more than a screen is folded, unless a depth is asked for
@@ -22,6 +22,12 @@ COLUMNS = (
 )
 
 
+RECORD = (
+    "name", "op", "out", "params", "buffers", "macs", "elementwise", "activations",
+    "memory_access", "memory_access_bytes",
+)  # fmt: skip
+
+
 def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
     """Return the layers as a table, folded at `depth` or so that it fits a screen."""
     if depth is None:
@@ -33,6 +39,19 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
         whole.memory_access_bytes, None,
     )  # fmt: skip
     return Table("", COLUMNS, rows, (total,))
+
+
+def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
+    """Return the layers with all their numbers, one column for each, for other programs."""
+    rows = []
+    for layer in fold(analysis.layers, depth or 0):
+        view = layer.receptive_field
+        field = (view.size, view.stride, view.padding) if view else (None, None, None)
+        rows.append((*(getattr(layer, key) for key in RECORD), *field))
+    names = (*RECORD, "field_size", "field_stride", "field_padding")
+    shapes = {"out", *names[-3:]}
+    columns = tuple(Column(name, SHAPE if name in shapes else TEXT) for name in names)
+    return Table("", columns, tuple(rows))
 
 
 def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ def text(parts: list[Table | str]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     for part in parts:
         if isinstance(part, Table):
-            writer.writerow([column.name for column in part.columns])
+            writer.writerow([column.key or column.name for column in part.columns])
             kinds = [column.kind for column in part.columns]
             for row in part.rows:
                 writer.writerow([exact(v, kind) for v, kind in zip(row, kinds, strict=True)])

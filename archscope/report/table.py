@@ -19,6 +19,7 @@ class Column(Struct, frozen=True):
 
     name: str
     kind: str = TEXT
+    key: str = ""  # what programs call it, if not by the heading
 
 
 class Table(Struct, frozen=True):

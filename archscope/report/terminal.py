@@ -28,6 +28,8 @@ def render(parts: list[Table | str], out: Console) -> None:
     """Print tables and lines of text."""
     for part in parts:
         if isinstance(part, Table):
+            if part.title:
+                out.print(Text(part.title), soft_wrap=True)
             out.print(_table(part))
         else:
             out.print(Text(part), soft_wrap=True)
@@ -41,9 +43,7 @@ def text(parts: list[Table | str]) -> str:
 
 
 def _table(table: Table) -> RichTable:
-    rich = RichTable(
-        box=SIMPLE_HEAD, title=table.title or None, title_justify="left", pad_edge=False
-    )
+    rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         right = column.kind in NUMBERS
         keep = column.kind != TEXT  # a number or shape that wraps is hard to read

@@ -8,13 +8,16 @@ from typing import Any
 
 from msgspec import structs
 
-from archscope.errors import OptionError, did_you_mean
+from archscope.errors import OptionError, SpecError, did_you_mean
 from archscope.ir import Graph, Shape, Source
-from archscope.spec.expand import Document, Expander
-from archscope.spec.files import Collector, document_of, zoo
+from archscope.spec.expand import Expander
+from archscope.spec.files import Collector, document_of, is_file, specs_in, zoo
 from archscope.spec.limits import LIMITS, Limits
+from archscope.spec.place import Document
 from archscope.spec.read import decode
+from archscope.spec.shown import cut, shown
 from archscope.spec.syntax import Value
+from archscope.spec.values import SHAPE, shape_of
 
 __all__ = ["LIMITS", "Limits", "document", "graph", "load", "zoo"]
 
@@ -50,12 +53,24 @@ def document(source: str | Path, limits: Limits = LIMITS, text: bytes | None = N
     if isinstance(source, str) and _is_pattern(name):
         return _pattern(name, limits)
     path = Path(source)
-    if name in zoo() and not path.is_file():
-        path = zoo()[name]
-    elif not path.exists() and path.suffix not in (".yaml", ".yml"):
-        hint = did_you_mean(name, zoo())
-        raise OptionError(f"'{name}' is no file, no pattern and no network of the zoo{hint}")
+    if not is_file(path):
+        path = zoo().get(name) or _present(path)
     return document_of(collector.file(path), path.as_posix(), path.stem)
+
+
+def _present(path: Path) -> Path:
+    """Return the path if something is there: a pipe, or a directory, which reading refuses."""
+    name = path.as_posix()
+    try:
+        if path.exists():
+            return path
+    except (OSError, ValueError):  # a name that no file can have
+        pass
+    if path.suffix not in (".yaml", ".yml"):
+        hint = did_you_mean(name, zoo())
+        raise OptionError(f"{shown(name)} is no file, no pattern and no network of the zoo{hint}")
+    hint = did_you_mean(path.name, [one.name for one in specs_in(path.parent)])
+    raise SpecError(f"there is no such file{hint}", cut(name, 1000))
 
 
 def _is_pattern(text: str) -> bool:
@@ -77,18 +92,45 @@ def graph(
 ) -> Graph:
     """Return the graph of a document. Raises ArchscopeError."""
     if set:
-        at = Source("--set", 1, 1)
-        for name in set:
-            if name not in document.let:
-                known = ", ".join(document.let) or "none"
-                hint = did_you_mean(name, document.let) or f"; the spec lets you set {known}"
-                raise OptionError(f"cannot set '{name}': no such name in 'let'{hint}")
-        changed = {name: Value(value, at, True) for name, value in set.items()}
-        document = structs.replace(document, let={**document.let, **changed})
-    shapes = input if isinstance(input, Mapping) else {}
-    if input is not None and not isinstance(input, Mapping):
-        if len(document.inputs) != 1:
-            names = ", ".join(document.inputs)
-            raise OptionError(f"the spec has several inputs; give a shape by name: {names}")
-        shapes = {next(iter(document.inputs)): tuple(input)}
+        document = structs.replace(document, let={**document.let, **_settings(document, set)})
+    shapes = {} if input is None else _shapes(document, input)
+    if set or shapes:
+        document = structs.replace(document, reference={})  # it speaks of another network
     return Expander(document, limits).graph(shapes)
+
+
+def _settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
+    for name, value in given.items():
+        if name not in document.let:
+            known = cut(", ".join(document.let)) or "none"
+            hint = did_you_mean(str(name), document.let) or f"; the spec lets you set {known}"
+            raise OptionError(f"cannot set {shown(name)}: no such name in 'let'{hint}")
+        if not isinstance(value, bool | int | float | str | list | tuple | dict | None):
+            raise OptionError(
+                f"cannot set '{name}': expected a number, text, a list or a mapping,"
+                f" got {shown(value)}"
+            )
+    at = Source("--set", 1, 1)
+    return {
+        # A tuple would be taken for a shape.
+        name: Value(list(value) if isinstance(value, tuple) else value, at, True)
+        for name, value in given.items()
+    }
+
+
+def _shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
+    names = ", ".join(document.inputs)
+    if not isinstance(given, Mapping):
+        if len(document.inputs) != 1:
+            raise OptionError(f"the spec has several inputs; give a shape by name: {cut(names)}")
+        given = {names: given}
+    shapes = {}
+    for name, content in given.items():
+        if name not in document.inputs:
+            hint = did_you_mean(str(name), document.inputs) or f"; it has {cut(names)}"
+            raise OptionError(f"the spec has no input {shown(name)}{hint}")
+        shape = shape_of(content)
+        if shape is None:
+            raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {shown(content)}")
+        shapes[name] = shape
+    return shapes

@@ -9,13 +9,16 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import ceil, floor, prod
 from typing import Any
 
-from archscope.errors import SpecError, did_you_mean
-from archscope.ir import Shape, Source, text_of
+from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.ir import Shape, Source
 from archscope.spec.limits import LIMITS
+from archscope.spec.shown import cut, shown
 
 Scope = Mapping[str, Any]
 Compute = Callable[[Scope], Any]
@@ -24,26 +27,36 @@ Compute = Callable[[Scope], Any]
 class ExpressionError(Exception):
     """An expression or its values are wrong; the message does not know the place yet."""
 
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint  # what stands behind the quoted expression
+
+    def at(self, text: str, place: Source) -> SpecError:
+        """Return the error for the user, about the expression `text`."""
+        return SpecError(f"{self} in '{cut(text, 120)}'{self.hint}", place)
+
 
 class Expression:
     """An expression of a spec, ready to be computed in many scopes."""
 
-    __slots__ = ("at", "compute", "text")
+    __slots__ = ("at", "compute", "cost", "text")
 
     def __init__(self, text: str, at: Source) -> None:
         """Compile `text`, which begins with `=`. Raises SpecError."""
         self.text, self.at = text, at
         try:
-            self.compute = _compile(_parse(text[1:]))
+            self.compute, self.cost = _compiled(text)
         except ExpressionError as refusal:
-            raise SpecError(f"{refusal} in '{text}'", at) from None
+            raise refusal.at(text, at) from None
 
     def __call__(self, scope: Scope) -> Any:
         """Return the value in a scope. Raises SpecError."""
         try:
             return self.compute(scope)
         except ExpressionError as refusal:
-            raise SpecError(f"{refusal} in '{self.text}'", self.at) from None
+            raise refusal.at(self.text, self.at) from None
+        except RecursionError:
+            raise LimitError("values build on one another too deeply", self.at) from None
 
 
 class Frame(dict[str, Any]):
@@ -74,9 +87,28 @@ def divisible(value: float, by: int = 8) -> int:
     return rounded + by if rounded < 0.9 * value else rounded
 
 
+def _numbers(values: Sequence[Any]) -> Sequence[Any]:
+    """Return the arguments of `min` and its like: numbers, or one list or shape of numbers."""
+    if len(values) == 1 and isinstance(values[0], list | tuple):
+        values = values[0]
+    _check_length(values)
+    if not all(isinstance(value, int | float) for value in values):
+        raise TypeError
+    return values
+
+
+def _check_length(values: Sequence[Any]) -> None:
+    if len(values) > LIMITS.elements:
+        raise ExpressionError(f"a list longer than the limit of {LIMITS.elements}")
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": min, "max": max, "int": int, "round": round, "ceil": ceil, "floor": floor,
-    "len": len, "sum": sum, "abs": abs, "divisible": divisible,
+    "min": lambda *values: min(_numbers(values)),
+    "max": lambda *values: max(_numbers(values)),
+    "sum": lambda values: sum(_numbers([values])),
+    "int": int,
+    "round": lambda value: round(value),  # a second argument of -10**9 would take minutes
+    "ceil": ceil, "floor": floor, "abs": abs, "len": len, "divisible": divisible,
 }  # fmt: skip
 
 _SHAPE: dict[str, Callable[[Shape], Any]] = {
@@ -94,33 +126,87 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow,
 }  # fmt: skip
 
+
+def _plain(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Keep a comparison from lists and rows: lists of lists of lists could take forever."""
+
+    def checked(a: Any, b: Any) -> Any:
+        if isinstance(a, list | dict) or isinstance(b, list | dict):
+            raise TypeError
+        return compare(a, b)
+
+    return checked
+
+
+def _within(value: Any, values: Any) -> bool:
+    if isinstance(value, list | dict) or not isinstance(values, list | tuple):
+        raise TypeError
+    _check_length(values)
+    return value in values
+
+
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
-    ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+    ast.Eq: _plain(operator.eq), ast.NotEq: _plain(operator.ne),
+    ast.Lt: _plain(operator.lt), ast.LtE: _plain(operator.le),
+    ast.Gt: _plain(operator.gt), ast.GtE: _plain(operator.ge),
+    ast.In: _within, ast.NotIn: lambda a, b: not _within(a, b),
 }  # fmt: skip
 
 # `in` is no name to Python's parser, so it travels under one that no spec can use.
 _IN = "_i"
-_RESERVED = re.compile(r"\bin\b(?=\s*\.)")
+_TOKEN = re.compile(r"""'[^']*'|"[^"]*"|\w+|[^\w\s]""")
+_OPERATORS = {"and", "or", "not", "if", "else", "in"}
+
+
+def _name_in(text: str) -> str:
+    """Return the text with `in` renamed where a value is due; behind a value it is an operator."""
+    behind = False
+
+    def renamed(match: re.Match[str]) -> str:
+        nonlocal behind
+        word = match.group()
+        if word == "in" and not behind:
+            behind = True
+            return _IN
+        # A dot goes on with a value, and the `not` of `not in` still waits for its `in`.
+        if word != "." and not (word == "not" and behind):
+            behind = word not in _OPERATORS and (word[-1].isalnum() or word[-1] in "_)]'\"")
+        return word
+
+    return _TOKEN.sub(renamed, text)
+
+
+# Networks say the same thing many times.
+@lru_cache(maxsize=1 << 12)
+def _compiled(text: str) -> tuple[Compute, int]:
+    """Return how to compute an expression, and a measure of the work that it takes."""
+    if len(text) > LIMITS.text:
+        raise ExpressionError(f"more than the limit of {LIMITS.text} characters")
+    tree = _parse(text[1:].strip())
+    compute = _compile(tree)
+    # A call or a search may read a whole list.
+    heavy = (ast.Call, ast.In, ast.NotIn)
+    return compute, sum(32 if isinstance(node, heavy) else 1 for node in ast.walk(tree))
 
 
 def _parse(text: str) -> ast.expr:
-    if len(text) > LIMITS.expression:
-        raise ExpressionError(f"more than the limit of {LIMITS.expression} characters")
+    if not text:
+        raise ExpressionError("nothing to compute")
     if re.search(rf"\b{_IN}\b", text):
         raise ExpressionError(f"the name '{_IN}' is reserved")
-    source = _RESERVED.sub(_IN, text.strip())
-    if source == "in":
-        source = _IN
     try:
-        return ast.parse(source, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Python only warns of `1if x else 2`
+            return ast.parse(_name_in(text), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError, Warning) as error:
         if any(text.count(a) != text.count(b) for a, b in ("()", "[]", "{}")):
-            hint = "; inside {...} an expression that holds , [ ] { } must be quoted"
-            raise ExpressionError(f"brackets that do not match{hint};") from None
-        reason = error.msg if isinstance(error, SyntaxError) else "it is too deep"
+            raise ExpressionError("brackets that do not match", UNQUOTED) from None
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too deep"
         raise ExpressionError(f"not an expression ({reason})") from None
+
+
+UNQUOTED = "; inside {...} an expression that holds , [ ] { } must be quoted"
+"""The hint for what YAML leaves of an expression that should be quoted."""
 
 
 def _compile(node: ast.expr, depth: int = 0) -> Compute:
@@ -158,7 +244,7 @@ def _compile(node: ast.expr, depth: int = 0) -> Compute:
             return lambda scope: yes(scope) if condition(scope) else no(scope)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             if name not in FUNCTIONS:
-                raise ExpressionError(f"unknown function '{name}'{did_you_mean(name, FUNCTIONS)}")
+                raise ExpressionError(f"unknown function '{name}'", did_you_mean(name, FUNCTIONS))
             return _call(name, [sub(arg) for arg in args])
         case ast.Subscript(value=base, slice=index) if not isinstance(index, ast.Slice):
             return _item(sub(base), sub(index))
@@ -169,10 +255,12 @@ def _compile(node: ast.expr, depth: int = 0) -> Compute:
 
 
 _WORDS = {
-    ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.GeneratorExp: "a comprehension",
-    ast.Call: "such a call", ast.Dict: "a dictionary", ast.JoinedStr: "an f-string",
-    ast.NamedExpr: "an assignment", ast.Starred: "a star", ast.BinOp: "such an operator",
-    ast.Subscript: "a slice",
+    ast.Lambda: "a lambda", ast.ListComp: "a comprehension", ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension", ast.GeneratorExp: "a comprehension", ast.Call: "such a call",
+    ast.Dict: "a dictionary", ast.Set: "a set", ast.JoinedStr: "an f-string",
+    ast.NamedExpr: "an assignment", ast.Starred: "a star", ast.Subscript: "a slice",
+    ast.BinOp: "such an operator", ast.UnaryOp: "such an operator",
+    ast.Compare: "such a comparison", ast.Constant: "such a constant",
 }  # fmt: skip
 
 
@@ -187,8 +275,8 @@ def _name(name: str) -> Compute:
         try:
             return scope[name]
         except KeyError:
-            known = scope.names() if isinstance(scope, Frame) else scope
-            raise ExpressionError(f"unknown name '{name}'{did_you_mean(name, known)}") from None
+            known = {*(scope.names() if isinstance(scope, Frame) else scope), "True", "False"}
+            raise ExpressionError(f"unknown name '{name}'", did_you_mean(name, known)) from None
 
     return compute
 
@@ -198,13 +286,13 @@ def _attribute(base: Compute, attr: str) -> Compute:
         value = base(scope)
         if isinstance(value, tuple):
             if attr not in _SHAPE:
-                raise ExpressionError(f"a shape has no '{attr}'{did_you_mean(attr, _SHAPE)}")
+                raise ExpressionError(f"a shape has no '{attr}'", did_you_mean(attr, _SHAPE))
             return _SHAPE[attr](value)
         if isinstance(value, dict):
             if attr not in value:
-                raise ExpressionError(f"no '{attr}' in this row{did_you_mean(attr, value)}")
+                raise ExpressionError(f"no '{attr}' in this row", did_you_mean(attr, value))
             return value[attr]
-        raise ExpressionError(f"'.{attr}' of {_shown(value)}, which is no shape or row")
+        raise ExpressionError(f"'.{attr}' of {shown(value)}, which is no shape or row")
 
     return compute
 
@@ -216,7 +304,7 @@ def _binary(combine: Callable[[Any, Any], Any], left: Compute, right: Compute) -
         a, b = left(scope), right(scope)
         if not isinstance(a, int | float) or not isinstance(b, int | float):
             wrong = b if isinstance(a, int | float) else a
-            raise ExpressionError(f"arithmetic needs numbers, got {_shown(wrong)}")
+            raise ExpressionError(f"arithmetic needs numbers, got {shown(wrong)}")
         if power and (abs(b) > 64 or (a < 0 and b != int(b))):
             raise ExpressionError("a power must be real, with an exponent of at most 64")
         try:
@@ -233,7 +321,7 @@ def _negative(inner: Compute) -> Compute:
     def compute(scope: Scope) -> Any:
         value = inner(scope)
         if not isinstance(value, int | float):
-            raise ExpressionError(f"arithmetic needs numbers, got {_shown(value)}")
+            raise ExpressionError(f"arithmetic needs numbers, got {shown(value)}")
         return -value
 
     return compute
@@ -260,9 +348,7 @@ def _chain(compares: list[Callable[[Any, Any], Any]], parts: list[Compute]) -> C
                 if not compare(left, right):
                     return False
             except TypeError:
-                raise ExpressionError(
-                    f"cannot compare {_shown(left)} with {_shown(right)}"
-                ) from None
+                raise ExpressionError(f"cannot compare {shown(left)} with {shown(right)}") from None
             left = right
         return True
 
@@ -277,9 +363,7 @@ def _call(name: str, args: list[Compute]) -> Compute:
         try:
             return _bounded(function(*values))
         except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-            raise ExpressionError(
-                f"'{name}' cannot take {', '.join(map(_shown, values))}"
-            ) from None
+            raise ExpressionError(f"'{name}' cannot take {', '.join(map(shown, values))}") from None
 
     return compute
 
@@ -288,19 +372,10 @@ def _item(base: Compute, index: Compute) -> Compute:
     def compute(scope: Scope) -> Any:
         values, at = base(scope), index(scope)
         if not isinstance(values, list | tuple):
-            raise ExpressionError(f"[{at}] of {_shown(values)}, which is no list")
+            raise ExpressionError(f"[{shown(at)}] of {shown(values)}, which is no list")
         try:
             return values[at]
         except (IndexError, TypeError):
-            raise ExpressionError(f"no element {_shown(at)} in a list of {len(values)}") from None
+            raise ExpressionError(f"no element {shown(at)} in a list of {len(values)}") from None
 
     return compute
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
-        return f"the shape {text_of(value)}"
-    if isinstance(value, str):
-        return f"'{value}'"
-    text = str(value)
-    return text if len(text) < 40 else f"{text[:37]}..."

@@ -9,20 +9,22 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Source
-from archscope.spec.expand import Document
+from archscope.spec.layers import Reader
 from archscope.spec.limits import Limits
+from archscope.spec.place import Document
 from archscope.spec.read import Item, parse, read_text
+from archscope.spec.shown import shown
 from archscope.spec.syntax import (
     FILE_KEYS,
     PATH,
-    WORD,
-    Reader,
     Value,
     block_of,
+    key_at,
     listing,
     mapping,
     value_of,
-)  # fmt: skip
+    values_of,
+)
 
 REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")
 
@@ -56,7 +58,10 @@ class Collector:
 
     def file(self, path: Path, asked: object = None) -> Parts:
         """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
-        key = str(path.resolve())
+        try:
+            key = str(path.resolve())
+        except (OSError, RuntimeError, ValueError):
+            key = str(path)  # reading it will say what is wrong
         if key in self.trail:
             names = " -> ".join(Path(name).name for name in [*self.trail, key])
             raise SpecError(f"files take each other in, in a circle: {names}", asked)
@@ -71,8 +76,8 @@ class Collector:
         fields = mapping(root, "a spec", "")
         for key in fields:
             if key not in FILE_KEYS:
-                at = (root.keys or {}).get(key, root.at)
-                raise SpecError(f"unknown key '{key}'{did_you_mean(key, FILE_KEYS)}", at)
+                hint = did_you_mean(key, FILE_KEYS)
+                raise SpecError(f"unknown key '{key}'{hint}", key_at(root, key))
         parts = Parts({}, {}, {})
         if "extends" in fields:
             item = fields["extends"]
@@ -83,11 +88,12 @@ class Collector:
             for one in item.value if isinstance(item.value, list) else [item]:
                 used = self.file(self._find(one, folder, "use"), one.at)
                 parts.blocks = {**parts.blocks, **used.blocks}
-        own = mapping(fields["blocks"], "'blocks'", "blocks") if "blocks" in fields else {}
-        keys = (fields["blocks"].keys or {}) if "blocks" in fields else {}
-        parts.blocks = {**parts.blocks, **{name: (own[name], keys[name]) for name in own}}
+        if "blocks" in fields:
+            item = fields["blocks"]
+            for name, block in mapping(item, "'blocks'", "blocks").items():
+                parts.blocks[name] = block, key_at(item, name)
         if "let" in fields:
-            parts.let = {**parts.let, **mapping(fields["let"], "'let'", "let")}
+            parts.let = {**parts.let, **values_of(fields["let"], "'let'", "let")}
         if {"input", "inputs"} & set(fields):
             parts.fields.pop("input", None)
             parts.fields.pop("inputs", None)
@@ -103,20 +109,29 @@ class Collector:
         name = item.value
         places = [folder, zoo_folder()]
         for place in places:
-            if (place / name).is_file():
+            if is_file(place / name):
                 return place / name
         if name in zoo():
             return zoo()[name]
-        known = {p.relative_to(place).as_posix() for place in places for p in _specs(place)}
+        known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
         raise SpecError(
-            f"'{key}' names '{name}', which is no file beside this one and no spec of the zoo"
+            f"'{key}' names {shown(name)}, which is no file beside this one and no spec of the zoo"
             f"{did_you_mean(name, known)}",
             item.at,
         )
 
 
-def _specs(place: Path) -> list[Path]:
-    return [*place.glob("*.yaml"), *place.glob("blocks/*.yaml")]
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def specs_in(folder: Path) -> list[Path]:
+    """Return the specs of a folder, and those of its `blocks/`."""
+    return [*folder.glob("*.yaml"), *folder.glob("blocks/*.yaml")]
 
 
 def document_of(parts: Parts, shown: str, stem: str) -> Document:
@@ -128,12 +143,8 @@ def document_of(parts: Parts, shown: str, stem: str) -> Document:
         if parts.blocks and "extends" not in fields:
             hint = "; a file of blocks is for 'use'"
         raise SpecError(f"a spec needs 'layers'{hint}", start)
-    let = {}
-    for key, item in parts.let.items():
-        if not WORD.match(key) or key in ("x", "in"):
-            raise SpecError(f"'{key}' cannot name a value", item.at, "let")
-        let[key] = value_of(item)
-    reader = Reader(set(parts.blocks))
+    let = {key: value_of(item) for key, item in parts.let.items()}
+    reader = Reader(parts.blocks)
     blocks = {name: reader.block(name, item, at) for name, (item, at) in parts.blocks.items()}
     layers = reader.chain(fields["layers"], "layers")
     return Document(
@@ -151,6 +162,7 @@ def _text(fields: dict[str, Item], key: str, default: str) -> str:
     item = fields.get(key)
     if item is None or item.value is None:
         return default
+    item.close()
     if isinstance(item.value, dict | list):
         raise SpecError(f"'{key}' must be text, got {item.kind}", item.at)
     return str(item.value)
@@ -169,7 +181,7 @@ def _inputs(fields: dict[str, Item], start: Source) -> dict[str, Value]:
         raise SpecError("'inputs' names no input", item.at)
     for name in shapes:
         if not PATH.match(name) or name == "in":
-            raise SpecError(f"'{name}' cannot name an input", (item.keys or {}).get(name), "inputs")
+            raise SpecError(f"'{name}' cannot name an input", key_at(item, name), "inputs")
     return {name: value_of(shape) for name, shape in shapes.items()}
 
 
@@ -180,16 +192,16 @@ def _reference(fields: dict[str, Item]) -> dict[str, Any]:
     rows = mapping(item, "'reference'", "reference")
     for key, value in rows.items():
         if key not in REFERENCE_KEYS:
-            at = (item.keys or {}).get(key, item.at)
-            raise SpecError(
-                f"unknown key '{key}'{did_you_mean(key, REFERENCE_KEYS)}", at, "reference"
-            )
-        if key in ("params", "macs") and (
-            not isinstance(value.value, int) or isinstance(value.value, bool)
-        ):
-            raise SpecError(
-                f"'{key}' must be a whole number, got {value.kind}", value.at, "reference"
-            )
+            hint = did_you_mean(key, REFERENCE_KEYS)
+            raise SpecError(f"unknown key '{key}'{hint}", key_at(item, key), "reference")
+        if key in ("params", "macs"):
+            _check_whole(key, value)
         if key == "receptive_field":
-            listing(value, "'receptive_field'", "reference")
+            for size in listing(value, "'receptive_field'", "reference"):
+                _check_whole(key, size)
     return {key: value.plain() for key, value in rows.items()}
+
+
+def _check_whole(key: str, item: Item) -> None:
+    if isinstance(item.value, bool) or not isinstance(item.value, int):
+        raise SpecError(f"'{key}' must be a whole number, got {item.kind}", item.at, "reference")

@@ -11,11 +11,13 @@ class Limits(Struct, frozen=True):
     file_bytes: int = 1 << 20  # of one file
     files: int = 64  # that one spec may take in through `use` and `extends`
     items: int = 200_000  # values in one file, every use of an alias counted
-    depth: int = 64  # of nested YAML, nested blocks and nested expressions
+    depth: int = 64  # of nested YAML, of blocks and branches, of nested expressions
     repeat: int = 100_000  # turns of one `repeat` or `each`
     nodes: int = 100_000  # of the graph
-    steps: int = 2_000_000  # layers visited, those left out by `when` included
-    expression: int = 1_000  # characters of one expression
+    steps: int = 500_000  # layers visited, those left out by `when` too; 16 values count as one
+    name: int = 100  # characters of a key or name
+    text: int = 1_000  # characters of one expression or other text that is a value
+    elements: int = 256  # of a list that an expression adds up or searches
     number: int = 2**63 - 1  # of any value that an expression computes
 
 

@@ -11,23 +11,27 @@ unless `--set pool=false`.
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 from typing import Any
 
 from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Source
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
-from archscope.spec.expand import Document
 from archscope.spec.expression import Expression
 from archscope.spec.limits import Limits
-from archscope.spec.syntax import GROUP, Chain, Layer, Value, block_of
+from archscope.spec.place import Document
+from archscope.spec.shown import shown
+from archscope.spec.syntax import GROUP, LOOP_NAMES, WORD, Chain, Layer, Value, block_of
 
 FILE = "<pattern>"
+LARGEST_LENGTH = 20  # characters of a number
 ALIASES = {
     "conv": "conv", "pool": "maxpool", "fc": "linear", "bn": "batchnorm", "gap": "global_avgpool",
 }  # fmt: skip
 _TOKEN = re.compile(r"\s*(->|[\[\]*?]|[A-Za-z_]\w*|/?[0-9][0-9.x]*|.)")
 _SHAPE = re.compile(r"[0-9]+(?:x[0-9]+){0,3}\Z")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 
 
 def document_of_pattern(text: str, limits: Limits) -> Document:
@@ -42,9 +46,9 @@ class _Parser:
             raise LimitError(f"longer than the limit of {limits.file_bytes} characters", FILE)
         self.tokens = [
             (match.group(1), Source(FILE, 1, match.start(1) + 1))
-            for match in _TOKEN.finditer(text.strip())
+            for match in _TOKEN.finditer(text.rstrip())
         ]
-        self.end = Source(FILE, 1, len(text) + 1)
+        self.end = Source(FILE, 1, len(text.rstrip()) + 1)
         self.position = 0
         self.depth = 0
         self.let: dict[str, Value] = {}
@@ -52,16 +56,16 @@ class _Parser:
     def document(self) -> Document:
         word, at = self.next("INPUT")
         if word.lower() != "input":
-            raise SpecError(f"a pattern begins with 'INPUT 3x32x32', got '{word}'", at)
+            raise SpecError(f"a pattern begins with 'INPUT 3x32x32', got {shown(word)}", at)
         size, at = self.next("the shape of the input")
         if not _SHAPE.match(size):
-            raise SpecError(f"expected a shape such as 3x32x32, got '{size}'", at)
-        shape = [int(part) for part in size.split("x")]
+            raise SpecError(f"expected a shape such as 3x32x32, got {shown(size)}", at)
+        shape = [_number(part, at) for part in size.split("x")]
         self.expect("->")
         layers = self.chain()
         if self.position < len(self.tokens):
             word, at = self.tokens[self.position]
-            raise SpecError(f"expected '->' or the end, got '{word}'", at)
+            raise SpecError(f"expected '->' or the end, got {shown(word)}", at)
         body = block_of("", Source(FILE, 1, 1), {}, layers)
         return Document("pattern", {"input": Value(shape, at, True)}, self.let, {}, body)
 
@@ -77,7 +81,7 @@ class _Parser:
     def expect(self, token: str) -> None:
         word, at = self.next(f"'{token}'")
         if word != token:
-            raise SpecError(f"expected '{token}', got '{word}'", at)
+            raise SpecError(f"expected '{token}', got {shown(word)}", at)
 
     def chain(self) -> Chain:
         layers = [*self.element()]
@@ -99,7 +103,7 @@ class _Parser:
         elif word[0].isalpha() or word[0] == "_":
             layers = self.word(word, at)
         else:
-            raise SpecError(f"expected a layer or '[', got '{word}'", at)
+            raise SpecError(f"expected a layer or '[', got {shown(word)}", at)
         if self.peek() == "?":
             self.next("'?'")
             self.let["pool"] = Value(True, at, True)
@@ -115,10 +119,10 @@ class _Parser:
 
     def count(self) -> Value:
         word, at = self.next("a number of turns")
-        if word.isdigit():
-            return Value(int(word), at, True)
-        if not word.isidentifier():
-            raise SpecError(f"expected a number of turns or a name, got '{word}'", at)
+        if _NUMBER.match(word):
+            return Value(_number(word, at), at, True)
+        if not WORD.match(word) or iskeyword(word) or word in ("x", *LOOP_NAMES):
+            raise SpecError(f"expected a number of turns or a name for it, got {shown(word)}", at)
         self.let.setdefault(word, Value(None, at, True))
         return Value(Expression(f"={word}", at), at, False)
 
@@ -126,7 +130,7 @@ class _Parser:
         name = ALIASES.get(word.lower(), word.lower())
         if name not in OPS or name == "input":
             known = [*OPS, *ALIASES]
-            raise SpecError(f"unknown layer '{word}'{did_you_mean(word, known)}", at)
+            raise SpecError(f"unknown layer {shown(word)}{did_you_mean(word, known)}", at)
         fields: dict[str, Any] = {}
         while re.match(r"/?[0-9]", self.peek()):
             text, place = self.next("a number")
@@ -154,9 +158,12 @@ class _Parser:
         elif "x" in text:
             key = "kernel"
         if key is None or key not in table or key in fields:
-            raise SpecError(f"'{name}' cannot take '{text}' here", at)
-        try:
-            sizes = [float(part) if "." in part else int(part) for part in text.split("x")]
-        except ValueError:
-            raise SpecError(f"expected a number, got '{text}'", at) from None
+            raise SpecError(f"'{name}' cannot take {shown(text)} here", at)
+        sizes = [_number(part, at) for part in text.split("x")]
         fields[key] = sizes if len(sizes) > 1 else sizes[0]
+
+
+def _number(text: str, at: Source) -> int | float:
+    if not _NUMBER.match(text) or len(text) > LARGEST_LENGTH:
+        raise SpecError(f"expected a number, got {shown(text)}", at)
+    return float(text) if "." in text else int(text)

@@ -9,19 +9,25 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError
+from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Source
 from archscope.spec.limits import Limits
+from archscope.spec.shown import cut, shown
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # YAML 1.2's core schema, so that `no` and `on` are words and 1e-3 is a number.
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*)\Z")
+_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
 _FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _CONSTANTS = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_DIGITS = 40  # a longer word is no number; it would also cost the patterns above much time
+
+HOLES = ("!choice", "!int", "!float")
+"""The tags of the language: they leave a value open, which makes the spec a search space."""
+_ANY_HOLE = f"{', '.join(HOLES[:-1])} or {HOLES[-1]}"
 
 
 class Item(Struct):
@@ -39,12 +45,24 @@ class Item(Struct):
             return "a mapping"
         if isinstance(self.value, list):
             return "a list"
-        if self.value is None:
-            return "nothing"
-        return f"'{self.value}'" if isinstance(self.value, str) else str(self.value)
+        return shown(self.value)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is written here."""
+        return self.value is None and self.tag is None
+
+    def close(self) -> None:
+        """Raise SpecError if the value is left open."""
+        if self.tag is not None:
+            raise SpecError(
+                f"'{self.tag}' leaves the value open: this is a search space, expected a plain spec",
+                self.at,
+            )
 
     def plain(self) -> Any:
-        """Return the value without positions."""
+        """Return the value without positions. Raises SpecError if any of it is left open."""
+        self.close()
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -99,7 +117,7 @@ def parse(text: str, file: str, limits: Limits) -> Item:
         at = Source(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
         reason = str(getattr(error, "reason", error)).splitlines()[0]
         raise SpecError(f"not YAML: {reason}", at) from None
-    if composer.root is None or composer.root.value is None:
+    if composer.root is None or composer.root.empty:
         raise SpecError("the file is empty, expected a spec", file)
     return composer.root
 
@@ -125,20 +143,24 @@ def _scalar(event: Any) -> Any:
         return text  # it was quoted
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if _INTEGER.match(text) and len(text) < 40:
+    if len(text) > _DIGITS:
+        return text
+    if _INTEGER.match(text):
         return int(text.replace("_", ""))
     if _FLOAT.match(text):
         return float(text.replace("_", ""))
     return text
 
 
-class _Open(Struct):
-    """A mapping or list whose end has not come yet."""
+class _Part(Struct):
+    """An item that is being filled, or that an alias may repeat."""
 
     item: Item
     anchor: str | None
     size: int = 1  # items in it, every use of an alias counted in full
+    height: int = 0  # levels of lists and mappings in it
     key: tuple[str, Source] | None = None  # the key that waits for its value
+    done: bool = False  # whether its end has come
 
 
 class _Composer:
@@ -147,25 +169,23 @@ class _Composer:
     def __init__(self, file: str, limits: Limits) -> None:
         self.file, self.limits = file, limits
         self.root: Item | None = None
-        self.stack: list[_Open] = []
-        self.anchors: dict[str, tuple[Item, int]] = {}
+        self.stack: list[_Part] = []
+        self.anchors: dict[str, _Part] = {}
         self.total = 0
 
     def take(self, event: Any) -> None:
         """Take the next event. Raises SpecError."""
         if isinstance(event, yaml.ScalarEvent):
-            item = Item(_scalar(event), self._at(event), event.tag)
-            self._put(item, item.at, 1)
-            if event.anchor:
-                self.anchors[event.anchor] = (item, 1)
+            item = Item(_scalar(event), self._at(event), self._tag(event))
+            self._put(_Part(item, event.anchor, done=True), item.at)
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             self._start(event)
         elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            closed = self.stack.pop()
+            part = self.stack.pop()
+            part.done = True
             if self.stack:
-                self.stack[-1].size += closed.size - 1
-            if closed.anchor:
-                self.anchors[closed.anchor] = (closed.item, closed.size)
+                self.stack[-1].size += part.size - 1
+                self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
         elif isinstance(event, yaml.AliasEvent):
             self._alias(event.anchor, self._at(event))
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
@@ -174,42 +194,57 @@ class _Composer:
     def _at(self, event: Any) -> Source:
         return Source(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
 
+    def _tag(self, event: Any) -> str | None:
+        tag: str | None = event.tag
+        if tag is None or tag in HOLES:
+            return tag
+        name = cut(tag.replace("tag:yaml.org,2002:", "!!"))
+        raise SpecError(
+            f"unknown tag '{name}'{did_you_mean(name, HOLES) or f', expected {_ANY_HOLE}'}",
+            self._at(event),
+        )
+
     def _start(self, event: Any) -> None:
         at = self._at(event)
-        if len(self.stack) >= self.limits.depth:
-            raise LimitError(f"nested deeper than the limit of {self.limits.depth}", at)
         mapping = isinstance(event, yaml.MappingStartEvent)
-        item = Item({} if mapping else [], at, event.tag, {} if mapping else None)
-        self._put(item, at, 1)
-        if event.anchor:
-            self.anchors[event.anchor] = (item, 0)  # 0: not closed yet
-        self.stack.append(_Open(item, event.anchor))
+        item = Item({} if mapping else [], at, self._tag(event), {} if mapping else None)
+        part = _Part(item, event.anchor, height=1)
+        self._put(part, at)
+        self.stack.append(part)
 
     def _alias(self, anchor: str | None, at: Source) -> None:
-        if anchor is None or anchor not in self.anchors:
-            raise SpecError(f"the alias '*{anchor}' has no anchor before it", at)
-        item, size = self.anchors[anchor]
-        if size == 0:
-            raise SpecError(f"the alias '*{anchor}' stands inside what it repeats", at)
-        self._put(item, at, size)
+        name = anchor or ""
+        part = self.anchors.get(name)
+        if part is None:
+            raise SpecError(f"the alias '*{cut(name)}' has no anchor before it", at)
+        if not part.done:
+            raise SpecError(f"the alias '*{cut(name)}' stands inside what it repeats", at)
+        self._put(part, at)
+        if self.stack:
+            self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
 
-    def _put(self, item: Item, at: Source, size: int) -> None:
-        self.total += size
+    def _put(self, part: _Part, at: Source) -> None:
+        item = part.item
+        if part.anchor:
+            self.anchors[part.anchor] = part
+        self.total += part.size
         if self.total > self.limits.items:
             raise LimitError(
                 f"the file holds more than the limit of {self.limits.items} values,"
                 " each use of an alias counted in full",
                 at,
             )
+        if len(self.stack) + part.height > self.limits.depth:
+            raise LimitError(f"nested deeper than the limit of {self.limits.depth}", at)
         if not self.stack:
             self.root = item
             return
         holder = self.stack[-1]
-        holder.size += size
+        holder.size += part.size
         if isinstance(holder.item.value, list):
             holder.item.value.append(item)
         elif holder.key is None:
-            holder.key = _key(item, at, holder.item)
+            holder.key = self._key(item, at, holder.item)
         else:
             key, key_at = holder.key
             assert holder.item.keys is not None
@@ -217,13 +252,20 @@ class _Composer:
             holder.item.keys[key] = key_at
             holder.key = None
 
-
-def _key(item: Item, at: Source, holder: Item) -> tuple[str, Source]:
-    if isinstance(item.value, dict | list):
-        raise SpecError(f"{item.kind} stands where a key should be", at)
-    if item.value == "<<":
-        raise SpecError("merge keys ('<<') are not part of the language; use 'extends'", at)
-    key = "null" if item.value is None else str(item.value)
-    if holder.keys is not None and key in holder.keys:
-        raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
-    return key, at
+    def _key(self, item: Item, at: Source, holder: Item) -> tuple[str, Source]:
+        if isinstance(item.value, dict | list) or item.tag is not None:
+            what = item.kind if item.tag is None else f"'{item.tag}'"
+            raise SpecError(f"{what} stands where a key should be", at)
+        if item.value == "<<":
+            raise SpecError("merge keys ('<<') are not part of the language; use 'extends'", at)
+        key = item.value
+        if not isinstance(key, str):
+            key = "null" if key is None else str(key).lower()
+        if len(key) > self.limits.name or not key.isprintable():
+            raise SpecError(
+                f"expected a key of at most {self.limits.name} plain characters, got {shown(key)}",
+                at,
+            )
+        if holder.keys is not None and key in holder.keys:
+            raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
+        return key, at

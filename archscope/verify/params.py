@@ -17,7 +17,7 @@ def check(graph: Graph) -> Check:
     pairs: list[tuple[str, object, object]] = []
     for node in graph.nodes:
         if node.inputs and node.shares is None:
-            module = network.modules_by_node[node.name]
+            module = network.part(node.name)
             own = cost[node.name]
             pairs.append((node.name, (own.params, own.buffers), _numbers(module)))
     whole = total(cost)

@@ -3,13 +3,13 @@
 The module gets positive random weights and averages in place of maxima, so that no derivative
 cancels. A forward-mode derivative by all inputs before a position is non-zero at an output
 exactly if the output sees one of them; by all inputs behind it, likewise. So the first and
-the last input that each output of each node sees are held against torch at every node, in a
-few passes, on an input that is longer than the field.
+the last input that each output of each node sees are held against torch at every node, in one
+pass for each axis, on an input that is longer than the field. After each node its values
+become ones and its derivatives small positive numbers again: nothing vanishes, however deep.
 """
 
 from __future__ import annotations
 
-from math import log10, prod
 from typing import Any
 
 import torch
@@ -20,34 +20,43 @@ from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, re
 from archscope.analysis.shapes import with_inputs
 from archscope.build import Network, build
 from archscope.errors import ShapeError
-from archscope.ir import Graph
+from archscope.ir import Graph, Node, Output
 from archscope.verify.check import Check, compare
 
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
 ORACLE = "torch derivatives"
-LEVEL = 1e-8  # of the test input: positive, and far from where activations saturate
 LONGEST = 4096  # positions of a test input along one axis
-NARROW = (32, 64, 96, 128, 192, 256)  # tried as the other axes, to save work
+NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as the other axes, to save work
+NOISE = 1e-9  # what rounding leaves of a weight of 0 when torch interpolates in float64
+
+Pairs = list[tuple[str, object, object]]
+Cut = tuple[int, bool]
+"""A position, and whether the inputs from it on are changed, or those before it."""
 
 
 def check(graph: Graph) -> Check:
     """Compare the first and last input that outputs see, along each axis, at every node."""
-    source = graph.inputs[0]
-    fields = receptive_fields(graph, source.name)
-    local = [name for name, field in fields.fields.items() if field.axes is not None]
-    if not local:
-        return compare("receptive field", ORACLE, "field", [], "the input has no spatial extent")
-    trunk = _part(graph, local)
-    pairs: list[tuple[str, object, object]] = []
+    pairs: Pairs = []
     notes = []
-    for axis in range(len(source.out) - 1):
-        thorough = axis == 0 or not _alike(fields)
-        found = _check_axis(trunk, fields, axis, thorough)
-        if isinstance(found, str):
-            notes.append(found)
-        else:
-            pairs += found
-    return compare("receptive field", ORACLE, "first and last input seen", pairs, "; ".join(notes))
+    for source in graph.inputs:
+        fields = receptive_fields(graph, source.name)
+        local = [name for name, field in fields.fields.items() if field.axes is not None]
+        if not local:
+            notes.append(f"'{source.name}' has no spatial extent")
+            continue
+        # What the local nodes depend on is a network of its own.
+        trunk = graph.only(
+            graph.ancestors(*local, *(node.name for node in graph.inputs)),
+            (Output("output", local[-1]),),
+        )
+        for axis in range(len(source.out) - 1):
+            thorough = axis == 0 or not _alike(fields)
+            found = _check_axis(trunk, source, fields, axis, thorough)
+            if isinstance(found, str):
+                notes.append(f"'{source.name}' along axis {axis}: {found}")
+            else:
+                pairs += found
+    return compare("receptive field", ORACLE, "outputs that see it", pairs, "; ".join(notes))
 
 
 def _alike(fields: ReceptiveFields) -> bool:
@@ -55,85 +64,83 @@ def _alike(fields: ReceptiveFields) -> bool:
     return all(len(set(field.axes)) == 1 for field in fields.fields.values() if field.axes)
 
 
-def _part(graph: Graph, names: list[str]) -> Graph:
-    """Return the nodes that these depend on, as a network of their own."""
-    wanted = graph.ancestors(*names, *(node.name for node in graph.inputs))
-    nodes = tuple(node for node in graph.nodes if node.name in wanted)
-    output = graph.outputs[0].__class__("output", nodes[-1].name)
-    return Graph(graph.name, nodes, (output,))
-
-
 def _check_axis(
-    graph: Graph, fields: ReceptiveFields, axis: int, thorough: bool
-) -> list[tuple[str, object, object]] | str:
-    reaches = {
+    graph: Graph, source: Node, fields: ReceptiveFields, axis: int, thorough: bool
+) -> Pairs | str:
+    largest, step = _extent(_reaches(fields, axis))
+    length = largest + 8 * step
+    if length > LONGEST:
+        return f"the field of {largest} needs an input beyond {LONGEST}"
+    best: Pairs | str = f"the layers do not take an input of {length}"
+    for narrow in (*NARROW, max(source.out[1:])):
+        fitted = _fitted(graph, source, axis, length, narrow)
+        if fitted is None:
+            continue
+        network = _surrogate(fitted)
+        if network is None:
+            return "a dilated maximum has no average to stand for it"
+        fields = receptive_fields(fitted, source.name)
+        reaches = _reaches(fields, axis)
+        cuts = _cuts(reaches, length, thorough)
+        seen = _seen(network, fitted, fields.fields, source.name, axis, cuts)
+        best = [
+            pair
+            for name, reach in reaches.items()
+            for pair in _compared(name, reach, seen[name], length, cuts)
+        ]
+        # On an input too narrow, windows with holes may meet nothing but padding.
+        if all(bool(marks.any()) for marks in seen.values()):
+            break
+    return best
+
+
+def _reaches(fields: ReceptiveFields, axis: int) -> dict[str, Reach]:
+    return {
         name: field.axes[axis]
         for name, field in fields.fields.items()
         if field.axes is not None and field.known
     }
-    largest = max(reach.size for reach in reaches.values())
-    step = max(-(-reach.jump // reach.period) for reach in reaches.values())
-    length = largest + 8 * step
-    if length > LONGEST:
-        return f"axis {axis}: the field of {largest} needs an input beyond {LONGEST}"
-    fitted = _fitted(graph, axis, length)
-    if fitted is None:
-        return f"axis {axis}: the layers do not take an input of {length}"
-    fields = receptive_fields(fitted, fields.source)
-    reaches = {n: f.axes[axis] for n, f in fields.fields.items() if f.axes and n in reaches}
-    network = _surrogate(fitted)
-    if network is None:
-        return "a dilated maximum has no average to stand for it"
-    middle = (length - largest) // 2
-    pairs: list[tuple[str, object, object]] = []
-    for behind in (False, True):
-        start = middle + largest - 1 if behind else middle
-        cuts = _cuts(reaches, start, step, behind) if thorough else [start]
-        for cut in cuts:
-            seen = _seen(network, fitted, fields.fields, axis, cut, behind)
-            for name, reach in reaches.items():
-                size = fitted.by_name[name].out[axis + 1]
-                ours, theirs = _compared(reach, seen[name], size, length, cut, behind)
-                pairs.append((name, ours, theirs))
-    return pairs
 
 
-def _fitted(graph: Graph, axis: int, length: int) -> Graph | None:
-    """Return the graph for an input that is long along one axis and narrow along the others."""
-    source = graph.inputs[0]
-    for narrow in (*NARROW, max(source.out[1:])):
-        sizes = [min(narrow, size) if narrow < size else size for size in source.out]
-        sizes[0], sizes[axis + 1] = source.out[0], length
-        try:
-            return with_inputs(graph, {node.name: tuple(sizes) for node in graph.inputs})
-        except ShapeError:
-            continue
-    return None
+def _extent(reaches: dict[str, Reach]) -> tuple[int, int]:
+    """Return the largest field and the largest step between two outputs."""
+    return (
+        max(reach.size for reach in reaches.values()),
+        max(-(-reach.jump // reach.period) for reach in reaches.values()),
+    )
+
+
+def _fitted(graph: Graph, source: Node, axis: int, length: int, narrow: int) -> Graph | None:
+    """Return the graph for an input that is long along one axis and narrow along the others.
+
+    Other inputs of the same extent follow.
+    """
+    sizes = [min(narrow, size) for size in source.out[1:]]
+    sizes[axis] = length
+    shapes = {
+        node.name: (node.out[0], *sizes) for node in graph.inputs if node.out[1:] == source.out[1:]
+    }
+    try:
+        return with_inputs(graph, shapes)
+    except ShapeError:
+        return None
 
 
 def _surrogate(graph: Graph) -> Network | None:
     """Return the module with positive weights, and averages for maxima; None if it cannot be."""
-    taps = sum(
-        log10(prod(axis.kernel for axis in window if hasattr(axis, "kernel")))
-        for node in graph.nodes
-        if (window := node.facts.window)
-    )
-    # The corner of a field weighs one over the product of all windows: mind the exponent.
-    network = build(graph).to(torch.float32 if taps < 30 else torch.float64).eval()
-    torch.manual_seed(0)
-    for name, parameter in network.named_parameters():
+    network = build(graph).eval()
+    if any(isinstance(one, nn.Upsample) and "linear" in one.mode for one in network.modules()):
+        network.to(torch.float64)  # fractions of positions must be near enough to tell 0
+    for parameter in network.parameters():
         parameter.requires_grad_(False)
-        if name.endswith("bias"):
-            parameter.zero_()
-    for name, module in network.modules_by_node.items():
-        weight = getattr(module, "weight", None)
-        if isinstance(weight, Tensor) and weight.dim() > 1:
-            fan_in = prod(weight.shape[1:])
-            weight.copy_((torch.rand_like(weight) + 0.5) / fan_in)
-        if isinstance(module, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
-            if module.dilation not in (1, (1,), (1, 1), (1, 1, 1)):
-                return None
-            network.modules_by_node[name] = _average(module)
+        if parameter.dim() > 1:
+            parameter.copy_(torch.rand_like(parameter) + 0.5)
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
+                if child.dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+                    return None
+                setattr(module, name, _average(child))
     return network
 
 
@@ -149,16 +156,22 @@ def _average(pool: nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d) -> nn.Module:
     return nn.Sequential(getattr(nn, f"ConstantPad{axes}d")(pad, 0.0), average)
 
 
-def _cuts(reaches: dict[str, Reach], start: int, step: int, behind: bool) -> list[int]:
+def _cuts(reaches: dict[str, Reach], length: int, thorough: bool) -> list[Cut]:
     """Return cuts so that for every node one falls right before and one right at a boundary."""
-    cuts: list[int] = []
-    for reach in reaches.values():
-        edges = reach.rights if behind else reach.lefts
-        grid = -(-reach.jump // reach.period)
-        for shift in (0, 1):
-            wanted = {(edge + shift) % grid for edge in edges if edge is not None}
-            if not wanted & {cut % grid for cut in cuts}:
-                cuts.append(next(c for c in range(start, start + 2 * step) if c % grid in wanted))
+    largest, step = _extent(reaches)
+    middle = max(length - largest, 0) // 2
+    cuts: list[Cut] = []
+    for behind in (False, True):
+        start = min(middle + largest - 1, length - 1) if behind else middle
+        found = [] if thorough else [start]
+        for reach in reaches.values() if thorough else ():
+            edges = reach.rights if behind else reach.lefts
+            grid = -(-reach.jump // reach.period)
+            for shift in (0, 1):
+                wanted = {(edge + shift) % grid for edge in edges if edge is not None}
+                if not wanted & {cut % grid for cut in found}:
+                    found += [c for c in range(start, start + step) if c % grid in wanted][:1]
+        cuts += [(cut, behind) for cut in found]
     return cuts
 
 
@@ -166,55 +179,61 @@ def _seen(
     network: Network,
     graph: Graph,
     fields: dict[str, Field],
+    source: str,
     axis: int,
-    cut: int,
-    behind: bool,
+    cuts: list[Cut],
 ) -> dict[str, Tensor]:
-    """Return for each node where along the axis the derivative by one side of the cut is not 0."""
-    dtype = next((p.dtype for p in network.parameters()), torch.float32)
+    """Return for each node and cut where along the axis the derivative is not 0."""
     seen: dict[str, Tensor] = {}
-    source = graph.inputs[0].name
 
     def probe(name: str, value: Tensor) -> Tensor:
-        field = fields.get(name)
-        if field is None:
-            return value
-        primal: Tensor
         primal, tangent = forward_ad.unpack_dual(value)
-        if field.axes is None or tangent is None:
-            return primal  # a gate sees everything; what it scales is what we look at
-        others = [one for one in range(tangent.dim()) if one != axis + 2]
-        seen[name] = (tangent != 0).any(dim=others[-1])
-        for one in reversed(others[:-1]):
-            seen[name] = seen[name].any(dim=one)
-        return value
+        ones: Tensor = torch.ones_like(primal)
+        field = fields.get(name)
+        if field is None or field.axes is None or tangent is None:
+            return ones  # a gate sees everything; what it scales is what we look at
+        marks = tangent.abs() > NOISE
+        seen[name] = marks.movedim(axis + 2, 1).flatten(2).any(dim=2)
+        # Not all alike, or the derivative of a softmax would cancel.
+        dual: Tensor = forward_ad.make_dual(ones, marks * (torch.rand_like(ones) + 0.5))
+        return dual
 
+    dtype = next((p.dtype for p in network.parameters()), torch.float32)
     with torch.no_grad(), forward_ad.dual_level():
         inputs = []
         for node in graph.inputs:
-            primal = torch.full((1, *node.out), LEVEL, dtype=dtype)
-            tangent = torch.zeros_like(primal)
+            primal = torch.ones(len(cuts), *node.out, dtype=dtype)
             if node.name == source:
-                side = slice(cut, None) if behind else slice(None, cut)
-                tangent[(slice(None),) * (axis + 2) + (side,)] = 1
-            inputs.append(forward_ad.make_dual(primal, tangent))
+                tangent = torch.zeros_like(primal)
+                along = tangent.movedim(axis + 2, 1)
+                for row, (cut, behind) in zip(along, cuts, strict=True):
+                    row[slice(cut, None) if behind else slice(None, cut)] = 1
+                primal = forward_ad.make_dual(primal, tangent)
+            inputs.append(primal)
         network.run(tuple(inputs), probe)
     return seen
 
 
-def _compared(
-    reach: Reach, seen: Tensor, size: int, length: int, cut: int, behind: bool
-) -> tuple[str, str]:
-    """Return as words which outputs within the input see beyond the cut, by us and by torch."""
-    ours, theirs = [], []
-    for position in range(size):
-        pair = reach.at(position)
-        if pair is None or pair[0] < 0 or pair[1] >= length:
-            continue  # at the border padding hides a part of the field
-        ours.append(pair[1] >= cut if behind else pair[0] < cut)
-        theirs.append(bool(seen[position]))
-    return _edge(ours), _edge(theirs)
+def _compared(name: str, reach: Reach, seen: Tensor, length: int, cuts: list[Cut]) -> Pairs:
+    """Return as words which outputs within the input see beyond each cut, by us and by torch."""
+    spans = [reach.at(position) for position in range(seen.shape[1])]
+    # At the border padding hides a part of the field.
+    inside = [
+        (position, *span)
+        for position, span in enumerate(spans)
+        if span is not None and span[0] >= 0 and span[1] < length
+    ]
+    pairs: Pairs = []
+    for (cut, behind), marks in zip(cuts, seen.tolist(), strict=True):
+        ours = [p for p, left, right in inside if (right >= cut if behind else left < cut)]
+        theirs = [p for p, _, _ in inside if marks[p]]
+        side = "from" if behind else "before"
+        pairs.append((name, _text(side, cut, ours), _text(side, cut, theirs)))
+    return pairs
 
 
-def _edge(marks: list[bool]) -> str:
-    return f"{sum(marks)} of {len(marks)}" if marks else "none inside"
+def _text(side: str, cut: int, outputs: list[int]) -> str:
+    """Return `input from 7: outputs 5 to 9`."""
+    shown = f"outputs {outputs[0]} to {outputs[-1]}" if outputs else "no outputs"
+    whole = len(outputs) == outputs[-1] - outputs[0] + 1 if outputs else True
+    return f"input {side} {cut}: {shown}{'' if whole else f', {len(outputs)} of them'}"

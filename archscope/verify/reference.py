@@ -16,9 +16,10 @@ def check(graph: Graph) -> Check:
         for key in ("params", "macs")
         if key in quoted
     ]
-    if "receptive_field" in quoted and analysis.receptive_field is not None:
+    if "receptive_field" in quoted:
         field = analysis.receptive_field
-        ours = [axis[0] if axis else None for axis in (field.size, field.stride, field.padding)]
+        axes = (field.size, field.stride, field.padding) if field else (None, None, None)
+        ours = [axis[0] if axis else None for axis in axes]
         pairs.append(("receptive_field", ours, quoted["receptive_field"]))
     source = str(quoted.get("source", "the spec"))
     note = "" if pairs else "the spec quotes no numbers"

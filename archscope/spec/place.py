@@ -1,0 +1,87 @@
+"""What `expand` works with: the document, its named values, and blocks while they are filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.spec.expression import ExpressionError, Frame
+from archscope.spec.limits import LIMITS
+from archscope.spec.syntax import Block, Value
+
+Flow = tuple[str, ...]
+"""The nodes whose values enter a layer: one in a chain, several after `from: [a, b]`."""
+
+Mirror = tuple[str, str] | None
+"""A path and the earlier path whose weights are shared, part for part."""
+
+
+class Document(Struct, frozen=True):
+    """A whole spec, with everything that it takes from other files."""
+
+    name: str
+    inputs: dict[str, Value]
+    let: dict[str, Value]
+    blocks: dict[str, Block]
+    body: Block
+    about: str = ""
+    reference: dict[str, Any] = {}
+
+
+class Lets(Frame):
+    """The named values of a file, computed when first asked for, in any order."""
+
+    __slots__ = ("pending", "values_of")
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        super().__init__(None)
+        self.values_of = values
+        self.pending: list[str] = []
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.values_of:
+            raise KeyError(name)
+        if name in self.pending:
+            circle = [*self.pending[self.pending.index(name) :], name]
+            raise ExpressionError(f"'let' goes in a circle ({' -> '.join(circle)})")
+        if len(self.pending) == LIMITS.depth:
+            raise ExpressionError(f"values of 'let' in a row beyond the limit of {LIMITS.depth}")
+        self.pending.append(name)
+        value = self.values_of[name](self)
+        if value is None:
+            raise ExpressionError(f"'{name}' has no value", f"; give it one with --set {name}=...")
+        self[name] = value
+        self.pending.pop()
+        return value
+
+    def names(self) -> set[str]:
+        """Return all names known here."""
+        return set(self.values_of)
+
+
+class Place:
+    """One instance of a block while it is filled: its names, counters and parameters."""
+
+    __slots__ = ("block", "counters", "entry", "mirror", "names", "prefix", "shares")
+
+    def __init__(self, block: Block, prefix: str, entry: Flow, mirror: Mirror) -> None:
+        self.block, self.prefix, self.entry, self.mirror = block, prefix, entry, mirror
+        self.names: dict[str, Flow] = {}
+        self.counters: dict[str, int] = {}
+        self.shares: dict[str, str] = {}
+
+    def take(self, base: str) -> str:
+        """Return the full name of the next node or block called `base`."""
+        if base not in self.block.numbered:
+            return self.prefix + base
+        number = self.counters.get(base, 0)
+        self.counters[base] = number + 1
+        # After a digit the number stands apart: relu6_1 is the second relu6.
+        return f"{self.prefix}{base}{'_' if base[-1].isdigit() else ''}{number}"
+
+    def skip(self, base: str) -> None:
+        """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
+        if base in self.block.numbered:
+            self.counters[base] = self.counters.get(base, 0) + 1

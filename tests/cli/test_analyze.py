@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+PATTERN = "INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10"
+
+
+def test_vgg16_as_json(run: Run) -> None:
+    result = run("analyze", "vgg16", "--format", "json")
+    assert (result.code, result.err) == (0, "")
+    data = json.loads(result.out)
+    assert data["format"] == 1
+    assert data["input"] == [3, 224, 224]
+    assert data["count"] == "macs"
+    totals = data["totals"]
+    assert totals["params"] == 138357544
+    assert totals["macs"] == 15470264320
+    assert totals["activations"] == 13556712
+    assert totals["depth"] == 16
+    field = data["receptive_field"]
+    assert field["size"] == [212, 212]
+    assert field["stride"] == [32, 32]
+    assert field["padding"] == [90, 90]
+    first = data["layers"][1]
+    assert first["in"] == [[3, 224, 224]]
+    assert first["out"] == [64, 224, 224]
+    assert (first["params"], first["macs"]) == (1792, 86704128)
+    assert first["receptive_field"]["size"] == [3, 3]
+    assert first["at"]["line"] == 11
+    assert (data["findings"], data["unknown"]) == ([], [])
+
+
+def test_csv_has_every_layer_with_all_digits(run: Run) -> None:
+    result = run("analyze", "resnet50", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert len(rows) == 176
+    assert sum(int(row["params"] or 0) for row in rows) == 25557032
+    assert sum(int(row["macs"] or 0) for row in rows) == 4089184256
+
+
+def test_markdown(run: Run) -> None:
+    out = run("analyze", "vgg16", "--fold", "1", "--format", "markdown").out
+    assert "| stage0 | 5 layers | 64x112x112 | 38.72 K | 1.936 G |" in out
+    assert "| macs | 15,470,264,320 |" in out
+
+
+@pytest.mark.parametrize("depth, rows", [("0", 177), ("1", 9), ("2", 24)])
+def test_fold(run: Run, depth: str, rows: int) -> None:
+    out = run("analyze", "resnet50", "--fold", depth, "--format", "csv").out
+    assert len(out.splitlines()) == rows
+
+
+def test_folding_keeps_the_sums(run: Run) -> None:
+    for depth in "0123":
+        out = run("analyze", "densenet121", "--fold", depth, "--format", "csv").out
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert sum(int(row["macs"] or 0) for row in rows) == 2834161664
+
+
+def test_long_tables_are_folded_to_fit(run: Run) -> None:
+    out = run("analyze", "densenet121").out
+    assert "dense_block0" in out
+    assert len(out.splitlines()) < 80
+
+
+@pytest.mark.parametrize(
+    "options, code, message",
+    [
+        (["--max-params", "138357544"], 0, ""),
+        (["--max-params", "138357543"], 1, "over budget: params 138.4 M > 138.4 M\n"),
+        (["--max-macs", "16G"], 0, ""),
+        (["--max-macs", "300M"], 1, "over budget: macs 15.47 G > 300.0 M\n"),
+        (["--max-memory", "600MiB"], 0, ""),
+        (["--max-memory", "64MiB"], 1, "over budget: memory 552.3 MiB > 64.00 MiB\n"),
+    ],
+)
+def test_budgets_gate(run: Run, options: list[str], code: int, message: str) -> None:
+    result = run("analyze", "vgg16", *options)
+    assert (result.code, result.err) == (code, message)
+    assert "15,470,264,320" in result.out
+
+
+def test_flops_say_what_they_mean(run: Run) -> None:
+    result = run("analyze", "shufflenet_v2_x1_0", "--max-macs", "300MFLOPs")
+    assert result.code == 0
+    assert result.err == "300MFLOPs: one FLOP for each multiply-accumulate, as papers count\n"
+
+
+def test_largest_batch(run: Run) -> None:
+    out = run("analyze", "resnet50", "--memory", "8GiB").out
+    assert "8.000 GiB hold a batch of 881 at inference and of at most 96 in training" in out
+
+
+def test_set_input_batch_and_dtype(run: Run) -> None:
+    options = ["--set", "width=0.5", "--input", "3x160x160", "--batch", "4", "--dtype", "float16"]
+    data = json.loads(run("analyze", "mobilenet_v2", *options, "--format", "json").out)
+    assert data["input"] == [3, 160, 160]
+    assert (data["batch"], data["dtype"]) == (4, "float16")
+    assert data["totals"]["weight_bytes"] == 2 * (
+        data["totals"]["params"] + data["totals"]["buffers"]
+    )
+    assert data["reference"] == {}, "the published numbers are of another network"
+
+
+def test_training_takes_in_auxiliary_heads(run: Run) -> None:
+    lean = json.loads(run("analyze", "googlenet_bn", "--format", "json").out)
+    full = json.loads(run("analyze", "googlenet_bn", "--training", "--format", "json").out)
+    assert lean["totals"]["params"] == 6624904
+    assert full["totals"]["params"] == 13004888
+    assert [output["name"] for output in full["outputs"]] == ["aux1", "aux2", "output"]
+
+
+def test_a_pattern_on_the_command_line_and_on_standard_input(run: Run) -> None:
+    direct = run("analyze", PATTERN, "--format", "json")
+    piped = run("analyze", "-", "--format", "json", stdin=PATTERN.encode())
+    assert direct.code == piped.code == 0
+    assert json.loads(direct.out)["totals"] == json.loads(piped.out)["totals"]
+
+
+def test_yaml_on_standard_input(run: Run) -> None:
+    text = b"input: [3, 8, 8]\nlayers: [{conv: 4}, cnov]\n"
+    result = run("analyze", "-", stdin=text)
+    assert result.code == 2
+    assert result.err == (
+        "error: <stdin>:2:21: unknown operator or block 'cnov', did you mean 'conv'?"
+        " (at layers[1])\n"
+    )
+
+
+def test_output_goes_to_a_file_whole(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "vgg16.json"
+    result = run("analyze", "vgg16", "--format", "json", "-o", str(path))
+    assert (result.code, result.out) == (0, "")
+    assert json.loads(path.read_text(encoding="utf-8"))["name"] == "vgg16"
+    assert [file.name for file in tmp_path.iterdir()] == ["vgg16.json"]
+
+
+def test_a_wrong_spec_leaves_the_output_file_alone(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    path.write_text("kept", encoding="utf-8")
+    assert run("analyze", "vgg61", "-o", str(path)).code == 2
+    assert path.read_text(encoding="utf-8") == "kept"
+    assert run("analyze", "vgg16", "-o", str(tmp_path / "no" / "such")).code == 2
+
+
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        (["resnet5"], "'resnet5' is no file, no pattern and no network of the zoo, did you mean"),
+        (["vgg16", "--set", "widht=2"], "cannot set 'widht': no such name in 'let', did you mean"),
+        (["vgg16", "--set", "classes"], "--set needs NAME=VALUE, got 'classes'"),
+        (["vgg16", "--set", "classes="], "--set classes= has no value"),
+        (["vgg16", "--input", "3x224xbig"], "--input needs a shape such as 3x224x224"),
+        (["vgg16", "--max-macs", "lots"], "expected a count such as 5M"),
+        (["vgg16", "--max-memory", "64"], "expected bytes such as 64MiB"),
+        (["vgg16", "--memory", "8G"], "expected bytes such as 64MiB"),
+        (["vgg16", "--max-nodes", "10"], "more nodes than the limit of 10"),
+        (["siamese", "--input", "1x28x28"], "several inputs; give a shape by name: left, right"),
+        (["vgg16", "--dtype", "float31"], "'float31' is not one of"),
+        (["vgg16", "--bogus"], "No such option '--bogus'"),
+        ([], "Missing argument 'SPEC'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_clear_error(run: Run, args: list[str], message: str) -> None:
+    result = run("analyze", *args)
+    assert result.code == 2
+    assert result.out == ""
+    assert message in result.err
+    assert "Traceback" not in result.err

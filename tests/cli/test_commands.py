@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from archscope.cli.app import COMMANDS
+from archscope.spec import zoo
+from tests.cli.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_compare(run: Run) -> None:
+    result = run("compare", "vgg16", "resnet50", "--format", "markdown")
+    assert result.code == 0
+    assert "| resnet50 | 3x224x224 | 25.56 M | 0.18 | 4.089 G | 0.26 |" in result.out
+
+
+def test_compare_as_json_holds_whole_analyses(run: Run) -> None:
+    data = json.loads(run("compare", "vgg16", "vgg19", "--format", "json").out)
+    assert [network["totals"]["params"] for network in data["networks"]] == [138357544, 143667240]
+
+
+def test_compare_names_the_wrong_spec(run: Run) -> None:
+    result = run("compare", "vgg16", "vgg17")
+    assert result.code == 2
+    assert "'vgg17' is no file" in result.err
+
+
+def test_zoo_lists_every_network(run: Run) -> None:
+    data = json.loads(run("zoo", "--format", "json").out)
+    assert [network["name"] for network in data["networks"]] == list(zoo())
+
+
+def test_zoo_names_work_in_any_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("analyze", "resnet50").code == 0
+
+
+def test_ops_overview_and_page(run: Run) -> None:
+    assert "channel_shuffle" in run("ops").out
+    page = run("ops", "conv").out
+    assert "out (alone)" in page
+    assert "nn.Conv2d(8, 16, 3, padding=1)" in page
+    result = run("ops", "cnov")
+    assert (result.code, result.err) == (2, "error: no operator 'cnov', did you mean 'conv'?\n")
+
+
+def test_ops_as_json(run: Run) -> None:
+    (op,) = json.loads(run("ops", "maxpool", "--format", "json").out)["ops"]
+    assert op["attributes"][0]["name"] == "kernel"
+    assert op["attributes"][0]["required"] is True
+
+
+def test_schema_takes_every_shipped_spec_and_refuses_typos(run: Run) -> None:
+    schema = json.loads(run("schema").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    for path in zoo().values():
+        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert list(validator.iter_errors(spec)) == [], path.name
+    wrong = {"input": [3, 8, 8], "layers": [{"conv": {"out": 4, "kernal": 3}}]}
+    assert list(validator.iter_errors(wrong))
+    assert list(validator.iter_errors({"input": [3, 8, 8], "layer": []}))
+
+
+def test_build_prints_the_module(run: Run) -> None:
+    result = run("build", "siamese")
+    assert result.code == 0
+    assert "(conv0): Conv2d(1, 32, kernel_size=(3, 3), stride=(1, 1))" in result.out
+    assert run("build", "siames").code == 2
+
+
+def test_verify_agrees_and_says_what_it_held(run: Run) -> None:
+    result = run("verify", "siamese", "--format", "json")
+    assert result.code == 0
+    (network,) = json.loads(result.out)["networks"]
+    assert len(network["checks"]) == 7
+    assert not any(check["differences"] for check in network["checks"])
+
+
+def test_verify_finds_a_wrong_reference(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(
+        "reference: {params: 7, source: nobody}\ninput: [3, 8, 8]\nlayers: [{conv: 4}]\n",
+        encoding="utf-8",
+    )
+    result = run("verify", str(path), "--only", "reference")
+    assert result.code == 1
+    assert "wrong: reference against nobody" in result.out
+    assert run("verify", str(path), "--only", "refrence").code == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples(command: str) -> None:
+    # In a process of its own: rich-click changes click for good.
+    result = subprocess.run(
+        [sys.executable, "-m", "archscope", command, "--help"],
+        capture_output=True, text=True, encoding="utf-8", cwd=ROOT, check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"archscope {command}" in result.stdout
+    assert "Examples:" in result.stdout
+
+
+def test_no_command_and_wrong_command(run: Run) -> None:
+    result = run("analyse")
+    assert result.code == 2
+    assert "no command 'analyse', did you mean 'analyze'?" in result.err
+
+
+def test_version(run: Run) -> None:
+    from archscope import __version__
+
+    assert run("--version").out == f"archscope, version {__version__}\n"
+
+
+def test_interrupt_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("archscope.cli.analyze.load_spec", interrupted)
+    result = run("analyze", "vgg16")
+    assert (result.code, result.err.strip()) == (130, "interrupted")
+
+
+def test_a_reader_who_leaves_is_no_error() -> None:
+    code = (
+        "import subprocess, sys;"
+        "child = subprocess.Popen([sys.executable, '-m', 'archscope', 'analyze', 'densenet121',"
+        " '--fold', '0'], stdout=subprocess.PIPE, stderr=subprocess.PIPE);"
+        "child.stdout.readline(); child.stdout.close();"
+        "sys.stderr.write(child.stderr.read().decode()); child.wait()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert result.stderr == ""

@@ -1,0 +1,47 @@
+"""Light commands load nothing heavy: sets of modules do not flake, as times do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "numpy", "pandas", "networkx", "optuna", "fvcore", "jinja2", "plotly"}
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["analyze", "vgg16"],
+        ["analyze", "densenet121", "--format", "json"],
+        ["compare", "vgg16", "resnet50", "--format", "markdown"],
+        ["zoo", "--format", "csv"],
+        ["ops"],
+        ["schema"],
+        ["--help"],
+        ["analyze", "no_such_network"],
+    ],
+)
+def test_command_is_light(args: list[str]) -> None:
+    code = (
+        "import sys; from archscope.cli import main; main(sys.argv[1:]);"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    loaded = set(result.stderr.splitlines()[-1].split())
+    assert "archscope" in loaded
+    assert not loaded & HEAVY
+
+
+def test_public_names() -> None:
+    import archscope
+
+    assert archscope.__all__ == sorted(archscope.__all__)
+    assert all(hasattr(archscope, name) for name in archscope.__all__)
+    modules = {path.stem for path in (ROOT / "archscope").iterdir()}
+    assert not modules & set(archscope.__all__), "a public name hides a module"
