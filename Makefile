@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format docs bench clean
 
 demo: $(VENV)/.demo  ## analyse VGG16
 	$(BIN)/archscope analyze specs/vgg16.yaml
@@ -22,6 +22,11 @@ lint: $(VENV)/.dev  ## check style and types
 format: $(VENV)/.dev  ## put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev  ## make the pages that are made from code
+	$(BIN)/archscope ops --all --format markdown -o docs/ops.md
+	printf '# Operators\n\nMade by `make docs`.\n\n' | cat - docs/ops.md > docs/ops.tmp
+	mv docs/ops.tmp docs/ops.md
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

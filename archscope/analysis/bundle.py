@@ -74,6 +74,14 @@ class Totals(Struct, frozen=True):
     layers: int
 
 
+class LargestBatch(Struct, frozen=True):
+    """How many images fit into memory; an upper bound, as kernels need workspace, too."""
+
+    memory_bytes: int
+    inference: int
+    training: int
+
+
 class Head(Struct, frozen=True):
     """A named output."""
 
@@ -106,6 +114,7 @@ class Analysis(Struct, frozen=True):
     findings: tuple[Any, ...]
     unknown: tuple[str, ...]
     reference: dict[str, Any]
+    largest_batch: LargestBatch | None = None
 
 
 def analyze(
@@ -115,11 +124,13 @@ def analyze(
     dtype: str = "float32",
     optimizer: str = "momentum",
     training: bool = False,
+    memory_bytes: int | None = None,
 ) -> Analysis:
     """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
 
-    `training` takes in the parts that serve only training, such as auxiliary heads. Raises
-    KeyError for an unknown dtype or optimizer.
+    `training` takes in the parts that serve only training, such as auxiliary heads.
+    `memory_bytes` asks for the largest batch that fits. Raises KeyError for an unknown dtype or
+    optimizer.
     """
     if not training:
         graph = graph.inference()
@@ -207,6 +218,13 @@ def analyze(
         findings=(),
         unknown=(),
         reference=dict(graph.reference),
+        largest_batch=None
+        if memory_bytes is None
+        else LargestBatch(
+            memory_bytes,
+            maps.largest_batch(memory_bytes, sum_.params, sum_.buffers, size),
+            maps.largest_batch(memory_bytes, sum_.params, sum_.buffers, size, optimizer),
+        ),
     )
 
 

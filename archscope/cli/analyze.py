@@ -7,10 +7,8 @@ from typing import Any
 
 import click
 
-from archscope.analysis import Analysis, analyze
-from archscope.analysis.cost import DTYPES
-from archscope.analysis.memory import memory
-from archscope.cli import FINDINGS, FINE
+from archscope.analysis import analyze
+from archscope.cli.budget import budget_options, judge, limits_of
 from archscope.cli.options import (
     cost_options,
     load_spec,
@@ -19,9 +17,8 @@ from archscope.cli.options import (
     show,
     spec_options,
 )
-from archscope.ir import Graph
 from archscope.report.analysis import headline, layer_records, layer_table, summary_table
-from archscope.units import format_bytes, format_count, parse_bytes, parse_count
+from archscope.units import parse_bytes
 
 
 @click.command("analyze")
@@ -34,12 +31,7 @@ from archscope.units import format_bytes, format_count, parse_bytes, parse_count
     " Without it a long table is folded to fit.",
 )  # fmt: skip
 @click.option("--memory", "room", metavar="BYTES", help="Say which batch fits: --memory 8GiB.")
-@click.option("--max-params", metavar="COUNT", help="Exit with 1 above this: --max-params 5M.")
-@click.option("--max-macs", metavar="COUNT", help="Exit with 1 above this: --max-macs 300M.")
-@click.option(
-    "--max-memory", metavar="BYTES",
-    help="Exit with 1 if weights and the peak of feature maps need more: --max-memory 64MiB.",
-)  # fmt: skip
+@budget_options
 @output_options
 def command(
     spec: str,
@@ -70,54 +62,18 @@ def command(
       archscope analyze net.yaml --format json -o net.json
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
-    limits = _limits(max_params, max_macs, max_memory)
-    if max_macs and "flop" in max_macs.lower():
-        click.echo(f"{max_macs}: one FLOP for each multiply-accumulate, as papers count", err=True)
-    space = parse_bytes(room) if room else None
-    graph = load_spec(spec, settings, inputs, max_nodes)
-    result = analyze(graph, batch=batch, dtype=dtype, optimizer=optimizer, training=training)
-    parts: list[Any] = [headline(result), layer_table(result, depth), summary_table(result)]
-    if form == "csv":
-        parts = [layer_records(result, depth)]
-    if space is not None:
-        parts.append(_batches(graph, result, space))
-    show(parts, form, output, lambda: result)
-    over = [line for what, limit in limits for line in _over(result, what, limit)]
-    for line in over:
-        click.echo(line, err=True)
-    return FINDINGS if over else FINE
-
-
-def _limits(*texts: str | None) -> list[tuple[str, int]]:
-    names = ("params", "macs", "memory")
-    parsers = (parse_count, parse_count, parse_bytes)
-    return [
-        (name, parse(text))
-        for name, parse, text in zip(names, parsers, texts, strict=True)
-        if text is not None
-    ]
-
-
-def _over(result: Analysis, what: str, limit: int) -> list[str]:
-    """Return a line if the network needs more than it may."""
-    whole = result.totals
-    used = {
-        "params": whole.params,
-        "macs": whole.macs,
-        "memory": whole.weight_bytes + whole.peak_activation_bytes,
-    }[what]
-    if used <= limit:
-        return []
-    show_ = format_bytes if what == "memory" else format_count
-    return [f"over budget: {what} {show_(used)} > {show_(limit)}"]
-
-
-def _batches(graph: Graph, result: Analysis, room: int) -> str:
-    maps = memory(graph if result.mode == "training" else graph.inference())
-    whole, size = result.totals, DTYPES[result.dtype]
-    infer = maps.largest_batch(room, whole.params, whole.buffers, size)
-    train = maps.largest_batch(room, whole.params, whole.buffers, size, result.optimizer)
-    return (
-        f"{format_bytes(room)} hold a batch of {infer:,} at inference and of at most {train:,} in"
-        f" training with {result.optimizer} ({result.dtype}; without the workspace of kernels)"
+    limits = limits_of(max_params, max_macs, max_memory)
+    result = analyze(
+        load_spec(spec, settings, inputs, max_nodes),
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
+        training=training,
+        memory_bytes=parse_bytes(room) if room else None,
     )
+    if form == "csv":
+        parts: list[Any] = [layer_records(result, depth)]
+    else:
+        parts = [headline(result), layer_table(result, depth), summary_table(result)]
+    show(parts, form, output, lambda: result)
+    return judge([result], limits)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.analysis import analyze
-from archscope.cli import FINE
+from archscope.cli.budget import budget_options, judge, limits_of
 from archscope.cli.options import (
     cost_options,
     load_spec,
@@ -23,6 +23,7 @@ from archscope.report.comparison import comparison_table
 @many_specs
 @spec_options
 @cost_options
+@budget_options
 @output_options
 def command(
     specs: tuple[str, ...],
@@ -33,6 +34,9 @@ def command(
     dtype: str,
     optimizer: str,
     training: bool,
+    max_params: str | None,
+    max_macs: str | None,
+    max_memory: str | None,
     form: str,
     output: Path | None,
 ) -> int:
@@ -42,7 +46,9 @@ def command(
     Examples:
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
+      archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
+    limits = limits_of(max_params, max_macs, max_memory)
     results = [
         analyze(
             load_spec(spec, settings, inputs, max_nodes),
@@ -54,4 +60,4 @@ def command(
         for spec in specs
     ]
     show([comparison_table(results)], form, output, lambda: {"format": 1, "networks": results})
-    return FINE
+    return judge(results, limits)

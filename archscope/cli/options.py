@@ -24,7 +24,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("table", "json", "csv", "markdown")
 
 
-def _all(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return one decorator for several, in the order of the help."""
+
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
             command = decorator(command)
@@ -36,7 +38,7 @@ def _all(*decorators: Callable[[Command], Command]) -> Callable[[Command], Comma
 one_spec = click.argument("spec")
 many_specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 
-spec_options = _all(
+spec_options = together(
     click.option(
         "--set", "settings", multiple=True, metavar="NAME=VALUE",
         help="Give a name of the spec's `let` another value: --set width=0.5.",
@@ -51,7 +53,7 @@ spec_options = _all(
     ),
 )  # fmt: skip
 
-cost_options = _all(
+cost_options = together(
     click.option(
         "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
     ),
@@ -69,7 +71,7 @@ cost_options = _all(
     ),
 )  # fmt: skip
 
-output_options = _all(
+output_options = together(
     click.option(
         "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
         help="How to write the result.",

@@ -119,6 +119,16 @@ def summary_table(analysis: Analysis) -> Table:
         ("unequal merge", clash.node, f"{clash.kind}: {', '.join(clash.branches)}")
         for clash in analysis.clashes
     ]
+    if analysis.largest_batch is not None:
+        fits = analysis.largest_batch
+        rows.append(
+            (
+                "largest batch",
+                f"{fits.inference:,}",
+                f"in {format_bytes(fits.memory_bytes)} at inference, at most; {fits.training:,}"
+                f" in training with {analysis.optimizer}",
+            )
+        )
     if analysis.reference:
         rows.append(("reference", *_reference(analysis)))
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))

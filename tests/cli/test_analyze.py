@@ -74,16 +74,20 @@ def test_long_tables_are_folded_to_fit(run: Run) -> None:
     "options, code, message",
     [
         (["--max-params", "138357544"], 0, ""),
-        (["--max-params", "138357543"], 1, "over budget: params 138.4 M > 138.4 M\n"),
+        (
+            ["--max-params", "138357543"],
+            1,
+            "params 138.4 M > 138.4 M (138,357,544 > 138,357,543)\n",
+        ),
         (["--max-macs", "16G"], 0, ""),
-        (["--max-macs", "300M"], 1, "over budget: macs 15.47 G > 300.0 M\n"),
+        (["--max-macs", "300M"], 1, "macs 15.47 G > 300.0 M (15,470,264,320 > 300,000,000)\n"),
         (["--max-memory", "600MiB"], 0, ""),
-        (["--max-memory", "64MiB"], 1, "over budget: memory 552.3 MiB > 64.00 MiB\n"),
+        (["--max-memory", "64MiB"], 1, "memory 552.3 MiB > 64.00 MiB (579,120,288 > 67,108,864)\n"),
     ],
 )
 def test_budgets_gate(run: Run, options: list[str], code: int, message: str) -> None:
     result = run("analyze", "vgg16", *options)
-    assert (result.code, result.err) == (code, message)
+    assert (result.code, result.err) == (code, message and f"over budget: vgg16: {message}")
     assert "15,470,264,320" in result.out
 
 
@@ -94,8 +98,13 @@ def test_flops_say_what_they_mean(run: Run) -> None:
 
 
 def test_largest_batch(run: Run) -> None:
-    out = run("analyze", "resnet50", "--memory", "8GiB").out
-    assert "8.000 GiB hold a batch of 881 at inference and of at most 96 in training" in out
+    out = run("analyze", "resnet50", "--memory", "8GiB", "--format", "json").out
+    assert json.loads(out)["largest_batch"] == {
+        "memory_bytes": 8 << 30,
+        "inference": 881,
+        "training": 96,
+    }
+    assert "8.000 GiB at inference" in run("analyze", "resnet50", "--memory", "8GiB").out
 
 
 def test_set_input_batch_and_dtype(run: Run) -> None:

@@ -28,6 +28,12 @@ def test_compare_as_json_holds_whole_analyses(run: Run) -> None:
     assert [network["totals"]["params"] for network in data["networks"]] == [138357544, 143667240]
 
 
+def test_compare_gates_each_network(run: Run) -> None:
+    result = run("compare", "vgg16", "resnet50", "shufflenet_v2_x1_0", "--max-macs", "5G")
+    assert result.code == 1
+    assert [line.split(":")[1] for line in result.err.splitlines()] == [" vgg16"]
+
+
 def test_compare_names_the_wrong_spec(run: Run) -> None:
     result = run("compare", "vgg16", "vgg17")
     assert result.code == 2
