@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from archscope.analysis.cost import DTYPES, costs, total
+from archscope.analysis.count import COUNTS
 from archscope.analysis.memory import memory
 from archscope.analysis.receptive_field import Clash, Field, ReceptiveFields, receptive_fields
 from archscope.analysis.structure import BlockShape, structure
@@ -41,6 +42,7 @@ class LayerReport(Struct, frozen=True, rename={"ins": "in"}):
     params: int
     buffers: int
     macs: int
+    counted: int  # by the convention of the analysis
     elementwise: int
     activations: int
     memory_access: int
@@ -57,6 +59,7 @@ class Totals(Struct, frozen=True):
     params: int
     buffers: int
     macs: int
+    counted: int  # by the convention of the analysis
     elementwise: int
     activations: int
     memory_access: int
@@ -125,18 +128,22 @@ def analyze(
     optimizer: str = "momentum",
     training: bool = False,
     memory_bytes: int | None = None,
+    count: str = "macs",
 ) -> Analysis:
     """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
 
     `training` takes in the parts that serve only training, such as auxiliary heads.
-    `memory_bytes` asks for the largest batch that fits. Raises KeyError for an unknown dtype or
-    optimizer.
+    `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
+    of the `counted` numbers beside macs. Raises KeyError for an unknown dtype, optimizer or
+    convention.
     """
     if not training:
         graph = graph.inference()
     size = DTYPES[dtype]
     cost = costs(graph, batch)
     sum_ = total(cost)
+    convention = COUNTS[count]
+    counted = {name: convention(one) for name, one in cost.items()}
     maps = memory(graph)
     seen = {node.name: receptive_fields(graph, node.name) for node in graph.inputs}
     main = next(iter(seen.values()))
@@ -164,6 +171,7 @@ def analyze(
                 own.params,
                 own.buffers,
                 own.macs,
+                counted[node.name],
                 own.elementwise,
                 own.activations,
                 own.memory_access,
@@ -178,6 +186,7 @@ def analyze(
         params=sum_.params,
         buffers=sum_.buffers,
         macs=sum_.macs,
+        counted=sum(counted.values()),
         elementwise=sum_.elementwise,
         activations=sum_.activations,
         memory_access=sum_.memory_access,
@@ -203,7 +212,7 @@ def analyze(
         batch=batch,
         dtype=dtype,
         optimizer=optimizer,
-        count="macs",
+        count=count,
         mode="training" if training else "inference",
         totals=totals,
         receptive_field=next(iter(views.values())),

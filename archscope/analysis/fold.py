@@ -9,7 +9,7 @@ from msgspec import structs
 from archscope.analysis.bundle import LayerReport
 
 SUMMED = (
-    "params", "buffers", "macs", "elementwise", "activations", "memory_access",
+    "params", "buffers", "macs", "counted", "elementwise", "activations", "memory_access",
     "memory_access_bytes",
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
+from archscope.analysis.count import COUNTS
 from archscope.cli.budget import budget_options, judge, limits_of
 from archscope.cli.options import (
     cost_options,
@@ -31,6 +32,14 @@ from archscope.units import parse_bytes
     " Without it a long table is folded to fit.",
 )  # fmt: skip
 @click.option("--memory", "room", metavar="BYTES", help="Say which batch fits: --memory 8GiB.")
+@click.option(
+    "--count",
+    type=click.Choice(list(COUNTS)),
+    default="macs",
+    show_default=True,
+    help="Show another convention beside macs: seed counts a bias as one more, strict counts"
+    " every operation.",
+)
 @budget_options
 @output_options
 def command(
@@ -44,6 +53,7 @@ def command(
     training: bool,
     depth: int | None,
     room: str | None,
+    count: str,
     max_params: str | None,
     max_macs: str | None,
     max_memory: str | None,
@@ -70,6 +80,7 @@ def command(
         optimizer=optimizer,
         training=training,
         memory_bytes=parse_bytes(room) if room else None,
+        count=count,
     )
     if form == "csv":
         parts: list[Any] = [layer_records(result, depth)]

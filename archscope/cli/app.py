@@ -9,7 +9,9 @@ import click
 from archscope import __version__
 from archscope.errors import did_you_mean
 
-COMMANDS = ("analyze", "compare", "verify", "build", "zoo", "ops", "schema")
+COMMANDS = (
+    "analyze", "compare", "verify", "build", "convert", "im2col", "zoo", "ops", "schema",
+)  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archscope.analysis.bundle import Analysis, LayerReport, View
+from archscope.analysis.count import COUNTS
 from archscope.analysis.fold import fitting_depth, fold
 from archscope.ir import text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
@@ -23,7 +24,7 @@ COLUMNS = (
 
 
 RECORD = (
-    "name", "op", "out", "params", "buffers", "macs", "elementwise", "activations",
+    "name", "op", "out", "params", "buffers", "macs", "counted", "elementwise", "activations",
     "memory_access", "memory_access_bytes",
 )  # fmt: skip
 
@@ -105,6 +106,7 @@ def summary_table(analysis: Analysis) -> Table:
     rows: list[tuple[object, ...]] = [
         ("params", f"{whole.params:,}", f"{format_bytes(whole.weight_bytes)} with buffers"),
         ("macs", f"{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
+        *_counted(analysis),
         ("other work", f"{whole.elementwise:,}", "bias, norm, activation, pooling, add; no macs"),
         ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
         ("memory access", f"{whole.memory_access:,}", access),
@@ -132,6 +134,16 @@ def summary_table(analysis: Analysis) -> Table:
     if analysis.reference:
         rows.append(("reference", *_reference(analysis)))
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))
+
+
+def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
+    """Return a row for a convention other than macs, if one was asked for."""
+    if analysis.count == "macs":
+        return []
+    meaning = (COUNTS[analysis.count].__doc__ or "").split("\n")[0]
+    number = analysis.totals.counted
+    meaning = f"{format_count(number)}: {meaning[0].lower()}{meaning[1:].rstrip('.')}"
+    return [(f"count {analysis.count}", f"{number:,}", meaning)]
 
 
 def _reference(analysis: Analysis) -> tuple[str, str]:

@@ -152,3 +152,33 @@ def test_a_reader_who_leaves_is_no_error() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert result.stderr == ""
+
+
+def test_convert_writes_a_spec_that_analyses(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "converted.yaml"
+    assert run("convert", "vgg16", "--fully-convolutional", "-o", str(path)).code == 0
+    data = json.loads(run("analyze", str(path), "--input", "3x384x384", "--format", "json").out)
+    assert data["outputs"][0]["shape"] == [1000, 6, 6]
+    assert data["totals"]["params"] == 138357544
+
+
+def test_convert_needs_to_know_to_what(run: Run) -> None:
+    result = run("convert", "vgg16")
+    assert (result.code, result.out) == (2, "")
+    assert "--flat or --fully-convolutional" in result.err
+
+
+def test_flat_specs_give_the_same_numbers(run: Run) -> None:
+    flat = run("convert", "shufflenet_v2_x1_0", "--flat").out
+    again = json.loads(run("analyze", "-", "--format", "json", stdin=flat.encode()).out)
+    assert again["totals"]["macs"] == 144907992
+    assert again["receptive_field"]["size"] == [527, 527]
+
+
+def test_im2col(run: Run) -> None:
+    result = run("im2col", "vgg16", "stage0.conv1", "--format", "json")
+    view = json.loads(result.out)["im2col"]
+    assert (view["columns"], view["weights"]) == ([576, 50176], [64, 576])
+    result = run("im2col", "vgg16", "stage0.conv7")
+    assert result.code == 2
+    assert "has no node 'stage0.conv7', did you mean 'stage0.conv" in result.err

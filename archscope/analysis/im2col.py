@@ -1,0 +1,52 @@
+"""A convolution as one matrix product: which matrices, and how much memory do they take?"""
+
+from __future__ import annotations
+
+from math import prod
+
+from msgspec import Struct
+
+from archscope.errors import GraphError
+from archscope.ir import Graph, Window
+
+
+class Im2col(Struct, frozen=True):
+    """The matrices of one convolution for one image; with groups, of each group."""
+
+    node: str
+    groups: int
+    columns: tuple[int, int]  # X_col: taps of a window x positions of the output
+    weights: tuple[int, int]  # W_row: output channels x taps of a window
+    output: tuple[int, int]  # W_row X_col: output channels x positions
+    input_elements: int
+    column_elements: int  # of all groups
+    blow_up: float  # X_col over the input
+
+
+def im2col(graph: Graph, name: str) -> Im2col:
+    """Return the matrix view of a convolution, as CS231n's notes draw it.
+
+    Raises GraphError if the node is no convolution.
+    """
+    node = graph.by_name.get(name)
+    if node is None:
+        raise GraphError(f"'{graph.name}' has no node '{name}'")
+    windows = node.facts.window
+    if node.op.name != "conv" or not windows:
+        raise GraphError(f"'{name}' is no convolution but '{node.op.name}'")
+    groups = getattr(node.op, "groups", 1)
+    window = prod(axis.kernel for axis in windows if isinstance(axis, Window))
+    taps = node.ins[0][0] // groups * window
+    positions = prod(node.out[1:])
+    channels = node.out[0] // groups
+    elements = groups * taps * positions
+    return Im2col(
+        node=name,
+        groups=groups,
+        columns=(taps, positions),
+        weights=(channels, taps),
+        output=(channels, positions),
+        input_elements=prod(node.ins[0]),
+        column_elements=elements,
+        blow_up=elements / prod(node.ins[0]),
+    )

@@ -1,0 +1,53 @@
+"""`archscope convert`: the same network in another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import load_spec, one_spec, spec_options, write
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.spec.write import to_yaml
+from archscope.transforms.fully_convolutional import fully_convolutional
+
+
+@click.command("convert")
+@one_spec
+@spec_options
+@click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
+@click.option(
+    "--fully-convolutional",
+    "convolutional",
+    is_flag=True,
+    help="Make convolutions of fully connected layers, so that larger images give maps of scores.",
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
+)
+def command(
+    spec: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    max_nodes: int,
+    flat: bool,
+    convolutional: bool,
+    output: Path | None,
+) -> int:
+    """Write a network in another form, as a spec.
+
+    \b
+    Examples:
+      archscope convert vgg16 --fully-convolutional -o vgg16_conv.yaml
+      archscope analyze vgg16_conv.yaml --input 3x384x384     (6x6 class scores)
+      archscope convert resnet50 --flat -o flat.yaml
+    """
+    if not flat and not convolutional:
+        raise OptionError("say what to convert to: --flat or --fully-convolutional")
+    graph: Graph = load_spec(spec, settings, inputs, max_nodes)
+    if convolutional:
+        graph = fully_convolutional(graph)
+    write(to_yaml(graph), output)
+    return FINE

@@ -1,0 +1,62 @@
+"""Fully connected layers as convolutions, so that a classifier takes larger images.
+
+A linear layer on a flattened C x H x W map is a convolution with an H x W window: the same
+weights, reshaped. Converted so, VGG16 slides over a 384 x 384 image and gives 6 x 6 class scores
+(Long, Shelhamer and Darrell 2015, arXiv:1411.4038).
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import GraphError
+from archscope.ir import POINTWISE, Builder, Graph, Node, Shape
+from archscope.ops import OPS
+from archscope.ops.activation import Activation
+from archscope.ops.dropout import Dropout
+from archscope.ops.geometry import short
+from archscope.ops.reshape import Identity
+
+
+def fully_convolutional(graph: Graph) -> Graph:
+    """Return the graph with every linear layer as a convolution, and no flatten before it.
+
+    The weights of a linear layer, shape (out, C * H * W), are those of the convolution as
+    (out, C, H, W). Raises GraphError if there is no linear layer, or if a flattened map reaches
+    an operator that needs it flat.
+    """
+    builder = Builder()
+    renamed: dict[str, str] = {}  # a flatten is what it flattened
+    flattened: dict[str, Shape] = {}  # the map behind a value that was flat
+    found = False
+    for node in graph.nodes:
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
+        flat = [name for name in inputs if name in flattened]
+        if node.op.name == "flatten":
+            renamed[node.name] = inputs[0]
+            flattened[inputs[0]] = builder.nodes[inputs[0]].out
+            continue
+        if node.op.name == "linear" and flat:
+            found = True
+            window = short(flattened[inputs[0]][1:])
+            op = OPS["conv"](out=node.out[0], kernel=window, bias=getattr(node.op, "bias", True))
+            builder.add(node.name, op, inputs, node.shares, node.at)
+            flattened[node.name] = builder.nodes[node.name].out
+            continue
+        if flat:
+            _check_slides(node, prod(flattened[inputs[0]][1:]))
+        builder.add(node.name, node.op, inputs, node.shares, node.at)
+        if flat:
+            flattened[node.name] = builder.nodes[node.name].out
+    if not found:
+        raise GraphError(f"'{graph.name}' has no linear layer behind a flatten")
+    return Graph(f"{graph.name}_convolutional", tuple(builder.nodes.values()), graph.outputs)
+
+
+def _check_slides(node: Node, positions: int) -> None:
+    """Raise GraphError unless an operator does the same to a map as to the map flattened."""
+    each = isinstance(node.op, Activation | Dropout | Identity) and node.op.name != "softmax"
+    if not each and (positions > 1 or node.facts.window != POINTWISE):
+        raise GraphError(
+            f"'{node.name}' ({node.op.name}) reads a flattened map and cannot slide over it"
+        )
