@@ -27,6 +27,9 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 	$(BIN)/archscope ops --all --format markdown -o docs/ops.md
 	printf '# Operators\n\nMade by `make docs`.\n\n' | cat - docs/ops.md > docs/ops.tmp
 	mv docs/ops.tmp docs/ops.md
+	$(BIN)/archscope zoo --format markdown -o docs/zoo.md
+	printf '# The zoo\n\nMade by `make docs`.\n\n' | cat - docs/zoo.md > docs/zoo.tmp
+	mv docs/zoo.tmp docs/zoo.md
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

@@ -330,6 +330,7 @@ class Graph(Struct, frozen=True, dict=True):
     outputs: tuple[Output, ...]
     about: str = ""
     reference: tuple[tuple[str, Any], ...] = ()
+    paper: str = ""
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -392,20 +393,20 @@ class Graph(Struct, frozen=True, dict=True):
         return self.only(set(self.by_name) - drop, kept)
 
     def only(self, names: set[str], outputs: tuple[Output, ...]) -> Graph:
-        """Return the graph of these nodes, which must hold the inputs of each of them.
+        """Return the graph of those of these nodes whose inputs are among them, too.
 
         Weights whose owner is left out pass to the first node that shares them.
         """
         heirs: dict[str, str] = {}
-        nodes = []
+        nodes: dict[str, Node] = {}
         for node in self.nodes:
-            if node.name not in names:
+            if node.name not in names or not nodes.keys() >= set(node.inputs):
                 continue
-            if node.shares is not None and node.shares not in names:
+            if node.shares is not None and node.shares not in nodes:
                 heir = heirs.setdefault(node.shares, node.name)
                 node = structs.replace(node, shares=None if heir == node.name else heir)
-            nodes.append(node)
-        return Graph(self.name, tuple(nodes), outputs, self.about, self.reference)
+            nodes[node.name] = node
+        return structs.replace(self, nodes=tuple(nodes.values()), outputs=outputs)
 
     def to_networkx(self) -> Any:
         """Return a networkx.DiGraph of node names, each with its `op` and `out`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import prod
 from typing import Any
 
 import torch
@@ -115,3 +116,212 @@ class PaddedMaxPool3d(_Padded, nn.MaxPool3d):
     """MaxPool3d with other padding before than behind; padding never wins."""
 
     fill = -torch.inf
+
+
+class Times(nn.Module):
+    """A tensor times a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the product."""
+        return x * self.factor
+
+    def extra_repr(self) -> str:
+        """Return the constant for printing."""
+        return str(self.factor)
+
+
+class LayerNorm(nn.LayerNorm):
+    """LayerNorm over axis 1, the channels, of tensors of any rank."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return each position normalised over its channels."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Scale(nn.Module):
+    """Learned factors of the channels, and shifts."""
+
+    def __init__(self, channels: int, initial: float = 1.0, bias: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((channels,), initial))
+        self.bias = nn.Parameter(torch.zeros(channels)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return channels times factors plus shifts."""
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        scaled = x * self.weight.view(shape)
+        return scaled if self.bias is None else scaled + self.bias.view(shape)
+
+    def extra_repr(self) -> str:
+        """Return the channels for printing."""
+        return f"{self.weight.numel()}, bias={self.bias is not None}"
+
+
+class StochasticDepth(nn.Module):
+    """Leaves out all of an image with probability `p` while training, and scales up the rest."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tensor, or the images that stay."""
+        if not self.training or not self.p:
+            return x
+        kept = x.new_empty((len(x), *(1 for _ in x.shape[1:]))).bernoulli_(1 - self.p)
+        return x * kept.div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        """Return the probability for printing."""
+        return str(self.p)
+
+
+def _windows(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
+    """Return all windows as a view: (N, C, positions..., taps...)."""
+    for axis, (size, step) in enumerate(zip(kernel, stride, strict=True), start=2):
+        x = x.unfold(axis, size, step)
+    return x
+
+
+class StochasticPool(nn.Module):
+    """A value of each window drawn in proportion to its size; at inference their mean so weighed.
+
+    Where no value of a window is positive, all are as likely.
+    """
+
+    def __init__(self, kernel: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        super().__init__()
+        self.kernel, self.stride = kernel, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Draw or weigh the values of each window."""
+        windows = _windows(x, self.kernel, self.stride)
+        windows = windows.clone(memory_format=torch.contiguous_format)
+        windows = windows.flatten(2 + len(self.kernel))
+        if self.training:
+            with torch.no_grad():
+                drawn = torch.multinomial(self._weights(windows).flatten(0, -2), 1)
+            return windows.gather(-1, drawn.view(*windows.shape[:-1], 1)).squeeze(-1)
+        weights = self._weights(windows)
+        return (weights / weights.sum(dim=-1, keepdim=True) * windows).sum(dim=-1)
+
+    @staticmethod
+    def _weights(windows: Tensor) -> Tensor:
+        positive = windows.clamp(min=0)
+        return positive + (positive.sum(dim=-1, keepdim=True) == 0)
+
+    def extra_repr(self) -> str:
+        """Return kernel and stride for printing."""
+        return f"{self.kernel}, stride={self.stride}"
+
+
+class Maxout(nn.Module):
+    """Largest of each group of neighbouring channels."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maxima."""
+        return x.unflatten(1, (-1, self.pieces)).amax(dim=2)
+
+    def extra_repr(self) -> str:
+        """Return the size of a group for printing."""
+        return str(self.pieces)
+
+
+class LocallyConnected(nn.Module):
+    """Convolution with weights of its own at every position, for inputs of one size.
+
+    `weight` is (positions, channels in * taps, channels out), `pad` is in torch's order.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        positions: tuple[int, ...],
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        pad: tuple[int, ...],
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.pad, self.positions = kernel, stride, pad, positions
+        taps = channels * prod(kernel)
+        self.weight = nn.Parameter(torch.empty(prod(positions), taps, out))
+        self.bias = nn.Parameter(torch.empty(out, *positions)) if bias else None
+        bound = taps**-0.5
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply what each position reads with its own matrix."""
+        windows = _windows(functional.pad(x, self.pad), self.kernel, self.stride)
+        rank = len(self.kernel)
+        order = (*range(2, 2 + rank), 0, 1, *range(2 + rank, 2 + 2 * rank))
+        columns = windows.permute(order).clone(memory_format=torch.contiguous_format)
+        columns = columns.flatten(0, rank - 1).flatten(2)
+        out = torch.bmm(columns, self.weight).permute(1, 2, 0).unflatten(2, self.positions)
+        return out if self.bias is None else out + self.bias
+
+    def extra_repr(self) -> str:
+        """Return the geometry for printing."""
+        positions, taps, out = self.weight.shape
+        return f"{taps}, {out}, positions={positions}, kernel={self.kernel}, stride={self.stride}"
+
+
+class Reshape(nn.Module):
+    """The numbers of each image in another shape."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the reshaped batch."""
+        return x.reshape(x.shape[0], *self.size)
+
+    def extra_repr(self) -> str:
+        """Return the shape for printing."""
+        return ", ".join(map(str, self.size))
+
+
+class ChannelMean(nn.Module):
+    """Mean of the channels at each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the mean along axis 1, which stays with one element."""
+        return x.mean(dim=1, keepdim=True)
+
+
+class ChannelMax(nn.Module):
+    """Largest channel at each position."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the maximum along axis 1, which stays with one element."""
+        return x.amax(dim=1, keepdim=True)
+
+
+class TopK(nn.Module):
+    """The k largest values of each position or channel, zeros for the rest."""
+
+    def __init__(self, k: int, along: str) -> None:
+        super().__init__()
+        self.k, self.along = k, along
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the input with all but its largest values set to 0."""
+        axis = {"channels": 1, "positions": 2}[self.along]
+        rows = x if axis == 1 else x.flatten(2)
+        largest, places = rows.topk(self.k, dim=axis, sorted=False)
+        return torch.zeros_like(rows).scatter(axis, places, largest).view_as(x)
+
+    def extra_repr(self) -> str:
+        """Return the number and the axis for printing."""
+        return f"{self.k}, {self.along}"

@@ -13,11 +13,13 @@ from archscope.cli import main
 ROOT = Path(__file__).parents[1]
 
 
-def test_operator_pages_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["ops", "--all", "--format", "markdown"])
-    made = capsys.readouterr().out
-    page = (ROOT / "docs" / "ops.md").read_text(encoding="utf-8")
-    assert page.partition("\n\n### ")[2] == made.partition("### ")[2], "run `make docs`"
+@pytest.mark.parametrize("name, args", [("ops", ["ops", "--all"]), ("zoo", ["zoo"])])
+def test_made_pages_are_up_to_date(
+    name: str, args: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*args, "--format", "markdown"])
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert page.endswith(f"Made by `make docs`.\n\n{capsys.readouterr().out}"), "run `make docs`"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/language.md"])

@@ -118,6 +118,7 @@ class Analysis(Struct, frozen=True):
     unknown: tuple[str, ...]
     reference: dict[str, Any]
     largest_batch: LargestBatch | None = None
+    paper: str = ""
 
 
 def analyze(
@@ -234,6 +235,7 @@ def analyze(
             maps.largest_batch(memory_bytes, sum_.params, sum_.buffers, size),
             maps.largest_batch(memory_bytes, sum_.params, sum_.buffers, size, optimizer),
         ),
+        paper=graph.paper,
     )
 
 

@@ -174,13 +174,20 @@ def _kept(graph: Graph, roots: dict[str, str], placed: frozenset[str]) -> dict[s
             continue
         saved = facts.saved
         maps: list[str] = []
-        copied = facts.elements if saved.copied and node.name in placed else 0
-        if saved.input and not copied:
-            if len(node.inputs) == 1:
-                maps.append(roots[node.inputs[0]])
-            else:  # of several factors, each is kept for the gradient of another
-                maps += {roots[name] for name in node.inputs if moving not in ([], [name])}
+        elements = saved.elements
+        if saved.copied and node.name in placed:
+            elements += facts.elements
+        elif saved.input and len(node.inputs) == 1:
+            maps.append(roots[node.inputs[0]])
+        elif saved.input:
+            # Factors are multiplied one after another. Each is kept for the gradient of the
+            # product before it, and that product for the gradient of the factor.
+            moves = [name in kept for name in node.inputs]
+            needed = [moves[1], *(any(moves[:place]) for place in range(1, len(moves)))]
+            pairs = zip(node.inputs, needed, strict=True)
+            maps += dict.fromkeys(roots[name] for name, need in pairs if need)
+            elements = elements if any(moves[2:]) else 0
         if saved.output:
             maps.append(roots[node.name])
-        kept[node.name] = Kept(tuple(maps), saved.elements + copied, saved.indices, saved.fixed)
+        kept[node.name] = Kept(tuple(maps), elements, saved.indices, saved.fixed)
     return kept

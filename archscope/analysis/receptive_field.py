@@ -117,7 +117,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
         entering = [name for name in node.inputs if name in fields]
         if not entering:
             continue
-        if len(entering) == 1:
+        if len(node.inputs) == 1:
             field = fields[entering[0]]
         else:
             field = _merge(node, entering, fields, clashes)
@@ -163,8 +163,12 @@ def _seen_through(reach: Reach, axis: Axis) -> Reach:
 def _merge(
     node: Node, entering: list[str], fields: dict[str, Field], clashes: list[Clash]
 ) -> Field:
-    """Return the union of what branches see; those that see everything are gates."""
-    local = [name for name in entering if fields[name].axes is not None]
+    """Return the union of what branches see; those that see everything are gates.
+
+    So are those of fewer positions, which every output sees alike.
+    """
+    spread = {name for name, x in zip(node.inputs, node.ins, strict=True) if x[1:] != node.out[1:]}
+    local = [name for name in entering if fields[name].axes is not None and name not in spread]
     if not local:
         return EVERYTHING
     gated = len(local) < len(entering) or any(fields[name].gated for name in local)
@@ -178,8 +182,9 @@ def _merge(
         assert field.axes is not None and field.narrowest is not None
         if field is not first:
             kind = _clash(axes, field.axes)
-            if kind:
-                clashes.append(Clash(node.name, kind, tuple(local)))
+            clash = Clash(node.name, kind, tuple(local))
+            if kind and clash not in clashes[-1:]:  # once, however many branches
+                clashes.append(clash)
             if kind == "unequal stride":
                 return Field(axes, narrowest, gated, known=False)
             axes = tuple(map(_union, axes, field.axes))

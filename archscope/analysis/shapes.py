@@ -31,7 +31,7 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
         if node.shares is not None:
             _check_shared(builder.nodes[node.name], builder.nodes[node.shares])
     nodes = tuple(builder.nodes.values())
-    return Graph(graph.name, nodes, graph.outputs, graph.about, graph.reference)
+    return structs.replace(graph, nodes=nodes)
 
 
 def _check_shared(node: Node, owner: Node) -> None:

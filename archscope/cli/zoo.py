@@ -9,8 +9,7 @@ import click
 from archscope.analysis import analyze
 from archscope.cli import FINE
 from archscope.cli.options import output_options, show
-from archscope.report.analysis import field_text
-from archscope.report.table import BYTES, COUNT, NAME, Column, Table
+from archscope.report.zoo import zoo_table
 from archscope.spec import load, zoo
 
 
@@ -19,7 +18,8 @@ from archscope.spec import load, zoo
 def command(form: str, output: Path | None) -> int:
     """List the networks that ship with archscope, with their totals.
 
-    Each is a SPEC by its name: `archscope analyze resnet50` works in any folder.
+    Each is a SPEC by its name: `archscope analyze resnet50` works in any folder. Markdown and
+    CSV say what each is and where it was published, too.
 
     \b
     Examples:
@@ -27,38 +27,13 @@ def command(form: str, output: Path | None) -> int:
       archscope zoo --format markdown -o zoo.md
     """
     results = [analyze(load(path)) for path in zoo().values()]
-    columns = (
-        Column("network", NAME),
-        Column("params", COUNT),
-        Column("macs", COUNT),
-        Column("memory access", BYTES, "memory_access_bytes"),
-        Column("peak", BYTES, "peak_activation_bytes"),
-        Column("depth", COUNT),
-        Column("field", NAME),
-        Column("about"),
-    )
-    rows = tuple(
-        (
-            result.name,
-            result.totals.params,
-            result.totals.macs,
-            result.totals.memory_access_bytes,
-            result.totals.peak_activation_bytes,
-            result.totals.depth,
-            field_text(result.receptive_field),
-            result.about,
-        )
-        for result in results
-    )
 
     def data() -> dict[str, object]:
+        keys = ("name", "about", "paper", "input", "totals", "receptive_field", "reference")
         return {
             "format": 1,
-            "networks": [
-                {"name": one.name, "about": one.about, "input": one.input, "totals": one.totals}
-                for one in results
-            ],
+            "networks": [{key: getattr(one, key) for key in keys} for one in results],
         }
 
-    show([Table("", columns, rows)], form, output, data)
+    show([zoo_table(results, wide=form != "table")], form, output, data)
     return FINE

@@ -54,6 +54,12 @@ def _sizes(value: Any) -> int | tuple[int, ...]:
     return whole(1)(value)
 
 
+def _shape(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 4:
+        raise ValueError
+    return tuple(map(whole(1), value))
+
+
 def _padding(value: Any) -> Padding:
     if value == "same":
         return "same"
@@ -106,6 +112,11 @@ KINDS: dict[str, Kind] = {
         {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
     ),
     "Flag": Kind("true or false", _flag, {"type": "boolean"}),
+    "Shape": Kind(
+        "a list of 1 to 4 whole numbers of at least 1, channels first",
+        _shape,
+        {**_array_schema(_integer_schema(1)), "maxItems": 4},
+    ),
     "Size": Kind(
         "a whole number of at least 1, or one for each axis",
         _sizes,

@@ -29,9 +29,12 @@ class Dropout(Op, frozen=True, kw_only=True):
 
     principal = "p"
     storage = Storage.VIEW
-    training_storage = Storage.NEW
 
     p: Share = 0.5
+
+    @property
+    def training_storage(self) -> Storage:  # type: ignore[override]
+        return Storage.NEW if self.p else Storage.VIEW
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -49,4 +52,8 @@ class Dropout(Op, frozen=True, kw_only=True):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        return (Example(cls(), ((8, 6, 6),)), Example(cls(p=0.2), ((10,),)))
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(p=0.2), ((10,),)),
+            Example(cls(p=0.0), ((10,),)),
+        )

@@ -18,6 +18,7 @@ from archscope.ir import (
     call,
     free,
     moved,
+    text_of,
 )  # fmt: skip
 from archscope.ops.attributes import Flag, Padding, Size
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
@@ -135,6 +136,12 @@ class AvgPool(Op, frozen=True, kw_only=True):
         if not symmetric(windows):
             raise ShapeError("'avgpool' needs the same padding on both sides of an axis")
         _check_padding("avgpool", windows)
+        if len(windows) == 3 and any(
+            w.kernel > n for w, n in zip(windows, ins[0][1:], strict=True)
+        ):
+            raise ShapeError(  # torch looks at the padding on fewer axes only
+                f"'avgpool' on 3 axes needs an input as large as its kernel, got {text_of(ins[0])}"
+            )
         return windows
 
     def shape(self, *ins: Shape) -> Shape:
@@ -197,7 +204,7 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
         outs = per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
         if all(out == 1 for out in outs):
             return WHOLE
-        return tuple(_adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
+        return tuple(adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -211,7 +218,7 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
         (x,) = ins
         outs = self.shape(x)[1:]
         reads = (
-            sum(len(_adaptive(size, out).taps(position)) for position in range(out))
+            sum(len(adaptive(size, out).taps(position)) for position in range(out))
             for size, out in zip(x[1:], outs, strict=True)
         )
         return x[0] * prod(reads)
@@ -236,7 +243,7 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
         )
 
 
-def _adaptive(size: int, out: int) -> Resample:
+def adaptive(size: int, out: int) -> Resample:
     """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
     return Resample.between(
         size, out, lambda u: tuple(range(u * size // out, -(-(u + 1) * size // out)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archscope.ir import FACTS, Op
 
@@ -22,9 +22,7 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
     def register(cls: OpClass) -> OpClass:
         if name in OPS:
             raise TypeError(f"two operators are named '{name}'")
-        unsaid = [fact for fact in FACTS if getattr(cls, fact) is getattr(Op, fact)]
-        if "examples" in unsaid or cls.examples.__func__ is Op.examples.__func__:  # type: ignore[attr-defined]
-            unsaid = [*{*unsaid, "examples"}]
+        unsaid = [fact for fact in FACTS if _function(cls, fact) is _function(Op, fact)]
         if unsaid:
             raise TypeError(f"operator '{name}' does not state its {', '.join(unsaid)}")
         cls.name = name
@@ -32,3 +30,8 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
         return cls
 
     return register
+
+
+def _function(cls: type[Op], name: str) -> Any:
+    method = getattr(cls, name)
+    return getattr(method, "__func__", method)  # a class method is bound anew at each look

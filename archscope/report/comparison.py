@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from archscope.analysis.bundle import Analysis
 from archscope.report.analysis import field_text
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHAPE, Column, Table
+from archscope.report.zoo import inputs
 
 
 def comparison_table(results: Sequence[Analysis]) -> Table:
@@ -28,7 +29,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
     rows = tuple(
         (
             result.name,
-            result.input if isinstance(result.input, tuple) else f"{len(result.input)} inputs",
+            inputs(result),
             result.totals.params,
             _ratio(result.totals.params, first.params),
             result.totals.macs,

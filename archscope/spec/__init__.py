@@ -61,12 +61,14 @@ def document(source: str | Path, limits: Limits = LIMITS, text: bytes | None = N
 def _present(path: Path) -> Path:
     """Return the path if something is there: a pipe, or a directory, which reading refuses."""
     name = path.as_posix()
+    named = path.suffix in (".yaml", ".yml")
     try:
-        if path.exists():
-            return path
-    except (OSError, ValueError):  # a name that no file can have
-        pass
-    if path.suffix not in (".yaml", ".yml"):
+        there = path.exists()
+    except (OSError, ValueError):
+        there = named  # reading it will say what is wrong
+    if there:
+        return path
+    if not named:
         hint = did_you_mean(name, zoo())
         raise OptionError(f"{shown(name)} is no file, no pattern and no network of the zoo{hint}")
     hint = did_you_mean(path.name, [one.name for one in specs_in(path.parent)])
@@ -74,7 +76,8 @@ def _present(path: Path) -> Path:
 
 
 def _is_pattern(text: str) -> bool:
-    return "->" in text and "\n" not in text
+    begins = text.lower().startswith("input ")  # whatever stands for the arrows then
+    return (begins or "->" in text) and "\n" not in text
 
 
 def _pattern(text: str, limits: Limits) -> Document:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
+from math import prod
 from typing import Any
 
 from archscope.errors import LimitError, ShapeError, SpecError, did_you_mean
-from archscope.ir import Builder, Graph, Op, Output, Shape, Source
+from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.spec.expression import Frame
 from archscope.spec.limits import Limits
 from archscope.spec.place import Document, Flow, Lets, Mirror, Place
 from archscope.spec.shown import LENGTH, cut, shown
-from archscope.spec.syntax import GROUP, Block, Chain, Layer, Value
+from archscope.spec.syntax import GROUP, VALUES_IN_STEP, Block, Chain, Layer, Value
 from archscope.spec.values import SHAPE, checked, forgotten, shape_of, truth
 
 
@@ -39,6 +40,7 @@ class Expander:
         for name, value in document.inputs.items():
             shape = shapes.get(name) or self._input_shape(name, value)
             self.builder.add(name, OPS["input"](size=shape), at=value.at)
+            self._check_size(name, value.at)
             self.taken.add(name)
             place.names[name] = (name,)
             entry = (*entry, name)
@@ -55,19 +57,18 @@ class Expander:
             tuple(self.outputs),
             document.about,
             tuple(document.reference.items()),
+            document.paper,
         )
 
     def _unsaid(self, flow: Flow) -> bool:
         """Return whether the end of the chain is an output though no layer says so.
 
-        It is, unless heads read it: then they are the outputs, at least if one of them is there
-        for more than training.
+        It is if something computes it and nothing reads it; where heads do, they are the outputs.
         """
-        ends = {name for name in flow if self.builder.nodes[name].inputs}
-        ends -= {output.node for output in self.outputs}
-        if any(not output.train_only for output in self.outputs):
-            ends.difference_update(*(node.inputs for node in self.builder.nodes.values()))
-        return bool(ends)
+        nodes = self.builder.nodes
+        ends = {name for name in flow if nodes[name].inputs}
+        ends.difference_update(*(node.inputs for node in nodes.values()))
+        return bool(ends - {output.node for output in self.outputs})
 
     def _input_shape(self, name: str, value: Value) -> Shape:
         content = value(self.lets)
@@ -163,7 +164,7 @@ class Expander:
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             )
         for i, row in enumerate(rows):
-            self._spend(len(row) // 16, layer.at)
+            self._spend(len(row) // VALUES_IN_STEP, layer.at)
             yield {**row, "i": i, "first": i == 0, "last": i == count - 1}
 
     def _columns(self, layer: Layer, frame: Frame) -> dict[str, list[Any]]:
@@ -271,9 +272,19 @@ class Expander:
             self.builder.add(name, op, flow, None, layer.at)
         except ShapeError as error:
             raise SpecError(str(error), layer.at) from None
+        self._check_size(name, layer.at)
         if mirror is not None:
             self._share(name, mirror, layer)
         return name
+
+    def _check_size(self, name: str, at: Source) -> None:
+        shape = self.builder.nodes[name].out
+        if prod(shape) > self.limits.number:
+            raise LimitError(
+                f"'{name}' has the shape {text_of(shape)},"
+                f" more elements than the limit of {self.limits.number}",
+                at,
+            )
 
     def _claim(self, place: Place, base: str, layer: Layer) -> str:
         name = place.take(base)
@@ -298,9 +309,12 @@ class Expander:
         if not node.op.params(*node.ins) and not node.op.buffers(*node.ins):
             return
         owner = nodes.get(mirror[1] + name[len(mirror[0]) :])
-        if owner is None or owner.op.torch(*owner.ins) != node.op.torch(*node.ins):
-            got = str(node.op.torch(*node.ins))
-            wanted = str(owner.op.torch(*owner.ins)) if owner else "nothing there"
+        if owner is None:
+            raise SpecError(
+                f"'{name}' cannot share weights: '{mirror[1]}' has no such part", layer.at
+            )
+        got, wanted = node.op.torch(*node.ins), owner.op.torch(*owner.ins)
+        if got != wanted:
             raise SpecError(f"'{name}' cannot share weights: it is {got}, not {wanted}", layer.at)
         self.builder.share(name, owner.shares or owner.name)
 
@@ -308,9 +322,7 @@ class Expander:
         cls = OPS[layer.word]
         table = attributes(cls)
         given = dict(layer.args)
-        if layer.alone is not None:
-            if cls.principal is None:
-                raise SpecError(f"'{layer.word}' takes no value of its own", layer.alone.at)
+        if layer.alone is not None and cls.principal is not None:
             given[cls.principal] = layer.alone
         fields = {}
         for name, value in given.items():

@@ -18,7 +18,7 @@ from typing import Any
 from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Shape, Source
 from archscope.spec.limits import LIMITS
-from archscope.spec.shown import cut, shown
+from archscope.spec.shown import UNQUOTED, cut, shown
 
 Scope = Mapping[str, Any]
 Compute = Callable[[Scope], Any]
@@ -75,7 +75,7 @@ class Frame(dict[str, Any]):
 
     def names(self) -> set[str]:
         """Return all names known here."""
-        return {*self, *(self.parent.names() if self.parent else ())}
+        return {*self, *(() if self.parent is None else self.parent.names())}
 
 
 def divisible(value: float, by: int = 8) -> int:
@@ -140,7 +140,7 @@ def _plain(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def _within(value: Any, values: Any) -> bool:
     if isinstance(value, list | dict) or not isinstance(values, list | tuple):
-        raise TypeError
+        raise ExpressionError(f"cannot look for {shown(value)} in {shown(values)}")
     _check_length(values)
     return value in values
 
@@ -182,31 +182,25 @@ def _compiled(text: str) -> tuple[Compute, int]:
     """Return how to compute an expression, and a measure of the work that it takes."""
     if len(text) > LIMITS.text:
         raise ExpressionError(f"more than the limit of {LIMITS.text} characters")
-    tree = _parse(text[1:].strip())
-    compute = _compile(tree)
     # A call or a search may read a whole list.
-    heavy = (ast.Call, ast.In, ast.NotIn)
-    return compute, sum(32 if isinstance(node, heavy) else 1 for node in ast.walk(tree))
+    cost = len(text) + 32 * (text.count("(") + text.count("in"))
+    return _compile(_parse(text[1:].strip())), cost
 
 
 def _parse(text: str) -> ast.expr:
     if not text:
         raise ExpressionError("nothing to compute")
-    if re.search(rf"\b{_IN}\b", text):
+    if _IN in text and re.search(rf"\b{_IN}\b", text):
         raise ExpressionError(f"the name '{_IN}' is reserved")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Python only warns of `1if x else 2`
-            return ast.parse(_name_in(text), mode="eval").body
+            return ast.parse(_name_in(text) if "in" in text else text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError, Warning) as error:
         if any(text.count(a) != text.count(b) for a, b in ("()", "[]", "{}")):
             raise ExpressionError("brackets that do not match", UNQUOTED) from None
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or "it is too deep"
         raise ExpressionError(f"not an expression ({reason})") from None
-
-
-UNQUOTED = "; inside {...} an expression that holds , [ ] { } must be quoted"
-"""The hint for what YAML leaves of an expression that should be quoted."""
 
 
 def _compile(node: ast.expr, depth: int = 0) -> Compute:
@@ -363,7 +357,8 @@ def _call(name: str, args: list[Compute]) -> Compute:
         try:
             return _bounded(function(*values))
         except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-            raise ExpressionError(f"'{name}' cannot take {', '.join(map(shown, values))}") from None
+            given = ", ".join(map(shown, values)) or "nothing"
+            raise ExpressionError(f"'{name}' cannot take {given}") from None
 
     return compute
 

@@ -58,15 +58,13 @@ class Collector:
 
     def file(self, path: Path, asked: object = None) -> Parts:
         """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
-        try:
-            key = str(path.resolve())
-        except (OSError, RuntimeError, ValueError):
-            key = str(path)  # reading it will say what is wrong
+        text = read_text(path, self.limits)
+        key = str(path.resolve())
         if key in self.trail:
             names = " -> ".join(Path(name).name for name in [*self.trail, key])
             raise SpecError(f"files take each other in, in a circle: {names}", asked)
         self.trail.append(key)
-        parts = self.text(read_text(path, self.limits), path.as_posix(), path.parent)
+        parts = self.text(text, path.as_posix(), path.parent)
         self.trail.pop()
         return parts
 
@@ -116,7 +114,7 @@ class Collector:
         known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
         raise SpecError(
             f"'{key}' names {shown(name)}, which is no file beside this one and no spec of the zoo"
-            f"{did_you_mean(name, known)}",
+            f"{did_you_mean(name, known | set(zoo()))}",
             item.at,
         )
 
@@ -155,6 +153,7 @@ def document_of(parts: Parts, shown: str, stem: str) -> Document:
         body=block_of("", fields["layers"].at, {}, layers),
         about=_text(fields, "about", ""),
         reference=_reference(fields),
+        paper=_text(fields, "paper", ""),
     )
 
 

@@ -199,6 +199,12 @@ class Reader:
                 raise SpecError(f"'{key}' has no value", item.at, path)
             return {key: value_of(item)}
         if key == "each":
+            if isinstance(item.value, str) and item.value.startswith("="):
+                raise SpecError(
+                    f"'each' must name what it walks, got {item.kind}; write {{row: {item.value}}}",
+                    item.at,
+                    path,
+                )
             rows = values_of(item, "'each'", path, LOOP_NAMES)
             if not rows:
                 raise SpecError("'each' names no list", item.at, path)

@@ -10,15 +10,16 @@ class Limits(Struct, frozen=True):
 
     file_bytes: int = 1 << 20  # of one file
     files: int = 64  # that one spec may take in through `use` and `extends`
-    items: int = 200_000  # values in one file, every use of an alias counted
+    items: int = 100_000  # values in one file, every use of an alias counted
     depth: int = 64  # of nested YAML, of blocks and branches, of nested expressions
     repeat: int = 100_000  # turns of one `repeat` or `each`
-    nodes: int = 100_000  # of the graph
-    steps: int = 500_000  # layers visited, those left out by `when` too; 16 values count as one
+    nodes: int = 50_000  # of the graph
+    steps: int = 300_000  # layers visited, those left out by `when` too; 8 values count as one
     name: int = 100  # characters of a key or name
+    pattern: int = 20_000  # characters of a one-line pattern
     text: int = 1_000  # characters of one expression or other text that is a value
     elements: int = 256  # of a list that an expression adds up or searches
-    number: int = 2**63 - 1  # of any value that an expression computes
+    number: int = 2**63 - 1  # of what an expression computes, and of elements of a feature map
 
 
 LIMITS = Limits()

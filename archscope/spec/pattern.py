@@ -42,8 +42,8 @@ def document_of_pattern(text: str, limits: Limits) -> Document:
 class _Parser:
     def __init__(self, text: str, limits: Limits) -> None:
         self.limits = limits
-        if len(text) > limits.file_bytes:
-            raise LimitError(f"longer than the limit of {limits.file_bytes} characters", FILE)
+        if len(text) > limits.pattern:
+            raise LimitError(f"longer than the limit of {limits.pattern} characters", FILE)
         self.tokens = [
             (match.group(1), Source(FILE, 1, match.start(1) + 1))
             for match in _TOKEN.finditer(text.rstrip())
@@ -129,8 +129,10 @@ class _Parser:
     def word(self, word: str, at: Source) -> Chain:
         name = ALIASES.get(word.lower(), word.lower())
         if name not in OPS or name == "input":
-            known = [*OPS, *ALIASES]
+            known = {*OPS, *ALIASES} - {"input"}
             raise SpecError(f"unknown layer {shown(word)}{did_you_mean(word, known)}", at)
+        if OPS[name].arity != (1, 1):
+            raise SpecError(f"a pattern is one chain, which leaves no place for '{name}'", at)
         fields: dict[str, Any] = {}
         while re.match(r"/?[0-9]", self.peek()):
             text, place = self.next("a number")

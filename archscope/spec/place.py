@@ -28,6 +28,7 @@ class Document(Struct, frozen=True):
     body: Block
     about: str = ""
     reference: dict[str, Any] = {}
+    paper: str = ""
 
 
 class Lets(Frame):

@@ -12,7 +12,7 @@ from msgspec import Struct
 from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Source
 from archscope.spec.limits import Limits
-from archscope.spec.shown import cut, shown
+from archscope.spec.shown import UNQUOTED, cut, shown
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -56,7 +56,8 @@ class Item(Struct):
         """Raise SpecError if the value is left open."""
         if self.tag is not None:
             raise SpecError(
-                f"'{self.tag}' leaves the value open: this is a search space, expected a plain spec",
+                f"'{self.tag}' leaves the value open: this is a search space,"
+                " expected a plain spec",
                 self.at,
             )
 
@@ -72,14 +73,15 @@ class Item(Struct):
 
 def read_text(path: Path, limits: Limits, shown: str | None = None) -> str:
     """Return the text of a file. Raises SpecError if it cannot be read as UTF-8 text."""
-    shown = shown or path.as_posix()
+    shown = shown or cut(path.as_posix(), 1000)
     try:
         with path.open("rb") as file:
             data = file.read(limits.file_bytes + 1)
     except IsADirectoryError:
         raise SpecError("this is a directory, expected a spec file", shown) from None
     except (OSError, ValueError) as error:
-        if path.is_dir():  # what Windows says of a directory is 'permission denied'
+        # What Windows says of a directory is 'permission denied'.
+        if isinstance(error, PermissionError) and path.is_dir():
             raise SpecError("this is a directory, expected a spec file", shown) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecError(f"cannot read it: {reason[0].lower()}{reason[1:]}", shown) from None
@@ -131,9 +133,11 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> str:
     if error.context:
         message += f" {error.context}"
     if re.search(r"[{,]\s*\w+:\s*=", line):
-        message += "; quote an expression that holds , [ ] { } or :"
+        message += UNQUOTED
     elif "\t" in line[: len(line) - len(line.lstrip())]:
         message += "; indent with spaces, not tabs"
+    elif "mapping values are not allowed" in problem:
+        message += "; check the indentation, and quote text that holds ': '"
     return message
 
 

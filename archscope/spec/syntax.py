@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError
 from archscope.ir import Source
-from archscope.spec.expression import UNQUOTED, Expression
+from archscope.spec.expression import Expression
 from archscope.spec.limits import LIMITS
 from archscope.spec.read import Item
+from archscope.spec.shown import UNQUOTED
 
 MODIFIERS = (
     "then", "repeat", "each", "when", "else", "name", "from", "share", "output", "split",
@@ -33,7 +34,7 @@ SYNONYMS = {
 PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*\Z")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 LOOP_NAMES = ("i", "first", "last")
-VALUES_IN_STEP = 16  # constants or small operations that take about as long as a visit
+VALUES_IN_STEP = 8  # constants or small operations that take about as long as a visit
 
 Chain = tuple["Layer", ...]
 GROUP = ""
@@ -162,7 +163,12 @@ def values_of(item: Item, what: str, path: str, reserved: Iterable[str] = ()) ->
     rows = mapping(item, what, path)
     for key in rows:
         if not WORD.match(key) or iskeyword(key) or key in ("x", *reserved):
-            raise SpecError(f"'{key}' cannot name a value{unquoted(key)}", key_at(item, key), path)
+            raise SpecError(
+                f"'{key}' cannot name a value, expected a word that expressions do not know"
+                f" yet{unquoted(key)}",
+                key_at(item, key),
+                path,
+            )
     return rows
 
 

@@ -19,6 +19,8 @@ def to_yaml(graph: Graph) -> str:
     lines = [f"name: {_scalar(graph.name)}"]
     if graph.about:
         lines.append(f"about: {_scalar(graph.about)}")
+    if graph.paper:
+        lines.append(f"paper: {_scalar(graph.paper)}")
     if graph.reference:
         lines.append(f"reference: {_flow(dict(graph.reference))}")
     lines.append("inputs:")

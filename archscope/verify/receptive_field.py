@@ -1,6 +1,6 @@
 """Receptive fields against derivatives.
 
-The module gets positive random weights and averages in place of maxima, so that no derivative
+The module gets positive random weights and sums in place of maxima, so that no derivative
 cancels. A forward-mode derivative by all inputs before a position is non-zero at an output
 exactly if the output sees one of them; by all inputs behind it, likewise. So the first and
 the last input that each output of each node sees are held against torch at every node, in one
@@ -13,15 +13,16 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import forward_ad as typeless_forward_ad
 
 from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, receptive_fields
 from archscope.analysis.shapes import with_inputs
-from archscope.build import Network, build
+from archscope.build import Network
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
 from archscope.verify.check import Check, compare
+from archscope.verify.surrogate import surrogate
 
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
 ORACLE = "torch derivatives"
@@ -76,17 +77,16 @@ def _check_axis(
         fitted = _fitted(graph, source, axis, length, narrow)
         if fitted is None:
             continue
-        network = _surrogate(fitted)
-        if network is None:
-            return "a dilated maximum has no average to stand for it"
+        network = surrogate(fitted)
         fields = receptive_fields(fitted, source.name)
         reaches = _reaches(fields, axis)
+        whole = _whole(fitted, fields, axis)
         cuts = _cuts(reaches, length, thorough)
         seen = _seen(network, fitted, fields.fields, source.name, axis, cuts)
         best = [
             pair
             for name, reach in reaches.items()
-            for pair in _compared(name, reach, seen[name], length, cuts)
+            for pair in _compared(name, reach, whole[name], seen[name], cuts)
         ]
         # On an input too narrow, windows with holes may meet nothing but padding.
         if all(bool(marks.any()) for marks in seen.values()):
@@ -126,34 +126,24 @@ def _fitted(graph: Graph, source: Node, axis: int, length: int, narrow: int) -> 
         return None
 
 
-def _surrogate(graph: Graph) -> Network | None:
-    """Return the module with positive weights, and averages for maxima; None if it cannot be."""
-    network = build(graph).eval()
-    if any(isinstance(one, nn.Upsample) and "linear" in one.mode for one in network.modules()):
-        network.to(torch.float64)  # fractions of positions must be near enough to tell 0
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-        if parameter.dim() > 1:
-            parameter.copy_(torch.rand_like(parameter) + 0.5)
-    for module in list(network.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
-                if child.dilation not in (1, (1,), (1, 1), (1, 1, 1)):
-                    return None
-                setattr(module, name, _average(child))
-    return network
-
-
-def _average(pool: nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d) -> nn.Module:
-    rank = {nn.MaxPool1d: 1, nn.MaxPool2d: 2, nn.MaxPool3d: 3}
-    axes = next(count for cls, count in rank.items() if isinstance(pool, cls))
-    average: nn.Module = getattr(nn, f"AvgPool{axes}d")(
-        pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode
-    )
-    pad = getattr(pool, "pad", None)
-    if pad is None:
-        return average
-    return nn.Sequential(getattr(nn, f"ConstantPad{axes}d")(pad, 0.0), average)
+def _whole(graph: Graph, fields: ReceptiveFields, axis: int) -> dict[str, set[int]]:
+    """Return the outputs of each node whose field no border cuts off, at no node on the way."""
+    whole: dict[str, set[int]] = {}
+    for node in graph.nodes:
+        field = fields.fields.get(node.name)
+        if field is None or field.axes is None:
+            continue
+        window = node.facts.window
+        if not node.inputs:
+            whole[node.name] = set(range(node.out[axis + 1]))
+        elif window:
+            before, one = whole[node.inputs[0]], window[axis]
+            outputs = range(node.out[axis + 1])
+            whole[node.name] = {u for u in outputs if before.issuperset(one.taps(u))}
+        else:
+            entering = [whole[name] for name in node.inputs if name in whole]
+            whole[node.name] = set.intersection(*entering)
+    return whole
 
 
 def _cuts(reaches: dict[str, Reach], length: int, thorough: bool) -> list[Cut]:
@@ -185,6 +175,10 @@ def _seen(
 ) -> dict[str, Tensor]:
     """Return for each node and cut where along the axis the derivative is not 0."""
     seen: dict[str, Tensor] = {}
+    linear = any(getattr(one, "mode", "").endswith("linear") for one in network.modules())
+    # Where torch interpolates, fractions of positions must be near enough to tell a 0.
+    dtype = torch.float64 if linear else torch.float32
+    network.to(dtype)
 
     def probe(name: str, value: Tensor) -> Tensor:
         primal, tangent = forward_ad.unpack_dual(value)
@@ -193,12 +187,12 @@ def _seen(
         if field is None or field.axes is None or tangent is None:
             return ones  # a gate sees everything; what it scales is what we look at
         marks = tangent.abs() > NOISE
-        seen[name] = marks.movedim(axis + 2, 1).flatten(2).any(dim=2)
-        # Not all alike, or the derivative of a softmax would cancel.
-        dual: Tensor = forward_ad.make_dual(ones, marks * (torch.rand_like(ones) + 0.5))
+        seen[name] = marks.any(dim=[one for one in range(1, marks.dim()) if one != axis + 2])
+        # Not alike in all channels, or the derivative of a softmax would cancel.
+        weights = torch.rand(marks.shape[1:2] + (1,) * (marks.dim() - 2), dtype=dtype) + 0.5
+        dual: Tensor = forward_ad.make_dual(ones, marks * weights)
         return dual
 
-    dtype = next((p.dtype for p in network.parameters()), torch.float32)
     with torch.no_grad(), forward_ad.dual_level():
         inputs = []
         for node in graph.inputs:
@@ -214,15 +208,10 @@ def _seen(
     return seen
 
 
-def _compared(name: str, reach: Reach, seen: Tensor, length: int, cuts: list[Cut]) -> Pairs:
-    """Return as words which outputs within the input see beyond each cut, by us and by torch."""
-    spans = [reach.at(position) for position in range(seen.shape[1])]
-    # At the border padding hides a part of the field.
-    inside = [
-        (position, *span)
-        for position, span in enumerate(spans)
-        if span is not None and span[0] >= 0 and span[1] < length
-    ]
+def _compared(name: str, reach: Reach, whole: set[int], seen: Tensor, cuts: list[Cut]) -> Pairs:
+    """Return as words which outputs with a whole field see beyond each cut, by us and by torch."""
+    spans = [(position, reach.at(position)) for position in sorted(whole)]
+    inside = [(position, *span) for position, span in spans if span is not None]
     pairs: Pairs = []
     for (cut, behind), marks in zip(cuts, seen.tolist(), strict=True):
         ours = [p for p, left, right in inside if (right >= cut if behind else left < cut)]

@@ -1,0 +1,173 @@
+"""Normalisations beside batch norm: over the channels of a position, over groups of channels."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    POINTWISE,
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+)  # fmt: skip
+from archscope.ops.attributes import Flag, Number, Positive
+from archscope.ops.registry import op
+
+STANDARDISE = 5
+"""Work on an element: sum, centre, square, sum of squares, divide by the deviation."""
+
+
+@op("layernorm")
+class LayerNorm(Op, frozen=True, kw_only=True):
+    """Each position brought to mean 0 and deviation 1 over its channels, Ba et al. 2016.
+
+    Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
+
+    eps: added to the variance before the root
+    affine: learn a scale and a shift for each channel
+    """
+
+    eps: Number = 1e-5
+    affine: Flag = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count what each element goes through, with the scale and the shift."""
+        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, and a mean and a deviation for each position."""
+        return Saved(input=True, elements=2 * prod(ins[0][1:]))
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {} if self.affine else {"elementwise_affine": False}
+        return call("archscope.nn.LayerNorm", ins[0][0], eps=self.eps, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 5),)),
+            Example(cls(eps=1e-6), ((8,),)),
+            Example(cls(affine=False), ((8, 12),)),
+        )
+
+
+@op("groupnorm")
+class GroupNorm(Op, frozen=True, kw_only=True):
+    """Groups of channels brought to mean 0 and deviation 1 over all positions, Wu and He 2018.
+
+    Its statistics are of the image at hand, also at inference: every output sees the whole input.
+
+    groups: parts of the channels; 1 takes all together, the channel count each alone
+    eps: added to the variance before the root
+    affine: learn a scale and a shift for each channel
+    """
+
+    principal = "groups"
+
+    groups: Positive = 32
+    eps: Number = 1e-5
+    affine: Flag = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if ins[0][0] % self.groups:
+            raise ShapeError(
+                f"'groupnorm' of {self.groups} groups needs channels divisible by it,"
+                f" got {ins[0][0]}"
+            )
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count what each element goes through, with the scale and the shift."""
+        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, and a mean and a deviation for each group."""
+        return Saved(input=True, elements=2 * self.groups)
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {} if self.affine else {"affine": False}
+        return call("nn.GroupNorm", self.groups, ins[0][0], eps=self.eps, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(groups=4), ((8, 6, 5),)),
+            Example(cls(groups=1, eps=1e-6), ((8, 12),)),
+            Example(cls(groups=2, affine=False), ((8, 3, 4, 5),)),
+        )
+
+
+@op("scale")
+class Scale(Op, frozen=True, kw_only=True):
+    """A learned factor for each channel: layer scale, Touvron et al. 2021, and Caffe's scale.
+
+    initial: value of the factors before training
+    bias: learn a shift for each channel as well
+    """
+
+    principal = "initial"
+
+    initial: Number = 1.0
+    bias: Flag = False
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return ins[0][0] * (1 + self.bias)
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        return prod(ins[0]) * (1 + self.bias)
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {"bias": True} if self.bias else {}
+        return call("archscope.nn.Scale", ins[0][0], self.initial, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 5),)),
+            Example(cls(initial=0.5, bias=True), ((8, 12),)),
+            Example(cls(initial=0.1), ((8,),)),
+        )

@@ -1,0 +1,151 @@
+"""Operators that trade positions for channels, or give the numbers another shape."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import (
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Resample,
+    Saved,
+    Shape,
+    Storage,
+    Window,
+    Windows,
+    call,
+    free,
+    moved,
+    text_of,
+)  # fmt: skip
+from archscope.ops.attributes import Positive
+from archscope.ops.registry import op
+
+
+def _image(name: str, shape: Shape) -> None:
+    if len(shape) != 3:
+        raise ShapeError(f"'{name}' needs 2 spatial axes, got {text_of(shape)}")
+
+
+@op("space_to_depth")
+class SpaceToDepth(Op, frozen=True, kw_only=True):
+    """Positions of each block as channels; with 2 it is the Focus layer of YOLOv5.
+
+    block: positions along each axis of a block; the channels grow by its square
+    """
+
+    principal = "block"
+
+    block: Positive = 2
+
+    def window(self, *ins: Shape) -> Windows:
+        return (Window(self.block, self.block),) * 2
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        _image("space_to_depth", x)
+        if x[1] % self.block or x[2] % self.block:
+            raise ShapeError(
+                f"'space_to_depth' needs sizes divisible by its block {self.block},"
+                f" got {text_of(x)}"
+            )
+        return x[0] * self.block**2, x[1] // self.block, x[2] // self.block
+
+    params = buffers = macs = elementwise = free
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.PixelUnshuffle", self.block)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((3, 16, 16),)),
+            Example(cls(block=3), ((2, 9, 12),)),
+        )
+
+
+@op("pixel_shuffle")
+class PixelShuffle(Op, frozen=True, kw_only=True):
+    """Channels as positions of blocks, for upsampling, Shi et al. 2016.
+
+    block: positions along each axis of a block; the channels shrink by its square
+    """
+
+    principal = "block"
+
+    block: Positive = 2
+
+    def window(self, *ins: Shape) -> Windows:
+        return (Resample(1, ((0,),) * self.block),) * 2
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        _image("pixel_shuffle", x)
+        if x[0] % self.block**2:
+            raise ShapeError(
+                f"'pixel_shuffle' needs channels divisible by {self.block**2}, got {x[0]}"
+            )
+        return x[0] // self.block**2, x[1] * self.block, x[2] * self.block
+
+    params = buffers = macs = elementwise = free
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.PixelShuffle", self.block)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(block=3), ((9, 4, 5),)),
+        )
+
+
+@op("reshape")
+class Reshape(Op, frozen=True, kw_only=True):
+    """The same numbers in another shape.
+
+    size: channels, then the spatial axes
+    """
+
+    principal = "size"
+    storage = Storage.VIEW
+
+    size: Shape
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if prod(x) != prod(self.size):
+            raise ShapeError(
+                f"'reshape' to {text_of(self.size)} needs {prod(self.size)} numbers,"
+                f" got {prod(x)} of {text_of(x)}"
+            )
+        return self.size
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Reshape", *self.size)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=(16, 4, 4)), ((256,),)),
+            Example(cls(size=(4, 18)), ((2, 6, 6),)),
+        )

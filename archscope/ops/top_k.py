@@ -1,0 +1,65 @@
+"""Gates that let the strongest through: hard attention."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TypeAlias
+
+from archscope.errors import ShapeError
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ops.attributes import KINDS, Positive, choice
+from archscope.ops.registry import op
+
+Along: TypeAlias = str
+KINDS["Along"] = choice("channels", "positions")
+
+
+@op("top_k")
+class TopK(Op, frozen=True, kw_only=True):
+    """The k largest values as they are, zeros for the rest, Makhzani and Frey 2014.
+
+    As a factor of `mul` it is hard attention: what is not among the k strongest is cut off, and
+    learns nothing from this image.
+
+    k: number of values that are kept
+    along: channels, where each position keeps its own; or positions, where each channel does
+    """
+
+    principal = "k"
+
+    k: Positive
+    along: Along = "channels"
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE if self.along == "channels" else WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        size = x[0] if self.along == "channels" else prod(x[1:])
+        if self.k > size:
+            raise ShapeError(f"'top_k' keeps {self.k} {self.along}, but its input has only {size}")
+        return x
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison for each value."""
+        return prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        (x,) = ins
+        return Saved(indices=self.k * (prod(x[1:]) if self.along == "channels" else x[0]))
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.TopK", self.k, self.along)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(k=3), ((8, 6, 7),)),
+            Example(cls(k=4), ((8,),)),
+            Example(cls(k=10, along="positions"), ((2, 6, 7),)),
+            Example(cls(k=5, along="positions"), ((2, 12),)),
+        )

@@ -1,0 +1,54 @@
+"""Operators are found, not listed; a wrong one is refused when it is written."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archscope.ops
+from archscope.ir import FACTS, Op
+from archscope.ops import OPS
+from archscope.ops.activation import Activation
+from archscope.ops.registry import op
+
+
+def test_every_file_is_found() -> None:
+    folder = Path(archscope.ops.__file__).parent
+    homes = {cls.__module__.rpartition(".")[2] for cls in OPS.values()}
+    helpers = {"__init__", "attributes", "geometry", "registry"}
+    assert homes | helpers == {path.stem for path in folder.glob("*.py")}
+
+
+def test_no_operator_is_left_unregistered() -> None:
+    def below(cls: type[Op]) -> set[type[Op]]:
+        return {cls}.union(*map(below, cls.__subclasses__()))
+
+    ours = {cls for cls in below(Op) if cls.__module__.startswith("archscope.ops")}
+    assert ours - {Activation} == set(OPS.values())
+
+
+def test_a_second_operator_of_one_name_is_refused() -> None:
+    with pytest.raises(TypeError, match="two operators are named 'relu'"):
+        op("relu")(type("Again", (OPS["relu"],), {}, frozen=True))  # type: ignore[call-overload]
+    assert OPS["relu"].__module__ == "archscope.ops.activation"
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_fact_left_unsaid_is_refused(fact: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OPS["identity"]
+    stated: dict[str, Any] = {
+        name: full.__dict__[name] for name in FACTS if name in full.__dict__ and name != fact
+    }
+    cls = type("Partial", (Op,), stated, frozen=True, kw_only=True)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=f"'partial' does not state its {fact}$"):
+        op("partial")(cls)
+    assert "partial" not in OPS
+
+
+def test_operators_import_without_torch() -> None:
+    for path in Path(archscope.ops.__file__).parent.glob("*.py"):
+        module = import_module(f"archscope.ops.{path.stem}".removesuffix(".__init__"))
+        assert not hasattr(module, "Tensor") and "import torch" not in path.read_text()
