@@ -228,7 +228,7 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the maxima."""
-        return x.unflatten(1, (-1, self.pieces)).amax(dim=2)
+        return x.reshape(x.shape[0], -1, self.pieces, *x.shape[2:]).amax(dim=2)
 
     def extra_repr(self) -> str:
         """Return the size of a group for printing."""
@@ -267,7 +267,8 @@ class LocallyConnected(nn.Module):
         order = (*range(2, 2 + rank), 0, 1, *range(2 + rank, 2 + 2 * rank))
         columns = windows.permute(order).clone(memory_format=torch.contiguous_format)
         columns = columns.flatten(0, rank - 1).flatten(2)
-        out = torch.bmm(columns, self.weight).permute(1, 2, 0).unflatten(2, self.positions)
+        out = torch.bmm(columns, self.weight).permute(1, 2, 0)
+        out = out.reshape(x.shape[0], -1, *self.positions)
         return out if self.bias is None else out + self.bias
 
     def extra_repr(self) -> str:

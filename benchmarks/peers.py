@@ -59,6 +59,8 @@ def count_fvcore(module: nn.Module, image: Tensor) -> float:
 def count_ptflops(module: nn.Module, image: Tensor) -> float:
     """Count with get_model_complexity_info, which hooks modules and patches functions."""
     import_module("torch._dynamo")  # must not be imported first while torch is patched
+    # It can do without torchvision, and one made for another torch would stop it.
+    sys.modules.setdefault("torchvision", None)  # type: ignore[arg-type]
     macs, _ = import_module("ptflops").get_model_complexity_info(
         module, tuple(image.shape[1:]), as_strings=False, print_per_layer_stat=False
     )

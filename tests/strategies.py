@@ -206,9 +206,10 @@ def _layer(draw: st.DrawFn, blocks: list[str]) -> Any:
     if kind == "plain":
         return draw(st.sampled_from(("relu", "batchnorm", "identity", {"dropout": 0.1})))
     if kind == "branches":
-        word = draw(st.sampled_from(("add", "mul", "concat")))
-        out = {"conv": {"out": "=in.channels" if word == "concat" else "=x.channels"}}
-        return {word: ["identity", [out, "relu"]]} if word != "concat" else {word: ["identity", conv]}
+        if draw(st.booleans()):
+            return {"concat": ["identity", conv]}
+        alike = [{"conv": {"out": "=x.channels"}}, "relu"]
+        return {draw(st.sampled_from(("add", "mul"))): ["identity", alike]}
     if kind == "split":
         return {"concat": ["identity", "relu"], "split": 2}
     if kind == "repeat":

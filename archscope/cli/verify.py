@@ -10,23 +10,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
+from archscope.cli.options import load_spec, output_options, show, spec_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import COUNT, Column, Table
+from archscope.spec import zoo
 
 if TYPE_CHECKING:
     from archscope.verify import Verification
+
+QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
+"""Checks that are quick enough for the whole zoo at once."""
 
 SHOWN = 20  # differences of one check; the rest is a number
 
 
 @click.command("verify")
-@many_specs
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option("--all", "everything", is_flag=True, help="Verify every network of the zoo.")
 @spec_options
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @output_options
 def command(
     specs: tuple[str, ...],
+    everything: bool,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     max_nodes: int,
@@ -45,7 +51,12 @@ def command(
     Examples:
       archscope verify resnet50
       archscope verify specs/*.yaml --only params --only macs-torch
+      archscope verify --all     (shapes, params, macs and references, for minutes)
     """
+    if everything:
+        specs, only = (*specs, *zoo()), only or QUICK
+    if not specs:
+        raise OptionError("name a SPEC to verify, or say --all")
     graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
     from archscope.verify import CHECKS, verify  # torch and fvcore take seconds to load
 

@@ -27,13 +27,21 @@ Compute = Callable[[Scope], Any]
 class ExpressionError(Exception):
     """An expression or its values are wrong; the message does not know the place yet."""
 
+    kind: type[SpecError] = SpecError
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint  # what stands behind the quoted expression
 
     def at(self, text: str, place: Source) -> SpecError:
         """Return the error for the user, about the expression `text`."""
-        return SpecError(f"{self} in '{cut(text, 120)}'{self.hint}", place)
+        return self.kind(f"{self} in '{cut(text, 120)}'{self.hint}", place)
+
+
+class ExpressionLimitError(ExpressionError):
+    """An expression asks for more than a limit allows."""
+
+    kind = LimitError
 
 
 class Expression:
@@ -99,7 +107,7 @@ def _numbers(values: Sequence[Any]) -> Sequence[Any]:
 
 def _check_length(values: Sequence[Any]) -> None:
     if len(values) > LIMITS.elements:
-        raise ExpressionError(f"a list longer than the limit of {LIMITS.elements}")
+        raise ExpressionLimitError(f"a list longer than the limit of {LIMITS.elements}")
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -181,7 +189,7 @@ def _name_in(text: str) -> str:
 def _compiled(text: str) -> tuple[Compute, int]:
     """Return how to compute an expression, and a measure of the work that it takes."""
     if len(text) > LIMITS.text:
-        raise ExpressionError(f"more than the limit of {LIMITS.text} characters")
+        raise ExpressionLimitError(f"more than the limit of {LIMITS.text} characters")
     # A call or a search may read a whole list.
     cost = len(text) + 32 * (text.count("(") + text.count("in"))
     return _compile(_parse(text[1:].strip())), cost
@@ -205,7 +213,7 @@ def _parse(text: str) -> ast.expr:
 
 def _compile(node: ast.expr, depth: int = 0) -> Compute:
     if depth > LIMITS.depth:
-        raise ExpressionError(f"nested deeper than the limit of {LIMITS.depth}")
+        raise ExpressionLimitError(f"nested deeper than the limit of {LIMITS.depth}")
 
     def sub(child: ast.expr) -> Compute:
         return _compile(child, depth + 1)
@@ -260,7 +268,7 @@ _WORDS = {
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, int | float) and not abs(value) <= LIMITS.number:
-        raise ExpressionError(f"a number beyond the limit of {LIMITS.number}")
+        raise ExpressionLimitError(f"a number beyond the limit of {LIMITS.number}")
     return value
 
 
@@ -306,7 +314,7 @@ def _binary(combine: Callable[[Any, Any], Any], left: Compute, right: Compute) -
         except ZeroDivisionError:
             raise ExpressionError("division by zero") from None
         except OverflowError:
-            raise ExpressionError(f"a number beyond the limit of {LIMITS.number}") from None
+            raise ExpressionLimitError(f"a number beyond the limit of {LIMITS.number}") from None
 
     return compute
 

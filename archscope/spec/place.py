@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.spec.expression import ExpressionError, Frame
+from archscope.spec.expression import ExpressionError, ExpressionLimitError, Frame
 from archscope.spec.limits import LIMITS
 from archscope.spec.syntax import Block, Value
 
@@ -48,7 +48,9 @@ class Lets(Frame):
             circle = [*self.pending[self.pending.index(name) :], name]
             raise ExpressionError(f"'let' goes in a circle ({' -> '.join(circle)})")
         if len(self.pending) == LIMITS.depth:
-            raise ExpressionError(f"values of 'let' in a row beyond the limit of {LIMITS.depth}")
+            raise ExpressionLimitError(
+                f"values of 'let' in a row beyond the limit of {LIMITS.depth}"
+            )
         self.pending.append(name)
         value = self.values_of[name](self)
         if value is None:

@@ -265,11 +265,13 @@ class _Composer:
         key = item.value
         if not isinstance(key, str):
             key = "null" if key is None else str(key).lower()
-        if len(key) > self.limits.name or not key.isprintable():
-            raise SpecError(
-                f"expected a key of at most {self.limits.name} plain characters, got {shown(key)}",
+        if len(key) > self.limits.name:
+            raise LimitError(
+                f"the key {shown(key)} is longer than the limit of {self.limits.name} characters",
                 at,
             )
+        if not key.isprintable():
+            raise SpecError(f"expected a key on one line, got {shown(key)}", at)
         if holder.keys is not None and key in holder.keys:
             raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
         return key, at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ def test_resampling_reads_from_one_end_to_the_other(size: int, out: int, how: st
     assert isinstance(axis, Resample)
     assert axis.step * out == axis.period * size
     reads = [axis.taps(position) for position in range(out)]
-    assert all(low <= high for low, high in zip(reads, reads[1:], strict=False))
+    assert all(low <= high for low, high in pairwise(reads))
     if out >= size:  # nothing is left out
         assert reads[0][0] <= 0 and reads[-1][-1] >= size - 1
     if how == "adaptive":

@@ -18,6 +18,10 @@ CORPUS = sorted((Path(__file__).parents[1] / "errors").glob("*.yaml"))
 KINDS = {"error": SpecError, "limit": LimitError}
 
 
+def test_the_corpus_is_here() -> None:
+    assert len(CORPUS) > 100
+
+
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
 def test_corpus(path: Path) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -54,7 +56,9 @@ def test_distance_of_an_image_to_itself_is_zero() -> None:
 
 def test_multitask_has_a_named_and_weighed_head_for_each_task() -> None:
     graph = load("multitask", set={"attributes": 5})
-    heads = {output.name: (graph.by_name[output.node].out, output.weight) for output in graph.outputs}
+    heads = {
+        output.name: (graph.by_name[output.node].out, output.weight) for output in graph.outputs
+    }
     assert heads == {"class": ((10,), 1.0), "box": ((4,), 0.5), "attributes": ((5,), 0.2)}
     answers = build(graph).eval()(torch.rand(2, 3, 64, 64))
     assert {name: tuple(value.shape) for name, value in answers.items()} == {
@@ -65,8 +69,5 @@ def test_multitask_has_a_named_and_weighed_head_for_each_task() -> None:
 def test_multitask_runs_its_trunk_once() -> None:
     totals = analyze(load("multitask")).totals
     widths = [3, 32, 64, 128, 256]
-    trunk = sum(
-        9 * a * b * (64 >> i) ** 2
-        for i, (a, b) in enumerate(zip(widths, widths[1:], strict=False))
-    )
+    trunk = sum(9 * a * b * (64 >> i) ** 2 for i, (a, b) in enumerate(pairwise(widths)))
     assert totals.macs == trunk + 3 * 256 * 128 + 128 * (10 + 4 + 8)
