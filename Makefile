@@ -33,7 +33,7 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python benchmarks/analyze.py
+	$(BIN)/python -m benchmarks.analyze
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

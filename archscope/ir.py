@@ -3,6 +3,7 @@
 Loaders and importers make a `Graph`; analyses, rules, builders and exporters read one.
 The records are msgspec structs: classes cost nothing at start-up and instances a
 fifth of a microsecond, which a dataclass (a millisecond for each class) does not give.
+`gc=False` spares the collector records that, being frozen, cannot be part of a cycle.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def text_of(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape))
 
 
-class Window(Struct, frozen=True):
+class Window(Struct, frozen=True, gc=False):
     """What one output of a sliding operator reads of its input, along one axis.
 
     Output size and receptive field are two readings of it, so they cannot disagree.
@@ -66,7 +67,7 @@ class Window(Struct, frozen=True):
         return tuple(range(first, first + self.extent, self.dilation))
 
 
-class Scatter(Struct, frozen=True):
+class Scatter(Struct, frozen=True, gc=False):
     """What one output of a transposed convolution reads, along one axis."""
 
     kernel: int
@@ -98,7 +99,7 @@ class Scatter(Struct, frozen=True):
         return tuple(sorted(hit // self.stride for hit in hits if hit % self.stride == 0))
 
 
-class Resample(Struct, frozen=True):
+class Resample(Struct, frozen=True, gc=False):
     """What the outputs of a resize or an adaptive pool read, along one axis."""
 
     step: int
@@ -128,7 +129,7 @@ POINTWISE: Windows = ()
 WHOLE: Windows = None
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """A torch call described, not made: build makes it, exporters print it."""
 
     target: str
@@ -158,7 +159,7 @@ class Storage(Enum):
     VIEW = "view"  # it is its input, looked at differently
 
 
-class Saved(Struct, frozen=True):
+class Saved(Struct, frozen=True, gc=False):
     """What autograd keeps of an operator until the backward pass, on CPU.
 
     `elements` and `indices` (of 8 bytes) are extra tensors for each image, `fixed`
@@ -245,14 +246,14 @@ FACTS = (
 )  # fmt: skip
 
 
-class Example(Struct, frozen=True):
+class Example(Struct, frozen=True, gc=False):
     """An operator with input shapes that it takes."""
 
     op: Op
     ins: tuple[Shape, ...]
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, gc=False):
     """The counted facts of one operator on given inputs, for one image."""
 
     params: int
@@ -280,7 +281,7 @@ def facts(op: Op, ins: tuple[Shape, ...]) -> Facts:
     )
 
 
-class Source(Struct, frozen=True):
+class Source(Struct, frozen=True, gc=False):
     """A place in a file; lines and columns count from 1."""
 
     file: str
@@ -291,7 +292,7 @@ class Source(Struct, frozen=True):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Node(Struct, frozen=True):
+class Node(Struct, frozen=True, gc=False):
     """One operator at work in a graph."""
 
     name: str
@@ -313,7 +314,7 @@ class Node(Struct, frozen=True):
         return facts(self.op, self.ins)
 
 
-class Output(Struct, frozen=True):
+class Output(Struct, frozen=True, gc=False):
     """A named result of a network, with its weight in the training loss."""
 
     name: str

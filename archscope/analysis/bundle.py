@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -9,7 +10,13 @@ from msgspec import Struct, field
 from archscope.analysis.cost import DTYPES, costs, total
 from archscope.analysis.count import COUNTS
 from archscope.analysis.memory import memory
-from archscope.analysis.receptive_field import Clash, Field, ReceptiveFields, receptive_fields
+from archscope.analysis.receptive_field import (
+    Clash,
+    Field,
+    Reach,
+    ReceptiveFields,
+    receptive_fields,
+)
 from archscope.analysis.structure import BlockShape, structure
 from archscope.ir import Graph, Shape, Source
 
@@ -17,7 +24,7 @@ FORMAT = 1
 """Version of the JSON contract: keys may be added, never renamed."""
 
 
-class View(Struct, frozen=True, omit_defaults=True):
+class View(Struct, frozen=True, gc=False, omit_defaults=True):
     """The receptive field of a node, one number for each axis; sizes are None if it sees all."""
 
     size: tuple[int, ...] | None
@@ -30,7 +37,7 @@ class View(Struct, frozen=True, omit_defaults=True):
     known: bool = True
 
 
-class LayerReport(Struct, frozen=True, rename={"ins": "in"}):
+class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
     """One node with its numbers."""
 
     name: str
@@ -243,17 +250,23 @@ def view_of(reach: Field, node: str | None = None, source: str | None = None) ->
     """Return a receptive field in the numbers that people compare."""
     if reach.axes is None:
         return View(None, None, None, None, True, node, source)
-    size = tuple(axis.size for axis in reach.axes)
-    smallest = tuple(axis.size for axis in reach.narrowest or reach.axes)
-    return View(
-        size,
-        tuple(axis.stride for axis in reach.axes),
-        tuple(axis.padding for axis in reach.axes),
-        smallest if smallest != size else None,
-        reach.gated,
-        node,
-        source,
-        reach.known,
+    size, stride, padding = _numbers(reach.axes)
+    smallest = None
+    if reach.narrowest is not None and reach.narrowest is not reach.axes:
+        least = _numbers(reach.narrowest)[0]
+        smallest = least if least != size else None
+    return View(size, stride, padding, smallest, reach.gated, node, source, reach.known)
+
+
+@lru_cache(maxsize=1 << 14)
+def _numbers(
+    axes: tuple[Reach, ...],
+) -> tuple[tuple[int, ...], tuple[int | str, ...], tuple[int, ...]]:
+    """Return size, stride and padding along each axis."""
+    return (
+        tuple([axis.size for axis in axes]),
+        tuple([axis.stride for axis in axes]),
+        tuple([axis.padding for axis in axes]),
     )
 
 

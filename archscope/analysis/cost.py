@@ -10,7 +10,7 @@ DTYPES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 """Bytes of an element."""
 
 
-class Cost(Struct, frozen=True):
+class Cost(Struct, frozen=True, gc=False):
     """The cost of one node, or of many together. Everything but params and buffers is per batch."""
 
     params: int  # learnable numbers, of shared weights only where they stand first

@@ -16,7 +16,7 @@ OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
 """Copies of the parameters that an optimizer keeps."""
 
 
-class Kept(Struct, frozen=True):
+class Kept(Struct, frozen=True, gc=False):
     """What autograd keeps of one node until the backward pass."""
 
     maps: tuple[str, ...]  # nodes whose feature map is kept

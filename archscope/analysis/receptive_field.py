@@ -17,7 +17,7 @@ from msgspec import Struct
 from archscope.ir import WHOLE, Axis, Graph, Node, Window
 
 
-class Reach(Struct, frozen=True):
+class Reach(Struct, frozen=True, gc=False):
     """The inputs seen along one axis by outputs 0, 1, ... of a repeating pattern.
 
     Output `turn * period + phase` sees `lefts[phase]` to `rights[phase]`, both moved on by
@@ -37,6 +37,8 @@ class Reach(Struct, frozen=True):
     @property
     def size(self) -> int:
         """Inputs seen by the output that sees most."""
+        if len(self.lefts) == 1 and self.lefts[0] is not None and self.rights[0] is not None:
+            return self.rights[0] - self.lefts[0] + 1
         pairs = zip(self.lefts, self.rights, strict=True)
         return max(
             (right - left + 1 for left, right in pairs if left is not None and right is not None),
@@ -67,7 +69,7 @@ class Reach(Struct, frozen=True):
 ITSELF = Reach((0,), (0,), 1)
 
 
-class Field(Struct, frozen=True):
+class Field(Struct, frozen=True, gc=False):
     """What one node sees. `axes` is None where every output sees the whole input."""
 
     axes: tuple[Reach, ...] | None

@@ -7,7 +7,7 @@ from msgspec import Struct
 from archscope.ir import POINTWISE, Facts, Graph, Node, Storage
 
 
-class BlockShape(Struct, frozen=True):
+class BlockShape(Struct, frozen=True, gc=False):
     """One instance of a block, with everything inside it."""
 
     scope: str
@@ -35,7 +35,7 @@ def structure(graph: Graph) -> Structure:
     depth: dict[str, int] = {}
     length: dict[str, int] = {}
     level: dict[str, int] = {}
-    members: dict[str, list[int]] = {}  # levels of the fragments in each scope
+    members: dict[str, dict[int, int]] = {}  # fragments on each level, by scope
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         name, inputs = node.name, node.inputs
         if not inputs:
@@ -53,15 +53,18 @@ def structure(graph: Graph) -> Structure:
         level[name] = high
         if is_fragment(node, facts):
             level[name] = high + 1
-            members.setdefault(node.scope, []).append(high + 1)
+            levels = members.setdefault(node.scope, {})
+            levels[high + 1] = levels.get(high + 1, 0) + 1
     members = _with_parents(members)
     blocks = tuple(
-        BlockShape(scope, len(levels), _most(levels)) for scope, levels in members.items() if scope
+        BlockShape(scope, sum(levels.values()), max(levels.values()))
+        for scope, levels in members.items()
+        if scope
     )
     return Structure(
         depth=max(depth.values()),
         longest_path=max(length.values()),
-        width=_most(members.get("", [])),
+        width=max(members.get("", {}).values(), default=0),
         layers=sum(bool(node.inputs) for node in graph.nodes),
         blocks=blocks,
     )
@@ -74,20 +77,16 @@ def is_fragment(node: Node, facts: Facts) -> bool:
     return facts.window != POINTWISE and node.op.storage is not Storage.VIEW
 
 
-def _with_parents(members: dict[str, list[int]]) -> dict[str, list[int]]:
-    """Return the members of each scope with those of the scopes inside it; '' has them all."""
-    everyone: dict[str, list[int]] = {}
+def _with_parents(members: dict[str, dict[int, int]]) -> dict[str, dict[int, int]]:
+    """Return what is in each scope with the scopes inside it; '' has everything."""
+    everyone: dict[str, dict[int, int]] = {}
     for scope, levels in members.items():
         path = scope
-        while path:
-            everyone.setdefault(path, []).extend(levels)
+        while True:
+            held = everyone.setdefault(path, {})
+            for level, count in levels.items():
+                held[level] = held.get(level, 0) + count
+            if not path:
+                break
             path = path.rpartition(".")[0]
-        everyone.setdefault("", []).extend(levels)
     return everyone
-
-
-def _most(levels: list[int]) -> int:
-    counts: dict[int, int] = {}
-    for level in levels:
-        counts[level] = counts.get(level, 0) + 1
-    return max(counts.values(), default=0)

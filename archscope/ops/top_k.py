@@ -6,7 +6,19 @@ from math import prod
 from typing import TypeAlias
 
 from archscope.errors import ShapeError
-from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ir import (
+    POINTWISE,
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+)
 from archscope.ops.attributes import KINDS, Positive, choice
 from archscope.ops.registry import op
 

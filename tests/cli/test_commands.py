@@ -8,10 +8,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
 
 from archscope.cli.app import COMMANDS
-from archscope.spec import zoo
+from archscope.spec import LIMITS, zoo
+from archscope.spec.read import parse
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_schema_takes_every_shipped_spec_and_refuses_typos(run: Run) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     for path in zoo().values():
-        spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+        spec = parse(path.read_text(encoding="utf-8"), path.name, LIMITS).plain()
         assert list(validator.iter_errors(spec)) == [], path.name
     wrong = {"input": [3, 8, 8], "layers": [{"conv": {"out": 4, "kernal": 3}}]}
     assert list(validator.iter_errors(wrong))
