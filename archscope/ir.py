@@ -103,10 +103,10 @@ class Resample(Struct, frozen=True, gc=False):
     """What the outputs of a resize or an adaptive pool read, along one axis."""
 
     step: int
-    reads: tuple[tuple[int, ...], ...]
+    reads: tuple[range, ...]
 
     @classmethod
-    def between(cls, size: int, out: int, reads: Callable[[int], tuple[int, ...]]) -> Resample:
+    def between(cls, size: int, out: int, reads: Callable[[int], range]) -> Resample:
         """Build it for `size` inputs and `out` outputs from what each output reads."""
         shared = gcd(size, out)
         return cls(size // shared, tuple(reads(position) for position in range(out // shared)))
@@ -116,10 +116,11 @@ class Resample(Struct, frozen=True, gc=False):
         """Outputs after which the pattern of reads repeats, `step` inputs further."""
         return len(self.reads)
 
-    def taps(self, position: int) -> tuple[int, ...]:
+    def taps(self, position: int) -> range:
         """Return the input positions that output `position` reads."""
         turns, phase = divmod(position, self.period)
-        return tuple(tap + turns * self.step for tap in self.reads[phase])
+        seen, moved_on = self.reads[phase], turns * self.step
+        return range(seen.start + moved_on, seen.stop + moved_on)
 
 
 Axis = Window | Scatter | Resample

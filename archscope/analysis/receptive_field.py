@@ -66,6 +66,9 @@ class Reach(Struct, frozen=True, gc=False):
         return left + turn * self.jump, right + turn * self.jump
 
 
+LONGEST_PATTERN = 1 << 14
+"""Outputs of a repeating pattern; what repeats later is not followed but marked as unknown."""
+
 ITSELF = Reach((0,), (0,), 1)
 
 
@@ -130,9 +133,19 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
             axes = _seen(field.axes, window)
             same = field.narrowest is field.axes
             low = axes if same else _seen(field.narrowest, window)
-            field = Field(axes, low, field.gated, field.known)
+            known = field.known and _bounded(axes) and _bounded(low)
+            field = Field(axes, low, field.gated, known) if known else _unknown(field)
         fields[node.name] = field
     return ReceptiveFields(start.name, fields, tuple(clashes))
+
+
+def _unknown(field: Field) -> Field:
+    return Field(field.axes, field.narrowest, field.gated, known=False)
+
+
+def _bounded(axes: tuple[Reach, ...]) -> bool:
+    """Return whether all patterns are there, none having been too long to follow."""
+    return all(axis.lefts for axis in axes)
 
 
 def _seen(axes: tuple[Reach, ...], window: tuple[Axis, ...]) -> tuple[Reach, ...]:
@@ -153,10 +166,15 @@ def _seen_through(reach: Reach, axis: Axis) -> Reach:
         last = (axis.extent - 1 - axis.before) * reach.jump
         return Reach((left + first,), (right + last,), reach.jump * axis.stride)
     turns = reach.period // gcd(axis.step, reach.period)
+    if axis.period * turns > LONGEST_PATTERN:
+        return Reach((), (), 0)
     lefts: list[int | None] = []
     rights: list[int | None] = []
     for position in range(axis.period * turns):
-        seen = [pair for pair in map(reach.at, axis.taps(position)) if pair is not None]
+        taps = axis.taps(position)
+        if reach.period == 1:
+            taps = taps[:: max(len(taps) - 1, 1)]  # those between lie between
+        seen = [pair for pair in map(reach.at, taps) if pair is not None]
         lefts.append(min((left for left, _ in seen), default=None))
         rights.append(max((right for _, right in seen), default=None))
     return Reach(tuple(lefts), tuple(rights), reach.jump * axis.step * turns // reach.period)

@@ -17,6 +17,9 @@ from archscope.ir import Op
 LARGEST = 2**31 - 1
 """The largest whole number an attribute or dimension may be."""
 
+WIDEST = 2**16 - 1
+"""The largest window, stride or number of positions to resample to."""
+
 Positive: TypeAlias = int
 Count: TypeAlias = int
 Number: TypeAlias = float
@@ -34,14 +37,14 @@ class Kind(Struct, frozen=True):
     schema: dict[str, Any]  # JSON Schema
 
 
-def whole(least: int) -> Callable[[Any], int]:
-    """Return a reader of whole numbers from `least` to `LARGEST`."""
+def whole(least: int, most: int = LARGEST) -> Callable[[Any], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
 
     def read(value: Any) -> int:
         # 2.0 is what arithmetic such as `=0.5*in.channels` leaves of a whole number.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError
         return value
 
@@ -50,8 +53,8 @@ def whole(least: int) -> Callable[[Any], int]:
 
 def _sizes(value: Any) -> int | tuple[int, ...]:
     if isinstance(value, list | tuple) and 1 <= len(value) <= 3:
-        return tuple(map(whole(1), value))
-    return whole(1)(value)
+        return tuple(map(whole(1, WIDEST), value))
+    return whole(1, WIDEST)(value)
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -92,8 +95,8 @@ def _flag(value: Any) -> bool:
     return value
 
 
-def _integer_schema(least: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "maximum": LARGEST}
+def _integer_schema(least: int, most: int = LARGEST) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def _array_schema(items: dict[str, Any]) -> dict[str, Any]:
@@ -118,9 +121,9 @@ KINDS: dict[str, Kind] = {
         {**_array_schema(_integer_schema(1)), "maxItems": 4},
     ),
     "Size": Kind(
-        "a whole number of at least 1, or one for each axis",
+        f"a whole number from 1 to {WIDEST}, or one for each axis",
         _sizes,
-        {"anyOf": [_integer_schema(1), _array_schema(_integer_schema(1))]},
+        {"anyOf": [_integer_schema(1, WIDEST), _array_schema(_integer_schema(1, WIDEST))]},
     ),
     "Padding": Kind(
         "a whole number of at least 0, one for each axis, a pair [before, after] for each axis,"

@@ -245,9 +245,7 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
 
 def adaptive(size: int, out: int) -> Resample:
     """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
-    return Resample.between(
-        size, out, lambda u: tuple(range(u * size // out, -(-(u + 1) * size // out)))
-    )
+    return Resample.between(size, out, lambda u: range(u * size // out, -(-(u + 1) * size // out)))
 
 
 @op("global_avgpool")

@@ -83,7 +83,7 @@ class PixelShuffle(Op, frozen=True, kw_only=True):
     block: Positive = 2
 
     def window(self, *ins: Shape) -> Windows:
-        return (Resample(1, ((0,),) * self.block),) * 2
+        return (Resample(1, (range(1),) * self.block),) * 2
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins

@@ -10,7 +10,7 @@ from archscope.ops.registry import op
 
 @op("channel_mean")
 class ChannelMean(Op, frozen=True, kw_only=True):
-    """Mean of the channels at each position, as spatial attention looks at them, Woo et al. 2018."""
+    """Mean of the channels at each position, for spatial attention, Woo et al. 2018."""
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -39,7 +39,7 @@ class ChannelMean(Op, frozen=True, kw_only=True):
 
 @op("channel_max")
 class ChannelMax(Op, frozen=True, kw_only=True):
-    """Largest channel at each position, as spatial attention looks at them, Woo et al. 2018."""
+    """Largest channel at each position, for spatial attention, Woo et al. 2018."""
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

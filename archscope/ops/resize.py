@@ -86,13 +86,13 @@ class Upsample(Op, frozen=True, kw_only=True):
 
 
 def _nearest(size: int, out: int) -> Resample:
-    return Resample.between(size, out, lambda u: (u * size // out,))
+    return Resample.between(size, out, lambda u: range(u * size // out, u * size // out + 1))
 
 
 def _linear(size: int, out: int) -> Resample:
-    def read(u: int) -> tuple[int, ...]:
+    def read(u: int) -> range:
         # The source stands at (u + 1/2) * size / out - 1/2; a whole one needs no neighbour.
         low, rest = divmod((2 * u + 1) * size - out, 2 * out)
-        return (low, low + 1) if rest else (low,)
+        return range(low, low + (2 if rest else 1))
 
     return Resample.between(size, out, read)

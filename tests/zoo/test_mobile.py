@@ -13,14 +13,14 @@ from archscope import analyze, load
 from archscope.build import build
 from tests.zoo.oracle import assert_same_output, randomise, torchvision, weighted_in_order
 
-COUNTED = """
-mobilenet_v1 mobilenet_v1_075 mobilenet_v1_050 mobilenet_v1_025
-mobilenet_v2 mobilenet_v2_140 mobilenet_v2_075 mobilenet_v2_050 mobilenet_v2_035
-mobilenet_v3_large mobilenet_v3_small mnasnet1_0 mnasnet_a1 efficientnet_b0 efficientnet_b1
-shufflenet_v1_g1 shufflenet_v1_g2 shufflenet_v1_g3 shufflenet_v1_g4 shufflenet_v1_g8
-shufflenet_v1_g3_x05 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0
-regnet_x_400mf regnet_y_400mf convnext_tiny ghostnet
-""".split()
+COUNTED = [
+    "mobilenet_v1", "mobilenet_v1_075", "mobilenet_v1_050", "mobilenet_v1_025",
+    "mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_075", "mobilenet_v2_050", "mobilenet_v2_035",
+    "mobilenet_v3_large", "mobilenet_v3_small", "mnasnet1_0", "mnasnet_a1", "efficientnet_b0", "efficientnet_b1",
+    "shufflenet_v1_g1", "shufflenet_v1_g2", "shufflenet_v1_g3", "shufflenet_v1_g4", "shufflenet_v1_g8",
+    "shufflenet_v1_g3_x05", "shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x1_5", "shufflenet_v2_x2_0",
+    "regnet_x_400mf", "regnet_y_400mf", "convnext_tiny", "ghostnet",
+]  # fmt: skip
 
 FIELDS = {
     "mobilenet_v2": (491, 32, 245),
@@ -220,19 +220,19 @@ BLOCKS: list[tuple[str, str, int, nn.Module]] = [
     ),
     (
         "ghostnet",
-        "bottleneck: {hidden: 24, out: 8, kernel: 5, squeeze: true, stride: 1}",
+        "bottleneck: {row: {k: 5, e: 24, c: 8, se: 1, s: 1}}",
         8,
         ghost_bottleneck(8, 24, 8, 1),
     ),
     (
         "ghostnet",
-        "bottleneck: {hidden: 24, out: 12, kernel: 5, squeeze: true, stride: 2}",
+        "bottleneck: {row: {k: 5, e: 24, c: 12, se: 1, s: 2}}",
         8,
         ghost_bottleneck(8, 24, 12, 2),
     ),
     (
         "mnasnet_a1",
-        "stage: {expand: 3, kernel: 5, squeeze: 1, out: 8, depth: 1, stride: 1}",
+        "stage: {row: {t: 3, k: 5, se: 1, c: 8, n: 1, s: 1}}",
         8,
         mnasnet_unit(8, 3),
     ),
