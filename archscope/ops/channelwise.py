@@ -1,4 +1,4 @@
-"""Normalisations beside batch norm: over the channels of a position, over groups of channels."""
+"""Norms over the channels of a position or over groups of channels, and learned factors."""
 
 from __future__ import annotations
 

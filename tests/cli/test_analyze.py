@@ -51,7 +51,7 @@ def test_markdown(run: Run) -> None:
     assert "| macs | 15,470,264,320 |" in out
 
 
-@pytest.mark.parametrize("depth, rows", [("0", 177), ("1", 9), ("2", 24)])
+@pytest.mark.parametrize("depth, rows", [("0", 177), ("1", 8), ("2", 23)])
 def test_fold(run: Run, depth: str, rows: int) -> None:
     out = run("analyze", "resnet50", "--fold", depth, "--format", "csv").out
     assert len(out.splitlines()) == rows
