@@ -12,7 +12,7 @@ demo: $(VENV)/.demo  ## analyse VGG16
 	$(BIN)/archscope analyze specs/vgg16.yaml
 
 test: $(VENV)/.dev  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/.dev  ## check style and types
 	$(BIN)/ruff check .
@@ -44,8 +44,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -q archscope
 	@touch $@
 
+# torchvision, a judge of our networks, is taken without its wish for a torch of its own.
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --constraint constraints.txt --no-deps torchvision
 	$(BIN)/python -m compileall -q archscope
 	@touch $@

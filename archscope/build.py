@@ -125,7 +125,7 @@ def make(described: Call) -> nn.Module:
     return module
 
 
-TAKEN = frozenset(dir(nn.Module())) | {"graph", "paths", "plans", "part", "run"}
+TAKEN = frozenset(dir(nn.Module())) | set(dir(Network)) | {"graph", "paths", "plans"}
 """Attributes that torch or `Network` has."""
 
 

@@ -30,7 +30,7 @@ def render(parts: list[Table | str], out: Console) -> None:
         if isinstance(part, Table):
             if part.title:
                 out.print(Text(part.title), soft_wrap=True)
-            out.print(_table(part))
+            _print(part, out)
         else:
             out.print(Text(part), soft_wrap=True)
 
@@ -42,7 +42,40 @@ def text(parts: list[Table | str]) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def _table(table: Table) -> RichTable:
+def _print(table: Table, out: Console) -> None:
+    """Print a table: aligned lines if they fit, else rich's, which breaks long texts."""
+    lines = _lines(table)
+    if len(lines[0]) > out.width:
+        out.print(_rich(table))
+        return
+    last = len(lines) - len(table.totals)
+    for number, line in enumerate(lines):
+        bold = number == 0 or number >= last
+        out.print(Text(line.rstrip(), style="bold" if bold else ""), soft_wrap=True)
+    out.print()
+
+
+def _lines(table: Table) -> list[str]:
+    """Return heading, rule, rows and totals as lines; rich takes a millisecond for each."""
+    heading = [column.name for column in table.columns]
+    kinds = [column.kind for column in table.columns]
+    rows = [_cells(row, kinds) for row in (*table.rows, *table.totals)]
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        aligned = (
+            cell.rjust(width) if kind in NUMBERS else cell.ljust(width)
+            for cell, width, kind in zip(cells, widths, kinds, strict=True)
+        )
+        return f" {'   '.join(aligned)} "
+
+    rule = f" {'─' * (sum(widths) + 3 * len(widths) - 3)} "
+    body = [line(row) for row in rows[: len(table.rows)]]
+    totals = [line(row) for row in rows[len(table.rows) :]]
+    return [line(heading), rule, *body, *([" "] if totals else []), *totals]
+
+
+def _rich(table: Table) -> RichTable:
     rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         right = column.kind in NUMBERS
@@ -51,13 +84,13 @@ def _table(table: Table) -> RichTable:
         rich.add_column(column.name, justify=justify, overflow="fold", no_wrap=keep)
     kinds = [column.kind for column in table.columns]
     for row in table.rows:
-        rich.add_row(*_cells(row, kinds))
+        rich.add_row(*map(Text, _cells(row, kinds)))
     if table.totals:
         rich.add_section()
     for row in table.totals:
-        rich.add_row(*_cells(row, kinds), style="bold")
+        rich.add_row(*map(Text, _cells(row, kinds)), style="bold")
     return rich
 
 
-def _cells(row: tuple[Any, ...], kinds: list[str]) -> list[Text]:
-    return [Text(readable(value, kind)) for value, kind in zip(row, kinds, strict=True)]
+def _cells(row: tuple[Any, ...], kinds: list[str]) -> list[str]:
+    return [readable(value, kind) for value, kind in zip(row, kinds, strict=True)]

@@ -186,10 +186,11 @@ def _seen(
         field = fields.get(name)
         if field is None or field.axes is None or tangent is None:
             return ones  # a gate sees everything; what it scales is what we look at
-        marks = tangent.abs() > NOISE
+        # The field of a value is that of all its channels together, a slice of them or not.
+        marks = (tangent.abs() > NOISE).any(dim=1, keepdim=True)
         seen[name] = marks.any(dim=[one for one in range(1, marks.dim()) if one != axis + 2])
         # Not alike in all channels, or the derivative of a softmax would cancel.
-        weights = torch.rand(marks.shape[1:2] + (1,) * (marks.dim() - 2), dtype=dtype) + 0.5
+        weights = torch.rand(value.shape[1:2] + (1,) * (marks.dim() - 2), dtype=dtype) + 0.5
         dual: Tensor = forward_ad.make_dual(ones, marks * weights)
         return dual
 

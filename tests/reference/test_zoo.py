@@ -6,11 +6,9 @@ import csv
 from pathlib import Path
 
 import pytest
-from torch import nn
 
 from archscope import load
 from archscope.analysis import analyze
-from archscope.build import build
 from archscope.spec import zoo
 from archscope.verify import reference
 
@@ -39,7 +37,8 @@ def test_numbers_are_the_published_ones(name: str) -> None:
     analysis = analyze(load(name))
     assert "x".join(map(str, analysis.input)) == row["input"]
     assert analysis.totals.params == int(row["params"])
-    assert analysis.totals.macs == int(row["macs"])
+    if row["macs"]:
+        assert analysis.totals.macs == int(row["macs"])
     if row["rf_size"]:
         field = analysis.receptive_field
         assert field and field.size and field.stride and field.padding
@@ -55,16 +54,11 @@ def test_spec_agrees_with_what_it_quotes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_spec_is_found_by_name_and_builds(name: str) -> None:
+def test_spec_is_found_by_name(name: str) -> None:
     graph = load(name)
     assert graph.name == name
     assert graph.about
     assert graph.nodes == load(zoo()[name]).nodes
-    network = build(graph, device="meta")
-    assert {parameter.device.type for parameter in network.parameters()} <= {"meta"}
-    numbers = sum(parameter.numel() for parameter in network.parameters())
-    assert numbers == analyze(graph, training=True).totals.params
-    assert isinstance(network, nn.Module)
 
 
 @pytest.mark.parametrize(("name", "most"), MOST_LINES.items())
