@@ -178,6 +178,6 @@ def show(parts: list[Any], form: str, path: Path | None, data: Callable[[], Any]
         from archscope.report import terminal
 
         if path is None:
-            terminal.render(parts, terminal.console())
+            terminal.render(parts)
         else:
             write(terminal.text(parts), path)

@@ -1,96 +1,92 @@
-"""Tables for the terminal, with rich."""
+"""Tables for the terminal: aligned lines, or rich's tables where texts must be broken.
+
+Most tables fit, and loading rich costs more than analysing the network.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from io import StringIO
-from typing import Any, Literal
+from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+import click
 
 from archscope.report.table import NUMBERS, TEXT, Table, readable
 
 WIDTH = 120  # where no terminal says how wide it is
+GAP = 3  # blanks between columns
 
 
-def console(file: Any = None) -> Console:
-    """Return a console for a file, by default standard output."""
-    file = file or sys.stdout
-    if file.isatty():
-        return Console(file=file, highlight=False)
-    return Console(file=file, width=WIDTH, highlight=False, no_color=True)
+def render(parts: list[Table | str]) -> None:
+    """Print tables and lines of text on standard output, as wide as it is."""
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    click.echo(text(parts, width, styled=True), nl=False)
 
 
-def render(parts: list[Table | str], out: Console) -> None:
-    """Print tables and lines of text."""
-    for part in parts:
-        if isinstance(part, Table):
-            if part.title:
-                out.print(Text(part.title), soft_wrap=True)
-            _print(part, out)
-        else:
-            out.print(Text(part), soft_wrap=True)
+def text(parts: list[Table | str], width: int = WIDTH, styled: bool = False) -> str:
+    """Return tables and lines as text of a width; `styled` marks headings and totals."""
+    blocks = [
+        _table(part, width, styled) if isinstance(part, Table) else f"{part}\n" for part in parts
+    ]
+    return "".join(blocks)
 
 
-def text(parts: list[Table | str]) -> str:
-    """Return tables and lines as plain text."""
-    file = StringIO()
-    render(parts, console(file))
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
-
-
-def _print(table: Table, out: Console) -> None:
-    """Print a table: aligned lines if they fit, else rich's, which breaks long texts."""
-    lines = _lines(table)
-    if len(lines[0]) > out.width:
-        out.print(_rich(table))
-        return
-    last = len(lines) - len(table.totals)
-    for number, line in enumerate(lines):
-        bold = number == 0 or number >= last
-        out.print(Text(line.rstrip(), style="bold" if bold else ""), soft_wrap=True)
-    out.print()
-
-
-def _lines(table: Table) -> list[str]:
-    """Return heading, rule, rows and totals as lines; rich takes a millisecond for each."""
-    heading = [column.name for column in table.columns]
+def _table(table: Table, width: int, styled: bool) -> str:
+    title = f"{table.title}\n" if table.title else ""
     kinds = [column.kind for column in table.columns]
     rows = [_cells(row, kinds) for row in (*table.rows, *table.totals)]
+    heading = [column.name for column in table.columns]
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        aligned = (
-            cell.rjust(width) if kind in NUMBERS else cell.ljust(width)
-            for cell, width, kind in zip(cells, widths, kinds, strict=True)
-        )
-        return f" {'   '.join(aligned)} "
-
-    rule = f" {'─' * (sum(widths) + 3 * len(widths) - 3)} "
-    body = [line(row) for row in rows[: len(table.rows)]]
-    totals = [line(row) for row in rows[len(table.rows) :]]
-    return [line(heading), rule, *body, *([" "] if totals else []), *totals]
-
-
-def _rich(table: Table) -> RichTable:
-    rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        right = column.kind in NUMBERS
-        keep = column.kind != TEXT  # a number or shape that wraps is hard to read
-        justify: Literal["left", "right"] = "right" if right else "left"
-        rich.add_column(column.name, justify=justify, overflow="fold", no_wrap=keep)
-    kinds = [column.kind for column in table.columns]
-    for row in table.rows:
-        rich.add_row(*map(Text, _cells(row, kinds)))
-    if table.totals:
-        rich.add_section()
-    for row in table.totals:
-        rich.add_row(*map(Text, _cells(row, kinds)), style="bold")
-    return rich
+    if sum(widths) + GAP * len(widths) > width:
+        return title + _broken(table, rows, width, styled)
+    lines = [_line(cells, widths, kinds) for cells in (heading, *rows)]
+    rule = f" {'─' * (sum(widths) + GAP * (len(widths) - 1))}"
+    if styled:
+        marked = {0, *range(len(lines) - len(table.totals), len(lines))}
+        lines = [
+            click.style(line, bold=True) if number in marked else line
+            for number, line in enumerate(lines)
+        ]
+    body = lines[1 : len(table.rows) + 1]
+    totals = lines[len(table.rows) + 1 :]
+    return title + "\n".join([lines[0], rule, *body, *([""] if totals else []), *totals]) + "\n\n"
 
 
 def _cells(row: tuple[Any, ...], kinds: list[str]) -> list[str]:
     return [readable(value, kind) for value, kind in zip(row, kinds, strict=True)]
+
+
+def _line(cells: list[str], widths: list[int], kinds: list[str]) -> str:
+    aligned = (
+        cell.rjust(width) if kind in NUMBERS else cell.ljust(width)
+        for cell, width, kind in zip(cells, widths, kinds, strict=True)
+    )
+    return f" {(' ' * GAP).join(aligned)}".rstrip()
+
+
+def _broken(table: Table, rows: list[list[str]], width: int, styled: bool) -> str:
+    """Return a table that is too wide, with its texts broken into lines."""
+    from io import StringIO
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        rich.add_column(
+            column.name,
+            justify="right" if column.kind in NUMBERS else "left",
+            overflow="fold",
+            no_wrap=column.kind != TEXT,  # a number or shape that is broken is hard to read
+        )
+    for number, cells in enumerate(rows):
+        if table.totals and number == len(table.rows):
+            rich.add_section()
+        total = number >= len(table.rows)
+        rich.add_row(*map(Text, cells), style="bold" if total else "")
+    file = StringIO()
+    Console(file=file, width=width, highlight=False, force_terminal=styled).print(rich)
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    return "\n".join(lines).strip("\n") + "\n\n"
