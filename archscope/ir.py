@@ -197,7 +197,11 @@ class Op(Struct, frozen=True, kw_only=True):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)  # how many inputs, None = any number
     branching: ClassVar[bool] = False  # a spec may write its inputs in place, as branches
     storage: ClassVar[Storage] = Storage.NEW
-    training_storage: ClassVar[Storage | None] = None  # where it differs while training
+
+    @property
+    def training_storage(self) -> Storage:
+        """Where it leaves its result while training, where that differs from inference."""
+        return self.storage
 
     def shape(self, *ins: Shape) -> Shape:
         """Return the output shape, or raise ShapeError."""

@@ -131,7 +131,7 @@ def storages(graph: Graph, placed: frozenset[str], *, training: bool) -> dict[st
     roots: dict[str, str] = {}
     for node in graph.nodes:
         name, op = node.name, node.op
-        storage = (training and op.training_storage) or op.storage
+        storage = op.training_storage if training else op.storage
         same = name in placed or storage is Storage.VIEW
         roots[name] = roots[node.inputs[0]] if same else name
     return roots

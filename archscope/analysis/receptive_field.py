@@ -210,9 +210,8 @@ def _merge(
             axes = tuple(map(_union, axes, field.axes))
         if sum(r.size for r in field.narrowest) < sum(r.size for r in narrowest):
             narrowest = field.narrowest
-    if gated == first.gated and axes == first.axes and narrowest == first.narrowest:
-        return first
-    return Field(axes, narrowest, gated, known)
+    merged = Field(axes, narrowest, gated, known)
+    return first if merged == first else merged
 
 
 def _clash(one: tuple[Reach, ...], other: tuple[Reach, ...]) -> str:

@@ -33,7 +33,7 @@ class Dropout(Op, frozen=True, kw_only=True):
     p: Share = 0.5
 
     @property
-    def training_storage(self) -> Storage:  # type: ignore[override]
+    def training_storage(self) -> Storage:
         return Storage.NEW if self.p else Storage.VIEW
 
     def window(self, *ins: Shape) -> Windows:

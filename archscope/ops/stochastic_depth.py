@@ -23,7 +23,7 @@ class StochasticDepth(Op, frozen=True, kw_only=True):
     p: Share
 
     @property
-    def training_storage(self) -> Storage:  # type: ignore[override]
+    def training_storage(self) -> Storage:
         return Storage.NEW if self.p else Storage.VIEW
 
     def window(self, *ins: Shape) -> Windows:

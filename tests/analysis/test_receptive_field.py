@@ -96,6 +96,16 @@ def test_unequal_strides_have_no_common_field() -> None:
     assert view and not view.known
 
 
+@pytest.mark.parametrize("order", [("exact", "unknown"), ("unknown", "exact")])
+def test_what_merges_with_the_unknown_is_unknown(order: tuple[str, str]) -> None:
+    net = Net(x=(1, 9))
+    coarse = net("conv", "x", out=1, stride=2)
+    net("conv", "x", name="exact", out=1, stride=2)
+    net("add", coarse, net("conv", "x", out=1, kernel=5), name="unknown")
+    graph = net.graph(net("add", *order, name="sum"))
+    assert not field_of(graph, "sum").known
+
+
 def test_each_clash_is_told_once() -> None:
     net = Net(x=(1, 16))
     tops = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from math import prod
 
 import pytest
@@ -11,11 +12,12 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from archscope.build import make
+from archscope.build import build, make
 from archscope.ir import POINTWISE, WHOLE, Axis, Example, Shape, Storage, Window
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.verify.macs import MATRIX_WORK
+from tests.nets import Net
 
 CASES = [
     pytest.param(example, id=f"{name}-{number}")
@@ -161,6 +163,27 @@ def test_storage_is_where_the_result_lies(case: Example, training: bool) -> None
     assert shares(module_of(case)) is (storage is Storage.VIEW)
     if op.storage is Storage.IN_PLACE:
         assert shares(module_of(case, inplace=True))
+
+
+@every_case
+def test_activation_behind_it_works_in_place_where_it_may(case: Example) -> None:
+    """What `in_place` allows behind an operator must not spoil its gradient."""
+    net = Net(**{f"x{number}": shape for number, shape in enumerate(case.ins)})
+    made = net.builder.add("made", case.op, list(net.builder.nodes))
+    usual = build(net.graph(net("relu", made, name="last")))
+    careful = copy.deepcopy(usual)
+    last = careful.part("last")
+    assert isinstance(last, nn.ReLU)
+    last.inplace = False
+    slopes = []
+    for network in (usual, careful):
+        inputs = tensors(case.ins)
+        torch.manual_seed(2)  # for operators that draw
+        network.train()(*(tensor * 1 for tensor in inputs)).square().sum().backward()
+        slopes.append([tensor.grad for tensor in inputs])
+    for one, other in zip(*slopes, strict=True):
+        assert one is not None and other is not None
+        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @every_case
