@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from archscope.errors import ShapeError
 from archscope.ir import Builder, Graph, Output, Shape
 from archscope.ops import OPS
+from archscope.ops.attributes import attributes
 
 LARGEST_MAP = 4096  # elements of any value, so that an example stays cheap
-ACTIVATIONS = (
-    "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish", "sigmoid", "tanh", "softmax",
-    "prelu",
-)  # fmt: skip
-POINTWISE = (*ACTIVATIONS, "batchnorm", "dropout", "identity")
+PLAIN = [
+    name
+    for name, op in sorted(OPS.items())
+    if op.arity == (1, 1) and not any(one.required for one in attributes(op).values())
+]
+"""Operators on one value that need no attribute: activations, norms, dropout and the like."""
 
 
 class Sketch:
@@ -71,10 +73,10 @@ class Sketch:
             bias=self.pick(True, False),
         )
 
-    def pointwise(self, x: str) -> str | None:
-        op = self.pick(*POINTWISE)
-        if op == "softmax" and self.shape(x)[0] == 1:
-            return None  # it is 1 whatever enters, so derivatives see nothing
+    def plain(self, x: str) -> str | None:
+        op = self.pick(*PLAIN)
+        if op in ("softmax", "layernorm") and self.shape(x)[0] == 1:
+            return None  # it is constant whatever enters, so derivatives see nothing
         return self.add(op, [x])
 
     def activation(self, x: str) -> str | None:
@@ -96,11 +98,13 @@ class Sketch:
     def grown(self, x: str) -> str | None:
         if self.pick(True, False):
             return self.add("upsample", [x], scale=2, mode=self.pick("nearest", "linear"))
+        # On three axes torch leaves the result of kernel 1 in memory larger than it.
+        least = 1 if len(self.shape(x)) < 4 else 2
         return self.add(
             "conv_transpose",
             [x],
             out=self.pick(1, 2, 4),
-            kernel=self.pick(1, 2, 3, 4),
+            kernel=self.pick(least, 2, 3, 4),
             stride=self.pick(1, 2, 3),
             padding=self.pick(0, 0, 1),
         )
@@ -122,7 +126,7 @@ class Sketch:
         rest = self.add("slice", [x], start=half, stop=channels)
         if not kept or not rest:
             return None
-        worked = self.pointwise(rest) or rest
+        worked = self.plain(rest) or rest
         joined = self.add("concat", [kept, worked])
         return self.add("channel_shuffle", [joined], groups=2 - channels % 2) if joined else None
 
@@ -154,11 +158,10 @@ class Sketch:
 
 
 PIECES = (
-    Sketch.conv, Sketch.conv, Sketch.pointwise, Sketch.activation, Sketch.pool, Sketch.adaptive,
+    Sketch.conv, Sketch.conv, Sketch.plain, Sketch.activation, Sketch.pool, Sketch.adaptive,
     Sketch.grown, Sketch.residual, Sketch.concat, Sketch.split, Sketch.gate, Sketch.product,
     Sketch.shared,
 )  # fmt: skip
-LOCAL = tuple(piece for piece in PIECES if piece is not Sketch.adaptive)
 
 
 @st.composite

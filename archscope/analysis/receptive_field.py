@@ -205,7 +205,8 @@ def _merge(
             clash = Clash(node.name, kind, tuple(local))
             if kind and clash not in clashes[-1:]:  # once, however many branches
                 clashes.append(clash)
-            if kind == "unequal stride":
+            longest = max(map(_shared_period, axes, field.axes))
+            if kind == "unequal stride" or longest > LONGEST_PATTERN:
                 return Field(axes, narrowest, gated, known=False)
             axes = tuple(map(_union, axes, field.axes))
         if sum(r.size for r in field.narrowest) < sum(r.size for r in narrowest):
@@ -226,10 +227,14 @@ def _clash(one: tuple[Reach, ...], other: tuple[Reach, ...]) -> str:
     return ""
 
 
+def _shared_period(one: Reach, other: Reach) -> int:
+    return one.period * other.period // gcd(one.period, other.period)
+
+
 @lru_cache(maxsize=1 << 14)
 def _union(one: Reach, other: Reach) -> Reach:
     """Return the hull of two reaches of equal stride."""
-    period = one.period * other.period // gcd(one.period, other.period)
+    period = _shared_period(one, other)
     lefts: list[int | None] = []
     rights: list[int | None] = []
     for position in range(period):

@@ -7,7 +7,7 @@ from math import prod
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import Size
 from archscope.ops.geometry import per_axis, short, spatial
-from archscope.ops.pool import adaptive
+from archscope.ops.pool import adaptive, elements_read
 from archscope.ops.registry import op
 
 
@@ -39,11 +39,7 @@ class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
         """Count a comparison for each value of a window but the first."""
         (x,) = ins
         out = self.shape(x)
-        reads = (
-            sum(len(adaptive(size, n).taps(position)) for position in range(n))
-            for size, n in zip(x[1:], out[1:], strict=True)
-        )
-        return x[0] * prod(reads) - prod(out)
+        return x[0] * prod(map(elements_read, x[1:], out[1:])) - prod(out)
 
     access = moved
 

@@ -217,11 +217,7 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
         """Count the elements of the true windows: their additions and one division for each."""
         (x,) = ins
         outs = self.shape(x)[1:]
-        reads = (
-            sum(len(adaptive(size, out).taps(position)) for position in range(out))
-            for size, out in zip(x[1:], outs, strict=True)
-        )
-        return x[0] * prod(reads)
+        return x[0] * prod(map(elements_read, x[1:], outs))
 
     access = moved
 
@@ -246,6 +242,12 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
 def adaptive(size: int, out: int) -> Resample:
     """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
     return Resample.between(size, out, lambda u: range(u * size // out, -(-(u + 1) * size // out)))
+
+
+def elements_read(size: int, out: int) -> int:
+    """Return how many elements the windows of an adaptive pool hold together, along one axis."""
+    axis = adaptive(size, out)
+    return sum(map(len, axis.reads)) * (out // axis.period)
 
 
 @op("global_avgpool")
