@@ -36,7 +36,8 @@ def command(
     """Show a convolution as the matrix product W_row X_col, with the memory of its matrices.
 
     X_col holds every window of the input as a column, so it is larger than the input by the
-    blow-up factor. For one image; with groups the matrices are those of one group.
+    blow-up factor. For one image; with groups the matrices are those of one group. NODE is a
+    convolution, or a block that holds just one.
 
     \b
     Examples:
@@ -44,8 +45,11 @@ def command(
       archscope im2col vgg16 stage0.conv1 --dtype float16
     """
     graph = load_spec(spec, settings, inputs, max_nodes)
+    convolutions = [one.name for one in graph.nodes if one.op.name == "conv"]
+    inside = [name for name in convolutions if name.startswith(f"{node}.")]
+    if len(inside) == 1:  # a block stands for its only convolution
+        (node,) = inside
     if node not in graph.by_name:
-        convolutions = [one.name for one in graph.nodes if one.op.name == "conv"]
         hint = did_you_mean(node, convolutions) or f"; a convolution is {convolutions[0]}"
         raise OptionError(f"'{graph.name}' has no node '{node}'{hint if convolutions else ''}")
     view = im2col(graph, node)

@@ -182,3 +182,8 @@ def test_im2col(run: Run) -> None:
     result = run("im2col", "vgg16", "stage0.conv7")
     assert result.code == 2
     assert "has no node 'stage0.conv7', did you mean 'stage0.conv" in result.err
+
+
+def test_im2col_of_alexnets_first_layer(run: Run) -> None:
+    view = json.loads(run("im2col", "alexnet_2012", "conv1", "--format", "json").out)["im2col"]
+    assert (view["columns"], view["weights"]) == ([363, 3025], [96, 363])
