@@ -27,7 +27,7 @@ from archscope.verify.surrogate import surrogate
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
 ORACLE = "torch derivatives"
 LONGEST = 4096  # positions of a test input along one axis
-NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as the other axes, to save work
+NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as other axes, to save work
 NOISE = 1e-9  # what rounding leaves of a weight of 0 when torch interpolates in float64
 
 Pairs = list[tuple[str, object, object]]
@@ -73,8 +73,10 @@ def _check_axis(
     if length > LONGEST:
         return f"the field of {largest} needs an input beyond {LONGEST}"
     best: Pairs | str = f"the layers do not take an input of {length}"
-    for narrow in (*NARROW, max(source.out[1:])):
-        fitted = _fitted(graph, source, axis, length, narrow)
+    for narrow in (*NARROW, None):
+        sizes = [narrow or size for size in source.out[1:]]
+        sizes[axis] = length
+        fitted = _fitted(graph, source, tuple(sizes))
         if fitted is None:
             continue
         network = surrogate(fitted)
@@ -110,13 +112,8 @@ def _extent(reaches: dict[str, Reach]) -> tuple[int, int]:
     )
 
 
-def _fitted(graph: Graph, source: Node, axis: int, length: int, narrow: int) -> Graph | None:
-    """Return the graph for an input that is long along one axis and narrow along the others.
-
-    Other inputs of the same extent follow.
-    """
-    sizes = [min(narrow, size) for size in source.out[1:]]
-    sizes[axis] = length
+def _fitted(graph: Graph, source: Node, sizes: tuple[int, ...]) -> Graph | None:
+    """Return the graph for an input of other sizes, which inputs of the same extent follow."""
     shapes = {
         node.name: (node.out[0], *sizes) for node in graph.inputs if node.out[1:] == source.out[1:]
     }
