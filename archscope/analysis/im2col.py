@@ -6,8 +6,9 @@ from math import prod
 
 from msgspec import Struct
 
+from archscope.axes import Window
 from archscope.errors import GraphError
-from archscope.ir import Graph, Window
+from archscope.ir import Graph
 
 
 class Im2col(Struct, frozen=True):

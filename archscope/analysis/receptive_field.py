@@ -14,7 +14,8 @@ from math import gcd
 
 from msgspec import Struct
 
-from archscope.ir import WHOLE, Axis, Graph, Node, Window
+from archscope.axes import Axis, Window
+from archscope.ir import WHOLE, Graph, Node
 
 
 class Reach(Struct, frozen=True, gc=False):

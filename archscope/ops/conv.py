@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Scatter, Shape, Window, call, free, moved
+from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+from archscope.axes import Window
 from archscope.errors import ShapeError
-from archscope.ir import Shape, Window, text_of
+from archscope.ir import Shape, text_of
 from archscope.ops.attributes import Padding, Size
 
 Value = TypeVar("Value")

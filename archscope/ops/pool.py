@@ -4,22 +4,9 @@ from __future__ import annotations
 
 from math import prod
 
+from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import (
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Resample,
-    Saved,
-    Shape,
-    Window,
-    Windows,
-    call,
-    free,
-    moved,
-    text_of,
-)  # fmt: skip
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Padding, Size
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op

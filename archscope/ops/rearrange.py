@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from math import prod
 
+from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import (
     WHOLE,
     Call,
     Example,
     Op,
-    Resample,
     Saved,
     Shape,
     Storage,
-    Window,
     Windows,
     call,
     free,
     moved,
     text_of,
-)  # fmt: skip
+)
 from archscope.ops.attributes import Positive
 from archscope.ops.registry import op
 

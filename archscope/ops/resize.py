@@ -5,19 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import TypeAlias
 
+from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import (
-    Call,
-    Example,
-    Op,
-    Resample,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-)  # fmt: skip
+from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import KINDS, Size, choice
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.ir import Call, Example, Op, Saved, Shape, Window, call, free, moved
+from archscope.axes import Window
+from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Positive, Size
 from archscope.ops.geometry import short, sliding
 from archscope.ops.registry import op

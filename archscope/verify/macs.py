@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import Tensor
@@ -21,7 +19,6 @@ def check_fvcore(graph: Graph) -> Check:
     """Count with fvcore, whose flop is one multiply-accumulate."""
     network = build(graph).eval()
     inputs = tuple(torch.rand(1, *node.out) for node in graph.inputs)
-    logging.getLogger("fvcore").setLevel(logging.ERROR)
     analysis = FlopCountAnalysis(network, inputs).unsupported_ops_warnings(False)
     analysis = analysis.uncalled_modules_warnings(False).tracer_warnings("none")
     counted = analysis.by_module_and_operator()

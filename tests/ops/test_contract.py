@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
+from archscope.axes import Axis, Window
 from archscope.build import build, make
-from archscope.ir import POINTWISE, WHOLE, Axis, Example, Shape, Storage, Window
+from archscope.ir import POINTWISE, WHOLE, Example, Shape, Storage
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.verify.macs import MATRIX_WORK

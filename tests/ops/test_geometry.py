@@ -10,9 +10,10 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from archscope.axes import Resample, Scatter, Window
 from archscope.build import make
 from archscope.errors import ShapeError
-from archscope.ir import Op, Resample, Scatter, Shape, Window
+from archscope.ir import Op, Shape
 from archscope.ops import OPS
 
 small = st.integers(1, 5)

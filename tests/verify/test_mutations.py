@@ -12,7 +12,8 @@ from msgspec import structs
 
 import archscope.ir
 from archscope import load
-from archscope.ir import Facts, Graph, Op, Saved, Shape, Window
+from archscope.axes import Window
+from archscope.ir import Facts, Graph, Op, Saved, Shape
 from archscope.verify import CHECKS, Check, verify
 from tests.nets import Net, chain
 
