@@ -8,7 +8,7 @@ fifth of a microsecond, which a dataclass (a millisecond for each class) does no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cached_property, lru_cache
 from math import prod
@@ -241,6 +241,7 @@ class Graph(Struct, frozen=True, dict=True):
     about: str = ""
     reference: tuple[tuple[str, Any], ...] = ()
     paper: str = ""
+    sites: Mapping[str, Source] = {}  # where each instance of a block is asked for, by scope
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -264,6 +265,16 @@ class Graph(Struct, frozen=True, dict=True):
     def facts(self) -> dict[str, Facts]:
         """The counted facts of the nodes by name."""
         return {node.name: facts(node.op, node.ins) for node in self.nodes}
+
+    def trail(self, node: Node) -> Iterator[Source]:
+        """Return where a node was written, then where the block around it was asked for, and on."""
+        if node.at is not None:
+            yield node.at
+        scope = node.scope
+        while scope:
+            if scope in self.sites:
+                yield self.sites[scope]
+            scope = scope.rpartition(".")[0]
 
     @property
     def inputs(self) -> tuple[Node, ...]:

@@ -37,13 +37,18 @@ def load(
     return graph(document(source, limits), set=set, input=input, limits=limits)
 
 
-def document(source: str | Path, limits: Limits = LIMITS, text: bytes | None = None) -> Document:
+def document(
+    source: str | Path,
+    limits: Limits = LIMITS,
+    text: bytes | None = None,
+    unsaved: Mapping[str, str] = {},
+) -> Document:
     """Return the document of a spec, read from `text` in place of the source if that is given.
 
-    Raises ArchscopeError.
+    `unsaved` has texts that stand for those of files, by resolved path. Raises ArchscopeError.
     """
     name = str(source)
-    collector = Collector(limits)
+    collector = Collector(limits, unsaved)
     if text is not None:
         shown = "<stdin>" if name == "-" else name
         content = decode(text, shown, limits)

@@ -27,6 +27,7 @@ class Expander:
         self.builder = Builder()
         self.lets = Lets(document.let)
         self.outputs: list[Output] = []
+        self.sites: dict[str, Source] = {}
         self.taken: set[str] = set()
         self.constant: dict[int, Op] = {}
         self.steps = 0
@@ -58,6 +59,7 @@ class Expander:
             document.about,
             tuple(document.reference.items()),
             document.paper,
+            self.sites,
         )
 
     def _unsaid(self, flow: Flow) -> bool:
@@ -348,6 +350,7 @@ class Expander:
             if name not in inner and default is not None:
                 inner[name] = default(inner)
         name = self._claim(place, layer.base, layer)
+        self.sites[name] = layer.at
         mirror = self._mirror(place, name, layer.share)
         return self._chain(block.layers, Place(block, f"{name}.", flow, mirror), inner, flow)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,18 @@ class Parts(Struct):
 class Collector:
     """Follows a file to the files that it names."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, unsaved: Mapping[str, str] = {}) -> None:
         self.limits = limits
+        self.unsaved = unsaved  # texts that stand for those of files, by resolved path
         self.trail: list[str] = []
         self.files = 0
 
     def file(self, path: Path, asked: object = None) -> Parts:
         """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
-        text = read_text(path, self.limits)
         key = str(path.resolve())
+        text = self.unsaved.get(key)
+        if text is None:
+            text = read_text(path, self.limits)
         if key in self.trail:
             names = " -> ".join(Path(name).name for name in [*self.trail, key])
             raise SpecError(f"files take each other in, in a circle: {names}", asked)
@@ -154,6 +158,7 @@ def document_of(parts: Parts, shown: str, stem: str) -> Document:
         about=_text(fields, "about", ""),
         reference=_reference(fields),
         paper=_text(fields, "paper", ""),
+        file=shown,
     )
 
 

@@ -29,6 +29,7 @@ class Document(Struct, frozen=True):
     about: str = ""
     reference: dict[str, Any] = {}
     paper: str = ""
+    file: str = ""  # where it was read from
 
 
 class Lets(Frame):

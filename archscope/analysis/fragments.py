@@ -1,0 +1,98 @@
+"""Of how many pieces is each building block made?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from archscope.analysis.structure import is_fragment
+from archscope.ir import Graph, Node
+
+
+class Piece(Struct, frozen=True, gc=False):
+    """A building block: what lies between two values through which everything must pass."""
+
+    scope: str  # the innermost block of the spec that holds it
+    end: str  # the node at which its branches have come together
+    fragments: int  # individual convolutions, poolings and matrix products
+    branches: int  # of them side by side at most: on the same level, counted from its entry
+
+
+def pieces(graph: Graph) -> tuple[Piece, ...]:
+    """Return the building blocks of a graph, in order: those parts in which branches merge.
+
+    ShuffleNetV2 (arXiv:1807.11164, guideline 3) counts the fragments of a building block without
+    saying where one ends. Where blocks overlap, as cells that read the two cells before them,
+    each instance of a block of the spec that merges something is taken for one.
+    """
+    return tuple(_pieces(graph, graph.nodes))
+
+
+def _pieces(graph: Graph, nodes: Sequence[Node]) -> Iterator[Piece]:
+    for part in _between_cuts(nodes):
+        merges = {node.scope for node in part if len(node.inputs) > 1}
+        if not merges:
+            continue
+        outermost = _outermost(merges - {""})
+        if len(outermost) > 1 or (outermost and not part[0].inputs):
+            for scope in outermost:
+                inside = f"{scope}."
+                yield from _pieces(graph, [node for node in part if node.name.startswith(inside)])
+        elif sum(not node.inputs for node in part) < 2:  # several inputs: towers, not branches
+            yield _piece(graph, part)
+
+
+def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
+    """Return the runs of nodes that end in a node which no connection goes past.
+
+    The nodes are in topological order, so that every path goes through such a node.
+    """
+    number = {node.name: i for i, node in enumerate(nodes)}
+    last = [-1] * (len(nodes) + 1)  # who reads each last; at the end, who reads from outside
+    for i, node in enumerate(nodes):
+        for name in node.inputs:
+            last[number.get(name, -1)] = i
+    part: list[Node] = []
+    entries = [i for i, node in enumerate(nodes) if not node.inputs]
+    furthest = max(last[-1], entries[-1] + 1) if len(entries) > 1 else last[-1]
+    for i, node in enumerate(nodes):
+        part.append(node)
+        if furthest <= i:
+            yield part
+            part = []
+        furthest = max(furthest, last[i])
+    if part:
+        yield part
+
+
+def _outermost(scopes: set[str]) -> list[str]:
+    """Return the scopes that lie in no other of them, in order."""
+    kept: list[str] = []
+    for scope in sorted(scopes):
+        if not any(scope.startswith(f"{other}.") for other in kept):
+            kept.append(scope)
+    return kept
+
+
+def _piece(graph: Graph, part: Sequence[Node]) -> Piece:
+    level: dict[str, int] = {}
+    count: dict[int, int] = {}
+    for node in part:
+        high = max((level.get(name, 0) for name in node.inputs), default=0)
+        if is_fragment(node, graph.facts[node.name]):
+            high += 1
+            count[high] = count.get(high, 0) + 1
+        level[node.name] = high
+    end = part[-1]
+    return Piece(_shared_scope(part), end.name, sum(count.values()), max(count.values(), default=0))
+
+
+def _shared_scope(part: Sequence[Node]) -> str:
+    scopes = [node.scope.split(".") for node in part]
+    shared = []
+    for names in zip(*scopes, strict=False):
+        if len(set(names)) > 1:
+            break
+        shared.append(names[0])
+    return ".".join(shared)

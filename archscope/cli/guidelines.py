@@ -1,0 +1,52 @@
+"""`archscope guidelines`: how networks stand to ShuffleNetV2's four guidelines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINDINGS, FINE
+from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
+from archscope.report.rules import score_card
+from archscope.rules.network import Network
+from archscope.rules.rule import RULES, Guideline
+
+
+@click.command("guidelines")
+@many_specs
+@spec_options
+@click.option("--strict", is_flag=True, help="Exit with 1 if any guideline is broken.")
+@output_options
+def command(
+    specs: tuple[str, ...],
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    max_nodes: int,
+    strict: bool,
+    form: str,
+    output: Path | None,
+) -> int:
+    """Score networks by the four guidelines of ShuffleNetV2, one row each.
+
+    G1: memory access of 1x1 convolutions over its lower bound. G2: memory access of grouped
+    convolutions over that of dense ones. G3: fragments of the largest block. G4: share of
+    element-wise work in the memory access. `archscope rule G1` explains.
+
+    \b
+    Examples:
+      archscope guidelines shufflenet_v1_g3 mobilenet_v2 shufflenet_v2_x1_0
+      archscope guidelines specs/*.yaml --format csv -o guidelines.csv
+    """
+    rules = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
+    cards = []
+    for spec in specs:
+        network = Network(load_spec(spec, settings, inputs, max_nodes))
+        cards.append((network.graph.name, [rule.score(network) for rule in rules]))
+    data = {
+        "format": 1,
+        "networks": [{"name": name, "scores": scores} for name, scores in cards],
+    }
+    show([score_card(cards)], form, output, lambda: data)
+    broken = any(score.broken for _, scores in cards for score in scores)
+    return FINDINGS if strict and broken else FINE

@@ -1,0 +1,153 @@
+"""What the linter is told: which rules, with which thresholds, in which files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from archscope.errors import OptionError, did_you_mean
+from archscope.rules.rule import RULES, SEVERITIES, WARNING, Rule
+
+KEYS = ("select", "ignore", "severity", "per-file-ignores", "rules")
+
+
+class Config(Struct, frozen=True):
+    """What the linter is told. Codes may be beginnings: `CHN` is a family, '' everything."""
+
+    select: tuple[str, ...] = ("",)
+    ignore: tuple[str, ...] = ()
+    severity: str = WARNING  # findings that matter less are counted and not shown
+    per_file_ignores: Mapping[str, tuple[str, ...]] = {}
+    rules: Mapping[str, Rule] = {}  # those with thresholds of their own
+
+    def chosen(self) -> list[Rule]:
+        """Return the rules to run."""
+        return [
+            self.rules.get(code) or cls()
+            for code, cls in sorted(RULES.items())
+            if _any_begins(code, self.select) and not _any_begins(code, self.ignore)
+        ]
+
+    def ignored(self, code: str, file: str) -> bool:
+        """Return whether a code is ignored in a file."""
+        return any(
+            fnmatch(Path(file).as_posix(), pattern) or fnmatch(Path(file).name, pattern)
+            for pattern, codes in self.per_file_ignores.items()
+            if _any_begins(code, codes)
+        )
+
+    def shows(self, severity: str) -> bool:
+        """Return whether findings of a severity are shown."""
+        return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity)
+
+
+def _any_begins(code: str, beginnings: Iterable[str]) -> bool:
+    return any(code.startswith(one) for one in beginnings)
+
+
+def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
+    """Return the codes that words mean: codes, families, names of rules, or ALL.
+
+    Raises OptionError for a word that means none.
+    """
+    found = []
+    names = {cls.name: code for code, cls in RULES.items()}
+    for word in words:
+        code = str(word).upper()
+        if code == "ALL":
+            found.append("")
+        elif any(one.startswith(code) for one in RULES) and code:
+            found.append(code)
+        elif word in names:
+            found.append(names[word])
+        else:
+            families = {one.rstrip("0123456789") for one in RULES}
+            hint = did_you_mean(str(word), {*RULES, *names, *families, "ALL"})
+            raise OptionError(f"{where}: no rule is called '{word}'{hint}")
+    return tuple(found)
+
+
+def find(folder: Path) -> Path | None:
+    """Return the configuration that holds in a folder: the nearest, in it or above it."""
+    for place in (folder, *folder.parents):
+        own = place / "archscope.toml"
+        if own.is_file():
+            return own
+        project = place / "pyproject.toml"
+        if project.is_file() and b"[tool.archscope.linter" in project.read_bytes():
+            return project
+    return None
+
+
+def read(path: Path) -> Config:
+    """Return the configuration of a file: `[tool.archscope.linter]` of pyproject.toml, or `[lint]`.
+
+    Raises OptionError.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"{path}: cannot read the configuration: {error}") from None
+    if path.name == "pyproject.toml":
+        tables = tables.get("tool", {}).get("archscope", {})
+    table = tables.get("lint", {})
+    where = f"{path}: lint"
+    if not isinstance(table, dict):
+        raise OptionError(f"{where} must be a table, got {table!r}")
+    for key in table:
+        if key not in KEYS:
+            known = did_you_mean(key, KEYS) or f"; it has {', '.join(KEYS)}"
+            raise OptionError(f"{where}: unknown key '{key}'{known}")
+    severity = table.get("severity", WARNING)
+    if severity not in SEVERITIES:
+        raise OptionError(f"{where}.severity must be {', '.join(SEVERITIES)}, got {severity!r}")
+    return Config(
+        select=codes_of(_list(table.get("select", ["ALL"]), f"{where}.select"), where),
+        ignore=codes_of(_list(table.get("ignore", []), f"{where}.ignore"), where),
+        severity=severity,
+        per_file_ignores={
+            pattern: codes_of(_list(codes, f"{where}.per-file-ignores"), where)
+            for pattern, codes in _table(table, "per-file-ignores", where).items()
+        },
+        rules=dict(
+            _configured(code, values, f"{where}.rules.{code}")
+            for code, values in _table(table, "rules", where).items()
+        ),
+    )
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise OptionError(f"{where} must be a list of codes, got {value!r}")
+    return value
+
+
+def _table(table: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+    value = table.get(key, {})
+    if not isinstance(value, dict):
+        raise OptionError(f"{where}.{key} must be a table, got {value!r}")
+    return value
+
+
+def _configured(code: str, values: Any, where: str) -> tuple[str, Rule]:
+    """Return a rule with thresholds of its own. Raises OptionError."""
+    if code not in RULES:
+        raise OptionError(f"{where}: no rule has the code '{code}'{did_you_mean(code, RULES)}")
+    cls = RULES[code]
+    if not isinstance(values, dict):
+        raise OptionError(f"{where} must be a table of thresholds, got {values!r}")
+    for key in values:
+        if key not in cls.__struct_fields__:
+            known = ", ".join(cls.__struct_fields__) or "none"
+            hint = did_you_mean(key, cls.__struct_fields__) or f"; it has {known}"
+            raise OptionError(f"{where}: unknown threshold '{key}'{hint}")
+    try:
+        return code, msgspec.convert(values, cls)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"{where}: {str(error)[:1].lower()}{str(error)[1:]}") from None

@@ -1,0 +1,150 @@
+"""Findings -> changed texts: fixes are made until there are none, and held to what they promise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+from msgspec import Struct
+
+from archscope.linter.config import Config
+from archscope.linter.run import Linter
+from archscope.linter.targets import Target, load
+from archscope.rules.rule import Finding, Fix
+from archscope.spec.sheet import Edit, Patch, Sheet, apply
+
+PASSES = 20
+"""A fix may make room for another; more rounds than this are two fixes that quarrel."""
+
+
+class Mended(Struct):
+    """What fixing came to."""
+
+    texts: dict[Path, tuple[str, str]]  # the text before and after, of files that change
+    counts: Counter[str]  # fixes made, by code
+    left: list[tuple[Target, list[Finding]]]  # what is found afterwards
+
+
+def fix(
+    sources: Sequence[str], config: Config, folders: Iterable[Path], unsafe: bool = False
+) -> Mended:
+    """Return the texts that fixing specs comes to; nothing is written.
+
+    Files are changed only if they are among the sources or in one of the folders. An operator
+    in a block is changed only if every instance of it, in all the specs, has the finding. A change
+    that leaves any of the specs unreadable is not made.
+    """
+    unsaved: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    refused: set[Edit] = set()
+    open_ = _Open(sources, folders)
+    for _ in range(PASSES):
+        targets = [load(source, unsaved) for source in sources]
+        results = _findings(targets, config, unsaved)
+        chosen = [
+            (code, one)
+            for code, one in _fixes(targets, results, unsafe)
+            if all(open_.holds(edit.file) for edit in one.edits) and not refused & set(one.edits)
+        ]
+        changed = False
+        for file in sorted({edit.file for _, one in chosen for edit in one.edits}):
+            key = str(Path(file).resolve())
+            before = unsaved.get(key)
+            text = Path(file).read_text(encoding="utf-8") if before is None else before
+            after, codes, edits = _patched(text, file, chosen)
+            if after == text:
+                continue
+            unsaved[key] = after
+            readable = all(
+                load(target.source, unsaved).error is None
+                for target in targets
+                if target.error is None
+            )
+            if readable:
+                changed = True
+                counts.update(codes)
+            else:
+                refused.update(edits)
+                changed = True
+                unsaved[key] = text
+        if not changed:
+            break
+    texts = {}
+    for key, after in unsaved.items():
+        text = Path(key).read_text(encoding="utf-8")
+        if after != text:
+            texts[Path(key)] = text, after
+    targets = [load(source, unsaved) for source in sources]
+    return Mended(texts, counts, _findings(targets, config, unsaved))
+
+
+class _Open:
+    """Which files may be changed."""
+
+    def __init__(self, sources: Iterable[str], folders: Iterable[Path]) -> None:
+        self.files = {Path(source).resolve() for source in sources}
+        self.folders = [folder.resolve() for folder in folders]
+
+    def holds(self, file: str) -> bool:
+        path = Path(file).resolve()
+        return path in self.files or any(folder in path.parents for folder in self.folders)
+
+
+def _findings(
+    targets: Iterable[Target], config: Config, unsaved: dict[str, str]
+) -> list[tuple[Target, list[Finding]]]:
+    linter = Linter(config, unsaved)
+    return [
+        (target, linter.findings(target.graph, target.document) if target.graph else [])
+        for target in targets
+    ]
+
+
+def _fixes(
+    targets: Sequence[Target], results: Iterable[tuple[Target, list[Finding]]], unsafe: bool
+) -> list[tuple[str, Fix]]:
+    """Return the fixes that hold wherever the text that they change is at work."""
+    nodes = Counter(
+        (node.at.file, (node.at.line, node.at.column))
+        for target in targets
+        if target.graph
+        for node in target.graph.nodes
+        if node.at
+    )
+    wanted: Counter[tuple[str, Fix]] = Counter()
+    for _, findings in results:
+        wanted.update(
+            (finding.code, finding.fix)
+            for finding in findings
+            if finding.fix and (finding.fix.safe or unsafe)
+        )
+    return [
+        (code, one)
+        for (code, one), times in wanted.items()
+        if all(times >= nodes[edit.file, edit.at] for edit in one.edits)
+    ]
+
+
+def _patched(
+    text: str, file: str, chosen: Sequence[tuple[str, Fix]]
+) -> tuple[str, list[str], list[Edit]]:
+    """Return a text with its fixes made, their codes and their edits."""
+    try:
+        sheet = Sheet(text)
+    except yaml.YAMLError:
+        return text, [], []
+    patches: list[Patch] = []
+    codes: list[str] = []
+    edits: list[Edit] = []
+    for code, one in chosen:
+        own = [(edit, sheet.patch(edit)) for edit in one.edits if edit.file == file]
+        for edit, patch in own:
+            if patch is not None:
+                patches.append(patch)
+                codes.append(code)
+                edits.append(edit)
+    after, made = apply(text, patches)
+    done = [number for number, yes in enumerate(made) if yes]
+    return after, [codes[n] for n in done], [edits[n] for n in done]

@@ -1,0 +1,70 @@
+"""What is to be linted: files, folders and names of the zoo -> networks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from archscope.errors import ArchscopeError, OptionError
+from archscope.ir import Graph
+from archscope.spec import LIMITS, Limits, document, graph
+from archscope.spec.place import Document
+from archscope.spec.read import HOLES
+
+_NETWORK = re.compile(r"^(layers|extends):", re.MULTILINE)
+_HOLE = re.compile("|".join(HOLES))
+
+
+class Target(Struct, frozen=True):
+    """Something to lint, or the reason why it cannot be."""
+
+    source: str
+    graph: Graph | None = None
+    document: Document | None = None
+    error: ArchscopeError | None = None
+
+
+def expand(words: Iterable[str]) -> Iterator[str]:
+    """Return the specs that words name; of a folder, all networks in it.
+
+    Files of blocks alone and search spaces are no networks. Raises OptionError for a folder
+    without any.
+    """
+    for word in words:
+        folder = Path(word)
+        if not _is_folder(folder):
+            yield word
+            continue
+        found = [path.as_posix() for path in sorted(folder.rglob("*.y*ml")) if _is_network(path)]
+        if not found:
+            raise OptionError(f"there is no spec in '{word}'")
+        yield from found
+
+
+def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) -> Target:
+    """Return a spec as a target; a mistake in it is kept, so that others can be linted."""
+    try:
+        read = document(source, limits, unsaved=unsaved)
+        return Target(source, graph(read, limits=limits), read)
+    except ArchscopeError as error:
+        return Target(source, error=error)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_network(path: Path) -> bool:
+    if path.suffix not in (".yaml", ".yml"):
+        return False
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return True  # reading it as a spec will say what is wrong
+    return bool(_NETWORK.search(text)) and not _HOLE.search(text)

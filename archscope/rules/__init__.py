@@ -1,0 +1,9 @@
+"""Opinions about networks, one rule in each file; they are found by walking this folder."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,53 @@
+"""ACT103."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.ir import Node
+from archscope.ops.activation import Hardsigmoid, ReLU, ReLU6, Sigmoid, Softplus
+from archscope.rules.kinds import activation
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.spec.sheet import Edit
+
+
+@rule("ACT103", "activation-twice")
+class ActivationTwice(Rule, frozen=True, kw_only=True):
+    """An activation reads another one.
+
+    A second activation adds work and memory access, and no capacity worth it. ReLU after ReLU,
+    ReLU6, sigmoid, hardsigmoid or softplus, whose values are not negative, and ReLU6 after ReLU6
+    change nothing at all: there the second one is taken out by a safe fix.
+    """
+
+    fixes = "safe"
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for node in network.graph.nodes:
+            if not activation(node):
+                continue
+            first = network.graph.by_name[node.inputs[0]]
+            if not activation(first):
+                continue
+            idle = changes_nothing(first, node)
+            fix = None
+            if idle and node.at:
+                edit = Edit(node.at.file, (node.at.line, node.at.column))
+                fix = Fix(f"remove '{node.op.name}'", (edit,), safe=True)
+            effect = ", which changes nothing" if idle else ""
+            yield self.finding(
+                network,
+                f"{node.op.name} follows {first.op.name}{effect}",
+                node,
+                fix=fix,
+                before=first.name,
+                changes_nothing=idle,
+            )
+
+
+def changes_nothing(first: Node, second: Node) -> bool:
+    """Return whether the second activation leaves every value of the first as it is."""
+    if isinstance(second.op, ReLU):
+        return isinstance(first.op, ReLU | ReLU6 | Sigmoid | Hardsigmoid | Softplus)
+    return isinstance(second.op, ReLU6) and isinstance(first.op, ReLU6 | Sigmoid | Hardsigmoid)

@@ -1,0 +1,48 @@
+"""NRM101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.ops.conv import Conv, ConvTranspose
+from archscope.ops.linear import Linear
+from archscope.ops.norm import BatchNorm
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.spec.sheet import Edit
+
+
+@rule("NRM101", "bias-before-norm")
+class BiasBeforeNorm(Rule, frozen=True, kw_only=True):
+    """A layer with a bias is followed by a batch norm, which takes it out again.
+
+    Batch norm subtracts the mean of each channel, and the bias with it: its parameters, their
+    gradients and their memory serve nothing. The fix says `bias: false`. It is unsafe because
+    trained weights no longer fit: a trained bias has to be subtracted from the running mean.
+
+    Source: Ioffe and Szegedy 2015, arXiv:1502.03167, section 3.2.
+    """
+
+    fixes = "unsafe"
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for node in network.graph.nodes:
+            if not isinstance(node.op, BatchNorm):
+                continue
+            before = network.graph.by_name[node.inputs[0]]
+            if not isinstance(before.op, Conv | ConvTranspose | Linear) or not before.op.bias:
+                continue
+            if network.only_reader(before) is None:
+                continue
+            fix = None
+            if before.at:
+                at = before.at.line, before.at.column
+                fix = Fix("say bias: false", (Edit(before.at.file, at, "bias", "false"),))
+            biases = before.out[0]
+            yield self.finding(
+                network,
+                f"{biases} biases before a batch norm have no effect",
+                before,
+                fix=fix,
+                params=biases,
+            )

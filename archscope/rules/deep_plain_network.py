@@ -1,0 +1,47 @@
+"""NRM102."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.analysis.structure import structure
+from archscope.ops.lrn import LocalResponseNorm
+from archscope.rules.kinds import NORMS
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("NRM102", "deep-plain-network")
+class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
+    """A deep network has neither shortcuts nor normalisation.
+
+    depth: layers with weights on the longest path, beyond which a network is deep
+
+    Deeper plain networks train worse than shallower ones, on the training set, too. A shortcut
+    (addition or concatenation of branches) or a normalisation keeps gradients alive. Local response
+    norm does not count.
+
+    The threshold: VGG's authors trained 11 layers from scratch and began the deeper ones, 13 to 19,
+    from these.
+
+    What helps: batchnorm after convolutions, residual blocks.
+
+    Source: Simonyan and Zisserman 2014, arXiv:1409.1556, section 3.1; He et al. 2015,
+    arXiv:1512.03385, figure 1.
+    """
+
+    depth: int = 11
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        kinds = tuple(norm for norm in NORMS if norm is not LocalResponseNorm)
+        nodes = network.graph.nodes
+        if any(isinstance(node.op, kinds) or len(node.inputs) > 1 for node in nodes):
+            return
+        depth = structure(network.graph).depth
+        if depth > self.depth:
+            yield self.finding(
+                network,
+                f"{depth} layers with weights in a row without shortcut or normalisation"
+                f" (limit {self.depth})",
+                depth=depth,
+            )

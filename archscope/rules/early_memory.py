@@ -1,0 +1,59 @@
+"""CST103."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.analysis.memory import memory
+from archscope.rules.kinds import area
+from archscope.rules.network import Network
+from archscope.rules.rule import INFO, Finding, Rule, rule
+
+
+@rule("CST103", "early-layers-hold-memory")
+class EarlyMemory(Rule, frozen=True, kw_only=True):
+    """The first layers hold most of the memory of feature maps.
+
+    share: part of the feature maps that they may hold
+    stride: down to this resolution, as a fraction of the input, layers are the first
+
+    Feature maps at full and half resolution are few but large: they decide which batch can be
+    trained, while the parameters sit at the other end. CS231n's table of VGG16 shows both.
+
+    What helps: a stem that reduces the resolution sooner.
+
+    Source: CS231n, "Convolutional networks: layer sizing".
+    """
+
+    severity = INFO
+
+    share: float = 0.5
+    stride: int = 2
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        graph = network.graph
+        size = max((area(node.out) for node in graph.inputs), default=1)
+        rank = max((len(node.out) - 1 for node in graph.inputs), default=0)
+        least = size / self.stride**rank
+        if size < SMALL:
+            return
+        held = total = 0
+        for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
+            if not node.inputs or node.op.storage.value != "new":
+                continue
+            total += facts.elements
+            held += facts.elements if area(node.out) >= least else 0
+        if total and held > self.share * total:
+            yield self.finding(
+                network,
+                f"{100 * held / total:.0f} % of the feature maps ({held:,} of {total:,} elements)"
+                f" have at least 1/{self.stride} of the input's resolution",
+                elements=held,
+                total_elements=total,
+                share=round(held / total, 4),
+                peak=memory(graph).peak_node,
+            )
+
+
+SMALL = 128 * 128
+"""Positions of an input that is too small for a stem to matter."""

@@ -1,0 +1,67 @@
+"""G3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.analysis.fragments import Piece, pieces
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Guideline, Score, rule
+
+
+@rule("G3", "fragmented-block")
+class FragmentedBlock(Guideline, frozen=True, kw_only=True):
+    """A building block is made of many small operators side by side.
+
+    fragments: convolutions and poolings that one block may have
+    branches: how many side by side make it a block that is blamed
+
+    Many small operators keep a parallel machine less busy than few large ones, and each costs a
+    launch and a synchronisation. The paper counts the individual convolutions and poolings of a
+    building block: 13 in NASNet-A, 2 or 3 in ResNet. It measured four of them side by side at a
+    third of the speed of one, on a GPU and at equal macs; on ARM the loss is small.
+
+    A block is what lies between two values through which everything must pass, or one instance
+    of a block of the spec where several of those overlap, as cells that read the two before them.
+    Matrix products count with convolutions. Branches are the most fragments on one level, counted
+    from the entry of the block.
+
+    The threshold: ShuffleNetV2's own block of stride 2 has 5 fragments in 2 branches, a bottleneck
+    of ResNet with projection 4. GoogLeNet's Inception has 7 in 4 branches.
+
+    What helps: fewer, larger branches.
+
+    Source: Ma et al. 2018, arXiv:1807.11164, guideline 3.
+    """
+
+    fragments: int = 5
+    branches: int = 2
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for piece in pieces(network.graph):
+            if self._broken(piece):
+                yield self.finding(
+                    network,
+                    f"block of {piece.fragments} fragments, {piece.branches} side by side"
+                    f" (limit {self.fragments})",
+                    network.graph.by_name[piece.end],
+                    weight=piece.fragments,
+                    block=piece.scope,
+                    fragments=piece.fragments,
+                    branches=piece.branches,
+                )
+
+    def score(self, network: Network) -> Score:
+        all_ = pieces(network.graph)
+        worst = max(all_, key=lambda piece: (self._broken(piece), piece.fragments), default=None)
+        return Score(
+            self.code,
+            worst.fragments if worst else None,
+            self.fragments,
+            "fragments",
+            worst is not None and self._broken(worst),
+            "convolutions and poolings of the block that has most",
+        )
+
+    def _broken(self, piece: Piece) -> bool:
+        return piece.fragments > self.fragments and piece.branches >= self.branches

@@ -1,0 +1,43 @@
+"""CHN102."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.ops.activation import Activation
+from archscope.rules.kinds import TRANSPARENT, convolution, depthwise, grouped
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("CHN102", "groups-without-shuffle")
+class GroupsWithoutShuffle(Rule, frozen=True, kw_only=True):
+    """Convolutions in groups follow one another without anything that mixes the groups.
+
+    Each group then sees only its own part of the channels from one layer to the next: several
+    narrow networks side by side. A depthwise convolution or an activation in between changes
+    nothing; a channel shuffle or a dense 1x1 convolution does.
+
+    What helps: `channel_shuffle: groups` between them, as in ShuffleNet.
+
+    Source: Zhang et al. 2017, arXiv:1707.01083, figure 1.
+    """
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for node in network.conv_like:
+            op = convolution(node)
+            if op is None or not grouped(node):
+                continue
+            found = network.before(node, (*TRANSPARENT, Activation))
+            while depthwise(found):
+                found = network.before(found, (*TRANSPARENT, Activation))
+            before = convolution(found)
+            if before is not None and grouped(found) and before.groups == op.groups:
+                yield self.finding(
+                    network,
+                    f"convolution in {op.groups} groups follows '{found.name}' in as many,"
+                    " and nothing between mixes them",
+                    node,
+                    groups=op.groups,
+                    before=found.name,
+                )

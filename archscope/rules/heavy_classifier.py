@@ -1,0 +1,55 @@
+"""CST101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.ops.linear import Linear
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("CST101", "heavy-classifier")
+class HeavyClassifier(Rule, frozen=True, kw_only=True):
+    """Fully connected layers hold most of the parameters.
+
+    share: part of the parameters that they may hold
+    params: parameters below which a network is too small to blame
+
+    Flattening a feature map gives every position weights of its own: 103 of the 138 M params of
+    VGG16 stand in one layer. Global average pooling before the classifier needs one weight for
+    each channel and class, and takes inputs of any size.
+
+    The threshold: half. A plain classifier behind global pooling, as 1.0 of the 2.3 M params of
+    ShuffleNetV2, stays below; networks under a million params are not blamed.
+
+    What helps: `global_avgpool` in place of `flatten` and hidden linear layers.
+
+    Source: Lin et al. 2013, arXiv:1312.4400, section 3.2.
+    """
+
+    share: float = 0.5
+    params: int = 1_000_000
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        graph = network.graph
+        owned = {
+            node.name: facts.params
+            for node, facts in zip(graph.nodes, graph.facts.values(), strict=True)
+            if node.shares is None
+        }
+        total = sum(owned.values())
+        heads = [node for node in graph.nodes if isinstance(node.op, Linear) and node.name in owned]
+        held = sum(owned[node.name] for node in heads)
+        if total < self.params or held <= self.share * total:
+            return
+        heaviest = max(heads, key=lambda node: owned[node.name])
+        yield self.finding(
+            network,
+            f"fully connected layers hold {100 * held / total:.0f} % of {total:,} params,"
+            f" '{heaviest.name}' alone {owned[heaviest.name]:,}",
+            heaviest,
+            params=held,
+            total_params=total,
+            share=round(held / total, 4),
+        )

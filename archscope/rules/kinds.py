@@ -1,0 +1,66 @@
+"""What kind of layer is this? The words in which rules speak of operators."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.ir import Node
+from archscope.ops.activation import Activation, Softmax
+from archscope.ops.channelwise import GroupNorm, LayerNorm, Scale
+from archscope.ops.conv import Conv
+from archscope.ops.dropout import Dropout
+from archscope.ops.lrn import LocalResponseNorm
+from archscope.ops.maxout import Maxout
+from archscope.ops.norm import BatchNorm
+from archscope.ops.reshape import Identity
+from archscope.ops.stochastic_depth import StochasticDepth
+
+NORMS = (BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm)
+TRANSPARENT = (BatchNorm, Scale, Dropout, StochasticDepth, Identity)
+"""Layers that leave each value where it is and, but for a scale and a shift, what it is."""
+
+
+def convolution(node: Node) -> Conv | None:
+    """Return the operator of a convolution, or None."""
+    return node.op if isinstance(node.op, Conv) else None
+
+
+def depthwise(node: Node) -> bool:
+    """Return whether each channel is convolved on its own."""
+    op = convolution(node)
+    return op is not None and op.groups == node.ins[0][0] > 1
+
+
+def grouped(node: Node) -> bool:
+    """Return whether it is a convolution in groups of more than one channel."""
+    op = convolution(node)
+    return op is not None and 1 < op.groups < node.ins[0][0]
+
+
+def pointwise(node: Node) -> bool:
+    """Return whether it is a 1x1 convolution of stride 1 that mixes channels."""
+    op = convolution(node)
+    if op is None or len(node.out) == 1 or depthwise(node):
+        return False
+    return taps(node) == 1 and node.ins[0][1:] == node.out[1:]
+
+
+def taps(node: Node) -> int:
+    """Return the positions in the window of a convolution: 9 for 3x3."""
+    op = convolution(node)
+    return prod(axis.kernel for axis in op.window(*node.ins)) if op else 1
+
+
+def area(shape: tuple[int, ...]) -> int:
+    """Return the positions of a feature map."""
+    return prod(shape[1:])
+
+
+def activation(node: Node) -> bool:
+    """Return whether it is a non-linear function of each value."""
+    return isinstance(node.op, Activation) and not isinstance(node.op, Softmax)
+
+
+def nonlinear(node: Node) -> bool:
+    """Return whether something in it bends: an activation, maxout, a softmax."""
+    return isinstance(node.op, Activation | Maxout)

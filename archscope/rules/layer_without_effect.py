@@ -1,0 +1,63 @@
+"""UNU101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.ir import Node
+from archscope.ops.dropout import Dropout
+from archscope.ops.pool import AvgPool, MaxPool
+from archscope.ops.reshape import ChannelShuffle, Flatten, Identity, Slice
+from archscope.ops.resize import Upsample
+from archscope.ops.stochastic_depth import StochasticDepth
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.spec.sheet import Edit
+
+
+@rule("UNU101", "layer-without-effect")
+class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
+    """A layer gives out what it takes in.
+
+    Identity in a chain, dropout of 0, pooling over windows of 1, flattening what is flat, a slice
+    of everything, resizing to the same size. `identity` as a branch says that there is a shortcut
+    and is not blamed, nor is a layer of a block that has an effect in other instances. The fix
+    takes the layer out.
+    """
+
+    fixes = "safe"
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        idle = [node for node in network.graph.nodes if without_effect(node)]
+        names = {node.name for node in idle}
+        useful = {node.at for node in network.graph.nodes if idle and node.name not in names}
+        for node in idle:
+            if node.at in useful or self._shortcut(network, node):
+                continue
+            fix = None
+            if node.at:
+                edit = Edit(node.at.file, (node.at.line, node.at.column))
+                fix = Fix(f"remove '{node.op.name}'", (edit,), safe=True)
+            yield self.finding(network, f"{node.op.name} gives out what it takes in", node, fix=fix)
+
+    def _shortcut(self, network: Network, node: Node) -> bool:
+        """Return whether an identity stands as a branch of its own."""
+        readers = [network.graph.by_name[name] for name in network.readers[node.name]]
+        merged = all(len(reader.inputs) > 1 for reader in readers)
+        return isinstance(node.op, Identity) and bool(readers) and merged
+
+
+def without_effect(node: Node) -> bool:
+    """Return whether a node changes neither shape nor values, while training and after."""
+    op = node.op
+    if isinstance(op, Identity):
+        return True
+    if len(node.ins) != 1 or node.ins[0] != node.out:
+        return False
+    if isinstance(op, Dropout | StochasticDepth):
+        return op.p == 0
+    if isinstance(op, MaxPool | AvgPool):
+        return all(axis.kernel == axis.stride == 1 for axis in op.window(*node.ins) or ())
+    return isinstance(op, Flatten | Slice | Upsample) or (
+        isinstance(op, ChannelShuffle) and op.groups in (1, node.out[0])
+    )

@@ -1,0 +1,58 @@
+"""RFD102."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.rules.kinds import convolution, taps
+from archscope.rules.network import Network
+from archscope.rules.rule import INFO, Finding, Rule, rule
+
+
+@rule("RFD102", "layers-beyond-input")
+class LayersBeyondInput(Rule, frozen=True, kw_only=True):
+    """Layers widen a receptive field that sees the whole input already.
+
+    share: part of the macs that such layers must do to be worth a finding
+
+    Where even the narrowest path to a layer sees more than the input is wide, a window larger than
+    1x1 has no new context to add. Richter et al. call the first such layer the border layer and
+    find that the layers behind it hardly improve what a network predicts at this input size.
+
+    Counted are convolutions with windows larger than 1x1 whose input sees the whole input along
+    its narrowest path, without global pooling.
+
+    What helps: a larger input, or fewer layers; `archscope analyze NET --input 3x320x320` shows
+    another size.
+
+    Source: Richter et al. 2021, arXiv:2106.12307.
+    """
+
+    severity = INFO
+
+    share: float = 0.1
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        graph, fields = network.graph, network.fields.fields
+        size = graph.by_name[network.fields.source].out[1:]
+        beyond = []
+        for node in network.conv_like:
+            field = fields.get(node.inputs[0])
+            if convolution(node) is None or taps(node) == 1 or field is None:
+                continue
+            seen = field.narrowest
+            if seen and all(axis.size >= wide for axis, wide in zip(seen, size, strict=True)):
+                beyond.append(node)
+        macs = sum(graph.facts[node.name].macs for node in beyond)
+        if macs > self.share * network.macs:
+            yield self.finding(
+                network,
+                f"{len(beyond)} convolutions, from '{beyond[0].name}' on, widen a field that sees"
+                f" all of {'x'.join(map(str, size))} already:"
+                f" {100 * macs / network.macs:.0f} % of the macs",
+                beyond[0],
+                layers=len(beyond),
+                macs=macs,
+                share=round(macs / network.macs, 4),
+                params=sum(graph.facts[node.name].params for node in beyond),
+            )

@@ -1,0 +1,32 @@
+"""RFD103."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("RFD103", "misaligned-merge")
+class MisalignedMerge(Rule, frozen=True, kw_only=True):
+    """Branches that look at different places of the input are merged.
+
+    Position by position, the merge takes values to belong together whose receptive fields have
+    different centres or different strides. Even windows, asymmetric padding and resizing do this.
+
+    What helps: odd windows with padding on both sides, the same stride along all branches.
+
+    Source: Araujo, Norris and Sim 2019, Distill, on alignment.
+    """
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for clash in network.fields.clashes:
+            branches = ", ".join(f"'{name}'" for name in clash.branches)
+            yield self.finding(
+                network,
+                f"branches of {clash.kind} are merged: {branches}",
+                network.graph.by_name[clash.node],
+                kind=clash.kind,
+                branches=clash.branches,
+            )

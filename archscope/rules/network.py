@@ -1,0 +1,76 @@
+"""A network as rules see it: its graph, where it was written, and answers that rules share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+from archscope.analysis.receptive_field import ReceptiveFields, receptive_fields
+from archscope.ir import Graph, Node, Source
+from archscope.rules.kinds import TRANSPARENT
+from archscope.spec.place import Document
+
+
+class Network:
+    """A graph under inspection. Rules ask it, and each question is answered once."""
+
+    def __init__(self, graph: Graph, document: Document | None = None) -> None:
+        """Take a graph and, where it was read from a spec, that document."""
+        self.full = graph
+        self.graph = graph.inference()
+        self.document = document
+        self.home = {document.file, document.body.at.file} if document else set()
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """For each node the names of the nodes that read it."""
+        return self.graph.readers()
+
+    @cached_property
+    def outputs(self) -> set[str]:
+        """The nodes whose values leave the network."""
+        return {output.node for output in self.graph.outputs}
+
+    @cached_property
+    def fields(self) -> ReceptiveFields:
+        """What every node sees of the first input."""
+        return receptive_fields(self.graph)
+
+    @cached_property
+    def macs(self) -> int:
+        """The macs of inference for one image."""
+        return sum(facts.macs for facts in self.graph.facts.values())
+
+    @cached_property
+    def conv_like(self) -> list[Node]:
+        """The nodes that have macs and weights, in order."""
+        return [
+            node
+            for node, facts in zip(self.graph.nodes, self.graph.facts.values(), strict=True)
+            if facts.macs and facts.params
+        ]
+
+    def place(self, node: Node | None) -> Source | None:
+        """Return where a finding about a node belongs: the nearest place in the spec itself.
+
+        An operator may stand in a block of another file; then this is where the spec asks
+        for the block. Of the whole network it is where its layers begin.
+        """
+        if node is None:
+            return self.document.body.at if self.document else None
+        return next((at for at in self.graph.trail(node) if at.file in self.home), node.at)
+
+    def before(self, node: Node, through: Iterable[type] = TRANSPARENT) -> Node:
+        """Return what feeds a node of one input, seen through layers that change little."""
+        through = tuple(through)
+        found = self.graph.by_name[node.inputs[0]]
+        while isinstance(found.op, through) and found.inputs:
+            found = self.graph.by_name[found.inputs[0]]
+        return found
+
+    def only_reader(self, node: Node) -> Node | None:
+        """Return the one node that reads this, if it is the only one and no output."""
+        names = self.readers[node.name]
+        if len(names) != 1 or node.name in self.outputs:
+            return None
+        return self.graph.by_name[names[0]]

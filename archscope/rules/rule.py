@@ -1,0 +1,121 @@
+"""What a rule is: thresholds as fields, a manual page as docstring, findings with evidence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from archscope.ir import Node, Source
+from archscope.rules.network import Network
+from archscope.spec.sheet import Edit
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+SEVERITIES = (INFO, WARNING, ERROR)
+"""How much a finding matters, the least first."""
+
+
+class Fix(Struct, frozen=True, gc=False):
+    """A change of the spec that ends a finding.
+
+    A safe one leaves the function that the network computes as it is, for equal weights.
+    """
+
+    about: str  # what it does: "remove the second activation"
+    edits: tuple[Edit, ...]
+    safe: bool = False
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """One place where a network breaks a rule, with what was measured there."""
+
+    code: str
+    message: str  # one sentence, with the evidence in it
+    severity: str
+    network: str
+    node: str | None = None  # None: the network as a whole
+    scope: str = ""
+    at: Source | None = None
+    evidence: dict[str, Any] = {}
+    others: tuple[str, ...] = ()  # more nodes that stand in the same place of the spec
+    fix: Fix | None = None
+    weight: float = 0.0  # of the findings in one place, the heaviest is shown
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """A guideline: its fields are thresholds, its docstring is the manual page."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[str] = WARNING
+    fixes: ClassVar[str] = ""  # "safe" or "unsafe", of rules that can mend what they find
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        """Return what the rule finds. It changes nothing, prints nothing and never raises."""
+        raise NotImplementedError
+
+    def finding(
+        self,
+        network: Network,
+        message: str,
+        node: Node | None = None,
+        *,
+        at: Source | None = None,
+        fix: Fix | None = None,
+        weight: float = 0.0,
+        **evidence: Any,
+    ) -> Finding:
+        """Return a finding of this rule at a node, at a place, or about the whole network."""
+        if at is None:
+            at = network.place(node)
+        name, scope = (node.name, node.scope) if node else (None, "")
+        return Finding(
+            self.code, message, self.severity, network.graph.name, name, scope, at, evidence,
+            fix=fix, weight=weight,
+        )  # fmt: skip
+
+
+RULES: dict[str, type[Rule]] = {}
+"""Every rule by its code."""
+
+_CODE = re.compile(r"G\d|[A-Z]{3}\d{3}")
+
+
+def rule(code: str, name: str) -> Any:
+    """Register a rule under its code and name, which are never given to another.
+
+    The name says the problem, not the cure. Raises TypeError if either is taken, or if the rule
+    has no page or no check.
+    """
+
+    def register(cls: type[Rule]) -> type[Rule]:
+        if code in RULES or any(other.name == name for other in RULES.values()):
+            raise TypeError(f"there is a rule {code} or '{name}' already")
+        if not _CODE.fullmatch(code) or not cls.__doc__ or cls.check is Rule.check:
+            raise TypeError(f"rule {code} needs a code such as CHN101, a page and a check")
+        cls.code, cls.name = code, name
+        RULES[code] = cls
+        return cls
+
+    return register
+
+
+class Score(Struct, frozen=True, gc=False):
+    """How a network stands to a guideline, as one number for the score card."""
+
+    code: str
+    value: float | None  # None: the network has nothing that the guideline speaks of
+    limit: float
+    unit: str
+    broken: bool
+    about: str  # what the value is
+
+
+class Guideline(Rule, frozen=True, kw_only=True):
+    """A rule that gives every network a score, such as ShuffleNetV2's four."""
+
+    def score(self, network: Network) -> Score:
+        """Return how the network stands."""
+        raise NotImplementedError

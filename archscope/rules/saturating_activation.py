@@ -1,0 +1,55 @@
+"""ACT102."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.analysis.structure import structure
+from archscope.ops.activation import Sigmoid, Tanh
+from archscope.ops.merge import Mul
+from archscope.ops.softsign import Softsign
+from archscope.rules.kinds import NORMS
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("ACT102", "saturating-activation")
+class SaturatingActivation(Rule, frozen=True, kw_only=True):
+    """A deep network has a saturating activation in a hidden layer.
+
+    depth: layers with weights on the longest path, beyond which a network is deep
+
+    Sigmoid, tanh and softsign are flat for large values, and so is their product over many
+    layers: gradients vanish on their way to the first. Gates, whose result multiplies something,
+    and outputs of the network are meant to saturate and are not blamed, nor is what reads a
+    normalised value.
+
+    The threshold: LeNet-5 and its tanh, 5 layers, trained well.
+
+    What helps: relu, or a normalisation before the activation.
+
+    Source: Glorot and Bengio 2010; Krizhevsky et al. 2012, section 3.1.
+    """
+
+    depth: int = 5
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        suspects = [
+            node for node in network.graph.nodes if isinstance(node.op, Sigmoid | Tanh | Softsign)
+        ]
+        if not suspects or structure(network.graph).depth <= self.depth:
+            return
+        deep = structure(network.graph).depth
+        for node in suspects:
+            readers = [network.graph.by_name[name].op for name in network.readers[node.name]]
+            gate = any(isinstance(op, Mul) for op in readers)
+            before = network.graph.by_name[node.inputs[0]].op
+            if gate or not readers or node.name in network.outputs or isinstance(before, NORMS):
+                continue
+            yield self.finding(
+                network,
+                f"{node.op.name} in a hidden layer of a network {deep} layers deep"
+                f" (limit {self.depth})",
+                node,
+                depth=deep,
+            )

@@ -1,0 +1,55 @@
+"""RFD101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("RFD101", "small-receptive-field")
+class SmallReceptiveField(Rule, frozen=True, kw_only=True):
+    """The last feature map sees only a small part of the input.
+
+    coverage: receptive field over input, along the axis where it is least
+
+    An object larger than the receptive field is judged by its parts; global pooling sums them up
+    and cannot set them in relation. The effective field, where most of the weight lies, is smaller
+    still.
+
+    The threshold: half of the input. Araujo et al. find accuracy to grow with the field up to about
+    the size of the input.
+
+    What helps: stride earlier, more layers, larger windows or dilation late in the network.
+
+    Source: Araujo, Norris and Sim 2019, Distill, "Computing receptive fields of convolutional
+    neural networks"; Luo et al. 2017, arXiv:1701.04128.
+    """
+
+    coverage: float = 0.5
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        trunk = network.fields.trunk(network.graph)
+        if trunk is None:
+            return
+        field = network.fields.fields[trunk]
+        if field.axes is None or not field.known or field.gated:
+            return
+        input_ = network.graph.by_name[network.fields.source].out[1:]
+        sizes = tuple(axis.size for axis in field.axes)
+        shares = [min(seen / size, 1.0) for seen, size in zip(sizes, input_, strict=True)]
+        if min(shares) < self.coverage:
+            yield self.finding(
+                network,
+                f"the last feature map sees {_times(sizes)} of {_times(input_)} inputs"
+                f" (coverage {min(shares):.2f}, limit {self.coverage:g})",
+                network.graph.by_name[trunk],
+                receptive_field=sizes,
+                input=input_,
+                coverage=round(min(shares), 4),
+            )
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return "x".join(map(str, sizes))

@@ -1,0 +1,91 @@
+"""G1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+
+from msgspec import Struct
+
+from archscope.ir import Node
+from archscope.rules.kinds import area, convolution, pointwise
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Guideline, Score, rule
+
+
+class Traffic(Struct, frozen=True, gc=False):
+    """The memory access of a 1x1 convolution, in elements, and the least that its macs need."""
+
+    access: int
+    bound: float
+
+
+@rule("G1", "unequal-channel-widths")
+class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
+    """1x1 convolutions change the number of channels, which costs memory access.
+
+    limit: memory access over its lower bound, summed over all 1x1 convolutions
+    share: the part of the network's memory access that the excess must make up
+
+    A 1x1 convolution of c1 to c2 channels at h x w reads and writes hw(c1 + c2) + c1c2/g elements
+    and does B = hw c1c2/g macs, with g groups. For the same macs, this is least when c1 = c2:
+    2 sqrt(hw B g) + B/hw. A convolution of 1:4 moves up to 1.25 times as much, one of 1:6 1.43
+    times. The paper measured networks of equal macs and ratio 1:12 at half the speed of 1:1.
+
+    The threshold: ShuffleNetV2 stands at 1.01, the networks that its paper blames at 1.14 and more:
+    ShuffleNetV1 with its bottlenecks of 4:1, MobileNetV2 with its inverted ones of 1:6. ResNet-50,
+    also made of bottlenecks, stands at 1.12. Where a network is over the limit, each of its 1x1
+    convolutions over the limit is a finding. An excess below 1 % of the memory access of the whole
+    network, as of one odd projection, is not worth a change.
+
+    What helps: equal widths within a block; fewer, wider blocks.
+
+    Source: Ma et al. 2018, arXiv:1807.11164, guideline 1 and equation 1.
+    """
+
+    limit: float = 1.1
+    share: float = 0.01
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        score = self.score(network)
+        if not score.broken:
+            return
+        for node in network.conv_like:
+            if not pointwise(node):
+                continue
+            moved = traffic(node)
+            ratio = moved.access / moved.bound
+            if ratio > self.limit:
+                c1, c2 = node.ins[0][0], node.out[0]
+                yield self.finding(
+                    network,
+                    f"1x1 convolution {c1} -> {c2} moves {ratio:.2f} times the least memory access"
+                    f" of its macs (network {score.value:.2f}, limit {self.limit:g})",
+                    node,
+                    weight=moved.access - moved.bound,
+                    channels=(c1, c2),
+                    memory_access=moved.access,
+                    least_memory_access=round(moved.bound),
+                    ratio=round(ratio, 4),
+                    network_ratio=score.value,
+                )
+
+    def score(self, network: Network) -> Score:
+        all_ = [traffic(node) for node in network.conv_like if pointwise(node)]
+        access, bound = sum(one.access for one in all_), sum(one.bound for one in all_)
+        value = round(access / bound, 4) if bound else None
+        total = sum(facts.access for facts in network.graph.facts.values())
+        broken = value is not None and value > self.limit and access - bound > self.share * total
+        return Score(
+            self.code, value, self.limit, "x", broken,
+            "memory access of 1x1 convolutions over its lower bound",
+        )  # fmt: skip
+
+
+def traffic(node: Node) -> Traffic:
+    """Return what a 1x1 convolution moves, and its lower bound at equal macs and groups."""
+    op = convolution(node)
+    assert op is not None
+    c1, c2, hw = node.ins[0][0], node.out[0], area(node.out)
+    weights = c1 * c2 // op.groups
+    return Traffic(hw * (c1 + c2) + weights, 2 * hw * sqrt(c1 * c2) + weights)

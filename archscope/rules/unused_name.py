@@ -1,0 +1,42 @@
+"""UNU103."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.errors import did_you_mean
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.spec.sheet import Edit
+from archscope.spec.used import names_used
+
+
+@rule("UNU103", "unused-name")
+class UnusedName(Rule, frozen=True, kw_only=True):
+    """A name of `let` is used by nothing.
+
+    Under `extends` this is how a misspelt name shows: the value that it should have replaced goes
+    on as it was. Names of files that this spec extends are their own matter. The fix takes the
+    name out.
+    """
+
+    fixes = "safe"
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        document = network.document
+        if document is None:
+            return
+        used = names_used(document)
+        for name, value in document.let.items():
+            if name in used or value.at.file != document.file:
+                continue
+            at = value.at
+            edit = Edit(at.file, (at.line, at.column))
+            hint = did_you_mean(name, used)
+            yield self.finding(
+                network,
+                f"nothing uses the name '{name}'{hint}",
+                at=at,
+                fix=Fix(f"remove '{name}'", (edit,), safe=not hint),
+                name=name,
+            )

@@ -1,0 +1,54 @@
+"""SHP101."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archscope.axes import Window
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding, Rule, rule
+
+
+@rule("SHP101", "window-does-not-tile")
+class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
+    """The windows of a layer end before its input does, which loses rows and columns.
+
+    The output size (W - F + 2P)/S + 1 is then no whole number and torch rounds it down. AlexNet's
+    first layer is the famous case: (224 - 11)/4 + 1 is 54.25, 227 gives 55. Where only padding goes
+    unread, as in most layers of stride 2, nothing is lost and nothing is found. A stride larger
+    than the window skips inputs everywhere on purpose and is not meant either.
+
+    What helps: padding, `ceil: true` of a pooling, or an input size that tiles.
+    """
+
+    def check(self, network: Network) -> Iterator[Finding]:
+        for node, facts in zip(network.graph.nodes, network.graph.facts.values(), strict=True):
+            windows = facts.window
+            if not windows or len(node.ins) != 1:
+                continue
+            sides = tuple(zip(windows, node.ins[0][1:], strict=True))
+            lost = tuple(
+                _unread(window, size) if isinstance(window, Window) else 0 for window, size in sides
+            )
+            if any(lost):
+                axis = next(i for i, one in enumerate(lost) if one)
+                window, size = sides[axis]
+                assert isinstance(window, Window)
+                room = size + window.before + window.after - window.extent
+                yield self.finding(
+                    network,
+                    f"{node.op.name} leaves the last {lost[axis]} of {size} positions unread:"
+                    f" {room}/{window.stride} + 1 windows do not tile",
+                    node,
+                    unread=lost,
+                    input=node.ins[0][1:],
+                    kernel=window.kernel,
+                    stride=window.stride,
+                )
+
+
+def _unread(window: Window, size: int) -> int:
+    """Return the inputs behind the last window, padding and skipped ones not counted."""
+    last = (window.slide(size) - 1) * window.stride - window.before + window.extent
+    skipped = max(window.stride - window.extent, 0)
+    return max(size - last - skipped, 0)
