@@ -1,0 +1,54 @@
+"""Every rule finds what its file says, where it says, and nothing else."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+
+import msgspec
+import pytest
+
+from archscope.linter import lint
+from archscope.report.rules import thresholds
+from archscope.rules.rule import RULES, SEVERITIES, Rule, rule
+from tests.rules.cases import CASES, FOLDER, Case, cases, file_of
+
+every_rule = pytest.mark.parametrize("code", sorted(RULES))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_findings_are_where_they_are_expected(case: Case) -> None:
+    findings = lint(*case.load(), case.config)
+    assert sorted({finding.at.line for finding in findings if finding.at}) == list(case.expected)
+    for finding in findings:
+        assert finding.message[0] != " " and not finding.message.endswith(".")
+        msgspec.json.encode(finding)  # the evidence must go into reports
+
+
+@every_rule
+def test_every_rule_has_cases_the_clean_ones_first(code: str) -> None:
+    expected = [bool(case.expected) for case in cases(code)]
+    assert not expected[0] and expected[-1] and expected == sorted(expected)
+
+
+def test_no_file_of_cases_is_left_over() -> None:
+    assert {path.name for path in FOLDER.glob("*.yaml")} == {file_of(code).name for code in RULES}
+
+
+@every_rule
+def test_every_rule_has_a_page(code: str) -> None:
+    cls = RULES[code]
+    page = cleandoc(cls.__doc__ or "")
+    assert page.split("\n")[0].endswith((".", ","))
+    assert cls.severity in SEVERITIES
+    assert cls.fixes in ("", "safe", "unsafe")
+    assert len(thresholds(cls)) == len(cls.__struct_fields__)
+    assert cls.__module__.endswith(cls.name.replace("-", "_"))
+
+
+def test_codes_and_names_are_never_given_twice() -> None:
+    with pytest.raises(TypeError, match="already"):
+        rule("G1", "something-new")(type("New", (Rule,), {"__doc__": "A page.", "check": print}))
+    with pytest.raises(TypeError, match="already"):
+        rule("NEW101", "linear-stack")(type("New", (Rule,), {"__doc__": "x.", "check": print}))
+    with pytest.raises(TypeError, match="a page and a check"):
+        rule("NEW101", "new")(type("New", (Rule,), {"__doc__": "A page."}))
