@@ -30,6 +30,9 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 	$(BIN)/archscope zoo --format markdown -o docs/zoo.md
 	printf '# The zoo\n\nMade by `make docs`.\n\n' | cat - docs/zoo.md > docs/zoo.tmp
 	mv docs/zoo.tmp docs/zoo.md
+	$(BIN)/archscope rule --all --format markdown -o docs/rules.md
+	printf '# Rules\n\nMade by `make docs`.\n\n' | cat - docs/rules.md > docs/rules.tmp
+	mv docs/rules.tmp docs/rules.md
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

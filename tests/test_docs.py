@@ -13,7 +13,9 @@ from archscope.cli import main
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name, args", [("ops", ["ops", "--all"]), ("zoo", ["zoo"])])
+@pytest.mark.parametrize(
+    "name, args", [("ops", ["ops", "--all"]), ("zoo", ["zoo"]), ("rules", ["rule", "--all"])]
+)
 def test_made_pages_are_up_to_date(
     name: str, args: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

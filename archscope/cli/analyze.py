@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
 from archscope.analysis import analyze
 from archscope.analysis.count import COUNTS
 from archscope.cli.budget import budget_options, judge, limits_of
 from archscope.cli.options import (
     cost_options,
-    load_spec,
+    load_document,
     one_spec,
     output_options,
     show,
@@ -40,6 +41,7 @@ from archscope.units import parse_bytes
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
     " every operation.",
 )
+@click.option("--lint", "linted", is_flag=True, help="Add what `archscope lint` finds.")
 @budget_options
 @output_options
 def command(
@@ -54,6 +56,7 @@ def command(
     depth: int | None,
     room: str | None,
     count: str,
+    linted: bool,
     max_params: str | None,
     max_macs: str | None,
     max_memory: str | None,
@@ -73,8 +76,9 @@ def command(
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
     limits = limits_of(max_params, max_macs, max_memory)
+    graph, document = load_document(spec, settings, inputs, max_nodes)
     result = analyze(
-        load_spec(spec, settings, inputs, max_nodes),
+        graph,
         batch=batch,
         dtype=dtype,
         optimizer=optimizer,
@@ -86,5 +90,12 @@ def command(
         parts: list[Any] = [layer_records(result, depth)]
     else:
         parts = [headline(result), layer_table(result, depth), summary_table(result)]
+    if linted:
+        from archscope.linter import lint  # rules take time to load that few commands have
+        from archscope.report.findings import line, record
+
+        findings = lint(graph, document)
+        result = structs.replace(result, findings=tuple(map(record, findings)))
+        parts += map(line, findings) if form != "csv" else ()
     show(parts, form, output, lambda: result)
     return judge([result], limits)

@@ -34,7 +34,7 @@ _selection = together(
     click.option(
         "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
         help="Configuration; by default the nearest archscope.toml, or pyproject.toml"
-        " with [tool.archscope.linter].",
+        " with [tool.archscope.lint].",
     ),
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
 from archscope.spec import LIMITS, document, graph
 from archscope.spec.limits import Limits
+from archscope.spec.place import Document
 from archscope.spec.read import parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -90,14 +91,18 @@ def load_spec(
     max_nodes: int = LIMITS.nodes,
 ) -> Graph:
     """Return the graph that command-line words ask for. Raises ArchscopeError."""
+    return load_document(spec, settings, inputs, max_nodes)[0]
+
+
+def load_document(
+    spec: str, settings: Sequence[str], inputs: Sequence[str], max_nodes: int
+) -> tuple[Graph, Document]:
+    """Return the graph that command-line words ask for, and its document. Raises ArchscopeError."""
     limits = Limits(nodes=max_nodes)
     text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
-    return graph(
-        document(spec, limits, text),
-        set=dict(map(_setting, settings)),
-        input=_shapes(inputs),
-        limits=limits,
-    )
+    read = document(spec, limits, text)
+    asked = dict(map(_setting, settings))
+    return graph(read, set=asked, input=_shapes(inputs), limits=limits), read
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -67,8 +67,7 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
         elif word in names:
             found.append(names[word])
         else:
-            families = {one.rstrip("0123456789") for one in RULES}
-            hint = did_you_mean(str(word), {*RULES, *names, *families, "ALL"})
+            hint = did_you_mean(str(word), {*RULES, *names, "ALL"})
             raise OptionError(f"{where}: no rule is called '{word}'{hint}")
     return tuple(found)
 
@@ -80,13 +79,13 @@ def find(folder: Path) -> Path | None:
         if own.is_file():
             return own
         project = place / "pyproject.toml"
-        if project.is_file() and b"[tool.archscope.linter" in project.read_bytes():
+        if project.is_file() and b"[tool.archscope.lint" in project.read_bytes():
             return project
     return None
 
 
 def read(path: Path) -> Config:
-    """Return the configuration of a file: `[tool.archscope.linter]` of pyproject.toml, or `[lint]`.
+    """Return the configuration of a file: `[tool.archscope.lint]` of pyproject.toml, or `[lint]`.
 
     Raises OptionError.
     """

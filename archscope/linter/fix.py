@@ -39,6 +39,7 @@ def fix(
     unsaved: dict[str, str] = {}
     counts: Counter[str] = Counter()
     refused: set[Edit] = set()
+    results: list[tuple[Target, list[Finding]]] = []
     open_ = _Open(sources, folders)
     for _ in range(PASSES):
         targets = [load(source, unsaved) for source in sources]
@@ -62,12 +63,11 @@ def fix(
                 for target in targets
                 if target.error is None
             )
+            changed = True
             if readable:
-                changed = True
                 counts.update(codes)
             else:
                 refused.update(edits)
-                changed = True
                 unsaved[key] = text
         if not changed:
             break
@@ -76,8 +76,7 @@ def fix(
         text = Path(key).read_text(encoding="utf-8")
         if after != text:
             texts[Path(key)] = text, after
-    targets = [load(source, unsaved) for source in sources]
-    return Mended(texts, counts, _findings(targets, config, unsaved))
+    return Mended(texts, counts, results)
 
 
 class _Open:

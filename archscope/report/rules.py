@@ -58,11 +58,12 @@ def page(cls: type[Rule], heading: bool = False) -> list[Any]:
     """Return the manual page of a rule."""
     title = f"{cls.code} {cls.name}"
     fix = f", {cls.fixes} fix" if cls.fixes else ""
+    gap = "" if heading else "\n"  # Markdown sets paragraphs apart itself
     parts: list[Any] = [
-        f"### {title}\n" if heading else title,
-        f"{about(cls)}\n",
-        f"Severity: {cls.severity}{fix}.\n",
-        *(f"{paragraph}\n" for paragraph in text(cls)),
+        f"### {title}" if heading else title,
+        f"{about(cls)}{gap}",
+        f"Severity: {cls.severity}{fix}.{gap}",
+        *(f"{paragraph}{gap}" for paragraph in text(cls)),
     ]
     rows = tuple((name, str(value), meaning) for name, value, meaning in thresholds(cls))
     if rows:
