@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
+from archscope.axes import Window
 from archscope.ir import Node
 from archscope.ops.activation import Activation, Softmax
 from archscope.ops.channelwise import GroupNorm, LayerNorm, Scale
@@ -47,8 +48,8 @@ def pointwise(node: Node) -> bool:
 
 def taps(node: Node) -> int:
     """Return the positions in the window of a convolution: 9 for 3x3."""
-    op = convolution(node)
-    return prod(axis.kernel for axis in op.window(*node.ins)) if op else 1
+    windows = node.facts.window or ()
+    return prod(axis.kernel for axis in windows if isinstance(axis, Window))
 
 
 def area(shape: tuple[int, ...]) -> int:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from archscope.ir import Source
 from archscope.spec.expression import Expression
 from archscope.spec.place import Document
-from archscope.spec.syntax import Layer
+from archscope.spec.syntax import Layer, Value
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
@@ -50,12 +51,17 @@ def _parts(value: Any) -> Iterator[Any]:
     waiting = [value]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, Expression):
-            yield one
+        if isinstance(one, Value) and one.constant:
+            continue
+        yield one
+        if isinstance(one, dict):
+            held: Iterable[Any] = one.values()
         elif isinstance(one, Struct):
-            yield one
-            waiting += [getattr(one, field) for field in one.__struct_fields__]
-        elif isinstance(one, dict):
-            waiting += one.values()
-        elif isinstance(one, list | tuple):
-            waiting += one
+            held = [getattr(one, field) for field in one.__struct_fields__]
+        else:
+            held = one if isinstance(one, list | tuple) else ()
+        waiting += [part for part in held if type(part) not in _LEAVES]
+
+
+_LEAVES = {str, int, float, bool, type(None), Source, frozenset}
+"""Most of what records hold, which holds nothing in turn."""
