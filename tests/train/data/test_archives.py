@@ -85,7 +85,7 @@ def test_files_are_bounded(tmp_path: Path) -> None:
         files.raw(path, 1999)
     with pytest.raises(DataError, match="holds more than the 1,999 bytes"):
         files.unpacked(gzip.compress(bytes(2000)), path, 1999)
-    with pytest.raises(DataError, match="cannot read .* no such file"):
+    with pytest.raises(DataError, match=r"cannot read .* no such file"):
         files.raw(tmp_path / "none")
 
 
@@ -192,7 +192,7 @@ def batch(**changes: object) -> bytes:
         ({FIRST: batch(data=[1])}, r"should hold pixels \(n, 3072\)"),
         ({FIRST: batch(data=PIXELS[:20].astype(np.int64))}, "its arrays are of 'i8'"),
         ({FIRST: batch(data=np.array([None] * 20))}, "its arrays are of 'O8'"),
-        ({"batches.meta": pickle.dumps({"label_names": NAMES[1:]})}, "names 9 classes, expected 10"),
+        ({"batches.meta": pickle.dumps({"label_names": NAMES[1:]})}, "names 9 classes"),
         ({"batches.meta": pickle.dumps({})}, "list of names under 'label_names'"),
     ],
 )  # fmt: skip
@@ -231,7 +231,7 @@ def test_links_in_archives_are_not_followed(tmp_path: Path) -> None:
             info = tarfile.TarInfo(FIRST)
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
-    with pytest.raises(DataError, match="'data_batch_1' in .* is no plain file"):
+    with pytest.raises(DataError, match=r"'data_batch_1' in .* is no plain file"):
         files.members(buffer.getvalue(), tmp_path / "a.tar", [FIRST])
 
 
@@ -291,7 +291,7 @@ def test_malicious_pickles_are_refused(
     ],
 )
 def test_other_tricks_are_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match="'x' (is refused|is no whole pickle|should hold a dict)"):
+    with pytest.raises(DataError, match=r"'x' (is refused|is no whole pickle|should hold a dict)"):
         pickled.mapping(data, "x")
 
 
@@ -315,15 +315,24 @@ def test_a_changed_byte_never_gets_through_unseen(place: int, byte: int) -> None
     assert all(not callable(one) for one in value.values())
 
 
-@pytest.mark.parametrize("protocol", range(2, 5))
+@pytest.mark.parametrize("protocol", [3, 4])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_in_either_order(protocol: int, order: Any) -> None:
     array = np.asarray(PIXELS[:4], order=order)
-    if protocol == 2:  # Python 3 writes bytes by way of text, Python 2 did not
-        state = array.__reduce__()[2]
-        raw = state[-1]
-        data = pickle.dumps({"data": array}, 4)
-        assert raw in data
-    else:
-        data = pickle.dumps({"data": array}, protocol)
+    data = pickle.dumps({"data": array}, protocol)
     np.testing.assert_array_equal(pickled.mapping(data, "x")["data"], array)
+
+
+def test_what_python_2_wrote() -> None:
+    """The official files: protocol 2, strings of bytes, numpy's old module names."""
+    raw = PIXELS[:2].tobytes()
+    data = (
+        b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(K\x06K\x09eU\x04dataq\x04"
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87R"
+        b"(K\x01K\x02M\x00\x0c\x86cnumpy\ndtype\nq\x07U\x02u1K\x00K\x01\x87R"
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89"
+        b"T" + len(raw).to_bytes(4, "little") + raw + b"tbu."
+    )
+    got = pickled.mapping(data, "x")
+    assert got["labels"] == [6, 9]
+    np.testing.assert_array_equal(got["data"], PIXELS[:2])

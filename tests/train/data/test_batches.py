@@ -13,9 +13,19 @@ from torch import Tensor
 
 from archscope.errors import DataError, OptionError
 from archscope.train.data import (
-    Adaptation, Augment, Batches, Images, Statistics, feed, fit, load, split, statistics,
+    Adaptation,
+    Augment,
+    Batches,
+    Images,
+    Statistics,
+    feed,
+    fit,
+    load,
+    split,
+    statistics,
 )  # fmt: skip
 
+NOTHING = Augment()
 PLAIN = Statistics((0.0,), (1 / 255,))  # leaves pixel values as they are
 
 
@@ -27,7 +37,7 @@ def numbered(count: int, classes: int = 3) -> Images:
     return Images(images, torch.arange(count) % classes, classes)
 
 
-def batches(images: Images, batch: int, augment: Augment = Augment(), **options: object) -> Batches:
+def batches(images: Images, batch: int, augment: Augment = NOTHING, **options: object) -> Batches:
     same = Adaptation(images.shape, images.shape, "none", "same")
     seed = options.pop("seed", 7)
     return Batches(images, batch, seed, augment, PLAIN, same, **options)
@@ -141,7 +151,8 @@ def test_resumed_in_the_middle(
         assert torch.equal(y, again_y)
         assert x.dtype == torch.float32
         assert x.shape[1:] == images.shape
-        assert -0.01 <= x.min() and x.max() <= 255.01
+        assert x.min() >= -0.01
+        assert x.max() <= 255.01
         if augment.mixup:
             assert y.shape == (len(x), 3)
             torch.testing.assert_close(y.sum(1), torch.ones(len(x)))
@@ -187,6 +198,16 @@ def test_batch_by_batch_is_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_batches_refuse(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         batches(numbered(10), **options)
+
+
+def test_threads_are_left_as_they_were() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for _ in batches(numbered(10), 2, Augment(crop=1)).epoch(0):
+            assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_start_beyond_the_epoch() -> None:

@@ -91,9 +91,7 @@ def test_mistakes(
         load(name, **options)
 
 
-def test_missing_data_says_where_it_looked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_data_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("archscope.train.data.registry.SYSTEM", tmp_path / "system")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
     (tmp_path / "mine" / "cifar10" / "cifar-10-batches-bin").mkdir(parents=True)
@@ -236,7 +234,7 @@ def test_resize_is_pillow_s() -> None:
 @pytest.mark.parametrize(
     "name, shape, options, message",
     [
-        (GREY, (3, 8, 8), {}, r"has 1 channel, the spec takes 3 channels; .* \(--input 1x8x8\), or"),
+        (GREY, (3, 8, 8), {}, r"has 1 channel, the spec takes 3 channels; .*--input 1x8x8\), or"),
         (COLOUR, (1, 8, 6), {}, r"has 3 channels, the spec takes 1 channel; .*--input 3x8x6\)$"),
         (COLOUR, (6, 8, 6), {"channels": "repeat"}, "has 3 channels, the spec takes 6 channels"),
         (GREY, (1, 6, 9), {"how": "pad"}, "8x8 cannot be padded to 6x9, which is smaller"),
