@@ -11,7 +11,7 @@ from msgspec import structs
 from archscope.errors import OptionError, SpecError, did_you_mean
 from archscope.ir import Graph, Shape, Source
 from archscope.spec.expand import Expander
-from archscope.spec.files import Collector, document_of, is_file, specs_in, zoo
+from archscope.spec.files import Collector, document_of, is_file, spaces, specs_in, zoo
 from archscope.spec.limits import LIMITS, Limits
 from archscope.spec.place import Document
 from archscope.spec.read import decode
@@ -19,7 +19,7 @@ from archscope.spec.shown import cut, shown
 from archscope.spec.syntax import Value
 from archscope.spec.values import SHAPE, shape_of
 
-__all__ = ["LIMITS", "Limits", "document", "graph", "load", "zoo"]
+__all__ = ["LIMITS", "Limits", "document", "graph", "load", "spaces", "zoo"]
 
 
 def load(
@@ -54,7 +54,7 @@ def document(source: str | Path, limits: Limits = LIMITS, text: bytes | None = N
         return _pattern(name, limits)
     path = Path(source)
     if not is_file(path):
-        path = zoo().get(name) or _present(path)
+        path = zoo().get(name) or spaces().get(name) or _present(path)
     return document_of(collector.file(path), path.as_posix(), path.stem)
 
 
@@ -69,7 +69,7 @@ def _present(path: Path) -> Path:
     if there:
         return path
     if not named:
-        hint = did_you_mean(name, zoo())
+        hint = did_you_mean(name, [*zoo(), *spaces()])
         raise OptionError(f"{shown(name)} is no file, no pattern and no network of the zoo{hint}")
     hint = did_you_mean(path.name, [one.name for one in specs_in(path.parent)])
     raise SpecError(f"there is no such file{hint}", cut(name, 1000))
@@ -93,13 +93,30 @@ def graph(
     input: Shape | Mapping[str, Shape] | None = None,
     limits: Limits = LIMITS,
 ) -> Graph:
-    """Return the graph of a document. Raises ArchscopeError."""
+    """Return the graph of a document. Raises ArchscopeError.
+
+    `set` fills the holes of a search space, too, by the paths of its decisions.
+    """
+    genes: dict[str, Any] = {}
+    if set and document.open:
+        set, genes = _genes(document, set, limits)
     if set:
         document = structs.replace(document, let={**document.let, **_settings(document, set)})
     shapes = {} if input is None else _shapes(document, input)
-    if set or shapes:
+    if set or genes or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network
-    return Expander(document, limits).graph(shapes)
+    return Expander(document, limits, genes).graph(shapes)
+
+
+def _genes(
+    document: Document, given: Mapping[str, Any], limits: Limits
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part settings into those of `let` and those that fill other holes."""
+    from archscope.spec.space import checked_genes, space
+
+    named = {name: value for name, value in given.items() if name in document.let}
+    rest = {name: value for name, value in given.items() if name not in document.let}
+    return named, checked_genes(space(document, limits), rest, partial=True) if rest else {}
 
 
 def _settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
+from itertools import islice, repeat
 from math import prod
 from typing import Any
 
@@ -12,7 +12,9 @@ from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.spec.expression import Frame
+from archscope.spec.holes import DRAW, Draw
 from archscope.spec.limits import Limits
+from archscope.spec.memo import Memo, key_of, label_text, place_instance
 from archscope.spec.place import Document, Flow, Lets, Mirror, Place
 from archscope.spec.shown import LENGTH, cut, shown
 from archscope.spec.syntax import GROUP, VALUES_IN_STEP, Block, Chain, Layer, Value
@@ -20,15 +22,23 @@ from archscope.spec.values import SHAPE, checked, forgotten, shape_of, truth
 
 
 class Expander:
-    """Runs a document once and collects its graph."""
+    """Runs a document once and collects its graph; `genes` are what its holes hold."""
 
-    def __init__(self, document: Document, limits: Limits) -> None:
+    def __init__(
+        self,
+        document: Document,
+        limits: Limits,
+        genes: dict[str, Any] | None = None,
+        memo: Memo | None = None,
+    ) -> None:
         self.document, self.limits = document, limits
+        self.genes = genes or {}
+        self.memo = Memo(document) if memo is None and document.open else memo
         self.builder = Builder()
         self.lets = Lets(document.let)
         self.outputs: list[Output] = []
-        self.taken: set[str] = set()
-        self.constant: dict[int, Op] = {}
+        self.taken: dict[str, None] = {}
+        self.constant = {} if self.memo is None else self.memo.constant
         self.steps = 0
         self.depth = 0
 
@@ -37,11 +47,13 @@ class Expander:
         document = self.document
         entry: Flow = ()
         place = Place(document.body, "", entry, None)
+        if self.memo is not None:
+            self.lets[DRAW] = Draw(self.genes, "", "")
         for name, value in document.inputs.items():
             shape = shapes.get(name) or self._input_shape(name, value)
             self.builder.add(name, OPS["input"](size=shape), at=value.at)
             self._check_size(name, value.at)
-            self.taken.add(name)
+            self.taken[name] = None
             place.names[name] = (name,)
             entry = (*entry, name)
         place.entry = entry
@@ -120,8 +132,13 @@ class Expander:
             flow = self._once(layer, place, frame, flow)
         else:
             frame["x"] = self._shapes(flow)
+            if layer.open:
+                frame[DRAW] = self._draw(layer, place)
+            around = place.turns
             for turn in self._turns(layer, frame):
+                place.turns = (*around, turn["i"])
                 flow = self._once(layer, place, Frame(frame, turn), flow)
+            place.turns = around
         head = layer.output
         if head is None:
             return flow
@@ -191,6 +208,8 @@ class Expander:
     def _once(self, layer: Layer, place: Place, frame: Frame, flow: Flow) -> Flow:
         self._spend(layer.cost + len(flow), layer.at)
         frame["x"] = self._shapes(flow)
+        if layer.open:
+            frame[DRAW] = self._draw(layer, place)
         if layer.when is not None and not truth(layer.when, frame, "when"):
             place.skip(layer.base)
             return self._chain(layer.otherwise, place, frame, flow)
@@ -292,8 +311,21 @@ class Expander:
         self._spend(len(name) // 64, layer.at)
         if name in self.taken:
             raise SpecError(f"the name '{name}' is taken already", layer.at)
-        self.taken.add(name)
+        self.taken[name] = None
         return name
+
+    def _path(self, layer: Layer, place: Place) -> str:
+        """Return the path of a layer by which its holes are called."""
+        if self.memo is None or layer.word == GROUP:
+            return place.path
+        return f"{place.path}{label_text(*self.memo.labels[id(layer)], place.turns)}."
+
+    def _draw(self, layer: Layer, place: Place) -> Draw:
+        """Return what fills the holes of a layer."""
+        assert self.memo is not None
+        home = f"{place.block.name}." if place.block.name else ""
+        shared = f"{home}{self.memo.labels[id(layer)][0]}."
+        return Draw(self.genes, self._path(layer, place), shared)
 
     def _mirror(self, place: Place, name: str, share: str | None) -> Mirror:
         if share is None:
@@ -343,13 +375,44 @@ class Expander:
         block = self.document.blocks[layer.word]
         inner = self._arguments(layer, block, frame)
         inner["in"] = self._shapes(flow)
+        path = self._path(layer, place)
+        if block.open:
+            inner[DRAW] = Draw(self.genes, path, f"{block.name}.")
         self._spend(block.cost, layer.at)
         for name, default in block.defaults.items():
             if name not in inner and default is not None:
                 inner[name] = default(inner)
         name = self._claim(place, layer.base, layer)
         mirror = self._mirror(place, name, layer.share)
-        return self._chain(block.layers, Place(block, f"{name}.", flow, mirror), inner, flow)
+        inside = Place(block, f"{name}.", flow, mirror, path)
+        if self.memo is None or mirror is not None or block.name not in self.memo.closed:
+            return self._chain(block.layers, inside, inner, flow)
+        return self._remembered(self.memo, inside, inner, flow)
+
+    def _remembered(self, memo: Memo, place: Place, frame: Frame, flow: Flow) -> Flow:
+        """Expand a block without holes, or take what it became in an earlier candidate."""
+        block = place.block
+        frame.pop(DRAW, None)
+        common = tuple([self.genes.get(path) for path in memo.closed[block.name]])
+        key = key_of(block, frame, common)
+        try:
+            known = memo.find(key)
+        except TypeError:  # an argument is a list or a row
+            return self._chain(block.layers, place, frame, flow)
+        nodes, taken = self.builder.nodes, self.taken
+        if known is not None:
+            names = [place.prefix + name for name in known.names]
+            self._spend(known.steps, block.at)
+            if len(nodes) + len(known.nodes) <= self.limits.nodes and taken.keys().isdisjoint(names):
+                more, flow = place_instance(known, place)
+                nodes.update(more)
+                taken.update(dict.fromkeys(names))
+                return flow
+        before, built, steps = len(taken), len(nodes), self.steps
+        flow = self._chain(block.layers, place, frame, flow)
+        fresh = islice(nodes.values(), built, None)
+        memo.keep(key, place, fresh, islice(taken, before, None), flow, self.steps - steps)
+        return flow
 
     def _arguments(self, layer: Layer, block: Block, frame: Frame) -> Frame:
         given = {name: value(frame) for name, value in layer.args.items()}

@@ -29,6 +29,7 @@ class Document(Struct, frozen=True):
     about: str = ""
     reference: dict[str, Any] = {}
     paper: str = ""
+    open: bool = False  # whether it has holes
 
 
 class Lets(Frame):
@@ -67,10 +68,16 @@ class Lets(Frame):
 class Place:
     """One instance of a block while it is filled: its names, counters and parameters."""
 
-    __slots__ = ("block", "counters", "entry", "mirror", "names", "prefix", "shares")
+    __slots__ = (
+        "block", "counters", "entry", "mirror", "names", "path", "prefix", "shares", "turns",
+    )  # fmt: skip
 
-    def __init__(self, block: Block, prefix: str, entry: Flow, mirror: Mirror) -> None:
+    def __init__(
+        self, block: Block, prefix: str, entry: Flow, mirror: Mirror, path: str = ""
+    ) -> None:
         self.block, self.prefix, self.entry, self.mirror = block, prefix, entry, mirror
+        self.path = path  # of its holes
+        self.turns: tuple[int, ...] = ()  # of the loops around the layer at hand
         self.names: dict[str, Flow] = {}
         self.counters: dict[str, int] = {}
         self.shares: dict[str, str] = {}
