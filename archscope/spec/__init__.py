@@ -98,10 +98,11 @@ def graph(
     `set` fills the holes of a search space, too, by the paths of its decisions.
     """
     genes: dict[str, Any] = {}
-    if set and document.open:
-        set, genes = _genes(document, set, limits)
-    if set:
-        document = structs.replace(document, let={**document.let, **_settings(document, set)})
+    named = set or {}
+    if named and document.open:
+        named, genes = _genes(document, named, limits)
+    if named:
+        document = structs.replace(document, let={**document.let, **_settings(document, named)})
     shapes = {} if input is None else _shapes(document, input)
     if set or genes or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network

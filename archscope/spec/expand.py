@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice, repeat
 from math import prod
 from typing import Any
 
-from archscope.errors import LimitError, ShapeError, SpecError, did_you_mean
+from archscope.errors import LimitError, ShapeError, SpecError
 from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.spec.expression import Frame
 from archscope.spec.holes import DRAW, Draw
 from archscope.spec.limits import Limits
-from archscope.spec.memo import Memo, key_of, label_text, place_instance
+from archscope.spec.loops import turns
+from archscope.spec.memo import (
+    PLACED,
+    Memo,
+    Sums,
+    key_of,
+    label_text,
+    place_ends,
+    place_instance,
+    sums_of,
+)
 from archscope.spec.place import Document, Flow, Lets, Mirror, Place
 from archscope.spec.shown import LENGTH, cut, shown
-from archscope.spec.syntax import GROUP, VALUES_IN_STEP, Block, Chain, Layer, Value
-from archscope.spec.values import SHAPE, checked, forgotten, shape_of, truth
+from archscope.spec.syntax import GROUP, Block, Chain, Layer, Value
+from archscope.spec.values import SHAPE, checked, part_sizes, shape_of, truth
 
 
 class Expander:
@@ -39,11 +49,36 @@ class Expander:
         self.outputs: list[Output] = []
         self.taken: dict[str, None] = {}
         self.constant = {} if self.memo is None else self.memo.constant
+        self.ledger: list[Sums] | None = None
         self.steps = 0
         self.depth = 0
 
+    def sums(self) -> Sums | None:
+        """Return the sums over all nodes, or None if the graph must be made to know them.
+
+        Blocks that are known are not built again. Raises SpecError.
+        """
+        self.ledger = []
+        self._run({})
+        if any(output.train_only for output in self.outputs):
+            return None
+        counted = (sums_of([node]) for node in self.builder.nodes.values() if node.at is not PLACED)
+        return tuple(map(sum, zip(*self.ledger, *counted, strict=True)))
+
     def graph(self, shapes: Mapping[str, Shape]) -> Graph:
         """Return the graph, with input shapes replaced by `shapes`. Raises SpecError."""
+        self._run(shapes)
+        document = self.document
+        return Graph(
+            document.name,
+            tuple(self.builder.nodes.values()),
+            tuple(self.outputs),
+            document.about,
+            tuple(document.reference.items()),
+            document.paper,
+        )
+
+    def _run(self, shapes: Mapping[str, Shape]) -> None:
         document = self.document
         entry: Flow = ()
         place = Place(document.body, "", entry, None)
@@ -63,14 +98,6 @@ class Expander:
             self._emit("output", flow, 1.0, False, document.body.at)
         if not self.outputs:
             raise SpecError("the spec has no layer that computes anything", document.body.at)
-        return Graph(
-            document.name,
-            tuple(self.builder.nodes.values()),
-            tuple(self.outputs),
-            document.about,
-            tuple(document.reference.items()),
-            document.paper,
-        )
 
     def _unsaid(self, flow: Flow) -> bool:
         """Return whether the end of the chain is an output though no layer says so.
@@ -135,7 +162,7 @@ class Expander:
             if layer.open:
                 frame[DRAW] = self._draw(layer, place)
             around = place.turns
-            for turn in self._turns(layer, frame):
+            for turn in turns(layer, frame, self.limits.repeat, self._spend):
                 place.turns = (*around, turn["i"])
                 flow = self._once(layer, place, Frame(frame, turn), flow)
             place.turns = around
@@ -153,57 +180,10 @@ class Expander:
         for name in names:
             found = place.entry if name == "in" else place.names.get(name)
             if found is None:
-                raise SpecError(self._no_source(name, place), layer.at)
+                raise SpecError(place.why_missing(name, self.taken), layer.at)
             self._spend(len(found), layer.at)
             flow += found
         return tuple(flow)
-
-    def _no_source(self, name: str, place: Place) -> str:
-        if name in place.block.names:
-            return (
-                f"'{name}' is not there yet: a layer reads only layers before it,"
-                " so that there is no cycle"
-            )
-        if place.prefix + name in self.taken:
-            return f"no layer is named '{name}'; write 'name: {name}' beside the one that you mean"
-        return f"no layer is named '{name}'{did_you_mean(name, {*place.names, 'in'})}"
-
-    def _turns(self, layer: Layer, frame: Frame) -> Iterator[dict[str, Any]]:
-        rows: Iterable[dict[str, Any]]
-        if layer.repeat is not None:
-            count = checked(KINDS["Count"], "'repeat'", layer.repeat, frame)
-            self._check_turns(count, layer.repeat.at)
-            rows = repeat({}, count)
-        else:
-            columns = self._columns(layer, frame)
-            count = len(next(iter(columns.values())))
-            rows = (
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            )
-        for i, row in enumerate(rows):
-            self._spend(len(row) // VALUES_IN_STEP, layer.at)
-            yield {**row, "i": i, "first": i == 0, "last": i == count - 1}
-
-    def _columns(self, layer: Layer, frame: Frame) -> dict[str, list[Any]]:
-        columns: dict[str, list[Any]] = {}
-        for name, value in (layer.each or {}).items():
-            column = value(frame)
-            if not isinstance(column, list):
-                hint = forgotten(column, frame)
-                raise SpecError(f"'each' walks lists, '{name}' is {shown(column)}{hint}", value.at)
-            self._check_turns(len(column), value.at)
-            columns[name] = column
-        lengths = {name: len(column) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise SpecError(
-                f"'each' walks lists together, but their lengths differ: {listed}", layer.at
-            )
-        return columns
-
-    def _check_turns(self, count: int, at: Source) -> None:
-        if count > self.limits.repeat:
-            raise LimitError(f"more turns than the limit of {self.limits.repeat}", at)
 
     def _once(self, layer: Layer, place: Place, frame: Frame, flow: Flow) -> Flow:
         self._spend(layer.cost + len(flow), layer.at)
@@ -247,21 +227,8 @@ class Expander:
     ) -> list[Flow]:
         if len(flow) != 1:
             raise SpecError(f"'split' parts one value, got {len(flow)}", split.at)
-        value = split(frame)
-        branches = len(layer.branches or ())
         channels = self.builder.nodes[flow[0]].out[0]
-        even = [channels / branches] * branches if value == branches else []
-        parts = value if isinstance(value, list) and len(value) == branches else even
-        try:
-            sizes = list(map(KINDS["Positive"].read, parts))
-        except ValueError:
-            sizes = []
-        if sum(sizes) != channels:
-            raise SpecError(
-                f"'split' must part {channels} channels into {branches}: the number of branches"
-                f" or a list of sizes, got {shown(value)}{forgotten(value, frame)}",
-                split.at,
-            )
+        sizes = part_sizes(split, frame, channels, len(layer.branches or ()))
         starts: list[Flow] = []
         start = 0
         for size in sizes:
@@ -401,9 +368,16 @@ class Expander:
             return self._chain(block.layers, place, frame, flow)
         nodes, taken = self.builder.nodes, self.taken
         if known is not None:
+            if self.ledger is not None:
+                self.ledger.append(known.sums)
+                more, flow = place_ends(known, place)
+                nodes.update(more)
+                return flow
             names = [place.prefix + name for name in known.names]
             self._spend(known.steps, block.at)
-            if len(nodes) + len(known.nodes) <= self.limits.nodes and taken.keys().isdisjoint(names):
+            if len(nodes) + len(known.nodes) <= self.limits.nodes and taken.keys().isdisjoint(
+                names
+            ):
                 more, flow = place_instance(known, place)
                 nodes.update(more)
                 taken.update(dict.fromkeys(names))

@@ -118,7 +118,9 @@ def _choices(item: Item, rows: dict[str, Item], label: str, read: Read) -> tuple
     if not isinstance(listed.value, list) or listed.tag is not None:
         raise SpecError(f"'of' must be a list, got {listed.kind}", listed.at)
     if len(listed.value) < 2:
-        raise SpecError(f"'!choice' needs two alternatives or more, got {len(listed.value)}", item.at)
+        raise SpecError(
+            f"'!choice' needs two alternatives or more, got {len(listed.value)}", item.at
+        )
     if len(listed.value) > MOST:
         raise LimitError(f"more alternatives than the limit of {MOST}", item.at)
     choices = []

@@ -170,9 +170,7 @@ class Reader:
             self._check_names(word, item, taken)
             self._check_given(word, set(item.value), at)
             return {
-                "args": {
-                    key: value_of(value, key, self.holes) for key, value in item.value.items()
-                }
+                "args": {key: value_of(value, key, self.holes) for key, value in item.value.items()}
             }
         if op is not None and op.principal is None:
             raise SpecError(f"'{word}' takes no value of its own, got {item.kind}", item.at)

@@ -8,14 +8,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.ir import Node, Op
-from archscope.ops import OPS
+from archscope.ir import Node, Op, Source
 from archscope.spec.expression import Expression, names_in
-from archscope.spec.place import Document, Flow, Place
 from archscope.spec.holes import Hole
+from archscope.spec.place import Document, Flow, Place
 from archscope.spec.syntax import GROUP, Block, Layer, Value, layers_in
 
 MOST = 1 << 14  # instances of blocks that are kept
+
+
+Sums = tuple[int, ...]
+"""Params, buffers, macs and memory access in elements, of some nodes together."""
+PLACED = Source("", 0, 0)
+"""Where nodes stand that only give a shape, because their block has been counted."""
 
 
 class Instance(Struct, frozen=True, gc=False):
@@ -25,6 +30,7 @@ class Instance(Struct, frozen=True, gc=False):
     names: tuple[str, ...]
     flow: tuple[int | str, ...]
     steps: int
+    sums: Sums
 
 
 class Memo:
@@ -48,6 +54,7 @@ class Memo:
         if len(self.instances) >= MOST:
             self.instances.clear()
         skip = len(place.prefix)
+        nodes = list(nodes)
         entry: dict[str, int | str] = {name: i for i, name in enumerate(place.entry)}
 
         def refer(read: Iterable[str]) -> tuple[int | str, ...]:
@@ -62,6 +69,7 @@ class Memo:
             tuple(name[skip:] for name in names),
             refer(flow),
             steps,
+            sums_of(nodes),
         )  # fmt: skip
 
 
@@ -76,6 +84,34 @@ def place_instance(known: Instance, place: Place) -> tuple[dict[str, Node], Flow
     return nodes, tuple(
         [entry[one] if isinstance(one, int) else prefix + one for one in known.flow]
     )
+
+
+def place_ends(known: Instance, place: Place) -> tuple[dict[str, Node], Flow]:
+    """Return the end of a known block in another place, with nodes for its shapes alone."""
+    nodes = {}
+    flow = []
+    for end in known.flow:
+        if isinstance(end, int):
+            flow.append(place.entry[end])
+            continue
+        name = place.prefix + end
+        _, op, _, ins, out, _, _ = next(node for node in known.nodes if node[0] == end)
+        nodes[name] = Node(name, op, place.entry, ins, out, None, PLACED)
+        flow.append(name)
+    return nodes, tuple(flow)
+
+
+def sums_of(nodes: Iterable[Node]) -> Sums:
+    """Return the sums over nodes; weights that are shared count where they stand first."""
+    params = buffers = macs = access = 0
+    for node in nodes:
+        facts = node.facts
+        if node.shares is None:
+            params += facts.params
+            buffers += facts.buffers
+        macs += facts.macs
+        access += facts.access
+    return params, buffers, macs, access
 
 
 def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
@@ -124,9 +160,7 @@ def closed_blocks(document: Document) -> dict[str, tuple[str, ...]]:
     }:
         closed -= leaking
     let = {name: _reads([value]) for name, value in document.let.items()}
-    reads = {
-        name: _reads(_values(document.blocks[name], own[name])) for name in closed
-    }
+    reads = {name: _reads(_values(document.blocks[name], own[name])) for name in closed}
     holes = {}
     for name in closed:
         seen: set[str] = set()

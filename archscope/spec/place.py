@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from archscope.errors import did_you_mean
 from archscope.spec.expression import ExpressionError, ExpressionLimitError, Frame
 from archscope.spec.limits import LIMITS
 from archscope.spec.syntax import Block, Value
@@ -95,3 +96,14 @@ class Place:
         """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
         if base in self.block.numbered:
             self.counters[base] = self.counters.get(base, 0) + 1
+
+    def why_missing(self, name: str, taken: Container[str]) -> str:
+        """Return what to say of a name in `from:` that is none; `taken` are the nodes' names."""
+        if name in self.block.names:
+            return (
+                f"'{name}' is not there yet: a layer reads only layers before it,"
+                " so that there is no cycle"
+            )
+        if self.prefix + name in taken:
+            return f"no layer is named '{name}'; write 'name: {name}' beside the one that you mean"
+        return f"no layer is named '{name}'{did_you_mean(name, {*self.names, 'in'})}"

@@ -7,7 +7,7 @@ reads, so that it is known, not guessed, which other decisions they bring in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from math import prod
 from typing import Any
@@ -16,95 +16,30 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError
 from archscope.ops import OPS
-from archscope.spec.expression import Expression, Frame, names_in
-from archscope.spec.holes import CHOICE, DRAW, Draw, Hole
+from archscope.spec.expression import Expression, names_in
+from archscope.spec.holes import CHOICE, Hole
 from archscope.spec.limits import Limits
 from archscope.spec.memo import label_text, labels_of
 from archscope.spec.place import Document
+from archscope.spec.scene import (
+    SHAPES,
+    Cell,
+    Scene,
+    Spot,
+    Trial,
+    UnknownError,
+    constant,
+    element,
+    last,
+    length,
+    whole,
+)
 from archscope.spec.shown import cut, shown
 from archscope.spec.space import Condition, Decision
 from archscope.spec.syntax import GROUP, Block, Chain, Layer, Value, layers_in
 
 MOST_ROWS = 1 << 14  # of the table of one condition
 Conditions = tuple[Condition, ...]
-
-
-class UnknownError(Exception):
-    """A value depends on shapes, which a survey does not follow."""
-
-
-class Cell:
-    """A value that may depend on decisions: which ones, and how to compute it from them."""
-
-    __slots__ = ("_deps", "compute", "pending", "reads")
-
-    def __init__(
-        self, compute: Callable[[dict[str, Any]], Any], reads: Callable[[], set[str] | None]
-    ) -> None:
-        self.compute, self.reads = compute, reads
-        self._deps: set[str] | None = None
-        self.pending = True
-
-    @property
-    def deps(self) -> set[str] | None:
-        """The paths of the decisions that it reads; None if it reads shapes."""
-        if self.pending:
-            self.pending = False  # a circle in `let` is found when it is expanded
-            self._deps = set()
-            self._deps = self.reads()
-        return self._deps
-
-
-def _unknown(genes: dict[str, Any]) -> Any:
-    raise UnknownError
-
-
-SHAPES = Cell(_unknown, lambda: None)
-
-
-def constant(value: Any) -> Cell:
-    """Return a cell that no decision moves."""
-    return Cell(lambda genes: value, set)
-
-
-class Scene:
-    """Names and their cells, as a frame has names and their values."""
-
-    def __init__(self, parent: Scene | None, cells: dict[str, Cell]) -> None:
-        self.parent, self.cells = parent, cells
-
-    def find(self, name: str) -> Cell | None:
-        """Return the cell of a name."""
-        scene: Scene | None = self
-        while scene is not None:
-            if name in scene.cells:
-                return scene.cells[name]
-            scene = scene.parent
-        return None
-
-
-class Trial(Frame):
-    """A scope in which expressions are computed for given decisions."""
-
-    __slots__ = ("genes", "scene")
-
-    def __init__(self, scene: Scene, genes: dict[str, Any], spot: Spot) -> None:
-        super().__init__(None, {DRAW: Draw(genes, spot.path, spot.shared)})
-        self.scene, self.genes = scene, genes
-
-    def __missing__(self, name: str) -> Any:
-        cell = self.scene.find(name)
-        if cell is None:
-            raise KeyError(name)
-        value = self[name] = cell.compute(self.genes)
-        return value
-
-
-class Spot(Struct, frozen=True):
-    """Where holes are called by which paths."""
-
-    path: str  # of the instance
-    shared: str  # of the block, for holes that are shared
 
 
 class Room(Struct, frozen=True):
@@ -223,7 +158,7 @@ class Survey:
             self.register(value, spot, conditions)
             columns[name] = self.cell(value, scene, spot)
         self.register(layer.repeat, spot, conditions)
-        count = _length(next(iter(columns.values()))) if columns else None
+        count = length(next(iter(columns.values()))) if columns else None
         if layer.repeat is not None:
             count = self.cell(layer.repeat, scene, spot)
         assert count is not None
@@ -235,14 +170,14 @@ class Survey:
                 layer.at,
             )
         paths, rows = table
-        counts = {row: _whole(value) for row, value in rows.items()}
+        counts = {row: whole(value) for row, value in rows.items()}
         for turn in range(max(counts.values(), default=0)):
             if turn >= self.limits.repeat:
                 raise LimitError(f"more turns than the limit of {self.limits.repeat}", layer.at)
             allowed = frozenset(row for row, number in counts.items() if number > turn)
             more = with_condition(conditions, paths, allowed, len(counts))
-            cells = {name: _element(cell, turn) for name, cell in columns.items()}
-            cells |= {"i": constant(turn), "first": constant(turn == 0), "last": _last(count, turn)}
+            cells = {name: element(cell, turn) for name, cell in columns.items()}
+            cells |= {"i": constant(turn), "first": constant(turn == 0), "last": last(count, turn)}
             turns = Room(room.path, room.home, (*room.turns, turn))
             self.once(layer, Scene(scene, cells), turns, more)
 
@@ -389,30 +324,6 @@ def open_blocks(document: Document) -> frozenset[str]:
         if not more:
             return frozenset(name for name in open_ if name not in OPS)
         open_ |= more
-
-
-def _length(cell: Cell) -> Cell:
-    def compute(genes: dict[str, Any]) -> int:
-        column = cell.compute(genes)
-        return len(column) if isinstance(column, list) else 0
-
-    return Cell(compute, lambda: cell.deps)
-
-
-def _element(cell: Cell, turn: int) -> Cell:
-    def compute(genes: dict[str, Any]) -> Any:
-        column = cell.compute(genes)
-        return column[turn] if isinstance(column, list) and turn < len(column) else None
-
-    return Cell(compute, lambda: cell.deps)
-
-
-def _last(count: Cell, turn: int) -> Cell:
-    return Cell(lambda genes: _whole(count.compute(genes)) == turn + 1, lambda: count.deps)
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def combinations(decisions: list[Decision]) -> Iterator[dict[str, Any]]:
