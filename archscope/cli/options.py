@@ -17,6 +17,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
 from archscope.spec import LIMITS, document, graph
 from archscope.spec.limits import Limits
+from archscope.spec.place import Document
 from archscope.spec.read import parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -91,16 +92,22 @@ def load_spec(
 ) -> Graph:
     """Return the graph that command-line words ask for. Raises ArchscopeError."""
     limits = Limits(nodes=max_nodes)
-    text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
     return graph(
-        document(spec, limits, text),
-        set=dict(map(_setting, settings)),
-        input=_shapes(inputs),
+        read_spec(spec, limits),
+        set=dict(map(setting, settings)),
+        input=shapes(inputs),
         limits=limits,
     )
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def read_spec(spec: str, limits: Limits = LIMITS) -> Document:
+    """Return the document that a command-line word names. Raises ArchscopeError."""
+    text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
+    return document(spec, limits, text)
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Return the name and value of `--set NAME=VALUE`. Raises OptionError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise OptionError(f"--set needs NAME=VALUE, got '{text}'")
@@ -109,7 +116,8 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, parse(value, f"--set {name}", LIMITS).plain()
 
 
-def _shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
+def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
+    """Return what `--input` gives, None for nothing. Raises OptionError."""
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:

@@ -9,15 +9,14 @@ from typing import Any
 from msgspec import structs
 
 from archscope.errors import OptionError, SpecError, did_you_mean
-from archscope.ir import Graph, Shape, Source
+from archscope.ir import Graph, Shape
 from archscope.spec.expand import Expander
 from archscope.spec.files import Collector, document_of, is_file, spaces, specs_in, zoo
 from archscope.spec.limits import LIMITS, Limits
 from archscope.spec.place import Document
 from archscope.spec.read import decode
+from archscope.spec.settings import input_shapes, settings
 from archscope.spec.shown import cut, shown
-from archscope.spec.syntax import Value
-from archscope.spec.values import SHAPE, shape_of
 
 __all__ = ["LIMITS", "Limits", "document", "graph", "load", "spaces", "zoo"]
 
@@ -102,8 +101,8 @@ def graph(
     if named and document.open:
         named, genes = _genes(document, named, limits)
     if named:
-        document = structs.replace(document, let={**document.let, **_settings(document, named)})
-    shapes = {} if input is None else _shapes(document, input)
+        document = structs.replace(document, let={**document.let, **settings(document, named)})
+    shapes = {} if input is None else input_shapes(document, input)
     if set or genes or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network
     return Expander(document, limits, genes).graph(shapes)
@@ -117,41 +116,4 @@ def _genes(
 
     named = {name: value for name, value in given.items() if name in document.let}
     rest = {name: value for name, value in given.items() if name not in document.let}
-    return named, checked_genes(space(document, limits), rest, partial=True) if rest else {}
-
-
-def _settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
-    for name, value in given.items():
-        if name not in document.let:
-            known = cut(", ".join(document.let)) or "none"
-            hint = did_you_mean(str(name), document.let) or f"; the spec lets you set {known}"
-            raise OptionError(f"cannot set {shown(name)}: no such name in 'let'{hint}")
-        if not isinstance(value, bool | int | float | str | list | tuple | dict | None):
-            raise OptionError(
-                f"cannot set '{name}': expected a number, text, a list or a mapping,"
-                f" got {shown(value)}"
-            )
-    at = Source("--set", 1, 1)
-    return {
-        # A tuple would be taken for a shape.
-        name: Value(list(value) if isinstance(value, tuple) else value, at, True)
-        for name, value in given.items()
-    }
-
-
-def _shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
-    names = ", ".join(document.inputs)
-    if not isinstance(given, Mapping):
-        if len(document.inputs) != 1:
-            raise OptionError(f"the spec has several inputs; give a shape by name: {cut(names)}")
-        given = {names: given}
-    shapes = {}
-    for name, content in given.items():
-        if name not in document.inputs:
-            hint = did_you_mean(str(name), document.inputs) or f"; it has {cut(names)}"
-            raise OptionError(f"the spec has no input {shown(name)}{hint}")
-        shape = shape_of(content)
-        if shape is None:
-            raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {shown(content)}")
-        shapes[name] = shape
-    return shapes
+    return named, checked_genes(space(document, limits=limits), rest, partial=True) if rest else {}

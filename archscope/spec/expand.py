@@ -383,7 +383,9 @@ class Expander:
                 taken.update(dict.fromkeys(names))
                 return flow
         before, built, steps = len(taken), len(nodes), self.steps
+        ledger, self.ledger = self.ledger, None  # what is kept must be whole
         flow = self._chain(block.layers, place, frame, flow)
+        self.ledger = ledger
         fresh = islice(nodes.values(), built, None)
         memo.keep(key, place, fresh, islice(taken, before, None), flow, self.steps - steps)
         return flow

@@ -58,7 +58,7 @@ class Memo:
         entry: dict[str, int | str] = {name: i for i, name in enumerate(place.entry)}
 
         def refer(read: Iterable[str]) -> tuple[int | str, ...]:
-            return tuple(entry[name] if name in entry else name[skip:] for name in read)
+            return tuple([entry[name] if name in entry else name[skip:] for name in read])
 
         self.instances[key] = Instance(
             tuple(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
-from archscope.ir import Graph, Source
+from archscope.ir import Graph, Shape, Source
 from archscope.spec.expand import Expander
 from archscope.spec.holes import CHOICE, FLOAT, INT
 from archscope.spec.limits import LIMITS, Limits
 from archscope.spec.memo import Memo, Sums, sums_of
 from archscope.spec.place import Document
+from archscope.spec.settings import input_shapes, settings
 from archscope.spec.shown import cut, shown
+from archscope.spec.syntax import Value
 
 Genes = Mapping[str, Any]
 """A value for each decision, by path."""
@@ -88,14 +90,15 @@ class Decision(Struct, frozen=True):
     def text(self) -> str:
         """The alternatives as people read them."""
         if self.kind == CHOICE:
-            return ", ".join(self.labels or map(_word, self.choices))
-        between = f"{_word(self.low)} to {_word(self.high)}"
+            return ", ".join(self.labels or map(word, self.choices))
+        between = f"{word(self.low)} to {word(self.high)}"
         if self.step not in (None, 1):
-            between += f" in steps of {_word(self.step)}"
+            between += f" in steps of {word(self.step)}"
         return f"{between}{', logarithmic' if self.log else ''}"
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
+    """Return a gene as people read it."""
     return shown(value).strip("'") if isinstance(value, str) else shown(value)
 
 
@@ -137,29 +140,44 @@ class Space(Struct, frozen=True, dict=True):
         return Memo(self.document)
 
     @cached_property
-    def _conditional(self) -> tuple[Decision, ...]:
-        return tuple(one for one in self.decisions if one.when != ((),))
+    def defaults(self) -> dict[str, Any]:
+        """The first value of every decision."""
+        return {one.path: one.default for one in self.decisions}
 
-    def counts(self, decision: Decision, genes: Genes) -> bool:
-        """Return whether a decision counts beside values for all before it."""
-        return decision.when == ((),) or any(
-            all(_holds(condition, genes) for condition in conditions)
-            for conditions in decision.when
-        )
+    @cached_property
+    def _rules(self) -> tuple[tuple[tuple[Rule, ...], tuple[str, ...]], ...]:
+        """Conditions with the paths of the decisions that they are about, parents first."""
+        rules: dict[tuple[tuple[Condition, ...], ...], list[str]] = {}
+        for one in self.decisions:
+            if one.when != ((),):
+                rules.setdefault(one.when, []).append(one.path)
+        return tuple((tuple(map(_rule, when)), tuple(paths)) for when, paths in rules.items())
 
     def masked(self, genes: Genes) -> dict[str, Any]:
         """Return a value for every decision, the default where it does not count or is missing."""
-        full = {one.path: one.default for one in self.decisions}
-        full.update((path, value) for path, value in genes.items() if path in full)
-        for one in self._conditional:
-            if not self.counts(one, full):
-                full[one.path] = one.default
+        defaults = self.defaults
+        full = {path: genes.get(path, value) for path, value in defaults.items()}
+        for rules, paths in self._rules:
+            if not any(_holds(rule, full) for rule in rules):
+                for path in paths:
+                    full[path] = defaults[path]
         return full
+
+    def counting(self, genes: Genes) -> list[Decision]:
+        """Return the decisions that count beside these values."""
+        full = self.masked(genes)
+        idle = {
+            path
+            for rules, paths in self._rules
+            if not any(_holds(rule, full) for rule in rules)
+            for path in paths
+        }
+        return [one for one in self.decisions if one.path not in idle]
 
     def active(self, genes: Genes) -> dict[str, Any]:
         """Return the genes of the decisions that count."""
         full = self.masked(genes)
-        return {one.path: full[one.path] for one in self.decisions if self.counts(one, full)}
+        return {one.path: full[one.path] for one in self.counting(full)}
 
     def sums(self, genes: Genes) -> Sums:
         """Return the sums over the network of genes that are known to be right.
@@ -177,19 +195,61 @@ class Space(Struct, frozen=True, dict=True):
         return Expander(self.document, self.limits, dict(genes), self._memo).graph({})
 
 
-def _holds(condition: Condition, genes: Genes) -> bool:
-    allowed = condition.allowed
-    return allowed is None or tuple([genes[path] for path in condition.paths]) in allowed
+Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
+"""The conditions of one way to count: a path with its values, or paths with their rows."""
 
 
-def space(document: Document, limits: Limits = LIMITS) -> Space:
-    """Return the search space of a document. Raises SpecError.
+def _rule(conditions: tuple[Condition, ...]) -> Rule:
+    return tuple(
+        (one.paths[0], frozenset(row[0] for row in one.allowed))
+        if len(one.paths) == 1
+        else (one.paths, one.allowed)
+        for one in conditions
+        if one.allowed is not None  # what is not known is taken to hold
+    )
 
-    A document without holes is a space of one network.
+
+def _holds(rule: Rule, genes: Genes) -> bool:
+    for path, allowed in rule:
+        held = genes[path] if isinstance(path, str) else tuple([genes[one] for one in path])
+        if held not in allowed:
+            return False
+    return True
+
+
+def space(
+    document: Document,
+    *,
+    set: Genes | None = None,
+    input: Shape | Mapping[str, Shape] | None = None,
+    limits: Limits = LIMITS,
+) -> Space:
+    """Return the search space of a document. Raises ArchscopeError.
+
+    `set` gives values to names of `let` and closes decisions by their paths, `input` replaces
+    the shapes of inputs. A document without holes is a space of one network.
     """
-    from archscope.spec.survey import Survey  # which makes spaces, and plain specs do not need
+    from archscope.spec.survey import Survey  # which makes decisions, and plain specs have none
 
-    return Space(document, Survey(document, limits).decisions(), limits)
+    given = {} if set is None else dict(set)
+    named = {name: given.pop(name) for name in [*given] if name in document.let}
+    if named:
+        document = structs.replace(document, let={**document.let, **settings(document, named)})
+    if input is not None:
+        inputs = {
+            name: Value(list(shape), Source("--input", 1, 1), True)
+            for name, shape in input_shapes(document, input).items()
+        }
+        document = structs.replace(document, inputs={**document.inputs, **inputs})
+    found = Space(document, Survey(document, limits).decisions(), limits)
+    closed = checked_genes(found, given, partial=True)
+    decisions = tuple(
+        structs.replace(one, kind=CHOICE, choices=(closed[one.path],), labels=())
+        if one.path in closed
+        else one
+        for one in found.decisions
+    )
+    return structs.replace(found, decisions=decisions)
 
 
 def bind(space: Space, choices: Genes) -> Graph:
@@ -215,20 +275,13 @@ def checked_genes(space: Space, choices: Genes, partial: bool = False) -> dict[s
                 else f"'{path}' must be {decision.text}, got {shown(value)}"
             )
     if partial:
-        return dict(choices)
+        return {path: _exact(space.by_path[path], value) for path, value in choices.items()}
     full = space.masked(choices)
-    missing = list(missing_in(space, choices, full))
+    missing = [one.path for one in space.counting(full) if one.certain and one.path not in choices]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise OptionError(f"'{missing[0]}'{more} of '{space.name}' has no value")
     return {path: _exact(space.by_path[path], value) for path, value in full.items()}
-
-
-def missing_in(space: Space, choices: Genes, full: Genes) -> Iterator[str]:
-    """Yield the decisions that count and have no value."""
-    for one in space.decisions:
-        if one.path not in choices and one.certain and space.counts(one, full):
-            yield one.path
 
 
 def _exact(decision: Decision, value: Any) -> Any:
