@@ -110,7 +110,7 @@ def command(
     asked = budgets(texts, look, edge)
     result = explore(found, asked, seed=seed, samples=samples, dtype=dtype, tell=_tell)
     _clear()
-    place = " and ".join(text_of(node.out) for node in _inputs(found))
+    place = " to ".join(" and ".join(map(text_of, each)) for each in result.inputs)
     parts: list[Any] = [headline(found, result, place)]
     grouped = not every and form == "table" and len(found.decisions) > FOLDED
     parts.append(decision_table(found, grouped))
@@ -120,10 +120,6 @@ def command(
         parts = parts[1:]
     show(parts, form, output, lambda: data(found, asked, result, place))
     return FINDINGS if result.blocking else FINE
-
-
-def _inputs(space: Space) -> tuple[Any, ...]:
-    return space.graph(space.defaults).inputs
 
 
 def headline(space: Space, result: Exploration, place: str) -> str:
@@ -170,13 +166,10 @@ def when(decision: Decision) -> str:
 def _condition(condition: Condition) -> str:
     if condition.allowed is None:
         return "shapes allow"
-    rows = sorted(condition.allowed, key=str)
-    if len(condition.paths) == 1:
-        listed = " or ".join(
-            word(row[0]) for row in sorted(rows, key=lambda row: (str(type(row[0])), row[0]))
-        )
-        return f"{condition.paths[0]} is {listed}"
-    return f"{', '.join(condition.paths)} fit ({len(rows)} ways)"
+    if len(condition.paths) > 1:
+        return f"{', '.join(condition.paths)} fit ({len(condition.allowed)} ways)"
+    values = sorted((row[0] for row in condition.allowed), key=lambda one: (str(type(one)), one))
+    return f"{condition.paths[0]} is {' or '.join(map(word, values))}"
 
 
 def range_table(result: Exploration) -> Table:
@@ -191,10 +184,9 @@ def range_table(result: Exploration) -> Table:
     rows = []
     for one in result.ranges:
         readable = format_bytes if one.metric in IN_BYTES else format_count
+        middle = "" if one.middle is None else readable(round(one.middle))
         ends = "of all networks" if one.exact else "found, one hole moved at a time"
-        rows.append(
-            (one.metric, *(readable(round(v)) for v in (one.least, one.middle, one.most)), ends)
-        )
+        rows.append((one.metric, readable(one.least), middle, readable(one.most), ends))
     return Table("costs for one image", columns, tuple(rows))
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.errors import SpecError
+from archscope.ir import Shape
 from archscope.search.budget import Budget, needs_peak, violation
-from archscope.search.costs import PEAK, STATIC, Costs, Evaluator
+from archscope.search.costs import MACS, PEAK, STATIC, Costs, Evaluator
 from archscope.search.plan import Plan, every
 from archscope.search.sample import Candidate, Sampler, alternatives, repair
+from archscope.spec.holes import CHOICE
 from archscope.spec.space import Decision, Genes, Space, word
 
 ENUMERABLE = 20_000  # networks that are looked at one by one
@@ -28,7 +30,7 @@ class Range(Struct, frozen=True):
 
     metric: str
     least: int
-    middle: float
+    middle: float | None  # None if it was not asked of those that were drawn
     most: int
     exact: (
         bool  # every network was looked at; else the ends were searched for, decision by decision
@@ -53,11 +55,13 @@ class Relaxation(Struct, frozen=True):
     path: str  # with * where instances of one hole are moved together
     value: str  # which it has at the end
     step: float  # what the next value changes
+    ordered: bool  # whether it is a number, of which there is always a further one
 
 
 class Exploration(Struct, frozen=True):
     """The answers of `archscope space`."""
 
+    inputs: tuple[tuple[Shape, ...], ...]  # of the smallest and the largest, once if they agree
     networks: int  # with a value of 1 for each decision without end
     endless: bool
     exact: bool  # whether the number is; else it is the most that there may be
@@ -116,8 +120,18 @@ def explore(
     networks = plan.count if plan else prod(one.size or 1 for one in space.decisions)
     endless = plan.endless if plan else any(one.size is None for one in space.decisions)
     certain = plan is not None and space.certain
+    both = (space.graph(ends[MACS, largest].genes).inputs for largest in (False, True))
+    inputs = tuple(dict.fromkeys(tuple(node.out for node in nodes) for nodes in both))
     return Exploration(
-        networks, endless, certain, ranges, share, fitting if static else None, blocking, relax
+        inputs,
+        networks,
+        endless,
+        certain,
+        ranges,
+        share,
+        fitting if static else None,
+        blocking,
+        relax,
     )
 
 
@@ -153,7 +167,7 @@ def _range(
     values = [value for one in seen if (value := getattr(one, metric)) is not None]
     found = [getattr(ends[metric, largest].costs, metric) for largest in (False, True)]
     exact = whole and len(values) == len(seen)
-    middle = median(values) if values else (found[0] + found[1]) / 2
+    middle = median(values) if values else None
     if exact:
         return Range(metric, min(values), middle, max(values), True)
     return Range(metric, min([found[0], *values]), middle, max([found[1], *values]), False)
@@ -292,8 +306,17 @@ def relaxations(
         if step:
             held = {_label(one, end.genes[one.path]) for one in counting}
             path = pattern([one.path for one in counting])
-            found.append(Relaxation(path, " or ".join(sorted(held)), float(step)))
-    return tuple(sorted(found, key=lambda one: -one.step)[:3])
+            shown = " or ".join(sorted(held))
+            found.append(Relaxation(path, shown, float(step), _ordered(group[0])))
+    ordered = [one for one in found if one.ordered] or found
+    return tuple(sorted(ordered, key=lambda one: -one.step)[:3])
+
+
+def _ordered(decision: Decision) -> bool:
+    if decision.kind != CHOICE:
+        return True
+    scalars = not decision.labels and not any(isinstance(one, bool) for one in decision.choices)
+    return scalars and all(isinstance(one, int | float) for one in decision.choices)
 
 
 def _label(decision: Decision, gene: Any) -> str:
