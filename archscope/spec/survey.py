@@ -102,6 +102,10 @@ class Survey:
                 deps |= cell.deps
         return deps
 
+    def decide(self, hole: Hole, path: str, *when: Conditions) -> Decision:
+        """Return the decision of a hole."""
+        return decision_of(hole, path, *when)
+
     def register(self, value: Value | None, spot: Spot, conditions: Conditions) -> None:
         """Take up the holes of a value as decisions."""
         if value is None:
@@ -115,10 +119,10 @@ class Survey:
             if old is None or old.at != hole.at:
                 if old is not None:
                     raise SpecError(f"two holes are called '{path}'", hole.at)
-                self.found[path] = decision_of(hole, path, conditions)
+                self.found[path] = self.decide(hole, path, conditions)
             elif conditions not in old.when and () not in old.when:
                 when = ((),) if not conditions else (*old.when, conditions)
-                self.found[path] = decision_of(hole, path, *when)
+                self.found[path] = self.decide(hole, path, *when)
             for index, choice in enumerate(hole.choices):
                 here = Condition((path,), frozenset({(index,)}))
                 self.register(choice, spot, (*conditions, here))
@@ -228,6 +232,7 @@ class Survey:
             else:
                 paths, rows = table
                 yes = frozenset(row for row, value in rows.items() if value)
+                self.asked(layer, bool(yes), len(yes) < len(rows))
                 otherwise = with_condition(conditions, paths, frozenset(rows) - yes, len(rows))
                 conditions = with_condition(conditions, paths, yes, len(rows))
                 if len(yes) < len(rows):
@@ -236,19 +241,28 @@ class Survey:
                     return
             if table is None:
                 self.chain(layer.otherwise, scene, room, otherwise)
+        self.live(layer, room)
         self.register(layer.split, spot, conditions)
         for branch in layer.branches or ():
             self.chain(branch, scene, room, conditions)
         for value in (*layer.args.values(), layer.alone):
             self.register(value, spot, conditions)
         if layer.word in self.used:
-            self.block(self.document.blocks[layer.word], layer, scene, spot, conditions)
+            block = self.document.blocks[layer.word]
+            self.block(block, layer, scene, room, conditions)
         self.chain(layer.then, scene, room, conditions)
 
+    def live(self, layer: Layer, room: Room) -> None:
+        """Take note that a layer may be there."""
+
+    def asked(self, layer: Layer, yes: bool, no: bool) -> None:
+        """Take note that the condition of a layer may be true, and that it may be false."""
+
     def block(
-        self, block: Block, layer: Layer, scene: Scene, spot: Spot, conditions: Conditions
+        self, block: Block, layer: Layer, scene: Scene, room: Room, conditions: Conditions
     ) -> None:
         """Survey the body of a block with its arguments."""
+        spot = self.spot(layer, room)
         given = dict(layer.args)
         if layer.alone is not None:
             given[next(iter(block.defaults))] = layer.alone
