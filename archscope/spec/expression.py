@@ -184,6 +184,13 @@ def _name_in(text: str) -> str:
     return _TOKEN.sub(renamed, text)
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names that an expression reads. Raises ExpressionError."""
+    nodes = ast.walk(_parse(text[1:].strip()))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return {"in" if name == _IN else name for name in names}
+
+
 # Networks say the same thing many times.
 @lru_cache(maxsize=1 << 12)
 def _compiled(text: str) -> tuple[Compute, int]:
