@@ -1,1 +1,1 @@
-"""Training."""
+"""Training: data, loss, loop, metrics."""
