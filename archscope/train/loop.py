@@ -154,7 +154,8 @@ class Loop:
             group["lr"] = self.rate
         self.optimizer.zero_grad()
         size = len(images) // self.recipe.accumulate
-        for part, wanted in zip(images.split(size), labels.split(size), strict=True):
+        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
+        for part, wanted in parts:
             with self.how.autocast():
                 outputs = self.runner(part)
                 loss = self.task.loss(outputs, wanted)
@@ -163,7 +164,7 @@ class Loop:
                 loss = loss + self.recipe.l1 * l1_penalty(self.network)
             if self.recipe.accumulate > 1:
                 loss = loss / self.recipe.accumulate
-            self.scaler.scale(loss).backward()
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.recent[-1] += len(images)
         self.seen += self.recipe.batch
         self.scaler.unscale_(self.optimizer)

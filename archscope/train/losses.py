@@ -44,10 +44,5 @@ def _against_shares(distance: nn.Module, smoothing: float) -> Criterion:
 
 def l1_penalty(module: nn.Module) -> Tensor:
     """Return the sum of the absolute weights, biases and norms left out."""
-    return sum(
-        (one.abs().sum() for one in module.parameters() if one.ndim > 1), start=_zero(module)
-    )
-
-
-def _zero(module: nn.Module) -> Tensor:
-    return next(module.parameters()).new_zeros(())
+    weights = [one for one in module.parameters() if one.ndim > 1]
+    return sum((one.abs().sum() for one in weights[1:]), start=weights[0].abs().sum())

@@ -15,7 +15,7 @@ from archscope.units import format_bytes
 
 
 def is_full(error: Exception) -> bool:
-    """Return whether an error says that memory is full: the GPU's, or in torch's words the CPU's."""
+    """Return whether an error says that memory is full, the GPU's or the CPU's."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

@@ -233,8 +233,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 WORDS = {
-    "`int": "`a whole number", "`float": "`a number", "`bool": "`true or false", "`null": "`nothing",
-    "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
+    "`int": "`a whole number", "`float": "`a number", "`bool": "`true or false",
+    "`null": "`nothing", "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
 }  # fmt: skip
 """What people call the types that msgspec names."""
 

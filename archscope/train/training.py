@@ -52,7 +52,7 @@ class Order(Struct, frozen=True, kw_only=True):
     device: str = "auto"
     deterministic: bool = False
     data: dict[str, Any] = {}  # how to load the images again
-    adapt: dict[str, str] = {}  # how to bring them to the input of the network: how, channels
+    adapt: dict[str, Any] = {}  # how to bring them to the input of the network: how, channels
     command: str = ""
     started: str = ""
 
@@ -66,7 +66,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     deterministic: bool = False,
-    adapt: dict[str, str] | None = None,
+    adapt: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     task: Task | None = None,
     progress: Watcher | None = None,

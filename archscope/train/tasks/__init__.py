@@ -1,4 +1,4 @@
-"""What a training is about: a task says what a network owes its labels, and how that is measured."""
+"""What a training is about: what a network owes its labels, and how that is measured."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ class Classification:
         if len(graph.inputs) != 1:
             names = ", ".join(node.name for node in graph.inputs)
             raise OptionError(
-                f"'{graph.name}' takes {len(graph.inputs)} inputs ({names}), classification feeds one"
+                f"'{graph.name}' takes {len(graph.inputs)} inputs ({names}), and classification"
+                " feeds one"
             )
         for output in graph.outputs:
             shape = graph.by_name[output.node].out
