@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from archscope.train.tasks import Scores
 
-State = Literal["running", "finished", "stopped", "diverged", "failed"]
+State = Literal["running", "killed", "finished", "stopped", "diverged", "failed"]
 """`stopped` and `running` (after a crash) go on with --resume; `finished` has its test scores."""
 
 FORMAT = 1

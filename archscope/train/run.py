@@ -223,6 +223,15 @@ def read_summary(path: Path) -> Summary:
         raise OptionError(f"cannot read '{path / 'run.json'}': {error}") from None
 
 
+def read_environment(path: Path) -> dict[str, Any]:
+    """Return what a run ran on. Raises OptionError if it cannot be read."""
+    try:
+        found: dict[str, Any] = msgspec.json.decode((path / "environment.json").read_bytes())
+    except (OSError, msgspec.MsgspecError) as error:
+        raise OptionError(f"cannot read '{path / 'environment.json'}': {error}") from None
+    return found
+
+
 def read_graph(path: Path) -> Graph:
     """Return the network of a run. Raises ArchscopeError."""
     return load(path / "spec.yaml")

@@ -29,6 +29,9 @@ class Watcher:
     def finding(self, one: Finding) -> None:
         """Something is wrong inside of the network."""
 
+    def close(self) -> None:
+        """It is over, one way or another."""
+
 
 class Keeper:
     """Keeps what a training leaves; this one keeps the best weights in memory."""
