@@ -63,10 +63,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     learning_rate: Annotated[
         Rate,
         Meta(
-            description="The highest of the schedule. Default 0.002, about the largest that"
+            description="The highest of the schedule. Default 0.003, about the largest that"
             " plain deep networks without batch norm take from adamw."
         ),
-    ] = 0.002
+    ] = 0.003
     momentum: Annotated[
         Share,
         Meta(
