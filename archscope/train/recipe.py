@@ -234,7 +234,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 WORDS = {
     "`int": "`a whole number", "`float": "`a number", "`bool": "`true or false",
-    "`null": "`nothing", "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
+    "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
 }  # fmt: skip
 """What people call the types that msgspec names."""
 
@@ -310,8 +310,8 @@ def convert(knob: str, value: Any) -> Any:
             choices = _choices(KNOBS[knob])
             hint = did_you_mean(str(value), choices)
             reason = f"expected one of {', '.join(choices)}, got '{value}'{hint}"
-        elif ", got" not in reason:
-            reason += f", got {value!r}"
+        else:
+            reason = f"{reason.partition(', got')[0]}, got {value!r}"
         raise OptionError(f"{knob}: {reason}") from None
 
 

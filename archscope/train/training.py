@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from archscope import __version__
 from archscope.analysis import analyze
@@ -217,6 +218,7 @@ class _Work:
         self.loop: Loop | None = None
         self.state: State = "running"
         self.reason = ""
+        self.seconds = 0.0  # of the whole, when it is over
         self.test: Scores | None = None
 
     def run(
@@ -248,6 +250,7 @@ class _Work:
                 raise ArchscopeError(self.reason) from None
             raise
         finally:
+            self.seconds = loop.seconds
             self._leave_summary(keeper)
         return RunResult(self.summary(), network, path)
 
@@ -293,10 +296,10 @@ class _Work:
                 "name": self.dataset.name,
                 "source": order.data,
                 "digest": self.dataset.digest,
-                "classes": self.dataset.classes,
+                "classes": list(self.dataset.classes),
                 "adapt": order.adapt,
-                "adaptation": structs.asdict(self.adaptation),
-                "statistics": structs.asdict(self.statistics),
+                "adaptation": msgspec.to_builtins(self.adaptation),
+                "statistics": msgspec.to_builtins(self.statistics),
                 **self.images,
                 "test": 0 if self.dataset.test is None else len(self.dataset.test),
             },
@@ -307,7 +310,7 @@ class _Work:
             macs=self.lean.macs,
             epochs=len(epochs),
             steps=loop.steps if loop else 0,
-            seconds=loop.seconds if loop else 0.0,
+            seconds=self.seconds or (loop.seconds if loop else 0.0),
             goal=self.task.goal,
             best=loop.best if loop else None,
             last=epochs[-1] if epochs else None,

@@ -25,15 +25,14 @@ layers:
 
 HEADS = """
 input: [1, 8, 8]
+blocks:
+  head: {layers: [flatten, {linear: 4}]}
 layers:
   - conv: {out: 6, kernel: 3}
     then: relu
-  - - flatten
-    - linear: 4
+  - head: {}
     output: {name: aside, weight: 0.3, train_only: true}
-    from: relu
-  - flatten
-  - linear: 4
+  - head: {}
 """
 
 
