@@ -41,15 +41,22 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
     `top` and `left` are int64 (N,) from 0 to 2 * padding; `padding` itself leaves an image as
     it is.
     """
-    count, _, height, width = images.shape
+    count, channels, height, width = images.shape
     padded = functional.pad(images, (padding,) * 4)
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # N, C, top, left, H, W: a view
-    return windows[torch.arange(count, device=images.device), :, top, left]
+    # A row of a window is a run of pixels in memory. Whole runs are copied, not single pixels.
+    runs = padded.flatten().unfold(0, width, 1)
+    planes = torch.arange(count * channels, device=images.device).view(count, channels, 1)
+    rows = planes * padded.shape[2] + top.view(-1, 1, 1)
+    rows = rows + torch.arange(height, device=images.device)
+    starts = rows * padded.shape[3] + left.view(-1, 1, 1)
+    return runs.index_select(0, starts.flatten()).view(images.shape)
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
     """Return images (N, C, H, W) with the chosen ones, bool (N,), mirrored left to right."""
-    return torch.where(chosen.view(-1, 1, 1, 1), images.flip(-1), images)
+    both = torch.cat([images, images.flip(-1)])  # copying whole images is the fastest choice
+    places = torch.arange(len(images), device=images.device)
+    return both.index_select(0, places + len(images) * chosen)
 
 
 def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
