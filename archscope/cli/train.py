@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import sys
@@ -112,6 +113,9 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     if resume is not None:
         _refuse_beside_resume()
         return _end([_resume(resume, **options)], options)
+    name = options["name"]
+    if name is not None and (not name or Path(name).name != name):
+        raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
     graph = load_spec(spec or "", options["settings"], options["inputs"], options["max_nodes"])
     from archscope.train import data, recipe, train
 
@@ -131,14 +135,12 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     results: list[RunResult] = []
     first = options["seed"]
     for seed in range(first, first + (options["seeds"] or 1)):
-        name = options["name"] or f"{graph.name}-{dataset.name}"
-        if options["seeds"]:
-            name += f"-seed{seed}"
-        path = options["runs_dir"] / name
+        own = name or re.sub(r"[^\w.-]+", "-", f"{graph.name}-{dataset.name}")
+        path = options["runs_dir"] / (f"{own}-seed{seed}" if options["seeds"] else own)
         with _attended(options["quiet"]) as (watcher, stop):
             result = train(
                 graph, dataset, chosen,
-                run_dir=path if options["name"] else _free(path),
+                run_dir=path if name else _free(path),
                 seed=seed,
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
@@ -184,6 +186,8 @@ def _knob(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not name or not equals or not value:
         raise OptionError(f"--recipe-set needs KNOB=VALUE, got '{text}'")
+    if value == "null":
+        return name, None
     return name, parse(value, f"--recipe-set {name}", LIMITS).plain()
 
 

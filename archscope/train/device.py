@@ -19,7 +19,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def device(name: str = "auto") -> torch.device:
     """Return the device of a name: auto takes a GPU if there is one. Raises ArchscopeError."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun's: each process its own
     try:
         chosen = torch.device(name)
     except RuntimeError:

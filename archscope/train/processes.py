@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 
 import torch
 from torch import Tensor, distributed
-
-from archscope.errors import OptionError
 
 
 class Processes:
@@ -48,16 +47,14 @@ ALONE = Processes()
 
 def join(where: torch.device) -> Processes:
     """Join the processes that torchrun announced in the environment, if it did."""
-    if "RANK" not in os.environ or "WORLD_SIZE" not in os.environ:
+    if not announced():
         return ALONE
-    if not distributed.is_available():
-        raise OptionError("this build of torch knows no distributed training")
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
-def leave() -> None:
-    """Leave the processes, if any were joined."""
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.destroy_process_group()
+def announced() -> bool:
+    """Return whether torchrun started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
