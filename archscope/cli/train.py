@@ -17,13 +17,15 @@ import click
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
 from archscope.cli.options import load_spec, output_options, show, spec_options, together
 from archscope.cli.scores import seeds_table, summary_table
+from archscope.cli.teacher import task_of, teacher_of, teacher_options
 from archscope.errors import OptionError
 from archscope.spec import LIMITS
 from archscope.spec.read import parse
-from archscope.units import parse_duration
 
 if TYPE_CHECKING:
+    from archscope.ir import Graph
     from archscope.train import RunResult, Summary
+    from archscope.train.tasks import Task
 
 ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 
@@ -83,6 +85,7 @@ recipe_options = together(
               help="Train with N seeds, from --seed on; report mean and spread.")  # fmt: skip
 @click.option("--deterministic", is_flag=True,
               help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
+@teacher_options
 @click.option("--resume", metavar="RUN", help="Go on with a run; takes no SPEC and no knobs.")
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
@@ -103,6 +106,7 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
       archscope train net.yaml --data fashion-mnist --max-time 2m --seed 3
       archscope train vgg13_cifar100 --data cifar100 --recipe course
       archscope train net.yaml --data folder:photos --recipe standard --recipe-set flip=false
+      archscope train small.yaml --data digits --teacher lenet5-digits --seeds 3
       archscope train --resume runs/lenet5-digits
       torchrun --nproc-per-node 2 -m archscope train net.yaml --data digits
     """
@@ -117,56 +121,88 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     if name is not None and (not name or Path(name).name != name):
         raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
     graph = load_spec(spec or "", options["settings"], options["inputs"], options["max_nodes"])
-    from archscope.train import data, recipe, train
+    return _end(_Trainings(graph, options).run(), options)
 
-    changes = {
-        name: options[name]
-        for name in ("epochs", "batch", "learning_rate", "optimizer", "max_time")
-        if options[name] is not None
-    }
-    if "max_time" in changes:
-        changes["max_time"] = parse_duration(changes["max_time"])
-    changes |= dict(map(_knob, options["knobs"]))
-    chosen = recipe.read(options["recipe"] or "brief", changes)
-    words = options["data"] or "digits"
-    dataset = data.load(words, options["data_dir"])
-    folder = options["data_dir"] and str(options["data_dir"].resolve())
-    _threads(options["threads"])
-    results: list[RunResult] = []
-    first = options["seed"]
-    for seed in range(first, first + (options["seeds"] or 1)):
-        own = name or re.sub(r"[^\w.-]+", "-", f"{graph.name}-{dataset.name}")
-        path = options["runs_dir"] / (f"{own}-seed{seed}" if options["seeds"] else own)
+
+class _Trainings:
+    """All that one command line asks for: a run for each seed, and one of the teacher."""
+
+    def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
+        from archscope.train import data, recipe
+
+        self.graph, self.options = graph, options
+        self.recipe = recipe.read(options["recipe"] or "brief", _changes(options))
+        self.words = options["data"] or "digits"
+        self.dataset = data.load(self.words, options["data_dir"])
+        _threads(options["threads"])
+        own = options["name"] or f"{graph.name}-{self.dataset.name}"
+        self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", own)
+
+    def run(self) -> list[RunResult]:
+        """Train for one seed after another, until one is stopped."""
+        results: list[RunResult] = []
+        lesson = teacher_of(self.options, self._teacher)
+        first, seeds = self.options["seed"], self.options["seeds"]
+        for seed in range(first, first + (seeds or 1)):
+            path = self.path.with_name(f"{self.path.name}-seed{seed}") if seeds else self.path
+            task = task_of(lesson, self.graph, self.dataset, self.recipe)
+            results.append(self._one(self.graph, path, seed, task))
+            if results[-1].summary.state == "stopped":
+                break
+        return results
+
+    def _teacher(self, spec: str) -> Path:
+        """Train the teacher first, and return its run."""
+        graph = load_spec(spec, max_nodes=self.options["max_nodes"])
+        path = self.path.with_name(f"{self.path.name}-teacher")
+        result = self._one(graph, path, self.options["seed"], None)
+        if result.summary.state != "finished" or result.folder is None:
+            raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
+        return result.folder
+
+    def _one(self, graph: Graph, path: Path, seed: int, task: Task | None) -> RunResult:
+        from archscope.train import train
+
+        options = self.options
+        folder = options["data_dir"] and str(options["data_dir"].resolve())
         with _attended(options["quiet"]) as (watcher, stop):
-            result = train(
-                graph, dataset, chosen,
-                run_dir=path if name else _free(path),
+            return train(
+                graph, self.dataset, self.recipe,
+                run_dir=path if options["name"] else _free(path),
                 seed=seed,
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
                 adapt={"how": options["adapt"], "channels": options["channels"]},
-                data={"name": words, "folder": folder},
+                data={"name": self.words, "folder": folder},
+                task=task,
                 progress=watcher,
                 stop=stop,
                 command=shlex.join(["archscope", *sys.argv[1:]]),
             )  # fmt: skip
-        results.append(result)
-        if result.summary.state == "stopped":
-            break
-    return _end(results, options)
+
+
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the knobs that the command line sets."""
+    knobs = ("epochs", "batch", "learning_rate", "optimizer", "max_time")
+    changes = {name: options[name] for name in knobs if options[name] is not None}
+    return changes | dict(map(_knob, options["knobs"]))
 
 
 def _resume(run: str, **options: Any) -> RunResult:
     from archscope.train import data, resume
-    from archscope.train.run import find, read_environment, read_summary
+    from archscope.train.run import find, read_environment, read_graph, read_recipe, read_summary
 
     path = find(run, options["runs_dir"])
-    source = read_summary(path).data["source"]
+    summary = read_summary(path)
+    source = summary.data["source"]
     folder = options["data_dir"] or (source.get("folder") and Path(source["folder"]))
     dataset = data.load(source["name"], folder)
+    task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
     _threads(options["threads"] or read_environment(path)["threads"])
     with _attended(options["quiet"]) as (watcher, stop):
-        return resume(path, dataset, device=options["device"], progress=watcher, stop=stop)
+        return resume(
+            path, dataset, device=options["device"], task=task, progress=watcher, stop=stop
+        )
 
 
 def _refuse_beside_resume() -> None:
@@ -175,6 +211,7 @@ def _refuse_beside_resume() -> None:
     decided = (
         "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
         "max_time", "knobs", "seed", "seeds", "deterministic", "name", "settings", "inputs",
+        "teacher", "temperature", "alpha", "features",
     )  # fmt: skip
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")

@@ -63,6 +63,7 @@ class Loop:
         self.recipe, self.how, self.processes = recipe, how, processes
         self.keeper, self.watcher, self.report, self.stop = keeper, watcher, report, stop
         self.device = torch.device(how.device)
+        task.begin(network, feed)
         self.optimizer = optimizer(recipe, network)
         self.average = average(network, recipe.ema) if recipe.ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=how.dtype == "float16")
@@ -157,9 +158,10 @@ class Loop:
         parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
         for part, wanted in parts:
             with self.how.autocast():
+                targets = self.task.targets(part, wanted)
                 outputs = self.runner(part)
-                loss = self.task.loss(outputs, wanted)
-            self.recent[:-1] += self.task.tally(outputs, wanted, loss)
+                loss = self.task.loss(outputs, targets)
+            self.recent[:-1] += self.task.tally(outputs, targets, loss)
             if self.recipe.l1:
                 loss = loss + self.recipe.l1 * l1_penalty(self.network)
             if self.recipe.accumulate > 1:

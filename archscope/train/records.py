@@ -56,6 +56,7 @@ class Summary(Struct, frozen=True):
     network: str
     state: State
     reason: str  # why it ended: epochs, time, patience, report, interrupt, or what went wrong
+    task: dict[str, Any]
     data: dict[str, Any]  # name, digest, folder, images of each split
     seed: int
     deterministic: bool

@@ -269,6 +269,7 @@ class _Work:
         if not self.processes.first:
             return
         network.load_state_dict(keeper.best_weights())
+        network.eval()
         if self.dataset.test is not None:
             self.test = evaluate(network, self.task, self.feed.plain(self.dataset.test), self.how)
 
@@ -292,6 +293,7 @@ class _Work:
             network=self.graph.name,
             state=self.state,
             reason=self.reason,
+            task=self.task.about,
             data={
                 "name": self.dataset.name,
                 "source": order.data,

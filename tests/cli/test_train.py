@@ -86,6 +86,21 @@ def test_seeds_give_mean_and_spread(run: Run) -> None:
     assert "spread" in table
 
 
+def test_a_student_and_its_teacher(run: Run, tmp_path: Path) -> None:
+    small = ("INPUT 1x8x8 -> FC 4", *QUICK[1:], "--quiet", "--name", "student")
+    result = run("train", *small, "--teacher", SPEC, "--seeds", "2", "--alpha", "0.5")
+    assert result.code == 0
+    names = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert names == {"student-teacher", "student-seed0", "student-seed1"}
+    listed = json.loads(run("runs", "--format", "json").out)["runs"]
+    assert listed[0]["task"]["teacher"] == str(tmp_path / "runs" / "student-teacher")
+    assert listed[0]["task"]["alpha"] == 0.5
+    again = run("train", *small[:-1], "other", "--teacher", "student-teacher")
+    assert (again.code, again.err) == (0, "")
+    missing = run("train", *small[:-1], "third", "--teacher", "studnet")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+
+
 def test_divergence_is_a_finding(run: Run) -> None:
     result = run("train", *QUICK, "--lr", "1e30", "--optimizer", "sgd", "--recipe-set", "clip=null")
     assert result.code == 1

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from archscope.build import Network
 from archscope.errors import OptionError
 from archscope.ir import Graph, text_of
 from archscope.train.losses import criterion
 from archscope.train.metrics import hits
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs
+
+if TYPE_CHECKING:
+    from archscope.train.feed import Feed
 
 
 class Classification:
@@ -22,6 +27,7 @@ class Classification:
     """
 
     goal = "top1"
+    about: dict[str, Any] = {"kind": "classification"}
 
     def __init__(self, graph: Graph, classes: int, recipe: Recipe) -> None:
         self.classes = classes
@@ -47,6 +53,13 @@ class Classification:
                     f"output '{output.name}' of '{graph.name}' is {text_of(shape)}, but the data"
                     f" have {self.classes} classes; many specs take --set classes={self.classes}"
                 )
+
+    def begin(self, network: Network, feed: Feed) -> None:
+        """Nothing to get ready."""
+
+    def targets(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the labels."""
+        return labels
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the weighted sum over all outputs that are there, those only for training too."""
