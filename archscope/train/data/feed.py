@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -81,7 +82,9 @@ class Batches:
             raise OptionError(f"an epoch has steps 0 to {len(self) - 1}, got start {start}")
         places = self.order.epoch(epoch)
         for step in range(start, len(self)):
-            yield self._batch(self.order.batch(places, step), epoch, step)
+            with _one_thread() if self.whole else nullcontext():  # to resize is work
+                batch = self._batch(self.order.batch(places, step), epoch, step)
+            yield batch
 
     def _batch(self, places: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         device = self.images.images.device
@@ -119,6 +122,21 @@ class Batches:
             partner = torch.from_numpy(random.permutation(count)).to(device)
             return augmentation.mixup(images, labels, partner, share, self.images.classes)
         return images, labels
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch work with one thread.
+
+    A batch is so little work that threads wait for each other longer than they work, many times
+    longer where other programs want the cores too.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _spread(statistics: Statistics, channels: int) -> Statistics:
