@@ -10,6 +10,9 @@ _COUNT = re.compile(
     r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([kKMGT]?)\s*(?:MACs?|FLOPs?|macs?|flops?|params)?\Z"
 )
 _BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKMGT]?i?)B\Z")
+_DURATION = re.compile(
+    r"(?:([0-9]+)\s*h)?\s*(?:([0-9]*\.?[0-9]+)\s*m(?:in)?)?\s*(?:([0-9]*\.?[0-9]+)\s*s?)?\Z"
+)
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -33,6 +36,25 @@ def parse_bytes(text: str) -> int:
     prefix = match[2]
     base = 1024 if prefix.endswith("i") else 1000
     return round(float(match[1]) * float(base) ** _POWERS[prefix.rstrip("i")])
+
+
+def parse_duration(text: str) -> float:
+    """Return seconds: `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
+    match = _DURATION.match(text.strip())
+    if not match or not any(match.groups()):
+        raise OptionError(f"expected a time such as 90s, 5m or 1h30m, got '{text}'")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time as people say it: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s" if seconds >= 9.95 else f"{seconds:.2f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def format_count(value: float) -> str:

@@ -1,0 +1,46 @@
+"""What a training is about: what a network owes its labels, and how that is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch import Tensor
+
+from archscope.build import Network
+from archscope.ir import Graph
+
+if TYPE_CHECKING:
+    from archscope.train.feed import Feed
+
+Outputs = Tensor | dict[str, Tensor]
+"""What a network returns: the tensor of its only output, or tensors by the names of outputs."""
+
+Scores = dict[str, float]
+"""Measures by name, each the mean over images."""
+
+
+class Task(Protocol):
+    """What the loop asks; it knows nothing else of labels."""
+
+    about: dict[str, Any]  # what is needed to make it again, for run.json
+    measures: tuple[str, ...]  # what `tally` sums up, `loss` first
+    goal: str  # the measure that chooses the best weights; more is better
+
+    def check(self, graph: Graph) -> None:
+        """Raise OptionError if the network cannot be trained for the task."""
+
+    def begin(self, network: Network, feed: Feed) -> None:
+        """Get ready to train a network with the batches of a feed."""
+
+    def targets(self, images: Tensor, labels: Tensor) -> Any:
+        """Return what the outputs of a batch of training are compared with."""
+
+    def loss(self, outputs: Outputs, targets: Any) -> Tensor:
+        """Return the loss to train with, a scalar: the mean over a batch."""
+
+    def tally(self, outputs: Outputs, targets: Any, loss: Tensor | None = None) -> Tensor:
+        """Return the sums of the measures over a batch; `loss` is given where it is known.
+
+        Without it outputs are those of inference, targets are the labels as they come, and the
+        loss is the plain one, with neither label smoothing nor auxiliary heads.
+        """
