@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -26,8 +25,8 @@ class LayerTiming(Struct, frozen=True):
     name: str
     op: str
     out: Shape
-    median_seconds: float
-    share: float  # of the whole network's latency
+    seconds: float
+    share: float  # of the whole run
     macs: int  # of the batch
     memory_access_bytes: int
     gmacs_per_second: float
@@ -39,16 +38,22 @@ class LayerTiming(Struct, frozen=True):
     @property
     def of_roof(self) -> float:
         """The least time by the roofline over the time taken; above 1 thanks to caches."""
-        return self.least_seconds / self.median_seconds
+        return self.least_seconds / self.seconds
 
 
 class LayerTimings(Struct, frozen=True):
-    """All layers of a network, and what their sum leaves of its latency."""
+    """All layers of a network, and what their sum leaves of a run.
+
+    Means over the faster half of the runs: they add up, as medians would not, and leave out
+    what disturbed the machine.
+    """
 
     layers: tuple[LayerTiming, ...]
-    sum_seconds: float
-    between_seconds: float  # latency - sum; negative where timing layers costs more than that
-    bound_seconds: dict[str, float]  # by what bounds the layers
+    whole_seconds: float  # of a run with a clock at every layer, so more than the latency
+    sum_seconds: float  # of the layers
+    between_seconds: float  # whole - sum: handing values from layer to layer, and the clock
+    bound_seconds: dict[str, float]  # the sum by what bounds the layers
+    runs: int
 
 
 class Stopwatch:
@@ -61,7 +66,7 @@ class Stopwatch:
         self.graph = network.graph.inference()
         self.names = [node.name for node in self.graph.nodes if node.inputs]
         self.gone = set(prepared.gone)
-        self.runs: list[list[float]] = []
+        self.runs: list[tuple[float, list[float]]] = []
         self.spent: list[float] = []
         self.start = 0.0
         # A shared module is hooked once and comes by once for each node.
@@ -78,19 +83,23 @@ class Stopwatch:
     def __call__(self) -> None:
         """Run once and note what each layer took."""
         self.spent = []
+        before = self.clock()
         with torch.inference_mode():
             self.twin(*self.inputs)
-        self.runs.append(self.spent)
+        self.runs.append((self.clock() - before, self.spent))
 
-    def layers(self, whole_seconds: float, batch: int, dtype: str, roof: Roofline) -> LayerTimings:
-        """Return the medians of all runs, held against the latency and the roofline."""
+    def layers(self, batch: int, dtype: str, roof: Roofline) -> LayerTimings:
+        """Return what each layer took, held against the roofline."""
         cost = costs(self.graph, batch)
+        middle = median(whole for whole, _ in self.runs)
+        fast = [(whole, spent) for whole, spent in self.runs if whole <= middle]
+        whole = fmean(whole for whole, _ in fast)
         layers = []
-        for name, *spent in zip(self.names, *self.runs, strict=True):
+        for name, *spent in zip(self.names, *(spent for _, spent in fast), strict=True):
             if name in self.gone:
                 continue
             node = self.graph.by_name[name]
-            seconds = median(spent)
+            seconds = fmean(spent)
             macs, moved = cost[name].macs, cost[name].memory_access * DTYPES[dtype]
             layers.append(
                 LayerTiming(
@@ -98,7 +107,7 @@ class Stopwatch:
                     node.op.name,
                     node.out,
                     seconds,
-                    seconds / whole_seconds,
+                    seconds / whole,
                     macs,
                     moved,
                     macs / seconds / 1e9,
@@ -108,11 +117,8 @@ class Stopwatch:
                     least_seconds(roof, macs, moved),
                 )
             )
-        total = sum(layer.median_seconds for layer in layers)
+        total = sum(layer.seconds for layer in layers)
         by_bound = {
-            name: sum(layer.median_seconds for layer in layers if layer.bound == name)
-            for name in BOUNDS
+            name: sum(layer.seconds for layer in layers if layer.bound == name) for name in BOUNDS
         }
-        return LayerTimings(tuple(layers), total, whole_seconds - total, by_bound)
-
-
+        return LayerTimings(tuple(layers), whole, total, whole - total, by_bound, len(fast))

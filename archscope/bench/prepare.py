@@ -105,7 +105,7 @@ def _training(
             outputs[name].weight * functional.cross_entropy(value, targets[name])
             for name, value in values.items()
         ]
-        torch.stack(losses).sum().backward()
+        torch.autograd.backward(torch.stack(losses).sum())
         step.step()
         return losses
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import psutil
 import torch
 from msgspec import Struct
 from torch import nn
@@ -14,8 +16,8 @@ from archscope.bench.machine import Machine, room
 from archscope.bench.timing import Clock, measure, timing
 from archscope.errors import UnavailableError
 
-SECONDS = 0.3  # for each of the three measurements
-SMALLEST, LARGEST = 128, 8192  # rows of the matrices that are multiplied
+SECONDS = 0.2  # for the bandwidth, the call, and each size of a product
+SMALLEST, LARGEST = 256, 8192  # rows of the matrices that are multiplied
 LONG_ENOUGH = 0.01  # seconds of a product whose rate no longer depends on its size
 ARRAY_BYTES = 128 * 2**20  # each of three, together beyond the caches of almost any machine
 
@@ -29,6 +31,12 @@ class Roofline(Struct, frozen=True):
     gmacs_per_second: float  # 10^9 multiply-accumulates; vendors print twice as many GFLOP/s
     gbytes_per_second: float  # 10^9 bytes to and from memory
     overhead_seconds: float  # of a call that computes next to nothing
+    load: float  # processes that wanted to run in the minute before, on average
+
+    @property
+    def busy(self) -> bool:
+        """Whether something else kept half of the cores busy, so that all may be too slow."""
+        return self.machine.device == "cpu" and self.load > self.machine.cores / 2
 
     @property
     def ridge(self) -> float:
@@ -44,12 +52,13 @@ def roofline(
     seconds: float = SECONDS,
     clock: Clock = timer,
 ) -> Roofline:
-    """Measure a machine with the threads that torch uses now, `seconds` for each of three.
+    """Measure a machine with the threads that torch uses now, `seconds` for each figure.
 
     The rate of the fastest square matrix product, the bandwidth of the fastest triad
     a = b + s c (McCalpin's STREAM: two arrays read, one written), and the median of one ReLU
     of one number through a module. Raises UnavailableError if torch cannot multiply the dtype.
     """
+    load = psutil.getloadavg()[0]
     try:
         with torch.inference_mode(), _precision_of_convolutions(machine):
             return Roofline(
@@ -59,6 +68,7 @@ def roofline(
                 _matmul(machine, dtype, seconds, clock) / 1e9,
                 _triad(machine, seconds, clock) / 1e9,
                 _call(machine, seconds, clock),
+                load,
             )
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
@@ -82,24 +92,20 @@ def _fastest(call: Callable[[], object], seconds: float, clock: Clock) -> float:
 
 
 def _matmul(machine: Machine, dtype: str, seconds: float, clock: Clock) -> float:
-    """Return multiply-accumulates per second of a product that takes long enough."""
-    size = SMALLEST
-    while True:
+    """Return multiply-accumulates per second of the best size, up to one that takes long."""
+    best, size = 0.0, SMALLEST
+    while size <= LARGEST:
         shape = (size, size)
         a, b = (
             torch.rand(shape, device=machine.device).to(getattr(torch, dtype)) for _ in range(2)
         )
         out = torch.empty_like(a)
-
-        def product(a: torch.Tensor = a, b: torch.Tensor = b, out: torch.Tensor = out) -> object:
-            return torch.mm(a, b, out=out)
-
-        product()
-        start = clock()
-        product()
-        if clock() - start >= LONG_ENOUGH or size >= LARGEST:
-            return float(size**3 / _fastest(product, seconds, clock))
+        spent = _fastest(partial(torch.mm, a, b, out=out), seconds, clock)
+        best = max(best, size**3 / spent)
+        if spent >= LONG_ENOUGH:
+            break
         size *= 2
+    return best
 
 
 def _triad(machine: Machine, seconds: float, clock: Clock) -> float:

@@ -164,7 +164,7 @@ def _measured(
     spent = timing(run.turns)
     layers = None
     if run.watch is not None and roof is not None:
-        layers = run.watch.layers(spent.median_seconds, batch, conditions.dtype, roof)
+        layers = run.watch.layers(batch, conditions.dtype, roof)
     rate = cost.macs / spent.median_seconds / 1e9
     return Measured(
         graph.name,

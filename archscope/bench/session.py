@@ -11,7 +11,7 @@ from archscope.bench.conditions import Conditions
 from archscope.bench.layers import Stopwatch
 from archscope.bench.machine import Machine, room, using_threads
 from archscope.bench.prepare import Prepared, prepare
-from archscope.bench.timing import Clock, Turns, measure
+from archscope.bench.timing import LEAST, Clock, Turns, measure
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
@@ -38,6 +38,7 @@ def run(
     clock: Clock,
     progress: Progress,
     watched: bool = False,
+    least: int = LEAST,
 ) -> list[Run]:
     """Run all jobs in turns, `seconds` each; `watched` times their layers, too, as long again.
 
@@ -57,7 +58,11 @@ def run(
             watch = Stopwatch(prepared, clock) if watched else None
             watches.append(watch)
             calls += [prepared.call] if watch is None else [prepared.call, watch]
-        turns = measure(calls, seconds, clock, lambda share: progress(f"measuring, {share:.0%}"))
+
+        def tell(share: float) -> None:
+            progress(f"measuring, {share:.0%}")
+
+        turns = measure(calls, seconds, clock, tell, least)
     plain = turns[:: 2 if watched else 1]
     return [Run(one, watch) for one, watch in zip(plain, watches, strict=True)]
 

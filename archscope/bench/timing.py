@@ -56,8 +56,9 @@ def measure(
     seconds: float,
     clock: Clock = timer,
     progress: Callable[[float], None] = lambda share: None,
+    least: int = LEAST,
 ) -> list[Turns]:
-    """Return the turns of each call, made for `seconds` each but `LEAST` times at least.
+    """Return the turns of each call, made for `seconds` each but `least` times at least.
 
     A turn is one call, or as many as fit into `TURN` seconds. Where several calls take turns,
     the first of a turn finds the caches as another left them: it does not count unless it is
@@ -75,7 +76,7 @@ def measure(
                 used[number] += sum(spent)
                 counted = spent[1:] if len(calls) > 1 else spent
                 turns[number].append(tuple(counted or spent))
-            left = [n for n in left if used[n] < seconds or len(turns[n]) < LEAST]
+            left = [n for n in left if used[n] < seconds or len(turns[n]) < least]
             shares = (min(spent / seconds, 1.0) if seconds else 1.0 for spent in used)
             progress(sum(shares) / len(calls))
     return [tuple(one) for one in turns]

@@ -10,7 +10,8 @@ from archscope import __version__
 from archscope.errors import did_you_mean
 
 COMMANDS = (
-    "analyze", "compare", "verify", "build", "convert", "im2col", "zoo", "ops", "schema",
+    "analyze", "compare", "verify", "build", "convert", "im2col", "bench", "device",
+    "zoo", "ops", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 

@@ -1,0 +1,238 @@
+"""Measurements as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from archscope.report.table import COUNT, MEASURE, NAME, RATIO, SHAPE, SHARE, Column, Table
+from archscope.units import format_measure
+
+if TYPE_CHECKING:
+    from archscope.bench.conditions import Conditions
+    from archscope.bench.guidelines import ExperimentResult, Guidelines, VariantResult
+    from archscope.bench.layers import LayerTiming
+    from archscope.bench.machine import Machine
+    from archscope.bench.roofline import Roofline
+    from archscope.bench.run import Bench, Measured
+
+SLOWEST = 20
+"""Layers that a table shows unless asked for more."""
+
+
+def roofline_table(roofs: Sequence[Roofline]) -> Table:
+    """Return the rooflines of a machine, one row each."""
+    columns = (
+        Column("threads", COUNT),
+        Column("dtype", NAME),
+        Column("GMAC/s", MEASURE, "gmacs_per_second"),
+        Column("GB/s", MEASURE, "gbytes_per_second"),
+        Column("us a call", MEASURE, "overhead_us"),
+        Column("ridge macs/B", MEASURE, "ridge_macs_per_byte"),
+    )
+    rows = tuple(
+        (
+            roof.threads,
+            roof.dtype,
+            roof.gmacs_per_second,
+            roof.gbytes_per_second,
+            roof.overhead_seconds * 1e6,
+            roof.ridge,
+        )
+        for roof in roofs
+    )
+    return Table("", columns, rows)
+
+
+def busy_notes(roofs: Sequence[Roofline]) -> list[str]:
+    """Return a warning if a roofline was measured while something else kept the machine busy."""
+    loads = [roof.load for roof in roofs if roof.busy]
+    if not loads:
+        return []
+    return [
+        f"the machine was busy while its roofline was measured (load {max(loads):.1f}):"
+        f" measure again with `archscope device --refresh` when it is quiet"
+    ]
+
+
+def headline(machine: Machine, conditions: Conditions) -> str:
+    """Return one line that says what was measured on, and how."""
+    place = f"{machine.device}: {machine.name}, {machine.cores} cores, torch {machine.torch}"
+    return f"{place}; {conditions}"
+
+
+def network_table(result: Bench) -> Table:
+    """Return the networks, one row each, with their speed over that of the first."""
+    columns = (
+        Column("network", NAME),
+        Column("batch", COUNT),
+        Column("macs", COUNT),
+        Column("ms", MEASURE, "median_ms"),
+        Column("25 %", MEASURE, "lower_quartile_ms"),
+        Column("75 %", MEASURE, "upper_quartile_ms"),
+        Column("runs", COUNT),
+        Column("images/s", MEASURE, "images_per_second"),
+        Column("ratio", RATIO, "speed_ratio"),
+        Column("GMAC/s", MEASURE, "gmacs_per_second"),
+    )
+    first = result.networks[0].images_per_second
+    rows = tuple(
+        (
+            one.name,
+            one.batch,
+            one.macs,
+            one.timing.median_seconds * 1e3,
+            one.timing.lower_quartile_seconds * 1e3,
+            one.timing.upper_quartile_seconds * 1e3,
+            one.timing.runs,
+            one.images_per_second,
+            one.images_per_second / first,
+            one.gmacs_per_second,
+        )
+        for one in result.networks
+    )
+    return Table("", columns, rows)
+
+
+LAYER_COLUMNS = (
+    Column("layer"),
+    Column("op", NAME),
+    Column("out", SHAPE),
+    Column("ms", MEASURE),
+    Column("share", SHARE),
+    Column("macs", COUNT),
+    Column("GMAC/s", MEASURE, "gmacs_per_second"),
+    Column("GB/s", MEASURE, "gbytes_per_second"),
+    Column("macs/B", MEASURE, "macs_per_byte"),
+    Column("bound", NAME),
+    Column("of roof", SHARE, "of_roof"),
+)
+
+
+def layer_parts(result: Bench, slowest: int) -> list[Any]:
+    """Return for each network its slowest layers, and what all of them make; 0 shows all."""
+    parts: list[Any] = []
+    for one in result.networks:
+        if one.layers is None:
+            continue
+        layers = one.layers.layers
+        if slowest:
+            layers = tuple(sorted(layers, key=lambda one: -one.seconds)[:slowest])
+        which = f"the {len(layers)} slowest" if len(layers) < len(one.layers.layers) else "all"
+        title = f"{one.name}, batch {one.batch}: {which} of {len(one.layers.layers)} layers"
+        parts += [Table(title, LAYER_COLUMNS, tuple(map(_layer, layers))), _sums(one)]
+    if result.roofline is not None:
+        roof = result.roofline
+        parts.append(
+            f"roofline: {format_measure(roof.gmacs_per_second)} GMAC/s,"
+            f" {format_measure(roof.gbytes_per_second)} GB/s,"
+            f" {format_measure(roof.overhead_seconds * 1e6)} us a call;"
+            f" of roof is the least time that these allow over the time taken"
+        )
+        parts += busy_notes([roof])
+    return parts
+
+
+def layer_records(result: Bench) -> Table:
+    """Return all layers of all networks with all digits, for other programs."""
+    rows = tuple(
+        (one.name, one.batch, *_layer(layer), layer.memory_access_bytes, layer.least_seconds * 1e3)
+        for one in result.networks
+        if one.layers is not None
+        for layer in one.layers.layers
+    )
+    more = (Column("memory_access_bytes"), Column("least_ms"))
+    return Table("", (Column("network"), Column("batch"), *LAYER_COLUMNS, *more), rows)
+
+
+def _layer(layer: LayerTiming) -> tuple[Any, ...]:
+    return (
+        layer.name,
+        layer.op,
+        layer.out,
+        layer.seconds * 1e3,
+        layer.share,
+        layer.macs or None,
+        layer.gmacs_per_second if layer.macs else None,
+        layer.gbytes_per_second,
+        layer.macs_per_byte if layer.macs else None,
+        layer.bound,
+        layer.of_roof,
+    )
+
+
+def _sums(one: Measured) -> str:
+    """Return in words what the layers make, and what they leave."""
+    assert one.layers is not None
+    layers = one.layers
+    kinds = ", ".join(
+        f"{name} {format_measure(seconds * 1e3)} ms"
+        for name, seconds in layers.bound_seconds.items()
+    )
+    return (
+        f"all layers {format_measure(layers.sum_seconds * 1e3)} ms"
+        f" + between layers {format_measure(layers.between_seconds * 1e3)} ms"
+        f" = {format_measure(layers.whole_seconds * 1e3)} ms, mean of the faster half runs"
+        f" ({layers.runs})\nbound by {kinds}\n"
+    )
+
+
+def guideline_parts(result: Guidelines) -> list[Any]:
+    """Return each experiment as a table and a sentence."""
+    where = (
+        f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}, batch {result.batch};"
+        f" speeds over that of the first row"
+    )
+    parts: list[Any] = [headline(result.machine, result.conditions), where]
+    for experiment in result.experiments:
+        rows = tuple(map(_variant, experiment.variants))
+        title = f"{experiment.code}  {experiment.about}"
+        parts += [Table(title, VARIANT_COLUMNS, rows), f"{experiment.sentence}\n"]
+    agreeing = sum(one.agreeing for one in result.experiments)
+    compared = sum(one.compared for one in result.experiments)
+    parts.append(f"{agreeing} of {compared} as on the paper's {result.platform}")
+    return parts
+
+
+VARIANT_COLUMNS = (
+    Column("variant"),
+    Column("channels", NAME),
+    Column("macs", COUNT),
+    Column("macs ratio", RATIO, "macs_ratio"),
+    Column("access", RATIO, "memory_access_ratio"),
+    Column("ms", MEASURE, "median_ms"),
+    Column("speed", RATIO, "speed_ratio"),
+    Column("25 %", RATIO, "speed_ratio_lower_quartile"),
+    Column("75 %", RATIO, "speed_ratio_upper_quartile"),
+    Column("paper ARM", RATIO, "paper_arm_ratio"),
+    Column("paper GPU", RATIO, "paper_gpu_ratio"),
+)
+
+
+def guideline_records(experiments: Sequence[ExperimentResult]) -> Table:
+    """Return all variants of all experiments as one table, for other programs."""
+    columns = (Column("experiment"), *VARIANT_COLUMNS, Column("verdict"), Column("paper_verdict"))
+    rows = tuple(
+        (experiment.code, *_variant(one), one.verdict, one.paper_verdict)
+        for experiment in experiments
+        for one in experiment.variants
+    )
+    return Table("", columns, rows)
+
+
+def _variant(one: VariantResult) -> tuple[Any, ...]:
+    speed = one.speed
+    channels = [value for name, value in one.settings.items() if name in ("c", "c1", "c2")]
+    return (
+        one.name,
+        ", ".join(map(str, channels)),
+        one.macs,
+        one.macs_ratio,
+        one.memory_access_ratio,
+        one.timing.median_seconds * 1e3,
+        speed.median if speed else 1.0,
+        speed.lower_quartile if speed else None,
+        speed.upper_quartile if speed else None,
+        one.paper_arm,
+        one.paper_gpu,
+    )
