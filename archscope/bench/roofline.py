@@ -16,7 +16,7 @@ from archscope.bench.machine import Machine, room
 from archscope.bench.timing import Clock, measure, timing
 from archscope.errors import UnavailableError
 
-SECONDS = 0.2  # for the bandwidth, the call, and each size of a product
+SECONDS = 0.1  # for the bandwidth, the call, and each size of a product
 SMALLEST, LARGEST = 256, 8192  # rows of the matrices that are multiplied
 LONG_ENOUGH = 0.01  # seconds of a product whose rate no longer depends on its size
 ARRAY_BYTES = 128 * 2**20  # each of three, together beyond the caches of almost any machine
