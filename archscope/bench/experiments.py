@@ -46,10 +46,14 @@ class Experiment(Struct, frozen=True):
         return tuple(variant.graph(self.code.lower()) for variant in self.variants)
 
 
-def experiments(device: str = "cpu", scale: int = 1) -> tuple[Experiment, ...]:
+def experiments(
+    device: str = "cpu", scale: int = 1, aligned: bool = False
+) -> tuple[Experiment, ...]:
     """Return G1 to G4 for a device. Raises OptionError for a scale that the paper has not.
 
     Channels are the paper's own where it prints them; G3's are rounded down to equal macs.
+    `aligned` takes multiples of 8 for G1 in place of the paper's 9, 13 or 22, which kernels that
+    work on 8 or 16 channels at once have to pad.
     """
     if scale not in SCALES:
         raise OptionError(f"expected a scale of 1, 2 or 4, got {scale}")
@@ -59,7 +63,7 @@ def experiments(device: str = "cpu", scale: int = 1) -> tuple[Experiment, ...]:
             "G1",
             "equal channels in and out need least memory access",
             tuple(
-                Variant(f"c1:c2=1:{ratio}", {"c1": scale * c1, "c2": scale * c2})
+                Variant(f"c1:c2=1:{ratio}", _pair(scale * c1, scale * c2, aligned))
                 for ratio, c1, c2 in (G1_GPU if large else G1_ARM)
             ),
         ),
@@ -103,6 +107,14 @@ G3 = (
     ("1-fragment", 1, 1), ("2-fragment-series", 2, 1), ("4-fragment-series", 4, 1),
     ("2-fragment-parallel", 1, 2), ("4-fragment-parallel", 1, 4),
 )  # fmt: skip
+
+
+def _pair(c1: int, c2: int, aligned: bool) -> Settings:
+    """Return the channels of a block of G1, or multiples of 8 near to them of equal macs."""
+    if aligned:
+        macs, c1 = c1 * c2, round(c1 / 8) * 8
+        c2 = round(macs / c1 / 8) * 8
+    return {"c1": c1, "c2": c2}
 
 
 def _divisible(channels: int, groups: int) -> int:

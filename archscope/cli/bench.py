@@ -17,6 +17,7 @@ from archscope.cli.bench_tables import (
     layer_parts,
     layer_records,
     network_table,
+    spread_notes,
 )
 from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
 from archscope.cli.progress import tell
@@ -99,6 +100,11 @@ GUIDELINES = "guidelines"
     show_default=True,
     help="Channels of the guidelines: multiples of the paper's smallest.",
 )
+@click.option(
+    "--aligned",
+    is_flag=True,
+    help="Channels of guideline G1 that are multiples of 8, in place of the paper's.",
+)
 @output_options
 def command(
     specs: tuple[str, ...],
@@ -125,13 +131,14 @@ def command(
     """
     options["seconds"] = parse_seconds(options.pop("time"))
     slowest, scale = options.pop("slowest"), int(options.pop("scale"))
+    aligned = options.pop("aligned")
     if GUIDELINES in specs:
         if len(specs) > 1 or settings or inputs:
             raise OptionError(
                 "'guidelines' stands alone, with no --set and no --input;"
                 " a file of that name is './guidelines'"
             )
-        return _guidelines(scale, options, form, output)
+        return _guidelines({**options, "scale": scale, "aligned": aligned}, form, output)
     graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
     from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
 
@@ -147,10 +154,10 @@ def _parts(result: Bench, form: str, slowest: int) -> list[Any]:
     if form == "csv":
         return [layer_records(result) if result.roofline else network_table(result)]
     parts = [headline(result.machine, result.conditions), network_table(result)]
-    return parts + layer_parts(result, slowest)
+    return [*parts, *spread_notes(result), *layer_parts(result, slowest)]
 
 
-def _guidelines(scale: int, options: dict[str, Any], form: str, output: Path | None) -> int:
+def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
     for name in ("training", "fused", "per_layer"):
         if options.pop(name):
             raise OptionError(f"--{name.replace('_', '-')} does not apply to 'guidelines'")
@@ -161,7 +168,7 @@ def _guidelines(scale: int, options: dict[str, Any], form: str, output: Path | N
     from archscope.bench.guidelines import guidelines
 
     try:
-        result = guidelines(scale=scale, batch=batches[0], progress=tell, **options)
+        result = guidelines(batch=batches[0], progress=tell, **options)
     finally:
         tell("")
     parts = [guideline_records(result.experiments)] if form == "csv" else guideline_parts(result)

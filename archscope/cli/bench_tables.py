@@ -94,6 +94,22 @@ def network_table(result: Bench) -> Table:
     return Table("", columns, rows)
 
 
+WIDE = 0.25
+"""Quartiles that far apart, as a share of the median, are worth a word."""
+
+
+def spread_notes(result: Bench) -> list[str]:
+    """Return a warning if runs differ so much that something else must be at work."""
+    wide = [one for one in result.networks if one.timing.spread > WIDE]
+    if not wide:
+        return []
+    worst = max(wide, key=lambda one: one.timing.spread)
+    return [
+        f"the runs differ: the quartiles of {worst.name} are {worst.timing.spread:.0%} of its"
+        f" median apart. Something else keeps the machine busy, or --time is short\n"
+    ]
+
+
 LAYER_COLUMNS = (
     Column("layer"),
     Column("op", NAME),
@@ -179,9 +195,10 @@ def _sums(one: Measured) -> str:
 
 def guideline_parts(result: Guidelines) -> list[Any]:
     """Return each experiment as a table and a sentence."""
+    aligned = ", G1 in multiples of 8 channels" if result.aligned else ""
     where = (
-        f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}, batch {result.batch};"
-        f" speeds over that of the first row"
+        f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}{aligned}, batch"
+        f" {result.batch}; speeds over that of the first row"
     )
     parts: list[Any] = [headline(result.machine, result.conditions), where]
     for experiment in result.experiments:

@@ -23,6 +23,18 @@ def test_macs_are_equal_within_the_papers_rounding(device: str, scale: int) -> N
         assert [one / macs[0] for one in macs] == pytest.approx([1.0] * len(macs), abs=0.056)
 
 
+@pytest.mark.parametrize("device, scale", ALL)
+def test_aligned_channels_fall_into_eights_at_equal_macs(device: str, scale: int) -> None:
+    first, *_ = experiments(device, scale, aligned=True)
+    pairs = [(one.settings["c1"], one.settings["c2"]) for one in first.variants]
+    assert all(c1 % 8 == c2 % 8 == 0 for c1, c2 in pairs)
+    ratios = [c2 / c1 for c1, c2 in pairs]
+    assert ratios == sorted(ratios)
+    assert [c1 * c2 / pairs[0][0] / pairs[0][1] for c1, c2 in pairs] == pytest.approx(
+        [1.0] * 4, abs=0.065
+    )
+
+
 def test_macs_by_hand() -> None:
     pixels = 56 * 56
     expected = {
