@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import median
-
+import psutil
 from msgspec import Struct
 from torch.utils.benchmark import timer
 
@@ -12,7 +11,7 @@ from archscope.bench.conditions import Conditions
 from archscope.bench.experiments import PLATFORM, Experiment, Settings, experiments, paper_ratio
 from archscope.bench.machine import Machine, machine
 from archscope.bench.run import FORMAT, conditions_on
-from archscope.bench.session import Progress, run
+from archscope.bench.session import Progress, take_turns
 from archscope.bench.timing import Clock, Timing, Turns, quartiles, timing
 
 SLOWER, FASTER, EQUAL = "slower", "faster", "no difference beyond the spread"
@@ -77,6 +76,7 @@ class Guidelines(Struct, frozen=True):
     scale: int
     aligned: bool
     seconds: float  # for each stack
+    load: float  # processes that wanted to run in the minute before, on average
     platform: str  # of the paper, which verdicts are held against
     experiments: tuple[ExperimentResult, ...]
 
@@ -88,7 +88,7 @@ def guidelines(
     batch: int = 1,
     device: str = "auto",
     dtype: str = "float32",
-    threads: int | None = None,
+    threads: int | None = 1,
     channels_last: bool = False,
     compiled: bool = False,
     seconds: float = 2.0,
@@ -101,20 +101,22 @@ def guidelines(
     alignment that is measured.
 
     The stacks of an experiment take turns, and each round of turns gives one ratio of speeds, so
-    that a machine that drifts moves both sides of it. Raises OptionError for a scale that the
+    that a machine that drifts moves both sides of it. One thread unless said, as on the paper's
+    ARM; None is torch's own number. Raises OptionError for a scale that the
     paper has not, UnavailableError for a device that is not there.
     """
     place = machine(device)
     conditions = conditions_on(
         place, dtype=dtype, threads=threads, channels_last=channels_last, compiled=compiled
     )
+    load = psutil.getloadavg()[0]
     results = []
     for experiment in experiments(place.device, scale, aligned):
 
         def tell(words: str, code: str = experiment.code) -> None:
             progress(f"{code}: {words}")
 
-        runs = run(
+        runs = take_turns(
             [(graph, batch) for graph in experiment.graphs],
             place,
             conditions,
@@ -126,13 +128,16 @@ def guidelines(
         results.append(_result(experiment, [one.turns for one in runs], batch, place, scale))
     platform = PLATFORM[place.device]
     return Guidelines(
-        FORMAT, place, conditions, batch, scale, aligned, seconds, platform, tuple(results)
+        FORMAT, place, conditions, batch, scale, aligned, seconds, load, platform, tuple(results)
     )
 
 
 def speed_ratio(variant: Turns, baseline: Turns) -> Ratio:
-    """Return the ratio of speeds, round by round."""
-    ratios = [median(ours) / median(own) for own, ours in zip(variant, baseline, strict=False)]
+    """Return the ratio of speeds, round by round, of the fastest run of each turn.
+
+    What else runs on a machine only ever adds time, so the fastest is the least disturbed.
+    """
+    ratios = [min(theirs) / min(own) for own, theirs in zip(variant, baseline, strict=False)]
     return Ratio(*quartiles(ratios), len(ratios))
 
 

@@ -51,7 +51,7 @@ class LayerTimings(Struct, frozen=True):
     layers: tuple[LayerTiming, ...]
     whole_seconds: float  # of a run with a clock at every layer, so more than the latency
     sum_seconds: float  # of the layers
-    between_seconds: float  # whole - sum: handing values from layer to layer, and the clock
+    between_seconds: float  # whole - sum: handing values on, freeing them, and the clock
     bound_seconds: dict[str, float]  # the sum by what bounds the layers
     runs: int
 

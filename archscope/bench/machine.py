@@ -26,6 +26,10 @@ class Machine(Struct, frozen=True):
     cores: int  # that this process may use; multiprocessors of a GPU
     torch: str
 
+    def busy(self, load: float) -> bool:
+        """Return whether a load, other work on the cores, must disturb what is measured."""
+        return self.device == "cpu" and load > self.cores / 2
+
 
 def machine(device: str = "auto") -> Machine:
     """Return the machine behind a device; `auto` is a GPU where there is one.

@@ -34,11 +34,6 @@ class Roofline(Struct, frozen=True):
     load: float  # processes that wanted to run in the minute before, on average
 
     @property
-    def busy(self) -> bool:
-        """Whether something else kept half of the cores busy, so that all may be too slow."""
-        return self.machine.device == "cpu" and self.load > self.machine.cores / 2
-
-    @property
     def ridge(self) -> float:
         """The macs for each byte from which on arithmetic takes longer than memory."""
         return self.gmacs_per_second / self.gbytes_per_second

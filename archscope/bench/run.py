@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import psutil
 from msgspec import Struct
 from torch.utils.benchmark import timer
 
@@ -13,7 +14,7 @@ from archscope.bench.conditions import Conditions
 from archscope.bench.layers import LayerTimings
 from archscope.bench.machine import Machine, machine, using_threads
 from archscope.bench.roofline import Roofline
-from archscope.bench.session import Progress, Run, run
+from archscope.bench.session import Progress, Run, take_turns
 from archscope.bench.timing import Clock, Timing, timing
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -43,6 +44,7 @@ class Bench(Struct, frozen=True):
     conditions: Conditions
     seconds: float  # asked for, for each network
     networks: tuple[Measured, ...]
+    load: float  # processes that wanted to run in the minute before, on average
     roofline: Roofline | None = None  # that layers are held against
 
 
@@ -107,13 +109,13 @@ def bench(
         compiled=compiled,
         fused=fused,
     )
-    roof = None
+    load, roof = psutil.getloadavg()[0], None
     if per_layer:
         progress("measuring the machine")
         roof = known(place, dtype, conditions.threads, clock=clock)
     lean = [graph if training else graph.inference() for graph in graphs]
     jobs = [(graph, batch) for graph in lean for batch in batches]
-    runs = run(
+    runs = take_turns(
         jobs,
         place,
         conditions,
@@ -126,7 +128,7 @@ def bench(
         _measured(graph, batch, one, conditions, roof)
         for (graph, batch), one in zip(jobs, runs, strict=True)
     )
-    return Bench(FORMAT, place, conditions, seconds, networks, roof)
+    return Bench(FORMAT, place, conditions, seconds, networks, load, roof)
 
 
 def latency(

@@ -29,7 +29,7 @@ class Run(Struct, frozen=True):
     watch: Stopwatch | None
 
 
-def run(
+def take_turns(
     jobs: Sequence[Job],
     machine: Machine,
     conditions: Conditions,

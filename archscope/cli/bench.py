@@ -16,6 +16,7 @@ from archscope.cli.bench_tables import (
     headline,
     layer_parts,
     layer_records,
+    load_notes,
     network_table,
     spread_notes,
 )
@@ -96,9 +97,7 @@ GUIDELINES = "guidelines"
 @click.option(
     "--scale",
     type=click.Choice(("1", "2", "4")),
-    default="2",
-    show_default=True,
-    help="Channels of the guidelines: multiples of the paper's smallest.",
+    help="Channels of the guidelines, multiples of the paper's smallest: 2 unless given.",
 )
 @click.option(
     "--aligned",
@@ -119,7 +118,8 @@ def command(
 
     Weights and inputs are random. Several networks take turns, so that a machine that drifts is
     unfair to none. The word `guidelines` in place of a SPEC repeats experiments 1 to 4 of
-    ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute; `./guidelines` is a file.
+    ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute and with one thread unless said;
+    `./guidelines` is a file.
 
     \b
     Examples:
@@ -130,15 +130,17 @@ def command(
       archscope bench guidelines
     """
     options["seconds"] = parse_seconds(options.pop("time"))
-    slowest, scale = options.pop("slowest"), int(options.pop("scale"))
-    aligned = options.pop("aligned")
+    slowest, scale, aligned = map(options.pop, ("slowest", "scale", "aligned"))
     if GUIDELINES in specs:
         if len(specs) > 1 or settings or inputs:
             raise OptionError(
                 "'guidelines' stands alone, with no --set and no --input;"
                 " a file of that name is './guidelines'"
             )
-        return _guidelines({**options, "scale": scale, "aligned": aligned}, form, output)
+        choice = {"scale": int(scale or 2), "aligned": aligned, "threads": options["threads"] or 1}
+        return _guidelines({**options, **choice}, form, output)
+    if scale or aligned:
+        raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
     graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
     from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
 
@@ -154,7 +156,8 @@ def _parts(result: Bench, form: str, slowest: int) -> list[Any]:
     if form == "csv":
         return [layer_records(result) if result.roofline else network_table(result)]
     parts = [headline(result.machine, result.conditions), network_table(result)]
-    return [*parts, *spread_notes(result), *layer_parts(result, slowest)]
+    notes = load_notes(result.machine, result.load) + spread_notes(result)
+    return [*parts, *notes, *layer_parts(result, slowest)]
 
 
 def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:

@@ -46,7 +46,7 @@ def roofline_table(roofs: Sequence[Roofline]) -> Table:
 
 def busy_notes(roofs: Sequence[Roofline]) -> list[str]:
     """Return a warning if a roofline was measured while something else kept the machine busy."""
-    loads = [roof.load for roof in roofs if roof.busy]
+    loads = [roof.load for roof in roofs if roof.machine.busy(roof.load)]
     if not loads:
         return []
     return [
@@ -92,6 +92,16 @@ def network_table(result: Bench) -> Table:
         for one in result.networks
     )
     return Table("", columns, rows)
+
+
+def load_notes(machine: Machine, load: float) -> list[str]:
+    """Return a warning if something else kept the machine busy before it was measured."""
+    if not machine.busy(load):
+        return []
+    return [
+        f"the machine is busy with other work (load {load:.1f} on {machine.cores} cores): these"
+        f" times are too long, and ratios less sure\n"
+    ]
 
 
 WIDE = 0.25
@@ -188,7 +198,7 @@ def _sums(one: Measured) -> str:
     return (
         f"all layers {format_measure(layers.sum_seconds * 1e3)} ms"
         f" + between layers {format_measure(layers.between_seconds * 1e3)} ms"
-        f" = {format_measure(layers.whole_seconds * 1e3)} ms, mean of the faster half runs"
+        f" = {format_measure(layers.whole_seconds * 1e3)} ms, mean of the faster half of all runs"
         f" ({layers.runs})\nbound by {kinds}\n"
     )
 
@@ -200,7 +210,8 @@ def guideline_parts(result: Guidelines) -> list[Any]:
         f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}{aligned}, batch"
         f" {result.batch}; speeds over that of the first row"
     )
-    parts: list[Any] = [headline(result.machine, result.conditions), where]
+    notes = load_notes(result.machine, result.load)
+    parts: list[Any] = [headline(result.machine, result.conditions), where, *notes]
     for experiment in result.experiments:
         rows = tuple(map(_variant, experiment.variants))
         title = f"{experiment.code}  {experiment.about}"

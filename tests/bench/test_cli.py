@@ -76,6 +76,7 @@ def test_mistakes_are_one_line(run: Run) -> None:
         ((TINY, "--time", "soon"), "expected a time such as 2s"),
         (("no_such",), "'no_such' is no file"),
         ((TINY, "--training", "--fused"), "cannot be trained"),
+        ((TINY, "--scale", "2"), "belong to 'archscope bench guidelines'"),
         (("guidelines", "vgg16"), "stands alone"),
         (("guidelines", "--set", "a=1"), "stands alone"),
         (("guidelines", "--training"), "--training does not apply"),

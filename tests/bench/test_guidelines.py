@@ -20,7 +20,7 @@ from tests.bench.conftest import Clock
 def test_ratios_are_taken_round_by_round() -> None:
     # The machine becomes three times as slow; the ratio in each round stays 0.5.
     baseline = ((1.0, 1.0), (2.0, 2.0), (3.0, 3.0))
-    variant = ((2.0,), (4.0, 4.0, 4.0), (6.0,))
+    variant = ((2.0,), (9.0, 4.0, 7.0), (6.0, 6.5))
     found = speed_ratio(variant, baseline)
     assert (found.median, found.lower_quartile, found.upper_quartile) == (0.5, 0.5, 0.5)
     assert (found.rounds, found.verdict) == (3, SLOWER)

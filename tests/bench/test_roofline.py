@@ -44,7 +44,8 @@ def test_the_best_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     for load, busy in ((0.0, False), (100.0 * PLACE.cores, True)):
         monkeypatch.setattr(rooflines.psutil, "getloadavg", lambda load=load: (load, 0, 0))
-        assert roofline(PLACE, seconds=0, clock=Clock(0.1)).busy is busy
+        found = roofline(PLACE, seconds=0, clock=Clock(0.1))
+        assert (found.load, PLACE.busy(found.load)) == (load, busy)
 
 
 def test_a_dtype_that_torch_cannot_multiply(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,15 @@ def test_json_is_read_back_and_keeps_its_keys(known_machine: Roofline) -> None:
     text = msgspec.json.encode(result)
     assert msgspec.json.decode(text, type=Bench) == result
     data = msgspec.json.decode(text)
-    assert list(data) == ["format", "machine", "conditions", "seconds", "networks", "roofline"]
+    assert list(data) == [
+        "format",
+        "machine",
+        "conditions",
+        "seconds",
+        "networks",
+        "load",
+        "roofline",
+    ]
     assert data["format"] == 1
     (network,) = data["networks"]
     assert list(network) == [
