@@ -11,6 +11,8 @@ from statistics import median, quantiles
 from msgspec import Struct
 from torch.utils.benchmark import timer
 
+from archscope.bench.heap import kept_memory
+
 Clock = Callable[[], float]
 """Seconds from any start; torch's `timer` waits for an accelerator first."""
 
@@ -66,7 +68,7 @@ def measure(
     """
     turns: list[list[tuple[float, ...]]] = [[] for _ in calls]
     used = [0.0] * len(calls)
-    with _uncollected():
+    with _uncollected(), kept_memory():
         for call in calls:
             _turn(call, seconds * WARM_UP, clock)
         left = list(range(len(calls)))
