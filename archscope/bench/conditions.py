@@ -24,17 +24,25 @@ class Conditions(Struct, frozen=True):
     channels_last: bool = False
     compiled: bool = False  # by torch.compile
     fused: bool = False  # batch norms folded into the convolutions before them
+    processor_time: bool = False  # of one thread, which other work does not lengthen
 
     def __post_init__(self) -> None:
         _known("dtype", self.dtype, DTYPES)
         _known("optimizer", self.optimizer, OPTIMIZERS)
         if self.fused and self.training:
             raise OptionError("a fused network cannot be trained: its batch norms are gone")
+        if self.processor_time and (self.device != "cpu" or self.threads != 1):
+            raise OptionError("processor time is that of one thread on a CPU: say --threads 1")
 
     def __str__(self) -> str:
         words = [f"{self.threads} thread{'s' if self.threads > 1 else ''}", self.dtype]
         words.append(f"training with {self.optimizer}" if self.training else "inference")
-        shown = {"channels last": "channels_last", "compiled": "compiled", "fused": "fused"}
+        shown = {
+            "channels last": "channels_last",
+            "compiled": "compiled",
+            "fused": "fused",
+            "processor time": "processor_time",
+        }
         words += [word for word, field in shown.items() if getattr(self, field)]
         return ", ".join(words)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import psutil
 from msgspec import Struct
-from torch.utils.benchmark import timer
 
 from archscope.analysis.cost import costs, total
 from archscope.bench.conditions import Conditions
@@ -12,7 +11,7 @@ from archscope.bench.experiments import PLATFORM, Experiment, Settings, experime
 from archscope.bench.machine import Machine, machine
 from archscope.bench.run import FORMAT, conditions_on
 from archscope.bench.session import Progress, take_turns
-from archscope.bench.timing import Clock, Timing, Turns, quartiles, timing
+from archscope.bench.timing import Clock, Timing, Turns, clock_of, quartiles, timing
 
 SLOWER, FASTER, EQUAL = "slower", "faster", "no difference beyond the spread"
 PAPER_SPREAD = 0.02
@@ -92,7 +91,8 @@ def guidelines(
     channels_last: bool = False,
     compiled: bool = False,
     seconds: float = 2.0,
-    clock: Clock = timer,
+    processor_time: bool = False,
+    clock: Clock | None = None,
     progress: Progress = lambda words: None,
 ) -> Guidelines:
     """Repeat experiments 1 to 4 of arXiv:1807.11164, section 2, `seconds` for each stack.
@@ -107,8 +107,14 @@ def guidelines(
     """
     place = machine(device)
     conditions = conditions_on(
-        place, dtype=dtype, threads=threads, channels_last=channels_last, compiled=compiled
+        place,
+        dtype=dtype,
+        threads=threads,
+        channels_last=channels_last,
+        compiled=compiled,
+        processor_time=processor_time,
     )
+    clock = clock or clock_of(processor_time)
     load = psutil.getloadavg()[0]
     results = []
     for experiment in experiments(place.device, scale, aligned):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import psutil
 from msgspec import Struct
-from torch.utils.benchmark import timer
 
 from archscope.analysis.cost import costs, total
 from archscope.bench.cache import known
@@ -15,7 +14,7 @@ from archscope.bench.layers import LayerTimings
 from archscope.bench.machine import Machine, machine, using_threads
 from archscope.bench.roofline import Roofline
 from archscope.bench.session import Progress, Run, take_turns
-from archscope.bench.timing import Clock, Timing, timing
+from archscope.bench.timing import Clock, Timing, clock_of, timing
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
@@ -58,6 +57,7 @@ def conditions_on(
     channels_last: bool = False,
     compiled: bool = False,
     fused: bool = False,
+    processor_time: bool = False,
 ) -> Conditions:
     """Return checked conditions; `threads` is torch's own number unless given.
 
@@ -65,7 +65,15 @@ def conditions_on(
     """
     with using_threads(threads) as used:
         return Conditions(
-            machine.device, dtype, used, training, optimizer, channels_last, compiled, fused
+            machine.device,
+            dtype,
+            used,
+            training,
+            optimizer,
+            channels_last,
+            compiled,
+            fused,
+            processor_time,
         )
 
 
@@ -83,7 +91,8 @@ def bench(
     fused: bool = False,
     per_layer: bool = False,
     seconds: float = 2.0,
-    clock: Clock = timer,
+    processor_time: bool = False,
+    clock: Clock | None = None,
     progress: Progress = lambda words: None,
 ) -> Bench:
     """Measure the latency of graphs with every batch, `seconds` each, taking turns.
@@ -91,7 +100,9 @@ def bench(
     Inference, or with `training` a step of forward pass, loss, backward pass and optimizer.
     `threads` is torch's own number unless given. `fused` folds batch norms into the layers
     before them. `per_layer` times every layer and holds it against the roofline, which is
-    measured first unless this machine's is known. `progress` is told what happens.
+    measured first unless this machine's is known. `processor_time` measures the work of one
+    thread and not the time on the wall, so that other work on the machine matters less.
+    `progress` is told what happens, `clock` is for tests.
 
     Raises OptionError for options that do not suit each other and for a batch that does not fit
     into memory, UnavailableError for a device or dtype that is not there.
@@ -108,11 +119,13 @@ def bench(
         channels_last=channels_last,
         compiled=compiled,
         fused=fused,
+        processor_time=processor_time,
     )
+    clock = clock or clock_of(processor_time)
     load, roof = psutil.getloadavg()[0], None
     if per_layer:
         progress("measuring the machine")
-        roof = known(place, dtype, conditions.threads, clock=clock)
+        roof = known(place, dtype, conditions.threads)
     lean = [graph if training else graph.inference() for graph in graphs]
     jobs = [(graph, batch) for graph in lean for batch in batches]
     runs = take_turns(
@@ -139,7 +152,7 @@ def latency(
     *,
     dtype: str = "float32",
     seconds: float = 0.5,
-    clock: Clock = timer,
+    clock: Clock | None = None,
 ) -> Timing:
     """Return how long inference of a batch takes, batch norms folded as one would deploy it.
 

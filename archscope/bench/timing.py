@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from statistics import median, quantiles
+from time import thread_time
 
 from msgspec import Struct
 from torch.utils.benchmark import timer
@@ -15,6 +16,12 @@ from archscope.bench.heap import kept_memory
 
 Clock = Callable[[], float]
 """Seconds from any start; torch's `timer` waits for an accelerator first."""
+
+
+def clock_of(processor_time: bool) -> Clock:
+    """Return the clock on the wall, or that of the processor's work for this thread."""
+    return thread_time if processor_time else timer
+
 
 Turns = tuple[tuple[float, ...], ...]
 """Seconds of each call, in the turns in which they were made."""

@@ -95,6 +95,11 @@ GUIDELINES = "guidelines"
     help="How long to measure each network: 500ms, 2s, 1min.",
 )
 @click.option(
+    "--processor-time",
+    is_flag=True,
+    help="Measure the work of one thread, not the time on the wall: for a busy machine.",
+)
+@click.option(
     "--scale",
     type=click.Choice(("1", "2", "4")),
     help="Channels of the guidelines, multiples of the paper's smallest: 2 unless given.",
@@ -156,7 +161,7 @@ def _parts(result: Bench, form: str, slowest: int) -> list[Any]:
     if form == "csv":
         return [layer_records(result) if result.roofline else network_table(result)]
     parts = [headline(result.machine, result.conditions), network_table(result)]
-    notes = load_notes(result.machine, result.load) + spread_notes(result)
+    notes = load_notes(result) + spread_notes(result)
     return [*parts, *notes, *layer_parts(result, slowest)]
 
 

@@ -94,13 +94,13 @@ def network_table(result: Bench) -> Table:
     return Table("", columns, rows)
 
 
-def load_notes(machine: Machine, load: float) -> list[str]:
-    """Return a warning if something else kept the machine busy before it was measured."""
-    if not machine.busy(load):
+def load_notes(result: Bench | Guidelines) -> list[str]:
+    """Return a warning if other work kept the machine busy, and lengthens what was measured."""
+    if result.conditions.processor_time or not result.machine.busy(result.load):
         return []
     return [
-        f"the machine is busy with other work (load {load:.1f} on {machine.cores} cores): these"
-        f" times are too long, and ratios less sure\n"
+        f"the machine is busy with other work (load {result.load:.1f} on {result.machine.cores}"
+        f" cores): these times are too long, and ratios less sure\n"
     ]
 
 
@@ -210,7 +210,7 @@ def guideline_parts(result: Guidelines) -> list[Any]:
         f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}{aligned}, batch"
         f" {result.batch}; speeds over that of the first row"
     )
-    notes = load_notes(result.machine, result.load)
+    notes = load_notes(result)
     parts: list[Any] = [headline(result.machine, result.conditions), where, *notes]
     for experiment in result.experiments:
         rows = tuple(map(_variant, experiment.variants))

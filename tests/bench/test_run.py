@@ -6,7 +6,7 @@ import torch
 
 from archscope import load
 from archscope.analysis.cost import costs, total
-from archscope.bench import Bench, bench, fits, latency
+from archscope.bench import Bench, bench, fits, latency, timing
 from archscope.bench import machine as machines
 from archscope.bench.conditions import DTYPES, Conditions
 from archscope.bench.prepare import prepare
@@ -122,6 +122,8 @@ def test_dtypes() -> None:
 def test_options_that_do_not_suit_each_other() -> None:
     with pytest.raises(OptionError, match="cannot be trained"):
         bench([load(TINY)], device="cpu", training=True, fused=True)
+    with pytest.raises(OptionError, match="processor time is that of one thread"):
+        bench([load(TINY)], device="cpu", threads=2, processor_time=True)
     with pytest.raises(OptionError, match="layers are timed"):
         bench([load(TINY)], device="cpu", training=True, per_layer=True)
     with pytest.raises(OptionError, match="did you mean 'float32'"):
@@ -179,6 +181,15 @@ def test_a_norm_that_cannot_train_on_one_value_is_no_traceback() -> None:
     graph = load("INPUT 3x8x8 -> GAP -> BN -> FC 5")
     with pytest.raises(UnavailableError, match="batch 1 does not run on cpu"):
         bench([graph], device="cpu", training=True)
+
+
+def test_processor_time_does_not_count_what_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Clock(0.1)
+    monkeypatch.setattr(timing, "thread_time", work)
+    monkeypatch.setattr(timing, "timer", Clock(7.0))
+    found = bench([load(TINY)], device="cpu", threads=1, processor_time=True, seconds=0)
+    assert found.networks[0].timing.median_seconds == pytest.approx(0.1)
+    assert str(found.conditions).endswith(", processor time")
 
 
 def test_latency() -> None:
