@@ -208,7 +208,7 @@ def guideline_parts(result: Guidelines) -> list[Any]:
     aligned = ", G1 in multiples of 8 channels" if result.aligned else ""
     where = (
         f"arXiv:1807.11164, experiments 1 to 4 at scale {result.scale}{aligned}, batch"
-        f" {result.batch}; speeds over that of the first row"
+        f" {result.batch}; speeds over that of the first row\n"
     )
     notes = load_notes(result)
     parts: list[Any] = [headline(result.machine, result.conditions), where, *notes]
