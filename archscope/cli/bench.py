@@ -11,8 +11,6 @@ from archscope.analysis.memory import OPTIMIZERS
 from archscope.cli import FINE
 from archscope.cli.bench_tables import (
     SLOWEST,
-    guideline_parts,
-    guideline_records,
     headline,
     layer_parts,
     layer_records,
@@ -20,6 +18,7 @@ from archscope.cli.bench_tables import (
     network_table,
     spread_notes,
 )
+from archscope.cli.guideline_tables import guideline_parts, guideline_records
 from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
 from archscope.cli.progress import tell
 from archscope.errors import OptionError

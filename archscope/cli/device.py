@@ -68,11 +68,13 @@ def command(
         with using_threads(None) as all_of_them:
             threads = (1, all_of_them) if place.device == "cpu" else (all_of_them,)
     roofs = []
-    for count in dict.fromkeys(threads):
-        for dtype in dict.fromkeys(dtypes or ("float32", "bfloat16")):
-            tell(f"measuring {dtype}, {count} threads")
-            roofs.append(known(place, dtype, count, refresh=refresh))
-    tell("")
+    try:
+        for count in dict.fromkeys(threads):
+            for name in dict.fromkeys(dtypes or ("float32", "bfloat16")):
+                tell(f"measuring {name}, {count} threads")
+                roofs.append(known(place, name, count, refresh=refresh))
+    finally:
+        tell("")
     where = f"{place.device}: {place.name}, {place.cores} cores, torch {place.torch}"
     show(
         [where, roofline_table(roofs), *busy_notes(roofs)],
