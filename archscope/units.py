@@ -10,9 +10,14 @@ _COUNT = re.compile(
     r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([kKMGT]?)\s*(?:MACs?|FLOPs?|macs?|flops?|params)?\Z"
 )
 _BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKMGT]?i?)B\Z")
+<<<<<<< HEAD
 _DURATION = re.compile(
     r"(?:([0-9]+)\s*h)?\s*(?:([0-9]*\.?[0-9]+)\s*m(?:in)?)?\s*(?:([0-9]*\.?[0-9]+)\s*s?)?\Z"
 )
+=======
+_TIME = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|ms|s|min)\Z")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
+>>>>>>> main
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -38,6 +43,7 @@ def parse_bytes(text: str) -> int:
     return round(float(match[1]) * float(base) ** _POWERS[prefix.rstrip("i")])
 
 
+<<<<<<< HEAD
 def parse_duration(text: str) -> float:
     """Return seconds: `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
     match = _DURATION.match(text.strip())
@@ -55,6 +61,14 @@ def format_duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+=======
+def parse_seconds(text: str) -> float:
+    """Return seconds: `2s`, `8ms`, `1.5min`. Raises OptionError."""
+    match = _TIME.match(text.strip())
+    if not match:
+        raise OptionError(f"expected a time such as 2s, 500ms or 1min, got '{text}'")
+    return float(match[1]) * _SECONDS[match[2]]
+>>>>>>> main
 
 
 def format_count(value: float) -> str:
@@ -73,6 +87,13 @@ def format_bytes(value: float) -> str:
         if abs(value) >= 1024**power * 0.99995:
             return f"{_digits(value / 1024**power)} {prefix}B"
     return f"{value} B"
+
+
+def format_measure(value: float) -> str:
+    """Return a measured number in four digits, small ones in more: `5.476`, `0.00123`."""
+    if value == 0 or abs(value) >= 0.9995:
+        return f"{value:,.{max(4 - len(str(int(abs(value)))), 0)}f}"
+    return f"{value:.3g}"
 
 
 def _digits(value: float) -> str:

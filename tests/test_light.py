@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
         ["zoo", "--format", "csv"],
         ["ops"],
         ["schema"],
+        ["bench", "no_such_network"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

@@ -1,8 +1,13 @@
+<<<<<<< HEAD
 """What a person sees while a network trains: a bar where someone looks, lines elsewhere."""
+=======
+"""Progress, where someone is looking."""
+>>>>>>> main
 
 from __future__ import annotations
 
 import sys
+<<<<<<< HEAD
 from typing import Any
 
 import click
@@ -99,3 +104,13 @@ def scores(measures: Scores) -> str:
         f"{name} {value:.4g}" if name == "loss" else f"{name} {100 * value:.1f} %"
         for name, value in measures.items()
     )
+=======
+
+import click
+
+
+def tell(text: str) -> None:
+    """Show progress on one line of standard error; an empty text takes it away."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+>>>>>>> main
