@@ -10,14 +10,8 @@ _COUNT = re.compile(
     r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([kKMGT]?)\s*(?:MACs?|FLOPs?|macs?|flops?|params)?\Z"
 )
 _BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKMGT]?i?)B\Z")
-<<<<<<< HEAD
-_DURATION = re.compile(
-    r"(?:([0-9]+)\s*h)?\s*(?:([0-9]*\.?[0-9]+)\s*m(?:in)?)?\s*(?:([0-9]*\.?[0-9]+)\s*s?)?\Z"
-)
-=======
-_TIME = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|ms|s|min)\Z")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
->>>>>>> main
+_PART = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|ms|s|min|m|h|)\s*")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
@@ -43,14 +37,12 @@ def parse_bytes(text: str) -> int:
     return round(float(match[1]) * float(base) ** _POWERS[prefix.rstrip("i")])
 
 
-<<<<<<< HEAD
 def parse_duration(text: str) -> float:
-    """Return seconds: `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
-    match = _DURATION.match(text.strip())
-    if not match or not any(match.groups()):
-        raise OptionError(f"expected a time such as 90s, 5m or 1h30m, got '{text}'")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    """Return seconds: `500ms`, `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
+    parts = _PART.findall(text.strip())
+    if not parts or _PART.sub("", text.strip()):
+        raise OptionError(f"expected a time such as 500ms, 90s, 5m or 1h30m, got '{text}'")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 def format_duration(seconds: float) -> str:
@@ -61,14 +53,6 @@ def format_duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-=======
-def parse_seconds(text: str) -> float:
-    """Return seconds: `2s`, `8ms`, `1.5min`. Raises OptionError."""
-    match = _TIME.match(text.strip())
-    if not match:
-        raise OptionError(f"expected a time such as 2s, 500ms or 1min, got '{text}'")
-    return float(match[1]) * _SECONDS[match[2]]
->>>>>>> main
 
 
 def format_count(value: float) -> str:

@@ -10,13 +10,9 @@ from archscope import __version__
 from archscope.errors import did_you_mean
 
 COMMANDS = (
-<<<<<<< HEAD
-    "analyze", "compare", "lint", "guidelines", "verify", "build", "convert", "im2col", "data",
-    "recipes", "train", "runs", "evaluate", "predict", "space", "zoo", "ops", "rule", "schema",
-=======
     "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "convert",
-    "im2col", "data", "zoo", "ops", "rule", "schema",
->>>>>>> main
+    "im2col", "data", "recipes", "train", "runs", "evaluate", "predict", "space", "zoo", "ops",
+    "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 

@@ -22,7 +22,7 @@ from archscope.cli.guideline_tables import guideline_parts, guideline_records
 from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
 from archscope.cli.progress import tell
 from archscope.errors import OptionError
-from archscope.units import parse_seconds
+from archscope.units import parse_duration
 
 if TYPE_CHECKING:
     from archscope.bench.run import Bench
@@ -133,7 +133,7 @@ def command(
       archscope bench mobilenet_v2 --training --batch 16 --format json -o bench.json
       archscope bench guidelines
     """
-    options["seconds"] = parse_seconds(options.pop("time"))
+    options["seconds"] = parse_duration(options.pop("time"))
     slowest, scale, aligned = map(options.pop, ("slowest", "scale", "aligned"))
     if GUIDELINES in specs:
         if len(specs) > 1 or settings or inputs:

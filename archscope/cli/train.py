@@ -247,7 +247,7 @@ def _free(path: Path) -> Path:
 @contextmanager
 def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
     """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
-    from archscope.cli.progress import watcher
+    from archscope.cli.watching import watcher
 
     asked: list[int] = []
 

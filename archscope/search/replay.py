@@ -16,8 +16,6 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 from archscope.search.budget import Budget
-from archscope.search.plan import plan as plan_of
-from archscope.search.plan import every
 from archscope.search.records import Job, Trial, Verdict
 from archscope.search.samplers import EVOLUTION, NSGA, RANDOM, TPE, UNIFORM
 from archscope.search.study import Plan, Study
@@ -55,7 +53,9 @@ class Quality(Struct, frozen=True):
 class Table:
     """Scores of networks by digest: equal networks have the mean of their rows."""
 
-    def __init__(self, space_: Space, scores: Mapping[str, float], costs: Mapping[str, int]) -> None:
+    def __init__(
+        self, space_: Space, scores: Mapping[str, float], costs: Mapping[str, int]
+    ) -> None:
         self.space, self.scores, self.costs = space_, scores, costs
 
 

@@ -37,5 +37,7 @@ def of_optuna(name: str, seed: int, objectives: int) -> optuna.samplers.BaseSamp
             return optuna.samplers.NSGAIISampler(population_size=20, seed=seed)
         if name == TPE:
             # For one objective decisions are drawn jointly by default; for several it must be said.
-            return optuna.samplers.TPESampler(seed=seed, multivariate=True if objectives > 1 else None)
+            return optuna.samplers.TPESampler(
+                seed=seed, multivariate=True if objectives > 1 else None
+            )
         return optuna.samplers.RandomSampler(seed=seed)

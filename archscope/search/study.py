@@ -421,9 +421,7 @@ def _costs(costs: Costs) -> dict[str, float]:
 
 
 def _excess(budgets: Sequence[Budget], costs: Costs) -> dict[str, float]:
-    return {
-        one.text: one.excess(getattr(costs, one.metric)) for one in budgets if not one.measured
-    }
+    return {one.text: one.excess(getattr(costs, one.metric)) for one in budgets if not one.measured}
 
 
 def _best(promises: Sequence[Mapping[str, float]]) -> int:

@@ -73,7 +73,7 @@ def test_training(run: Run) -> None:
 
 def test_mistakes_are_one_line(run: Run) -> None:
     for words, said in (
-        ((TINY, "--time", "soon"), "expected a time such as 2s"),
+        ((TINY, "--time", "soon"), "expected a time such as 500ms"),
         (("no_such",), "'no_such' is no file"),
         ((TINY, "--training", "--fused"), "cannot be trained"),
         ((TINY, "--scale", "2"), "belong to 'archscope bench guidelines'"),

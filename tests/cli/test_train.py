@@ -125,7 +125,10 @@ def test_recipes_explain_every_knob(run: Run) -> None:
         (("lenet5", "--recipe", "breif"), "no recipe 'breif', did you mean 'brief'?"),
         (("lenet5", "--recipe-set", "emma=0.9"), "unknown knob 'emma', did you mean 'ema'?"),
         (("lenet5", "--recipe-set", "ema"), "--recipe-set needs KNOB=VALUE, got 'ema'"),
-        (("lenet5", "--max-time", "soon"), "expected a time such as 90s, 5m or 1h30m, got 'soon'"),
+        (
+            ("lenet5", "--max-time", "soon"),
+            "expected a time such as 500ms, 90s, 5m or 1h30m, got 'soon'",
+        ),
         (("vgg13_cifar100", "--data", "synthetic"), "the data have 4 classes; many specs take"),
         (("vgg13_cifar100", "--set", "classes=10"), "has 1 channel, the spec takes 3 channels"),
         (("--resume", "nothing"), "no run 'nothing'; `archscope runs` lists them"),

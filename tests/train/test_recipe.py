@@ -44,7 +44,7 @@ def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
         ({"optimzer": "sgd"}, "unknown knob 'optimzer', did you mean 'optimizer'?"),
         ({"optimizer": "adm"}, "optimizer: expected one of sgd, momentum, nesterov, adagrad,"
          " rmsprop, adam, adamw, got 'adm', did you mean 'adam'?"),
-        ({"max_time": "soon"}, "expected a time such as 90s, 5m or 1h30m, got 'soon'"),
+        ({"max_time": "soon"}, "expected a time such as 500ms, 90s, 5m or 1h30m, got 'soon'"),
         ({"learning_rate": float("nan")}, "learning_rate: expected a finite number, got nan"),
         ({"learning_rate": -1}, "learning_rate: expected a number > 0.0, got -1"),
         ({"flip": "yes"}, "flip: expected true or false, got 'yes'"),
