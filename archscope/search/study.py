@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import optuna
 from msgspec import Struct, structs
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from archscope.analysis.canonical import canonical
@@ -29,6 +30,7 @@ from archscope.search.records import Job, Outcome, Trial, Verdict
 from archscope.search.sample import Sampler, mutate, repair
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
 from archscope.spec.space import Genes, Space
+from archscope.spec.write import to_yaml
 
 ASKS = 50
 """Free answers for one paid trial; after so many, a feasible network is constructed."""
@@ -111,7 +113,7 @@ class Study:
         self.trained_as = trained_as or space.graph
         self.promise, self.measure = promise, measure
         self.evaluate = Evaluator(space, peak=needs_peak(plan.budgets))
-        self.model = _model(len(plan.objectives), plan.objectives)
+        self.model = _model(plan.objectives)
         self.trials: list[Trial] = []
         self.open: list[_Open] = []
         self.answers: dict[int, Verdict] = {}
@@ -316,8 +318,6 @@ class Study:
         self.open.append(_Open(trial.number, asked, trial, []))
         self.paid += 1
         graph = self.trained_as(trial.genes)
-        from archscope.spec.write import to_yaml
-
         job = Job(trial.number, to_yaml(graph), trial.digest, self._rungs())
         self.judge.submit(job, graph)
 
@@ -352,8 +352,10 @@ class Study:
     def _answer(self, asked: Any, trial: Trial) -> None:
         """Tell a free answer at once."""
         self._constrain(asked, trial.excess)
-        known = "trained" if trial.values else "failed"
-        self._tell(asked, trial.values, known if trial.outcome == "known" else trial.outcome)
+        if trial.outcome == "known":
+            self._tell(asked, trial.values, "trained" if trial.values else "failed")
+        else:
+            self._tell(asked, trial.values, trial.outcome)
         self._record(trial)
 
     def _tell(self, asked: Any, values: Sequence[float], outcome: Outcome) -> None:
@@ -380,7 +382,7 @@ class Study:
         """Return the scores that a new network must reach to go on: those of the best 1/eta.
 
         A rung stands after 1, eta, eta^2 ... epochs (ASHA, Li et al. 2018, arXiv:1810.05934), and
-        knows the trials that are told by now, so that it is the same however many workers there are.
+        knows the trials that are told by now: the same ones for any number of workers.
         """
         eta = self.plan.eta
         if eta < 2:
@@ -403,12 +405,19 @@ class Study:
         return Random(self._seed(self.asked))  # noqa: S311 nothing secret is drawn
 
 
-def _model(count: int, objectives: Sequence[str]) -> optuna.Study:
+def _model(objectives: Sequence[str]) -> optuna.Study:
     """Return the study in memory that samplers learn from."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    directions = ["maximize" if name == ACCURACY else "minimize" for name in objectives]
-    return optuna.create_study(directions=directions)
+    return optuna.create_study(directions=directions(objectives))
+
+
+def directions(objectives: Sequence[str]) -> list[StudyDirection]:
+    """Return whether more or less of each objective is better."""
+    return [
+        StudyDirection.MAXIMIZE if name == ACCURACY else StudyDirection.MINIMIZE
+        for name in objectives
+    ]
 
 
 def _due(number: int, share: float) -> bool:
