@@ -21,9 +21,8 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
 
 
 def parameters(space: Space, genes: Genes) -> dict[str, Any]:
-    """Return genes as the parameters that a trial of them has."""
-    full = space.masked(genes)
-    return {one.path: _place(one, full[one.path]) for one in space.decisions if one.size != 1}
+    """Return the genes of all decisions as the parameters that a trial of them has."""
+    return {one.path: _place(one, genes[one.path]) for one in space.decisions if one.size != 1}
 
 
 def _suggest(trial: Trial, decision: Decision) -> Any:

@@ -45,6 +45,7 @@ class Trial(Struct, frozen=True):
     genes: dict[str, Any]
     outcome: Outcome
     origin: str  # the sampler, "control", "anchor: ...", "repair"
+    idle: dict[str, Any] = {}  # what was drawn where it does not count, which samplers remember
     excess: dict[str, float] = {}  # beyond each budget, as a share of it; 0 or less is inside
     costs: dict[str, float] = {}
     digest: str = ""

@@ -142,27 +142,44 @@ class Study:
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take up the trials of an earlier run as if they had happened here."""
+        held: list[tuple[Any, Trial]] = []  # passed over, as soon as the one that is not is known
+        drawn = 0
         for trial in trials:
-            while trial.paid and len(self.open) >= self.plan.lag:
+            while len(self.open) >= self.plan.lag:
                 self._settle()
-            asked = self._enqueue(trial.genes)
+            asked = self._enqueue({**trial.genes, **trial.idle})
+            suggest(asked, self.space)
+            self.asked = trial.number + 1
             self._skip_anchor(trial)
-            if not trial.paid:
+            self._constrain(asked, trial.excess)
+            if trial.outcome == "passed":
+                held.append((asked, trial))
+            elif not trial.paid:
                 self._free_again(asked, trial)
                 continue
-            assert trial.verdict is not None
-            self._constrain(asked, trial.excess)
-            self.answers[trial.number] = trial.verdict
-            self.open.append(_Open(trial.number, asked, trial, []))
-            self.known.setdefault(trial.digest, trial)
-            self.paid += 1
+            else:
+                assert trial.verdict is not None
+                self.answers[trial.number] = trial.verdict
+                self.open.append(_Open(trial.number, asked, trial, []))
+                self.known[trial.digest] = trial
+                self.paid += 1
+            drawn += trial.outcome == "passed" or self._is_drawn(trial)
+            if held and drawn == self.plan.prescreen:
+                for one, passed in held:
+                    self._tell(one, (), "passed")
+                    self._record(passed)
+                held = []
+            drawn %= self.plan.prescreen
+
+    def _is_drawn(self, trial: Trial) -> bool:
+        """Return whether a paid trial was chosen among several draws."""
+        return trial.origin in (self.plan.sampler, "repair") and self.plan.sampler != UNIFORM
 
     def _skip_anchor(self, trial: Trial) -> None:
         if self.anchors and trial.origin == f"anchor: {self.anchors[0][0]}":
             self.anchors.pop(0)
 
     def _free_again(self, asked: Any, trial: Trial) -> None:
-        self._constrain(asked, trial.excess)
         if trial.outcome == "known":
             twin = next((one for one in self.open if one.number == trial.same_as), None)
             if twin is not None:
@@ -261,14 +278,17 @@ class Study:
         return mutate(self.space, parent.genes, random)
 
     def _enqueue(self, genes: Genes) -> Any:
-        self.model.enqueue_trial(parameters(self.space, genes))
+        full = {**self.space.defaults, **genes}
+        self.model.enqueue_trial(parameters(self.space, full))
         return self.model.ask()
 
     def _look(self, asked: Any, origin: str) -> tuple[Any, Trial] | None:
         """Return a trial that must be paid for; others are answered here, for free."""
-        genes = self.space.masked(suggest(asked, self.space))
+        drawn = suggest(asked, self.space)
+        genes = self.space.masked(drawn)
+        idle = {path: value for path, value in drawn.items() if genes[path] != value}
         number, self.asked = self.asked, self.asked + 1
-        trial = Trial(number, genes, "infeasible", origin)
+        trial = Trial(number, genes, "infeasible", origin, idle)
         costs = self.evaluate(genes)
         if costs is None:
             self._answer(asked, structs.replace(trial, outcome="impossible"))
