@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
         ["zoo", "--format", "csv"],
         ["ops"],
         ["schema"],
+        ["space", "mobile", "--budget", "300MFLOPs", "--samples", "10"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

@@ -7,7 +7,6 @@ reads, so that it is known, not guessed, which other decisions they bring in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from math import prod
 from typing import Any
@@ -338,10 +337,3 @@ def open_blocks(document: Document) -> frozenset[str]:
         if not more:
             return frozenset(name for name in open_ if name not in OPS)
         open_ |= more
-
-
-def combinations(decisions: list[Decision]) -> Iterator[dict[str, Any]]:
-    """Yield all values of decisions together."""
-    paths = [one.path for one in decisions]
-    for row in product(*(one.values() for one in decisions)):
-        yield dict(zip(paths, row, strict=True))
