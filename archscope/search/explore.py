@@ -223,7 +223,8 @@ def extreme(
 ) -> Candidate | None:
     """Return the network with the least or most of a cost that single moves lead to.
 
-    All instances of a hole move together, or one by one those that choose what there is. None if no move makes a network.
+    All instances of a hole move together, or one by one those that choose what there is. None
+    if no move makes a network.
     """
     sign = -1 if largest else 1
 
@@ -312,8 +313,8 @@ def relaxations(
             path = pattern([one.path for one in counting])
             shown = " or ".join(sorted(held))
             found.append(Relaxation(path, shown, float(step), ordered(group[0])))
-    ordered = [one for one in found if one.ordered] or found
-    return tuple(sorted(ordered, key=lambda one: -one.step)[:3])
+    numbers = [one for one in found if one.ordered] or found
+    return tuple(sorted(numbers, key=lambda one: -one.step)[:3])
 
 
 def ordered(decision: Decision) -> bool:

@@ -42,7 +42,7 @@ class Expander:
         memo: Memo | None = None,
     ) -> None:
         self.document, self.limits = document, limits
-        self.genes = genes or {}
+        self.genes = {} if genes is None else genes
         self.memo = Memo(document) if memo is None and document.open else memo
         self.builder = Builder()
         self.lets = Lets(document.let)

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError
 from archscope.ops import OPS
-from archscope.spec.expression import Expression, names_in
+from archscope.spec.expression import Expression, reads_in
 from archscope.spec.holes import CHOICE, Hole
 from archscope.spec.limits import Limits
 from archscope.spec.memo import label_text, labels_of
@@ -55,6 +55,7 @@ class Survey:
     def __init__(self, document: Document, limits: Limits) -> None:
         self.document, self.limits = document, limits
         self.found: dict[str, Decision] = {}
+        self.defaults: dict[str, Any] = {}  # for what a value holds beside what is read of it
         self.labels = labels_of(document)
         self.used = open_blocks(document)
         self.steps = self.depth = 0
@@ -76,11 +77,21 @@ class Survey:
 
     def cell(self, value: Value, scene: Scene, spot: Spot) -> Cell:
         """Return the cell of a value that stands somewhere."""
+        content = value.content
         if value.constant:
-            return constant(value.content)
+            return constant(content)
+        parts: dict[Any, Cell] | None = None
+        if isinstance(content, Expression):
+            same = scene.find(content.text[1:].strip())
+            if same is not None:
+                return same
+        elif isinstance(content, list | dict):
+            items = content.items() if isinstance(content, dict) else enumerate(content)
+            parts = {key: self.cell(part, scene, spot) for key, part in items}
         return Cell(
             lambda genes: value(Trial(scene, genes, spot)),
             lambda: self.reads(value, scene, spot),
+            parts,
         )
 
     def reads(self, value: Value, scene: Scene, spot: Spot) -> set[str] | None:
@@ -93,8 +104,10 @@ class Survey:
                 cells = [self.cell(one, scene, spot) for one in content.choices]
             else:
                 assert isinstance(content, Expression)
-                named = (scene.find(name) for name in names_in(content.text))
-                cells = [cell for cell in named if cell is not None]
+                named = [(scene.find(name), part) for name, part in reads_in(content.text)]
+                cells = [
+                    (cell.parts or {}).get(part, cell) for cell, part in named if cell is not None
+                ]
             for cell in cells:
                 if cell.deps is None:
                     return None
@@ -118,7 +131,8 @@ class Survey:
             if old is None or old.at != hole.at:
                 if old is not None:
                     raise SpecError(f"two holes are called '{path}'", hole.at)
-                self.found[path] = self.decide(hole, path, conditions)
+                made = self.found[path] = self.decide(hole, path, conditions)
+                self.defaults[path] = made.default
             elif conditions not in old.when and () not in old.when:
                 when = ((),) if not conditions else (*old.when, conditions)
                 self.found[path] = self.decide(hole, path, *when)
@@ -201,7 +215,8 @@ class Survey:
             for row in product(*(self.found[path].values() for path in paths)):
                 self.spend()
                 try:
-                    rows[row] = cell.compute(dict(zip(paths, row, strict=True)))
+                    genes = dict(zip(paths, row, strict=True))
+                    rows[row] = cell.compute({**self.defaults, **genes})
                 except SpecError as refusal:  # these values make no network
                     rows[row], error = None, refusal
         except UnknownError:

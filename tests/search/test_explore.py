@@ -57,8 +57,10 @@ def test_the_ends_of_shipped_spaces() -> None:
     found = space(document("mobile"))
     end = extreme(found, Evaluator(found), "macs", True, found.defaults)
     assert end is not None
-    assert end.genes["stage14.kind"] == "mb"
-    assert end.genes["stage14.narrow.mb3.expand"] == 6
+    # Units of ShuffleNetV2 are wide, which makes an MBConv behind them the largest of all.
+    kinds = [end.genes[f"{stage}.kind"] for stage in ("stage28", "stage14", "stage7")]
+    assert "shuffle" in kinds and kinds[-1] == "mb"
+    assert end.costs.macs > 1.2e9
 
 
 def test_what_cannot_be_met_names_what_to_relax() -> None:
@@ -101,7 +103,7 @@ def test_values_that_make_no_network_are_counted() -> None:
     assert share is not None
     assert (share.inside, share.invalid, share.seen) == (2, 2, 4)
     nothing = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [4, 5]}}]")
-    with pytest.raises(SpecError, match="divisible by [45]"):
+    with pytest.raises(SpecError, match=r"divisible by [45]"):
         explore(nothing)
 
 
