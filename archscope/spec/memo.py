@@ -114,14 +114,6 @@ def sums_of(nodes: Iterable[Node]) -> Sums:
     return params, buffers, macs, access
 
 
-def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
-    """Return how paths call a layer in a turn of the loops around it: `block2`, `conv0_2`."""
-    for turn in turns:
-        label += f"_{turn}" if numbered or label[-1].isdigit() else str(turn)
-        numbered = True
-    return label
-
-
 def labels_of(document: Document) -> dict[int, tuple[str, bool]]:
     """Return how paths of holes call each layer, and whether that has a number already.
 

@@ -18,8 +18,8 @@ from archscope.ops import OPS
 from archscope.spec.expression import Expression, reads_in
 from archscope.spec.holes import CHOICE, Hole
 from archscope.spec.limits import Limits
-from archscope.spec.memo import label_text, labels_of
-from archscope.spec.place import Document
+from archscope.spec.memo import labels_of
+from archscope.spec.place import Document, label_text
 from archscope.spec.scene import (
     SHAPES,
     Cell,
@@ -182,8 +182,8 @@ class Survey:
         table = self.table(count)
         if table is None:
             raise SpecError(
-                "how often this turns depends on shapes, and it has holes inside: the decisions"
-                " of a space must be known without shapes; let it depend on named values",
+                "how often this turns depends on shapes or on too many decisions, and it has holes"
+                " inside: let it depend on a few named values, so that its decisions are known",
                 layer.at,
             )
         paths, rows = table
@@ -191,6 +191,7 @@ class Survey:
         for turn in range(max(counts.values(), default=0)):
             if turn >= self.limits.repeat:
                 raise LimitError(f"more turns than the limit of {self.limits.repeat}", layer.at)
+            self.spend(len(counts))
             allowed = frozenset(row for row, number in counts.items() if number > turn)
             more = with_condition(conditions, paths, allowed, len(counts))
             cells = {name: element(cell, turn) for name, cell in columns.items()}
@@ -225,9 +226,9 @@ class Survey:
             raise error
         return paths, rows
 
-    def spend(self) -> None:
-        """Count a step of work. Raises LimitError beyond the limit."""
-        self.steps += 1
+    def spend(self, steps: int = 1) -> None:
+        """Count steps of work. Raises LimitError beyond the limit."""
+        self.steps += steps
         if self.steps > self.limits.steps:
             raise LimitError(
                 f"more work than the limit of {self.limits.steps} steps", self.document.body.at

@@ -63,9 +63,7 @@ def document_text(document: Document) -> str:
 
 
 def _without_null(line: re.Match[str]) -> str:
-    return re.sub(
-        r": null(?=[,}]|$)", lambda one: ": " if one.end() < len(line[1]) else ":", line[1]
-    )
+    return re.sub(r": null(?=[,}])", ": ", re.sub(r": null$", ":", line[1]))
 
 
 def used_blocks(document: Document) -> list[str]:

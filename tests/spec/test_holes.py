@@ -314,3 +314,31 @@ def test_spaces_are_found_by_name_and_are_no_networks() -> None:
         load("mobile")
     with pytest.raises(OptionError, match="did you mean 'mobile'"):
         load("mobil")
+
+
+def test_large_numbers_of_turns_cost_little() -> None:
+    body = "layers:\n  - conv: !choice [4, 8]\n    repeat: !int {low: 1, high: HIGH}\n"
+    with pytest.raises(LimitError, match="more work than the limit"):
+        space_of(body.replace("HIGH", "16000"))
+    with pytest.raises(SpecError, match="depends on shapes or on too many decisions"):
+        space_of(body.replace("HIGH", "90000"))
+
+
+def test_lists_with_many_holes_are_walked_apart() -> None:
+    rows = "[" + ", ".join("{k: !choice [1, 3, 5], n: !int {low: 1, high: 2}}" for _ in range(12))
+    found = space_of(f"""
+let: {{rows: {rows}]}}
+blocks:
+  stage:
+    with: {{row: }}
+    layers:
+      - conv: {{out: 4, kernel: =row.k, padding: =row.k//2}}
+        repeat: =row.n
+        then: {{dropout: !choice [0.1, 0.2]}}
+layers:
+  - stage: =row
+    each: {{row: =rows}}
+""")
+    assert len(found.decisions) == 12 * 4
+    (conditions,) = found.by_path["stage7.dropout1.p"].when
+    assert [one.paths for one in conditions] == [("rows.7.n",)]
