@@ -32,7 +32,7 @@ class Costs(Struct, frozen=True, gc=False):
 def costs_of(graph: Graph, dtype: str = "float32", peak: bool = True) -> Costs:
     """Return the costs of a graph without what serves only training."""
     graph = graph.inference()
-    params, buffers, macs, access = sums_of(graph.nodes)
+    params, buffers, macs, access = sums_of(graph.nodes, graph.facts.values())
     size = DTYPES[dtype]
     highest = peak_of(graph) * size if peak else None
     return Costs(macs, params, (params + buffers) * size, access * size, highest)

@@ -111,7 +111,8 @@ def explore(
     ranges = tuple(_range(metric, seen, ends, whole) for metric in STATIC)
     blocking: tuple[Budget, ...] = ()
     relax: dict[str, tuple[Relaxation, ...]] = {}
-    if static and fitting is None and not whole:
+    reachable = all(_within(one, ranges) for one in static)
+    if static and fitting is None and not whole and reachable:
         fitting = _found(space, static, [*(ends.values()), *_nearest(sampler, static)], sampler)
     if static and fitting is None:
         blocking = tuple(one for one in static if not _within(one, ranges)) or tuple(static)
@@ -222,7 +223,8 @@ def extreme(
 ) -> Candidate | None:
     """Return the network with the least or most of a cost that single moves lead to.
 
-    All instances of a hole move together. None if no move makes a network.
+    All instances of a hole move together, or one by one those that choose what there is. None
+    if no move makes a network.
     """
     sign = -1 if largest else 1
 
@@ -233,9 +235,12 @@ def extreme(
     starts = [{one.path: alternatives(one)[end] for one in space.decisions} for end in (0, -1)]
     everything = min([dict(start), *starts], key=lambda genes: worth(evaluate(genes)))
     best = evaluate(everything)
+    # A word that decides what else there is may be best at different values in each instance.
+    alone = [one for one in space.decisions if one.path in space.controlling and not ordered(one)]
+    moves = [*groups_of(space), *([one] for one in alone)]
     for _ in range(SWEEPS):
         before = worth(best)
-        for group in groups_of(space):
+        for group in moves:
             for value in alternatives(group[0]):
                 trial = {**everything, **{one.path: value for one in group if one.takes(value)}}
                 costs = evaluate(trial)
@@ -307,12 +312,13 @@ def relaxations(
             held = {_label(one, end.genes[one.path]) for one in counting}
             path = pattern([one.path for one in counting])
             shown = " or ".join(sorted(held))
-            found.append(Relaxation(path, shown, float(step), _ordered(group[0])))
-    ordered = [one for one in found if one.ordered] or found
-    return tuple(sorted(ordered, key=lambda one: -one.step)[:3])
+            found.append(Relaxation(path, shown, float(step), ordered(group[0])))
+    numbers = [one for one in found if one.ordered] or found
+    return tuple(sorted(numbers, key=lambda one: -one.step)[:3])
 
 
-def _ordered(decision: Decision) -> bool:
+def ordered(decision: Decision) -> bool:
+    """Return whether a decision is about a number."""
     if decision.kind != CHOICE:
         return True
     scalars = not decision.labels and not any(isinstance(one, bool) for one in decision.choices)

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from archscope.spec.space import Condition, Decision, Space
 
-MOST_PLANS = 200_000  # nodes of the tree
+MOST_WORK = 1_000_000  # decisions looked at, in all parts of the tree
 
 
 class TooManyError(Exception):
@@ -49,12 +49,12 @@ def plan(space: Space) -> Plan:
 class _Planner:
     def __init__(self, space: Space) -> None:
         self.controlling = space.controlling
-        self.made = 0
+        self.work = 0
 
     def plan(self, decisions: list[Decision], fixed: dict[str, Any]) -> Plan:
         """Return the plan of decisions beside values for those before them."""
-        self.made += 1
-        if self.made > MOST_PLANS:
+        self.work += 1 + len(decisions)
+        if self.work > MOST_WORK:
             raise TooManyError
         free: list[Decision] = []
         rest: list[Decision] = []

@@ -142,8 +142,7 @@ class Study:
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take up the trials of an earlier run as if they had happened here."""
-        held: list[tuple[Any, Trial]] = []  # passed over, as soon as the one that is not is known
-        drawn = 0
+        group: list[tuple[Any, Trial]] = []  # draws of which one is trained
         for trial in trials:
             while len(self.open) >= self.plan.lag:
                 self._settle()
@@ -152,27 +151,30 @@ class Study:
             self.asked = trial.number + 1
             self._skip_anchor(trial)
             self._constrain(asked, trial.excess)
-            if trial.outcome == "passed":
-                held.append((asked, trial))
-            elif not trial.paid:
+            if trial.outcome != "passed" and not trial.paid:
                 self._free_again(asked, trial)
                 continue
-            else:
-                assert trial.verdict is not None
-                self.answers[trial.number] = trial.verdict
-                self.open.append(_Open(trial.number, asked, trial, []))
-                self.known[trial.digest] = trial
-                self.paid += 1
-            drawn += trial.outcome == "passed" or self._is_drawn(trial)
-            if held and drawn == self.plan.prescreen:
-                for one, passed in held:
-                    self._tell(one, (), "passed")
-                    self._record(passed)
-                held = []
-            drawn %= self.plan.prescreen
+            group.append((asked, trial))
+            if self._is_drawn(trial) and len(group) < self.plan.prescreen:
+                continue
+            for one, member in sorted(group, key=lambda pair: pair[1].paid):
+                self._take_up(one, member)
+            group = []
+
+    def _take_up(self, asked: Any, trial: Trial) -> None:
+        """Tell a trial that was passed over, or leave a paid one open as it was then."""
+        if not trial.paid:
+            self._tell(asked, (), "passed")
+            self._record(trial)
+            return
+        assert trial.verdict is not None
+        self.answers[trial.number] = trial.verdict
+        self.open.append(_Open(trial.number, asked, trial, []))
+        self.known[trial.digest] = trial
+        self.paid += 1
 
     def _is_drawn(self, trial: Trial) -> bool:
-        """Return whether a paid trial was chosen among several draws."""
+        """Return whether a trial is one of several draws of which one is trained."""
         return trial.origin in (self.plan.sampler, "repair") and self.plan.sampler != UNIFORM
 
     def _skip_anchor(self, trial: Trial) -> None:

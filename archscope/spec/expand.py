@@ -20,7 +20,6 @@ from archscope.spec.memo import (
     Memo,
     Sums,
     key_of,
-    label_text,
     place_ends,
     place_instance,
     sums_of,
@@ -42,7 +41,7 @@ class Expander:
         memo: Memo | None = None,
     ) -> None:
         self.document, self.limits = document, limits
-        self.genes = genes or {}
+        self.genes = {} if genes is None else genes
         self.memo = Memo(document) if memo is None and document.open else memo
         self.builder = Builder()
         self.lets = Lets(document.let)
@@ -283,18 +282,10 @@ class Expander:
         self.taken[name] = None
         return name
 
-    def _path(self, layer: Layer, place: Place) -> str:
-        """Return the path of a layer by which its holes are called."""
-        if self.memo is None or layer.word == GROUP:
-            return place.path
-        return f"{place.path}{label_text(*self.memo.labels[id(layer)], place.turns)}."
-
     def _draw(self, layer: Layer, place: Place) -> Draw:
         """Return what fills the holes of a layer."""
         assert self.memo is not None
-        home = f"{place.block.name}." if place.block.name else ""
-        shared = f"{home}{self.memo.labels[id(layer)][0]}."
-        return Draw(self.genes, self._path(layer, place), shared)
+        return Draw(self.genes, *place.holes_of(self.memo.labels[id(layer)]))
 
     def _mirror(self, place: Place, name: str, share: str | None) -> Mirror:
         if share is None:
@@ -344,7 +335,9 @@ class Expander:
         block = self.document.blocks[layer.word]
         inner = self._arguments(layer, block, frame)
         inner["in"] = self._shapes(flow)
-        path = self._path(layer, place)
+        path = place.path
+        if self.memo is not None:
+            path, _ = place.holes_of(self.memo.labels[id(layer)])
         if block.open:
             inner[DRAW] = Draw(self.genes, path, f"{block.name}.")
         self._spend(block.cost, layer.at)

@@ -186,9 +186,18 @@ def _name_in(text: str) -> str:
 
 def names_in(text: str) -> set[str]:
     """Return the names that an expression reads. Raises ExpressionError."""
-    nodes = ast.walk(_parse(text[1:].strip()))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    return {"in" if name == _IN else name for name in names}
+    return {name for name, _ in reads_in(text)}
+
+
+def reads_in(text: str) -> list[tuple[str, str | None]]:
+    """Return the names that an expression reads, with the attribute that it reads of each."""
+    nodes = list(ast.walk(_parse(text[1:].strip())))
+    behind = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return [
+        ("in" if node.id == _IN else node.id, behind.get(id(node)))
+        for node in nodes
+        if isinstance(node, ast.Name)
+    ]
 
 
 # Networks say the same thing many times.

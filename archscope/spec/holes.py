@@ -87,7 +87,7 @@ def read_hole(item: Item, label: str, read: Read) -> Hole:
         rows = {"of": Item(rows, item.at)}
     if not isinstance(rows, dict):
         example = "[3, 5, 7]" if kind == CHOICE else "{low: 1, high: 4}"
-        raise SpecError(f"'!{kind}' needs {example}, got {item.kind}", item.at)
+        raise SpecError(f"'!{kind}' needs for example {example}, got {item.kind}", item.at)
     for key in rows:
         if key not in KEYS[kind]:
             hint = did_you_mean(key, KEYS[kind]) or f"; it takes {', '.join(KEYS[kind])}"
@@ -164,4 +164,8 @@ def _check_step(item: Item, low: Any, high: Any, step: Any, kind: str) -> None:
         raise LimitError(f"more alternatives than the limit of {MOST}", item.at)
     reached = low + steps * step
     if reached != high if kind == INT else abs(reached - high) > 1e-9 * abs(step):
-        raise SpecError(f"steps of {step} from {low} do not meet {high}", item.at)
+        below = low + int((high - low) / step) * step
+        raise SpecError(
+            f"steps of {step} from {low} do not meet {high}; {below} or {below + step} would",
+            item.at,
+        )

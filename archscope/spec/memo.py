@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from archscope.ir import Node, Op, Source
+from archscope.ir import Facts, Node, Op, Source
 from archscope.spec.expression import Expression, names_in
 from archscope.spec.holes import Hole
 from archscope.spec.place import Document, Flow, Place
@@ -101,25 +101,16 @@ def place_ends(known: Instance, place: Place) -> tuple[dict[str, Node], Flow]:
     return nodes, tuple(flow)
 
 
-def sums_of(nodes: Iterable[Node]) -> Sums:
+def sums_of(nodes: Sequence[Node], known: Iterable[Facts] | None = None) -> Sums:
     """Return the sums over nodes; weights that are shared count where they stand first."""
     params = buffers = macs = access = 0
-    for node in nodes:
-        facts = node.facts
+    for node, facts in zip(nodes, known or (node.facts for node in nodes), strict=True):
         if node.shares is None:
             params += facts.params
             buffers += facts.buffers
         macs += facts.macs
         access += facts.access
     return params, buffers, macs, access
-
-
-def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
-    """Return how paths call a layer in a turn of the loops around it: `block2`, `conv0_2`."""
-    for turn in turns:
-        label += f"_{turn}" if numbered or label[-1].isdigit() else str(turn)
-        numbered = True
-    return label
 
 
 def labels_of(document: Document) -> dict[int, tuple[str, bool]]:

@@ -67,6 +67,14 @@ class Lets(Frame):
         return set(self.values_of)
 
 
+def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
+    """Return how paths call a layer in a turn of the loops around it: `block2`, `conv0_2`."""
+    for turn in turns:
+        label += f"_{turn}" if numbered or label[-1].isdigit() else str(turn)
+        numbered = True
+    return label
+
+
 class Place:
     """One instance of a block while it is filled: its names, counters and parameters."""
 
@@ -97,6 +105,11 @@ class Place:
         """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
         if base in self.block.numbered:
             self.counters[base] = self.counters.get(base, 0) + 1
+
+    def holes_of(self, label: tuple[str, bool]) -> tuple[str, str]:
+        """Return by which paths the holes of a layer are called: its own, and when shared."""
+        home = f"{self.block.name}." if self.block.name else ""
+        return f"{self.path}{label_text(*label, self.turns)}.", f"{home}{label[0]}."
 
     def why_missing(self, name: str, taken: Container[str]) -> str:
         """Return what to say of a name in `from:` that is none; `taken` are the nodes' names."""

@@ -56,8 +56,8 @@ class Item(Struct):
         """Raise SpecError if a hole stands here."""
         if self.tag is not None:
             raise SpecError(
-                f"'{self.tag}' cannot stand here: a hole leaves a value open,"
-                " not a layer, a name or a list of layers",
+                f"'{self.tag}' cannot stand here: arguments, parameters, 'let', 'repeat' and 'when'"
+                " can be left open; 'when' chooses between layers",
                 self.at,
             )
 

@@ -18,12 +18,16 @@ class UnknownError(Exception):
 class Cell:
     """A value that may depend on decisions: which ones, and how to compute it from them."""
 
-    __slots__ = ("_deps", "compute", "pending", "reads")
+    __slots__ = ("_deps", "compute", "parts", "pending", "reads")
 
     def __init__(
-        self, compute: Callable[[dict[str, Any]], Any], reads: Callable[[], set[str] | None]
+        self,
+        compute: Callable[[dict[str, Any]], Any],
+        reads: Callable[[], set[str] | None],
+        parts: dict[Any, Cell] | None = None,
     ) -> None:
         self.compute, self.reads = compute, reads
+        self.parts = parts  # of a list by number, of a mapping by key, where they differ
         self._deps: set[str] | None = None
         self.pending = True
 
@@ -91,6 +95,8 @@ class Spot(Struct, frozen=True):
 
 def length(cell: Cell) -> Cell:
     """Return how long a list is."""
+    if cell.parts is not None:
+        return constant(len(cell.parts))  # whatever its elements depend on
 
     def compute(genes: dict[str, Any]) -> int:
         column = cell.compute(genes)
@@ -101,6 +107,8 @@ def length(cell: Cell) -> Cell:
 
 def element(cell: Cell, turn: int) -> Cell:
     """Return an element of a list, None beyond its end."""
+    if cell.parts is not None:
+        return cell.parts.get(turn) or constant(None)
 
     def compute(genes: dict[str, Any]) -> Any:
         column = cell.compute(genes)

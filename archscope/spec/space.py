@@ -280,8 +280,14 @@ def checked_genes(space: Space, choices: Genes, partial: bool = False) -> dict[s
     missing = [one.path for one in space.counting(full) if one.certain and one.path not in choices]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise OptionError(f"'{missing[0]}'{more} of '{space.name}' has no value")
-    return {path: _exact(space.by_path[path], value) for path, value in full.items()}
+        have = "have" if more else "has"
+        raise OptionError(f"'{missing[0]}'{more} of '{space.name}' {have} no value")
+    # What may or may not count is asked for when the network is made.
+    return {
+        path: _exact(space.by_path[path], value)
+        for path, value in full.items()
+        if path in choices or space.by_path[path].certain
+    }
 
 
 def _exact(decision: Decision, value: Any) -> Any:

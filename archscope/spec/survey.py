@@ -7,7 +7,6 @@ reads, so that it is known, not guessed, which other decisions they bring in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from math import prod
 from typing import Any
@@ -16,11 +15,11 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError
 from archscope.ops import OPS
-from archscope.spec.expression import Expression, names_in
+from archscope.spec.expression import Expression, reads_in
 from archscope.spec.holes import CHOICE, Hole
 from archscope.spec.limits import Limits
-from archscope.spec.memo import label_text, labels_of
-from archscope.spec.place import Document
+from archscope.spec.memo import labels_of
+from archscope.spec.place import Document, label_text
 from archscope.spec.scene import (
     SHAPES,
     Cell,
@@ -56,6 +55,7 @@ class Survey:
     def __init__(self, document: Document, limits: Limits) -> None:
         self.document, self.limits = document, limits
         self.found: dict[str, Decision] = {}
+        self.defaults: dict[str, Any] = {}  # for what a value holds beside what is read of it
         self.labels = labels_of(document)
         self.used = open_blocks(document)
         self.steps = self.depth = 0
@@ -77,11 +77,21 @@ class Survey:
 
     def cell(self, value: Value, scene: Scene, spot: Spot) -> Cell:
         """Return the cell of a value that stands somewhere."""
+        content = value.content
         if value.constant:
-            return constant(value.content)
+            return constant(content)
+        parts: dict[Any, Cell] | None = None
+        if isinstance(content, Expression):
+            same = scene.find(content.text[1:].strip())
+            if same is not None:
+                return same
+        elif isinstance(content, list | dict):
+            items = content.items() if isinstance(content, dict) else enumerate(content)
+            parts = {key: self.cell(part, scene, spot) for key, part in items}
         return Cell(
             lambda genes: value(Trial(scene, genes, spot)),
             lambda: self.reads(value, scene, spot),
+            parts,
         )
 
     def reads(self, value: Value, scene: Scene, spot: Spot) -> set[str] | None:
@@ -94,8 +104,10 @@ class Survey:
                 cells = [self.cell(one, scene, spot) for one in content.choices]
             else:
                 assert isinstance(content, Expression)
-                named = (scene.find(name) for name in names_in(content.text))
-                cells = [cell for cell in named if cell is not None]
+                named = [(scene.find(name), part) for name, part in reads_in(content.text)]
+                cells = [
+                    (cell.parts or {}).get(part, cell) for cell, part in named if cell is not None
+                ]
             for cell in cells:
                 if cell.deps is None:
                     return None
@@ -119,7 +131,8 @@ class Survey:
             if old is None or old.at != hole.at:
                 if old is not None:
                     raise SpecError(f"two holes are called '{path}'", hole.at)
-                self.found[path] = self.decide(hole, path, conditions)
+                made = self.found[path] = self.decide(hole, path, conditions)
+                self.defaults[path] = made.default
             elif conditions not in old.when and () not in old.when:
                 when = ((),) if not conditions else (*old.when, conditions)
                 self.found[path] = self.decide(hole, path, *when)
@@ -169,8 +182,8 @@ class Survey:
         table = self.table(count)
         if table is None:
             raise SpecError(
-                "how often this turns depends on shapes, and it has holes inside: the decisions"
-                " of a space must be known without shapes; let it depend on named values",
+                "how often this turns depends on shapes or on too many decisions, and it has holes"
+                " inside: let it depend on a few named values, so that its decisions are known",
                 layer.at,
             )
         paths, rows = table
@@ -178,6 +191,7 @@ class Survey:
         for turn in range(max(counts.values(), default=0)):
             if turn >= self.limits.repeat:
                 raise LimitError(f"more turns than the limit of {self.limits.repeat}", layer.at)
+            self.spend(len(counts))
             allowed = frozenset(row for row, number in counts.items() if number > turn)
             more = with_condition(conditions, paths, allowed, len(counts))
             cells = {name: element(cell, turn) for name, cell in columns.items()}
@@ -202,7 +216,8 @@ class Survey:
             for row in product(*(self.found[path].values() for path in paths)):
                 self.spend()
                 try:
-                    rows[row] = cell.compute(dict(zip(paths, row, strict=True)))
+                    genes = dict(zip(paths, row, strict=True))
+                    rows[row] = cell.compute({**self.defaults, **genes})
                 except SpecError as refusal:  # these values make no network
                     rows[row], error = None, refusal
         except UnknownError:
@@ -211,9 +226,9 @@ class Survey:
             raise error
         return paths, rows
 
-    def spend(self) -> None:
-        """Count a step of work. Raises LimitError beyond the limit."""
-        self.steps += 1
+    def spend(self, steps: int = 1) -> None:
+        """Count steps of work. Raises LimitError beyond the limit."""
+        self.steps += steps
         if self.steps > self.limits.steps:
             raise LimitError(
                 f"more work than the limit of {self.limits.steps} steps", self.document.body.at
@@ -338,10 +353,3 @@ def open_blocks(document: Document) -> frozenset[str]:
         if not more:
             return frozenset(name for name in open_ if name not in OPS)
         open_ |= more
-
-
-def combinations(decisions: list[Decision]) -> Iterator[dict[str, Any]]:
-    """Yield all values of decisions together."""
-    paths = [one.path for one in decisions]
-    for row in product(*(one.values() for one in decisions)):
-        yield dict(zip(paths, row, strict=True))

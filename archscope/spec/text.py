@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -57,7 +58,12 @@ def document_text(document: Document) -> str:
         named = _Lines({block.name: _block(block) for block in blocks})
         parts.append(_text(_Lines({"blocks": named})))
     parts.append(_text(_Lines({"layers": [_layer(layer) for layer in document.body.layers]})))
-    return "\n".join(parts)
+    # A parameter without a default is written as such, which YAML's writer does not do.
+    return re.sub(r"^( +(?:with: \{.*|\w+: null)$)", _without_null, "\n".join(parts), flags=re.M)
+
+
+def _without_null(line: re.Match[str]) -> str:
+    return re.sub(r": null(?=[,}])", ": ", re.sub(r": null$", ":", line[1]))
 
 
 def used_blocks(document: Document) -> list[str]:
