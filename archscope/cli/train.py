@@ -270,8 +270,8 @@ def _end(results: list[RunResult], options: dict[str, Any]) -> int:
     """Show how it ended, and return the exit code."""
     summaries: list[Summary] = [one.summary for one in results]
     last = results[-1]
-    if last.folder is None and last.summary.state != "stopped":
-        return FINE  # one of several processes; the first speaks
+    if last.folder is None:
+        return ENDINGS[last.summary.state]  # one of several processes; the first speaks
     form, output = options["form"], options["output"]
     if len(results) > 1:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})

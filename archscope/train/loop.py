@@ -261,6 +261,8 @@ class Loop:
         if self.feed.validation is not None:
             batches = self.feed.validation
             validation = evaluate(self.model, self.task, batches, self.how, self.processes)
+            if not isfinite(validation["loss"]):
+                raise Diverged(f"the validation loss is {validation['loss']} at step {self.steps}")
         return Epoch(
             epoch=self.epoch + 1,
             step=self.steps,
