@@ -128,10 +128,10 @@ class _Trainings:
     """All that one command line asks for: a run for each seed, and one of the teacher."""
 
     def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
-        from archscope.train import data, recipe
+        from archscope.train import cookbook, data
 
         self.graph, self.options = graph, options
-        self.recipe = recipe.read(options["recipe"] or "brief", _changes(options))
+        self.recipe = cookbook.read(options["recipe"] or "brief", _changes(options))
         self.words = options["data"] or "digits"
         self.dataset = data.load(self.words, options["data_dir"])
         _threads(options["threads"])

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from archscope import load
-from archscope.train import Interval, Watcher, data, train
-from archscope.train import recipe as recipes
+from archscope.train import Interval, Watcher, cookbook, data, train
 from archscope.train.run import read_summary
 
 
@@ -27,7 +26,7 @@ class Lines(Watcher):
 )
 def test_an_epoch_of_the_course(tmp_path: Path, name: str, narrow: dict[str, int]) -> None:
     images = data.load("synthetic", shape="3x32x32", classes=100, images=100, test=10)
-    recipe = recipes.read("course", {"batch": 20, "log_every": 1, "validation": 0})
+    recipe = cookbook.read("course", {"batch": 20, "log_every": 1, "validation": 0})
     lines = Lines()
     train(load(name, set=narrow), images, recipe, run_dir=tmp_path / name, progress=lines)
     summary = read_summary(tmp_path / name)
