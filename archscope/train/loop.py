@@ -76,6 +76,7 @@ class Loop:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.epoch = self.step = self.steps = 0  # epochs done, steps done of this one and of all
         self.total = None if recipe.epochs is None else recipe.epochs * feed.steps
+        self.ended = ""  # what ended the training: epochs, time, patience or report
         self.epochs: list[Epoch] = []
         self.best: Epoch | None = None
         self.findings: dict[tuple[str, str], Finding] = {}
@@ -112,14 +113,12 @@ class Loop:
         self.watcher.begin(self.steps, self.total)
         if not self.steps:
             self.keeper.state(state_of(self))
-        while self.recipe.epochs is None or self.epoch < self.recipe.epochs:
-            reason = self._epoch()
-            if reason:
-                return reason
-        return "epochs"
+        while not self.ended:
+            self._epoch()
+        return self.ended
 
-    def _epoch(self) -> str:
-        """Go through all images once, measure, and return what ends the training, if anything."""
+    def _epoch(self) -> None:
+        """Go through all images once and measure; `ended` says what ends the training then."""
         self.network.train()
         reason = ""
         images: Tensor | None = None
@@ -141,6 +140,7 @@ class Loop:
         self.epochs.append(row)
         self.epoch, self.step, self.tally = self.epoch + 1, 0, self._zeros()
         self.training = 0.0
+        self.ended = reason or self._enough(row)
         if self.processes.first:
             self._look(images)
             if better:
@@ -150,7 +150,6 @@ class Loop:
             self._save()
         self.watcher.epoch(row)
         self.logged = perf_counter()
-        return reason or self._enough(row)
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         self.rate = schedule.rate(self.recipe, self._progress())
@@ -298,6 +297,8 @@ class Loop:
             reason = "report"
         elif patience is not None and row.epoch - self.best.epoch >= patience:
             reason = "patience"
+        elif row.epoch == self.recipe.epochs:
+            reason = "epochs"
         return self.processes.tell(reason)
 
     def _save(self) -> None:

@@ -25,6 +25,7 @@ def state_of(loop: Loop) -> dict[str, Any]:
         "scaler": loop.scaler.state_dict(),
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state(loop.device) if gpu else None,
+        "ended": loop.ended,
         "epoch": loop.epoch,
         "step": loop.step,
         "steps": loop.steps,
@@ -48,6 +49,7 @@ def restore(loop: Loop, state: dict[str, Any]) -> None:
     torch.set_rng_state(state["random"])
     if state["random_cuda"] is not None and loop.device.type == "cuda":
         torch.cuda.set_rng_state(state["random_cuda"], loop.device)
+    loop.ended = state["ended"]
     loop.epoch, loop.step, loop.steps = state["epoch"], state["step"], state["steps"]
     loop.before, loop.training, loop.seen = state["seconds"], state["training"], state["seen"]
     loop.tally, loop.recent = state["tally"].to(loop.device), state["recent"].to(loop.device)

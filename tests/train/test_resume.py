@@ -123,6 +123,24 @@ def test_state_of_every_optimizer_comes_back(tmp_path: Path, optimizer: str) -> 
     same(tmp_path / "whole", tmp_path / "stopped")
 
 
+def test_a_run_that_dies_before_its_test_trains_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    knobs = {"epochs": 9, "patience": 1, "learning_rate": 1e-12}
+    whole = run(tmp_path / "whole", **knobs)
+    assert whole.summary.reason == "patience"
+    with monkeypatch.context() as patch:
+        patch.setattr("archscope.train.training.evaluate", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "dead", **knobs)
+    assert read_summary(tmp_path / "dead").state == "stopped"
+    assert resume(tmp_path / "dead", images()).summary.reason == "patience"
+    same(tmp_path / "whole", tmp_path / "dead")
+
+
 def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     run(tmp_path / "done")
     with pytest.raises(OptionError, match=r"has ended: finished \(epochs\)"):
