@@ -18,7 +18,7 @@ from archscope.build import Network, build
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.spec.write import to_yaml
-from archscope.train import recipe as recipes
+from archscope.train import cookbook
 from archscope.train.data import Dataset, fit, split, statistics
 from archscope.train.device import arithmetic, device, repeatable
 from archscope.train.diagnostics import verdict
@@ -32,6 +32,7 @@ from archscope.train.processes import Processes, join
 from archscope.train.recipe import Recipe
 from archscope.train.records import FORMAT, State, Summary
 from archscope.train.run import Folder, read_graph, read_recipe, read_summary
+from archscope.train.state import restore
 from archscope.train.tasks import Scores, Task
 from archscope.train.tasks.classification import Classification
 from archscope.train.watch import Keeper, Watcher
@@ -108,13 +109,7 @@ def train(
             return work.run(Keeper(), None)
         folder = Folder.create(path)
         try:
-            folder.summarize = work.summary
-            folder.summary()
-            folder.text("spec.yaml", to_yaml(graph))
-            folder.text("recipe.yaml", recipes.text(recipe))
-            processes = work.processes.count
-            folder.json("environment.json", environment(work.how, seed, deterministic, processes))
-            folder.json("analysis.json", work.analysis)
+            work.describe(folder)
             return work.run(folder, path)
         finally:
             folder.leave()
@@ -199,8 +194,9 @@ class _Work:
         self.graph, self.dataset, self.recipe, self.order = graph, dataset, recipe, order
         self.task = task or Classification(graph, len(dataset.classes), recipe)
         self.task.check(graph)
-        self.watcher, self.report, self.stop = watcher, report, stop
         self.processes: Processes = join(where)
+        self.watcher = watcher if self.processes.first else Watcher()
+        self.report, self.stop = report, stop
         shape = graph.inputs[0].out
         self.how = arithmetic(recipe, where, len(shape))
         self.adaptation = fit(shape, dataset, **order.adapt)
@@ -221,6 +217,22 @@ class _Work:
         self.seconds = 0.0  # of the whole, when it is over
         self.test: Scores | None = None
 
+    def describe(self, folder: Folder) -> None:
+        """Write what a new run is; if that fails, it leaves nothing."""
+        where, order = self.how, self.order
+        folder.summarize = self.summary
+        try:
+            folder.text("spec.yaml", to_yaml(self.graph))
+            folder.text("recipe.yaml", cookbook.text(self.recipe))
+            count = self.processes.count
+            about = environment(where, order.seed, order.deterministic, count)
+            folder.json("environment.json", about)
+            folder.json("analysis.json", self.analysis)
+            folder.summary()
+        except ArchscopeError:
+            folder.remove()
+            raise
+
     def run(
         self, keeper: Keeper, path: Path | None, state: dict[str, Any] | None = None
     ) -> RunResult:
@@ -232,7 +244,7 @@ class _Work:
             report=self.report, stop=self.stop,
         )  # fmt: skip
         if state is not None:
-            loop.restore(state)
+            restore(loop, state)
         try:
             self.reason = loop.run()
             self._finish(network, keeper)
