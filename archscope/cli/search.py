@@ -225,7 +225,8 @@ def _check_objectives(names: tuple[str, ...]) -> None:
 
 def _recipe(epochs: int, knobs: tuple[str, ...]) -> dict[str, Any]:
     from archscope.cli.options import setting
-    from archscope.train.recipe import Recipe, change
+    from archscope.train.cookbook import change
+    from archscope.train.recipe import Recipe
 
     recipe = {"epochs": epochs, **dict(map(setting, knobs))}
     change(Recipe(), recipe)  # a mistake is told now, not by every trial

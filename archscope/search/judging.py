@@ -74,7 +74,7 @@ def _again(known: Verdict, job: Job) -> Verdict:
 def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> Verdict:
     from archscope.search.proxies import promises
     from archscope.train import Recipe, train
-    from archscope.train.recipe import change
+    from archscope.train.cookbook import change
 
     recipe = change(Recipe(), trainer.recipe)
     began = time.perf_counter()
