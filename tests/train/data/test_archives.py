@@ -235,6 +235,15 @@ def test_links_in_archives_are_not_followed(tmp_path: Path) -> None:
         files.members(buffer.getvalue(), tmp_path / "a.tar", [FIRST])
 
 
+def test_names_that_occur_twice(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for folder in "ab":
+            archive.addfile(tarfile.TarInfo(f"{folder}/{FIRST}"))
+    with pytest.raises(DataError, match="holds two files named 'data_batch_1'"):
+        files.members(buffer.getvalue(), tmp_path / "a.tar", [FIRST])
+
+
 def test_checksums_are_checked(tmp_path: Path) -> None:
     layout = cifar10.LAYOUT
     path = tmp_path / layout.python.archive

@@ -158,6 +158,21 @@ def test_resumed_in_the_middle(
             torch.testing.assert_close(y.sum(1), torch.ones(len(x)))
 
 
+def test_chance_differs_by_seed_epoch_step_and_rank() -> None:
+    pixels = torch.arange(25, dtype=torch.uint8).view(1, 1, 5, 5).expand(64, 1, 5, 5)
+    alike = Images(pixels.contiguous(), torch.zeros(64, dtype=torch.int64), 1)
+    made = [
+        x
+        for seed, rank in ((0, 0), (0, 1), (1, 0))
+        for epoch in (0, 1)
+        for x, _ in batches(alike, 16, Augment(crop=2), seed=seed, rank=rank, world_size=2).epoch(
+            epoch
+        )
+    ]  # the images are all alike, so that only chance tells batches apart
+    assert len(made) == 12
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(made, 2))
+
+
 def test_epochs_and_seeds_differ() -> None:
     images = numbered(100)
     orders = {

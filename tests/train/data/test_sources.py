@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from archscope.errors import ArchscopeError, DataError, OptionError, UnavailableError
-from archscope.train.data import Images, fit, load, names
+from archscope.train.data import Images, fit, load, names, statistics
 from archscope.train.data.images import dataset
 from archscope.train.data.registry import SYSTEM, VARIABLE
 
@@ -50,6 +50,8 @@ def test_fashion_mnist_of_the_system() -> None:
     assert torch.bincount(data.train.labels).tolist() == [6000] * 10
     assert torch.bincount(data.test.labels).tolist() == [1000] * 10
     assert data.train.shape == (1, 28, 28)
+    got = statistics(data.train)  # what tutorials normalise this data set by
+    assert (round(got.mean[0], 4), round(got.std[0], 4)) == (0.2860, 0.3530)
 
 
 def test_synthetic_is_repeatable() -> None:
