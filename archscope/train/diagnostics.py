@@ -59,7 +59,7 @@ def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
                 )
     largest = max(sizes.values(), default=0.0)
     for name, size in sizes.items():
-        share = size / largest if largest else 0.0
+        share = size / largest if largest else 1.0  # a loss of 0 has no gradient anywhere
         if share < VANISHING:
             yield Finding(
                 "vanishing gradient",
@@ -116,7 +116,7 @@ def verdict(epochs: Sequence[Epoch], goal: str) -> str:
     if len(rows) < 2:
         return "too few epochs with validation to judge the fit"
     train = [row.train["loss"] for row in rows]
-    held = [row.validation["loss"] for row in rows if row.validation is not None]
+    held = [row.validation.get("loss", 0.0) for row in rows if row.validation is not None]
     last = rows[-1]
     assert last.validation is not None
     ahead = last.train[goal] - last.validation[goal]

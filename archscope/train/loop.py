@@ -263,6 +263,8 @@ class Loop:
             return True
         ours, theirs = row.validation, self.best.validation
         goal = self.task.goal
+        if "loss" not in ours:
+            return ours[goal] > theirs[goal]
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
     def _look(self, images: Tensor | None) -> None:
