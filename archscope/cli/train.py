@@ -270,8 +270,8 @@ def _end(results: list[RunResult], options: dict[str, Any]) -> int:
     """Show how it ended, and return the exit code."""
     summaries: list[Summary] = [one.summary for one in results]
     last = results[-1]
-    if last.folder is None and last.summary.state != "stopped":
-        return FINE  # one of several processes; the first speaks
+    if last.folder is None:
+        return ENDINGS[last.summary.state]  # one of several processes; the first speaks
     form, output = options["form"], options["output"]
     if len(results) > 1:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
@@ -281,7 +281,9 @@ def _end(results: list[RunResult], options: dict[str, Any]) -> int:
         if one.state == "diverged":
             click.echo(f"{one.name} diverged: {one.reason}; try a lower --lr", err=True)
     if form == "table" and output is None and last.summary.state == "finished":
-        click.echo(f"{last.summary.verdict}\nrun: {last.folder}")
+        if len(results) == 1:
+            click.echo(last.summary.verdict)
+        click.echo("".join(f"run: {one.folder}\n" for one in results), nl=False)
     if last.summary.state == "stopped":
         click.echo(f"stopped; go on with: archscope train --resume {last.folder}", err=True)
     return max(ENDINGS[one.state] for one in summaries)

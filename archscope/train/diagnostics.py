@@ -110,7 +110,7 @@ def verdict(epochs: Sequence[Epoch], goal: str) -> str:
 
     Overfitting: the validation loss rose by a tenth since its best while the training loss
     fell, or training is 0.1 ahead in the goal. Underfitting: in the last epoch the
-    goal still rose by a hundredth or more in training.
+    goal still rose by a hundredth or more in training, or the training loss never fell.
     """
     rows = [row for row in epochs if row.validation is not None]
     if len(rows) < 2:
@@ -130,6 +130,11 @@ def verdict(epochs: Sequence[Epoch], goal: str) -> str:
         return (
             f"overfitting: {goal} is {last.train[goal]:.1%} in training and"
             f" {last.validation[goal]:.1%} in validation"
+        )
+    if last.train[goal] < 0.9 and train[-1] > 0.99 * train[0]:
+        return (
+            f"underfitting: it does not learn; the training loss is {train[-1]:.3g} after"
+            f" {train[0]:.3g} in the first epoch, {goal} {last.train[goal]:.1%}"
         )
     rise = last.train[goal] - rows[-2].train[goal]
     if rise >= 0.01:

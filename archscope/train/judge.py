@@ -47,6 +47,8 @@ class Trained(Struct, frozen=True, eq=False):
 def trained(run: Path, which: str = "best", name: str = "auto") -> Trained:
     """Return the network of a run with its `best` or `last` weights. Raises ArchscopeError."""
     graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run)
+    if summary.task["kind"] == "multitask":
+        raise OptionError(f"the run '{run.name}' is of several tasks, not of one class an image")
     where = device(name)
     network = build(graph)
     network.load_state_dict(read_weights(run, which))

@@ -30,6 +30,9 @@ from archscope.train.watch import Keeper, Watcher
 DIVERGED = 100.0
 """A mean loss that is so many times the first one will not come back."""
 
+HURRY = 0.1
+"""Share of max_time from which on the schedule may follow the clock."""
+
 Report = Callable[[int, Scores], bool]
 """Told each epoch's number and validation scores; answers whether to stop."""
 
@@ -82,6 +85,7 @@ class Loop:
         self.recent = self._zeros()
         self.norm = torch.zeros(())
         self.rate = 0.0
+        self.clock = 0.0  # share of max_time; several processes agree on it now and then
         self.before = 0.0  # seconds of earlier runs
         self.training = 0.0  # seconds of this epoch's steps
         self.started = self.logged = self.saved = perf_counter()
@@ -183,17 +187,27 @@ class Loop:
         self.steps += 1
 
     def _progress(self) -> float:
-        """Return how much of the training is done, from 0 to 1."""
-        if self.total is not None:
-            return self.steps / self.total
-        assert self.recipe.max_time is not None
-        return min(1.0, self.seconds / self.recipe.max_time)
+        """Return how much of the training is done, from 0 to 1: by steps, or by the clock.
+
+        The clock counts where max_time is likely to end the training: when it is ahead of the
+        steps after a tenth of that time. So a limit that is far away changes nothing.
+        """
+        done = self.steps / self.total if self.total is not None else 0.0
+        limit = self.recipe.max_time
+        if limit is None:
+            return done
+        if self.processes.count == 1:
+            self.clock = self.seconds / limit
+        if self.total is not None and self.clock <= max(done, HURRY):
+            return done
+        return min(1.0, self.clock)
 
     def _late(self, ready: bool) -> bool:
         """Return whether the time is up; several processes ask each other only now and then."""
         if self.recipe.max_time is None or (self.processes.count > 1 and not ready):
             return False
-        return self.processes.any(self.seconds >= self.recipe.max_time, self.device)
+        self.clock = self.processes.mean(self.seconds, self.device) / self.recipe.max_time
+        return self.clock >= 1
 
     def _halt(self) -> None:
         """Raise Interrupted if someone wants that, with the state kept."""
@@ -247,6 +261,8 @@ class Loop:
         if self.feed.validation is not None:
             batches = self.feed.validation
             validation = evaluate(self.model, self.task, batches, self.how, self.processes)
+            if not isfinite(validation["loss"]):
+                raise Diverged(f"the validation loss is {validation['loss']} at step {self.steps}")
         return Epoch(
             epoch=self.epoch + 1,
             step=self.steps,

@@ -33,6 +33,12 @@ class Processes:
             return flag
         return bool(self.sum(torch.tensor(int(flag), device=where)))
 
+    def mean(self, value: float, where: torch.device) -> float:
+        """Return the mean over all processes."""
+        if self.count == 1:
+            return value
+        return float(self.sum(torch.tensor(value, device=where))) / self.count
+
     def tell(self, text: str) -> str:
         """Return the text that the first process gives."""
         if self.count == 1:

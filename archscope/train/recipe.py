@@ -50,7 +50,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         Rate | None,
         Meta(
             description="Seconds (or text such as 5m) after which training stops, between two"
-            " steps. Default null: only epochs decide, which can be repeated."
+            " steps. The schedule hurries if it falls behind. Default null: only epochs"
+            " decide, which can be repeated."
         ),
     ] = None
     batch: Annotated[

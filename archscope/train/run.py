@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,11 @@ class Folder(Keeper):
     def leave(self) -> None:
         """Let other processes in."""
         self.lock.release()
+
+    def remove(self) -> None:
+        """Take the folder away again."""
+        self.leave()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def held(self) -> bool:

@@ -114,13 +114,7 @@ def train(
             return work.run(Keeper(), None)
         folder = Folder.create(path)
         try:
-            folder.summarize = work.summary
-            folder.summary()
-            folder.text("spec.yaml", to_yaml(graph))
-            folder.text("recipe.yaml", recipes.text(recipe))
-            processes = work.processes.count
-            folder.json("environment.json", environment(work.how, seed, deterministic, processes))
-            folder.json("analysis.json", work.analysis)
+            work.describe(folder)
             return work.run(folder, path)
         finally:
             folder.leave()
@@ -205,8 +199,9 @@ class _Work:
         self.graph, self.dataset, self.recipe, self.order = graph, dataset, recipe, order
         self.task = task or task_for(graph, dataset, recipe)
         self.task.check(graph)
-        self.watcher, self.report, self.stop = watcher, report, stop
         self.processes: Processes = join(where)
+        self.watcher = watcher if self.processes.first else Watcher()
+        self.report, self.stop = report, stop
         shape = graph.inputs[0].out
         self.how = arithmetic(recipe, where, len(shape))
         self.adaptation = fit(shape, dataset, **order.adapt)
@@ -226,6 +221,22 @@ class _Work:
         self.reason = ""
         self.seconds = 0.0  # of the whole, when it is over
         self.test: Scores | None = None
+
+    def describe(self, folder: Folder) -> None:
+        """Write what a new run is; if that fails, it leaves nothing."""
+        where, order = self.how, self.order
+        folder.summarize = self.summary
+        try:
+            folder.text("spec.yaml", to_yaml(self.graph))
+            folder.text("recipe.yaml", recipes.text(self.recipe))
+            count = self.processes.count
+            about = environment(where, order.seed, order.deterministic, count)
+            folder.json("environment.json", about)
+            folder.json("analysis.json", self.analysis)
+            folder.summary()
+        except ArchscopeError:
+            folder.remove()
+            raise
 
     def run(
         self, keeper: Keeper, path: Path | None, state: dict[str, Any] | None = None

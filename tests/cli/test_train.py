@@ -220,3 +220,14 @@ def test_ctrl_c_leaves_a_run_that_goes_on(run: Run, tmp_path: Path) -> None:
     result = run("train", "--resume", "long", "--format", "json")
     assert (result.code, json.loads(result.out)["reason"]) == (0, "time")
     assert json.loads(result.out)["steps"] == row["steps"] + 1
+
+
+def test_a_disk_that_is_full_at_once_leaves_nothing(
+    run: Run, tmp_path: Path, files_of_20_kb: None
+) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    result = run("train", *QUICK, "--name", "none", "--quiet")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "cannot write 'runs/none/spec.yaml': file too large" in result.err
+    assert not list((tmp_path / "runs").iterdir())

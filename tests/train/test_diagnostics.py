@@ -107,6 +107,8 @@ def test_verdicts() -> None:
     )
     falling = curve((2.0, 0.2, 2.0, 0.2), (1.8, 0.3, 1.8, 0.3))
     assert verdict(falling, "top1").startswith("underfitting: top1 in training still rose by 10.0%")
+    lost = curve((2.3, 0.1, 2.3, 0.1), (2.4, 0.1, 2.3, 0.1))
+    assert verdict(lost, "top1").startswith("underfitting: it does not learn; the training loss")
     settled = curve((0.2, 0.94, 0.21, 0.93), (0.199, 0.941, 0.21, 0.93))
     assert verdict(settled, "top1").startswith("a good fit")
     assert verdict(settled[:1], "top1").startswith("too few epochs")

@@ -314,3 +314,8 @@ def test_full_memory_names_the_batch_that_fits(
     assert fits is not None
     assert f"room for {fits.training} images at most" in str(caught.value)
     assert read_summary(tmp_path / "run").state == "failed"
+
+
+def test_deterministic_algorithms_change_nothing_on_a_cpu() -> None:
+    plain, exact = (train(small(), images(), quick(), deterministic=one) for one in (False, True))
+    assert scores(plain) == scores(exact)
