@@ -261,7 +261,7 @@ class Loop:
         if self.feed.validation is not None:
             batches = self.feed.validation
             validation = evaluate(self.model, self.task, batches, self.how, self.processes)
-            if not isfinite(validation["loss"]):
+            if not isfinite(validation.get("loss", 0.0)):
                 raise Diverged(f"the validation loss is {validation['loss']} at step {self.steps}")
         return Epoch(
             epoch=self.epoch + 1,

@@ -37,11 +37,11 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
     count = len(dataset.classes)
     order: list[int] = generator(seed, PURPOSE).permutation(count).tolist()
     away = round(count * unseen)
-    held = max(LEAST, round(away / 3)) if validate else 0
+    few = max(LEAST, round(away / 3)) if validate else 0
     parts = {
         "taught": order[away:],
-        "validation": order[:held],
-        "test": order[held:away],
+        "validation": order[:few],
+        "test": order[few:away],
     }
     groups = {name: tuple(sorted(labels)) for name, labels in parts.items()}
     for name, labels in groups.items():
@@ -52,15 +52,15 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
                 f" {len(groups['test'])} to test with, there are not {LEAST} for each"
             )
     source = dataset.train if dataset.test is None else dataset.test
-    taught, test = _of(dataset.train, groups["taught"]), _of(source, groups["test"])
-    apart = Apart(_renumbered(taught, groups["taught"]), _of(dataset.train, groups["validation"]),
-                  test, groups)  # fmt: skip
-    for name, images in (("validation", apart.held), ("test", test)):
-        _check(dataset, name, images, groups[name])
-    return apart
+    taught = of_classes(dataset.train, groups["taught"])
+    held = of_classes(dataset.train, groups["validation"])
+    test = of_classes(source, groups["test"])
+    for name, images in (("validation", held), ("test", test)):
+        check_pairs(dataset, name, images, groups[name])
+    return Apart(_renumbered(taught, groups["taught"]), held, test, groups)
 
 
-def _of(images: Images, labels: tuple[int, ...]) -> Images:
+def of_classes(images: Images, labels: tuple[int, ...]) -> Images:
     """Return the images of some classes, in their old order."""
     return images.take(torch.isin(images.labels, torch.tensor(labels)).nonzero()[:, 0])
 
@@ -71,7 +71,8 @@ def _renumbered(images: Images, labels: tuple[int, ...]) -> Images:
     return Images(images.images, places, len(labels))
 
 
-def _check(dataset: Dataset, part: str, images: Images, labels: tuple[int, ...]) -> None:
+def check_pairs(dataset: Dataset, part: str, images: Images, labels: tuple[int, ...]) -> None:
+    """Raise OptionError unless each of these classes has images for a pair."""
     counts = torch.bincount(images.labels, minlength=len(dataset.classes)).tolist()
     for label in labels:
         if counts[label] < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -22,7 +23,7 @@ class CoupledClustersLoss(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
         total = embeddings.sum() * 0  # something to derive, whatever the batch has
-        for label in labels.unique():
+        for label in torch.unique(labels):
             mine = labels == label
             if mine.sum() < 2 or mine.all():
                 continue

@@ -22,4 +22,5 @@ def beside(one: Tensor, other: Tensor, kind: str) -> Tensor:
     """Return how far embeddings (N, D) are from those in the same row, (N,)."""
     if kind == "angle":
         return 1 - functional.cosine_similarity(one, other)
-    return torch.linalg.vector_norm(one - other, ord=ORDERS[kind], dim=1)
+    apart: Tensor = torch.linalg.vector_norm(one - other, ord=ORDERS[kind], dim=1)
+    return apart

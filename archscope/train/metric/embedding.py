@@ -10,6 +10,9 @@ from archscope.train.recipe import Recipe, change
 
 NAME = "embedding"
 
+HEAD = "metric-loss"
+"""Where what a loss learns hangs in the network that it trains; no node can have that name."""
+
 
 def cut(graph: Graph, node: str) -> Graph:
     """Return a graph that ends at a node, which becomes its only output. Raises OptionError."""

@@ -108,10 +108,11 @@ def distance_of(recipe: Recipe) -> str:
 def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
     """Return the loss of a recipe for so many classes and embeddings of a size.
 
-    CosFace is Wang, Wang, Zhou, Ji, Gong, Zhou, Li,
-    Liu 2018; AM-Softmax Wang, Cheng, Liu, Liu 2018, the same formula with another scale; ArcFace
-    Deng, Guo, Xue, Zafeiriou 2019. They and SphereFace keep a direction for each class, and CenterLoss a
-    centre, which are trained along with the network.
+    CosFace is Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu 2018: softmax of scale * cosines, of
+    which the right one is lowered by the margin. AM-Softmax is Wang, Cheng, Liu, Liu 2018, the
+    same formula with another scale. ArcFace, Deng, Guo, Xue, Zafeiriou 2019, adds the margin to
+    the right angle instead. They and SphereFace keep a direction for each class, which is trained
+    along with the network.
     """
     margin = MARGINS.get(recipe.loss, 0.0) if recipe.margin is None else recipe.margin
     scale = SCALES.get(recipe.loss, 0.0) if recipe.scale is None else recipe.scale

@@ -15,7 +15,7 @@ from archscope.train.data import Dataset
 from archscope.train.data.classes import split_classes
 from archscope.train.evaluate import evaluate
 from archscope.train.metric.distance import matrix
-from archscope.train.metric.embedding import tower
+from archscope.train.metric.embedding import HEAD, tower
 from archscope.train.metric.losses import distance_of, metric_loss
 from archscope.train.metric.verification import batch_auc, verify
 from archscope.train.recipe import Recipe
@@ -23,9 +23,6 @@ from archscope.train.tasks import Outputs, Parts, Scores
 
 if TYPE_CHECKING:
     from archscope.train.feed import Feed
-
-HEAD = "metric-loss"
-"""Where what a loss learns hangs in the network; no node can have that name."""
 
 
 class MetricLearning:
@@ -37,7 +34,7 @@ class MetricLearning:
     """
 
     goal = "auc"
-    measures = ("loss", "auc")
+    measures: tuple[str, ...] = ("loss", "auc")
 
     def __init__(self, graph: Graph, recipe: Recipe) -> None:
         self.recipe = recipe
