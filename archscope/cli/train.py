@@ -136,6 +136,10 @@ class _Trainings:
 
         self.options = options
         self.recipe = recipe.read(options["recipe"] or "brief", _changes(options))
+        if self.recipe.metric and options["teacher"]:
+            raise OptionError(
+                f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
+            )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
         self.words = options["data"] or "digits"
         self.dataset = data.load(self.words, options["data_dir"])

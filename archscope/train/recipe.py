@@ -26,7 +26,7 @@ MetricLoss = Literal[
 ]  # fmt: skip
 Loss = Literal[ClassLoss, MetricLoss]
 Mining = Literal["hard", "semihard", "all"]
-Distance = Literal["euclidean", "manhattan"]
+Distance = Literal["auto", "euclidean", "manhattan"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Amount = Annotated[float, Meta(ge=0)]
@@ -149,12 +149,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     distance: Annotated[
-        Distance | None,
+        Distance,
         Meta(
-            description="How contrastive, triplet and quadruplet compare embeddings. Default null:"
+            description="How contrastive, triplet and quadruplet compare embeddings. Default auto:"
             " as the network's own distance does, or euclidean where it has none."
         ),
-    ] = None
+    ] = "auto"
     mining: Annotated[
         Mining,
         Meta(

@@ -334,7 +334,7 @@ class _Work:
             best=loop.best if loop else None,
             last=epochs[-1] if epochs else None,
             test=self.test,
-            verdict=verdict(epochs, self.task.goal),
+            verdict=verdict(epochs, self.task.goal, self.task.about.get("untrained")),
             findings=tuple(loop.findings.values()) if loop else (),
             started=order.started,
             archscope=__version__,

@@ -67,7 +67,7 @@ def to_embed(graph: Graph, recipe: Recipe) -> tuple[Graph, Recipe]:
     part, distance = tower(graph)
     if distance is None:
         return part, recipe
-    if recipe.distance not in (None, distance):
+    if recipe.distance not in ("auto", distance):
         raise OptionError(f"'{graph.name}' compares by {distance}, the recipe by {recipe.distance}")
     return part, change(recipe, {"distance": distance})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import degrees
 
 import torch
@@ -49,6 +50,12 @@ class SphereFaceLoss(losses.SphereFaceLoss):  # type: ignore[misc]
     def __init__(self, classes: int, size: int, margin: float, scale: float) -> None:
         super().__init__(classes, size, margin=margin, scale=scale)
         self.register_buffer("steps", torch.zeros(()))
+
+    def init_margin(self) -> None:
+        """Get the multiple-angle formula ready; scipy's binomial of a tensor warns for nothing."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            super().init_margin()
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of embeddings (N, D) with labels (N,), a scalar; count the step."""
@@ -102,7 +109,9 @@ SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.
 
 def distance_of(recipe: Recipe) -> str:
     """Return how embeddings are compared after a training: by `angle` where the loss does."""
-    return "angle" if recipe.loss in SCALES else recipe.distance or "euclidean"
+    if recipe.loss in SCALES:
+        return "angle"
+    return "euclidean" if recipe.distance == "auto" else recipe.distance
 
 
 def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
@@ -116,7 +125,7 @@ def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
     """
     margin = MARGINS.get(recipe.loss, 0.0) if recipe.margin is None else recipe.margin
     scale = SCALES.get(recipe.loss, 0.0) if recipe.scale is None else recipe.scale
-    distance = recipe.distance or "euclidean"
+    distance = distance_of(recipe)
     loss: nn.Module
     match recipe.loss:
         case "contrastive":
