@@ -65,7 +65,7 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
         verified = judge_pairs(path, dataset, images, *how)
         columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, verified.scores))
         row = (verified.images, verified.pairs, *verified.scores.values())
-        about = f"{title}, pairs of {', '.join(verified.classes)}"
+        about = f"{title}, pairs of {len(verified.classes)} classes"
         show([Table(about, columns, (row,))], form, output, lambda: verified)
         return FINE
     result = judge(path, dataset, images, *how)

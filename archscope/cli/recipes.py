@@ -23,18 +23,19 @@ def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
       archscope recipes
       archscope recipes standard mine.yaml
     """
-    from archscope.train import recipe
+    from archscope.train import cookbook
+    from archscope.train.recipe import KNOBS, meaning
 
-    chosen = {name: recipe.read(name) for name in names or recipe.recipes()}
+    chosen = {name: cookbook.read(name) for name in names or cookbook.recipes()}
     columns = (Column("knob", NAME), *(Column(name, NAME) for name in chosen), Column("meaning"))
     rows = tuple(
-        (knob, *(_text(getattr(one, knob)) for one in chosen.values()), recipe.meaning(knob))
-        for knob in recipe.KNOBS
+        (knob, *(_text(getattr(one, knob)) for one in chosen.values()), meaning(knob))
+        for knob in KNOBS
     )
     data = {
         "format": 1,
         "recipes": chosen,
-        "knobs": {knob: recipe.meaning(knob) for knob in recipe.KNOBS},
+        "knobs": {knob: meaning(knob) for knob in KNOBS},
     }
     show([Table("", columns, rows)], form, output, lambda: data)
     return FINE

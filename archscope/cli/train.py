@@ -132,10 +132,10 @@ class _Trainings:
     """All that one command line asks for: a run for each seed, and one of the teacher."""
 
     def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
-        from archscope.train import data, recipe
+        from archscope.train import cookbook, data
 
         self.options = options
-        self.recipe = recipe.read(options["recipe"] or "brief", _changes(options))
+        self.recipe = cookbook.read(options["recipe"] or "brief", _changes(options))
         if self.recipe.metric and options["teacher"]:
             raise OptionError(
                 f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"

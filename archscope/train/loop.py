@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import isfinite
 from time import perf_counter
-from typing import Any
 
-import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
@@ -24,6 +22,7 @@ from archscope.train.optimizers import optimizer
 from archscope.train.processes import ALONE, Processes
 from archscope.train.recipe import Recipe
 from archscope.train.records import Epoch, Finding, Interval
+from archscope.train.state import state_of
 from archscope.train.tasks import Scores, Task
 from archscope.train.watch import Keeper, Watcher
 
@@ -46,7 +45,7 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class Loop:
-    """A training in progress: what moves while it goes on, and `state` to go on from later."""
+    """A training in progress: what moves while it goes on, as `state.py` keeps it."""
 
     def __init__(
         self,
@@ -77,6 +76,7 @@ class Loop:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.epoch = self.step = self.steps = 0  # epochs done, steps done of this one and of all
         self.total = None if recipe.epochs is None else recipe.epochs * feed.steps
+        self.ended = ""  # what ended the training: epochs, time, patience or report
         self.epochs: list[Epoch] = []
         self.best: Epoch | None = None
         self.findings: dict[tuple[str, str], Finding] = {}
@@ -112,15 +112,13 @@ class Loop:
         self.started = self.logged = self.saved = perf_counter()
         self.watcher.begin(self.steps, self.total)
         if not self.steps:
-            self.keeper.state(self.state())
-        while self.recipe.epochs is None or self.epoch < self.recipe.epochs:
-            reason = self._epoch()
-            if reason:
-                return reason
-        return "epochs"
+            self.keeper.state(state_of(self))
+        while not self.ended:
+            self._epoch()
+        return self.ended
 
-    def _epoch(self) -> str:
-        """Go through all images once, measure, and return what ends the training, if anything."""
+    def _epoch(self) -> None:
+        """Go through all images once and measure; `ended` says what ends the training then."""
         self.network.train()
         reason = ""
         images: Tensor | None = None
@@ -142,6 +140,7 @@ class Loop:
         self.epochs.append(row)
         self.epoch, self.step, self.tally = self.epoch + 1, 0, self._zeros()
         self.training = 0.0
+        self.ended = reason or self._enough(row)
         if self.processes.first:
             self._look(images)
             if better:
@@ -151,7 +150,6 @@ class Loop:
             self._save()
         self.watcher.epoch(row)
         self.logged = perf_counter()
-        return reason or self._enough(row)
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
         self.rate = schedule.rate(self.recipe, self._progress())
@@ -301,51 +299,10 @@ class Loop:
             reason = "report"
         elif patience is not None and row.epoch - self.best.epoch >= patience:
             reason = "patience"
+        elif row.epoch == self.recipe.epochs:
+            reason = "epochs"
         return self.processes.tell(reason)
 
     def _save(self) -> None:
         self.saved = perf_counter()
-        self.keeper.state(self.state())
-
-    def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on from here: tensors, numbers, texts."""
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": None if self.average is None else self.average.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state(self.device)
-            if self.device.type == "cuda"
-            else None,
-            "epoch": self.epoch,
-            "step": self.step,
-            "steps": self.steps,
-            "seconds": self.seconds,
-            "training": self.training + (perf_counter() - self.logged if self.seen else 0.0),
-            "seen": self.seen,
-            "tally": self.tally,
-            "recent": self.recent,
-            "first_loss": self.first_loss,
-            "records": msgspec.to_builtins((self.epochs, self.best, list(self.findings.values()))),
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.scaler.load_state_dict(state["scaler"])
-        torch.set_rng_state(state["random"])
-        if state["random_cuda"] is not None:
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
-        self.epoch, self.step, self.steps = state["epoch"], state["step"], state["steps"]
-        self.before, self.training, self.seen = state["seconds"], state["training"], state["seen"]
-        self.tally, self.recent = state["tally"].to(self.device), state["recent"].to(self.device)
-        self.first_loss = state["first_loss"]
-        epochs, best, findings = state["records"]
-        self.epochs = msgspec.convert(epochs, list[Epoch])
-        self.best = msgspec.convert(best, Epoch | None)
-        found = msgspec.convert(findings, list[Finding])
-        self.findings = {(one.kind, one.node): one for one in found}
+        self.keeper.state(state_of(self))

@@ -31,7 +31,7 @@ from safetensors.torch import load_file, save
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph
 from archscope.spec import load
-from archscope.train import recipe as recipes
+from archscope.train import cookbook
 from archscope.train.files import put, put_json, put_text, refusal
 from archscope.train.recipe import Recipe
 from archscope.train.records import Epoch, Interval, Summary
@@ -245,7 +245,7 @@ def read_graph(path: Path) -> Graph:
 
 def read_recipe(path: Path) -> Recipe:
     """Return the recipe of a run. Raises ArchscopeError."""
-    return recipes.read(path / "recipe.yaml")
+    return cookbook.read(path / "recipe.yaml")
 
 
 def read_weights(path: Path, which: str = "best") -> Weights:

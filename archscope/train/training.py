@@ -18,7 +18,7 @@ from archscope.build import Network, build
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.spec.write import to_yaml
-from archscope.train import recipe as recipes
+from archscope.train import cookbook
 from archscope.train.data import Dataset, fit, statistics
 from archscope.train.device import arithmetic, device, repeatable
 from archscope.train.diagnostics import verdict
@@ -33,6 +33,7 @@ from archscope.train.processes import Processes, join
 from archscope.train.recipe import Recipe
 from archscope.train.records import FORMAT, State, Summary
 from archscope.train.run import Folder, read_graph, read_recipe, read_summary
+from archscope.train.state import restore
 from archscope.train.tasks import Scores, Task
 from archscope.train.tasks.choice import task_for
 from archscope.train.watch import Keeper, Watcher
@@ -228,7 +229,7 @@ class _Work:
         folder.summarize = self.summary
         try:
             folder.text("spec.yaml", to_yaml(self.graph))
-            folder.text("recipe.yaml", recipes.text(self.recipe))
+            folder.text("recipe.yaml", cookbook.text(self.recipe))
             count = self.processes.count
             about = environment(where, order.seed, order.deterministic, count)
             folder.json("environment.json", about)
@@ -249,7 +250,7 @@ class _Work:
             report=self.report, stop=self.stop,
         )  # fmt: skip
         if state is not None:
-            loop.restore(state)
+            restore(loop, state)
         try:
             self.reason = loop.run()
             self._finish(network, keeper)

@@ -7,33 +7,33 @@ import pytest
 from msgspec import structs
 
 from archscope.errors import ArchscopeError
-from archscope.train import Recipe
-from archscope.train import recipe as recipes
+from archscope.train import Recipe, cookbook
+from archscope.train.recipe import KNOBS, meaning
 
 
 def test_the_course_is_adam_at_a_ten_thousandth_in_batches_of_200_for_one_epoch() -> None:
-    course = recipes.read("course")
+    course = cookbook.read("course")
     assert (course.optimizer, course.learning_rate) == ("adam", 1e-4)
     assert (course.batch, course.epochs, course.schedule) == (200, 1, "constant")
 
 
 def test_brief_is_the_default() -> None:
-    assert recipes.read("brief") == Recipe()
+    assert cookbook.read("brief") == Recipe()
 
 
-@pytest.mark.parametrize("name", recipes.recipes())
+@pytest.mark.parametrize("name", cookbook.recipes())
 def test_what_is_written_reads_back(name: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    recipe = recipes.change(recipes.read(name), {"max_time": "1m30s"})
-    path.write_text(recipes.text(recipe), encoding="utf-8")
-    assert recipes.read(path) == recipe
+    recipe = cookbook.change(cookbook.read(name), {"max_time": "1m30s"})
+    path.write_text(cookbook.text(recipe), encoding="utf-8")
+    assert cookbook.read(path) == recipe
     assert recipe.max_time == 90
 
 
 def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
-    assert list(recipes.KNOBS) == [field.name for field in structs.fields(Recipe)]
-    for knob in recipes.KNOBS:
-        assert "Default" in recipes.meaning(knob), knob
+    assert list(KNOBS) == [field.name for field in structs.fields(Recipe)]
+    for knob in KNOBS:
+        assert "Default" in meaning(knob), knob
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
 )  # fmt: skip
 def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ArchscopeError) as caught:
-        recipes.change(Recipe(), changes)
+        cookbook.change(Recipe(), changes)
     assert str(caught.value) == message
 
 
@@ -76,10 +76,10 @@ def test_a_file_is_refused_at_its_line(tmp_path: Path, text: str, message: str) 
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ArchscopeError) as caught:
-        recipes.read(path)
+        cookbook.read(path)
     assert str(caught.value) == f"{path}:{message}"
 
 
 def test_an_unknown_recipe_has_a_neighbour() -> None:
     with pytest.raises(ArchscopeError, match=r"no recipe 'breif', did you mean 'brief'\?"):
-        recipes.read("breif")
+        cookbook.read("breif")

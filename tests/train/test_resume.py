@@ -14,7 +14,7 @@ import torch
 
 from archscope import load
 from archscope.errors import OptionError
-from archscope.train import RunResult, recipe, resume, train
+from archscope.train import RunResult, cookbook, resume, train
 from archscope.train.run import Folder, find, read_summary, read_weights
 from tests.train.nets import DROPPING, images, quick, small
 
@@ -77,7 +77,7 @@ def killed(folder: Path, spec: str, knobs: Path, steps: int) -> None:
 
 def test_killed_twice_it_ends_with_the_same_numbers(tmp_path: Path, spec: Path) -> None:
     knobs = tmp_path / "knobs.yaml"
-    knobs.write_text(recipe.text(quick(**KNOBS)), encoding="utf-8")
+    knobs.write_text(cookbook.text(quick(**KNOBS)), encoding="utf-8")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -121,6 +121,24 @@ def test_state_of_every_optimizer_comes_back(tmp_path: Path, optimizer: str) -> 
     run(tmp_path / "stopped", stop_after=5, **knobs)
     resume(tmp_path / "stopped", images())
     same(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_a_run_that_dies_before_its_test_trains_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    knobs = {"epochs": 9, "patience": 1, "learning_rate": 1e-12}
+    whole = run(tmp_path / "whole", **knobs)
+    assert whole.summary.reason == "patience"
+    with monkeypatch.context() as patch:
+        patch.setattr("archscope.train.training.evaluate", die)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "dead", **knobs)
+    assert read_summary(tmp_path / "dead").state == "stopped"
+    assert resume(tmp_path / "dead", images()).summary.reason == "patience"
+    same(tmp_path / "whole", tmp_path / "dead")
 
 
 def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:

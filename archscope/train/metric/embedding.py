@@ -6,7 +6,8 @@ from msgspec import structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, Node, Output, text_of
-from archscope.train.recipe import Recipe, change
+from archscope.train.cookbook import change
+from archscope.train.recipe import Recipe
 
 NAME = "embedding"
 

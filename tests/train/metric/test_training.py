@@ -16,10 +16,11 @@ from archscope import load
 from archscope.build import build
 from archscope.errors import OptionError
 from archscope.train import Recipe, data, resume, train
+from archscope.train.cookbook import change
 from archscope.train.data import Dataset
 from archscope.train.metric.embedding import HEAD
 from archscope.train.metric.judge import judge_pairs
-from archscope.train.recipe import MetricLoss, change
+from archscope.train.recipe import MetricLoss
 from archscope.train.run import read_graph, read_recipe, read_summary, read_weights
 from archscope.train.tasks.metric import MetricLearning
 from tests.train.test_resume import same
