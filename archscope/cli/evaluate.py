@@ -31,7 +31,8 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     """Measure the network of a run on the test images of a data set.
 
     Without --data it is the data set that the run was trained on. Accuracy by class and the
-    most frequent mistakes follow.
+    most frequent mistakes follow. Embeddings are verified instead: whether pairs of classes that
+    they were not trained on are told apart.
 
     \b
     Examples:
@@ -40,10 +41,12 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     """
     from archscope.train import data
     from archscope.train.judge import judge
+    from archscope.train.metric.judge import judge_pairs
     from archscope.train.run import find, read_summary
 
     path = find(run, options["runs_dir"])
-    source = read_summary(path).data["source"]
+    summary = read_summary(path)
+    source = summary.data["source"]
     words, folder = options["data"], options["data_dir"]
     if words is None:
         words = source["name"]
@@ -56,11 +59,20 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
         import torch
 
         torch.set_num_threads(options["threads"])
-    result = judge(path, dataset, images, options["weights"], options["device"] or "auto")
+    how = options["weights"], options["device"] or "auto"
+    title = f"{path.name} ({options['weights']} weights) on {dataset.name}, {options['split']}"
+    if summary.task["kind"] == "metric":
+        verified = judge_pairs(path, dataset, images, *how)
+        columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, verified.scores))
+        row = (verified.images, verified.pairs, *verified.scores.values())
+        about = f"{title}, pairs of {len(verified.classes)} classes"
+        show([Table(about, columns, (row,))], form, output, lambda: verified)
+        return FINE
+    result = judge(path, dataset, images, *how)
     classes = dataset.classes
     parts: list[Any] = [
         Table(
-            f"{path.name} ({options['weights']} weights) on {dataset.name}, {options['split']}",
+            title,
             (Column("images", COUNT), *map(_measure, result.scores)),
             ((len(images), *result.scores.values()),),
         )

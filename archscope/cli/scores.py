@@ -12,7 +12,8 @@ from archscope.units import format_duration
 if TYPE_CHECKING:
     from archscope.train.records import Summary
 
-SPLITS = ("train", "validation", "test")
+IMAGES = {"untrained": "validation"}
+"""Which images a row is about that is not named after them."""
 
 
 def summary_table(summary: Summary) -> Table:
@@ -21,7 +22,7 @@ def summary_table(summary: Summary) -> Table:
     measures = list(dict.fromkeys(name for one in scores.values() for name in one))
     columns = (Column("split", NAME), Column("images", COUNT), *map(_measure, measures))
     rows = tuple(
-        (split, summary.data[split], *(one.get(name) for name in measures))
+        (split, summary.data[IMAGES.get(split, split)], *map(one.get, measures))
         for split, one in scores.items()
     )
     best = f", best epoch {summary.best.epoch}" if summary.best else ""
@@ -62,6 +63,7 @@ def runs_table(summaries: Sequence[Summary]) -> Table:
         Column("epochs", COUNT),
         Column("params", COUNT),
         Column("macs", COUNT),
+        Column("measure", NAME),
         Column("validation", SHARE),
         Column("test", SHARE),
         Column("time", NAME),
@@ -75,6 +77,7 @@ def runs_table(summaries: Sequence[Summary]) -> Table:
             one.epochs,
             one.params,
             one.macs,
+            one.goal,
             one.best.validation[one.goal] if one.best and one.best.validation else None,
             one.test[one.goal] if one.test else None,
             format_duration(one.seconds),
@@ -87,6 +90,7 @@ def runs_table(summaries: Sequence[Summary]) -> Table:
 def _scores(summary: Summary) -> dict[str, dict[str, float]]:
     best = summary.best
     scores = {
+        "untrained": summary.task.get("untrained"),
         "train": best.train if best else None,
         "validation": best.validation if best else None,
         "test": summary.test,
@@ -99,7 +103,7 @@ def _flat(summary: Summary) -> dict[str, Any]:
         f"{split} {name}": value
         for split, one in _scores(summary).items()
         for name, value in one.items()
-        if split != "train"
+        if split not in ("train", "untrained")
     }
 
 

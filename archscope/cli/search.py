@@ -20,7 +20,7 @@ _question = together(
         " 8ms@cpu; several hold together.",
     ),
     click.option(
-        "--trials", type=click.IntRange(1), default=24, show_default=True,
+        "--trials", type=click.IntRange(1), default=16, show_default=True,
         help="Networks to train; what is beyond the budget or known already is free.",
     ),
     click.option(
@@ -57,7 +57,7 @@ _training = together(
         help="Side of the images trained on; 0 takes the input of the space. Costs are always"
         " those at the input of the space.",
     ),
-    click.option("--epochs", type=click.IntRange(1), default=4, show_default=True),
+    click.option("--epochs", type=click.IntRange(1), default=2, show_default=True),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
         help="Another value for a knob of the recipe, as in `archscope train`.",
@@ -78,7 +78,7 @@ _running = together(
     click.option("--trial-time", metavar="TIME", help="Give up a trial after this."),
     click.option("--trial-memory", metavar="BYTES", help="Memory that one training may take."),
     click.option(
-        "--top", type=click.IntRange(0), default=3, show_default=True,
+        "--top", type=click.IntRange(0), default=2, show_default=True,
         help="Networks to train again at the end.",
     ),
     click.option(

@@ -63,8 +63,8 @@ def teacher_of(options: dict[str, Any], train_it: Callable[[str], Path]) -> dict
 def task_of(
     about: dict[str, Any] | None, graph: Graph, dataset: Dataset, recipe: Recipe
 ) -> Task | None:
-    """Return the task of a run, as `run.json` describes it; None is plain classification."""
-    if about is None or about["kind"] == "classification":
+    """Return the task of a run, as `run.json` describes it; None is what its loss asks for."""
+    if about is None or about["kind"] in ("classification", "metric"):
         return None
     if about["kind"] != "distillation":
         raise OptionError(f"a run for {about['kind']} goes on in Python: archscope.train.resume")

@@ -24,7 +24,7 @@ from archscope.spec.read import parse
 
 if TYPE_CHECKING:
     from archscope.ir import Graph
-    from archscope.train import RunResult, Summary
+    from archscope.train import Recipe, RunResult, Summary
     from archscope.train.tasks import Task
 
 ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
@@ -66,6 +66,7 @@ recipe_options = together(
     click.option("--batch", type=int, help="Knob: images of one step."),
     click.option("--lr", "learning_rate", type=float, help="Knob: the highest learning rate."),
     click.option("--optimizer", help="Knob: sgd, momentum, nesterov, adagrad, rmsprop, adam(w)."),
+    click.option("--loss", help="Knob: cross-entropy, hinge, contrastive, triplet, arcface ..."),
     click.option("--max-time", metavar="TIME", help="Knob: stop after a time such as 90s or 5m."),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
@@ -86,6 +87,8 @@ recipe_options = together(
 @click.option("--deterministic", is_flag=True,
               help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
 @teacher_options
+@click.option("--embedding", metavar="NODE",
+              help="Train a metric loss on this node's output; leave away the rest.")  # fmt: skip
 @click.option("--resume", metavar="RUN", help="Go on with a run; takes no SPEC and no knobs.")
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
@@ -106,6 +109,7 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
       archscope train net.yaml --data fashion-mnist --max-time 2m --seed 3
       archscope train vgg13_cifar100 --data cifar100 --recipe course
       archscope train net.yaml --data folder:photos --recipe standard --recipe-set flip=false
+      archscope train siamese --data digits --loss contrastive
       archscope train small.yaml --data digits --teacher lenet5-digits --seeds 3
       archscope train --resume runs/lenet5-digits
       torchrun --nproc-per-node 2 -m archscope train net.yaml --data digits
@@ -130,8 +134,13 @@ class _Trainings:
     def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
         from archscope.train import cookbook, data
 
-        self.graph, self.options = graph, options
+        self.options = options
         self.recipe = cookbook.read(options["recipe"] or "brief", _changes(options))
+        if self.recipe.metric and options["teacher"]:
+            raise OptionError(
+                f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
+            )
+        self.graph = _embedding(graph, options["embedding"], self.recipe)
         self.words = options["data"] or "digits"
         self.dataset = data.load(self.words, options["data_dir"])
         _threads(options["threads"])
@@ -181,9 +190,20 @@ class _Trainings:
             )  # fmt: skip
 
 
+def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
+    """Return the network up to the node that is to be its embedding, if one is named."""
+    if node is None:
+        return graph
+    if not recipe.metric:
+        raise OptionError(f"--embedding is for a metric loss, and the loss is {recipe.loss}")
+    from archscope.train.metric.embedding import cut
+
+    return cut(graph, node)
+
+
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
     """Return the knobs that the command line sets."""
-    knobs = ("epochs", "batch", "learning_rate", "optimizer", "max_time")
+    knobs = ("epochs", "batch", "learning_rate", "optimizer", "loss", "max_time")
     changes = {name: options[name] for name in knobs if options[name] is not None}
     return changes | dict(map(_knob, options["knobs"]))
 
@@ -211,7 +231,7 @@ def _refuse_beside_resume() -> None:
     decided = (
         "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
         "max_time", "knobs", "seed", "seeds", "deterministic", "name", "settings", "inputs",
-        "teacher", "temperature", "alpha", "features",
+        "teacher", "loss", "embedding", "temperature", "alpha", "features",
     )  # fmt: skip
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from archscope.build import Network
 from archscope.train.records import Epoch, Finding
+from archscope.train.tasks import Scores
 
 IMAGES = 256  # enough to call a unit dead, few enough to cost nothing
 DEAD = SATURATED = 0.5
@@ -59,7 +60,7 @@ def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
                 )
     largest = max(sizes.values(), default=0.0)
     for name, size in sizes.items():
-        share = size / largest if largest else 0.0
+        share = size / largest if largest else 1.0  # a loss of 0 has no gradient anywhere
         if share < VANISHING:
             yield Finding(
                 "vanishing gradient",
@@ -105,7 +106,7 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Findi
     yield from found
 
 
-def verdict(epochs: Sequence[Epoch], goal: str) -> str:
+def verdict(epochs: Sequence[Epoch], goal: str, before: Scores | None = None) -> str:
     """Return what the curves of training and validation say, as one sentence.
 
     Overfitting: the validation loss rose by a tenth since its best while the training loss
@@ -115,8 +116,14 @@ def verdict(epochs: Sequence[Epoch], goal: str) -> str:
     rows = [row for row in epochs if row.validation is not None]
     if len(rows) < 2:
         return "too few epochs with validation to judge the fit"
+    reached = max(row.validation[goal] for row in rows if row.validation is not None)
+    if before is not None and reached <= before[goal]:
+        return (
+            f"no gain: {goal} in validation was {before[goal]:.1%} before training, and"
+            f" {reached:.1%} at best after it"
+        )
     train = [row.train["loss"] for row in rows]
-    held = [row.validation["loss"] for row in rows if row.validation is not None]
+    held = [row.validation.get("loss", 0.0) for row in rows if row.validation is not None]
     last = rows[-1]
     assert last.validation is not None
     ahead = last.train[goal] - last.validation[goal]

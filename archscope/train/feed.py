@@ -38,10 +38,12 @@ class Feed:
                 f"the batch of {recipe.batch} is larger than the {len(train)} images that there"
                 " are to train with"
             )
-        if recipe.batch % (processes.count * recipe.accumulate):
+        group = recipe.per_class if recipe.metric else 1
+        if recipe.batch % (processes.count * recipe.accumulate * group):
             raise OptionError(
                 f"the batch of {recipe.batch} cannot be shared out to {processes.count} processes"
                 f" in {recipe.accumulate} equal parts each"
+                + (f", made of groups of {group} images of a class" if group > 1 else "")
             )
         augment = Augment(
             crop=recipe.crop, flip=recipe.flip, cutout=recipe.cutout, mixup=recipe.mixup
@@ -50,6 +52,7 @@ class Feed:
         self.batches = Batches(
             train.to(how.device), recipe.batch // processes.count, seed, augment, statistics,
             adaptation, drop_last=True, rank=processes.rank, world_size=processes.count,
+            per_class=recipe.per_class if recipe.metric else None,
         )  # fmt: skip
         self.steps = len(self.batches)
         self.validation = self.plain(validation) if len(validation) else None

@@ -13,6 +13,7 @@ from archscope.errors import OptionError
 from archscope.train.data import Adaptation, Dataset, Images, Statistics, fit
 from archscope.train.device import Arithmetic, arithmetic, device
 from archscope.train.feed import Plain
+from archscope.train.metric.embedding import HEAD
 from archscope.train.metrics import confusion
 from archscope.train.records import FORMAT
 from archscope.train.run import read_graph, read_recipe, read_summary, read_weights
@@ -46,26 +47,41 @@ class Trained(Struct, frozen=True, eq=False):
 
 def trained(run: Path, which: str = "best", name: str = "auto") -> Trained:
     """Return the network of a run with its `best` or `last` weights. Raises ArchscopeError."""
-    graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run)
-    if summary.task["kind"] == "multitask":
+    kind = read_summary(run).task["kind"]
+    if kind == "multitask":
         raise OptionError(f"the run '{run.name}' is of several tasks, not of one class an image")
+    if kind == "metric":
+        raise OptionError(
+            f"the run '{run.name}' learnt embeddings, and names no classes; `archscope evaluate`"
+            " verifies pairs"
+        )
+    parts = restored(run, which, name)
+    task = Classification(parts["network"].graph, len(parts["classes"]), read_recipe(run))
+    return Trained(task=task, **parts)
+
+
+def restored(run: Path, which: str, name: str) -> dict[str, Any]:
+    """Return the network of a run and how to feed it: the fields of `Trained` but for the task."""
+    graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run)
     where = device(name)
     network = build(graph)
-    network.load_state_dict(read_weights(run, which))
+    weights = read_weights(run, which)
+    # What a metric loss learnt is of no use without the classes that it was trained on.
+    own = {key: one for key, one in weights.items() if not key.startswith(f"{HEAD}.")}
+    network.load_state_dict(own)
     classes = tuple(summary.data["classes"])
     fitted = dict(summary.data["adaptation"])
     for shape in ("source", "target"):
         fitted[shape] = tuple(fitted[shape])
     standard = {key: tuple(value) for key, value in summary.data["statistics"].items()}
-    return Trained(
-        network=network.to(where).eval(),
-        task=Classification(graph, len(classes), recipe),
-        classes=classes,
-        statistics=Statistics(**standard),
-        adapt=summary.data["adapt"],
-        adaptation=Adaptation(**fitted),
-        how=arithmetic(recipe, where, len(graph.inputs[0].out)),
-    )
+    return {
+        "network": network.to(where).eval(),
+        "classes": classes,
+        "statistics": Statistics(**standard),
+        "adapt": summary.data["adapt"],
+        "adaptation": Adaptation(**fitted),
+        "how": arithmetic(recipe, where, len(graph.inputs[0].out)),
+    }
 
 
 def judge(

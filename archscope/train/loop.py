@@ -259,7 +259,7 @@ class Loop:
         if self.feed.validation is not None:
             batches = self.feed.validation
             validation = evaluate(self.model, self.task, batches, self.how, self.processes)
-            if not isfinite(validation["loss"]):
+            if not isfinite(validation.get("loss", 0.0)):
                 raise Diverged(f"the validation loss is {validation['loss']} at step {self.steps}")
         return Epoch(
             epoch=self.epoch + 1,
@@ -277,6 +277,8 @@ class Loop:
             return True
         ours, theirs = row.validation, self.best.validation
         goal = self.task.goal
+        if "loss" not in ours:
+            return ours[goal] > theirs[goal]
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
     def _look(self, images: Tensor | None) -> None:

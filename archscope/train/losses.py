@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional
 
+from archscope.errors import OptionError
 from archscope.train.recipe import Recipe
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -27,6 +28,8 @@ def criterion(recipe: Recipe, *, smooth: bool = True) -> Criterion:
             return _against_shares(nn.MSELoss(), smoothing)
         case "smooth-l1":
             return _against_shares(nn.SmoothL1Loss(), smoothing)
+        case _:
+            raise OptionError(f"the loss {recipe.loss} trains embeddings, not classes")
 
 
 def _against_shares(distance: nn.Module, smoothing: float) -> Criterion:

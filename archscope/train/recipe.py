@@ -10,7 +10,14 @@ from archscope.errors import OptionError
 
 Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
 Schedule = Literal["constant", "step", "cosine", "one-cycle"]
-Loss = Literal["cross-entropy", "hinge", "l1", "l2", "smooth-l1"]
+ClassLoss = Literal["cross-entropy", "hinge", "l1", "l2", "smooth-l1"]
+MetricLoss = Literal[
+    "contrastive", "triplet", "quadruplet", "coupled-clusters",
+    "center", "sphereface", "cosface", "am-softmax", "arcface",
+]  # fmt: skip
+Loss = Literal[ClassLoss, MetricLoss]
+Mining = Literal["hard", "semihard", "all"]
+Distance = Literal["auto", "euclidean", "manhattan"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Amount = Annotated[float, Meta(ge=0)]
@@ -111,9 +118,55 @@ class Recipe(Struct, frozen=True, kw_only=True):
         Loss,
         Meta(
             description="Default cross-entropy. hinge is the multi-class SVM with margin 1; l1, l2"
-            " and smooth-l1 compare the outputs with 1 for the class and 0 for others."
+            " and smooth-l1 compare the outputs with 1 for the class and 0 for others. The others"
+            " train embeddings: contrastive, triplet, quadruplet and coupled-clusters by the"
+            " distances of images, center, sphereface, cosface, am-softmax and arcface by what"
+            " they learn of each class."
         ),
     ] = "cross-entropy"
+    margin: Annotated[
+        Rate | None,
+        Meta(
+            description="Of metric losses: how far apart is far enough. Default null: the papers'"
+            " (4 of sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and 1"
+            " for distances, whose scale the network finds."
+        ),
+    ] = None
+    scale: Annotated[
+        Rate | None,
+        Meta(
+            description="Of sphereface, cosface, am-softmax and arcface: what cosines are"
+            " multiplied by. Default null: the papers' (1, 64, 30 and 64)."
+        ),
+    ] = None
+    distance: Annotated[
+        Distance,
+        Meta(
+            description="How contrastive, triplet and quadruplet compare embeddings. Default auto:"
+            " as the network's own distance does, or euclidean where it has none."
+        ),
+    ] = "auto"
+    mining: Annotated[
+        Mining,
+        Meta(
+            description="Triplets of a batch that count: each anchor's hard one, all semihard, or"
+            " all. Default hard: most triplets are easy soon, and teach nothing (Hermans 2017)."
+        ),
+    ] = "hard"
+    per_class: Annotated[
+        Annotated[int, Meta(ge=2)],
+        Meta(
+            description="Of metric losses: images of a class that come together in a batch."
+            " Default 4, as Hermans 2017: three matches for each image, and still many classes."
+        ),
+    ] = 4
+    unseen: Annotated[
+        Annotated[float, Meta(gt=0, lt=1)],
+        Meta(
+            description="Of metric losses: share of the classes that are not trained on; a third"
+            " of them validate, the rest test. Default 0.5, as is the custom (Song 2016)."
+        ),
+    ] = 0.5
     label_smoothing: Annotated[
         Share,
         Meta(
@@ -216,12 +269,27 @@ class Recipe(Struct, frozen=True, kw_only=True):
             raise OptionError(
                 f"accumulate must divide the batch of {self.batch}, got {self.accumulate}"
             )
-        if self.mixup and self.loss == "hinge":
-            raise OptionError("mixup blends labels, and the loss hinge needs whole ones")
-        if self.label_smoothing and self.loss == "hinge":
-            raise OptionError("label_smoothing blends labels, and the loss hinge needs whole ones")
+        for knob in ("mixup", "label_smoothing"):
+            if getattr(self, knob) and (self.loss == "hinge" or self.metric):
+                raise OptionError(
+                    f"{knob} blends labels, and the loss {self.loss} needs whole ones"
+                )
+        if self.metric and self.batch // self.accumulate % self.per_class:
+            raise OptionError(
+                f"the batch of {self.batch} in {self.accumulate} parts is not made of whole groups"
+                f" of {self.per_class} images of a class (per_class)"
+            )
+        if self.loss == "sphereface" and self.margin is not None and self.margin % 1:
+            raise OptionError(
+                f"sphereface multiplies angles by a whole margin, got {self.margin:g}"
+            )
         if self.patience is not None and not self.validation:
             raise OptionError("patience watches the validation images; give validation a share")
+
+    @property
+    def metric(self) -> bool:
+        """Whether the loss trains embeddings."""
+        return self.loss in get_args(MetricLoss)
 
 
 KNOBS: dict[str, Any] = get_type_hints(Recipe, include_extras=True)

@@ -19,7 +19,7 @@ from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.spec.write import to_yaml
 from archscope.train import cookbook
-from archscope.train.data import Dataset, fit, split, statistics
+from archscope.train.data import Dataset, fit, statistics
 from archscope.train.device import arithmetic, device, repeatable
 from archscope.train.diagnostics import verdict
 from archscope.train.environment import environment
@@ -27,6 +27,7 @@ from archscope.train.evaluate import evaluate
 from archscope.train.feed import Feed
 from archscope.train.loop import Diverged, Interrupted, Loop, Report
 from archscope.train.memory import is_full, room_for
+from archscope.train.metric.embedding import to_embed
 from archscope.train.optimizers import STATES
 from archscope.train.processes import Processes, join
 from archscope.train.recipe import Recipe
@@ -34,7 +35,7 @@ from archscope.train.records import FORMAT, State, Summary
 from archscope.train.run import Folder, read_graph, read_recipe, read_summary
 from archscope.train.state import restore
 from archscope.train.tasks import Scores, Task
-from archscope.train.tasks.classification import Classification
+from archscope.train.tasks.choice import task_for
 from archscope.train.watch import Keeper, Watcher
 
 
@@ -86,6 +87,9 @@ def train(
     each epoch's number and validation scores and may answer True to end the training there;
     `stop` is asked at every step, and True leaves a run that `resume` takes up.
 
+    A metric loss trains, and leaves, the tower of a network of several inputs, and splits by
+    class: validation and test images are of classes that it never saw.
+
     A run that diverges ends with the state `diverged` and no error. Raises ArchscopeError for
     what cannot be trained, or if memory or disk are full; what was written before is whole then.
     """
@@ -100,6 +104,8 @@ def train(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     recipe = recipe or Recipe()
+    if recipe.metric:
+        graph, recipe = to_embed(graph, recipe)
     path = Path(run_dir) if run_dir is not None else None
     with _session(order) as where:
         work = _Work(
@@ -192,7 +198,7 @@ class _Work:
         stop: Callable[[], bool],
     ) -> None:
         self.graph, self.dataset, self.recipe, self.order = graph, dataset, recipe, order
-        self.task = task or Classification(graph, len(dataset.classes), recipe)
+        self.task = task or task_for(graph, dataset, recipe)
         self.task.check(graph)
         self.processes: Processes = join(where)
         self.watcher = watcher if self.processes.first else Watcher()
@@ -200,7 +206,7 @@ class _Work:
         shape = graph.inputs[0].out
         self.how = arithmetic(recipe, where, len(shape))
         self.adaptation = fit(shape, dataset, **order.adapt)
-        taught, held = split(dataset.train, recipe.validation, order.seed)
+        taught, held, self.tested = self.task.divide(dataset, recipe, order.seed)
         self.statistics = statistics(taught)
         self.feed = Feed(
             taught, held, recipe, order.seed, self.statistics, self.adaptation, self.how,
@@ -282,8 +288,8 @@ class _Work:
             return
         network.load_state_dict(keeper.best_weights())
         network.eval()
-        if self.dataset.test is not None:
-            self.test = evaluate(network, self.task, self.feed.plain(self.dataset.test), self.how)
+        if self.tested is not None:
+            self.test = evaluate(network, self.task, self.feed.plain(self.tested), self.how)
 
     def _leave_summary(self, keeper: Keeper) -> None:
         """Write how it ended, if it can be written; an error on its way says why not."""
@@ -315,7 +321,7 @@ class _Work:
                 "adaptation": msgspec.to_builtins(self.adaptation),
                 "statistics": msgspec.to_builtins(self.statistics),
                 **self.images,
-                "test": 0 if self.dataset.test is None else len(self.dataset.test),
+                "test": 0 if self.tested is None else len(self.tested),
             },
             seed=order.seed,
             device=self.how.device,
@@ -329,7 +335,7 @@ class _Work:
             best=loop.best if loop else None,
             last=epochs[-1] if epochs else None,
             test=self.test,
-            verdict=verdict(epochs, self.task.goal),
+            verdict=verdict(epochs, self.task.goal, self.task.about.get("untrained")),
             findings=tuple(loop.findings.values()) if loop else (),
             started=order.started,
             archscope=__version__,

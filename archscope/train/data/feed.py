@@ -14,6 +14,7 @@ from archscope.ir import text_of
 from archscope.train.data import augmentation
 from archscope.train.data.adaptation import Adaptation
 from archscope.train.data.augmentation import Augment
+from archscope.train.data.groups import Groups
 from archscope.train.data.images import Images
 from archscope.train.data.order import Order
 from archscope.train.data.randomness import generator
@@ -30,8 +31,10 @@ class Batches:
     What a step holds depends on seed, epoch, step and rank alone: a run that goes on in the middle
     of an epoch sees what it would have seen. Order of work: adapt, crop, flip, normalise, cutout
     (zero is the mean then), mixup. `batch` is per process; with `world_size` processes each
-    `rank` sees its own share. Raises OptionError for values out of range, for images of another
-    shape than the adaptation's, and for mixup of images that do not know their number of classes.
+    `rank` sees its own share. With `per_class` so many images of a class come together (`Groups`),
+    in a new order each epoch and incomplete batches left out. Raises OptionError for values out of
+    range, for images of another shape than the adaptation's, and for mixup of images that do not
+    know their number of classes.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Batches:
         shuffle: bool = True,
         rank: int = 0,
         world_size: int = 1,
+        per_class: int | None = None,
     ) -> None:
         if images.shape != adaptation.source:
             raise OptionError(
@@ -62,6 +66,8 @@ class Batches:
         self.order = Order(
             len(images), batch, seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world=world_size,
+        ) if per_class is None else Groups(
+            images.labels, batch, seed, per_class, rank=rank, world=world_size
         )  # fmt: skip
         self.seed, self.augment = seed, augment
         self.adaptation, self.statistics = adaptation, _spread(statistics, adaptation.target[0])

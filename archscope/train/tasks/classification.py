@@ -14,7 +14,7 @@ from archscope.ir import Graph, text_of
 from archscope.train.losses import criterion
 from archscope.train.metrics import hits
 from archscope.train.recipe import Recipe
-from archscope.train.tasks import Outputs
+from archscope.train.tasks import Outputs, by_image
 
 if TYPE_CHECKING:
     from archscope.train.feed import Feed
@@ -28,6 +28,7 @@ class Classification:
 
     goal = "top1"
     about: dict[str, Any] = {"kind": "classification"}
+    divide = staticmethod(by_image)
 
     def __init__(self, graph: Graph, classes: int, recipe: Recipe) -> None:
         self.classes = classes
@@ -44,7 +45,7 @@ class Classification:
             names = ", ".join(node.name for node in graph.inputs)
             raise OptionError(
                 f"'{graph.name}' takes {len(graph.inputs)} inputs ({names}), and classification"
-                " feeds one"
+                " feeds one; --loss contrastive, triplet or quadruplet trains the branches"
             )
         for output in graph.outputs:
             shape = graph.by_name[output.node].out

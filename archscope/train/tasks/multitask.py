@@ -13,7 +13,7 @@ from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
 from archscope.train.metrics import hits
-from archscope.train.tasks import Outputs
+from archscope.train.tasks import Outputs, by_image
 
 if TYPE_CHECKING:
     from archscope.train.feed import Feed
@@ -29,6 +29,7 @@ class MultiTask:
     """
 
     about: dict[str, Any] = {"kind": "multitask"}
+    divide = staticmethod(by_image)
 
     def __init__(self, tables: Mapping[str, Tensor], graph: Graph, goal: str | None = None) -> None:
         self.tables = dict(tables)
