@@ -33,7 +33,22 @@ GUIDELINES = "guidelines"
 """Stands in place of a SPEC for the experiments of ShuffleNetV2."""
 
 
-@click.command("bench")
+class Page(click.Command):
+    """Hands over to another page where its first word says so."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:  # fmt: skip
+        """Return the context of `bench`, or of what stands behind it."""
+        if args[:1] == ["search"]:
+            from archscope.cli.bench_search import command as search
+
+            return search.make_context("bench search", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("bench", cls=Page)
 @many_specs
 @spec_options
 @click.option(
@@ -123,7 +138,7 @@ def command(
     Weights and inputs are random. Several networks take turns, so that a machine that drifts is
     unfair to none. The word `guidelines` in place of a SPEC repeats experiments 1 to 4 of
     ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute and with one thread unless said;
-    `./guidelines` is a file.
+    `./guidelines` is a file. `archscope bench search` measures samplers; see its --help.
 
     \b
     Examples:

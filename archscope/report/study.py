@@ -32,6 +32,25 @@ def found_parts(found: Any) -> list[Any]:
     return parts
 
 
+def quality_table(found: Any) -> Table:
+    """Return one row for each sampler of `search.replay.compare`."""
+    marks = list(found[0].regret)
+    columns = (
+        Column("sampler", NAME), Column("seeds", COUNT),
+        *(Column(f"regret@{mark}", RATIO) for mark in marks),
+        Column("from", RATIO, "interval_from"), Column("to", RATIO, "interval_to"),
+        Column("hypervolume", RATIO), Column("asks", RATIO, "asks_per_trial"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            one.policy, one.seeds, *(one.regret[mark] for mark in marks), one.low, one.high,
+            one.hypervolume, one.asks,
+        )
+        for one in found
+    )  # fmt: skip
+    return Table("", columns, rows)
+
+
 def _finalists(found: Any) -> Table:
     columns = (
         Column("trial", COUNT), Column("accuracy", SHARE), Column("spread", SHARE),

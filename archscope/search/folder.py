@@ -51,7 +51,7 @@ class Folder:
         except OSError as error:
             raise OptionError(f"cannot write '{path}': {error.strerror}") from None
         self._hold()
-        asked = msgspec.to_builtins(question)
+        asked = json.loads(msgspec.json.encode(question))  # as it will be read again
         if new:
             self.write("study.json", json.dumps(asked, indent=2))
         else:

@@ -377,11 +377,14 @@ class Expander:
                 more, flow = place_instance(known, place)
                 nodes.update(more)
                 taken.update(dict.fromkeys(names))
+                self.sites.update({place.prefix + name: at for name, at in memo.sites[key]})
                 return flow
-        before, built, steps = len(taken), len(nodes), self.steps
+        before, built, asked, steps = len(taken), len(nodes), len(self.sites), self.steps
         ledger, self.ledger = self.ledger, None  # what is kept must be whole
         flow = self._chain(block.layers, place, frame, flow)
         self.ledger = ledger
+        inside = islice(self.sites.items(), asked, None)
+        memo.sites[key] = [(name.removeprefix(place.prefix), at) for name, at in inside]
         fresh = islice(nodes.values(), built, None)
         memo.keep(key, place, fresh, islice(taken, before, None), flow, self.steps - steps)
         return flow

@@ -39,6 +39,7 @@ class Memo:
     def __init__(self, document: Document) -> None:
         self.constant: dict[int, Op] = {}
         self.instances: dict[Hashable, Instance] = {}
+        self.sites: dict[Hashable, list[tuple[str, Source]]] = {}  # of the blocks inside of each
         self.labels = labels_of(document)
         self.closed = closed_blocks(document)
 

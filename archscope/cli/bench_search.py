@@ -1,0 +1,82 @@
+"""`archscope bench search`: search quality as a number, on networks that were really trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import output_options, show
+from archscope.cli.progress import tell
+from archscope.errors import OptionError, did_you_mean
+
+
+@click.command("bench search")
+@click.option(
+    "--table", type=click.Path(path_type=Path), required=True, metavar="CSV",
+    help="Real results: `arch` has a digit for each decision of the space, in order.",
+)  # fmt: skip
+@click.option("--space", "spec", required=True, metavar="SPEC", help="The space of the table.")
+@click.option("--column", default="mean_acc", show_default=True, help="The scores of the table.")
+@click.option(
+    "--budget", "-b", "texts", multiple=True, metavar="BUDGET", help="As in `archscope search`."
+)
+@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=12, show_default=True)
+@click.option(
+    "--samplers", default="tpe,evolution,nsga2,random,uniform", show_default=True, metavar="LIST",
+    help="Which to compare; uniform is the control.",
+)  # fmt: skip
+@click.option("--workers", "-j", type=click.IntRange(1), default=None)
+@output_options
+def command(
+    table: Path,
+    spec: str,
+    column: str,
+    texts: tuple[str, ...],
+    trials: int,
+    seeds: int,
+    samplers: str,
+    workers: int | None,
+    form: str,
+    output: Path | None,
+) -> int:
+    """Replay a table of trained networks and say how near the samplers come to its best.
+
+    Regret is the distance to the best network inside the budget, in the unit of the table, the
+    mean over seeds with a 95 % bootstrap interval. Hypervolume is the area that the found
+    networks dominate, score against macs, as a share of what all dominate.
+
+    \b
+    Example:
+      archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
+    """
+    from archscope.report.study import quality_table
+    from archscope.search.budget import budgets
+    from archscope.search.costs import costs_of
+    from archscope.search.replay import compare
+    from archscope.search.samplers import ABOUT
+    from archscope.spec import load
+
+    chosen = [word.strip() for word in samplers.split(",")]
+    for name in chosen:
+        if name not in ABOUT:
+            hint = did_you_mean(name, ABOUT) or f"; there are {', '.join(ABOUT)}"
+            raise OptionError(f"no sampler is called '{name}'{hint}")
+    limits = budgets(texts, lambda name: costs_of(load(name)), 0.0)
+    found = compare(
+        table,
+        spec,
+        limits,
+        policies=chosen,
+        paid=trials,
+        seeds=seeds,
+        workers=workers or os.cpu_count() or 1,
+        column=column,
+        progress=tell,
+    )
+    tell("")
+    show([quality_table(found)], form, output, lambda: {"format": 1, "samplers": found})
+    return FINE

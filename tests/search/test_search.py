@@ -1,0 +1,150 @@
+"""Whole searches, with real trainings in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+
+from archscope.analysis import analyze
+from archscope.spec import load
+from tests.cli.conftest import Run
+
+SPACE = """
+input: [1, 16, 16]
+let: {classes: 10}
+blocks:
+  layer:
+    with: {width: !int {low: 3, high: 9}, kernel: !choice [1, 3]}
+    layers:
+      - conv: {out: =width, kernel: =kernel, padding: =kernel//2}
+      - relu
+layers:
+  - layer: {}
+    repeat: 2
+  - global_avgpool
+  - flatten
+  - linear: =classes
+"""
+DATA = "synthetic:classes=4,shape=1x12x12,images=96,test=16"
+WORDS = (
+    "search", "small.yaml", "--budget", "40KMACs", "--trials", "5", "--epochs", "2", "--data", DATA,
+    "--resolution", "12", "--top", "1", "--seeds", "1", "--stretch", "1",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ARCHSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    (tmp_path / "small.yaml").write_text(SPACE, encoding="utf-8")
+    return tmp_path
+
+
+def trials(study: Path) -> list[dict[str, object]]:
+    """Return what a study says of its trials, less what time it took."""
+    rows = [json.loads(line) for line in (study / "trials.jsonl").read_text().splitlines()]
+    for row in rows:
+        if row["verdict"] is not None:
+            for key in ("seconds", "worker", "started", "cached"):
+                del row["verdict"][key]
+    return rows
+
+
+@pytest.mark.slow
+def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) -> None:
+    result = run(*WORDS, "--name", "one", "-j", "2", "--format", "json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)["study"]
+    study = place / "studies/one"
+    winner = load(study / "winner.yaml")
+    assert 34_000 <= analyze(winner).totals.macs <= 40_000
+    assert winner.inputs[0].out == (1, 16, 16)
+    assert found["winner"]["costs"]["macs"] == analyze(winner).totals.macs
+    paid = [row for row in trials(study) if row["verdict"] is not None]
+    assert len(paid) == 5 and len({row["digest"] for row in paid}) == 5
+    assert all(34_000 <= row["costs"]["macs"] <= 40_000 for row in paid)  # type: ignore[index]
+    kept = optuna.load_study(study_name="one", storage=f"sqlite:///{study / 'study.db'}")
+    states = {trial.state.name for trial in kept.trials}
+    first = len(kept.trials)
+    assert states <= {"COMPLETE", "PRUNED"} and first == len(trials(study))
+    assert not (study / "lock").exists()
+
+    # The same seed and one worker: the same study, out of the cache of trainings.
+    assert run(*WORDS, "--name", "two", "-j", "1").code == 0
+    assert trials(place / "studies/two") == trials(study)
+    # The same command goes on, and more trials are more of the same.
+    again = run(*WORDS, "--name", "one", "--trials", "6")
+    assert again.code == 0 and "going on with" in again.err
+    assert trials(study)[:first] == trials(place / "studies/two")
+    # Another question needs another name.
+    other = run(*WORDS, "--name", "one", "--seed", "1")
+    assert other.code == 2
+    assert "was begun with another seed: 0, now 1" in other.err
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_to_the_same_end(run: Run, place: Path) -> None:
+    assert run(*WORDS, "--name", "whole", "-j", "1").code == 0
+    code = (
+        "import os, signal, sys\n"
+        "from archscope.search import folder\n"
+        "add = folder.Folder.add\n"
+        "def stop(self, trial):\n"
+        "    add(self, trial)\n"
+        "    if sum(one.paid for one in self.trials) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "folder.Folder.add = stop\n"
+        "from archscope.cli import main\n"
+        "if __name__ == '__main__': main(sys.argv[1:])\n"
+    )
+    (place / "killed.py").write_text(code, encoding="utf-8")
+    words = [sys.executable, "killed.py", *WORDS, "--name", "killed", "-j", "1"]
+    process = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    study = place / "studies/killed"
+    with (study / "trials.jsonl").open("a") as file:
+        file.write('{"number": 99, "gen')  # a line that was cut short
+    assert run(*WORDS, "--name", "killed", "-j", "1").code == 0
+    assert trials(study) == trials(place / "studies/whole")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--budget", "40Kfoo"), "unknown unit"),
+        (("--budget", "macs<=10"), "no network of 'small' was found inside macs<=10"),
+        (("--sampler", "tpee"), "no sampler is called 'tpee', did you mean 'tpe'?"),
+        (("--objectives", "acc"), "no objective is called 'acc'"),
+        (("--data", "digitss"), "did you mean 'digits'?"),
+        (("--recipe-set", "batchh=3"), "unknown knob 'batchh', did you mean 'batch'?"),
+        (("--start", "vgg16"), "is no network of 'small'"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(
+    run: Run, words: tuple[str, ...], message: str
+) -> None:
+    result = run("search", "small.yaml", *words, "--resolution", "12")
+    assert result.code == 2
+    assert message in result.err
+
+
+def test_a_spec_without_holes_is_no_space(run: Run) -> None:
+    result = run("search", "lenet5")
+    assert result.code == 2
+    assert "leaves nothing open" in result.err
+
+
+def test_a_study_in_use_is_refused(run: Run, place: Path) -> None:
+    study = place / "studies/mine"
+    study.mkdir(parents=True)
+    (study / "lock").write_text(str(os.getppid()))
+    result = run(*WORDS, "--name", "mine")
+    assert result.code == 2
+    assert f"is in use by process {os.getppid()}" in result.err
