@@ -11,7 +11,7 @@ from archscope.errors import did_you_mean
 
 COMMANDS = (
     "analyze", "compare", "lint", "guidelines", "verify", "build", "convert", "im2col", "zoo",
-    "ops", "rule", "schema",
+    "ops", "rule", "schema", "report", "draw", "plot",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 
