@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
-from archscope.analysis.bundle import LayerReport
 from archscope.drawing.rows import Line, Rows, rows_of
 
 ENTRY, EXIT = -1, -2
 """Ends of a line where values enter a block at its top, and leave it at its bottom."""
+
+
+class Layer(Protocol):
+    """What a tree asks of a layer."""
+
+    @property
+    def name(self) -> str:
+        """The path of blocks, then its own name."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the layers that it reads."""
 
 
 class Item(Struct, frozen=True):
@@ -46,7 +58,7 @@ class _Scope:
         return found
 
 
-def tree(layers: Sequence[LayerReport], name: str = "") -> Item:
+def tree(layers: Sequence[Layer], name: str = "") -> Item:
     """Return a network as nested blocks, the whole of it as the item at the top.
 
     Blocks of one member are one with it. A line between layers of different blocks is drawn
@@ -84,7 +96,7 @@ def _connect(source: list[tuple[_Scope, int]], target: list[tuple[_Scope, int]])
         inner.lines[(ENTRY, place)] = None
 
 
-def _item(scope: _Scope, label: str, layers: Sequence[LayerReport]) -> Item:
+def _item(scope: _Scope, label: str, layers: Sequence[Layer]) -> Item:
     children = []
     for key, member in scope.members.items():
         if isinstance(member, _Scope):
