@@ -16,7 +16,8 @@ from archscope.errors import OptionError
 from archscope.spec import LIMITS
 
 if TYPE_CHECKING:
-    from archscope.report.data import Page
+    from archscope.cli.report_inputs import Inputs
+    from archscope.report.data import Network, Page
 
 FORMATS = ("html", "terminal", "json", "markdown")
 HOME = Path("reports")
@@ -72,7 +73,7 @@ def command(
     asked = words or tuple(default_words())
     for word in asked:
         inputs.add(word)
-    page = _page(inputs.finish(), inputs.runs, inputs.problems, title, _date(day))
+    page = _page(inputs.finish(), inputs, title, _date(day))
     for problem in page.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
     if form == "html":
@@ -92,22 +93,24 @@ def command(
     return FINE
 
 
-def _page(networks, runs, problems, title, day) -> Page:  # type: ignore[no-untyped-def]
+def _page(
+    networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str
+) -> Page:
     from archscope.report.data import FORMAT, Page
     from archscope.report.summary import measures_of, summary, winners
 
     return Page(
         format=FORMAT,
-        title=title or _title([one.name for one in networks] or [one.name for one in runs]),
+        title=title or _title([one.name for one in networks] or [one.name for one in inputs.runs]),
         date=day,
         archscope=__version__,
-        words=summary(networks, runs),
+        words=summary(networks, inputs.runs),
         winners=winners(networks),
         measures=measures_of(networks),
         networks=networks,
-        runs=tuple(runs),
+        runs=tuple(inputs.runs),
         studies=(),
-        problems=tuple(problems),
+        problems=tuple(inputs.problems),
     )
 
 

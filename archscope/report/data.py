@@ -25,6 +25,7 @@ class Measure(Struct, frozen=True):
     kind: str  # how it is written: count, bytes, share, ratio, number, seconds
     better: str | None  # "less", "more", or None where neither is
     about: str
+    minor: bool = False  # not in the table unless all of it is asked for
 
 
 MEASURES = (
@@ -32,11 +33,15 @@ MEASURES = (
     Measure("macs", "macs", COUNT, LESS, "multiply-accumulates of one pass"),
     Measure("memory_access_bytes", "memory access", BYTES, LESS, "bytes read and written"),
     Measure("peak_activation_bytes", "peak memory", BYTES, LESS, "feature maps alive at once"),
-    Measure("training_bytes", "training memory", BYTES, LESS, "held when the forward pass ends"),
-    Measure("macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved"),
+    Measure("training_bytes", "training memory", BYTES, LESS, "held when the forward pass ends",
+            minor=True),
+    Measure("macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved",
+            minor=True),
     Measure("field", "receptive field", NUMBER, MORE, "pixels that one position sees"),
-    Measure("coverage", "coverage", SHARE, MORE, "part of the input that one position sees"),
-    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way"),
+    Measure("coverage", "coverage", SHARE, MORE, "part of the input that one position sees",
+            minor=True),
+    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way",
+            minor=True),
     Measure("G1", "G1", RATIO, LESS, "access of 1x1 convolutions over its lower bound"),
     Measure("G2", "G2", RATIO, LESS, "access of grouped convolutions over dense ones"),
     Measure("G3", "G3", NUMBER, LESS, "fragments of the largest block"),

@@ -53,6 +53,7 @@ def network_data(network: Network, item: Item) -> dict[str, Any]:
         "batch": network.batch,
         "dtype": network.dtype,
         "peak": network.totals.peak_node,
+        "peak_bytes": network.totals.peak_activation_bytes,
         "ops": ops,
         "layers": [
             (

@@ -64,8 +64,12 @@ def number(network: Network, key: str) -> float | None:
 
 
 def winners(networks: Sequence[Network]) -> tuple[Winner, ...]:
-    """Return who is best by each judged measure, if there is anyone to be better than."""
+    """Return who is best by each judged measure, if there is anyone to be better than.
+
+    Only networks of the same input are compared.
+    """
     found = []
+    networks = comparable(networks)
     for key in JUDGED:
         measure = next(one for one in MEASURES if one.key == key)
         ranked = _ranked(networks, measure)
@@ -102,17 +106,35 @@ def front(networks: Sequence[Network], x: str, y: str) -> list[Network]:
     ]
 
 
+def comparable(networks: Sequence[Network]) -> list[Network]:
+    """Return the networks of the input that most of them have.
+
+    The macs of a digit and those of a photograph are no match.
+    """
+    groups: dict[str, list[Network]] = {}
+    for network in networks:
+        groups.setdefault(network.input, []).append(network)
+    return max(groups.values(), key=len, default=[])
+
+
 def summary(networks: Sequence[Network], runs: Sequence[RunPage] = ()) -> tuple[str, ...]:
     """Return the report in a few sentences."""
     if not networks:
         return ("There is no network to speak of.",)
     if len(networks) == 1:
         return (*_alone(networks[0]), *map(_run, runs[:NAMED]))
-    inputs = sorted({network.input for network in networks})
-    same = f"all with input {inputs[0]}" if len(inputs) == 1 else f"with {len(inputs)} inputs"
-    words = [f"{len(networks)} networks, {same}."]
-    if len(inputs) > 1:
-        words.append("Their inputs differ, so macs and memory compare tasks as well as networks.")
+    alike = comparable(networks)
+    size = alike[0].input
+    if len(alike) == len(networks):
+        words = [f"{len(networks)} networks, all with input {size}."]
+    else:
+        words = [
+            f"{len(networks)} networks with different inputs; compared here are the {len(alike)}"
+            f" with input {size}."
+        ]
+    networks = alike
+    if len(networks) == 1:
+        return (*words, *_alone(networks[0]), *map(_run, runs[:NAMED]))
     words += _lightest(networks)
     words += _spread(networks)
     trained = [network for network in networks if number(network, "accuracy") is not None]

@@ -12,11 +12,6 @@ from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 BARS = " ▁▂▃▄▅▆▇█"
 BAR = 16  # letters of the longest bar
 LINE = 40  # letters of a timeline
-SHOWN = (
-    "params", "macs", "memory_access_bytes", "peak_activation_bytes", "field", "G1", "G2", "G3",
-    "G4", "latency_seconds", "accuracy",
-)  # fmt: skip
-"""Measures that fit side by side; JSON and the page have all."""
 PLOT = (56, 14)  # letters across and lines down
 
 
@@ -37,7 +32,7 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
 
 def _overview(page: Page) -> Table:
     most = max((number(one, "macs") or 0 for one in page.networks), default=0)
-    measures = [measure for measure in page.measures if measure.key in SHOWN]
+    measures = [measure for measure in page.measures if not measure.minor]
     columns = [Column("network", NAME), Column("macs of most", NAME)]
     columns += [Column(measure.label, NAME) for measure in measures]
     rows = []

@@ -11,10 +11,20 @@ function axis(title, more = {}) {
     linecolor: tone("line"), automargin: true, ...more };
 }
 
+// Plotly takes a second to start, so the page is there first; then it starts, and charts come.
+let started = false;
+
+function startCharts() {
+  const text = find("plotly");
+  if (text) document.head.append(make("script", {}, text.textContent));
+  started = true;
+  redrawAll();
+}
+
 // Draw a chart; `build` returns traces and layout, and is asked again after a change of theme.
 function chart(place, build, clicked = null) {
   drawn.set(place, { build, clicked });
-  redraw(place);
+  if (started) redraw(place);
 }
 
 function redraw(place) {

@@ -18,11 +18,11 @@ function pixels(key) {
   return key.endsWith("x") ? 1 / Number(key.slice(0, -1)) : Number(key.slice(2));
 }
 
-function change(one, other, kind) {
+function change(one, other, kind, better = "less") {
   if (one === other) return make("span", { class: "muted" }, "same");
   const [less, more] = [Math.min(one, other), Math.max(one, other)];
   const ratio = less ? `${(more / less).toFixed(2)} times` : "all of it";
-  return make("span", { class: other < one ? "down" : "up" }, `${other < one ? "\u25BC" : "\u25B2"} ${written(more - less, kind)} (${ratio})`);
+  return make("span", { class: other < one === (better === "less") ? "better" : "worse" }, `${other < one ? "\u25BC" : "\u25B2"} ${written(more - less, kind)} (${ratio})`);
 }
 
 function showDifference() {
@@ -40,7 +40,7 @@ function showDifference() {
   const totals = page.measures.filter((measure) => known(one.values[measure.key]) && known(other.values[measure.key])).map((measure) => {
     const [before, after] = [one.values[measure.key], other.values[measure.key]];
     return make("div", {}, make("dt", {}, measure.label),
-      make("dd", {}, `${written(before, measure.kind)} \u2192 ${written(after, measure.kind)} `, measure.better ? change(before, after, measure.kind) : null));
+      make("dd", {}, `${written(before, measure.kind)} \u2192 ${written(after, measure.kind)} `, measure.better ? change(before, after, measure.kind, measure.better) : null));
   });
   const place = chartPlace(`Difference of ${one.name} and ${other.name} by stage`);
   find("difference-body").replaceChildren(make("dl", { class: "facts" }, ...totals), place,

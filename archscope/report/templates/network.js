@@ -24,8 +24,8 @@ function openNetwork(details) {
     make("h4", {}, "Architecture"), drawing.tools(), drawing.place,
     make("div", { class: "pair" },
       make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
-      make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace),
-      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace),
+      make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, when ${net.peak} runs.`)),
+      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, `The last map sees ${net.field || "the whole input"} (size / stride in pixels).`)),
       make("div", {}, ...roofline(net, roofPlace))),
     stageTable(net), ...findings(net), make("h4", {}, "Layers"), layerTable(net),
     ...(net.yaml ? [make("h4", {}, "Spec"), make("pre", { tabindex: 0 }, net.yaml)] : []));
@@ -56,11 +56,11 @@ function stageBars(net) {
   const kinds = [["macs", 5, "accent", ""], ["params", 4, "second", "/"], ["memory access", 6, "third", "."]];
   const traces = kinds.map(([name, column, colour, pattern]) => {
     const whole = net.stages.reduce((sum, stage) => sum + stage[column], 0);
-    return { type: "bar", name, x: net.stages.map(stageLabel), y: net.stages.map((stage) => (whole ? stage[column] / whole : 0)),
+    return { type: "bar", name, x: net.stages.map(([key]) => key), y: net.stages.map((stage) => (whole ? stage[column] / whole : 0)),
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
-  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input"), yaxis: axis("share of the network", { tickformat: ".0%" }) }];
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: ".0%" }) }];
 }
 
 const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
@@ -75,7 +75,7 @@ function memoryLine(net) {
     hovertext: net.layers.map((layer) => `${plain(layer.name)}<br>${bytes(layer.alive)} alive`), hoverinfo: "text" },
   { type: "scatter", mode: "markers", x: [peak], y: [at.alive / 1048576], hoverinfo: "skip", marker: { color: tone("second"), size: 11, symbol: "diamond" } }],
   { xaxis: shortTick(net), yaxis: axis("MiB of feature maps", { rangemode: "tozero", range: [0, (at.alive / 1048576) * 1.2] }),
-    annotations: [{ x: peak, y: at.alive / 1048576, text: `peak ${bytes(at.alive)} at ${plain(cut(at.name, 34))}`, showarrow: false, yshift: 15,
+    annotations: [{ x: peak, y: at.alive / 1048576, text: `peak ${bytes(at.alive)}`, showarrow: false, yshift: 15,
       xanchor: peak < net.layers.length / 3 ? "left" : peak > (2 * net.layers.length) / 3 ? "right" : "center" }] }];
 }
 

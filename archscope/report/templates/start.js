@@ -39,4 +39,5 @@ for (const [kind, open] of [["network", openNetwork], ["run", openRun], ["study"
   }
 }
 addEventListener("hashchange", openTarget);
+addEventListener("load", () => setTimeout(startCharts, 20));
 openTarget();

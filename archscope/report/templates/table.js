@@ -51,11 +51,13 @@ function startOverview() {
   const whole = find("table");
   if (!whole) return;
   sortable(whole);
+  find("wide").addEventListener("change", () => whole.classList.toggle("wide", find("wide").checked));
   find("filter").addEventListener("input", () => {
     const test = wanted(find("filter").value);
     let shown = 0;
     for (const row of whole.tBodies[0].rows) {
       row.hidden = !test(row);
+      find(`network-${row.dataset.id}`).hidden = row.hidden;
       shown += !row.hidden;
     }
     const all = networks.size;
@@ -64,4 +66,7 @@ function startOverview() {
   });
 }
 
-const visible = () => page.networks.filter((one) => !find("table").querySelector(`tr[data-id="${CSS.escape(one.id)}"]`).hidden);
+function visible() {
+  const hidden = new Set([...find("table").tBodies[0].rows].filter((row) => row.hidden).map((row) => row.dataset.id));
+  return page.networks.filter((one) => !hidden.has(one.id));
+}

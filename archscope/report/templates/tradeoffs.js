@@ -100,5 +100,5 @@ function ticks(key, all) {
   const step = Math.max(1, Math.ceil((high - low) / 6));
   const places = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power += step) places.push(base ** power);
-  return { tickvals: places, ticktext: places.map((value) => written(value, kind)) };
+  return { tickvals: places, ticktext: places.map((value) => written(value, kind).replace(/\.?0+ /, " ")) };
 }
