@@ -11,7 +11,7 @@ from archscope.drawing.tree import tree
 from archscope.errors import UnavailableError
 from archscope.report.data import Page
 from archscope.report.pack import for_script, network_data, page_data
-from archscope.report.summary import written
+from archscope.report.summary import comparable, written
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
@@ -48,6 +48,7 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
         data=for_script(page_data(page)),
         networks=[(one, for_script(network_data(one, tree(one.layers)))) for one in page.networks],
         best=best_values(page),
+        alike={one.id for one in comparable(page.networks)},
         link=link,
         style=_file("style.css"),
         scripts="\n".join(map(_file, SCRIPTS)),
@@ -85,12 +86,12 @@ def _bundled() -> str:
 
 
 def best_values(page: Page) -> dict[str, float]:
-    """Return the best value of each measure that has one, where networks differ."""
+    """Return the best value of each measure that has one, where networks of one input differ."""
     best = {}
     for measure in page.measures:
         values = [
             value
-            for network in page.networks
+            for network in comparable(page.networks)
             if (value := network.values.get(measure.key)) is not None and value == value
         ]
         choose: Callable[[Any], Any] | None = {"less": min, "more": max, None: None}[measure.better]
