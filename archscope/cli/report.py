@@ -93,9 +93,7 @@ def command(
     return FINE
 
 
-def _page(
-    networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str
-) -> Page:
+def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str) -> Page:
     from archscope.report.data import FORMAT, Page
     from archscope.report.summary import measures_of, summary, winners
 

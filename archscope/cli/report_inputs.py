@@ -110,19 +110,17 @@ class Inputs:
         if isinstance(content, dict) and "machine" in content and "networks" in content:
             self._bench(path, content)
             return
-        listed = content.get("networks", [content]) if isinstance(content, dict) else []
-        for one in listed if isinstance(listed, list) else []:
+        listed = content.get("networks", [content]) if isinstance(content, dict) else None
+        if not isinstance(listed, list) or not listed:
+            raise OptionError(f"'{path}' is no analysis, comparison or bench of archscope")
+        for one in listed:
             try:
                 analysis = msgspec.convert(one, Analysis)
             except msgspec.ValidationError as error:
                 raise OptionError(
                     f"'{path}' is no analysis, comparison or bench of archscope: {error}"
                 ) from None
-            self.networks.append(
-                network_of(analysis, source=path.as_posix(), taken=self._taken())
-            )
-        if not listed:
-            raise OptionError(f"'{path}' is no analysis, comparison or bench of archscope")
+            self.networks.append(network_of(analysis, source=path.as_posix(), taken=self._taken()))
 
     def _bench(self, path: Path, content: dict[str, Any]) -> None:
         """Take the latency of each network, of its smallest batch, for one image."""

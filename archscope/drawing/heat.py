@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 from archscope.analysis.bundle import Analysis, LayerReport
 from archscope.drawing.tree import Item
@@ -31,7 +32,7 @@ def share(item: Item, analysis: Analysis, heat: str) -> float:
 
 def warmth(part: float) -> float:
     """Return how warm a share looks: its square root, as most shares are small."""
-    return max(0.0, min(1.0, part)) ** 0.5
+    return sqrt(max(0.0, min(1.0, part)))
 
 
 def kind(item: Item, layers: Sequence[LayerReport]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -67,11 +68,10 @@ def picture(item: Item, opened: Callable[[Item, int], bool]) -> Picture:
 def _collect(
     placed: _Placed, x: float, y: float, depth: int, boxes: list[Box], wires: list[Wire]
 ) -> None:
-    boxes.append(
-        Box(placed.item, x, y, placed.width, placed.height, depth, bool(placed.inside))
+    boxes.append(Box(placed.item, x, y, placed.width, placed.height, depth, bool(placed.inside)))
+    wires.extend(
+        Wire(tuple((x + left, y + top) for left, top in points)) for points in placed.wires
     )
-    for points in placed.wires:
-        wires.append(Wire(tuple((x + left, y + top) for left, top in points)))
     for inner, middle, top in placed.inside:
         _collect(inner, x + middle - inner.width / 2, y + top, depth + 1, boxes, wires)
 
@@ -98,9 +98,7 @@ def _place(item: Item, depth: int, opened: Callable[[Item, int], bool]) -> _Plac
         y += BELOW
     width, height = right - left + 2 * EDGE, y - BELOW + EDGE
     row_of = {slot: number for number, row in enumerate(rows.rows) for slot in row}
-    inside = [
-        (child, middles[slot], tops[row_of[slot]]) for slot, child in enumerate(children)
-    ]
+    inside = [(child, middles[slot], tops[row_of[slot]]) for slot, child in enumerate(children)]
     wires = []
     for way in rows.lines:
         points: list[Point] = []
@@ -110,9 +108,9 @@ def _place(item: Item, depth: int, opened: Callable[[Item, int], bool]) -> _Plac
             elif slot == EXIT:
                 points += [(width / 2, height), (width / 2, height)]
             else:
-                row, x = row_of[slot], middles[slot]
-                top = tops[row] + (children[slot].height if slot == way[0] else 0.0)
-                points += [(x, top), (x, tops[row] if slot == way[-1] else bottoms[row])]
+                line, x = row_of[slot], middles[slot]
+                top = tops[line] + (children[slot].height if slot == way[0] else 0.0)
+                points += [(x, top), (x, tops[line] if slot == way[-1] else bottoms[line])]
         wires.append(points)
     return _Placed(item, width, height, inside, wires)
 
@@ -121,7 +119,7 @@ def _align(rows: Rows, widths: list[float]) -> list[float]:
     """Return the middle of each slot: near those it is connected with, none over another."""
     near: dict[int, set[int]] = {}
     for way in rows.lines:
-        for one, other in zip(way, way[1:], strict=False):
+        for one, other in itertools.pairwise(way):
             near.setdefault(one, set()).add(other)
             near.setdefault(other, set()).add(one)
     middles = [0.0] * len(widths)
@@ -129,7 +127,7 @@ def _align(rows: Rows, widths: list[float]) -> list[float]:
         _spread(row, [0.0] * len(row), widths, middles)
     for sweep in range(SWEEPS):
         order = rows.rows if sweep % 2 == 0 else rows.rows[::-1]
-        for first, second in zip(order, order[1:], strict=False):
+        for first, second in itertools.pairwise(order):
             others = set(first)
             wanted = []
             for slot in second:

@@ -8,6 +8,7 @@ do not nest (fast-sugiyama, grandalf, igraph), or need a program beside Python (
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
@@ -33,7 +34,7 @@ def rows_of(items: int, lines: Sequence[Line], entry: int, exit: int) -> Rows:
     """
     rank = _ranks(items, lines)
     last = max(rank, default=0)
-    height = {place: row for place, row in enumerate(rank)}
+    height = dict(enumerate(rank))
     height |= {entry: -1, exit: last + 1}
     rows: list[list[int]] = [[] for _ in range(last + 1)]
     for place, row in enumerate(rank):
@@ -48,7 +49,7 @@ def rows_of(items: int, lines: Sequence[Line], entry: int, exit: int) -> Rows:
                 rows[row].append(passing[start, row])
             way.append(passing[start, row])
         ways.append((*way, end))
-    steps = [(one, other) for way in ways for one, other in zip(way, way[1:], strict=False)]
+    steps = [(one, other) for way in ways for one, other in itertools.pairwise(way)]
     _uncross(rows, set(steps))
     return Rows(items, tuple(map(tuple, rows)), tuple(ways))
 
@@ -79,7 +80,7 @@ def _uncross(rows: list[list[int]], steps: set[Line]) -> None:
             break
         down = sweep % 2 == 0
         order = rows if down else rows[::-1]
-        for first, second in zip(order, order[1:], strict=False):
+        for first, second in itertools.pairwise(order):
             place = {slot: number for number, slot in enumerate(first)}
             _sort(second, place, above if down else below)
         count = _crossings(rows, below)
@@ -98,7 +99,7 @@ def _sort(row: list[int], place: dict[int, int], near: dict[int, list[int]]) -> 
 
 def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
     count = 0
-    for first, second in zip(rows, rows[1:], strict=False):
+    for first, second in itertools.pairwise(rows):
         place = {slot: number for number, slot in enumerate(second)}
         seen: list[int] = []
         for slot in first:

@@ -43,15 +43,11 @@ def way(wire: Wire) -> str:
     (x, y), *rest = wire.points
     words = [f"M{_n(x)} {_n(y)}"]
     for number, (to_x, to_y) in enumerate(rest):
-        if number % 2 == 0:
-            words.append(f"V{_n(to_y)}")
-        elif to_x == x:
+        if number % 2 == 0 or to_x == x:
             words.append(f"V{_n(to_y)}")
         else:
             middle = (y + to_y) / 2
-            words.append(
-                f"C{_n(x)} {_n(middle)} {_n(to_x)} {_n(middle)} {_n(to_x)} {_n(to_y)}"
-            )
+            words.append(f"C{_n(x)} {_n(middle)} {_n(to_x)} {_n(middle)} {_n(to_x)} {_n(to_y)}")
         x, y = to_x, to_y
     return "".join(words)
 

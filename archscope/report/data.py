@@ -33,15 +33,22 @@ MEASURES = (
     Measure("macs", "macs", COUNT, LESS, "multiply-accumulates of one pass"),
     Measure("memory_access_bytes", "memory access", BYTES, LESS, "bytes read and written"),
     Measure("peak_activation_bytes", "peak memory", BYTES, LESS, "feature maps alive at once"),
-    Measure("training_bytes", "training memory", BYTES, LESS, "held when the forward pass ends",
-            minor=True),
-    Measure("macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved",
-            minor=True),
+    Measure(
+        "training_bytes",
+        "training memory",
+        BYTES,
+        LESS,
+        "held when the forward pass ends",
+        minor=True,
+    ),
+    Measure(
+        "macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved", minor=True
+    ),
     Measure("field", "receptive field", NUMBER, MORE, "pixels that one position sees"),
-    Measure("coverage", "coverage", SHARE, MORE, "part of the input that one position sees",
-            minor=True),
-    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way",
-            minor=True),
+    Measure(
+        "coverage", "coverage", SHARE, MORE, "part of the input that one position sees", minor=True
+    ),
+    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way", minor=True),
     Measure("G1", "G1", RATIO, LESS, "access of 1x1 convolutions over its lower bound"),
     Measure("G2", "G2", RATIO, LESS, "access of grouped convolutions over dense ones"),
     Measure("G3", "G3", NUMBER, LESS, "fragments of the largest block"),

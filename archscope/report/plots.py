@@ -8,8 +8,9 @@ from io import BytesIO
 from typing import Any
 
 from archscope.errors import OptionError, UnavailableError
-from archscope.report.data import BYTES, COUNT, MEASURES, SHARE, Measure, Network
+from archscope.report.data import MEASURES, Measure, Network
 from archscope.report.summary import front, number, written
+from archscope.report.table import BYTES, COUNT, SHARE
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito's, which every eye tells apart."""
@@ -42,7 +43,7 @@ def plot(
         raise UnavailableError(
             "charts need the package matplotlib: pip install 'archscope[plot]'"
         ) from None
-    style = {"svg.hashsalt": "archscope", "svg.fonttype": "none", "font.family": "DejaVu Sans",
+    style: Any = {"svg.hashsalt": "archscope", "svg.fonttype": "none", "font.family": "DejaVu Sans",
              "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False,
              "axes.axisbelow": True}  # fmt: skip
     with mpl.rc_context(style):
@@ -75,9 +76,7 @@ def measure_named(word: str) -> Measure:
 
 def _pareto(axes: Any, networks: Sequence[Network], x: Measure, y: Measure) -> None:
     known = [
-        one
-        for one in networks
-        if number(one, x.key) is not None and number(one, y.key) is not None
+        one for one in networks if number(one, x.key) is not None and number(one, y.key) is not None
     ]
     if not known:
         raise OptionError(f"no network has both {x.label} and {y.label}")
@@ -90,7 +89,10 @@ def _pareto(axes: Any, networks: Sequence[Network], x: Measure, y: Measure) -> N
         axes.plot(*place, "o", color=colour, markerfacecolor=colour if mine else "white")
         axes.annotate(one.name, place, xytext=(0, 6), textcoords="offset points",
                       ha="center", fontsize=8, color=colour)  # fmt: skip
-    for measure, axis, scale in ((x, axes.xaxis, axes.set_xscale), (y, axes.yaxis, axes.set_yscale)):
+    for measure, axis, scale in (
+        (x, axes.xaxis, axes.set_xscale),
+        (y, axes.yaxis, axes.set_yscale),
+    ):
         if all((number(one, measure.key) or 0) > 0 for one in known) and measure.kind != SHARE:
             scale("log", base=2 if measure.kind == BYTES else 10)
         kind = measure.kind
@@ -110,15 +112,15 @@ def _lines(axes: Any, networks: Sequence[Network], kind: str) -> None:
     """Draw memory or field over the layers, of networks of any length."""
     drawn = False
     for place, one in enumerate(networks):
-        values = [
-            layer.alive_bytes / MIB if kind == "memory" else layer.field
-            for layer in one.layers
-            if (layer.alive_bytes if kind == "memory" else layer.field) is not None
-        ]
+        points = [layer.alive_bytes if kind == "memory" else layer.field for layer in one.layers]
+        values = [point / (MIB if kind == "memory" else 1) for point in points if point is not None]
         if not values:
             continue
         drawn = True
-        style = {"color": COLOURS[place % len(COLOURS)], "linestyle": LINES[place % len(LINES)]}
+        style: Any = {
+            "color": COLOURS[place % len(COLOURS)],
+            "linestyle": LINES[place % len(LINES)],
+        }
         axes.step(range(len(values)), values, where="post", label=one.name, linewidth=1.6, **style)
     if not drawn:
         raise OptionError("there is no memory timeline in a saved analysis; give the spec"

@@ -54,7 +54,9 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
         scripts="\n".join(map(_file, SCRIPTS)),
     )
     # Megabytes of script go around the template, which would copy them.
-    return body.replace(MARK, (charts or bundle()) if embedded else "", 1)
+    if not embedded:
+        return body
+    return body.replace(MARK, bundle() if charts is None else charts, 1)
 
 
 MARK = "/* plotly.js */"

@@ -84,9 +84,11 @@ def _facts(found: dict[str, Any]) -> tuple[tuple[str, str], ...]:
             if isinstance(data.get(split), int)
         )
         facts.append(("data", f"{data.get('name', '?')}: {splits}"))
-    for key in ("reason", "device", "seed", "epochs", "steps"):
-        if found.get(key) is not None:
-            facts.append((key, str(found[key])))
+    facts += [
+        (key, str(found[key]))
+        for key in ("reason", "device", "seed", "epochs", "steps")
+        if found.get(key) is not None
+    ]
     facts += [
         (key, format_count(found[key]))
         for key in ("params", "macs")

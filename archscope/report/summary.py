@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from math import isfinite, prod
 
 from archscope.report.data import (
-    BYTES,
-    COUNT,
     LESS,
     MEASURES,
     NUMBER,
-    RATIO,
     SECONDS,
-    SHARE,
     Measure,
     Network,
     RunPage,
     Winner,
 )
+from archscope.report.table import BYTES, COUNT, RATIO, SHARE
 from archscope.units import format_bytes, format_count
 
 JUDGED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
@@ -143,7 +140,8 @@ def summary(networks: Sequence[Network], runs: Sequence[RunPage] = ()) -> tuple[
     label = next(one.label for one in MEASURES if one.key == y)
     rest = len([net for net in networks if number(net, y) is not None]) - len(best)
     if best:
-        left = f"; the other {rest} are beaten at both" if rest else ""
+        others = "the other one is" if rest == 1 else f"the other {rest} are"
+        left = f"; {others} beaten" if rest else ""
         words.append(f"Nobody beats {names(best)} at {x} and {label} together{left}.")
     words += _guidelines(networks)
     if not trained:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from archscope.report.data import Network, Page
+from archscope.report.data import MEASURES, Network, Page
 from archscope.report.summary import front, number, written
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 
@@ -93,7 +94,7 @@ def spark(values: Sequence[float], letters: int = LINE) -> str:
         return ""
     width = min(letters, len(values))
     cuts = [place * len(values) // width for place in range(width + 1)]
-    heights = [max(values[low:high]) for low, high in zip(cuts, cuts[1:], strict=False)]
+    heights = [max(values[low:high]) for low, high in itertools.pairwise(cuts)]
     return "".join(BARS[max(1, round(8 * height / most)) if height else 0] for height in heights)
 
 
@@ -113,6 +114,7 @@ def scatter(networks: Sequence[Network], x: str, y: str) -> str:
     width, height = PLOT
     grid = [[" "] * width for _ in range(height)]
     keys = []
+    labels = [next(one.label for one in MEASURES if one.key == key) for key in (x, y)]
     for place, one in enumerate(shown):
         letter = chr(ord("a") + place)
         letter = letter.upper() if one.id in best else letter
@@ -120,7 +122,11 @@ def scatter(networks: Sequence[Network], x: str, y: str) -> str:
         row = round((height - 1) * (1 - _part(up[place], up)))
         grid[row][column] = letter if grid[row][column] == " " else "*"
         keys.append(f"{letter} {one.name}")
-    lines = [f" {y}", *(f" │{''.join(row).rstrip()}" for row in grid), f" └{'─' * width} {x}"]
+    lines = [
+        f" {labels[1]}",
+        *(f" │{''.join(row).rstrip()}" for row in grid),
+        f" └{'─' * width} {labels[0]}",
+    ]
     more = f"; {len(known) - len(shown)} more are not shown" if len(known) > len(shown) else ""
     told = "capitals are beaten by nobody at both, * is several"
     return "\n".join([*lines, f" {', '.join(keys)}{more}", f" ({told}; logarithmic)"]) + "\n"

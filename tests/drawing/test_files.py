@@ -71,7 +71,9 @@ def test_dot_and_mermaid_fold_alike() -> None:
     item = tree(analysis.layers, analysis.name)
     for depth in (1, 2, None):
         first, second = dot(item, analysis, depth), mermaid(item, analysis, depth)
-        lines = [line.split() for line in first.splitlines() if "->" in line and "label" not in line]
+        lines = [
+            line.split() for line in first.splitlines() if "->" in line and "label" not in line
+        ]
         other = [line.split() for line in second.splitlines() if "-->" in line]
         assert [(one, two.rstrip(";")) for one, _, two in lines] == [(a, b) for a, _, b in other]
     assert first.count("label=") == len(analysis.layers) + first.count("subgraph")

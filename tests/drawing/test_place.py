@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -50,7 +50,7 @@ def within(point: Point, box: Box) -> bool:
 def samples(points: tuple[Point, ...]) -> list[Point]:
     """Return points all along a line, on the curves that the SVG draws."""
     found = []
-    for number, ((x, y), (to_x, to_y)) in enumerate(zip(points, points[1:], strict=False)):
+    for number, ((x, y), (to_x, to_y)) in enumerate(pairwise(points)):
         for step in range(9):
             t = step / 8
             if number % 2 == 0:

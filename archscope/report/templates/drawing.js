@@ -7,7 +7,7 @@ class Drawing {
     this.net = net;
     this.open = new Set();
     this.heat = "macs";
-    this.place = make("div", { class: "drawing" });
+    this.place = make("div", { class: "drawing", tabindex: 0, role: "region", "aria-label": `drawing of ${net.name}` });
     this.start();
     this.show();
   }
