@@ -267,3 +267,12 @@ def test_accessibility(opened: Any, scheme: str) -> None:
         for each in found.response["violations"]
     ]
     assert wrong == []
+
+
+def test_only_networks_of_one_input_are_judged(opened: Any) -> None:
+    one = opened()
+    one.page.select_option("#axis-x", "macs")
+    one.page.select_option("#axis-y", "memory_access_bytes")
+    told = one.page.inner_text("#front")
+    assert "first" not in told
+    assert told.endswith("Compared are the 6 with input 3x224x224.")

@@ -57,10 +57,12 @@ class Drawing {
       for (const [child, middle, above] of laid.inside) collect(child, x + middle - child.width / 2, y + above, false);
     };
     collect(whole, 0, 0, true);
-    const scroll = [this.place.scrollLeft, this.place.scrollTop];
+    const scroll = this.place.scrollTop;
     this.place.replaceChildren(make("svg:svg", { width: whole.width, height: whole.height, role: "group", "aria-label": `architecture of ${this.net.name}` },
       ...blocks, ...wires, ...boxes));
-    [this.place.scrollLeft, this.place.scrollTop] = scroll;
+    const middle = () => { this.place.scrollLeft = (this.place.scrollWidth - this.place.clientWidth) / 2; };
+    if (this.place.isConnected) middle(); else requestAnimationFrame(middle);
+    this.place.scrollTop = scroll;
   }
 
   sum(item, fact) {

@@ -33,17 +33,26 @@ function frontOf(all, x, y) {
     (cost(other, x) < cost(one, x) || cost(other, y) < cost(one, y))));
 }
 
+// Return the networks of the input that most have: macs of a digit and of a photograph are no match.
+function comparable(all) {
+  const groups = new Map();
+  for (const one of all) groups.set(one.input, [...(groups.get(one.input) ?? []), one]);
+  return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
+}
+
 function showTradeoffs() {
   const [x, y] = [find("axis-x").value, find("axis-y").value];
   const all = visible().filter((one) => known(one.values[x]) && known(one.values[y]));
-  const front = frontOf(all, x, y);
+  const alike = comparable(all);
+  const front = frontOf(alike, x, y);
   const judged = measures.get(x).better && measures.get(y).better && x !== y;
-  chart(find("scatter"), () => scatter(all, front, judged, x, y),
+  chart(find("scatter"), () => scatter(all, alike, front, judged, x, y),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = front.map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "more" : "less"} ${measures.get(key).label}`;
+  const rest = alike.length < all.length ? ` Compared are the ${alike.length} with input ${alike[0].input}.` : "";
   find("front").textContent = !all.length ? "No network has both measures."
-    : judged ? `Nobody beats at ${direction(x)} and ${direction(y)} together: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.`
+    : judged ? `Nobody beats at ${direction(x)} and ${direction(y)} together: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
     : "Of at least one of these measures neither more nor less is better, so nobody is dominated.";
   find("pinned").replaceChildren(...[...pinned].map((id) => pinCard(networks.get(id))));
 }
@@ -56,11 +65,13 @@ function pinCard(one) {
     ...keys.map((measure) => make("span", { class: "label" }, `${measure.label} ${written(one.values[measure.key], measure.kind)}`)));
 }
 
-function scatter(all, front, judged, x, y) {
+function scatter(all, alike, front, judged, x, y) {
+  const others = new Set(all.filter((one) => !alike.includes(one)).map((one) => one.id));
   const best = new Set(front.map((one) => one.id));
   const groups = judged
-    ? [["dominated", all.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
-       ["not beaten", all.filter((one) => best.has(one.id)), "accent", "circle", 1]]
+    ? [["other input", all.filter((one) => others.has(one.id)), "soft", "x-thin-open", 0.6],
+       ["dominated", alike.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
+       ["not beaten", front, "accent", "circle", 1]]
     : [["networks", all, "accent", "circle", 1]];
   const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`,
     ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}`),
