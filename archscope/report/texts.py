@@ -11,7 +11,7 @@ from archscope.report.summary import front, number, written
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 
 BARS = " ▁▂▃▄▅▆▇█"
-BAR = 16  # letters of the longest bar
+BAR = 10  # letters of the longest bar
 LINE = 40  # letters of a timeline
 PLOT = (56, 14)  # letters across and lines down
 
@@ -33,25 +33,25 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
 
 def _overview(page: Page) -> Table:
     most = max((number(one, "macs") or 0 for one in page.networks), default=0)
-    measures = [measure for measure in page.measures if not measure.minor]
-    columns = [Column("network", NAME), Column("macs of most", NAME)]
+    codes = {score.code for one in page.networks for score in one.scores}
+    measures = [one for one in page.measures if not one.minor and one.key not in codes]
+    columns = [Column("network", NAME), Column("of most macs", NAME)]
     columns += [Column(measure.label, NAME) for measure in measures]
+    columns.append(Column("breaks", NAME))
     rows = []
     for one in page.networks:
-        broken = {score.code for score in one.scores if score.broken}
         cells = [
-            one.field
-            if measure.key == "field"
-            else written(one.values.get(measure.key), measure.kind)
-            + (" !" if measure.key in broken else "")
-            for measure in measures
+            one.field if key == "field" else written(one.values.get(key), kind)
+            for key, kind in ((measure.key, measure.kind) for measure in measures)
         ]
-        rows.append((one.name, bar((number(one, "macs") or 0) / (most or 1)), *cells))
+        broken = " ".join(score.code for score in one.scores if score.broken)
+        share = bar((number(one, "macs") or 0) / (most or 1))
+        rows.append((one.name, share, *cells, broken or ("none" if one.scores else "-")))
     return Table("", tuple(columns), tuple(rows))
 
 
 def _timelines(networks: Sequence[Network]) -> Table:
-    columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak", NAME))
+    columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak"))
     rows = []
     for one in networks:
         alive = [layer.alive_bytes for layer in one.layers if layer.alive_bytes is not None]
@@ -82,7 +82,7 @@ def _runs(page: Page) -> Table:
 
 
 def bar(share: float) -> str:
-    """Return a share of the whole as a bar of up to 16 letters; what is not 0 is seen."""
+    """Return a share of the whole as a bar of up to 10 letters; what is not 0 is seen."""
     eighths = round(8 * BAR * share) or (1 if share > 0 else 0)
     return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8].strip())
 

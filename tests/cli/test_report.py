@@ -61,7 +61,7 @@ def test_json_and_markdown(run: Run) -> None:
     assert [one["totals"]["params"] for one in data["networks"]] == [138357544, 25557032]
     assert data["networks"][0]["layers"][0]["name"] == "input"
     text = run("report", "vgg16", "resnet50", "--format", "markdown").out
-    assert "| vgg16 | ████████████████ | 138.4 M | 15.47 G |" in text
+    assert "| vgg16 | ██████████ | 138.4 M | 15.47 G |" in text
     text = run("report", "vgg16", "resnet50", "--format", "terminal").out
     assert "24.50 MiB at stage0.conv1" in text
 

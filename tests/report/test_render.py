@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from archscope import analyze, load
+from archscope.drawing.tree import tree
 from archscope.report import markdown, terminal
 from archscope.report.data import Network, Page, Problem
-from archscope.report.pack import for_script
+from archscope.report.network import network_of
+from archscope.report.pack import for_script, network_data
 from archscope.report.render import bundle, html
 from archscope.report.texts import bar, parts, scatter, spark
+from archscope.spec import zoo
 from tests.report.conftest import HOSTILE, changed, collected, page_of
 
 GOLD = Path(__file__).with_name("gold")
@@ -131,7 +135,7 @@ def test_one_network_has_nothing_to_be_compared_with(five: tuple[Network, ...]) 
 
 
 def test_text_charts(five: tuple[Network, ...]) -> None:
-    assert bar(1) == "█" * 16
+    assert bar(1) == "█" * 10
     assert bar(1e-6) == "▏"
     assert bar(0) == ""
     assert spark([0, 4, 8]) == " ▄█"
@@ -141,3 +145,14 @@ def test_text_charts(five: tuple[Network, ...]) -> None:
     assert "a vgg16" in drawn and "D shufflenet_v1_g3" in drawn and "E shufflenet" in drawn
     rows = [line for line in drawn.splitlines() if line.startswith(" │")]
     assert "a" in rows[0] and rows[0].rstrip().endswith("a"), "the most of both is at the corner"
+
+
+def test_500_networks_stay_under_25_megabytes() -> None:
+    """The zoo is as mixed as a report of 500 networks would be, and its share is known."""
+    sizes = []
+    for path in zoo().values():
+        graph = load(path)
+        page = network_of(analyze(graph), graph, yaml=path.read_text(encoding="utf-8"))
+        sizes.append(len(for_script(network_data(page, tree(page.layers)))))
+    whole = 500 * sum(sizes) / len(sizes) + len(bundle())
+    assert whole < 23_000_000, "findings and the table come on top"
