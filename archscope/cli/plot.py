@@ -64,8 +64,7 @@ def command(
         measure_named(word)  # a mistake is told before the work
     options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
     inputs = Inputs(options, max_nodes)
-    for word in words:
-        inputs.add(word)
+    inputs.add_all(words)
     for problem in inputs.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
     write_bytes(plot(kind, inputs.finish(), form, x=x, y=y, fact=fact), output)

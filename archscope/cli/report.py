@@ -70,9 +70,7 @@ def command(
 
     options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
     inputs = Inputs(options, max_nodes)
-    asked = words or tuple(default_words())
-    for word in asked:
-        inputs.add(word)
+    inputs.add_all(words or default_words())
     page = _page(inputs.finish(), inputs, title, _date(day))
     for problem in page.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)

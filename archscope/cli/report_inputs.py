@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 
 from archscope.analysis import Analysis, analyze
@@ -21,6 +23,7 @@ from archscope.rules.rule import RULES, Guideline
 from archscope.spec import LIMITS, zoo
 
 RUNS = Path("runs")
+MANY = 10  # words that one waits for
 LARGEST = 1 << 28  # bytes of a saved analysis; more is none
 
 
@@ -48,6 +51,16 @@ class Inputs:
             self._folder(path)
         else:
             self._spec(word)
+
+    def add_all(self, words: Sequence[str]) -> None:
+        """Take in words, with a bar on standard error where a person waits for many."""
+        if len(words) < MANY or not sys.stderr.isatty():
+            for word in words:
+                self.add(word)
+            return
+        with click.progressbar(words, label="reading", file=sys.stderr) as waiting:
+            for word in waiting:
+                self.add(word)
 
     def finish(self) -> tuple[Network, ...]:
         """Return the networks, each with its latency where a bench names it."""
