@@ -1,4 +1,4 @@
-"""`archscope report`: networks and runs on one page."""
+"""`archscope report`: networks, runs and studies on one page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOME = Path("reports")
 
 
 @click.command("report")
-@click.argument("words", nargs=-1, metavar="[SPEC|RUN|FILE.json]...")
+@click.argument("words", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
 @cost_options
 @click.option("--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
               help="Refuse specs that grow beyond this.")  # fmt: skip
@@ -55,10 +55,10 @@ def command(
 ) -> int:
     """Write one HTML page that says which network, and why.
 
-    It opens offline and needs nothing else. Specs, run folders, folders of runs, and files of
+    It opens offline and needs nothing else. Specs, folders of runs and studies, and files of
     `analyze`, `compare` and `bench` with --format json may be mixed; without any, the page is
-    about the run that began last, else about the zoo. The same input and date give the same
-    page, byte for byte. No torch is loaded.
+    about the run or study written to last, else about the zoo. The same input and date give the
+    same page, byte for byte. No torch is loaded.
 
     \b
     Examples:
@@ -97,15 +97,19 @@ def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day:
 
     return Page(
         format=FORMAT,
-        title=title or _title([one.name for one in networks] or [one.name for one in inputs.runs]),
+        title=title
+        or _title(
+            [one.name for one in networks]
+            or [one.name for one in inputs.studies] + [one.name for one in inputs.runs]
+        ),
         date=day,
         archscope=__version__,
-        words=summary(networks, inputs.runs),
+        words=summary(networks, inputs.runs, inputs.studies),
         winners=winners(networks),
         measures=measures_of(networks),
         networks=networks,
         runs=tuple(inputs.runs),
-        studies=(),
+        studies=tuple(inputs.studies),
         problems=tuple(inputs.problems),
     )
 

@@ -14,15 +14,15 @@ from archscope.analysis import Analysis, analyze
 from archscope.cli.options import load_document
 from archscope.errors import ArchscopeError, OptionError
 from archscope.linter import lint
-from archscope.report.data import Network, Problem, RunPage
+from archscope.report.data import Network, Problem, RunPage, StudyPage
 from archscope.report.findings import record
 from archscope.report.network import network_of
-from archscope.report.runs import is_run, read_run
+from archscope.report.runs import SUMMARY, is_run, read_run
+from archscope.report.studies import TRIALS, best_accuracy, is_study, read_study
 from archscope.rules import network as rules_network
 from archscope.rules.rule import RULES, Guideline
 from archscope.spec import LIMITS, zoo
 
-RUNS = Path("runs")
 MANY = 10  # words that one waits for
 LARGEST = 1 << 28  # bytes of a saved analysis; more is none
 
@@ -35,12 +35,13 @@ class Inputs:
         self.options, self.max_nodes = options, max_nodes
         self.networks: list[Network] = []
         self.runs: list[RunPage] = []
+        self.studies: list[StudyPage] = []
         self.problems: list[Problem] = []
         self.speeds: dict[str, float] = {}
         self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
 
     def add(self, word: str) -> None:
-        """Take in a spec, a run folder, a folder of runs, or a file of JSON.
+        """Take in a spec, a run, a study, a folder of either, or a file of JSON.
 
         Raises ArchscopeError for what is none of them; what is only broken in part is named.
         """
@@ -91,14 +92,35 @@ class Inputs:
         self.networks.append(page)
 
     def _folder(self, path: Path) -> None:
+        if self._one(path):
+            return
+        if not sum(self._one(inside) for inside in sorted(path.glob("*/"))):
+            reason = "there is no run and no study in this folder"
+            self.problems.append(Problem(path.as_posix(), reason))
+
+    def _one(self, path: Path) -> bool:
+        """Take in a folder if it is a run or a study, and return whether it is."""
         if is_run(path):
             self._run(path)
+        elif is_study(path):
+            self._study(path)
+        else:
+            return False
+        return True
+
+    def _study(self, path: Path) -> None:
+        try:
+            study = read_study(path, [one.id for one in self.studies])
+        except ArchscopeError as error:
+            self.problems.append(Problem(path.as_posix(), str(error)))
             return
-        inside = sorted(one.parent for one in path.glob("*/run.json"))
-        if not inside:
-            self.problems.append(Problem(path.as_posix(), "there is no run in this folder"))
-        for one in inside:
-            self._run(one)
+        self.studies.append(study)
+        if (path / "winner.yaml").exists():
+            try:
+                self._spec((path / "winner.yaml").as_posix(), f"winner of {study.name}",
+                           accuracy=best_accuracy(path))  # fmt: skip
+            except ArchscopeError as error:
+                self.problems.append(Problem(path.as_posix(), f"its winner is not shown: {error}"))
 
     def _run(self, path: Path) -> None:
         try:
@@ -159,15 +181,10 @@ class _Measured(msgspec.Struct):
 
 
 def default_words() -> Sequence[str]:
-    """Return the run that began last, else all networks of the zoo."""
-    runs = []
-    for path in RUNS.glob("*/run.json"):
-        try:
-            started = str(msgspec.json.decode(path.read_bytes()).get("started", ""))
-        except (OSError, AttributeError, msgspec.MsgspecError):
-            continue
-        runs.append((started, path.parent.as_posix()))
-    return [max(runs)[1]] if runs else list(zoo())
+    """Return the run or study that was written to last, else all networks of the zoo."""
+    files = (*Path("runs").glob(f"*/{SUMMARY}"), *Path("studies").glob(f"*/{TRIALS}"))
+    last = max(files, key=lambda file: (file.stat().st_mtime, file), default=None)
+    return [last.parent.as_posix()] if last else list(zoo())
 
 
 def _text(file: str) -> str | None:

@@ -152,6 +152,16 @@ class RunPage(Struct, frozen=True):
     missing: tuple[str, ...]
 
 
+class Work(Struct, frozen=True):
+    """One training of a search, and who did it when."""
+
+    trial: int
+    worker: int
+    started: float  # seconds since the study began
+    seconds: float
+    outcome: str
+
+
 class StudyPage(Struct, frozen=True):
     """One search: its arms over trials, its trials as points, and what decided."""
 
@@ -160,8 +170,12 @@ class StudyPage(Struct, frozen=True):
     state: str
     verdict: str
     facts: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, int], ...]  # networks by what became of them
     best: tuple[Curve, ...]  # best so far, one for each arm
     importance: tuple[tuple[str, float], ...]
+    proxies: tuple[tuple[str, float], ...]  # rank correlation with the accuracy
+    work: tuple[Work, ...]
+    decisions: tuple[str, ...]
     columns: tuple[str, ...]
     trials: tuple[tuple[Any, ...], ...]
     missing: tuple[str, ...]

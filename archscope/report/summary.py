@@ -13,6 +13,7 @@ from archscope.report.data import (
     Measure,
     Network,
     RunPage,
+    StudyPage,
     Winner,
 )
 from archscope.report.table import BYTES, COUNT, RATIO, SHARE
@@ -114,8 +115,19 @@ def comparable(networks: Sequence[Network]) -> list[Network]:
     return max(groups.values(), key=len, default=[])
 
 
-def summary(networks: Sequence[Network], runs: Sequence[RunPage] = ()) -> tuple[str, ...]:
+def summary(
+    networks: Sequence[Network],
+    runs: Sequence[RunPage] = (),
+    studies: Sequence[StudyPage] = (),
+) -> tuple[str, ...]:
     """Return the report in a few sentences."""
+    searched = tuple(f"Study {study.name}: {study.verdict}" for study in studies[:NAMED])
+    if not networks and (runs or studies):
+        return (*searched, *map(_run, runs[:NAMED]))
+    return (*searched, *_compared(networks, runs))
+
+
+def _compared(networks: Sequence[Network], runs: Sequence[RunPage]) -> tuple[str, ...]:
     if not networks:
         return ("There is no network to speak of.",)
     if len(networks) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_everything_mixed(run: Run, tmp_path: Path) -> None:
     timed = {"name": "vgg16", "batch": 4, "timing": {"median_seconds": 0.2}}
     bench.write_text(json.dumps({"machine": {}, "networks": [timed]}))
     folder = make_run(tmp_path / "runs" / "first")
-    words = ["vgg16", str(saved), str(bench), str(folder), str(tmp_path)]
+    (tmp_path / "empty").mkdir()
+    words = ["vgg16", str(saved), str(bench), str(folder), str(tmp_path / "empty")]
     result = run("report", *words, "--format", "json")
     assert result.code == 0
     data = json.loads(result.out)
@@ -82,15 +84,17 @@ def test_everything_mixed(run: Run, tmp_path: Path) -> None:
     assert found["vgg16"]["values"]["latency_seconds"] == 0.05
     assert found["first"]["values"]["accuracy"] == 0.95
     assert found["googlenet"]["missing"] and found["googlenet"]["findings"]
-    assert result.err.startswith(f"not shown: {tmp_path.as_posix()}: there is no run")
+    told = f"not shown: {tmp_path.as_posix()}/empty: there is no run and no study"
+    assert result.err.startswith(told)
 
 
 def test_without_words_it_is_the_latest_run(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    make_run(tmp_path / "runs" / "new", started="2026-02-01T00:00:00")
-    make_run(tmp_path / "runs" / "old", started="2026-01-01T00:00:00")
+    for day, name in enumerate(("old", "new")):
+        folder = make_run(tmp_path / "runs" / name)
+        os.utime(folder / "run.json", (day, day))
     result = run("report")
     assert result.out == "reports/report.html\n"
     assert 'id="run-new"' in (tmp_path / "reports" / "report.html").read_text(encoding="utf-8")

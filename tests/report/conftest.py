@@ -39,7 +39,7 @@ def page_of(*networks: Network, inputs: Inputs | None = None) -> Page:
         measures=measures_of(networks),
         networks=networks,
         runs=runs,
-        studies=(),
+        studies=tuple(inputs.studies) if inputs else (),
         problems=tuple(inputs.problems) if inputs else (),
     )
 
@@ -98,3 +98,26 @@ def browser() -> Iterator[Any]:
         )
         yield found
         found.close()
+
+
+def make_study(folder: Path) -> Path:
+    """Ten networks: trained, pruned, beyond the budget; the last line is half written."""
+    folder.mkdir(parents=True)
+    question = {"spec": "tiny", "budgets": ["5MMACs"], "sampler": "tpe", "seed": 0,
+                "trainer": {"data": "digits"}}  # fmt: skip
+    (folder / "study.json").write_text(json.dumps(question))
+    lines = []
+    for number in range(10):
+        outcome = ("trained", "trained", "trained", "pruned", "infeasible")[number % 5]
+        accuracy = 0.5 + 0.04 * number
+        verdict = {"scores": {"top1": accuracy}, "score": accuracy, "seconds": 2.0, "worker": 70,
+                   "started": 2.0 * number, "proxies": {"up": number, "down": -number}}  # fmt: skip
+        trial = {
+            "number": number, "genes": {"width": number % 3, "kind": "ab"[number % 2], "same": 1},
+            "outcome": outcome, "origin": "control" if number == 1 else "tpe",
+            "costs": {"macs": 1000000 + number},
+            "verdict": None if outcome == "infeasible" else verdict,
+        }  # fmt: skip
+        lines.append(json.dumps(trial))
+    (folder / "trials.jsonl").write_text("\n".join(lines) + '\n{"number": 10')
+    return folder

@@ -15,7 +15,7 @@ from archscope.drawing.place import picture
 from archscope.drawing.tree import tree
 from archscope.report.data import Network
 from archscope.report.render import html
-from tests.report.conftest import collected, make_run, page_of
+from tests.report.conftest import collected, make_run, make_study, page_of
 from tests.report.test_render import hostile
 
 
@@ -49,7 +49,8 @@ class Watched:
 def paths(tmp_path_factory: pytest.TempPathFactory, five: tuple[Network, ...]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     run = make_run(folder / "runs" / "first")
-    inputs = collected(str(run), "googlenet")
+    study = make_study(folder / "studies" / "search")
+    inputs = collected(str(run), "googlenet", str(study))
     pages = {
         "five": page_of(*five, *inputs.finish(), inputs=inputs),
         "hostile": hostile(five),
@@ -206,6 +207,17 @@ def test_runs_have_curves(opened: Any) -> None:
     assert "half of 'conv1' is dead" in run.inner_text()
     assert "95.0 % right" in run.inner_text()
     assert run.locator(".heatmaplayer").count() == 1
+
+
+def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
+    one = opened()
+    study = one.page.locator("#study-search")
+    study.evaluate("one => one.open = true")
+    one.charts("#study-search", 5)
+    text = study.inner_text()
+    for words in ("Best so far", "Workers", "Proxies", "Decisions", "78.0 %", "infeasible"):
+        assert words in text, words
+    assert study.locator("tbody tr").count() == 8
 
 
 @pytest.mark.parametrize("width, scheme", [(1400, "light"), (400, "dark")])
