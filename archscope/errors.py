@@ -6,6 +6,7 @@
     ├── ShapeError            an operator cannot take inputs of these shapes
     ├── GraphError            nodes do not form a graph
     ├── OptionError           an option or argument is wrong
+    ├── DataError             what a data set holds is broken, or is not what it should be
     └── UnavailableError      a package or file that the work needs is missing
 
 A traceback that reaches a user is a defect of archscope.
@@ -44,6 +45,10 @@ class GraphError(ArchscopeError):
 
 class OptionError(ArchscopeError):
     """An option or argument is wrong."""
+
+
+class DataError(ArchscopeError):
+    """What a data set holds is broken, or is not what it should be."""
 
 
 class UnavailableError(ArchscopeError):

@@ -9,6 +9,8 @@ import pytest
 
 from archscope import load
 from archscope.cli import main
+from archscope.spec import document
+from archscope.spec.space import space
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,7 +26,7 @@ def test_made_pages_are_up_to_date(
     assert page.endswith(f"Made by `make docs`.\n\n{capsys.readouterr().out}"), "run `make docs`"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/language.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/language.md", "docs/space.md"])
 def test_specs_in_the_manual_load(page: str, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     specs = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
@@ -32,4 +34,5 @@ def test_specs_in_the_manual_load(page: str, tmp_path: Path) -> None:
     for spec in specs:
         path = tmp_path / "shown.yaml"
         path.write_text(spec, encoding="utf-8")
-        assert load(path).nodes
+        found = document(path)
+        assert space(found).decisions if found.open else load(path).nodes

@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[1]
         ["zoo", "--format", "csv"],
         ["ops"],
         ["schema"],
+        ["bench", "no_such_network"],
+        ["space", "mobile", "--budget", "300MFLOPs", "--samples", "10"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

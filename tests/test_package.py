@@ -20,9 +20,11 @@ def test_the_zoo_ships_inside_the_wheel(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    shipped = {path.relative_to(site / "archscope" / "specs") for path in site.rglob("*.yaml")}
+    specs = site / "archscope" / "specs"
+    shipped = {path.relative_to(specs) for path in specs.rglob("*.yaml")}
     ours = {path.relative_to(ROOT / "specs") for path in (ROOT / "specs").rglob("*.yaml")}
     assert shipped == ours
+    assert (site / "archscope" / "train" / "recipes" / "brief.yaml").is_file()
     # -P keeps the checkout, if that is where tests run, out of the way of the wheel.
     result = subprocess.run(
         [sys.executable, "-P", "-m", "archscope", "analyze", "resnet50", "--format", "json"],

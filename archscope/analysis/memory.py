@@ -96,6 +96,11 @@ def memory(graph: Graph) -> Memory:
     )
 
 
+def peak_of(graph: Graph) -> int:
+    """Return the most elements of feature maps alive at once for one image, and only that."""
+    return max(_timeline(graph, storages(graph, in_place(graph), training=False)))
+
+
 def in_place(graph: Graph) -> frozenset[str]:
     """Return the nodes that may overwrite their input.
 

@@ -10,8 +10,9 @@ from archscope import __version__
 from archscope.errors import did_you_mean
 
 COMMANDS = (
-    "analyze", "compare", "lint", "guidelines", "verify", "build", "convert", "im2col", "zoo",
-    "ops", "rule", "schema", "report", "draw", "plot",
+    "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "convert",
+    "im2col", "data", "recipes", "train", "runs", "evaluate", "predict", "space", "search",
+    "report", "draw", "plot", "zoo", "ops", "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 

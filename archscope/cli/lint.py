@@ -14,7 +14,7 @@ from archscope.cli.options import show, together, write
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import Mended, fix
 from archscope.linter.run import Linter, merged
-from archscope.linter.targets import Target, expand, load
+from archscope.linter.targets import Target, expand, is_folder, load
 from archscope.report import findings as lines
 from archscope.report.sarif import log
 from archscope.rules.rule import SEVERITIES, Finding
@@ -49,7 +49,7 @@ _fixing = together(
 
 
 @click.command("lint")
-@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @_selection
 @_fixing
 @click.option("--statistics", is_flag=True, help="Count findings by rule.")
@@ -78,9 +78,9 @@ def command(
 ) -> int:
     """Find where networks break ShuffleNetV2's guidelines and other rules.
 
-    SPEC is a file, a folder or a name of the zoo. Every finding has its evidence; `archscope rule
-    G1` explains. A comment `# noqa: G1` silences a line, `# archscope: noqa: G1` a file. Exit
-    code 0: nothing found; 1: findings; 2: a spec could not be read.
+    SPEC is a file, a folder (by default this one) or a name of the zoo. Every finding has its
+    evidence; `archscope rule G1` explains. A comment `# noqa: G1` silences a line, `# archscope:
+    noqa: G1` a file. Exit code 0: nothing found; 1: findings; 2: a spec could not be read.
 
     \b
     Examples:
@@ -90,8 +90,9 @@ def command(
       archscope lint . --format sarif -o findings.sarif
     """
     config = _config(select, ignore, severity, config_file)
+    specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))
-    folders = [Path(word) for word in specs if Path(word).is_dir()]
+    folders = [Path(word) for word in specs if is_folder(word)]
     if mend or unsafe or diff:
         mended = fix(sources, config, folders, unsafe)
         if diff:

@@ -99,13 +99,19 @@ def load_document(
 ) -> tuple[Graph, Document]:
     """Return the graph that command-line words ask for, and its document. Raises ArchscopeError."""
     limits = Limits(nodes=max_nodes)
+    read = read_spec(spec, limits)
+    asked = dict(map(setting, settings))
+    return graph(read, set=asked, input=shapes(inputs), limits=limits), read
+
+
+def read_spec(spec: str, limits: Limits = LIMITS) -> Document:
+    """Return the document that a command-line word names. Raises ArchscopeError."""
     text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
-    read = document(spec, limits, text)
-    asked = dict(map(_setting, settings))
-    return graph(read, set=asked, input=_shapes(inputs), limits=limits), read
+    return document(spec, limits, text)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """Return the name and value of `--set NAME=VALUE`. Raises OptionError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise OptionError(f"--set needs NAME=VALUE, got '{text}'")
@@ -114,7 +120,8 @@ def _setting(text: str) -> tuple[str, Any]:
     return name, parse(value, f"--set {name}", LIMITS).plain()
 
 
-def _shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
+def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
+    """Return what `--input` gives, None for nothing. Raises OptionError."""
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,11 +36,11 @@ def expand(words: Iterable[str]) -> Iterator[str]:
     without any.
     """
     for word in words:
-        folder = Path(word)
-        if not _is_folder(folder):
+        if not is_folder(word):
             yield word
             continue
-        found = [path.as_posix() for path in sorted(folder.rglob("*.y*ml")) if _is_network(path)]
+        files = sorted(Path(word).rglob("*.y*ml"))
+        found = [path.as_posix() for path in files if _is_network(path)]
         if not found:
             raise OptionError(f"there is no spec in '{word}'")
         yield from found
@@ -47,15 +49,23 @@ def expand(words: Iterable[str]) -> Iterator[str]:
 def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) -> Target:
     """Return a spec as a target; a mistake in it is kept, so that others can be linted."""
     try:
-        read = document(source, limits, unsaved=unsaved)
+        text = _standard_input(limits) if source == "-" else None
+        read = document(source, limits, text, unsaved)
         return Target(source, graph(read, limits=limits), read)
     except ArchscopeError as error:
         return Target(source, error=error)
 
 
-def _is_folder(path: Path) -> bool:
+@cache
+def _standard_input(limits: Limits) -> bytes:
+    """Return what is piped in, which can be read only once."""
+    return sys.stdin.buffer.read(limits.file_bytes + 1)
+
+
+def is_folder(word: str) -> bool:
+    """Return whether a word names a folder; what no file can be called names none."""
     try:
-        return path.is_dir()
+        return Path(word).is_dir()
     except (OSError, ValueError):
         return False
 

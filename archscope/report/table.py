@@ -7,11 +7,11 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.ir import text_of
-from archscope.units import format_bytes, format_count
+from archscope.units import format_bytes, format_count, format_measure
 
-COUNT, BYTES, SHARE, RATIO = "count", "bytes", "share", "ratio"
+COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measure"
 TEXT, NAME, SHAPE = "text", "name", "shape"  # only text may be broken into lines
-NUMBERS = (COUNT, BYTES, SHARE, RATIO)
+NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
 
 
 class Column(Struct, frozen=True):
@@ -45,6 +45,8 @@ def readable(value: Any, kind: str) -> str:
         return f"{100 * value:.1f} %"
     if kind == RATIO:
         return f"{value:.2f}"
+    if kind == MEASURE:
+        return format_measure(value)
     if kind == SHAPE:
         return text_of(value)
     return str(value)

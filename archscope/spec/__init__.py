@@ -9,17 +9,16 @@ from typing import Any
 from msgspec import structs
 
 from archscope.errors import OptionError, SpecError, did_you_mean
-from archscope.ir import Graph, Shape, Source
+from archscope.ir import Graph, Shape
 from archscope.spec.expand import Expander
-from archscope.spec.files import Collector, document_of, is_file, specs_in, zoo
+from archscope.spec.files import Collector, document_of, is_file, spaces, specs_in, zoo
 from archscope.spec.limits import LIMITS, Limits
 from archscope.spec.place import Document
 from archscope.spec.read import decode
+from archscope.spec.settings import input_shapes, settings
 from archscope.spec.shown import cut, shown
-from archscope.spec.syntax import Value
-from archscope.spec.values import SHAPE, shape_of
 
-__all__ = ["LIMITS", "Limits", "document", "graph", "load", "zoo"]
+__all__ = ["LIMITS", "Limits", "document", "graph", "load", "spaces", "zoo"]
 
 
 def load(
@@ -59,7 +58,7 @@ def document(
         return _pattern(name, limits)
     path = Path(source)
     if not is_file(path):
-        path = zoo().get(name) or _present(path)
+        path = zoo().get(name) or spaces().get(name) or _present(path)
     return document_of(collector.file(path), path.as_posix(), path.stem)
 
 
@@ -74,7 +73,7 @@ def _present(path: Path) -> Path:
     if there:
         return path
     if not named:
-        hint = did_you_mean(name, zoo())
+        hint = did_you_mean(name, [*zoo(), *spaces()])
         raise OptionError(f"{shown(name)} is no file, no pattern and no network of the zoo{hint}")
     hint = did_you_mean(path.name, [one.name for one in specs_in(path.parent)])
     raise SpecError(f"there is no such file{hint}", cut(name, 1000))
@@ -98,47 +97,28 @@ def graph(
     input: Shape | Mapping[str, Shape] | None = None,
     limits: Limits = LIMITS,
 ) -> Graph:
-    """Return the graph of a document. Raises ArchscopeError."""
-    if set:
-        document = structs.replace(document, let={**document.let, **_settings(document, set)})
-    shapes = {} if input is None else _shapes(document, input)
-    if set or shapes:
+    """Return the graph of a document. Raises ArchscopeError.
+
+    `set` fills the holes of a search space, too, by the paths of its decisions.
+    """
+    genes: dict[str, Any] = {}
+    named = set or {}
+    if named and document.open:
+        named, genes = _genes(document, named, limits)
+    if named:
+        document = structs.replace(document, let={**document.let, **settings(document, named)})
+    shapes = {} if input is None else input_shapes(document, input)
+    if set or genes or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network
-    return Expander(document, limits).graph(shapes)
+    return Expander(document, limits, genes).graph(shapes)
 
 
-def _settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
-    for name, value in given.items():
-        if name not in document.let:
-            known = cut(", ".join(document.let)) or "none"
-            hint = did_you_mean(str(name), document.let) or f"; the spec lets you set {known}"
-            raise OptionError(f"cannot set {shown(name)}: no such name in 'let'{hint}")
-        if not isinstance(value, bool | int | float | str | list | tuple | dict | None):
-            raise OptionError(
-                f"cannot set '{name}': expected a number, text, a list or a mapping,"
-                f" got {shown(value)}"
-            )
-    at = Source("--set", 1, 1)
-    return {
-        # A tuple would be taken for a shape.
-        name: Value(list(value) if isinstance(value, tuple) else value, at, True)
-        for name, value in given.items()
-    }
+def _genes(
+    document: Document, given: Mapping[str, Any], limits: Limits
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part settings into those of `let` and those that fill other holes."""
+    from archscope.spec.space import checked_genes, space
 
-
-def _shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
-    names = ", ".join(document.inputs)
-    if not isinstance(given, Mapping):
-        if len(document.inputs) != 1:
-            raise OptionError(f"the spec has several inputs; give a shape by name: {cut(names)}")
-        given = {names: given}
-    shapes = {}
-    for name, content in given.items():
-        if name not in document.inputs:
-            hint = did_you_mean(str(name), document.inputs) or f"; it has {cut(names)}"
-            raise OptionError(f"the spec has no input {shown(name)}{hint}")
-        shape = shape_of(content)
-        if shape is None:
-            raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {shown(content)}")
-        shapes[name] = shape
-    return shapes
+    named = {name: value for name, value in given.items() if name in document.let}
+    rest = {name: value for name, value in given.items() if name not in document.let}
+    return named, checked_genes(space(document, limits=limits), rest, partial=True) if rest else {}

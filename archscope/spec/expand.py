@@ -2,56 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import repeat
+from collections.abc import Iterable, Mapping
+from itertools import islice, repeat
 from math import prod
 from typing import Any
 
-from archscope.errors import LimitError, ShapeError, SpecError, did_you_mean
+from archscope.errors import LimitError, ShapeError, SpecError
 from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import KINDS, attributes
 from archscope.spec.expression import Frame
+from archscope.spec.holes import DRAW, Draw
 from archscope.spec.limits import Limits
+from archscope.spec.loops import turns
+from archscope.spec.memo import (
+    PLACED,
+    Memo,
+    Sums,
+    key_of,
+    place_ends,
+    place_instance,
+    sums_of,
+)
 from archscope.spec.place import Document, Flow, Lets, Mirror, Place
 from archscope.spec.shown import LENGTH, cut, shown
-from archscope.spec.syntax import GROUP, VALUES_IN_STEP, Block, Chain, Layer, Value
-from archscope.spec.values import SHAPE, checked, forgotten, shape_of, truth
+from archscope.spec.syntax import GROUP, Block, Chain, Layer, Value
+from archscope.spec.values import SHAPE, checked, part_sizes, shape_of, truth
 
 
 class Expander:
-    """Runs a document once and collects its graph."""
+    """Runs a document once and collects its graph; `genes` are what its holes hold."""
 
-    def __init__(self, document: Document, limits: Limits) -> None:
+    def __init__(
+        self,
+        document: Document,
+        limits: Limits,
+        genes: dict[str, Any] | None = None,
+        memo: Memo | None = None,
+    ) -> None:
         self.document, self.limits = document, limits
+        self.genes = {} if genes is None else genes
+        self.memo = Memo(document) if memo is None and document.open else memo
         self.builder = Builder()
         self.lets = Lets(document.let)
         self.outputs: list[Output] = []
         self.sites: dict[str, Source] = {}
-        self.taken: set[str] = set()
-        self.constant: dict[int, Op] = {}
+        self.taken: dict[str, None] = {}
+        self.constant = {} if self.memo is None else self.memo.constant
+        self.ledger: list[Sums] | None = None
         self.steps = 0
         self.depth = 0
 
+    def sums(self) -> Sums | None:
+        """Return the sums over all nodes, or None if the graph must be made to know them.
+
+        Blocks that are known are not built again. Raises SpecError.
+        """
+        self.ledger = []
+        self._run({})
+        if any(output.train_only for output in self.outputs):
+            return None
+        counted = (sums_of([node]) for node in self.builder.nodes.values() if node.at is not PLACED)
+        return tuple(map(sum, zip(*self.ledger, *counted, strict=True)))
+
     def graph(self, shapes: Mapping[str, Shape]) -> Graph:
         """Return the graph, with input shapes replaced by `shapes`. Raises SpecError."""
+        self._run(shapes)
         document = self.document
-        entry: Flow = ()
-        place = Place(document.body, "", entry, None)
-        for name, value in document.inputs.items():
-            shape = shapes.get(name) or self._input_shape(name, value)
-            self.builder.add(name, OPS["input"](size=shape), at=value.at)
-            self._check_size(name, value.at)
-            self.taken.add(name)
-            place.names[name] = (name,)
-            entry = (*entry, name)
-        place.entry = entry
-        frame = Frame(self.lets, {"in": self._shapes(entry)})
-        flow = self._chain(document.body.layers, place, frame, entry if len(entry) == 1 else ())
-        if self._unsaid(flow):
-            self._emit("output", flow, 1.0, False, document.body.at)
-        if not self.outputs:
-            raise SpecError("the spec has no layer that computes anything", document.body.at)
         return Graph(
             document.name,
             tuple(self.builder.nodes.values()),
@@ -61,6 +78,27 @@ class Expander:
             document.paper,
             self.sites,
         )
+
+    def _run(self, shapes: Mapping[str, Shape]) -> None:
+        document = self.document
+        entry: Flow = ()
+        place = Place(document.body, "", entry, None)
+        if self.memo is not None:
+            self.lets[DRAW] = Draw(self.genes, "", "")
+        for name, value in document.inputs.items():
+            shape = shapes.get(name) or self._input_shape(name, value)
+            self.builder.add(name, OPS["input"](size=shape), at=value.at)
+            self._check_size(name, value.at)
+            self.taken[name] = None
+            place.names[name] = (name,)
+            entry = (*entry, name)
+        place.entry = entry
+        frame = Frame(self.lets, {"in": self._shapes(entry)})
+        flow = self._chain(document.body.layers, place, frame, entry if len(entry) == 1 else ())
+        if self._unsaid(flow):
+            self._emit("output", flow, 1.0, False, document.body.at)
+        if not self.outputs:
+            raise SpecError("the spec has no layer that computes anything", document.body.at)
 
     def _unsaid(self, flow: Flow) -> bool:
         """Return whether the end of the chain is an output though no layer says so.
@@ -122,8 +160,13 @@ class Expander:
             flow = self._once(layer, place, frame, flow)
         else:
             frame["x"] = self._shapes(flow)
-            for turn in self._turns(layer, frame):
+            if layer.open:
+                frame[DRAW] = self._draw(layer, place)
+            around = place.turns
+            for turn in turns(layer, frame, self.limits.repeat, self._spend):
+                place.turns = (*around, turn["i"])
                 flow = self._once(layer, place, Frame(frame, turn), flow)
+            place.turns = around
         head = layer.output
         if head is None:
             return flow
@@ -138,61 +181,16 @@ class Expander:
         for name in names:
             found = place.entry if name == "in" else place.names.get(name)
             if found is None:
-                raise SpecError(self._no_source(name, place), layer.at)
+                raise SpecError(place.why_missing(name, self.taken), layer.at)
             self._spend(len(found), layer.at)
             flow += found
         return tuple(flow)
 
-    def _no_source(self, name: str, place: Place) -> str:
-        if name in place.block.names:
-            return (
-                f"'{name}' is not there yet: a layer reads only layers before it,"
-                " so that there is no cycle"
-            )
-        if place.prefix + name in self.taken:
-            return f"no layer is named '{name}'; write 'name: {name}' beside the one that you mean"
-        return f"no layer is named '{name}'{did_you_mean(name, {*place.names, 'in'})}"
-
-    def _turns(self, layer: Layer, frame: Frame) -> Iterator[dict[str, Any]]:
-        rows: Iterable[dict[str, Any]]
-        if layer.repeat is not None:
-            count = checked(KINDS["Count"], "'repeat'", layer.repeat, frame)
-            self._check_turns(count, layer.repeat.at)
-            rows = repeat({}, count)
-        else:
-            columns = self._columns(layer, frame)
-            count = len(next(iter(columns.values())))
-            rows = (
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            )
-        for i, row in enumerate(rows):
-            self._spend(len(row) // VALUES_IN_STEP, layer.at)
-            yield {**row, "i": i, "first": i == 0, "last": i == count - 1}
-
-    def _columns(self, layer: Layer, frame: Frame) -> dict[str, list[Any]]:
-        columns: dict[str, list[Any]] = {}
-        for name, value in (layer.each or {}).items():
-            column = value(frame)
-            if not isinstance(column, list):
-                hint = forgotten(column, frame)
-                raise SpecError(f"'each' walks lists, '{name}' is {shown(column)}{hint}", value.at)
-            self._check_turns(len(column), value.at)
-            columns[name] = column
-        lengths = {name: len(column) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise SpecError(
-                f"'each' walks lists together, but their lengths differ: {listed}", layer.at
-            )
-        return columns
-
-    def _check_turns(self, count: int, at: Source) -> None:
-        if count > self.limits.repeat:
-            raise LimitError(f"more turns than the limit of {self.limits.repeat}", at)
-
     def _once(self, layer: Layer, place: Place, frame: Frame, flow: Flow) -> Flow:
         self._spend(layer.cost + len(flow), layer.at)
         frame["x"] = self._shapes(flow)
+        if layer.open:
+            frame[DRAW] = self._draw(layer, place)
         if layer.when is not None and not truth(layer.when, frame, "when"):
             place.skip(layer.base)
             return self._chain(layer.otherwise, place, frame, flow)
@@ -230,21 +228,8 @@ class Expander:
     ) -> list[Flow]:
         if len(flow) != 1:
             raise SpecError(f"'split' parts one value, got {len(flow)}", split.at)
-        value = split(frame)
-        branches = len(layer.branches or ())
         channels = self.builder.nodes[flow[0]].out[0]
-        even = [channels / branches] * branches if value == branches else []
-        parts = value if isinstance(value, list) and len(value) == branches else even
-        try:
-            sizes = list(map(KINDS["Positive"].read, parts))
-        except ValueError:
-            sizes = []
-        if sum(sizes) != channels:
-            raise SpecError(
-                f"'split' must part {channels} channels into {branches}: the number of branches"
-                f" or a list of sizes, got {shown(value)}{forgotten(value, frame)}",
-                split.at,
-            )
+        sizes = part_sizes(split, frame, channels, len(layer.branches or ()))
         starts: list[Flow] = []
         start = 0
         for size in sizes:
@@ -294,8 +279,13 @@ class Expander:
         self._spend(len(name) // 64, layer.at)
         if name in self.taken:
             raise SpecError(f"the name '{name}' is taken already", layer.at)
-        self.taken.add(name)
+        self.taken[name] = None
         return name
+
+    def _draw(self, layer: Layer, place: Place) -> Draw:
+        """Return what fills the holes of a layer."""
+        assert self.memo is not None
+        return Draw(self.genes, *place.holes_of(self.memo.labels[id(layer)]))
 
     def _mirror(self, place: Place, name: str, share: str | None) -> Mirror:
         if share is None:
@@ -345,6 +335,11 @@ class Expander:
         block = self.document.blocks[layer.word]
         inner = self._arguments(layer, block, frame)
         inner["in"] = self._shapes(flow)
+        path = place.path
+        if self.memo is not None:
+            path, _ = place.holes_of(self.memo.labels[id(layer)])
+        if block.open:
+            inner[DRAW] = Draw(self.genes, path, f"{block.name}.")
         self._spend(block.cost, layer.at)
         for name, default in block.defaults.items():
             if name not in inner and default is not None:
@@ -352,7 +347,44 @@ class Expander:
         name = self._claim(place, layer.base, layer)
         self.sites[name] = layer.at
         mirror = self._mirror(place, name, layer.share)
-        return self._chain(block.layers, Place(block, f"{name}.", flow, mirror), inner, flow)
+        inside = Place(block, f"{name}.", flow, mirror, path)
+        if self.memo is None or mirror is not None or block.name not in self.memo.closed:
+            return self._chain(block.layers, inside, inner, flow)
+        return self._remembered(self.memo, inside, inner, flow)
+
+    def _remembered(self, memo: Memo, place: Place, frame: Frame, flow: Flow) -> Flow:
+        """Expand a block without holes, or take what it became in an earlier candidate."""
+        block = place.block
+        frame.pop(DRAW, None)
+        common = tuple([self.genes.get(path) for path in memo.closed[block.name]])
+        key = key_of(block, frame, common)
+        try:
+            known = memo.find(key)
+        except TypeError:  # an argument is a list or a row
+            return self._chain(block.layers, place, frame, flow)
+        nodes, taken = self.builder.nodes, self.taken
+        if known is not None:
+            if self.ledger is not None:
+                self.ledger.append(known.sums)
+                more, flow = place_ends(known, place)
+                nodes.update(more)
+                return flow
+            names = [place.prefix + name for name in known.names]
+            self._spend(known.steps, block.at)
+            if len(nodes) + len(known.nodes) <= self.limits.nodes and taken.keys().isdisjoint(
+                names
+            ):
+                more, flow = place_instance(known, place)
+                nodes.update(more)
+                taken.update(dict.fromkeys(names))
+                return flow
+        before, built, steps = len(taken), len(nodes), self.steps
+        ledger, self.ledger = self.ledger, None  # what is kept must be whole
+        flow = self._chain(block.layers, place, frame, flow)
+        self.ledger = ledger
+        fresh = islice(nodes.values(), built, None)
+        memo.keep(key, place, fresh, islice(taken, before, None), flow, self.steps - steps)
+        return flow
 
     def _arguments(self, layer: Layer, block: Block, frame: Frame) -> Frame:
         given = {name: value(frame) for name, value in layer.args.items()}

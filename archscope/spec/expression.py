@@ -184,6 +184,22 @@ def _name_in(text: str) -> str:
     return _TOKEN.sub(renamed, text)
 
 
+def names_in(text: str) -> set[str]:
+    """Return the names that an expression reads. Raises ExpressionError."""
+    return {name for name, _ in reads_in(text)}
+
+
+def reads_in(text: str) -> list[tuple[str, str | None]]:
+    """Return the names that an expression reads, with the attribute that it reads of each."""
+    nodes = list(ast.walk(_parse(text[1:].strip())))
+    behind = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return [
+        ("in" if node.id == _IN else node.id, behind.get(id(node)))
+        for node in nodes
+        if isinstance(node, ast.Name)
+    ]
+
+
 # Networks say the same thing many times.
 @lru_cache(maxsize=1 << 12)
 def _compiled(text: str) -> tuple[Compute, int]:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError, did_you_mean
 from archscope.ir import Source
+from archscope.spec.holes import Hole
 from archscope.spec.layers import Reader
 from archscope.spec.limits import Limits
 from archscope.spec.place import Document
@@ -39,6 +40,11 @@ def zoo_folder() -> Path:
 def zoo() -> dict[str, Path]:
     """Return the networks that ship with archscope, by name."""
     return {path.stem: path for path in sorted(zoo_folder().glob("*.yaml"))}
+
+
+def spaces() -> dict[str, Path]:
+    """Return the search spaces that ship with archscope, by name."""
+    return {path.stem: path for path in sorted(zoo_folder().glob("spaces/*.yaml"))}
 
 
 class Parts(Struct):
@@ -113,12 +119,13 @@ class Collector:
         for place in places:
             if is_file(place / name):
                 return place / name
-        if name in zoo():
-            return zoo()[name]
+        for shipped in (zoo(), spaces()):
+            if name in shipped:
+                return shipped[name]
         known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
         raise SpecError(
             f"'{key}' names {shown(name)}, which is no file beside this one and no spec of the zoo"
-            f"{did_you_mean(name, known | set(zoo()))}",
+            f"{did_you_mean(name, known | {*zoo(), *spaces()})}",
             item.at,
         )
 
@@ -145,13 +152,14 @@ def document_of(parts: Parts, shown: str, stem: str) -> Document:
         if parts.blocks and "extends" not in fields:
             hint = "; a file of blocks is for 'use'"
         raise SpecError(f"a spec needs 'layers'{hint}", start)
-    let = {key: value_of(item) for key, item in parts.let.items()}
     reader = Reader(parts.blocks)
+    holes = reader.holes
+    let = {key: value_of(item, key, holes) for key, item in parts.let.items()}
     blocks = {name: reader.block(name, item, at) for name, (item, at) in parts.blocks.items()}
     layers = reader.chain(fields["layers"], "layers")
     return Document(
         name=_text(fields, "name", stem),
-        inputs=_inputs(fields, start),
+        inputs=_inputs(fields, start, holes),
         let=let,
         blocks=blocks,
         body=block_of("", fields["layers"].at, {}, layers),
@@ -159,6 +167,7 @@ def document_of(parts: Parts, shown: str, stem: str) -> Document:
         reference=_reference(fields),
         paper=_text(fields, "paper", ""),
         file=shown,
+        open=bool(holes),
     )
 
 
@@ -172,11 +181,11 @@ def _text(fields: dict[str, Item], key: str, default: str) -> str:
     return str(item.value)
 
 
-def _inputs(fields: dict[str, Item], start: Source) -> dict[str, Value]:
+def _inputs(fields: dict[str, Item], start: Source, holes: list[Hole]) -> dict[str, Value]:
     if "input" in fields and "inputs" in fields:
         raise SpecError("a spec has 'input' or 'inputs', not both", fields["inputs"].at)
     if "input" in fields:
-        return {"input": value_of(fields["input"])}
+        return {"input": value_of(fields["input"], "input", holes)}
     if "inputs" not in fields:
         raise SpecError("a spec needs 'input: [channels, height, width]'", start)
     item = fields["inputs"]
@@ -186,7 +195,7 @@ def _inputs(fields: dict[str, Item], start: Source) -> dict[str, Value]:
     for name in shapes:
         if not PATH.match(name) or name == "in":
             raise SpecError(f"'{name}' cannot name an input", key_at(item, name), "inputs")
-    return {name: value_of(shape) for name, shape in shapes.items()}
+    return {name: value_of(shape, name, holes) for name, shape in shapes.items()}
 
 
 def _reference(fields: dict[str, Item]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from archscope.errors import SpecError, did_you_mean
 from archscope.ir import Source
 from archscope.ops import OPS
 from archscope.ops.attributes import attribute_names
+from archscope.spec.holes import Hole
 from archscope.spec.read import Item
 from archscope.spec.shown import shown
 from archscope.spec.syntax import (
@@ -44,6 +45,8 @@ class Reader:
 
     def __init__(self, blocks: Mapping[str, tuple[Item, Source]]) -> None:
         """Read the heads of all blocks. Raises SpecError."""
+        self.holes: list[Hole] = []
+        self.open_blocks: set[str] = set()
         self.parameters = {name: self._parameters(name, *block) for name, block in blocks.items()}
 
     def _parameters(self, name: str, item: Item, at: Source) -> dict[str, Value | None]:
@@ -62,12 +65,18 @@ class Reader:
         if "with" not in body or body["with"].empty:
             return {}
         rows = values_of(body["with"], "'with'", f"{path}.with")
-        return {key: None if row.empty else value_of(row) for key, row in rows.items()}
+        before = len(self.holes)
+        parameters = {
+            key: None if row.empty else value_of(row, key, self.holes) for key, row in rows.items()
+        }
+        if len(self.holes) > before:
+            self.open_blocks.add(name)
+        return parameters
 
     def block(self, name: str, item: Item, at: Source) -> Block:
         """Read a block. Raises SpecError."""
         layers = self.chain(item.value["layers"], f"blocks.{name}.layers")
-        return block_of(name, at, self.parameters[name], layers)
+        return block_of(name, at, self.parameters[name], layers, name in self.open_blocks)
 
     def chain(self, item: Item, path: str) -> Chain:
         """Read a chain: a list of layers, or one layer alone. Raises SpecError."""
@@ -106,11 +115,13 @@ class Reader:
         word = words[0]
         at = key_at(item, word)
         self._check_word(word, at)
+        before = len(self.holes)
         fields: dict[str, Any] = self._arguments(word, item.value[word], at, path)
         for key, modifier in item.value.items():
             if key != word:
                 fields.update(self._modifier(key, modifier, f"{path}.{key}"))
-        layer = Layer(word, at, path, **fields, cost=_cost(fields))
+        open_ = len(self.holes) > before
+        layer = Layer(word, at, path, **fields, cost=_cost(fields), open=open_)
         self._check_modifiers(layer, item)
         return layer
 
@@ -158,13 +169,17 @@ class Reader:
         if isinstance(item.value, dict) and item.tag is None:
             self._check_names(word, item, taken)
             self._check_given(word, set(item.value), at)
-            return {"args": {key: value_of(value) for key, value in item.value.items()}}
+            return {
+                "args": {key: value_of(value, key, self.holes) for key, value in item.value.items()}
+            }
         if op is not None and op.principal is None:
             raise SpecError(f"'{word}' takes no value of its own, got {item.kind}", item.at)
         if not taken:
             raise SpecError(f"'{word}' has no parameters, got {item.kind}", item.at)
-        self._check_given(word, {next(iter(taken))}, at)
-        return {"args": {}, "alone": value_of(item)}
+        first = next(iter(taken))
+        self._check_given(word, {first}, at)
+        label = first if op is None else op.principal or ""
+        return {"args": {}, "alone": value_of(item, label, self.holes)}
 
     def _check_names(self, word: str, item: Item, taken: Collection[str]) -> None:
         what = "attribute" if word in OPS else "parameter"
@@ -197,7 +212,7 @@ class Reader:
         if key in ("repeat", "when", "split"):
             if item.empty:
                 raise SpecError(f"'{key}' has no value", item.at, path)
-            return {key: value_of(item)}
+            return {key: value_of(item, key, self.holes)}
         if key == "each":
             if isinstance(item.value, str) and item.value.startswith("="):
                 raise SpecError(
@@ -208,7 +223,12 @@ class Reader:
             rows = values_of(item, "'each'", path, LOOP_NAMES)
             if not rows:
                 raise SpecError("'each' names no list", item.at, path)
-            return {key: {name: value_of(values) for name, values in rows.items()}}
+            return {
+                key: {
+                    name: value_of(values, f"each.{name}", self.holes)
+                    for name, values in rows.items()
+                }
+            }
         if key == "from":
             parts = item.value if isinstance(item.value, list) else [item]
             if not parts:

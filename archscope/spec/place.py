@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from archscope.errors import did_you_mean
 from archscope.spec.expression import ExpressionError, ExpressionLimitError, Frame
 from archscope.spec.limits import LIMITS
 from archscope.spec.syntax import Block, Value
@@ -30,6 +31,7 @@ class Document(Struct, frozen=True):
     reference: dict[str, Any] = {}
     paper: str = ""
     file: str = ""  # where it was read from
+    open: bool = False  # whether it has holes
 
 
 class Lets(Frame):
@@ -65,13 +67,27 @@ class Lets(Frame):
         return set(self.values_of)
 
 
+def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
+    """Return how paths call a layer in a turn of the loops around it: `block2`, `conv0_2`."""
+    for turn in turns:
+        label += f"_{turn}" if numbered or label[-1].isdigit() else str(turn)
+        numbered = True
+    return label
+
+
 class Place:
     """One instance of a block while it is filled: its names, counters and parameters."""
 
-    __slots__ = ("block", "counters", "entry", "mirror", "names", "prefix", "shares")
+    __slots__ = (
+        "block", "counters", "entry", "mirror", "names", "path", "prefix", "shares", "turns",
+    )  # fmt: skip
 
-    def __init__(self, block: Block, prefix: str, entry: Flow, mirror: Mirror) -> None:
+    def __init__(
+        self, block: Block, prefix: str, entry: Flow, mirror: Mirror, path: str = ""
+    ) -> None:
         self.block, self.prefix, self.entry, self.mirror = block, prefix, entry, mirror
+        self.path = path  # of its holes
+        self.turns: tuple[int, ...] = ()  # of the loops around the layer at hand
         self.names: dict[str, Flow] = {}
         self.counters: dict[str, int] = {}
         self.shares: dict[str, str] = {}
@@ -89,3 +105,19 @@ class Place:
         """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
         if base in self.block.numbered:
             self.counters[base] = self.counters.get(base, 0) + 1
+
+    def holes_of(self, label: tuple[str, bool]) -> tuple[str, str]:
+        """Return by which paths the holes of a layer are called: its own, and when shared."""
+        home = f"{self.block.name}." if self.block.name else ""
+        return f"{self.path}{label_text(*label, self.turns)}.", f"{home}{label[0]}."
+
+    def why_missing(self, name: str, taken: Container[str]) -> str:
+        """Return what to say of a name in `from:` that is none; `taken` are the nodes' names."""
+        if name in self.block.names:
+            return (
+                f"'{name}' is not there yet: a layer reads only layers before it,"
+                " so that there is no cycle"
+            )
+        if self.prefix + name in taken:
+            return f"no layer is named '{name}'; write 'name: {name}' beside the one that you mean"
+        return f"no layer is named '{name}'{did_you_mean(name, {*self.names, 'in'})}"

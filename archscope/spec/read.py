@@ -53,11 +53,11 @@ class Item(Struct):
         return self.value is None and self.tag is None
 
     def close(self) -> None:
-        """Raise SpecError if the value is left open."""
+        """Raise SpecError if a hole stands here."""
         if self.tag is not None:
             raise SpecError(
-                f"'{self.tag}' leaves the value open: this is a search space,"
-                " expected a plain spec",
+                f"'{self.tag}' cannot stand here: arguments, parameters, 'let', 'repeat' and 'when'"
+                " can be left open; 'when' chooses between layers",
                 self.at,
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from keyword import iskeyword
 from typing import Any
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 from archscope.errors import LimitError, SpecError
 from archscope.ir import Source
 from archscope.spec.expression import Expression
+from archscope.spec.holes import Hole, read_hole
 from archscope.spec.limits import LIMITS
 from archscope.spec.read import Item
 from archscope.spec.shown import UNQUOTED
@@ -44,7 +45,7 @@ GROUP = ""
 class Value(Struct, frozen=True):
     """A value of the spec: a constant, or something with expressions in it."""
 
-    content: Any  # a constant, an Expression, or a list or dict of Values
+    content: Any  # a constant, an Expression, a Hole, or a list or dict of Values
     at: Source
     constant: bool
     cost: int = 1  # a measure of the work that it takes to compute it
@@ -58,7 +59,28 @@ class Value(Struct, frozen=True):
             return content(scope)
         if isinstance(content, list):
             return [value(scope) for value in content]
+        if isinstance(content, Hole):
+            return content(scope)
         return {key: value(scope) for key, value in content.items()}
+
+    def holes(self) -> Iterator[Hole]:
+        """Yield the holes in it, and those in their alternatives."""
+        for value in self.parts():
+            if isinstance(value.content, Hole):
+                yield value.content
+                for choice in value.content.choices:
+                    yield from choice.holes()
+
+    def parts(self) -> Iterator[Value]:
+        """Yield it, or the values in its list or mapping, that are not constant."""
+        content = self.content
+        if self.constant:
+            return
+        if isinstance(content, list | dict):
+            for part in content.values() if isinstance(content, dict) else content:
+                yield from part.parts()
+        else:
+            yield self
 
 
 class Head(Struct, frozen=True):
@@ -89,6 +111,7 @@ class Layer(Struct, frozen=True):
     output: Head | None = None
     split: Value | None = None
     cost: int = 1  # steps that a visit counts for
+    open: bool = False  # whether it, or a layer in it, has a hole
 
     @property
     def base(self) -> str:
@@ -106,10 +129,19 @@ class Block(Struct, frozen=True):
     numbered: frozenset[str]  # names that occur more than once and so get an index
     names: frozenset[str]  # names given by `name:`
     cost: int = 0  # steps that its defaults count for
+    open: bool = False  # whether its defaults have a hole
 
 
-def value_of(item: Item) -> Value:
-    """Return the value that an item stands for. Raises SpecError."""
+def value_of(item: Item, label: str = "", found: list[Hole] | None = None) -> Value:
+    """Return the value that an item stands for. Raises SpecError.
+
+    Where holes may stand, `label` names the value inside what holds it, and `found` collects
+    them.
+    """
+    if item.tag is not None and found is not None:
+        hole = read_hole(item, label, lambda part, name: value_of(part, name, found))
+        found.append(hole)
+        return Value(hole, item.at, False)
     item.close()
     content = item.value
     if isinstance(content, str):
@@ -119,12 +151,12 @@ def value_of(item: Item) -> Value:
         if len(content) > LIMITS.text:
             raise LimitError(f"text longer than the limit of {LIMITS.text} characters", item.at)
     if isinstance(content, list):
-        values = [value_of(part) for part in content]
+        values = [value_of(part, f"{label}.{i}", found) for i, part in enumerate(content)]
         if all(value.constant for value in values):
             return Value([value.content for value in values], item.at, True)
         return Value(values, item.at, False, sum(value.cost for value in values))
     if isinstance(content, dict):
-        rows = {key: value_of(part) for key, part in content.items()}
+        rows = {key: value_of(part, f"{label}.{key}", found) for key, part in content.items()}
         if all(value.constant for value in rows.values()):
             return Value({key: value.content for key, value in rows.items()}, item.at, True)
         return Value(rows, item.at, False, sum(value.cost for value in rows.values()))
@@ -177,7 +209,9 @@ def unquoted(key: str) -> str:
     return UNQUOTED if {*key} & {*")]}"} else ""
 
 
-def block_of(name: str, at: Source, defaults: dict[str, Value | None], layers: Chain) -> Block:
+def block_of(
+    name: str, at: Source, defaults: dict[str, Value | None], layers: Chain, open: bool = False
+) -> Block:
     """Return a block, with the names in its body that need an index to be told apart."""
     seen: set[str] = set()
     twice: set[str] = set()
@@ -201,7 +235,17 @@ def block_of(name: str, at: Source, defaults: dict[str, Value | None], layers: C
 
     visit(layers, False)
     cost = sum(value.cost for value in defaults.values() if value) // VALUES_IN_STEP
-    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost)
+    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost, open)
+
+
+def layers_in(chain: Chain) -> Iterator[Layer]:
+    """Yield all layers of a chain, branches and what follows them, in the order of the file."""
+    for layer in chain:
+        yield layer
+        for branch in layer.branches or ():
+            yield from layers_in(branch)
+        yield from layers_in(layer.then)
+        yield from layers_in(layer.otherwise)
 
 
 def key_at(item: Item, key: str) -> Source:

@@ -56,3 +56,21 @@ def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
     if known or re.match(r"[A-Za-z0-9_.() ]+(?:[-+*/%<>]|==)", content):
         return f"; an expression begins with '=': ={shown(content)[1:-1]}"
     return ""
+
+
+def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list[int]:
+    """Return how many channels each branch gets of a `split`. Raises SpecError."""
+    value = split(scope)
+    even = [channels / branches] * branches if value == branches else []
+    parts = value if isinstance(value, list) and len(value) == branches else even
+    try:
+        sizes = list(map(KINDS["Positive"].read, parts))
+    except ValueError:
+        sizes = []
+    if sum(sizes) != channels:
+        raise SpecError(
+            f"'split' must part {channels} channels into {branches}: the number of branches"
+            f" or a list of sizes, got {shown(value)}{forgotten(value, scope)}",
+            split.at,
+        )
+    return sizes

@@ -1,0 +1,53 @@
+"""Under what a network runs: all that changes its speed but not its architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from archscope.analysis.memory import OPTIMIZERS
+from archscope.errors import OptionError, did_you_mean
+
+DTYPES = ("float32", "bfloat16", "float16", "float64")
+"""Element types that torch can run convolutions with."""
+
+
+class Conditions(Struct, frozen=True):
+    """How a network is run."""
+
+    device: str
+    dtype: str
+    threads: int
+    training: bool = False  # a step: forward, loss, backward, optimizer
+    optimizer: str = "momentum"  # of training
+    channels_last: bool = False
+    compiled: bool = False  # by torch.compile
+    fused: bool = False  # batch norms folded into the convolutions before them
+    processor_time: bool = False  # of one thread, which other work does not lengthen
+
+    def __post_init__(self) -> None:
+        _known("dtype", self.dtype, DTYPES)
+        _known("optimizer", self.optimizer, OPTIMIZERS)
+        if self.fused and self.training:
+            raise OptionError("a fused network cannot be trained: its batch norms are gone")
+        if self.processor_time and (self.device != "cpu" or self.threads != 1):
+            raise OptionError("processor time is that of one thread on a CPU: say --threads 1")
+
+    def __str__(self) -> str:
+        words = [f"{self.threads} thread{'s' if self.threads > 1 else ''}", self.dtype]
+        words.append(f"training with {self.optimizer}" if self.training else "inference")
+        shown = {
+            "channels last": "channels_last",
+            "compiled": "compiled",
+            "fused": "fused",
+            "processor time": "processor_time",
+        }
+        words += [word for word, field in shown.items() if getattr(self, field)]
+        return ", ".join(words)
+
+
+def _known(what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise OptionError(f"no {what} '{name}'{hint}")

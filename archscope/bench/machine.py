@@ -1,0 +1,96 @@
+"""What is measured on: the device, its name, and how many threads of it are used."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import torch
+from msgspec import Struct
+
+from archscope.errors import OptionError, UnavailableError
+
+DEVICES = ("auto", "cpu", "cuda")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class Machine(Struct, frozen=True):
+    """What a measurement holds for; another machine or torch gives another result."""
+
+    device: str  # cpu or cuda
+    name: str
+    cores: int  # that this process may use; multiprocessors of a GPU
+    torch: str
+
+    def busy(self, load: float) -> bool:
+        """Return whether a load, other work on the cores, must disturb what is measured."""
+        return self.device == "cpu" and load > self.cores / 2
+
+
+def machine(device: str = "auto") -> Machine:
+    """Return the machine behind a device; `auto` is a GPU where there is one.
+
+    Raises OptionError for an unknown device, UnavailableError for one that is not there.
+    """
+    if device not in DEVICES:
+        raise OptionError(f"expected a device of {', '.join(DEVICES)}, got '{device}'")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return Machine(device, _processor(), _cores(), str(torch.__version__))
+    if not torch.cuda.is_available():
+        built = f"torch {torch.__version__} sees no GPU"
+        raise UnavailableError(f"device 'cuda' is not available: {built}; there is 'cpu'")
+    gpu = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return Machine(device, gpu.name, gpu.multi_processor_count, str(torch.__version__))
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """Return the model of the processor as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(models), "") or platform.processor() or platform.machine()
+
+
+def room(device: str) -> int:
+    """Return the bytes of memory that are free on a device."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    available = int(psutil.virtual_memory().available)
+    try:  # a container may allow less
+        limit = int((CGROUP / "memory.max").read_text(encoding="ascii"))
+        used = int((CGROUP / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no container, or "max"
+        return available
+    return min(available, limit - used)
+
+
+@contextmanager
+def using_threads(count: int | None) -> Iterator[int]:
+    """Let torch use so many threads for a while; None leaves it as it is. Yields the number.
+
+    Raises OptionError for less than one.
+    """
+    before = torch.get_num_threads()
+    if count is not None:
+        if count < 1:
+            raise OptionError(f"expected 1 thread or more, got {count}")
+        torch.set_num_threads(count)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,119 @@
+"""A graph made ready to run: weights, inputs, and one call that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archscope.bench.conditions import Conditions
+from archscope.bench.fused import fuse
+from archscope.build import Network, build
+from archscope.errors import OptionError
+from archscope.ir import Graph
+
+FORMATS: dict[int, Any] = {4: torch.channels_last, 5: torch.channels_last_3d}
+"""Channels last by the dimensions of a batch."""
+
+
+class Prepared(Struct, frozen=True):
+    """A network with a batch of random numbers, ready to run."""
+
+    network: Network
+    inputs: tuple[Tensor, ...]
+    call: Callable[[], object]  # one forward pass, or one step of training
+    gone: tuple[str, ...]  # batch norms that are folded into other layers
+
+
+def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
+    """Return a graph ready to run: random weights, random inputs, the same at every time.
+
+    The caller sees to the number of threads. Raises OptionError if the conditions do not suit
+    the network, and what torch raises.
+    """
+    dtype = getattr(torch, conditions.dtype)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        network = build(graph).train(conditions.training)
+        inputs = tuple(torch.rand(batch, *node.out, dtype=dtype) for node in graph.inputs)
+    gone = fuse(network) if conditions.fused else ()
+    network.to(conditions.device, dtype)
+    inputs = tuple(one.to(conditions.device) for one in inputs)
+    if conditions.channels_last:
+        inputs = _channels_last(graph, network, inputs)
+    runner = torch.compile(network) if conditions.compiled else network
+    call = _inference(runner, inputs)
+    if conditions.training:
+        call = _training(graph, network, runner, inputs, conditions.optimizer)
+    return Prepared(network, inputs, call, gone)
+
+
+def _channels_last(
+    graph: Graph, network: Network, inputs: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
+    if not any(one.dim() in FORMATS for one in inputs):
+        raise OptionError(f"'{graph.name}' has no input of 2 or 3 axes to put channels last")
+    for module in network.modules():
+        for name, weights in module.named_parameters(recurse=False):
+            if name == "weight" and weights.dim() in FORMATS:
+                weights.data = weights.data.contiguous(memory_format=FORMATS[weights.dim()])
+    return tuple(
+        one.contiguous(memory_format=FORMATS[one.dim()]) if one.dim() in FORMATS else one
+        for one in inputs
+    )
+
+
+def _inference(network: Callable[..., Any], inputs: tuple[Tensor, ...]) -> Callable[[], object]:
+    def call() -> object:
+        with torch.inference_mode():
+            return network(*inputs)
+
+    return call
+
+
+def _training(
+    graph: Graph,
+    network: nn.Module,
+    runner: Callable[..., Any],
+    inputs: tuple[Tensor, ...],
+    optimizer: str,
+) -> Callable[[], object]:
+    """Return one step: forward, cross-entropy of every output, backward, optimizer."""
+    parameters = list(network.parameters())
+    if not parameters:
+        raise OptionError(f"'{graph.name}' has nothing to train: it has no params")
+    step = _optimizer(parameters, optimizer)
+    outputs = {output.name: output for output in graph.outputs}
+    batch, device = inputs[0].shape[0], inputs[0].device
+    targets = {
+        name: torch.zeros(
+            batch, *graph.by_name[output.node].out[1:], dtype=torch.long, device=device
+        )
+        for name, output in outputs.items()
+    }
+
+    def call() -> object:
+        step.zero_grad()
+        values = runner(*inputs)
+        if isinstance(values, Tensor):
+            values = {graph.outputs[0].name: values}
+        losses = [
+            outputs[name].weight * functional.cross_entropy(value, targets[name])
+            for name, value in values.items()
+        ]
+        torch.autograd.backward(torch.stack(losses).sum())
+        step.step()
+        return losses
+
+    return call
+
+
+def _optimizer(parameters: list[nn.Parameter], name: str) -> torch.optim.Optimizer:
+    # Steps of size 0 would leave out work; tiny ones keep random weights finite for minutes.
+    if name == "adam":
+        return torch.optim.Adam(parameters, lr=1e-6)
+    return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9 if name == "momentum" else 0.0)

@@ -1,0 +1,117 @@
+"""How fast can this machine be at best: arithmetic, memory, and a call that does nothing?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import psutil
+import torch
+from msgspec import Struct
+from torch import nn
+from torch.utils.benchmark import timer
+
+from archscope.bench.machine import Machine, room
+from archscope.bench.timing import Clock, measure, timing
+from archscope.errors import UnavailableError
+
+SECONDS = 0.1  # for the bandwidth, the call, and each size of a product
+SMALLEST, LARGEST = 256, 8192  # rows of the matrices that are multiplied
+LONG_ENOUGH = 0.01  # seconds of a product whose rate no longer depends on its size
+ARRAY_BYTES = 128 * 2**20  # each of three, together beyond the caches of almost any machine
+
+
+class Roofline(Struct, frozen=True):
+    """The best that a machine does with elements of a dtype and so many threads."""
+
+    machine: Machine
+    dtype: str
+    threads: int
+    gmacs_per_second: float  # 10^9 multiply-accumulates; vendors print twice as many GFLOP/s
+    gbytes_per_second: float  # 10^9 bytes to and from memory
+    overhead_seconds: float  # of a call that computes next to nothing
+    load: float  # processes that wanted to run in the minute before, on average
+
+    @property
+    def ridge(self) -> float:
+        """The macs for each byte from which on arithmetic takes longer than memory."""
+        return self.gmacs_per_second / self.gbytes_per_second
+
+
+def roofline(
+    machine: Machine,
+    dtype: str = "float32",
+    threads: int = 1,
+    *,
+    seconds: float = SECONDS,
+    clock: Clock = timer,
+) -> Roofline:
+    """Measure a machine with the threads that torch uses now, `seconds` for each figure.
+
+    The rate of the fastest square matrix product, the bandwidth of the fastest triad
+    a = b + s c (McCalpin's STREAM: two arrays read, one written), and the median of one ReLU
+    of one number through a module. Raises UnavailableError if torch cannot multiply the dtype.
+    """
+    load = psutil.getloadavg()[0]
+    try:
+        with torch.inference_mode(), _precision_of_convolutions(machine):
+            return Roofline(
+                machine,
+                dtype,
+                threads,
+                _matmul(machine, dtype, seconds, clock) / 1e9,
+                _triad(machine, seconds, clock) / 1e9,
+                _call(machine, seconds, clock),
+                load,
+            )
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise UnavailableError(f"cannot measure {dtype} on {machine.device}: {reason}") from None
+
+
+@contextmanager
+def _precision_of_convolutions(machine: Machine) -> Iterator[None]:
+    """Multiply float32 on a GPU as its convolutions do, which take TF32 unless told not to."""
+    before = torch.get_float32_matmul_precision()
+    if machine.device == "cuda" and torch.backends.cudnn.allow_tf32:
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _fastest(call: Callable[[], object], seconds: float, clock: Clock) -> float:
+    return timing(measure([call], seconds, clock)[0]).fastest_seconds
+
+
+def _matmul(machine: Machine, dtype: str, seconds: float, clock: Clock) -> float:
+    """Return multiply-accumulates per second of the best size, up to one that takes long."""
+    best, size = 0.0, SMALLEST
+    while size <= LARGEST:
+        shape = (size, size)
+        a, b = (
+            torch.rand(shape, device=machine.device).to(getattr(torch, dtype)) for _ in range(2)
+        )
+        out = torch.empty_like(a)
+        spent = _fastest(partial(torch.mm, a, b, out=out), seconds, clock)
+        best = max(best, size**3 / spent)
+        if spent >= LONG_ENOUGH:
+            break
+        size *= 2
+    return best
+
+
+def _triad(machine: Machine, seconds: float, clock: Clock) -> float:
+    """Return bytes per second to and from memory."""
+    elements = min(ARRAY_BYTES, room(machine.device) // 8) // 4
+    a, b, c = (torch.ones(elements, device=machine.device) for _ in range(3))
+    spent = _fastest(lambda: torch.add(b, c, alpha=3.0, out=a), seconds, clock)
+    return 3 * 4 * elements / spent
+
+
+def _call(machine: Machine, seconds: float, clock: Clock) -> float:
+    """Return the seconds of a module call that computes next to nothing."""
+    empty, one = nn.ReLU(), torch.ones(1, 1, 1, 1, device=machine.device)
+    return timing(measure([lambda: empty(one)], seconds, clock)[0]).median_seconds

@@ -1,0 +1,116 @@
+"""How long do calls take? Several take turns, so that a machine that drifts is unfair to none."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from statistics import median, quantiles
+from time import thread_time
+
+from msgspec import Struct
+from torch.utils.benchmark import timer
+
+from archscope.bench.heap import kept_memory
+
+Clock = Callable[[], float]
+"""Seconds from any start; torch's `timer` waits for an accelerator first."""
+
+
+def clock_of(processor_time: bool) -> Clock:
+    """Return the clock on the wall, or that of the processor's work for this thread."""
+    return thread_time if processor_time else timer
+
+
+Turns = tuple[tuple[float, ...], ...]
+"""Seconds of each call, in the turns in which they were made."""
+
+TURN = 0.05  # seconds after which another call has its turn
+WARM_UP = 0.1  # share of the budget that is spent before anything counts
+LEAST = 3  # turns of each call, however slow: fewer have no spread
+
+
+class Timing(Struct, frozen=True):
+    """What many runs of one thing took: the median, and the quartiles as their spread."""
+
+    median_seconds: float
+    lower_quartile_seconds: float
+    upper_quartile_seconds: float
+    fastest_seconds: float
+    runs: int
+
+    @property
+    def spread(self) -> float:
+        """The interquartile range as a share of the median."""
+        return (self.upper_quartile_seconds - self.lower_quartile_seconds) / self.median_seconds
+
+
+def timing(turns: Turns) -> Timing:
+    """Return the timing that all runs of all turns make."""
+    seconds = list(chain.from_iterable(turns))
+    return Timing(*quartiles(seconds), min(seconds), len(seconds))
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the median, the lower and the upper quartile; of one value, three times that."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    lower, _, upper = quantiles(values, n=4, method="inclusive")
+    return median(values), lower, upper
+
+
+def measure(
+    calls: Sequence[Callable[[], object]],
+    seconds: float,
+    clock: Clock = timer,
+    progress: Callable[[float], None] = lambda share: None,
+    least: int = LEAST,
+) -> list[Turns]:
+    """Return the turns of each call, made for `seconds` each but `least` times at least.
+
+    A turn is one call, or as many as fit into `TURN` seconds. Where several calls take turns,
+    the first of a turn finds the caches as another left them: it does not count unless it is
+    the only one. A call whose time is over drops out. `progress` is told the share done.
+    """
+    turns: list[list[tuple[float, ...]]] = [[] for _ in calls]
+    used = [0.0] * len(calls)
+    with _uncollected(), kept_memory():
+        for call in calls:
+            _turn(call, seconds * WARM_UP, clock)
+        left = list(range(len(calls)))
+        while left:
+            for number in left:
+                spent = _turn(calls[number], TURN, clock)
+                used[number] += sum(spent)
+                counted = spent[1:] if len(calls) > 1 else spent
+                turns[number].append(tuple(counted or spent))
+            left = [n for n in left if used[n] < seconds or len(turns[n]) < least]
+            shares = (min(spent / seconds, 1.0) if seconds else 1.0 for spent in used)
+            progress(sum(shares) / len(calls))
+    return [tuple(one) for one in turns]
+
+
+def _turn(call: Callable[[], object], seconds: float, clock: Clock) -> list[float]:
+    """Return the seconds of each call made until `seconds` are over, one at least."""
+    spent: list[float] = []
+    start = now = clock()
+    while not spent or now - start < seconds:
+        before = clock()
+        call()
+        now = clock()
+        spent.append(now - before)
+    return spent
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python's garbage collector from running in the middle of a measurement."""
+    running = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

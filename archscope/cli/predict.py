@@ -1,0 +1,41 @@
+"""`archscope predict`: what a trained network says of one image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import output_options, show
+from archscope.report.table import NAME, SHARE, Column, Table
+
+
+@click.command("predict")
+@click.argument("run")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True,
+              help="Classes to show.")  # fmt: skip
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
+              show_default=True, help="Where runs are kept.")  # fmt: skip
+@output_options
+def command(
+    run: str, images: tuple[Path, ...], top: int, runs_dir: Path, form: str, output: Path | None
+) -> int:
+    """Show the classes that the network of a run finds likeliest for image files.
+
+    Images are brought to the shape of the training images, then treated as those were.
+
+    \b
+    Examples:
+      archscope predict lenet5-digits three.png
+      archscope predict runs/net-photos a.jpg b.jpg --top 1 --format csv
+    """
+    from archscope.train.predict import predict
+    from archscope.train.run import find
+
+    guesses = predict(find(run, runs_dir), images, top)
+    columns = (Column("image", NAME), Column("class", NAME), Column("probability", SHARE))
+    rows = tuple((one.image, one.name, one.probability) for one in guesses)
+    show([Table("", columns, rows)], form, output, lambda: {"format": 1, "images": guesses})
+    return FINE

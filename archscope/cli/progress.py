@@ -1,0 +1,13 @@
+"""Progress, where someone is looking."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+def tell(text: str) -> None:
+    """Show progress on one line of standard error; an empty text takes it away."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)

@@ -1,0 +1,45 @@
+"""`archscope recipes`: the knobs of a training, and what the recipes set them to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from archscope.cli import FINE
+from archscope.cli.options import output_options, show
+from archscope.report.table import NAME, Column, Table
+
+
+@click.command("recipes")
+@click.argument("names", nargs=-1, metavar="[RECIPE]...")
+@output_options
+def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
+    """Show every knob of a recipe: its value in each recipe, what it does, and why.
+
+    \b
+    Examples:
+      archscope recipes
+      archscope recipes standard mine.yaml
+    """
+    from archscope.train import cookbook
+    from archscope.train.recipe import KNOBS, meaning
+
+    chosen = {name: cookbook.read(name) for name in names or cookbook.recipes()}
+    columns = (Column("knob", NAME), *(Column(name, NAME) for name in chosen), Column("meaning"))
+    rows = tuple(
+        (knob, *(_text(getattr(one, knob)) for one in chosen.values()), meaning(knob))
+        for knob in KNOBS
+    )
+    data = {
+        "format": 1,
+        "recipes": chosen,
+        "knobs": {knob: meaning(knob) for knob in KNOBS},
+    }
+    show([Table("", columns, rows)], form, output, lambda: data)
+    return FINE
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

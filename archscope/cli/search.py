@@ -1,0 +1,240 @@
+"""`archscope search`: the best network inside the budget."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import output_options, show, together
+from archscope.errors import OptionError
+from archscope.units import parse_bytes, parse_duration
+
+_question = together(
+    click.option(
+        "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
+        help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
+        " 8ms@cpu; several hold together.",
+    ),
+    click.option(
+        "--trials", type=click.IntRange(1), default=16, show_default=True,
+        help="Networks to train; what is beyond the budget or known already is free.",
+    ),
+    click.option(
+        "--sampler", default="tpe", show_default=True,
+        help="tpe, nsga2, random, evolution or uniform.",
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option(
+        "--control", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+        help="Share of the trials drawn evenly from all networks that fit, to compare with.",
+    ),
+    click.option(
+        "--prescreen", type=click.IntRange(1), default=1, show_default=True,
+        help="Draw so many networks for each trial and train the one that proxies rank best.",
+    ),
+    click.option(
+        "--eta", type=click.IntRange(0), default=3, show_default=True,
+        help="Let the best of so many go on at each rung of the learning curve; 0 lets all.",
+    ),
+    click.option(
+        "--objectives", default="accuracy", show_default=True, metavar="LIST",
+        help="accuracy, or several at once: accuracy,macs,latency.",
+    ),
+    click.option(
+        "--start", multiple=True, metavar="SPEC", help="A network of the space to begin with."
+    ),
+)  # fmt: skip
+
+_training = together(
+    click.option("--data", default="digits", show_default=True, help="Images to train on."),
+    click.option("--data-dir", "folder", metavar="DIR", help="Where the images are."),
+    click.option(
+        "--resolution", type=click.IntRange(0), default=32, show_default=True,
+        help="Side of the images trained on; 0 takes the input of the space. Costs are always"
+        " those at the input of the space.",
+    ),
+    click.option("--epochs", type=click.IntRange(1), default=2, show_default=True),
+    click.option(
+        "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
+        help="Another value for a knob of the recipe, as in `archscope train`.",
+    ),
+    click.option(
+        "--threads", type=click.IntRange(1), default=1, show_default=True,
+        help="Of each training; results depend on it, so it does not follow the workers.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Train also what an earlier study has trained."),
+)  # fmt: skip
+
+_running = together(
+    click.option(
+        "--workers", "-j", type=click.IntRange(1), default=None,
+        help="Processes that train at once; by default one for each processor, at most 4.",
+    ),
+    click.option("--max-time", metavar="TIME", help="Begin no trial after this: 20m."),
+    click.option("--trial-time", metavar="TIME", help="Give up a trial after this."),
+    click.option("--trial-memory", metavar="BYTES", help="Memory that one training may take."),
+    click.option(
+        "--top", type=click.IntRange(0), default=2, show_default=True,
+        help="Networks to train again at the end.",
+    ),
+    click.option(
+        "--seeds", type=click.IntRange(1), default=2, show_default=True,
+        help="Times that each is trained again.",
+    ),
+    click.option(
+        "--stretch", type=click.IntRange(1), default=2, show_default=True,
+        help="How much longer each is trained then.",
+    ),
+    click.option("--name", metavar="NAME", help="Folder of the study in --studies-dir."),
+    click.option(
+        "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"),
+        show_default=True, metavar="DIR",
+    ),
+    click.option(
+        "--storage", metavar="URL", help="Where Optuna keeps the trials; by default in the folder."
+    ),
+)  # fmt: skip
+
+
+@click.command("search")
+@click.argument("spec", default="mobile")
+@_question
+@_training
+@_running
+@output_options
+def command(
+    spec: str,
+    texts: tuple[str, ...],
+    trials: int,
+    sampler: str,
+    seed: int,
+    control: float,
+    prescreen: int,
+    eta: int,
+    objectives: str,
+    start: tuple[str, ...],
+    data: str,
+    folder: str | None,
+    resolution: int,
+    epochs: int,
+    knobs: tuple[str, ...],
+    threads: int,
+    no_cache: bool,
+    workers: int | None,
+    max_time: str | None,
+    trial_time: str | None,
+    trial_memory: str | None,
+    top: int,
+    seeds: int,
+    stretch: int,
+    name: str | None,
+    studies_dir: Path,
+    storage: str | None,
+    form: str,
+    output: Path | None,
+) -> int:
+    """Search a space of networks for the best inside a budget.
+
+    SPEC is a spec with holes, by default the space `mobile` that ships with archscope. Every
+    network is analysed at the input of the space; those inside the budget are trained briefly on
+    small images, and the best of them again, longer. The same command goes on with a study that
+    was interrupted; --trials may grow.
+
+    \b
+    Examples:
+      archscope search --budget 300MFLOPs
+      archscope search tiny --budget 5MMACs --data fashion-mnist --trials 50
+      archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
+    """
+    from archscope.cli.searching import watch_of  # optuna takes a second to load
+    from archscope.report.study import found_parts
+    from archscope.search.budget import budgets
+    from archscope.search.judging import Trainer
+    from archscope.search.search import Question, search
+
+    named = tuple(word.strip() for word in objectives.split(","))
+    _check_objectives(named)
+    limits = tuple(budgets(texts, _look))
+    question = Question(
+        spec=spec,
+        budgets=limits,
+        sampler=sampler,
+        trials=trials,
+        seed=seed,
+        control=control,
+        prescreen=prescreen,
+        eta=eta,
+        objectives=named,
+        start=start,
+        resolution=resolution or None,
+        trainer=Trainer(
+            data=data,
+            folder=folder,
+            recipe=_recipe(epochs, knobs),
+            seed=seed,
+            threads=threads,
+            adapt={"channels": "repeat"},
+            cache=not no_cache,
+        ),
+    )
+    path = studies_dir / (name or _name(spec, texts, data))
+    watch = watch_of(path)
+    try:
+        found = search(
+            question,
+            path,
+            workers=workers or min(os.cpu_count() or 1, 4),
+            storage=storage,
+            max_time=parse_duration(max_time) if max_time else None,
+            trial_time=parse_duration(trial_time) if trial_time else None,
+            trial_bytes=parse_bytes(trial_memory) if trial_memory else None,
+            top=top,
+            seeds=seeds,
+            stretch=stretch,
+            watch=watch,
+        )
+    except KeyboardInterrupt:
+        click.echo(f"\ninterrupted; the same command goes on with {path}", err=True)
+        raise
+    show(found_parts(found), form, output, lambda: {"format": 1, "study": found})
+    return FINE
+
+
+def _look(spec: str) -> Any:
+    from archscope.search.costs import costs_of
+    from archscope.spec import load
+
+    return costs_of(load(spec))
+
+
+def _check_objectives(names: tuple[str, ...]) -> None:
+    from archscope.errors import did_you_mean
+
+    known = ("accuracy", "macs", "params", "access", "weights", "latency")
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise OptionError(f"--objectives: no objective is called '{name}'{hint}")
+    if len(set(names)) < len(names):
+        raise OptionError("--objectives names one twice")
+
+
+def _recipe(epochs: int, knobs: tuple[str, ...]) -> dict[str, Any]:
+    from archscope.cli.options import setting
+    from archscope.train.cookbook import change
+    from archscope.train.recipe import Recipe
+
+    recipe = {"epochs": epochs, **dict(map(setting, knobs))}
+    change(Recipe(), recipe)  # a mistake is told now, not by every trial
+    return recipe
+
+
+def _name(spec: str, texts: tuple[str, ...], data: str) -> str:
+    words = [Path(spec).stem, *texts, data]
+    return "-".join(
+        "".join(c if c.isalnum() or c in "._" else "_" for c in word).strip("_") for word in words
+    )

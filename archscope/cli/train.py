@@ -1,0 +1,309 @@
+"""`archscope train`: a network, images and a recipe become a run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archscope.cli import FINDINGS, FINE, INTERRUPTED
+from archscope.cli.options import load_spec, output_options, show, spec_options, together
+from archscope.cli.scores import seeds_table, summary_table
+from archscope.cli.teacher import task_of, teacher_of, teacher_options
+from archscope.errors import OptionError
+from archscope.spec import LIMITS
+from archscope.spec.read import parse
+
+if TYPE_CHECKING:
+    from archscope.ir import Graph
+    from archscope.train import Recipe, RunResult, Summary
+    from archscope.train.tasks import Task
+
+ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
+
+data_options = together(
+    click.option(
+        "--data", "data", metavar="DATA",
+        help="Images: a data set's name, folder:PATH, or synthetic. Default: digits.",
+    ),
+    click.option(
+        "--data-dir", type=click.Path(path_type=Path), metavar="DIR",
+        help="Where the files of the data set are, if not in a usual place.",
+    ),
+    click.option(
+        "--adapt", type=click.Choice(["resize", "pad"]), default="resize", show_default=True,
+        help="How images are brought to the size of the network's input.",
+    ),
+    click.option(
+        "--channels", type=click.Choice(["same", "repeat"]), default="same", show_default=True,
+        help="Repeat the one channel of grey images for a network that takes several, or not.",
+    ),
+)  # fmt: skip
+
+machine_options = together(
+    click.option(
+        "--device", default=None, metavar="DEVICE",
+        help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.  [default: auto]",
+    ),
+    click.option("--threads", type=click.IntRange(1), help="Threads on the CPU. Default: torch's."),
+)  # fmt: skip
+
+recipe_options = together(
+    click.option(
+        "--recipe", default=None, metavar="RECIPE",
+        help="brief, standard, course, or a YAML file of knobs; `archscope recipes` explains them."
+        "  [default: brief]",
+    ),
+    click.option("--epochs", type=int, help="Knob: times that all images are seen."),
+    click.option("--batch", type=int, help="Knob: images of one step."),
+    click.option("--lr", "learning_rate", type=float, help="Knob: the highest learning rate."),
+    click.option("--optimizer", help="Knob: sgd, momentum, nesterov, adagrad, rmsprop, adam(w)."),
+    click.option("--loss", help="Knob: cross-entropy, hinge, contrastive, triplet, arcface ..."),
+    click.option("--max-time", metavar="TIME", help="Knob: stop after a time such as 90s or 5m."),
+    click.option(
+        "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
+        help="Any knob of the recipe: --recipe-set ema=0.99 --recipe-set flip=true.",
+    ),
+)  # fmt: skip
+
+
+@click.command("train")
+@click.argument("spec", required=False)
+@data_options
+@recipe_options
+@machine_options
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="Decides split, initial weights, order and all random changes.")  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1), metavar="N",
+              help="Train with N seeds, from --seed on; report mean and spread.")  # fmt: skip
+@click.option("--deterministic", is_flag=True,
+              help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
+@teacher_options
+@click.option("--embedding", metavar="NODE",
+              help="Train a metric loss on this node's output; leave away the rest.")  # fmt: skip
+@click.option("--resume", metavar="RUN", help="Go on with a run; takes no SPEC and no knobs.")
+@click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
+@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
+              show_default=True, help="Where runs are kept.")  # fmt: skip
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@spec_options
+@output_options
+def command(spec: str | None, resume: str | None, **options: Any) -> int:
+    """Train a network on images and leave a run folder.
+
+    Test images are looked at once, at the end, with the weights that did best on the validation
+    images. Ctrl-C, and even a kill, leaves a run that --resume takes up. Exit code 1 if the
+    training diverges.
+
+    \b
+    Examples:
+      archscope train lenet5 --data digits --epochs 5
+      archscope train net.yaml --data fashion-mnist --max-time 2m --seed 3
+      archscope train vgg13_cifar100 --data cifar100 --recipe course
+      archscope train net.yaml --data folder:photos --recipe standard --recipe-set flip=false
+      archscope train siamese --data digits --loss contrastive
+      archscope train small.yaml --data digits --teacher lenet5-digits --seeds 3
+      archscope train --resume runs/lenet5-digits
+      torchrun --nproc-per-node 2 -m archscope train net.yaml --data digits
+    """
+    if (spec is None) == (resume is None):
+        raise OptionError("name a SPEC to train, or a run to --resume; one of them")
+    # Threads that spin while they wait take the cores from those that work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if resume is not None:
+        _refuse_beside_resume()
+        return _end([_resume(resume, **options)], options)
+    name = options["name"]
+    if name is not None and (not name or Path(name).name != name):
+        raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
+    graph = load_spec(spec or "", options["settings"], options["inputs"], options["max_nodes"])
+    return _end(_Trainings(graph, options).run(), options)
+
+
+class _Trainings:
+    """All that one command line asks for: a run for each seed, and one of the teacher."""
+
+    def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
+        from archscope.train import cookbook, data
+
+        self.options = options
+        self.recipe = cookbook.read(options["recipe"] or "brief", _changes(options))
+        if self.recipe.metric and options["teacher"]:
+            raise OptionError(
+                f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
+            )
+        self.graph = _embedding(graph, options["embedding"], self.recipe)
+        self.words = options["data"] or "digits"
+        self.dataset = data.load(self.words, options["data_dir"])
+        _threads(options["threads"])
+        own = options["name"] or f"{graph.name}-{self.dataset.name}"
+        self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", own)
+
+    def run(self) -> list[RunResult]:
+        """Train for one seed after another, until one is stopped."""
+        results: list[RunResult] = []
+        lesson = teacher_of(self.options, self._teacher)
+        first, seeds = self.options["seed"], self.options["seeds"]
+        for seed in range(first, first + (seeds or 1)):
+            path = self.path.with_name(f"{self.path.name}-seed{seed}") if seeds else self.path
+            task = task_of(lesson, self.graph, self.dataset, self.recipe)
+            results.append(self._one(self.graph, path, seed, task))
+            if results[-1].summary.state == "stopped":
+                break
+        return results
+
+    def _teacher(self, spec: str) -> Path:
+        """Train the teacher first, and return its run."""
+        graph = load_spec(spec, max_nodes=self.options["max_nodes"])
+        path = self.path.with_name(f"{self.path.name}-teacher")
+        result = self._one(graph, path, self.options["seed"], None)
+        if result.summary.state != "finished" or result.folder is None:
+            raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
+        return result.folder
+
+    def _one(self, graph: Graph, path: Path, seed: int, task: Task | None) -> RunResult:
+        from archscope.train import train
+
+        options = self.options
+        folder = options["data_dir"] and str(options["data_dir"].resolve())
+        with _attended(options["quiet"]) as (watcher, stop):
+            return train(
+                graph, self.dataset, self.recipe,
+                run_dir=path if options["name"] else _free(path),
+                seed=seed,
+                device=options["device"] or "auto",
+                deterministic=options["deterministic"],
+                adapt={"how": options["adapt"], "channels": options["channels"]},
+                data={"name": self.words, "folder": folder},
+                task=task,
+                progress=watcher,
+                stop=stop,
+                command=shlex.join(["archscope", *sys.argv[1:]]),
+            )  # fmt: skip
+
+
+def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
+    """Return the network up to the node that is to be its embedding, if one is named."""
+    if node is None:
+        return graph
+    if not recipe.metric:
+        raise OptionError(f"--embedding is for a metric loss, and the loss is {recipe.loss}")
+    from archscope.train.metric.embedding import cut
+
+    return cut(graph, node)
+
+
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the knobs that the command line sets."""
+    knobs = ("epochs", "batch", "learning_rate", "optimizer", "loss", "max_time")
+    changes = {name: options[name] for name in knobs if options[name] is not None}
+    return changes | dict(map(_knob, options["knobs"]))
+
+
+def _resume(run: str, **options: Any) -> RunResult:
+    from archscope.train import data, resume
+    from archscope.train.run import find, read_environment, read_graph, read_recipe, read_summary
+
+    path = find(run, options["runs_dir"])
+    summary = read_summary(path)
+    source = summary.data["source"]
+    folder = options["data_dir"] or (source.get("folder") and Path(source["folder"]))
+    dataset = data.load(source["name"], folder)
+    task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
+    _threads(options["threads"] or read_environment(path)["threads"])
+    with _attended(options["quiet"]) as (watcher, stop):
+        return resume(
+            path, dataset, device=options["device"], task=task, progress=watcher, stop=stop
+        )
+
+
+def _refuse_beside_resume() -> None:
+    """Raise OptionError for what the run has decided already."""
+    context = click.get_current_context()
+    decided = (
+        "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
+        "max_time", "knobs", "seed", "seeds", "deterministic", "name", "settings", "inputs",
+        "teacher", "loss", "embedding", "temperature", "alpha", "features",
+    )  # fmt: skip
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if parameter.name in decided and given is click.core.ParameterSource.COMMANDLINE:
+            raise OptionError(f"--resume goes on as the run began; it takes no {parameter.opts[0]}")
+
+
+def _knob(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise OptionError(f"--recipe-set needs KNOB=VALUE, got '{text}'")
+    if value == "null":
+        return name, None
+    return name, parse(value, f"--recipe-set {name}", LIMITS).plain()
+
+
+def _threads(count: int | None) -> None:
+    import torch
+
+    if count is not None:
+        torch.set_num_threads(count)
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or the first with a number behind it where nothing is."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}-{number}")
+    return free
+
+
+@contextmanager
+def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
+    """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
+    from archscope.cli.watching import watcher
+
+    asked: list[int] = []
+
+    def ask(number: int, frame: Any) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    looking = watcher(quiet)
+    try:
+        yield looking, lambda: bool(asked)
+    finally:
+        looking.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(results: list[RunResult], options: dict[str, Any]) -> int:
+    """Show how it ended, and return the exit code."""
+    summaries: list[Summary] = [one.summary for one in results]
+    last = results[-1]
+    if last.folder is None:
+        return ENDINGS[last.summary.state]  # one of several processes; the first speaks
+    form, output = options["form"], options["output"]
+    if len(results) > 1:
+        show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
+    else:
+        show([summary_table(last.summary)], form, output, lambda: last.summary)
+    for one in summaries:
+        if one.state == "diverged":
+            click.echo(f"{one.name} diverged: {one.reason}; try a lower --lr", err=True)
+    if form == "table" and output is None and last.summary.state == "finished":
+        if len(results) == 1:
+            click.echo(last.summary.verdict)
+        click.echo("".join(f"run: {one.folder}\n" for one in results), nl=False)
+    if last.summary.state == "stopped":
+        click.echo(f"stopped; go on with: archscope train --resume {last.folder}", err=True)
+    return max(ENDINGS[one.state] for one in summaries)

@@ -1,0 +1,59 @@
+"""What a study remembers of every network that it asked about."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Outcome = Literal["trained", "pruned", "failed", "infeasible", "impossible", "known", "passed"]
+"""`trained` to its end, `pruned` before, `failed`; the rest was free: beyond the budget, no
+network at all, equal to an earlier one, or passed over by the proxies in front."""
+
+PAID: tuple[Outcome, ...] = ("trained", "pruned", "failed")
+
+
+class Job(Struct, frozen=True):
+    """A network to be judged, and how; plain data that any process can take."""
+
+    number: int
+    spec: str  # the network to train, as YAML
+    digest: str
+    rungs: tuple[tuple[int, float], ...] = ()  # scores to reach by an epoch, or be stopped
+
+
+class Verdict(Struct, frozen=True):
+    """What judging a network came to."""
+
+    number: int
+    outcome: Outcome
+    score: float | None = None  # what is compared: accuracy, then loss where accuracies are equal
+    scores: dict[str, float] = {}  # of the validation images
+    curve: tuple[float, ...] = ()  # the score after each epoch
+    proxies: dict[str, float] = {}  # what the network promised before it was trained
+    seconds: float = 0.0
+    reason: str = ""
+    cached: bool = False
+    worker: int = 0
+    started: float = 0.0  # seconds since the study began
+
+
+class Trial(Struct, frozen=True):
+    """One question of a study: a network, where it came from, and its answer."""
+
+    number: int
+    genes: dict[str, Any]
+    outcome: Outcome
+    origin: str  # the sampler, "control", "anchor: ...", "repair"
+    idle: dict[str, Any] = {}  # what was drawn where it does not count, which samplers remember
+    excess: dict[str, float] = {}  # beyond each budget, as a share of it; 0 or less is inside
+    costs: dict[str, float] = {}
+    digest: str = ""
+    values: tuple[float, ...] = ()  # the objectives, in their order
+    same_as: int | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def paid(self) -> bool:
+        """Whether a network was trained for it."""
+        return self.outcome in PAID

@@ -1,0 +1,83 @@
+"""Files of data sets, read whole into memory: bounded, and with errors that name the file."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from archscope.errors import DataError
+
+LIMIT = 2**29
+"""No file of a known data set has more bytes than this, unpacked."""
+GZIP = b"\x1f\x8b"
+
+
+def raw(path: Path, limit: int = LIMIT) -> bytes:
+    """Return the bytes of a file. Raises DataError if it has more than `limit` or is unreadable."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise DataError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}") from None
+    if len(data) > limit:
+        raise DataError(f"'{path}' has more than the {limit:,} bytes that it may have")
+    return data
+
+
+def unpacked(data: bytes, path: Path, limit: int = LIMIT) -> bytes:
+    """Return what gzip packed, or the bytes as they are.
+
+    Raises DataError if they end too early, are damaged, or hold more than `limit` bytes.
+    """
+    if not data.startswith(GZIP):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            content = file.read(limit + 1)
+    except EOFError:
+        raise DataError(f"'{path}' ends too early: it is not whole") from None
+    except (OSError, zlib.error) as error:
+        raise DataError(f"'{path}' is damaged: {error}") from None
+    if len(content) > limit:
+        raise DataError(f"'{path}' holds more than the {limit:,} bytes that it may hold")
+    return content
+
+
+def check_sum(data: bytes, md5: str, path: Path, what: str = "") -> None:
+    """Raise DataError unless bytes have the checksum that is published for them."""
+    got = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    if got != md5:
+        raise DataError(
+            f"{what}'{path}' is not the official file: expected md5 {md5}, got {got}; get it again"
+        )
+
+
+def members(data: bytes, path: Path, names: Collection[str]) -> dict[str, bytes]:
+    """Return the files of a tar archive (gzip or not) that have one of these names, by name.
+
+    Nothing is written to disk and no path of the archive is followed. Raises DataError for a
+    broken archive, for members that are no plain files, and for names that occur twice.
+    """
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(unpacked(data, path)), mode="r:") as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                if name not in names or member.isdir():
+                    continue
+                file = archive.extractfile(member) if member.isreg() else None
+                if file is None:
+                    raise DataError(f"'{name}' in '{path}' is no plain file")
+                if name in found:
+                    raise DataError(f"'{path}' holds two files named '{name}'")
+                found[name] = file.read()
+                if len(found[name]) != member.size:
+                    raise DataError(f"'{path}' ends too early: '{name}' is not whole")
+    except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError) as error:
+        raise DataError(f"'{path}' is no whole tar archive: {error}") from None
+    return found

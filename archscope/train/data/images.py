@@ -1,0 +1,120 @@
+"""Images with labels, and a data set made of them."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from archscope.errors import DataError
+from archscope.ir import text_of
+
+SHOWN = 5
+"""How many class names an error message lists."""
+
+
+class Images(Struct, frozen=True, eq=False):
+    """Images and what each shows.
+
+    `images` is uint8 (N, C, H, W), `labels` int64 (N,) with values from 0 to `classes` - 1, where
+    `classes` is None if nobody said how many there are. Raises DataError if that is not so.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: int | None = None
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise DataError(
+                "expected images as uint8 (N, C, H, W), got"
+                f" {str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+            )
+        if labels.dtype != torch.int64 or tuple(labels.shape) != (len(images),):
+            raise DataError(
+                f"expected labels as int64 ({len(images)},), got"
+                f" {str(labels.dtype).removeprefix('torch.')} {tuple(labels.shape)}"
+            )
+        if len(labels):
+            low, high = int(labels.min()), int(labels.max())
+            if low < 0 or (self.classes is not None and high >= self.classes):
+                top = "" if self.classes is None else f" to {self.classes - 1}"
+                raise DataError(f"labels go from 0{top}, got {low if low < 0 else high}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Return (C, H, W) of one image."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    def take(self, places: Tensor) -> Images:
+        """Return the images at int64 places (M,), in that order."""
+        places = places.to(self.images.device)
+        return Images(
+            self.images.index_select(0, places), self.labels.index_select(0, places), self.classes
+        )
+
+    def to(self, device: torch.device | str) -> Images:
+        """Return the same images on another device."""
+        return Images(self.images.to(device), self.labels.to(device), self.classes)
+
+
+class Dataset(Struct, frozen=True, eq=False):
+    """A data set as a source gives it; `test` is None if it has no test images of its own.
+
+    `digest` is the sha256 of the content: two data sets with one digest hold the same shapes,
+    pixels, labels and class names in the same order.
+    """
+
+    name: str
+    train: Images
+    test: Images | None
+    classes: tuple[str, ...]
+    digest: str
+    about: str
+
+
+def dataset(
+    name: str, train: Images, test: Images | None, classes: tuple[str, ...], about: str
+) -> Dataset:
+    """Return a data set with its digest.
+
+    Raises DataError for labels that no class has, classes without training images, and test
+    images of another shape.
+    """
+    if not len(train):
+        raise DataError(f"data set '{name}' has no training images")
+    train = Images(train.images, train.labels, len(classes))
+    if test is not None:
+        test = Images(test.images, test.labels, len(classes))
+    present = torch.bincount(train.labels, minlength=len(classes))
+    without = [label for label, count in zip(classes, present.tolist(), strict=True) if not count]
+    if without:
+        more = ", ..." if len(without) > SHOWN else ""
+        raise DataError(
+            f"data set '{name}' has {len(classes)} classes, but no training images of"
+            f" {', '.join(without[:SHOWN])}{more}"
+        )
+    if test is not None and test.shape != train.shape:
+        raise DataError(
+            f"data set '{name}' has training images of {text_of(train.shape)},"
+            f" test images of {text_of(test.shape)}"
+        )
+    parts = [train] if test is None else [train, test]
+    return Dataset(name, train, test, classes, _digest(parts, classes), about)
+
+
+def _digest(parts: list[Images], classes: tuple[str, ...]) -> str:
+    """Return the sha256 over class names, then shape, pixels and labels of each part."""
+    digest = hashlib.sha256(repr(classes).encode())
+    for part in parts:
+        digest.update(repr(tuple(part.images.shape)).encode())
+        digest.update(part.images.contiguous().numpy().data)
+        digest.update(part.labels.numpy().astype("<i8").data)
+    return digest.hexdigest()

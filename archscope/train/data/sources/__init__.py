@@ -1,0 +1,9 @@
+"""Sources of images, one file for each; they are found by walking this folder, not listed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

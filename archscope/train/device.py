@@ -1,0 +1,92 @@
+"""Where and how precisely to compute."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import torch
+from msgspec import Struct
+
+from archscope.errors import OptionError, UnavailableError
+from archscope.train.recipe import Recipe
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def device(name: str = "auto") -> torch.device:
+    """Return the device of a name: auto takes a GPU if there is one. Raises ArchscopeError."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"  # torchrun's: each process its own
+    try:
+        chosen = torch.device(name)
+    except RuntimeError:
+        raise OptionError(f"expected a device: auto, cpu, cuda or cuda:1, got '{name}'") from None
+    if chosen.type not in ("cpu", "cuda"):
+        raise OptionError(f"expected a device: auto, cpu, cuda or cuda:1, got '{name}'")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise UnavailableError(
+            f"there is no device '{name}': torch sees {torch.cuda.device_count()} GPUs"
+        )
+    return chosen
+
+
+class Arithmetic(Struct, frozen=True):
+    """How to compute on a device: the element type, and how images lie in memory."""
+
+    device: str
+    dtype: str
+    channels_last: bool
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context that forward passes run in."""
+        if self.dtype == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, DTYPES[self.dtype])
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """How images and weights lie in memory."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
+    """Return how a recipe computes images of `rank` axes (3 of a plane) on a device.
+
+    Raises OptionError for float16 on a CPU, whose gradients vanish without a GPU's scaling.
+    """
+    dtype = str(recipe.precision)
+    if dtype == "auto":
+        able = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if able else "float32"
+    if dtype == "float16" and where.type == "cpu":
+        raise OptionError("precision float16 needs a GPU; a CPU takes bfloat16")
+    last = recipe.channels_last
+    if last is None:
+        last = dtype != "float32"
+    return Arithmetic(str(where), dtype, last and rank == 3)
+
+
+@contextlib.contextmanager
+def repeatable(exactly: bool) -> Iterator[None]:
+    """Let torch take only algorithms that give the same result each time, if asked to.
+
+    Kernels that have no such form raise RuntimeError then, instead of varying.
+    """
+    if not exactly:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.backends.cudnn.benchmark = benchmark

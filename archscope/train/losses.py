@@ -1,0 +1,51 @@
+"""Losses by name, all of them torch's: a batch of outputs and its labels -> the mean loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archscope.errors import OptionError
+from archscope.train.recipe import Recipe
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+"""Outputs (N, K) and labels, whole (N) or as shares of each class (N, K), to their mean loss."""
+
+
+def criterion(recipe: Recipe, *, smooth: bool = True) -> Criterion:
+    """Return the loss of a recipe for classes; label smoothing only if `smooth`."""
+    smoothing = recipe.label_smoothing if smooth else 0.0
+    match recipe.loss:
+        case "cross-entropy":
+            return nn.CrossEntropyLoss(label_smoothing=smoothing)
+        case "hinge":
+            return nn.MultiMarginLoss()
+        case "l1":
+            return _against_shares(nn.L1Loss(), smoothing)
+        case "l2":
+            return _against_shares(nn.MSELoss(), smoothing)
+        case "smooth-l1":
+            return _against_shares(nn.SmoothL1Loss(), smoothing)
+        case _:
+            raise OptionError(f"the loss {recipe.loss} trains embeddings, not classes")
+
+
+def _against_shares(distance: nn.Module, smoothing: float) -> Criterion:
+    """Return a loss of the distance to 1 for the class and 0 for the others."""
+
+    def loss(outputs: Tensor, labels: Tensor) -> Tensor:
+        classes = outputs.shape[1]
+        shares = labels if labels.ndim > 1 else functional.one_hot(labels, classes)
+        shares = shares.to(outputs.dtype) * (1 - smoothing) + smoothing / classes
+        result: Tensor = distance(outputs, shares)
+        return result
+
+    return loss
+
+
+def l1_penalty(module: nn.Module) -> Tensor:
+    """Return the sum of the absolute weights, biases and norms left out."""
+    weights = [one for one in module.parameters() if one.ndim > 1]
+    return sum((one.abs().sum() for one in weights[1:]), start=weights[0].abs().sum())

@@ -1,0 +1,55 @@
+"""What to say when memory is full: the batch that the analysis finds room for."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from archscope.analysis import analyze
+from archscope.ir import Graph
+from archscope.train.device import Arithmetic
+from archscope.train.optimizers import STATES
+from archscope.train.recipe import Recipe
+from archscope.units import format_bytes
+
+
+def is_full(error: Exception) -> bool:
+    """Return whether an error says that memory is full, the GPU's or the CPU's."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def room_for(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
+    """Return a sentence that names the largest batch that fits by the analysis.
+
+    It is an upper bound, as kernels need workspace on top; so the sentence says.
+    """
+    room = _room(torch.device(how.device))
+    text = f"out of memory with a batch of {recipe.batch}"
+    if room is None:
+        return text
+    size = how.dtype if how.dtype in ("float16", "bfloat16") else "float32"
+    result = analyze(
+        graph, optimizer=STATES[recipe.optimizer], training=True, memory_bytes=room, dtype=size
+    )
+    assert result.largest_batch is not None
+    batch = result.largest_batch.training
+    if not batch:
+        return f"{text}: the weights alone do not fit into {format_bytes(room)}"
+    if batch >= recipe.batch // recipe.accumulate:
+        advice = f"--batch {max(1, recipe.batch // 2)}, as kernels need room of their own"
+    else:
+        advice = f"--batch {batch} or smaller, or --recipe-set accumulate=N"
+    return f"{text}: {format_bytes(room)} have room for {batch} images at most; try {advice}"
+
+
+def _room(where: torch.device) -> int | None:
+    """Return the bytes of memory that training may use, None if nobody knows."""
+    if where.type == "cuda":
+        return int(torch.cuda.mem_get_info(where)[1])
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""Metric learning: embeddings whose distances say whether two images are of one class."""

@@ -1,0 +1,66 @@
+"""Several processes that train one network together; one alone is the usual case."""
+
+from __future__ import annotations
+
+import atexit
+import os
+
+import torch
+from torch import Tensor, distributed
+
+
+class Processes:
+    """The processes that `torchrun` started, each with an equal part of every batch."""
+
+    def __init__(self, rank: int = 0, count: int = 1) -> None:
+        self.rank, self.count = rank, count
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes."""
+        if self.count > 1:
+            values = values.clone()
+            distributed.all_reduce(values)
+        return values
+
+    def any(self, flag: bool, where: torch.device) -> bool:
+        """Return whether any process says so; all of them learn the same."""
+        if self.count == 1:
+            return flag
+        return bool(self.sum(torch.tensor(int(flag), device=where)))
+
+    def mean(self, value: float, where: torch.device) -> float:
+        """Return the mean over all processes."""
+        if self.count == 1:
+            return value
+        return float(self.sum(torch.tensor(value, device=where))) / self.count
+
+    def tell(self, text: str) -> str:
+        """Return the text that the first process gives."""
+        if self.count == 1:
+            return text
+        box = [text]
+        distributed.broadcast_object_list(box)
+        return box[0]
+
+
+ALONE = Processes()
+
+
+def join(where: torch.device) -> Processes:
+    """Join the processes that torchrun announced in the environment, if it did."""
+    if not announced():
+        return ALONE
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return Processes(distributed.get_rank(), distributed.get_world_size())
+
+
+def announced() -> bool:
+    """Return whether torchrun started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ

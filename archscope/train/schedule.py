@@ -1,0 +1,42 @@
+"""How the learning rate moves while a training goes on, as a pure function of its progress."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+from archscope.train.recipe import Recipe
+
+START = 1 / 25
+"""The rate that a warm-up begins at, as a share of the highest; torch's for one-cycle."""
+
+END = 1e-4
+"""The rate that one-cycle ends at, as a share of the one that it began at; torch's, too."""
+
+
+def rate(recipe: Recipe, progress: float) -> float:
+    """Return the learning rate after a share of the training, from 0 to 1.
+
+    A warm-up rises in a line; one-cycle rises and falls along cosines (Smith 2018), with the
+    momentum left as it is.
+    """
+    highest = recipe.learning_rate
+    if progress < recipe.warmup:
+        risen = progress / recipe.warmup
+        if recipe.schedule == "one-cycle":
+            return _between(highest * START, highest, risen)
+        return highest * (START + (1 - START) * risen)
+    rest = (progress - recipe.warmup) / (1 - recipe.warmup)
+    match recipe.schedule:
+        case "constant":
+            return highest
+        case "step":
+            return highest * recipe.gamma ** sum(rest >= one for one in recipe.milestones)
+        case "cosine":
+            return _between(highest, 0.0, rest)
+        case "one-cycle":
+            return _between(highest, highest * START * END, rest)
+
+
+def _between(start: float, end: float, share: float) -> float:
+    """Go from start to end along half a wave of the cosine."""
+    return end + (start - end) * (1 + cos(pi * min(share, 1.0))) / 2

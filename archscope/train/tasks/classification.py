@@ -1,0 +1,87 @@
+"""One class for each image: every output of the network says which, auxiliary heads as well."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from archscope.build import Network
+from archscope.errors import OptionError
+from archscope.ir import Graph, text_of
+from archscope.train.losses import criterion
+from archscope.train.metrics import hits
+from archscope.train.recipe import Recipe
+from archscope.train.tasks import Outputs, by_image
+
+if TYPE_CHECKING:
+    from archscope.train.feed import Feed
+
+
+class Classification:
+    """Trains the sum of the losses of all outputs, by the weights that the spec gives them.
+
+    Accuracy is that of the network's main output: `top1`, and `top5` of more than ten classes.
+    """
+
+    goal = "top1"
+    about: dict[str, Any] = {"kind": "classification"}
+    divide = staticmethod(by_image)
+
+    def __init__(self, graph: Graph, classes: int, recipe: Recipe) -> None:
+        self.classes = classes
+        self.weights = {output.name: output.weight for output in graph.outputs}
+        self.main = graph.main.name
+        self.criterion = criterion(recipe)
+        self.plain = criterion(recipe, smooth=False)
+        self.top5 = classes > 10
+        self.measures = ("loss", "top1", *(["top5"] if self.top5 else []))
+
+    def check(self, graph: Graph) -> None:
+        """Raise OptionError unless one image goes in and one number for each class comes out."""
+        if len(graph.inputs) != 1:
+            names = ", ".join(node.name for node in graph.inputs)
+            raise OptionError(
+                f"'{graph.name}' takes {len(graph.inputs)} inputs ({names}), and classification"
+                " feeds one; --loss contrastive, triplet or quadruplet trains the branches"
+            )
+        for output in graph.outputs:
+            shape = graph.by_name[output.node].out
+            if shape[0] != self.classes or prod(shape) != self.classes:
+                raise OptionError(
+                    f"output '{output.name}' of '{graph.name}' is {text_of(shape)}, but the data"
+                    f" have {self.classes} classes; many specs take --set classes={self.classes}"
+                )
+
+    def begin(self, network: Network, feed: Feed) -> None:
+        """Nothing to get ready."""
+
+    def targets(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the labels."""
+        return labels
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return the weighted sum over all outputs that are there, those only for training too."""
+        if isinstance(outputs, Tensor):
+            return self.criterion(outputs.flatten(1), labels)
+        total = outputs[self.main].new_zeros(())
+        for name, output in outputs.items():
+            total = total + self.weights[name] * self.criterion(output.flatten(1), labels)
+        return total
+
+    def tally(self, outputs: Outputs, labels: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Return the sums of `measures` over a batch, in float64."""
+        main = self.logits(outputs).detach()
+        if loss is None:
+            loss = self.plain(main, labels)
+        sums = [loss.detach() * len(labels), hits(main, labels)]
+        if self.top5:
+            sums.append(hits(main, labels, among=5))
+        return torch.stack([one.double() for one in sums])
+
+    def logits(self, outputs: Outputs) -> Tensor:
+        """Return the main output of a batch, (N, classes)."""
+        main = outputs if isinstance(outputs, Tensor) else outputs[self.main]
+        return main.flatten(1)

@@ -1,0 +1,102 @@
+"""Embeddings whose distances tell whether two images are of one class."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from archscope.build import Network
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.train.data import Dataset
+from archscope.train.data.classes import split_classes
+from archscope.train.evaluate import evaluate
+from archscope.train.metric.distance import matrix
+from archscope.train.metric.embedding import HEAD, tower
+from archscope.train.metric.losses import distance_of, metric_loss
+from archscope.train.metric.verification import batch_auc, verify
+from archscope.train.recipe import Recipe
+from archscope.train.tasks import Outputs, Parts, Scores
+
+if TYPE_CHECKING:
+    from archscope.train.feed import Feed
+
+
+class MetricLearning:
+    """Trains the tower of a network with a metric loss over the batch, and verifies pairs.
+
+    Classes are split, not images: validation and test are of classes that training never saw.
+    There, `auc` and `verification` are those of drawn pairs (`verify`). In training, `auc` is that
+    of all pairs in a batch, the mean over batches, while the weights still move.
+    """
+
+    goal = "auc"
+    measures: tuple[str, ...] = ("loss", "auc")
+
+    def __init__(self, graph: Graph, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.size = prod(graph.by_name[graph.main.node].out)
+        self.distance = distance_of(recipe)
+        self.classes = 0  # to be trained on
+        self.about: dict[str, Any] = {
+            "kind": "metric", "loss": str(recipe.loss), "distance": self.distance,
+        }  # fmt: skip
+        self.criterion: nn.Module = nn.Identity()
+
+    def check(self, graph: Graph) -> None:
+        """Raise OptionError unless one image goes in and one embedding comes out."""
+        if tower(graph)[0] is not graph:
+            raise OptionError(
+                f"'{graph.name}' does not end in the embedding of one image; train its tower"
+                " (archscope.train.metric.embedding.tower)"
+            )
+
+    def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
+        """Return images to train, validate and test with that have no class in common."""
+        apart = split_classes(dataset, recipe.unseen, recipe.validation > 0, seed)
+        self.classes = len(apart.groups["taught"])
+        for part, labels in apart.groups.items():
+            self.about[part] = [dataset.classes[label] for label in labels]
+        return apart.taught, apart.held, apart.test
+
+    def begin(self, network: Network, feed: Feed) -> None:
+        """Verify the untrained network, then let it keep and train what the loss learns.
+
+        An untrained network tells many classes apart as their pixels do: training is worth what
+        it adds to that.
+        """
+        if feed.validation is not None:
+            self.about["untrained"] = evaluate(network, self, feed.validation, feed.how)
+        self.criterion = metric_loss(self.recipe, self.classes, self.size)
+        network.add_module(HEAD, self.criterion.to(feed.how.device))
+
+    def targets(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return the labels."""
+        return labels
+
+    def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
+        """Return the loss of a batch, computed in float32 whatever the network is."""
+        embeddings = self.embeddings(outputs)
+        with torch.autocast(embeddings.device.type, enabled=False):
+            loss: Tensor = self.criterion(embeddings, labels)
+        return loss
+
+    def tally(self, outputs: Outputs, labels: Tensor, loss: Tensor | None = None) -> Tensor:
+        """Return the sums of `measures` over a batch of training, in float64."""
+        assert loss is not None
+        embeddings = self.embeddings(outputs).detach()
+        with torch.autocast(embeddings.device.type, enabled=False):
+            auc = batch_auc(matrix(embeddings, self.distance), labels)
+        return torch.stack([loss.detach().double(), auc]) * len(labels)
+
+    def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
+        """Return `auc` and `verification` of pairs of all images."""
+        return verify(self.embeddings(outputs), labels, self.distance)
+
+    def embeddings(self, outputs: Outputs) -> Tensor:
+        """Return the embeddings of a batch, float32 (N, D)."""
+        assert isinstance(outputs, Tensor)
+        return outputs.flatten(1).float()

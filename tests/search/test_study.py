@@ -1,0 +1,235 @@
+"""What a study promises, with judges that answer from a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from msgspec import structs
+
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.search.budget import budget
+from archscope.search.genes import parameters
+from archscope.search.records import Job, Trial, Verdict
+from archscope.search.study import Plan, Study
+from archscope.spec import document
+from archscope.spec.space import Space, space
+
+SPACE = """
+input: [3, 16, 16]
+blocks:
+  layer:
+    with: {width: !choice [4, 6, 8, 12], kernel: !choice [1, 3, 5], act: !choice [relu, gelu]}
+    layers:
+      - conv: {out: =width, kernel: =kernel, padding: =kernel//2}
+      - relu
+        when: =act == 'relu'
+        else: gelu
+layers:
+  - layer: {}
+    repeat: !int {low: 1, high: 3}
+  - global_avgpool
+  - flatten
+  - linear: 4
+""".replace("      - relu\n        when", "      - relu: {}\n        when")
+
+
+@pytest.fixture(scope="module")
+def small() -> Space:
+    return space(document("small.yaml", text=SPACE.encode()))
+
+
+class Oracle:
+    """Scores networks by a fixed function of what they are, in whatever order a seed gives."""
+
+    def __init__(self, order: int | None = None) -> None:
+        self.jobs: list[Job] = []
+        self.order = None if order is None else Random(order)
+
+    def submit(self, job: Job, graph: Graph) -> None:
+        self.jobs.append(job)
+
+    def collect(self) -> Verdict:
+        place = self.order.randrange(len(self.jobs)) if self.order else 0
+        return self.verdict(self.jobs.pop(place))
+
+    def verdict(self, job: Job) -> Verdict:
+        score = int(job.digest[:8], 16) / 16**8
+        curve = (score / 2, score * 0.9, score)
+        for epoch, least in job.rungs:
+            if curve[epoch - 1] < least:
+                return Verdict(job.number, "pruned", curve[epoch - 1], {}, curve[:epoch])
+        return Verdict(job.number, "trained", score, {"top1": score}, curve)
+
+
+LIMIT = budget("60KMACs")
+PLAN = Plan(budgets=(LIMIT,), seed=3, control=0.25)
+
+
+def run(
+    space_: Space, plan: Plan = PLAN, paid: int = 16, order: int | None = None
+) -> tuple[Study, list[Trial]]:
+    told: list[Trial] = []
+    study = Study(space_, plan, Oracle(order), shown=told.append)
+    study.run(paid)
+    assert told == study.trials
+    return study, study.trials
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "evolution", "uniform"])
+def test_only_new_networks_inside_the_budget_are_paid_for(small: Space, sampler: str) -> None:
+    _, trials = run(small, structs.replace(PLAN, sampler=sampler))
+    paid = [one for one in trials if one.paid]
+    assert len(paid) == 16
+    assert all(one.costs["macs"] <= 60_000 for one in paid)
+    assert len({one.digest for one in paid}) == 16
+    assert [one.number for one in trials] == list(range(len(trials)))
+    assert all(one.values for one in paid)
+    for one in trials:
+        if one.outcome == "known":
+            twin = trials[one.same_as or 0]
+            assert twin.digest == one.digest and twin.values == one.values
+
+
+def test_the_order_of_the_answers_does_not_matter(small: Space) -> None:
+    _, expected = run(small)
+    for order in range(2):
+        assert run(small, order=order)[1] == expected
+
+
+def test_another_seed_is_another_study(small: Space) -> None:
+    _, one = run(small)
+    _, other = run(small, structs.replace(PLAN, seed=4))
+    assert [t.genes for t in one] != [t.genes for t in other]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "evolution", "random"])
+@pytest.mark.parametrize("first", [1, 7])
+def test_a_study_that_goes_on_equals_one_that_never_stopped(
+    small: Space, sampler: str, first: int
+) -> None:
+    plan = structs.replace(PLAN, sampler=sampler)
+    _, whole = run(small, plan)
+    _, begun = run(small, plan, paid=first)
+    study = Study(small, plan, Oracle())
+    study.replay(begun)
+    study.run(16)
+    assert study.trials == whole
+
+
+def test_a_killed_study_loses_only_what_was_not_told(small: Space) -> None:
+    _, whole = run(small)
+    for cut in (0, 1, 5, 13, len(whole) // 2):
+        study = Study(small, PLAN, Oracle())
+        study.replay(whole[:cut])
+        study.run(16)
+        assert study.trials == whole
+
+
+def test_the_control_has_its_share_and_anchors_come_first(small: Space) -> None:
+    genes = dict(small.defaults)
+    plan = structs.replace(PLAN, anchors=(("mine", genes),), control=0.5)
+    _, trials = run(small, plan)
+    assert trials[0].origin == "anchor: mine" and trials[0].genes == genes
+    origins = Counter(one.origin for one in trials if one.paid)
+    assert 6 <= origins["control"] <= 10
+
+
+def test_nothing_hangs_where_hardly_anything_fits(small: Space) -> None:
+    least = budget("macs<=4.2K")
+    _, trials = run(small, structs.replace(PLAN, budgets=(least,)), paid=50)
+    paid = [one for one in trials if one.paid]
+    assert 0 < len(paid) < 50  # the space holds no more of them
+    assert all(one.costs["macs"] <= 4200 for one in paid)
+
+
+def test_a_budget_that_nothing_fits_is_an_error(small: Space) -> None:
+    with pytest.raises(OptionError, match=r"no network of .* was found inside macs<=100"):
+        run(small, structs.replace(PLAN, budgets=(budget("macs<=100"),)))
+
+
+def test_a_rung_stops_the_worse_and_knows_only_what_was_told(small: Space) -> None:
+    _, trials = run(small, structs.replace(PLAN, eta=2), paid=24)
+    outcomes = Counter(one.outcome for one in trials if one.paid)
+    assert outcomes["pruned"] > 3 and outcomes["trained"] > 3
+    for order in range(2):
+        again = run(small, structs.replace(PLAN, eta=2), paid=24, order=order)[1]
+        assert again == trials
+
+
+def test_a_failed_network_is_paid_for_and_taught_to_nobody(small: Space) -> None:
+    class Broken(Oracle):
+        def verdict(self, job: Job) -> Verdict:
+            if int(job.digest[-1], 16) % 2:
+                return Verdict(job.number, "failed", reason="its process died")
+            return super().verdict(job)
+
+    study = Study(small, PLAN, Broken())
+    study.run(12)
+    outcomes = Counter(one.outcome for one in study.trials if one.paid)
+    assert outcomes["failed"] and outcomes["trained"]
+    assert not any(one.values for one in study.trials if one.outcome == "failed")
+    states = Counter(one.state.name for one in study.model.get_trials(deepcopy=False))
+    assert states["RUNNING"] == states["WAITING"] == 0
+
+
+def test_the_best_promise_of_several_is_trained(small: Space) -> None:
+    seen: list[float] = []
+
+    def promise(graph: Graph) -> dict[str, float]:
+        macs = float(sum(facts.macs for facts in graph.facts.values()))
+        seen.append(macs)
+        return {"macs": macs}
+
+    plan = structs.replace(PLAN, prescreen=4, control=0.0)
+    study = Study(small, plan, Oracle(), promise=promise)
+    study.run(5)
+    paid = [one.costs["macs"] for one in study.trials if one.paid]
+    assert paid == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
+    assert sum(one.outcome == "passed" for one in study.trials) == 15
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_screened_study_goes_on_as_well(small: Space, first: int) -> None:
+    def promise(graph: Graph) -> dict[str, float]:
+        return {"macs": float(sum(facts.macs for facts in graph.facts.values()))}
+
+    plan = structs.replace(PLAN, prescreen=3)
+    whole = Study(small, plan, Oracle(), promise=promise)
+    whole.run(8)
+    study = Study(small, plan, Oracle(), promise=promise)
+    begun = Study(small, plan, Oracle(), promise=promise)
+    begun.run(first)
+    study.replay(begun.trials)
+    study.run(8)
+    assert study.trials == whole.trials
+
+
+def test_latency_is_measured_once_for_each_network(small: Space) -> None:
+    calls: list[int] = []
+
+    def measure(graph: Graph) -> float:
+        calls.append(1)
+        return sum(facts.macs for facts in graph.facts.values()) / 10_000
+
+    plan = structs.replace(PLAN, budgets=(LIMIT, budget("4ms@cpu")))
+    study = Study(small, plan, Oracle(), measure=measure)
+    study.run(10)
+    paid = [one for one in study.trials if one.paid]
+    assert len(paid) == 10
+    assert all(one.costs["latency"] <= 4 for one in paid)
+    assert len(calls) == len({one.digest for one in study.trials if one.digest})
+
+
+def test_several_objectives(small: Space) -> None:
+    plan = structs.replace(PLAN, objectives=("accuracy", "macs"))
+    _, trials = run(small, plan)
+    assert all(len(one.values) == 2 for one in trials if one.paid)
+    assert all(one.values[1] == one.costs["macs"] for one in trials if one.paid)
+
+
+def test_parameters_of_ordered_numbers_are_their_places(small: Space) -> None:
+    path = next(one.path for one in small.decisions if one.path.endswith("width"))
+    assert parameters(small, {**small.defaults, path: 8})[path] == 2

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from archscope.errors import ArchscopeError
+from archscope.train import Recipe, cookbook
+from archscope.train.recipe import KNOBS, meaning
+
+
+def test_the_course_is_adam_at_a_ten_thousandth_in_batches_of_200_for_one_epoch() -> None:
+    course = cookbook.read("course")
+    assert (course.optimizer, course.learning_rate) == ("adam", 1e-4)
+    assert (course.batch, course.epochs, course.schedule) == (200, 1, "constant")
+
+
+def test_brief_is_the_default() -> None:
+    assert cookbook.read("brief") == Recipe()
+
+
+@pytest.mark.parametrize("name", cookbook.recipes())
+def test_what_is_written_reads_back(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    recipe = cookbook.change(cookbook.read(name), {"max_time": "1m30s"})
+    path.write_text(cookbook.text(recipe), encoding="utf-8")
+    assert cookbook.read(path) == recipe
+    assert recipe.max_time == 90
+
+
+def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
+    assert list(KNOBS) == [field.name for field in structs.fields(Recipe)]
+    for knob in KNOBS:
+        assert "Default" in meaning(knob), knob
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"epochs": 0}, "epochs: expected a whole number >= 1, got 0"),
+        ({"epochs": 1.5}, "epochs: expected a whole number or null, got 1.5"),
+        ({"optimzer": "sgd"}, "unknown knob 'optimzer', did you mean 'optimizer'?"),
+        ({"optimizer": "adm"}, "optimizer: expected one of sgd, momentum, nesterov, adagrad,"
+         " rmsprop, adam, adamw, got 'adm', did you mean 'adam'?"),
+        ({"max_time": "soon"}, "expected a time such as 500ms, 90s, 5m or 1h30m, got 'soon'"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected a finite number, got nan"),
+        ({"learning_rate": -1}, "learning_rate: expected a number > 0.0, got -1"),
+        ({"flip": "yes"}, "flip: expected true or false, got 'yes'"),
+        ({"validation": 1}, "validation: expected a number < 1.0, got 1"),
+        ({"epochs": None}, "a recipe without epochs needs max_time"),
+        ({"batch": 10, "accumulate": 3}, "accumulate must divide the batch of 10, got 3"),
+        ({"loss": "hinge", "mixup": 0.2}, "mixup blends labels, and the loss hinge needs whole"
+         " ones"),
+        ({"patience": 1, "validation": 0}, "patience watches the validation images;"
+         " give validation a share"),
+    ],
+)  # fmt: skip
+def test_refusals(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArchscopeError) as caught:
+        cookbook.change(Recipe(), changes)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("epochs: 3\nbach: 32\n", "2:1: unknown knob 'bach', did you mean 'batch'?"),
+        ("epochs: 3\nbatch: many\n", "2:8: batch: expected a whole number, got 'many'"),
+        ("- epochs\n", "1:1: expected knobs with values, got a list"),
+        ("epochs: null\n", " a recipe without epochs needs max_time"),
+    ],
+)
+def test_a_file_is_refused_at_its_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ArchscopeError) as caught:
+        cookbook.read(path)
+    assert str(caught.value) == f"{path}:{message}"
+
+
+def test_an_unknown_recipe_has_a_neighbour() -> None:
+    with pytest.raises(ArchscopeError, match=r"no recipe 'breif', did you mean 'brief'\?"):
+        cookbook.read("breif")
