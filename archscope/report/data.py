@@ -162,6 +162,17 @@ class Work(Struct, frozen=True):
     outcome: str
 
 
+class Finalist(Struct, frozen=True):
+    """One of the best networks of a search, trained again and longer."""
+
+    trial: int
+    scores: tuple[float, ...]  # accuracies of validation, one for each seed
+    mean: float
+    low: float  # 95 % interval of the mean
+    high: float
+    tied: bool = False  # its interval reaches the mean of the first
+
+
 class StudyPage(Struct, frozen=True):
     """One search: its arms over trials, its trials as points, and what decided."""
 
@@ -176,6 +187,7 @@ class StudyPage(Struct, frozen=True):
     proxies: tuple[tuple[str, float], ...]  # rank correlation with the accuracy
     work: tuple[Work, ...]
     decisions: tuple[str, ...]
+    finalists: tuple[Finalist, ...]
     columns: tuple[str, ...]
     trials: tuple[tuple[Any, ...], ...]
     missing: tuple[str, ...]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.report.data import Curve, StudyPage, Work
+from archscope.report.data import Curve, Finalist, StudyPage, Work
 from archscope.report.network import identifier
 
 TRIALS = "trials.jsonl"
@@ -79,7 +79,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
         name=path.name,
         state="finished" if summary else "not finished",
         verdict=_verdict(trials, counts),
-        facts=_facts(question, trials),
+        facts=_facts({**question, **summary}, trials),
         counts=tuple(counts.most_common()),
         best=_best(trials),
         importance=tuple(
@@ -89,6 +89,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
         proxies=_proxies(trials),
         work=_work(trials),
         decisions=decisions,
+        finalists=_finalists(summary, missing),
         columns=("trial", "outcome", "origin", "accuracy", *_costs(trials), *decisions),
         trials=tuple(
             (trial.number, trial.outcome, trial.origin, trial.accuracy,
@@ -102,7 +103,10 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
 
 
 def best_accuracy(path: Path) -> float | None:
-    """Return the accuracy that the best network of a study had in the search."""
+    """Return the mean accuracy of the winner, else that of the best network in the search."""
+    last = _finalists(_object(path / "summary.json", []), [])
+    if last:
+        return last[0].mean
     found = [trial.accuracy for trial in _trials(path / TRIALS, []) if trial.accuracy is not None]
     return max(found, default=None)
 
@@ -131,6 +135,14 @@ def _object(file: Path, missing: list[str]) -> dict[str, Any]:
     return {}
 
 
+def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, ...]:
+    try:
+        return msgspec.convert(summary.get("finalists", ()), tuple[Finalist, ...])
+    except msgspec.ValidationError as error:
+        missing.append(f"summary.json: {error}")
+        return ()
+
+
 def _verdict(trials: Sequence[Trial], counts: Counter[str]) -> str:
     judged = [trial for trial in trials if trial.accuracy is not None]
     if not judged:
@@ -154,7 +166,17 @@ def _verdict(trials: Sequence[Trial], counts: Counter[str]) -> str:
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
     facts = [
         (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for key in ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectives")
+        for key in (
+            "spec",
+            "budgets",
+            "sampler",
+            "seed",
+            "control",
+            "prescreen",
+            "objectives",
+            "networks",
+            "reason",
+        )
         if (value := question.get(key)) not in (None, [])
     ]
     trainer = question.get("trainer")

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from archscope.errors import OptionError
+from archscope.report.render import html
 from archscope.report.studies import read_study
 from archscope.report.summary import summary
-from tests.report.conftest import collected, make_study
+from tests.report.conftest import collected, make_study, page_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,10 +59,18 @@ def test_a_study_without_an_answer_yet(tmp_path: Path) -> None:
 def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "studies" / "first")
     shutil.copy(ROOT / "specs" / "lenet5.yaml", folder / "winner.yaml")
-    (folder / "summary.json").write_text(json.dumps({"importance": {"width": 0.2, "kind": 0.8}}))
+    last = [
+        {"trial": 7, "scores": [0.8, 0.82], "mean": 0.81, "low": 0.8, "high": 0.82, "tied": True},
+        {"trial": 6, "scores": [0.7], "mean": 0.7, "low": 0.7, "high": 0.7},
+    ]
+    found = {"importance": {"width": 0.2, "kind": 0.8}, "finalists": last, "networks": "1,234"}
+    (folder / "summary.json").write_text(json.dumps(found))
     inputs = collected(str(tmp_path / "studies"))
     (winner,) = inputs.finish()
     assert winner.name == "winner of first"
-    assert winner.values["accuracy"] == pytest.approx(0.78)
+    assert winner.values["accuracy"] == 0.81, "of the longer training, not of the search"
     assert inputs.studies[0].importance == (("kind", 0.8), ("width", 0.2))
     assert inputs.studies[0].state == "finished"
+    assert dict(inputs.studies[0].facts)["networks"] == "1,234"
+    text = html(page_of(winner, inputs=inputs), charts="")
+    assert "80.0 % to 82.0 %" in text and "the winner" in text and "behind" in text
