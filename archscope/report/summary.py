@@ -187,6 +187,11 @@ def _lightest(networks: Sequence[Network]) -> list[str]:
     }
     ranked = sorted(networks, key=lambda network: weight[network.id])
     first, second = ranked[0], ranked[1]
+    if weight[second.id] < 1.005 * weight[first.id]:
+        return [
+            f"{first.name} and {second.name} are the lightest, and equal, by macs, params, memory"
+            " access and peak memory taken together."
+        ]
     return [
         f"{first.name} is the lightest by macs, params, memory access and peak memory taken"
         f" together, {weight[second.id] / (weight[first.id] or 1.0):.2f} times lighter than"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import product
 from math import nan
 
+from msgspec import structs
+
 from archscope.report.data import MEASURES, Network
 from archscope.report.summary import comparable, front, number, summary, winners, written
 from tests.report.conftest import changed, collected
@@ -68,3 +70,10 @@ def test_one_network_and_none() -> None:
     assert words[-1].startswith("It breaks")
     assert winners([one]) == ()
     assert summary([]) == ("There is no network to speak of.",)
+
+
+def test_equals_are_told_as_equals(five: tuple[Network, ...]) -> None:
+    twin = structs.replace(five[0], id="twin", name="twin")
+    words = summary([five[0], twin])
+    assert words[1].startswith("vgg16 and twin are the lightest, and equal")
+    assert [winner.words for winner in winners([five[0], twin])] == ["as has twin"] * 4
