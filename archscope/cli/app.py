@@ -12,7 +12,7 @@ from archscope.errors import did_you_mean
 COMMANDS = (
     "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "convert",
     "im2col", "data", "recipes", "train", "runs", "evaluate", "predict", "space", "search",
-    "zoo", "ops", "rule", "schema",
+    "report", "draw", "plot", "zoo", "ops", "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 

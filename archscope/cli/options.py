@@ -149,13 +149,16 @@ def write(text: str, path: Path | None) -> None:
     if path is None:
         click.echo(text, nl=not text.endswith("\n"))
         return
+    write_bytes((text if text.endswith("\n") else f"{text}\n").encode(), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
+    """Put bytes into a file whole: never half of them, even when interrupted."""
     temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=path.parent, delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             temporary = Path(file.name)
-            file.write(text if text.endswith("\n") else f"{text}\n")
+            file.write(content)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:

@@ -1,0 +1,152 @@
+"""`archscope report`: networks, runs and studies on one page."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archscope import __version__
+from archscope.cli import FINE
+from archscope.cli.options import cost_options, write
+from archscope.errors import OptionError
+from archscope.spec import LIMITS
+
+if TYPE_CHECKING:
+    from archscope.cli.report_inputs import Inputs
+    from archscope.report.data import Network, Page
+
+FORMATS = ("html", "terminal", "json", "markdown")
+HOME = Path("reports")
+
+
+@click.command("report")
+@click.argument("words", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
+@cost_options
+@click.option("--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
+              help="Refuse specs that grow beyond this.")  # fmt: skip
+@click.option("--title", default=None, help="Heading of the page.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True,
+              help="How to write the report.")  # fmt: skip
+@click.option("--plotlyjs", type=click.Choice(("embed", "cdn")), default="embed",
+              show_default=True,
+              help="Put plotly.js into the page, or let the page fetch it: 5 MB less, but only"
+              " with a network.")  # fmt: skip
+@click.option("--date", "day", metavar="DATE", default=None,
+              help="Date of the report, such as 2026-01-31, or none; SOURCE_DATE_EPOCH is"
+              " heard, too.")  # fmt: skip
+@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+              help="Where the page goes: reports/report.html unless said.")  # fmt: skip
+def command(
+    words: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    optimizer: str,
+    training: bool,
+    max_nodes: int,
+    title: str | None,
+    form: str,
+    plotlyjs: str,
+    day: str | None,
+    output: Path | None,
+) -> int:
+    """Write one HTML page that says which network, and why.
+
+    It opens offline and needs nothing else. Specs, folders of runs and studies, and files of
+    `analyze`, `compare` and `bench` with --format json may be mixed; without any, the page is
+    about the run or study written to last, else about the zoo. The same input and date give the
+    same page, byte for byte. No torch is loaded.
+
+    \b
+    Examples:
+      archscope report vgg16 resnet50 shufflenet_v2_x1_0 -o reports/compare.html
+      archscope report specs/mine.yaml runs/first bench.json
+      archscope report --format terminal vgg16 mobilenet_v2
+    """
+    from archscope.cli.report_inputs import Inputs, default_words
+
+    options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
+    inputs = Inputs(options, max_nodes)
+    inputs.add_all(words or default_words())
+    page = _page(inputs.finish(), inputs, title, _date(day))
+    for problem in page.problems:
+        click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
+    if form == "html":
+        from archscope.report.render import html
+
+        path = output or HOME / "report.html"
+        if output is None:
+            HOME.mkdir(exist_ok=True)
+        write(html(page, plotlyjs), path)
+        click.echo(path.as_posix())
+    elif form == "json":
+        import msgspec
+
+        write(msgspec.json.format(msgspec.json.encode(page), indent=1).decode(), output)
+    else:
+        _text(page, form, output)
+    return FINE
+
+
+def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str) -> Page:
+    from archscope.report.data import FORMAT, Page
+    from archscope.report.summary import measures_of, summary, winners
+
+    return Page(
+        format=FORMAT,
+        title=title
+        or _title(
+            [one.name for one in networks]
+            or [one.name for one in inputs.studies] + [one.name for one in inputs.runs]
+        ),
+        date=day,
+        archscope=__version__,
+        words=summary(networks, inputs.runs, inputs.studies),
+        winners=winners(networks),
+        measures=measures_of(networks),
+        networks=networks,
+        runs=tuple(inputs.runs),
+        studies=tuple(inputs.studies),
+        problems=tuple(inputs.problems),
+    )
+
+
+def _title(names: list[str]) -> str:
+    if not names:
+        return "Nothing to report"
+    if len(names) == 1:
+        return names[0]
+    return ", ".join(names) if len(names) <= 5 else f"{len(names)} networks"
+
+
+def _date(day: str | None) -> str:
+    """Return the date as ISO 8601: as asked for, else SOURCE_DATE_EPOCH's, else today's."""
+    if day == "none":
+        return ""
+    if day is not None:
+        try:
+            return date.fromisoformat(day).isoformat()
+        except ValueError:
+            raise OptionError(f"--date needs a date such as 2026-01-31, got '{day}'") from None
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        raise OptionError(f"SOURCE_DATE_EPOCH needs seconds since 1970, got '{epoch}'") from None
+
+
+def _text(page: Page, form: str, output: Path | None) -> None:
+    from archscope.report import markdown, terminal
+    from archscope.report.texts import parts
+
+    if form == "markdown":
+        write(markdown.text(parts(page, plot=False)), output)
+    elif output is not None:
+        write(terminal.text(parts(page, plot=True)), output)
+    else:
+        terminal.render(parts(page, plot=True))

@@ -1,0 +1,216 @@
+"""What a report says, before anyone decided how it looks: records, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.analysis.bundle import Totals
+from archscope.report.table import BYTES, COUNT, RATIO, SHARE
+from archscope.rules.rule import Score
+
+FORMAT = 1
+"""Version of the JSON contract: keys may be added, never renamed."""
+
+NUMBER, SECONDS = "number", "seconds"
+LESS, MORE = "less", "more"
+
+
+class Measure(Struct, frozen=True):
+    """A number by which networks are compared."""
+
+    key: str
+    label: str
+    kind: str  # how it is written: count, bytes, share, ratio, number, seconds
+    better: str | None  # "less", "more", or None where neither is
+    about: str
+    minor: bool = False  # not in the table unless all of it is asked for
+
+
+MEASURES = (
+    Measure("params", "params", COUNT, LESS, "numbers to learn"),
+    Measure("macs", "macs", COUNT, LESS, "multiply-accumulates of one pass"),
+    Measure("memory_access_bytes", "memory access", BYTES, LESS, "bytes read and written"),
+    Measure("peak_activation_bytes", "peak memory", BYTES, LESS, "feature maps alive at once"),
+    Measure(
+        "training_bytes",
+        "training memory",
+        BYTES,
+        LESS,
+        "held when the forward pass ends",
+        minor=True,
+    ),
+    Measure(
+        "macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved", minor=True
+    ),
+    Measure("field", "receptive field", NUMBER, MORE, "pixels that one position sees"),
+    Measure(
+        "coverage", "coverage", SHARE, MORE, "part of the input that one position sees", minor=True
+    ),
+    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way", minor=True),
+    Measure("G1", "G1", RATIO, LESS, "access of 1x1 convolutions over its lower bound"),
+    Measure("G2", "G2", RATIO, LESS, "access of grouped convolutions over dense ones"),
+    Measure("G3", "G3", NUMBER, LESS, "fragments of the largest block"),
+    Measure("G4", "G4", SHARE, LESS, "share of element-wise work in memory access"),
+    Measure("latency_seconds", "latency", SECONDS, LESS, "measured, median of many runs"),
+    Measure("accuracy", "accuracy", SHARE, MORE, "of the test images, else of validation"),
+)
+"""Every measure, in the order of the table."""
+
+
+class LayerPoint(Struct, frozen=True, gc=False):
+    """One layer, as charts and tables want it."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    out: tuple[int, ...]
+    params: int
+    macs: int
+    memory_access_bytes: int
+    alive_bytes: int | None  # feature maps held while it runs
+    field: int | None  # along the longer axis; None if it sees all
+    stride: str
+
+
+class Stage(Struct, frozen=True):
+    """All layers whose result has one size."""
+
+    key: str  # how often the input was halved, as text: "1/4"; "vector" without an extent
+    size: str  # "56x56"
+    layers: int
+    channels: int  # most of them
+    params: int
+    macs: int
+    memory_access_bytes: int
+    peak_bytes: int | None
+
+
+class Network(Struct, frozen=True):
+    """Everything the report says of one network."""
+
+    id: str  # of its section, stable
+    name: str
+    source: str  # the word that asked for it
+    about: str
+    paper: str
+    input: str
+    batch: int
+    dtype: str
+    values: dict[str, float | None]  # by the key of the measure
+    field: str
+    totals: Totals
+    scores: tuple[Score, ...]
+    findings: tuple[dict[str, Any], ...]
+    stages: tuple[Stage, ...]
+    layers: tuple[LayerPoint, ...]
+    yaml: str | None
+    missing: tuple[str, ...]  # what is not known, and why
+
+
+class Winner(Struct, frozen=True):
+    """Who is best by one measure, and by how much."""
+
+    measure: str
+    label: str
+    id: str
+    name: str
+    shown: str
+    words: str
+
+
+class Curve(Struct, frozen=True):
+    """One measured thing over steps or epochs."""
+
+    name: str
+    x: tuple[float | None, ...]
+    y: tuple[float | None, ...]
+
+
+class Confusion(Struct, frozen=True):
+    """How often class i (row) was taken for class j (column)."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class RunPage(Struct, frozen=True):
+    """One training."""
+
+    id: str
+    name: str
+    network: str
+    state: str
+    verdict: str
+    facts: tuple[tuple[str, str], ...]
+    epochs: tuple[Curve, ...]
+    steps: tuple[Curve, ...]
+    findings: tuple[dict[str, Any], ...]
+    confusion: Confusion | None
+    accuracy: float | None
+    missing: tuple[str, ...]
+
+
+class Work(Struct, frozen=True):
+    """One training of a search, and who did it when."""
+
+    trial: int
+    worker: int
+    started: float  # seconds since the study began
+    seconds: float
+    outcome: str
+
+
+class Finalist(Struct, frozen=True):
+    """One of the best networks of a search, trained again and longer."""
+
+    trial: int
+    scores: tuple[float, ...]  # accuracies of validation, one for each seed
+    mean: float
+    low: float  # 95 % interval of the mean
+    high: float
+    tied: bool = False  # its interval reaches the mean of the first
+
+
+class StudyPage(Struct, frozen=True):
+    """One search: its arms over trials, its trials as points, and what decided."""
+
+    id: str
+    name: str
+    state: str
+    verdict: str
+    facts: tuple[tuple[str, str], ...]
+    counts: tuple[tuple[str, int], ...]  # networks by what became of them
+    best: tuple[Curve, ...]  # best so far, one for each arm
+    importance: tuple[tuple[str, float], ...]
+    proxies: tuple[tuple[str, float], ...]  # rank correlation with the accuracy
+    work: tuple[Work, ...]
+    decisions: tuple[str, ...]
+    finalists: tuple[Finalist, ...]
+    columns: tuple[str, ...]
+    trials: tuple[tuple[Any, ...], ...]
+    missing: tuple[str, ...]
+
+
+class Problem(Struct, frozen=True):
+    """Something that could not be shown, and why."""
+
+    source: str
+    reason: str
+
+
+class Page(Struct, frozen=True):
+    """A whole report."""
+
+    format: int
+    title: str
+    date: str
+    archscope: str
+    words: tuple[str, ...]  # the summary
+    winners: tuple[Winner, ...]
+    measures: tuple[Measure, ...]  # those that some network has
+    networks: tuple[Network, ...]
+    runs: tuple[RunPage, ...]
+    studies: tuple[StudyPage, ...]
+    problems: tuple[Problem, ...]

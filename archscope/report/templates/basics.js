@@ -1,0 +1,67 @@
+// Small words that the rest is written in.
+const page = JSON.parse(document.getElementById("page-data").textContent);
+const measures = new Map(page.measures.map((one) => [one.key, one]));
+const networks = new Map(page.networks.map((one) => [one.id, one]));
+const find = (id) => document.getElementById(id);
+
+// A new element. Children that are text stay text, whatever is in them.
+function make(tag, attributes = {}, ...children) {
+  const parts = tag.split(":");
+  const element = parts[1]
+    ? document.createElementNS("http://www.w3.org/2000/svg", parts[1])
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function digits(value) {
+  const whole = String(Math.trunc(Math.abs(value))).length;
+  return value.toFixed(Math.max(4 - whole, 0));
+}
+
+function count(value) {
+  if (Math.abs(value) < 10000) return value.toLocaleString("en-US");
+  for (const [factor, prefix] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "K"]]) {
+    if (Math.abs(value) >= factor * 0.99995) return `${digits(value / factor)} ${prefix}`;
+  }
+}
+
+function bytes(value) {
+  for (const [power, prefix] of [[4, "Ti"], [3, "Gi"], [2, "Mi"], [1, "Ki"]]) {
+    if (Math.abs(value) >= 1024 ** power * 0.99995) return `${digits(value / 1024 ** power)} ${prefix}B`;
+  }
+  return `${value} B`;
+}
+
+function written(value, kind) {
+  if (value === null || value === undefined) return "-";
+  if (!Number.isFinite(value)) return "no number";
+  if (kind === "count") return count(value);
+  if (kind === "bytes") return bytes(value);
+  if (kind === "share") return `${(100 * value).toFixed(1)} %`;
+  if (kind === "ratio") return value.toFixed(2);
+  if (kind === "seconds") return `${Number((1000 * value).toPrecision(4))} ms`;
+  return value.toLocaleString("en-US");
+}
+
+const shape = (out) => out.join("x");
+const known = (value) => typeof value === "number" && Number.isFinite(value);
+
+// A table of texts and numbers: cells are [value, text], or plain texts.
+function table(label, headings, rows, numbers) {
+  const head = headings.map((text, place) =>
+    make("th", { scope: "col", class: numbers.has(place) ? "number" : null, "aria-sort": "none" },
+      make("button", { type: "button" }, text)));
+  const body = rows.map((row) => make("tr", {}, ...row.map((cell, place) => {
+    const [value, text] = Array.isArray(cell) ? cell : [cell, cell];
+    const attributes = { "data-value": value, class: numbers.has(place) ? "number" : null };
+    return make(place ? "td" : "th", place ? attributes : { ...attributes, scope: "row" }, text);
+  })));
+  const whole = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...body));
+  sortable(whole);
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, whole);
+}

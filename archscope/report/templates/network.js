@@ -1,0 +1,157 @@
+// Everything about one network, made when its section is opened.
+const KEYS = ["op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride"];
+
+function read(id) {
+  const data = JSON.parse(find(`data-${id}`).textContent);
+  const names = [];
+  const root = itemOf(data.tree, "", names);
+  const layers = data.layers.map((row, place) => {
+    const layer = Object.fromEntries(KEYS.map((key, column) => [key, row[column]]));
+    return { ...layer, op: data.ops[layer.op], name: names[place], place };
+  });
+  const total = Object.fromEntries(["macs", "params", "access"].map((key) => [key, layers.reduce((sum, layer) => sum + layer[key], 0)]));
+  return { ...networks.get(id), ...data, root, layers, total };
+}
+
+function openNetwork(details) {
+  const body = details.querySelector(".body");
+  if (body.childElementCount) return;
+  const net = read(details.id.slice("network-".length));
+  const drawing = new Drawing(net);
+  const [stagesPlace, memoryPlace, fieldPlace, roofPlace] = ["Cost by stage", "Memory timeline", "Receptive field growth", "Roofline"]
+    .map((label) => chartPlace(`${label} of ${net.name}`));
+  body.append(...introduction(net),
+    make("h4", {}, "Architecture"), drawing.tools(), drawing.place,
+    make("div", { class: "pair" },
+      make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
+      make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, when ${net.peak} runs.`)),
+      make("div", {}, make("h4", {}, "Receptive field growth"), fieldPlace, make("p", { class: "muted small" }, `The last map sees ${net.field || "the whole input"} (size / stride in pixels).`)),
+      make("div", {}, ...roofline(net, roofPlace))),
+    stageTable(net), ...findings(net), make("h4", {}, "Layers"), layerTable(net),
+    ...(net.yaml ? [make("h4", {}, "Spec"), make("pre", { tabindex: 0 }, net.yaml)] : []));
+  chart(stagesPlace, () => stageBars(net));
+  chart(memoryPlace, () => memoryLine(net));
+  chart(fieldPlace, () => fieldLine(net));
+}
+
+function introduction(net) {
+  const link = /^https?:\/\//.test(net.paper) ? make("a", { href: net.paper, rel: "noopener noreferrer" }, net.paper) : net.paper;
+  const facts = page.measures.filter((one) => known(net.values[one.key]) || one.key === "field").map((one) => {
+    const broken = net.broken.includes(one.key);
+    const text = one.key === "field" ? net.field || "-" : written(net.values[one.key], one.kind);
+    const exact = one.kind === "count" ? net.values[one.key].toLocaleString("en-US") : one.about;
+    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, broken ? `${text} breaks the guideline` : text));
+  });
+  return [
+    net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
+    net.missing.length ? make("p", { class: "note" }, `Not known: ${net.missing.join("; ")}.`) : null,
+    make("p", { class: "muted small" }, `${net.source}, input ${net.input}, batch ${net.batch}, ${net.dtype}`),
+    make("dl", { class: "facts" }, ...facts),
+  ].filter(Boolean);
+}
+
+const stageLabel = ([key, size]) => (size ? `${key} (${size})` : key);
+
+function stageBars(net) {
+  const kinds = [["macs", 5, "accent", ""], ["params", 4, "second", "/"], ["memory access", 6, "third", "."]];
+  const traces = kinds.map(([name, column, colour, pattern]) => {
+    const whole = net.stages.reduce((sum, stage) => sum + stage[column], 0);
+    return { type: "bar", name, x: net.stages.map(([key]) => key), y: net.stages.map((stage) => (whole ? stage[column] / whole : 0)),
+      marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
+      hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
+  });
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: ".0%" }) }];
+}
+
+const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
+
+function memoryLine(net) {
+  const alive = net.layers.map((layer) => layer.alive);
+  if (!alive.every(known)) return [[], nothing("a saved analysis has no timeline")];
+  const peak = alive.indexOf(Math.max(...alive));
+  const at = net.layers[peak];
+  return [[{ type: "scatter", mode: "lines", fill: "tozeroy", line: { shape: "hvh", color: tone("accent"), width: 1.5 },
+    x: alive.map((_, place) => place), y: alive.map((value) => value / 1048576),
+    hovertext: net.layers.map((layer) => `${plain(layer.name)}<br>${bytes(layer.alive)} alive`), hoverinfo: "text" },
+  { type: "scatter", mode: "markers", x: [peak], y: [at.alive / 1048576], hoverinfo: "skip", marker: { color: tone("second"), size: 11, symbol: "diamond" } }],
+  { xaxis: shortTick(net), yaxis: axis("MiB of feature maps", { rangemode: "tozero", range: [0, (at.alive / 1048576) * 1.2] }),
+    annotations: [{ x: peak, y: at.alive / 1048576, text: `peak ${bytes(at.alive)}`, showarrow: false, yshift: 15,
+      xanchor: peak < net.layers.length / 3 ? "left" : peak > (2 * net.layers.length) / 3 ? "right" : "center" }] }];
+}
+
+const nothing = (text) => ({ xaxis: { visible: false }, yaxis: { visible: false }, annotations: [{ text, showarrow: false, font: { size: 14 } }] });
+
+function fieldLine(net) {
+  const seen = net.layers.filter((layer) => known(layer.field));
+  if (!seen.length) return [[], nothing("no layer has a spatial extent")];
+  const whole = Math.max(...net.layers[0].out.slice(1));
+  const traces = [{ type: "scatter", mode: "lines", line: { shape: "hv", color: tone("accent"), width: 2 },
+    x: seen.map((layer) => layer.place), y: seen.map((layer) => layer.field),
+    hovertext: seen.map((layer) => `${plain(layer.name)}<br>sees ${layer.field}, stride ${layer.stride}`), hoverinfo: "text" }];
+  const line = { type: "line", xref: "paper", x0: 0, x1: 1, y0: whole, y1: whole, line: { color: tone("second"), dash: "dash", width: 1.5 } };
+  return [traces, { xaxis: shortTick(net), yaxis: axis("pixels of the input", { rangemode: "tozero" }), shapes: [line],
+    annotations: [{ xref: "paper", x: 0.01, y: whole, xanchor: "left", yanchor: "bottom", text: `the input: ${whole}`, showarrow: false }] }];
+}
+
+// Each layer by its macs per byte, under the roof of a machine that the reader describes.
+function roofline(net, place) {
+  const compute = make("input", { type: "number", min: "0.001", step: "any", value: 1000 });
+  const memory = make("input", { type: "number", min: "0.001", step: "any", value: 100 });
+  const note = make("p", { class: "muted small", role: "status" });
+  const show = () => {
+    const [peak, band] = [Number(compute.value) * 1e9, Number(memory.value) * 1e9];
+    if (!(peak > 0 && band > 0)) { note.textContent = "Both numbers must be above 0."; return; }
+    chart(place, () => roofChart(net, peak, band, note));
+  };
+  for (const input of [compute, memory]) input.addEventListener("input", show);
+  requestAnimationFrame(show);
+  return [make("h4", {}, "Roofline"),
+    make("div", { class: "tools small" }, make("label", {}, "A machine of ", compute, " Gmacs/s"), make("label", {}, "and ", memory, " GB/s")),
+    place, note];
+}
+
+function roofChart(net, peak, band, note) {
+  const points = net.layers.filter((layer) => layer.macs && layer.access).map((layer) => ({ ...layer, x: layer.macs / layer.access,
+    bound: layer.macs / peak >= layer.access / band ? "compute" : "memory", seconds: Math.max(layer.macs / peak, layer.access / band) }));
+  const others = net.layers.filter((layer) => !layer.macs).reduce((sum, layer) => sum + layer.access / band, 0);
+  const least = points.reduce((sum, point) => sum + point.seconds, others);
+  const held = points.filter((point) => point.bound === "memory").reduce((sum, point) => sum + point.seconds, others);
+  note.textContent = least ? `At least ${written(least, "seconds")} for a pass, ${(100 * held / least).toFixed(0)} % of it bound by memory (an example machine; type in yours).` : "";
+  if (!points.length) return [[], nothing("no layer has macs")];
+  const reach = points.map((point) => point.x).concat(peak / band);
+  const ends = [Math.min(...reach) / 2, peak / band, Math.max(...reach) * 2];
+  const traces = [{ type: "scatter", mode: "lines", x: ends, y: ends.map((x) => Math.min(peak, x * band) / 1e9), line: { color: tone("wire"), width: 2 }, hoverinfo: "skip", showlegend: false }];
+  for (const [bound, colour, symbol] of [["memory", "second", "triangle-up"], ["compute", "accent", "circle"]]) {
+    const members = points.filter((point) => point.bound === bound);
+    traces.push({ type: "scatter", mode: "markers", name: `bound by ${bound}`, x: members.map((point) => point.x), y: members.map((point) => Math.min(peak, point.x * band) / 1e9),
+      hovertext: members.map((point) => `${plain(point.name)} (${point.op})<br>${point.x.toFixed(2)} macs/byte<br>${written(point.seconds, "seconds")} at least`), hoverinfo: "text",
+      marker: { color: tone(colour), symbol, opacity: 0.75, size: members.map((point) => 6 + 34 * Math.sqrt(point.seconds / least)) } });
+  }
+  return [traces, { showlegend: true, xaxis: axis("macs per byte", { type: "log", dtick: 1 }), yaxis: axis("Gmacs/s at best", { type: "log", dtick: 1 }) }];
+}
+
+function stageTable(net) {
+  const rows = net.stages.map((stage) => [stageLabel(stage), [stage[2], String(stage[2])], [stage[3], String(stage[3])], [stage[5], count(stage[5])],
+    [stage[4], count(stage[4])], [stage[6], bytes(stage[6])], [stage[7], stage[7] === null ? "-" : bytes(stage[7])]]);
+  return table(`Stages of ${net.name}`, ["stage", "layers", "most channels", "macs", "params", "memory access", "peak memory"], rows, new Set([1, 2, 3, 4, 5, 6]));
+}
+
+function findings(net) {
+  const list = net.findings.map((found) => {
+    const evidence = Object.entries(found.evidence ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+    const where = [found.node, found.line ? `line ${found.line}` : "", found.others ? `and ${found.others.length} more` : ""].filter(Boolean).join(", ");
+    return make("li", { class: found.severity }, make("span", { class: "code" }, found.code), `${found.rule ?? ""}: ${found.message}`,
+      make("span", { class: "muted small" }, ` ${[where, evidence].filter(Boolean).join(" \u2014 ")}`),
+      found.fix ? make("span", { class: "small" }, ` Fix: ${found.fix.about}.`) : null);
+  });
+  return [make("h4", {}, `Findings (${list.length})`), list.length ? make("ul", { class: "findings" }, ...list) : make("p", { class: "muted" }, "archscope lint finds nothing.")];
+}
+
+function layerTable(net) {
+  const rows = net.layers.map((layer) => [[layer.place, layer.name], layer.op, [layer.out.reduce((one, other) => one * other, 1), shape(layer.out)],
+    [layer.params, layer.params ? count(layer.params) : ""], [layer.macs, layer.macs ? count(layer.macs) : ""],
+    [net.total.macs ? layer.macs / net.total.macs : "", layer.macs ? written(layer.macs / net.total.macs, "share") : ""],
+    [layer.access, layer.access ? bytes(layer.access) : ""], [layer.alive, layer.alive === null ? "-" : bytes(layer.alive)],
+    [layer.field ?? "", layer.field === null ? "all" : `${layer.field} / ${layer.stride}`]]);
+  return table(`Layers of ${net.name}`, ["layer", "op", "out", "params", "macs", "% macs", "memory access", "alive", "field"], rows, new Set([2, 3, 4, 5, 6, 7, 8]));
+}

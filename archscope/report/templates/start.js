@@ -1,0 +1,43 @@
+// Everything set going: the theme, the tables, and sections that open when they are asked for.
+const THEMES = ["system", "light", "dark"];
+
+function startTheme() {
+  const button = find("theme");
+  const keep = (name) => { try { localStorage.setItem("archscope-theme", name); } catch { /* a page from a file may keep nothing */ } };
+  const apply = (name) => {
+    if (name === "system") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = name;
+    button.querySelector("span").textContent = name;
+  };
+  let current = "system";
+  try { current = localStorage.getItem("archscope-theme") ?? "system"; } catch { /* likewise */ }
+  if (!THEMES.includes(current)) current = "system";
+  apply(current);
+  button.addEventListener("click", () => {
+    current = THEMES[(THEMES.indexOf(current) + 1) % THEMES.length];
+    apply(current);
+    keep(current);
+    redrawAll();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+}
+
+function openTarget() {
+  const target = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
+  if (!target || target.tagName !== "DETAILS") return;
+  target.open = true;
+  target.scrollIntoView();
+}
+
+startTheme();
+startOverview();
+startTradeoffs();
+startDifference();
+for (const [kind, open] of [["network", openNetwork], ["run", openRun], ["study", openStudy]]) {
+  for (const details of document.querySelectorAll(`details.${kind}`)) {
+    details.addEventListener("toggle", () => details.open && open(details));
+    if (details.open) open(details);
+  }
+}
+addEventListener("hashchange", openTarget);
+addEventListener("load", () => setTimeout(startCharts, 20));
+openTarget();

@@ -1,0 +1,77 @@
+// Searches: the best so far of each arm, what decided, and all trials side by side.
+function openStudy(details) {
+  const body = details.querySelector(".drawn");
+  if (body.childElementCount) return;
+  const study = JSON.parse(find("studies-data").textContent).find((one) => one.id === details.id);
+  const [bestPlace, importancePlace] = [chartPlace(`best so far of ${study.name}`), chartPlace(`importance of decisions of ${study.name}`)];
+  const pair = make("div", { class: "pair" });
+  body.append(pair);
+  if (study.best.length) {
+    pair.append(make("div", {}, make("h4", {}, "Best so far"), bestPlace));
+    chart(bestPlace, () => [study.best.map((arm, number) => ({ type: "scatter", mode: "lines+markers", name: plain(arm.name), x: arm.x, y: arm.y,
+      line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } })),
+    { showlegend: true, xaxis: axis("networks trained by the arm", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: ".1%" }) }]);
+  }
+  if (study.importance.length) {
+    pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
+    const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
+    chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") } }],
+      { xaxis: axis("importance"), yaxis: axis("", { type: "category" }) }]);
+  }
+  const bars = (title, pairs, label) => {
+    const place = chartPlace(`${title} of ${study.name}`);
+    pair.append(make("div", {}, make("h4", {}, title), place));
+    const ordered = [...pairs].reverse();
+    chart(place, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
+      text: ordered.map(([, value]) => String(Number(value.toPrecision(3)))), textposition: "auto" }],
+    { xaxis: axis(label), yaxis: axis("", { type: "category" }) }]);
+  };
+  if (study.counts.length) bars("What became of the networks", study.counts, "networks");
+  if (study.proxies.length) bars("Proxies", study.proxies, "rank correlation with the accuracy");
+  if (study.work.length) workers(study, pair);
+  if (study.trials.length) {
+    if (study.decisions.length > 1) decisions(study, body);
+    const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
+    const told = (value, name) => (value === null ? "-" : name === "accuracy" ? written(value, "share") : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
+    const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
+    body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
+  }
+}
+
+// Who trained what, when.
+function workers(study, pair) {
+  const place = chartPlace(`workers of ${study.name}`);
+  pair.append(make("div", {}, make("h4", {}, "Workers"), place));
+  const kinds = [["trained", "accent", ""], ["pruned", "third", "."], ["failed", "second", "/"]];
+  chart(place, () => [kinds.map(([outcome, colour, pattern]) => {
+    const jobs = study.work.filter((one) => one.outcome === outcome);
+    return { type: "bar", orientation: "h", name: outcome, y: jobs.map((one) => `worker ${one.worker}`), base: jobs.map((one) => one.started), x: jobs.map((one) => one.seconds),
+      hovertext: jobs.map((one) => `trial ${one.trial}: ${one.outcome}, ${one.seconds.toFixed(1)} s`), hoverinfo: "text",
+      marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } };
+  }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: axis("seconds since the study began"), yaxis: axis("", { type: "category" }) }]);
+}
+
+// Parallel coordinates: a line for each training, the best tenth in colour and before the rest.
+// Plotly's own need code made at run time, which the page forbids.
+function decisions(study, body) {
+  const place = chartPlace(`decisions of ${study.name}`, "tall");
+  body.append(make("h4", {}, "Decisions"), make("p", { class: "muted small" }, "Each line is a network that was trained; the best tenth is in colour."), place);
+  const names = [...study.decisions.slice(0, 24), "accuracy"];
+  const column = (name) => study.columns.indexOf(name);
+  const judged = study.trials.filter((trial) => known(trial[column("accuracy")])).sort((one, other) => other[column("accuracy")] - one[column("accuracy")]);
+  const levels = new Map(names.map((name) => [name, [...new Set(judged.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
+    (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : collator.compare(String(one), String(other))))]));
+  const height = (trial, name) => {
+    const [values, value] = [levels.get(name), trial[column(name)]];
+    if (value === null || value === undefined) return null;
+    if (name === "accuracy") return values.length > 1 ? (value - values[0]) / (values[values.length - 1] - values[0]) : 0.5;
+    return values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5;
+  };
+  const top = Math.max(1, Math.round(judged.length / 10));
+  const lines = (members, name, colour, opacity, width) => ({ type: "scatter", mode: "lines+markers", name, opacity, connectgaps: false,
+    x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
+    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === "accuracy" ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
+    marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
+  chart(place, () => [[lines(judged.slice(top), "others", "soft", 0.3, 1), lines(judged.slice(0, top), "best tenth", "second", 1, 2)],
+    { showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
+}

@@ -1,0 +1,48 @@
+"""Rows of any graph: everything has a place, lines go down, and sweeps take crossings out."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archscope.drawing.rows import rows_of
+
+ENTRY, EXIT = -1, -2
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
+    count = draw(st.integers(1, 12))
+    pairs = [(one, other) for other in range(count) for one in range(ENTRY, other)]
+    lines = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=30)) if pairs else []
+    ends = draw(st.lists(st.integers(0, count - 1), unique=True))
+    return count, [*lines, *((one, EXIT) for one in ends)]
+
+
+@given(graphs())
+def test_every_item_and_every_line_has_its_slots(graph: tuple[int, list[tuple[int, int]]]) -> None:
+    count, lines = graph
+    found = rows_of(count, lines, ENTRY, EXIT)
+    slots = [slot for row in found.rows for slot in row]
+    assert sorted(slots) == list(range(len(slots)))
+    assert set(range(count)) <= set(slots)
+    rank = {slot: number for number, row in enumerate(found.rows) for slot in row}
+    rank |= {ENTRY: -1, EXIT: len(found.rows)}
+    assert [(way[0], way[-1]) for way in found.lines] == lines
+    for way in found.lines:
+        assert [rank[slot] for slot in way] == list(range(rank[way[0]], rank[way[-1]] + 1))
+        assert all(slot >= count for slot in way[1:-1]), "a line passes through an item"
+
+
+def test_crossed_branches_are_uncrossed() -> None:
+    # 0 feeds 1 and 2; 3 reads 2 and 4 reads 1, which as written would cross.
+    found = rows_of(6, [(0, 1), (0, 2), (2, 3), (1, 4), (3, 5), (4, 5)], ENTRY, EXIT)
+    second, third = found.rows[1], found.rows[2]
+    assert second.index(1) < second.index(2)
+    assert third.index(4) < third.index(3)
+
+
+def test_a_line_that_leads_back_up_moves_nothing() -> None:
+    found = rows_of(3, [(0, 1), (1, 2), (2, 1)], ENTRY, EXIT)
+    assert found.rows == ((0,), (1,), (2,))
+    assert (2, 1) in found.lines

@@ -1,0 +1,123 @@
+"""Pages of a few networks, and a run folder as training leaves it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from archscope.cli.report_inputs import Inputs
+from archscope.report.data import FORMAT, Network, Page
+from archscope.report.summary import measures_of, summary, winners
+
+DATE = "2026-01-31"
+FIVE = ("vgg16", "resnet50", "mobilenet_v2", "shufflenet_v1_g3", "shufflenet_v2_x1_0")
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
+
+
+def collected(*words: str) -> Inputs:
+    inputs = Inputs({})
+    for word in words:
+        inputs.add(word)
+    return inputs
+
+
+def page_of(*networks: Network, inputs: Inputs | None = None) -> Page:
+    runs = tuple(inputs.runs) if inputs else ()
+    return Page(
+        format=FORMAT,
+        title="A title",
+        date=DATE,
+        archscope="0.0.0",
+        words=summary(networks, runs),
+        winners=winners(networks),
+        measures=measures_of(networks),
+        networks=networks,
+        runs=runs,
+        studies=tuple(inputs.studies) if inputs else (),
+        problems=tuple(inputs.problems) if inputs else (),
+    )
+
+
+def changed(network: Network, **values: Any) -> Network:
+    return structs.replace(network, values={**network.values, **values})
+
+
+@pytest.fixture(scope="session")
+def five() -> tuple[Network, ...]:
+    return collected(*FIVE).finish()
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "runs" / "first")
+
+
+def make_run(folder: Path, **more: Any) -> Path:
+    folder.mkdir(parents=True)
+    shutil.copy(Path(__file__).parents[2] / "specs" / "lenet5.yaml", folder / "spec.yaml")
+    scores = {"loss": 0.25, "top1": 0.95}
+    summary = {
+        "format": 1, "name": folder.name, "network": "lenet5", "state": "finished",
+        "reason": "epochs", "seed": 0, "device": "cpu", "params": 61706, "macs": 416520,
+        "data": {"name": "digits", "classes": ["a", "b"], "train": 1293, "validation": 144},
+        "epochs": 2, "steps": 40, "seconds": 27.2, "goal": "top1", "test": scores,
+        "best": {"validation": {"loss": 0.3, "top1": 0.91}}, "verdict": "it underfits",
+        "findings": [{"kind": "dead units", "node": "conv1", "message": "half of 'conv1' is dead",
+                      "epoch": 2, "value": 0.5}],
+        "started": "2026-01-30T12:00:00", **more,
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(summary))
+    (folder / "epochs.csv").write_text(
+        "epoch,step,train_loss,train_top1,validation_loss,validation_top1,learning_rate,seconds\n"
+        "1,20,1.9,0.48,1.1,0.73,0.002,1.8\n2,40,nan,0.82,0.4,0.91,0.001,3.6\n3,60,0.3"
+    )  # the last row is half written
+    (folder / "steps.csv").write_text(
+        "epoch,step,train_loss,gradient\n1,20,1.9,0.8\n2,40,0.7,0.6\n"
+    )
+    (folder / "evaluation.json").write_text(json.dumps({"confusion": [[9, 1], [2, 8]]}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser without a screen, if there is one."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    with api.sync_playwright() as started:
+        found = started.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+
+
+def make_study(folder: Path) -> Path:
+    """Ten networks: trained, pruned, beyond the budget; the last line is half written."""
+    folder.mkdir(parents=True)
+    question = {"spec": "tiny", "budgets": ["5MMACs"], "sampler": "tpe", "seed": 0,
+                "trainer": {"data": "digits"}}  # fmt: skip
+    (folder / "study.json").write_text(json.dumps(question))
+    lines = []
+    for number in range(10):
+        outcome = ("trained", "trained", "trained", "pruned", "infeasible")[number % 5]
+        accuracy = 0.5 + 0.04 * number
+        verdict = {"scores": {"top1": accuracy}, "score": accuracy, "seconds": 2.0, "worker": 70,
+                   "started": 2.0 * number, "proxies": {"up": number, "down": -number}}  # fmt: skip
+        trial = {
+            "number": number, "genes": {"width": number % 3, "kind": "ab"[number % 2], "same": 1},
+            "outcome": outcome, "origin": "control" if number == 1 else "tpe",
+            "costs": {"macs": 1000000 + number},
+            "verdict": None if outcome == "infeasible" else verdict,
+        }  # fmt: skip
+        lines.append(json.dumps(trial))
+    (folder / "trials.jsonl").write_text("\n".join(lines) + '\n{"number": 10')
+    return folder
