@@ -11,8 +11,8 @@ from archscope.errors import did_you_mean
 
 COMMANDS = (
     "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "convert",
-    "im2col", "data", "recipes", "train", "runs", "evaluate", "predict", "space", "search",
-    "report", "draw", "plot", "zoo", "ops", "rule", "schema",
+    "im2col", "draw", "plot", "report", "data", "recipes", "train", "runs", "evaluate",
+    "predict", "space", "search", "zoo", "ops", "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 
