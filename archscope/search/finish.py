@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
@@ -29,6 +31,7 @@ class Finalist(Struct, frozen=True):
     low: float  # 95 % interval of the mean, by the bootstrap
     high: float
     tied: bool = False  # its interval reaches the winner's mean
+    runs: tuple[str, ...] = ()  # the folders of these trainings, as the scores
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
@@ -47,6 +50,14 @@ def front(trials: Sequence[Trial], cost: str = "macs") -> list[Trial]:
     return kept
 
 
+def _empty(folder: Path) -> Path:
+    """Return a run folder that is not there, after an earlier end of the study if need be."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _score(trial: Trial) -> float:
     score = trial.verdict.score if trial.verdict else None
     return -float("inf") if score is None else score
@@ -60,6 +71,7 @@ def finalists(
     seeds: int,
     stretch: int,
     workers: int,
+    folder: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Finalist]:
     """Train networks again, `stretch` times as long, with several seeds; the best mean is first.
@@ -78,7 +90,9 @@ def finalists(
         try:
             for place, trial in enumerate(chosen):
                 graph = graph_of(trial.genes)
-                judge.submit(Job(place, to_yaml(graph), trial.digest), graph)
+                keep = _empty(folder / f"trial{trial.number}-seed{seed + 1}")
+                job = Job(place, to_yaml(graph), trial.digest, keep=keep.as_posix())
+                judge.submit(job, graph)
             for _ in chosen:
                 verdict = judge.collect()
                 if verdict.score is not None:
@@ -89,6 +103,11 @@ def finalists(
     rows = []
     for place, trial in enumerate(chosen):
         scores = tuple(verdicts[place, s] for s in range(seeds) if (place, s) in verdicts)
+        runs = tuple(
+            (folder / f"trial{trial.number}-seed{s + 1}").as_posix()
+            for s in range(seeds)
+            if (place, s) in verdicts
+        )
         if scores:
             low, high = interval(scores)
             spread = stdev(scores) if len(scores) > 1 else None
@@ -103,6 +122,7 @@ def finalists(
                     spread,
                     low,
                     high,
+                    runs=runs,
                 )
             )
     rows.sort(key=lambda one: (-one.mean, one.trial))

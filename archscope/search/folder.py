@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from archscope.search.records import Trial
 from archscope.search.study import directions
 from archscope.spec.holes import CHOICE, INT
 from archscope.spec.space import Decision, Space
+from archscope.train.files import put_text
 
 STATES = {
     "trained": TrialState.COMPLETE, "known": TrialState.COMPLETE, "pruned": TrialState.PRUNED,
@@ -162,14 +162,7 @@ class Folder:
     def write(self, name: str, text: str) -> Path:
         """Write a file whole."""
         path = self.path / name
-        try:
-            with NamedTemporaryFile(
-                "w", encoding="utf-8", newline="\n", dir=self.path, delete=False
-            ) as file:
-                file.write(text if text.endswith("\n") else f"{text}\n")
-            Path(file.name).replace(path)
-        except OSError as error:
-            raise OptionError(f"cannot write '{path}': {error.strerror}") from None
+        put_text(path, text if text.endswith("\n") else f"{text}\n")
         return path
 
 

@@ -43,7 +43,7 @@ def judge(trainer: Trainer, job: Job) -> Verdict:
         graph = _graph(job)
         data = _data(trainer)
         key = archive.key(graph, data.digest, trainer)
-        known = archive.recall(key) if trainer.cache else None
+        known = archive.recall(key) if trainer.cache and job.keep is None else None
         if known is not None:
             return _again(known, job)
         verdict = _train(trainer, job, graph, data)
@@ -95,7 +95,7 @@ def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> Verdict:
 
     result = train(
         graph, data, recipe, seed=trainer.seed, device=trainer.device, adapt=trainer.adapt,
-        report=report,
+        report=report, run_dir=job.keep, data={"name": trainer.data, "folder": trainer.folder},
     )  # fmt: skip
     summary = result.summary
     best = summary.best.validation if summary.best else None

@@ -20,6 +20,7 @@ class Job(Struct, frozen=True):
     spec: str  # the network to train, as YAML
     digest: str
     rungs: tuple[tuple[int, float], ...] = ()  # scores to reach by an epoch, or be stopped
+    keep: str | None = None  # the run folder that the training leaves, if it should
 
 
 class Verdict(Struct, frozen=True):

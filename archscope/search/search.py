@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from archscope.analysis import analyze
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.linter import lint
+from archscope.report.findings import record
 from archscope.search.anchors import anchors
 from archscope.search.budget import Budget
 from archscope.search.finish import Finalist, best, finalists, front
@@ -20,12 +24,13 @@ from archscope.search.judging import Trainer
 from archscope.search.local import LocalJudge
 from archscope.search.records import Trial
 from archscope.search.study import ACCURACY, LATENCY, Plan, Study
-from archscope.spec import document
+from archscope.spec import document, graph
 from archscope.spec.bound import bound_text
 from archscope.spec.place import Document
 from archscope.spec.space import Space, space
 
 DEFAULT = "mobile"
+FEWEST = 8  # trained networks that tell which decisions matter
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -74,6 +79,7 @@ class Found(Struct, frozen=True):
     winner: Finalist | None
     front: tuple[Trial, ...]
     correlations: dict[str, float]  # Spearman's, of each proxy with the score
+    importance: dict[str, float]  # of each decision for the score, the most important first
     reason: str  # why it ended
 
 
@@ -135,7 +141,8 @@ def search(
         judge.close()
         last = finalists(
             best(study.trials, top), question.trainer, trained.graph,
-            seeds=seeds, stretch=stretch, workers=workers, progress=watch.finals,
+            seeds=seeds, stretch=stretch, workers=workers, folder=path / "finals",
+            progress=watch.finals,
         )  # fmt: skip
         found = _found(folder, deploy, study, last, time.perf_counter() - began, reason)
         _export(folder, deploy, found)
@@ -243,6 +250,7 @@ def _found(
         winner=last[0] if last else None,
         front=tuple(front(study.trials)),
         correlations=correlations(study.trials),
+        importance=importance(folder),
         reason=reason,
     )
 
@@ -266,6 +274,25 @@ def correlations(trials: Sequence[Trial]) -> dict[str, float]:
     return found
 
 
+def importance(folder: Folder) -> dict[str, float]:
+    """Return how much each decision matters for the score, as PED-ANOVA sees it.
+
+    Watanabe et al. 2023, arXiv:2304.10255. Empty where there are too few trials to tell.
+    """
+    import optuna
+
+    judged = [one for one in folder.record.get_trials(deepcopy=False) if one.values]
+    if len(judged) < FEWEST or len(judged[0].values) > 1:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = optuna.importance.get_param_importances(folder.record)
+        except (ValueError, RuntimeError):
+            return {}
+    return {name: float(share) for name, share in found.items()}
+
+
 def _export(folder: Folder, deploy: Space, found: Found) -> None:
     """Write the winner as a plain spec, with what is known of it."""
     import msgspec
@@ -278,4 +305,8 @@ def _export(folder: Folder, deploy: Space, found: Found) -> None:
         f" {found.winner.mean:.4f} over {len(found.winner.scores)} seeds"
     )
     text = bound_text(deploy, found.winner.genes, name=f"{folder.path.name}_winner", about=about)
-    folder.write("winner.yaml", text)
+    path = folder.write("winner.yaml", text)
+    read = document(path)
+    made = graph(read)
+    result = structs.replace(analyze(made), findings=tuple(map(record, lint(made, read))))
+    folder.write("winner.json", msgspec.json.format(msgspec.json.encode(result)).decode())
