@@ -1,0 +1,94 @@
+"""What an ONNX file calls its operators -> names that a spec takes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from archscope.importers.onnx_trace import Step, Trace
+
+LONGEST = 60
+"""Characters that are kept of each part of a name."""
+
+DEEPEST = 16
+"""Parts that are kept of a name, the innermost."""
+
+
+def names_of(trace: Trace, taken: Iterable[str] = ()) -> list[str]:
+    """Return a name for each operator: the path of its module where the file tells it.
+
+    No name is another's scope, and none is taken twice.
+    """
+    paths = [_path(trace, step) for step in trace.steps]
+    crowd = Counter(path for path, _ in paths)
+    scopes = {".".join(parts) for path, _ in paths for parts in _prefixes(path)}
+    used = set(taken)
+    names = []
+    for path, own in paths:
+        alone = path and crowd[path] == 1 and ".".join(path) not in scopes
+        name = ".".join(path if alone else (*path, own))
+        names.append(unused(name, used, scopes))
+        used.add(names[-1])
+    return names
+
+
+def unused(name: str, used: set[str], scopes: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+    """Return the name, with a number behind it if it is taken."""
+    candidate, number = name, 1
+    while candidate in used or candidate in scopes:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def plain(text: str, default: str = "op") -> str:
+    """Return a text as one part of a name: letters, digits and underscores."""
+    part = re.sub(r"[^A-Za-z0-9_]+", "_", text[: 4 * LONGEST]).strip("_")[:LONGEST]
+    return part or default
+
+
+def first(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return parts whose first begins as a name must, with a letter or underscore."""
+    if parts and not re.match(r"[A-Za-z_]", parts[0]):
+        return (f"_{parts[0]}", *parts[1:])
+    return tuple(parts)
+
+
+def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [path[:end] for end in range(1, len(path))]
+
+
+def _path(trace: Trace, step: Step) -> tuple[tuple[str, ...], str]:
+    """Return the module path of an operator, and what to call it beside others of that module."""
+    kind = snake(step.kind.rpartition(".")[2])
+    for name in step.inputs:
+        if name in trace.named and name.endswith((".weight", ".bias")):
+            return _cut(name.split(".")[:-1]), kind
+    if len(step.scopes) > 1:  # from '' over modules to the operator, each with its whole path
+        return _cut(step.scopes[-2].split(".") if step.scopes[-2] else []), kind
+    if step.name.startswith("/"):
+        path: list[str] = []
+        *segments, last = step.name.strip("/").split("/")
+        for segment in segments:
+            # A list of modules passes its own name on: /layer1/layer1.0/conv1.
+            inner = segment.removeprefix(f"{path[-1]}.") if path else segment
+            path += inner.split(".")
+        return _cut(path), plain(snake(last))
+    if step.name and not re.search(r"[/.]", step.name):
+        return (), _start(plain(snake(step.name)))
+    return _cut(re.split(r"[/.]", step.name)) if step.name else (), kind
+
+
+def _cut(parts: Sequence[str]) -> tuple[str, ...]:
+    return first([plain(part) for part in parts if part][-DEEPEST:])
+
+
+def _start(part: str) -> str:
+    return first([part])[0]
+
+
+def snake(word: str) -> str:
+    """Return `GlobalAveragePool` as `global_average_pool`."""
+    word = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", word[: 4 * LONGEST])
+    return re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", word).lower()
