@@ -50,6 +50,7 @@ ARGUMENTS = {
     "Swish": ("X",),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
+    "Scale": ("X", "scale", "bias"),
 }
 """The inputs of operators that patterns make; those of all others are ONNX's own."""
 
@@ -96,7 +97,9 @@ class _Importer:
                 continue  # a constant: no work of the network
             title = unused(first([plain(value, "output")])[0], titles)
             titles.add(title)
-            outputs.append(Output("output" if len(found.outputs) == 1 else title, self.nodes[value]))
+            outputs.append(
+                Output("output" if len(found.outputs) == 1 else title, self.nodes[value])
+            )
         graph = Graph(name, tuple(self.builder.nodes.values()), tuple(outputs))
         arrays, weights = found.constants, self.weights
         return Imported(graph, lambda: {key: arrays[value] for key, value in weights.items()})
@@ -191,7 +194,9 @@ class _Importer:
                 work=work,
             )
             own = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
-            self.nodes[name] = self.builder.add(own, op, sources or (next(iter(self.nodes.values())),))
+            self.nodes[name] = self.builder.add(
+                own, op, sources or (next(iter(self.nodes.values())),)
+            )
 
     def costs(self, step: Step) -> tuple[int | None, int | None]:
         """Return the multiply-accumulates and other work of one image, where they are known."""
@@ -223,5 +228,3 @@ def _argument_names(step: Step) -> tuple[str, ...]:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-

@@ -79,12 +79,10 @@ def _parsed(onnx: Any, path: Path) -> Any:
         raise UnavailableError(f"{path}: there is no such file") from None
     except OSError as error:
         raise UnavailableError(f"{path}: cannot be read: {error.strerror}") from None
-    from google.protobuf.message import DecodeError
-
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
-    except (DecodeError, ValueError):
+    except Exception:  # protobuf's DecodeError, whose package has no types
         # A model starts with its version; what starts so and does not parse is damaged.
         if content[:1] == b"\x08" and 1 <= content[1] <= 64:
             raise DataError(

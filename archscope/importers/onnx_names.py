@@ -63,17 +63,19 @@ def _path(trace: Trace, step: Step) -> tuple[tuple[str, ...], str]:
     """Return the module path of an operator, and what to call it beside others of that module."""
     kind = snake(step.kind.rpartition(".")[2])
     for name in step.inputs:
-        if name in trace.named and name.endswith((".weight", ".bias")):
-            return _cut(name.split(".")[:-1]), kind
+        bare = name.partition("|")[0]
+        if name in trace.named and bare.endswith((".weight", ".bias")):
+            return _cut(bare.split(".")[:-1]), kind
     if len(step.scopes) > 1:  # from '' over modules to the operator, each with its whole path
         return _cut(step.scopes[-2].split(".") if step.scopes[-2] else []), kind
     if step.name.startswith("/"):
         path: list[str] = []
         *segments, last = step.name.strip("/").split("/")
         for segment in segments:
-            # A list of modules passes its own name on: /layer1/layer1.0/conv1.
-            inner = segment.removeprefix(f"{path[-1]}.") if path else segment
-            path += inner.split(".")
+            # A list of modules passes its own name on: /layer1/layer1.0/layer1.0.2/conv1.
+            outer = [".".join(path[start:]) for start in range(len(path))]
+            known = next((one for one in outer if segment.startswith(f"{one}.")), None)
+            path += (segment if known is None else segment[len(known) + 1 :]).split(".")
         return _cut(path), plain(snake(last))
     if step.name and not re.search(r"[/.]", step.name):
         return (), _start(plain(snake(step.name)))

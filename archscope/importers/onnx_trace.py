@@ -93,7 +93,9 @@ class _Tracer:
         try:
             return self.onnx.numpy_helper.to_array(tensor)
         except Exception as error:  # too few bytes, an unknown type
-            raise DataError(f"{self.file}: the weights '{tensor.name}' are broken: {error}") from None
+            raise DataError(
+                f"{self.file}: the weights '{tensor.name}' are broken: {error}"
+            ) from None
 
     def _keep(self, name: str, value: Any) -> None:
         self.constants[name] = value
@@ -141,7 +143,9 @@ class _Tracer:
     def _bound(
         self, name: str, dims: list[int | None], labels: list[str], said: Shape | None
     ) -> tuple[int, ...]:
-        text = "x".join(label if d is None else str(d) for d, label in zip(dims, labels, strict=False))
+        text = "x".join(
+            label if d is None else str(d) for d, label in zip(dims, labels, strict=False)
+        )
         if len(dims) < 2:
             raise DataError(f"{self.file}: input '{name}' needs a batch and a size, got {text!r}")
         if said is not None:

@@ -20,6 +20,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Number, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 INPUT = Saved(input=True)
@@ -182,3 +183,81 @@ class Softmax(Activation, frozen=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call(self.module, dim=1)
+
+
+def onnx_plain(target: str, found: Op) -> None:
+    """Recognise an ONNX activation function without attributes."""
+
+    def recognise(foreign: Foreign) -> Recognised | None:
+        return Recognised(found, foreign.ins) if len(foreign.ins) == 1 else None
+
+    recognises(f"onnx.{target}")(recognise)
+
+
+for _target, _found in {
+    "Relu": ReLU(), "Sigmoid": Sigmoid(), "Tanh": Tanh(), "HardSwish": Hardswish(),
+    "Softplus": Softplus(),
+}.items():  # fmt: skip
+    onnx_plain(_target, _found)
+
+
+@recognises("onnx.LeakyRelu")
+def onnx_leaky_relu(foreign: Foreign) -> Recognised | None:
+    """Recognise a leaky ReLU with its slope."""
+    return Recognised(LeakyReLU(slope=round_float(foreign.get("alpha", 0.01))), foreign.ins)
+
+
+@recognises("onnx.PRelu")
+def onnx_prelu(foreign: Foreign) -> Recognised | None:
+    """Recognise a PReLU of one slope, or of one for each channel."""
+    x, slope = foreign.get("X"), foreign.get("slope")
+    if not slope.constant or len(slope.shape) != 1 or slope.shape[0] not in (1, x.shape[1]):
+        return None
+    return Recognised(PReLU(slopes=slope.shape[0]), (x,), {"weight": slope})
+
+
+@recognises("onnx.Elu")
+def onnx_elu(foreign: Foreign) -> Recognised | None:
+    """Recognise an ELU of alpha 1."""
+    return Recognised(ELU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
+
+
+@recognises("onnx.Gelu")
+def onnx_gelu(foreign: Foreign) -> Recognised | None:
+    """Recognise the exact GELU, not its approximation by tanh."""
+    exact = foreign.get("approximate", "none") == "none"
+    return Recognised(GELU(), foreign.ins) if exact else None
+
+
+@recognises("onnx.Swish")
+def onnx_swish(foreign: Foreign) -> Recognised | None:
+    """Recognise a swish without a factor inside."""
+    return Recognised(SiLU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
+
+
+@recognises("onnx.HardSigmoid")
+def onnx_hard_sigmoid(foreign: Foreign) -> Recognised | None:
+    """Recognise the hard sigmoid of slope 1/6; ONNX's own default is 0.2."""
+    slope, shift = foreign.get("alpha", 0.2), foreign.get("beta", 0.5)
+    if abs(slope - 1 / 6) > 1e-6 or shift != 0.5:
+        return None
+    return Recognised(Hardsigmoid(), foreign.ins)
+
+
+@recognises("onnx.Clip")
+def onnx_clip(foreign: Foreign) -> Recognised | None:
+    """Recognise min(max(x, 0), 6), and max(x, 0)."""
+    least, most = foreign.get("min"), foreign.get("max")
+    if least is None or least.value != 0:
+        return None
+    if most is None:
+        return Recognised(ReLU(), foreign.ins[:1])
+    return Recognised(ReLU6(), foreign.ins[:1]) if most.value == 6 else None
+
+
+@recognises("onnx.Softmax")
+def onnx_softmax(foreign: Foreign) -> Recognised | None:
+    """Recognise a softmax over the channels."""
+    (x,) = foreign.ins
+    axis = foreign.get("axis", -1) % len(x.shape)
+    return Recognised(Softmax(), (x,)) if axis == 1 else None

@@ -17,6 +17,7 @@ from archscope.ir import (
     free,
 )  # fmt: skip
 from archscope.ops.attributes import Share
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
@@ -57,3 +58,13 @@ class Dropout(Op, frozen=True, kw_only=True):
             Example(cls(p=0.2), ((10,),)),
             Example(cls(p=0.0), ((10,),)),
         )
+
+
+@recognises("onnx.Dropout")
+def onnx_dropout(foreign: Foreign) -> Recognised | None:
+    """Recognise a dropout with its ratio."""
+    ratio = foreign.get("ratio")
+    p = 0.5 if ratio is None else ratio.value
+    if not isinstance(p, int | float) or not 0 <= p < 1:
+        return None
+    return Recognised(Dropout(p=round_float(p)), foreign.ins[:1])

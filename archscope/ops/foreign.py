@@ -83,3 +83,14 @@ def per_axis_or_one(values: Any) -> Any:
         values = tuple(values)
         return values[0] if len(set(values)) == 1 else values
     return values
+
+
+def round_float(value: float) -> float:
+    """Return the shortest number that is this one in single precision: 1e-05, not 9.99e-06."""
+    from struct import pack, unpack
+
+    for digits in range(1, 9):
+        shorter = float(f"{value:.{digits}g}")
+        if unpack("f", pack("f", shorter)) == unpack("f", pack("f", value)):
+            return shorter
+    return float(value)

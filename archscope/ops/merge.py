@@ -21,7 +21,9 @@ from archscope.ir import (
     text_of,
 )  # fmt: skip
 from archscope.ops.attributes import KINDS, choice
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Identity
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
@@ -188,3 +190,20 @@ class Distance(Op, frozen=True, kw_only=True):
             Example(cls(), ((128,), (128,))),
             Example(cls(metric="manhattan"), ((16,), (16,))),
         )
+
+
+@recognises("onnx.Add", "onnx.Sum")
+def onnx_add(foreign: Foreign) -> Recognised | None:
+    """Recognise a sum of equal shapes."""
+    ins = foreign.tensors
+    same = len(ins) > 1 and all(not x.constant and x.shape == ins[0].shape for x in ins)
+    return Recognised(Add(), ins) if same else None
+
+
+@recognises("onnx.Concat")
+def onnx_concat(foreign: Foreign) -> Recognised | None:
+    """Recognise inputs whose channels are put behind one another."""
+    ins = foreign.tensors
+    if any(x.constant for x in ins) or foreign.get("axis") % len(ins[0].shape) != 1:
+        return None
+    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)

@@ -8,6 +8,8 @@ from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Padding, Size
+from archscope.ops.conv import onnx_pads
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
 
@@ -269,3 +271,56 @@ class GlobalAvgPool(Op, frozen=True, kw_only=True):
             Example(cls(), ((8, 16),)),
             Example(cls(), ((4, 3, 4, 5),)),
         )
+
+
+@recognises("onnx.MaxPool")
+def onnx_maxpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a maximum over windows."""
+    (x,) = foreign.ins
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    if padding is None:
+        return None
+    found = MaxPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        dilation=short(foreign.get("dilations") or (1,) * rank),
+        ceil=bool(foreign.get("ceil_mode", 0)),
+    )
+    return Recognised(found, (x,))
+
+
+@recognises("onnx.AveragePool")
+def onnx_avgpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over windows without gaps."""
+    (x,) = foreign.ins
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    if padding is None or padding == "same" or set(foreign.get("dilations") or [1]) != {1}:
+        return None
+    count = bool(foreign.get("count_include_pad", 0)) or padding == 0
+    found = AvgPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        ceil=bool(foreign.get("ceil_mode", 0)),
+        count_padding=count,
+    )
+    return Recognised(found, (x,))
+
+
+@recognises("onnx.GlobalAveragePool")
+def onnx_global_avgpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions."""
+    return Recognised(GlobalAvgPool(), foreign.ins)
+
+
+@recognises("onnx.ReduceMean")
+def onnx_mean(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions whose axes stay."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
+        return None
+    return Recognised(GlobalAvgPool(), (x,))

@@ -21,7 +21,9 @@ from archscope.ir import (
     text_of,
 )
 from archscope.ops.attributes import Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten, Identity
 
 
 def _image(name: str, shape: Shape) -> None:
@@ -148,3 +150,28 @@ class Reshape(Op, frozen=True, kw_only=True):
             Example(cls(size=(16, 4, 4)), ((256,),)),
             Example(cls(size=(4, 18)), ((2, 6, 6),)),
         )
+
+
+@recognises("onnx.DepthToSpace")
+def onnx_depth_to_space(foreign: Foreign) -> Recognised | None:
+    """Recognise a pixel shuffle; ONNX's default order is another."""
+    if foreign.get("mode", "DCR") != "CRD":
+        return None
+    return Recognised(PixelShuffle(block=foreign.get("blocksize")), foreign.ins)
+
+
+@recognises("onnx.Unshuffle")
+def onnx_unshuffle(foreign: Foreign) -> Recognised | None:
+    """Recognise blocks whose positions become channels, as the importer brings them."""
+    return Recognised(SpaceToDepth(block=foreign.get("block")), foreign.ins)
+
+
+@recognises("onnx.Reshape", "onnx.Flatten", "onnx.Squeeze", "onnx.Unsqueeze")
+def onnx_reshape(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape for the same numbers of each image."""
+    x = foreign.ins[0]
+    if foreign.out == x.shape:
+        return Recognised(Identity(), (x,))
+    if len(foreign.out) == 2:
+        return Recognised(Flatten(), (x,))
+    return Recognised(Reshape(size=foreign.out[1:]), (x,)) if len(foreign.out) <= 5 else None

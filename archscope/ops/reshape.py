@@ -20,6 +20,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Count, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 
@@ -154,3 +155,24 @@ class ChannelShuffle(Op, frozen=True, kw_only=True):
             Example(cls(groups=2), ((8, 6, 6),)),
             Example(cls(groups=4), ((8, 5),)),
         )
+
+
+@recognises("onnx.Identity")
+def onnx_identity(foreign: Foreign) -> Recognised | None:
+    """Recognise what changes nothing."""
+    return Recognised(Identity(), foreign.ins)
+
+
+@recognises("onnx.Range")
+def onnx_range(foreign: Foreign) -> Recognised | None:
+    """Recognise a range of the channels, as the importer brings it."""
+    if foreign.get("axis") != 1:
+        return None
+    found = Slice(start=foreign.get("start"), stop=foreign.get("stop"))
+    return Recognised(found, foreign.ins)
+
+
+@recognises("onnx.ChannelShuffle")
+def onnx_shuffle(foreign: Foreign) -> Recognised | None:
+    """Recognise a channel shuffle, as the importer brings it."""
+    return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
