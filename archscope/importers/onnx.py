@@ -43,6 +43,12 @@ ELEMENTWISE = SINGLE | {
 }  # fmt: skip
 """Operators that multiply no matrices and convolve nothing."""
 
+CONVOLVING = {"ConvInteger": 1, "QLinearConv": 3}
+"""Convolutions without a word here, and which of their inputs holds the weights."""
+
+FLOATS = "fV"
+"""Kinds of numpy's types that are floating point; V are the short ones that numpy lacks."""
+
 ARGUMENTS = {
     "Linear": ("X", "W", "B"),
     "ChannelShuffle": ("X",),
@@ -72,6 +78,7 @@ class _Importer:
 
     def __init__(self, found: Trace) -> None:
         self.trace = found
+        self.read = {*found.readers(), *found.outputs}
         self.builder = Builder()
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
@@ -91,18 +98,40 @@ class _Importer:
             self.nodes[value] = self.builder.add(word, OPS["input"](size=size))
         for step, node in zip(found.steps, names_of(found, used), strict=True):
             self.step(step, node)
-        outputs, titles = [], set[str]()
-        for value in found.outputs:
-            if value not in self.nodes:
-                continue  # a constant: no work of the network
-            title = unused(first([plain(value, "output")])[0], titles)
+        outputs = self.outputs()
+        graph = Graph(name, tuple(self.builder.nodes.values()), outputs)
+        return Imported(graph, self.arrays)
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the weights as arrays that torch takes, with the step counters that it keeps."""
+        import numpy
+
+        arrays: dict[str, Any] = {}
+        for key, value in self.weights.items():
+            array = self.trace.constants[value]
+            arrays[key] = array.astype(numpy.float32) if array.dtype.kind == "V" else array
+            node, _, word = key.rpartition(".")
+            if word == "running_mean":
+                arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
+        return arrays
+
+    def outputs(self) -> tuple[Output, ...]:
+        """Return the outputs; one that is an input, or another output too, is a node of its own."""
+        outputs: list[Output] = []
+        titles: set[str] = set()
+        ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
+        values = [value for value in self.trace.outputs if value in self.nodes]
+        for value in values:  # the others are constants: no work of the network
+            title = "output" if len(values) == 1 else first([plain(value, "output")])[0]
+            title = unused(title, titles)
             titles.add(title)
-            outputs.append(
-                Output("output" if len(found.outputs) == 1 else title, self.nodes[value])
-            )
-        graph = Graph(name, tuple(self.builder.nodes.values()), tuple(outputs))
-        arrays, weights = found.constants, self.weights
-        return Imported(graph, lambda: {key: arrays[value] for key, value in weights.items()})
+            node = self.nodes[value]
+            if node in ends:
+                own = unused(f"{title}_copy", set(self.builder.nodes))
+                node = self.builder.add(own, OPS["identity"](), (node,))
+            ends.add(node)
+            outputs.append(Output(title, node))
+        return tuple(outputs)
 
     def size(self, value: str) -> tuple[int, ...]:
         """Return the shape of a value without the batch; whole where the batch is not in front."""
@@ -121,15 +150,17 @@ class _Importer:
     def recognised(self, step: Step) -> Recognised | None:
         """Return what an operator is in our words, if it has any."""
         recognise = RECOGNISERS.get(f"onnx.{step.kind}")
-        readers = self.trace.readers()
-        extra = [name for name in step.outputs[1:] if name in readers or name in self.trace.outputs]
+        extra = [name for name in step.outputs[1:] if name in self.read]
         if recognise is None or extra:
             return None
         foreign = self.foreign(step)
         ins = [one.shape for one in foreign.ins]
         if any(len(shape) < 2 or shape[0] != self.trace.batch for shape in (*ins, foreign.out)):
             return None  # it works across images, or on something that is no image
-        return recognise(foreign)
+        try:
+            return recognise(foreign)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return None  # its attributes are not what ONNX promises
 
     def foreign(self, step: Step) -> Foreign:
         """Describe an operator for the recognisers."""
@@ -165,7 +196,7 @@ class _Importer:
             owner = self.owners.setdefault(key, node) if held else node  # type: ignore[arg-type]
             shares = None if owner == node else owner
             self.nodes[step.outputs[0]] = self.builder.add(node, found.op, names, shares)
-        except ShapeError:
+        except (ShapeError, ArithmeticError):
             return False
         if shares is None:
             for word, tensor in found.weights.items():
@@ -176,12 +207,7 @@ class _Importer:
         """Add an operator that has no word here, with what is known of it."""
         reads = [name for name in step.inputs if name and name in self.nodes]
         sources = tuple(dict.fromkeys(self.nodes[name] for name in reads))
-        learned = 0
-        for name in step.inputs:
-            value = self.trace.constants.get(name)
-            if value is not None and value.dtype.kind == "f" and value.size > 1:
-                learned += 0 if name in self.counted else int(value.size)
-                self.counted.add(name)
+        learned = sum(map(self.learned, step.inputs))
         for place, name in enumerate(step.outputs):
             if not name:
                 continue
@@ -198,12 +224,27 @@ class _Importer:
                 own, op, sources or (next(iter(self.nodes.values())),)
             )
 
+    def learned(self, name: str) -> int:
+        """Return the numbers of a constant that was learned, the first time that it is read."""
+        value = self.trace.constants.get(name)
+        if value is None or value.size < 2 or name in self.counted:
+            return 0
+        # Quantised weights are bytes, and their biases int32; other integers say shapes and places.
+        integers = value.dtype.itemsize == 1 and value.ndim > 1
+        if not integers and value.dtype.kind not in FLOATS:
+            return 0
+        self.counted.add(name)
+        return int(value.size)
+
     def costs(self, step: Step) -> tuple[int | None, int | None]:
         """Return the multiply-accumulates and other work of one image, where they are known."""
         elements = prod(self.size(step.outputs[0]))
         if step.kind in MOVING:
             return 0, 0
-        if step.kind in ("MatMul", "Linear"):
+        if step.kind in CONVOLVING:
+            weight = self.trace.shapes[step.inputs[CONVOLVING[step.kind]]]
+            return elements * prod(weight[1:]), None
+        if step.kind in ("MatMul", "Linear", "MatMulInteger", "QLinearMatMul"):
             inner = self.trace.shapes[step.inputs[0]][-1]
             return elements * inner, elements if len(step.inputs) > 2 else 0
         if step.kind in SINGLE:

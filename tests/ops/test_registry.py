@@ -18,7 +18,7 @@ from archscope.ops.registry import op
 def test_every_file_is_found() -> None:
     folder = Path(archscope.ops.__file__).parent
     homes = {cls.__module__.rpartition(".")[2] for cls in OPS.values()}
-    helpers = {"__init__", "attributes", "geometry", "registry"}
+    helpers = {"__init__", "attributes", "foreign", "geometry", "registry"}
     assert homes | helpers == {path.stem for path in folder.glob("*.py")}
 
 
