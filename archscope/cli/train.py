@@ -93,6 +93,8 @@ recipe_options = together(
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
               show_default=True, help="Where runs are kept.")  # fmt: skip
+@click.option("--log", type=click.Choice(["tensorboard"]),
+              help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @spec_options
 @output_options
@@ -174,10 +176,11 @@ class _Trainings:
 
         options = self.options
         folder = options["data_dir"] and str(options["data_dir"].resolve())
-        with _attended(options["quiet"]) as (watcher, stop):
+        path = path if options["name"] else _free(path)
+        with _attended(options["quiet"], options["log"], path) as (watcher, stop):
             return train(
                 graph, self.dataset, self.recipe,
-                run_dir=path if options["name"] else _free(path),
+                run_dir=path,
                 seed=seed,
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
@@ -219,7 +222,7 @@ def _resume(run: str, **options: Any) -> RunResult:
     dataset = data.load(source["name"], folder)
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
     _threads(options["threads"] or read_environment(path)["threads"])
-    with _attended(options["quiet"]) as (watcher, stop):
+    with _attended(options["quiet"], options["log"], path) as (watcher, stop):
         return resume(
             path, dataset, device=options["device"], task=task, progress=watcher, stop=stop
         )
@@ -265,7 +268,7 @@ def _free(path: Path) -> Path:
 
 
 @contextmanager
-def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
+def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Callable[[], bool]]]:
     """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
     from archscope.cli.watching import watcher
 
@@ -276,8 +279,8 @@ def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
             raise KeyboardInterrupt
         asked.append(number)
 
+    looking = watcher(quiet, log, run)
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    looking = watcher(quiet)
     try:
         yield looking, lambda: bool(asked)
     finally:
