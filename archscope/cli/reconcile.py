@@ -78,7 +78,7 @@ def _runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
             continue
         version = installed(tool.name)
         other = version is not None and version != tool.version
-        note = f"the table is of {tool.version}" if other else ""
+        note = f"{version} is installed" if other else ""
         try:
             counted = measure(tool.name, graph)
         except UnavailableError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from archscope.analysis.reconcile import Reckoning, Reconciliation
 from archscope.ir import text_of
-from archscope.report.table import COUNT, NAME, SHARE, Column, Table
+from archscope.report.table import COUNT, NAME, SHARE, TEXT, Column, Table
 
 SIDE = (
     Column("tool", NAME),
@@ -14,9 +14,9 @@ SIDE = (
     Column("prints", COUNT),
     Column("difference", COUNT),
     Column("%", SHARE, "share"),
-    Column("counts"),
+    Column("beside or in place of macs", TEXT, "counts"),
 )
-RUN = (Column("ran", NAME), Column("printed", COUNT), Column("equal", NAME), Column("note"))
+RUN = (Column("it printed", COUNT, "printed"), Column("", NAME, "equal"), Column("note"))
 LINES = (
     Column("tool", NAME),
     Column("operator", NAME),
@@ -46,7 +46,7 @@ def side_by_side(result: Reconciliation) -> Table:
     """Return one row for each tool."""
     ran = any(tool.run for tool in result.tools)
     first = ("macs", "", f"{result.macs:,}", None, None, "products alone, no bias")
-    rows: list[tuple[Any, ...]] = [(*first[:5], *(None,) * 4) if ran else first]
+    rows: list[tuple[Any, ...]] = [(*first[:5], *(None,) * 3) if ran else first]
     for tool in result.tools:
         row: tuple[Any, ...] = (
             tool.name,
@@ -63,10 +63,10 @@ def side_by_side(result: Reconciliation) -> Table:
 def _run(tool: Reckoning) -> tuple[Any, ...]:
     run = tool.run
     if run is None:
-        return None, None, None, None
+        return None, None, None
     equal = {True: "equal", False: "DIFFERS", None: ""}[run.equal]
     printed = None if run.counted is None else f"{run.counted:,}"
-    return run.version or "", printed, equal, run.note
+    return printed, equal, run.note
 
 
 def lines(result: Reconciliation) -> Table:

@@ -7,6 +7,7 @@ from math import prod
 
 import pytest
 import torch
+from hypothesis import given, settings
 
 from archscope import load
 from archscope.analysis.count import TOOLS, convention, counted
@@ -17,6 +18,7 @@ from archscope.ir import Example, Graph, Op
 from archscope.ops import OPS
 from archscope.verify import peers
 from tests.nets import Net, chain
+from tests.strategies import graphs
 from tests.zoo.oracle import torchvision
 
 NETWORKS = {
@@ -94,6 +96,16 @@ def test_in_place_dead_and_shared(tool: str) -> None:
     again = net("conv", net("elu", active), out=4, kernel=3, padding=1, shares=first)
     graph = net.graph(net("prelu", again))
     assert total(graph, tool) == peers.measure(tool, graph)
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(graphs())
+def test_random_networks(graph: Graph) -> None:
+    lean = graph.inference()
+    for tool in TOOLS:
+        if peers.installed(tool) == convention(tool).version:
+            assert total(lean, tool) == peers.measure(tool, lean), tool
 
 
 TORCHVISION = {

@@ -27,7 +27,7 @@ NORM = Term("norm: 5 for each element, 4 without learned factors", _norm)
 CONVENTION = Convention(
     name="fvcore",
     version="0.1.5.post20221221",
-    about="products without bias; norms, 2-D adaptive average pools, resizes added",
+    about="norms, 2-D adaptive means and resizes; no bias",
     traced=True,
     modules=m.table(
         [

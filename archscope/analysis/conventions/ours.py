@@ -16,13 +16,13 @@ MACS = Convention(
 
 SEED = Convention(
     name="seed",
-    about="(k * k * Cin + 1) * Cout * H * W: a bias is one more multiply-accumulate",
+    about="(k * k * Cin + 1) * Cout * H * W, a bias is one more",
     always=(Term("bias: 1 for each output element", _bias),),
 )
 
 STRICT = Convention(
     name="strict",
-    about="every operation: 2 for a multiply-accumulate, 1 for each of the other work",
+    about="2 for each multiply-accumulate, 1 for each other operation",
     always=(
         Term("2 for each multiply-accumulate", lambda layer: layer.macs),
         Term("other work: 1 for each operation", lambda layer: layer.node.facts.elementwise),

@@ -47,7 +47,7 @@ RESIZE_AGAIN = each("bug: resize counted again, as the function that the module 
 CONVENTION = Convention(
     name="ptflops",
     version="0.7.5",
-    about="modules by type with bias, norms, activations, pools; functions that are patched",
+    about="bias, norms, activations, pools, some of them twice",
     per_image=True,
     modules=m.table(
         [

@@ -1,4 +1,7 @@
-"""ptflops with backend="aten", which counts products as they are dispatched."""
+"""ptflops with backend="aten", which counts products as they are dispatched.
+
+Its manual calls it the default backend; its code takes the other one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from archscope.analysis.conventions.terms import BIAS
 CONVENTION = Convention(
     name="ptflops-aten",
     version="0.7.5",
-    about="products and their bias; the backend that ptflops documents as its default",
+    about="products with their bias",
     per_image=True,
     modules=m.table([((*m.CONV, *m.PADDED_CONV, *m.TRANSPOSED, m.LINEAR), (BIAS,))]),
 )

@@ -43,7 +43,7 @@ def _resize(layer: Layer) -> int:
 CONVENTION = Convention(
     name="thop",
     version="0.1.1.post2209072238",
-    about="products without bias; norms, means, resizes and softmax added",
+    about="norms, means, resizes and softmax; no bias",
     modules=m.table(
         [
             (m.PADDED_CONV, (missed("bug: a subclass of a convolution is not counted"),)),

@@ -8,7 +8,7 @@ from archscope.analysis.conventions.convention import Convention, Term
 CONVENTION = Convention(
     name="torch",
     version="2.13.0",
-    about="two flops for each multiply-accumulate, nothing else",
+    about="2 for each multiply-accumulate",
     modules=m.table([]),
     always=(Term("2 for each multiply-accumulate", lambda layer: layer.macs),),
     written=("on the CPU, F.scaled_dot_product_attention counts 0",),

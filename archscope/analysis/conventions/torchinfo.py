@@ -16,7 +16,7 @@ def _too_many(layer: Layer) -> int:
 CONVENTION = Convention(
     name="torchinfo",
     version="1.8.0",
-    about="params times output positions of convolutions, params of every other layer",
+    about="params times positions of convolutions; params of the rest",
     modules=m.table(
         [
             ((*m.CONV, *m.PADDED_CONV, m.LINEAR, m.LOCALLY_CONNECTED), (BIAS,)),

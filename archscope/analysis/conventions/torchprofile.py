@@ -35,7 +35,7 @@ MEAN = each("pooling: 1 for each output element")
 CONVENTION = Convention(
     name="torchprofile",
     version="0.1.0",
-    about="products without bias; norms, means, multiplications and bilinear resizes added",
+    about="norms, means, multiplications and resizes; no bias",
     traced=True,
     modules=m.table(
         [
