@@ -51,6 +51,7 @@ class Reconciliation(Struct, frozen=True):
     name: str
     input: Any  # the shape, or shapes by name
     macs: int
+    unknown: tuple[str, ...]  # layers that may have more macs than are known
     tools: tuple[Reckoning, ...]
 
     @property
@@ -73,6 +74,7 @@ def reconcile(graph: Graph, names: Iterable[str] = COUNTS) -> Reconciliation:
         graph.name,
         next(iter(shapes.values())) if len(shapes) == 1 else shapes,
         macs,
+        tuple(layer.node.name for layer in met if "macs" in layer.unknown),
         tuple(_reckon(convention(name), met, macs) for name in names if name != "macs"),
     )
 

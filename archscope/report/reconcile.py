@@ -39,13 +39,15 @@ def headline(result: Reconciliation) -> str:
         if isinstance(shape, dict)
         else text_of(shape)
     )
-    return f"{result.name}\ninput {shapes}, one image, inference; macs {result.macs:,}"
+    macs = f"{'>= ' if result.unknown else ''}{result.macs:,}"
+    return f"{result.name}\ninput {shapes}, one image, inference; macs {macs}"
 
 
 def side_by_side(result: Reconciliation) -> Table:
     """Return one row for each tool."""
     ran = any(tool.run for tool in result.tools)
-    first = ("macs", "", f"{result.macs:,}", None, None, "products alone, no bias")
+    macs = f"{'>= ' if result.unknown else ''}{result.macs:,}"
+    first = ("macs", "", macs, None, None, "products alone, no bias")
     rows: list[tuple[Any, ...]] = [(*first[:5], *(None,) * 3) if ran else first]
     for tool in result.tools:
         row: tuple[Any, ...] = (

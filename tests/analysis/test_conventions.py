@@ -11,9 +11,11 @@ import pytest
 from archscope import analyze, load
 from archscope.analysis.conventions.convention import layers
 from archscope.analysis.count import COUNTS, TOOLS, convention, counted
+from archscope.analysis.reconcile import reconcile
 from archscope.errors import GraphError
 from archscope.ir import Call, Graph, Shape, call
 from archscope.ops import OPS
+from archscope.report.reconcile import headline, tables
 from tests.nets import Net, chain
 
 TRAPS = Path(__file__).parents[1] / "reference" / "analyzer_traps.csv"
@@ -163,6 +165,28 @@ def test_an_unknown_module_is_no_silent_zero() -> None:
         with pytest.raises(GraphError, match=r"counts of 'strange' \(nn.Strange\) is not known"):
             counted(graph, tool)
     assert sum(counted(graph, "strict").values()) == 2 * 8 * 16 * 16 * 16 + 16 * 16 * 16
+
+
+def test_what_cannot_be_built_is_unknown() -> None:
+    class Foreign(type(OPS["relu"]()), frozen=True):  # type: ignore[misc]
+        name = "foreign"
+        unknown = ("macs",)
+
+        def torch(self, *ins: Shape) -> Call:
+            raise GraphError("not built")
+
+    net = Net(x=IMAGE)
+    net.builder.add("foreign", Foreign(), [net("conv", "x", out=16, bias=False)])
+    graph = net.graph()
+    for count in COUNTS[1:]:
+        with pytest.raises(GraphError, match=r"counts of 'foreign' .* is not known"):
+            counted(graph, count)
+    result = reconcile(graph)
+    assert result.unknown == ("foreign",)
+    assert all(tool.counted is tool.difference is None for tool in result.tools)
+    assert {tool.unknown for tool in result.tools} == {("foreign (foreign)",)}
+    assert "macs >= 32,768" in headline(result)
+    assert "fvcore: not known what it counts of foreign (foreign)" in tables(result)
 
 
 def test_a_tool_counts_no_training() -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from archscope import load
-from archscope.analysis.count import COUNTS, TOOLS, counted
+from archscope.analysis.count import COUNTS, TOOLS, convention, counted
 from archscope.analysis.reconcile import reconcile
 from archscope.cli import main
 from archscope.spec import zoo
@@ -81,3 +82,27 @@ def test_analyze_counts_as_a_tool(tool: str, capsys: pytest.CaptureFixture[str])
     told = json.loads(capsys.readouterr().out)
     assert told["count"] == tool
     assert told["totals"]["counted"] == sum(counted(load("lenet5"), tool).values())
+
+
+MANUAL = (Path(__file__).parents[2] / "docs" / "reconcile.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"^\$ archscope (.*)\n((?:(?!```).*\n)*)", MANUAL, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command, shown", SESSIONS, ids=[command for command, _ in SESSIONS])
+def test_the_manual_shows_what_is_printed(
+    command: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its second session is cut behind the first table."""
+    words = command.split()
+    ran = "--run" in words
+    if ran:
+        peers = pytest.importorskip("archscope.verify.peers")
+        versions = {tool: convention(tool).version for tool in TOOLS}
+        if versions != {tool: peers.installed(tool) for tool in TOOLS}:
+            pytest.skip("the manual was written with other versions")
+    assert main(words) == 0
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    expected = [line.rstrip() for line in shown.splitlines() if line.strip()]
+    assert len(expected) > 10
+    assert printed[: len(expected)] == expected
+    assert ran or len(printed) == len(expected)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from archscope.errors import GraphError
 from archscope.ir import Graph, Node
 
 
@@ -13,7 +14,7 @@ class Layer(Struct, frozen=True, gc=False):
     """A node as a tool meets it: the module that `build` makes of it, and where it stands."""
 
     node: Node
-    module: str  # "nn.Conv2d", or "" for an input
+    module: str  # "nn.Conv2d", "" for an input, or the operator's name where there is none
     in_place: bool  # it overwrites its input
     live: bool  # some output needs it; a trace has nothing else
 
@@ -21,6 +22,12 @@ class Layer(Struct, frozen=True, gc=False):
     def macs(self) -> int:
         """The multiply-accumulates of the node."""
         return self.node.facts.macs
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The facts of which only a part is known, where an importer did not recognise it."""
+        facts: tuple[str, ...] = getattr(self.node.op, "unknown", ())
+        return facts
 
 
 class Term(Struct, frozen=True):
@@ -56,7 +63,7 @@ class Convention(Struct, frozen=True, kw_only=True):
         if not layer.module:
             return ()
         terms = () if self.modules is None else self.modules.get(layer.module)
-        if terms is None:
+        if terms is None or layer.unknown:
             return None
         if self.traced and not layer.live:
             terms = (UNSEEN,)
@@ -73,9 +80,16 @@ def layers(graph: Graph) -> list[Layer]:
     return [
         Layer(
             node,
-            node.op.torch(*node.ins).target if node.inputs else "",
+            _module(node) if node.inputs else "",
             node.name in placed,
             node.name in live,
         )
         for node in graph.nodes
     ]
+
+
+def _module(node: Node) -> str:
+    try:
+        return node.op.torch(*node.ins).target
+    except GraphError:  # of a model that can be analysed, not built
+        return node.op.name
