@@ -103,6 +103,11 @@ class Op(Struct, frozen=True, kw_only=True):
     storage: ClassVar[Storage] = Storage.NEW
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """The facts of which only a part is known: what an importer did not recognise."""
+        return ()
+
+    @property
     def training_storage(self) -> Storage:
         """Where it leaves its result while training, where that differs from inference."""
         return self.storage

@@ -104,6 +104,15 @@ class Head(Struct, frozen=True):
     train_only: bool
 
 
+class Unknown(Struct, frozen=True):
+    """What was met and not recognised: its kind, how often, and the totals that miss a part."""
+
+    kind: str
+    count: int
+    facts: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
 class Analysis(Struct, frozen=True):
     """Everything that archscope knows of a network without running it."""
 
@@ -124,7 +133,7 @@ class Analysis(Struct, frozen=True):
     blocks: tuple[BlockShape, ...]
     clashes: tuple[Clash, ...]
     findings: tuple[Any, ...]
-    unknown: tuple[str, ...]
+    unknown: tuple[Unknown, ...]
     reference: dict[str, Any]
     largest_batch: LargestBatch | None = None
     paper: str = ""
@@ -236,7 +245,7 @@ def analyze(
         blocks=built.blocks,
         clashes=main.clashes,
         findings=(),
-        unknown=(),
+        unknown=_unknown(graph),
         reference=dict(graph.reference),
         largest_batch=None
         if memory_bytes is None
@@ -246,6 +255,18 @@ def analyze(
             maps.largest_batch(memory_bytes, sum_.params, sum_.buffers, size, optimizer),
         ),
         paper=graph.paper,
+    )
+
+
+def _unknown(graph: Graph) -> tuple[Unknown, ...]:
+    """Return the operators that were not recognised, by kind."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for node in graph.nodes:
+        if node.op.unknown:
+            key = str(getattr(node.op, "kind", node.op.name)), node.op.unknown
+            found.setdefault(key, []).append(node.name)
+    return tuple(
+        Unknown(kind, len(names), facts, tuple(names)) for (kind, facts), names in found.items()
     )
 
 

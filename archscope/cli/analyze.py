@@ -19,7 +19,14 @@ from archscope.cli.options import (
     show,
     spec_options,
 )
-from archscope.report.analysis import headline, layer_records, layer_table, summary_table
+from archscope.errors import GraphError
+from archscope.report.analysis import (
+    headline,
+    layer_records,
+    layer_table,
+    summary_table,
+    unknown_lines,
+)
 from archscope.units import parse_bytes
 
 
@@ -42,6 +49,9 @@ from archscope.units import parse_bytes
     " every operation, the others are what that tool prints.",
 )
 @click.option("--lint", "linted", is_flag=True, help="Add what `archscope lint` finds.")
+@click.option(
+    "--strict", is_flag=True, help="Fail if an operator is not recognised, rather than print >=."
+)
 @budget_options
 @output_options
 def command(
@@ -57,6 +67,7 @@ def command(
     room: str | None,
     count: str,
     linted: bool,
+    strict: bool,
     max_params: str | None,
     max_macs: str | None,
     max_memory: str | None,
@@ -87,10 +98,14 @@ def command(
         memory_bytes=parse_bytes(room) if room else None,
         count=count,
     )
+    if strict and result.unknown:
+        kinds = ", ".join(f"{one.count} x {one.kind}" for one in result.unknown)
+        raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
     if form == "csv":
         parts: list[Any] = [layer_records(result, depth)]
     else:
         parts = [headline(result), layer_table(result, depth), summary_table(result)]
+        parts += unknown_lines(result)
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
         from archscope.report.findings import line, record

@@ -15,7 +15,8 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
-from archscope.spec import LIMITS, document, graph
+from archscope.sources import document, is_foreign
+from archscope.spec import LIMITS, graph
 from archscope.spec.limits import Limits
 from archscope.spec.place import Document
 from archscope.spec.read import parse
@@ -99,15 +100,17 @@ def load_document(
 ) -> tuple[Graph, Document]:
     """Return the graph that command-line words ask for, and its document. Raises ArchscopeError."""
     limits = Limits(nodes=max_nodes)
-    read = read_spec(spec, limits)
+    read = read_spec(spec, limits, inputs)
     asked = dict(map(setting, settings))
-    return graph(read, set=asked, input=shapes(inputs), limits=limits), read
+    # A model is imported for the inputs asked for, so that nothing is left to change.
+    given = None if is_foreign(spec) else shapes(inputs)
+    return graph(read, set=asked, input=given, limits=limits), read
 
 
-def read_spec(spec: str, limits: Limits = LIMITS) -> Document:
+def read_spec(spec: str, limits: Limits = LIMITS, inputs: Sequence[str] = ()) -> Document:
     """Return the document that a command-line word names. Raises ArchscopeError."""
     text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
-    return document(spec, limits, text)
+    return document(spec, limits, text, input=shapes(inputs))
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -91,7 +91,7 @@ def command(
       archscope space resnet18 --vary width,depth -o my_space.yaml
     """
     limits = Limits(nodes=max_nodes)
-    document = read_spec(spec, limits)
+    document = read_spec(spec, limits, inputs)
     if vary is not None:
         from archscope.spec.vary import vary_text
 

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
-from archscope.spec import LIMITS, Limits, document, graph
+from archscope.sources import document
+from archscope.spec import LIMITS, Limits, graph
 from archscope.spec.place import Document
 from archscope.spec.read import HOLES
 

@@ -94,6 +94,22 @@ def headline(analysis: Analysis) -> str:
     return f"{analysis.name}{about}\ninput {shapes}, batch {analysis.batch}, {analysis.dtype}{mode}"
 
 
+def at_least(analysis: Analysis) -> dict[str, str]:
+    """Return `>= ` for the totals that miss what was not recognised, nothing for the others."""
+    missed = {fact for one in analysis.unknown for fact in one.facts}
+    return {fact: ">= " if fact in missed else "" for fact in ("macs", "elementwise")}
+
+
+def unknown_lines(analysis: Analysis) -> list[str]:
+    """Return a line for each kind of operator that was not recognised."""
+    words = {"macs": "macs", "elementwise": "other work"}
+    return [
+        f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "
+        f"{' and '.join(words[fact] for fact in one.facts)} are not in the totals"
+        for one in analysis.unknown
+    ]
+
+
 def summary_table(analysis: Analysis) -> Table:
     """Return the totals, exact and readable, each with what it means."""
     whole = analysis.totals
@@ -103,11 +119,16 @@ def summary_table(analysis: Analysis) -> Table:
     path = f"{whole.longest_path} nodes on the longest path, {whole.width} side by side at most"
     access = f"{format_bytes(whole.memory_access_bytes)}, {whole.macs_per_byte:.1f} macs for a byte"
     products = "multiply-accumulates of convolutions and matrix products"
+    more = at_least(analysis)
     rows: list[tuple[object, ...]] = [
         ("params", f"{whole.params:,}", f"{format_bytes(whole.weight_bytes)} with buffers"),
-        ("macs", f"{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
+        ("macs", f"{more['macs']}{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
         *_counted(analysis),
-        ("other work", f"{whole.elementwise:,}", "bias, norm, activation, pooling, add; no macs"),
+        (
+            "other work",
+            f"{more['elementwise']}{whole.elementwise:,}",
+            "bias, norm, activation, pooling, add; no macs",
+        ),
         ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
         ("memory access", f"{whole.memory_access:,}", access),
         ("feature maps", format_bytes(whole.activation_bytes), "all of them, with the input"),

@@ -24,7 +24,8 @@ from archscope.search.judging import Trainer
 from archscope.search.local import LocalJudge
 from archscope.search.records import Trial
 from archscope.search.study import ACCURACY, LATENCY, Plan, Study
-from archscope.spec import document, graph
+from archscope.sources import document
+from archscope.spec import graph
 from archscope.spec.bound import bound_text
 from archscope.spec.place import Document
 from archscope.spec.space import Space, space

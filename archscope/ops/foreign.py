@@ -1,0 +1,85 @@
+"""Operators of other frameworks, described so that an op's own file can recognise them.
+
+Importers turn what they find into `Foreign`; `@recognises("aten.relu.default")` beside an
+operator turns that into the operator, or None where it says something that we have no word for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.ir import Op
+
+
+class Tensor(Struct, frozen=True):
+    """A value that a foreign operator reads; `shape` is whole, with the batch."""
+
+    name: str
+    shape: tuple[int, ...]
+    constant: bool = False  # a weight, or another number that no input decides
+    value: Any = None  # of a small constant, as nested tuples
+
+
+class Foreign(Struct, frozen=True):
+    """One foreign operator at work."""
+
+    target: str  # "aten.conv2d.default", "onnx.Conv"
+    args: Mapping[str, Any]  # by name; tensors as Tensor
+    out: tuple[int, ...]  # the whole shape of the result, with the batch
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All tensors that it reads, in order."""
+        return tuple(
+            one
+            for value in self.args.values()
+            for one in (value if isinstance(value, tuple | list) else (value,))
+            if isinstance(one, Tensor)
+        )
+
+    @property
+    def ins(self) -> tuple[Tensor, ...]:
+        """The tensors that are no constants."""
+        return tuple(tensor for tensor in self.tensors if not tensor.constant)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument by name, or the default where it is not given."""
+        return self.args.get(name, default)
+
+
+class Recognised(Struct, frozen=True):
+    """What a foreign operator is in our words."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    weights: Mapping[str, Tensor] = {}  # by their names in the state_dict of the torch module
+
+
+Recogniser = Callable[[Foreign], Recognised | None]
+
+RECOGNISERS: dict[str, Recogniser] = {}
+"""The recogniser of each foreign operator, by target."""
+
+
+def recognises(*targets: str) -> Callable[[Recogniser], Recogniser]:
+    """Register a function for foreign operators. Raises TypeError for a second one."""
+
+    def register(function: Recogniser) -> Recogniser:
+        for target in targets:
+            if target in RECOGNISERS:
+                raise TypeError(f"two functions recognise '{target}'")
+            RECOGNISERS[target] = function
+        return function
+
+    return register
+
+
+def per_axis_or_one(values: Any) -> Any:
+    """Return the one number that a list repeats, or the list as a tuple."""
+    if isinstance(values, list | tuple):
+        values = tuple(values)
+        return values[0] if len(set(values)) == 1 else values
+    return values

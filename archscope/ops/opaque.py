@@ -1,0 +1,101 @@
+"""What an importer met and could not say in operators."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from archscope.errors import GraphError
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, free, moved
+from archscope.ops.attributes import KINDS, Count, Kind
+from archscope.ops.registry import op
+
+Word: TypeAlias = str
+AnyShape: TypeAlias = tuple[int, ...]
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= 200:
+        raise ValueError
+    return value
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 8:
+        raise ValueError
+    return tuple(KINDS["Positive"].read(one) for one in value)
+
+
+KINDS["Word"] = Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
+KINDS["AnyShape"] = Kind(
+    "a list of 1 to 8 whole numbers of at least 1",
+    _sizes,
+    {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "minItems": 1,
+        "maxItems": 8,
+    },
+)
+
+
+@op("opaque")
+class Opaque(Op, frozen=True, kw_only=True):
+    """A foreign operator that has no word here; what is not said of it counts as unknown.
+
+    Totals that it may add to read `>=`, and it cannot be built.
+
+    kind: its name where it comes from
+    size: shape of its result, without the batch
+    learned: learnable numbers that it holds
+    products: its multiply-accumulates, where they are known
+    work: its other arithmetic, where it is known
+    """
+
+    arity = (1, None)
+
+    kind: Word
+    size: AnyShape
+    learned: Count = 0
+    products: Count | None = None
+    work: Count | None = None
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        given = {"macs": self.products, "elementwise": self.work}
+        return tuple(fact for fact, number in given.items() if number is None)
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return self.size
+
+    def params(self, *ins: Shape) -> int:
+        return self.learned
+
+    buffers = free
+
+    def macs(self, *ins: Shape) -> int:
+        """Return what is known of them, at least."""
+        return self.products or 0
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Return what is known of it, at least."""
+        return self.work or 0
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, if it multiplies by it; autograd may keep more."""
+        return Saved(input=self.products != 0)
+
+    def torch(self, *ins: Shape) -> Call:
+        raise GraphError(
+            f"'{self.kind}' is no operator of archscope: a network with it can be analysed,"
+            " not built"
+        )
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        """Return none: there is nothing that it could be held against."""
+        return ()

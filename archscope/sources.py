@@ -1,0 +1,87 @@
+"""What people call a network -> its document: a spec, or a model that is imported.
+
+`torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
+or function without arguments that returns one. Importing it runs that module's code. A path
+that ends in `.onnx` is an ONNX file. Anything else is what `archscope.spec` takes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archscope import spec
+from archscope.errors import OptionError
+from archscope.ir import Graph, Shape
+from archscope.spec import LIMITS, Limits
+from archscope.spec.place import Document
+from archscope.spec.write import to_yaml
+
+if TYPE_CHECKING:
+    from archscope.importers.imported import Imported
+
+_ATTRIBUTE = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+"""`package.module:name`; a drive letter of Windows has a slash behind its colon."""
+
+Inputs = Shape | Mapping[str, Shape] | None
+
+
+def is_foreign(word: str) -> bool:
+    """Return whether a word names a model to import rather than a spec."""
+    return is_onnx(word) or _ATTRIBUTE.fullmatch(word) is not None
+
+
+def is_onnx(word: str) -> bool:
+    """Return whether a word names an ONNX file."""
+    return word.endswith(".onnx") and "\n" not in word
+
+
+def imported(word: str, input: Inputs = None) -> Imported:
+    """Return the model that a word names. Raises ArchscopeError."""
+    if is_onnx(word):
+        try:
+            from archscope.importers import onnx  # type: ignore[attr-defined,unused-ignore]
+        except ImportError:
+            raise OptionError("this archscope cannot read ONNX files") from None
+        result: Imported = onnx.from_file(word, input=input)
+        return result
+    from archscope.importers import attribute  # torch takes a second to load
+
+    return attribute.from_words(word, input)
+
+
+def document(
+    word: str | Path,
+    limits: Limits = LIMITS,
+    text: bytes | None = None,
+    unsaved: Mapping[str, str] = {},
+    *,
+    input: Inputs = None,
+) -> Document:
+    """Return the document of a spec or of a model. Raises ArchscopeError.
+
+    `input` gives shapes, without the batch, to a model that does not know them.
+    """
+    if text is None and isinstance(word, str) and is_foreign(word) and not Path(word).is_dir():
+        graph = imported(word, input).graph
+        return document_of(graph, word, limits)
+    return spec.document(word, limits, text, unsaved)
+
+
+def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
+    """Return a graph as a document, so that all that reads specs can take it."""
+    return spec.document(word, limits, spec_text(graph).encode())
+
+
+def spec_text(graph: Graph) -> str:
+    """Return the spec of an imported graph."""
+    return to_yaml(graph)
+
+
+def load(word: str | Path, *, input: Inputs = None, limits: Limits = LIMITS) -> Graph:
+    """Return the graph of a spec or of a model. Raises ArchscopeError."""
+    foreign = isinstance(word, str) and is_foreign(word)
+    read = document(word, limits, input=input)
+    return spec.graph(read, input=None if foreign else input, limits=limits)
