@@ -93,6 +93,9 @@ recipe_options = together(
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
               show_default=True, help="Where runs are kept.")  # fmt: skip
+@click.option("--look/--no-look", default=True, show_default=True,
+              help="Keep filters, feature maps and wrong test images in the run folder, for"
+              " `archscope report`.")  # fmt: skip
 @click.option("--log", type=click.Choice(["tensorboard"]),
               help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
@@ -289,12 +292,29 @@ def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Ca
             signal.signal(number, handler)
 
 
+def _look(result: RunResult, home: Path | None) -> None:
+    """Keep a look inside of a network that learnt classes and has test images."""
+    from archscope.cli.looking import keep_look
+    from archscope.train import data
+
+    summary, folder = result.summary, result.folder
+    if folder is None or summary.test is None or summary.task["kind"] in ("metric", "multitask"):
+        return
+    source = summary.data["source"]
+    dataset = data.load(source["name"], home or (source.get("folder") and Path(source["folder"])))
+    if dataset.test is not None:
+        keep_look(folder, dataset, dataset.test, summary.device)
+
+
 def _end(results: list[RunResult], options: dict[str, Any]) -> int:
     """Show how it ended, and return the exit code."""
     summaries: list[Summary] = [one.summary for one in results]
     last = results[-1]
     if last.folder is None:
         return ENDINGS[last.summary.state]  # one of several processes; the first speaks
+    if options["look"]:
+        for result in results:
+            _look(result, options["data_dir"])
     form, output = options["form"], options["output"]
     if len(results) > 1:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
