@@ -9,6 +9,7 @@ from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
 from archscope.ops.registry import op
 
 
@@ -205,3 +206,49 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
             Example(cls(out=4, kernel=2, stride=3, output_padding=2, bias=False), ((4, 5, 6),)),
             Example(cls(out=4, kernel=3, stride=2, dilation=2), ((4, 12),)),
         )
+
+
+@recognises(
+    "aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
+    "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
+)  # fmt: skip
+def conv_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's convolution."""
+    weight = foreign.args["weight"]
+    padding = foreign.args["padding"]
+    if padding == "valid":
+        padding = 0
+    stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
+    return Recognised(
+        Conv(
+            out=weight.shape[0],
+            kernel=kernel,
+            stride=per_axis_or_one(stride),
+            padding=padding if padding == "same" else per_axis_or_one(padding),
+            dilation=per_axis_or_one(foreign.args["dilation"]),
+            groups=foreign.args["groups"],
+            bias=foreign.get("bias") is not None,
+        ),
+        (foreign.args["input"],),
+        with_bias(foreign),
+    )
+
+
+@recognises(
+    "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
+)  # fmt: skip
+def conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's transposed convolution."""
+    weight = foreign.args["weight"]
+    numbers = {
+        name: per_axis_or_one(foreign.args[name])
+        for name in ("stride", "padding", "output_padding", "dilation")
+    }
+    op = ConvTranspose(
+        out=weight.shape[1] * foreign.args["groups"],
+        kernel=per_axis_or_one(weight.shape[2:]),
+        groups=foreign.args["groups"],
+        bias=foreign.get("bias") is not None,
+        **numbers,
+    )
+    return Recognised(op, (foreign.args["input"],), with_bias(foreign))

@@ -21,7 +21,11 @@ from archscope.ir import (
     text_of,
 )  # fmt: skip
 from archscope.ops.attributes import KINDS, choice
+from archscope.ops.channelwise import scale_of
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Identity
+from archscope.ops.times import Times
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
@@ -188,3 +192,44 @@ class Distance(Op, frozen=True, kw_only=True):
             Example(cls(), ((128,), (128,))),
             Example(cls(metric="manhattan"), ((16,), (16,))),
         )
+
+
+@recognises("aten.add.Tensor")
+def add_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the sum of two tensors of one shape."""
+    ins = foreign.ins
+    if len(ins) != 2 or ins[0].shape != ins[1].shape or foreign.args["alpha"] != 1:
+        return None
+    return Recognised(Add(), ins)
+
+
+@recognises("aten.mul.Tensor")
+def mul_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a gate, a learned factor for each channel, and a constant factor."""
+    ins, tensors = foreign.ins, foreign.tensors
+    if len(ins) == 2:
+        return Recognised(Mul(), ins) if len(ins[0].shape) == len(ins[1].shape) else None
+    if len(tensors) == 2:
+        (x,), (factors,) = ins, [tensor for tensor in tensors if tensor.constant]
+        if not factors.shape and isinstance(factors.value, int | float):
+            return Recognised(Times(factor=float(factors.value)), (x,))
+        return scale_of(x, factors)
+    return Recognised(Times(factor=float(foreign.args["other"])), ins)
+
+
+@recognises("aten.div.Tensor")
+def div_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the division by a constant."""
+    divisor = foreign.args["other"]
+    if isinstance(divisor, Tensor) or not divisor:
+        return None
+    return Recognised(Times(factor=1 / divisor), foreign.ins)
+
+
+@recognises("aten.cat.default")
+def concat_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise channels of several tensors behind one another."""
+    ins = foreign.ins
+    if foreign.args["dim"] % len(foreign.out) != 1 or len(ins) != len(foreign.tensors):
+        return None
+    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)

@@ -21,7 +21,9 @@ from archscope.ir import (
     text_of,
 )
 from archscope.ops.attributes import Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten
 
 
 def _image(name: str, shape: Shape) -> None:
@@ -148,3 +150,25 @@ class Reshape(Op, frozen=True, kw_only=True):
             Example(cls(size=(16, 4, 4)), ((256,),)),
             Example(cls(size=(4, 18)), ((2, 6, 6),)),
         )
+
+
+@recognises("aten.pixel_shuffle.default")
+def pixel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel shuffle."""
+    return Recognised(PixelShuffle(block=foreign.args["upscale_factor"]), foreign.ins)
+
+
+@recognises("aten.pixel_unshuffle.default")
+def space_to_depth_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel unshuffle."""
+    return Recognised(SpaceToDepth(block=foreign.args["downscale_factor"]), foreign.ins)
+
+
+@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int")
+def reshape_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape of the same image: flat, or up to 4 axes."""
+    (x,) = foreign.ins
+    if x.shape[0] != foreign.out[0] or len(foreign.out) > 5:
+        return None
+    op = Flatten() if len(foreign.out) == 2 else Reshape(size=foreign.out[1:])
+    return Recognised(op, (x,))
