@@ -6,10 +6,12 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format docs bench clean
+.PHONY: demo test lint format docs example bench clean
 
-demo: $(VENV)/.demo  ## analyse VGG16
+demo: $(VENV)/.demo  ## analyse VGG16, search for two minutes at most, and write the report
 	$(BIN)/archscope analyze specs/vgg16.yaml
+	$(BIN)/archscope search tiny --budget 10MMACs --trials 12 --epochs 1 --max-time 60s --name demo
+	$(BIN)/archscope report studies/demo vgg16 resnet50 mobilenet_v2 shufflenet_v2_x1_0 -o reports/demo.html
 
 test: $(VENV)/.dev  ## run all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
@@ -33,6 +35,10 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 	$(BIN)/archscope rule --all --format markdown -o docs/rules.md
 	printf '# Rules\n\nMade by `make docs`.\n\n' | cat - docs/rules.md > docs/rules.tmp
 	mv docs/rules.tmp docs/rules.md
+
+example: $(VENV)/.dev  ## write the committed report of the zoo, and the pictures of the manual
+	$(BIN)/archscope report $$($(BIN)/archscope zoo --format csv | tail -n +2 | cut -d, -f1) --title "The zoo" --plotlyjs cdn --date none -o reports/zoo.html
+	$(BIN)/python docs/screenshots.py
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

@@ -34,6 +34,29 @@ def take(page: Page) -> None:
     page.screenshot(path=PICTURES / "network.png")
 
 
+def take_search(page: Page, folder: Path) -> None:
+    """Take a short search of the embedded digits, and the training of its winner."""
+    words = ["search", "tiny", "--budget", "10MMACs", "--trials", "12", "--control", "0.5",
+             "--epochs", "1", "--top", "1", "--seeds", "2", "--name", "digits", "--no-cache",
+             "--studies-dir", str(folder)]  # fmt: skip
+    main(words)
+    for run in sorted((folder / "digits" / "finals").iterdir()):
+        main(["evaluate", str(run), "--keep"])
+    path = folder / "search.html"
+    main(["report", str(folder / "digits"), "--date", "none", "-o", str(path)])
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.goto(path.as_uri())
+    page.locator(".study .plot-container").nth(5).wait_for()
+    page.evaluate("document.querySelector('.study .pair').scrollIntoView()")
+    page.wait_for_timeout(600)
+    page.screenshot(path=PICTURES / "search.png")
+    page.locator(".run .seen").first.wait_for()
+    page.evaluate("[...document.querySelectorAll('.run h4')].find("
+                  "one => one.textContent === 'Gradient by layer').scrollIntoView()")  # fmt: skip
+    page.wait_for_timeout(600)
+    page.screenshot(path=PICTURES / "run.png")
+
+
 def all_pictures() -> int:
     """Make every picture and return the exit code."""
     chromium = shutil.which("chromium") or shutil.which("chrome")
@@ -48,6 +71,7 @@ def all_pictures() -> int:
         page = browser.new_page(viewport={"width": 1280, "height": 1160}, color_scheme="light")
         page.goto(path.as_uri())
         take(page)
+        take_search(page, Path(folder))
         browser.close()
     return main(["draw", "googlenet", "--fold", "1", "-o", str(PICTURES / "googlenet.svg")])
 

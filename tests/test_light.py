@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
         ["analyze", "vgg16"],
         ["analyze", "densenet121", "--format", "json"],
         ["compare", "vgg16", "resnet50", "--format", "markdown"],
+        ["analyze", "resnet18", "--count", "ptflops"],
+        ["reconcile", "resnet18", "--format", "markdown"],
         ["lint", "vgg16", "--exit-zero"],
         ["rule", "G1"],
         ["guidelines", "mobilenet_v2"],

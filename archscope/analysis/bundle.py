@@ -8,7 +8,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from archscope.analysis.cost import DTYPES, costs, total
-from archscope.analysis.count import COUNTS
+from archscope.analysis.count import TOOLS
+from archscope.analysis.count import counted as count_by
 from archscope.analysis.memory import memory
 from archscope.analysis.receptive_field import (
     Clash,
@@ -18,6 +19,7 @@ from archscope.analysis.receptive_field import (
     receptive_fields,
 )
 from archscope.analysis.structure import BlockShape, structure
+from archscope.errors import GraphError
 from archscope.ir import Graph, Shape, Source
 
 FORMAT = 1
@@ -152,15 +154,16 @@ def analyze(
     `training` takes in the parts that serve only training, such as auxiliary heads.
     `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
     of the `counted` numbers beside macs. Raises KeyError for an unknown dtype, optimizer or
-    convention.
+    convention, GraphError where a tool's convention cannot say what it counts.
     """
     if not training:
         graph = graph.inference()
+    elif count in TOOLS:
+        raise GraphError(f"{count} is reproduced for inference, not with the parts for training")
     size = DTYPES[dtype]
     cost = costs(graph, batch)
     sum_ = total(cost)
-    convention = COUNTS[count]
-    counted = {name: convention(one) for name, one in cost.items()}
+    counted = count_by(graph, count, batch)
     maps = memory(graph)
     seen = {node.name: receptive_fields(graph, node.name) for node in graph.inputs}
     main = next(iter(seen.values()))

@@ -1,29 +1,58 @@
 """Conventions of counting: what a number that someone else printed had in it.
 
-The core is macs. A convention says, from the exact ledger of a node, what it adds up.
+The core is macs. A convention is a table of what a tool adds to them or misses, kept in
+`conventions/`, one file for each tool, and loaded when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from archscope.analysis.cost import Cost
+from archscope.errors import GraphError
+from archscope.ir import Graph
 
+if TYPE_CHECKING:
+    from archscope.analysis.conventions.convention import Convention
 
-def macs(cost: Cost) -> int:
-    """Count multiply-accumulates of convolutions and matrix products, without bias."""
-    return cost.macs
+TOOLS = ("fvcore", "ptflops", "ptflops-aten", "torchinfo", "thop", "torchprofile", "torch")
+"""Tools whose numbers are reproduced."""
 
-
-def seed(cost: Cost) -> int:
-    """Count (k * k * Cin + 1) * Cout * H * W: a bias is one more multiply-accumulate."""
-    return cost.macs + cost.elementwise if cost.macs else 0
-
-
-def strict(cost: Cost) -> int:
-    """Count every operation: two for a multiply-accumulate, one for each of the other work."""
-    return 2 * cost.macs + cost.elementwise
-
-
-COUNTS: dict[str, Callable[[Cost], int]] = {"macs": macs, "seed": seed, "strict": strict}
+COUNTS = ("macs", "seed", "strict", *TOOLS)
 """Every convention by name."""
+
+
+def convention(name: str) -> Convention:
+    """Return a convention. Raises KeyError for a name that is not in `COUNTS`."""
+    if name not in COUNTS:
+        raise KeyError(name)
+    place, word = name.replace("-", "_"), "CONVENTION"
+    if name not in TOOLS:
+        place, word = "ours", name.upper()
+    module = import_module(f"archscope.analysis.conventions.{place}")
+    found: Convention = getattr(module, word)
+    return found
+
+
+def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
+    """Return what a convention counts of each node, for a batch.
+
+    Raises GraphError where the network has an operator of which that is not known.
+    """
+    if name == "macs":
+        return {node.name: node.facts.macs * batch for node in graph.nodes}
+    from archscope.analysis.conventions.convention import layers
+
+    rule = convention(name)
+    times = 1 if rule.per_image else batch
+    result = {}
+    for layer in layers(graph):
+        node = layer.node
+        differences = rule.differences(layer)
+        if differences is None:
+            raise GraphError(
+                f"what {name} counts of '{node.op.name}' ({layer.module}) is not known,"
+                f" so there is no total for '{graph.name}' (at {node.name})"
+            )
+        result[node.name] = (layer.macs + sum(amount for _, amount in differences)) * times
+    return result

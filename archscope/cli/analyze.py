@@ -46,7 +46,7 @@ from archscope.units import parse_bytes
     default="macs",
     show_default=True,
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
-    " every operation.",
+    " every operation, the others are what that tool prints.",
 )
 @click.option("--lint", "linted", is_flag=True, help="Add what `archscope lint` finds.")
 @click.option(
@@ -84,6 +84,7 @@ def command(
       archscope analyze vgg16
       archscope analyze mobilenet_v2 --set width=0.5 --input 3x160x160
       archscope analyze net.yaml --format json -o net.json
+      archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
     limits = limits_of(max_params, max_macs, max_memory)

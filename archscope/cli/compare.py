@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +25,7 @@ from archscope.report.comparison import comparison_table
 @spec_options
 @cost_options
 @budget_options
+@click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
 def command(
     specs: tuple[str, ...],
@@ -37,6 +39,7 @@ def command(
     max_params: str | None,
     max_macs: str | None,
     max_memory: str | None,
+    plot: bool,
     form: str,
     output: Path | None,
 ) -> int:
@@ -45,19 +48,26 @@ def command(
     \b
     Examples:
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0
+      archscope compare vgg16 resnet50 shufflenet_v2_x1_0 --plot
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
     limits = limits_of(max_params, max_macs, max_memory)
+    graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
     results = [
-        analyze(
-            load_spec(spec, settings, inputs, max_nodes),
-            batch=batch,
-            dtype=dtype,
-            optimizer=optimizer,
-            training=training,
-        )
-        for spec in specs
+        analyze(graph, batch=batch, dtype=dtype, optimizer=optimizer, training=training)
+        for graph in graphs
     ]
-    show([comparison_table(results)], form, output, lambda: {"format": 1, "networks": results})
+    parts: list[Any] = [comparison_table(results)]
+    if plot and form == "table":
+        from archscope.report.network import network_of
+        from archscope.report.texts import pictures
+
+        taken: list[str] = []
+        networks = []
+        for result, graph in zip(results, graphs, strict=True):
+            networks.append(network_of(result, graph, taken=taken))
+            taken.append(networks[-1].id)
+        parts += pictures(networks)
+    show(parts, form, output, lambda: {"format": 1, "networks": results})
     return judge(results, limits)

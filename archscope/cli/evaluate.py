@@ -23,6 +23,9 @@ MISTAKES = 5  # pairs of classes that are shown
               help="Which images of the data set.")  # fmt: skip
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True,
               help="Of the best validation, or of the last epoch.")  # fmt: skip
+@click.option("--keep", is_flag=True,
+              help="Keep filters, feature maps, wrong images and the confusion matrix in the run"
+              " folder, for `archscope report`.")  # fmt: skip
 @machine_options
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
               show_default=True, help="Where runs are kept.")  # fmt: skip
@@ -37,6 +40,7 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     \b
     Examples:
       archscope evaluate lenet5-digits
+      archscope evaluate lenet5-digits --keep
       archscope evaluate runs/lenet5-mnist --data fashion-mnist --format json
     """
     from archscope.train import data
@@ -61,6 +65,11 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
         torch.set_num_threads(options["threads"])
     how = options["weights"], options["device"] or "auto"
     title = f"{path.name} ({options['weights']} weights) on {dataset.name}, {options['split']}"
+    if options["keep"]:
+        from archscope.cli.looking import keep_look
+
+        kept = keep_look(path, dataset, images, options["device"] or "auto")
+        click.echo(f"kept: {kept.as_posix()}", err=True)
     if summary.task["kind"] == "metric":
         verified = judge_pairs(path, dataset, images, *how)
         columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, verified.scores))

@@ -14,7 +14,7 @@ from archscope.analysis import Analysis, analyze
 from archscope.cli.options import load_document
 from archscope.errors import ArchscopeError, OptionError
 from archscope.linter import lint
-from archscope.report.data import Network, Problem, RunPage, StudyPage
+from archscope.report.data import LayerPoint, Network, Problem, RunPage, StudyPage
 from archscope.report.findings import record
 from archscope.report.network import network_of
 from archscope.report.runs import SUMMARY, is_run, read_run
@@ -38,6 +38,7 @@ class Inputs:
         self.studies: list[StudyPage] = []
         self.problems: list[Problem] = []
         self.speeds: dict[str, float] = {}
+        self.times: dict[str, dict[str, float]] = {}
         self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
 
     def add(self, word: str) -> None:
@@ -67,7 +68,9 @@ class Inputs:
         """Return the networks, each with its latency where a bench names it."""
         return tuple(
             msgspec.structs.replace(
-                one, values={**one.values, "latency_seconds": self.speeds[one.name]}
+                one,
+                values={**one.values, "latency_seconds": self.speeds[one.name]},
+                layers=_timed(one, self.times.get(one.name, {})),
             )
             if one.name in self.speeds
             else one
@@ -115,12 +118,24 @@ class Inputs:
             self.problems.append(Problem(path.as_posix(), str(error)))
             return
         self.studies.append(study)
+        if study.finalists:
+            self._finals(path, study.finalists[0].trial)
         if (path / "winner.yaml").exists():
             try:
                 self._spec((path / "winner.yaml").as_posix(), f"winner of {study.name}",
                            accuracy=best_accuracy(path))  # fmt: skip
             except ArchscopeError as error:
                 self.problems.append(Problem(path.as_posix(), f"its winner is not shown: {error}"))
+
+    def _finals(self, path: Path, trial: int) -> None:
+        """Take in the trainings of the winner; its network is that of the study."""
+        for folder in sorted(path.glob(f"finals/trial{trial}-seed*/")):
+            try:
+                run = read_run(folder, [one.id for one in self.runs])
+            except ArchscopeError as error:
+                self.problems.append(Problem(folder.as_posix(), str(error)))
+                continue
+            self.runs.append(run)
 
     def _run(self, path: Path) -> None:
         try:
@@ -165,6 +180,10 @@ class Inputs:
             raise OptionError(f"'{path}' is no bench of archscope: {error}") from None
         for one in sorted(measured, key=lambda each: -each.batch):
             self.speeds[one.name] = one.timing.median_seconds / one.batch
+            if one.layers is not None:
+                self.times[one.name] = {
+                    layer.name: layer.seconds / one.batch for layer in one.layers.layers
+                }
 
     def _taken(self) -> list[str]:
         return [network.id for network in self.networks]
@@ -174,10 +193,28 @@ class _Timing(msgspec.Struct):
     median_seconds: float
 
 
+class _LayerTime(msgspec.Struct):
+    name: str
+    seconds: float
+
+
+class _LayerTimes(msgspec.Struct):
+    layers: tuple[_LayerTime, ...]
+
+
 class _Measured(msgspec.Struct):
     name: str
     batch: int
     timing: _Timing
+    layers: _LayerTimes | None = None
+
+
+def _timed(network: Network, times: dict[str, float]) -> tuple[LayerPoint, ...]:
+    """Return the layers of a network with the time that a bench measured for each."""
+    return tuple(
+        msgspec.structs.replace(layer, seconds=times[layer.name]) if layer.name in times else layer
+        for layer in network.layers
+    )
 
 
 def default_words() -> Sequence[str]:

@@ -93,6 +93,11 @@ recipe_options = together(
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
               show_default=True, help="Where runs are kept.")  # fmt: skip
+@click.option("--look/--no-look", default=True, show_default=True,
+              help="Keep filters, feature maps and wrong test images in the run folder, for"
+              " `archscope report`.")  # fmt: skip
+@click.option("--log", type=click.Choice(["tensorboard"]),
+              help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @spec_options
 @output_options
@@ -174,10 +179,11 @@ class _Trainings:
 
         options = self.options
         folder = options["data_dir"] and str(options["data_dir"].resolve())
-        with _attended(options["quiet"]) as (watcher, stop):
+        path = path if options["name"] else _free(path)
+        with _attended(options["quiet"], options["log"], path) as (watcher, stop):
             return train(
                 graph, self.dataset, self.recipe,
-                run_dir=path if options["name"] else _free(path),
+                run_dir=path,
                 seed=seed,
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
@@ -219,7 +225,7 @@ def _resume(run: str, **options: Any) -> RunResult:
     dataset = data.load(source["name"], folder)
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
     _threads(options["threads"] or read_environment(path)["threads"])
-    with _attended(options["quiet"]) as (watcher, stop):
+    with _attended(options["quiet"], options["log"], path) as (watcher, stop):
         return resume(
             path, dataset, device=options["device"], task=task, progress=watcher, stop=stop
         )
@@ -265,7 +271,7 @@ def _free(path: Path) -> Path:
 
 
 @contextmanager
-def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
+def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Callable[[], bool]]]:
     """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
     from archscope.cli.watching import watcher
 
@@ -276,8 +282,8 @@ def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
             raise KeyboardInterrupt
         asked.append(number)
 
+    looking = watcher(quiet, log, run)
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    looking = watcher(quiet)
     try:
         yield looking, lambda: bool(asked)
     finally:
@@ -286,12 +292,29 @@ def _attended(quiet: bool) -> Iterator[tuple[Any, Callable[[], bool]]]:
             signal.signal(number, handler)
 
 
+def _look(result: RunResult, home: Path | None) -> None:
+    """Keep a look inside of a network that learnt classes and has test images."""
+    from archscope.cli.looking import keep_look
+    from archscope.train import data
+
+    summary, folder = result.summary, result.folder
+    if folder is None or summary.test is None or summary.task["kind"] in ("metric", "multitask"):
+        return
+    source = summary.data["source"]
+    dataset = data.load(source["name"], home or (source.get("folder") and Path(source["folder"])))
+    if dataset.test is not None:
+        keep_look(folder, dataset, dataset.test, summary.device)
+
+
 def _end(results: list[RunResult], options: dict[str, Any]) -> int:
     """Show how it ended, and return the exit code."""
     summaries: list[Summary] = [one.summary for one in results]
     last = results[-1]
     if last.folder is None:
         return ENDINGS[last.summary.state]  # one of several processes; the first speaks
+    if options["look"]:
+        for result in results:
+            _look(result, options["data_dir"])
     form, output = options["form"], options["output"]
     if len(results) > 1:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})

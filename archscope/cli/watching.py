@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
 from archscope.train.records import Epoch, Finding, Interval
 from archscope.train.tasks import Scores
-from archscope.train.watch import Watcher
+from archscope.train.watch import Watcher, Watchers
 
 
 class Lines(Watcher):
@@ -86,11 +87,14 @@ class Bar(Lines):
         self.progress.stop()
 
 
-def watcher(quiet: bool) -> Watcher:
-    """Return who tells the user how it goes."""
-    if quiet:
-        return Watcher()
-    return Bar() if sys.stderr.isatty() else Lines()
+def watcher(quiet: bool, log: str | None = None, run: Path | None = None) -> Watcher:
+    """Return who tells the user how it goes, and who writes a log of that name into the run."""
+    shown = Watcher() if quiet else Bar() if sys.stderr.isatty() else Lines()
+    if log is None or run is None:
+        return shown
+    from archscope.train.tensorboard import TensorBoard  # the one log that there is
+
+    return Watchers(shown, TensorBoard(run))
 
 
 def scores(measures: Scores) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archscope.analysis.bundle import Analysis, LayerReport, View
-from archscope.analysis.count import COUNTS
+from archscope.analysis.count import convention
 from archscope.analysis.fold import fitting_depth, fold
 from archscope.ir import text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
@@ -161,10 +161,12 @@ def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
     """Return a row for a convention other than macs, if one was asked for."""
     if analysis.count == "macs":
         return []
-    meaning = (COUNTS[analysis.count].__doc__ or "").split("\n")[0]
+    rule = convention(analysis.count)
     number = analysis.totals.counted
-    meaning = f"{format_count(number)}: {meaning[0].lower()}{meaning[1:].rstrip('.')}"
-    return [(f"count {analysis.count}", f"{number:,}", meaning)]
+    of = f"what {rule.name} {rule.version} prints" if rule.version else rule.about
+    if rule.per_image and analysis.batch > 1:
+        of += ", always for one image"
+    return [(f"count {analysis.count}", f"{number:,}", f"{format_count(number)}: {of}")]
 
 
 def _reference(analysis: Analysis) -> tuple[str, str]:

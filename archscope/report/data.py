@@ -72,6 +72,7 @@ class LayerPoint(Struct, frozen=True, gc=False):
     alive_bytes: int | None  # feature maps held while it runs
     field: int | None  # along the longer axis; None if it sees all
     stride: str
+    seconds: float | None = None  # measured, for one image
 
 
 class Stage(Struct, frozen=True):
@@ -135,6 +136,45 @@ class Confusion(Struct, frozen=True):
     counts: tuple[tuple[int, ...], ...]
 
 
+class Inside(Struct, frozen=True):
+    """How one layer of a trained network does."""
+
+    name: str
+    op: str
+    gradient: float | None  # norm of its weights' gradient over that of the weights
+    dead: float | None  # share of the units that are 0 for all images
+
+
+class Sheet(Struct, frozen=True):
+    """Small pictures in rows on one PNG, base64."""
+
+    layer: str
+    about: str
+    png: str
+
+
+class Seen(Struct, frozen=True):
+    """One image, what it shows, and what the network took it for."""
+
+    label: str
+    guess: str
+    probability: float
+    png: str
+    maps: tuple[Sheet, ...] = ()
+
+
+class Look(Struct, frozen=True):
+    """The inside of a trained network, and where it is wrong."""
+
+    data: str
+    images: int
+    layers: tuple[Inside, ...]
+    filters: Sheet | None
+    samples: tuple[Seen, ...]
+    wrong: tuple[Seen, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
 class RunPage(Struct, frozen=True):
     """One training."""
 
@@ -150,6 +190,7 @@ class RunPage(Struct, frozen=True):
     confusion: Confusion | None
     accuracy: float | None
     missing: tuple[str, ...]
+    look: Look | None = None
 
 
 class Work(Struct, frozen=True):
@@ -173,6 +214,14 @@ class Finalist(Struct, frozen=True):
     tied: bool = False  # its interval reaches the mean of the first
 
 
+class BudgetUse(Struct, frozen=True):
+    """How much of one budget the networks of a search take, as shares of it."""
+
+    budget: str
+    inside: tuple[float, ...]
+    beyond: tuple[float, ...]
+
+
 class StudyPage(Struct, frozen=True):
     """One search: its arms over trials, its trials as points, and what decided."""
 
@@ -191,6 +240,8 @@ class StudyPage(Struct, frozen=True):
     columns: tuple[str, ...]
     trials: tuple[tuple[Any, ...], ...]
     missing: tuple[str, ...]
+    chance: tuple[Curve, ...] = ()  # low and high: the best of so many networks of the control arm
+    budgets: tuple[BudgetUse, ...] = ()
 
 
 class Problem(Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 from archscope.drawing.tree import Item
 from archscope.report.data import Network, Page
 
-LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride")
+LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
 """What stands in the row of a layer, for those who read the page's data."""
 
 
@@ -66,6 +66,7 @@ def network_data(network: Network, item: Item) -> dict[str, Any]:
                 layer.alive_bytes,
                 layer.field,
                 layer.stride,
+                *((layer.seconds,) if layer.seconds is not None else ()),
             )
             for layer in network.layers
         ],

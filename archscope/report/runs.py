@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.report.data import Confusion, Curve, RunPage
+from archscope.report.data import Confusion, Curve, Look, RunPage
+from archscope.report.looks import read_look
 from archscope.report.network import identifier
 from archscope.units import format_count
 
@@ -36,6 +37,7 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunPage:
     steps = _rows(path / "steps.csv", missing)
     goal = str(found.get("goal") or "top1")
     name = str(found.get("name") or path.name)
+    look = read_look(path, missing)
     return RunPage(
         id=identifier(f"run-{name}", taken),
         name=name,
@@ -46,9 +48,10 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunPage:
         epochs=_curves(epochs, "epoch"),
         steps=_curves(steps, "step"),
         findings=tuple(one for one in found.get("findings") or () if isinstance(one, dict)),
-        confusion=_confusion(path, found, missing),
+        confusion=_confusion(path, found, missing, look),
         accuracy=_accuracy(found, goal),
         missing=tuple(missing),
+        look=look,
     )
 
 
@@ -137,15 +140,18 @@ def _number(text: str | None) -> float | None:
     return value if isfinite(value) else None
 
 
-def _confusion(path: Path, found: dict[str, Any], missing: list[str]) -> Confusion | None:
-    """Return the confusion matrix, if an evaluation was saved as `evaluation.json` in the run."""
+def _confusion(
+    path: Path, found: dict[str, Any], missing: list[str], look: Look | None
+) -> Confusion | None:
+    """Return the confusion matrix of a saved `evaluation.json`, else that of `look.json`."""
     file = path / "evaluation.json"
-    if not file.exists():
-        return None
-    try:
-        counts = msgspec.json.decode(file.read_bytes(), type=_Evaluation).confusion
-    except (OSError, msgspec.MsgspecError) as error:
-        missing.append(f"evaluation.json: {error}")
+    counts = look.confusion if look else ()
+    if file.exists():
+        try:
+            counts = msgspec.json.decode(file.read_bytes(), type=_Evaluation).confusion
+        except (OSError, msgspec.MsgspecError) as error:
+            missing.append(f"evaluation.json: {error}")
+    if not counts:
         return None
     data = found.get("data")
     classes = data.get("classes") if isinstance(data, dict) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from statistics import StatisticsError, correlation
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.report.data import Curve, Finalist, StudyPage, Work
+from archscope.report.data import BudgetUse, Curve, Finalist, StudyPage, Work
 from archscope.report.network import identifier
 
 TRIALS = "trials.jsonl"
@@ -99,6 +99,8 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
             if trial.outcome in PAID
         ),
         missing=tuple(missing),
+        chance=_chance(trials),
+        budgets=_budgets(trials),
     )  # fmt: skip
 
 
@@ -205,6 +207,41 @@ def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
         if most is not None:
             curves.append(Curve(name, tuple(map(float, range(1, len(paid) + 1))), tuple(values)))
     return tuple(curves)
+
+
+def _chance(trials: Sequence[Trial]) -> tuple[Curve, ...]:
+    """Return where the best of n networks drawn evenly would lie 95 times in 100, for each n.
+
+    The networks of the control arm stand for all that fit: of m of them, each as likely, the best
+    of n draws is no better than the k-th with probability (k / m) ** n. Those that were cut short
+    stand below all others, at no known place.
+    """
+    paid = [trial for trial in trials if trial.outcome in PAID]
+    control = [trial.accuracy for trial in paid if trial.origin in CONTROL]
+    if len(control) < FEWEST:
+        return ()
+    known = sorted(accuracy for accuracy in control if accuracy is not None)
+    drawn = [*[None] * (len(control) - len(known)), *known]
+    most = max(len(control), len(paid) - len(control))
+    steps = tuple(map(float, range(1, most + 1)))
+
+    def level(chance: float) -> tuple[float | None, ...]:
+        return tuple(
+            drawn[min(ceil(len(drawn) * chance ** (1 / step) - 1e-9), len(drawn)) - 1]
+            for step in steps
+        )
+
+    return Curve("low", steps, level(0.025)), Curve("high", steps, level(0.975))
+
+
+def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
+    """Return how much of each budget the networks take that were asked about."""
+    shares: dict[str, tuple[list[float], list[float]]] = {}
+    for trial in trials:
+        for budget, excess in trial.excess.items():
+            if isfinite(excess):
+                shares.setdefault(budget, ([], []))[excess > 0].append(round(1 + excess, 4))
+    return tuple(BudgetUse(key, tuple(one), tuple(other)) for key, (one, other) in shares.items())
 
 
 def _work(trials: Sequence[Trial]) -> tuple[Work, ...]:

@@ -138,8 +138,8 @@ def _compared(networks: Sequence[Network], runs: Sequence[RunPage]) -> tuple[str
         words = [f"{len(networks)} networks, all with input {size}."]
     else:
         words = [
-            f"{len(networks)} networks with different inputs; compared here are the {len(alike)}"
-            f" with input {size}."
+            f"{len(networks)} networks with different inputs; compared here"
+            f" {f'are the {len(alike)}' if len(alike) > 1 else 'is the first'} with input {size}."
         ]
     networks = alike
     if len(networks) == 1:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from archscope.report.data import MEASURES, Network, Page
-from archscope.report.summary import front, number, written
+from archscope.report.searches import study_parts
+from archscope.report.strokes import bar, spark
+from archscope.report.summary import comparable, front, number, written
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 
-BARS = " ▁▂▃▄▅▆▇█"
-BAR = 10  # letters of the longest bar
-LINE = 40  # letters of a timeline
 PLOT = (56, 14)  # letters across and lines down
 
 
@@ -25,10 +23,25 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
         found.append(scatter(page.networks, "macs", "memory_access_bytes"))
     found += [_timelines(page.networks)] if plot and page.networks else []
     found += [_findings(one) for one in page.networks if one.findings]
+    for study in page.studies:
+        found += study_parts(study, plot)
     if page.runs:
         found.append(_runs(page))
     found += [f"not shown: {one.source}: {one.reason}" for one in page.problems]
     return [part for part in found if part]
+
+
+def pictures(networks: Sequence[Network]) -> list[Table | str]:
+    """Return networks as bars of letters, by two measures, and over the time that they run."""
+    keys = ("params", "macs", "memory_access_bytes")
+    most = {key: max((number(one, key) or 0 for one in networks), default=0) or 1 for key in keys}
+    labels = [next(one.label for one in MEASURES if one.key == key) for key in keys]
+    columns = (Column("of the most", NAME), *(Column(label, NAME) for label in labels))
+    rows = tuple(
+        (one.name, *(bar((number(one, key) or 0) / most[key]) for key in keys)) for one in networks
+    )
+    plot = scatter(networks, "macs", "memory_access_bytes")
+    return [Table("", columns, rows), *([plot] if plot else []), _timelines(networks)]
 
 
 def _overview(page: Page) -> Table:
@@ -81,23 +94,6 @@ def _runs(page: Page) -> Table:
     return Table("", columns, tuple(rows))
 
 
-def bar(share: float) -> str:
-    """Return a share of the whole as a bar of up to 10 letters; what is not 0 is seen."""
-    eighths = round(8 * BAR * share) or (1 if share > 0 else 0)
-    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8].strip())
-
-
-def spark(values: Sequence[float], letters: int = LINE) -> str:
-    """Return values as a line of small bars, the largest of each letter's part."""
-    most = max(values, default=0)
-    if not most:
-        return ""
-    width = min(letters, len(values))
-    cuts = [place * len(values) // width for place in range(width + 1)]
-    heights = [max(values[low:high]) for low, high in itertools.pairwise(cuts)]
-    return "".join(BARS[max(1, round(8 * height / most)) if height else 0] for height in heights)
-
-
 def scatter(networks: Sequence[Network], x: str, y: str) -> str:
     """Return networks by two measures, each as a letter, those that none beats as a capital.
 
@@ -105,7 +101,7 @@ def scatter(networks: Sequence[Network], x: str, y: str) -> str:
     """
     from math import log
 
-    best = {one.id for one in front(networks, x, y)}
+    best = {one.id for one in front(comparable(networks), x, y)}
     known = [one for one in networks if (number(one, x) or 0) > 0 and (number(one, y) or 0) > 0]
     shown = known[:26]
     if len(shown) < 2:

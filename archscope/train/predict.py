@@ -58,7 +58,10 @@ def _pixels(path: Path, shape: Sequence[int]) -> Tensor:
             image = opened.convert(MODES[channels])
     except UnidentifiedImageError:
         raise DataError(f"'{path}' is no image that Pillow can read") from None
-    except (OSError, Image.DecompressionBombError) as error:
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DataError(f"cannot read '{path}': {reason}") from None
+    except Image.DecompressionBombError as error:
         raise DataError(f"cannot read '{path}': {error}") from None
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)

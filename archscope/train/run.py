@@ -119,11 +119,9 @@ class Folder(Keeper):
 
     def state(self, state: dict[str, Any]) -> None:
         """Put state.pt in place, and a summary that says how far it is."""
-        path = self.path / "state.pt"
-        try:
-            put(path, lambda file: torch.save(state, file))
-        except RuntimeError as error:  # torch's words for a full disk
-            raise OptionError(f"cannot write '{path}': {str(error).splitlines()[0]}") from None
+        content = io.BytesIO()  # torch has other words than the system for a full disk
+        torch.save(state, content)
+        put(self.path / "state.pt", lambda file: file.write(content.getbuffer()))
         self.summary()
 
     def summary(self) -> None:

@@ -33,6 +33,43 @@ class Watcher:
         """It is over, one way or another."""
 
 
+class Watchers(Watcher):
+    """Tells several watchers, each in its turn."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self.watchers = watchers
+
+    def begin(self, steps: int, total: int | None) -> None:
+        """Tell all that training begins."""
+        for one in self.watchers:
+            one.begin(steps, total)
+
+    def step(self) -> None:
+        """Tell all of a step."""
+        for one in self.watchers:
+            one.step()
+
+    def interval(self, row: Interval) -> None:
+        """Tell all of an interval."""
+        for one in self.watchers:
+            one.interval(row)
+
+    def epoch(self, row: Epoch) -> None:
+        """Tell all of an epoch."""
+        for one in self.watchers:
+            one.epoch(row)
+
+    def finding(self, one: Finding) -> None:
+        """Tell all of a finding."""
+        for watcher in self.watchers:
+            watcher.finding(one)
+
+    def close(self) -> None:
+        """Tell all that it is over."""
+        for one in self.watchers:
+            one.close()
+
+
 class Keeper:
     """Keeps what a training leaves; this one keeps the best weights in memory."""
 

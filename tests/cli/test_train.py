@@ -234,3 +234,17 @@ def test_a_disk_that_is_full_at_once_leaves_nothing(
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert "cannot write 'runs/none/spec.yaml': file too large" in result.err
     assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_log_for_tensorboard_has_the_rows_of_the_run(run: Run, tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    assert run("train", *QUICK, "--name", "logged", "--log", "tensorboard").code == 0
+    log = events.EventAccumulator(str(tmp_path / "runs/logged/tensorboard")).Reload()
+    with (tmp_path / "runs/logged/epochs.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    written = log.Scalars("validation/loss")
+    assert [one.step for one in written] == [int(row["step"]) for row in rows]
+    assert [one.value for one in written] == pytest.approx(
+        [float(row["validation_loss"]) for row in rows]
+    )
+    assert "steps/learning_rate" in log.Tags()["scalars"]

@@ -84,6 +84,23 @@ def make_run(folder: Path, **more: Any) -> Path:
     return folder
 
 
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+
+
+def look(**more: Any) -> dict[str, Any]:
+    """What `archscope evaluate --keep` leaves, with one grey dot for every picture."""
+    maps = [{"layer": "conv1", "about": "channels 0, 3 of 6", "png": DOT}]
+    return {
+        "format": 1, "data": "digits", "images": 20, "confusion": [[8, 2], [1, 9]],
+        "layers": [{"name": "conv1", "op": "conv", "gradient": 0.01, "dead": None},
+                   {"name": "relu1", "op": "relu", "gradient": None, "dead": 0.5}],
+        "filters": {"layer": "conv1", "about": "6 of 6 filters", "png": DOT},
+        "samples": [{"label": "a", "guess": "a", "probability": 0.8, "png": DOT, "maps": maps}],
+        "wrong": [{"label": "a", "guess": "b", "probability": 0.9, "png": DOT}],
+        **more,
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """A real browser without a screen, if there is one."""
@@ -116,6 +133,7 @@ def make_study(folder: Path) -> Path:
             "number": number, "genes": {"width": number % 3, "kind": "ab"[number % 2], "same": 1},
             "outcome": outcome, "origin": "control" if number == 1 else "tpe",
             "costs": {"macs": 1000000 + number},
+            "excess": {"5MMACs": 0.5 if outcome == "infeasible" else -0.2},
             "verdict": None if outcome == "infeasible" else verdict,
         }  # fmt: skip
         lines.append(json.dumps(trial))

@@ -5,6 +5,7 @@ A browser takes a second to start and plotly another; the pages are made once fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from archscope.drawing.place import picture
 from archscope.drawing.tree import tree
 from archscope.report.data import Network
 from archscope.report.render import html
-from tests.report.conftest import collected, make_run, make_study, page_of
+from tests.report.conftest import collected, look, make_run, make_study, page_of
 from tests.report.test_render import hostile
 
 
@@ -49,6 +50,7 @@ class Watched:
 def paths(tmp_path_factory: pytest.TempPathFactory, five: tuple[Network, ...]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     run = make_run(folder / "runs" / "first")
+    (run / "look.json").write_text(json.dumps(look()))
     study = make_study(folder / "studies" / "search")
     inputs = collected(str(run), "googlenet", str(study))
     pages = {
@@ -129,9 +131,12 @@ def test_axes_and_pins(opened: Any) -> None:
 
     one.page.check("input[aria-label='pin resnet50']")
     assert "resnet50" in one.page.inner_text("#pinned")
+    one.page.click("#pinned summary")
+    one.page.locator("#pinned pre", has_text="each: {depth: =depths}").wait_for()
     one.page.click("button[aria-label='unpin resnet50']")
     assert one.page.inner_text("#pinned") == ""
     assert not one.page.is_checked("input[aria-label='pin resnet50']")
+    one.page.locator("#scatter").scroll_into_view_if_needed()
     point = one.page.locator("#scatter .scatterlayer .point").first
     point.dispatch_event("mousemove")
     one.page.select_option("#axis-x", "macs")
@@ -203,19 +208,34 @@ def test_runs_have_curves(opened: Any) -> None:
     one = opened()
     run = one.page.locator("#run-first")
     run.evaluate("one => one.open = true")
-    one.charts("#run-first", 5)
+    one.charts("#run-first", 7)
     assert "half of 'conv1' is dead" in run.inner_text()
     assert "95.0 % right" in run.inner_text()
     assert run.locator(".heatmaplayer").count() == 1
+    for words in ("Gradient by layer", "Dead units by layer", "Filters of conv1", "Wrong images",
+                  "a, taken for b (90.0 %)"):  # fmt: skip
+        assert words in run.inner_text(), words
+    shown = "all => all.map(one => one.naturalWidth)"
+    assert run.locator("img").evaluate_all(shown) == [1] * 4
+    assert all(run.locator("img").evaluate_all("all => all.map(one => one.alt)"))
 
 
 def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
     one = opened()
     study = one.page.locator("#study-search")
     study.evaluate("one => one.open = true")
-    one.charts("#study-search", 5)
+    one.charts("#study-search", 6)
     text = study.inner_text()
-    for words in ("Best so far", "Workers", "Proxies", "Decisions", "78.0 %", "infeasible"):
+    for words in (
+        "Best so far",
+        "Workers",
+        "Proxies",
+        "Decisions",
+        "78.0 %",
+        "infeasible",
+        "Use of the budget 5MMACs",
+        "too few networks",
+    ):
         assert words in text, words
     assert study.locator("tbody tr").count() == 8
 

@@ -19,7 +19,8 @@ from archscope.report.data import Network, Page, Problem
 from archscope.report.network import network_of
 from archscope.report.pack import for_script, network_data
 from archscope.report.render import bundle, html
-from archscope.report.texts import bar, parts, scatter, spark
+from archscope.report.strokes import bar, spark
+from archscope.report.texts import parts, scatter
 from archscope.spec import zoo
 from tests.report.conftest import HOSTILE, changed, collected, page_of
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from archscope.errors import OptionError
 from archscope.report.runs import read_run
-from tests.report.conftest import collected, make_run
+from tests.report.conftest import collected, look, make_run
 
 
 def test_a_whole_run(run_folder: Path) -> None:
@@ -58,3 +59,25 @@ def test_a_folder_of_runs_with_a_broken_one(tmp_path: Path) -> None:
     assert inputs.finish()[0].values["accuracy"] == 0.95
     assert ["b" in one.source or "c" in one.source for one in inputs.problems] == [True, True]
     assert "unknown operator" in inputs.problems[1].reason
+
+
+def test_a_look_inside(run_folder: Path) -> None:
+    (run_folder / "look.json").write_text(json.dumps(look()))
+    run = read_run(run_folder)
+    assert run.look and [one.dead for one in run.look.layers] == [None, 0.5]
+    assert run.confusion and run.confusion.counts == ((9, 1), (2, 8)), "the evaluation is newer"
+    (run_folder / "evaluation.json").unlink()
+    run = read_run(run_folder)
+    assert run.confusion and run.confusion.counts == ((8, 2), (1, 9))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", json.dumps(look(filters={"layer": "a", "about": "b", "png": '"><script>'}))],
+)
+def test_a_broken_look_is_named_and_left_out(run_folder: Path, text: str) -> None:
+    (run_folder / "look.json").write_text(text)
+    run = read_run(run_folder)
+    assert run.look is None and len(run.missing) == 1
+    assert run.missing[0].startswith("look.json: ")
+    assert run.confusion is not None

@@ -48,6 +48,8 @@ function written(value, kind) {
   return value.toLocaleString("en-US");
 }
 
+// Percents with as many digits as the axis needs, and no more.
+const PERCENT = ".3~%";
 const shape = (out) => out.join("x");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 

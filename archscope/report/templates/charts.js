@@ -18,7 +18,15 @@ function startCharts() {
   const text = find("plotly");
   if (text) document.head.append(make("script", {}, text.textContent));
   started = true;
-  redrawAll();
+  // One chart after another, so that the page is never stuck while many are drawn.
+  const waiting = [...drawn.keys()];
+  const next = () => {
+    const place = waiting.shift();
+    if (!place) return;
+    if (place.isConnected && !place.querySelector(".plot-container")) redraw(place);
+    setTimeout(next);
+  };
+  next();
 }
 
 // Draw a chart; `build` returns traces and layout, and is asked again after a change of theme.

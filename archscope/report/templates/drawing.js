@@ -1,5 +1,5 @@
 // The architecture as SVG. Blocks open and shut; boxes are as warm as their share is large.
-const HEATS = [["macs", "macs"], ["params", "params"], ["access", "memory access"]];
+const HEATS = [["macs", "macs"], ["params", "params"], ["access", "memory access"], ["seconds", "measured time"]];
 const OPEN_AT_FIRST = 36; // boxes
 
 class Drawing {
@@ -27,7 +27,7 @@ class Drawing {
 
   tools() {
     const select = make("select", { onchange: (event) => { this.heat = event.target.value; this.show(); } },
-      ...HEATS.map(([value, text]) => make("option", { value }, text)));
+      ...HEATS.filter(([key]) => key !== "seconds" || this.net.total.seconds).map(([value, text]) => make("option", { value }, text)));
     return make("div", { class: "tools" },
       make("label", {}, "Colour by share of ", select),
       make("button", { type: "button", onclick: () => this.all(true) }, "Open all"),
@@ -66,7 +66,7 @@ class Drawing {
   }
 
   sum(item, fact) {
-    return item.layers.reduce((sum, place) => sum + this.net.layers[place][fact], 0);
+    return item.layers.reduce((sum, place) => sum + (this.net.layers[place][fact] ?? 0), 0);
   }
 
   box(laid, x, y) {
@@ -75,7 +75,7 @@ class Drawing {
     const last = this.net.layers[item.layers[item.layers.length - 1]];
     const [macs, params, access] = ["macs", "params", "access"].map((fact) => this.sum(item, fact));
     const kind = item.children ? `${item.layers.length} layers` : last.op;
-    const told = `${item.name}: ${kind}\n${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access`;
+    const told = `${item.name}: ${kind}\n${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access${this.net.total.seconds ? `, ${written(this.sum(item, "seconds"), "seconds")} measured` : ""}`;
     const attributes = { "data-name": item.name, class: shut ? "box" : "open" };
     if (item.children) {
       Object.assign(attributes, { role: "button", tabindex: 0, "aria-expanded": String(!shut), "aria-label": `${shut ? "open" : "fold"} ${item.name}, ${kind}`,

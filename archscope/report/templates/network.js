@@ -1,5 +1,5 @@
 // Everything about one network, made when its section is opened.
-const KEYS = ["op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride"];
+const KEYS = ["op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds"];
 
 function read(id) {
   const data = JSON.parse(find(`data-${id}`).textContent);
@@ -9,7 +9,7 @@ function read(id) {
     const layer = Object.fromEntries(KEYS.map((key, column) => [key, row[column]]));
     return { ...layer, op: data.ops[layer.op], name: names[place], place };
   });
-  const total = Object.fromEntries(["macs", "params", "access"].map((key) => [key, layers.reduce((sum, layer) => sum + layer[key], 0)]));
+  const total = Object.fromEntries(["macs", "params", "access", "seconds"].map((key) => [key, layers.reduce((sum, layer) => sum + (layer[key] ?? 0), 0)]));
   return { ...networks.get(id), ...data, root, layers, total };
 }
 
@@ -60,7 +60,7 @@ function stageBars(net) {
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
-  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: ".0%" }) }];
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
 }
 
 const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });

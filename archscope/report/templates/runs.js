@@ -19,20 +19,70 @@ function openRun(details) {
     const title = measure.replace(/_/g, " ");
     const place = chartPlace(`${title} of ${run.name} by ${axisName}`);
     pair.append(make("div", {}, make("h4", {}, title), place));
+    if (!curves.some((curve) => curve.y.some(known))) { place.replaceWith(make("p", { class: "muted" }, "No number of it is known.")); continue; }
     chart(place, () => [curves.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name.replace(/_/g, " ")), x: curve.x, y: curve.y,
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
-    { showlegend: curves.length > 1, xaxis: axis(axisName), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: ".0%" } : {}) }]);
+    { showlegend: curves.length > 1, xaxis: axis(axisName), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: PERCENT } : {}) }]);
   }
+  if (run.look) body.append(...inside(run));
+  else body.append(make("p", { class: "note" }, `Filters, feature maps, layers and wrong images are not in this run folder; archscope evaluate RUN --keep puts them there.`));
   if (run.confusion) body.append(...confusion(run));
+}
+
+const picture = (png, alt, more = "") => make("img", { src: `data:image/png;base64,${png}`, alt, class: `pixels ${more}`.trim() });
+const guessed = (one) => `${one.label}, taken for ${one.guess} (${written(one.probability, "share")})`;
+
+// The inside of a trained network: gradients, dead units, filters, feature maps, and its mistakes.
+function inside(run) {
+  const { layers, filters, samples, wrong, images, data } = run.look;
+  const parts = [];
+  const pair = make("div", { class: "pair" });
+  const bars = (title, key, label, more) => {
+    const known = layers.filter((layer) => layer[key] !== null).reverse();
+    if (!known.length) return;
+    if (key === "dead" && !known.some((layer) => layer.dead)) {
+      pair.append(make("div", {}, make("h4", {}, title), make("p", { class: "muted" }, `None: each unit of the ${known.length} rectifier${known.length > 1 ? "s" : ""} answers to some image.`)));
+      return;
+    }
+    const place = chartPlace(`${title} of ${run.name}`);
+    place.style.height = `${Math.min(Math.max(200, 90 + 18 * known.length), 640)}px`;
+    pair.append(make("div", {}, make("h4", {}, title), place));
+    chart(place, () => [[{ type: key === "dead" ? "bar" : "scatter", mode: "markers", orientation: "h", y: known.map((_, place) => place), x: known.map((layer) => layer[key]),
+      marker: key === "dead" ? { color: tone("accent") } : { color: tone("accent"), size: 10 },
+      hovertext: known.map((layer) => `${plain(layer.name)}: ${key === "dead" ? written(layer[key], "share") : layer[key].toPrecision(3)}`), hoverinfo: "text" }],
+    { xaxis: axis(label, more), yaxis: axis("", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
+  };
+  bars("Gradient by layer", "gradient", "gradient over weights", { type: "log" });
+  bars("Dead units by layer", "dead", "units that are 0 for all images", { tickformat: PERCENT, range: [0, 1.02] });
+  if (pair.childElementCount) parts.push(pair);
+  if (filters) {
+    parts.push(make("h4", {}, `Filters of ${filters.layer}`), picture(filters.png, `filters of ${filters.layer}`, "sheet"),
+      make("p", { class: "muted small" }, `${filters.about}; grey is 0, each filter to its own largest weight.`));
+  }
+  if (samples.length) {
+    parts.push(make("h4", {}, "What the layers see"), make("p", { class: "muted small" }, "Feature maps of single images, those that vary most, each from its least to its greatest value."));
+    for (const one of samples) {
+      parts.push(make("figure", { class: "seen" }, make("div", {}, picture(one.png, `image of ${one.label}`, "sample"), make("figcaption", { class: "small" }, guessed(one))),
+        ...one.maps.map((sheet) => make("div", { class: "maps", title: sheet.about }, picture(sheet.png, `maps of ${sheet.layer} for ${one.label}`, "sheet"), make("span", { class: "muted small" }, sheet.layer)))));
+    }
+  }
+  parts.push(make("h4", {}, "Wrong images"));
+  if (wrong.length) {
+    parts.push(make("p", { class: "muted small" }, `Of the ${images.toLocaleString("en-US")} images of ${data}, those that it was surest of.`),
+      make("div", { class: "gallery" }, ...wrong.map((one) => make("figure", {}, picture(one.png, `image of ${one.label}`, "sample"), make("figcaption", { class: "small" }, guessed(one))))));
+  } else parts.push(make("p", { class: "muted" }, "None that can be shown."));
+  return parts;
 }
 
 function confusion(run) {
   const { classes, counts } = run.confusion;
   const place = chartPlace(`confusion matrix of ${run.name}`, "tall");
+  const [places, names] = [classes.map((_, number) => number), classes.map(plain)]; // two classes may have one name
+  const ticks = classes.length <= 50 ? { tickvals: places, ticktext: classes.map((name) => plain(cut(name, 24))) } : {};
   const shares = counts.map((row) => { const sum = row.reduce((one, other) => one + other, 0); return row.map((value) => (sum ? value / sum : 0)); });
-  requestAnimationFrame(() => chart(place, () => [[{ type: "heatmap", z: shares, x: classes.map(plain), y: classes.map(plain), zmin: 0, zmax: 1,
+  requestAnimationFrame(() => chart(place, () => [[{ type: "heatmap", z: shares, x: places, y: places, zmin: 0, zmax: 1,
     colorscale: [[0, tone("page")], [1, tone("accent")]], text: classes.length <= 20 ? counts.map((row) => row.map((value) => (value ? String(value) : ""))) : undefined,
-    texttemplate: classes.length <= 20 ? "%{text}" : undefined, customdata: counts, hovertemplate: "%{y} taken for %{x}: %{customdata}<extra></extra>" }],
-  { xaxis: axis("taken for", { type: "category" }), yaxis: axis("class", { type: "category", autorange: "reversed" }) }]));
+    texttemplate: classes.length <= 20 ? "%{text}" : undefined, customdata: counts.map((row, one) => row.map((value, other) => `${names[one]} taken for ${names[other]}: ${value}`)), hovertemplate: "%{customdata}<extra></extra>" }],
+  { xaxis: axis("taken for", ticks), yaxis: axis("class", { ...ticks, autorange: "reversed" }) }]));
   return [make("h4", {}, "Confusion"), place];
 }

@@ -1,3 +1,7 @@
+const BYTES = new Set(["weights", "access", "peak"]); // costs that are bytes
+
+const LINES = 200; // of networks, in the chart of decisions
+
 // Searches: the best so far of each arm, what decided, and all trials side by side.
 function openStudy(details) {
   const body = details.querySelector(".drawn");
@@ -8,15 +12,21 @@ function openStudy(details) {
   body.append(pair);
   if (study.best.length) {
     pair.append(make("div", {}, make("h4", {}, "Best so far"), bestPlace));
-    chart(bestPlace, () => [study.best.map((arm, number) => ({ type: "scatter", mode: "lines+markers", name: plain(arm.name), x: arm.x, y: arm.y,
-      line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } })),
-    { showlegend: true, xaxis: axis("networks trained by the arm", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: ".1%" }) }]);
+    const [low, high] = study.chance;
+    const band = low ? [low, high].map((edge, top) => ({ type: "scatter", mode: "lines", name: "best of as many even draws, 95 %", showlegend: Boolean(top), hoverinfo: "skip", x: edge.x, y: edge.y,
+      line: { width: 0, shape: "hv", color: tone("second") }, fill: top ? "tonexty" : "none", fillcolor: `${tone("second")}2e` })) : [];
+    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "The band is where the best of so many networks drawn evenly lies 95 times in 100, if those of the control arm stand for all that fit; it cannot reach beyond the best of them."
+      : "The control arm trained too few networks to say where others would lie."));
+    chart(bestPlace, () => [[...band, ...study.best.map((arm, number) => ({ type: "scatter", mode: "lines+markers", name: plain(arm.name), x: arm.x, y: arm.y,
+      line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
+    { showlegend: true, xaxis: axis("networks trained by the arm", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: PERCENT }) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
+    importancePlace.style.height = `${Math.max(340, 80 + 18 * study.importance.length)}px`;
     const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
     chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") } }],
-      { xaxis: axis("importance"), yaxis: axis("", { type: "category" }) }]);
+      { xaxis: axis("share (PED-ANOVA)", { tickformat: PERCENT }), yaxis: axis("", { type: "category", dtick: 1 }) }]);
   }
   const bars = (title, pairs, label) => {
     const place = chartPlace(`${title} of ${study.name}`);
@@ -27,15 +37,28 @@ function openStudy(details) {
     { xaxis: axis(label), yaxis: axis("", { type: "category" }) }]);
   };
   if (study.counts.length) bars("What became of the networks", study.counts, "networks");
-  if (study.proxies.length) bars("Proxies", study.proxies, "rank correlation with the accuracy");
+  if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation");
+  for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
   if (study.trials.length) {
     if (study.decisions.length > 1) decisions(study, body);
     const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
-    const told = (value, name) => (value === null ? "-" : name === "accuracy" ? written(value, "share") : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
+    const told = (value, name) => (value === null ? "-" : name === "accuracy" ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
     const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
     body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
   }
+}
+
+// How much of a budget the networks take; those beyond three times of it stand at its end.
+function budgetUse(study, use, pair) {
+  const place = chartPlace(`use of the budget ${use.budget} of ${study.name}`);
+  pair.append(make("div", {}, make("h4", {}, `Use of the budget ${use.budget}`), place));
+  const kinds = [["inside", use.inside, "accent", ""], ["beyond, and free", use.beyond, "second", "/"]];
+  const size = Math.max(...use.inside, ...use.beyond) > 1.5 ? 0.1 : 0.05;
+  chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
+    xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),
+  { barmode: "stack", showlegend: true, xaxis: axis("share of the budget", { tickformat: PERCENT }), yaxis: axis("networks"),
+    shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } }] }]);
 }
 
 // Who trained what, when.
@@ -55,8 +78,11 @@ function workers(study, pair) {
 // Plotly's own need code made at run time, which the page forbids.
 function decisions(study, body) {
   const place = chartPlace(`decisions of ${study.name}`, "tall");
-  body.append(make("h4", {}, "Decisions"), make("p", { class: "muted small" }, "Each line is a network that was trained; the best tenth is in colour."), place);
+  const told = make("p", { class: "muted small" });
+  body.append(make("h4", {}, "Decisions"), told,
+    make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `decisions of ${study.name}` }, place));
   const names = [...study.decisions.slice(0, 24), "accuracy"];
+  place.style.minWidth = `${26 * names.length}px`; // names side by side need some room
   const column = (name) => study.columns.indexOf(name);
   const judged = study.trials.filter((trial) => known(trial[column("accuracy")])).sort((one, other) => other[column("accuracy")] - one[column("accuracy")]);
   const levels = new Map(names.map((name) => [name, [...new Set(judged.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
@@ -72,6 +98,11 @@ function decisions(study, body) {
     x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
     hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === "accuracy" ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
     marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
-  chart(place, () => [[lines(judged.slice(top), "others", "soft", 0.3, 1), lines(judged.slice(0, top), "best tenth", "second", 1, 2)],
+  // Of very many lines a part says as much: every so manieth by accuracy.
+  const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
+  const [best, others] = [some(judged.slice(0, top), LINES / 4), some(judged.slice(top), LINES)];
+  const part = best.length + others.length < judged.length ? ` ${best.length + others.length} of ${judged.length} are drawn, evenly by accuracy.` : "";
+  told.textContent = `Each line is a network that was trained; the best tenth is in colour.${part}`;
+  chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
     { showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
 }

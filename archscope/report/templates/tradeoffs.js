@@ -50,11 +50,24 @@ function showTradeoffs() {
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = front.map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "more" : "less"} ${measures.get(key).label}`;
-  const rest = alike.length < all.length ? ` Compared are the ${alike.length} with input ${alike[0].input}.` : "";
+  const rest = alike.length < all.length ? ` Compared ${alike.length > 1 ? `are the ${alike.length}` : "is the one"} with input ${alike[0].input}.` : "";
   find("front").textContent = !all.length ? "No network has both measures."
     : judged ? `Nobody beats at ${direction(x)} and ${direction(y)} together: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
     : "Of at least one of these measures neither more nor less is better, so nobody is dominated.";
   find("pinned").replaceChildren(...[...pinned].map((id) => pinCard(networks.get(id))));
+}
+
+// The gist of a spec: channels at each size, four to a line.
+function stagesOf(one) {
+  const parts = one.stages.filter(([key]) => key !== "vector").map(([, size, , channels]) => `${channels}x${size}`);
+  return parts.map((part, place) => (place && place % 4 === 0 ? `<br>${part}` : part)).join(" \u2192 ");
+}
+
+// A spec is read from its network's data when it is asked for.
+function specOf(one) {
+  const body = make("pre", { tabindex: 0, class: "small" });
+  const details = make("details", { ontoggle: () => { body.textContent ||= JSON.parse(find(`data-${one.id}`).textContent).yaml ?? "not known"; } }, make("summary", {}, "spec"), body);
+  return details;
 }
 
 function pinCard(one) {
@@ -62,7 +75,7 @@ function pinCard(one) {
   return make("li", { class: "card" },
     make("button", { type: "button", "aria-label": `unpin ${one.name}`, onclick: () => pin(one.id, false) }, "\u00d7"),
     make("a", { href: `#network-${one.id}` }, one.name),
-    ...keys.map((measure) => make("span", { class: "label" }, `${measure.label} ${written(one.values[measure.key], measure.kind)}`)));
+    ...keys.map((measure) => make("span", { class: "label" }, `${measure.label} ${written(one.values[measure.key], measure.kind)}`)), specOf(one));
 }
 
 function scatter(all, alike, front, judged, x, y) {
@@ -73,7 +86,7 @@ function scatter(all, alike, front, judged, x, y) {
        ["dominated", alike.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
        ["not beaten", front, "accent", "circle", 1]]
     : [["networks", all, "accent", "circle", 1]];
-  const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`,
+  const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`, stagesOf(one),
     ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}`),
     one.broken.length ? `breaks ${one.broken.join(", ")}` : ""].filter(Boolean).join("<br>");
   const traces = groups.filter(([, members]) => members.length).map(([name, members, colour, symbol, opacity]) => ({
@@ -102,7 +115,7 @@ function scatter(all, alike, front, judged, x, y) {
 // Shares in percent, seconds and bytes in words that people use.
 function ticks(key, all) {
   const kind = measures.get(key).kind;
-  if (kind === "share") return { tickformat: ".0%" };
+  if (kind === "share") return { tickformat: PERCENT, nticks: 8 };
   if (kind !== "bytes" && kind !== "seconds") return { exponentformat: "SI" };
   const values = all.map((one) => one.values[key]).filter((value) => value > 0);
   if (!values.length) return {};

@@ -1,0 +1,95 @@
+"""A convention: what a number that someone printed has in it beside macs, and what it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from archscope.errors import GraphError
+from archscope.ir import Graph, Node
+
+
+class Layer(Struct, frozen=True, gc=False):
+    """A node as a tool meets it: the module that `build` makes of it, and where it stands."""
+
+    node: Node
+    module: str  # "nn.Conv2d", "" for an input, or the operator's name where there is none
+    in_place: bool  # it overwrites its input
+    live: bool  # some output needs it; a trace has nothing else
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates of the node."""
+        return self.node.facts.macs
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The facts of which only a part is known, where an importer did not recognise it."""
+        facts: tuple[str, ...] = getattr(self.node.op, "unknown", ())
+        return facts
+
+
+class Term(Struct, frozen=True):
+    """One reason why a tool's count of a layer differs from macs, and by how much."""
+
+    reason: str
+    amount: Callable[[Layer], int]
+
+
+UNSEEN = Term("no output needs it, so it is not in the trace", lambda layer: -layer.macs)
+
+Differences = tuple[tuple[str, int], ...]
+
+
+class Convention(Struct, frozen=True, kw_only=True):
+    """What one tool counts: macs, and for each module the terms by which it differs from them.
+
+    The table is of the modules that `build` makes, as tools look at modules or at what these
+    do. A module that is not in it makes the count unknown; an empty row is a checked zero.
+    """
+
+    name: str
+    version: str = ""  # of the tool whose numbers these are, "" for our own conventions
+    about: str
+    modules: Mapping[str, tuple[Term, ...]] | None = None  # None: `always` holds for every one
+    always: tuple[Term, ...] = ()
+    traced: bool = False  # it counts a trace, which lacks what no output needs
+    per_image: bool = False  # it counts one image, whatever the batch
+    written: tuple[str, ...] = ()  # how the count changes where a module is written otherwise
+
+    def differences(self, layer: Layer) -> Differences | None:
+        """Return why and by how much the count of a layer differs from macs; None if unknown."""
+        if not layer.module:
+            return ()
+        terms = () if self.modules is None else self.modules.get(layer.module)
+        if terms is None or layer.unknown:
+            return None
+        if self.traced and not layer.live:
+            terms = (UNSEEN,)
+        counted = [(term.reason, term.amount(layer)) for term in (*terms, *self.always)]
+        return tuple((reason, amount) for reason, amount in counted if amount)
+
+
+def layers(graph: Graph) -> list[Layer]:
+    """Return the nodes of a graph as tools meet them."""
+    from archscope.analysis.memory import in_place
+
+    placed = in_place(graph)
+    live = graph.ancestors(*(output.node for output in graph.outputs))
+    return [
+        Layer(
+            node,
+            _module(node) if node.inputs else "",
+            node.name in placed,
+            node.name in live,
+        )
+        for node in graph.nodes
+    ]
+
+
+def _module(node: Node) -> str:
+    try:
+        return node.op.torch(*node.ins).target
+    except GraphError:  # of a model that can be analysed, not built
+        return node.op.name

@@ -1,0 +1,71 @@
+"""The measures that tools count by, and the terms that several share."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.analysis.conventions.convention import Layer, Term
+
+
+def made(layer: Layer) -> int:
+    """Return the elements of the output."""
+    return prod(layer.node.out)
+
+
+def taken(layer: Layer) -> int:
+    """Return the elements of the first input."""
+    return prod(layer.node.ins[0])
+
+
+def bias(layer: Layer) -> int:
+    """Return the additions of a bias to a product, its only work beside macs."""
+    return layer.node.facts.elementwise
+
+
+def params(layer: Layer) -> int:
+    """Return the learnable numbers of the module."""
+    return layer.node.facts.params
+
+
+def affine(layer: Layer) -> bool:
+    """Return whether a norm has learned factors and shifts."""
+    return layer.node.facts.params > 0
+
+
+def merged(layer: Layer) -> int:
+    """Return the elements of the results that merging one input after another makes."""
+    ins = layer.node.ins
+    total, shape = 0, ins[0]
+    for x in ins[1:]:
+        shape = tuple(map(max, shape, x))
+        total += prod(shape)
+    return total
+
+
+def at_outputs(layer: Layer) -> int:
+    """Return what a transposed convolution would cost if it met its weights at every output.
+
+    It meets them at every input position, so this is too much by the stride along each axis.
+    """
+    (x,) = layer.node.ins
+    positions, outputs = prod(x[1:]), prod(layer.node.out[1:])
+    return layer.macs // positions * outputs
+
+
+def each(reason: str, times: int = 1) -> Term:
+    """Return the term of an amount for every element of the output."""
+    return Term(reason, lambda layer: times * made(layer))
+
+
+def each_taken(reason: str, times: int = 1) -> Term:
+    """Return the term of an amount for every element of the first input."""
+    return Term(reason, lambda layer: times * taken(layer))
+
+
+def missed(reason: str) -> Term:
+    """Return the term of a product that a tool does not see."""
+    return Term(reason, lambda layer: -layer.macs)
+
+
+BIAS = Term("bias: 1 for each output element", bias)
+"""A bias added to each output element, counted as one multiply-accumulate more."""

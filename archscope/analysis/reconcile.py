@@ -1,0 +1,112 @@
+"""Why do tools print other numbers for one network? Line by line, from macs to each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct, structs
+
+from archscope.analysis.conventions.convention import Convention, Layer, layers
+from archscope.analysis.count import COUNTS, convention
+from archscope.ir import Graph
+
+
+class Reason(Struct, frozen=True):
+    """What one kind of layer adds to a tool's number, or takes from it, for one reason."""
+
+    op: str
+    layers: int
+    reason: str
+    amount: int
+
+
+class Run(Struct, frozen=True):
+    """What the tool itself said, where it was run."""
+
+    version: str | None  # that is installed, None if none is
+    counted: int | None
+    equal: bool | None  # None where there is nothing to compare
+    note: str = ""
+
+
+class Reckoning(Struct, frozen=True):
+    """One tool's number, and the lines that lead to it from macs."""
+
+    name: str
+    version: str
+    about: str
+    counted: int | None  # None where it is not known of every layer
+    difference: int | None  # from macs, and the sum of the reasons
+    reasons: tuple[Reason, ...]
+    unknown: tuple[str, ...]  # layers of which the tool's count is not known
+    written: tuple[str, ...]  # what the number depends on beside the network
+    run: Run | None = None
+
+
+class Reconciliation(Struct, frozen=True):
+    """All numbers for one network at inference, for one image."""
+
+    format: int
+    name: str
+    input: Any  # the shape, or shapes by name
+    macs: int
+    unknown: tuple[str, ...]  # layers that may have more macs than are known
+    tools: tuple[Reckoning, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no tool that was run said another number than its table."""
+        return not any(tool.run and tool.run.equal is False for tool in self.tools)
+
+
+def reconcile(graph: Graph, names: Iterable[str] = COUNTS) -> Reconciliation:
+    """Return what each convention counts of a graph, with the reasons for every difference.
+
+    `names` are of `COUNTS`; macs, from which all differ, is left out. Raises KeyError for others.
+    """
+    graph = graph.inference()
+    met = layers(graph)
+    macs = sum(layer.macs for layer in met)
+    shapes = {node.name: node.out for node in graph.inputs}
+    return Reconciliation(
+        1,
+        graph.name,
+        next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        macs,
+        tuple(layer.node.name for layer in met if "macs" in layer.unknown),
+        tuple(_reckon(convention(name), met, macs) for name in names if name != "macs"),
+    )
+
+
+def _reckon(rule: Convention, met: list[Layer], macs: int) -> Reckoning:
+    sums: dict[tuple[str, str], tuple[int, int]] = {}
+    unknown = []
+    for layer in met:
+        differences = rule.differences(layer)
+        if differences is None:
+            unknown.append(f"{layer.node.name} ({layer.module})")
+        for reason, amount in differences or ():
+            many, summed = sums.get((layer.node.op.name, reason), (0, 0))
+            sums[layer.node.op.name, reason] = many + 1, summed + amount
+    reasons = [Reason(op, many, reason, amount) for (op, reason), (many, amount) in sums.items()]
+    reasons.sort(key=lambda one: -abs(one.amount))
+    difference = None if unknown else sum(one.amount for one in reasons)
+    return Reckoning(
+        rule.name,
+        rule.version,
+        rule.about,
+        None if difference is None else macs + difference,
+        difference,
+        tuple(reasons),
+        tuple(unknown),
+        rule.written,
+    )
+
+
+def with_runs(result: Reconciliation, runs: dict[str, Run]) -> Reconciliation:
+    """Return a reconciliation with what the tools themselves said, by name."""
+    return structs.replace(
+        result,
+        tools=tuple(structs.replace(one, run=runs.get(one.name)) for one in result.tools),
+    )
