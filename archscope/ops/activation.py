@@ -261,3 +261,65 @@ def onnx_softmax(foreign: Foreign) -> Recognised | None:
     (x,) = foreign.ins
     axis = foreign.get("axis", -1) % len(x.shape)
     return Recognised(Softmax(), (x,)) if axis == 1 else None
+
+
+def _plain(target: str, activation: type[Activation]) -> None:
+    """Recognise an activation function that has no attributes."""
+
+    @recognises(target)
+    def recognised(foreign: Foreign) -> Recognised | None:
+        return Recognised(activation(), foreign.ins)
+
+
+for _target, _activation in {
+    "relu": ReLU, "relu6": ReLU6, "silu": SiLU, "hardswish": Hardswish,
+    "hardsigmoid": Hardsigmoid, "sigmoid": Sigmoid, "tanh": Tanh,
+}.items():  # fmt: skip
+    _plain(f"aten.{_target}.default", _activation)
+
+
+@recognises("aten.hardtanh.default")
+def hardtanh_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise what torch calls relu6 inside."""
+    ends = foreign.args["min_val"], foreign.args["max_val"]
+    return Recognised(ReLU6(), foreign.ins) if ends == (0, 6) else None
+
+
+@recognises("aten.leaky_relu.default")
+def leaky_relu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's leaky ReLU."""
+    return Recognised(LeakyReLU(slope=foreign.args["negative_slope"]), foreign.ins)
+
+
+@recognises("aten.prelu.default")
+def prelu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's learned leaky ReLU."""
+    weight = foreign.args["weight"]
+    return Recognised(PReLU(slopes=weight.shape[0]), foreign.ins, {"weight": weight})
+
+
+@recognises("aten.elu.default")
+def elu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's ELU with its usual numbers."""
+    usual = all(foreign.args[name] == 1 for name in ("alpha", "scale", "input_scale"))
+    return Recognised(ELU(), foreign.ins) if usual else None
+
+
+@recognises("aten.gelu.default")
+def gelu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's exact GELU."""
+    return Recognised(GELU(), foreign.ins) if foreign.args["approximate"] == "none" else None
+
+
+@recognises("aten.softplus.default")
+def softplus_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's softplus with its usual numbers."""
+    usual = (foreign.args["beta"], foreign.args["threshold"]) == (1, 20)
+    return Recognised(Softplus(), foreign.ins) if usual else None
+
+
+@recognises("aten.softmax.int")
+def softmax_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's softmax over the channels."""
+    (x,) = foreign.ins
+    return Recognised(Softmax(), (x,)) if foreign.args["dim"] % len(x.shape) == 1 else None

@@ -19,7 +19,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Flag, Number, Positive
-from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
 STANDARDISE = 5
@@ -214,3 +214,44 @@ def onnx_scale(foreign: Foreign) -> Recognised | None:
     x, scale, bias = foreign.get("X"), foreign.get("scale"), foreign.get("bias")
     held = {"weight": scale, "bias": bias} if bias is not None else {"weight": scale}
     return Recognised(Scale(bias=bias is not None), (x,), held)
+
+
+@recognises("aten.layer_norm.default")
+def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's layer norm where the channels come last: on flat inputs."""
+    x = foreign.args["input"]
+    given = with_bias(foreign)
+    if len(x.shape) != 2 or len(foreign.args["normalized_shape"]) != 1 or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
+@recognises("aten.group_norm.default")
+def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's group norm."""
+    given = with_bias(foreign)
+    if len(given) == 1:
+        return None
+    op = GroupNorm(groups=foreign.args["num_groups"], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (foreign.args["input"],), given)
+
+
+@recognises("aten.instance_norm.default")
+def instancenorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's instance norm: a group norm of one channel in each group."""
+    given = with_bias(foreign)
+    if len(given) == 1 or not foreign.args["use_input_stats"]:
+        return None
+    x = foreign.args["input"]
+    op = GroupNorm(groups=x.shape[1], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (x,), given)
+
+
+def scale_of(x: Tensor, factors: Tensor) -> Recognised | None:
+    """Return the product of a tensor and a learned factor for each of its channels."""
+    shape = (1,) * (len(x.shape) - len(factors.shape)) + factors.shape
+    if len(shape) != len(x.shape) or shape[0] != 1 or shape[1] != x.shape[1]:
+        return None
+    if any(size != 1 for size in shape[2:]):
+        return None
+    return Recognised(Scale(), (x,), {"weight": factors})

@@ -8,7 +8,7 @@ from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Padding, Positive, Size
-from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
 
@@ -274,3 +274,49 @@ def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
         bias=bias is not None,
     )
     return Recognised(found, (x,), held)
+
+
+@recognises(
+    "aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
+    "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
+)  # fmt: skip
+def conv_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's convolution."""
+    weight = foreign.args["weight"]
+    padding = foreign.args["padding"]
+    if padding == "valid":
+        padding = 0
+    stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
+    return Recognised(
+        Conv(
+            out=weight.shape[0],
+            kernel=kernel,
+            stride=per_axis_or_one(stride),
+            padding=padding if padding == "same" else per_axis_or_one(padding),
+            dilation=per_axis_or_one(foreign.args["dilation"]),
+            groups=foreign.args["groups"],
+            bias=foreign.get("bias") is not None,
+        ),
+        (foreign.args["input"],),
+        with_bias(foreign),
+    )
+
+
+@recognises(
+    "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
+)  # fmt: skip
+def conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's transposed convolution."""
+    weight = foreign.args["weight"]
+    numbers = {
+        name: per_axis_or_one(foreign.args[name])
+        for name in ("stride", "padding", "output_padding", "dilation")
+    }
+    op = ConvTranspose(
+        out=weight.shape[1] * foreign.args["groups"],
+        kernel=per_axis_or_one(weight.shape[2:]),
+        groups=foreign.args["groups"],
+        bias=foreign.get("bias") is not None,
+        **numbers,
+    )
+    return Recognised(op, (foreign.args["input"],), with_bias(foreign))

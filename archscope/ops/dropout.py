@@ -68,3 +68,10 @@ def onnx_dropout(foreign: Foreign) -> Recognised | None:
     if not isinstance(p, int | float) or not 0 <= p < 1:
         return None
     return Recognised(Dropout(p=round_float(p)), foreign.ins[:1])
+
+
+@recognises("aten.dropout.default", "aten.feature_dropout.default")
+def dropout_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's dropout; of whole channels it is the same at inference."""
+    p = float(foreign.args["p"])
+    return Recognised(Dropout(p=p), foreign.ins) if p < 1 else None

@@ -56,6 +56,7 @@ class Recognised(Struct, frozen=True):
     op: Op
     inputs: tuple[Tensor, ...]
     weights: Mapping[str, Tensor] = {}  # by their names in the state_dict of the torch module
+    then: tuple[Op, ...] = ()  # operators of one input behind it
 
 
 Recogniser = Callable[[Foreign], Recognised | None]
@@ -94,3 +95,9 @@ def round_float(value: float) -> float:
         if unpack("f", pack("f", shorter)) == unpack("f", pack("f", value)):
             return shorter
     return float(value)
+
+
+def with_bias(foreign: Foreign) -> dict[str, Tensor]:
+    """Return the arguments `weight` and `bias`, those that are given."""
+    given = {name: foreign.get(name) for name in ("weight", "bias")}
+    return {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}

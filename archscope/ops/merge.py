@@ -207,3 +207,21 @@ def onnx_concat(foreign: Foreign) -> Recognised | None:
     if any(x.constant for x in ins) or foreign.get("axis") % len(ins[0].shape) != 1:
         return None
     return Recognised(Concat() if len(ins) > 1 else Identity(), ins)
+
+
+@recognises("aten.add.Tensor")
+def add_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the sum of two tensors of one shape."""
+    ins = foreign.ins
+    if len(ins) != 2 or ins[0].shape != ins[1].shape or foreign.args["alpha"] != 1:
+        return None
+    return Recognised(Add(), ins)
+
+
+@recognises("aten.cat.default")
+def concat_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise channels of several tensors behind one another."""
+    ins = foreign.ins
+    if foreign.args["dim"] % len(foreign.out) != 1 or len(ins) != len(foreign.tensors):
+        return None
+    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)

@@ -6,7 +6,7 @@ from math import prod
 
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import Flag, Number
-from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
 
@@ -81,3 +81,14 @@ def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
         momentum=round(1 - round_float(foreign.get("momentum", 0.9)), 9),
     )
     return Recognised(found, (foreign.get("X"),), held)
+
+
+@recognises("aten.batch_norm.default")
+def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's batch normalisation with kept statistics."""
+    given = with_bias(foreign)
+    kept = {name: foreign.get(name) for name in ("running_mean", "running_var")}
+    if len(given) == 1 or None in kept.values() or foreign.args["training"]:
+        return None
+    op = BatchNorm(eps=foreign.args["eps"], momentum=foreign.args["momentum"], affine=bool(given))
+    return Recognised(op, (foreign.args["input"],), {**given, **kept})

@@ -9,9 +9,10 @@ from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Padding, Size
 from archscope.ops.conv import onnx_pads
-from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten
 
 
 def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
@@ -324,3 +325,58 @@ def onnx_mean(foreign: Foreign) -> Recognised | None:
     if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
         return None
     return Recognised(GlobalAvgPool(), (x,))
+
+
+@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's maximum pooling."""
+    given = foreign.args
+    kernel = per_axis_or_one(given["kernel_size"])
+    op = MaxPool(
+        kernel=kernel,
+        stride=per_axis_or_one(given["stride"]) or kernel,
+        padding=per_axis_or_one(given["padding"]),
+        dilation=per_axis_or_one(given["dilation"]),
+        ceil=given["ceil_mode"],
+    )
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
+def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's average pooling."""
+    given = foreign.args
+    if foreign.get("divisor_override") is not None:
+        return None
+    kernel = per_axis_or_one(given["kernel_size"])
+    op = AvgPool(
+        kernel=kernel,
+        stride=per_axis_or_one(given["stride"]) or kernel,
+        padding=per_axis_or_one(given["padding"]),
+        ceil=given["ceil_mode"],
+        count_padding=given["count_include_pad"],
+    )
+    return Recognised(op, foreign.ins)
+
+
+@recognises(
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten.adaptive_avg_pool3d.default",
+)
+def adaptive_avgpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's average pooling to a given size."""
+    size = per_axis_or_one(foreign.out[2:])
+    op = GlobalAvgPool() if size == 1 else AdaptiveAvgPool(size=size)
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.mean.dim")
+def mean_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the mean over all spatial axes, as many networks write their last pooling."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    axes = sorted(axis % rank for axis in foreign.args["dim"] or ())
+    if rank < 3 or axes != list(range(2, rank)):
+        return None
+    return Recognised(GlobalAvgPool(), (x,), then=() if foreign.args["keepdim"] else (Flatten(),))

@@ -175,3 +175,25 @@ def onnx_reshape(foreign: Foreign) -> Recognised | None:
     if len(foreign.out) == 2:
         return Recognised(Flatten(), (x,))
     return Recognised(Reshape(size=foreign.out[1:]), (x,)) if len(foreign.out) <= 5 else None
+
+
+@recognises("aten.pixel_shuffle.default")
+def pixel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel shuffle."""
+    return Recognised(PixelShuffle(block=foreign.args["upscale_factor"]), foreign.ins)
+
+
+@recognises("aten.pixel_unshuffle.default")
+def space_to_depth_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel unshuffle."""
+    return Recognised(SpaceToDepth(block=foreign.args["downscale_factor"]), foreign.ins)
+
+
+@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int")
+def reshape_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape of the same image: flat, or up to 4 axes."""
+    (x,) = foreign.ins
+    if x.shape[0] != foreign.out[0] or len(foreign.out) > 5:
+        return None
+    op = Flatten() if len(foreign.out) == 2 else Reshape(size=foreign.out[1:])
+    return Recognised(op, (x,))

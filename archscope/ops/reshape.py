@@ -176,3 +176,29 @@ def onnx_range(foreign: Foreign) -> Recognised | None:
 def onnx_shuffle(foreign: Foreign) -> Recognised | None:
     """Recognise a channel shuffle, as the importer brings it."""
     return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
+
+
+@recognises("aten.flatten.using_ints")
+def flatten_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise all numbers of an image in one row."""
+    return Recognised(Flatten(), foreign.ins) if len(foreign.out) == 2 else None
+
+
+@recognises("aten.slice.Tensor", "aten.narrow.default", "aten.split.Tensor", "aten.chunk.default",
+            "aten.split_with_sizes.default")  # fmt: skip
+def slice_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a range of the channels; importers say where a part of a split starts."""
+    (x,) = foreign.ins
+    if foreign.args["dim"] % len(x.shape) != 1 or foreign.get("step", 1) != 1:
+        return None
+    start = foreign.get("start", 0) or 0
+    start = max(0, start + x.shape[1]) if start < 0 else start
+    if foreign.out[1] == x.shape[1]:
+        return Recognised(Identity(), (x,))
+    return Recognised(Slice(start=start, stop=start + foreign.out[1]), (x,))
+
+
+@recognises("aten.channel_shuffle.default")
+def channel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's channel shuffle."""
+    return Recognised(ChannelShuffle(groups=foreign.args["groups"]), foreign.ins)

@@ -9,7 +9,7 @@ from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import KINDS, Size, choice
-from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 
@@ -130,3 +130,20 @@ def _whole_scales(scales: Tensor | None, size: Shape, out: Shape) -> bool:
     return all(
         abs(factor * a - b) < 1e-4 for factor, a, b in zip(scales.value, size, out, strict=True)
     )
+
+
+@recognises(
+    "aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec",
+    "aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec",
+)  # fmt: skip
+def upsample_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's resizing with half-pixel centres."""
+    if foreign.get("align_corners"):
+        return None
+    (x,) = foreign.ins
+    sizes = foreign.out[2:]
+    scales = foreign.get("scale_factors")
+    if scales and any(n * s != out for n, s, out in zip(x.shape[2:], scales, sizes, strict=True)):
+        return None  # torch resizes by the factor, which then is not the ratio of the sizes
+    mode = "nearest" if "nearest" in foreign.target else "linear"
+    return Recognised(Upsample(size=per_axis_or_one(sizes), mode=mode), (x,))
