@@ -83,7 +83,7 @@ def _module(path: str) -> Any:
 
 def _declare() -> None:
     """Declare two operators that torchvision misses beside another build of torch."""
-    library = torch.library.Library("torchvision", "DEF")
+    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _KEPT.append(library)

@@ -21,9 +21,10 @@ from archscope.importers.imported import Imported
 from archscope.importers.names import Named, names_of
 from archscope.importers.trace import BATCH, Shapes, trace
 from archscope.ir import Builder, Graph, Op, Output, Shape
-from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
+from archscope.ops.input import Input
 from archscope.ops.opaque import Opaque
+from archscope.ops.reshape import ChannelShuffle, Identity
 
 SAME = {
     "aten.contiguous.default", "aten.clone.default", "aten.alias.default", "aten.detach.default",
@@ -301,7 +302,7 @@ class Reader:
             return None
         if (shape[0], shape[1] * shape[2], *shape[3:]) != source.shape:
             return None
-        shuffle = OPS["channel_shuffle"](groups=shape[1])  # type: ignore[call-arg]
+        shuffle = ChannelShuffle(groups=shape[1])
         return self._note(node, foreign, Recognised(shuffle, (source,)))
 
     def _graph(self, name: str, outputs: list[Any]) -> tuple[Graph, dict[str, str]]:
@@ -319,20 +320,15 @@ class Reader:
         names = names_of(kept, leaves, self.inputs)
         builder = Builder()
         for one in self.inputs:
-            builder.add(one, OPS["input"](shape=self.shapes[one]))  # type: ignore[call-arg]
+            builder.add(one, Input(size=self.shapes[one]))
         for key, step in kept.items():
-            owner = self.shared.get(key)
-            builder.add(
-                names[key],
-                step.op,
-                [names.get(one, one) for one in step.inputs],
-                names.get(owner),
-            )
+            read = [names.get(one, one) for one in step.inputs]
+            builder.add(names[key], step.op, read, names.get(self.shared.get(key, "")))
         heads: list[Output] = []
         for index, one in enumerate(ends):
             node = names.get(one.name, one.name)
             if node in self.inputs or any(head.node == node for head in heads):
-                node = builder.add(f"output{index}", OPS["identity"](), [node])
+                node = builder.add(f"output{index}", Identity(), [node])
             heads.append(Output("output" if len(ends) == 1 else f"output{index}", node))
         return Graph(name, tuple(builder.nodes.values()), tuple(heads)), names
 

@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import nn
@@ -33,7 +34,7 @@ def trace(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
 
     args, kwargs = _arguments(shapes)
     with _quiet(), _copy_of(model) as still:
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.device(_device(model)):
             fed = tuple(torch.empty(BATCH, *shape) for shape in args)
             named = {name: torch.empty(BATCH, *shape) for name, shape in kwargs.items()}
         try:
@@ -49,7 +50,12 @@ def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
         return (), {name: tuple(shape) for name, shape in shapes.items()}
     if all(isinstance(size, int) for size in shapes):
         return (tuple(shapes),), {}  # type: ignore[arg-type]
-    return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type, union-attr]
+    return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type]
+
+
+def _device(model: nn.Module) -> torch.device:
+    held = next(chain(model.parameters(), model.buffers()), None)
+    return torch.device("cpu") if held is None else held.device
 
 
 @contextmanager
