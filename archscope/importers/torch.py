@@ -16,7 +16,7 @@ from torch import fx, nn
 
 import archscope.ops
 from archscope.errors import GraphError, ShapeError
-from archscope.importers.counted import counted
+from archscope.importers.counted import VIEWED, Known, counted
 from archscope.importers.imported import Imported
 from archscope.importers.names import Named, names_of
 from archscope.importers.trace import BATCH, Shapes, trace
@@ -32,6 +32,9 @@ SAME = {
 }  # fmt: skip
 SHAPED = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
 SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
+DROPOUTS = {
+    "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
+}  # fmt: skip
 VIEWS = {
     *SHAPED, *SPLITS, "aten.slice.Tensor", "aten.select.int", "aten.transpose.int",
     "aten.permute.default", "aten.narrow.default", "aten.unsqueeze.default",
@@ -78,12 +81,14 @@ class Reader:
         self.held = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self.lifted = dict(signature.inputs_to_lifted_tensor_constants)
         self.params = set(signature.inputs_to_parameters.values())
+        self.statistics = set(signature.inputs_to_buffers.values())
         self.state = dict(program.state_dict)
         self.values: dict[fx.Node, Any] = {}
         self.roots: dict[str, frozenset[str]] = {}
         self.steps: dict[str, Step] = {}
         self.shapes: dict[str, Shape] = {}
         self.owned: set[str] = set()
+        self.prices: dict[str, Known] = {}  # of what is computed of weights alone
         self.owners: dict[tuple[str, ...], tuple[Op, str]] = {}
         self.shared: dict[str, str] = {}
         self.inputs: list[str] = []
@@ -112,7 +117,7 @@ class Reader:
         shape = tuple(map(int, getattr(node.meta.get("val"), "shape", ())))
         if node.name in self.held:
             path = self.held[node.name]
-            self.roots[path] = frozenset({path} & self.params)
+            self.roots[path] = frozenset({path})
             self.values[node] = Tensor(path, shape, True)
         elif node.name in self.lifted:
             constant: Any = self.program.constants[self.lifted[node.name]]
@@ -208,29 +213,44 @@ class Reader:
         recognised = self._recognised(foreign)
         if recognised is not None:
             return self._note(node, foreign, recognised)
+        if foreign.target in DROPOUTS:
+            return foreign.ins[0]
+        return self._note(node, foreign, Recognised(self._opaque(node, foreign), foreign.ins))
+
+    def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
+        """Return what can be said of an operator that is none of ours."""
         known = counted(foreign)
-        roots = frozenset(
-            path for one in foreign.tensors if one.constant for path in self.roots[one.name]
-        )
-        learned = sum(prod(self.state[path].shape) for path in roots - self.owned)
-        self.owned |= roots
         if foreign.get("result", 0) and foreign.target not in SPLITS:
-            known = type(known)(0, 0)  # counted with the first result
-        op = Opaque(
+            known = Known(0, 0)  # counted with the first result
+        read = (self.roots[one.name] for one in foreign.tensors if one.constant)
+        roots = frozenset().union(*read) - self.owned
+        self.owned |= roots
+        # What is computed of weights alone costs its first reader, as nobody keeps it.
+        prices = [self.prices[one] for one in roots if one in self.prices]
+        kept = foreign.target == "aten.batch_norm.default"
+        return Opaque(
             kind=foreign.target,
             size=without_batch(foreign.out) or (1,),
-            learned=learned,
-            products=_share(known.macs),
-            work=_share(known.work),
+            learned=sum(prod(self.state[path].shape) for path in roots & self.params),
+            kept=sum(prod(self.state[path].shape) for path in roots & self.statistics)
+            if kept
+            else 0,
+            products=_sum(_share(known.macs), *(price.macs for price in prices)),
+            work=_sum(_share(known.work), *(price.work for price in prices)),
+            view=_is_view(node, foreign),
         )
-        return self._note(node, foreign, Recognised(op, foreign.ins))
 
     def _constant(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return what no input decides: numbers, and what is computed of weights alone."""
         tensors = foreign.tensors if not foreign.ins else ()
         if foreign.target in SAME and tensors:
             return tensors[0]
-        self.roots[node.name] = frozenset().union(*(self.roots[one.name] for one in tensors))
+        roots = frozenset().union(*(self.roots[one.name] for one in tensors))
+        price = Known(0, 0) if foreign.ins else counted(foreign)
+        if price != Known(0, 0):
+            self.prices[node.name] = price
+            roots |= {node.name}
+        self.roots[node.name] = roots
         return Tensor(node.name, foreign.out, True)
 
     def _nothing(self, foreign: Foreign) -> bool:
@@ -347,6 +367,22 @@ def without_batch(shape: tuple[int, ...]) -> Shape:
         if size and size % BATCH == 0:
             return (*shape[:axis], size // BATCH, *shape[axis + 1 :])
     return shape
+
+
+def _is_view(node: fx.Node, foreign: Foreign) -> bool:
+    """Return whether an operator leaves its result where its input is."""
+    name = foreign.target.split(".")[1]
+    if name not in ("reshape", "flatten"):
+        return name in VIEWED
+    try:
+        node.args[0].meta["val"].view(foreign.out)  # type: ignore[union-attr]
+    except (RuntimeError, ValueError):
+        return False
+    return True
+
+
+def _sum(*numbers: int | None) -> int | None:
+    return None if None in numbers else sum(number or 0 for number in numbers)
 
 
 def _share(number: int | None) -> int | None:
