@@ -6,6 +6,7 @@ import gc
 import importlib
 import inspect
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,11 +139,13 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def _here() -> Iterator[None]:
-    """Let the current folder be imported from, as `python -m` does."""
+    """Let the current folder be imported from, as `python -m` does; keep warnings to ourselves."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         if folder in sys.path:
             sys.path.remove(folder)

@@ -63,7 +63,10 @@ class Known(Struct, frozen=True):
 
 def counted(foreign: Foreign) -> Known:
     """Return what is known of a foreign operator."""
-    name = foreign.target.split(".")[1]
+    library, _, rest = foreign.target.partition(".")
+    if library != "aten":
+        return Known(None, None)
+    name = rest.partition(".")[0]
     out = prod(foreign.out)
     if name in MOVED:
         return Known(0, 0)
@@ -77,6 +80,12 @@ def counted(foreign: Foreign) -> Known:
         return Known(0, prod(foreign.tensors[0].shape))
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
         return Known(0, 2 * prod(foreign.tensors[0].shape) + out)
+    return _products(name, foreign)
+
+
+def _products(name: str, foreign: Foreign) -> Known:
+    """Return what is known of an operator that multiplies matrices."""
+    out = prod(foreign.out)
     bias = out if isinstance(foreign.get("bias"), Tensor) else 0
     if name == "linear":
         return Known(out * foreign.args["weight"].shape[1], bias)

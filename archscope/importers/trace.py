@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,11 +33,14 @@ def trace(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    if not isinstance(model, nn.Module):
+        raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
     args, kwargs = _arguments(shapes)
     with _quiet(), _copy_of(model) as still:
-        with FakeTensorMode(allow_non_fake_inputs=True), torch.device(_device(model)):
-            fed = tuple(torch.empty(BATCH, *shape) for shape in args)
-            named = {name: torch.empty(BATCH, *shape) for name, shape in kwargs.items()}
+        place = _place(model)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            fed = tuple(torch.empty(BATCH, *shape, **place) for shape in args)
+            named = {name: torch.empty(BATCH, *shape, **place) for name, shape in kwargs.items()}
         try:
             with torch.no_grad():
                 program = torch.export.export(still, fed, named)
@@ -53,16 +57,17 @@ def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
     return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type]
 
 
-def _device(model: nn.Module) -> torch.device:
-    held = next(chain(model.parameters(), model.buffers()), None)
-    return torch.device("cpu") if held is None else held.device
+def _place(model: nn.Module) -> dict[str, Any]:
+    """Return where the numbers of a module are, and of which type."""
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.is_floating_point():
+            return {"device": tensor.device, "dtype": tensor.dtype}
+    return {}
 
 
 @contextmanager
 def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
     """Give the module in eval mode: a copy that shares its weights, else itself for a while."""
-    if not isinstance(model, nn.Module):
-        raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
     kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
         still = copy.deepcopy(model, dict(kept))
