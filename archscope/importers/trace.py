@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,6 +103,7 @@ def _reason(model: nn.Module, error: Exception, shapes: Sequence[Shape]) -> str:
     name = type(model).__name__
     text = str(error).strip()
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
+    line = re.sub(rf"\b{BATCH}\b", "N", line)  # the user's batch is none of ours
     kind = type(error).__name__
     words = ("data-dependent", "data dependent", "GuardOnDataDependent")
     if kind == "GuardOnDataDependentSymNode" or any(word in text for word in words):
