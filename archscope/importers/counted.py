@@ -80,6 +80,9 @@ def counted(foreign: Foreign) -> Known:
         return Known(0, prod(foreign.tensors[0].shape))
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
         return Known(0, 2 * prod(foreign.tensors[0].shape) + out)
+    if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
+        weight, sizes = (prod(foreign.args[word].shape) for word in ("v", "g"))
+        return Known(0, 3 * weight + 2 * sizes)
     return _products(name, foreign)
 
 
