@@ -17,6 +17,8 @@ SAME = {
 }  # fmt: skip
 SHAPED = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
 SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
+WRAPS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
+"""Operators that run a graph of their own in another mode."""
 DROPOUTS = {
     "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
 }  # fmt: skip
@@ -44,7 +46,7 @@ def without_batch(shape: tuple[int, ...]) -> Shape:
 
 def is_view(node: fx.Node, foreign: Foreign) -> bool:
     """Return whether an operator leaves its result where its input is."""
-    name = foreign.target.split(".")[1]
+    name = foreign.target.partition(".")[2].partition(".")[0]
     if name not in ("reshape", "flatten"):
         return name in VIEWED
     try:

@@ -76,7 +76,7 @@ def counted(foreign: Foreign) -> Known:
         return Known(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
     if name in OTHER:
         return Known(0, None)
-    if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all"):
+    if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
         return Known(0, prod(foreign.tensors[0].shape))
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
         return Known(0, 2 * prod(foreign.tensors[0].shape) + out)

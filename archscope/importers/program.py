@@ -22,6 +22,7 @@ from archscope.importers.aten import (
     SHAPED,
     SPLITS,
     VIEWS,
+    WRAPS,
     idle,
     is_view,
     path_of,
@@ -74,15 +75,8 @@ class Reader:
 
     def imported(self, name: str) -> Imported:
         """Return the graph with its weights."""
-        outputs: list[Any] = []
         self.program.graph.eliminate_dead_code()
-        for node in self.program.graph.nodes:
-            if node.op == "placeholder":
-                self._placeholder(node)
-            elif node.op == "call_function":
-                self.values[node] = self._value(node)
-            elif node.op == "output":
-                outputs = list(node.args[0])
+        outputs = self._run(self.program.graph_module)
         graph, names = self._graph(name, outputs)
         found = {
             f"{names[key]}.{suffix}": tensor.name
@@ -91,6 +85,28 @@ class Reader:
             for suffix, tensor in step.weights.items()
         }
         return Imported(graph, lambda: {key: self.state[path] for key, path in found.items()})
+
+    def _run(self, module: fx.GraphModule) -> list[Any]:
+        """Return the values that a graph gives, having noted its operators."""
+        for node in module.graph.nodes:
+            if node.op == "placeholder" and node not in self.values:
+                self._placeholder(node)
+            elif node.op == "get_attr":
+                self.values[node] = getattr(module, str(node.target), None)
+            elif node.op == "call_function":
+                self.values[node] = self._value(node)
+            elif node.op == "output":
+                return [self._plain(one) for one in node.args[0]]
+        return []
+
+    def _wrapped(self, node: fx.Node) -> Any:
+        """Return the values that a wrapped graph gives for the arguments behind it."""
+        arguments = [self._plain(one) for one in node.args]
+        place = next(i for i, one in enumerate(arguments) if isinstance(one, fx.GraphModule))
+        inner: fx.GraphModule = arguments[place]
+        holders = [one for one in inner.graph.nodes if one.op == "placeholder"]
+        self.values |= dict(zip(holders, arguments[place + 1 :], strict=True))
+        return self._run(inner)
 
     def _placeholder(self, node: fx.Node) -> None:
         shape = tuple(map(int, getattr(node.meta.get("val"), "shape", ())))
@@ -113,6 +129,8 @@ class Reader:
         if node.target is getitem:
             return self._part(node)
         target = str(node.target)
+        if target in WRAPS:
+            return self._wrapped(node)
         made = node.meta.get("val")
         arguments = self._arguments(node)
         if not isinstance(made, torch.Tensor):
@@ -174,7 +192,7 @@ class Reader:
         source, index = node.args
         foreign = self.values[source]  # type: ignore[index]
         if not isinstance(foreign, Foreign):
-            return foreign
+            return foreign[index] if isinstance(foreign, list) else foreign  # type: ignore[index]
         all_ = source.meta["val"]  # type: ignore[union-attr]
         made = all_[index]
         if not isinstance(made, torch.Tensor):
@@ -230,6 +248,8 @@ class Reader:
             return tensors[0]
         roots = frozenset().union(*(self.roots[one.name] for one in tensors))
         price = Known(0, 0) if foreign.ins else counted(foreign)
+        if without_batch(foreign.out) != foreign.out:
+            price = Known(share(price.macs), share(price.work))
         if price != Known(0, 0):
             self.prices[node.name] = price
             roots |= {node.name}
@@ -310,8 +330,7 @@ class Reader:
 
     def _graph(self, name: str, outputs: list[Any]) -> tuple[Graph, dict[str, str]]:
         """Return the graph of what the outputs need, and the names of the steps."""
-        ends = [self.values[one] for one in outputs if isinstance(one, fx.Node)]
-        ends = [one for one in ends if isinstance(one, Tensor) and not one.constant]
+        ends = [one for one in outputs if isinstance(one, Tensor) and not one.constant]
         if not ends:
             raise GraphError(f"'{name}' gives nothing that depends on its input")
         wanted = {one.name for one in ends}
@@ -322,8 +341,8 @@ class Reader:
         leaves = {path for path, part in self.model.named_modules() if not part._modules}
         names = names_of(kept, leaves, self.inputs)
         builder = Builder()
-        for one in self.inputs:
-            builder.add(one, Input(size=self.shapes[one]))
+        for input_ in self.inputs:
+            builder.add(input_, Input(size=self.shapes[input_]))
         for key, step in kept.items():
             read = [names.get(one, one) for one in step.inputs]
             builder.add(names[key], step.op, read, names.get(self.shared.get(key, "")))
@@ -331,7 +350,10 @@ class Reader:
         for index, one in enumerate(ends):
             node = names.get(one.name, one.name)
             if node in self.inputs or any(head.node == node for head in heads):
-                node = builder.add(f"output{index}", Identity(), [node])
+                again = f"output{index}"
+                while again in builder.nodes:
+                    again += "_"
+                node = builder.add(again, Identity(), [node])
             heads.append(Output("output" if len(ends) == 1 else f"output{index}", node))
         about = idle(self.model, self.owned)
         return Graph(name, tuple(builder.nodes.values()), tuple(heads), about), names
