@@ -206,7 +206,7 @@ def command(
 
 def _look(spec: str) -> Any:
     from archscope.search.costs import costs_of
-    from archscope.spec import load
+    from archscope.sources import load
 
     return costs_of(load(spec))
 

@@ -260,6 +260,8 @@ class Reader:
         """Return whether an operator gives back its input."""
         if foreign.target == "aten.pad.default":
             return not any(foreign.args["pad"])
+        if foreign.target in DROPOUTS:
+            return not foreign.args["p"]
         same = foreign.ins[0].shape == foreign.out
         if foreign.target in ("aten.expand.default", "aten.slice.Tensor", *SHAPED):
             return same
