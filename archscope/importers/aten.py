@@ -49,6 +49,11 @@ def name_of(target: str) -> str:
     return target.partition(".")[2].partition(".")[0] or target
 
 
+def long_axes(shape: tuple[int, ...]) -> list[int]:
+    """Return the sizes of a shape but those of one position."""
+    return [size for size in shape if size != 1]
+
+
 def is_view(node: fx.Node, foreign: Foreign) -> bool:
     """Return whether an operator leaves its result where its input is."""
     name = name_of(foreign.target)

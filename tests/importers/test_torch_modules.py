@@ -22,7 +22,7 @@ from tests.zoo.oracle import randomise
 
 OPAQUE = {
     "operators": {"matmul"}, "half tied": {"linear"}, "einsum": {"einsum"},
-    "standardised": {"conv2d"}, "weight norm": {"conv2d"},
+    "last and left": {"permute", "flip"}, "standardised": {"conv2d"}, "weight norm": {"conv2d"},
     "attention": {"transpose", "layer_norm", "linear", "mean", "scaled_dot_product_attention",
                   "view", "unflatten", "select", "squeeze", "unsqueeze", "permute", "reshape"},
 }  # fmt: skip
