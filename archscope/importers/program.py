@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils._pytree import tree_unflatten
 
 import archscope.ops
 from archscope.errors import GraphError, ShapeError
@@ -36,7 +37,7 @@ from archscope.importers.aten import (
 from archscope.importers.counted import Known, counted
 from archscope.importers.imported import Imported
 from archscope.importers.layout import Layout
-from archscope.importers.names import Named, names_of
+from archscope.importers.names import Named, is_name, names_of
 from archscope.importers.trace import BATCH
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
@@ -366,6 +367,16 @@ class Reader:
         shuffle = ChannelShuffle(groups=shape[1])
         return self._note(node, foreign, Recognised(shuffle, (source,)))
 
+    def _called(self, outputs: list[Any]) -> dict[str, str]:
+        """Return what a model that gives a dict calls its tensors."""
+        spec = self.program.call_spec.out_spec
+        if spec is None or spec.num_leaves != len(outputs):
+            return {}
+        given = tree_unflatten(outputs, spec)
+        if not isinstance(given, Mapping) or not all(map(is_name, given)):
+            return {}
+        return {one.name: word for word, one in given.items() if isinstance(one, Tensor)}
+
     def _graph(self, name: str, outputs: list[Any]) -> tuple[Graph, dict[str, str]]:
         """Return the graph of what the outputs need, and the names of the steps."""
         ends = [one for one in outputs if isinstance(one, Tensor) and not one.constant]
@@ -385,6 +396,7 @@ class Reader:
             read = [names.get(one, one) for one in step.inputs]
             builder.add(names[key], step.op, read, names.get(self.shared.get(key, "")))
         heads: list[Output] = []
+        called = self._called(outputs)
         for index, one in enumerate(ends):
             node = names.get(one.name, one.name)
             if node in self.inputs or any(head.node == node for head in heads):
@@ -392,7 +404,8 @@ class Reader:
                 while again in builder.nodes:
                     again += "_"
                 node = builder.add(again, Identity(), [node])
-            heads.append(Output("output" if len(ends) == 1 else f"output{index}", node))
+            word = "output" if len(ends) == 1 else f"output{index}"
+            heads.append(Output(called.get(one.name, word), node))
         about = idle(self.model, self.owned)
         return Graph(name, tuple(builder.nodes.values()), tuple(heads), about), names
 

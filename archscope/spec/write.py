@@ -24,7 +24,7 @@ def to_yaml(graph: Graph) -> str:
     if graph.reference:
         lines.append(f"reference: {_flow(dict(graph.reference))}")
     lines.append("inputs:")
-    lines += [f"  {node.name}: {_flow(node.out)}" for node in graph.inputs]
+    lines += [f"  {_scalar(node.name)}: {_flow(node.out)}" for node in graph.inputs]
     lines.append("layers:")
     outputs = _outputs(graph)
     owners = {node.shares for node in graph.nodes}
@@ -64,11 +64,14 @@ def _outputs(graph: Graph) -> dict[str, Output]:
 
 def _layer(node: Node, before: str | None, output: Output | None, owner: bool) -> list[str]:
     text = layer_text(node.op)
-    lines = [f"  - {text}" if ":" in text else f"  - {text}: {{}}", f"    name: {node.name}"]
+    lines = [
+        f"  - {text}" if ":" in text else f"  - {text}: {{}}",
+        f"    name: {_scalar(node.name)}",
+    ]
     if node.inputs != (before,):
         lines.append(f"    from: {_flow(node.inputs)}")
     if node.shares or owner:
-        lines.append(f"    share: {node.shares or node.name}")
+        lines.append(f"    share: {_scalar(node.shares or node.name)}")
     if output is not None:
         head: dict[str, Any] = {"name": output.name}
         if output.weight != 1:
@@ -92,7 +95,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         # A plain word needs no quotes; what could be taken for anything else gets JSON's.
         plain = value.replace("_", "").replace(".", "").isalnum() and value[0].isalpha()
-        constant = value.lower() in ("true", "false", "null")
+        constant = value.lower() in ("true", "false", "null", "yes", "no", "on", "off")
         return value if plain and not constant and value.isascii() else json.dumps(value)
     if isinstance(value, bool):
         return str(value).lower()
