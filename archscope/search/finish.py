@@ -32,6 +32,7 @@ class Finalist(Struct, frozen=True):
     high: float
     tied: bool = False  # its interval reaches the winner's mean
     runs: tuple[str, ...] = ()  # the folders of these trainings, as the scores
+    best_run: str = ""  # the folder of the best of them
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
@@ -123,6 +124,7 @@ def finalists(
                     low,
                     high,
                     runs=runs,
+                    best_run=max(zip(scores, runs, strict=True))[1],
                 )
             )
     rows.sort(key=lambda one: (-one.mean, one.trial))
