@@ -50,10 +50,9 @@ FLOATS = "fV"
 """Kinds of numpy's types that are floating point; V are the short ones that numpy lacks."""
 
 ARGUMENTS = {
+    **dict.fromkeys(("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish"), ("X",)),
     "Linear": ("X", "W", "B"),
-    "ChannelShuffle": ("X",),
-    "Range": ("X",),
-    "Swish": ("X",),
+    "LayerNormalization": ("X", "Scale", "B"),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
@@ -168,7 +167,7 @@ class _Importer:
         args: dict[str, Any] = {}
         names = _argument_names(step)
         for place, tensor in enumerate(tensors):
-            if place >= len(names) - 1 and names[-1].endswith("*"):
+            if names and place >= len(names) - 1 and names[-1].endswith("*"):
                 args[names[-1][:-1]] = tuple(tensors[len(names) - 1 :])
                 break
             if tensor is not None and place < len(names):

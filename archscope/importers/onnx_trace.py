@@ -10,13 +10,11 @@ from msgspec import Struct, structs
 
 from archscope.errors import DataError, OptionError
 from archscope.importers.onnx_file import domain_of, library, named, opsets
+from archscope.importers.onnx_infer import Inference
 from archscope.ir import Shape, text_of
 
 LARGEST = 1 << 28
 """Elements that a computed constant may have; a file of bytes must not ask for all memory."""
-
-SMALL = 4096
-"""Elements up to which shape inference is shown the values of a constant."""
 
 RANDOM = frozenset({
     "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
@@ -75,7 +73,7 @@ class _Tracer:
     def __init__(self, onnx: Any, model: Any, file: str) -> None:
         self.onnx, self.model, self.file = onnx, model, file
         self.opsets = opsets(model)
-        self.imports = list(model.opset_import)
+        self.inference = Inference(onnx, model, file)
         self.types: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.constants: dict[str, Any] = {}
@@ -175,7 +173,7 @@ class _Tracer:
         if domain == "" and kind == "Shape" and shapes[0] is not None:
             return self._shape(node, shapes[0])
         constant = all(name in self.constants for name in node.input if name)
-        types = self._infer(node, domain)
+        types = self.inference.types(node, self.types, self.constants)
         if constant and kind not in RANDOM and domain == "":
             return self._compute(node, types)
         for name in node.output:
@@ -207,44 +205,15 @@ class _Tracer:
         part = shape[ends.get("start", 0) : ends.get("end", len(shape))]
         self._keep(node.output[0], numpy.array(part, dtype=numpy.int64))
 
-    def _infer(self, node: Any, domain: str) -> dict[str, Any]:
-        """Return the types of the outputs as ONNX's own shape inference gives them."""
-        onnx = self.onnx
-        version = self.opsets.get(domain)
-        if version is None:
-            raise DataError(
-                f"{self.file}: {named(node)} is of domain '{domain}', whose version is not given"
-            )
-        try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
-        except onnx.defs.SchemaError:
-            if domain == "":
-                raise DataError(
-                    f"{self.file}: opset {version} has no operator {node.op_type}"
-                ) from None
-            return {}
-        data = {
-            name: onnx.numpy_helper.from_array(self.constants[name], name)
-            for name in node.input
-            if name in self.constants and self.constants[name].size <= SMALL
-        }
-        types = {name: self.types[name] for name in node.input if name}
-        try:
-            found: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
-                schema, node, types, data, opset_imports=self.imports
-            )
-        except Exception as error:  # InferenceError and plain RuntimeError
-            line = str(error).strip().splitlines()[0]
-            raise DataError(f"{self.file}: {named(node)} does not fit its inputs: {line}") from None
-        return found
-
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type of a value, and its shape where that is known."""
-        if kind is None:
+        if domain_of(node) and (kind is None or not kind.tensor_type.HasField("shape")):
             raise DataError(
                 f"{self.file}: nothing says the shape that {named(node)}"
                 f" of domain '{domain_of(node)}' gives"
             )
+        if kind is None:
+            raise DataError(f"{self.file}: nothing says what {named(node)} gives")
         self.types[name] = kind
         if not kind.HasField("tensor_type"):
             raise DataError(f"{self.file}: {named(node)} gives no tensor, which is not supported")
