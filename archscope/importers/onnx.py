@@ -11,7 +11,8 @@ from archscope.importers.imported import Imported
 from archscope.importers.onnx_file import read_model
 from archscope.importers.onnx_names import first, names_of, plain, unused
 from archscope.importers.onnx_patterns import simplify
-from archscope.importers.onnx_trace import Sizes, Step, Trace, trace
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_trace import Sizes, Trace, trace
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor

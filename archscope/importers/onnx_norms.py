@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx_trace import Step
+from archscope.importers.onnx_step import Step
 from archscope.importers.onnx_web import FLAT, Found, Web, one
 
 

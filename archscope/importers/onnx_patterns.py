@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish, swish
 from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle
 from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
-from archscope.importers.onnx_products import bias, gemm, product
-from archscope.importers.onnx_trace import Step, Trace
+from archscope.importers.onnx_products import bias, gemm, no_bias, product
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_trace import Trace
 from archscope.importers.onnx_web import Pattern, Web
 
 LONG: dict[str, tuple[Pattern, ...]] = {
@@ -33,7 +34,8 @@ SHORT: dict[str, tuple[Pattern, ...]] = {
     "Split": (ranges,),
     "Slice": (one_range,),
     "ReduceMean": (kept_axes,),
-    "Conv": (padded,),
+    "Conv": (no_bias, padded),
+    "ConvTranspose": (no_bias,),
     "AveragePool": (padded,),
     "MaxPool": (padded,),
 }
