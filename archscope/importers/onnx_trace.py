@@ -234,7 +234,7 @@ class _Tracer:
         if domain_of(node) and (kind is None or not kind.tensor_type.HasField("shape")):
             raise DataError(
                 f"{self.file}: nothing says the shape that {named(node)}"
-                f" of domain '{domain_of(node)}' gives"
+                f" of domain '{domain_of(node)}' gives; the file's value_info can say it"
             )
         if kind is None:
             raise DataError(f"{self.file}: nothing says what {named(node)} gives")
@@ -252,6 +252,11 @@ class _Tracer:
                 " archscope analyses networks whose shapes are fixed"
             )
         self.shapes[name] = tuple(d for d in dims if d is not None)
+        if 0 in dims:
+            raise DataError(
+                f"{self.file}: {named(node)} leaves nothing of its input:"
+                f" it would give {text_of(self.shapes[name])}"
+            )
         return None
 
     def result(self) -> Trace:
