@@ -11,7 +11,8 @@ from archscope.importers.imported import Imported
 from archscope.importers.onnx_file import read_model
 from archscope.importers.onnx_names import first, names_of, plain, unused
 from archscope.importers.onnx_patterns import simplify
-from archscope.importers.onnx_trace import Sizes, Step, Trace, trace
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_trace import Sizes, Trace, trace
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
@@ -50,10 +51,9 @@ FLOATS = "fV"
 """Kinds of numpy's types that are floating point; V are the short ones that numpy lacks."""
 
 ARGUMENTS = {
+    **dict.fromkeys(("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish"), ("X",)),
     "Linear": ("X", "W", "B"),
-    "ChannelShuffle": ("X",),
-    "Range": ("X",),
-    "Swish": ("X",),
+    "LayerNormalization": ("X", "Scale", "B"),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
@@ -168,7 +168,7 @@ class _Importer:
         args: dict[str, Any] = {}
         names = _argument_names(step)
         for place, tensor in enumerate(tensors):
-            if place >= len(names) - 1 and names[-1].endswith("*"):
+            if names and place >= len(names) - 1 and names[-1].endswith("*"):
                 args[names[-1][:-1]] = tuple(tensors[len(names) - 1 :])
                 break
             if tensor is not None and place < len(names):

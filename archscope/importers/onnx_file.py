@@ -84,7 +84,7 @@ def _parsed(onnx: Any, path: Path) -> Any:
         model.ParseFromString(content)
     except Exception:  # protobuf's DecodeError, whose package has no types
         # A model starts with its version; what starts so and does not parse is damaged.
-        if content[:1] == b"\x08" and 1 <= content[1] <= 64:
+        if content[:1] == b"\x08" and b"\x01" <= content[1:2] <= b"\x40":
             raise DataError(
                 f"{path}: the ONNX file is damaged or cut short, at {len(content)} bytes"
             ) from None

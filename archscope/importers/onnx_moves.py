@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx_trace import Step, with_
+from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_web import Found, Web, one
 
 
 def shuffle(web: Web, step: Step) -> Found | None:
     """Find channels that are dealt out anew: reshape to groups, transpose, reshape back."""
-    turn = web.inner(step.inputs[0], "Transpose")
+    copy = web.inner(step.inputs[0], "Identity")  # torch asks for numbers in their new order
+    turn = web.inner(step.inputs[0] if copy is None else copy.inputs[0], "Transpose")
     spread = web.inner(turn.inputs[0], "Reshape") if turn is not None else None
     if turn is None or spread is None:
         return None
@@ -16,10 +17,12 @@ def shuffle(web: Web, step: Step) -> Found | None:
     rank = len(inner)
     if (
         turn.attributes.get("perm") == [0, 2, 1, *range(3, rank)]
-        and inner[:1] + inner[3:] == outer[:1] + outer[2:]
+        and inner[0] == outer[0]
+        and inner[1] * inner[2] == outer[1]  # so that what is left are the positions
         and web.shape(step.outputs[0]) == outer
     ):
-        return one([spread, turn, step], "ChannelShuffle", spread.inputs[:1], groups=inner[1])
+        old = [spread, turn, *([copy] if copy is not None else []), step]
+        return one(old, "ChannelShuffle", spread.inputs[:1], groups=inner[1])
     return None
 
 

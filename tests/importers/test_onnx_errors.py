@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
+pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
+import onnx
 from onnx import helper
 
+from archscope import spec
 from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
 from archscope.importers.onnx import from_file
 from archscope.importers.onnx_names import RESERVED
+from archscope.sources import document_of
 from tests.importers.onnx_models import model, numbers, saved
 
 SHAPE = (1, 4, 8, 8)
@@ -121,10 +124,8 @@ def test_hostile_names(tmp_path: Path) -> None:
     ]
     graph = from_file(saved(model(nodes, SHAPE, outputs=("v10",)), tmp_path)).graph
     assert len(graph.nodes) == 11
-    from archscope.spec import loads
-    from archscope.spec.write import to_yaml
-
-    assert [n.name for n in loads(to_yaml(graph)).nodes] == [n.name for n in graph.nodes]
+    read = spec.graph(document_of(graph, "net"))
+    assert [node.name for node in read.nodes] == [node.name for node in graph.nodes]
 
 
 def test_names_that_torch_takes_are_known() -> None:
