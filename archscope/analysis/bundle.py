@@ -140,6 +140,12 @@ class Analysis(Struct, frozen=True):
     paper: str = ""
     opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from archscope.analysis.notebook import html
+
+        return html(self)
+
 
 def analyze(
     graph: Graph,
