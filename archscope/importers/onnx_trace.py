@@ -24,7 +24,7 @@ class Trace(Struct):
     steps: list[Step]
     constants: dict[str, Any]  # numpy arrays by name
     named: set[str]  # constants that stand in the file under this name
-    roots: dict[str, frozenset[str]]  # those of the file that a constant is computed from
+    roots: dict[str, frozenset[str]]  # weights of the file that a constant is computed from
     shapes: dict[str, tuple[int, ...]]  # with the batch in front
     inputs: list[str]
     outputs: list[str]
@@ -67,7 +67,8 @@ class _Tracer:
         for tensor in model.graph.initializer:
             self._keep(tensor.name, self._array(tensor))
             self.named.add(tensor.name)
-            self.roots[tensor.name] = frozenset([tensor.name])
+            if tensor.data_type != onnx.TensorProto.INT64:  # which says sizes and places
+                self.roots[tensor.name] = frozenset([tensor.name])
         self.inputs = [i for i in model.graph.input if i.name not in self.constants]
         self.parts: dict[str, Parts] = {}
         self.batch = 1
@@ -235,6 +236,7 @@ class _Tracer:
             self.roots[name] = roots
             if node.op_type == "Identity" and node.input[0] in self.named:
                 self.named.add(name)  # how torch's exporter writes equal weights once
+                self.roots[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type of a value, and its shape where that is known."""
