@@ -82,7 +82,9 @@ class _Importer:
         arrays: dict[str, Any] = {}
         for key, value in self.weights.items():
             array = self.trace.constants[value]
-            arrays[key] = array.astype(numpy.float32) if array.dtype.kind == "V" else array
+            short = array.dtype.kind == "V"  # bfloat16, which numpy itself does not know
+            # A copy, for torch warns of arrays that stand in the file's own memory.
+            arrays[key] = array.astype(numpy.float32) if short else numpy.array(array)
             node, _, word = key.rpartition(".")
             if word == "running_mean":
                 arrays[f"{node}.num_batches_tracked"] = numpy.array(0)

@@ -15,7 +15,7 @@ from archscope.importers.onnx_products import bias, gemm, no_bias, product
 from archscope.importers.onnx_quantised import fake_quantize
 from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_trace import Trace
-from archscope.importers.onnx_web import Pattern, Web
+from archscope.importers.onnx_web import Found, Pattern, Web
 
 LONG: dict[str, tuple[Pattern, ...]] = {
     "Mul": (gelu, hard_swish),
@@ -62,7 +62,7 @@ def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
     for step in trace.steps:
         found = None
         for pattern in patterns.get(step.kind, ()):
-            found = pattern(web, step)
+            found = _sought(pattern, web, step)
             if found and not any(name in spent for one in found[0] for name in one.outputs):
                 break
             found = None
@@ -75,6 +75,13 @@ def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
         steps += new
     trace.steps = [step for step in steps if id(step) not in dropped]
     return bool(dropped)
+
+
+def _sought(pattern: Pattern, web: Web, step: Step) -> Found | None:
+    try:
+        return pattern(web, step)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None  # its attributes or constants are not what ONNX promises
 
 
 def _merged(trace: Trace) -> list[Step]:
