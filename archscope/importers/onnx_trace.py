@@ -45,7 +45,10 @@ def trace(model: Any, file: str, sizes: Sizes = None) -> Trace:
     tracer = _Tracer(onnx, model, file)
     tracer.bind_inputs(sizes)
     for node in model.graph.node:
-        tracer.visit(node)
+        try:
+            tracer.visit(node)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise DataError(f"{file}: {named(node)} is not as ONNX defines it") from None
     return tracer.result()
 
 

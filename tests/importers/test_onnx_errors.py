@@ -100,6 +100,8 @@ def test_external_data(tmp_path: Path) -> None:
         (model([RELU], SHAPE, opset=9), "opset 9 is too old"),
         (model([RELU], SHAPE, opset=99), "opset 99 is newer"),
         (model([], SHAPE), "no operators"),
+        (model([helper.make_node("Shape", [], ["y"])], SHAPE), "is not as ONNX defines it"),
+        (model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE), "is not as ONNX defines it"),
         (model([RELU], (1, 4, "h", "w")), "--input 4xNxN"),
         (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which nothing gives"),
         (model([RELU], SHAPE, outputs=("z",)), "output 'z' is given by nothing"),
