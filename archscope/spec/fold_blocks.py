@@ -1,0 +1,164 @@
+"""Items that come in a row more than once -> blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of, shape_key
+from archscope.spec.fold_names import block_name
+from archscope.spec.fold_runs import find_runs, seam
+
+LONGEST = 12  # items of a block, before it has blocks of its own
+HEADING = 3  # lines of a block beside its layers
+NORMS = ("batchnorm",)
+
+
+def find_blocks(chain: Chain) -> None:
+    """Replace what comes more than once by instances of blocks, what saves most lines first."""
+    taken: set[str] = set()
+    for allowed in (_is_idiom, _is_any):
+        while True:
+            if allowed is _is_any:
+                find_runs(chain)
+            gram = _best(chain, allowed)
+            if gram is None:
+                break
+            _replace(chain, gram, taken)
+    _inline(chain)
+
+
+def _is_idiom(items: Chain) -> bool:
+    """Return whether items are a convolution with its norm and activation, in any order."""
+    if any(item.branches or item.body or item.copies for item in items):
+        return False
+    words = [item.word for item in items]
+    convs = sum(word.startswith("conv") and word != "concat" for word in words)
+    norms = sum(word in NORMS for word in words)
+    light = sum(not item.args and item.word not in NORMS for item in items)
+    return len(items) <= 3 and convs == norms == 1 and convs + norms + light == len(items)
+
+
+def _is_any(items: Chain) -> bool:
+    return len(items) > 1 or lines(items) > 2
+
+
+def representatives(chain: Chain) -> Iterator[Chain]:
+    """Yield each chain that will be written: one for all instances of a block."""
+    fullest: dict[str, Item] = {}
+    for inner in all_chains(chain):
+        for item in inner:
+            if item.is_block:
+                known = fullest.get(item.word)
+                if known is None or _weight(item) > _weight(known):
+                    fullest[item.word] = item
+    todo = [chain, *(item.body for item in fullest.values())]
+    while todo:
+        one = todo.pop(0)
+        yield one
+        for item in one:
+            todo += item.branches
+            if item.is_run:
+                todo.append(item.copies[0])
+            elif item.body and not item.is_block:
+                todo.append(item.body)
+
+
+def _weight(item: Item) -> int:
+    return sum(1 for _ in nodes_of([item]))
+
+
+def _best(chain: Chain, allowed: Callable[[Chain], bool]) -> Key | None:
+    """Return the keys of the row of items that saves most lines as a block."""
+    counts: Counter[Key] = Counter()
+    spots: dict[Key, tuple[Chain, int, int]] = {}
+    seams: Counter[Key] = Counter()
+    for inner in representatives(chain):
+        keys = [shape_key(item) for item in inner]
+        ends: dict[Key, int] = {}
+        for start in range(len(inner)):
+            for end in range(start + 1, min(start + LONGEST, len(inner)) + 1):
+                item = inner[end - 1]
+                if item.pinned or not (item.word or item.is_run):
+                    break
+                if end - start > 1 and (item.sources is not None or inner[end - 2].read):
+                    break
+                gram = tuple(keys[start:end])
+                if ends.get(gram, 0) > start:
+                    continue
+                ends[gram] = end
+                counts[gram] += 1
+                spots.setdefault(gram, (inner, start, end))
+                seams[gram] += 10 * seam(inner, start)[0] + seam(inner, start)[1]
+    best: tuple[float, ...] = ()
+    found = None
+    for gram, count in counts.items():
+        inner, start, end = spots[gram]
+        items = inner[start:end]
+        if count < 2 or not allowed(items) or _repeats_itself(gram):
+            continue
+        size = lines(items)
+        saved = (count - 1) * size - count - HEADING
+        rank = (saved, -seams[gram] / count, -start)
+        if saved > 0 and rank > best:
+            best, found = rank, gram
+    return found
+
+
+def _repeats_itself(gram: Key) -> bool:
+    """Return whether keys are a shorter row of keys several times."""
+    return any(
+        len(gram) % size == 0 and gram == gram[:size] * (len(gram) // size)
+        for size in range(1, len(gram) // 2 + 1)
+    )
+
+
+def _replace(chain: Chain, gram: Key, taken: set[str]) -> None:
+    """Make every occurrence of a row of keys an instance of a new block."""
+    word = ""
+    for inner in list(all_chains(chain)):
+        keys = tuple(map(shape_key, inner))
+        start = 0
+        while start + len(gram) <= len(inner):
+            items = inner[start : start + len(gram)]
+            if keys[start : start + len(gram)] != gram or not _joined(items):
+                start += 1
+                continue
+            if not word:
+                word = block_name(items, taken)
+                taken.add(word)
+            inner[start : start + len(gram)] = [instance(word, items)]
+            keys = (*keys[:start], ("block", word), *keys[start + len(gram) :])
+            start += 1
+
+
+def _joined(items: Chain) -> bool:
+    """Return whether items read only one another, but for the first, and only the last is read."""
+    inside = all(item.sources is None for item in items[1:])
+    return inside and not any(item.read for item in items[:-1])
+
+
+def instance(word: str, items: Chain) -> Item:
+    """Return items as an instance of a block."""
+    first, last = items[0], items[-1]
+    made = Item(word, first.inputs, last.value, first.entry, body=[*items])
+    made.sources, made.read = first.sources, last.read
+    first.sources, last.read = None, False
+    return made
+
+
+def _inline(chain: Chain) -> None:
+    """Put blocks that would be asked for only once in the place where they are."""
+    while True:
+        uses = Counter(
+            item.word for inner in representatives(chain) for item in inner if item.is_block
+        )
+        once = {word for word, count in uses.items() if count == 1}
+        if not once:
+            return
+        for inner in list(all_chains(chain)):
+            for at in range(len(inner) - 1, -1, -1):
+                item = inner[at]
+                if item.is_block and item.word in once:
+                    item.body[0].sources, item.body[-1].read = item.sources, item.read
+                    inner[at : at + 1] = item.body

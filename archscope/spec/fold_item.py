@@ -1,0 +1,131 @@
+"""The pieces of a spec that is being folded: operators, merges of branches, runs and blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct, structs
+
+from archscope.ir import Node, Output, Shape
+from archscope.ops.attributes import attributes
+
+Key = tuple[Any, ...]
+
+
+class Item(Struct, eq=False):
+    """One layer to be: an operator with its branches, a run, or an instance of a block.
+
+    A run has `copies`, alike in every number; an instance of a block has a `body`, and so has
+    a side head, whose layers stand behind one another in `then`.
+    """
+
+    word: str  # the operator or block; empty for a run and a side head
+    inputs: tuple[str, ...]  # the nodes that it reads
+    value: str  # the node that it ends in
+    entry: Shape | None  # of what enters, where that is one value
+    node: Node | None = None  # of an operator
+    branches: list[list[Item]] = []
+    slices: list[str] = []  # the nodes of `split`
+    body: list[Item] = []
+    copies: list[list[Item]] = []
+    sources: tuple[str, ...] | None = None  # what `from` must say
+    read: bool = False  # whether a `from` says it
+    output: Output | None = None
+    share: str | None = None
+    args: dict[str, Any] = {}  # the numbers of an operator, the parameters of a block
+
+    @property
+    def pinned(self) -> bool:
+        """Whether it must stay where it is written: outputs and shared weights."""
+        return self.output is not None or self.share is not None
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is a run."""
+        return bool(self.copies)
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it is an instance of a block."""
+        return bool(self.body) and bool(self.word)
+
+
+Chain = list[Item]
+
+
+def leaf(node: Node) -> Item:
+    """Return the item of a node."""
+    entry = node.ins[0] if len(node.ins) == 1 else None
+    numbers = {
+        name: value
+        for name, value in structs.asdict(node.op).items()
+        if isinstance(value, int | float | tuple) and not isinstance(value, bool)
+    }
+    return Item(node.op.name, node.inputs, node.name, entry, node, args=numbers)
+
+
+def chains_in(item: Item) -> Iterator[Chain]:
+    """Yield the chains that an item holds."""
+    yield from item.branches
+    if item.body:
+        yield item.body
+    yield from item.copies
+
+
+def all_chains(chain: Chain) -> Iterator[Chain]:
+    """Yield a chain and every chain inside it."""
+    yield chain
+    for item in chain:
+        for inner in chains_in(item):
+            yield from all_chains(inner)
+
+
+def nodes_of(chain: Iterable[Item]) -> Iterator[str]:
+    """Yield the nodes of a chain in the order in which its text makes them."""
+    for item in chain:
+        yield from item.slices
+        for inner in chains_in(item):
+            yield from nodes_of(inner)
+        if item.node is not None:
+            yield item.node.name
+
+
+def lines(chain: Iterable[Item]) -> int:
+    """Return about how many lines a chain takes."""
+    count = 0
+    for item in chain:
+        count += 1 + (item.sources is not None) + item.read
+        count += sum(max(1, lines(branch)) for branch in item.branches)
+        if item.is_run:
+            count += lines(item.copies[0])
+    return count
+
+
+def shape_key(item: Item) -> Key:
+    """Return what two items must have in common to be instances of one block."""
+    if item.pinned:
+        return ("pinned", item.value)
+    if item.is_run:
+        return ("run", *map(shape_key, item.copies[0]))
+    if item.is_block:
+        return ("block", item.word)
+    assert item.node is not None
+    fixed = tuple(
+        (name, "number") if name in item.args else (name, getattr(item.node.op, name))
+        for name in attributes(type(item.node.op))
+    )
+    return (item.word, fixed, len(item.slices), *[(*map(shape_key, b),) for b in item.branches])
+
+
+def number_key(item: Item) -> Key:
+    """Return what two items must have in common to be turns of one run."""
+    if item.pinned or item.sources is not None or item.read:
+        return ("pinned", item.value)
+    if item.is_run:
+        return ("run", len(item.copies), *map(number_key, item.copies[0]))
+    if item.is_block:
+        return ("block", item.word, *map(number_key, item.body))
+    assert item.node is not None
+    branches = [(*map(number_key, branch),) for branch in item.branches]
+    return (item.word, item.node.op, len(item.slices), *branches)

@@ -1,0 +1,187 @@
+"""A folded chain and its blocks -> text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archscope.ir import Graph, Output
+from archscope.ops import OPS
+from archscope.ops.attributes import attributes
+from archscope.spec.fold_item import Chain, Item, all_chains
+from archscope.spec.fold_names import distinct
+from archscope.spec.fold_values import MISSING, Block, Derived, Path
+from archscope.spec.write import flow_text, head_lines, output_text
+
+WIDTH = 96
+
+
+def folded_text(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> str:
+    """Return the spec of a folded graph."""
+    text = head_lines(graph)
+    if blocks:
+        text += ["", "blocks:"]
+        for block in blocks.values():
+            text.append(f"  {block.name}:")
+            if block.parameters:
+                given = ", ".join(map(_parameter, block.parameters))
+                text.append(f"    with: {{{given}}}")
+            text += _heading(_Writer(blocks, block.texts).chain(block.example.body, ()), 4)
+    text.append("")
+    text += _heading(_Writer(blocks, None, _names(graph, chain)).chain(chain, ()), 0)
+    return "\n".join(text) + "\n"
+
+
+def _parameter(parameter: Any) -> str:
+    if parameter.halved is not None:
+        return f"{parameter.name}: ={parameter.halved.name}//2"
+    default = "" if parameter.default is None else flow_text(parameter.default)
+    return f"{parameter.name}: {default}"
+
+
+def _names(graph: Graph, chain: Chain) -> dict[str, str]:
+    """Return how layers are called that others read by name."""
+    words = {item.word for inner in all_chains(chain) for item in inner}
+    taken = {*words, *OPS, *(node.name for node in graph.inputs)}
+    names: dict[str, str] = {node.name: node.name for node in graph.inputs}
+    for item in chain:
+        if item.read:
+            base = item.word or "run"
+            names[item.value] = distinct(base, taken)
+            taken.add(names[item.value])
+    return names
+
+
+def _heading(lines: list[str], indent: int) -> list[str]:
+    short = f"layers: [{', '.join(line[2:] for line in lines)}]"
+    space = " " * indent
+    plain = all(line.startswith("- ") and ": " not in line for line in lines)
+    if indent and plain and len(lines) < 4:
+        return [space + short]
+    return [f"{space}layers:", *(f"{space}  {line}" for line in lines)]
+
+
+class _Writer:
+    """Writes chains, of a block or of the network."""
+
+    def __init__(
+        self,
+        blocks: Mapping[str, Block],
+        texts: Mapping[Path, Any] | None,
+        names: Mapping[str, str] = {},
+    ) -> None:
+        self.blocks, self.texts, self.names = blocks, texts, names
+
+    def chain(self, chain: Chain, path: Path) -> list[str]:
+        """Return the lines of a chain."""
+        lines: list[str] = []
+        for place, item in enumerate(chain):
+            lines += self.layer(item, (*path, place))
+        return lines
+
+    def layer(self, item: Item, path: Path) -> list[str]:
+        """Return the lines of a layer with all that stands beside it."""
+        if item.is_run:
+            count = self.value((*path, "repeat"), len(item.copies))
+            return self._row(item, item.copies[0], (*path, 0), [f"repeat: {count}"])
+        if item.body and not item.is_block:
+            return self._row(item, item.body, (*path, 0), [])
+        beside = self._beside(item)
+        if not item.branches:
+            word = self._word(item, path)
+            return _with(word, beside)
+        lines = [f"- {item.word}:"]
+        for number, branch in enumerate(item.branches):
+            inner = self.chain(branch, (*path, number)) or ["- identity"]
+            single = len(branch) < 2 and len(inner) == 1
+            lines += [f"    {inner[0] if single else '- ' + inner[0]}"]
+            lines += [f"    {'' if single else '  '}{line}" for line in inner[1:]]
+        if item.slices:
+            beside.append(f"split: {len(item.slices)}")
+        return [*lines, *(f"  {line}" for line in beside)]
+
+    def _row(self, item: Item, chain: Chain, path: Path, beside: list[str]) -> list[str]:
+        """Return a layer whose others follow in `then`."""
+        lines = self.layer(chain[0], (*path, 0))
+        rest = [self.layer(one, (*path, place)) for place, one in enumerate(chain) if place]
+        if len(lines) == 1 and ":" not in lines[0]:
+            lines = [f"{lines[0]}: {{}}"]
+        if rest:
+            lines += _then(rest)
+        return [*lines, *(f"  {line}" for line in (*beside, *self._beside(item)))]
+
+    def _beside(self, item: Item) -> list[str]:
+        beside = []
+        if item.read:
+            beside.append(f"name: {self.names[item.value]}")
+        if item.sources is not None:
+            beside.append(f"from: {flow_text([self.names[name] for name in item.sources])}")
+        if item.share is not None:
+            beside.append(f"share: {item.share}")
+        if item.output is not None:
+            beside.append(f"output: {output_text(item.output)}")
+        return beside
+
+    def value(self, path: Path, plain: Any) -> Any:
+        """Return what is said of a number."""
+        if self.texts is None or path not in self.texts:
+            return flow_text(plain)
+        said = self.texts[path]
+        if said is MISSING:
+            return None
+        return said.text if isinstance(said, Derived) else flow_text(said)
+
+    def _word(self, item: Item, path: Path) -> str:
+        if item.is_block:
+            return self._instance(item, path)
+        assert item.node is not None
+        op = item.node.op
+        given = {}
+        for name, attribute in attributes(type(op)).items():
+            value = getattr(op, name)
+            said = self.value((*path, name), value)
+            derived = said.startswith("=")
+            if attribute.required or derived or value != attribute.default:
+                given[name] = said
+        return _worded(item.word, given, op.principal)
+
+    def _instance(self, item: Item, path: Path) -> str:
+        given = {}
+        parameters = self.blocks[item.word].parameters
+        for parameter in parameters:
+            plain = item.args.get(parameter.name, MISSING)
+            if self.texts is None:
+                if plain is not MISSING and plain != parameter.usual(item.args):
+                    given[parameter.name] = flow_text(plain)
+            elif plain is not MISSING:
+                said = self.value((*path, parameter.name), plain)
+                if said is not None:
+                    given[parameter.name] = said
+        alone = parameters[0].name if len(parameters) == 1 else None
+        return _worded(item.word, given, alone)
+
+
+def _worded(word: str, given: Mapping[str, str], alone: str | None) -> str:
+    if not given:
+        return word
+    if list(given) == [alone]:
+        return f"{word}: {given[alone]}"
+    return f"{word}: {{{', '.join(f'{name}: {value}' for name, value in given.items())}}}"
+
+
+def _with(word: str, beside: list[str]) -> list[str]:
+    if beside and ":" not in word:
+        word += ": {}"
+    return [f"- {word}", *(f"  {line}" for line in beside)]
+
+
+def _then(rest: list[list[str]]) -> list[str]:
+    """Return the lines of `then`, on one line where the layers are short."""
+    if all(len(lines) == 1 for lines in rest):
+        words = [lines[0][2:] for lines in rest]
+        if len(words) == 1 and ": " not in words[0]:
+            return [f"  then: {words[0]}"]
+        short = ", ".join(f"{{{word}}}" if ": " in word else word for word in words)
+        if len(short) < WIDTH - 20:
+            return [f"  then: [{short}]"]
+    return ["  then:", *(f"    {line}" for lines in rest for line in lines)]
