@@ -40,7 +40,7 @@ def _is_idiom(items: Chain) -> bool:
 
 
 def _is_any(items: Chain) -> bool:
-    return len(items) > 1 or lines(items) > 2
+    return len(items) > 1 or bool(items[0].branches) or items[0].is_run
 
 
 def representatives(chain: Chain) -> Iterator[Chain]:
@@ -97,7 +97,8 @@ def _best(chain: Chain, allowed: Callable[[Chain], bool]) -> Key | None:
         items = inner[start:end]
         if count < 2 or not allowed(items) or _repeats_itself(gram):
             continue
-        size = lines(items)
+        # What stands beside an instance is as long as what stood beside its layers.
+        size = lines(items) - (items[0].sources is not None) - items[-1].read
         saved = (count - 1) * size - count - HEADING
         rank = (saved, -seams[gram] / count, -start)
         if saved > 0 and rank > best:
