@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of, shape_key
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of
 from archscope.spec.fold_names import block_name
 from archscope.spec.fold_runs import find_runs, seam
+from archscope.spec.fold_shape import Shapes
 
 LONGEST = 12  # items of a block, before it has blocks of its own
 HEADING = 3  # lines of a block beside its layers
@@ -21,10 +22,11 @@ def find_blocks(chain: Chain) -> None:
         while True:
             if allowed is _is_any:
                 find_runs(chain)
-            gram = _best(chain, allowed)
+            shapes = Shapes(chain)
+            gram = _best(chain, allowed, shapes)
             if gram is None:
                 break
-            _replace(chain, gram, taken)
+            _replace(chain, gram, shapes, taken)
     _inline(chain)
 
 
@@ -50,7 +52,7 @@ def representatives(chain: Chain) -> Iterator[Chain]:
         for item in inner:
             if item.is_block:
                 known = fullest.get(item.word)
-                if known is None or _weight(item) > _weight(known):
+                if known is None or weight(item) > weight(known):
                     fullest[item.word] = item
     todo = [chain, *(item.body for item in fullest.values())]
     while todo:
@@ -64,17 +66,18 @@ def representatives(chain: Chain) -> Iterator[Chain]:
                 todo.append(item.body)
 
 
-def _weight(item: Item) -> int:
+def weight(item: Item) -> int:
+    """Return how many nodes an item has."""
     return sum(1 for _ in nodes_of([item]))
 
 
-def _best(chain: Chain, allowed: Callable[[Chain], bool]) -> Key | None:
+def _best(chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes) -> Key | None:
     """Return the keys of the row of items that saves most lines as a block."""
     counts: Counter[Key] = Counter()
     spots: dict[Key, tuple[Chain, int, int]] = {}
     seams: Counter[Key] = Counter()
     for inner in representatives(chain):
-        keys = [shape_key(item) for item in inner]
+        keys = [shapes(item) for item in inner]
         ends: dict[Key, int] = {}
         for start in range(len(inner)):
             for end in range(start + 1, min(start + LONGEST, len(inner)) + 1):
@@ -114,11 +117,11 @@ def _repeats_itself(gram: Key) -> bool:
     )
 
 
-def _replace(chain: Chain, gram: Key, taken: set[str]) -> None:
+def _replace(chain: Chain, gram: Key, shapes: Shapes, taken: set[str]) -> None:
     """Make every occurrence of a row of keys an instance of a new block."""
     word = ""
     for inner in list(all_chains(chain)):
-        keys = tuple(map(shape_key, inner))
+        keys = tuple(map(shapes, inner))
         start = 0
         while start + len(gram) <= len(inner):
             items = inner[start : start + len(gram)]
@@ -151,9 +154,10 @@ def instance(word: str, items: Chain) -> Item:
 def _inline(chain: Chain) -> None:
     """Put blocks that would be asked for only once in the place where they are."""
     while True:
-        uses = Counter(
-            item.word for inner in representatives(chain) for item in inner if item.is_block
-        )
+        uses: Counter[str] = Counter()
+        for inner in representatives(chain):
+            uses.update(item.word for item in inner if item.is_block)
+            uses.update(item.copies[0][0].word for item in inner if _is_unit(item))
         once = {word for word, count in uses.items() if count == 1}
         if not once:
             return
@@ -163,3 +167,10 @@ def _inline(chain: Chain) -> None:
                 if item.is_block and item.word in once:
                     item.body[0].sources, item.body[-1].read = item.sources, item.read
                     inner[at : at + 1] = item.body
+
+
+def _is_unit(run: Item) -> bool:
+    """Return whether a run repeats one block that is better kept: it has branches, or a lead."""
+    if not run.is_run or len(run.copies[0]) != 1 or not run.copies[0][0].is_block:
+        return False
+    return run.lead or any(item.branches for item in run.copies[0][0].body)

@@ -29,10 +29,12 @@ class Item(Struct, eq=False):
     slices: list[str] = []  # the nodes of `split`
     body: list[Item] = []
     copies: list[list[Item]] = []
+    closed: bool = False  # whether it holds all that share the weights of its layers
     sources: tuple[str, ...] | None = None  # what `from` must say
     read: bool = False  # whether a `from` says it
     output: Output | None = None
     share: str | None = None
+    lead: bool = False  # whether the first turn of a run differs in numbers
     args: dict[str, Any] = {}  # the numbers of an operator, the parameters of a block
 
     @property
@@ -102,28 +104,13 @@ def lines(chain: Iterable[Item]) -> int:
     return count
 
 
-def shape_key(item: Item) -> Key:
-    """Return what two items must have in common to be instances of one block."""
-    if item.pinned:
-        return ("pinned", item.value)
-    if item.is_run:
-        return ("run", *map(shape_key, item.copies[0]))
-    if item.is_block:
-        return ("block", item.word)
-    assert item.node is not None
-    fixed = tuple(
-        (name, "number") if name in item.args else (name, getattr(item.node.op, name))
-        for name in attributes(type(item.node.op))
-    )
-    return (item.word, fixed, len(item.slices), *[(*map(shape_key, b),) for b in item.branches])
-
-
 def number_key(item: Item) -> Key:
     """Return what two items must have in common to be turns of one run."""
     if item.pinned or item.sources is not None or item.read:
         return ("pinned", item.value)
     if item.is_run:
-        return ("run", len(item.copies), *map(number_key, item.copies[0]))
+        turns = (item.copies[0], item.copies[-1])
+        return ("run", len(item.copies), *[(*map(number_key, turn),) for turn in turns])
     if item.is_block:
         return ("block", item.word, *map(number_key, item.body))
     assert item.node is not None

@@ -11,6 +11,7 @@ def find_runs(chain: Chain) -> None:
     """Replace equal items in a row by runs, in a chain and all inside it."""
     for inner in list(all_chains(chain)):
         _find(inner)
+        _lead(inner)
 
 
 def _find(chain: Chain) -> None:
@@ -29,6 +30,20 @@ def _find(chain: Chain) -> None:
         chain[start:end] = [run]
         keys[start:end] = [number_key(run)]
         start += 1
+
+
+def _lead(chain: Chain) -> None:
+    """Let a run of a block begin with an instance before it that differs only in numbers."""
+    for place in range(len(chain) - 1, 0, -1):
+        first, run = chain[place - 1], chain[place]
+        if not run.is_run or run.lead or not first.is_block or first.pinned or first.read:
+            continue
+        if len(run.copies[0]) != 1 or run.copies[0][0].word != first.word:
+            continue
+        made = Item("", first.inputs, run.value, first.entry, copies=[[first], *run.copies])
+        made.lead, made.sources, made.read = True, first.sources, run.read
+        first.sources = None
+        chain[place - 1 : place + 1] = [made]
 
 
 def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:

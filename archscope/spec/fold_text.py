@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from archscope.ir import Graph, Output
@@ -83,6 +83,9 @@ class _Writer:
         """Return the lines of a layer with all that stands beside it."""
         if item.is_run:
             count = self.value((*path, "repeat"), len(item.copies))
+            if item.lead:
+                word = self._lead(item.copies, path)
+                return _with(word, [f"repeat: {count}", *self._beside(item)])
             return self._row(item, item.copies[0], (*path, 0), [f"repeat: {count}"])
         if item.body and not item.is_block:
             return self._row(item, item.body, (*path, 0), [])
@@ -93,7 +96,11 @@ class _Writer:
         lines = [f"- {item.word}:"]
         for number, branch in enumerate(item.branches):
             inner = self.chain(branch, (*path, number)) or ["- identity"]
-            single = len(branch) < 2 and len(inner) == 1
+            when = self.texts and self.texts.get((*path, number, "when"))
+            if when:
+                inner = self._optional(branch, (*path, number), when.text)
+            # Alone, `identity` is the empty branch; in a list it is the operator.
+            single = bool(when) or len(branch) < 2 and not (branch and inner == ["- identity"])
             lines += [f"    {inner[0] if single else '- ' + inner[0]}"]
             lines += [f"    {'' if single else '  '}{line}" for line in inner[1:]]
         if item.slices:
@@ -108,7 +115,11 @@ class _Writer:
             lines = [f"{lines[0]}: {{}}"]
         if rest:
             lines += _then(rest)
-        return [*lines, *(f"  {line}" for line in (*beside, *self._beside(item)))]
+        own = [] if item is chain[0] else self._beside(item)
+        return [*lines, *(f"  {line}" for line in (*beside, *own))]
+
+    def _optional(self, branch: Chain, path: Path, condition: str) -> list[str]:
+        return self._row(branch[0], branch, path, [f"when: {condition}"])
 
     def _beside(self, item: Item) -> list[str]:
         beside = []
@@ -146,19 +157,40 @@ class _Writer:
         return _worded(item.word, given, op.principal)
 
     def _instance(self, item: Item, path: Path) -> str:
-        given = {}
+        return self._called(item, self._given(item, path, ()))
+
+    def _lead(self, copies: list[Chain], path: Path) -> str:
+        """Return a block whose first turn is given other values than the rest."""
+        (first,), (other,) = copies[:2]
+        starts = self._given(first, (*path, 0, 0), ())
+        given = self._given(other, (*path, 1, 0), starts)
+        starts = self._given(first, (*path, 0, 0), given)
+        for name in given:
+            one, two = starts[name].removeprefix("="), given[name].removeprefix("=")
+            if one != two:
+                given[name] = f"={one} if first else {two}"
+        return self._called(first, given)
+
+    def _called(self, item: Item, given: Mapping[str, str]) -> str:
         parameters = self.blocks[item.word].parameters
-        for parameter in parameters:
-            plain = item.args.get(parameter.name, MISSING)
-            if self.texts is None:
-                if plain is not MISSING and plain != parameter.usual(item.args):
-                    given[parameter.name] = flow_text(plain)
-            elif plain is not MISSING:
-                said = self.value((*path, parameter.name), plain)
-                if said is not None:
-                    given[parameter.name] = said
-        alone = parameters[0].name if len(parameters) == 1 else None
-        return _worded(item.word, given, alone)
+        return _worded(item.word, given, parameters[0].name if len(parameters) == 1 else None)
+
+    def _given(self, item: Item, path: Path, wanted: Collection[str]) -> dict[str, str]:
+        """Return what an instance gives; what goes without saying only if it is wanted."""
+        given = {}
+        for parameter in self.blocks[item.word].parameters:
+            name = parameter.name
+            plain = item.args.get(name, MISSING)
+            if plain is MISSING:
+                continue
+            said = self.value((*path, name), plain)
+            if self.texts is None and plain == parameter.usual(item.args):
+                said = None
+            if said is not None:
+                given[name] = said
+            elif name in wanted:
+                given[name] = flow_text(plain)
+        return given
 
 
 def _worded(word: str, given: Mapping[str, str], alone: str | None) -> str:

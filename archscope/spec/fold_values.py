@@ -45,10 +45,28 @@ class Derived(Struct, eq=False):
     @property
     def text(self) -> str:
         """The expression."""
+        return f"={self}"
+
+    def __str__(self) -> str:
         name = self.source if isinstance(self.source, str) else self.source.name
         if self.times > 1:
-            return f"={self.times}*{name}"
-        return f"={name}//{self.by}" if self.by > 1 else f"={name}"
+            return f"{self.times}*{name}"
+        return f"{name}//{self.by}" if self.by > 1 else name
+
+
+class Condition(Struct, eq=False):
+    """What decides whether an instance of a block has a shortcut of its own."""
+
+    stride: Parameter | None = None
+    out: Derived | None = None
+
+    @property
+    def text(self) -> str:
+        """The expression."""
+        parts = [] if self.stride is None else [f"{self.stride.name} != 1"]
+        if self.out is not None:
+            parts.append(f"in.channels != {self.out}")
+        return f"={' or '.join(parts)}"
 
 
 class Cell(Struct, eq=False):
@@ -108,7 +126,11 @@ def _block(
     columns = [_column(cell, rows) for cell in _cells([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
     for column in columns:
-        block.texts[column.path] = _said(column, block, entering)
+        if column.kind != "when":
+            block.texts[column.path] = _said(column, block, entering)
+    for column in columns:
+        if column.kind == "when" and not all(column.values):
+            block.texts[column.path] = condition(column, block, entering)
     _name(block)
     for i, one in enumerate(instances):
         one.args = {
@@ -129,8 +151,11 @@ def _cells(copies: Sequence[Chain], path: Path, blocks: dict[str, Block]) -> Ite
         channels = [entries.pop() if len(entries) == 1 else None]
         if item.is_run:
             yield Cell((*here, "repeat"), "depth", [len(item.copies)], channels)
-            turns = [turn for one in items for turn in one.copies]
-            yield from _cells(turns, (*here, 0), blocks)
+            if item.lead:
+                yield from _lead_cells(items, here, blocks)
+            else:
+                turns = [turn for one in items for turn in one.copies]
+                yield from _cells(turns, (*here, 0), blocks)
             continue
         if item.is_block:
             for parameter in blocks[item.word].parameters:
@@ -144,9 +169,28 @@ def _cells(copies: Sequence[Chain], path: Path, blocks: dict[str, Block]) -> Ite
             continue
         for name, value in item.args.items():
             yield Cell((*here, name), name, [value], channels)
+        if item.word == "add" and len(item.branches) == 2:
+            for number, branch in enumerate(item.branches):
+                yield Cell((*here, number, "when"), "when", [bool(branch)], channels)
         for number in range(len(item.branches)):
             inner = [one.branches[number] for one in items]
             yield from _cells(inner, (*here, number), blocks)
+
+
+def _lead_cells(
+    runs: Sequence[Item], path: Path, blocks: dict[str, Block]
+) -> Iterator[Cell]:
+    """Yield the numbers of the first turn of runs, then those of the others."""
+    firsts = list(_cells([run.copies[0] for run in runs], (*path, 0), blocks))
+    rest = [turn for run in runs for turn in run.copies[1:]]
+    others = list(_cells(rest, (*path, 1), blocks))
+    usual = {one.path[-1]: one.usual for one in others}
+    for first in firsts:
+        first.usual = usual[first.path[-1]] = first.usual and usual.get(first.path[-1], False)
+    for other in others:
+        other.usual = usual[other.path[-1]]
+    yield from firsts
+    yield from others
 
 
 def _column(cell: Cell, rows: list[dict[Path, Cell]]) -> Cell:
@@ -224,6 +268,38 @@ def _derived(
     return None
 
 
+def condition(column: Cell, block: Block, entering: list[int | None]) -> Any:
+    """Return what says in which instances a branch is not the identity."""
+    *start, _ = column.path
+    outs = [
+        said
+        for path, said in block.texts.items()
+        if isinstance(said, Derived)
+        and path[: len(start)] == tuple(start)
+        and not isinstance(said.source, str)
+        and said.source.kind == "out"
+    ]
+    strides: list[Parameter | None] = [one for one in block.parameters if one.kind == "stride"]
+    for out in (*outs[-1:], None):
+        for stride in (None, *strides):
+            if out is None and stride is None:
+                continue
+            holds = [_holds(out, stride, i, entering[i]) for i in range(len(column.values))]
+            if holds == column.values:
+                return Condition(stride, out)
+    parameter = Parameter("project", column.values)
+    block.parameters.append(parameter)
+    return Derived(parameter)
+
+
+def _holds(out: Derived | None, stride: Parameter | None, i: int, entering: int | None) -> bool:
+    if stride is not None and stride.values[i] not in (1, MISSING):
+        return True
+    if out is None or isinstance(out.source, str):
+        return False
+    return bool(out.source.values[i] * out.times // out.by != entering)
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -250,6 +326,9 @@ def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> Non
                     return
                 parameter.halved = None
     common, count = Counter(known).most_common(1)[0]
+    if parameter.kind == "stride" and 1 in known:
+        parameter.default = 1
+        return
     optional = any(value is MISSING for value in parameter.values)
     if optional or (2 * count >= len(given) and parameter.kind not in ("out", "depth")):
         parameter.default = common
