@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, weight
 from archscope.spec.fold_names import block_name
-from archscope.spec.fold_runs import find_runs, seam
+from archscope.spec.fold_runs import find_runs, part_leads, seam
 from archscope.spec.fold_shape import Shapes
 
 LONGEST = 12  # items of a block, before it has blocks of its own
@@ -27,6 +27,7 @@ def find_blocks(chain: Chain) -> None:
             if gram is None:
                 break
             _replace(chain, gram, shapes, taken)
+    part_leads(chain)
     _inline(chain)
 
 
@@ -64,11 +65,6 @@ def representatives(chain: Chain) -> Iterator[Chain]:
                 todo.append(item.copies[0])
             elif item.body and not item.is_block:
                 todo.append(item.body)
-
-
-def weight(item: Item) -> int:
-    """Return how many nodes an item has."""
-    return sum(1 for _ in nodes_of([item]))
 
 
 def _best(chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes) -> Key | None:

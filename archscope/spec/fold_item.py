@@ -67,6 +67,12 @@ def leaf(node: Node) -> Item:
     return Item(node.op.name, node.inputs, node.name, entry, node, args=numbers)
 
 
+def is_depthwise(item: Item) -> bool:
+    """Return whether an item convolves each channel alone."""
+    channels = item.entry[0] if item.entry else 1
+    return channels > 1 and item.args.get("groups") == item.args.get("out") == channels
+
+
 def chains_in(item: Item) -> Iterator[Chain]:
     """Yield the chains that an item holds."""
     yield from item.branches
@@ -91,6 +97,11 @@ def nodes_of(chain: Iterable[Item]) -> Iterator[str]:
             yield from nodes_of(inner)
         if item.node is not None:
             yield item.node.name
+
+
+def weight(item: Item) -> int:
+    """Return how many nodes an item has."""
+    return sum(1 for _ in nodes_of([item]))
 
 
 def lines(chain: Iterable[Item]) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from keyword import iskeyword
 
 from archscope.ops import OPS
-from archscope.spec.fold_item import Chain, Item, all_chains
+from archscope.spec.fold_item import Chain, Item, all_chains, is_depthwise
 from archscope.spec.syntax import LOOP_NAMES, MODIFIERS
 
 SHORT = {"batchnorm": "bn"}
+LONGEST = 4  # words of a name
 RESERVED = {"x", "in", "input", *LOOP_NAMES, *MODIFIERS}
 
 
@@ -33,23 +34,23 @@ def parameter_name(name: str, taken: Collection[str]) -> str:
 
 
 def _described(items: Chain) -> str:
-    if any(item.is_run for item in items):
-        return "stage"
+    runs = [item for item in items if item.is_run]
+    if runs:
+        words = {item.word for run in runs for one in all_chains(run.copies[0]) for item in one}
+        return "dense_block" if "concat" in words else "stage"
     merges = [item for item in items if item.branches]
     if merges:
         return _merged(merges[0], items)
     words = [SHORT.get(item.word, item.word) for item in items]
-    if len(words) > 3:
-        return "block"
     if _depthwise(items):
         words.insert(0, "depthwise")
-    return "_".join(words).rstrip("0123456789")
+    name = "_".join(words).rstrip("0123456789")
+    return name if name.count("_") < LONGEST else "block"
 
 
 def _depthwise(items: Chain) -> bool:
     """Return whether each channel is convolved alone."""
-    groups = [item.args["groups"] for item in items if "groups" in item.args]
-    return bool(groups) and all(one > 1 for one in groups)
+    return any(is_depthwise(item) for item in items)
 
 
 def _merged(merge: Item, items: Chain) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of, number_key
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of, number_key, weight
 
 LONGEST = 6  # items in one turn
 
@@ -33,17 +33,34 @@ def _find(chain: Chain) -> None:
 
 
 def _lead(chain: Chain) -> None:
-    """Let a run of a block begin with an instance before it that differs only in numbers."""
+    """Let a run of a block begin with an instance before it that has a shortcut of its own."""
     for place in range(len(chain) - 1, 0, -1):
-        first, run = chain[place - 1], chain[place]
-        if not run.is_run or run.lead or not first.is_block or first.pinned or first.read:
+        first, run = chain[place - 1 : place + 1]
+        turns = run.copies if run.is_run else [[run]]
+        then = turns[0][0]
+        if run.lead or len(turns[0]) != 1 or not first.is_block or first.word != then.word:
             continue
-        if len(run.copies[0]) != 1 or run.copies[0][0].word != first.word:
+        if first.pinned or first.read or then.pinned or weight(first) <= weight(then):
             continue
-        made = Item("", first.inputs, run.value, first.entry, copies=[[first], *run.copies])
+        made = Item("", first.inputs, run.value, first.entry, copies=[[first], *turns])
         made.lead, made.sources, made.read = True, first.sources, run.read
-        first.sources = None
+        first.sources, then.read = None, False
         chain[place - 1 : place + 1] = [made]
+
+
+def part_leads(chain: Chain) -> None:
+    """Write the first turn of a run apart again, where no block is made of the run."""
+    for place in range(len(chain) - 1, -1, -1):
+        run = chain[place]
+        if not run.lead:
+            continue
+        first, *turns = run.copies
+        first[0].sources = run.sources
+        rest = Item("", turns[0][0].inputs, run.value, turns[0][0].entry, copies=turns)
+        if len(turns) == 1:
+            rest = turns[0][0]
+        rest.read = run.read
+        chain[place : place + 1] = [first[0], rest]
 
 
 def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archscope.ops.attributes import attributes
-from archscope.spec.fold_item import Chain, Item, Key, all_chains
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, is_depthwise
 
 SHORTCUT = 2  # items of a shortcut at most
 
@@ -64,7 +64,8 @@ class Shapes:
             (name, "number") if name in item.args else (name, getattr(op, name))
             for name in attributes(type(op))
         )
-        return (item.word, fixed, len(item.slices), *[self._row(b) for b in item.branches])
+        kind = "depthwise" if is_depthwise(item) else ""
+        return (item.word, kind, fixed, len(item.slices), *[self._row(b) for b in item.branches])
 
 
 def shortcut(item: Item) -> int | None:

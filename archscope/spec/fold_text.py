@@ -211,9 +211,9 @@ def _then(rest: list[list[str]]) -> list[str]:
     """Return the lines of `then`, on one line where the layers are short."""
     if all(len(lines) == 1 for lines in rest):
         words = [lines[0][2:] for lines in rest]
-        if len(words) == 1 and ": " not in words[0]:
-            return [f"  then: {words[0]}"]
         short = ", ".join(f"{{{word}}}" if ": " in word else word for word in words)
+        if len(words) == 1:
+            return [f"  then: {short}"]
         if len(short) < WIDTH - 20:
             return [f"  then: [{short}]"]
     return ["  then:", *(f"    {line}" for lines in rest for line in lines)]

@@ -16,6 +16,10 @@ Path = tuple[Any, ...]
 MISSING: Any = object()
 """The number of a layer that an instance does not have."""
 FACTORS = range(2, 33)
+ONES = ("stride", "groups", "dilation")
+"""Attributes that are 1 unless they are said."""
+ORDER = {"out": 0, "kernel": 1, "depth": 3}
+"""The places of kinds of parameters; all others stand between."""
 
 
 class Parameter(Struct, eq=False):
@@ -129,7 +133,7 @@ def _block(
         if column.kind != "when":
             block.texts[column.path] = _said(column, block, entering)
     for column in columns:
-        if column.kind == "when" and not all(column.values):
+        if column.kind == "when" and len({*column.values} - {MISSING}) == 2:
             block.texts[column.path] = condition(column, block, entering)
     _name(block)
     for i, one in enumerate(instances):
@@ -311,6 +315,7 @@ def _name(block: Block) -> None:
     for one in block.parameters:
         one.name = parameter_name("width" if one in widths[:-1] else one.kind, taken)
         taken.add(one.name)
+    block.parameters.sort(key=lambda one: ORDER.get(one.kind, 2))
 
 
 def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> None:
@@ -326,9 +331,9 @@ def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> Non
                     return
                 parameter.halved = None
     common, count = Counter(known).most_common(1)[0]
-    if parameter.kind == "stride" and 1 in known:
+    if parameter.kind in ONES and 1 in parameter.values:
         parameter.default = 1
-        return
-    optional = any(value is MISSING for value in parameter.values)
-    if optional or (2 * count >= len(given) and parameter.kind not in ("out", "depth")):
+    elif any(value is MISSING for value in parameter.values) or (
+        count > 1 and 2 * count >= len(given) and parameter.kind not in ("out", "depth")
+    ):
         parameter.default = common
