@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
+
+from msgspec import Struct
 
 from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, weight
-from archscope.spec.fold_names import block_name
+from archscope.spec.fold_names import name_blocks
 from archscope.spec.fold_runs import find_runs, part_leads, seam
 from archscope.spec.fold_shape import Shapes
 
@@ -17,18 +20,19 @@ NORMS = ("batchnorm",)
 
 def find_blocks(chain: Chain) -> None:
     """Replace what comes more than once by instances of blocks, what saves most lines first."""
-    taken: set[str] = set()
+    numbers = count()
     for allowed in (_is_idiom, _is_any):
         while True:
             if allowed is _is_any:
                 find_runs(chain)
             shapes = Shapes(chain)
-            gram = _best(chain, allowed, shapes)
-            if gram is None:
+            best = _best(chain, allowed, shapes)
+            if best is None:
                 break
-            _replace(chain, gram, shapes, taken)
+            _replace(chain, *best, shapes, f"#{next(numbers)}")
     part_leads(chain)
     _inline(chain)
+    name_blocks(chain)
 
 
 def _is_idiom(items: Chain) -> bool:
@@ -67,13 +71,27 @@ def representatives(chain: Chain) -> Iterator[Chain]:
                 todo.append(item.body)
 
 
-def _best(chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes) -> Key | None:
-    """Return the keys of the row of items that saves most lines as a block."""
-    counts: Counter[Key] = Counter()
-    spots: dict[Key, tuple[Chain, int, int]] = {}
-    seams: Counter[Key] = Counter()
+class _Row(Struct, eq=False):
+    """A row of items that comes more than once."""
+
+    items: Chain
+    begins: list[tuple[int, int]] = []  # the seams before it
+    scopes: int = 0  # how often it is all of a scope
+
+    @property
+    def aligned(self) -> bool:
+        """Whether it is mostly all of a scope, so that it should be so everywhere."""
+        return 3 * self.scopes >= 2 * len(self.begins)
+
+
+def _best(
+    chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes
+) -> tuple[Key, bool] | None:
+    """Return the shapes of the row that saves most lines as a block, and whether it is aligned."""
+    rows: dict[Key, _Row] = {}
     for inner in representatives(chain):
         keys = [shapes(item) for item in inner]
+        seams = [seam(inner, place) for place in range(len(inner) + 1)]
         ends: dict[Key, int] = {}
         for start in range(len(inner)):
             for end in range(start + 1, min(start + LONGEST, len(inner)) + 1):
@@ -86,23 +104,30 @@ def _best(chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes) -> Key
                 if ends.get(gram, 0) > start:
                     continue
                 ends[gram] = end
-                counts[gram] += 1
-                spots.setdefault(gram, (inner, start, end))
-                seams[gram] += 10 * seam(inner, start)[0] + seam(inner, start)[1]
+                if gram not in rows:
+                    rows[gram] = _Row(inner[start:end])
+                rows[gram].begins.append(seams[start])
+                rows[gram].scopes += _is_scope(seams, start, end)
     best: tuple[float, ...] = ()
     found = None
-    for gram, count in counts.items():
-        inner, start, end = spots[gram]
-        items = inner[start:end]
-        if count < 2 or not allowed(items) or _repeats_itself(gram):
+    for gram, row in rows.items():
+        times = row.scopes if row.aligned else len(row.begins)
+        if times < 2 or not allowed(row.items) or _repeats_itself(gram):
             continue
         # What stands beside an instance is as long as what stood beside its layers.
-        size = lines(items) - (items[0].sources is not None) - items[-1].read
-        saved = (count - 1) * size - count - HEADING
-        rank = (saved, -seams[gram] / count, -start)
+        size = lines(row.items) - (row.items[0].sources is not None) - row.items[-1].read
+        saved = (times - 1) * size - times - HEADING
+        heavy = sum(light for _, light in row.begins) / len(row.begins)
+        rank = (saved, row.scopes / times, -heavy)
         if saved > 0 and rank > best:
-            best, found = rank, gram
+            best, found = rank, (gram, row.aligned)
     return found
+
+
+def _is_scope(seams: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Return whether items belong more closely together than to their neighbours."""
+    inside = min([common for common, _ in seams[start + 1 : end]], default=99)
+    return inside > max(seams[start][0], seams[end][0])
 
 
 def _repeats_itself(gram: Key) -> bool:
@@ -113,22 +138,19 @@ def _repeats_itself(gram: Key) -> bool:
     )
 
 
-def _replace(chain: Chain, gram: Key, shapes: Shapes, taken: set[str]) -> None:
-    """Make every occurrence of a row of keys an instance of a new block."""
-    word = ""
+def _replace(chain: Chain, gram: Key, aligned: bool, shapes: Shapes, word: str) -> None:
+    """Make every row of these shapes an instance of a new block."""
     for inner in list(all_chains(chain)):
         keys = tuple(map(shapes, inner))
         start = 0
         while start + len(gram) <= len(inner):
-            items = inner[start : start + len(gram)]
-            if keys[start : start + len(gram)] != gram or not _joined(items):
-                start += 1
-                continue
-            if not word:
-                word = block_name(items, taken)
-                taken.add(word)
-            inner[start : start + len(gram)] = [instance(word, items)]
-            keys = (*keys[:start], ("block", word), *keys[start + len(gram) :])
+            end = start + len(gram)
+            items = inner[start:end]
+            if keys[start:end] == gram and _joined(items):
+                seams = [seam(inner, place) for place in range(start, end + 1)]
+                if not aligned or _is_scope(seams, 0, len(gram)):
+                    inner[start:end] = [instance(word, items)]
+                    keys = (*keys[:start], ("block", word), *keys[end:])
             start += 1
 
 

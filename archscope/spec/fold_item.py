@@ -8,7 +8,6 @@ from typing import Any
 from msgspec import Struct, structs
 
 from archscope.ir import Node, Output, Shape
-from archscope.ops.attributes import attributes
 
 Key = tuple[Any, ...]
 
@@ -87,6 +86,28 @@ def all_chains(chain: Chain) -> Iterator[Chain]:
     for item in chain:
         for inner in chains_in(item):
             yield from all_chains(inner)
+
+
+def instances_in(chain: Chain) -> dict[str, list[Item]]:
+    """Return the instances of each block, those in all turns and instances."""
+    found: dict[str, list[Item]] = {}
+    for inner in all_chains(chain):
+        for item in inner:
+            if item.is_block:
+                found.setdefault(item.word, []).append(item)
+    return found
+
+
+def first_node(item: Item) -> str:
+    """Return the node that the text of an item makes first."""
+    return next(nodes_of([item]))
+
+
+def last_node(item: Item) -> str:
+    """Return the node that the text of an item makes last."""
+    while item.node is None:
+        item = (item.copies[-1] if item.is_run else item.body)[-1]
+    return item.node.name
 
 
 def nodes_of(chain: Iterable[Item]) -> Iterator[str]:

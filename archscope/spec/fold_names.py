@@ -6,7 +6,7 @@ from collections.abc import Collection
 from keyword import iskeyword
 
 from archscope.ops import OPS
-from archscope.spec.fold_item import Chain, Item, all_chains, is_depthwise
+from archscope.spec.fold_item import Chain, Item, all_chains, instances_in, is_depthwise, weight
 from archscope.spec.syntax import LOOP_NAMES, MODIFIERS
 
 SHORT = {"batchnorm": "bn"}
@@ -14,9 +14,25 @@ LONGEST = 4  # words of a name
 RESERVED = {"x", "in", "input", *LOOP_NAMES, *MODIFIERS}
 
 
-def block_name(items: Chain, taken: Collection[str]) -> str:
-    """Return a name for a block of these items."""
-    return distinct(_described(items), {*taken, *OPS, *RESERVED})
+def name_blocks(chain: Chain) -> None:
+    """Name all blocks by what is in them, inner ones first."""
+    instances = instances_in(chain)
+    names: dict[str, str] = {}
+
+    def name(word: str) -> None:
+        if word in names:
+            return
+        body = max(instances[word], key=weight).body
+        for inner in all_chains(body):
+            for item in inner:
+                if item.word in instances:
+                    name(item.word)
+        names[word] = distinct(_described(body), {*names.values(), *OPS, *RESERVED})
+        for one in instances[word]:
+            one.word = names[word]
+
+    for word in instances:
+        name(word)
 
 
 def distinct(name: str, taken: Collection[str]) -> str:
@@ -34,35 +50,36 @@ def parameter_name(name: str, taken: Collection[str]) -> str:
 
 
 def _described(items: Chain) -> str:
+    inside = [item for chain in all_chains(items) for item in chain]
+    convs = [item for item in inside if item.word.startswith("conv") and item.node]
+    depthwise = any(map(is_depthwise, convs))
     runs = [item for item in items if item.is_run]
-    if runs:
-        words = {item.word for run in runs for one in all_chains(run.copies[0]) for item in one}
-        return "dense_block" if "concat" in words else "stage"
     merges = [item for item in items if item.branches]
+    if any(item.word == "channel_shuffle" for item in items):
+        return "stage" if runs else "shuffle_unit"
+    if runs:
+        return "dense_block" if any(run.copies[0][0].word == "concat" for run in runs) else "stage"
+    if len(merges) == 1 and len(items) <= 2:
+        return _merged(merges[0])
+    if depthwise and len(convs) > 1:
+        return "separable" if len(convs) == 2 else "inverted_residual"
     if merges:
-        return _merged(merges[0], items)
+        return "block"
     words = [SHORT.get(item.word, item.word) for item in items]
-    if _depthwise(items):
+    if depthwise and "depthwise" not in words[0]:
         words.insert(0, "depthwise")
-    name = "_".join(words).rstrip("0123456789")
+    name = "_".join(words)
     return name if name.count("_") < LONGEST else "block"
 
 
-def _depthwise(items: Chain) -> bool:
-    """Return whether each channel is convolved alone."""
-    return any(is_depthwise(item) for item in items)
-
-
-def _merged(merge: Item, items: Chain) -> str:
+def _merged(merge: Item) -> str:
     longest = max(merge.branches, key=len)
     words = [item.word for chain in all_chains(longest) for item in chain]
     if merge.word == "mul":
         return "squeeze_excite" if "global_avgpool" in words else "gate"
     if merge.word == "add":
-        inner = [item for item in longest if "conv" in item.word]
-        return {2: "basic", 3: "bottleneck"}.get(len(inner), "residual")
-    if any(item.word == "channel_shuffle" for item in items):
-        return "shuffle_unit"
+        convs = [item for item in longest if "conv" in item.word]
+        return {2: "basic", 3: "bottleneck"}.get(len(convs), "residual")
     if not all(merge.branches):
         return "dense_layer"
     return "inception" if len(merge.branches) > 2 else "parallel"

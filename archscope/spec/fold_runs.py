@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, nodes_of, number_key, weight
+from archscope.spec.fold_item import (
+    Chain,
+    Item,
+    Key,
+    all_chains,
+    first_node,
+    last_node,
+    lines,
+    number_key,
+    weight,
+)  # fmt: skip
 
 LONGEST = 6  # items in one turn
 
@@ -88,9 +98,7 @@ def _turns(keys: list[Key], start: int, period: int) -> int:
 def _aligned(chain: Chain, keys: list[Key], start: int, period: int, turns: int) -> int:
     """Return where a run begins best, of the places from which it has as many turns."""
     places = [
-        place
-        for place in range(start, start + period)
-        if _turns(keys, place, period) >= turns
+        place for place in range(start, start + period) if _turns(keys, place, period) >= turns
     ]
     return min(places, key=lambda place: (seam(chain, place), place))
 
@@ -99,8 +107,8 @@ def seam(chain: Chain, place: int) -> tuple[int, int]:
     """Return how closely two neighbours belong together; blocks begin where it is little."""
     if place == 0 or place == len(chain):
         return (0, 0)
-    before = list(nodes_of(chain[place - 1 : place]))[-1].split(".")
-    after = next(nodes_of(chain[place : place + 1])).split(".")
+    before = last_node(chain[place - 1]).split(".")
+    after = first_node(chain[place]).split(".")
     common = 0
     while common < min(len(before), len(after)) - 1 and before[common] == after[common]:
         common += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from archscope.ir import Graph, Output
+from archscope.ir import Graph
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.spec.fold_item import Chain, Item, all_chains
@@ -100,7 +100,7 @@ class _Writer:
             if when:
                 inner = self._optional(branch, (*path, number), when.text)
             # Alone, `identity` is the empty branch; in a list it is the operator.
-            single = bool(when) or len(branch) < 2 and not (branch and inner == ["- identity"])
+            single = bool(when) or (len(branch) < 2 and not (branch and inner == ["- identity"]))
             lines += [f"    {inner[0] if single else '- ' + inner[0]}"]
             lines += [f"    {'' if single else '  '}{line}" for line in inner[1:]]
         if item.slices:

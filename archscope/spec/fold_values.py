@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.spec.fold_blocks import representatives
-from archscope.spec.fold_item import Chain, Item, all_chains
+from archscope.spec.fold_item import Chain, Item, all_chains, instances_in, weight
 from archscope.spec.fold_names import parameter_name
 
 Path = tuple[Any, ...]
@@ -94,11 +94,7 @@ class Block(Struct, eq=False):
 
 def blocks_of(chain: Chain) -> dict[str, Block]:
     """Return the blocks of a chain, inner ones first, and fill in what each instance gives."""
-    instances: dict[str, list[Item]] = {}
-    for inner in all_chains(chain):
-        for item in inner:
-            if item.is_block:
-                instances.setdefault(item.word, []).append(item)
+    instances = instances_in(chain)
     written: dict[str, list[Item]] = {}
     for inner in representatives(chain):
         for item in inner:
@@ -109,7 +105,7 @@ def blocks_of(chain: Chain) -> dict[str, Block]:
     def resolve(word: str) -> None:
         if word in blocks:
             return
-        example = max(instances[word], key=lambda item: sum(map(len, all_chains(item.body))))
+        example = max(instances[word], key=weight)
         for inner in all_chains(example.body):
             for item in inner:
                 if item.is_block:
@@ -181,9 +177,7 @@ def _cells(copies: Sequence[Chain], path: Path, blocks: dict[str, Block]) -> Ite
             yield from _cells(inner, (*here, number), blocks)
 
 
-def _lead_cells(
-    runs: Sequence[Item], path: Path, blocks: dict[str, Block]
-) -> Iterator[Cell]:
+def _lead_cells(runs: Sequence[Item], path: Path, blocks: dict[str, Block]) -> Iterator[Cell]:
     """Yield the numbers of the first turn of runs, then those of the others."""
     firsts = list(_cells([run.copies[0] for run in runs], (*path, 0), blocks))
     rest = [turn for run in runs for turn in run.copies[1:]]
