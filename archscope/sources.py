@@ -71,13 +71,18 @@ def document(
 
 
 def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
-    """Return a graph as a document, so that all that reads specs can take it."""
-    return spec.document(word, limits, spec_text(graph).encode())
+    """Return a graph as a document, so that all that reads specs can take it.
+
+    It is flat: what is said of a layer names it as the model does.
+    """
+    return spec.document(word, limits, to_yaml(graph).encode())
 
 
 def spec_text(graph: Graph) -> str:
-    """Return the spec of an imported graph."""
-    return to_yaml(graph)
+    """Return the spec of an imported graph as a person would write it, with names of its own."""
+    from archscope.spec.fold import readable  # few commands write specs
+
+    return readable(graph).text
 
 
 def load(word: str | Path, *, input: Inputs = None, limits: Limits = LIMITS) -> Graph:

@@ -196,7 +196,7 @@ class _Writer:
 def _worded(word: str, given: Mapping[str, str], alone: str | None) -> str:
     if not given:
         return word
-    if list(given) == [alone]:
+    if alone is not None and list(given) == [alone]:
         return f"{word}: {given[alone]}"
     return f"{word}: {{{', '.join(f'{name}: {value}' for name, value in given.items())}}}"
 
