@@ -96,7 +96,7 @@ def _best(
         for start in range(len(inner)):
             for end in range(start + 1, min(start + LONGEST, len(inner)) + 1):
                 item = inner[end - 1]
-                if item.pinned or not (item.word or item.is_run):
+                if item.pinned or item.grows or not (item.word or item.is_run):
                     break
                 if end - start > 1 and (item.sources is not None or inner[end - 2].read):
                     break
@@ -176,7 +176,7 @@ def _inline(chain: Chain) -> None:
         for inner in representatives(chain):
             uses.update(item.word for item in inner if item.is_block)
             uses.update(item.copies[0][0].word for item in inner if _is_unit(item))
-        once = {word for word, count in uses.items() if count == 1}
+        once = {word for word, count in uses.items() if count == 1 and "dense" not in word}
         if not once:
             return
         for inner in list(all_chains(chain)):

@@ -33,6 +33,7 @@ class Item(Struct, eq=False):
     read: bool = False  # whether a `from` says it
     output: Output | None = None
     share: str | None = None
+    grows: bool = False  # whether each turn of a run reads all before it
     lead: bool = False  # whether the first turn of a run differs in numbers
     args: dict[str, Any] = {}  # the numbers of an operator, the parameters of a block
 
@@ -138,7 +139,7 @@ def lines(chain: Iterable[Item]) -> int:
 
 def number_key(item: Item) -> Key:
     """Return what two items must have in common to be turns of one run."""
-    if item.pinned or item.sources is not None or item.read:
+    if item.pinned or item.sources is not None or item.read or item.grows:
         return ("pinned", item.value)
     if item.is_run:
         turns = (item.copies[0], item.copies[-1])

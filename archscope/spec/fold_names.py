@@ -11,7 +11,7 @@ from archscope.spec.syntax import LOOP_NAMES, MODIFIERS
 
 SHORT = {"batchnorm": "bn"}
 LONGEST = 4  # words of a name
-RESERVED = {"x", "in", "input", *LOOP_NAMES, *MODIFIERS}
+RESERVED = {"x", "in", "input", "gather", "features", "new", *LOOP_NAMES, *MODIFIERS}
 
 
 def name_blocks(chain: Chain) -> None:
@@ -58,7 +58,8 @@ def _described(items: Chain) -> str:
     if any(item.word == "channel_shuffle" for item in items):
         return "stage" if runs else "shuffle_unit"
     if runs:
-        return "dense_block" if any(run.copies[0][0].word == "concat" for run in runs) else "stage"
+        dense = [run for run in runs if run.grows or run.copies[0][0].word == "concat"]
+        return "dense_block" if dense else "stage"
     if len(merges) == 1 and len(items) <= 2:
         return _merged(merges[0])
     if depthwise and len(convs) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from archscope.ir import Graph, Node, Output
+from archscope.spec.fold_dense import find_dense
 from archscope.spec.fold_item import Chain, Item, leaf
 
 
@@ -25,6 +26,7 @@ def series(graph: Graph) -> Chain:
         items[node.name] = item
         if node.op.branching and len(node.inputs) > 1:
             _join(item, items, reads)
+    find_dense(items, reads)
     _leave_unsaid(graph, items)
     chain = _with_heads(graph, items, reads)
     _say_sources(graph, chain)

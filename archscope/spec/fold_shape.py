@@ -55,7 +55,7 @@ class Shapes:
         if item.pinned:
             return ("pinned", item.value)
         if item.is_run:
-            return ("run", item.lead, *map(self, item.copies[0]))
+            return ("run", item.lead, item.grows, *map(self, item.copies[0]))
         if item.is_block:
             return ("block", item.word)
         assert item.node is not None

@@ -21,6 +21,9 @@ def folded_text(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> str:
     text = head_lines(graph)
     if blocks:
         text += ["", "blocks:"]
+        if any(item.grows for block in blocks.values() for item in block.example.body):
+            text += ["  gather:                    # values that go on side by side"]
+            text += ["    layers: []"]
         for block in blocks.values():
             text.append(f"  {block.name}:")
             if block.parameters:
@@ -76,11 +79,15 @@ class _Writer:
         """Return the lines of a chain."""
         lines: list[str] = []
         for place, item in enumerate(chain):
-            lines += self.layer(item, (*path, place))
+            made = self.layer(item, (*path, place))
+            grows = place + 1 < len(chain) and chain[place + 1].grows
+            lines += _beside(made, ["name: new"]) if grows else made
         return lines
 
     def layer(self, item: Item, path: Path) -> list[str]:
         """Return the lines of a layer with all that stands beside it."""
+        if item.grows:
+            return self._growing(item, path)
         if item.is_run:
             count = self.value((*path, "repeat"), len(item.copies))
             if item.lead:
@@ -111,12 +118,19 @@ class _Writer:
         """Return a layer whose others follow in `then`."""
         lines = self.layer(chain[0], (*path, 0))
         rest = [self.layer(one, (*path, place)) for place, one in enumerate(chain) if place]
-        if len(lines) == 1 and ":" not in lines[0]:
-            lines = [f"{lines[0]}: {{}}"]
-        if rest:
-            lines += _then(rest)
+        then = [line[2:] for line in _then(rest)] if rest else []
         own = [] if item is chain[0] else self._beside(item)
-        return [*lines, *(f"  {line}" for line in (*beside, *own))]
+        return _beside(lines, [*then, *beside, *own])
+
+    def _growing(self, item: Item, path: Path) -> list[str]:
+        """Return layers that carry all values along."""
+        rows = [self.layer(one, (*path, 0, place)) for place, one in enumerate(item.copies[0])]
+        rows[-1] = _beside(rows[-1], ["name: new"])
+        gather = ["- gather: {}", "  name: features"]
+        rest = [*rows[1:], [*gather, "  from: [features, new]"]]
+        count = self.value((*path, "repeat"), len(item.copies))
+        turns = _beside(rows[0], [*(line[2:] for line in _then(rest)), f"repeat: {count}"])
+        return [*gather, "  from: [in, new]", *turns]
 
     def _optional(self, branch: Chain, path: Path, condition: str) -> list[str]:
         return self._row(branch[0], branch, path, [f"when: {condition}"])
@@ -199,6 +213,13 @@ def _worded(word: str, given: Mapping[str, str], alone: str | None) -> str:
     if alone is not None and list(given) == [alone]:
         return f"{word}: {given[alone]}"
     return f"{word}: {{{', '.join(f'{name}: {value}' for name, value in given.items())}}}"
+
+
+def _beside(lines: list[str], more: list[str]) -> list[str]:
+    """Return the lines of a layer with more beside it."""
+    if len(lines) == 1:
+        return _with(lines[0][2:], more)
+    return [*lines, *(f"  {line}" for line in more)]
 
 
 def _with(word: str, beside: list[str]) -> list[str]:
