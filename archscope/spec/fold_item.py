@@ -28,7 +28,8 @@ class Item(Struct, eq=False):
     slices: list[str] = []  # the nodes of `split`
     body: list[Item] = []
     copies: list[list[Item]] = []
-    closed: bool = False  # whether it holds all that share the weights of its layers
+    closed: int = 0  # numbers shared weights that are used only inside one piece
+    held: bool = False  # whether others share weights with layers in it
     sources: tuple[str, ...] | None = None  # what `from` must say
     read: bool = False  # whether a `from` says it
     output: Output | None = None
@@ -40,7 +41,7 @@ class Item(Struct, eq=False):
     @property
     def pinned(self) -> bool:
         """Whether it must stay where it is written: outputs and shared weights."""
-        return self.output is not None or self.share is not None
+        return self.output is not None or self.share is not None or self.held
 
     @property
     def is_run(self) -> bool:
@@ -137,15 +138,25 @@ def lines(chain: Iterable[Item]) -> int:
     return count
 
 
-def number_key(item: Item) -> Key:
-    """Return what two items must have in common to be turns of one run."""
-    if item.pinned or item.sources is not None or item.read or item.grows:
+def number_key(item: Item, inside: bool = False) -> Key:
+    """Return what two items must have in common to be turns of one run.
+
+    Turns share what is said to be shared, so such layers must be inside a block.
+    """
+    shared = item.closed if inside else 0
+    if (
+        (item.pinned and not shared and not (inside and item.held))
+        or item.sources is not None
+        or item.read
+        or item.grows
+    ):
         return ("pinned", item.value)
     if item.is_run:
         turns = (item.copies[0], item.copies[-1])
-        return ("run", len(item.copies), *[(*map(number_key, turn),) for turn in turns])
+        rows = [(*(number_key(one, inside) for one in turn),) for turn in turns]
+        return ("run", len(item.copies), *rows)
     if item.is_block:
-        return ("block", item.word, *map(number_key, item.body))
+        return ("block", item.word, *(number_key(one, True) for one in item.body))
     assert item.node is not None
-    branches = [(*map(number_key, branch),) for branch in item.branches]
-    return (item.word, item.node.op, len(item.slices), *branches)
+    branches = [(*(number_key(one, inside) for one in branch),) for branch in item.branches]
+    return (item.word, item.node.op, shared, len(item.slices), *branches)

@@ -7,6 +7,7 @@ from collections import Counter
 from archscope.ir import Graph, Node, Output
 from archscope.spec.fold_dense import find_dense
 from archscope.spec.fold_item import Chain, Item, leaf
+from archscope.spec.fold_share import close_shares
 
 
 def series(graph: Graph) -> Chain:
@@ -30,6 +31,7 @@ def series(graph: Graph) -> Chain:
     _leave_unsaid(graph, items)
     chain = _with_heads(graph, items, reads)
     _say_sources(graph, chain)
+    close_shares(chain)
     return chain
 
 

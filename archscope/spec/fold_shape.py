@@ -52,7 +52,7 @@ class Shapes:
         return self.plain[id(item)]
 
     def _made(self, item: Item) -> Key:
-        if item.pinned:
+        if item.output or (item.share and not item.closed):
             return ("pinned", item.value)
         if item.is_run:
             return ("run", item.lead, item.grows, *map(self, item.copies[0]))
@@ -65,7 +65,14 @@ class Shapes:
             for name in attributes(type(op))
         )
         kind = "depthwise" if is_depthwise(item) else ""
-        return (item.word, kind, fixed, len(item.slices), *[self._row(b) for b in item.branches])
+        return (
+            item.word,
+            kind,
+            fixed,
+            item.closed,
+            len(item.slices),
+            *[self._row(b) for b in item.branches],
+        )
 
 
 def shortcut(item: Item) -> int | None:

@@ -74,6 +74,7 @@ class _Writer:
         names: Mapping[str, str] = {},
     ) -> None:
         self.blocks, self.texts, self.names = blocks, texts, names
+        self.shares: dict[str, str] = {}
 
     def chain(self, chain: Chain, path: Path) -> list[str]:
         """Return the lines of a chain."""
@@ -142,7 +143,8 @@ class _Writer:
         if item.sources is not None:
             beside.append(f"from: {flow_text([self.names[name] for name in item.sources])}")
         if item.share is not None:
-            beside.append(f"share: {item.share}")
+            key = self.shares.setdefault(item.share, distinct("shared", self.shares.values()))
+            beside.append(f"share: {key}")
         if item.output is not None:
             beside.append(f"output: {output_text(item.output)}")
         return beside
