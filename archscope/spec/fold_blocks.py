@@ -8,10 +8,11 @@ from itertools import count
 
 from msgspec import Struct
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, lines, weight
+from archscope.spec.fold_item import Chain, Item, Key, all_chains, instance, lines, weight
 from archscope.spec.fold_names import name_blocks
 from archscope.spec.fold_runs import find_runs, part_leads, seam
 from archscope.spec.fold_shape import Shapes
+from archscope.spec.fold_towers import find_towers
 
 LONGEST = 12  # items of a block, before it has blocks of its own
 HEADING = 3  # lines of a block beside its layers
@@ -20,6 +21,7 @@ NORMS = ("batchnorm",)
 
 def find_blocks(chain: Chain) -> None:
     """Replace what comes more than once by instances of blocks, what saves most lines first."""
+    find_towers(chain)
     numbers = count()
     for allowed in (_is_idiom, _is_any):
         while True:
@@ -158,15 +160,6 @@ def _joined(items: Chain) -> bool:
     """Return whether items read only one another, but for the first, and only the last is read."""
     inside = all(item.sources is None for item in items[1:])
     return inside and not any(item.read for item in items[:-1])
-
-
-def instance(word: str, items: Chain) -> Item:
-    """Return items as an instance of a block."""
-    first, last = items[0], items[-1]
-    made = Item(word, first.inputs, last.value, first.entry, body=[*items])
-    made.sources, made.read = first.sources, last.read
-    first.sources, last.read = None, False
-    return made
 
 
 def _inline(chain: Chain) -> None:

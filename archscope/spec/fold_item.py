@@ -68,6 +68,15 @@ def leaf(node: Node) -> Item:
     return Item(node.op.name, node.inputs, node.name, entry, node, args=numbers)
 
 
+def instance(word: str, items: Chain) -> Item:
+    """Return items as an instance of a block."""
+    first, last = items[0], items[-1]
+    made = Item(word, first.inputs, last.value, first.entry, body=[*items])
+    made.sources, made.read = first.sources, last.read
+    first.sources, last.read = None, False
+    return made
+
+
 def is_depthwise(item: Item) -> bool:
     """Return whether an item convolves each channel alone."""
     channels = item.entry[0] if item.entry else 1
@@ -134,7 +143,7 @@ def lines(chain: Iterable[Item]) -> int:
         count += 1 + (item.sources is not None) + item.read
         count += sum(max(1, lines(branch)) for branch in item.branches)
         if item.is_run:
-            count += lines(item.copies[0])
+            count += lines(item.copies[0]) + item.lead  # which is a layer of its own here
     return count
 
 

@@ -27,7 +27,8 @@ def name_blocks(chain: Chain) -> None:
             for item in inner:
                 if item.word in instances:
                     name(item.word)
-        names[word] = distinct(_described(body), {*names.values(), *OPS, *RESERVED})
+        described = "tower" if "tower" in word else _described(body)
+        names[word] = distinct(described, {*names.values(), *OPS, *RESERVED})
         for one in instances[word]:
             one.word = names[word]
 

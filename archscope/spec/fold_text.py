@@ -181,11 +181,12 @@ class _Writer:
         starts = self._given(first, (*path, 0, 0), ())
         given = self._given(other, (*path, 1, 0), starts)
         starts = self._given(first, (*path, 0, 0), given)
-        for name in given:
-            one, two = starts[name].removeprefix("="), given[name].removeprefix("=")
-            if one != two:
-                given[name] = f"={one} if first else {two}"
-        return self._called(first, given)
+        both = {}
+        for name, start in starts.items():
+            rest = given.get(name, start)  # what only a shortcut needs, the rest do not have
+            one, two = start.removeprefix("="), rest.removeprefix("=")
+            both[name] = start if one == two else f"={one} if first else {two}"
+        return self._called(first, both)
 
     def _called(self, item: Item, given: Mapping[str, str]) -> str:
         parameters = self.blocks[item.word].parameters

@@ -121,7 +121,9 @@ def _block(
     word: str, example: Item, instances: list[Item], written: list[Item], blocks: dict[str, Block]
 ) -> Block:
     rows = [{cell.path: cell for cell in _cells([one.body], (), blocks)} for one in instances]
-    entering = [one.entry[0] if one.entry else None for one in instances]
+    entering: list[int | None] = [one.entry[0] if one.entry else None for one in instances]
+    if any(item.lead for item in example.body):
+        entering = [None] * len(entering)  # what enters the first turn only
     block = Block(word, example)
     columns = [_column(cell, rows) for cell in _cells([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
@@ -201,9 +203,9 @@ def _column(cell: Cell, rows: list[dict[Path, Cell]]) -> Cell:
 
 def _said(column: Cell, block: Block, entering: list[int | None]) -> Any:
     """Return what the block says of a number: MISSING where an inner block's default holds."""
-    if column.usual:
-        return MISSING
     present = [value for value in column.values if value is not MISSING]
+    if column.usual or not present:
+        return MISSING
     if all(value == present[0] for value in present):
         return present[0]
     for source, values, factors in _sources(column, block, entering):
