@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Container, Iterator
 
 from msgspec import Struct
 
@@ -22,16 +21,18 @@ NORMS = ("batchnorm",)
 def find_blocks(chain: Chain) -> None:
     """Replace what comes more than once by instances of blocks, what saves most lines first."""
     find_towers(chain)
-    numbers = count()
+    words: dict[Key, str] = {}
     for allowed in (_is_idiom, _is_any):
         while True:
             if allowed is _is_any:
                 find_runs(chain)
             shapes = Shapes(chain)
-            best = _best(chain, allowed, shapes)
+            best = _best(chain, allowed, shapes, words)
             if best is None:
                 break
-            _replace(chain, *best, shapes, f"#{next(numbers)}")
+            gram, aligned = best
+            word = words.setdefault(gram, f"#{len(words)}")  # the same block where not aligned
+            _replace(chain, gram, aligned, shapes, word)
     part_leads(chain)
     _inline(chain)
     name_blocks(chain)
@@ -87,7 +88,7 @@ class _Row(Struct, eq=False):
 
 
 def _best(
-    chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes
+    chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes, words: Container[Key]
 ) -> tuple[Key, bool] | None:
     """Return the shapes of the row that saves most lines as a block, and whether it is aligned."""
     rows: dict[Key, _Row] = {}
@@ -103,6 +104,8 @@ def _best(
                 if end - start > 1 and (item.sources is not None or inner[end - 2].read):
                     break
                 gram = tuple(keys[start:end])
+                if len(gram) == len(inner) and gram in words:
+                    continue  # it may be the body of that block
                 if ends.get(gram, 0) > start:
                     continue
                 ends[gram] = end
@@ -142,7 +145,8 @@ def _repeats_itself(gram: Key) -> bool:
 
 def _replace(chain: Chain, gram: Key, aligned: bool, shapes: Shapes, word: str) -> None:
     """Make every row of these shapes an instance of a new block."""
-    for inner in list(all_chains(chain)):
+    own = {id(item.body) for inner in all_chains(chain) for item in inner if item.word == word}
+    for inner in [inner for inner in all_chains(chain) if id(inner) not in own]:
         keys = tuple(map(shapes, inner))
         start = 0
         while start + len(gram) <= len(inner):

@@ -8,9 +8,10 @@ from typing import Any
 from archscope.ir import Graph
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
-from archscope.spec.fold_item import Chain, Item, all_chains
-from archscope.spec.fold_names import distinct
+from archscope.spec.fold_item import Chain, Item, nodes_of
+from archscope.spec.fold_names import RESERVED, distinct
 from archscope.spec.fold_values import MISSING, Block, Derived, Path
+from archscope.spec.syntax import WORD
 from archscope.spec.write import flow_text, head_lines, output_text
 
 WIDTH = 96
@@ -44,15 +45,27 @@ def _parameter(parameter: Any) -> str:
 
 def _names(graph: Graph, chain: Chain) -> dict[str, str]:
     """Return how layers are called that others read by name."""
-    words = {item.word for inner in all_chains(chain) for item in inner}
+    words = {item.word for item in chain}
     taken = {*words, *OPS, *(node.name for node in graph.inputs)}
     names: dict[str, str] = {node.name: node.name for node in graph.inputs}
     for item in chain:
         if item.read:
-            base = item.word or "run"
-            names[item.value] = distinct(base, taken)
+            names[item.value] = distinct(_scope(item, words), taken)
             taken.add(names[item.value])
     return names
+
+
+def _scope(item: Item, words: set[str]) -> str:
+    """Return how the model calls an item, where that is no name that layers get by themselves."""
+    names = [name.split(".") for name in nodes_of([item])]
+    scope = names[0] if len(names) == 1 else names[0][:-1]
+    while any(name[: len(scope)] != scope for name in names):
+        scope = scope[:-1]
+    name = scope[-1] if scope else ""
+    stem = name.rstrip("0123456789").rstrip("_")
+    if not WORD.match(name) or name in RESERVED or stem in words or stem in OPS:
+        return item.word or "run"
+    return name
 
 
 def _heading(lines: list[str], indent: int) -> list[str]:
@@ -141,7 +154,8 @@ class _Writer:
         if item.read:
             beside.append(f"name: {self.names[item.value]}")
         if item.sources is not None:
-            beside.append(f"from: {flow_text([self.names[name] for name in item.sources])}")
+            names = [self.names[name] for name in item.sources]
+            beside.append(f"from: {flow_text(names if len(names) > 1 else names[0])}")
         if item.share is not None:
             key = self.shares.setdefault(item.share, distinct("shared", self.shares.values()))
             beside.append(f"share: {key}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from archscope.errors import GraphError
@@ -33,11 +34,13 @@ def head_lines(graph: Graph) -> list[str]:
     """Return the lines above the layers: the name, what is known of it, the inputs."""
     lines = [f"name: {scalar_text(graph.name)}"]
     if graph.about:
-        lines.append(f"about: {scalar_text(graph.about)}")
+        lines.append(f"about: {line_text(graph.about)}")
     if graph.paper:
-        lines.append(f"paper: {scalar_text(graph.paper)}")
+        lines.append(f"paper: {line_text(graph.paper)}")
     if graph.reference:
         lines.append(f"reference: {flow_text(dict(graph.reference))}")
+    if [node.name for node in graph.inputs] == ["input"]:
+        return [*lines, f"input: {flow_text(graph.inputs[0].out)}"]
     lines.append("inputs:")
     lines += [f"  {node.name}: {flow_text(node.out)}" for node in graph.inputs]
     return lines
@@ -87,7 +90,7 @@ def output_text(output: Output) -> str:
         head["weight"] = output.weight
     if output.train_only:
         head["train_only"] = True
-    return flow_text(head)
+    return flow_text(head if len(head) > 1 else output.name)
 
 
 def flow_text(value: Any) -> str:
@@ -97,6 +100,12 @@ def flow_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(flow_text, value))}]"
     return scalar_text(value)
+
+
+def line_text(text: str) -> str:
+    """Return text that has a line of its own, in quotes only if YAML needs them."""
+    plain = re.fullmatch(r"[A-Za-z][!-~]*(:[!-~]+)?( [!-\"$-~][!-~]*)*", text)
+    return text if plain and ": " not in text and not text.endswith(":") else scalar_text(text)
 
 
 def scalar_text(value: Any) -> str:
