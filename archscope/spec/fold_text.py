@@ -10,7 +10,7 @@ from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.spec.fold_item import Chain, Item, nodes_of
 from archscope.spec.fold_names import RESERVED, distinct
-from archscope.spec.fold_values import MISSING, Block, Derived, Path
+from archscope.spec.fold_terms import MISSING, Block, Derived, Parameter, Path
 from archscope.spec.syntax import WORD
 from archscope.spec.write import flow_text, head_lines, output_text
 
@@ -36,7 +36,7 @@ def folded_text(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> str:
     return "\n".join(text) + "\n"
 
 
-def _parameter(parameter: Any) -> str:
+def _parameter(parameter: Parameter) -> str:
     if parameter.halved is not None:
         return f"{parameter.name}: ={parameter.halved.name}//2"
     default = "" if parameter.default is None else flow_text(parameter.default)

@@ -3,93 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
 from archscope.spec.fold_blocks import representatives
+from archscope.spec.fold_cells import Cell, cells_of, column_of
 from archscope.spec.fold_item import Chain, Item, all_chains, instances_in, weight
 from archscope.spec.fold_names import parameter_name
+from archscope.spec.fold_terms import MISSING, Block, Condition, Derived, Parameter
 
-Path = tuple[Any, ...]
-MISSING: Any = object()
-"""The number of a layer that an instance does not have."""
 FACTORS = range(2, 33)
 ONES = ("stride", "groups", "dilation")
 """Attributes that are 1 unless they are said."""
 ORDER = {"out": 0, "kernel": 1, "depth": 3}
 """The places of kinds of parameters; all others stand between."""
-
-
-class Parameter(Struct, eq=False):
-    """A parameter of a block."""
-
-    kind: str  # the attribute that it began with
-    values: list[Any]  # in each instance
-    name: str = ""
-    default: Any = None
-    halved: Parameter | None = None  # the kernel, of which this is half by default
-
-    def usual(self, args: dict[str, Any]) -> Any:
-        """Return what it is in an instance that does not say it."""
-        if self.halved is None:
-            return self.default
-        kernel = args[self.halved.name]
-        return kernel // 2 if isinstance(kernel, int) else None
-
-
-class Derived(Struct, eq=False):
-    """A value of a block's layer, computed from a parameter or a shape."""
-
-    source: Parameter | str
-    times: int = 1
-    by: int = 1
-
-    @property
-    def text(self) -> str:
-        """The expression."""
-        return f"={self}"
-
-    def __str__(self) -> str:
-        name = self.source if isinstance(self.source, str) else self.source.name
-        if self.times > 1:
-            return f"{self.times}*{name}"
-        return f"{name}//{self.by}" if self.by > 1 else name
-
-
-class Condition(Struct, eq=False):
-    """What decides whether an instance of a block has a shortcut of its own."""
-
-    stride: Parameter | None = None
-    out: Derived | None = None
-
-    @property
-    def text(self) -> str:
-        """The expression."""
-        parts = [] if self.stride is None else [f"{self.stride.name} != 1"]
-        if self.out is not None:
-            parts.append(f"in.channels != {self.out}")
-        return f"={' or '.join(parts)}"
-
-
-class Cell(Struct, eq=False):
-    """A number of one layer in all instances of a block."""
-
-    path: Path
-    kind: str
-    values: list[Any]
-    channels: list[int | None]  # of what enters the layer
-    usual: bool = False  # whether it is the default of an inner block in every instance
-
-
-class Block(Struct, eq=False):
-    """A block that will be written."""
-
-    name: str
-    example: Item
-    parameters: list[Parameter] = []
-    texts: dict[Path, Any] = {}  # what its layers say: a number, or a Derived
 
 
 def blocks_of(chain: Chain) -> dict[str, Block]:
@@ -120,12 +47,12 @@ def blocks_of(chain: Chain) -> dict[str, Block]:
 def _block(
     word: str, example: Item, instances: list[Item], written: list[Item], blocks: dict[str, Block]
 ) -> Block:
-    rows = [{cell.path: cell for cell in _cells([one.body], (), blocks)} for one in instances]
+    rows = [{cell.path: cell for cell in cells_of([one.body], (), blocks)} for one in instances]
     entering: list[int | None] = [one.entry[0] if one.entry else None for one in instances]
     if any(item.lead for item in example.body):
         entering = [None] * len(entering)  # what enters the first turn only
     block = Block(word, example)
-    columns = [_column(cell, rows) for cell in _cells([example.body], (), blocks)]
+    columns = [column_of(cell, rows) for cell in cells_of([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
     for column in columns:
         if column.kind != "when":
@@ -143,62 +70,6 @@ def _block(
     for parameter in block.parameters:
         _set_default(parameter, block, written)
     return block
-
-
-def _cells(copies: Sequence[Chain], path: Path, blocks: dict[str, Block]) -> Iterator[Cell]:
-    """Yield the numbers of a chain; `copies` are turns of a run, whose shapes may differ."""
-    for place, items in enumerate(zip(*copies, strict=True)):
-        item, here = items[0], (*path, place)
-        entries = {one.entry[0] if one.entry else None for one in items}
-        channels = [entries.pop() if len(entries) == 1 else None]
-        if item.is_run:
-            yield Cell((*here, "repeat"), "depth", [len(item.copies)], channels)
-            if item.lead:
-                yield from _lead_cells(items, here, blocks)
-            else:
-                turns = [turn for one in items for turn in one.copies]
-                yield from _cells(turns, (*here, 0), blocks)
-            continue
-        if item.is_block:
-            for parameter in blocks[item.word].parameters:
-                name = parameter.name
-                value = item.args.get(name, MISSING)
-                usual = all(
-                    one.args.get(name, MISSING) in (MISSING, parameter.usual(one.args))
-                    for one in items
-                )
-                yield Cell((*here, name), parameter.kind, [value], channels, usual)
-            continue
-        for name, value in item.args.items():
-            yield Cell((*here, name), name, [value], channels)
-        if item.word == "add" and len(item.branches) == 2:
-            for number, branch in enumerate(item.branches):
-                yield Cell((*here, number, "when"), "when", [bool(branch)], channels)
-        for number in range(len(item.branches)):
-            inner = [one.branches[number] for one in items]
-            yield from _cells(inner, (*here, number), blocks)
-
-
-def _lead_cells(runs: Sequence[Item], path: Path, blocks: dict[str, Block]) -> Iterator[Cell]:
-    """Yield the numbers of the first turn of runs, then those of the others."""
-    firsts = list(_cells([run.copies[0] for run in runs], (*path, 0), blocks))
-    rest = [turn for run in runs for turn in run.copies[1:]]
-    others = list(_cells(rest, (*path, 1), blocks))
-    usual = {one.path[-1]: one.usual for one in others}
-    for first in firsts:
-        first.usual = usual[first.path[-1]] = first.usual and usual.get(first.path[-1], False)
-    for other in others:
-        other.usual = usual[other.path[-1]]
-    yield from firsts
-    yield from others
-
-
-def _column(cell: Cell, rows: list[dict[Path, Cell]]) -> Cell:
-    found = [row.get(cell.path) for row in rows]
-    values = [MISSING if one is None else one.values[0] for one in found]
-    channels = [None if one is None else one.channels[0] for one in found]
-    usual = all(one is None or one.usual for one in found)
-    return Cell(cell.path, cell.kind, values, channels, usual)
 
 
 def _said(column: Cell, block: Block, entering: list[int | None]) -> Any:
