@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from msgspec import structs
 
 from archscope import spec
-from archscope.ir import Graph, Node
+from archscope.ir import Builder, Graph, Node, Output
+from archscope.ops import OPS
 from archscope.spec import fold
 from archscope.spec.fold import Folded, readable
 from archscope.spec.write import to_yaml
@@ -131,6 +132,49 @@ def test_any_graph_is_said_again(graph: Graph) -> None:
     order = list(graph.by_name)
     outputs = sorted(graph.outputs, key=lambda one: order.index(one.node))  # a text has no other
     graph = graph.only(graph.ancestors(*ends), tuple(outputs))
+    assert_says(readable(graph), graph)
+
+
+def test_layers_that_read_all_before_them_are_one_block() -> None:
+    """DenseNet as torchvision writes it: each concat takes every earlier value by itself."""
+    builder = Builder()
+    x = builder.add("input", OPS["input"](size=(4, 8, 8)))
+    for depth in (3, 5):
+        features = [x]
+        for _ in range(depth):
+            count = len(builder.nodes)
+            if len(features) > 1:
+                x = builder.add(f"concat{count}", OPS["concat"](), features)
+            made = builder.add(f"relu{count}", OPS["relu"](), [x])
+            conv = OPS["conv"](out=2, kernel=3, padding=1)
+            features.append(builder.add(f"conv{count}", conv, [made]))
+        x = builder.add(f"concat_{depth}", OPS["concat"](), features)
+        x = builder.add(f"maxpool{depth}", OPS["maxpool"](kernel=2), [x])
+    graph = Graph("dense", tuple(builder.nodes.values()), (Output("output", x),))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert "- dense_block: 2\n  - maxpool: 2\n  - dense_block: 4\n" in folded.text
+
+
+def test_towers_with_the_same_weights_are_one_block() -> None:
+    graph = spec.load("triplet")
+    folded = readable(anonymous(graph))
+    assert_says(folded, anonymous(graph))
+    assert folded.text.count("conv:") == 2
+    assert folded.text.count("- tower: {}") == 3
+
+
+def test_weights_shared_inside_a_block_do_not_prevent_it() -> None:
+    graph = anonymous(spec.load("cbam_resnet50"))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) < 80
+
+
+def test_values_that_yaml_would_misread_are_quoted() -> None:
+    graph = structs.replace(
+        spec.load("lenet5"), name="12", about="Tiny: 5 # layers", paper="yes, see [1]"
+    )
     assert_says(readable(graph), graph)
 
 
