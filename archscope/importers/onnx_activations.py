@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isclose, sqrt
 
-from archscope.importers.onnx_trace import Step
+from archscope.importers.onnx_step import Step
 from archscope.importers.onnx_web import Found, Web, one
 
 

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from archscope.importers.onnx_trace import Step, Trace
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_trace import Trace
 
 LONGEST = 60
 """Characters that are kept of each part of a name."""

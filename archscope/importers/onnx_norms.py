@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx_trace import Step
-from archscope.importers.onnx_web import Found, Web, one
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_web import FLAT, Found, Web, one
 
 
 def group_norm(web: Web, step: Step) -> Found | None:
@@ -30,7 +30,11 @@ def group_norm(web: Web, step: Step) -> Found | None:
         and weight.shape == channels == bias.shape
     ):
         old = [spread, norm, back, scaled, step]
-        inputs = (spread.inputs[0], scaled.inputs[1], step.inputs[1])
+        flat = (
+            web.derived(scaled.inputs[1], FLAT, weight.reshape(-1)),
+            web.derived(step.inputs[1], FLAT, bias.reshape(-1)),
+        )
+        inputs = (spread.inputs[0], *flat)
         epsilon = norm.attributes.get("epsilon", 1e-5)
         return one(old, "GroupNormalization", inputs, num_groups=inner[1], epsilon=epsilon)
     return None
@@ -101,11 +105,11 @@ def slope(web: Web, step: Step) -> Found | None:
     """Bring the slopes of a PReLU into one row."""
     if len(web.shape(step.inputs[1])) == 1 and web.shape(step.inputs[1])[0] == 1:
         return None
-    if step.inputs[1].endswith("|flat"):
+    if step.inputs[1].endswith(FLAT):
         return None
     value = web.trace.constants.get(step.inputs[1])
     if value is not None and value.size == 1:
-        flat: str | None = web.derived(step.inputs[1], "|flat", value.reshape(-1))
+        flat: str | None = web.derived(step.inputs[1], FLAT, value.reshape(-1))
     else:
         flat = web.channels(step.inputs[1], web.shape(step.inputs[0]))
     return one([step], "PRelu", (step.inputs[0], flat)) if flat else None

@@ -6,17 +6,28 @@ one operator, the last of its pattern, and returns what stands for all of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish, swish
 from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle
 from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
-from archscope.importers.onnx_products import bias, gemm, product
-from archscope.importers.onnx_trace import Step, Trace
-from archscope.importers.onnx_web import Pattern, Web
+from archscope.importers.onnx_products import bias, gemm, no_bias, product
+from archscope.importers.onnx_quantised import fake_quantize
+from archscope.importers.onnx_step import Step, with_
+from archscope.importers.onnx_trace import Trace
+from archscope.importers.onnx_web import Found, Pattern, Web
 
-PATTERNS: dict[str, tuple[Pattern, ...]] = {
-    "Mul": (gelu, swish, hard_swish, hard_sigmoid, scale),
-    "Div": (gelu, hard_swish, hard_sigmoid),
-    "Add": (group_norm, layer_norm, bias, shift),
+LONG: dict[str, tuple[Pattern, ...]] = {
+    "Mul": (gelu, hard_swish),
+    "Div": (gelu, hard_swish),
+    "Add": (group_norm, layer_norm),
+}
+"""The patterns of many operators by the kind that ends them, sought before their parts change."""
+
+SHORT: dict[str, tuple[Pattern, ...]] = {
+    "Mul": (swish, hard_sigmoid, scale),
+    "Div": (hard_sigmoid,),
+    "Add": (bias, shift),
     "MatMul": (product,),
     "Gemm": (gemm,),
     "PRelu": (slope,),
@@ -24,36 +35,68 @@ PATTERNS: dict[str, tuple[Pattern, ...]] = {
     "Split": (ranges,),
     "Slice": (one_range,),
     "ReduceMean": (kept_axes,),
-    "Conv": (padded,),
+    "Conv": (no_bias, padded),
+    "ConvTranspose": (no_bias,),
+    "DequantizeLinear": (fake_quantize,),
     "AveragePool": (padded,),
     "MaxPool": (padded,),
 }
-"""The patterns by the kind of operator that ends them."""
+"""The patterns of few operators by the kind that ends them."""
 
 
 def simplify(trace: Trace) -> Trace:
     """Return the trace with its patterns brought together, until none is left."""
-    changed = True
-    while changed:
-        changed = False
-        web = Web(trace)
-        steps: list[Step] = []
-        dropped: set[int] = set()
-        spent: set[str] = set()  # values that a pattern of this round has taken
-        for step in trace.steps:
-            found = None
-            for pattern in PATTERNS.get(step.kind, ()):
-                found = pattern(web, step)
-                if found and not any(name in spent for one in found[0] for name in one.outputs):
-                    break
-                found = None
-            if found is None:
-                steps.append(step)
-                continue
-            old, new = found
-            dropped.update(id(one) for one in old)
-            spent.update(name for one in old for name in one.outputs)
-            steps += new
-            changed = True
-        trace.steps = [step for step in steps if id(step) not in dropped]
+    trace.steps = _merged(trace)
+    for patterns in (LONG, SHORT):
+        while _round(trace, patterns):
+            pass
     return trace
+
+
+def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
+    """Bring patterns together that share no operator, and return whether there were any."""
+    web = Web(trace)
+    steps: list[Step] = []
+    dropped: set[int] = set()
+    spent: set[str] = set()  # values that a pattern of this round has taken
+    for step in trace.steps:
+        found = None
+        for pattern in patterns.get(step.kind, ()):
+            found = _sought(pattern, web, step)
+            if found and not any(name in spent for one in found[0] for name in one.outputs):
+                break
+            found = None
+        if found is None:
+            steps.append(step)
+            continue
+        old, new = found
+        dropped.update(id(one) for one in old)
+        spent.update(name for one in old for name in one.outputs)
+        steps += new
+    trace.steps = [step for step in steps if id(step) not in dropped]
+    return bool(dropped)
+
+
+def _sought(pattern: Pattern, web: Web, step: Step) -> Found | None:
+    try:
+        return pattern(web, step)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None  # its attributes or constants are not what ONNX promises
+
+
+def _merged(trace: Trace) -> list[Step]:
+    """Let all readers of a quantised value read one and the same inverse of it.
+
+    Tools that quantise write one for each reader.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    instead: dict[str, str] = {}
+    steps = []
+    for step in trace.steps:
+        if step.kind == "DequantizeLinear" and step.outputs[0] not in trace.outputs:
+            kept = first.setdefault((*step.inputs, repr(step.attributes)), step.outputs[0])
+            if kept != step.outputs[0]:
+                instead[step.outputs[0]] = kept
+                continue
+        steps.append(with_(step, inputs=tuple(instead.get(name, name) for name in step.inputs)))
+    return steps

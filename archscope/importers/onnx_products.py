@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.importers.onnx_trace import Step, with_
+from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_web import TURNED, Found, Web
 
 
@@ -46,3 +46,13 @@ def gemm(web: Web, step: Step) -> Found | None:
         row = step.inputs[2]
         inputs += (row if addend.ndim == 1 else web.derived(row, "|flat", addend.reshape(-1)),)
     return [step], [with_(step, kind="Linear", inputs=inputs, attributes={})]
+
+
+def no_bias(web: Web, step: Step) -> Found | None:
+    """Leave out the zeros that torch's exporter computes where a convolution has no bias."""
+    if len(step.inputs) < 3 or web.trace.roots.get(step.inputs[2]):
+        return None
+    value = web.trace.constants.get(step.inputs[2])
+    if value is None or value.any():
+        return None
+    return [step], [with_(step, inputs=step.inputs[:2])]

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from archscope.errors import DataError, OptionError
+from archscope.importers.onnx_constants import RANDOM, computed
 from archscope.importers.onnx_file import domain_of, library, named, opsets
+from archscope.importers.onnx_infer import Inference
+from archscope.importers.onnx_step import Parts, Step, parts_of, range_of, scopes_of
 from archscope.ir import Shape, text_of
-
-LARGEST = 1 << 28
-"""Elements that a computed constant may have; a file of bytes must not ask for all memory."""
-
-SMALL = 4096
-"""Elements up to which shape inference is shown the values of a constant."""
-
-RANDOM = frozenset({
-    "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
-    "Bernoulli",
-})  # fmt: skip
 
 Sizes = Shape | Mapping[str, Shape] | None
 """What a user may say of the inputs: the size of the one input, or of each by name; no batch."""
-
-
-class Step(Struct, frozen=True):
-    """One operator at work: its attributes as plain data, absent inputs as empty names."""
-
-    kind: str  # the operator, behind its domain where that is not ONNX's own
-    name: str  # of the node in the file
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: dict[str, Any]
-    version: int
-    scopes: tuple[str, ...] = ()  # module paths, outermost first, where the exporter tells
 
 
 class Trace(Struct):
@@ -45,6 +24,7 @@ class Trace(Struct):
     steps: list[Step]
     constants: dict[str, Any]  # numpy arrays by name
     named: set[str]  # constants that stand in the file under this name
+    roots: dict[str, frozenset[str]]  # weights of the file that a constant is computed from
     shapes: dict[str, tuple[int, ...]]  # with the batch in front
     inputs: list[str]
     outputs: list[str]
@@ -65,7 +45,10 @@ def trace(model: Any, file: str, sizes: Sizes = None) -> Trace:
     tracer = _Tracer(onnx, model, file)
     tracer.bind_inputs(sizes)
     for node in model.graph.node:
-        tracer.visit(node)
+        try:
+            tracer.visit(node)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise DataError(f"{file}: {named(node)} is not as ONNX defines it") from None
     return tracer.result()
 
 
@@ -75,18 +58,22 @@ class _Tracer:
     def __init__(self, onnx: Any, model: Any, file: str) -> None:
         self.onnx, self.model, self.file = onnx, model, file
         self.opsets = opsets(model)
-        self.imports = list(model.opset_import)
+        self.inference = Inference(onnx, model, file)
         self.types: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.constants: dict[str, Any] = {}
         self.named: set[str] = set()
+        self.roots: dict[str, frozenset[str]] = {}
         self.steps: list[Step] = []
         self.stated = {info.name: info.type for info in model.graph.value_info}
         self.stated |= {info.name: info.type for info in model.graph.output}
         for tensor in model.graph.initializer:
             self._keep(tensor.name, self._array(tensor))
             self.named.add(tensor.name)
+            if tensor.data_type != onnx.TensorProto.INT64:  # which says sizes and places
+                self.roots[tensor.name] = frozenset([tensor.name])
         self.inputs = [i for i in model.graph.input if i.name not in self.constants]
+        self.parts: dict[str, Parts] = {}
         self.batch = 1
 
     def _array(self, tensor: Any) -> Any:
@@ -171,13 +158,17 @@ class _Tracer:
             if name and name not in self.types:
                 raise DataError(f"{self.file}: {named(node)} reads '{name}', which nothing gives")
         kind, domain = str(node.op_type), domain_of(node)
+        if domain == "" and kind in ("SplitToSequence", "SequenceAt"):
+            return self._part(node)
+        if domain == "" and kind == "CastLike":
+            node = self._cast(node)
         shapes = [self.shapes.get(name) for name in node.input if name]
         if domain == "" and kind == "Shape" and shapes[0] is not None:
             return self._shape(node, shapes[0])
         constant = all(name in self.constants for name in node.input if name)
-        types = self._infer(node, domain)
+        types = self.inference.types(node, self.types, self.constants)
         if constant and kind not in RANDOM and domain == "":
-            return self._compute(node, types)
+            return self._fold(node, types)
         for name in node.output:
             if name:
                 self._note(node, name, types.get(name) or self.stated.get(name))
@@ -189,7 +180,7 @@ class _Tracer:
                 tuple(node.output),
                 {a.name: self._plain(a) for a in node.attribute},
                 self.opsets.get(domain, 1),
-                _scopes(node),
+                scopes_of(node),
             )
         )
         return None
@@ -207,44 +198,58 @@ class _Tracer:
         part = shape[ends.get("start", 0) : ends.get("end", len(shape))]
         self._keep(node.output[0], numpy.array(part, dtype=numpy.int64))
 
-    def _infer(self, node: Any, domain: str) -> dict[str, Any]:
-        """Return the types of the outputs as ONNX's own shape inference gives them."""
-        onnx = self.onnx
-        version = self.opsets.get(domain)
-        if version is None:
-            raise DataError(
-                f"{self.file}: {named(node)} is of domain '{domain}', whose version is not given"
-            )
-        try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
-        except onnx.defs.SchemaError:
-            if domain == "":
-                raise DataError(
-                    f"{self.file}: opset {version} has no operator {node.op_type}"
-                ) from None
-            return {}
-        data = {
-            name: onnx.numpy_helper.from_array(self.constants[name], name)
-            for name in node.input
-            if name in self.constants and self.constants[name].size <= SMALL
-        }
-        types = {name: self.types[name] for name in node.input if name}
-        try:
-            found: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
-                schema, node, types, data, opset_imports=self.imports
-            )
-        except Exception as error:  # InferenceError and plain RuntimeError
-            line = str(error).strip().splitlines()[0]
-            raise DataError(f"{self.file}: {named(node)} does not fit its inputs: {line}") from None
-        return found
+    def _cast(self, node: Any) -> Any:
+        """Write the type that an operator takes from another value out."""
+        to = self.types[node.input[1]].tensor_type.elem_type
+        made = self.onnx.helper.make_node
+        if self.types[node.input[0]].tensor_type.elem_type == to:
+            return made("Identity", node.input[:1], node.output, node.name)
+        return made("Cast", node.input[:1], node.output, node.name, to=to)
+
+    def _part(self, node: Any) -> None:
+        """Write a part of a list of parts as a range of the whole."""
+        if node.op_type == "SplitToSequence":
+            whole = parts_of(node, self.shapes, self.constants)
+            if whole is None:
+                raise DataError(f"{self.file}: {named(node)} splits in a way that is not supported")
+            self.parts[node.output[0]] = whole
+            self.types[node.output[0]] = self.types[node.input[0]]
+            return
+        whole, place = self.parts.get(node.input[0]), self.constants.get(node.input[1])
+        if whole is None or place is None or not -len(whole.ends) <= int(place) < len(whole.ends):
+            raise DataError(f"{self.file}: {named(node)} takes a part that is not known")
+        step = range_of(node, whole, int(place))
+        size = list(self.shapes[whole.source])
+        size[whole.axis] = step.attributes["stop"] - step.attributes["start"]
+        name = node.output[0]
+        self.types[name] = self.onnx.helper.make_tensor_type_proto(
+            self.types[whole.source].tensor_type.elem_type, size
+        )
+        self.shapes[name] = tuple(size)
+        self.steps.append(step)
+
+    def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
+        """Keep what an operator on constants gives as constants."""
+        self.types.update(types)
+        # What weights are scaled by when they are unpacked are no weights themselves.
+        sources = node.input[:1] if node.op_type == "DequantizeLinear" else node.input
+        roots = frozenset().union(*(self.roots.get(name, ()) for name in sources))
+        for name, value in computed(node, types, self.constants, self.opsets, self.file).items():
+            self._keep(name, value)
+            self.roots[name] = roots
+            if node.op_type == "Identity" and node.input[0] in self.named:
+                self.named.add(name)  # how torch's exporter writes equal weights once
+                self.roots[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type of a value, and its shape where that is known."""
-        if kind is None:
+        if domain_of(node) and (kind is None or not kind.tensor_type.HasField("shape")):
             raise DataError(
                 f"{self.file}: nothing says the shape that {named(node)}"
-                f" of domain '{domain_of(node)}' gives"
+                f" of domain '{domain_of(node)}' gives; the file's value_info can say it"
             )
+        if kind is None:
+            raise DataError(f"{self.file}: nothing says what {named(node)} gives")
         self.types[name] = kind
         if not kind.HasField("tensor_type"):
             raise DataError(f"{self.file}: {named(node)} gives no tensor, which is not supported")
@@ -259,31 +264,12 @@ class _Tracer:
                 " archscope analyses networks whose shapes are fixed"
             )
         self.shapes[name] = tuple(d for d in dims if d is not None)
+        if 0 in dims:
+            raise DataError(
+                f"{self.file}: {named(node)} leaves nothing of its input:"
+                f" it would give {text_of(self.shapes[name])}"
+            )
         return None
-
-    def _compute(self, node: Any, types: Mapping[str, Any]) -> None:
-        """Run an operator on constants."""
-        import numpy
-
-        for name, kind in types.items():
-            dims = kind.tensor_type.shape.dim
-            if prod(d.dim_value for d in dims) > LARGEST:
-                raise DataError(f"{self.file}: {named(node)} asks for a constant too large to keep")
-            self.types[name] = kind
-        if node.op_type == "Identity":
-            results = [self.constants[node.input[0]]]
-        else:
-            feeds = {name: self.constants[name] for name in node.input if name}
-            try:
-                runner = self.onnx.reference.ReferenceEvaluator(node, opsets=self.opsets)
-                results = runner.run(None, feeds)
-            except Exception as error:
-                raise DataError(f"{self.file}: {named(node)} cannot be computed: {error}") from None
-        for name, value in zip(node.output, results, strict=False):
-            if name:
-                self._keep(name, numpy.asarray(value))
-                if node.op_type == "Identity" and node.input[0] in self.named:
-                    self.named.add(name)  # how torch's exporter writes equal weights once
 
     def result(self) -> Trace:
         """Return what is left, without what leads to no output."""
@@ -300,24 +286,12 @@ class _Tracer:
             raise DataError(f"{self.file}: no output depends on an input")
         inputs = [info.name for info in self.inputs]
         return Trace(
-            kept[::-1], self.constants, self.named, self.shapes, inputs, outputs, self.batch
+            kept[::-1],
+            self.constants,
+            self.named,
+            self.roots,
+            self.shapes,
+            inputs,
+            outputs,
+            self.batch,
         )
-
-
-def _scopes(node: Any) -> tuple[str, ...]:
-    """Return the module paths that torch's exporter leaves on an operator."""
-    for entry in node.metadata_props:
-        if entry.key == "pkg.torch.onnx.name_scopes":
-            import ast
-
-            try:
-                found = ast.literal_eval(entry.value)
-            except (ValueError, SyntaxError):
-                return ()
-            return tuple(map(str, found)) if isinstance(found, list) else ()
-    return ()
-
-
-def with_(step: Step, **changes: Any) -> Step:
-    """Return the step with some fields replaced."""
-    return structs.replace(step, **changes)

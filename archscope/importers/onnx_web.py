@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archscope.importers.onnx_trace import Step, Trace, with_
+from archscope.importers.onnx_step import Step, with_
+from archscope.importers.onnx_trace import Trace
 
 FLAT, TURNED = "|flat", "|turned"
 """Marks behind the names of weights that are kept in another shape."""
@@ -52,6 +53,7 @@ class Web:
         made = f"{name}{mark}"
         self.trace.constants[made] = value
         self.trace.shapes[made] = tuple(value.shape)
+        self.trace.roots[made] = self.trace.roots.get(name, frozenset())
         if name in self.trace.named:
             self.trace.named.add(made)
         return made

@@ -56,7 +56,8 @@ def outputs(found: Imported, path: Path) -> tuple[Array, Array]:
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
-    x = numbers(1, *found.graph.inputs[0].out, seed=1)
+    batch = session.get_inputs()[0].shape[0]
+    x = numbers(batch if isinstance(batch, int) else 1, *found.graph.inputs[0].out, seed=1)
     network = build(found.graph).eval()
     weights = {key: torch.tensor(numpy.array(value)) for key, value in found.weights().items()}
     network.load_state_dict(weights)

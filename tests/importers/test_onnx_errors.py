@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
+pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
+import onnx
 from onnx import helper
 
+from archscope import spec
 from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
 from archscope.importers.onnx import from_file
 from archscope.importers.onnx_names import RESERVED
+from archscope.sources import document_of
 from tests.importers.onnx_models import model, numbers, saved
 
 SHAPE = (1, 4, 8, 8)
@@ -40,6 +43,27 @@ def test_file_that_is_no_model(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(content)
     assert "ONNX file" in refusal(path)
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"R\nlu"])
+def test_names_that_are_no_text(name: bytes, tmp_path: Path) -> None:
+    path = saved(model([RELU], SHAPE), tmp_path)
+    for word in (b"Relu", b"\x01x\x12"):
+        damaged = path.read_bytes().replace(word, (name * len(word))[: len(word)], 1)
+        (tmp_path / "damaged.onnx").write_bytes(damaged)
+        assert "ONNX file" in refusal(tmp_path / "damaged.onnx")
+
+
+def test_arithmetic_that_makes_no_sense(tmp_path: Path) -> None:
+    """Patterns that divide by what the file says let go of it."""
+    nodes = [
+        helper.make_node("Mul", ["x", "x"], ["a"]),
+        helper.make_node("Div", ["a", "z"], ["b"]),
+        helper.make_node("Mul", ["b", "z"], ["y"]),
+    ]
+    made = model(nodes, SHAPE, {"z": numbers(1) * 0})
+    kinds = [node.op.name for node in from_file(saved(made, tmp_path)).graph.nodes]
+    assert kinds == ["input", "mul", "opaque", "opaque"]
 
 
 def test_every_truncation_is_one_error(tmp_path: Path) -> None:
@@ -76,6 +100,8 @@ def test_external_data(tmp_path: Path) -> None:
         (model([RELU], SHAPE, opset=9), "opset 9 is too old"),
         (model([RELU], SHAPE, opset=99), "opset 99 is newer"),
         (model([], SHAPE), "no operators"),
+        (model([helper.make_node("Shape", [], ["y"])], SHAPE), "is not as ONNX defines it"),
+        (model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE), "is not as ONNX defines it"),
         (model([RELU], (1, 4, "h", "w")), "--input 4xNxN"),
         (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which nothing gives"),
         (model([RELU], SHAPE, outputs=("z",)), "output 'z' is given by nothing"),
@@ -121,10 +147,8 @@ def test_hostile_names(tmp_path: Path) -> None:
     ]
     graph = from_file(saved(model(nodes, SHAPE, outputs=("v10",)), tmp_path)).graph
     assert len(graph.nodes) == 11
-    from archscope.spec import loads
-    from archscope.spec.write import to_yaml
-
-    assert [n.name for n in loads(to_yaml(graph)).nodes] == [n.name for n in graph.nodes]
+    read = spec.graph(document_of(graph, "net"))
+    assert [node.name for node in read.nodes] == [node.name for node in graph.nodes]
 
 
 def test_names_that_torch_takes_are_known() -> None:

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
-pytest.importorskip("onnxruntime", reason="needs archscope[onnx]")
+
 
 from onnx import helper
 
@@ -30,7 +30,8 @@ UP = {"scales": num([1, 1, 2, 2])}
 CASES: dict[str, tuple[str, list[Any], dict[str, Any], int]] = {
     "conv": ("conv", [node("Conv", "x w b", pads=[1] * 4)], {"w": W, "b": numbers(6)}, 17),
     "conv uneven": ("conv", [node("Conv", "x w", pads=[0, 1, 2, 1], strides=[2, 1])], {"w": W}, 17),
-    "conv same": ("conv", [node("Conv", "x w", auto_pad="SAME_UPPER", strides=[2, 2])], {"w": W}, 17),
+    "conv same": ("conv", [node("Conv", "x w", auto_pad="SAME_UPPER", strides=[2, 2])],
+                  {"w": W}, 17),
     "conv groups": ("conv", [node("Conv", "x w", group=2, dilations=[2, 2])],
                     {"w": numbers(6, 2, 3, 3)}, 17),
     "pad conv": ("conv", [node("Pad", "x p", "a"), node("Conv", "a w")],
@@ -80,7 +81,8 @@ CASES: dict[str, tuple[str, list[Any], dict[str, Any], int]] = {
                     kernel_shape=[3, 3])], {"p": ints(0, 0, 1, 1, 0, 0, 1, 1)}, 17),
     "lp pool": ("lp_pool", [node("LpPool", "x", kernel_shape=[2, 2], strides=[2, 2])], {}, 17),
     "global": ("global_avgpool", [node("GlobalAveragePool", "x")], {}, 17),
-    "mean": ("global_avgpool flatten", [node("ReduceMean", "x", axes=[-1, -2], keepdims=0)], {}, 17),
+    "mean": ("global_avgpool flatten", [node("ReduceMean", "x", axes=[-1, -2], keepdims=0)],
+             {}, 17),
     "mean 18": ("global_avgpool", [node("ReduceMean", "x a")], {"a": ints(2, 3)}, 18),
     "add": ("relu add", [node("Relu", "x", "a"), node("Add", "a x")], {}, 17),
     "times": ("times", [node("Mul", "x f")], {"f": num(0.5)}, 17),
