@@ -27,6 +27,7 @@ ARGUMENTS = {
     ),
     "Linear": ("X", "W", "B"),
     "LayerNormalization": ("X", "Scale", "B"),
+    "ChannelNorm": ("X", "scale", "bias"),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
