@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -29,8 +29,7 @@ def names_of(
         for path, number in made.items()
         if number > 1 and path in leaves
     }
-    used = set(taken)
-    names = {}
+    bases = {}
     for key, step in steps.items():
         # A module without parts that always does the same one thing is applied more than once.
         alone = step.path in leaves and len(kinds.get(step.path, {step.word})) == 1
@@ -38,10 +37,21 @@ def names_of(
         base = ".".join(re.sub(r"\W", "_", word) for word in words if word)
         if not base[:1].isalpha() and base[:1] != "_":
             base = f"layer{base}"
+        bases[key] = base
+    scopes = {scope for base in bases.values() for scope in _scopes(base)}
+    used = set(taken)
+    names = {}
+    for key, base in bases.items():
         name, number = base, 1
-        while name in used:
+        while name in used or name in scopes:
             number += 1
             name = f"{base}_{number}"
         used.add(name)
         names[key] = name
     return names
+
+
+def _scopes(name: str) -> Iterator[str]:
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name

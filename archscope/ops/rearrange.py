@@ -189,7 +189,8 @@ def space_to_depth_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(SpaceToDepth(block=foreign.args["downscale_factor"]), foreign.ins)
 
 
-@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int")
+@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int",
+            "aten.flatten.using_ints")  # fmt: skip
 def reshape_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise another shape of the same image: flat, or up to 4 axes."""
     (x,) = foreign.ins

@@ -178,12 +178,6 @@ def onnx_shuffle(foreign: Foreign) -> Recognised | None:
     return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
 
 
-@recognises("aten.flatten.using_ints")
-def flatten_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise all numbers of an image in one row."""
-    return Recognised(Flatten(), foreign.ins) if len(foreign.out) == 2 else None
-
-
 @recognises("aten.slice.Tensor", "aten.narrow.default", "aten.split.Tensor", "aten.chunk.default",
             "aten.split_with_sizes.default")  # fmt: skip
 def slice_of_torch(foreign: Foreign) -> Recognised | None:
