@@ -8,7 +8,7 @@ from typing import Any
 
 from archscope.errors import ShapeError
 from archscope.importers.imported import Imported
-from archscope.importers.onnx_costs import costs, learned
+from archscope.importers.onnx_costs import POINTWISE, costs, learned
 from archscope.importers.onnx_file import read_model
 from archscope.importers.onnx_names import first, names_of, plain, unused
 from archscope.importers.onnx_patterns import simplify
@@ -197,11 +197,23 @@ class _Importer:
                 learned=numbers if place == 0 else 0,
                 products=products,
                 work=work,
+                pointwise=self.pointwise(step),
             )
             own = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
             self.nodes[name] = self.builder.add(
                 own, op, sources or (next(iter(self.nodes.values())),)
             )
+
+    def pointwise(self, step: Step) -> bool:
+        """Return whether each position of the result depends on that of the inputs alone."""
+        shapes = [self.trace.shapes[name] for name in step.inputs if name in self.nodes]
+        out = self.trace.shapes[step.outputs[0]]
+        return (
+            step.kind in POINTWISE
+            and len(out) > 2
+            and all(len(shape) == len(out) for shape in shapes)
+            and all(shape[2:] in (out[2:], (1,) * len(out[2:])) for shape in shapes)
+        )
 
 
 def _argument_names(step: Step) -> tuple[str, ...]:
