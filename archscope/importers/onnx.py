@@ -65,7 +65,7 @@ class _Importer:
         used: set[str] = set()
         single = len(found.inputs) == 1
         for value in found.inputs:
-            word = "input" if single else first([plain(value, "input")])[0]
+            word = "input" if single else first([plain(found.titles.get(value, value), "input")])[0]
             word = unused("input" if word == "in" else word, used)
             used.add(word)
             size = self.size(value)
@@ -98,7 +98,8 @@ class _Importer:
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
         values = [value for value in self.trace.outputs if value in self.nodes]
         for value in values:  # the others are constants: no work of the network
-            title = "output" if len(values) == 1 else first([plain(value, "output")])[0]
+            own = plain(self.trace.titles.get(value, value), "output")
+            title = "output" if len(values) == 1 else first([own])[0]
             title = unused(title, titles)
             titles.add(title)
             node = self.nodes[value]

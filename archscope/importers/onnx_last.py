@@ -7,6 +7,7 @@ meets the transpose back: the two vanish.
 from __future__ import annotations
 
 from archscope.importers.onnx_step import Step, with_
+from archscope.importers.onnx_trace import Trace
 from archscope.importers.onnx_web import FLAT, Found, Web
 
 KERNEL = "|kernel"
@@ -17,6 +18,32 @@ ALIKE = frozenset({
     "LeakyRelu", "Mish", "Softplus", "Softsign", "Identity", "Dropout", "FakeQuantize",
 })  # fmt: skip
 """Operators that do the same to every number."""
+
+
+def channels_first(trace: Trace) -> None:
+    """Take images with their channels in front where all that a file does is to bring them there.
+
+    What it gives with the channels last is given before they are moved. TensorFlow's files do so.
+    """
+    web = Web(trace)
+    for place, name in enumerate(trace.inputs):
+        (turn, *others) = web.readers.get(name, [None])
+        rank = len(web.shape(name))
+        if turn is None or others or turn.kind != "Transpose" or name in trace.outputs:
+            continue
+        if rank > 2 and turn.attributes.get("perm") == [0, rank - 1, *range(1, rank - 1)]:
+            trace.inputs[place] = turn.outputs[0]
+            trace.titles[turn.outputs[0]] = name
+            trace.steps = [step for step in trace.steps if step is not turn]
+    for place, name in enumerate(trace.outputs):
+        turn = None if web.readers.get(name) else web.giver(name, "Transpose")
+        rank = len(web.shape(name))
+        if turn is None or trace.outputs.count(name) > 1 or turn.inputs[0] in trace.inputs:
+            continue
+        if rank > 2 and turn.attributes.get("perm") == [0, *range(2, rank), 1]:
+            trace.outputs[place] = turn.inputs[0]
+            trace.titles[turn.inputs[0]] = name
+            trace.steps = [step for step in trace.steps if step is not turn]
 
 
 def sink(web: Web, step: Step) -> Found | None:

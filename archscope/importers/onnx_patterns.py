@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish, swish
-from archscope.importers.onnx_last import ALIKE, sink, sink_sum, there_and_back
+from archscope.importers.onnx_last import ALIKE, channels_first, sink, sink_sum, there_and_back
 from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle, strided
 from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
-from archscope.importers.onnx_products import bias, gemm, no_bias, product
+from archscope.importers.onnx_products import bias, conv_bias, gemm, no_bias, product
 from archscope.importers.onnx_quantised import fake_quantize
 from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_trace import Trace
@@ -28,7 +28,7 @@ LONG: dict[str, tuple[Pattern, ...]] = {
 SHORT: dict[str, tuple[Pattern, ...]] = {
     "Mul": (swish, hard_sigmoid, scale),
     "Div": (hard_sigmoid,),
-    "Add": (bias, shift),
+    "Add": (bias, conv_bias, shift),
     "MatMul": (product,),
     "Gemm": (gemm,),
     "PRelu": (slope,),
@@ -59,6 +59,7 @@ def simplify(trace: Trace) -> Trace:
     for patterns in (LONG, SHORT, LAST):
         while _round(trace, patterns):
             pass
+    channels_first(trace)
     return trace
 
 

@@ -202,6 +202,23 @@ def test_what_mixes_positions_loses_the_receptive_field(tmp_path: Path) -> None:
     assert not result.receptive_field.known
 
 
+def test_channels_last_at_both_ends(tmp_path: Path) -> None:
+    """TensorFlow's files bring the channels to the front, and to the end again."""
+    nodes = [
+        node("Transpose", "x", "a", perm=[0, 3, 1, 2]),
+        node("Conv", "a w", "c", auto_pad="SAME_UPPER", strides=[2, 2]), node("Add", "c b", "d"),
+        node("Relu", "d", "e"), node("Transpose", "e", "y", perm=[0, 2, 3, 1]),
+    ]  # fmt: skip
+    weights = {"w": W, "b": numbers(1, 6, 1, 1)}
+    path = saved(model(nodes, (1, 9, 8, 4), weights), tmp_path)
+    found = from_file(path)
+    assert words(found.graph) == "conv relu"
+    assert (found.graph.inputs[0].out, found.graph.nodes[-1].out) == ((4, 9, 8), (6, 5, 4))
+    assert analyze(found.graph).totals.params == W.size + 6
+    ours, theirs = outputs(found, path, last=True)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision(tmp_path: Path) -> None:
     made = model([node("Conv", "x w")], IMAGE, {"w": W.astype("float16")})
     made.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
