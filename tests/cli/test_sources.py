@@ -99,5 +99,9 @@ def test_import_prints_a_spec(run: Run, tmp_path: Path) -> None:
     assert result.out.startswith(f"# Written by `archscope import {WHOLE}`.\nname: Loop\n")
     path = tmp_path / "loop.yaml"
     path.write_text(result.out)
-    ours, theirs = (run("analyze", word, *INPUT) for word in (str(path), WHOLE))
-    assert ours.out == theirs.out
+    totals = []
+    for word in (str(path), WHOLE):
+        found = run("analyze", word, *INPUT, "--format", "json")
+        totals.append(json.loads(found.out)["totals"])
+        del totals[-1]["peak_node"]  # in the spec it has another name
+    assert totals[0] == totals[1]
