@@ -25,6 +25,7 @@ from archscope.importers.aten import (
     VIEWS,
     WRAPS,
     idle,
+    is_pointwise,
     is_view,
     long_axes,
     name_of,
@@ -269,6 +270,7 @@ class Reader:
             products=sum_known(share(known.macs), *(price.macs for price in prices)),
             work=sum_known(share(known.work), *(price.work for price in prices)),
             view=is_view(node, foreign),
+            pointwise=is_pointwise(foreign),
         )
 
     def _constant(self, node: fx.Node, foreign: Foreign) -> Tensor:

@@ -173,6 +173,18 @@ class Last(nn.Module):
         return x + y.permute(0, 3, 1, 2)
 
 
+class Elementwise(nn.Module):
+    """Arithmetic that has no word, on maps of one layout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return torch.sqrt(torch.exp(y - 1) / (y.mean((2, 3), keepdim=True) + 2).abs())
+
+
 class Recurrent(nn.Module):
     """What nobody counts: its macs are unknown, of its second result alone, too."""
 
@@ -211,6 +223,7 @@ MODULES: dict[str, tuple[nn.Module, Any]] = {
     "two in order": (Two(), (IMAGE, IMAGE)),
     "loop": (Loop(), (4, 8, 8)),
     "attention": (Attention(), (8, 4, 5)),
+    "elementwise": (Elementwise(), IMAGE),
     "last": (Last(), (4, 5, 6)),
     "last and left": (Last(leave=True), (4, 5, 6)),
     "standardised": (Standardised(3, 6, 3), IMAGE),
