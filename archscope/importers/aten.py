@@ -57,6 +57,8 @@ def long_axes(shape: tuple[int, ...]) -> list[int]:
 def is_pointwise(foreign: Foreign) -> bool:
     """Return whether each position of a result depends on that position of the inputs alone."""
     name = name_of(foreign.target)
+    if name == "batch_norm" and foreign.args["training"]:
+        return False
     if name == "softmax" and foreign.args["dim"] % len(foreign.out) != 1:
         return False
     out = foreign.out

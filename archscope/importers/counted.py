@@ -33,6 +33,12 @@ MOVED = VIEWED | {
 """Operators that compute nothing, at inference."""
 
 OTHER = {
+    "_upsample_bilinear2d_aa", "_upsample_nearest_exact2d", "avg_pool1d", "avg_pool2d",
+    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_unpool2d",
+    "glu",
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d",
+    "rms_norm", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like", "randn_like",
+    "bernoulli",
     "upsample_bilinear2d", "upsample_bicubic2d", "upsample_trilinear3d", "upsample_linear1d",
     "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp", "cumsum", "cumprod", "topk",
     "sort", "argsort", "argmax", "argmin", "one_hot", "linspace", "var", "std", "var_mean",
@@ -48,7 +54,8 @@ ELEMENTWISE = {
     "log2": 1, "reciprocal": 1, "sign": 1, "floor": 1, "ceil": 1, "round": 1, "clamp_max": 1,
     "eq": 1, "ne": 1, "lt": 1, "le": 1, "gt": 1, "ge": 1, "floor_divide": 1, "remainder": 1,
     "fmod": 1, "logical_and": 1, "logical_or": 1, "logical_not": 1, "bitwise_and": 1,
-    "bitwise_or": 1, "bitwise_not": 1, "relu6": 1, "leaky_relu": 1, "addcmul": 2, "lerp": 3,
+    "bitwise_or": 1, "bitwise_not": 1, "relu6": 2, "leaky_relu": 2, "hardtanh": 2,
+    "elu": 3, "softplus": 3, "hardswish": 5, "hardsigmoid": 4, "prelu": 2, "addcmul": 2, "lerp": 3,
     "batch_norm": 2,
 }  # fmt: skip
 """Operations on each element of the result, as our own operators count them."""
@@ -68,6 +75,8 @@ def counted(foreign: Foreign) -> Known:
         return Known(None, None)
     name = rest.partition(".")[0]
     out = prod(foreign.out)
+    if name == "batch_norm" and foreign.get("training"):
+        return Known(0, 7 * out)  # by the batch's own statistics
     if name in MOVED:
         return Known(0, 0)
     if name in ELEMENTWISE:

@@ -39,6 +39,7 @@ from archscope.importers.counted import Known, counted
 from archscope.importers.imported import Imported
 from archscope.importers.layout import Layout
 from archscope.importers.names import Named, is_name, names_of
+from archscope.importers.pads import PAD, Pads
 from archscope.importers.trace import BATCH
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
@@ -79,7 +80,8 @@ class Reader:
         self.inputs: list[str] = []
         self.met: set[fx.Node] = set()  # what has several results, one of which was counted
         self.layout = Layout()
-        self.settled: dict[str, Tensor] = {}  # maps of the layout that something else had to read
+        self.pads = Pads()
+        self.settled: dict[str, Tensor] = {}  # moved and padded maps that others had to read
         self.count = 0
 
     def imported(self, name: str) -> Imported:
@@ -217,13 +219,17 @@ class Reader:
             return self._constant(node, foreign)
         if foreign.target in SAME or self._nothing(foreign):
             return foreign.ins[0]
-        value = self._shuffled(node, foreign) or self.layout.move(foreign)
+        value = self._shuffled(node, foreign) or self.layout.move(foreign) or self.pads.put(foreign)
         if value is not None:
             return value
         first = self.layout.in_front(foreign)
         found = None if first is None else self._recognised(first)
         if first is not None and found is not None:
             return self.layout.turn(self._note(node, first, found))
+        first = self.pads.into_convolution(foreign)
+        found = None if first is None else self._recognised(first)
+        if first is not None and found is not None:
+            return self._note(node, first, found)
         args = {key: self._settled(node, value) for key, value in foreign.args.items()}
         foreign = Foreign(foreign.target, args, foreign.out)
         recognised = self._recognised(foreign)
@@ -237,14 +243,15 @@ class Reader:
         """Return a value with the moves of channels that it was spared."""
         if isinstance(value, tuple):
             return tuple(self._settled(node, one) for one in value)
-        if value not in self.layout:
+        moved = value in self.layout
+        if not moved and value not in self.pads:
             return value
         if value.name not in self.settled:
-            size = without_batch(value.shape)
-            move = Opaque(kind=MOVE, size=size, products=0, work=0, view=True)
-            before = self.layout.before[value.name]
-            foreign = Foreign(MOVE, {}, value.shape)
-            self.settled[value.name] = self._note(node, foreign, Recognised(move, (before,)))
+            before = self.layout.before[value.name] if moved else self.pads.inside[value.name][0]
+            kind, size = MOVE if moved else PAD, without_batch(value.shape)
+            op = Opaque(kind=kind, size=size, products=0, work=0, view=moved)
+            found = Recognised(op, (self._settled(node, before),))
+            self.settled[value.name] = self._note(node, Foreign(kind, {}, value.shape), found)
         return self.settled[value.name]
 
     def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
@@ -360,7 +367,12 @@ class Reader:
             return None
         source = self.values.get(parted.args[0])  # type: ignore[arg-type]
         shape = tuple(map(int, parted.meta["val"].shape))
-        if not isinstance(source, Tensor) or source in self.layout or len(shape) < 3:
+        if (
+            not isinstance(source, Tensor)
+            or source in self.layout
+            or source in self.pads
+            or len(shape) < 3
+        ):
             return None
         if source.shape != foreign.out:
             return None

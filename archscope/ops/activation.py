@@ -285,6 +285,17 @@ def hardtanh_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(ReLU6(), foreign.ins) if ends == (0, 6) else None
 
 
+@recognises("aten.clamp.default", "aten.clamp_min.default")
+def clamp_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a ReLU and a ReLU6 that are spelled as limits."""
+    if foreign.get("min") != 0:
+        return None
+    most = foreign.get("max")
+    if most is None:
+        return Recognised(ReLU(), foreign.ins)
+    return Recognised(ReLU6(), foreign.ins) if most == 6 else None
+
+
 @recognises("aten.leaky_relu.default")
 def leaky_relu_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's leaky ReLU."""

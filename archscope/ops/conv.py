@@ -281,18 +281,20 @@ def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
     "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
 )  # fmt: skip
 def conv_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's convolution."""
+    """Recognise torch's convolution; importers may give pairs [before, after] as its padding."""
     weight = foreign.args["weight"]
     padding = foreign.args["padding"]
     if padding == "valid":
         padding = 0
+    elif padding != "same" and all(isinstance(one, int) for one in padding):
+        padding = per_axis_or_one(padding)
     stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
     return Recognised(
         Conv(
             out=weight.shape[0],
             kernel=kernel,
             stride=per_axis_or_one(stride),
-            padding=padding if padding == "same" else per_axis_or_one(padding),
+            padding=padding,
             dilation=per_axis_or_one(foreign.args["dilation"]),
             groups=foreign.args["groups"],
             bias=foreign.get("bias") is not None,
