@@ -34,8 +34,8 @@ MOVED = VIEWED | {
 
 OTHER = {
     "_upsample_bilinear2d_aa", "_upsample_nearest_exact2d", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_unpool2d",
-    "glu",
+    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices",
+    "max_unpool2d", "glu",
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d",
     "rms_norm", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like", "randn_like",
     "bernoulli",

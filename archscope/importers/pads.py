@@ -40,7 +40,8 @@ class Pads:
         if "transpose" in foreign.target:
             return None
         inner, pairs = self.inside[x.name]
-        own = (0,) * len(pairs) if padding == "valid" else padding
+        own = (0,) * len(pairs) if padding == "valid" else tuple(padding)
+        own = own * len(pairs) if len(own) == 1 else own
         whole = tuple((a + p, b + p) for (a, b), p in zip(pairs, own, strict=True))
         even = all(before == after for before, after in whole)
         sides = tuple(before for before, _ in whole) if even else whole
