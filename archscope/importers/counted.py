@@ -33,18 +33,15 @@ MOVED = VIEWED | {
 """Operators that compute nothing, at inference."""
 
 OTHER = {
-    "_upsample_bilinear2d_aa", "_upsample_nearest_exact2d", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices",
-    "max_unpool2d", "glu",
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d",
-    "rms_norm", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like", "randn_like",
-    "bernoulli",
-    "upsample_bilinear2d", "upsample_bicubic2d", "upsample_trilinear3d", "upsample_linear1d",
-    "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp", "cumsum", "cumprod", "topk",
-    "sort", "argsort", "argmax", "argmin", "one_hot", "linspace", "var", "std", "var_mean",
-    "std_mean", "norm", "prod",
+    "max_unpool2d", "glu", "rms_norm", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
+    "randn_like", "bernoulli", "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp",
+    "cumsum", "cumprod", "topk", "sort", "argsort", "argmax", "argmin", "one_hot", "linspace",
+    "var", "std", "var_mean", "std_mean", "norm", "prod",
 }  # fmt: skip
 """Operators without products of matrices, whose other arithmetic is not counted."""
+
+POOLS = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
+"""Beginnings of the names of more such operators."""
 
 ELEMENTWISE = {
     "add": 1, "sub": 1, "rsub": 1, "mul": 1, "div": 1, "neg": 1, "abs": 1, "exp": 1, "log": 1,
@@ -83,7 +80,7 @@ def counted(foreign: Foreign) -> Known:
         return Known(0, ELEMENTWISE[name] * out)
     if name in ("layer_norm", "group_norm", "instance_norm"):
         return Known(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
-    if name in OTHER:
+    if name in OTHER or name.lstrip("_").startswith(POOLS):
         return Known(0, None)
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
         return Known(0, prod(foreign.tensors[0].shape))

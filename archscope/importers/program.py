@@ -215,7 +215,8 @@ class Reader:
         return self._made(node, Foreign(foreign.target, {**foreign.args, **more}, shape))
 
     def _made(self, node: fx.Node, foreign: Foreign) -> Tensor:
-        if not foreign.ins or foreign.target.startswith(("aten.new_", "aten.zeros_like")):
+        nothing = foreign.target.startswith(("aten.new_", "aten.zeros_like")) or 0 in foreign.out
+        if nothing or not foreign.ins:
             return self._constant(node, foreign)
         if foreign.target in SAME or self._nothing(foreign):
             return foreign.ins[0]
