@@ -1,0 +1,49 @@
+"""Lines of Python no longer than a limit, broken where ruff and black break them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+WIDTH = 100
+STEP = "    "
+
+
+class Group(Struct, frozen=True):
+    """Items between brackets, which may go on lines of their own.
+
+    `tall` says that they do so one by one as soon as they do not fit on one line.
+    """
+
+    opening: str
+    items: tuple[Text, ...]
+    closing: str
+    tall: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.opening}{', '.join(map(str, self.items))}{self.closing}"
+
+
+Text = str | Group
+
+
+def statement(indent: str, text: Text, before: str = "", after: str = "") -> list[str]:
+    """Return a statement as lines."""
+    line = f"{indent}{before}{text}{after}"
+    if len(line) <= WIDTH or isinstance(text, str) or not text.items:
+        return [line]
+    deeper = indent + STEP
+    inside = ", ".join(map(str, text.items))
+    lines = [f"{indent}{before}{text.opening}"]
+    if len(deeper + inside) <= WIDTH and not text.tall:
+        lines.append(deeper + inside)
+    else:
+        for item in text.items:
+            lines += statement(deeper, item, after=",")
+    return [*lines, f"{indent}{text.closing}{after}"]
+
+
+def indented(lines: Iterable[str], indent: str = STEP) -> list[str]:
+    """Return lines moved to the right."""
+    return [f"{indent}{line}" if line else line for line in lines]
