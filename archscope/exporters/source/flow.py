@@ -7,7 +7,7 @@ import keyword
 from collections.abc import Mapping
 
 from archscope.build import attribute_name
-from archscope.exporters.source.layout import Group, Text, indented, statement
+from archscope.exporters.source.layout import STEP, Group, Text, statement
 from archscope.exporters.source.parts import JOINS, is_join
 from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
@@ -54,25 +54,27 @@ class Flow:
         self.arguments = arguments(scope, inputs)
         self.held: dict[str, str] = dict(zip(scope.inputs, self.arguments, strict=True))
         self.inline: dict[str, Text] = {}
-        self.uses_torch = False
 
     def _is_used(self, step: Step) -> bool:
         read = {name for one in self.scope.steps for name in one.inputs} | {*self.scope.outputs}
         return any(name in read for name in step.outputs)
 
-    def body(self, returned: list[str], training: list[str]) -> list[str]:
-        """Return the statements; `training` are the lines that return while training."""
+    def body(self, indent: str, *, returning: bool) -> list[str]:
+        """Return the statements, with the return of what the last one makes where asked for."""
         lines: list[str] = []
-        open_ = False
+        training = False
         for place, step in enumerate(self.steps):
-            last = place == len(self.steps) - 1 and not training and not returned
-            if last and step.outputs == self.scope.outputs:
-                return lines + statement("", self._expression(step), "return ")
-            written = self._assign(place, step)
-            if step.training and not open_ and written:
-                lines.append("if self.training:")
-            open_ = step.training if written else open_
-            lines += indented(written) if step.training else written
+            last = place == len(self.steps) - 1
+            if last and returning and step.outputs == self.scope.outputs:
+                return lines + statement(indent, self._expression(step), "return ")
+            deeper = indent + STEP if step.training else indent
+            written = self._assign(place, step, deeper)
+            if step.training and not training and written:
+                lines.append(f"{indent}if self.training:")
+            training = step.training if written else training
+            lines += written
+        if returning:
+            lines.append(f"{indent}return {', '.join(map(self.value, self.scope.outputs))}")
         return lines
 
     def value(self, name: str) -> str:
@@ -90,10 +92,9 @@ class Flow:
                 f"({text})" if name in self.inline and " " in str(text)[:99] else str(text)
                 for name, text in zip(step.inputs, inputs, strict=True)
             )
-        self.uses_torch = True
         return Group("torch.cat(", (Group("(", tuple(inputs), ")", True), "dim=1"), ")")
 
-    def _assign(self, place: int, step: Step) -> list[str]:
+    def _assign(self, place: int, step: Step, indent: str) -> list[str]:
         expression = self._expression(step)
         if is_join(step) and self._goes_on(place, step):
             self.inline[step.outputs[0]] = expression
@@ -106,7 +107,7 @@ class Flow:
         for value in step.outputs:
             self.held[value] = self._name(place, step, value, free)
         left = ", ".join(self.held[value] for value in step.outputs)
-        return statement("", expression, f"{left} = ")
+        return statement(indent, expression, f"{left} = ")
 
     def _forget(self, place: int) -> None:
         """Free the names of values that nobody reads any more."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct
 
 WIDTH = 100
@@ -42,8 +40,3 @@ def statement(indent: str, text: Text, before: str = "", after: str = "") -> lis
         for item in text.items:
             lines += statement(deeper, item, after=",")
     return [*lines, f"{indent}{text.closing}{after}"]
-
-
-def indented(lines: Iterable[str], indent: str = STEP) -> list[str]:
-    """Return lines moved to the right."""
-    return [f"{indent}{line}" if line else line for line in lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct, field
@@ -76,7 +77,7 @@ class _Maker:
             if isinstance(first, Layer):
                 self.result.rows.append(self._layer(first, parts))
             elif isinstance(first, Run):
-                self.result.rows.append(self._run(first, parts))
+                self.result.rows.extend(self._run(first, parts))
             else:
                 self.result.rows.append(self._block(first, parts))
         return self.result
@@ -105,44 +106,55 @@ class _Maker:
                 words.append(Word(param.name, text))
         return Row(first.path, first.number, tuple(words))
 
-    def _run(self, first: Run, parts: tuple[Part, ...]) -> Row:
+    def _run(self, first: Run, parts: tuple[Part, ...]) -> list[Row]:
         runs = [part for part in parts if isinstance(part, Run)]
-        if all(len(run.scopes) == 1 for run in runs):
-            path = (f"{first.base}{first.start}",)
-            return self._block(
-                Block(path, first.scopes[0], first.number),
-                tuple(Block(path, run.scopes[0], run.number) for run in runs),
-            )
-        words, lists = [], []
         counts = tuple(len(run.scopes) for run in runs)
+        params = self.made[first.number].params
+        values = {
+            param.name: [[self.given[s.path][param.name] for s in run.scopes] for run in runs]
+            for param in params
+        }
+        lists = [param for param in params if _growth(values[param.name]) is None]
+        if len(set(counts)) == 1 and (counts[0] == 1 or len(lists) > 1):  # plainer one by one
+            rows = []
+            for place in range(counts[0]):
+                path = (f"{first.base}{first.start + place}",)
+                blocks = tuple(Block(path, run.scopes[place], run.number) for run in runs)
+                rows.append(self._block(blocks[0], blocks))
+            return rows
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None
-        for param in self.made[first.number].params:
-            values = [[self.given[s.path][param.name] for s in run.scopes] for run in runs]
-            text, whole = self._along(param, values, first.base)
-            if whole is not None:
-                text = f"{text}{len(lists) or ''}"
-                lists.append((text, whole))
-            if text:
-                words.append(Word(param.name, text))
-        return Row(
-            (first.base,), first.number, tuple(words), first.base, first.start, count, tuple(lists)
-        )
+        words, along = [], []
+        for param in params:
+            if param in lists:
+                name = f"each_{param.word}{len(along) or ''}"
+                rows_of = tuple(map(tuple, values[param.name]))
+                whole = self._text(
+                    Argument(f"{param.word}s", rows_of[0]), f"{param.kind}s", rows_of, first.base
+                )
+                along.append((name, whole or ""))
+                words.append(Word(param.name, name))
+            else:
+                text = self._even(param, values[param.name], first.base)
+                words += [Word(param.name, text)] if text else []
+        return [
+            Row(
+                (first.base,), first.number, tuple(words), first.base, first.start, count,
+                tuple(along),
+            )
+        ]  # fmt: skip
 
-    def _along(self, param: Param, values: list[list[Any]], base: str) -> tuple[str, str | None]:
-        """Return a parameter in a loop, and the list that the loop goes along for it."""
-        if all(len(set(map(repr, row))) == 1 for row in values):
-            argument = Argument(param.word, values[0][0], param.default)
-            return self._text(argument, param.kind, tuple(r[0] for r in values), base) or "", None
-        steps = _steps(values)
-        if steps is not None:
-            argument = Argument(param.word, values[0][0])
-            start = self._text(argument, param.kind, tuple(r[0] for r in values), base)
-            step = self._text(Argument("growth", steps[0]), "growth", steps, base)
-            return f"{start} + i * {step}", None
-        lists = tuple(map(tuple, values))
-        whole = self._text(Argument(f"{param.word}s", lists[0]), f"{param.kind}s", lists, base)
-        return f"each_{param.word}", whole
+    def _even(self, param: Param, values: list[list[Any]], owner: str) -> str | None:
+        """Return a parameter in a loop over which it stays or grows, None if it is left out."""
+        starts, steps = tuple(row[0] for row in values), _growth(values)
+        assert steps is not None
+        if not any(steps):
+            return self._text(
+                Argument(param.word, starts[0], param.default), param.kind, starts, owner
+            )
+        start = self._text(Argument(param.word, starts[0]), param.kind, starts, owner)
+        step = self._text(Argument("growth", steps[0]), "growth", steps, owner)
+        return f"{start} + i * {step}"
 
     def _text(
         self, argument: Argument, kind: str, values: tuple[Any, ...], owner: str
@@ -164,13 +176,17 @@ class _Maker:
         return name
 
 
-def _steps(values: list[list[Any]]) -> tuple[int, ...] | None:
-    """Return by how much each row of whole numbers grows, None if one does not grow evenly."""
+def _growth(values: list[list[Any]]) -> tuple[int, ...] | None:
+    """Return by how much each row grows with every step, None if one does not grow evenly."""
+    if all(len(set(map(repr, row))) == 1 for row in values):
+        return (0,) * len(values)
     if not all(type(value) is int for row in values for value in row):
+        return None
+    if max(map(len, values)) < 3:  # two numbers always grow evenly
         return None
     steps: list[int | None] = []
     for row in values:
-        between = {after - before for before, after in zip(row, row[1:], strict=False)}
+        between = {after - before for before, after in pairwise(row)}
         if len(between) > 1:
             return None
         steps.append(between.pop() if between else None)

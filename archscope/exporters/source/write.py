@@ -13,12 +13,13 @@ from archscope.build import attribute_name
 from archscope.exporters.source.calls import NONE
 from archscope.exporters.source.flow import Flow, is_plain
 from archscope.exporters.source.helpers import helpers
-from archscope.exporters.source.layout import Group, Text, indented, statement
+from archscope.exporters.source.layout import STEP, Group, Text, statement
 from archscope.exporters.source.params import Class, Param, Row, classes, literal
 from archscope.exporters.source.parts import kinds
 from archscope.exporters.source.scopes import scopes
 from archscope.ir import Graph, text_of
 
+BODY = 2 * STEP
 PLACED = 3  # so many arguments stand by their place, the others by name
 
 
@@ -36,16 +37,16 @@ class _Writer:
         self.graph = graph
         self.classes = classes(kinds(scopes(graph)))
         self.carried: set[str] = set()
-        self.uses_torch = False
         self.names = self._class_names()
 
     def text(self) -> str:
         blocks = [self._class(number) for number in range(len(self.classes))]
         sources, imports = helpers(self.carried)
+        body = [*sources, *("\n".join(block) for block in blocks)]
         head = [self._about(), "", "from __future__ import annotations", ""]
-        head += _imports(imports, self.uses_torch)
+        head += _imports(imports, "\n".join(body))
         head += ["", f'__all__ = ["{self.names[-1]}"]']
-        parts = ["\n".join(head), *sources, *("\n".join(block) for block in blocks)]
+        parts = ["\n".join(head), *body]
         return "\n\n\n".join(parts) + "\n"
 
     def _about(self) -> str:
@@ -99,35 +100,35 @@ class _Writer:
     def _class(self, number: int) -> list[str]:
         made = self.classes[number]
         base = "nn.Sequential" if made.kind.sequential else "nn.Module"
-        lines = [f"class {self.names[number]}({base}):", *indented(self._docstring(made)), ""]
+        lines = [f"class {self.names[number]}({base}):", f"{STEP}{self._docstring(made)}", ""]
         if made.rows:
-            lines += indented(self._constructor(made))
+            lines += self._constructor(made)
         if not made.kind.sequential:
             lines += [""] if made.rows else []
-            lines += indented(self._forward(made))
+            lines += self._forward(made)
         return lines
 
-    def _docstring(self, made: Class) -> list[str]:
+    def _docstring(self, made: Class) -> str:
         instances = made.kind.instances
         path = ".".join(instances[0][0].path)
         if not path:
-            return ['"""The network."""']
+            return '"""The network."""'
         if len(instances) == 1:
-            return [f'"""Block {path}."""']
-        return [f'"""{len(instances)} blocks, the first of them {path}."""']
+            return f'"""Block {path}."""'
+        return f'"""{len(instances)} blocks, the first of them {path}."""'
 
     def _constructor(self, made: Class) -> list[str]:
         params = ["self", *map(_declared, _in_order(made.params))]
-        lines = statement("", Group("def __init__(", tuple(params), ") -> None:"))
-        body = ["super().__init__()"]
+        lines = statement(STEP, Group("def __init__(", tuple(params), ") -> None:"))
+        lines.append(f"{BODY}super().__init__()")
         holders: set[tuple[str, ...]] = set()
         for row in made.rows:
             for depth in range(1, len(row.path)):
                 if row.path[:depth] not in holders:
                     holders.add(row.path[:depth])
-                    body += _hang(row.path[:depth], "nn.Module()")
-            body += self._loop(row) if row.count else _hang(row.path, self._call(row))
-        return lines + indented(body)
+                    lines += _hang(row.path[:depth], "nn.Module()")
+            lines += self._loop(row) if row.count else _hang(row.path, self._call(row))
+        return lines
 
     def _call(self, row: Row) -> Text:
         if isinstance(row.target, str):
@@ -153,24 +154,22 @@ class _Writer:
                 single = len(items) == 1
                 kept = f"{name.removeprefix('each_')}_values"
                 group = Group("(", items, ",)" if single else ")", True)
-                lines += statement("", group, f"{kept} = ")
+                lines += statement(BODY, group, f"{kept} = ")
                 whole = kept
             sources.append(whole)
-        offset = f"i + {row.start}" if row.start else "i"
-        call = self._call(row)
-        uses_i = True
         if not sources:
-            lines.append(f"for i in range({row.count}):")
+            lines.append(f"{BODY}for i in range({row.count}):")
         elif len(sources) == 1:
-            lines.append(f"for i, {row.lists[0][0]} in enumerate({sources[0]}):")
+            lines.append(f"{BODY}for i, {row.lists[0][0]} in enumerate({sources[0]}):")
         else:
             each = ", ".join(name for name, _ in row.lists)
-            together = ", ".join(sources)
-            lines.append(f"for i, ({each}) in enumerate(zip({together}, strict=True)):")
-        assert uses_i
+            together = Group("zip(", (*sources, "strict=True"), ")")
+            lines += statement(BODY, Group(f"for i, ({each}) in enumerate(", (together,), "):"))
+        offset = f"i + {row.start}" if row.start else "i"
+        call = self._call(row)
         name = f'f"{row.base}{{{offset}}}"'
         added = Group("self.add_module(", (name, call), ")")
-        return lines + indented(statement("", added))
+        return lines + statement(BODY + STEP, added)
 
     def _forward(self, made: Class) -> list[str]:
         scope = made.kind.instances[0][0]
@@ -193,27 +192,21 @@ class _Writer:
                 result = "Tensor | dict[str, Tensor]"
         elif len(scope.outputs) > 1:
             result = f"tuple[{', '.join(['Tensor'] * len(scope.outputs))}]"
-        lines = flow.body(["dict"] if heads else [], [])
+        words = ["self", *(f"{name}: Tensor" for name in flow.arguments)]
+        lines = statement(STEP, Group("def forward(", tuple(words), f") -> {result}:"))
+        lines += flow.body(BODY, returning=not heads)
         if heads:
             values = dict(zip((o.name for o in self.graph.outputs), scope.outputs, strict=True))
-            every = self._dictionary(flow, values)
-            some = self._dictionary(flow, {one.name: values[one.name] for one in kept})
             if len(kept) < len(values):
-                lines += ["if self.training:", *indented(statement("", every, "return "))]
-            lines += (
-                [f"return {flow.value(values[kept[0].name])}"]
-                if len(kept) == 1
-                else statement("", some, "return ")
-            )
-        elif not lines or not lines[-1].lstrip(" )").startswith("return"):
-            if not any(line.startswith("return") for line in lines):
-                lines.append(f"return {', '.join(map(flow.value, scope.outputs))}")
-        self.uses_torch |= flow.uses_torch
-        words = ["self", *(f"{name}: Tensor" for name in flow.arguments)]
-        head = statement("", Group("def forward(", tuple(words), f") -> {result}:"))
-        return head + indented(lines)
+                lines.append(f"{BODY}if self.training:")
+                lines += statement(BODY + STEP, self._dictionary(flow, values), "return ")
+            some: Text = self._dictionary(flow, {one.name: values[one.name] for one in kept})
+            if len(kept) == 1:
+                some = flow.value(values[kept[0].name])
+            lines += statement(BODY, some, "return ")
+        return lines
 
-    def _dictionary(self, flow: Flow, values: dict[str, str]) -> Text:
+    def _dictionary(self, flow: Flow, values: dict[str, str]) -> Group:
         items = tuple(f"{literal(name)}: {flow.value(value)}" for name, value in values.items())
         return Group("{", items, "}", True)
 
@@ -225,8 +218,8 @@ def _hang(path: tuple[str, ...], call: Text) -> list[str]:
     for holder in holders:
         text += f".{holder}" if is_plain(holder) else f'.get_submodule("{holder}")'
     if is_plain(name):
-        return statement("", call, f"{text}.{name} = ")
-    return statement("", Group(f"{text}.add_module(", (literal(name), call), ")"))
+        return statement(BODY, call, f"{text}.{name} = ")
+    return statement(BODY, Group(f"{text}.add_module(", (literal(name), call), ")"))
 
 
 def _in_order(params: Iterable[Param]) -> list[Param]:
@@ -245,10 +238,10 @@ def _annotation(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
-def _imports(lines: set[str], uses_torch: bool) -> list[str]:
-    """Return the lines of imports, sorted as isort does."""
-    names = {"Tensor", "nn"}
-    own: set[str] = {"import torch"} if uses_torch else set()
+def _imports(lines: set[str], body: str) -> list[str]:
+    """Return the lines of imports that a text needs, sorted as isort does."""
+    names = {"Tensor", "nn"} if re.search(r"\bTensor\b", body) else {"nn"}
+    own: set[str] = {"import torch"} if re.search(r"\btorch\.", body) else set()
     standard: set[str] = set()
     for line in lines:
         if line.startswith("from torch import "):
