@@ -40,3 +40,24 @@ def statement(indent: str, text: Text, before: str = "", after: str = "") -> lis
         for item in text.items:
             lines += statement(deeper, item, after=",")
     return [*lines, f"{indent}{text.closing}{after}"]
+
+
+def spread(text: str, before: str = "") -> Text:
+    """Return a tuple as a group, so that it may be broken; other text as it is."""
+    if not text.startswith("(") or not text.endswith(")"):
+        return before + text
+    items, depth, start = [], 0, 1
+    for place, sign in enumerate(text[1:-1], start=1):
+        depth += (sign in "([") - (sign in ")]")
+        if depth < 0:  # these brackets are not of one tuple
+            return before + text
+        if sign == "," and not depth:
+            items.append(text[start:place])
+            start = place + 1
+    rest = text[start:-1].strip()
+    return Group(
+        f"{before}(",
+        tuple(spread(item.strip()) for item in (*items, *([rest] if rest else []))),
+        ")" if rest else ",)",
+        True,
+    )

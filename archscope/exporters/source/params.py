@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from archscope.exporters.source.calls import NONE, SIZES, Argument, arguments
-from archscope.exporters.source.parts import Block, Kind, Layer, Part, Run
-from archscope.exporters.source.scopes import Path
+from archscope.exporters.source.calls import SIZES, Argument, arguments
+from archscope.exporters.source.parts import Block, Kind, Layer, Part, Run, kinds
+from archscope.exporters.source.scopes import Path, Scope
 
 MOST = 64  # a factor beyond is chance, not design
 
@@ -40,7 +40,8 @@ class Row(Struct, frozen=True):
     base: str = ""  # of a loop: names without their numbers
     start: int = 0
     count: str = ""
-    lists: tuple[tuple[str, str], ...] = ()  # what a loop goes along: (name of one, text of all)
+    each: str = ""  # what a loop goes along: the name of one
+    all: str = ""  # and the text of all
 
 
 class Class(Struct, frozen=True):
@@ -51,13 +52,30 @@ class Class(Struct, frozen=True):
     rows: list[Row] = field(default_factory=list)
 
 
-def classes(kinds: list[Kind]) -> list[Class]:
-    """Return the classes, each after those that it uses."""
+class _Uneven(Exception):
+    """Blocks in a row that differ in too much to be a loop."""
+
+
+def classes(root: Scope) -> list[Class]:
+    """Return the classes of a network, each after those that it uses; the network is the last."""
+    plain: set[Path] = set()  # where blocks in a row are written one by one
+    while True:
+        made = _classes(kinds(root, plain), plain)
+        if made is not None:
+            return made
+
+
+def _classes(kinds: list[Kind], plain: set[Path]) -> list[Class] | None:
+    """Return the classes, None if some blocks are better written one by one."""
     made: list[Class] = []
     given: dict[Path, dict[str, Any]] = {}  # the parameters of each instance
     for kind in kinds:
         maker = _Maker(kind, made, given)
-        made.append(maker.make())
+        try:
+            made.append(maker.make())
+        except _Uneven:
+            plain.update(scope.path for scope, _ in kind.instances)
+            return None
         for number, (scope, _) in enumerate(kind.instances):
             given[scope.path] = {one.name: one.values[number] for one in made[-1].params}
     return made
@@ -77,7 +95,7 @@ class _Maker:
             if isinstance(first, Layer):
                 self.result.rows.append(self._layer(first, parts))
             elif isinstance(first, Run):
-                self.result.rows.extend(self._run(first, parts))
+                self.result.rows.append(self._run(first, parts))
             else:
                 self.result.rows.append(self._block(first, parts))
         return self.result
@@ -106,7 +124,7 @@ class _Maker:
                 words.append(Word(param.name, text))
         return Row(first.path, first.number, tuple(words))
 
-    def _run(self, first: Run, parts: tuple[Part, ...]) -> list[Row]:
+    def _run(self, first: Run, parts: tuple[Part, ...]) -> Row:
         runs = [part for part in parts if isinstance(part, Run)]
         counts = tuple(len(run.scopes) for run in runs)
         params = self.made[first.number].params
@@ -115,34 +133,28 @@ class _Maker:
             for param in params
         }
         lists = [param for param in params if _growth(values[param.name]) is None]
-        if len(set(counts)) == 1 and (counts[0] == 1 or len(lists) > 1):  # plainer one by one
-            rows = []
-            for place in range(counts[0]):
-                path = (f"{first.base}{first.start + place}",)
-                blocks = tuple(Block(path, run.scopes[place], run.number) for run in runs)
-                rows.append(self._block(blocks[0], blocks))
-            return rows
+        if set(counts) == {1}:
+            path = (f"{first.base}{first.start}",)
+            blocks = tuple(Block(path, run.scopes[0], run.number) for run in runs)
+            return self._block(blocks[0], blocks)
+        if len(lists) > 1:
+            raise _Uneven
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None
-        words, along = [], []
+        words, along = [], ("", "")
         for param in params:
             if param in lists:
-                name = f"each_{param.word}{len(along) or ''}"
-                rows_of = tuple(map(tuple, values[param.name]))
-                whole = self._text(
-                    Argument(f"{param.word}s", rows_of[0]), f"{param.kind}s", rows_of, first.base
-                )
-                along.append((name, whole or ""))
+                name = f"each_{param.word}"
+                rows = tuple(map(tuple, values[param.name]))
+                argument = Argument(f"all_{param.word}", rows[0])
+                along = name, self._text(argument, f"all {param.kind}", rows, first.base) or ""
                 words.append(Word(param.name, name))
             else:
                 text = self._even(param, values[param.name], first.base)
                 words += [Word(param.name, text)] if text else []
-        return [
-            Row(
-                (first.base,), first.number, tuple(words), first.base, first.start, count,
-                tuple(along),
-            )
-        ]  # fmt: skip
+        return Row(
+            (first.base,), first.number, tuple(words), first.base, first.start, count, *along
+        )
 
     def _even(self, param: Param, values: list[list[Any]], owner: str) -> str | None:
         """Return a parameter in a loop over which it stays or grows, None if it is left out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 from torch import nn
 
@@ -49,9 +51,12 @@ class Kind(Struct, frozen=True):
     instances: list[tuple[Scope, tuple[Part, ...]]]
 
 
-def kinds(root: Scope) -> list[Kind]:
-    """Return the classes of a network, each after those that it uses; the network is the last."""
-    sorter = _Sorter()
+def kinds(root: Scope, plain: Collection[Path] = ()) -> list[Kind]:
+    """Return the classes of a network, each after those that it uses; the network is the last.
+
+    In the scopes at `plain`, blocks in a row are written one by one.
+    """
+    sorter = _Sorter(plain)
     sorter.place(root)
     return sorter.kinds
 
@@ -62,7 +67,8 @@ def is_join(step: Step) -> bool:
 
 
 class _Sorter:
-    def __init__(self) -> None:
+    def __init__(self, plain: Collection[Path]) -> None:
+        self.plain = plain
         self.kinds: list[Kind] = []
         self.known: dict[object, int] = {}
 
@@ -77,7 +83,7 @@ class _Sorter:
             else:
                 parts.append(Layer(step.path, step.part))
         sequential = is_sequential(scope)
-        if sequential:
+        if sequential and scope.path not in self.plain:
             parts = _runs(parts)
         key = sequential, tuple(map(_form, parts)), None if sequential else _wires(scope)
         if key not in self.known:

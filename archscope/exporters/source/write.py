@@ -13,9 +13,8 @@ from archscope.build import attribute_name
 from archscope.exporters.source.calls import NONE
 from archscope.exporters.source.flow import Flow, is_plain
 from archscope.exporters.source.helpers import helpers
-from archscope.exporters.source.layout import STEP, Group, Text, statement
+from archscope.exporters.source.layout import STEP, WIDTH, Group, Text, spread, statement
 from archscope.exporters.source.params import Class, Param, Row, classes, literal
-from archscope.exporters.source.parts import kinds
 from archscope.exporters.source.scopes import scopes
 from archscope.ir import Graph, text_of
 
@@ -35,7 +34,7 @@ def write(graph: Graph) -> str:
 class _Writer:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.classes = classes(kinds(scopes(graph)))
+        self.classes = classes(scopes(graph))
         self.carried: set[str] = set()
         self.names = self._class_names()
 
@@ -100,7 +99,7 @@ class _Writer:
     def _class(self, number: int) -> list[str]:
         made = self.classes[number]
         base = "nn.Sequential" if made.kind.sequential else "nn.Module"
-        lines = [f"class {self.names[number]}({base}):", f"{STEP}{self._docstring(made)}", ""]
+        lines = [f"class {self.names[number]}({base}):", *self._docstring(made), ""]
         if made.rows:
             lines += self._constructor(made)
         if not made.kind.sequential:
@@ -108,14 +107,22 @@ class _Writer:
             lines += self._forward(made)
         return lines
 
-    def _docstring(self, made: Class) -> str:
+    def _docstring(self, made: Class) -> list[str]:
         instances = made.kind.instances
         path = ".".join(instances[0][0].path)
+        text = f"{len(instances)} blocks, the first of them {path}."
         if not path:
-            return '"""The network."""'
-        if len(instances) == 1:
-            return f'"""Block {path}."""'
-        return f'"""{len(instances)} blocks, the first of them {path}."""'
+            text = "The network."
+        elif len(instances) == 1:
+            text = f"Block {path}."
+        if len(text) <= WIDTH - 10:
+            return [f'{STEP}"""{text}"""']
+        return [
+            f'{STEP}"""{len(instances)} blocks, the first of them:',
+            "",
+            f"{STEP}{path}",
+            f'{STEP}"""',
+        ]
 
     def _constructor(self, made: Class) -> list[str]:
         params = ["self", *map(_declared, _in_order(made.params))]
@@ -133,38 +140,27 @@ class _Writer:
     def _call(self, row: Row) -> Text:
         if isinstance(row.target, str):
             name = row.target.removeprefix("archscope.nn.")
-            words = [f"{w.keyword}={w.text}" if w.keyword else w.text for w in row.words]
-            return Group(f"{name}(", tuple(words), ")")
+            texts = [spread(w.text, w.keyword and f"{w.keyword}=") for w in row.words]
+            return Group(f"{name}(", tuple(texts), ")")
         given = {word.keyword: word.text for word in row.words}
-        words = []
+        words: list[Text] = []
         for place, param in enumerate(_in_order(self.classes[row.target].params)):
             if param.name in given:
                 by_place = place < PLACED and param.default is NONE and place == len(words)
-                text = given[param.name]
-                words.append(text if by_place else f"{param.name}={text}")
+                words.append(spread(given[param.name], "" if by_place else f"{param.name}="))
         return Group(f"{self.names[row.target]}(", tuple(words), ")")
 
     def _loop(self, row: Row) -> list[str]:
         """Return blocks in a row as a loop."""
         lines: list[str] = []
-        sources = []
-        for name, whole in row.lists:
+        if row.each:
+            whole = row.all
             if whole.startswith("("):
-                items = tuple(whole.strip("()").rstrip(",").split(", "))
-                single = len(items) == 1
-                kept = f"{name.removeprefix('each_')}_values"
-                group = Group("(", items, ",)" if single else ")", True)
-                lines += statement(BODY, group, f"{kept} = ")
-                whole = kept
-            sources.append(whole)
-        if not sources:
-            lines.append(f"{BODY}for i in range({row.count}):")
-        elif len(sources) == 1:
-            lines.append(f"{BODY}for i, {row.lists[0][0]} in enumerate({sources[0]}):")
+                whole = row.each.replace("each", "fixed")
+                lines += statement(BODY, spread(row.all), f"{whole} = ")
+            lines.append(f"{BODY}for i, {row.each} in enumerate({whole}):")
         else:
-            each = ", ".join(name for name, _ in row.lists)
-            together = Group("zip(", (*sources, "strict=True"), ")")
-            lines += statement(BODY, Group(f"for i, ({each}) in enumerate(", (together,), "):"))
+            lines.append(f"{BODY}for i in range({row.count}):")
         offset = f"i + {row.start}" if row.start else "i"
         call = self._call(row)
         name = f'f"{row.base}{{{offset}}}"'
