@@ -131,9 +131,10 @@ class Flow:
             return free[0]
         if "x" not in live and len(step.outputs) == 1 and not step.training:
             return "x"
-        return _free(self._meaning(place, step, value), live)
+        meaning = self._meaning(step, value)
+        return _free(meaning if meaning not in live or meaning != "y" else step.path[-1], live)
 
-    def _meaning(self, place: int, step: Step, value: str) -> str:
+    def _meaning(self, step: Step, value: str) -> str:
         """Return what a value is at the end of the chain of steps that it goes through."""
         while True:
             if value in self.outputs:
@@ -142,6 +143,8 @@ class Flow:
             if len(readers) != 1 or readers[0] == len(self.steps):
                 break
             reader = self.steps[readers[0]]
+            if is_join(reader) and len(reader.inputs) == 2 and self.scope.path:
+                return "y"  # the other side of a sum with `x`
             if reader.inputs != (value,) or len(reader.outputs) != 1:
                 break
             step, value = reader, reader.outputs[0]

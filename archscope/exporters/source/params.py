@@ -52,7 +52,7 @@ class Class(Struct, frozen=True):
     rows: list[Row] = field(default_factory=list)
 
 
-class _Uneven(Exception):
+class _UnevenError(Exception):
     """Blocks in a row that differ in too much to be a loop."""
 
 
@@ -73,7 +73,7 @@ def _classes(kinds: list[Kind], plain: set[Path]) -> list[Class] | None:
         maker = _Maker(kind, made, given)
         try:
             made.append(maker.make())
-        except _Uneven:
+        except _UnevenError:
             plain.update(scope.path for scope, _ in kind.instances)
             return None
         for number, (scope, _) in enumerate(kind.instances):
@@ -138,7 +138,7 @@ class _Maker:
             blocks = tuple(Block(path, run.scopes[0], run.number) for run in runs)
             return self._block(blocks[0], blocks)
         if len(lists) > 1:
-            raise _Uneven
+            raise _UnevenError
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None
         words, along = [], ("", "")
