@@ -29,9 +29,9 @@ KINDS = ", ".join(f"{one.suffix} {one.name}" for one in FORMATS.values())
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
               help="The file to write.")  # fmt: skip
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
-              help="Weights: a .safetensors file, or the folder of a run for its best.")  # fmt: skip
+              help="A .safetensors file of weights, or the folder of a run.")  # fmt: skip
 @click.option("--seed", type=int, default=None,
-              help="Decides random weights, where no --weights are given.  [default: 0]")  # fmt: skip
+              help="Decides the random weights that there are without.  [default: 0]")  # fmt: skip
 @click.option("--fused", is_flag=True,
               help="Fold batch norms into the layers before them.")  # fmt: skip
 @click.option("--opset", type=click.IntRange(1), default=None,

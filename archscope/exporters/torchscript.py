@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import Any
 
 import torch
+from torch.jit._trace import TracerWarning
 
 from archscope.build import Network
 from archscope.exporters.agreement import check, examples
@@ -18,9 +20,10 @@ def export(network: Network, opset: int) -> Made:
         # torch calls it deprecated, which is a matter for those who ask for it; and the tracer
         # warns of sizes that are fixed, which the comparison at another batch judges better.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", TracerWarning)
         inputs = examples(network, 2)
-        traced = torch.jit.trace(network, inputs, check_trace=False, strict=False)
+        trace: Any = torch.jit.trace
+        traced = trace(network, inputs, check_trace=False, strict=False)
         difference = check(network, traced, "torchscript")
         buffer = io.BytesIO()
         torch.jit.save(traced, buffer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from archscope.ir import Builder, Graph, Node, Output
+from archscope.ir import Builder, Graph, Output
 
 FOLDABLE = ("conv", "conv_transpose", "linear")
 """The operators that a batch norm behind them can be folded into."""
@@ -56,10 +56,10 @@ def foldable(graph: Graph) -> dict[str, str]:
     for node in graph.nodes:
         if node.op.name != "batchnorm":
             continue
-        layer = graph.by_name[node.inputs[0]]
-        alone = readers[layer.name] == [node.name] and layer.name not in outputs
-        if alone and layer.op.name in FOLDABLE:
-            found[node.name] = layer.name
+        (before,) = node.inputs
+        alone = readers[before] == [node.name] and before not in outputs
+        if alone and graph.by_name[before].op.name in FOLDABLE:
+            found[node.name] = before
     norm_of = {layer: norm for norm, layer in found.items()}
     families = _families(graph)
     for layer, norm in norm_of.items():
@@ -70,7 +70,7 @@ def foldable(graph: Graph) -> dict[str, str]:
 
 
 def _owner(graph: Graph, name: str) -> str:
-    node: Node = graph.by_name[name]
+    node = graph.by_name[name]
     return node.shares or node.name
 
 

@@ -48,7 +48,7 @@ def module_class(target: str) -> type[nn.Module]:
 
 def arguments(call: Call) -> tuple[Argument, ...]:
     """Return all arguments of a call, those left to their defaults, too."""
-    names, defaults = _signature(module_class(call.target))
+    names, defaults = _signature(call.target)
     given = dict(call.kwargs)
     positional = [
         Argument(names[number] if number < len(names) else f"value{number}", value, NONE, True)
@@ -67,11 +67,11 @@ def arguments(call: Call) -> tuple[Argument, ...]:
 
 
 @cache
-def _signature(module: type[nn.Module]) -> tuple[list[str], dict[str, Any]]:
+def _signature(target: str) -> tuple[list[str], dict[str, Any]]:
     """Return the names of a module's arguments in order, and their defaults."""
     names: list[str] = []
     defaults: dict[str, Any] = {}
-    for number, cls in enumerate(module.__mro__):
+    for number, cls in enumerate(module_class(target).__mro__):
         if cls is nn.Module:
             break
         parameters = list(inspect.signature(cls).parameters.values())
