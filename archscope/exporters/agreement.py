@@ -43,13 +43,16 @@ def check(
         for name, value in wanted.items():
             if value.shape != found[name].shape:
                 raise GraphError(f"the {form} file gives '{name}' another shape at batch {batch}")
+            if not value.isfinite().all():
+                raise GraphError("with these weights the network's outputs are not finite numbers")
             largest = max(value.abs().max().item(), 1e-30)
-            worst = max(worst, (value - found[name]).abs().max().item() / largest)
-    if not worst <= NEAR:  # nor if it is no number
-        raise GraphError(
-            f"the {form} file computes something else: its outputs differ by {worst:.1e} of the"
-            f" largest, more than {NEAR:.0e}; nothing was written"
-        )
+            difference = (value - found[name]).abs().max().item() / largest
+            if not difference <= NEAR:  # nor if it is no number
+                raise GraphError(
+                    f"the {form} file computes something else: its outputs differ by"
+                    f" {difference:.1e} of the largest, more than {NEAR:.0e}; nothing was written"
+                )
+            worst = max(worst, difference)
     return worst
 
 

@@ -41,16 +41,16 @@ def export(
     `fused` folds batch norms into the layers before them. Raises ArchscopeError.
     """
     make = FORMATS[to].exporter()
-    with torch.random.fork_rng(devices=()):
+    with torch.random.fork_rng(devices=()):  # the caller's random numbers stay what they were
         torch.manual_seed(seed)
         network = build(graph).eval()
-    if weights is not None:
-        load_weights(network, weights, source)
-    norms, folded = 0, 0.0
-    if fused:
-        norms = len(foldable(graph.inference()))
-        plain, network = network, build(fuse(graph)).eval()
-        load_weights(network, fused_weights(graph, plain.state_dict()), "the fused network")
-        folded = check(plain, network, "fused")
-    made = make(network, opset)
+        if weights is not None:
+            load_weights(network, weights, source)
+        norms, folded = 0, 0.0
+        if fused:
+            norms = len(foldable(graph.inference()))
+            plain, network = network, build(fuse(graph)).eval()
+            load_weights(network, fused_weights(graph, plain.state_dict()), "the fused network")
+            folded = check(plain, network, "fused")
+        made = make(network, opset)
     return Exported(made.content, network, max(made.difference, folded), norms)

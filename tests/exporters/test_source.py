@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archscope import load
@@ -18,6 +20,7 @@ from archscope.exporters.source.write import write
 from archscope.ir import Example, Graph, Output
 from archscope.ops import OPS
 from tests.nets import Net, chain
+from tests.strategies import graphs
 
 ZOO = sorted(path.stem for path in (Path(__file__).parents[2] / "specs").glob("*.yaml"))
 CASES = [
@@ -82,6 +85,12 @@ def test_every_operator_in_a_block_behind_another(case: Example) -> None:
     net.builder.add("block.part", case.op, tuple(before))
     net("identity", before[0], name="block.kept")
     same(net.graph("block.part", Output("kept", before[0])))
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_random_networks(data: st.DataObject) -> None:
+    same(data.draw(graphs()))
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -192,7 +201,7 @@ def test_source_grows_with_kinds_of_blocks_not_with_their_number() -> None:
 
 def test_channels_that_grow_evenly_are_a_formula() -> None:
     found = classes_of(write(load("densenet121")))
-    assert "DenseLayer(in_channels + i * 32)" in found["DenseBlock"]
+    assert "DenseLayer(num_features + i * 32)" in found["DenseBlock"]
 
 
 def test_docstring_tells_the_facts() -> None:
