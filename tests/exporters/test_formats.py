@@ -117,10 +117,10 @@ def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(OptionError, match=r"3x.* lacks 1 of the network's 8 weights.*'last.bias"):
         export(small(), "torch", weights=without(weights, "last.bias"), source="3x")
     more = {**weights, "last.biass": weights["last.bias"]}
-    with pytest.raises(OptionError, match="has 1 weights that the network has not.*'last.biass'"):
+    with pytest.raises(OptionError, match=r"has 1 weights that the network has not.*'last.biass'"):
         export(small(), "torch", weights=more)
     wrong = {**weights, "last.bias": torch.zeros(4)}
-    with pytest.raises(OptionError, match="'last.bias' is 4, the network's is 5"):
+    with pytest.raises(OptionError, match=r"'last.bias' is 4, the network's is 5"):
         export(small(), "torch", weights=wrong)
 
 

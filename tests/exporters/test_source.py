@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from torch import Tensor, nn
 
 from archscope import load
@@ -29,6 +30,7 @@ CASES = [
     if name != "input"
     for number, example in enumerate(op.examples())
 ]
+BLOCKS = ["", "a.", "a.b.", "c0.", "c1.", "c1.d."]
 
 
 def space_of(text: str) -> dict[str, Any]:
@@ -55,9 +57,9 @@ def lively(graph: Graph) -> nn.Module:
 
 
 def same(graph: Graph, *, training: bool = False) -> None:
+    """Hold a graph's source to its network: names of weights, and outputs to the last bit."""
     network, module = lively(graph), module_of(graph)
     module.load_state_dict(network.state_dict(), strict=True)
-    assert list(module.state_dict()) == list(network.state_dict())
     results: list[dict[str, Tensor]] = []
     for one in (network, module):
         torch.manual_seed(1)
@@ -87,10 +89,29 @@ def test_every_operator_in_a_block_behind_another(case: Example) -> None:
     same(net.graph("block.part", Output("kept", before[0])))
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_random_networks(data: st.DataObject) -> None:
-    same(data.draw(graphs()))
+@settings(max_examples=100, deadline=None)
+@given(
+    graphs(), st.lists(st.sampled_from(["", "a.", "a.b.", "c0.", "c1.", "c1.d."])), st.booleans()
+)
+def test_random_networks_in_random_blocks(graph: Graph, blocks: list[str], training: bool) -> None:
+    """Blocks may be woven into one another, share weights with others, and repeat."""
+    near = 2 * len(graph.nodes)
+    names = {
+        node.name: (blocks * near)[place // 2] + node.name if blocks else node.name
+        for place, node in enumerate(graph.nodes)
+        if node.inputs
+    }
+    nodes = tuple(
+        structs.replace(
+            node,
+            name=names.get(node.name, node.name),
+            inputs=tuple(names.get(name, name) for name in node.inputs),
+            shares=node.shares and names[node.shares],
+        )
+        for node in graph.nodes
+    )
+    outputs = tuple(structs.replace(o, node=names.get(o.node, o.node)) for o in graph.outputs)
+    same(structs.replace(graph, nodes=nodes, outputs=outputs), training=training)
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -291,8 +312,6 @@ def test_names_that_mean_something_else(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["3d net", "net-v2.1", 'say "hi"\\', "nn", "Tensor", "å"])
 def test_names_of_networks(name: str) -> None:
-    from msgspec import structs
-
     graph = chain(("conv", {"out": 3}), ("relu", {}), x=(3, 8, 8))
     same(structs.replace(graph, name=name, about='About "this" \\ """quoted"""'))
 

@@ -44,7 +44,7 @@ class Flow:
 
     def __init__(self, scope: Scope, outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None:
         self.scope, self.outputs = scope, outputs  # names of outputs by value
-        self.steps = [step for step in scope.steps if self._is_used(step)]
+        self.steps = _used(scope)
         self.reads: dict[str, list[int]] = {}
         for place, step in enumerate(self.steps):
             for name in step.inputs:
@@ -54,10 +54,6 @@ class Flow:
         self.arguments = arguments(scope, inputs)
         self.held: dict[str, str] = dict(zip(scope.inputs, self.arguments, strict=True))
         self.inline: dict[str, Text] = {}
-
-    def _is_used(self, step: Step) -> bool:
-        read = {name for one in self.scope.steps for name in one.inputs} | {*self.scope.outputs}
-        return any(name in read for name in step.outputs)
 
     def body(self, indent: str, *, returning: bool) -> list[str]:
         """Return the statements, with the return of what the last one makes where asked for."""
@@ -149,6 +145,17 @@ class Flow:
                 break
             step, value = reader, reader.outputs[0]
         return step.path[-1] if len(step.outputs) == 1 else value.rpartition(".")[2]
+
+
+def _used(scope: Scope) -> list[Step]:
+    """Return the steps that the outputs depend on."""
+    wanted = set(scope.outputs)
+    steps: list[Step] = []
+    for step in reversed(scope.steps):
+        if not wanted.isdisjoint(step.outputs):
+            wanted.update(step.inputs)
+            steps.insert(0, step)
+    return steps
 
 
 def _free(name: str, taken: set[str]) -> str:
