@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope import spec
-from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
 from archscope.spec import LIMITS, Limits
 from archscope.spec.place import Document
@@ -41,12 +40,9 @@ def is_onnx(word: str) -> bool:
 def imported(word: str, input: Inputs = None) -> Imported:
     """Return the model that a word names. Raises ArchscopeError."""
     if is_onnx(word):
-        try:
-            from archscope.importers import onnx  # type: ignore[attr-defined,unused-ignore]
-        except ImportError:
-            raise OptionError("this archscope cannot read ONNX files") from None
-        result: Imported = onnx.from_file(word, input=input)
-        return result
+        from archscope.importers.onnx import from_file  # onnx is an extra, numpy takes its time
+
+        return from_file(word, input=input)
     from archscope.importers import attribute  # torch takes a second to load
 
     return attribute.from_words(word, input)
@@ -72,7 +68,12 @@ def document(
 
 def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
     """Return a graph as a document, so that all that reads specs can take it."""
-    return spec.document(word, limits, spec_text(graph).encode())
+    return document_of_text(spec_text(graph), word, limits)
+
+
+def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
+    """Return the document of an imported model's spec, which errors call by the model's word."""
+    return spec.document(word, limits, text.encode())
 
 
 def spec_text(graph: Graph) -> str:

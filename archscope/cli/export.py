@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, show, spec_options, write_bytes
+from archscope.cli.options import load_spec, one_spec, shapes, show, spec_options, write_bytes
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.ir import text_of
+from archscope.ir import Graph, text_of
 from archscope.report.table import NAME, TEXT, Column, Table
+from archscope.sources import imported, is_foreign
 from archscope.units import format_bytes
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def command(
     Before a file is written it is loaded and run beside the network itself, at two sizes of
     batch; outputs that differ by more than 1e-5 are an error. Python source (--to torch) needs
     only torch, has a class for each kind of block, and the names of its weights are those of
-    `archscope.build`; with --weights or --seed they are put beside it as .safetensors. ONNX needs
-    `pip install archscope[onnx]`.
+    `archscope.build`; with --weights or --seed they are put beside it as .safetensors. A model
+    that is imported keeps its own weights. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:
@@ -75,12 +76,13 @@ def command(
     graph = load_spec(spec, settings, inputs, max_nodes)
     from archscope.exporters.export import export  # torch takes seconds; a wrong spec should not
 
-    given = None if weights is None else _read(weights)
+    own = weights is None and seed is None and is_foreign(spec)
+    given = _of_model(spec, inputs, graph) if own else weights and _read(weights)
     made = export(
         graph,
         to,
         weights=given,
-        source=f"'{weights}'",
+        source=f"'{weights or spec}'",
         seed=seed or 0,
         fused=fused,
         opset=opset or OPSET,
@@ -103,8 +105,8 @@ def command(
         "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
         "inputs": {node.name: node.out for node in made.network.graph.inputs},
         "outputs": [one.name for one in made.network.graph.inference().outputs],
-        "weights": "random" if weights is None else weights.as_posix(),
-        "seed": (seed or 0) if weights is None else None,
+        "weights": weights.as_posix() if weights else spec if own else "random",
+        "seed": (seed or 0) if given is None else None,
         "fused": fused,
         "norms_folded": made.norms,
         "difference": made.difference,
@@ -129,6 +131,13 @@ def _read(path: Path) -> dict[str, Tensor]:
     from archscope.exporters.weights import read_weights
 
     return read_weights(path)
+
+
+def _of_model(spec: str, inputs: tuple[str, ...], graph: Graph) -> dict[str, Tensor]:
+    """Return the weights that an imported model has itself."""
+    from archscope.weights import state_of
+
+    return state_of(graph, imported(spec, shapes(inputs)).weights())
 
 
 def _table(record: dict[str, Any]) -> Table:

@@ -76,7 +76,7 @@ def field_text(view: View | None) -> str:
     if view is None:
         return ""
     if view.size is None or view.stride is None:
-        return "all"
+        return "all" if view.known else "?"
     sizes, strides = set(view.size), set(view.stride)
     size = str(view.size[0]) if len(sizes) == 1 else text_of(view.size)
     stride = str(view.stride[0]) if len(strides) == 1 else "x".join(map(str, view.stride))
@@ -103,13 +103,18 @@ def at_least(analysis: Analysis) -> dict[str, str]:
 
 
 def unknown_lines(analysis: Analysis) -> list[str]:
-    """Return a line for each kind of operator that was not recognised."""
+    """Return a line for each kind of operator of which a cost is unknown, and one for the rest."""
     words = {"macs": "macs", "elementwise": "other work"}
-    return [
+    counted = [one for one in analysis.opaque if not one.facts]
+    rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
+    lines = [
         f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "
         f"{' and '.join(words[fact] for fact in one.facts)} are not in the totals"
         for one in analysis.unknown
     ]
+    if counted:
+        lines.append(rest + ", ".join(f"{one.count} x {one.kind}" for one in counted))
+    return lines
 
 
 def saving_table(analysis: Analysis) -> list[Table]:
@@ -199,6 +204,8 @@ def _reference(analysis: Analysis) -> tuple[str, str]:
 
 
 def _field_words(view: View) -> tuple[str, str]:
+    if not view.known and view.size is None:
+        return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
     if view.size is None or view.stride is None or view.padding is None:
         return "all", "sees the whole input"
     words = f"stride {_short(view.stride)}, padding {_short(view.padding)}, at {view.node}"

@@ -1,0 +1,74 @@
+"""Several ONNX operators that are one operator here, brought together.
+
+Exporters write GELU, swish, channel shuffle and norms out as arithmetic. Each pattern looks at
+one operator, the last of its pattern, and returns what stands for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish, swish
+from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle
+from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
+from archscope.importers.onnx_products import bias, gemm, no_bias, product
+from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_trace import Trace
+from archscope.importers.onnx_web import Pattern, Web
+
+LONG: dict[str, tuple[Pattern, ...]] = {
+    "Mul": (gelu, hard_swish),
+    "Div": (gelu, hard_swish),
+    "Add": (group_norm, layer_norm),
+}
+"""The patterns of many operators by the kind that ends them, sought before their parts change."""
+
+SHORT: dict[str, tuple[Pattern, ...]] = {
+    "Mul": (swish, hard_sigmoid, scale),
+    "Div": (hard_sigmoid,),
+    "Add": (bias, shift),
+    "MatMul": (product,),
+    "Gemm": (gemm,),
+    "PRelu": (slope,),
+    "Reshape": (shuffle,),
+    "Split": (ranges,),
+    "Slice": (one_range,),
+    "ReduceMean": (kept_axes,),
+    "Conv": (no_bias, padded),
+    "ConvTranspose": (no_bias,),
+    "AveragePool": (padded,),
+    "MaxPool": (padded,),
+}
+"""The patterns of few operators by the kind that ends them."""
+
+
+def simplify(trace: Trace) -> Trace:
+    """Return the trace with its patterns brought together, until none is left."""
+    for patterns in (LONG, SHORT):
+        while _round(trace, patterns):
+            pass
+    return trace
+
+
+def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
+    """Bring patterns together that share no operator, and return whether there were any."""
+    web = Web(trace)
+    steps: list[Step] = []
+    dropped: set[int] = set()
+    spent: set[str] = set()  # values that a pattern of this round has taken
+    for step in trace.steps:
+        found = None
+        for pattern in patterns.get(step.kind, ()):
+            found = pattern(web, step)
+            if found and not any(name in spent for one in found[0] for name in one.outputs):
+                break
+            found = None
+        if found is None:
+            steps.append(step)
+            continue
+        old, new = found
+        dropped.update(id(one) for one in old)
+        spent.update(name for one in old for name in one.outputs)
+        steps += new
+    trace.steps = [step for step in steps if id(step) not in dropped]
+    return bool(dropped)
