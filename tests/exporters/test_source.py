@@ -157,9 +157,14 @@ def test_heads_for_training_run_only_while_training() -> None:
     same(graph, training=True)
 
 
-def test_whole_zoo_is_formatted_and_clean(tmp_path: Path) -> None:
+def test_everything_is_formatted_and_clean(tmp_path: Path) -> None:
     for name in ZOO:
         (tmp_path / f"{name}.py").write_text(write(load(name)), encoding="utf-8")
+    for word in ("add", "mul", "concat"):
+        net = Net(x=(3, 8, 8))
+        branches = [net("conv", "x", name=f"a_rather_long_name{n}", out=3) for n in range(9)]
+        total = net("relu", net(word, *branches))
+        (tmp_path / f"{word}.py").write_text(write(net.graph(total)), encoding="utf-8")
     (tmp_path / "ruff.toml").write_text(
         "line-length = 100\n[lint]\nselect = ['E', 'F', 'W', 'I', 'B', 'N', 'UP', 'SIM', 'RET']\n"
     )
@@ -286,6 +291,13 @@ def test_sums_and_products_keep_their_brackets() -> None:
     same(net.graph(net("mul", again, "y", name="three")))
 
 
+@pytest.mark.parametrize("word", ["add", "mul", "concat"])
+def test_long_sums(word: str) -> None:
+    net = Net(x=(3, 8, 8))
+    branches = [net("conv", "x", name=f"a_rather_long_name{n}", out=3) for n in range(9)]
+    same(net.graph(net("relu", net(word, *branches))))
+
+
 def test_a_value_that_nobody_reads() -> None:
     net = Net(x=(3, 8, 8))
     net("conv", "x", name="a.unread", out=5)
@@ -324,4 +336,18 @@ def test_numbers_of_blocks_that_skip_or_start_late() -> None:
         last = net("relu", last, name=f"unit{number}.relu")
     text = write(net.graph())
     assert "for i in range(3):" in text and 'f"unit{i + 4}"' in text
+    same(net.graph())
+
+
+def test_parts_that_are_numbered_only_are_torch_s_own_sequence() -> None:
+    net = Net(x=(3, 8, 8))
+    last = "x"
+    for number in range(3):
+        last = net("conv", last, name=f"features.{number}.0", out=3)
+        last = net("relu", last, name=f"features.{number}.1")
+    last = net("sigmoid", net("conv", last, name="head.0", out=4), name="head.2")
+    found = classes_of(write(net.graph()))
+    assert "super().__init__(nn.Conv2d(3, 3, 1), nn.ReLU(inplace=True))" in found["FeaturesPart"]
+    assert "super().__init__(*(FeaturesPart() for _ in range(3)))" in found["Features"]
+    assert "self.add_module('2', nn.Sigmoid())" in found["Head"], "1 is missing"
     same(net.graph())

@@ -7,12 +7,14 @@ import keyword
 from collections.abc import Mapping
 
 from archscope.build import attribute_name
-from archscope.exporters.source.layout import STEP, Group, Text, statement
+from archscope.exporters.source.layout import STEP, Chain, Group, Text, statement
 from archscope.exporters.source.parts import JOINS, is_join
 from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
 
 TAKEN = {"self", "torch", "nn", "x", "dict", *dir(builtins), *keyword.kwlist}
+
+SHORT = 60  # a longer sum stands in a line of its own
 
 
 def member(path: Path) -> str:
@@ -84,15 +86,14 @@ class Flow:
         assert isinstance(step.part, Call)
         sign = JOINS[step.part.target]
         if sign:
-            return sign.join(
-                f"({text})" if name in self.inline and " " in str(text)[:99] else str(text)
-                for name, text in zip(step.inputs, inputs, strict=True)
-            )
+            terms = (f"({text})" if isinstance(text, Chain) else str(text) for text in inputs)
+            return Chain(tuple(terms), sign)
         return Group("torch.cat(", (Group("(", tuple(inputs), ")", True), "dim=1"), ")")
 
     def _assign(self, place: int, step: Step, indent: str) -> list[str]:
         expression = self._expression(step)
-        if is_join(step) and self._goes_on(place, step):
+        short = len(str(expression)) <= SHORT
+        if short and is_join(step) and self._goes_on(place, step):
             self.inline[step.outputs[0]] = expression
             return []
         dead = [n for n in step.inputs if n in self.held and max(self.reads[n]) <= place]

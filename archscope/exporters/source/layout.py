@@ -23,15 +23,31 @@ class Group(Struct, frozen=True):
         return f"{self.opening}{', '.join(map(str, self.items))}{self.closing}"
 
 
-Text = str | Group
+class Chain(Struct, frozen=True):
+    """Terms between operators, which may go on lines of their own."""
+
+    terms: tuple[str, ...]
+    sign: str
+
+    def __str__(self) -> str:
+        return f" {self.sign} ".join(self.terms)
+
+
+Text = str | Group | Chain
 
 
 def statement(indent: str, text: Text, before: str = "", after: str = "") -> list[str]:
     """Return a statement as lines."""
     line = f"{indent}{before}{text}{after}"
-    if len(line) <= WIDTH or isinstance(text, str) or not text.items:
-        return [line]
     deeper = indent + STEP
+    if len(line) <= WIDTH or isinstance(text, str):
+        return [line]
+    if isinstance(text, Chain):
+        first, *rest = text.terms
+        lines = [f"{indent}{before}(", deeper + first]
+        return [*lines, *(f"{deeper}{text.sign} {term}" for term in rest), f"{indent}){after}"]
+    if not text.items:
+        return [line]
     inside = ", ".join(map(str, text.items))
     lines = [f"{indent}{before}{text.opening}"]
     if len(deeper + inside) <= WIDTH and not text.tall:

@@ -11,6 +11,7 @@ from archscope.exporters.source.calls import SIZES, Argument, arguments
 from archscope.exporters.source.parts import Block, Kind, Layer, Part, Run, kinds
 from archscope.exporters.source.scopes import Path, Scope
 
+FEW = 4  # so many blocks that differ are plainer one by one than in a loop
 MOST = 64  # a factor beyond is chance, not design
 
 
@@ -137,7 +138,8 @@ class _Maker:
             path = (f"{first.base}{first.start}",)
             blocks = tuple(Block(path, run.scopes[0], run.number) for run in runs)
             return self._block(blocks[0], blocks)
-        if len(lists) > 1:
+        few = len(set(counts)) == 1 and counts[0] <= FEW
+        if len(lists) > 1 or (lists and few):
             raise _UnevenError
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None

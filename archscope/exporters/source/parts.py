@@ -11,7 +11,7 @@ from archscope.exporters.source.calls import arguments
 from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
 
-JOINS = {"archscope.nn.Add": " + ", "archscope.nn.Mul": " * ", "archscope.nn.Concat": ""}
+JOINS = {"archscope.nn.Add": "+", "archscope.nn.Mul": "*", "archscope.nn.Concat": ""}
 """Modules without state that are written as expressions."""
 METHODS = frozenset(dir(nn.Sequential()))
 

@@ -127,6 +127,9 @@ class _Writer:
     def _constructor(self, made: Class) -> list[str]:
         params = ["self", *map(_declared, _in_order(made.params))]
         lines = statement(STEP, Group("def __init__(", tuple(params), ") -> None:"))
+        counted = self._counted(made)
+        if counted is not None:
+            return lines + statement(BODY, Group("super().__init__(", counted, ")"))
         lines.append(f"{BODY}super().__init__()")
         holders: set[tuple[str, ...]] = set()
         for row in made.rows:
@@ -136,6 +139,21 @@ class _Writer:
                     lines += _hang(row.path[:depth], "nn.Module()")
             lines += self._loop(row) if row.count else _hang(row.path, self._call(row))
         return lines
+
+    def _counted(self, made: Class) -> tuple[Text, ...] | None:
+        """Return the parts of a sequence that are called 0, 1, 2: torch names them so itself."""
+        items: list[Text] = []
+        for place, row in enumerate(made.rows):
+            if not row.count and row.path == (str(place),):
+                items.append(self._call(row))
+                continue
+            item = f"*({self._call(row)} for i in range({row.count}))"
+            last = place == len(made.rows) - 1
+            if row.base or row.each or row.start != place or not last or len(item) > WIDTH - 20:
+                return None
+            grows = re.search(r"\bi \*", item)
+            items.append(item if grows else item.replace(" for i in ", " for _ in "))
+        return tuple(items) if made.kind.sequential and items else None
 
     def _call(self, row: Row) -> Text:
         if isinstance(row.target, str):
