@@ -77,7 +77,9 @@ def command(
     from archscope.exporters.export import export  # torch takes seconds; a wrong spec should not
 
     own = weights is None and seed is None and is_foreign(spec)
-    given = _of_model(spec, inputs, graph) if own else weights and _read(weights)
+    given = None
+    if own or weights is not None:
+        given = _of_model(spec, inputs, graph) if weights is None else _read(weights)
     made = export(
         graph,
         to,

@@ -143,17 +143,20 @@ class _Writer:
     def _counted(self, made: Class) -> tuple[Text, ...] | None:
         """Return the parts of a sequence that are called 0, 1, 2: torch names them so itself."""
         items: list[Text] = []
+        if not made.kind.sequential:
+            return None
         for place, row in enumerate(made.rows):
             if not row.count and row.path == (str(place),):
                 items.append(self._call(row))
                 continue
             item = f"*({self._call(row)} for i in range({row.count}))"
             last = place == len(made.rows) - 1
-            if row.base or row.each or row.start != place or not last or len(item) > WIDTH - 20:
+            long = len(item) > WIDTH - 20
+            if not row.count or row.base or row.each or row.start != place or not last or long:
                 return None
             grows = re.search(r"\bi \*", item)
             items.append(item if grows else item.replace(" for i in ", " for _ in "))
-        return tuple(items) if made.kind.sequential and items else None
+        return tuple(items)
 
     def _call(self, row: Row) -> Text:
         if isinstance(row.target, str):
