@@ -17,6 +17,8 @@ from archscope.exporters.agreement import Outputs, check, examples
 from archscope.exporters.exported_program import free_batch
 from archscope.exporters.formats import Made
 
+LARGEST = 2**31 - 2**24  # protobuf's limit, with room for the graph
+
 
 def export(network: Network, opset: int) -> Made:
     """Return an ONNX model for any batch: checked, and compared with the network in onnxruntime.
@@ -31,6 +33,11 @@ def export(network: Network, opset: int) -> Made:
         raise UnavailableError(
             f"ONNX needs the package {error.name}: pip install 'archscope[onnx]'"
         ) from None
+    size = sum(one.numel() * one.element_size() for one in network.state_dict().values())
+    if size > LARGEST:
+        raise OptionError(
+            f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are {size:,} bytes"
+        )
     model = _model(network, opset)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()

@@ -153,6 +153,17 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         export(small(), "onnx")
 
 
+def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr("archscope.exporters.onnx_model.LARGEST", 1000)
+    with pytest.raises(OptionError, match="an ONNX file holds 2 GiB, and the weights of 'net' are"):
+        export(small(), "onnx")
+    monkeypatch.undo()
+    with pytest.raises(OptionError, match="cannot write this network in opset 3 of ONNX; try"):
+        export(small(), "onnx", opset=3)
+
+
 def test_formats_say_what_they_are() -> None:
     assert {one.suffix for one in FORMATS.values()} == {".py", ".onnx", ".pt", ".pt2"}
     assert isinstance(build(small()), Network)

@@ -351,3 +351,12 @@ def test_parts_that_are_numbered_only_are_torch_s_own_sequence() -> None:
     assert "super().__init__(*(FeaturesPart() for _ in range(3)))" in found["Features"]
     assert "self.add_module('2', nn.Sigmoid())" in found["Head"], "1 is missing"
     same(net.graph())
+
+
+def test_the_manual_shows_what_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    shown = page.partition("```python\n")[2].partition("```")[0].strip().split("\n\n\n")
+    text = write(load("resnet50"))
+    assert len(shown) == 3 and all(block in text for block in shown)
+    assert f"nine classes on {len(text.splitlines())} lines" in page
+    assert text.count("\nclass ") == 9
