@@ -36,7 +36,8 @@ def export(network: Network, opset: int) -> Made:
     size = sum(one.numel() * one.element_size() for one in network.state_dict().values())
     if size > LARGEST:
         raise OptionError(
-            f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are {size:,} bytes"
+            f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
+            f" {size:,} bytes"
         )
     model = _model(network, opset)
     onnx.checker.check_model(model, full_check=True)
