@@ -12,6 +12,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.spec.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
+from archscope.transforms.fuse import fuse
 
 
 @click.command("convert")
@@ -24,6 +25,7 @@ from archscope.transforms.fully_convolutional import fully_convolutional
     is_flag=True,
     help="Make convolutions of fully connected layers, so that larger images give maps of scores.",
 )
+@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
 )
@@ -34,6 +36,7 @@ def command(
     max_nodes: int,
     flat: bool,
     convolutional: bool,
+    fused: bool,
     output: Path | None,
 ) -> int:
     """Write a network in another form, as a spec.
@@ -43,11 +46,14 @@ def command(
       archscope convert vgg16 --fully-convolutional -o vgg16_conv.yaml
       archscope analyze vgg16_conv.yaml --input 3x384x384     (6x6 class scores)
       archscope convert resnet50 --flat -o flat.yaml
+      archscope convert resnet50 --fused -o fused.yaml     (archscope export --fused has weights)
     """
-    if not flat and not convolutional:
-        raise OptionError("say what to convert to: --flat or --fully-convolutional")
+    if not flat and not convolutional and not fused:
+        raise OptionError("say what to convert to: --flat, --fully-convolutional or --fused")
     graph: Graph = load_spec(spec, settings, inputs, max_nodes)
     if convolutional:
         graph = fully_convolutional(graph)
+    if fused:
+        graph = fuse(graph)
     write(to_yaml(graph), output)
     return FINE

@@ -210,3 +210,14 @@ def test_what_cannot_be_built_is_told(run: Run, tmp_path: Path) -> None:
     )
     result = run("export", str(path), "-o", str(tmp_path / "odd.py"))
     assert result.code == 2 and "'aten.odd' is no operator" in result.err
+
+
+def test_convert_writes_the_fused_network_as_a_spec(run: Run, spec: str, tmp_path: Path) -> None:
+    path = tmp_path / "fused.yaml"
+    assert run("convert", spec, "--fused", "-o", str(path)).code == 0
+    assert [node.op.name for node in load(path).nodes] == [
+        "input", "conv", "relu", "flatten", "linear",
+    ]  # fmt: skip
+    before = json.loads(run("analyze", spec, "--fused", "--format", "json").out)
+    after = json.loads(run("analyze", str(path), "--format", "json").out)
+    assert before["totals"] == after["totals"]

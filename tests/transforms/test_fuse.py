@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -13,8 +15,10 @@ from archscope import analyze, load
 from archscope.build import Network, build
 from archscope.exporters.weights import fused_weights
 from archscope.ir import Graph, Output
+from archscope.spec.write import to_yaml
 from archscope.transforms.fuse import foldable, fuse
 from tests.nets import Net, chain
+from tests.strategies import graphs
 
 
 def lively(graph: Graph, dtype: torch.dtype = torch.float64) -> Network:
@@ -91,6 +95,24 @@ def test_every_kind_of_layer(
     fused = fuse(graph)
     assert [node.op.name for node in fused.nodes] == ["input", *(op for op, _ in layers), "relu"]
     assert close(*both(graph), 1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(graphs())
+def test_random_networks_compute_the_same(graph: Graph) -> None:
+    plain, fused = both(graph)
+    if isinstance(plain, Tensor):
+        plain, fused = {"": plain}, {"": fused}
+    assert list(plain) == list(fused)
+    for name, value in plain.items():
+        assert torch.allclose(value, fused[name], rtol=1e-9, atol=1e-9)
+
+
+def test_a_fused_network_is_a_spec(tmp_path: Path) -> None:
+    fused = fuse(load("mobilenet_v2"))
+    path = tmp_path / "fused.yaml"
+    path.write_text(to_yaml(fused), encoding="utf-8")
+    assert [node.op for node in load(path).nodes] == [node.op for node in fused.nodes]
 
 
 def net_where_the_layer_is_read_twice() -> Graph:
