@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope import spec
 from archscope.ir import Graph, Shape
@@ -67,8 +67,11 @@ def document(
 
 
 def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
-    """Return a graph as a document, so that all that reads specs can take it."""
-    return document_of_text(spec_text(graph), word, limits)
+    """Return a graph as a document, so that all that reads specs can take it.
+
+    It is flat: what is said of a layer names it as the model does.
+    """
+    return document_of_text(to_yaml(graph), word, limits)
 
 
 def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
@@ -76,13 +79,20 @@ def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
     return spec.document(word, limits, text.encode())
 
 
-def spec_text(graph: Graph) -> str:
-    """Return the spec of an imported graph."""
-    return to_yaml(graph)
+def load(
+    word: str | Path,
+    *,
+    set: Mapping[str, Any] | None = None,
+    input: Inputs = None,
+    limits: Limits = LIMITS,
+) -> Graph:
+    """Return the graph of a spec, or of a model to import. Raises ArchscopeError.
 
-
-def load(word: str | Path, *, input: Inputs = None, limits: Limits = LIMITS) -> Graph:
-    """Return the graph of a spec or of a model. Raises ArchscopeError."""
+    A spec is a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`; a model is
+    `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` gives values
+    to names of the spec's `let`; `input` replaces the shape of its input, channels first, or of
+    several inputs by name.
+    """
     foreign = isinstance(word, str) and is_foreign(word)
     read = document(word, limits, input=input)
-    return spec.graph(read, input=None if foreign else input, limits=limits)
+    return spec.graph(read, set=set, input=None if foreign else input, limits=limits)

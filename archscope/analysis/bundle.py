@@ -178,6 +178,12 @@ def _form(analysis: Analysis) -> Form:
         whole.memory_access,
     )
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from archscope.analysis.notebook import html
+
+        return html(self)
+
 
 def analyze(
     graph: Graph,

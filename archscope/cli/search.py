@@ -252,7 +252,7 @@ def _crew(executor: str, workers: int | None, address: str | None, question: Que
 
 def _look(spec: str) -> Any:
     from archscope.search.costs import costs_of
-    from archscope.spec import load
+    from archscope.sources import load
 
     return costs_of(load(spec))
 

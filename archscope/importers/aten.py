@@ -44,9 +44,14 @@ def without_batch(shape: tuple[int, ...]) -> Shape:
     return shape
 
 
+def name_of(target: str) -> str:
+    """Return the name of an operator within its library: `relu` of `aten.relu.default`."""
+    return target.partition(".")[2].partition(".")[0] or target
+
+
 def is_view(node: fx.Node, foreign: Foreign) -> bool:
     """Return whether an operator leaves its result where its input is."""
-    name = foreign.target.partition(".")[2].partition(".")[0]
+    name = name_of(foreign.target)
     if name not in ("reshape", "flatten"):
         return name in VIEWED
     try:

@@ -8,7 +8,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def model_of(word: str) -> nn.Module:
             )
         try:
             made = found()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise OptionError(f"'{word}' raised {_said(error)}") from None
     if not isinstance(made, nn.Module):
         raise OptionError(f"'{word}' returned {_kind(made)}, not an nn.Module")
@@ -80,7 +80,7 @@ def _module(path: str) -> Any:
             _declare()
             return _module(path)
         raise OptionError(f"importing '{path}' raised {_said(error)}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OptionError(f"importing '{path}' raised {_said(error)}") from None
 
 
@@ -139,11 +139,11 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def _here() -> Iterator[None]:
-    """Let the current folder be imported from, as `python -m` does; keep warnings to ourselves."""
+    """Let the current folder be imported from, as `python -m` does, and keep its warnings quiet."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # ours is for our result
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -8,6 +8,7 @@ from typing import Any
 
 from archscope.errors import ShapeError
 from archscope.importers.imported import Imported
+from archscope.importers.onnx_costs import costs, learned
 from archscope.importers.onnx_file import read_model
 from archscope.importers.onnx_names import first, names_of, plain, unused
 from archscope.importers.onnx_patterns import simplify
@@ -20,38 +21,10 @@ from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 SHOWN = 64
 """Elements up to which recognisers see the values of a constant."""
 
-MOVING = frozenset({
-    "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Concat", "Split", "Slice", "Range",
-    "Gather", "GatherND", "GatherElements", "Expand", "Tile", "Pad", "DepthToSpace",
-    "SpaceToDepth", "Identity", "ReverseSequence", "Shape", "Cast", "Dropout",
-})  # fmt: skip
-"""Operators that move numbers and compute nothing."""
-
-SINGLE = frozenset({"Add", "Sub", "Mul", "Div", "Neg", "Abs", "Max", "Min", "Sqrt", "Exp", "Pow"})
-"""Operators that do one piece of arithmetic for each element of their result."""
-
-ELEMENTWISE = SINGLE | {
-    "Sum", "Mean", "Log", "Sin", "Cos", "Tan", "Reciprocal", "Floor", "Ceil", "Round", "Sign",
-    "Erf", "Clip", "Relu", "Where", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual",
-    "And", "Or", "Not", "Xor", "IsNaN", "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Selu",
-    "Celu", "ThresholdedRelu", "Softplus", "Softsign", "Elu", "LeakyRelu", "Gelu", "Swish", "Mish",
-    "HardSigmoid", "HardSwish", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
-    "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ArgMax", "ArgMin", "TopK",
-    "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool",
-    "LayerNormalization", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
-    "RMSNormalization", "LRN", "LpNormalization", "QuantizeLinear", "DequantizeLinear",
-    "DynamicQuantizeLinear", "CumSum", "Resize", "Upsample", "PRelu",
-}  # fmt: skip
-"""Operators that multiply no matrices and convolve nothing."""
-
-CONVOLVING = {"ConvInteger": 1, "QLinearConv": 3}
-"""Convolutions without a word here, and which of their inputs holds the weights."""
-
-FLOATS = "fV"
-"""Kinds of numpy's types that are floating point; V are the short ones that numpy lacks."""
-
 ARGUMENTS = {
-    **dict.fromkeys(("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish"), ("X",)),
+    **dict.fromkeys(
+        ("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize"), ("X",)
+    ),
     "Linear": ("X", "W", "B"),
     "LayerNormalization": ("X", "Scale", "B"),
     "ReduceMean": ("data",),
@@ -109,7 +82,9 @@ class _Importer:
         arrays: dict[str, Any] = {}
         for key, value in self.weights.items():
             array = self.trace.constants[value]
-            arrays[key] = array.astype(numpy.float32) if array.dtype.kind == "V" else array
+            short = array.dtype.kind == "V"  # bfloat16, which numpy itself does not know
+            # A copy, for torch warns of arrays that stand in the file's own memory.
+            arrays[key] = array.astype(numpy.float32) if short else numpy.array(array)
             node, _, word = key.rpartition(".")
             if word == "running_mean":
                 arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
@@ -134,10 +109,12 @@ class _Importer:
         return tuple(outputs)
 
     def size(self, value: str) -> tuple[int, ...]:
-        """Return the shape of a value without the batch; whole where the batch is not in front."""
+        """Return the shape of a value without the batch, which may be mixed into the first axis."""
         shape = self.trace.shapes[value]
         if len(shape) > 1 and shape[0] == self.trace.batch:
             shape = shape[1:]
+        elif shape and self.trace.batch > 1 and shape[0] % self.trace.batch == 0:
+            shape = (shape[0] // self.trace.batch, *shape[1:])
         return shape or (1,)
 
     def step(self, step: Step, node: str) -> None:
@@ -205,17 +182,18 @@ class _Importer:
 
     def opaque(self, step: Step, node: str) -> None:
         """Add an operator that has no word here, with what is known of it."""
+        found = self.trace
         reads = [name for name in step.inputs if name and name in self.nodes]
         sources = tuple(dict.fromkeys(self.nodes[name] for name in reads))
-        learned = sum(map(self.learned, step.inputs))
+        numbers = learned(step, found, self.counted)
         for place, name in enumerate(step.outputs):
             if not name:
                 continue
-            products, work = self.costs(step) if place == 0 else (0, 0)
+            products, work = costs(step, found, prod(self.size(name))) if place == 0 else (0, 0)
             op = OPS["opaque"](
                 kind=f"onnx.{step.kind}"[:200],
                 size=self.size(name),
-                learned=learned if place == 0 else 0,
+                learned=numbers if place == 0 else 0,
                 products=products,
                 work=work,
             )
@@ -223,33 +201,6 @@ class _Importer:
             self.nodes[name] = self.builder.add(
                 own, op, sources or (next(iter(self.nodes.values())),)
             )
-
-    def learned(self, name: str) -> int:
-        """Return the numbers of a constant that was learned, the first time that it is read."""
-        value = self.trace.constants.get(name)
-        if value is None or value.size < 2 or name in self.counted:
-            return 0
-        # Quantised weights are bytes, and their biases int32; other integers say shapes and places.
-        integers = value.dtype.itemsize == 1 and value.ndim > 1
-        if not integers and value.dtype.kind not in FLOATS:
-            return 0
-        self.counted.add(name)
-        return int(value.size)
-
-    def costs(self, step: Step) -> tuple[int | None, int | None]:
-        """Return the multiply-accumulates and other work of one image, where they are known."""
-        elements = prod(self.size(step.outputs[0]))
-        if step.kind in MOVING:
-            return 0, 0
-        if step.kind in CONVOLVING:
-            weight = self.trace.shapes[step.inputs[CONVOLVING[step.kind]]]
-            return elements * prod(weight[1:]), None
-        if step.kind in ("MatMul", "Linear", "MatMulInteger", "QLinearMatMul"):
-            inner = self.trace.shapes[step.inputs[0]][-1]
-            return elements * inner, elements if len(step.inputs) > 2 else 0
-        if step.kind in SINGLE:
-            return 0, elements
-        return (0, None) if step.kind in ELEMENTWISE else (None, None)
 
 
 def _argument_names(step: Step) -> tuple[str, ...]:

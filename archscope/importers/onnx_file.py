@@ -39,6 +39,7 @@ def read_model(path: Path) -> Any:
     model = _parsed(onnx, path)
     if not model.graph.node:
         raise DataError(f"{path}: the model has no operators")
+    _check_words(model, path)
     _check_opset(onnx, model, path)
     _load_external(onnx, model, path)
     if model.functions:
@@ -56,7 +57,7 @@ def read_model(path: Path) -> Any:
 
 def named(node: Any) -> str:
     """Return how a message speaks of an operator: `Conv '/stem/Conv'`."""
-    return f"{node.op_type} '{node.name or next(iter(node.output), '')}'"
+    return f"{node.op_type} '{(node.name or next(iter(node.output), ''))[-100:]}'"
 
 
 def domain_of(node: Any) -> str:
@@ -92,6 +93,21 @@ def _parsed(onnx: Any, path: Path) -> Any:
     if not model.ir_version or not model.HasField("graph"):
         raise DataError(f"{path}: is no ONNX file")
     return model
+
+
+def _check_words(model: Any, path: Path) -> None:
+    """Make sure that names are text of one line, which protobuf does not promise."""
+    for holder in (model.graph, *model.functions):
+        words = [one.domain for one in model.opset_import]
+        for node in holder.node:
+            words += [node.op_type, node.domain, node.name, *node.input, *node.output]
+            words += [attribute.name for attribute in node.attribute]
+        if holder is model.graph:
+            for values in (holder.input, holder.output, holder.initializer, holder.value_info):
+                words += [one.name for one in values]
+        for word in words:
+            if not isinstance(word, str) or not word.isprintable():
+                raise DataError(f"{path}: the ONNX file is damaged: {word[:60]!r} is no name")
 
 
 def _check_opset(onnx: Any, model: Any, path: Path) -> None:

@@ -8,21 +8,38 @@ from archscope.importers.onnx_web import Found, Web, one
 
 def shuffle(web: Web, step: Step) -> Found | None:
     """Find channels that are dealt out anew: reshape to groups, transpose, reshape back."""
-    copy = web.inner(step.inputs[0], "Identity")  # torch asks for numbers in their new order
-    turn = web.inner(step.inputs[0] if copy is None else copy.inputs[0], "Transpose")
-    spread = web.inner(turn.inputs[0], "Reshape") if turn is not None else None
+    between: list[Step] = []
+    turn = _through(web, step.inputs[0], "Transpose", between)
+    spread = _through(web, turn.inputs[0], "Reshape", between) if turn is not None else None
     if turn is None or spread is None:
         return None
     outer, inner = web.shape(spread.inputs[0]), web.shape(spread.outputs[0])
-    rank = len(inner)
     if (
-        turn.attributes.get("perm") == [0, 2, 1, *range(3, rank)]
-        and inner[0] == outer[0]
-        and inner[1] * inner[2] == outer[1]  # so that what is left are the positions
-        and web.shape(step.outputs[0]) == outer
+        turn.attributes.get("perm") != [0, 2, 1, *range(3, len(inner))]
+        or inner[0] != outer[0]
+        or inner[1] * inner[2] != outer[1]  # so that what is left are the positions
+        or web.shape(step.outputs[0]) != outer
     ):
-        old = [spread, turn, *([copy] if copy is not None else []), step]
-        return one(old, "ChannelShuffle", spread.inputs[:1], groups=inner[1])
+        return None
+    found = with_(
+        step, kind="ChannelShuffle", inputs=spread.inputs[:1], attributes={"groups": inner[1]}
+    )
+    new = [found]
+    for number, rounded in enumerate(s for s in between if s.kind == "FakeQuantize"):
+        name = f"{step.outputs[0]}/shuffled{number}"
+        web.trace.shapes[name] = outer
+        new[-1] = with_(new[-1], outputs=(name,))
+        new.append(with_(rounded, inputs=(name,), outputs=step.outputs))
+    return [spread, turn, *between, step], new
+
+
+def _through(web: Web, name: str, kind: str, between: list[Step]) -> Step | None:
+    """Return what gives a value, behind copies and quantisation that stand between."""
+    while (step := web.inner(name, kind, "Identity", "FakeQuantize")) is not None:
+        if step.kind == kind:
+            return step
+        between.append(step)
+        name = step.inputs[0]
     return None
 
 

@@ -12,9 +12,10 @@ from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish,
 from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle
 from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
 from archscope.importers.onnx_products import bias, gemm, no_bias, product
-from archscope.importers.onnx_step import Step
+from archscope.importers.onnx_quantised import fake_quantize
+from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_trace import Trace
-from archscope.importers.onnx_web import Pattern, Web
+from archscope.importers.onnx_web import Found, Pattern, Web
 
 LONG: dict[str, tuple[Pattern, ...]] = {
     "Mul": (gelu, hard_swish),
@@ -36,6 +37,7 @@ SHORT: dict[str, tuple[Pattern, ...]] = {
     "ReduceMean": (kept_axes,),
     "Conv": (no_bias, padded),
     "ConvTranspose": (no_bias,),
+    "DequantizeLinear": (fake_quantize,),
     "AveragePool": (padded,),
     "MaxPool": (padded,),
 }
@@ -44,6 +46,7 @@ SHORT: dict[str, tuple[Pattern, ...]] = {
 
 def simplify(trace: Trace) -> Trace:
     """Return the trace with its patterns brought together, until none is left."""
+    trace.steps = _merged(trace)
     for patterns in (LONG, SHORT):
         while _round(trace, patterns):
             pass
@@ -59,7 +62,7 @@ def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
     for step in trace.steps:
         found = None
         for pattern in patterns.get(step.kind, ()):
-            found = pattern(web, step)
+            found = _sought(pattern, web, step)
             if found and not any(name in spent for one in found[0] for name in one.outputs):
                 break
             found = None
@@ -72,3 +75,28 @@ def _round(trace: Trace, patterns: Mapping[str, tuple[Pattern, ...]]) -> bool:
         steps += new
     trace.steps = [step for step in steps if id(step) not in dropped]
     return bool(dropped)
+
+
+def _sought(pattern: Pattern, web: Web, step: Step) -> Found | None:
+    try:
+        return pattern(web, step)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None  # its attributes or constants are not what ONNX promises
+
+
+def _merged(trace: Trace) -> list[Step]:
+    """Let all readers of a quantised value read one and the same inverse of it.
+
+    Tools that quantise write one for each reader.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    instead: dict[str, str] = {}
+    steps = []
+    for step in trace.steps:
+        if step.kind == "DequantizeLinear" and step.outputs[0] not in trace.outputs:
+            kept = first.setdefault((*step.inputs, repr(step.attributes)), step.outputs[0])
+            if kept != step.outputs[0]:
+                instead[step.outputs[0]] = kept
+                continue
+        steps.append(with_(step, inputs=tuple(instead.get(name, name) for name in step.inputs)))
+    return steps

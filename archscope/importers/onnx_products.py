@@ -50,7 +50,7 @@ def gemm(web: Web, step: Step) -> Found | None:
 
 def no_bias(web: Web, step: Step) -> Found | None:
     """Leave out the zeros that torch's exporter computes where a convolution has no bias."""
-    if len(step.inputs) < 3 or step.inputs[2] in web.trace.named:
+    if len(step.inputs) < 3 or web.trace.roots.get(step.inputs[2]):
         return None
     value = web.trace.constants.get(step.inputs[2])
     if value is None or value.any():

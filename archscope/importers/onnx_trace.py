@@ -24,6 +24,7 @@ class Trace(Struct):
     steps: list[Step]
     constants: dict[str, Any]  # numpy arrays by name
     named: set[str]  # constants that stand in the file under this name
+    roots: dict[str, frozenset[str]]  # weights of the file that a constant is computed from
     shapes: dict[str, tuple[int, ...]]  # with the batch in front
     inputs: list[str]
     outputs: list[str]
@@ -44,7 +45,10 @@ def trace(model: Any, file: str, sizes: Sizes = None) -> Trace:
     tracer = _Tracer(onnx, model, file)
     tracer.bind_inputs(sizes)
     for node in model.graph.node:
-        tracer.visit(node)
+        try:
+            tracer.visit(node)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise DataError(f"{file}: {named(node)} is not as ONNX defines it") from None
     return tracer.result()
 
 
@@ -59,12 +63,15 @@ class _Tracer:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.constants: dict[str, Any] = {}
         self.named: set[str] = set()
+        self.roots: dict[str, frozenset[str]] = {}
         self.steps: list[Step] = []
         self.stated = {info.name: info.type for info in model.graph.value_info}
         self.stated |= {info.name: info.type for info in model.graph.output}
         for tensor in model.graph.initializer:
             self._keep(tensor.name, self._array(tensor))
             self.named.add(tensor.name)
+            if tensor.data_type != onnx.TensorProto.INT64:  # which says sizes and places
+                self.roots[tensor.name] = frozenset([tensor.name])
         self.inputs = [i for i in model.graph.input if i.name not in self.constants]
         self.parts: dict[str, Parts] = {}
         self.batch = 1
@@ -224,10 +231,15 @@ class _Tracer:
     def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
         """Keep what an operator on constants gives as constants."""
         self.types.update(types)
+        # What weights are scaled by when they are unpacked are no weights themselves.
+        sources = node.input[:1] if node.op_type == "DequantizeLinear" else node.input
+        roots = frozenset().union(*(self.roots.get(name, ()) for name in sources))
         for name, value in computed(node, types, self.constants, self.opsets, self.file).items():
             self._keep(name, value)
+            self.roots[name] = roots
             if node.op_type == "Identity" and node.input[0] in self.named:
                 self.named.add(name)  # how torch's exporter writes equal weights once
+                self.roots[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type of a value, and its shape where that is known."""
@@ -274,5 +286,12 @@ class _Tracer:
             raise DataError(f"{self.file}: no output depends on an input")
         inputs = [info.name for info in self.inputs]
         return Trace(
-            kept[::-1], self.constants, self.named, self.shapes, inputs, outputs, self.batch
+            kept[::-1],
+            self.constants,
+            self.named,
+            self.roots,
+            self.shapes,
+            inputs,
+            outputs,
+            self.batch,
         )

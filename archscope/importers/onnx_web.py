@@ -53,6 +53,7 @@ class Web:
         made = f"{name}{mark}"
         self.trace.constants[made] = value
         self.trace.shapes[made] = tuple(value.shape)
+        self.trace.roots[made] = self.trace.roots.get(name, frozenset())
         if name in self.trace.named:
             self.trace.named.add(made)
         return made

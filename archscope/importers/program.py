@@ -25,6 +25,7 @@ from archscope.importers.aten import (
     WRAPS,
     idle,
     is_view,
+    name_of,
     path_of,
     share,
     sum_known,
@@ -260,6 +261,8 @@ class Reader:
         """Return whether an operator gives back its input."""
         if foreign.target == "aten.pad.default":
             return not any(foreign.args["pad"])
+        if foreign.target in DROPOUTS:
+            return not foreign.args["p"]
         same = foreign.ins[0].shape == foreign.out
         if foreign.target in ("aten.expand.default", "aten.slice.Tensor", *SHAPED):
             return same
@@ -298,7 +301,8 @@ class Reader:
             self.count += 1
             key = f"{node.name}/{self.count}"
             weights = found.weights if index == 0 else {}
-            self.steps[key] = Step(path_of(node), op.name, op, inputs, weights)
+            word = name_of(op.kind) if isinstance(op, Opaque) else op.name
+            self.steps[key] = Step(path_of(node), word, op, inputs, weights)
             inputs = (key,)
             if weights and paths in self.owners:
                 self.shared[key] = self.owners[paths][1]

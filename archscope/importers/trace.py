@@ -7,7 +7,8 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from itertools import chain
 from typing import Any
 
@@ -85,13 +86,13 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep torch's remarks about tracing from the user, and its fast path from attention."""
+    """Keep what tracing prints from the user, and torch's fast path from attention."""
     fast = torch.backends.mha.get_fastpath_enabled()
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

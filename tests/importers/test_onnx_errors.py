@@ -45,6 +45,27 @@ def test_file_that_is_no_model(content: bytes, tmp_path: Path) -> None:
     assert "ONNX file" in refusal(path)
 
 
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"R\nlu"])
+def test_names_that_are_no_text(name: bytes, tmp_path: Path) -> None:
+    path = saved(model([RELU], SHAPE), tmp_path)
+    for word in (b"Relu", b"\x01x\x12"):
+        damaged = path.read_bytes().replace(word, (name * len(word))[: len(word)], 1)
+        (tmp_path / "damaged.onnx").write_bytes(damaged)
+        assert "ONNX file" in refusal(tmp_path / "damaged.onnx")
+
+
+def test_arithmetic_that_makes_no_sense(tmp_path: Path) -> None:
+    """Patterns that divide by what the file says let go of it."""
+    nodes = [
+        helper.make_node("Mul", ["x", "x"], ["a"]),
+        helper.make_node("Div", ["a", "z"], ["b"]),
+        helper.make_node("Mul", ["b", "z"], ["y"]),
+    ]
+    made = model(nodes, SHAPE, {"z": numbers(1) * 0})
+    kinds = [node.op.name for node in from_file(saved(made, tmp_path)).graph.nodes]
+    assert kinds == ["input", "mul", "opaque", "opaque"]
+
+
 def test_every_truncation_is_one_error(tmp_path: Path) -> None:
     path = saved(model([CONV], SHAPE, WEIGHTS), tmp_path)
     content = path.read_bytes()
@@ -79,6 +100,8 @@ def test_external_data(tmp_path: Path) -> None:
         (model([RELU], SHAPE, opset=9), "opset 9 is too old"),
         (model([RELU], SHAPE, opset=99), "opset 99 is newer"),
         (model([], SHAPE), "no operators"),
+        (model([helper.make_node("Shape", [], ["y"])], SHAPE), "is not as ONNX defines it"),
+        (model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE), "is not as ONNX defines it"),
         (model([RELU], (1, 4, "h", "w")), "--input 4xNxN"),
         (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which nothing gives"),
         (model([RELU], SHAPE, outputs=("z",)), "output 'z' is given by nothing"),
