@@ -160,6 +160,12 @@ class Analysis(Struct, frozen=True):
     opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
     fused: Fused | None = None  # where the network was fused before it was analysed
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from archscope.analysis.notebook import html
+
+        return html(self)
+
 
 def with_saving(before: Analysis, after: Analysis) -> Analysis:
     """Return the analysis of a fused network with what it was before."""
@@ -177,12 +183,6 @@ def _form(analysis: Analysis) -> Form:
         whole.elementwise,
         whole.memory_access,
     )
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows."""
-        from archscope.analysis.notebook import html
-
-        return html(self)
 
 
 def analyze(
