@@ -126,8 +126,9 @@ def saving_table(analysis: Analysis) -> list[Table]:
     rows = []
     for name in structs.asdict(fused.before):
         before, after = getattr(fused.before, name), getattr(fused.after, name)
-        change = f"{100 * (after / before - 1):+.2f} %" if before else ""
-        rows.append((words.get(name, name), f"{before:,}", f"{after:,}", change))
+        more = at_least(analysis).get(name, "")
+        change = f"{100 * (after / before - 1):+.2f} %" if before and not more else ""
+        rows.append((words.get(name, name), f"{more}{before:,}", f"{more}{after:,}", change))
     columns = (
         Column("fused", NAME), Column("before", COUNT), Column("after", COUNT),
         Column("change", COUNT),
