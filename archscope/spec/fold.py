@@ -30,11 +30,14 @@ def readable(graph: Graph) -> Folded:
     The text is read again and compared with the graph, node for node; should it not say the
     same, the flat text is returned, in which every node keeps its name. Raises GraphError.
     """
-    chain = series(graph)
-    find_blocks(chain)
-    text = folded_text(graph, chain, blocks_of(chain))
-    order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
-    names = _names(graph, text, order)
+    try:
+        chain = series(graph)
+        find_blocks(chain)
+        text = folded_text(graph, chain, blocks_of(chain))
+        order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
+        names = _names(graph, text, order)
+    except RecursionError:  # branches in branches, deeper than the language allows
+        names = None
     if names is None:
         return Folded(to_yaml(graph), {node.name: node.name for node in graph.nodes})
     return Folded(text, names)

@@ -145,27 +145,3 @@ def lines(chain: Iterable[Item]) -> int:
         if item.is_run:
             count += lines(item.copies[0]) + item.lead  # which is a layer of its own here
     return count
-
-
-def number_key(item: Item, inside: bool = False) -> Key:
-    """Return what two items must have in common to be turns of one run.
-
-    Turns share what is said to be shared, so such layers must be inside a block.
-    """
-    shared = item.closed if inside else 0
-    if (
-        (item.pinned and not shared and not (inside and item.held))
-        or item.sources is not None
-        or item.read
-        or item.grows
-    ):
-        return ("pinned", item.value)
-    if item.is_run:
-        turns = (item.copies[0], item.copies[-1])
-        rows = [(*(number_key(one, inside) for one in turn),) for turn in turns]
-        return ("run", len(item.copies), *rows)
-    if item.is_block:
-        return ("block", item.word, *(number_key(one, True) for one in item.body))
-    assert item.node is not None
-    branches = [(*(number_key(one, inside) for one in branch),) for branch in item.branches]
-    return (item.word, item.node.op, shared, len(item.slices), *branches)

@@ -5,27 +5,27 @@ from __future__ import annotations
 from archscope.spec.fold_item import (
     Chain,
     Item,
-    Key,
     all_chains,
     first_node,
     last_node,
     lines,
-    number_key,
     weight,
 )  # fmt: skip
+from archscope.spec.fold_number import Numbers
 
 LONGEST = 6  # items in one turn
 
 
 def find_runs(chain: Chain) -> None:
     """Replace equal items in a row by runs, in a chain and all inside it."""
+    numbers = Numbers()
     for inner in list(all_chains(chain)):
-        _find(inner)
+        _find(inner, numbers)
         _lead(inner)
 
 
-def _find(chain: Chain) -> None:
-    keys = [number_key(item) for item in chain]
+def _find(chain: Chain, numbers: Numbers) -> None:
+    keys = [numbers(item) for item in chain]
     start = 0
     while start < len(chain):
         period, turns = _best(chain, keys, start)
@@ -38,7 +38,7 @@ def _find(chain: Chain) -> None:
         first = copies[0][0]
         run = Item("", first.inputs, chain[end - 1].value, first.entry, copies=copies)
         chain[start:end] = [run]
-        keys[start:end] = [number_key(run)]
+        keys[start:end] = [numbers(run)]
         start += 1
 
 
@@ -73,7 +73,7 @@ def part_leads(chain: Chain) -> None:
         chain[place : place + 1] = [first[0], rest]
 
 
-def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:
+def _best(chain: Chain, keys: list[int], start: int) -> tuple[int, int]:
     """Return the period and the turns of the run that saves most at a place."""
     best, found = 0, (1, 1)
     for period in range(1, min(LONGEST, (len(keys) - start) // 2) + 1):
@@ -88,14 +88,14 @@ def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:
     return found
 
 
-def _turns(keys: list[Key], start: int, period: int) -> int:
+def _turns(keys: list[int], start: int, period: int) -> int:
     turns, body = 1, keys[start : start + period]
     while keys[start + turns * period : start + (turns + 1) * period] == body:
         turns += 1
     return turns
 
 
-def _aligned(chain: Chain, keys: list[Key], start: int, period: int, turns: int) -> int:
+def _aligned(chain: Chain, keys: list[int], start: int, period: int, turns: int) -> int:
     """Return where a run begins best, of the places from which it has as many turns."""
     places = [
         place for place in range(start, start + period) if _turns(keys, place, period) >= turns
