@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
@@ -121,6 +122,11 @@ def test_resnet50_reads_as_a_person_writes_it() -> None:
     text = readable(anonymous(spec.load("resnet50"))).text
     assert RESNET50 in text
     assert BOTTLENECK in text
+
+
+def test_the_manual_shows_what_is_written() -> None:
+    page = Path(__file__).parents[2] / "docs" / "language.md"
+    assert readable(spec.load("resnet50")).text in page.read_text(encoding="utf-8")
 
 
 @given(graphs())
