@@ -7,11 +7,11 @@ from collections.abc import Callable, Container, Iterator
 
 from archscope.spec.fold_item import Chain, Item, Key, all_chains, instance, lines, weight
 from archscope.spec.fold_names import name_blocks
+from archscope.spec.fold_rows import Gram, Rows
 from archscope.spec.fold_runs import find_runs, part_leads, seam
 from archscope.spec.fold_shape import Shapes
 from archscope.spec.fold_towers import find_towers
 
-LONGEST = 12  # items of a block, before it has blocks of its own
 MOST = 60  # blocks
 HEADING = 3  # lines of a block beside its layers
 NORMS = ("batchnorm",)
@@ -74,10 +74,6 @@ def representatives(chain: Chain) -> Iterator[Chain]:
                 todo.append(item.body)
 
 
-Gram = tuple[int, ...]
-"""The shapes of items in a row."""
-
-
 def _best(
     chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes, words: Container[Gram]
 ) -> tuple[Gram, bool] | None:
@@ -88,7 +84,7 @@ def _best(
     places: dict[Gram, list[tuple[Chain, int]]] = {}
     for inner in representatives(chain):
         ends: dict[Gram, int] = {}
-        for start, gram in _grams(inner, shapes):
+        for start, gram in Rows(inner, shapes):
             if len(gram) == len(inner) and gram in words:
                 continue  # it may be the body of that block
             if ends.get(gram, 0) <= start:
@@ -116,19 +112,6 @@ def _best(
     return found
 
 
-def _grams(chain: Chain, shapes: Shapes) -> Iterator[tuple[int, Gram]]:
-    """Yield the rows of a chain that could be blocks, with their places."""
-    keys = tuple(map(shapes, chain))
-    stops = [item.pinned or item.grows or not (item.word or item.is_run) for item in chain]
-    for start in range(len(chain)):
-        for end in range(start + 1, min(start + LONGEST, len(chain)) + 1):
-            if stops[end - 1]:
-                break
-            if end - start > 1 and not _joined(chain[end - 2 : end]):
-                break
-            yield start, keys[start:end]
-
-
 def _is_scope(chain: Chain, start: int, size: int) -> bool:
     """Return whether items belong more closely together than to their neighbours."""
     end = start + size
@@ -148,36 +131,32 @@ def _replace(chain: Chain, gram: Gram, aligned: bool, shapes: Shapes, word: str)
     """Make every row of these shapes an instance of a new block."""
     own = {id(item.body) for inner in all_chains(chain) for item in inner if item.word == word}
     for inner in [inner for inner in all_chains(chain) if id(inner) not in own]:
-        keys = [*map(shapes, inner)]
-        start = 0
-        while start + len(gram) <= len(inner):
-            end = start + len(gram)
-            items = inner[start:end]
-            if (
-                keys[start] == gram[0]
-                and (*keys[start:end],) == gram
-                and _joined(items)
-                and (not aligned or _is_scope(inner, start, len(gram)))
-            ):
-                inner[start:end] = [instance(word, items)]
-                keys[start:end] = [shapes.number(("block", word))]
-            start += 1
-
-
-def _joined(items: Chain) -> bool:
-    """Return whether items read only one another, but for the first, and only the last is read."""
-    inside = all(item.sources is None for item in items[1:])
-    return inside and not any(item.read for item in items[:-1])
+        size, free, starts = len(gram), 0, []
+        for start in Rows(inner, shapes).find(gram):
+            if start >= free and (not aligned or _is_scope(inner, start, size)):
+                starts.append(start)
+                free = start + size
+        for start in reversed(starts):
+            inner[start : start + size] = [instance(word, inner[start : start + size])]
 
 
 def _inline(chain: Chain) -> None:
-    """Put blocks that would be asked for only once in the place where they are."""
+    """Put blocks that would be asked for only once in the place where they are.
+
+    Not those in which layers have names, which would not be seen there.
+    """
+    kept = {
+        item.word
+        for inner in all_chains(chain)
+        for item in inner
+        if any(one.sources is not None or one.grows for one in item.body[1:])
+    }
     while True:
         uses: Counter[str] = Counter()
         for inner in representatives(chain):
             uses.update(item.word for item in inner if item.is_block)
             uses.update(item.copies[0][0].word for item in inner if _is_unit(item))
-        once = {word for word, count in uses.items() if count == 1 and "dense" not in word}
+        once = {word for word, count in uses.items() if count == 1 and word not in kept}
         if not once:
             return
         for inner in list(all_chains(chain)):

@@ -73,8 +73,29 @@ def instance(word: str, items: Chain) -> Item:
     first, last = items[0], items[-1]
     made = Item(word, first.inputs, last.value, first.entry, body=[*items])
     made.sources, made.read = first.sources, last.read
-    first.sources, last.read = None, False
+    say_sources(made.body, made.inputs)
     return made
+
+
+def say_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Let each item say what it reads where that is not what stands before it."""
+    made = {item.value: item for item in chain}
+    for item in chain:
+        item.sources, item.read = None, False
+    for item in chain:
+        if item.inputs != flow:
+            item.sources = item.inputs
+            for name in item.inputs:
+                if name in made:
+                    made[name].read = True
+        if item.output is None:
+            flow = (item.value,)
+
+
+def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
+    """Return how far before an item stands what it reads, 0 for what is before `start`."""
+    places = {item.value: back for back, item in enumerate(chain[start:place], start)}
+    return tuple(place - places[name] if name in places else 0 for name in chain[place].inputs)
 
 
 def is_depthwise(item: Item) -> bool:

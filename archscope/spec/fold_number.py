@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.spec.fold_item import Item, Key
+from archscope.spec.fold_item import Item, Key, references
 
 
 class Numbers:
@@ -20,15 +20,20 @@ class Numbers:
 
     def _key(self, item: Item, inside: bool) -> Key:
         shared = item.closed if inside else 0
-        alone = item.sources is not None or item.read or item.grows
-        if alone or (item.pinned and not shared and not (inside and item.held)):
+        alone = not inside and (item.sources is not None or item.read)
+        if alone or item.grows or (item.pinned and not shared and not (inside and item.held)):
             return ("pinned", item.value)
         if item.is_run:
             turns = (item.copies[0], item.copies[-1])
             rows = [(*(self(one, inside) for one in turn),) for turn in turns]
             return ("run", len(item.copies), *rows)
         if item.is_block:
-            return ("block", item.word, *(self(one, True) for one in item.body))
+            links = [
+                references(item.body, place)
+                for place, one in enumerate(item.body)
+                if one.sources is not None
+            ]
+            return ("block", item.word, *(self(one, True) for one in item.body), *links)
         assert item.node is not None
         branches = [(*(self(one, inside) for one in branch),) for branch in item.branches]
         return (item.word, item.node.op, shared, len(item.slices), *branches)
