@@ -11,7 +11,7 @@ from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Node
 from archscope.spec.fold_blocks import find_blocks
 from archscope.spec.fold_item import nodes_of
-from archscope.spec.fold_series import series
+from archscope.spec.fold_series import entry_of, series
 from archscope.spec.fold_text import folded_text
 from archscope.spec.fold_values import blocks_of
 from archscope.spec.write import to_yaml
@@ -32,7 +32,7 @@ def readable(graph: Graph) -> Folded:
     """
     try:
         chain = series(graph)
-        find_blocks(chain)
+        find_blocks(chain, entry_of(graph))
         text = folded_text(graph, chain, blocks_of(chain))
         order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
         names = _names(graph, text, order)

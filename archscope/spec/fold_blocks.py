@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, instance, lines, weight
+from archscope.spec.fold_item import (
+    Chain,
+    Item,
+    Key,
+    all_chains,
+    instance,
+    lines,
+    say_all_sources,
+    weight,
+)
 from archscope.spec.fold_names import name_blocks
 from archscope.spec.fold_rows import Gram, Rows
 from archscope.spec.fold_runs import find_runs, part_leads, seam
@@ -17,13 +26,17 @@ HEADING = 3  # lines of a block beside its layers
 NORMS = ("batchnorm",)
 
 
-def find_blocks(chain: Chain) -> None:
-    """Replace what comes more than once by instances of blocks, what saves most lines first."""
+def find_blocks(chain: Chain, entry: tuple[str, ...]) -> None:
+    """Replace what comes more than once by instances of blocks, what saves most lines first.
+
+    `entry` is what the first layer reads if it does not say so.
+    """
     find_towers(chain)
     words: dict[Gram, str] = {}
     ids: dict[Key, int] = {}
     for allowed in (_is_idiom, _is_any):
         while len(words) < MOST:
+            say_all_sources(chain, entry)  # what a block reads inside goes without saying outside
             if allowed is _is_any:
                 find_runs(chain)
             shapes = Shapes(chain, ids)
@@ -35,6 +48,7 @@ def find_blocks(chain: Chain) -> None:
             _replace(chain, gram, aligned, shapes, word)
     part_leads(chain)
     _inline(chain)
+    say_all_sources(chain, entry)
     name_blocks(chain)
 
 

@@ -92,6 +92,15 @@ def say_sources(chain: Chain, flow: tuple[str, ...]) -> None:
             flow = (item.value,)
 
 
+def say_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Let items of a chain, and of all blocks in it, say what they read where they must."""
+    say_sources(chain, flow)
+    for inner in all_chains(chain):
+        for item in inner:
+            if item.is_block and not any(one.grows for one in item.body):
+                say_sources(item.body, item.inputs)
+
+
 def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
     """Return how far before an item stands what it reads, 0 for what is before `start`."""
     places = {item.value: back for back, item in enumerate(chain[start:place], start)}

@@ -30,10 +30,15 @@ def series(graph: Graph) -> Chain:
     find_dense(items, reads)
     _leave_unsaid(graph, items)
     chain = _with_heads(graph, items, reads)
-    inputs = tuple(node.name for node in graph.inputs)
-    say_sources(chain, inputs if len(inputs) == 1 else ())
+    say_sources(chain, entry_of(graph))
     close_shares(chain)
     return chain
+
+
+def entry_of(graph: Graph) -> tuple[str, ...]:
+    """Return what the first layer of a graph reads if it does not say so."""
+    inputs = tuple(node.name for node in graph.inputs)
+    return inputs if len(inputs) == 1 else ()
 
 
 def _back(value: str, items: dict[str, Item], reads: Counter[str]) -> tuple[str, Chain]:

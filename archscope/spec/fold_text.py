@@ -65,10 +65,9 @@ def _scope(item: Item, words: set[str]) -> str:
     while any(name[: len(scope)] != scope for name in names):
         scope = scope[:-1]
     name = scope[-1] if scope else ""
-    stem = name.rstrip("0123456789").rstrip("_")
-    if not WORD.match(name) or name in RESERVED or stem in words or stem in OPS:
-        return item.word or "run"
-    return name
+    # A number at its end is of a count, or one that layers get by themselves.
+    fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *OPS, *RESERVED}
+    return name if fits else item.word or "run"
 
 
 def _heading(lines: list[str], indent: int) -> list[str]:
