@@ -17,7 +17,7 @@ from archscope.spec.fold_item import (
 )
 from archscope.spec.fold_names import name_blocks
 from archscope.spec.fold_rows import Gram, Rows
-from archscope.spec.fold_runs import find_runs, part_leads, seam
+from archscope.spec.fold_runs import find_runs, in_then, part_leads, seam
 from archscope.spec.fold_shape import Shapes
 from archscope.spec.fold_towers import find_towers
 
@@ -165,6 +165,12 @@ def _inline(chain: Chain) -> None:
         for item in inner
         if any(one.sources is not None or one.grows for one in item.body[1:])
     }
+    joined = in_then(chain)
+    kept |= {
+        inner[0].word
+        for inner in all_chains(chain)
+        if id(inner) in joined and inner and inner[0].is_block and _begins_with_run(inner[0])
+    }
     while True:
         uses: Counter[str] = Counter()
         for inner in representatives(chain):
@@ -179,6 +185,12 @@ def _inline(chain: Chain) -> None:
                 if item.is_block and item.word in once:
                     item.body[0].sources, item.body[-1].read = item.sources, item.read
                     inner[at : at + 1] = item.body
+
+
+def _begins_with_run(item: Item) -> bool:
+    while item.is_block:
+        item = item.body[0]
+    return item.is_run
 
 
 def _is_unit(run: Item) -> bool:

@@ -89,4 +89,6 @@ def shortcut(item: Item) -> int | None:
         return None
     sizes = [len(branch) for branch in item.branches]
     side = sizes.index(min(sizes))
+    if sizes[side] > 1 and item.branches[side][0].is_run:
+        return None  # its other items could not follow in `then`
     return side if sizes[side] <= SHORTCUT and sizes[side] < sizes[1 - side] else None
