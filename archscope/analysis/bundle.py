@@ -311,7 +311,7 @@ def _opaque(graph: Graph) -> tuple[Unknown, ...]:
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for node in graph.nodes:
         if node.op.unknown:
-            facts = tuple(fact for fact in node.op.unknown if fact != "window")
+            facts = tuple(fact for fact in node.op.unknown if fact not in ("window", "torch"))
             key = str(getattr(node.op, "kind", node.op.name)), facts
             found.setdefault(key, []).append(node.name)
     return tuple(

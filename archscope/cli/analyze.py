@@ -92,6 +92,7 @@ def command(
       archscope analyze mobilenet_v2 --set width=0.5 --input 3x160x160
       archscope analyze net.yaml --format json -o net.json
       archscope analyze resnet50 --fused
+      archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from torch import fx, nn
 
-from archscope.importers.counted import VIEWED
+from archscope.importers.counted import ELEMENTWISE, VIEWED
 from archscope.importers.trace import BATCH
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign
@@ -47,6 +47,25 @@ def without_batch(shape: tuple[int, ...]) -> Shape:
 def name_of(target: str) -> str:
     """Return the name of an operator within its library: `relu` of `aten.relu.default`."""
     return target.partition(".")[2].partition(".")[0] or target
+
+
+def long_axes(shape: tuple[int, ...]) -> list[int]:
+    """Return the sizes of a shape but those of one position."""
+    return [size for size in shape if size != 1]
+
+
+def is_pointwise(foreign: Foreign) -> bool:
+    """Return whether each position of a result depends on that position of the inputs alone."""
+    name = name_of(foreign.target)
+    if name == "softmax" and foreign.args["dim"] % len(foreign.out) != 1:
+        return False
+    out = foreign.out
+    return name in ELEMENTWISE and all(
+        len(one.shape) == len(out) > 1
+        and one.shape[0] == out[0] == BATCH
+        and all(size in (1, most) for size, most in zip(one.shape[2:], out[2:], strict=True))
+        for one in foreign.ins
+    )
 
 
 def is_view(node: fx.Node, foreign: Foreign) -> bool:

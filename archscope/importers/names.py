@@ -8,6 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+LONGEST = 80
+"""Characters of a name; a spec takes a few more."""
+
 
 class Named(Struct, frozen=True):
     """What a node can be named after."""
@@ -33,11 +36,7 @@ def names_of(
     for key, step in steps.items():
         # A module without parts that always does the same one thing is applied more than once.
         alone = step.path in leaves and len(kinds.get(step.path, {step.word})) == 1
-        words = [*step.path.split("."), *([] if alone else [step.word])]
-        base = ".".join(re.sub(r"\W", "_", word) for word in words if word)
-        if not base[:1].isalpha() and base[:1] != "_":
-            base = f"layer{base}"
-        bases[key] = base
+        bases[key] = _plain([*step.path.split("."), *([] if alone else [step.word])])
     scopes = {scope for base in bases.values() for scope in _scopes(base)}
     used = set(taken)
     names = {}
@@ -49,6 +48,22 @@ def names_of(
         used.add(name)
         names[key] = name
     return names
+
+
+def is_name(word: object) -> bool:
+    """Return whether a word can stand in a spec as it is."""
+    return isinstance(word, str) and re.fullmatch(r"[A-Za-z_]\w{,79}", word, re.ASCII) is not None
+
+
+def _plain(words: Sequence[str]) -> str:
+    """Return words as a name that a spec takes: not too long, the innermost are kept."""
+    parts = [re.sub(r"\W", "_", word, flags=re.ASCII)[:LONGEST] for word in words if word]
+    while len(".".join(parts)) > LONGEST:
+        del parts[0]
+    name = ".".join(parts)
+    if name == "in":
+        return "in_"  # to a spec, what enters a block
+    return name if name[:1].isalpha() or name[:1] == "_" else f"layer{name}"
 
 
 def _scopes(name: str) -> Iterator[str]:

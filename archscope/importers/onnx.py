@@ -8,7 +8,7 @@ from typing import Any
 
 from archscope.errors import ShapeError
 from archscope.importers.imported import Imported
-from archscope.importers.onnx_costs import costs, learned
+from archscope.importers.onnx_costs import POINTWISE, costs, learned
 from archscope.importers.onnx_file import read_model
 from archscope.importers.onnx_names import first, names_of, plain, unused
 from archscope.importers.onnx_patterns import simplify
@@ -27,6 +27,7 @@ ARGUMENTS = {
     ),
     "Linear": ("X", "W", "B"),
     "LayerNormalization": ("X", "Scale", "B"),
+    "ChannelNorm": ("X", "scale", "bias"),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
@@ -64,7 +65,7 @@ class _Importer:
         used: set[str] = set()
         single = len(found.inputs) == 1
         for value in found.inputs:
-            word = "input" if single else first([plain(value, "input")])[0]
+            word = "input" if single else first([plain(found.titles.get(value, value), "input")])[0]
             word = unused("input" if word == "in" else word, used)
             used.add(word)
             size = self.size(value)
@@ -97,7 +98,8 @@ class _Importer:
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
         values = [value for value in self.trace.outputs if value in self.nodes]
         for value in values:  # the others are constants: no work of the network
-            title = "output" if len(values) == 1 else first([plain(value, "output")])[0]
+            own = plain(self.trace.titles.get(value, value), "output")
+            title = "output" if len(values) == 1 else first([own])[0]
             title = unused(title, titles)
             titles.add(title)
             node = self.nodes[value]
@@ -196,11 +198,23 @@ class _Importer:
                 learned=numbers if place == 0 else 0,
                 products=products,
                 work=work,
+                pointwise=self.pointwise(step),
             )
             own = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
             self.nodes[name] = self.builder.add(
                 own, op, sources or (next(iter(self.nodes.values())),)
             )
+
+    def pointwise(self, step: Step) -> bool:
+        """Return whether each position of the result depends on that of the inputs alone."""
+        shapes = [self.trace.shapes[name] for name in step.inputs if name in self.nodes]
+        out = self.trace.shapes[step.outputs[0]]
+        return (
+            step.kind in POINTWISE
+            and len(out) > 2
+            and all(len(shape) == len(out) for shape in shapes)
+            and all(shape[2:] in (out[2:], (1,) * len(out[2:])) for shape in shapes)
+        )
 
 
 def _argument_names(step: Step) -> tuple[str, ...]:

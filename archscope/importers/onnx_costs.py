@@ -15,24 +15,38 @@ MOVING = frozenset({
 })  # fmt: skip
 """Operators that move numbers and compute nothing."""
 
-SINGLE = frozenset({"Add", "Sub", "Mul", "Div", "Neg", "Abs", "Max", "Min", "Sqrt", "Exp", "Pow"})
-"""Operators that do one piece of arithmetic for each element of their result."""
+WORK = {
+    **dict.fromkeys((
+        "Add", "Sub", "Mul", "Div", "Neg", "Abs", "Sqrt", "Exp", "Pow", "Log", "Sin",
+        "Cos", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Erf", "Where", "Equal", "Greater",
+        "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or", "Not", "Xor", "Relu", "Tanh",
+        "ThresholdedRelu",
+    ), 1),
+    "LeakyRelu": 2, "PRelu": 2, "Elu": 3, "Softplus": 3, "Softsign": 3, "Sigmoid": 4,
+    "HardSigmoid": 4, "HardSwish": 5, "Gelu": 5, "Swish": 5, "Mish": 5, "Softmax": 5,
+}  # fmt: skip
+"""Operations on each element of the result, as our own operators count them."""
 
-ELEMENTWISE = SINGLE | {
-    "Sum", "Mean", "Log", "Sin", "Cos", "Tan", "Reciprocal", "Floor", "Ceil", "Round", "Sign",
-    "Erf", "Clip", "Relu", "Where", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual",
-    "And", "Or", "Not", "Xor", "IsNaN", "Softmax", "LogSoftmax", "Sigmoid", "Tanh", "Selu",
-    "Celu", "ThresholdedRelu", "Softplus", "Softsign", "Elu", "LeakyRelu", "Gelu", "Swish", "Mish",
-    "HardSigmoid", "HardSwish", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
+POINTWISE = frozenset(WORK) - {"Softmax"} | {
+    "Cast", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear", "Selu", "Celu", "IsNaN",
+    "Tan", "Clip", "Sum", "Mean", "Max", "Min",
+}  # fmt: skip
+"""Operators that look at each element alone."""
+
+SUMMING = frozenset({"Sum", "Mean", "Max", "Min"})
+"""Operators that bring any number of values together."""
+
+FREE = POINTWISE | SUMMING | {
+    "LogSoftmax", "Softmax", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
     "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp", "ArgMax", "ArgMin", "TopK",
     "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool",
     "LayerNormalization", "BatchNormalization", "InstanceNormalization", "GroupNormalization",
-    "RMSNormalization", "LRN", "LpNormalization", "QuantizeLinear", "DequantizeLinear",
-    "DynamicQuantizeLinear", "CumSum", "Resize", "Upsample", "PRelu",
+    "RMSNormalization", "LRN", "LpNormalization", "DynamicQuantizeLinear", "CumSum", "Resize",
+    "Upsample",
 }  # fmt: skip
 """Operators that multiply no matrices and convolve nothing."""
 
-CONVOLVING = {"ConvInteger": 1, "QLinearConv": 3}
+CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
 """Convolutions without a word here, and which of their inputs holds the weights."""
 
 LEARNED = {
@@ -81,15 +95,22 @@ def costs(step: Step, trace: Trace, elements: int) -> tuple[int | None, int | No
         return 0, 0
     if step.kind in CONVOLVING:
         weight = trace.shapes[step.inputs[CONVOLVING[step.kind]]]
-        return elements * prod(weight[1:]), None
+        bias = elements if len(step.inputs) > 2 else 0
+        return elements * prod(weight[1:]), bias if step.kind == "Conv" else None
     if step.kind in ("MatMul", "Linear"):
         inner = trace.shapes[step.inputs[0]][-1]
         return elements * inner, elements if len(step.inputs) > 2 else 0
+    if step.kind == "Gemm":
+        inner = trace.shapes[step.inputs[0]][0 if step.attributes.get("transA") else 1]
+        return elements * inner, None
     if step.kind in ("MatMulInteger", "QLinearMatMul"):
         return elements * trace.shapes[step.inputs[0]][-1], None
-    if step.kind in SINGLE:
-        return 0, elements
-    return (0, None) if step.kind in ELEMENTWISE else (None, None)
+    if step.kind in WORK:
+        return 0, WORK[step.kind] * elements
+    if step.kind in SUMMING or step.kind == "Clip":  # which compares with each of its limits
+        extra = elements if step.kind == "Mean" else 0
+        return 0, elements * (sum(map(bool, step.inputs)) - 1) + extra
+    return (0, None) if step.kind in FREE else (None, None)
 
 
 def _learnable(value: Any) -> bool:

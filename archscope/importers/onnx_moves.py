@@ -43,6 +43,20 @@ def _through(web: Web, name: str, kind: str, between: list[Step]) -> Step | None
     return None
 
 
+def strided(web: Web, step: Step) -> Found | None:
+    """Find the same numbers in the same order, taken one by one: torch's exporter does so."""
+    row = web.inner(step.inputs[0], "Reshape")
+    places = web.trace.constants.get(step.inputs[1])
+    if row is None or places is None or len(web.shape(row.outputs[0])) != 1:
+        return None
+    if places.size != web.shape(row.outputs[0])[0]:
+        return None
+    if places.reshape(-1).tolist() != list(range(places.size)):
+        return None
+    alike = web.shape(row.inputs[0]) == web.shape(step.outputs[0])
+    return one([row, step], "Identity" if alike else "Reshape", row.inputs[:1])
+
+
 def ranges(web: Web, step: Step) -> Found | None:
     """Write a split as a range for each of its outputs."""
     axis = step.attributes.get("axis", 0) % len(web.shape(step.inputs[0]))

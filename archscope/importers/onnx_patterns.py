@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archscope.importers.onnx_activations import gelu, hard_sigmoid, hard_swish, swish
-from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle
+from archscope.importers.onnx_last import ALIKE, channels_first, sink, sink_sum, there_and_back
+from archscope.importers.onnx_moves import kept_axes, one_range, padded, ranges, shuffle, strided
 from archscope.importers.onnx_norms import group_norm, layer_norm, scale, shift, slope
-from archscope.importers.onnx_products import bias, gemm, no_bias, product
+from archscope.importers.onnx_products import bias, conv_bias, gemm, no_bias, product
 from archscope.importers.onnx_quantised import fake_quantize
 from archscope.importers.onnx_step import Step, with_
 from archscope.importers.onnx_trace import Trace
@@ -27,11 +28,12 @@ LONG: dict[str, tuple[Pattern, ...]] = {
 SHORT: dict[str, tuple[Pattern, ...]] = {
     "Mul": (swish, hard_sigmoid, scale),
     "Div": (hard_sigmoid,),
-    "Add": (bias, shift),
+    "Add": (bias, conv_bias, shift),
     "MatMul": (product,),
     "Gemm": (gemm,),
     "PRelu": (slope,),
     "Reshape": (shuffle,),
+    "Gather": (strided,),
     "Split": (ranges,),
     "Slice": (one_range,),
     "ReduceMean": (kept_axes,),
@@ -43,13 +45,21 @@ SHORT: dict[str, tuple[Pattern, ...]] = {
 }
 """The patterns of few operators by the kind that ends them."""
 
+LAST: dict[str, tuple[Pattern, ...]] = {
+    **dict.fromkeys((*ALIKE, "Linear", "LayerNormalization", "Mul"), (sink,)),
+    "Add": (sink_sum,),
+    "Transpose": (there_and_back,),
+}
+"""What brings channels to the front, when all else has been said."""
+
 
 def simplify(trace: Trace) -> Trace:
     """Return the trace with its patterns brought together, until none is left."""
     trace.steps = _merged(trace)
-    for patterns in (LONG, SHORT):
+    for patterns in (LONG, SHORT, LAST):
         while _round(trace, patterns):
             pass
+    channels_first(trace)
     return trace
 
 

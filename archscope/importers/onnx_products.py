@@ -28,6 +28,19 @@ def bias(web: Web, step: Step) -> Found | None:
     return None
 
 
+def conv_bias(web: Web, step: Step) -> Found | None:
+    """Find the bias that is added to a convolution, as TensorFlow writes it."""
+    for given, addend in (step.inputs, step.inputs[::-1]):
+        conv = web.inner(given, "Conv", "ConvTranspose")
+        if conv is None or any(conv.inputs[2:]):
+            continue
+        flat = web.channels(addend, web.shape(given))
+        if flat is not None and web.shape(given) == web.shape(step.outputs[0]):
+            new = with_(conv, inputs=(*conv.inputs[:2], flat), outputs=step.outputs)
+            return [conv, step], [new]
+    return None
+
+
 def gemm(web: Web, step: Step) -> Found | None:
     """Find a general matrix product that is a linear layer."""
     words = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0} | step.attributes

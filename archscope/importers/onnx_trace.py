@@ -29,6 +29,7 @@ class Trace(Struct):
     inputs: list[str]
     outputs: list[str]
     batch: int
+    titles: dict[str, str]  # what the file calls inputs and outputs that stand for others
 
     def readers(self) -> dict[str, list[Step]]:
         """Return the operators that read each value."""
@@ -294,4 +295,5 @@ class _Tracer:
             inputs,
             outputs,
             self.batch,
+            {},
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import fx, nn
+from torch.utils._pytree import tree_unflatten
 
 import archscope.ops
 from archscope.errors import GraphError, ShapeError
@@ -24,7 +25,9 @@ from archscope.importers.aten import (
     VIEWS,
     WRAPS,
     idle,
+    is_pointwise,
     is_view,
+    long_axes,
     name_of,
     path_of,
     share,
@@ -34,13 +37,16 @@ from archscope.importers.aten import (
 )
 from archscope.importers.counted import Known, counted
 from archscope.importers.imported import Imported
-from archscope.importers.names import Named, names_of
+from archscope.importers.layout import Layout
+from archscope.importers.names import Named, is_name, names_of
 from archscope.importers.trace import BATCH
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.input import Input
 from archscope.ops.opaque import Opaque
 from archscope.ops.reshape import ChannelShuffle, Identity
+
+MOVE = "aten.permute.default"
 
 
 class Step(Named, frozen=True):
@@ -72,6 +78,8 @@ class Reader:
         self.shared: dict[str, str] = {}
         self.inputs: list[str] = []
         self.met: set[fx.Node] = set()  # what has several results, one of which was counted
+        self.layout = Layout()
+        self.settled: dict[str, Tensor] = {}  # maps of the layout that something else had to read
         self.count = 0
 
     def imported(self, name: str) -> Imported:
@@ -97,7 +105,7 @@ class Reader:
             elif node.op == "call_function":
                 self.values[node] = self._value(node)
             elif node.op == "output":
-                return [self._plain(one) for one in node.args[0]]
+                return [self._settled(node, self._plain(one)) for one in node.args[0]]
         return []
 
     def _wrapped(self, node: fx.Node) -> Any:
@@ -145,8 +153,7 @@ class Reader:
             target = ".".join([overload[0], overload[1].rstrip("_"), *overload[2:]])
             if isinstance(node.args[0], fx.Node):
                 self._check_views(node, node.args[0])
-        foreign = Foreign(target, arguments, shape)
-        value = self._shuffled(node, foreign) or self._made(node, foreign)
+        value = self._made(node, Foreign(target, arguments, shape))
         if changed and isinstance(node.args[0], fx.Node):
             self.values[node.args[0]] = value  # who reads it from now on reads what it became
         return value
@@ -210,12 +217,35 @@ class Reader:
             return self._constant(node, foreign)
         if foreign.target in SAME or self._nothing(foreign):
             return foreign.ins[0]
+        value = self._shuffled(node, foreign) or self.layout.move(foreign)
+        if value is not None:
+            return value
+        first = self.layout.in_front(foreign)
+        found = None if first is None else self._recognised(first)
+        if first is not None and found is not None:
+            return self.layout.turn(self._note(node, first, found))
+        args = {key: self._settled(node, value) for key, value in foreign.args.items()}
+        foreign = Foreign(foreign.target, args, foreign.out)
         recognised = self._recognised(foreign)
         if recognised is not None:
             return self._note(node, foreign, recognised)
         if foreign.target in DROPOUTS:
             return foreign.ins[0]
         return self._note(node, foreign, Recognised(self._opaque(node, foreign), foreign.ins))
+
+    def _settled(self, node: fx.Node, value: Any) -> Any:
+        """Return a value with the moves of channels that it was spared."""
+        if isinstance(value, tuple):
+            return tuple(self._settled(node, one) for one in value)
+        if value not in self.layout:
+            return value
+        if value.name not in self.settled:
+            size = without_batch(value.shape)
+            move = Opaque(kind=MOVE, size=size, products=0, work=0, view=True)
+            before = self.layout.before[value.name]
+            foreign = Foreign(MOVE, {}, value.shape)
+            self.settled[value.name] = self._note(node, foreign, Recognised(move, (before,)))
+        return self.settled[value.name]
 
     def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
         """Return what can be said of an operator that is none of ours."""
@@ -240,6 +270,7 @@ class Reader:
             products=sum_known(share(known.macs), *(price.macs for price in prices)),
             work=sum_known(share(known.work), *(price.work for price in prices)),
             view=is_view(node, foreign),
+            pointwise=is_pointwise(foreign),
         )
 
     def _constant(self, node: fx.Node, foreign: Foreign) -> Tensor:
@@ -247,6 +278,10 @@ class Reader:
         tensors = foreign.tensors if not foreign.ins else ()
         if foreign.target in SAME and tensors:
             return tensors[0]
+        if foreign.target in SHAPED and tensors[0].name in self.state:
+            path, shape = tensors[0].name, tensors[0].shape
+            if long_axes(shape) == long_axes(foreign.out):
+                return Tensor(path, foreign.out, True)  # the same numbers along the same axes
         roots = frozenset().union(*(self.roots[one.name] for one in tensors))
         price = Known(0, 0) if foreign.ins else counted(foreign)
         if without_batch(foreign.out) != foreign.out:
@@ -325,12 +360,24 @@ class Reader:
             return None
         source = self.values.get(parted.args[0])  # type: ignore[arg-type]
         shape = tuple(map(int, parted.meta["val"].shape))
-        if not isinstance(source, Tensor) or source.shape != foreign.out or len(shape) < 3:
+        if not isinstance(source, Tensor) or source in self.layout or len(shape) < 3:
+            return None
+        if source.shape != foreign.out:
             return None
         if (shape[0], shape[1] * shape[2], *shape[3:]) != source.shape:
             return None
         shuffle = ChannelShuffle(groups=shape[1])
         return self._note(node, foreign, Recognised(shuffle, (source,)))
+
+    def _called(self, outputs: list[Any]) -> dict[str, str]:
+        """Return what a model that gives a dict calls its tensors."""
+        spec = self.program.call_spec.out_spec
+        if spec is None or spec.num_leaves != len(outputs):
+            return {}
+        given = tree_unflatten(outputs, spec)
+        if not isinstance(given, Mapping) or not all(map(is_name, given)):
+            return {}
+        return {one.name: word for word, one in given.items() if isinstance(one, Tensor)}
 
     def _graph(self, name: str, outputs: list[Any]) -> tuple[Graph, dict[str, str]]:
         """Return the graph of what the outputs need, and the names of the steps."""
@@ -351,6 +398,7 @@ class Reader:
             read = [names.get(one, one) for one in step.inputs]
             builder.add(names[key], step.op, read, names.get(self.shared.get(key, "")))
         heads: list[Output] = []
+        called = self._called(outputs)
         for index, one in enumerate(ends):
             node = names.get(one.name, one.name)
             if node in self.inputs or any(head.node == node for head in heads):
@@ -358,7 +406,8 @@ class Reader:
                 while again in builder.nodes:
                     again += "_"
                 node = builder.add(again, Identity(), [node])
-            heads.append(Output("output" if len(ends) == 1 else f"output{index}", node))
+            word = "output" if len(ends) == 1 else f"output{index}"
+            heads.append(Output(called.get(one.name, word), node))
         about = idle(self.model, self.owned)
         return Graph(name, tuple(builder.nodes.values()), tuple(heads), about), names
 

@@ -226,6 +226,15 @@ def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
 
 
+@recognises("channels.layer_norm")
+def layernorm_of_channels(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm of the channels that importers brought to the front."""
+    x, given = foreign.args["input"], with_bias(foreign)
+    if tuple(foreign.args["normalized_shape"]) != x.shape[1:2] or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
 @recognises("aten.group_norm.default")
 def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's group norm."""

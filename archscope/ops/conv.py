@@ -302,6 +302,13 @@ def conv_of_torch(foreign: Foreign) -> Recognised | None:
     )
 
 
+@recognises("channels.linear")
+def conv_of_linear(foreign: Foreign) -> Recognised | None:
+    """Recognise a linear layer of each position whose channels importers brought to the front."""
+    op = Conv(out=foreign.args["weight"].shape[0], kernel=1, bias=foreign.get("bias") is not None)
+    return Recognised(op, (foreign.args["input"],), with_bias(foreign))
+
+
 @recognises(
     "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from archscope.errors import GraphError
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows, moved
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows, moved
 from archscope.ops.attributes import KINDS, Count, Flag, Kind
 from archscope.ops.registry import op
 
@@ -51,6 +51,7 @@ class Opaque(Op, frozen=True, kw_only=True):
     products: its multiply-accumulates, where they are known
     work: its other arithmetic, where it is known
     view: its result is its input, looked at differently
+    pointwise: each position of its result depends on that position of its inputs alone
     """
 
     arity = (1, None)
@@ -62,6 +63,7 @@ class Opaque(Op, frozen=True, kw_only=True):
     products: Count | None = None
     work: Count | None = None
     view: Flag = False
+    pointwise: Flag = False
 
     @property
     def storage(self) -> Storage:  # type: ignore[override]
@@ -70,11 +72,12 @@ class Opaque(Op, frozen=True, kw_only=True):
     @property
     def unknown(self) -> tuple[str, ...]:
         given = {"macs": self.products, "elementwise": self.work}
-        return (*(fact for fact, number in given.items() if number is None), "window")
+        missing = tuple(fact for fact, number in given.items() if number is None)
+        return (*missing, "torch") if self.pointwise else (*missing, "window", "torch")
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the most that it may see; it is unknown."""
-        return WHOLE
+        """Return the most that it may see, which is unknown unless it is pointwise."""
+        return POINTWISE if self.pointwise else WHOLE
 
     def shape(self, *ins: Shape) -> Shape:
         return self.size

@@ -48,8 +48,11 @@ def numbers(*shape: int, seed: int = 0) -> Array:
     return numpy.random.default_rng(seed).normal(size=shape).astype(numpy.float32)
 
 
-def outputs(found: Imported, path: Path) -> tuple[Array, Array]:
-    """Return what the built network and onnxruntime give for one batch."""
+def outputs(found: Imported, path: Path, last: bool = False) -> tuple[Array, Array]:
+    """Return what the built network and onnxruntime give for one batch.
+
+    `last` says that the file takes and gives the channels last.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -63,4 +66,6 @@ def outputs(found: Imported, path: Path) -> tuple[Array, Array]:
     network.load_state_dict(weights)
     with torch.no_grad():
         ours = network(torch.from_numpy(x)).numpy()
-    return ours, session.run(None, {session.get_inputs()[0].name: x})[0]
+    given = numpy.moveaxis(x, 1, -1) if last else x
+    theirs = session.run(None, {session.get_inputs()[0].name: given})[0]
+    return ours, numpy.moveaxis(theirs, -1, 1) if last else theirs

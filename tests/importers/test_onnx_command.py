@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from onnx import helper
 
 from tests.cli.conftest import Run, run
 from tests.importers.onnx_models import model, numbers, saved
+from tests.test_light import HEAVY
 
 __all__ = ["run"]
 WEIGHTS = {"w": numbers(8, 3, 3, 3)}
@@ -68,6 +70,20 @@ def test_package_that_is_missing(run: Run, custom: str, monkeypatch: pytest.Monk
     result = run("analyze", custom)
     assert result.code == 2
     assert "pip install 'archscope[onnx]'" in result.err
+
+
+def test_nothing_heavy_is_loaded(tmp_path: Path) -> None:
+    """Reading the file takes numpy, and neither torch nor onnxruntime."""
+    path = saved(model([STEM, RELU], (1, 3, 32, 32), WEIGHTS), tmp_path)
+    code = (
+        "import sys; from archscope.cli import main; assert main(sys.argv[1:]) == 0;"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    words = [sys.executable, "-c", code, "analyze", str(path)]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    loaded = set(result.stderr.split())
+    assert {"archscope", "onnx", "numpy"} <= loaded
+    assert not loaded & (HEAVY | {"onnxruntime", "onnxscript"}) - {"numpy"}
 
 
 def test_other_commands_take_it(run: Run, tmp_path: Path) -> None:

@@ -169,6 +169,56 @@ def test_weights_are_counted_once_however_they_are_made(tmp_path: Path) -> None:
     assert analyze(found).totals.params == 24
 
 
+@pytest.mark.parametrize(
+    "nodes, work",
+    [
+        ([node("Abs", "x")], 256),
+        ([node("Clip", "x low")], 256),
+        ([node("Sub", "x mean")], 256),
+        ([node("Max", "x low mean")], 512),
+        ([node("Gelu", "x", approximate="tanh")], 5 * 256),
+    ],
+)
+def test_arithmetic_without_a_word_is_counted_and_seen_through(
+    nodes: list[Any], work: int, tmp_path: Path
+) -> None:
+    weights = {"low": numpy.array(-5, "float32"), "mean": numbers(1, 4, 1, 1), "w": W}
+    nodes[0].output[0] = "a"
+    made = model([*nodes, node("Conv", "a w")], IMAGE, weights, 20)
+    result = analyze(from_file(saved(made, tmp_path)).graph)
+    assert [layer.op for layer in result.layers[1:]] == ["opaque", "conv"]
+    assert result.totals.elementwise == work
+    assert result.unknown == ()
+    assert [one.count for one in result.opaque] == [1]
+    assert result.receptive_field is not None
+    assert result.receptive_field.size == (3, 3)
+
+
+def test_what_mixes_positions_loses_the_receptive_field(tmp_path: Path) -> None:
+    nodes = [node("Transpose", "x", "a", perm=[0, 1, 3, 2]), node("Conv", "a w")]
+    result = analyze(from_file(saved(model(nodes, IMAGE, {"w": W}), tmp_path)).graph)
+    assert result.unknown == ()
+    assert result.receptive_field is not None
+    assert not result.receptive_field.known
+
+
+def test_channels_last_at_both_ends(tmp_path: Path) -> None:
+    """TensorFlow's files bring the channels to the front, and to the end again."""
+    nodes = [
+        node("Transpose", "x", "a", perm=[0, 3, 1, 2]),
+        node("Conv", "a w", "c", auto_pad="SAME_UPPER", strides=[2, 2]), node("Add", "c b", "d"),
+        node("Relu", "d", "e"), node("Transpose", "e", "y", perm=[0, 2, 3, 1]),
+    ]  # fmt: skip
+    weights = {"w": W, "b": numbers(1, 6, 1, 1)}
+    path = saved(model(nodes, (1, 9, 8, 4), weights), tmp_path)
+    found = from_file(path)
+    assert words(found.graph) == "conv relu"
+    assert (found.graph.inputs[0].out, found.graph.nodes[-1].out) == ((4, 9, 8), (6, 5, 4))
+    assert analyze(found.graph).totals.params == W.size + 6
+    ours, theirs = outputs(found, path, last=True)
+    numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
 def test_half_precision(tmp_path: Path) -> None:
     made = model([node("Conv", "x w")], IMAGE, {"w": W.astype("float16")})
     made.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16

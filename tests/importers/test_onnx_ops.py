@@ -118,6 +118,21 @@ CASES: dict[str, tuple[str, list[Any], dict[str, Any], int]] = {
         node("Reshape", "i h", "u"), node("Mul", "u s", "k"), node("Add", "k b")],
         {"g": ints(0, 2, -1), "o": num([1, 1]), "z": num([0, 0]), "s": numbers(4, 1, 1),
          "b": numbers(4, 1, 1)}, 17),
+    "channels last": ("conv layernorm conv gelu conv scale add", [
+        node("Conv", "x w", "c", pads=[1] * 4), node("Transpose", "c", "l", perm=[0, 2, 3, 1]),
+        node("LayerNormalization", "l s b", "n"), node("MatMul", "n m", "p"),
+        node("Add", "p b", "q"), node("Gelu", "q", "g"), node("MatMul", "g m", "h"),
+        node("Mul", "h s", "k"), node("Transpose", "k", "f", perm=[0, 3, 1, 2]),
+        node("Add", "f c")],
+        {"w": numbers(6, 4, 3, 3), "s": numbers(6), "b": numbers(6, seed=1),
+         "m": numbers(6, 6)}, 20),
+    "sum of channels last": ("relu sigmoid add", [
+        node("Relu", "x", "a"), node("Sigmoid", "x", "b"),
+        node("Transpose", "a", "c", perm=[0, 2, 3, 1]),
+        node("Transpose", "b", "d", perm=[0, 2, 3, 1]), node("Add", "c d", "e"),
+        node("Transpose", "e", "y", perm=[0, 3, 1, 2])], {}, 17),
+    "taken one by one": ("identity", [node("Reshape", "x s", "r"), node("Gather", "r p")],
+                         {"s": ints(-1), "p": numpy.arange(256).reshape(1, 4, 8, 8)}, 17),
     "reshape": ("reshape", [node("Reshape", "x s")], {"s": ints(0, 16, 16)}, 17),
     "squeeze": ("global_avgpool flatten", [node("GlobalAveragePool", "x", "a"),
                 node("Squeeze", "a s")], {"s": ints(2, 3)}, 17),
@@ -152,6 +167,7 @@ FOREIGN: dict[str, tuple[list[Any], dict[str, Any], int | None]] = {
                  coordinate_transformation_mode="align_corners")], UP, 0),
     "constant divided": ([node("Div", "f x")], {"f": num(1)}, 0),
     "products": ([node("MatMul", "x x")], {}, 4 * 8 * 8 * 8),
+    "transposed": ([node("Transpose", "x", perm=[0, 2, 3, 1])], {}, 0),
     "einsum": ([node("Einsum", "x x", equation="nchw,ncwv->nchv")], {}, None),
 }  # fmt: skip
 

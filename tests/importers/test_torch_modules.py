@@ -22,6 +22,8 @@ from tests.zoo.oracle import randomise
 
 OPAQUE = {
     "operators": {"matmul"}, "half tied": {"linear"}, "einsum": {"einsum"},
+    "elementwise": {"sub", "exp", "add", "abs", "div", "sqrt"},
+    "last and left": {"permute", "flip"},
     "standardised": {"conv2d"}, "weight norm": {"conv2d"},
     "attention": {"transpose", "layer_norm", "linear", "mean", "scaled_dot_product_attention",
                   "view", "unflatten", "select", "squeeze", "unsqueeze", "permute", "reshape"},
@@ -80,6 +82,14 @@ def test_output_is_that_of_the_module(name: str) -> None:
     if isinstance(got, dict):
         got = tuple(got.values())
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_arithmetic_on_maps_keeps_the_receptive_field() -> None:
+    module, shape = MODULES["elementwise"]
+    field = analyze(from_module(module, shape).graph).receptive_field
+    assert field is not None
+    assert (field.size, field.known, field.sees_all) == ((3, 3), True, True)
+    assert field.node == "sqrt"
 
 
 def test_what_cannot_be_counted_is_said() -> None:

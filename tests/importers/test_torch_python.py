@@ -9,8 +9,12 @@ import torch
 from torch import nn
 
 import archscope
+from archscope import spec
+from archscope.build import build
 from archscope.errors import OptionError
 from archscope.importers.torch import from_module
+from archscope.sources import document_of
+from archscope.weights import state_of
 from tests.importers.torch_modules import Recurrent, Two
 from tests.zoo.oracle import torchvision
 
@@ -41,6 +45,39 @@ def test_names_are_the_paths_of_modules() -> None:
 
     names = [node.name for node in from_module(Net(), (3, 8, 8)).graph.nodes]
     assert names == ["x", "stem.0", "stem.1", "act", "relu.0", "act_2", "relu_2"]
+
+
+class Named(nn.Module):
+    """Parts whose names mean something elsewhere, and a dict of results."""
+
+    NAMES = [
+        "input", "in", "from", "1x", "true", "null", "no", "on", "graph", "paths", "a-b", "a b",
+        "é", "~", "0", "1e3", "=x", "!x", "&x", "running_mean", "state-dict", "w" * 150, "x_",
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in self.NAMES:
+            self.add_module(name, nn.Conv2d(1, 1, 1))
+        self.parts = nn.ModuleDict({"weight": nn.Conv2d(1, 1, 1), "bias": nn.Conv2d(1, 1, 1)})
+
+    def forward(self, input: torch.Tensor) -> dict[str, torch.Tensor]:
+        x = input
+        for name in self.NAMES:
+            x = getattr(self, name)(x)
+        return {"aux": x, "out": self.parts["bias"](self.parts["weight"](x))}
+
+
+def test_any_name_of_a_module_can_be_written() -> None:
+    torch.manual_seed(0)
+    module = Named().eval()
+    found = from_module(module, (1, 4, 4))
+    graph = spec.graph(document_of(found.graph, "named"))
+    assert [output.name for output in graph.outputs] == ["aux", "out"]
+    network = build(graph).eval()
+    network.load_state_dict(state_of(graph, found.weights()))
+    image = torch.rand(2, 1, 4, 4)
+    torch.testing.assert_close(network(image), module(image))
 
 
 def test_load_takes_models_of_both_kinds() -> None:

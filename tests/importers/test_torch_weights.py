@@ -18,7 +18,7 @@ __all__ = ["run"]
 
 NETWORKS = {
     "resnet50": 64, "densenet121": 64, "mobilenet_v3_large": 64, "shufflenet_v2_x1_0": 64,
-    "inception_v3": 107, "efficientnet_b0": 64,
+    "inception_v3": 107, "efficientnet_b0": 64, "convnext_tiny": 64,
 }  # fmt: skip
 """Networks that the zoo has, too, and an image that is small enough to be quick."""
 

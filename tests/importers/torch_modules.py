@@ -152,6 +152,39 @@ class Attention(nn.Module):
         return functional.scaled_dot_product_attention(x, x[:, :3], x[:, :3]).mean(1)
 
 
+class Last(nn.Module):
+    """Channels moved to the end and back, as in ConvNeXt; `leave` takes them out before."""
+
+    def __init__(self, leave: bool = False) -> None:
+        super().__init__()
+        self.leave = leave
+        self.norm, self.up, self.down = (
+            nn.LayerNorm(4),
+            nn.Linear(4, 8),
+            nn.Linear(8, 4, bias=False),
+        )
+        self.scale = nn.Parameter(torch.rand(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.permute(0, 2, 3, 1).contiguous()
+        y = y + self.scale * self.down(functional.gelu(self.up(self.norm(y)))) * 0.5
+        if self.leave:
+            y = y.flip(1)
+        return x + y.permute(0, 3, 1, 2)
+
+
+class Elementwise(nn.Module):
+    """Arithmetic that has no word, on maps of one layout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return torch.sqrt(torch.exp(y - 1) / (y.mean((2, 3), keepdim=True) + 2).abs())
+
+
 class Recurrent(nn.Module):
     """What nobody counts: its macs are unknown, of its second result alone, too."""
 
@@ -190,6 +223,9 @@ MODULES: dict[str, tuple[nn.Module, Any]] = {
     "two in order": (Two(), (IMAGE, IMAGE)),
     "loop": (Loop(), (4, 8, 8)),
     "attention": (Attention(), (8, 4, 5)),
+    "elementwise": (Elementwise(), IMAGE),
+    "last": (Last(), (4, 5, 6)),
+    "last and left": (Last(leave=True), (4, 5, 6)),
     "standardised": (Standardised(3, 6, 3), IMAGE),
     "weight norm": (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 4, 3)), IMAGE),
     "one axis": (chain(nn.Conv1d(3, 4, 5, 2), nn.BatchNorm1d(4), nn.AvgPool1d(2)), (3, 40)),
