@@ -67,18 +67,16 @@ def document(
 
 
 def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
-    """Return a graph as a document, so that all that reads specs can take it."""
-    return document_of_text(spec_text(graph), word, limits)
+    """Return a graph as a document, so that all that reads specs can take it.
+
+    It is flat: what is said of a layer names it as the model does.
+    """
+    return document_of_text(to_yaml(graph), word, limits)
 
 
 def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
     """Return the document of an imported model's spec, which errors call by the model's word."""
     return spec.document(word, limits, text.encode())
-
-
-def spec_text(graph: Graph) -> str:
-    """Return the spec of an imported graph."""
-    return to_yaml(graph)
 
 
 def load(

@@ -10,6 +10,7 @@ from archscope.cli import FINE
 from archscope.cli.options import load_spec, one_spec, spec_options, write
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.spec.fold import readable
 from archscope.spec.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 
@@ -18,6 +19,7 @@ from archscope.transforms.fully_convolutional import fully_convolutional
 @one_spec
 @spec_options
 @click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
+@click.option("--fold", is_flag=True, help="Write what comes again as blocks and repeats.")
 @click.option(
     "--fully-convolutional",
     "convolutional",
@@ -33,6 +35,7 @@ def command(
     inputs: tuple[str, ...],
     max_nodes: int,
     flat: bool,
+    fold: bool,
     convolutional: bool,
     output: Path | None,
 ) -> int:
@@ -43,11 +46,14 @@ def command(
       archscope convert vgg16 --fully-convolutional -o vgg16_conv.yaml
       archscope analyze vgg16_conv.yaml --input 3x384x384     (6x6 class scores)
       archscope convert resnet50 --flat -o flat.yaml
+      archscope convert flat.yaml --fold
     """
-    if not flat and not convolutional:
-        raise OptionError("say what to convert to: --flat or --fully-convolutional")
+    if flat and fold:
+        raise OptionError("a spec is either flat or folded: --flat or --fold")
+    if not flat and not fold and not convolutional:
+        raise OptionError("say what to convert to: --flat, --fold or --fully-convolutional")
     graph: Graph = load_spec(spec, settings, inputs, max_nodes)
     if convolutional:
         graph = fully_convolutional(graph)
-    write(to_yaml(graph), output)
+    write(readable(graph).text if fold else to_yaml(graph), output)
     return FINE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -10,9 +9,9 @@ import click
 from archscope.cli import FINE
 from archscope.cli.options import shapes, write
 from archscope.errors import GraphError, OptionError
-from archscope.ir import Graph
-from archscope.sources import document_of_text, imported, is_foreign, spec_text
+from archscope.sources import document_of_text, imported, is_foreign
 from archscope.spec import graph as graph_of
+from archscope.spec.fold import readable
 
 
 @click.command("import")
@@ -62,22 +61,17 @@ def command(
         raise GraphError(
             f"'{found.graph.name}' has operators that are not recognised: {', '.join(opaque)}{why}"
         )
-    text, names = written(found.graph)
-    graph = graph_of(document_of_text(text, source))
+    folded = readable(found.graph)
+    graph = graph_of(document_of_text(folded.text, source))
     said = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
     if weights is not None:
         from archscope.weights import save, state_of  # torch, which a wrong source does not need
 
-        state = state_of(graph, found.weights(), names)
+        state = state_of(graph, found.weights(), folded.names)
         save(state, weights)
         said += f", {len(state)} tensors in {weights}"
-    write(f"# Written by `archscope import {source}`.\n{text}", output)
+    write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
     if opaque:
         said += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
     click.echo(f"{output or graph.name}: {said}", err=True)
     return FINE
-
-
-def written(graph: Graph) -> tuple[str, Mapping[str, str]]:
-    """Return the spec of a graph, and how that calls the nodes that it renames."""
-    return spec_text(graph), {}

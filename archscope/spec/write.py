@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from archscope.errors import GraphError
@@ -16,15 +17,7 @@ def to_yaml(graph: Graph) -> str:
     Blocks stay visible in the names. Raises GraphError for a node that is two outputs at once,
     which the language cannot say.
     """
-    lines = [f"name: {_scalar(graph.name)}"]
-    if graph.about:
-        lines.append(f"about: {_scalar(graph.about)}")
-    if graph.paper:
-        lines.append(f"paper: {_scalar(graph.paper)}")
-    if graph.reference:
-        lines.append(f"reference: {_flow(dict(graph.reference))}")
-    lines.append("inputs:")
-    lines += [f"  {node.name}: {_flow(node.out)}" for node in graph.inputs]
+    lines = head_lines(graph)
     lines.append("layers:")
     outputs = _outputs(graph)
     owners = {node.shares for node in graph.nodes}
@@ -37,6 +30,22 @@ def to_yaml(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
+def head_lines(graph: Graph) -> list[str]:
+    """Return the lines above the layers: the name, what is known of it, the inputs."""
+    lines = [f"name: {scalar_text(graph.name)}"]
+    if graph.about:
+        lines.append(f"about: {line_text(graph.about)}")
+    if graph.paper:
+        lines.append(f"paper: {line_text(graph.paper)}")
+    if graph.reference:
+        lines.append(f"reference: {flow_text(dict(graph.reference))}")
+    if [node.name for node in graph.inputs] == ["input"]:
+        return [*lines, f"input: {flow_text(graph.inputs[0].out)}"]
+    lines.append("inputs:")
+    lines += [f"  {node.name}: {flow_text(node.out)}" for node in graph.inputs]
+    return lines
+
+
 def layer_text(op: Op) -> str:
     """Return an operator as a layer: `relu`, `maxpool: 2`, `conv: {out: 64, kernel: 3}`."""
     given = {
@@ -47,8 +56,8 @@ def layer_text(op: Op) -> str:
     if not given:
         return op.name
     if op.principal is not None and list(given) == [op.principal]:
-        return f"{op.name}: {_flow(given[op.principal])}"
-    return f"{op.name}: {_flow(given)}"
+        return f"{op.name}: {flow_text(given[op.principal])}"
+    return f"{op.name}: {flow_text(given)}"
 
 
 def _outputs(graph: Graph) -> dict[str, Output]:
@@ -66,29 +75,41 @@ def _layer(node: Node, before: str | None, output: Output | None, owner: bool) -
     text = layer_text(node.op)
     lines = [f"  - {text}" if ":" in text else f"  - {text}: {{}}", f"    name: {node.name}"]
     if node.inputs != (before,):
-        lines.append(f"    from: {_flow(node.inputs)}")
+        lines.append(f"    from: {flow_text(node.inputs)}")
     if node.shares or owner:
         lines.append(f"    share: {node.shares or node.name}")
     if output is not None:
-        head: dict[str, Any] = {"name": output.name}
-        if output.weight != 1:
-            head["weight"] = output.weight
-        if output.train_only:
-            head["train_only"] = True
-        lines.append(f"    output: {_flow(head)}")
+        lines.append(f"    output: {output_text(output)}")
     return lines
 
 
-def _flow(value: Any) -> str:
+def output_text(output: Output) -> str:
+    """Return what stands behind `output:`."""
+    head: dict[str, Any] = {"name": output.name}
+    if output.weight != 1:
+        head["weight"] = output.weight
+    if output.train_only:
+        head["train_only"] = True
+    return flow_text(head if len(head) > 1 else output.name)
+
+
+def flow_text(value: Any) -> str:
     """Return a value in YAML's flow style."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {flow_text(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow, value))}]"
-    return _scalar(value)
+        return f"[{', '.join(map(flow_text, value))}]"
+    return scalar_text(value)
 
 
-def _scalar(value: Any) -> str:
+def line_text(text: str) -> str:
+    """Return text that has a line of its own, in quotes only if YAML needs them."""
+    plain = re.fullmatch(r"[A-Za-z][!-~]*(:[!-~]+)?( [!-\"$-~][!-~]*)*", text)
+    return text if plain and ": " not in text and not text.endswith(":") else scalar_text(text)
+
+
+def scalar_text(value: Any) -> str:
+    """Return a value that is no list or mapping."""
     if isinstance(value, str):
         # A plain word needs no quotes; what could be taken for anything else gets JSON's.
         plain = value.replace("_", "").replace(".", "").isalnum() and value[0].isalpha()

@@ -165,7 +165,7 @@ def test_convert_writes_a_spec_that_analyses(run: Run, tmp_path: Path) -> None:
 def test_convert_needs_to_know_to_what(run: Run) -> None:
     result = run("convert", "vgg16")
     assert (result.code, result.out) == (2, "")
-    assert "--flat or --fully-convolutional" in result.err
+    assert "--flat, --fold or --fully-convolutional" in result.err
 
 
 def test_flat_specs_give_the_same_numbers(run: Run) -> None:
@@ -173,6 +173,21 @@ def test_flat_specs_give_the_same_numbers(run: Run) -> None:
     again = json.loads(run("analyze", "-", "--format", "json", stdin=flat.encode()).out)
     assert again["totals"]["macs"] == 144907992
     assert again["receptive_field"]["size"] == [527, 527]
+
+
+def test_flat_specs_fold_again(run: Run) -> None:
+    flat = run("convert", "shufflenet_v2_x1_0", "--flat").out
+    folded = run("convert", "-", "--fold", stdin=flat.encode()).out
+    assert 5 * len(folded.splitlines()) < len(flat.splitlines())
+    again = json.loads(run("analyze", "-", "--format", "json", stdin=folded.encode()).out)
+    assert again["totals"]["macs"] == 144907992
+    assert again["receptive_field"]["size"] == [527, 527]
+
+
+def test_a_spec_is_not_both_flat_and_folded(run: Run) -> None:
+    result = run("convert", "vgg16", "--flat", "--fold")
+    assert (result.code, result.out) == (2, "")
+    assert "--flat or --fold" in result.err
 
 
 def test_im2col(run: Run) -> None:
