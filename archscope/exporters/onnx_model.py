@@ -65,6 +65,7 @@ def _model(network: Network, opset: int) -> Any:
                 output_names=names,
                 dynamic_shapes=free_batch(len(inputs)),
                 verbose=False,
+                optimize=False,  # which folds batch norms; that is asked for with --fused
             )
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
