@@ -53,10 +53,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	$(BIN)/python -m compileall -q archscope
 	@touch $@
 
-# torchvision, a judge of our networks, is taken without its wish for a torch of its own.
+# torchvision and timm, judges of our networks, come without their wish for a torch of their own.
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --constraint constraints.txt --editable '.[dev]'
-	$(PIP) --constraint constraints.txt --no-deps torchvision
+	$(PIP) --constraint constraints.txt --no-deps torchvision timm
 	$(BIN)/python -m compileall -q archscope
 	@touch $@

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from archscope.analysis import Analysis, analyze
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Node
-from archscope.spec import load
+from archscope.sources import load
 
 if TYPE_CHECKING:
     from archscope.linter import Finding, lint

@@ -134,6 +134,25 @@ class Times(nn.Module):
         return str(self.factor)
 
 
+class FakeQuantize(nn.Module):
+    """A tensor rounded to `levels` numbers at a distance, `zero` of them below zero."""
+
+    def __init__(self, scale: float, zero: int, levels: int) -> None:
+        super().__init__()
+        self.scale, self.zero, self.levels = scale, zero, levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the nearest of the numbers; gradients pass as if it was the input."""
+        given = x.detach()
+        places = ((given / self.scale).round() + self.zero).clamp(0, self.levels - 1)
+        rounded = (places - self.zero) * self.scale
+        return x + (rounded - given) if x.requires_grad and torch.is_grad_enabled() else rounded
+
+    def extra_repr(self) -> str:
+        """Return the numbers for printing."""
+        return f"{self.scale}, zero={self.zero}, levels={self.levels}"
+
+
 class LayerNorm(nn.LayerNorm):
     """LayerNorm over axis 1, the channels, of tensors of any rank."""
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archscope import spec
-from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
 from archscope.spec import LIMITS, Limits
 from archscope.spec.place import Document
@@ -41,12 +40,9 @@ def is_onnx(word: str) -> bool:
 def imported(word: str, input: Inputs = None) -> Imported:
     """Return the model that a word names. Raises ArchscopeError."""
     if is_onnx(word):
-        try:
-            from archscope.importers import onnx  # type: ignore[attr-defined,unused-ignore]
-        except ImportError:
-            raise OptionError("this archscope cannot read ONNX files") from None
-        result: Imported = onnx.from_file(word, input=input)
-        return result
+        from archscope.importers.onnx import from_file  # onnx is an extra, numpy takes its time
+
+        return from_file(word, input=input)
     from archscope.importers import attribute  # torch takes a second to load
 
     return attribute.from_words(word, input)
@@ -75,18 +71,28 @@ def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
 
     It is flat: what is said of a layer names it as the model does.
     """
-    return spec.document(word, limits, to_yaml(graph).encode())
+    return document_of_text(to_yaml(graph), word, limits)
 
 
-def spec_text(graph: Graph) -> str:
-    """Return the spec of an imported graph as a person would write it, with names of its own."""
-    from archscope.spec.fold import readable  # few commands write specs
-
-    return readable(graph).text
+def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
+    """Return the document of an imported model's spec, which errors call by the model's word."""
+    return spec.document(word, limits, text.encode())
 
 
-def load(word: str | Path, *, input: Inputs = None, limits: Limits = LIMITS) -> Graph:
-    """Return the graph of a spec or of a model. Raises ArchscopeError."""
+def load(
+    word: str | Path,
+    *,
+    set: Mapping[str, Any] | None = None,
+    input: Inputs = None,
+    limits: Limits = LIMITS,
+) -> Graph:
+    """Return the graph of a spec, or of a model to import. Raises ArchscopeError.
+
+    A spec is a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`; a model is
+    `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` gives values
+    to names of the spec's `let`; `input` replaces the shape of its input, channels first, or of
+    several inputs by name.
+    """
     foreign = isinstance(word, str) and is_foreign(word)
     read = document(word, limits, input=input)
-    return spec.graph(read, input=None if foreign else input, limits=limits)
+    return spec.graph(read, set=set, input=None if foreign else input, limits=limits)

@@ -34,6 +34,13 @@ def take(page: Page) -> None:
     page.screenshot(path=PICTURES / "network.png")
 
 
+def show(page: Page, element: str) -> None:
+    """Scroll to an element; charts that are drawn on the way move it, hence again."""
+    for _ in range(3):
+        page.evaluate(f"{element}.scrollIntoView({{behavior: 'instant'}})")
+        page.wait_for_timeout(600)
+
+
 def take_search(page: Page, folder: Path) -> None:
     """Take a short search of the embedded digits, and the training of its winner."""
     words = ["search", "tiny", "--budget", "10MMACs", "--trials", "12", "--control", "0.5",
@@ -47,13 +54,11 @@ def take_search(page: Page, folder: Path) -> None:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.goto(path.as_uri())
     page.locator(".study .plot-container").nth(5).wait_for()
-    page.evaluate("document.querySelector('.study .pair').scrollIntoView()")
-    page.wait_for_timeout(600)
+    show(page, "document.querySelector('.study .pair')")
     page.screenshot(path=PICTURES / "search.png")
     page.locator(".run .seen").first.wait_for()
-    page.evaluate("[...document.querySelectorAll('.run h4')].find("
-                  "one => one.textContent === 'Gradient by layer').scrollIntoView()")  # fmt: skip
-    page.wait_for_timeout(600)
+    show(page, "[...document.querySelectorAll('.run h4')].find("
+               "one => one.textContent === 'Gradient by layer')")  # fmt: skip
     page.screenshot(path=PICTURES / "run.png")
 
 

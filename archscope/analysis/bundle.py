@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from archscope.analysis.cost import DTYPES, costs, total
 from archscope.analysis.count import TOOLS
 from archscope.analysis.count import counted as count_by
 from archscope.analysis.memory import memory
 from archscope.analysis.receptive_field import (
+    LOST,
     Clash,
     Field,
     Reach,
@@ -113,6 +114,25 @@ class Unknown(Struct, frozen=True):
     nodes: tuple[str, ...]
 
 
+class Form(Struct, frozen=True):
+    """What changes when batch norms are folded into the layers before them."""
+
+    nodes: int
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    memory_access: int
+
+
+class Fused(Struct, frozen=True):
+    """How many batch norms were folded, and the network before and after."""
+
+    norms: int
+    before: Form
+    after: Form
+
+
 class Analysis(Struct, frozen=True):
     """Everything that archscope knows of a network without running it."""
 
@@ -137,6 +157,32 @@ class Analysis(Struct, frozen=True):
     reference: dict[str, Any]
     largest_batch: LargestBatch | None = None
     paper: str = ""
+    opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
+    fused: Fused | None = None  # where the network was fused before it was analysed
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from archscope.analysis.notebook import html
+
+        return html(self)
+
+
+def with_saving(before: Analysis, after: Analysis) -> Analysis:
+    """Return the analysis of a fused network with what it was before."""
+    folded = len(before.layers) - len(after.layers)
+    return structs.replace(after, fused=Fused(folded, _form(before), _form(after)))
+
+
+def _form(analysis: Analysis) -> Form:
+    whole = analysis.totals
+    return Form(
+        len(analysis.layers),
+        whole.params,
+        whole.buffers,
+        whole.macs,
+        whole.elementwise,
+        whole.memory_access,
+    )
 
 
 def analyze(
@@ -224,6 +270,7 @@ def analyze(
         layers=built.layers,
     )
     shapes = {node.name: node.out for node in graph.inputs}
+    opaque = _opaque(graph)
     return Analysis(
         format=FORMAT,
         name=graph.name,
@@ -245,7 +292,8 @@ def analyze(
         blocks=built.blocks,
         clashes=main.clashes,
         findings=(),
-        unknown=_unknown(graph),
+        unknown=tuple(one for one in opaque if one.facts),
+        opaque=opaque,
         reference=dict(graph.reference),
         largest_batch=None
         if memory_bytes is None
@@ -258,12 +306,13 @@ def analyze(
     )
 
 
-def _unknown(graph: Graph) -> tuple[Unknown, ...]:
+def _opaque(graph: Graph) -> tuple[Unknown, ...]:
     """Return the operators that were not recognised, by kind."""
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for node in graph.nodes:
         if node.op.unknown:
-            key = str(getattr(node.op, "kind", node.op.name)), node.op.unknown
+            facts = tuple(fact for fact in node.op.unknown if fact not in ("window", "torch"))
+            key = str(getattr(node.op, "kind", node.op.name)), facts
             found.setdefault(key, []).append(node.name)
     return tuple(
         Unknown(kind, len(names), facts, tuple(names)) for (kind, facts), names in found.items()
@@ -273,7 +322,7 @@ def _unknown(graph: Graph) -> tuple[Unknown, ...]:
 def view_of(reach: Field, node: str | None = None, source: str | None = None) -> View:
     """Return a receptive field in the numbers that people compare."""
     if reach.axes is None:
-        return View(None, None, None, None, True, node, source)
+        return View(None, None, None, None, reach.known, node, source, reach.known)
     size, stride, padding = _numbers(reach.axes)
     smallest = None
     if reach.narrowest is not None and reach.narrowest is not reach.axes:
@@ -296,4 +345,7 @@ def _numbers(
 
 def _trunk_view(graph: Graph, fields: ReceptiveFields) -> View | None:
     name = fields.trunk(graph)
-    return view_of(fields.fields[name], name, fields.source) if name else None
+    if name:
+        return view_of(fields.fields[name], name, fields.source)
+    lost = next((name for name, field in fields.fields.items() if field.lost), None)
+    return view_of(LOST, lost, fields.source) if lost else None

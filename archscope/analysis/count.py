@@ -49,6 +49,12 @@ def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
     for layer in layers(graph):
         node = layer.node
         differences = rule.differences(layer)
+        if layer.unknown:
+            raise GraphError(
+                f"'{graph.name}' has operators that are not recognised, such as"
+                f" {getattr(node.op, 'kind', node.op.name)} at {node.name}: what {name} counts"
+                " of them is not known, so there is no total"
+            )
         if differences is None:
             raise GraphError(
                 f"what {name} counts of '{node.op.name}' ({layer.module}) is not known,"

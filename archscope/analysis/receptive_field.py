@@ -81,8 +81,14 @@ class Field(Struct, frozen=True, gc=False):
     gated: bool = False  # a parallel branch saw the whole input: a gate such as squeeze-excitation
     known: bool = True  # False behind branches of unequal stride: they have no common window
 
+    @property
+    def lost(self) -> bool:
+        """Whether nothing at all is known, behind an operator that was not recognised."""
+        return self.axes is None and not self.known
+
 
 EVERYTHING = Field(None, None)
+LOST = Field(None, None, known=False)
 UNITS = tuple((Window(),) * rank for rank in range(4))
 """Windows of one position, `POINTWISE` among them: what goes through is seen as before."""
 
@@ -103,8 +109,13 @@ class ReceptiveFields(Struct, frozen=True):
     clashes: tuple[Clash, ...]
 
     def trunk(self, graph: Graph) -> str | None:
-        """Return the last node with a spatial extent on the way to the main output."""
+        """Return the last node with a spatial extent on the way to the main output.
+
+        Return None if there is none, or if it is lost which that is.
+        """
         wanted = graph.ancestors(graph.main.node)
+        if any(field.lost and name in wanted for name, field in self.fields.items()):
+            return None
         for node in reversed(graph.nodes):
             field = self.fields.get(node.name)
             if field is not None and field.axes is not None and node.name in wanted:
@@ -128,7 +139,9 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
         else:
             field = _merge(node, entering, fields, clashes)
         window = facts.window
-        if window is WHOLE:
+        if field.lost or "window" in node.op.unknown:
+            field = LOST
+        elif window is WHOLE:
             field = EVERYTHING
         elif window and window != UNITS[len(window)] and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
@@ -188,6 +201,8 @@ def _merge(
 
     So are those of fewer positions, which every output sees alike.
     """
+    if any(fields[name].lost for name in entering):
+        return LOST
     spread = {name for name, x in zip(node.inputs, node.ins, strict=True) if x[1:] != node.out[1:]}
     local = [name for name in entering if fields[name].axes is not None and name not in spread]
     if not local:

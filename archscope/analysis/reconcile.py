@@ -85,7 +85,8 @@ def _reckon(rule: Convention, met: list[Layer], macs: int) -> Reckoning:
     for layer in met:
         differences = rule.differences(layer)
         if differences is None:
-            unknown.append(f"{layer.node.name} ({layer.module})")
+            kind = getattr(layer.node.op, "kind", layer.module)
+            unknown.append(f"{layer.node.name} ({kind})")
         for reason, amount in differences or ():
             many, summed = sums.get((layer.node.op.name, reason), (0, 0))
             sums[layer.node.op.name, reason] = many + 1, summed + amount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -10,9 +11,9 @@ from archscope import __version__
 from archscope.errors import did_you_mean
 
 COMMANDS = (
-    "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "convert",
-    "im2col", "reconcile", "draw", "plot", "report", "data", "recipes", "train", "runs", "evaluate",
-    "predict", "space", "search", "zoo", "ops", "rule", "schema",
+    "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "import",
+    "export", "convert", "im2col", "reconcile", "draw", "plot", "report", "data", "recipes",
+    "train", "runs", "evaluate", "predict", "space", "search", "zoo", "ops", "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 
@@ -28,7 +29,8 @@ class Commands(click.Group):
         """Return a command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"archscope.cli.{cmd_name}").command
+        file = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"archscope.cli.{file}").command
         return command
 
     def resolve_command(
@@ -45,8 +47,8 @@ class Commands(click.Group):
 def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.
 
-    A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, or a
-    one-line pattern.
+    A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, a one-line
+    pattern, or a model to import: `package.module:name`, or a path that ends in .onnx.
 
     \b
     Examples:

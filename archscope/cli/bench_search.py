@@ -58,7 +58,7 @@ def command(
     from archscope.search.costs import costs_of
     from archscope.search.replay import compare
     from archscope.search.samplers import ABOUT
-    from archscope.spec import load
+    from archscope.sources import load
 
     chosen = [word.strip() for word in samplers.split(",")]
     for name in chosen:

@@ -23,16 +23,21 @@ class Limit(Struct, frozen=True):
     most: int
 
     def over(self, result: Analysis) -> str:
-        """Return a line if a network needs more, or the empty string."""
+        """Return a line if a network needs more, or may need it, else the empty string."""
         whole = result.totals
         used = {
             "params": whole.params,
             "macs": whole.macs,
             "memory": whole.weight_bytes + whole.peak_activation_bytes,
         }[self.what]
-        if used <= self.most:
-            return ""
         readable = format_bytes if self.what == "memory" else format_count
+        if used <= self.most:
+            if any(self.what in one.facts for one in result.unknown):
+                return (
+                    f"not known to be inside the budget: {result.name}: {self.what}"
+                    f" >= {readable(used)}, of {readable(self.most)}"
+                )
+            return ""
         return (
             f"over budget: {result.name}: {self.what} {readable(used)} > {readable(self.most)}"
             f" ({used:,} > {self.most:,})"

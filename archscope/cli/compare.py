@@ -17,6 +17,7 @@ from archscope.cli.options import (
     show,
     spec_options,
 )
+from archscope.report.analysis import unknown_lines
 from archscope.report.comparison import comparison_table
 
 
@@ -59,6 +60,8 @@ def command(
         for graph in graphs
     ]
     parts: list[Any] = [comparison_table(results)]
+    if form != "csv":
+        parts += [f"{one.name}: {line}" for one in results for line in unknown_lines(one)]
     if plot and form == "table":
         from archscope.report.network import network_of
         from archscope.report.texts import pictures

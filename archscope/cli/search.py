@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,10 @@ from archscope.cli import FINE
 from archscope.cli.options import output_options, show, together
 from archscope.errors import OptionError
 from archscope.units import parse_bytes, parse_duration
+
+if TYPE_CHECKING:
+    from archscope.search.crew import Crew
+    from archscope.search.search import Question
 
 _question = together(
     click.option(
@@ -35,6 +40,11 @@ _question = together(
     click.option(
         "--prescreen", type=click.IntRange(1), default=1, show_default=True,
         help="Draw so many networks for each trial and train the one that proxies rank best.",
+    ),
+    click.option(
+        "--lag", type=click.IntRange(1), default=4, show_default=True,
+        help="Trials that may be in work at once. Part of the question: the sampler answers"
+        " without those.",
     ),
     click.option(
         "--eta", type=click.IntRange(0), default=3, show_default=True,
@@ -73,6 +83,14 @@ _running = together(
     click.option(
         "--workers", "-j", type=click.IntRange(1), default=None,
         help="Processes that train at once; by default one for each processor, at most 4.",
+    ),
+    click.option(
+        "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        help="Train on this machine, or on those of a Ray cluster.",
+    ),
+    click.option(
+        "--address", metavar="HOST:PORT",
+        help="The Ray cluster; by default the one that this machine belongs to.",
     ),
     click.option("--max-time", metavar="TIME", help="Begin no trial after this: 20m."),
     click.option("--trial-time", metavar="TIME", help="Give up a trial after this."),
@@ -114,6 +132,7 @@ def command(
     seed: int,
     control: float,
     prescreen: int,
+    lag: int,
     eta: int,
     objectives: str,
     start: tuple[str, ...],
@@ -125,6 +144,8 @@ def command(
     threads: int,
     no_cache: bool,
     workers: int | None,
+    executor: str,
+    address: str | None,
     max_time: str | None,
     trial_time: str | None,
     trial_memory: str | None,
@@ -149,6 +170,7 @@ def command(
       archscope search --budget 300MFLOPs
       archscope search tiny --budget 5MMACs --data fashion-mnist --trials 50
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
+      archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
     from archscope.cli.searching import watch_of  # optuna takes a second to load
     from archscope.report.study import found_parts
@@ -167,6 +189,7 @@ def command(
         seed=seed,
         control=control,
         prescreen=prescreen,
+        lag=lag,
         eta=eta,
         objectives=named,
         start=start,
@@ -181,13 +204,14 @@ def command(
             cache=not no_cache,
         ),
     )
+    crew = _crew(executor, workers, address, question)
     path = studies_dir / (name or _name(spec, texts, data))
     watch = watch_of(path)
     try:
         found = search(
             question,
             path,
-            workers=workers or min(os.cpu_count() or 1, 4),
+            crew=crew,
             storage=storage,
             max_time=parse_duration(max_time) if max_time else None,
             trial_time=parse_duration(trial_time) if trial_time else None,
@@ -204,9 +228,31 @@ def command(
     return FINE
 
 
+def _crew(executor: str, workers: int | None, address: str | None, question: Question) -> Crew:
+    if executor == "local":
+        from archscope.search.local import LocalJudge
+
+        if address is not None:
+            raise OptionError("--address names a Ray cluster; add --executor ray")
+        return partial(LocalJudge, workers=workers or min(os.cpu_count() or 1, 4))
+    if workers is not None:
+        raise OptionError("--workers is of this machine; a Ray cluster knows its own processors")
+    from archscope.search.ray import RayJudge, connect, room
+
+    connect(address)
+    places = room(question.trainer.threads)
+    if places > question.lag:
+        click.echo(
+            f"note: the cluster has room for {places} trainings, --lag {question.lag} lets"
+            f" {question.lag} be in work at once",
+            err=True,
+        )
+    return partial(RayJudge, address=address)
+
+
 def _look(spec: str) -> Any:
     from archscope.search.costs import costs_of
-    from archscope.spec import load
+    from archscope.sources import load
 
     return costs_of(load(spec))
 

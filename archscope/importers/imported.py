@@ -16,10 +16,10 @@ def no_weights() -> dict[str, Any]:
 
 
 class Imported(Struct, frozen=True):
-    """A graph, and the weights of its source under the names that the built network has.
+    """A graph, and the weights of its source by the nodes that have them.
 
-    `weights` makes a dict of torch tensors or numpy arrays when it is called; `names` maps the
-    nodes to where they come from, for those who renamed the nodes.
+    `weights` makes a dict of torch tensors or numpy arrays when it is called; each is named after
+    its node and what it is to that: `layer1.0.conv1.weight`.
     """
 
     graph: Graph

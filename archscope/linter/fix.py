@@ -13,6 +13,7 @@ from archscope.linter.config import Config
 from archscope.linter.run import Linter
 from archscope.linter.targets import Target, load
 from archscope.rules.rule import Finding, Fix
+from archscope.sources import is_foreign
 from archscope.spec.sheet import Edit, Patch, Sheet, apply
 
 PASSES = 20
@@ -83,7 +84,7 @@ class _Open:
     """Which files may be changed."""
 
     def __init__(self, sources: Iterable[str], folders: Iterable[Path]) -> None:
-        self.files = {Path(source).resolve() for source in sources}
+        self.files = {Path(source).resolve() for source in sources if not is_foreign(source)}
         self.folders = [folder.resolve() for folder in folders]
 
     def holds(self, file: str) -> bool:

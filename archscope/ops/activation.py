@@ -20,6 +20,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Number, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 INPUT = Saved(input=True)
@@ -182,3 +183,143 @@ class Softmax(Activation, frozen=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call(self.module, dim=1)
+
+
+def onnx_plain(target: str, found: Op) -> None:
+    """Recognise an ONNX activation function without attributes."""
+
+    def recognise(foreign: Foreign) -> Recognised | None:
+        return Recognised(found, foreign.ins) if len(foreign.ins) == 1 else None
+
+    recognises(f"onnx.{target}")(recognise)
+
+
+for _target, _found in {
+    "Relu": ReLU(), "Sigmoid": Sigmoid(), "Tanh": Tanh(), "HardSwish": Hardswish(),
+    "Softplus": Softplus(),
+}.items():  # fmt: skip
+    onnx_plain(_target, _found)
+
+
+@recognises("onnx.LeakyRelu")
+def onnx_leaky_relu(foreign: Foreign) -> Recognised | None:
+    """Recognise a leaky ReLU with its slope."""
+    return Recognised(LeakyReLU(slope=round_float(foreign.get("alpha", 0.01))), foreign.ins)
+
+
+@recognises("onnx.PRelu")
+def onnx_prelu(foreign: Foreign) -> Recognised | None:
+    """Recognise a PReLU of one slope, or of one for each channel."""
+    x, slope = foreign.get("X"), foreign.get("slope")
+    if not slope.constant or len(slope.shape) != 1 or slope.shape[0] not in (1, x.shape[1]):
+        return None
+    return Recognised(PReLU(slopes=slope.shape[0]), (x,), {"weight": slope})
+
+
+@recognises("onnx.Elu")
+def onnx_elu(foreign: Foreign) -> Recognised | None:
+    """Recognise an ELU of alpha 1."""
+    return Recognised(ELU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
+
+
+@recognises("onnx.Gelu")
+def onnx_gelu(foreign: Foreign) -> Recognised | None:
+    """Recognise the exact GELU, not its approximation by tanh."""
+    exact = foreign.get("approximate", "none") == "none"
+    return Recognised(GELU(), foreign.ins) if exact else None
+
+
+@recognises("onnx.Swish")
+def onnx_swish(foreign: Foreign) -> Recognised | None:
+    """Recognise a swish without a factor inside."""
+    return Recognised(SiLU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
+
+
+@recognises("onnx.HardSigmoid")
+def onnx_hard_sigmoid(foreign: Foreign) -> Recognised | None:
+    """Recognise the hard sigmoid of slope 1/6; ONNX's own default is 0.2."""
+    slope, shift = foreign.get("alpha", 0.2), foreign.get("beta", 0.5)
+    if abs(slope - 1 / 6) > 1e-6 or shift != 0.5:
+        return None
+    return Recognised(Hardsigmoid(), foreign.ins)
+
+
+@recognises("onnx.Clip")
+def onnx_clip(foreign: Foreign) -> Recognised | None:
+    """Recognise min(max(x, 0), 6), and max(x, 0)."""
+    least, most = foreign.get("min"), foreign.get("max")
+    if least is None or least.value != 0:
+        return None
+    if most is None:
+        return Recognised(ReLU(), foreign.ins[:1])
+    return Recognised(ReLU6(), foreign.ins[:1]) if most.value == 6 else None
+
+
+@recognises("onnx.Softmax")
+def onnx_softmax(foreign: Foreign) -> Recognised | None:
+    """Recognise a softmax over the channels."""
+    (x,) = foreign.ins
+    axis = foreign.get("axis", -1) % len(x.shape)
+    return Recognised(Softmax(), (x,)) if axis == 1 else None
+
+
+def _plain(target: str, activation: type[Activation]) -> None:
+    """Recognise an activation function that has no attributes."""
+
+    @recognises(target)
+    def recognised(foreign: Foreign) -> Recognised | None:
+        return Recognised(activation(), foreign.ins)
+
+
+for _target, _activation in {
+    "relu": ReLU, "relu6": ReLU6, "silu": SiLU, "hardswish": Hardswish,
+    "hardsigmoid": Hardsigmoid, "sigmoid": Sigmoid, "tanh": Tanh,
+}.items():  # fmt: skip
+    _plain(f"aten.{_target}.default", _activation)
+
+
+@recognises("aten.hardtanh.default")
+def hardtanh_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise what torch calls relu6 inside."""
+    ends = foreign.args["min_val"], foreign.args["max_val"]
+    return Recognised(ReLU6(), foreign.ins) if ends == (0, 6) else None
+
+
+@recognises("aten.leaky_relu.default")
+def leaky_relu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's leaky ReLU."""
+    return Recognised(LeakyReLU(slope=foreign.args["negative_slope"]), foreign.ins)
+
+
+@recognises("aten.prelu.default")
+def prelu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's learned leaky ReLU."""
+    weight = foreign.args["weight"]
+    return Recognised(PReLU(slopes=weight.shape[0]), foreign.ins, {"weight": weight})
+
+
+@recognises("aten.elu.default")
+def elu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's ELU with its usual numbers."""
+    usual = all(foreign.args[name] == 1 for name in ("alpha", "scale", "input_scale"))
+    return Recognised(ELU(), foreign.ins) if usual else None
+
+
+@recognises("aten.gelu.default")
+def gelu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's exact GELU."""
+    return Recognised(GELU(), foreign.ins) if foreign.args["approximate"] == "none" else None
+
+
+@recognises("aten.softplus.default")
+def softplus_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's softplus with its usual numbers."""
+    usual = (foreign.args["beta"], foreign.args["threshold"]) == (1, 20)
+    return Recognised(Softplus(), foreign.ins) if usual else None
+
+
+@recognises("aten.softmax.int")
+def softmax_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's softmax over the channels."""
+    (x,) = foreign.ins
+    return Recognised(Softmax(), (x,)) if foreign.args["dim"] % len(x.shape) == 1 else None

@@ -6,6 +6,7 @@ from math import prod
 
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import Size
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.pool import adaptive, elements_read
 from archscope.ops.registry import op
@@ -92,3 +93,14 @@ class GlobalMaxPool(Op, frozen=True, kw_only=True):
             Example(cls(), ((8, 16),)),
             Example(cls(), ((4, 3, 4, 5),)),
         )
+
+
+@recognises("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default",
+            "aten.adaptive_max_pool3d.default")  # fmt: skip
+def adaptive_maxpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's maximum pooling to a given size."""
+    if foreign.get("result", 0) != 0:
+        return None
+    size = per_axis_or_one(foreign.out[2:])
+    op = GlobalMaxPool() if size == 1 else AdaptiveMaxPool(size=size)
+    return Recognised(op, foreign.ins)

@@ -19,6 +19,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Flag, Number, Positive
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
 STANDARDISE = 5
@@ -171,3 +172,95 @@ class Scale(Op, frozen=True, kw_only=True):
             Example(cls(initial=0.5, bias=True), ((8, 12),)),
             Example(cls(initial=0.1), ((8,),)),
         )
+
+
+@recognises("onnx.LayerNormalization")
+def onnx_layernorm(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm of flat descriptions, whose last axis are the channels."""
+    x, scale, bias = foreign.get("X"), foreign.get("Scale"), foreign.get("B")
+    if len(x.shape) != 2 or foreign.get("axis", -1) % 2 != 1 or bias is None:
+        return None
+    if not (scale.constant and bias.constant):
+        return None
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
+    return Recognised(found, (x,), {"weight": scale, "bias": bias})
+
+
+@recognises("onnx.ChannelNorm")
+def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm between two transposes, as the importer brings it."""
+    held = {"weight": foreign.get("scale"), "bias": foreign.get("bias")}
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
+    return Recognised(found, (foreign.get("X"),), held)
+
+
+@recognises("onnx.InstanceNormalization", "onnx.GroupNormalization")
+def onnx_groupnorm(foreign: Foreign) -> Recognised | None:
+    """Recognise a group norm; an instance norm takes each channel alone."""
+    x, *held = foreign.tensors
+    scale, bias = held
+    if not (scale.constant and bias.constant and scale.shape == bias.shape == x.shape[1:2]):
+        return None  # opset 18 has a factor for each group
+    found = GroupNorm(
+        groups=foreign.get("num_groups", x.shape[1]),
+        eps=round_float(foreign.get("epsilon", 1e-5)),
+    )
+    return Recognised(found, (x,), {"weight": scale, "bias": bias})
+
+
+@recognises("onnx.Scale")
+def onnx_scale(foreign: Foreign) -> Recognised | None:
+    """Recognise a factor for each channel, and a shift, as the importer brings them."""
+    x, scale, bias = foreign.get("X"), foreign.get("scale"), foreign.get("bias")
+    held = {"weight": scale, "bias": bias} if bias is not None else {"weight": scale}
+    return Recognised(Scale(bias=bias is not None), (x,), held)
+
+
+@recognises("aten.layer_norm.default")
+def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's layer norm where the channels come last: on flat inputs."""
+    x = foreign.args["input"]
+    given = with_bias(foreign)
+    if len(x.shape) != 2 or len(foreign.args["normalized_shape"]) != 1 or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
+@recognises("channels.layer_norm")
+def layernorm_of_channels(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm of the channels that importers brought to the front."""
+    x, given = foreign.args["input"], with_bias(foreign)
+    if tuple(foreign.args["normalized_shape"]) != x.shape[1:2] or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
+@recognises("aten.group_norm.default")
+def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's group norm."""
+    given = with_bias(foreign)
+    if len(given) == 1:
+        return None
+    op = GroupNorm(groups=foreign.args["num_groups"], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (foreign.args["input"],), given)
+
+
+@recognises("aten.instance_norm.default")
+def instancenorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's instance norm: a group norm of one channel in each group."""
+    given = with_bias(foreign)
+    if len(given) == 1 or not foreign.args["use_input_stats"]:
+        return None
+    x = foreign.args["input"]
+    op = GroupNorm(groups=x.shape[1], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (x,), given)
+
+
+def scale_of(x: Tensor, factors: Tensor) -> Recognised | None:
+    """Return the product of a tensor and a learned factor for each of its channels."""
+    shape = (1,) * (len(x.shape) - len(factors.shape)) + factors.shape
+    if len(shape) != len(x.shape) or shape[0] != 1 or shape[1] != x.shape[1]:
+        return None
+    if any(size != 1 for size in shape[2:]):
+        return None
+    return Recognised(Scale(), (x,), {"weight": factors})

@@ -8,6 +8,7 @@ from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Padding, Positive, Size
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
 
@@ -205,3 +206,124 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
             Example(cls(out=4, kernel=2, stride=3, output_padding=2, bias=False), ((4, 5, 6),)),
             Example(cls(out=4, kernel=3, stride=2, dilation=2), ((4, 12),)),
         )
+
+
+def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
+    """Return the padding that an ONNX operator states; None where it goes by another rule."""
+    auto = foreign.get("auto_pad", "NOTSET")
+    if auto == "SAME_UPPER":
+        return "same"
+    if auto == "VALID":
+        return 0
+    if auto != "NOTSET":
+        return None
+    pads = foreign.get("pads") or [0] * 2 * rank
+    if min(pads) < 0:
+        return None
+    pairs = tuple(zip(pads[:rank], pads[rank:], strict=True))
+    if all(before == after for before, after in pairs):
+        return short(before for before, _ in pairs)
+    return pairs
+
+
+@recognises("onnx.Conv")
+def onnx_conv(foreign: Foreign) -> Recognised | None:
+    """Recognise a convolution whose weights are constant."""
+    x, weight, bias = foreign.get("X"), foreign.get("W"), foreign.get("B")
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
+    if padding is None or not all(one.constant for one in held.values()):
+        return None
+    found = Conv(
+        out=weight.shape[0],
+        kernel=short(weight.shape[2:]),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        dilation=short(foreign.get("dilations") or (1,) * rank),
+        groups=foreign.get("group", 1),
+        bias=bias is not None,
+    )
+    return Recognised(found, (x,), held)
+
+
+@recognises("onnx.ConvTranspose")
+def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
+    """Recognise a transposed convolution that cuts as much away before as behind."""
+    x, weight, bias = foreign.get("X"), foreign.get("W"), foreign.get("B")
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
+    if foreign.get("output_shape") or not all(one.constant for one in held.values()):
+        return None
+    if (
+        padding is None
+        or padding == "same"
+        or (isinstance(padding, tuple) and any(isinstance(one, tuple) for one in padding))
+    ):
+        return None
+    groups = foreign.get("group", 1)
+    found = ConvTranspose(
+        out=weight.shape[1] * groups,
+        kernel=short(weight.shape[2:]),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        output_padding=short(foreign.get("output_padding") or (0,) * rank),
+        dilation=short(foreign.get("dilations") or (1,) * rank),
+        groups=groups,
+        bias=bias is not None,
+    )
+    return Recognised(found, (x,), held)
+
+
+@recognises(
+    "aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
+    "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
+)  # fmt: skip
+def conv_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's convolution."""
+    weight = foreign.args["weight"]
+    padding = foreign.args["padding"]
+    if padding == "valid":
+        padding = 0
+    stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
+    return Recognised(
+        Conv(
+            out=weight.shape[0],
+            kernel=kernel,
+            stride=per_axis_or_one(stride),
+            padding=padding if padding == "same" else per_axis_or_one(padding),
+            dilation=per_axis_or_one(foreign.args["dilation"]),
+            groups=foreign.args["groups"],
+            bias=foreign.get("bias") is not None,
+        ),
+        (foreign.args["input"],),
+        with_bias(foreign),
+    )
+
+
+@recognises("channels.linear")
+def conv_of_linear(foreign: Foreign) -> Recognised | None:
+    """Recognise a linear layer of each position whose channels importers brought to the front."""
+    op = Conv(out=foreign.args["weight"].shape[0], kernel=1, bias=foreign.get("bias") is not None)
+    return Recognised(op, (foreign.args["input"],), with_bias(foreign))
+
+
+@recognises(
+    "aten.conv_transpose1d.default", "aten.conv_transpose2d.input", "aten.conv_transpose3d.input"
+)  # fmt: skip
+def conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's transposed convolution."""
+    weight = foreign.args["weight"]
+    numbers = {
+        name: per_axis_or_one(foreign.args[name])
+        for name in ("stride", "padding", "output_padding", "dilation")
+    }
+    op = ConvTranspose(
+        out=weight.shape[1] * foreign.args["groups"],
+        kernel=per_axis_or_one(weight.shape[2:]),
+        groups=foreign.args["groups"],
+        bias=foreign.get("bias") is not None,
+        **numbers,
+    )
+    return Recognised(op, (foreign.args["input"],), with_bias(foreign))

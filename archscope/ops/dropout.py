@@ -17,6 +17,7 @@ from archscope.ir import (
     free,
 )  # fmt: skip
 from archscope.ops.attributes import Share
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
@@ -57,3 +58,20 @@ class Dropout(Op, frozen=True, kw_only=True):
             Example(cls(p=0.2), ((10,),)),
             Example(cls(p=0.0), ((10,),)),
         )
+
+
+@recognises("onnx.Dropout")
+def onnx_dropout(foreign: Foreign) -> Recognised | None:
+    """Recognise a dropout with its ratio."""
+    ratio = foreign.get("ratio")
+    p = 0.5 if ratio is None else getattr(ratio, "value", ratio)  # an attribute before opset 12
+    if not isinstance(p, int | float) or not 0 <= p < 1:
+        return None
+    return Recognised(Dropout(p=round_float(p)), foreign.ins[:1])
+
+
+@recognises("aten.dropout.default", "aten.feature_dropout.default")
+def dropout_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's dropout; of whole channels it is the same at inference."""
+    p = float(foreign.args["p"])
+    return Recognised(Dropout(p=p), foreign.ins) if p < 1 else None

@@ -56,6 +56,7 @@ class Recognised(Struct, frozen=True):
     op: Op
     inputs: tuple[Tensor, ...]
     weights: Mapping[str, Tensor] = {}  # by their names in the state_dict of the torch module
+    then: tuple[Op, ...] = ()  # operators of one input behind it
 
 
 Recogniser = Callable[[Foreign], Recognised | None]
@@ -83,3 +84,20 @@ def per_axis_or_one(values: Any) -> Any:
         values = tuple(values)
         return values[0] if len(set(values)) == 1 else values
     return values
+
+
+def round_float(value: float) -> float:
+    """Return the shortest number that is this one in single precision: 1e-05, not 9.99e-06."""
+    from struct import pack, unpack
+
+    for digits in range(1, 9):
+        shorter = float(f"{value:.{digits}g}")
+        if unpack("f", pack("f", shorter)) == unpack("f", pack("f", value)):
+            return shorter
+    return float(value)
+
+
+def with_bias(foreign: Foreign) -> dict[str, Tensor]:
+    """Return the arguments `weight` and `bias`, those that are given."""
+    given = {name: foreign.get(name) for name in ("weight", "bias")}
+    return {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises, with_bias
 from archscope.ops.registry import op
 
 
@@ -58,3 +59,23 @@ class Linear(Op, frozen=True, kw_only=True):
             Example(cls(out=10), ((84,),)),
             Example(cls(out=16, bias=False), ((8,),)),
         )
+
+
+@recognises("onnx.Linear")
+def onnx_linear(foreign: Foreign) -> Recognised | None:
+    """Recognise a product with a constant matrix, (out, in), as the importer brings it."""
+    x, weight, bias = foreign.get("X"), foreign.get("W"), foreign.get("B")
+    if len(x.shape) != 2:
+        return None
+    held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
+    return Recognised(Linear(out=weight.shape[0], bias=bias is not None), (x,), held)
+
+
+@recognises("aten.linear.default")
+def linear_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's linear layer on flat inputs."""
+    x = foreign.args["input"]
+    if len(x.shape) != 2:
+        return None
+    op = Linear(out=foreign.args["weight"].shape[0], bias=foreign.get("bias") is not None)
+    return Recognised(op, (x,), with_bias(foreign))

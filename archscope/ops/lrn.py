@@ -19,6 +19,7 @@ from archscope.ir import (
     text_of,
 )  # fmt: skip
 from archscope.ops.attributes import Number, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
@@ -74,3 +75,17 @@ class LocalResponseNorm(Op, frozen=True, kw_only=True):
             Example(cls(size=4, alpha=0.5, beta=0.5, k=2.0), ((8, 12),)),
             Example(cls(size=3), ((4, 3, 4, 5),)),
         )
+
+
+@recognises("onnx.LRN")
+def onnx_lrn(foreign: Foreign) -> Recognised | None:
+    """Recognise a local response norm of an odd size, whose middle is the same everywhere."""
+    if foreign.get("size") % 2 == 0:
+        return None
+    found = LocalResponseNorm(
+        size=foreign.get("size"),
+        alpha=round_float(foreign.get("alpha", 1e-4)),
+        beta=round_float(foreign.get("beta", 0.75)),
+        k=round_float(foreign.get("bias", 1.0)),
+    )
+    return Recognised(found, (foreign.get("X"),))

@@ -21,7 +21,9 @@ from archscope.ir import (
     text_of,
 )  # fmt: skip
 from archscope.ops.attributes import KINDS, choice
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Identity
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
@@ -188,3 +190,38 @@ class Distance(Op, frozen=True, kw_only=True):
             Example(cls(), ((128,), (128,))),
             Example(cls(metric="manhattan"), ((16,), (16,))),
         )
+
+
+@recognises("onnx.Add", "onnx.Sum")
+def onnx_add(foreign: Foreign) -> Recognised | None:
+    """Recognise a sum of equal shapes."""
+    ins = foreign.tensors
+    same = len(ins) > 1 and all(not x.constant and x.shape == ins[0].shape for x in ins)
+    return Recognised(Add(), ins) if same else None
+
+
+@recognises("onnx.Concat")
+def onnx_concat(foreign: Foreign) -> Recognised | None:
+    """Recognise inputs whose channels are put behind one another."""
+    ins = foreign.tensors
+    if any(x.constant for x in ins) or foreign.get("axis") % len(ins[0].shape) != 1:
+        return None
+    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)
+
+
+@recognises("aten.add.Tensor")
+def add_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the sum of two tensors of one shape."""
+    ins = foreign.ins
+    if len(ins) != 2 or ins[0].shape != ins[1].shape or foreign.args["alpha"] != 1:
+        return None
+    return Recognised(Add(), ins)
+
+
+@recognises("aten.cat.default")
+def concat_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise channels of several tensors behind one another."""
+    ins = foreign.ins
+    if foreign.args["dim"] % len(foreign.out) != 1 or len(ins) != len(foreign.tensors):
+        return None
+    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)

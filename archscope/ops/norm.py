@@ -6,6 +6,7 @@ from math import prod
 
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import Flag, Number
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
 
@@ -64,3 +65,30 @@ class BatchNorm(Op, frozen=True, kw_only=True):
 
 
 BATCHNORM_DEFAULTS = {"eps": 1e-5, "momentum": 0.1}
+
+
+@recognises("onnx.BatchNormalization")
+def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
+    """Recognise a batch normalisation; ONNX's momentum weighs the old statistics."""
+    words = {
+        "weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var",
+    }  # fmt: skip
+    held = {word: foreign.get(name) for word, name in words.items()}
+    if not all(one is not None and one.constant for one in held.values()):
+        return None
+    found = BatchNorm(
+        eps=round_float(foreign.get("epsilon", 1e-5)),
+        momentum=round(1 - round_float(foreign.get("momentum", 0.9)), 9),
+    )
+    return Recognised(found, (foreign.get("X"),), held)
+
+
+@recognises("aten.batch_norm.default")
+def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's batch normalisation with kept statistics."""
+    given = with_bias(foreign)
+    kept = {name: foreign.get(name) for name in ("running_mean", "running_var")}
+    if len(given) == 1 or None in kept.values() or foreign.args["training"]:
+        return None
+    op = BatchNorm(eps=foreign.args["eps"], momentum=foreign.args["momentum"], affine=bool(given))
+    return Recognised(op, (foreign.args["input"],), {**given, **kept})

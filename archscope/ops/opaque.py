@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from archscope.errors import GraphError
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, free, moved
-from archscope.ops.attributes import KINDS, Count, Kind
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows, moved
+from archscope.ops.attributes import KINDS, Count, Flag, Kind
 from archscope.ops.registry import op
 
 Word: TypeAlias = str
@@ -47,8 +47,11 @@ class Opaque(Op, frozen=True, kw_only=True):
     kind: its name where it comes from
     size: shape of its result, without the batch
     learned: learnable numbers that it holds
+    kept: statistics that it keeps
     products: its multiply-accumulates, where they are known
     work: its other arithmetic, where it is known
+    view: its result is its input, looked at differently
+    pointwise: each position of its result depends on that position of its inputs alone
     """
 
     arity = (1, None)
@@ -56,16 +59,25 @@ class Opaque(Op, frozen=True, kw_only=True):
     kind: Word
     size: AnyShape
     learned: Count = 0
+    kept: Count = 0
     products: Count | None = None
     work: Count | None = None
+    view: Flag = False
+    pointwise: Flag = False
+
+    @property
+    def storage(self) -> Storage:  # type: ignore[override]
+        return Storage.VIEW if self.view else Storage.NEW
 
     @property
     def unknown(self) -> tuple[str, ...]:
         given = {"macs": self.products, "elementwise": self.work}
-        return tuple(fact for fact, number in given.items() if number is None)
+        missing = tuple(fact for fact, number in given.items() if number is None)
+        return (*missing, "torch") if self.pointwise else (*missing, "window", "torch")
 
     def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+        """Return the most that it may see, which is unknown unless it is pointwise."""
+        return POINTWISE if self.pointwise else WHOLE
 
     def shape(self, *ins: Shape) -> Shape:
         return self.size
@@ -73,7 +85,8 @@ class Opaque(Op, frozen=True, kw_only=True):
     def params(self, *ins: Shape) -> int:
         return self.learned
 
-    buffers = free
+    def buffers(self, *ins: Shape) -> int:
+        return self.kept
 
     def macs(self, *ins: Shape) -> int:
         """Return what is known of them, at least."""
@@ -83,7 +96,8 @@ class Opaque(Op, frozen=True, kw_only=True):
         """Return what is known of it, at least."""
         return self.work or 0
 
-    access = moved
+    def access(self, *ins: Shape) -> int:
+        return 0 if self.view else moved(self, *ins)
 
     def saved(self, *ins: Shape) -> Saved:
         """State the input, if it multiplies by it; autograd may keep more."""

@@ -8,8 +8,11 @@ from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Padding, Size
+from archscope.ops.conv import onnx_pads
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten
 
 
 def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
@@ -269,3 +272,111 @@ class GlobalAvgPool(Op, frozen=True, kw_only=True):
             Example(cls(), ((8, 16),)),
             Example(cls(), ((4, 3, 4, 5),)),
         )
+
+
+@recognises("onnx.MaxPool")
+def onnx_maxpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a maximum over windows."""
+    (x,) = foreign.ins
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    if padding is None:
+        return None
+    found = MaxPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        dilation=short(foreign.get("dilations") or (1,) * rank),
+        ceil=bool(foreign.get("ceil_mode", 0)),
+    )
+    return Recognised(found, (x,))
+
+
+@recognises("onnx.AveragePool")
+def onnx_avgpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over windows without gaps."""
+    (x,) = foreign.ins
+    rank = len(x.shape) - 2
+    padding = onnx_pads(foreign, rank)
+    if padding is None or padding == "same" or set(foreign.get("dilations") or [1]) != {1}:
+        return None
+    count = bool(foreign.get("count_include_pad", 0)) or padding == 0
+    found = AvgPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        padding=padding,
+        ceil=bool(foreign.get("ceil_mode", 0)),
+        count_padding=count,
+    )
+    return Recognised(found, (x,))
+
+
+@recognises("onnx.GlobalAveragePool")
+def onnx_global_avgpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions."""
+    return Recognised(GlobalAvgPool(), foreign.ins)
+
+
+@recognises("onnx.ReduceMean")
+def onnx_mean(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions whose axes stay."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
+        return None
+    return Recognised(GlobalAvgPool(), (x,))
+
+
+@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's maximum pooling."""
+    given = foreign.args
+    kernel = per_axis_or_one(given["kernel_size"])
+    op = MaxPool(
+        kernel=kernel,
+        stride=per_axis_or_one(given["stride"]) or kernel,
+        padding=per_axis_or_one(given["padding"]),
+        dilation=per_axis_or_one(given["dilation"]),
+        ceil=given["ceil_mode"],
+    )
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
+def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's average pooling."""
+    given = foreign.args
+    if foreign.get("divisor_override") is not None:
+        return None
+    kernel = per_axis_or_one(given["kernel_size"])
+    op = AvgPool(
+        kernel=kernel,
+        stride=per_axis_or_one(given["stride"]) or kernel,
+        padding=per_axis_or_one(given["padding"]),
+        ceil=given["ceil_mode"],
+        count_padding=given["count_include_pad"],
+    )
+    return Recognised(op, foreign.ins)
+
+
+@recognises(
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten.adaptive_avg_pool3d.default",
+)
+def adaptive_avgpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's average pooling to a given size."""
+    size = per_axis_or_one(foreign.out[2:])
+    op = GlobalAvgPool() if size == 1 else AdaptiveAvgPool(size=size)
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.mean.dim")
+def mean_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the mean over all spatial axes, as many networks write their last pooling."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    axes = sorted(axis % rank for axis in foreign.args["dim"] or ())
+    if rank < 3 or axes != list(range(2, rank)):
+        return None
+    return Recognised(GlobalAvgPool(), (x,), then=() if foreign.args["keepdim"] else (Flatten(),))

@@ -21,7 +21,9 @@ from archscope.ir import (
     text_of,
 )
 from archscope.ops.attributes import Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten, Identity
 
 
 def _image(name: str, shape: Shape) -> None:
@@ -148,3 +150,51 @@ class Reshape(Op, frozen=True, kw_only=True):
             Example(cls(size=(16, 4, 4)), ((256,),)),
             Example(cls(size=(4, 18)), ((2, 6, 6),)),
         )
+
+
+@recognises("onnx.DepthToSpace")
+def onnx_depth_to_space(foreign: Foreign) -> Recognised | None:
+    """Recognise a pixel shuffle; ONNX's default order is another."""
+    if foreign.get("mode", "DCR") != "CRD":
+        return None
+    return Recognised(PixelShuffle(block=foreign.get("blocksize")), foreign.ins)
+
+
+@recognises("onnx.Unshuffle")
+def onnx_unshuffle(foreign: Foreign) -> Recognised | None:
+    """Recognise blocks whose positions become channels, as the importer brings them."""
+    return Recognised(SpaceToDepth(block=foreign.get("block")), foreign.ins)
+
+
+@recognises("onnx.Reshape", "onnx.Flatten", "onnx.Squeeze", "onnx.Unsqueeze")
+def onnx_reshape(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape for the same numbers of each image."""
+    x = foreign.ins[0]
+    if foreign.out == x.shape:
+        return Recognised(Identity(), (x,))
+    if len(foreign.out) == 2:
+        return Recognised(Flatten(), (x,))
+    return Recognised(Reshape(size=foreign.out[1:]), (x,)) if len(foreign.out) <= 5 else None
+
+
+@recognises("aten.pixel_shuffle.default")
+def pixel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel shuffle."""
+    return Recognised(PixelShuffle(block=foreign.args["upscale_factor"]), foreign.ins)
+
+
+@recognises("aten.pixel_unshuffle.default")
+def space_to_depth_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's pixel unshuffle."""
+    return Recognised(SpaceToDepth(block=foreign.args["downscale_factor"]), foreign.ins)
+
+
+@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int",
+            "aten.flatten.using_ints")  # fmt: skip
+def reshape_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape of the same image: flat, or up to 4 axes."""
+    (x,) = foreign.ins
+    if x.shape[0] != foreign.out[0] or len(foreign.out) > 5:
+        return None
+    op = Flatten() if len(foreign.out) == 2 else Reshape(size=foreign.out[1:])
+    return Recognised(op, (x,))

@@ -20,6 +20,7 @@ from archscope.ir import (
     moved,
 )  # fmt: skip
 from archscope.ops.attributes import Count, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 
@@ -154,3 +155,44 @@ class ChannelShuffle(Op, frozen=True, kw_only=True):
             Example(cls(groups=2), ((8, 6, 6),)),
             Example(cls(groups=4), ((8, 5),)),
         )
+
+
+@recognises("onnx.Identity")
+def onnx_identity(foreign: Foreign) -> Recognised | None:
+    """Recognise what changes nothing."""
+    return Recognised(Identity(), foreign.ins)
+
+
+@recognises("onnx.Range")
+def onnx_range(foreign: Foreign) -> Recognised | None:
+    """Recognise a range of the channels, as the importer brings it."""
+    if foreign.get("axis") != 1:
+        return None
+    found = Slice(start=foreign.get("start"), stop=foreign.get("stop"))
+    return Recognised(found, foreign.ins)
+
+
+@recognises("onnx.ChannelShuffle")
+def onnx_shuffle(foreign: Foreign) -> Recognised | None:
+    """Recognise a channel shuffle, as the importer brings it."""
+    return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
+
+
+@recognises("aten.slice.Tensor", "aten.narrow.default", "aten.split.Tensor", "aten.chunk.default",
+            "aten.split_with_sizes.default")  # fmt: skip
+def slice_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a range of the channels; importers say where a part of a split starts."""
+    (x,) = foreign.ins
+    if foreign.args["dim"] % len(x.shape) != 1 or foreign.get("step", 1) != 1:
+        return None
+    start = foreign.get("start", 0) or 0
+    start = max(0, start + x.shape[1]) if start < 0 else start
+    if foreign.out[1] == x.shape[1]:
+        return Recognised(Identity(), (x,))
+    return Recognised(Slice(start=start, stop=start + foreign.out[1]), (x,))
+
+
+@recognises("aten.channel_shuffle.default")
+def channel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's channel shuffle."""
+    return Recognised(ChannelShuffle(groups=foreign.args["groups"]), foreign.ins)

@@ -9,6 +9,7 @@ from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import KINDS, Size, choice
+from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 
@@ -86,3 +87,63 @@ def _linear(size: int, out: int) -> Resample:
         return range(low, low + (2 if rest else 1))
 
     return Resample.between(size, out, read)
+
+
+@recognises("onnx.Resize", "onnx.Upsample")
+def onnx_resize(foreign: Foreign) -> Recognised | None:
+    """Recognise nearest and linear resizing that ask for the positions that torch asks for."""
+    x = foreign.ins[0]
+    sizes, outs = x.shape[2:], foreign.out[2:]
+    mode = foreign.get("mode", "nearest")
+    where = foreign.get("coordinate_transformation_mode", "half_pixel")
+    if foreign.out[1] != x.shape[1] or foreign.get("antialias") or foreign.get("axes"):
+        return None
+    if not 1 <= len(sizes) <= 3 or not _whole_scales(foreign.get("scales"), x.shape, foreign.out):
+        return None
+    grows = all(out % size == 0 for size, out in zip(sizes, outs, strict=True))
+    if foreign.target == "onnx.Upsample":
+        where = "asymmetric"
+    if mode == "nearest":
+        rounds = foreign.get("nearest_mode", "round_prefer_floor")
+        floor = where == "asymmetric" and rounds == "floor"
+        # Whole factors repeat each value, whether counted from edges or from centres.
+        centres = where in ("half_pixel", "pytorch_half_pixel") and rounds == "round_prefer_floor"
+        if not (floor or (grows and (centres or foreign.target == "onnx.Upsample"))):
+            return None
+    elif mode == "linear":
+        many = min(outs) > 1
+        if where != "half_pixel" and not (where == "pytorch_half_pixel" and many):
+            return None
+    else:
+        return None
+    kind = "nearest" if mode == "nearest" else "linear"
+    if grows:
+        factors = short(out // size for size, out in zip(sizes, outs, strict=True))
+        return Recognised(Upsample(scale=factors, mode=kind), (x,))
+    return Recognised(Upsample(size=short(outs), mode=kind), (x,))
+
+
+def _whole_scales(scales: Tensor | None, size: Shape, out: Shape) -> bool:
+    """Return whether the factors are those of the sizes; others shift what is read."""
+    if scales is None or scales.value is None or not scales.value:
+        return scales is None or scales.shape == (0,)
+    return all(
+        abs(factor * a - b) < 1e-4 for factor, a, b in zip(scales.value, size, out, strict=True)
+    )
+
+
+@recognises(
+    "aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec",
+    "aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec",
+)  # fmt: skip
+def upsample_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's resizing with half-pixel centres."""
+    if foreign.get("align_corners"):
+        return None
+    (x,) = foreign.ins
+    sizes = foreign.out[2:]
+    scales = foreign.get("scale_factors")
+    if scales and any(n * s != out for n, s, out in zip(x.shape[2:], scales, sizes, strict=True)):
+        return None  # torch resizes by the factor, which then is not the ratio of the sizes
+    mode = "nearest" if "nearest" in foreign.target else "linear"
+    return Recognised(Upsample(size=per_axis_or_one(sizes), mode=mode), (x,))

@@ -6,6 +6,7 @@ from math import prod
 
 from archscope.ir import Saved, Shape
 from archscope.ops.activation import INPUT, Activation
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 
@@ -17,3 +18,9 @@ class Softsign(Activation, frozen=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, elements=prod(ins[0]))  # 1 + |x|
+
+
+@recognises("onnx.Softsign")
+def onnx_softsign(foreign: Foreign) -> Recognised | None:
+    """Recognise a softsign."""
+    return Recognised(Softsign(), foreign.ins)

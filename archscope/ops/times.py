@@ -6,6 +6,9 @@ from math import prod
 
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
 from archscope.ops.attributes import Number
+from archscope.ops.channelwise import scale_of
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float
+from archscope.ops.merge import Mul
 from archscope.ops.registry import op
 
 
@@ -43,3 +46,45 @@ class Times(Op, frozen=True, kw_only=True):
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (Example(cls(factor=0.17), ((8, 6, 6),)), Example(cls(factor=-2), ((10,),)))
+
+
+@recognises("onnx.Mul", "onnx.Div")
+def onnx_mul(foreign: Foreign) -> Recognised | None:
+    """Recognise a product: of tensors, with a number, or with a factor for each channel."""
+    a, b = foreign.tensors
+    if foreign.target == "onnx.Mul" and a.constant:
+        a, b = b, a
+    if a.constant:
+        return None
+    number = b.value
+    while isinstance(number, tuple) and len(number) == 1:
+        number = number[0]
+    if b.constant and isinstance(number, int | float) and number:
+        factor = number if foreign.target == "onnx.Mul" else 1 / number
+        return Recognised(Times(factor=round_float(factor)), (a,))
+    if b.constant or foreign.target == "onnx.Div" or len(a.shape) != len(b.shape):
+        return None
+    return Recognised(Mul(), (a, b))
+
+
+@recognises("aten.mul.Tensor")
+def mul_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a gate, a learned factor for each channel, and a constant factor."""
+    ins, tensors = foreign.ins, foreign.tensors
+    if len(ins) == 2:
+        return Recognised(Mul(), ins) if len(ins[0].shape) == len(ins[1].shape) else None
+    if len(tensors) == 2:
+        (x,), (factors,) = ins, [tensor for tensor in tensors if tensor.constant]
+        if not factors.shape and isinstance(factors.value, int | float):
+            return Recognised(Times(factor=float(factors.value)), (x,))
+        return scale_of(x, factors)
+    return Recognised(Times(factor=float(foreign.args["other"])), ins)
+
+
+@recognises("aten.div.Tensor")
+def div_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the division by a constant."""
+    divisor = foreign.args["other"]
+    if isinstance(divisor, Tensor) or not divisor:
+        return None
+    return Recognised(Times(factor=1 / divisor), foreign.ins)

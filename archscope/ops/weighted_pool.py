@@ -7,6 +7,8 @@ from math import prod
 from archscope.axes import Window
 from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
 from archscope.ops.attributes import Flag, Positive, Size
+from archscope.ops.conv import onnx_pads
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.geometry import short, sliding
 from archscope.ops.registry import op
 
@@ -119,3 +121,20 @@ class StochasticPool(Op, frozen=True, kw_only=True):
             Example(cls(kernel=3, stride=2), ((8, 21),)),
             Example(cls(kernel=2), ((4, 2, 6, 6),)),
         )
+
+
+@recognises("onnx.LpPool")
+def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
+    """Recognise Lp pooling without padding or gaps, of an even norm."""
+    (x,) = foreign.ins
+    rank = len(x.shape) - 2
+    norm = foreign.get("p", 2)
+    if onnx_pads(foreign, rank) != 0 or set(foreign.get("dilations") or [1]) != {1} or norm % 2:
+        return None
+    found = LpPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        norm=norm,
+        ceil=bool(foreign.get("ceil_mode", 0)),
+    )
+    return Recognised(found, (x,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from archscope.analysis.bundle import Analysis, LayerReport, View
 from archscope.analysis.count import convention
 from archscope.analysis.fold import fitting_depth, fold
@@ -74,7 +76,7 @@ def field_text(view: View | None) -> str:
     if view is None:
         return ""
     if view.size is None or view.stride is None:
-        return "all"
+        return "all" if view.known else "?"
     sizes, strides = set(view.size), set(view.stride)
     size = str(view.size[0]) if len(sizes) == 1 else text_of(view.size)
     stride = str(view.stride[0]) if len(strides) == 1 else "x".join(map(str, view.stride))
@@ -101,13 +103,38 @@ def at_least(analysis: Analysis) -> dict[str, str]:
 
 
 def unknown_lines(analysis: Analysis) -> list[str]:
-    """Return a line for each kind of operator that was not recognised."""
+    """Return a line for each kind of operator of which a cost is unknown, and one for the rest."""
     words = {"macs": "macs", "elementwise": "other work"}
-    return [
+    counted = [one for one in analysis.opaque if not one.facts]
+    rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
+    lines = [
         f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "
         f"{' and '.join(words[fact] for fact in one.facts)} are not in the totals"
         for one in analysis.unknown
     ]
+    if counted:
+        lines.append(rest + ", ".join(f"{one.count} x {one.kind}" for one in counted))
+    return lines
+
+
+def saving_table(analysis: Analysis) -> list[Table]:
+    """Return a table of what folding batch norms saved, if they were folded."""
+    if analysis.fused is None:
+        return []
+    words = {"elementwise": "other work", "memory_access": "memory access"}
+    fused = analysis.fused
+    rows = []
+    for name in structs.asdict(fused.before):
+        before, after = getattr(fused.before, name), getattr(fused.after, name)
+        more = at_least(analysis).get(name, "")
+        change = f"{100 * (after / before - 1):+.2f} %" if before and not more else ""
+        rows.append((words.get(name, name), f"{more}{before:,}", f"{more}{after:,}", change))
+    columns = (
+        Column("fused", NAME), Column("before", COUNT), Column("after", COUNT),
+        Column("change", COUNT),
+    )  # fmt: skip
+    title = f"{fused.norms} batch norms folded into the layers before them"
+    return [Table(title, columns, tuple(rows))]
 
 
 def summary_table(analysis: Analysis) -> Table:
@@ -178,6 +205,8 @@ def _reference(analysis: Analysis) -> tuple[str, str]:
 
 
 def _field_words(view: View) -> tuple[str, str]:
+    if not view.known and view.size is None:
+        return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
     if view.size is None or view.stride is None or view.padding is None:
         return "all", "sees the whole input"
     words = f"stride {_short(view.stride)}, padding {_short(view.padding)}, at {view.node}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archscope.analysis.bundle import Analysis
-from archscope.report.analysis import field_text
+from archscope.report.analysis import at_least, field_text
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHAPE, Column, Table
 from archscope.report.zoo import inputs
+from archscope.units import format_count
 
 
 def comparison_table(results: Sequence[Analysis]) -> Table:
     """Return one row for each network, with its macs and params relative to the first."""
     first = results[0].totals
+    less = {result.name for result in results if at_least(result)["macs"]}
     columns = (
         Column("network", NAME),
         Column("input", SHAPE),
@@ -32,8 +34,10 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
             inputs(result),
             result.totals.params,
             _ratio(result.totals.params, first.params),
-            result.totals.macs,
-            _ratio(result.totals.macs, first.macs),
+            _macs(result),
+            None
+            if less & {result.name, results[0].name}
+            else _ratio(result.totals.macs, first.macs),
             result.totals.memory_access_bytes,
             result.totals.peak_activation_bytes,
             result.totals.macs_per_byte,
@@ -43,6 +47,12 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         for result in results
     )
     return Table("", columns, rows)
+
+
+def _macs(result: Analysis) -> int | str:
+    """Return the macs, or in words that they are at least so many."""
+    more = at_least(result)["macs"]
+    return f"{more}{format_count(result.totals.macs)}" if more else result.totals.macs
 
 
 def _ratio(value: int, base: int) -> float | None:

@@ -10,7 +10,7 @@ from archscope.analysis.bundle import Analysis, LayerReport, View
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.ir import Graph, text_of
-from archscope.report.analysis import field_text
+from archscope.report.analysis import field_text, unknown_lines
 from archscope.report.data import LayerPoint, Network, Stage
 from archscope.rules.rule import Score
 
@@ -41,6 +41,7 @@ def network_of(
     missing = []
     if graph is None:
         missing.append("a saved analysis has no memory timeline, no guideline scores and no spec")
+    missing += unknown_lines(analysis)
     view = analysis.receptive_field
     field = max(view.size) if view and view.size else None
     values: dict[str, float | None] = {

@@ -7,6 +7,9 @@ from typing import Any
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Table
 from archscope.units import format_duration
 
+PEERS = {"mobile": ("shufflenet_v2_x1_5", "mobilenet_v2"), "resnet": ("resnet18", "resnet50")}
+"""Networks made by hand that winners of our spaces are compared with."""
+
 
 def found_parts(found: Any) -> list[Any]:
     """Return the tables and lines of a `search.Found`: finalists, Pareto front, proxies."""
@@ -23,11 +26,16 @@ def found_parts(found: Any) -> list[Any]:
         parts.append(_proxies(found))
     if found.winner is not None:
         winner = f"{found.folder}/winner.yaml"
+        run = found.winner.best_run
         parts.append(
             f"winner: {winner}\n"
+            f"weights: {run}/best.safetensors, for the spec.yaml beside them: the winner with the"
+            " classes and the size of the images trained on\n"
             f"next: archscope analyze {winner}\n"
             f"      archscope lint {winner}\n"
-            f"      archscope compare {winner} shufflenet_v2_x1_5 mobilenet_v2"
+            f"      archscope compare {' '.join((winner, *PEERS.get(found.space, ())))}\n"
+            f"      archscope evaluate {run}\n"
+            f"      archscope report {found.folder}"
         )
     return parts
 

@@ -9,7 +9,7 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.search.budget import Budget
 from archscope.search.sample import Candidate, Sampler
-from archscope.spec import load
+from archscope.sources import load
 from archscope.spec.space import Space
 
 DRAWS = 64

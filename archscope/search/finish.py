@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct, structs
 
 from archscope.ir import Graph
+from archscope.search.crew import Crew
 from archscope.search.judging import Trainer
-from archscope.search.local import LocalJudge
 from archscope.search.records import Job, Trial
 from archscope.search.replay import interval
 from archscope.spec.write import to_yaml
@@ -32,6 +32,7 @@ class Finalist(Struct, frozen=True):
     high: float
     tied: bool = False  # its interval reaches the winner's mean
     runs: tuple[str, ...] = ()  # the folders of these trainings, as the scores
+    best_run: str = ""  # the folder of the best of them
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
@@ -70,7 +71,7 @@ def finalists(
     *,
     seeds: int,
     stretch: int,
-    workers: int,
+    crew: Crew,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Finalist]:
@@ -86,7 +87,7 @@ def finalists(
     verdicts: dict[tuple[int, int], float] = {}
     total = len(chosen) * seeds
     for seed in range(seeds):
-        judge = LocalJudge(structs.replace(longer, seed=trainer.seed + 1 + seed), workers)
+        judge = crew(structs.replace(longer, seed=trainer.seed + 1 + seed))
         try:
             for place, trial in enumerate(chosen):
                 graph = graph_of(trial.genes)
@@ -123,6 +124,7 @@ def finalists(
                     low,
                     high,
                     runs=runs,
+                    best_run=max(zip(scores, runs, strict=True))[1],
                 )
             )
     rows.sort(key=lambda one: (-one.mean, one.trial))

@@ -21,6 +21,7 @@ from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
 from archscope.search.records import Trial
+from archscope.search.storage import opened
 from archscope.search.study import directions
 from archscope.spec.holes import CHOICE, INT
 from archscope.spec.space import Decision, Space
@@ -116,13 +117,20 @@ class Folder:
         try:
             record = optuna.create_study(
                 study_name=self.path.name,
-                storage=self.storage,
+                storage=opened(self.storage),
                 directions=directions(objectives),
                 load_if_exists=True,
             )
+        except OptionError:
+            raise
         except Exception as error:
             raise OptionError(f"cannot open the storage '{self.storage}': {error}") from None
         there = len(record.get_trials(deepcopy=False))
+        if there > len(self.trials):  # trials are written to the folder first
+            raise OptionError(
+                f"the storage '{self.storage}' has another study '{self.path.name}', with {there}"
+                f" trials; '{self.path}' has {len(self.trials)}; give it another --name"
+            )
         for trial in self.trials[there:]:
             self._add(record, trial)
         return record

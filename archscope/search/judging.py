@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ class Trainer(Struct, frozen=True, kw_only=True):
     cache: bool = True
 
 
+Work = Callable[[Trainer, Job], Verdict]
+"""What a process does with a job; `judge`, but for tests."""
+
+
 def judge(trainer: Trainer, job: Job) -> Verdict:
     """Return what a candidate comes to; a network that cannot be trained has failed.
 
@@ -40,7 +45,7 @@ def judge(trainer: Trainer, job: Job) -> Verdict:
     began = time.perf_counter()
     torch.set_num_threads(trainer.threads)
     try:
-        graph = _graph(job)
+        graph = graph_of(job)
         data = _data(trainer)
         key = archive.key(graph, data.digest, trainer)
         known = archive.recall(key) if trainer.cache and job.keep is None else None
@@ -126,7 +131,8 @@ def score_of(scores: dict[str, float], images: int) -> float:
     return scores["top1"] + 0.999 / images / (1 + max(scores["loss"], 0.0))
 
 
-def _graph(job: Job) -> Graph:
+def graph_of(job: Job) -> Graph:
+    """Return the network of a job."""
     from archscope.spec import document, graph
 
     return graph(document(f"trial{job.number}.yaml", text=job.spec.encode()))

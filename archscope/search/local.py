@@ -13,7 +13,7 @@ from msgspec import structs
 from pebble import ProcessExpired, ProcessPool
 
 from archscope.ir import Graph
-from archscope.search.judging import Trainer, judge
+from archscope.search.judging import Trainer, Work, judge
 from archscope.search.records import Job, Verdict
 
 
@@ -27,9 +27,10 @@ class LocalJudge:
         *,
         seconds: float | None = None,
         bytes_: int | None = None,
+        work: Work = judge,
     ) -> None:
         """Take limits of one trial: its time, and the memory of its process (not on Windows)."""
-        self.trainer, self.seconds = trainer, seconds
+        self.trainer, self.seconds, self.work = trainer, seconds, work
         self.began = time.perf_counter()
         self.answers: queue.Queue[Verdict] = queue.Queue()
         self.pool = ProcessPool(
@@ -42,7 +43,7 @@ class LocalJudge:
     def submit(self, job: Job, graph: Graph) -> None:
         """Give a job to the next free process."""
         began = time.perf_counter() - self.began
-        future = self.pool.schedule(judge, args=(self.trainer, job), timeout=self.seconds)
+        future = self.pool.schedule(self.work, args=(self.trainer, job), timeout=self.seconds)
         future.add_done_callback(lambda done: self.answers.put(self._verdict(job, done, began)))
 
     def collect(self) -> Verdict:

@@ -120,6 +120,10 @@ class Lookup:
         """Return the oldest answer."""
         return self.waiting.pop(0)
 
+    def close(self, at_once: bool = False) -> None:
+        """Forget what was not asked for."""
+        self.waiting.clear()
+
 
 def compare(
     table: Path,

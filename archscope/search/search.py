@@ -18,6 +18,7 @@ from archscope.linter import lint
 from archscope.report.findings import record
 from archscope.search.anchors import anchors
 from archscope.search.budget import Budget
+from archscope.search.crew import Crew
 from archscope.search.finish import Finalist, best, finalists, front
 from archscope.search.folder import Folder
 from archscope.search.judging import Trainer
@@ -88,7 +89,7 @@ def search(
     question: Question,
     path: Path,
     *,
-    workers: int = 1,
+    crew: Crew = LocalJudge,
     storage: str | None = None,
     max_time: float | None = None,
     trial_time: float | None = None,
@@ -102,7 +103,8 @@ def search(
 
     A folder that holds the same question is gone on with. Trials end after `question.trials` paid
     ones or `max_time` seconds; then the `top` best are trained `stretch` times as long with
-    `seeds` seeds. Raises ArchscopeError; KeyboardInterrupt leaves a study that can go on.
+    `seeds` seeds. `crew` says where. Raises ArchscopeError; KeyboardInterrupt leaves a
+    study that can go on.
     """
     watch = watch or Watch()
     began = time.perf_counter()
@@ -115,7 +117,7 @@ def search(
         )
     trained = _trained_space(read, question, deploy)
     folder = Folder(path, deploy, _asked(question), storage)
-    judge = LocalJudge(question.trainer, workers, seconds=trial_time, bytes_=trial_bytes)
+    judge = crew(question.trainer, seconds=trial_time, bytes_=trial_bytes)
     at_once = True
     try:
         plan = _plan(question, deploy)
@@ -142,7 +144,7 @@ def search(
         judge.close()
         last = finalists(
             best(study.trials, top), question.trainer, trained.graph,
-            seeds=seeds, stretch=stretch, workers=workers, folder=path / "finals",
+            seeds=seeds, stretch=stretch, crew=crew, folder=path / "finals",
             progress=watch.finals,
         )  # fmt: skip
         found = _found(folder, deploy, study, last, time.perf_counter() - began, reason)

@@ -13,7 +13,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from msgspec import Struct, structs
@@ -25,6 +25,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.search.budget import Budget, needs_peak, violation
 from archscope.search.costs import Costs, Evaluator
+from archscope.search.crew import Judge
 from archscope.search.genes import parameters, suggest
 from archscope.search.records import Job, Outcome, Trial, Verdict
 from archscope.search.sample import Sampler, mutate, repair
@@ -61,16 +62,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     prescreen: int = 1  # feasible networks drawn for each that is trained
     eta: int = 0  # one of so many goes on at each rung of the learning curve; 0: all do
     unique: bool = True  # whether equal networks are told from memory
-
-
-class Judge(Protocol):
-    """Who trains networks. Answers may come in any order."""
-
-    def submit(self, job: Job, graph: Graph) -> None:
-        """Take a job; it may wait for others."""
-
-    def collect(self) -> Verdict:
-        """Return the next verdict, waiting for it."""
 
 
 Promise = Callable[[Graph], dict[str, float]]

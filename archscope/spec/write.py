@@ -42,7 +42,7 @@ def head_lines(graph: Graph) -> list[str]:
     if [node.name for node in graph.inputs] == ["input"]:
         return [*lines, f"input: {flow_text(graph.inputs[0].out)}"]
     lines.append("inputs:")
-    lines += [f"  {node.name}: {flow_text(node.out)}" for node in graph.inputs]
+    lines += [f"  {scalar_text(node.name)}: {flow_text(node.out)}" for node in graph.inputs]
     return lines
 
 
@@ -73,11 +73,14 @@ def _outputs(graph: Graph) -> dict[str, Output]:
 
 def _layer(node: Node, before: str | None, output: Output | None, owner: bool) -> list[str]:
     text = layer_text(node.op)
-    lines = [f"  - {text}" if ":" in text else f"  - {text}: {{}}", f"    name: {node.name}"]
+    lines = [
+        f"  - {text}" if ":" in text else f"  - {text}: {{}}",
+        f"    name: {scalar_text(node.name)}",
+    ]
     if node.inputs != (before,):
         lines.append(f"    from: {flow_text(node.inputs)}")
     if node.shares or owner:
-        lines.append(f"    share: {node.shares or node.name}")
+        lines.append(f"    share: {scalar_text(node.shares or node.name)}")
     if output is not None:
         lines.append(f"    output: {output_text(output)}")
     return lines
@@ -116,7 +119,7 @@ def scalar_text(value: Any) -> str:
     if isinstance(value, str):
         # A plain word needs no quotes; what could be taken for anything else gets JSON's.
         plain = value.replace("_", "").replace(".", "").isalnum() and value[0].isalpha()
-        constant = value.lower() in ("true", "false", "null")
+        constant = value.lower() in ("true", "false", "null", "yes", "no", "on", "off")
         return value if plain and not constant and value.isascii() else json.dumps(value)
     if isinstance(value, bool):
         return str(value).lower()

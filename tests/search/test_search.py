@@ -11,8 +11,10 @@ from pathlib import Path
 
 import optuna
 import pytest
+from safetensors.torch import load_file
 
 from archscope.analysis import analyze
+from archscope.build import build
 from archscope.spec import load
 from tests.cli.conftest import Run
 
@@ -68,6 +70,10 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     assert 34_000 <= analyze(winner).totals.macs <= 40_000
     assert winner.inputs[0].out == (1, 16, 16)
     assert found["winner"]["costs"]["macs"] == analyze(winner).totals.macs
+    run_folder = place / found["winner"]["best_run"]
+    build(load(run_folder / "spec.yaml")).load_state_dict(
+        load_file(run_folder / "best.safetensors")
+    )
     paid = [row for row in trials(study) if row["verdict"] is not None]
     assert len(paid) == 5 and len({row["digest"] for row in paid}) == 5
     assert all(34_000 <= row["costs"]["macs"] <= 40_000 for row in paid)  # type: ignore[index]

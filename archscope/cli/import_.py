@@ -1,0 +1,77 @@
+"""`archscope import`: a model of another framework as a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import shapes, write
+from archscope.errors import GraphError, OptionError
+from archscope.sources import document_of_text, imported, is_foreign
+from archscope.spec import graph as graph_of
+from archscope.spec.fold import readable
+
+
+@click.command("import")
+@click.argument("source")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="SHAPE",
+    help="What it takes, channels first: --input 3x224x224, or NAME=SHAPE of several.",
+)  # fmt: skip
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write the spec to a file instead of the terminal.",
+)  # fmt: skip
+@click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write its weights, too, as safetensors under the names that the built network has.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="Fail if an operator is not recognised.")
+def command(
+    source: str,
+    inputs: tuple[str, ...],
+    output: Path | None,
+    weights: Path | None,
+    strict: bool,
+) -> int:
+    """Write a model of PyTorch or ONNX as a spec.
+
+    SOURCE is `package.module:name`, where the name is of an nn.Module, or of a class or function
+    that needs no arguments and returns one; or a path that ends in .onnx. Importing a Python
+    module runs its code. The current folder is searched first. Most commands take such a source
+    in place of a spec, too.
+
+    \b
+    Examples:
+      archscope import torchvision.models:resnet50 -o resnet50.yaml
+      archscope import mymodels.net:small --input 1x28x28 -o small.yaml --weights small.safetensors
+      archscope import net.onnx -o net.yaml
+      archscope analyze torchvision.models:vit_b_16
+    """
+    if not is_foreign(source):
+        raise OptionError(
+            f"'{source}' is no model to import: expected package.module:name or .onnx"
+        )
+    found = imported(source, shapes(inputs))
+    opaque = sorted({str(getattr(n.op, "kind", "")) for n in found.graph.nodes if n.op.unknown})
+    if opaque and (strict or weights):
+        why = "" if strict else ", so that it cannot be built and its weights have no place"
+        raise GraphError(
+            f"'{found.graph.name}' has operators that are not recognised: {', '.join(opaque)}{why}"
+        )
+    folded = readable(found.graph)
+    graph = graph_of(document_of_text(folded.text, source))
+    said = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
+    if weights is not None:
+        from archscope.weights import save, state_of  # torch, which a wrong source does not need
+
+        state = state_of(graph, found.weights(), folded.names)
+        save(state, weights)
+        said += f", {len(state)} tensors in {weights}"
+    write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
+    if opaque:
+        said += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
+    click.echo(f"{output or graph.name}: {said}", err=True)
+    return FINE

@@ -1,0 +1,148 @@
+"""What a foreign operator costs, where it has no word of ours: exact, or None.
+
+Matrix products in any layout, attention and movements of data are counted here, so that a
+network that cannot be rebuilt can still be analysed.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from msgspec import Struct
+
+from archscope.ops.foreign import Foreign, Tensor
+
+VIEWED = {
+    "permute", "transpose", "view", "unflatten", "unsqueeze", "squeeze", "select", "slice",
+    "narrow", "chunk", "split", "tensor_split", "split_with_sizes", "expand", "expand_as",
+    "unbind", "t", "movedim", "swapaxes", "swapdims", "alias", "mT", "numpy_T", "diagonal",
+    "view_as", "squeeze_", "detach", "positive",
+}  # fmt: skip
+"""Operators that look at their input differently."""
+
+MOVED = VIEWED | {
+    "reshape", "flatten", "reshape_as", "repeat", "repeat_interleave", "tile", "cat", "stack",
+    "roll", "flip", "index", "index_select", "gather", "embedding", "pad", "constant_pad_nd",
+    "reflection_pad2d", "replication_pad2d", "contiguous", "clone", "channel_shuffle",
+    "pixel_shuffle", "pixel_unshuffle", "unfold", "im2col", "new_zeros", "new_ones", "new_full",
+    "new_empty", "zeros_like", "ones_like", "full_like", "empty_like", "zeros", "ones", "full",
+    "empty", "arange", "eye", "scalar_tensor", "lift_fresh_copy", "to", "_to_copy", "type_as",
+    "dropout", "feature_dropout", "alpha_dropout", "detach_", "copy", "slice_scatter",
+    "select_scatter", "upsample_nearest2d", "tril", "triu", "meshgrid", "rot90",
+}  # fmt: skip
+"""Operators that compute nothing, at inference."""
+
+OTHER = {
+    "upsample_bilinear2d", "upsample_bicubic2d", "upsample_trilinear3d", "upsample_linear1d",
+    "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp", "cumsum", "cumprod", "topk",
+    "sort", "argsort", "argmax", "argmin", "one_hot", "linspace", "var", "std", "var_mean",
+    "std_mean", "norm", "prod",
+}  # fmt: skip
+"""Operators without products of matrices, whose other arithmetic is not counted."""
+
+ELEMENTWISE = {
+    "add": 1, "sub": 1, "rsub": 1, "mul": 1, "div": 1, "neg": 1, "abs": 1, "exp": 1, "log": 1,
+    "sqrt": 1, "rsqrt": 1, "square": 1, "pow": 1, "relu": 1, "clamp": 1, "clamp_min": 1,
+    "maximum": 1, "minimum": 1, "sigmoid": 4, "tanh": 1, "gelu": 5, "silu": 5, "softmax": 5,
+    "mish": 5, "where": 1, "masked_fill": 1, "erf": 1, "sin": 1, "cos": 1, "log1p": 1, "expm1": 1,
+    "log2": 1, "reciprocal": 1, "sign": 1, "floor": 1, "ceil": 1, "round": 1, "clamp_max": 1,
+    "eq": 1, "ne": 1, "lt": 1, "le": 1, "gt": 1, "ge": 1, "floor_divide": 1, "remainder": 1,
+    "fmod": 1, "logical_and": 1, "logical_or": 1, "logical_not": 1, "bitwise_and": 1,
+    "bitwise_or": 1, "bitwise_not": 1, "relu6": 1, "leaky_relu": 1, "addcmul": 2, "lerp": 3,
+    "batch_norm": 2,
+}  # fmt: skip
+"""Operations on each element of the result, as our own operators count them."""
+
+
+class Known(Struct, frozen=True):
+    """The macs and the other arithmetic of the whole batch; None where they are not known."""
+
+    macs: int | None
+    work: int | None
+
+
+def counted(foreign: Foreign) -> Known:
+    """Return what is known of a foreign operator."""
+    library, _, rest = foreign.target.partition(".")
+    if library != "aten":
+        return Known(None, None)
+    name = rest.partition(".")[0]
+    out = prod(foreign.out)
+    if name in MOVED:
+        return Known(0, 0)
+    if name in ELEMENTWISE:
+        return Known(0, ELEMENTWISE[name] * out)
+    if name in ("layer_norm", "group_norm", "instance_norm"):
+        return Known(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
+    if name in OTHER:
+        return Known(0, None)
+    if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
+        return Known(0, prod(foreign.tensors[0].shape))
+    if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
+        return Known(0, 2 * prod(foreign.tensors[0].shape) + out)
+    if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
+        weight, sizes = (prod(foreign.args[word].shape) for word in ("v", "g"))
+        return Known(0, 3 * weight + 2 * sizes)
+    return _products(name, foreign)
+
+
+def _products(name: str, foreign: Foreign) -> Known:
+    """Return what is known of an operator that multiplies matrices."""
+    out = prod(foreign.out)
+    bias = out if isinstance(foreign.get("bias"), Tensor) else 0
+    if name == "linear":
+        return Known(out * foreign.args["weight"].shape[1], bias)
+    if name in ("conv1d", "conv2d", "conv3d"):
+        return Known(out * prod(foreign.args["weight"].shape[1:]), bias)
+    if name.startswith("conv_transpose"):
+        taps = prod(foreign.args["weight"].shape[1:])
+        return Known(prod(foreign.args["input"].shape) * taps, bias)
+    tensors = foreign.tensors
+    if name in ("matmul", "bmm", "mm") and len(tensors) == 2:
+        return Known(out * tensors[0].shape[-1], 0)
+    if name in ("addmm", "baddbmm") and len(tensors) == 3:
+        return Known(out * tensors[1].shape[-1], out)
+    if name == "mv" and len(tensors) == 2:
+        return Known(prod(tensors[0].shape), 0)
+    if name == "dot" and len(tensors) == 2:
+        return Known(prod(tensors[0].shape), 0)
+    if name == "einsum" and len(tensors) == 2:
+        return _einsum(foreign.args["equation"], tensors)
+    if name == "scaled_dot_product_attention":
+        return _attention(foreign)
+    return Known(None, None)
+
+
+def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Known:
+    """Return the product of all sizes: each pair of numbers that meet is multiplied once.
+
+    Axes that one tensor alone has, and the result lacks, are summed before. Where no sum is left
+    torch multiplies element by element, which is no product of matrices.
+    """
+    left, arrow, result = equation.replace(" ", "").partition("->")
+    words = left.split(",")
+    if "." in equation or not arrow or any(len(set(word)) < len(word) for word in words):
+        return Known(None, None)
+    sizes: dict[str, int] = {}
+    for word, tensor in zip(words, tensors, strict=True):
+        for letter, size in zip(word, tensor.shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+    met = {letter for letter in sizes if letter in result or all(letter in one for one in words)}
+    products = prod(sizes[letter] for letter in met)
+    alone = sum(
+        prod(one.shape) for word, one in zip(words, tensors, strict=True) if set(word) - met
+    )
+    if met <= set(result):
+        return Known(0, products + alone)
+    return Known(products, alone)
+
+
+def _attention(foreign: Foreign) -> Known:
+    """Count scores and their mix of the values; the scale, a mask and the softmax are other work.
+
+    Every score is computed, of causal attention too, as torch's counter has it.
+    """
+    query, key, value = (foreign.args[name].shape for name in ("query", "key", "value"))
+    scores = prod(query[:-1]) * key[-2]
+    masked = isinstance(foreign.get("attn_mask"), Tensor)
+    return Known(scores * (query[-1] + value[-1]), scores * (5 + 1 + masked))

@@ -1,0 +1,115 @@
+"""A torch module -> its aten graph, without touching the module."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import nn
+
+from archscope.errors import GraphError, OptionError
+from archscope.ir import Shape, text_of
+
+BATCH = 1009
+"""A prime that no layer has as its size, so that the axis of the batch is known by it.
+
+Nothing is computed: the tensors are shapes only, so a large batch costs nothing.
+"""
+
+Shapes = Shape | Sequence[Shape] | Mapping[str, Shape]
+
+
+def trace(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
+    """Return the program of a module at inference. Raises ArchscopeError.
+
+    The module runs as a copy that has the same weights, on tensors without numbers, so that
+    neither its modes, buffers nor counters change.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    if not isinstance(model, nn.Module):
+        raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
+    args, kwargs = _arguments(shapes)
+    with _quiet(), _copy_of(model) as still:
+        place = _place(model)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            fed = tuple(torch.empty(BATCH, *shape, **place) for shape in args)
+            named = {name: torch.empty(BATCH, *shape, **place) for name, shape in kwargs.items()}
+        try:
+            with torch.no_grad():
+                program = torch.export.export(still, fed, named)
+        except Exception as error:
+            raise GraphError(_reason(model, error, (*args, *kwargs.values()))) from None
+    return program
+
+
+def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
+    if isinstance(shapes, Mapping):
+        return (), {name: tuple(shape) for name, shape in shapes.items()}
+    if all(isinstance(size, int) for size in shapes):
+        return (tuple(shapes),), {}  # type: ignore[arg-type]
+    return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type]
+
+
+def _place(model: nn.Module) -> dict[str, Any]:
+    """Return where the numbers of a module are, and of which type."""
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.is_floating_point():
+            return {"device": tensor.device, "dtype": tensor.dtype}
+    return {}
+
+
+@contextmanager
+def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
+    """Give the module in eval mode: a copy that shares its weights, else itself for a while."""
+    kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    try:
+        still = copy.deepcopy(model, dict(kept))
+    except Exception:  # what holds a file or a lock cannot be copied
+        modes = [(part, part.training) for part in model.modules()]
+        try:
+            yield model.eval()
+        finally:
+            for part, mode in modes:
+                part.training = mode
+        return
+    yield still.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what tracing prints from the user, and torch's fast path from attention."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        logging.disable(before)
+
+
+def _reason(model: nn.Module, error: Exception, shapes: Sequence[Shape]) -> str:
+    name = type(model).__name__
+    text = str(error).strip()
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
+    line = re.sub(rf"\b{BATCH}\b", "N", line)  # the user's batch is none of ours
+    kind = type(error).__name__
+    words = ("data-dependent", "data dependent", "GuardOnDataDependent")
+    if kind == "GuardOnDataDependentSymNode" or any(word in text for word in words):
+        return (
+            f"'{name}' cannot be traced: what it runs depends on the numbers of its input ({line})"
+        )
+    fed = ", ".join(map(text_of, shapes))
+    return f"'{name}' cannot run on an input {fed}: {kind}: {line}"

@@ -1,0 +1,67 @@
+"""Rounding to the few numbers that a quantised network computes with."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.errors import ShapeError
+from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ops.attributes import Count, Number, Positive
+from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
+from archscope.ops.registry import op
+
+
+@op("fake_quantize")
+class FakeQuantize(Op, frozen=True, kw_only=True):
+    """Quantised and brought back, Jacob et al. 2018: a pair of ONNX's QuantizeLinear and back.
+
+    Training lets gradients through as if nothing was rounded.
+
+    scale: distance of two numbers
+    zero: how many numbers there are below zero
+    levels: how many numbers there are
+    """
+
+    scale: Number
+    zero: Count = 128
+    levels: Positive = 256
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if self.scale <= 0 or self.zero >= self.levels:
+            raise ShapeError(
+                f"'fake_quantize' needs a scale above 0 and a zero among its {self.levels} levels,"
+                f" got scale {self.scale} and zero {self.zero}"
+            )
+        return ins[0]
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a division, rounding, two shifts, two limits and a product for each element."""
+        return 7 * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.FakeQuantize", self.scale, self.zero, self.levels)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(scale=0.03), ((8, 6, 6),)),
+            Example(cls(scale=0.5, zero=0, levels=16), ((10,),)),
+        )
+
+
+@recognises("onnx.FakeQuantize")
+def onnx_fake_quantize(foreign: Foreign) -> Recognised | None:
+    """Recognise a quantisation and its inverse, as the importer brings them together."""
+    scale = round_float(foreign.get("scale"))
+    found = FakeQuantize(scale=scale, zero=foreign.get("zero"), levels=foreign.get("levels"))
+    return Recognised(found, foreign.ins)

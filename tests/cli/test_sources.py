@@ -1,0 +1,107 @@
+"""Every command takes a model to import in place of a spec, and says what it cannot know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.zoo.oracle import torchvision
+
+WHOLE = "tests.importers.torch_modules:Loop"
+INPUT = ("--input", "4x8x8")
+PARTIAL = "tests.importers.torch_modules:Recurrent"
+ROWS = ("--input", "7x6")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("analyze", WHOLE, "--count", "ptflops"), ("compare", WHOLE, WHOLE), ("guidelines", WHOLE),
+        ("verify", WHOLE), ("build", WHOLE), ("convert", WHOLE, "--flat"),
+        ("im2col", WHOLE, "blocks.0.0"), ("reconcile", WHOLE), ("draw", WHOLE),
+        ("import", WHOLE, "--strict"), ("space", WHOLE, "--vary", "kernel"),
+    ],
+)  # fmt: skip
+def test_command_takes_a_model(args: tuple[str, ...], run: Run) -> None:
+    result = run(*args, *INPUT)
+    assert (result.code, result.out != "") == (0, True), result.err
+
+
+def test_search_report_and_bench_take_a_model(run: Run, tmp_path: Path) -> None:
+    torchvision()
+    name = "torchvision.models:squeezenet1_1"
+    page = tmp_path / "page.html"
+    assert run("report", name, "--date", "none", "-o", str(page)).code == 0
+    assert "squeezenet1_1" in page.read_text()
+    assert run("lint", name, "--exit-zero").code == 0
+
+
+def test_a_model_is_never_written_to(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "twice.py").write_text(
+        "from torch import nn\n"
+        "def net():\n    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.ReLU())\n"
+    )
+    result = run("lint", "twice:net", "--fix", "--exit-zero")
+    assert "ACT" in result.out or "relu" in result.out
+    assert {path.name for path in tmp_path.iterdir()} <= {"twice.py", "__pycache__"}
+
+
+def test_unknown_counts_read_at_least(run: Run) -> None:
+    table = run("analyze", PARTIAL, *ROWS)
+    assert (table.code, table.err) == (0, "")
+    assert "unknown: 1 x aten.gru.input, first at rows: its macs and other work" in table.out
+    assert "opaque: counted" in table.out and "1 x aten.select.int" in table.out
+    row = next(line for line in table.out.splitlines() if line.startswith(" macs"))
+    assert row.split()[1:3] == [">=", "0"]
+    data = json.loads(run("analyze", PARTIAL, *ROWS, "--format", "json").out)
+    assert [one["kind"] for one in data["unknown"]] == ["aten.gru.input"]
+    assert [one["kind"] for one in data["opaque"]] == ["aten.gru.input", "aten.select.int"]
+    assert data["receptive_field"]["size"] is None and data["receptive_field"]["known"] is False
+    assert ">= 0" in run("compare", PARTIAL, *ROWS).out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("analyze", "--strict"), 2, "has operators that are not recognised: 1 x aten.gru.input"),
+        (("analyze", "--count", "fvcore"), 2, "such as aten.gru.input at rows: what fvcore counts"),
+        (("analyze", "--max-macs", "1M"), 1, "not known to be inside the budget: Recurrent: macs"),
+        (("compare", "--max-macs", "1M"), 1, "not known to be inside the budget: Recurrent: macs"),
+        (("import", "--strict"), 2, "not recognised: aten.gru.input, aten.select.int"),
+        (("import", "--weights", "w.safetensors"), 2, "cannot be built and its weights have no"),
+        (("build",), 2, "'aten.gru.input' is no operator of archscope"),
+        (("verify",), 2, "'aten.gru.input' is no operator of archscope"),
+        (("bench",), 2, "'aten.gru.input' is no operator of archscope"),
+    ],
+)
+def test_what_is_not_known_is_said(args: tuple[str, ...], code: int, words: str, run: Run) -> None:
+    result = run(args[0], PARTIAL, *ROWS, *args[1:])
+    assert (result.code, result.err.count("\n")) == (code, 1), result.err
+    assert words in result.err
+    assert not Path("w.safetensors").exists()
+
+
+def test_tools_are_unknown_beside_what_is_not_recognised(run: Run) -> None:
+    result = run("reconcile", PARTIAL, *ROWS)
+    assert result.code == 0
+    assert "fvcore: not known what it counts of rows (aten.gru.input)" in result.out
+
+
+def test_import_prints_a_spec(run: Run, tmp_path: Path) -> None:
+    result = run("import", WHOLE, *INPUT)
+    assert result.code == 0
+    assert result.out.startswith(f"# Written by `archscope import {WHOLE}`.\nname: Loop\n")
+    path = tmp_path / "loop.yaml"
+    path.write_text(result.out)
+    totals = []
+    for word in (str(path), WHOLE):
+        found = run("analyze", word, *INPUT, "--format", "json")
+        totals.append(json.loads(found.out)["totals"])
+        del totals[-1]["peak_node"]  # in the spec it has another name
+    assert totals[0] == totals[1]
