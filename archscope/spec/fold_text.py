@@ -31,10 +31,10 @@ def folded_text(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> str:
                 given = ", ".join(map(_parameter, block.parameters))
                 text.append(f"    with: {{{given}}}")
             example = block.example
-            names = _names(example.body, dict.fromkeys(example.inputs, "in"))
+            names = _names(example.body, dict.fromkeys(example.inputs, "in"), blocks)
             text += _heading(_Writer(blocks, block.texts, names).chain(example.body, ()), 4)
     text.append("")
-    names = _names(chain, {node.name: node.name for node in graph.inputs})
+    names = _names(chain, {node.name: node.name for node in graph.inputs}, blocks)
     text += _heading(_Writer(blocks, None, names).chain(chain, ()), 0)
     return "\n".join(text) + "\n"
 
@@ -46,10 +46,10 @@ def _parameter(parameter: Parameter) -> str:
     return f"{parameter.name}: {default}"
 
 
-def _names(chain: Chain, known: Mapping[str, str]) -> dict[str, str]:
+def _names(chain: Chain, known: Mapping[str, str], blocks: Collection[str]) -> dict[str, str]:
     """Return how layers are called that others read by name, beside names that are known."""
-    words = {item.word for item in chain}
-    taken = {*words, *OPS, *known.values()}
+    words = {*OPS, *blocks}  # with numbers, these are names that layers get by themselves
+    taken = {*words, *known.values()}
     names = {**known}
     for item in chain:
         if item.read:
@@ -66,7 +66,7 @@ def _scope(item: Item, words: set[str]) -> str:
         scope = scope[:-1]
     name = scope[-1] if scope else ""
     # A number at its end is of a count, or one that layers get by themselves.
-    fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *OPS, *RESERVED}
+    fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *RESERVED}
     return name if fits else item.word or "run"
 
 
