@@ -12,7 +12,7 @@ FLOORS = {
     "errors": 0, "axes": 0, "units": 1, "ir": 1, "ops": 2,
     "spec": 3, "importers": 3, "analysis": 3, "nn": 3,
     "transforms": 3, "sources": 4, "build": 4,
-     "rules": 4, "exporters": 4, "train": 5, "verify": 5, "bench": 5,
+    "rules": 4, "exporters": 5, "train": 5, "verify": 5, "bench": 5,
     "drawing": 4, "weights": 6,
     "report": 5, "linter": 5, "search": 6, "cli": 7, "__init__": 8, "__main__": 8,
 }  # fmt: skip

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
         ["analyze", "densenet121", "--format", "json"],
         ["compare", "vgg16", "resnet50", "--format", "markdown"],
         ["analyze", "resnet18", "--count", "ptflops"],
+        ["analyze", "resnet18", "--fused"],
+        ["export", "no_such_network", "-o", "net.py"],
         ["reconcile", "resnet18", "--format", "markdown"],
         ["lint", "vgg16", "--exit-zero"],
         ["rule", "G1"],

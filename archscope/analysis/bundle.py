@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from archscope.analysis.cost import DTYPES, costs, total
 from archscope.analysis.count import TOOLS
@@ -114,6 +114,25 @@ class Unknown(Struct, frozen=True):
     nodes: tuple[str, ...]
 
 
+class Form(Struct, frozen=True):
+    """What changes when batch norms are folded into the layers before them."""
+
+    nodes: int
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    memory_access: int
+
+
+class Fused(Struct, frozen=True):
+    """How many batch norms were folded, and the network before and after."""
+
+    norms: int
+    before: Form
+    after: Form
+
+
 class Analysis(Struct, frozen=True):
     """Everything that archscope knows of a network without running it."""
 
@@ -139,12 +158,31 @@ class Analysis(Struct, frozen=True):
     largest_batch: LargestBatch | None = None
     paper: str = ""
     opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
+    fused: Fused | None = None  # where the network was fused before it was analysed
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         from archscope.analysis.notebook import html
 
         return html(self)
+
+
+def with_saving(before: Analysis, after: Analysis) -> Analysis:
+    """Return the analysis of a fused network with what it was before."""
+    folded = len(before.layers) - len(after.layers)
+    return structs.replace(after, fused=Fused(folded, _form(before), _form(after)))
+
+
+def _form(analysis: Analysis) -> Form:
+    whole = analysis.totals
+    return Form(
+        len(analysis.layers),
+        whole.params,
+        whole.buffers,
+        whole.macs,
+        whole.elementwise,
+        whole.memory_access,
+    )
 
 
 def analyze(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from msgspec import structs
 
 from archscope.analysis import analyze
+from archscope.analysis.bundle import with_saving
 from archscope.analysis.count import COUNTS
 from archscope.cli.budget import budget_options, judge, limits_of
 from archscope.cli.options import (
@@ -19,14 +21,16 @@ from archscope.cli.options import (
     show,
     spec_options,
 )
-from archscope.errors import GraphError
+from archscope.errors import GraphError, OptionError
 from archscope.report.analysis import (
     headline,
     layer_records,
     layer_table,
+    saving_table,
     summary_table,
     unknown_lines,
 )
+from archscope.transforms.fuse import fuse
 from archscope.units import parse_bytes
 
 
@@ -48,6 +52,8 @@ from archscope.units import parse_bytes
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
     " every operation, the others are what that tool prints.",
 )
+@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them first,"
+              " as for deployment, and show what that saves.")  # fmt: skip
 @click.option("--lint", "linted", is_flag=True, help="Add what `archscope lint` finds.")
 @click.option(
     "--strict", is_flag=True, help="Fail if an operator is not recognised, rather than print >=."
@@ -66,6 +72,7 @@ def command(
     depth: int | None,
     room: str | None,
     count: str,
+    fused: bool,
     linted: bool,
     strict: bool,
     max_params: str | None,
@@ -84,14 +91,17 @@ def command(
       archscope analyze vgg16
       archscope analyze mobilenet_v2 --set width=0.5 --input 3x160x160
       archscope analyze net.yaml --format json -o net.json
+      archscope analyze resnet50 --fused
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
+    if fused and training:
+        raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
     limits = limits_of(max_params, max_macs, max_memory)
     graph, document = load_document(spec, settings, inputs, max_nodes)
-    result = analyze(
-        graph,
+    ask = partial(
+        analyze,
         batch=batch,
         dtype=dtype,
         optimizer=optimizer,
@@ -99,6 +109,7 @@ def command(
         memory_bytes=parse_bytes(room) if room else None,
         count=count,
     )
+    result = with_saving(ask(graph), ask(fuse(graph))) if fused else ask(graph)
     if strict and result.unknown:
         kinds = ", ".join(f"{one.count} x {one.kind}" for one in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
@@ -107,6 +118,7 @@ def command(
     else:
         parts = [headline(result), layer_table(result, depth), summary_table(result)]
         parts += unknown_lines(result)
+        parts += saving_table(result)
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
         from archscope.report.findings import line, record

@@ -12,8 +12,8 @@ from archscope.errors import did_you_mean
 
 COMMANDS = (
     "analyze", "compare", "lint", "guidelines", "verify", "bench", "device", "build", "import",
-    "convert", "im2col", "reconcile", "draw", "plot", "report", "data", "recipes", "train",
-    "runs", "evaluate", "predict", "space", "search", "zoo", "ops", "rule", "schema",
+    "export", "convert", "im2col", "reconcile", "draw", "plot", "report", "data", "recipes",
+    "train", "runs", "evaluate", "predict", "space", "search", "zoo", "ops", "rule", "schema",
 )  # fmt: skip
 """Every command, in the order of the help; each is a file of this folder."""
 

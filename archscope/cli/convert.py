@@ -13,6 +13,7 @@ from archscope.ir import Graph
 from archscope.spec.fold import readable
 from archscope.spec.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
+from archscope.transforms.fuse import fuse
 
 
 @click.command("convert")
@@ -26,6 +27,7 @@ from archscope.transforms.fully_convolutional import fully_convolutional
     is_flag=True,
     help="Make convolutions of fully connected layers, so that larger images give maps of scores.",
 )
+@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
 )
@@ -37,6 +39,7 @@ def command(
     flat: bool,
     fold: bool,
     convolutional: bool,
+    fused: bool,
     output: Path | None,
 ) -> int:
     """Write a network in another form, as a spec.
@@ -47,13 +50,18 @@ def command(
       archscope analyze vgg16_conv.yaml --input 3x384x384     (6x6 class scores)
       archscope convert resnet50 --flat -o flat.yaml
       archscope convert flat.yaml --fold
+      archscope convert resnet50 --fused --fold -o fused.yaml   (archscope export has the weights)
     """
     if flat and fold:
         raise OptionError("a spec is either flat or folded: --flat or --fold")
-    if not flat and not fold and not convolutional:
-        raise OptionError("say what to convert to: --flat, --fold or --fully-convolutional")
+    if not flat and not fold and not convolutional and not fused:
+        raise OptionError(
+            "say what to convert to: --flat, --fold, --fully-convolutional or --fused"
+        )
     graph: Graph = load_spec(spec, settings, inputs, max_nodes)
     if convolutional:
         graph = fully_convolutional(graph)
+    if fused:
+        graph = fuse(graph)
     write(readable(graph).text if fold else to_yaml(graph), output)
     return FINE

@@ -26,13 +26,17 @@ ARGUMENTS = {
         ("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize"), ("X",)
     ),
     "Linear": ("X", "W", "B"),
+    "BatchNormalization": ("X", "scale", "B", "input_mean", "input_var"),
     "LayerNormalization": ("X", "Scale", "B"),
     "ChannelNorm": ("X", "scale", "bias"),
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
 }
-"""The inputs of operators that patterns make; those of all others are ONNX's own."""
+"""The inputs of operators that patterns make, or that old opsets call otherwise.
+
+Those of all others are ONNX's own.
+"""
 
 
 def from_file(path: str | Path, input: Sizes = None) -> Imported:

@@ -28,6 +28,7 @@ def computed(
     """Return what an operator gives for constants. Raises DataError."""
     import numpy
 
+    onnx = library()
     for kind in types.values():
         dims = kind.tensor_type.shape.dim
         if prod(d.dim_value for d in dims) > LARGEST:
@@ -35,12 +36,20 @@ def computed(
     if node.op_type == "Identity":
         return {node.output[0]: constants[node.input[0]]}
     feeds = {name: constants[name] for name in node.input if name}
+    outputs = [name for name in node.output if name]
+    info, untyped = onnx.helper.make_value_info, onnx.TypeProto()
+    graph = onnx.helper.make_graph(
+        [node], "alone", [info(name, untyped) for name in feeds],
+        [info(name, untyped) for name in outputs],
+    )  # fmt: skip
+    evaluator = onnx.reference.ReferenceEvaluator
     try:
-        results = library().reference.ReferenceEvaluator(node, opsets=opsets).run(None, feeds)
+        try:
+            alone = evaluator(graph, opsets=dict(opsets))
+        except RuntimeError:  # not written for so old an opset: the newest is tried
+            alone = evaluator(node)
+        results = alone.run(None, feeds)
     except Exception as error:
-        raise DataError(f"{file}: {named(node)} cannot be computed: {error}") from None
-    return {
-        name: numpy.asarray(value)
-        for name, value in zip(node.output, results, strict=False)
-        if name
-    }
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{file}: {named(node)} cannot be computed: {reason}") from None
+    return dict(zip(outputs, map(numpy.asarray, results), strict=True))

@@ -64,7 +64,7 @@ class Dropout(Op, frozen=True, kw_only=True):
 def onnx_dropout(foreign: Foreign) -> Recognised | None:
     """Recognise a dropout with its ratio."""
     ratio = foreign.get("ratio")
-    p = 0.5 if ratio is None else ratio.value
+    p = 0.5 if ratio is None else getattr(ratio, "value", ratio)  # an attribute before opset 12
     if not isinstance(p, int | float) or not 0 <= p < 1:
         return None
     return Recognised(Dropout(p=round_float(p)), foreign.ins[:1])

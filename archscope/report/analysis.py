@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from archscope.analysis.bundle import Analysis, LayerReport, View
 from archscope.analysis.count import convention
 from archscope.analysis.fold import fitting_depth, fold
@@ -113,6 +115,26 @@ def unknown_lines(analysis: Analysis) -> list[str]:
     if counted:
         lines.append(rest + ", ".join(f"{one.count} x {one.kind}" for one in counted))
     return lines
+
+
+def saving_table(analysis: Analysis) -> list[Table]:
+    """Return a table of what folding batch norms saved, if they were folded."""
+    if analysis.fused is None:
+        return []
+    words = {"elementwise": "other work", "memory_access": "memory access"}
+    fused = analysis.fused
+    rows = []
+    for name in structs.asdict(fused.before):
+        before, after = getattr(fused.before, name), getattr(fused.after, name)
+        more = at_least(analysis).get(name, "")
+        change = f"{100 * (after / before - 1):+.2f} %" if before and not more else ""
+        rows.append((words.get(name, name), f"{more}{before:,}", f"{more}{after:,}", change))
+    columns = (
+        Column("fused", NAME), Column("before", COUNT), Column("after", COUNT),
+        Column("change", COUNT),
+    )  # fmt: skip
+    title = f"{fused.norms} batch norms folded into the layers before them"
+    return [Table(title, columns, tuple(rows))]
 
 
 def summary_table(analysis: Analysis) -> Table:

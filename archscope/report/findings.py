@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from archscope.ir import Source
 from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.rules.rule import INFO, RULES, Finding
+from archscope.sources import is_foreign
 
 LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 """GitHub's words for severities."""
@@ -25,11 +27,16 @@ def line(finding: Finding) -> str:
 
 def place(finding: Finding) -> str:
     """Return where a finding is, for people: the file as seen from here."""
-    if finding.at is None:
-        return finding.network
-    path = f"{near(finding.at.file)}:{finding.at.line}:{finding.at.column}"
-    own = Path(finding.at.file).stem == finding.network
-    return path if own else f"{path}: {finding.network}"
+    at = spot(finding)
+    if at is None:
+        return finding.network if finding.node is None else f"{finding.network}: {finding.node}"
+    path = f"{near(at.file)}:{at.line}:{at.column}"
+    return path if Path(at.file).stem == finding.network else f"{path}: {finding.network}"
+
+
+def spot(finding: Finding) -> Source | None:
+    """Return the line that a finding is about; a model that was imported has none."""
+    return None if finding.at is None or is_foreign(finding.at.file) else finding.at
 
 
 def near(file: str) -> str:
@@ -43,11 +50,12 @@ def near(file: str) -> str:
 def annotation(finding: Finding) -> str:
     """Return a finding as a workflow command of GitHub Actions."""
     fields = {"title": f"{finding.code} {RULES[finding.code].name}"}
-    if finding.at is not None:
+    at = spot(finding)
+    if at is not None:
         fields = {
-            "file": near(finding.at.file),
-            "line": str(finding.at.line),
-            "col": str(finding.at.column),
+            "file": near(at.file),
+            "line": str(at.line),
+            "col": str(at.column),
             **fields,
         }
     told = ",".join(f"{key}={_property(value)}" for key, value in fields.items())
@@ -103,7 +111,7 @@ def _count(number: int, noun: str) -> str:
 
 def record(finding: Finding) -> dict[str, Any]:
     """Return a finding as the record of the JSON contract."""
-    at = finding.at
+    at = spot(finding)
     return {
         "code": finding.code,
         "rule": RULES[finding.code].name,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from archscope.report.findings import near
+from archscope.report.findings import near, spot
 from archscope.rules.rule import RULES, Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -63,11 +63,12 @@ def _result(finding: Finding, number: int) -> dict[str, Any]:
 def _location(finding: Finding) -> dict[str, Any]:
     name = finding.network if finding.node is None else f"{finding.network}.{finding.node}"
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
-    if finding.at is not None:
-        file = near(finding.at.file)
+    at = spot(finding)
+    if at is not None:
+        file = near(at.file)
         path = Path(file)
         location["physicalLocation"] = {
             "artifactLocation": {"uri": path.as_uri() if path.is_absolute() else quote(file)},
-            "region": {"startLine": finding.at.line, "startColumn": finding.at.column},
+            "region": {"startLine": at.line, "startColumn": at.column},
         }
     return location

@@ -11,7 +11,7 @@ from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Node
 from archscope.spec.fold_blocks import find_blocks
 from archscope.spec.fold_item import nodes_of
-from archscope.spec.fold_series import series
+from archscope.spec.fold_series import entry_of, series
 from archscope.spec.fold_text import folded_text
 from archscope.spec.fold_values import blocks_of
 from archscope.spec.write import to_yaml
@@ -30,11 +30,14 @@ def readable(graph: Graph) -> Folded:
     The text is read again and compared with the graph, node for node; should it not say the
     same, the flat text is returned, in which every node keeps its name. Raises GraphError.
     """
-    chain = series(graph)
-    find_blocks(chain)
-    text = folded_text(graph, chain, blocks_of(chain))
-    order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
-    names = _names(graph, text, order)
+    try:
+        chain = series(graph)
+        find_blocks(chain, entry_of(graph))
+        text = folded_text(graph, chain, blocks_of(chain))
+        order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
+        names = _names(graph, text, order)
+    except RecursionError:  # branches in branches, deeper than the language allows
+        names = None
     if names is None:
         return Folded(to_yaml(graph), {node.name: node.name for node in graph.nodes})
     return Folded(text, names)

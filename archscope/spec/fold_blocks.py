@@ -5,28 +5,41 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
 
-from msgspec import Struct
-
-from archscope.spec.fold_item import Chain, Item, Key, all_chains, instance, lines, weight
+from archscope.spec.fold_item import (
+    Chain,
+    Item,
+    Key,
+    all_chains,
+    instance,
+    lines,
+    say_all_sources,
+    weight,
+)
 from archscope.spec.fold_names import name_blocks
-from archscope.spec.fold_runs import find_runs, part_leads, seam
+from archscope.spec.fold_rows import Gram, Rows
+from archscope.spec.fold_runs import find_runs, in_then, part_leads, seam
 from archscope.spec.fold_shape import Shapes
 from archscope.spec.fold_towers import find_towers
 
-LONGEST = 12  # items of a block, before it has blocks of its own
+MOST = 60  # blocks
 HEADING = 3  # lines of a block beside its layers
 NORMS = ("batchnorm",)
 
 
-def find_blocks(chain: Chain) -> None:
-    """Replace what comes more than once by instances of blocks, what saves most lines first."""
+def find_blocks(chain: Chain, entry: tuple[str, ...]) -> None:
+    """Replace what comes more than once by instances of blocks, what saves most lines first.
+
+    `entry` is what the first layer reads if it does not say so.
+    """
     find_towers(chain)
-    words: dict[Key, str] = {}
+    words: dict[Gram, str] = {}
+    ids: dict[Key, int] = {}
     for allowed in (_is_idiom, _is_any):
-        while True:
+        while len(words) < MOST:
+            say_all_sources(chain, entry)  # what a block reads inside goes without saying outside
             if allowed is _is_any:
                 find_runs(chain)
-            shapes = Shapes(chain)
+            shapes = Shapes(chain, ids)
             best = _best(chain, allowed, shapes, words)
             if best is None:
                 break
@@ -35,6 +48,7 @@ def find_blocks(chain: Chain) -> None:
             _replace(chain, gram, aligned, shapes, word)
     part_leads(chain)
     _inline(chain)
+    say_all_sources(chain, entry)
     name_blocks(chain)
 
 
@@ -74,68 +88,52 @@ def representatives(chain: Chain) -> Iterator[Chain]:
                 todo.append(item.body)
 
 
-class _Row(Struct, eq=False):
-    """A row of items that comes more than once."""
-
-    items: Chain
-    begins: list[tuple[int, int]] = []  # the seams before it
-    scopes: int = 0  # how often it is all of a scope
-
-    @property
-    def aligned(self) -> bool:
-        """Whether it is mostly all of a scope, so that it should be so everywhere."""
-        return 3 * self.scopes >= 2 * len(self.begins)
-
-
 def _best(
-    chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes, words: Container[Key]
-) -> tuple[Key, bool] | None:
-    """Return the shapes of the row that saves most lines as a block, and whether it is aligned."""
-    rows: dict[Key, _Row] = {}
+    chain: Chain, allowed: Callable[[Chain], bool], shapes: Shapes, words: Container[Gram]
+) -> tuple[Gram, bool] | None:
+    """Return the shapes of the row that saves most lines as a block, and whether it is aligned.
+
+    A row is aligned that is mostly all of a scope, so that it should be so everywhere.
+    """
+    places: dict[Gram, list[tuple[Chain, int]]] = {}
     for inner in representatives(chain):
-        keys = [shapes(item) for item in inner]
-        seams = [seam(inner, place) for place in range(len(inner) + 1)]
-        ends: dict[Key, int] = {}
-        for start in range(len(inner)):
-            for end in range(start + 1, min(start + LONGEST, len(inner)) + 1):
-                item = inner[end - 1]
-                if item.pinned or item.grows or not (item.word or item.is_run):
-                    break
-                if end - start > 1 and (item.sources is not None or inner[end - 2].read):
-                    break
-                gram = tuple(keys[start:end])
-                if len(gram) == len(inner) and gram in words:
-                    continue  # it may be the body of that block
-                if ends.get(gram, 0) > start:
-                    continue
-                ends[gram] = end
-                if gram not in rows:
-                    rows[gram] = _Row(inner[start:end])
-                rows[gram].begins.append(seams[start])
-                rows[gram].scopes += _is_scope(seams, start, end)
+        ends: dict[Gram, int] = {}
+        for start, gram in Rows(inner, shapes):
+            if len(gram) == len(inner) and gram in words:
+                continue  # it may be the body of that block
+            if ends.get(gram, 0) <= start:
+                ends[gram] = start + len(gram)
+                places.setdefault(gram, []).append((inner, start))
     best: tuple[float, ...] = ()
     found = None
-    for gram, row in rows.items():
-        times = row.scopes if row.aligned else len(row.begins)
-        if times < 2 or not allowed(row.items) or _repeats_itself(gram):
+    for gram, spots in places.items():
+        inner, start = spots[0]
+        items = inner[start : start + len(gram)]
+        if len(spots) < 2 or not allowed(items) or _repeats_itself(gram):
             continue
         # What stands beside an instance is as long as what stood beside its layers.
-        size = lines(row.items) - (row.items[0].sources is not None) - row.items[-1].read
+        size = lines(items) - (items[0].sources is not None) - items[-1].read
+        if best and (len(spots) - 1) * size - len(spots) - HEADING < best[0]:
+            continue
+        scopes = sum(_is_scope(*spot, len(gram)) for spot in spots)
+        aligned = 3 * scopes >= 2 * len(spots)
+        times = scopes if aligned else len(spots)
         saved = (times - 1) * size - times - HEADING
-        heavy = sum(light for _, light in row.begins) / len(row.begins)
-        rank = (saved, row.scopes / times, -heavy)
-        if saved > 0 and rank > best:
-            best, found = rank, (gram, row.aligned)
+        heavy = sum(seam(*spot)[1] for spot in spots) / len(spots)
+        rank = (saved, scopes / times, -heavy)
+        if times > 1 and saved > 0 and rank > best:
+            best, found = rank, (gram, aligned)
     return found
 
 
-def _is_scope(seams: list[tuple[int, int]], start: int, end: int) -> bool:
+def _is_scope(chain: Chain, start: int, size: int) -> bool:
     """Return whether items belong more closely together than to their neighbours."""
-    inside = min([common for common, _ in seams[start + 1 : end]], default=99)
-    return inside > max(seams[start][0], seams[end][0])
+    end = start + size
+    around = max(seam(chain, start)[0], seam(chain, end)[0])
+    return all(seam(chain, place)[0] > around for place in range(start + 1, end))
 
 
-def _repeats_itself(gram: Key) -> bool:
+def _repeats_itself(gram: Gram) -> bool:
     """Return whether keys are a shorter row of keys several times."""
     return any(
         len(gram) % size == 0 and gram == gram[:size] * (len(gram) // size)
@@ -143,37 +141,42 @@ def _repeats_itself(gram: Key) -> bool:
     )
 
 
-def _replace(chain: Chain, gram: Key, aligned: bool, shapes: Shapes, word: str) -> None:
+def _replace(chain: Chain, gram: Gram, aligned: bool, shapes: Shapes, word: str) -> None:
     """Make every row of these shapes an instance of a new block."""
     own = {id(item.body) for inner in all_chains(chain) for item in inner if item.word == word}
     for inner in [inner for inner in all_chains(chain) if id(inner) not in own]:
-        keys = tuple(map(shapes, inner))
-        start = 0
-        while start + len(gram) <= len(inner):
-            end = start + len(gram)
-            items = inner[start:end]
-            if keys[start:end] == gram and _joined(items):
-                seams = [seam(inner, place) for place in range(start, end + 1)]
-                if not aligned or _is_scope(seams, 0, len(gram)):
-                    inner[start:end] = [instance(word, items)]
-                    keys = (*keys[:start], ("block", word), *keys[end:])
-            start += 1
-
-
-def _joined(items: Chain) -> bool:
-    """Return whether items read only one another, but for the first, and only the last is read."""
-    inside = all(item.sources is None for item in items[1:])
-    return inside and not any(item.read for item in items[:-1])
+        size, free, starts = len(gram), 0, []
+        for start in Rows(inner, shapes).find(gram):
+            if start >= free and (not aligned or _is_scope(inner, start, size)):
+                starts.append(start)
+                free = start + size
+        for start in reversed(starts):
+            inner[start : start + size] = [instance(word, inner[start : start + size])]
 
 
 def _inline(chain: Chain) -> None:
-    """Put blocks that would be asked for only once in the place where they are."""
+    """Put blocks that would be asked for only once in the place where they are.
+
+    Not those in which layers have names, which would not be seen there.
+    """
+    kept = {
+        item.word
+        for inner in all_chains(chain)
+        for item in inner
+        if any(one.sources is not None or one.grows for one in item.body[1:])
+    }
+    joined = in_then(chain)
+    kept |= {
+        inner[0].word
+        for inner in all_chains(chain)
+        if id(inner) in joined and inner and inner[0].is_block and _begins_with_run(inner[0])
+    }
     while True:
         uses: Counter[str] = Counter()
         for inner in representatives(chain):
             uses.update(item.word for item in inner if item.is_block)
             uses.update(item.copies[0][0].word for item in inner if _is_unit(item))
-        once = {word for word, count in uses.items() if count == 1 and "dense" not in word}
+        once = {word for word, count in uses.items() if count == 1 and word not in kept}
         if not once:
             return
         for inner in list(all_chains(chain)):
@@ -182,6 +185,12 @@ def _inline(chain: Chain) -> None:
                 if item.is_block and item.word in once:
                     item.body[0].sources, item.body[-1].read = item.sources, item.read
                     inner[at : at + 1] = item.body
+
+
+def _begins_with_run(item: Item) -> bool:
+    while item.is_block:
+        item = item.body[0]
+    return item.is_run
 
 
 def _is_unit(run: Item) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from archscope.spec.fold_item import Chain, Item, number_key
+from archscope.spec.fold_item import Chain, Item
+from archscope.spec.fold_number import Numbers
 from archscope.spec.fold_shape import Shapes
 
 LEAST = 2  # concats that grow, beside the last
@@ -17,6 +18,7 @@ LEAST = 2  # concats that grow, beside the last
 def find_dense(items: dict[str, Item], reads: Counter[str]) -> None:
     """Make instances of blocks of the rows of growing concats among items, by value."""
     words: dict[object, str] = {}
+    shapes = Shapes([], {})
     grown = {item.inputs: item for item in items.values() if _is_open(item)}
     longer = {inputs[:-1]: item for inputs, item in grown.items()}
     for start in [item for inputs, item in grown.items() if len(inputs) == 2]:
@@ -25,7 +27,9 @@ def find_dense(items: dict[str, Item], reads: Counter[str]) -> None:
             row.append(longer[row[-1].inputs])
         parts = _parts(row, items, reads)
         if len(row) > LEAST and parts is not None:
-            _join(row, parts, items, reads, words)
+            key = tuple((*map(shapes, part),) for part in parts[:2])
+            word = words.setdefault(key, f"#dense{len(words)}")
+            _join(row, parts, items, reads, word)
 
 
 def _is_open(item: Item) -> bool:
@@ -52,7 +56,8 @@ def _parts(row: list[Item], items: dict[str, Item], reads: Counter[str]) -> list
         if place and (reads[start] != 1 or items[start].pinned):
             return None
         parts.append([items[start], *way] if place else way)
-    keys = {tuple(map(number_key, part[1:])) for part in parts[1:]}
+    numbers = Numbers()
+    keys = {tuple(map(numbers, part[1:])) for part in parts[1:]}
     return parts if parts[0] and len(keys) == 1 else None
 
 
@@ -61,13 +66,10 @@ def _join(
     parts: list[Chain],
     items: dict[str, Item],
     reads: Counter[str],
-    words: dict[object, str],
+    word: str,
 ) -> None:
     first, *layers = parts
     last = row[-1]
-    shapes = Shapes([])
-    key = tuple(tuple(map(shapes, part)) for part in (first, layers[0]))
-    word = words.setdefault(key, f"#dense{len(words)}")
     grows = Item("", last.inputs, layers[-1][-1].value, None, copies=layers, grows=True)
     made = Item(word, last.inputs[:1], last.value, first[0].entry, body=[*first, grows, last])
     made.output, last.output = last.output, None

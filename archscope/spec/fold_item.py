@@ -73,8 +73,38 @@ def instance(word: str, items: Chain) -> Item:
     first, last = items[0], items[-1]
     made = Item(word, first.inputs, last.value, first.entry, body=[*items])
     made.sources, made.read = first.sources, last.read
-    first.sources, last.read = None, False
+    say_sources(made.body, made.inputs)
     return made
+
+
+def say_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Let each item say what it reads where that is not what stands before it."""
+    made = {item.value: item for item in chain}
+    for item in chain:
+        item.sources, item.read = None, False
+    for item in chain:
+        if item.inputs != flow:
+            item.sources = item.inputs
+            for name in item.inputs:
+                if name in made:
+                    made[name].read = True
+        if item.output is None:
+            flow = (item.value,)
+
+
+def say_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Let items of a chain, and of all blocks in it, say what they read where they must."""
+    say_sources(chain, flow)
+    for inner in all_chains(chain):
+        for item in inner:
+            if item.is_block and not any(one.grows for one in item.body):
+                say_sources(item.body, item.inputs)
+
+
+def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
+    """Return how far before an item stands what it reads, 0 for what is before `start`."""
+    places = {item.value: back for back, item in enumerate(chain[start:place], start)}
+    return tuple(place - places[name] if name in places else 0 for name in chain[place].inputs)
 
 
 def is_depthwise(item: Item) -> bool:
@@ -145,27 +175,3 @@ def lines(chain: Iterable[Item]) -> int:
         if item.is_run:
             count += lines(item.copies[0]) + item.lead  # which is a layer of its own here
     return count
-
-
-def number_key(item: Item, inside: bool = False) -> Key:
-    """Return what two items must have in common to be turns of one run.
-
-    Turns share what is said to be shared, so such layers must be inside a block.
-    """
-    shared = item.closed if inside else 0
-    if (
-        (item.pinned and not shared and not (inside and item.held))
-        or item.sources is not None
-        or item.read
-        or item.grows
-    ):
-        return ("pinned", item.value)
-    if item.is_run:
-        turns = (item.copies[0], item.copies[-1])
-        rows = [(*(number_key(one, inside) for one in turn),) for turn in turns]
-        return ("run", len(item.copies), *rows)
-    if item.is_block:
-        return ("block", item.word, *(number_key(one, True) for one in item.body))
-    assert item.node is not None
-    branches = [(*(number_key(one, inside) for one in branch),) for branch in item.branches]
-    return (item.word, item.node.op, shared, len(item.slices), *branches)

@@ -52,8 +52,6 @@ def parameter_name(name: str, taken: Collection[str]) -> str:
 
 def _described(items: Chain) -> str:
     inside = [item for chain in all_chains(items) for item in chain]
-    convs = [item for item in inside if item.word.startswith("conv") and item.node]
-    depthwise = any(map(is_depthwise, convs))
     runs = [item for item in items if item.is_run]
     merges = [item for item in items if item.branches]
     if any(item.word == "channel_shuffle" for item in items):
@@ -61,27 +59,37 @@ def _described(items: Chain) -> str:
     if runs:
         dense = [run for run in runs if run.grows or run.copies[0][0].word == "concat"]
         return "dense_block" if dense else "stage"
-    if len(merges) == 1 and len(items) <= 2:
-        return _merged(merges[0])
-    if depthwise and len(convs) > 1:
-        return "separable" if len(convs) == 2 else "inverted_residual"
+    if merges == items[:1] and len(items) <= 2:
+        return _merged(merges[0], items)
+    if any(item.is_block and item.body[0].branches for item in items):
+        return "stage" if len(items) > 2 else "block"
+    convs = [item for item in inside if item.word.startswith("conv") and item.node]
+    depthwise = [is_depthwise(item) for item in convs]
+    if any(depthwise) and len(convs) > 1:
+        inverted = sum(depthwise) == 1 and not depthwise[0] and not depthwise[-1]
+        return "inverted_residual" if inverted else "separable"
     if merges:
         return "block"
     words = [SHORT.get(item.word, item.word) for item in items]
-    if depthwise and "depthwise" not in words[0]:
+    if any(depthwise) and "depthwise" not in words[0]:
         words.insert(0, "depthwise")
     name = "_".join(words)
     return name if name.count("_") < LONGEST else "block"
 
 
-def _merged(merge: Item) -> str:
+def _merged(merge: Item, items: Chain) -> str:
     longest = max(merge.branches, key=len)
     words = [item.word for chain in all_chains(longest) for item in chain]
-    if merge.word == "mul":
+    if merge.word == "mul" and len(items) == 1:
         return "squeeze_excite" if "global_avgpool" in words else "gate"
     if merge.word == "add":
-        convs = [item for item in longest if "conv" in item.word]
-        return {2: "basic", 3: "bottleneck"}.get(len(convs), "residual")
+        convs = [item for item in longest if item.word.startswith(("conv", "bn_relu_conv"))]
+        depthwise = any(is_depthwise(item) for chain in all_chains(longest) for item in chain)
+        return (
+            "residual" if depthwise else {2: "basic", 3: "bottleneck"}.get(len(convs), "residual")
+        )
+    if merge.word != "concat":
+        return "block"
     if not all(merge.branches):
         return "dense_layer"
     return "inception" if len(merge.branches) > 2 else "parallel"

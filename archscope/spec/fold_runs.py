@@ -5,40 +5,51 @@ from __future__ import annotations
 from archscope.spec.fold_item import (
     Chain,
     Item,
-    Key,
     all_chains,
     first_node,
     last_node,
     lines,
-    number_key,
     weight,
 )  # fmt: skip
+from archscope.spec.fold_number import Numbers
 
 LONGEST = 6  # items in one turn
 
 
 def find_runs(chain: Chain) -> None:
     """Replace equal items in a row by runs, in a chain and all inside it."""
+    numbers = Numbers()
+    joined = in_then(chain)
     for inner in list(all_chains(chain)):
-        _find(inner)
+        _find(inner, numbers, start=1 if id(inner) in joined else 0)
         _lead(inner)
 
 
-def _find(chain: Chain) -> None:
-    keys = [number_key(item) for item in chain]
-    start = 0
+def in_then(chain: Chain) -> set[int]:
+    """Return which chains inside will be one layer with `then`, so that no run can begin them."""
+    return {
+        id(part)
+        for inner in all_chains(chain)
+        for item in inner
+        for part in (item.copies or ([] if item.is_block else [item.body]))
+    }
+
+
+def _find(chain: Chain, numbers: Numbers, start: int) -> None:
+    keys = [numbers(item) for item in chain]
     while start < len(chain):
         period, turns = _best(chain, keys, start)
-        if turns < 2:
+        begin = _aligned(chain, keys, start, period, turns) if turns > 1 else None
+        if begin is None:
             start += 1
             continue
-        start = _aligned(chain, keys, start, period, turns)
+        start = begin
         end = start + period * turns
         copies = [chain[at : at + period] for at in range(start, end, period)]
         first = copies[0][0]
         run = Item("", first.inputs, chain[end - 1].value, first.entry, copies=copies)
         chain[start:end] = [run]
-        keys[start:end] = [number_key(run)]
+        keys[start:end] = [numbers(run)]
         start += 1
 
 
@@ -73,13 +84,13 @@ def part_leads(chain: Chain) -> None:
         chain[place : place + 1] = [first[0], rest]
 
 
-def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:
+def _best(chain: Chain, keys: list[int], start: int) -> tuple[int, int]:
     """Return the period and the turns of the run that saves most at a place."""
     best, found = 0, (1, 1)
     for period in range(1, min(LONGEST, (len(keys) - start) // 2) + 1):
         turns = _turns(keys, start, period)
         body = chain[start : start + period]
-        if turns < 2 or (period == 1 and body[0].is_run):
+        if turns < 2 or all(item.is_run for item in body):
             continue
         saved = (turns - 1) * lines(body) - (2 if period > 1 else 1)
         whole = period == 1 and (body[0].is_block or bool(body[0].branches))
@@ -88,19 +99,24 @@ def _best(chain: Chain, keys: list[Key], start: int) -> tuple[int, int]:
     return found
 
 
-def _turns(keys: list[Key], start: int, period: int) -> int:
+def _turns(keys: list[int], start: int, period: int) -> int:
     turns, body = 1, keys[start : start + period]
     while keys[start + turns * period : start + (turns + 1) * period] == body:
         turns += 1
     return turns
 
 
-def _aligned(chain: Chain, keys: list[Key], start: int, period: int, turns: int) -> int:
-    """Return where a run begins best, of the places from which it has as many turns."""
+def _aligned(chain: Chain, keys: list[int], start: int, period: int, turns: int) -> int | None:
+    """Return where a run begins best, of the places from which it has as many turns.
+
+    A run cannot begin with another one, whose `repeat` would stand beside its own.
+    """
     places = [
-        place for place in range(start, start + period) if _turns(keys, place, period) >= turns
+        place
+        for place in range(start, start + period)
+        if _turns(keys, place, period) >= turns and not chain[place].is_run
     ]
-    return min(places, key=lambda place: (seam(chain, place), place))
+    return min(places, key=lambda place: (seam(chain, place), place), default=None)
 
 
 def seam(chain: Chain, place: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from archscope.ir import Graph, Node, Output
 from archscope.spec.fold_dense import find_dense
-from archscope.spec.fold_item import Chain, Item, leaf
+from archscope.spec.fold_item import Chain, Item, leaf, say_sources
 from archscope.spec.fold_share import close_shares
 
 
@@ -30,9 +30,15 @@ def series(graph: Graph) -> Chain:
     find_dense(items, reads)
     _leave_unsaid(graph, items)
     chain = _with_heads(graph, items, reads)
-    _say_sources(graph, chain)
+    say_sources(chain, entry_of(graph))
     close_shares(chain)
     return chain
+
+
+def entry_of(graph: Graph) -> tuple[str, ...]:
+    """Return what the first layer of a graph reads if it does not say so."""
+    inputs = tuple(node.name for node in graph.inputs)
+    return inputs if len(inputs) == 1 else ()
 
 
 def _back(value: str, items: dict[str, Item], reads: Counter[str]) -> tuple[str, Chain]:
@@ -113,18 +119,3 @@ def _with_heads(graph: Graph, items: dict[str, Item], reads: Counter[str]) -> Ch
     for item in items.values():
         chain += [item, *heads.pop(item.value, [])]
     return chain
-
-
-def _say_sources(graph: Graph, chain: Chain) -> None:
-    """Let each item say what it reads where that is not what stands before it."""
-    inputs = tuple(node.name for node in graph.inputs)
-    flow: tuple[str, ...] = inputs if len(inputs) == 1 else ()
-    made = {item.value: item for item in chain}
-    for item in chain:
-        if item.inputs != flow:
-            item.sources = item.inputs
-            for name in item.inputs:
-                if name in made:
-                    made[name].read = True
-        if item.output is None:
-            flow = (item.value,)

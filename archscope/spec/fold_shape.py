@@ -9,11 +9,15 @@ SHORTCUT = 2  # items of a shortcut at most
 
 
 class Shapes:
-    """The shapes of the items of a chain, as long as it stays what it is."""
+    """The shapes of the items of a chain, as long as it stays what it is.
 
-    def __init__(self, chain: Chain) -> None:
-        self.known: dict[int, Key] = {}
-        self.plain: dict[int, Key] = {}
+    Each is a number, which costs little to compare; `ids` keeps them for chains to come.
+    """
+
+    def __init__(self, chain: Chain, ids: dict[Key, int]) -> None:
+        self.ids = ids
+        self.known: dict[int, int] = {}
+        self.plain: dict[int, int] = {}
         self.shortcuts: dict[Key, set[Key]] = {}
         for inner in all_chains(chain):
             for item in inner:
@@ -22,7 +26,11 @@ class Shapes:
                     found = self.shortcuts.setdefault(self._without(item, side), set())
                     found.add(self._row(item.branches[side]))
 
-    def __call__(self, item: Item) -> Key:
+    def number(self, key: Key) -> int:
+        """Return the number of a shape."""
+        return self.ids.setdefault(key, len(self.ids))
+
+    def __call__(self, item: Item) -> int:
         """Return what two items must have in common to be instances of one block.
 
         A sum may have a shortcut of its own in one instance, and the identity in another.
@@ -31,12 +39,12 @@ class Shapes:
             self.known[id(item)] = self._shape(item)
         return self.known[id(item)]
 
-    def _shape(self, item: Item) -> Key:
+    def _shape(self, item: Item) -> int:
         side = shortcut(item)
         if side is not None and not item.pinned:
             key = self._without(item, side)
             if self.shortcuts[key] > {()} and len(self.shortcuts[key]) == 2:
-                return ("optional", side, *key)
+                return self.number(("optional", side, *key))
         return self._exact(item)
 
     def _without(self, item: Item, side: int) -> Key:
@@ -46,9 +54,9 @@ class Shapes:
     def _row(self, chain: Chain) -> Key:
         return (*map(self._exact, chain),)
 
-    def _exact(self, item: Item) -> Key:
+    def _exact(self, item: Item) -> int:
         if id(item) not in self.plain:
-            self.plain[id(item)] = self._made(item)
+            self.plain[id(item)] = self.number(self._made(item))
         return self.plain[id(item)]
 
     def _made(self, item: Item) -> Key:
@@ -81,4 +89,6 @@ def shortcut(item: Item) -> int | None:
         return None
     sizes = [len(branch) for branch in item.branches]
     side = sizes.index(min(sizes))
+    if sizes[side] > 1 and item.branches[side][0].is_run:
+        return None  # its other items could not follow in `then`
     return side if sizes[side] <= SHORTCUT and sizes[side] < sizes[1 - side] else None

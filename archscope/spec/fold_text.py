@@ -30,9 +30,12 @@ def folded_text(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> str:
             if block.parameters:
                 given = ", ".join(map(_parameter, block.parameters))
                 text.append(f"    with: {{{given}}}")
-            text += _heading(_Writer(blocks, block.texts).chain(block.example.body, ()), 4)
+            example = block.example
+            names = _names(example.body, dict.fromkeys(example.inputs, "in"), blocks)
+            text += _heading(_Writer(blocks, block.texts, names).chain(example.body, ()), 4)
     text.append("")
-    text += _heading(_Writer(blocks, None, _names(graph, chain)).chain(chain, ()), 0)
+    names = _names(chain, {node.name: node.name for node in graph.inputs}, blocks)
+    text += _heading(_Writer(blocks, None, names).chain(chain, ()), 0)
     return "\n".join(text) + "\n"
 
 
@@ -43,11 +46,11 @@ def _parameter(parameter: Parameter) -> str:
     return f"{parameter.name}: {default}"
 
 
-def _names(graph: Graph, chain: Chain) -> dict[str, str]:
-    """Return how layers are called that others read by name."""
-    words = {item.word for item in chain}
-    taken = {*words, *OPS, *(node.name for node in graph.inputs)}
-    names: dict[str, str] = {node.name: node.name for node in graph.inputs}
+def _names(chain: Chain, known: Mapping[str, str], blocks: Collection[str]) -> dict[str, str]:
+    """Return how layers are called that others read by name, beside names that are known."""
+    words = {*OPS, *blocks}  # with numbers, these are names that layers get by themselves
+    taken = {*words, *known.values()}
+    names = {**known}
     for item in chain:
         if item.read:
             names[item.value] = distinct(_scope(item, words), taken)
@@ -62,10 +65,9 @@ def _scope(item: Item, words: set[str]) -> str:
     while any(name[: len(scope)] != scope for name in names):
         scope = scope[:-1]
     name = scope[-1] if scope else ""
-    stem = name.rstrip("0123456789").rstrip("_")
-    if not WORD.match(name) or name in RESERVED or stem in words or stem in OPS:
-        return item.word or "run"
-    return name
+    # A number at its end is of a count, or one that layers get by themselves.
+    fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *RESERVED}
+    return name if fits else item.word or "run"
 
 
 def _heading(lines: list[str], indent: int) -> list[str]:

@@ -12,9 +12,10 @@ def find_towers(chain: Chain) -> None:
     start = 0
     towers = 0
     uses = Counter(one.share for item in chain for one in _members(item))
+    keys = [_shares(item) for item in chain]
     while start < len(chain):
-        keys = [_shares(item) for item in chain]
-        starts = [place for place, key in enumerate(keys) if key and key == keys[start]]
+        same = keys[start]
+        starts = [place for place, key in enumerate(keys) if key == same] if same else []
         length = _length(chain, starts) if len(starts) > 1 and starts[0] == start else 0
         if length > 1 and _whole(chain[start : start + length], uses, len(starts)):
             for place in reversed(starts):
@@ -28,6 +29,7 @@ def find_towers(chain: Chain) -> None:
                 made.share = f"tower{towers}"
                 chain[place : place + length] = [made]
             towers += 1
+            keys = [_shares(item) for item in chain]
         start += 1
 
 

@@ -107,8 +107,11 @@ def flow_text(value: Any) -> str:
 
 def line_text(text: str) -> str:
     """Return text that has a line of its own, in quotes only if YAML needs them."""
-    plain = re.fullmatch(r"[A-Za-z][!-~]*(:[!-~]+)?( [!-\"$-~][!-~]*)*", text)
-    return text if plain and ": " not in text and not text.endswith(":") else scalar_text(text)
+    several = " " in text or "://" in text  # a word alone may be a constant
+    plain = re.fullmatch(r"[A-Za-z][!-~]*( [!-\"$-~][!-~]*)*", text)
+    if several and plain and ": " not in text and not text.endswith(":"):
+        return text
+    return scalar_text(text)
 
 
 def scalar_text(value: Any) -> str:

@@ -183,3 +183,25 @@ def test_mistakes_are_one_clear_error(run: Run, args: list[str], message: str) -
     assert result.out == ""
     assert message in result.err
     assert "Traceback" not in result.err
+
+
+def test_fused_shows_what_it_saves(run: Run) -> None:
+    data = json.loads(run("analyze", "resnet18", "--fused", "--format", "json").out)
+    fused = data["fused"]
+    assert (data["name"], fused["norms"]) == ("resnet18_fused", 20)
+    assert fused["before"]["params"] - fused["after"]["params"] == 4800
+    assert fused["before"]["nodes"] - fused["after"]["nodes"] == 20
+    assert fused["after"]["memory_access"] == data["totals"]["memory_access"]
+    out = run("analyze", "resnet18", "--fused").out
+    assert "20 batch norms folded into the layers before them" in out
+    assert "fused" not in run("analyze", "resnet18").out
+
+
+def test_fused_without_a_norm_saves_nothing(run: Run) -> None:
+    fused = json.loads(run("analyze", "vgg16", "--fused", "--format", "json").out)["fused"]
+    assert fused["norms"] == 0 and fused["before"] == fused["after"]
+
+
+def test_fused_is_not_for_training(run: Run) -> None:
+    result = run("analyze", "resnet18", "--fused", "--training")
+    assert result.code == 2 and "--fused is for inference" in result.err

@@ -7,12 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
+import torch
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 from onnx import helper
+from safetensors.torch import load_file
 
+from archscope import load
+from archscope.build import build
 from tests.cli.conftest import Run, run
 from tests.importers.onnx_models import model, numbers, saved
 from tests.test_light import HEAVY
@@ -91,3 +96,25 @@ def test_other_commands_take_it(run: Run, tmp_path: Path) -> None:
     result = run("compare", path, path, "--format", "json")
     assert (result.code, result.err) == (0, "")
     assert run("lint", path).code in (0, 1)
+
+
+def test_import_gives_a_spec_and_weights_that_compute_the_same(run: Run, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="judges what is built")
+    norm = {name: abs(numbers(8, seed=seed)) for seed, name in enumerate("sbmv")}
+    nodes = [
+        STEM, helper.make_node("BatchNormalization", ["c", *"sbmv"], ["d"], name="norm"),
+        helper.make_node("Relu", ["d"], ["e"]), helper.make_node("GlobalAveragePool", ["e"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]), helper.make_node("Gemm", ["f", "h"], ["y"]),
+    ]  # fmt: skip
+    weights = {**WEIGHTS, **norm, "h": numbers(8, 5)}
+    path = saved(model(nodes, ("n", 3, 16, 16), weights), tmp_path)
+    made, kept = tmp_path / "net.yaml", tmp_path / "net.safetensors"
+    result = run("import", str(path), "-o", str(made), "--weights", str(kept))
+    assert result.code == 0, result.err
+    network = build(load(made)).eval()
+    network.load_state_dict(load_file(kept))
+    x = numbers(2, 3, 16, 16, seed=9)
+    (wanted,) = onnxruntime.InferenceSession(str(path)).run(None, {"x": x})
+    with torch.no_grad():
+        given = network(torch.from_numpy(x)).numpy()
+    numpy.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-5)

@@ -48,10 +48,10 @@ def test_shape_that_is_computed(tmp_path: Path) -> None:
 
 def test_zeros_in_place_of_a_bias_are_no_params(tmp_path: Path) -> None:
     nodes = [
-        node("Constant", "", "zero", value_float=0.0), node("CastLike", "zero x", "z"),
+        helper.make_node("Constant", [], ["zero"], value_float=0.0),
+        node("CastLike", "zero x", "z"),
         node("Expand", "z six", "b"), node("Conv", "x w b"),
     ]  # fmt: skip
-    nodes[0].ClearField("input")
     found = from_file(saved(model(nodes, IMAGE, {"w": W, "six": ints(6)}, 18), tmp_path))
     assert analyze(found.graph).totals.params == W.size
     biased = model([node("Conv", "x w b")], IMAGE, {"w": W, "b": numpy.zeros(6, "float32")})

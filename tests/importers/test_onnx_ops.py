@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from archscope.importers.onnx import from_file
 from tests.importers.onnx_models import model, numbers, outputs, saved
@@ -22,7 +22,9 @@ num = lambda v: numpy.array(v, dtype=numpy.float32)  # noqa: E731
 
 
 def node(kind: str, inputs: str, output: str = "y", **attributes: Any) -> Any:
-    return helper.make_node(kind, inputs.split(" "), output.split(" "), **attributes)
+    return helper.make_node(
+        kind, inputs.split(" ") if inputs else [], output.split(" "), **attributes
+    )
 
 
 W = numbers(6, 4, 3, 3)
@@ -41,6 +43,16 @@ CASES: dict[str, tuple[str, list[Any], dict[str, Any], int]] = {
                    {"w": numbers(4, 3, 3, 3), "b": numbers(6)}, 17),
     "batchnorm": ("batchnorm", [node("BatchNormalization", "x s b m v", epsilon=1e-3)],
                   {"s": numbers(4), "b": numbers(4), "m": numbers(4), "v": abs(numbers(4))}, 17),
+    "batchnorm of opset 11": ("batchnorm", [node("BatchNormalization", "x s b m v")],
+                  {"s": numbers(4), "b": numbers(4), "m": numbers(4), "v": abs(numbers(4))}, 11),
+    "clip and dropout of opset 11": ("dropout relu6", [node("Dropout", "x", "d", ratio=0.5),
+                                     node("Clip", "d l h")], {"l": num(0), "h": num(6)}, 11),
+    "axes of opset 11": ("global_avgpool flatten linear", [
+        node("ReduceMean", "x", "m", axes=[2, 3]), node("Squeeze", "m", "q", axes=[2, 3]),
+        node("Constant", "", "c", value=numpy_helper.from_array(ints(4))),
+        node("Unsqueeze", "c", "e", axes=[0]), node("Squeeze", "e", "u", axes=[0]),
+        node("Reshape", "w u2", "v"), node("MatMul", "q v")],
+        {"w": numbers(20), "u2": ints(4, 5)}, 11),
     "instance norm": ("groupnorm", [node("InstanceNormalization", "x s b")],
                       {"s": numbers(4), "b": numbers(4)}, 17),
     "group norm": ("groupnorm", [node("GroupNormalization", "x s b", num_groups=2)],

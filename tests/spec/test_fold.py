@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from msgspec import structs
 
 from archscope import spec
@@ -14,7 +17,7 @@ from archscope.ops import OPS
 from archscope.spec import fold
 from archscope.spec.fold import Folded, readable
 from archscope.spec.write import to_yaml
-from tests.strategies import graphs
+from tests.strategies import graphs, specs
 
 ZOO = sorted(spec.zoo())
 COMMON = (
@@ -96,7 +99,8 @@ def lines(folded: Folded) -> int:
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_network_of_the_zoo_is_said_again(name: str) -> None:
+def test_every_network_of_the_zoo_is_said_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold, "to_yaml", pytest.fail)  # none needs to be flat
     graph = spec.load(name)
     for one in (graph, anonymous(graph)):
         folded = readable(one)
@@ -123,6 +127,11 @@ def test_resnet50_reads_as_a_person_writes_it() -> None:
     assert BOTTLENECK in text
 
 
+def test_the_manual_shows_what_is_written() -> None:
+    page = Path(__file__).parents[2] / "docs" / "language.md"
+    assert readable(spec.load("resnet50")).text in page.read_text(encoding="utf-8")
+
+
 @given(graphs())
 @settings(max_examples=60)
 def test_any_graph_is_said_again(graph: Graph) -> None:
@@ -133,6 +142,41 @@ def test_any_graph_is_said_again(graph: Graph) -> None:
     outputs = sorted(graph.outputs, key=lambda one: order.index(one.node))  # a text has no other
     graph = graph.only(graph.ancestors(*ends), tuple(outputs))
     assert_says(readable(graph), graph)
+
+
+@given(specs())
+@settings(max_examples=60)
+def test_any_spec_is_said_again(text: dict[str, object]) -> None:
+    graph = anonymous(spec.graph(spec.document("any.yaml", text=json.dumps(text).encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) <= len(to_yaml(graph).splitlines())
+
+
+def test_runs_in_runs_are_blocks() -> None:
+    text = """
+        name: runs
+        input: [8, 16, 16]
+        blocks:
+          unit: {layers: [{conv: {out: 8, kernel: 3, padding: 1}}, relu]}
+          pair: {layers: [{unit: {}, repeat: 3}, sigmoid]}
+        layers:
+          - pair: {}
+            repeat: 4
+    """
+    graph = anonymous(spec.graph(spec.document("runs.yaml", text=text.encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert "repeat: 3" in folded.text
+    assert "repeat: 4" in folded.text
+
+
+def test_values_that_several_layers_read_have_names_in_their_block() -> None:
+    """Two streams that exchange values: no branches that part and meet again."""
+    graph = anonymous(spec.load("rir_cifar10"))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) < 100
 
 
 def test_layers_that_read_all_before_them_are_one_block() -> None:
@@ -171,10 +215,13 @@ def test_weights_shared_inside_a_block_do_not_prevent_it() -> None:
     assert lines(folded) < 80
 
 
-def test_values_that_yaml_would_misread_are_quoted() -> None:
-    graph = structs.replace(
-        spec.load("lenet5"), name="12", about="Tiny: 5 # layers", paper="yes, see [1]"
-    )
+@given(
+    st.text(st.sampled_from("ab: #-'\"\\,[]{}&*!|>%@`?=~1é")),
+    st.sampled_from(("true", "null", "12", "x", "an x: y", "https://a.b/c#d", "a #b", "~")),
+)
+@settings(max_examples=200)
+def test_text_is_quoted_where_yaml_would_misread_it(about: str, paper: str) -> None:
+    graph = structs.replace(spec.load("lenet5"), about=about.strip(), paper=paper)
     assert_says(readable(graph), graph)
 
 

@@ -1,0 +1,163 @@
+"""`archscope export`: a network as a file that needs no archscope."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archscope.cli import FINE
+from archscope.cli.options import load_spec, one_spec, shapes, show, spec_options, write_bytes
+from archscope.errors import OptionError
+from archscope.exporters.formats import FORMATS, OPSET
+from archscope.ir import Graph, text_of
+from archscope.report.table import NAME, TEXT, Column, Table
+from archscope.sources import imported, is_foreign
+from archscope.units import format_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KINDS = ", ".join(f"{one.suffix} {one.name}" for one in FORMATS.values())
+
+
+@click.command("export")
+@one_spec
+@spec_options
+@click.option("--to", type=click.Choice(list(FORMATS)), default=None,
+              help="The format; without it the ending of the file says it.")  # fmt: skip
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
+              help="The file to write.")  # fmt: skip
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
+              help="A .safetensors file of weights, or the folder of a run.")  # fmt: skip
+@click.option("--seed", type=int, default=None,
+              help="Decides the random weights that there are without.  [default: 0]")  # fmt: skip
+@click.option("--fused", is_flag=True,
+              help="Fold batch norms into the layers before them.")  # fmt: skip
+@click.option("--opset", type=click.IntRange(1), default=None,
+              help=f"Version of ONNX's operators.  [default: {OPSET}]")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
+              show_default=True, help="How to say what was written.")  # fmt: skip
+def command(
+    spec: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    max_nodes: int,
+    to: str | None,
+    output: Path,
+    weights: Path | None,
+    seed: int | None,
+    fused: bool,
+    opset: int | None,
+    form: str,
+) -> int:
+    """Write a network as Python source, ONNX, TorchScript or a torch.export program.
+
+    Before a file is written it is loaded and run beside the network itself, at two sizes of
+    batch; outputs that differ by more than 1e-5 are an error. Python source (--to torch) needs
+    only torch, has a class for each kind of block, and the names of its weights are those of
+    `archscope.build`; with --weights or --seed they are put beside it as .safetensors. A model
+    that is imported keeps its own weights. ONNX needs `pip install archscope[onnx]`.
+
+    \b
+    Examples:
+      archscope export resnet50 -o resnet50.py
+      archscope export lenet5 --weights runs/lenet5-digits -o lenet5.onnx
+      archscope export mobilenet_v2 --fused -o mobilenet_v2.pt2 --weights mine.safetensors
+    """
+    to = to or _format(output)
+    if weights is not None and seed is not None:
+        raise OptionError("--seed is for random weights, and --weights gives them")
+    if opset is not None and to != "onnx":
+        raise OptionError(f"--opset is for ONNX, not for --to {to}")
+    if not output.parent.is_dir():
+        raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
+    graph = load_spec(spec, settings, inputs, max_nodes)
+    from archscope.exporters.export import export  # torch takes seconds; a wrong spec should not
+
+    own = weights is None and seed is None and is_foreign(spec)
+    given = None
+    if own or weights is not None:
+        given = _of_model(spec, inputs, graph) if weights is None else _read(weights)
+    made = export(
+        graph,
+        to,
+        weights=given,
+        source=f"'{weights or spec}'",
+        seed=seed or 0,
+        fused=fused,
+        opset=opset or OPSET,
+    )
+    files = {output: made.content}
+    beside = output.with_suffix(".safetensors")
+    if not FORMATS[to].holds_weights and (given is not None or seed is not None):
+        if weights is not None and weights.resolve() == beside.resolve() and fused:
+            raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
+        from safetensors.torch import save
+
+        files[beside] = save({k: v.contiguous() for k, v in made.network.state_dict().items()})
+    for path, content in files.items():
+        write_bytes(content, path)
+    record = {
+        "format": 1,
+        "name": made.network.graph.name,
+        "to": to,
+        "opset": (opset or OPSET) if to == "onnx" else None,
+        "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
+        "inputs": {node.name: node.out for node in made.network.graph.inputs},
+        "outputs": [one.name for one in made.network.graph.inference().outputs],
+        "weights": weights.as_posix() if weights else spec if own else "random",
+        "seed": (seed or 0) if given is None else None,
+        "fused": fused,
+        "norms_folded": made.norms,
+        "difference": made.difference,
+    }
+    show([_table(record)], form, None, lambda: record)
+    return FINE
+
+
+def _format(output: Path) -> str:
+    for one in FORMATS.values():
+        if one.suffix == output.suffix.lower():
+            return one.name
+    raise OptionError(f"the ending of '{output}' is no format ({KINDS}); --to says which")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Return the weights of a file, or the best of a run."""
+    if path.is_dir():
+        from archscope.train.run import read_weights as best
+
+        return dict(best(path))
+    from archscope.exporters.weights import read_weights
+
+    return read_weights(path)
+
+
+def _of_model(spec: str, inputs: tuple[str, ...], graph: Graph) -> dict[str, Tensor]:
+    """Return the weights that an imported model has itself."""
+    from archscope.weights import state_of
+
+    return state_of(graph, imported(spec, shapes(inputs)).weights())
+
+
+def _table(record: dict[str, Any]) -> Table:
+    """Return what was written, as lines of two words."""
+    rows = [("file", f"{file['path']}, {format_bytes(file['bytes'])}") for file in record["files"]]
+    about = FORMATS[record["to"]].about
+    opset = f", opset {record['opset']}" if record["opset"] else ""
+    rows.append(("format", f"{about}{opset}"))
+    shapes = (f"{name} {text_of(shape)}" for name, shape in record["inputs"].items())
+    rows.append(("input", ", ".join(shapes)))
+    rows.append(("output", ", ".join(record["outputs"])))
+    if record["seed"] is None:
+        rows.append(("weights", record["weights"]))
+    elif FORMATS[record["to"]].holds_weights or len(record["files"]) > 1:
+        rows.append(("weights", f"random, seed {record['seed']}: nothing was trained"))
+    else:
+        rows.append(("weights", "not in the file; those of archscope.build fit by name"))
+    if record["fused"]:
+        rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
+    rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
+    return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))

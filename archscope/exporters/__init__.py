@@ -1,0 +1,1 @@
+"""Graph and network -> files that need no archscope, one format in each file."""

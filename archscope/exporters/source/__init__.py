@@ -1,0 +1,1 @@
+"""Graph -> Python source of a torch module, as one would write it by hand."""

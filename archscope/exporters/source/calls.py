@@ -1,0 +1,89 @@
+"""Torch calls with every argument by name, so that calls that differ can be told apart by them."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any
+
+from msgspec import Struct
+from torch import nn
+
+import archscope.nn
+from archscope.ir import Call
+
+NONE = object()  # no default
+SIZES = "size"
+KINDS = dict.fromkeys(
+    (
+        "in_channels", "out_channels", "num_features", "in_features", "out_features", "channels",
+        "num_channels", "normalized_shape", "num_parameters", "groups", "out", "start", "stop",
+    ),
+    SIZES,
+)  # fmt: skip
+"""Arguments that count channels, and so may be one number."""
+
+
+class Argument(Struct, frozen=True):
+    """One argument of a call."""
+
+    name: str
+    value: Any
+    default: Any = NONE
+    positional: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it counts: arguments of different kinds are never the same."""
+        return KINDS.get(self.name, self.name)
+
+
+def module_class(target: str) -> type[nn.Module]:
+    """Return the class that a call makes an instance of."""
+    library, _, name = target.rpartition(".")
+    source: Any = {"nn": nn, "archscope.nn": archscope.nn}[library]
+    found: type[nn.Module] = getattr(source, name)
+    return found
+
+
+def arguments(call: Call) -> tuple[Argument, ...]:
+    """Return all arguments of a call, those left to their defaults, too."""
+    names, defaults = _signature(call.target)
+    given = dict(call.kwargs)
+    positional = [
+        Argument(names[number] if number < len(names) else f"value{number}", value, NONE, True)
+        for number, value in enumerate(call.args)
+    ]
+    done = {argument.name for argument in positional}
+    rest = [name for name in (*names, *given) if name not in done]
+    return (
+        *positional,
+        *(
+            Argument(name, given.get(name, defaults.get(name)), defaults.get(name, NONE))
+            for name in dict.fromkeys(rest)
+            if name in given or name in defaults
+        ),
+    )
+
+
+@cache
+def _signature(target: str) -> tuple[list[str], dict[str, Any]]:
+    """Return the names of a module's arguments in order, and their defaults."""
+    names: list[str] = []
+    defaults: dict[str, Any] = {}
+    for number, cls in enumerate(module_class(target).__mro__):
+        if cls is nn.Module:
+            break
+        parameters = list(inspect.signature(cls).parameters.values())
+        open_ended = any(one.kind is one.VAR_KEYWORD for one in parameters)
+        for one in parameters:
+            plain = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+            if not plain or one.name in ("device", "dtype"):
+                continue
+            if one.kind is one.POSITIONAL_OR_KEYWORD:
+                names.append(one.name)
+            if one.default is not one.empty:
+                defaults[one.name] = one.default
+        if not open_ended or number > 3:
+            break
+    return names, defaults

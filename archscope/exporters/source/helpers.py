@@ -1,0 +1,48 @@
+"""The source of modules that torch lacks, as far as a network uses them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable
+from functools import cache
+
+import archscope.nn
+
+
+def helpers(names: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Return the sources of modules of `archscope.nn` and what they need, and their imports."""
+    defined, imports = _contents()
+    wanted: set[str] = set()
+    needs: set[str] = set()
+    queue = list(names)
+    while queue:
+        name = queue.pop()
+        if name in wanted or name in needs:
+            continue
+        if name in defined:
+            wanted.add(name)
+            queue += defined[name][1]
+        elif name in imports:
+            needs.add(name)
+    sources = [source for name, (source, _) in defined.items() if name in wanted]
+    return sources, {imports[name] for name in needs}
+
+
+@cache
+def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
+    """Return source and names read of each definition, and the line that imports each name."""
+    text = inspect.getsource(archscope.nn)
+    defined: dict[str, tuple[str, list[str]]] = {}
+    imports: dict[str, str] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            source = ast.get_source_segment(text, node)
+            assert source is not None
+            read = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
+            defined[node.name] = source, read
+        elif isinstance(node, ast.Import):
+            imports.update({one.name: f"import {one.name}" for one in node.names})
+        elif isinstance(node, ast.ImportFrom):
+            imports.update({o.name: f"from {node.module} import {o.name}" for o in node.names})
+    return defined, imports

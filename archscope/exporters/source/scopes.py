@@ -1,0 +1,191 @@
+"""A graph as nested functions: what each block is given, what it does in turn, what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct, structs
+
+from archscope.analysis.memory import in_place
+from archscope.ir import Call, Graph, Node
+
+Path = tuple[str, ...]
+
+
+class Step(Struct, frozen=True):
+    """One call in a block: of the module at a path below it, which it may be the first to name."""
+
+    path: Path
+    part: Call | Scope
+    inputs: tuple[str, ...]  # values, each called after the node that made it
+    outputs: tuple[str, ...]
+    new: bool = True  # the module hangs here; else an earlier step made it
+    training: bool = False  # it serves only outputs of training
+
+
+class Scope(Struct, frozen=True):
+    """A block as a function of values."""
+
+    path: Path
+    inputs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[str, ...]
+
+
+def scopes(graph: Graph) -> Scope:
+    """Return the whole network as a scope of scopes; nodes that only pass on are left out."""
+    return _Cut(_without_identities(graph), in_place(graph)).scope(())
+
+
+def _without_identities(graph: Graph) -> Graph:
+    """Return the graph with what `identity` reads in its place.
+
+    What is in place is asked of the graph as it was: an identity keeps its input from being
+    overwritten.
+    """
+    renamed: dict[str, str] = {}
+    nodes = []
+    for node in graph.nodes:
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
+        if node.op.name == "identity":
+            renamed[node.name] = inputs[0]
+        else:
+            nodes.append(structs.replace(node, inputs=inputs))
+    outputs = tuple(
+        structs.replace(one, node=renamed.get(one.node, one.node)) for one in graph.outputs
+    )
+    return structs.replace(graph, nodes=tuple(nodes), outputs=outputs)
+
+
+class _Cut:
+    """Cuts a graph at the borders of its blocks."""
+
+    def __init__(self, graph: Graph, placed: frozenset[str]) -> None:
+        self.graph, self.placed = graph, placed
+        self.nodes = [node for node in graph.nodes if node.inputs]
+        self.paths: dict[str, Path] = {n.name: tuple(n.name.split(".")) for n in graph.nodes}
+        self.index = {node.name: number for number, node in enumerate(self.nodes)}
+        kept = {node.name for node in graph.inference().nodes}
+        self.training = {node.name for node in self.nodes if node.name not in kept}
+        self.members: dict[Path, list[Node]] = {(): self.nodes}
+        for node in self.nodes:
+            path = self.paths[node.name]
+            for depth in range(1, len(path)):
+                self.members.setdefault(path[:depth], []).append(node)
+        self.readers = graph.readers()
+        self.results = {output.node for output in graph.outputs}
+        self.whole: dict[Path, bool] = {}
+        self.same: dict[Path, Path] = {}  # a block that is an earlier one once more
+        for path in self.members:
+            self.whole[path] = not path or self._is_whole(path)
+
+    def scope(self, path: Path) -> Scope:
+        """Return a block that can be called."""
+        steps: list[Step] = []
+        seen: set[Path] = set()
+        for node in self.members[path]:
+            unit = self._unit(node, path)
+            if unit is None:
+                steps.append(self._call(node, path))
+            elif unit not in seen:
+                seen.add(unit)
+                steps.append(self._enter(unit, path))
+        if path:
+            return Scope(path, self._inputs(path), tuple(steps), self._outputs(path))
+        inputs = tuple(node.name for node in self.graph.inputs)
+        return Scope(path, inputs, tuple(steps), tuple(o.node for o in self.graph.outputs))
+
+    def _unit(self, node: Node, path: Path) -> Path | None:
+        """Return the outermost block below a path that holds a node and can be called."""
+        own = self.paths[node.name]
+        for depth in range(len(path) + 1, len(own)):
+            if self.whole[own[:depth]]:
+                return own[:depth]
+        return None
+
+    def _call(self, node: Node, path: Path) -> Step:
+        described = node.op.torch(*node.ins)
+        if node.name in self.placed:
+            described = described.with_(inplace=True)
+        owner = self.paths[node.shares or node.name][len(path) :]
+        training = not path and node.name in self.training
+        return Step(owner, described, node.inputs, (node.name,), node.shares is None, training)
+
+    def _enter(self, unit: Path, path: Path) -> Step:
+        owner = self.same.get(unit, unit)
+        training = not path and self.members[unit][0].name in self.training
+        return Step(
+            owner[len(path) :],
+            self.scope(owner),
+            self._inputs(unit),
+            self._outputs(unit),
+            owner == unit,
+            training,
+        )
+
+    def _inputs(self, path: Path) -> tuple[str, ...]:
+        own = {node.name for node in self.members[path]}
+        return _unique(
+            name for node in self.members[path] for name in node.inputs if name not in own
+        )
+
+    def _outputs(self, path: Path) -> tuple[str, ...]:
+        own = {node.name for node in self.members[path]}
+        return tuple(
+            name
+            for name in (node.name for node in self.members[path])
+            if name in self.results or not own.issuperset(self.readers[name])
+        )
+
+    def _is_whole(self, path: Path) -> bool:
+        """Tell whether a block can be called: its nodes stand together and return something."""
+        members = self.members[path]
+        numbers = [self.index[node.name] for node in members]
+        if numbers[-1] - numbers[0] + 1 != len(numbers) or not self._outputs(path):
+            return False
+        if len({node.name in self.training for node in members}) > 1:
+            return False
+        own = {node.name for node in members}
+        strange = [node for node in members if node.shares and node.shares not in own]
+        if not strange:
+            return True
+        earlier = self._twin(path, strange[0])
+        if earlier is None:
+            return False
+        self.same[path] = earlier
+        return True
+
+    def _twin(self, path: Path, node: Node) -> Path | None:
+        """Return the block that a block is once more, with the same weights, if there is one."""
+        assert node.shares is not None
+        tail = self.paths[node.name][len(path) :]
+        owner = self.paths[node.shares]
+        earlier = owner[: -len(tail)]
+        if owner[-len(tail) :] != tail or not earlier or not self.whole.get(earlier):
+            return None
+        if earlier in self.same or path[: len(earlier)] == earlier:
+            return None
+        again = self._form(path)
+        if again != self._form(earlier):
+            return None
+        for node, other in zip(self.members[path], self.members[earlier], strict=True):
+            if node.shares != other.name and node.facts.params + node.facts.buffers:
+                return None
+        return earlier
+
+    def _form(self, path: Path) -> list[object]:
+        """Return what a block does, in words that do not say where it stands."""
+        inputs, outputs = self._inputs(path), set(self._outputs(path))
+        local: dict[str, object] = {name: number for number, name in enumerate(inputs)}
+        form: list[object] = []
+        for node in self.members[path]:
+            name = self.paths[node.name][len(path) :]
+            local[node.name] = name
+            wires = tuple(local[one] for one in node.inputs)
+            marks = node.name in self.placed, node.name in outputs, node.name in self.training
+            form.append((name, node.op, node.ins, wires, marks))
+        return form
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

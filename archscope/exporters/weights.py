@@ -1,0 +1,103 @@
+"""Weights for an exported network: read, checked against it, and folded as the graph was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from archscope.build import module_path
+from archscope.errors import OptionError, did_you_mean
+from archscope.ir import Graph
+from archscope.ops.conv import ConvTranspose
+from archscope.ops.norm import BatchNorm
+from archscope.transforms.fuse import foldable
+
+Weights = dict[str, Tensor]
+
+
+def read_weights(path: Path) -> Weights:
+    """Return the weights of a safetensors file. Raises OptionError if it cannot be read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if path.suffix != ".safetensors":
+        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise OptionError(f"cannot read '{path}': {error}") from None
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Give a network its weights. Raises OptionError unless names and shapes are the same."""
+    wanted = network.state_dict()
+    strange = [name for name in weights if name not in wanted]
+    # Files of other tools may leave out torch's step counter, which inference does not read.
+    missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
+    if strange:
+        guess = did_you_mean(strange[0], missing or wanted)
+        raise OptionError(
+            f"{source} has {len(strange)} weights that the network has not, first"
+            f" '{strange[0]}'{guess}"
+        )
+    if missing:
+        raise OptionError(
+            f"{source} lacks {len(missing)} of the network's {len(wanted)} weights, first"
+            f" '{missing[0]}'"
+        )
+    for name, tensor in weights.items():
+        if tensor.shape != wanted[name].shape:
+            raise OptionError(
+                f"{source}: '{name}' is {_shape(tensor)}, the network's is {_shape(wanted[name])}"
+            )
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"
+
+
+def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> Weights:
+    """Return the weights of `fuse(graph)` that make it compute what `graph` does with these.
+
+    Sums are made in double precision, so that only the result is rounded.
+    """
+    graph = graph.inference()
+    owners = {node.name for node in graph.nodes if node.shares is None}
+    left = dict(weights)
+    for norm, layer in foldable(graph).items():
+        if norm not in owners:
+            continue
+        scale, shift = _scale(graph, norm, left)
+        node = graph.by_name[layer]
+        at = module_path(node.shares or layer)
+        weight = left[f"{at}.weight"]
+        bias = left.get(f"{at}.bias")
+        if isinstance(node.op, ConvTranspose):
+            # (in, out / groups, ...), where the groups lie behind one another along `in`.
+            each = len(weight) // node.op.groups
+            parts = scale.view(node.op.groups, 1, -1).expand(-1, each, -1)
+            factors = parts.reshape(len(weight), -1, *(1 for _ in weight.shape[2:]))
+        else:
+            factors = scale.view(-1, *(1 for _ in weight.shape[1:]))
+        left[f"{at}.weight"] = (weight.double() * factors).to(weight.dtype)
+        before = 0.0 if bias is None else bias.double()
+        left[f"{at}.bias"] = (before * scale + shift).to(weight.dtype)
+    dropped = {module_path(norm) for norm in foldable(graph)}
+    kept = {module_path(node.name) for node in graph.nodes} - dropped
+    return {name: value for name, value in left.items() if name.rpartition(".")[0] in kept}
+
+
+def _scale(graph: Graph, norm: str, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return what a batch norm multiplies each channel by, and what it then adds."""
+    at = module_path(norm)
+    op = graph.by_name[norm].op
+    assert isinstance(op, BatchNorm)
+    mean = weights[f"{at}.running_mean"].double()
+    scale = (weights[f"{at}.running_var"].double() + op.eps).rsqrt()
+    if f"{at}.weight" in weights:
+        scale = scale * weights[f"{at}.weight"].double()
+        return scale, weights[f"{at}.bias"].double() - mean * scale
+    return scale, -mean * scale

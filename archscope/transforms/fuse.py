@@ -1,0 +1,82 @@
+"""Batch norms folded into the layers before them: the form in which networks are deployed.
+
+At inference a batch norm is a scale and a shift of each channel, which a convolution or a linear
+layer can do itself: w' = w * s and b' = (b - mean) * s + shift, with s = scale / sqrt(var + eps).
+"""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from archscope.ir import Builder, Graph, Output
+
+FOLDABLE = ("conv", "conv_transpose", "linear")
+"""The operators that a batch norm behind them can be folded into."""
+
+
+def fuse(graph: Graph) -> Graph:
+    """Return the graph for inference without the batch norms that the layers before can do.
+
+    A layer that takes one in has a bias. What serves only training is left out, because a folded
+    norm cannot be trained.
+    """
+    graph = graph.inference()
+    gone = foldable(graph)
+    layers = set(gone.values())
+    builder = Builder()
+    for node in graph.nodes:
+        if node.name in gone:
+            continue
+        op = structs.replace(node.op, bias=True) if node.name in layers else node.op
+        inputs = (gone.get(name, name) for name in node.inputs)
+        builder.add(node.name, op, inputs, node.shares, node.at)
+    outputs = tuple(
+        Output(one.name, gone.get(one.node, one.node), one.weight, one.train_only)
+        for one in graph.outputs
+    )
+    # What was published of a network is not said of this form of it.
+    return structs.replace(
+        graph,
+        name=f"{graph.name}_fused",
+        nodes=tuple(builder.nodes.values()),
+        outputs=outputs,
+        reference=(),
+    )
+
+
+def foldable(graph: Graph) -> dict[str, str]:
+    """Return the batch norms that can be folded, each with the layer that takes it in.
+
+    A norm can be folded if it alone reads its layer, which is no output. Where layers share
+    weights, each must be followed by a norm, and those must share theirs, too.
+    """
+    readers = graph.readers()
+    outputs = {output.node for output in graph.outputs}
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.op.name != "batchnorm":
+            continue
+        (before,) = node.inputs
+        alone = readers[before] == [node.name] and before not in outputs
+        if alone and graph.by_name[before].op.name in FOLDABLE:
+            found[node.name] = before
+    norm_of = {layer: norm for norm, layer in found.items()}
+    families = _families(graph)
+    for layer, norm in norm_of.items():
+        layers, norms = families[_owner(graph, layer)], families[_owner(graph, norm)]
+        if {norm_of.get(one) for one in layers} != set(norms):
+            del found[norm]
+    return found
+
+
+def _owner(graph: Graph, name: str) -> str:
+    node = graph.by_name[name]
+    return node.shares or node.name
+
+
+def _families(graph: Graph) -> dict[str, list[str]]:
+    """Return the nodes that use the same weights, by the name of the owner."""
+    families: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        families.setdefault(node.shares or node.name, []).append(node.name)
+    return families

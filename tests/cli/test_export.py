@@ -1,0 +1,223 @@
+"""`archscope export`: files written whole, what is said of them, and mistakes told in one line."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from archscope import load
+from archscope.build import build
+from tests.cli.conftest import Run
+
+NET = "INPUT 3x16x16 -> CONV 4 -> RELU -> POOL -> FC 5"
+NORMED = """\
+name: normed
+input: [3, 8, 8]
+layers:
+  - conv: {out: 4, kernel: 3, bias: false}
+  - batchnorm
+  - relu
+  - flatten
+  - linear: 3
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "normed.yaml"
+    path.write_text(NORMED, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def weights(spec: str, tmp_path: Path) -> Path:
+    """Weights whose batch norm is not at its start."""
+    torch.manual_seed(3)
+    network = build(load(spec))
+    state = network.state_dict()
+    state["batchnorm.running_mean"].normal_()
+    state["batchnorm.running_var"].uniform_(0.5, 2)
+    path = tmp_path / "mine.safetensors"
+    save_file(state, path)
+    return path
+
+
+def test_source_is_written_and_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    result = run("export", NET, "-o", str(path))
+    assert (result.code, result.err) == (0, "")
+    assert f"file      {path.as_posix()}, " in result.out
+    assert "those of archscope.build fit by name" in result.out
+    assert [one.name for one in tmp_path.iterdir()] == ["net.py"]
+    space = runpy.run_path(str(path))
+    assert space[space["__all__"][0]]()(torch.rand(2, 3, 16, 16)).shape == (2, 5)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_source_takes_the_weights_beside_it(
+    run: Run, spec: str, weights: Path, tmp_path: Path, fused: bool
+) -> None:
+    path = tmp_path / "net.py"
+    words = ["--weights", str(weights), "--format", "json", *(["--fused"] if fused else [])]
+    data = json.loads(run("export", spec, "-o", str(path), *words).out)
+    assert [Path(file["path"]).name for file in data["files"]] == ["net.py", "net.safetensors"]
+    assert all(Path(file["path"]).stat().st_size == file["bytes"] for file in data["files"])
+    assert (data["norms_folded"], data["fused"]) == (fused, fused)
+    assert (data["weights"], data["seed"]) == (weights.as_posix(), None)
+    space = runpy.run_path(str(path))
+    module = space[space["__all__"][0]]().eval()
+    state = load_file(tmp_path / "net.safetensors")
+    module.load_state_dict(state, strict=True)
+    assert any(name.startswith("batchnorm") for name in state) != fused
+    network = build(load(spec)).eval()
+    network.load_state_dict(load_file(weights))
+    x = torch.randn(4, 3, 8, 8)
+    assert torch.allclose(network(x), module(x), atol=1e-5)
+
+
+def test_the_ending_says_the_format(run: Run, spec: str, tmp_path: Path) -> None:
+    for name, form in (("a.pt", "torchscript"), ("a.pt2", "exported-program")):
+        data = json.loads(run("export", spec, "-o", str(tmp_path / name), "--format", "json").out)
+        assert (data["to"], data["weights"], data["seed"]) == (form, "random", 0)
+        assert data["inputs"] == {"input": [3, 8, 8]} and data["outputs"] == ["output"]
+        assert data["difference"] < 1e-5
+    x = torch.rand(3, 3, 8, 8)
+    one = torch.jit.load(tmp_path / "a.pt")(x)
+    assert torch.allclose(one, torch.export.load(tmp_path / "a.pt2").module()(x), atol=1e-6)
+
+
+def test_onnx(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    path = tmp_path / "net.onnx"
+    result = run("export", spec, "-o", str(path), "--weights", str(weights))
+    assert (result.code, result.err) == (0, "")
+    assert "ONNX, for any batch, opset 20" in result.out
+    x = torch.randn(3, 3, 8, 8)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (out,) = session.run(["output"], {"input": x.numpy()})
+    network = build(load(spec)).eval()
+    network.load_state_dict(load_file(weights))
+    assert torch.allclose(network(x), torch.from_numpy(out), atol=1e-5)
+
+
+def test_weights_of_a_run(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    weights.rename(folder / "best.safetensors")
+    result = run("export", spec, "-o", str(tmp_path / "net.pt"), "--weights", str(folder))
+    assert (result.code, result.err) == (0, "")
+    assert folder.as_posix() in result.out
+
+
+def test_seed_draws_weights_for_source_too(run: Run, spec: str, tmp_path: Path) -> None:
+    result = run("export", spec, "-o", str(tmp_path / "net.py"), "--seed", "5")
+    assert "random, seed 5: nothing was trained" in result.out
+    torch.manual_seed(5)
+    wanted = build(load(spec)).state_dict()
+    found = load_file(tmp_path / "net.safetensors")
+    assert all(torch.equal(found[name], value) for name, value in wanted.items())
+
+
+def test_an_imported_model_keeps_its_weights(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_net.py").write_text(
+        "from torch import nn\n"
+        "net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))\n"
+        "nn.init.constant_(net[3].bias, 7.0)\n"
+        "net.eval()\n",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ["own_net:net", "--input", "3x8x8", "-o", "out.pt", "--format", "json"]
+    data: dict[str, Any] = json.loads(run("export", *words).out)
+    assert (data["weights"], data["seed"]) == ("own_net:net", None)
+    biases = [one for one in torch.jit.load("out.pt").parameters() if one.shape == (2,)]
+    assert biases[0].tolist() == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "net.h5"], "the ending of 'net.h5' is no format (.py torch, .onnx onnx"),
+        (["-o", "no/net.py"], "cannot write 'no/net.py': there is no folder 'no'"),
+        (["-o", "n.py", "--seed", "1", "--weights", "w.safetensors"], "--seed is for random"),
+        (["-o", "n.py", "--opset", "18"], "--opset is for ONNX, not for --to torch"),
+        (
+            ["-o", "n.py", "--weights", "w.pth"],
+            "weights come from a .safetensors file, got 'w.pth'",
+        ),
+        (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': No such file"),
+        (["-o", "n.py", "--weights", "run"], "'run' has no best weights"),
+        (["-o", "n.py", "--weights", "bad.safetensors"], "cannot read 'bad.safetensors': "),
+        (
+            ["-o", "n.py", "--weights", "other.safetensors"],
+            "'other.safetensors' lacks 2 of the network's 4 weights",
+        ),
+        (["--to", "torch"], "Missing option '--output'"),
+        (["--to", "tflite", "-o", "n"], "'tflite' is not one of 'torch', 'onnx'"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "bad.safetensors").write_bytes(b"no safetensors")
+    save_file(build(load("INPUT 1x8x8 -> FC 5")).state_dict(), tmp_path / "other.safetensors")
+    before = sorted(tmp_path.iterdir())
+    result = run("export", "INPUT 3x8x8 -> CONV 2 -> FC 5", *words)
+    assert result.code == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_own_weights_are_not_overwritten_by_fused_ones(
+    run: Run, spec: str, weights: Path, tmp_path: Path
+) -> None:
+    before = weights.read_bytes()
+    words = ["-o", str(tmp_path / "mine.py"), "--weights", str(weights), "--fused"]
+    result = run("export", spec, *words)
+    assert result.code == 2 and "would be overwritten" in result.err
+    assert weights.read_bytes() == before and not (tmp_path / "mine.py").exists()
+
+
+def test_an_old_file_stays_where_writing_fails(
+    run: Run, spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("mine\n", encoding="utf-8")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space")))
+    result = run("export", spec, "-o", str(path))
+    assert result.code == 2 and "cannot write" in result.err
+    assert path.read_text(encoding="utf-8") == "mine\n"
+    assert {one.name for one in tmp_path.iterdir()} == {"net.py", "normed.yaml"}
+
+
+def test_what_cannot_be_built_is_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        "name: odd\ninput: [3, 8, 8]\nlayers:\n  - opaque: {kind: aten.odd, size: [3, 8, 8]}\n",
+        encoding="utf-8",
+    )
+    result = run("export", str(path), "-o", str(tmp_path / "odd.py"))
+    assert result.code == 2 and "'aten.odd' is no operator" in result.err
+
+
+def test_convert_writes_the_fused_network_as_a_spec(run: Run, spec: str, tmp_path: Path) -> None:
+    path = tmp_path / "fused.yaml"
+    assert run("convert", spec, "--fused", "-o", str(path)).code == 0
+    assert [node.op.name for node in load(path).nodes] == [
+        "input", "conv", "relu", "flatten", "linear",
+    ]  # fmt: skip
+    before = json.loads(run("analyze", spec, "--fused", "--format", "json").out)
+    after = json.loads(run("analyze", str(path), "--format", "json").out)
+    assert before["totals"] == after["totals"]

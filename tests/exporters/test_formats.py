@@ -1,0 +1,169 @@
+"""Files of other formats: loaded by their own tools, they compute what the network does."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archscope import load
+from archscope.build import Network, build
+from archscope.errors import GraphError, OptionError, UnavailableError
+from archscope.exporters import agreement
+from archscope.exporters.export import Exported, export
+from archscope.exporters.formats import FORMATS
+from archscope.ir import Graph, Output
+from tests.nets import Net, chain
+
+
+def small() -> Graph:
+    """A network of two inputs, two outputs, a norm that can be folded, and a shape in `forward`."""
+    net = Net(left=(3, 8, 8), right=(3, 8, 8))
+    one = net("batchnorm", net("conv", "left", out=4, kernel=3, padding=1, bias=False))
+    both = net("concat", net("relu", one), "right")
+    flat = net("flatten", net("reshape", both, size=(7, 4, 16)))
+    return net.graph(Output("map", both), Output("scores", net("linear", flat, name="last", out=5)))
+
+
+def results(run: Any, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    with torch.no_grad():
+        out = run(*inputs)
+    return list(out.values()) if isinstance(out, dict) else [out]
+
+
+def close(made: Exported, run: Any) -> None:
+    """Hold a loaded file to its network at a batch that nobody saw."""
+    inputs = agreement.examples(made.network, 5)
+    for mine, theirs in zip(results(made.network, inputs), results(run, inputs), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_torchscript_loads(fused: bool) -> None:
+    made = export(small(), "torchscript", fused=fused)
+    assert made.norms == fused
+    close(made, torch.jit.load(io.BytesIO(made.content)))
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_exported_program_loads(fused: bool) -> None:
+    made = export(small(), "exported-program", fused=fused)
+    program = torch.export.load(io.BytesIO(made.content))
+    close(made, program.module())
+    assert set(program.state_dict) == set(made.network.state_dict())
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_onnx_loads(fused: bool) -> None:
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    made = export(small(), "onnx", fused=fused, opset=18)
+    model = onnx.load_from_string(made.content)
+    assert [(one.domain, one.version) for one in model.opset_import] == [("", 18)]
+    assert [one.name for one in model.graph.input] == ["left", "right"]
+    assert [one.name for one in model.graph.output] == ["map", "scores"]
+    sizes = [one.type.tensor_type.shape.dim for one in model.graph.input]
+    assert [(one[0].dim_param, one[1].dim_value) for one in sizes] == [("batch", 3)] * 2
+    kinds = [node.op_type for node in model.graph.node]
+    assert kinds.count("Conv") == 1 and "BatchNormalization" not in kinds  # torch folds it, too
+    session = onnxruntime.InferenceSession(made.content, providers=["CPUExecutionProvider"])
+
+    def run(left: Tensor, right: Tensor) -> dict[str, Tensor]:
+        values = session.run(None, {"left": left.numpy(), "right": right.numpy()})
+        return {str(number): torch.from_numpy(value) for number, value in enumerate(values)}
+
+    close(made, run)
+
+
+def test_source_of_a_fused_network_takes_its_weights() -> None:
+    made = export(small(), "torch", fused=True)
+    space: dict[str, Any] = {"__name__": "exported"}
+    exec(made.content.decode(), space)
+    module: nn.Module = space["NetFused"]().eval()
+    assert not [one for one in module.modules() if isinstance(one, nn.BatchNorm2d)]
+    module.load_state_dict(made.network.state_dict(), strict=True)
+    close(made, module)
+
+
+def test_heads_for_training_are_not_in_files() -> None:
+    made = export(load("googlenet"), "torchscript")
+    out = torch.jit.load(io.BytesIO(made.content))(torch.rand(1, 3, 224, 224))
+    assert isinstance(out, Tensor) and out.shape == (1, 1000)
+
+
+def test_seed_decides_weights_and_nothing_else() -> None:
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    states = [export(small(), "torch", seed=seed).network.state_dict() for seed in (1, 1, 2)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    one, again, other = (state["last.weight"] for state in states)
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
+def test_weights_are_those_given() -> None:
+    weights = build(small()).state_dict()
+    made = export(small(), "torch", weights=weights)
+    assert all(
+        torch.equal(value, weights[name]) for name, value in made.network.state_dict().items()
+    )
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    weights = build(small()).state_dict()
+    with pytest.raises(OptionError, match=r"3x.* lacks 1 of the network's 8 weights.*'last.bias"):
+        export(small(), "torch", weights=without(weights, "last.bias"), source="3x")
+    more = {**weights, "last.biass": weights["last.bias"]}
+    with pytest.raises(OptionError, match=r"has 1 weights that the network has not.*'last.biass'"):
+        export(small(), "torch", weights=more)
+    wrong = {**weights, "last.bias": torch.zeros(4)}
+    with pytest.raises(OptionError, match=r"'last.bias' is 4, the network's is 5"):
+        export(small(), "torch", weights=wrong)
+
+
+def test_the_step_counter_may_be_missing() -> None:
+    weights = build(small()).state_dict()
+    counter = next(name for name in weights if name.endswith("num_batches_tracked"))
+    export(small(), "torch", weights=without(weights, counter))
+
+
+def without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    return {key: value for key, value in weights.items() if key != name}
+
+
+def test_a_file_that_computes_something_else_is_not_written() -> None:
+    network = build(chain(("conv", {"out": 3}), x=(3, 4, 4))).eval()
+    with pytest.raises(GraphError, match="onnx file computes something else"):
+        agreement.check(network, lambda x: network(x) * 1.0001, "onnx")
+    with pytest.raises(GraphError, match="another shape at batch 3"):
+        agreement.check(network, lambda x: network(x)[:1], "onnx")
+    with pytest.raises(GraphError, match="computes something else"):
+        agreement.check(network, lambda x: network(x) * torch.nan, "onnx")
+    nn.init.constant_(network.part("conv1").bias, torch.inf)
+    with pytest.raises(GraphError, match="outputs are not finite"):
+        agreement.check(network, network, "onnx")
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UnavailableError, match=r"package onnx: pip install 'archscope\[onnx\]'"):
+        export(small(), "onnx")
+
+
+def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    monkeypatch.setattr("archscope.exporters.onnx_model.LARGEST", 1000)
+    with pytest.raises(OptionError, match="an ONNX file holds 2 GiB, and the weights of 'net' are"):
+        export(small(), "onnx")
+    monkeypatch.undo()
+    with pytest.raises(OptionError, match="cannot write this network in opset 3 of ONNX; try"):
+        export(small(), "onnx", opset=3)
+
+
+def test_formats_say_what_they_are() -> None:
+    assert {one.suffix for one in FORMATS.values()} == {".py", ".onnx", ".pt", ".pt2"}
+    assert isinstance(build(small()), Network)
