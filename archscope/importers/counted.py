@@ -33,7 +33,7 @@ MOVED = VIEWED | {
 """Operators that compute nothing, at inference."""
 
 OTHER = {
-    "max_unpool2d", "glu", "rms_norm", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
+    "max_unpool2d", "glu", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
     "randn_like", "bernoulli", "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp",
     "cumsum", "cumprod", "topk", "sort", "argsort", "argmax", "argmin", "one_hot", "linspace",
     "var", "std", "var_mean", "std_mean", "norm", "prod",
@@ -80,6 +80,8 @@ def counted(foreign: Foreign) -> Known:
         return Known(0, ELEMENTWISE[name] * out)
     if name in ("layer_norm", "group_norm", "instance_norm"):
         return Known(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
+    if name == "rms_norm":  # a square, a sum and a division, and the factor
+        return Known(0, (3 + isinstance(foreign.get("weight"), Tensor)) * out)
     if name in OTHER or name.lstrip("_").startswith(POOLS):
         return Known(0, None)
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
