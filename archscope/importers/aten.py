@@ -89,7 +89,11 @@ def sum_known(*numbers: int | None) -> int | None:
 
 def idle(model: nn.Module, read: Collection[str]) -> str:
     """Return a sentence on parameters that inference does not read, "" if it reads them all."""
+    # Tied parameters have several paths, of which a trace has any one.
+    paths = dict(model.named_parameters(remove_duplicate=False))
+    used = {id(paths[path]) for path in read if path in paths}
     held = {path: one.numel() for path, one in model.named_parameters()}
+    read = {path for path in held if id(paths[path]) in used}
     left = {path: number for path, number in held.items() if path not in read}
     if not left:
         return ""

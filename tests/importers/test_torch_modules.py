@@ -60,7 +60,7 @@ def test_macs_and_params_are_those_of_torch(name: str) -> None:
     module, shapes = MODULES[name]
     module = module.eval()
     result = analyze(from_module(module, shapes).graph)
-    assert result.unknown == ()
+    assert (result.unknown, result.about) == ((), "")
     assert 2 * result.totals.macs == flops(module, batch(shapes, 1))
     assert result.totals.params == sum(one.numel() for one in module.parameters())
     assert {one.kind.split(".")[1] for one in result.opaque} == OPAQUE.get(name, set())
