@@ -145,6 +145,11 @@ class Reader:
         made = node.meta.get("val")
         arguments = self._arguments(node)
         if not isinstance(made, torch.Tensor):
+            if isinstance(made, torch.SymInt | torch.SymFloat | torch.SymBool):
+                raise GraphError(
+                    f"'{type(self.model).__name__}' cannot be traced: it reads a number of its"
+                    f" input, by '{target}'"
+                )
             if isinstance(made, tuple | list):
                 return Foreign(target, arguments, ())
             return made

@@ -121,6 +121,10 @@ class Depends(nn.Module):
     def forward(self, x):
         return x if x.sum() > 0 else -x
 
+class Number(nn.Module):
+    def forward(self, x):
+        return x * x.max().item()
+
 class Constant(nn.Module):
     def forward(self, x):
         return torch.zeros(3)
@@ -147,6 +151,7 @@ def leaves():
 CASES = {
     "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken; say what it takes",
     "Depends": "'Depends' cannot be traced: what it runs depends on the numbers of its input",
+    "Number": "'Number' cannot be traced: it reads a number of its input, by 'aten.item.default'",
     "Constant": "'Constant' gives nothing that depends on its input",
     "Part": "works in place on a part of a tensor that is read again",
     "Needs": "needs 'width', 'depth'; name a function without arguments",
