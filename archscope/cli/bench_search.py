@@ -23,6 +23,11 @@ from archscope.errors import OptionError, did_you_mean
 @click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET", help="As in `archscope search`."
 )
+@click.option(
+    "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85, show_default=True,
+    help="Lower edge of a single budget, as `archscope search` has it; 0 is none. Regret is to the"
+    " best below the budget, wherever.",
+)  # fmt: skip
 @click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=12, show_default=True)
 @click.option(
@@ -37,6 +42,7 @@ def command(
     column: str,
     texts: tuple[str, ...],
     trials: int,
+    edge: float,
     seeds: int,
     samplers: str,
     workers: int | None,
@@ -65,7 +71,7 @@ def command(
         if name not in ABOUT:
             hint = did_you_mean(name, ABOUT) or f"; there are {', '.join(ABOUT)}"
             raise OptionError(f"no sampler is called '{name}'{hint}")
-    limits = budgets(texts, lambda name: costs_of(load(name)), 0.0)
+    limits = budgets(texts, lambda name: costs_of(load(name)), edge)
     found = compare(
         table,
         spec,

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import Trial
 
 from archscope.spec.holes import CHOICE, INT
@@ -23,6 +29,21 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
 def parameters(space: Space, genes: Genes) -> dict[str, Any]:
     """Return the genes of all decisions as the parameters that a trial of them has."""
     return {one.path: _place(one, genes[one.path]) for one in space.decisions if one.size != 1}
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return what Optuna is told that the parameters can be: what `suggest` draws from."""
+    return {one.path: _distribution(one) for one in space.decisions if one.size != 1}
+
+
+def _distribution(decision: Decision) -> BaseDistribution:
+    if _ordered(decision):
+        return IntDistribution(0, len(decision.choices) - 1)
+    if decision.kind == CHOICE:
+        return CategoricalDistribution(decision.choices)
+    if decision.kind == INT:
+        return IntDistribution(decision.low, decision.high, step=decision.step)
+    return FloatDistribution(decision.low, decision.high, log=decision.log, step=decision.step)
 
 
 def _suggest(trial: Trial, decision: Decision) -> Any:

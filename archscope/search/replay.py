@@ -166,7 +166,7 @@ def _one(task: tuple[Path, str, tuple[Budget, ...], str, int, int, str]) -> Curv
     inside = {
         digest: score
         for digest, score in table.scores.items()
-        if all(one.excess(table.costs[digest]) <= 0 for one in limits)
+        if all(one.most is None or table.costs[digest] <= one.most for one in limits)
     }
     best = max(inside.values())
     found = Study(

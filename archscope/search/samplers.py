@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 from archscope.errors import OptionError, did_you_mean
 
@@ -25,8 +28,43 @@ def check(name: str) -> None:
         raise OptionError(f"no sampler is called '{name}'{hint}")
 
 
-def of_optuna(name: str, seed: int, objectives: int) -> optuna.samplers.BaseSampler:
-    """Return a sampler of Optuna.
+class Known(optuna.samplers.BaseSampler):
+    """A sampler of parameters that every trial has, so that it need not find out which these are.
+
+    One that is new for each trial would compare those of all trials again.
+    """
+
+    space: Mapping[str, BaseDistribution]
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return all parameters, once a trial has told them."""
+        if not trial.number:
+            return {}
+        return {name: one for name, one in sorted(self.space.items()) if not one.single()}
+
+
+class Tpe(Known, optuna.samplers.TPESampler):
+    """Optuna's TPE, which draws all parameters together."""
+
+    def __init__(self, seed: int, space: Mapping[str, BaseDistribution]) -> None:
+        super().__init__(seed=seed, multivariate=True)
+        self.space = space
+
+
+class Nsga(Known, optuna.samplers.NSGAIISampler):
+    """Optuna's NSGA-II with a population for searches of a hundred trials."""
+
+    def __init__(self, seed: int, space: Mapping[str, BaseDistribution]) -> None:
+        super().__init__(seed=seed, population_size=20)
+        self.space = space
+
+
+def of_optuna(
+    name: str, seed: int, space: Mapping[str, BaseDistribution]
+) -> optuna.samplers.BaseSampler:
+    """Return a sampler of Optuna for parameters.
 
     One is made for each trial with a seed of its own: Optuna keeps no sampler's state, and so
     a study that goes on draws what it would have drawn without a pause.
@@ -34,10 +72,7 @@ def of_optuna(name: str, seed: int, objectives: int) -> optuna.samplers.BaseSamp
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == NSGA:
-            return optuna.samplers.NSGAIISampler(population_size=20, seed=seed)
+            return Nsga(seed, space)
         if name == TPE:
-            # For one objective decisions are drawn jointly by default; for several it must be said.
-            return optuna.samplers.TPESampler(
-                seed=seed, multivariate=True if objectives > 1 else None
-            )
+            return Tpe(seed, space)
         return optuna.samplers.RandomSampler(seed=seed)

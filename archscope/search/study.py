@@ -26,7 +26,7 @@ from archscope.ir import Graph
 from archscope.search.budget import Budget, needs_peak, violation
 from archscope.search.costs import Costs, Evaluator
 from archscope.search.crew import Judge
-from archscope.search.genes import parameters, suggest
+from archscope.search.genes import distributions, parameters, suggest
 from archscope.search.records import Job, Outcome, Trial, Verdict
 from archscope.search.sample import Sampler, mutate, repair
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
@@ -105,6 +105,7 @@ class Study:
         self.promise, self.measure = promise, measure
         self.evaluate = Evaluator(space, peak=needs_peak(plan.budgets))
         self.model = _model(plan.objectives)
+        self.distributions = distributions(space)
         self.trials: list[Trial] = []
         self.open: list[_Open] = []
         self.answers: dict[int, Verdict] = {}
@@ -211,7 +212,7 @@ class Study:
                 asked = self._enqueue(genes)
             else:
                 seed = self._seed(self.asked)
-                self.model.sampler = of_optuna(self.plan.sampler, seed, len(self.plan.objectives))
+                self.model.sampler = of_optuna(self.plan.sampler, seed, self.distributions)
                 asked = self.model.ask()
             found = self._look(asked, self.plan.sampler)
             if found is not None:
