@@ -52,6 +52,16 @@ def test_a_model_is_never_written_to(
     assert {path.name for path in tmp_path.iterdir()} <= {"twice.py", "__pycache__"}
 
 
+def test_findings_in_a_model_say_the_layer(run: Run) -> None:
+    torchvision()
+    name = "torchvision.models:mobilenet_v2"
+    told = run("lint", name, "--exit-zero").out
+    assert "mobilenet_v2: features.4.conv.0.0: G1 1x1 convolution" in told
+    assert name not in told  # with a line of a text that nobody has
+    rows = json.loads(run("lint", name, "--exit-zero", "--format", "json").out)["findings"]
+    assert {(row["file"], row["line"]) for row in rows} == {(None, None)}
+
+
 def test_unknown_counts_read_at_least(run: Run) -> None:
     table = run("analyze", PARTIAL, *ROWS)
     assert (table.code, table.err) == (0, "")
