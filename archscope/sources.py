@@ -2,7 +2,7 @@
 
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
 or function without arguments that returns one. Importing it runs that module's code. A path
-that ends in `.onnx` is an ONNX file. Anything else is what `archscope.spec` takes.
+that ends in `.onnx` is an ONNX file. Anything else is what `archscope.language` takes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope import spec
+from archscope import language
 from archscope.ir import Graph, Shape
-from archscope.spec import LIMITS, Limits
-from archscope.spec.place import Document
-from archscope.spec.write import to_yaml
+from archscope.language import LIMITS, Limits
+from archscope.language.document import Document
+from archscope.language.write import to_yaml
 
 if TYPE_CHECKING:
     from archscope.importers.imported import Imported
@@ -40,10 +40,12 @@ def is_onnx(word: str) -> bool:
 def imported(word: str, input: Inputs = None) -> Imported:
     """Return the model that a word names. Raises ArchscopeError."""
     if is_onnx(word):
-        from archscope.importers.onnx import from_file  # onnx is an extra, numpy takes its time
+        from archscope.importers.onnx.model import (
+            from_file,  # onnx is an extra, numpy takes its time
+        )
 
         return from_file(word, input=input)
-    from archscope.importers import attribute  # torch takes a second to load
+    from archscope.importers.torch import attribute
 
     return attribute.from_words(word, input)
 
@@ -63,7 +65,7 @@ def document(
     if text is None and isinstance(word, str) and is_foreign(word) and not Path(word).is_dir():
         graph = imported(word, input).graph
         return document_of(graph, word, limits)
-    return spec.document(word, limits, text, unsaved)
+    return language.document(word, limits, text, unsaved)
 
 
 def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
@@ -76,7 +78,7 @@ def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
 
 def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
     """Return the document of an imported model's spec, which errors call by the model's word."""
-    return spec.document(word, limits, text.encode())
+    return language.document(word, limits, text.encode())
 
 
 def load(
@@ -95,4 +97,4 @@ def load(
     """
     foreign = isinstance(word, str) and is_foreign(word)
     read = document(word, limits, input=input)
-    return spec.graph(read, set=set, input=None if foreign else input, limits=limits)
+    return language.graph(read, set=set, input=None if foreign else input, limits=limits)

@@ -55,7 +55,7 @@ def save(state: Mapping[str, torch.Tensor], path: Path) -> None:
     """Write a state_dict as safetensors, whole or not at all. Raises OptionError."""
     from safetensors.torch import save as packed
 
-    from archscope.train.files import put
+    from archscope.files import put
 
     if path.suffix != ".safetensors":
         raise OptionError(f"weights are written as .safetensors, got '{path}'")

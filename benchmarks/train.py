@@ -27,11 +27,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from archscope import ArchscopeError, load
+from archscope import ArchscopeError, datasets, load
 from archscope.build import build
+from archscope.datasets import Images, Statistics, statistics
 from archscope.ir import Graph
-from archscope.train import Recipe, data, train
-from archscope.train.data import Images, Statistics, statistics
+from archscope.train import Recipe, train
 from benchmarks.race import Row, Trial, race
 from benchmarks.tables import ratio, table, three_digits
 
@@ -98,9 +98,9 @@ def main() -> None:
 def dataset() -> Any:
     """Return Fashion-MNIST, or images of its shape."""
     try:
-        return data.load("fashion-mnist")
+        return datasets.load("fashion-mnist")
     except ArchscopeError:
-        return data.load("synthetic", shape="1x28x28", classes=10, images=8192, test=0)
+        return datasets.load("synthetic", shape="1x28x28", classes=10, images=8192, test=0)
 
 
 def ours(graph: Graph, images: Any, batch: int, augment: bool) -> tuple[float, float]:

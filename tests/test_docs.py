@@ -9,8 +9,8 @@ import pytest
 
 from archscope import load
 from archscope.cli import main
-from archscope.spec import document
-from archscope.spec.space import space
+from archscope.language import document
+from archscope.space.search_space import space
 
 ROOT = Path(__file__).parents[1]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archscope.bench.cache import known as known_roofline
 from archscope.bench.machine import machine as this_machine
-from archscope.bench.run import Bench, Measured, bench, latency
+from archscope.bench.measure_networks import Bench, Measured, bench, latency
+from archscope.bench.roofline_cache import known as known_roofline
 from archscope.bench.timing import Timing
 
 __all__ = [

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.spec import load
+from archscope.language import load
 
 FOLDER = Path(__file__).parent
 SCALES = (1, 2, 4)

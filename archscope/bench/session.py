@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from archscope.bench import fits
+from archscope.bench import memory_check
 from archscope.bench.conditions import Conditions
-from archscope.bench.layers import Stopwatch
+from archscope.bench.layer_timings import Stopwatch
 from archscope.bench.machine import Machine, room, using_threads
 from archscope.bench.prepare import Prepared, prepare
 from archscope.bench.timing import LEAST, Clock, Turns, measure
@@ -48,7 +48,7 @@ def take_turns(
         raise OptionError("there is nothing to measure: name networks, and batches of 1 or more")
     if seconds < 0:
         raise OptionError(f"expected a time of 0 seconds or more, got {seconds:g}")
-    fits.check(jobs, conditions, room(machine.device))
+    memory_check.check(jobs, conditions, room(machine.device))
     calls: list[Callable[[], object]] = []
     watches: list[Stopwatch | None] = []
     with using_threads(conditions.threads):
@@ -68,7 +68,7 @@ def take_turns(
 
 
 def _prepared(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
-    with fits.understood(graph, batch, conditions):
+    with memory_check.understood(graph, batch, conditions):
         prepared = prepare(graph, batch, conditions)
         prepared.call()  # what cannot run says so here
         return prepared

@@ -12,7 +12,7 @@ from time import thread_time
 from msgspec import Struct
 from torch.utils.benchmark import timer
 
-from archscope.bench.heap import kept_memory
+from archscope.bench.malloc import kept_memory
 
 Clock = Callable[[], float]
 """Seconds from any start; torch's `timer` waits for an accelerator first."""

@@ -12,8 +12,8 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.bundle import with_saving
 from archscope.analysis.count import COUNTS
-from archscope.cli.budget import budget_options, judge, limits_of
-from archscope.cli.options import (
+from archscope.cli.shared.limits import budget_options, judge, limits_of
+from archscope.cli.shared.options import (
     cost_options,
     load_document,
     one_spec,
@@ -22,7 +22,7 @@ from archscope.cli.options import (
     spec_options,
 )
 from archscope.errors import GraphError, OptionError
-from archscope.report.analysis import (
+from archscope.report.tables.analysis import (
     headline,
     layer_records,
     layer_table,
@@ -121,7 +121,7 @@ def command(
         parts += saving_table(result)
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
-        from archscope.report.findings import line, record
+        from archscope.report.formats.findings import line, record
 
         findings = lint(graph, document)
         result = structs.replace(result, findings=tuple(map(record, findings)))

@@ -9,7 +9,11 @@ import click
 
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.cli import FINE
-from archscope.cli.bench_tables import (
+from archscope.cli.shared.options import load_spec, many_specs, output_options, show, spec_options
+from archscope.cli.shared.progress import tell
+from archscope.errors import OptionError
+from archscope.report.tables.guideline_experiments import guideline_parts, guideline_records
+from archscope.report.tables.measurements import (
     SLOWEST,
     headline,
     layer_parts,
@@ -18,14 +22,10 @@ from archscope.cli.bench_tables import (
     network_table,
     spread_notes,
 )
-from archscope.cli.guideline_tables import guideline_parts, guideline_records
-from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
-from archscope.cli.progress import tell
-from archscope.errors import OptionError
 from archscope.units import parse_duration
 
 if TYPE_CHECKING:
-    from archscope.bench.run import Bench
+    from archscope.bench.measure_networks import Bench
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -187,7 +187,7 @@ def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
     batches = options.pop("batches")
     if len(batches) > 1:
         raise OptionError("'guidelines' takes one --batch")
-    from archscope.bench.guidelines import guidelines
+    from archscope.bench.guideline_experiments import guidelines
 
     try:
         result = guidelines(batch=batches[0], progress=tell, **options)

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
-from archscope.cli.progress import tell
+from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError, did_you_mean
 
 
@@ -59,12 +59,12 @@ def command(
     Example:
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
     """
-    from archscope.report.study import quality_table
-    from archscope.search.budget import budgets
-    from archscope.search.costs import costs_of
-    from archscope.search.replay import compare
+    from archscope.report.tables.search_results import quality_table
+    from archscope.search.benchmark import compare
     from archscope.search.samplers import ABOUT
     from archscope.sources import load
+    from archscope.space.budget import budgets
+    from archscope.space.costs import costs_of
 
     chosen = [word.strip() for word in samplers.split(",")]
     for name in chosen:

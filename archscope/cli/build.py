@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, spec_options, write
+from archscope.cli.shared.options import load_spec, one_spec, spec_options, write
 
 
 @click.command("build")

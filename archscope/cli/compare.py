@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
-from archscope.cli.budget import budget_options, judge, limits_of
-from archscope.cli.options import (
+from archscope.cli.shared.limits import budget_options, judge, limits_of
+from archscope.cli.shared.options import (
     cost_options,
     load_spec,
     many_specs,
@@ -17,8 +17,8 @@ from archscope.cli.options import (
     show,
     spec_options,
 )
-from archscope.report.analysis import unknown_lines
-from archscope.report.comparison import comparison_table
+from archscope.report.tables.analysis import unknown_lines
+from archscope.report.tables.comparison import comparison_table
 
 
 @click.command("compare")
@@ -63,8 +63,8 @@ def command(
     if form != "csv":
         parts += [f"{one.name}: {line}" for one in results for line in unknown_lines(one)]
     if plot and form == "table":
-        from archscope.report.network import network_of
-        from archscope.report.texts import pictures
+        from archscope.report.pages.network_section import network_of
+        from archscope.report.pages.text_page import pictures
 
         taken: list[str] = []
         networks = []

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, spec_options, write
+from archscope.cli.shared.options import load_spec, one_spec, spec_options, write
 from archscope.errors import OptionError
+from archscope.folding.fold import readable
 from archscope.ir import Graph
-from archscope.spec.fold import readable
-from archscope.spec.write import to_yaml
+from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.fuse import fuse
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.ir import text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Table
 
 if TYPE_CHECKING:
-    from archscope.train.data.listing import Contents, Listing
+    from archscope.datasets.listing import Contents, Listing
 
 
 @click.command("data")
@@ -39,7 +39,7 @@ def command(name: str | None, folder: Path | None, form: str, output: Path | Non
       archscope data synthetic:classes=10,shape=1x28x28 --format json
     """
     if name is None:
-        from archscope.train.data.listing import listing
+        from archscope.datasets.listing import listing
 
         found = listing(folder)
         parts: list[Any] = [_list(found, wide=form != "table")]
@@ -47,8 +47,8 @@ def command(name: str | None, folder: Path | None, form: str, output: Path | Non
             parts += [_missing(one) for one in found if not one.present]
         show(parts, form, output, lambda: {"format": 1, "data": found})
         return FINE
-    from archscope.train.data import load
-    from archscope.train.data.listing import contents
+    from archscope.datasets import load
+    from archscope.datasets.listing import contents
 
     result = contents(load(name, folder))
     show(_read(result), form, output, lambda: {"format": 1, "data": result})

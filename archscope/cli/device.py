@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.bench_tables import busy_notes, roofline_table
-from archscope.cli.options import output_options, show
-from archscope.cli.progress import tell
+from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.progress import tell
+from archscope.report.tables.measurements import busy_notes, roofline_table
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
@@ -60,8 +60,8 @@ def command(
       archscope device --dtype float32 --threads 1 --threads 2 --refresh
       archscope device --device cuda --dtype float16 --format json
     """
-    from archscope.bench.cache import known  # torch takes seconds to load
     from archscope.bench.machine import machine, using_threads
+    from archscope.bench.roofline_cache import known  # torch takes seconds to load
 
     place = machine(device)
     if not threads:

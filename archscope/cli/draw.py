@@ -8,7 +8,7 @@ import click
 
 from archscope.analysis import analyze
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, spec_options, write, write_bytes
+from archscope.cli.shared.options import load_spec, one_spec, spec_options, write, write_bytes
 from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 
@@ -78,10 +78,10 @@ def _format(output: Path | None) -> str:
 
 
 def _text(graph: Graph, form: str, training: bool, fold: int | None, heat: str | None) -> str:
+    from archscope.drawing.collapsed import is_open
     from archscope.drawing.dot import dot
+    from archscope.drawing.layout import picture
     from archscope.drawing.mermaid import mermaid
-    from archscope.drawing.place import picture
-    from archscope.drawing.shown import is_open
     from archscope.drawing.svg import svg
     from archscope.drawing.tree import tree
 

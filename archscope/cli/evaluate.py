@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.cli.train import data_options, machine_options
 from archscope.errors import OptionError
 from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
@@ -43,10 +43,10 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
       archscope evaluate lenet5-digits --keep
       archscope evaluate runs/lenet5-mnist --data fashion-mnist --format json
     """
-    from archscope.train import data
-    from archscope.train.judge import judge
-    from archscope.train.metric.judge import judge_pairs
-    from archscope.train.run import find, read_summary
+    from archscope import datasets
+    from archscope.train.metric_learning.evaluation import judge_pairs
+    from archscope.train.run_folder import find, read_summary
+    from archscope.train.trained_run import judge
 
     path = find(run, options["runs_dir"])
     summary = read_summary(path)
@@ -55,7 +55,7 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     if words is None:
         words = source["name"]
         folder = folder or (source.get("folder") and Path(source["folder"]))
-    dataset = data.load(words, folder)
+    dataset = datasets.load(words, folder)
     images = getattr(dataset, options["split"])
     if images is None:
         raise OptionError(f"data set '{dataset.name}' has no test images; try --split train")
@@ -66,7 +66,7 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     how = options["weights"], options["device"] or "auto"
     title = f"{path.name} ({options['weights']} weights) on {dataset.name}, {options['split']}"
     if options["keep"]:
-        from archscope.cli.looking import keep_look
+        from archscope.cli.shared.inspect_run import keep_look
 
         kept = keep_look(path, dataset, images, options["device"] or "auto")
         click.echo(f"kept: {kept.as_posix()}", err=True)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, shapes, show, spec_options, write_bytes
+from archscope.cli.shared.options import (
+    load_spec,
+    one_spec,
+    shapes,
+    show,
+    spec_options,
+    write_bytes,
+)
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.ir import Graph, text_of
@@ -127,10 +134,10 @@ def _format(output: Path) -> str:
 def _read(path: Path) -> dict[str, Tensor]:
     """Return the weights of a file, or the best of a run."""
     if path.is_dir():
-        from archscope.train.run import read_weights as best
+        from archscope.train.run_folder import read_weights as best
 
         return dict(best(path))
-    from archscope.exporters.weights import read_weights
+    from archscope.exporters.weight_files import read_weights
 
     return read_weights(path)
 

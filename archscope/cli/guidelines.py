@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.options import load_spec, many_specs, output_options, show, spec_options
-from archscope.report.rules import score_card
+from archscope.cli.shared.options import load_spec, many_specs, output_options, show, spec_options
+from archscope.report.tables.rule_pages import score_card
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
 

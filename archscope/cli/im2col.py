@@ -9,7 +9,7 @@ import click
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.im2col import im2col
 from archscope.cli import FINE
-from archscope.cli.options import load_spec, one_spec, output_options, show, spec_options
+from archscope.cli.shared.options import load_spec, one_spec, output_options, show, spec_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Table
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import shapes, write
+from archscope.cli.shared.options import shapes, write
 from archscope.errors import GraphError, OptionError
+from archscope.folding.fold import readable
+from archscope.language import graph as graph_of
 from archscope.sources import document_of_text, imported, is_foreign
-from archscope.spec import graph as graph_of
-from archscope.spec.fold import readable
 
 
 @click.command("import")

@@ -10,13 +10,13 @@ import click
 
 from archscope import __version__
 from archscope.cli import FAILED, FINDINGS, FINE
-from archscope.cli.options import show, together, write
+from archscope.cli.shared.options import show, together, write
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import Mended, fix
-from archscope.linter.run import Linter, merged
+from archscope.linter.runner import Linter, merged
 from archscope.linter.targets import Target, expand, is_folder, load
-from archscope.report import findings as lines
-from archscope.report.sarif import log
+from archscope.report.formats import findings as lines
+from archscope.report.formats.sarif import log
 from archscope.rules.rule import SEVERITIES, Finding
 
 _selection = together(

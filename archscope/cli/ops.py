@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Op, text_of
+from archscope.language.write import layer_text
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.report.table import COUNT, NAME, SHAPE, Column, Table
-from archscope.spec.write import layer_text
 
 
 @click.command("ops")

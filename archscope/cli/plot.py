@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import cost_options, write_bytes
+from archscope.cli.shared.options import cost_options, write_bytes
 from archscope.errors import OptionError
-from archscope.spec import LIMITS
+from archscope.language import LIMITS
 
 KINDS = ("pareto", "memory", "field", "layers")
 FORMATS = ("svg", "png")
@@ -57,8 +57,8 @@ def command(
     form = output.suffix.lower().removeprefix(".")
     if form not in FORMATS:
         raise OptionError(f"a chart is an .svg or a .png, got '{output}'")
-    from archscope.cli.report_inputs import Inputs
-    from archscope.report.plots import measure_named, plot
+    from archscope.cli.shared.report_inputs import Inputs
+    from archscope.report.formats.charts import measure_named, plot
 
     for word in (x, y):
         measure_named(word)  # a mistake is told before the work

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.report.table import NAME, SHARE, Column, Table
 
 
@@ -32,7 +32,7 @@ def command(
       archscope predict runs/net-photos a.jpg b.jpg --top 1 --format csv
     """
     from archscope.train.predict import predict
-    from archscope.train.run import find
+    from archscope.train.run_folder import find
 
     guesses = predict(find(run, runs_dir), images, top)
     columns = (Column("image", NAME), Column("class", NAME), Column("probability", SHARE))

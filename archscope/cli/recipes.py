@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.report.table import NAME, Column, Table
 
 
@@ -23,10 +23,10 @@ def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
       archscope recipes
       archscope recipes standard mine.yaml
     """
-    from archscope.train import cookbook
+    from archscope.train import recipe_files
     from archscope.train.recipe import KNOBS, meaning
 
-    chosen = {name: cookbook.read(name) for name in names or cookbook.recipes()}
+    chosen = {name: recipe_files.read(name) for name in names or recipe_files.recipes()}
     columns = (Column("knob", NAME), *(Column(name, NAME) for name in chosen), Column("meaning"))
     rows = tuple(
         (knob, *(_text(getattr(one, knob)) for one in chosen.values()), meaning(knob))

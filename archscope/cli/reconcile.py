@@ -10,7 +10,7 @@ import click
 from archscope.analysis.count import COUNTS, TOOLS
 from archscope.analysis.reconcile import Reconciliation, Run, reconcile, with_runs
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.options import load_spec, one_spec, output_options, show, spec_options
+from archscope.cli.shared.options import load_spec, one_spec, output_options, show, spec_options
 from archscope.errors import OptionError, UnavailableError, did_you_mean
 from archscope.ir import Graph
 
@@ -63,7 +63,7 @@ def command(
 
 
 def _parts(result: Reconciliation, form: str) -> list[Any]:
-    from archscope.report.reconcile import records, tables
+    from archscope.report.tables.reconciliation import records, tables
 
     return [records(result)] if form == "csv" else tables(result)
 

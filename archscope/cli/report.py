@@ -11,13 +11,13 @@ import click
 
 from archscope import __version__
 from archscope.cli import FINE
-from archscope.cli.options import cost_options, write
+from archscope.cli.shared.options import cost_options, write
 from archscope.errors import OptionError
-from archscope.spec import LIMITS
+from archscope.language import LIMITS
 
 if TYPE_CHECKING:
-    from archscope.cli.report_inputs import Inputs
-    from archscope.report.data import Network, Page
+    from archscope.cli.shared.report_inputs import Inputs
+    from archscope.report.pages.content import Network, Page
 
 FORMATS = ("html", "terminal", "json", "markdown")
 HOME = Path("reports")
@@ -66,7 +66,7 @@ def command(
       archscope report specs/mine.yaml runs/first bench.json
       archscope report --format terminal vgg16 mobilenet_v2
     """
-    from archscope.cli.report_inputs import Inputs, default_words
+    from archscope.cli.shared.report_inputs import Inputs, default_words
 
     options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
     inputs = Inputs(options, max_nodes)
@@ -75,7 +75,7 @@ def command(
     for problem in page.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
     if form == "html":
-        from archscope.report.render import html
+        from archscope.report.pages.html import html
 
         path = output or HOME / "report.html"
         if output is None:
@@ -92,8 +92,8 @@ def command(
 
 
 def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str) -> Page:
-    from archscope.report.data import FORMAT, Page
-    from archscope.report.summary import measures_of, summary, winners
+    from archscope.report.pages.content import FORMAT, Page
+    from archscope.report.pages.summary import measures_of, summary, winners
 
     return Page(
         format=FORMAT,
@@ -141,8 +141,8 @@ def _date(day: str | None) -> str:
 
 
 def _text(page: Page, form: str, output: Path | None) -> None:
-    from archscope.report import markdown, terminal
-    from archscope.report.texts import parts
+    from archscope.report.formats import markdown, terminal
+    from archscope.report.pages.text_page import parts
 
     if form == "markdown":
         write(markdown.text(parts(page, plot=False)), output)

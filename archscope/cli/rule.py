@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
+from archscope.cli.shared.options import output_options, show
 from archscope.errors import OptionError, did_you_mean
-from archscope.report.rules import about, overview, page, text, thresholds
+from archscope.report.tables.rule_pages import about, overview, page, text, thresholds
 from archscope.rules.rule import RULES, Rule
 
 

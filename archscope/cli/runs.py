@@ -8,8 +8,8 @@ import click
 from msgspec import structs
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
-from archscope.cli.scores import runs_table
+from archscope.cli.shared.options import output_options, show
+from archscope.report.tables.trainings import runs_table
 
 
 @click.command("runs")
@@ -27,7 +27,7 @@ def command(runs_dir: Path, form: str, output: Path | None) -> int:
       archscope runs
       archscope runs --runs-dir experiments --format csv
     """
-    from archscope.train.run import Folder, all_runs, read_summary
+    from archscope.train.run_folder import Folder, all_runs, read_summary
 
     summaries = []
     for path in all_runs(runs_dir):

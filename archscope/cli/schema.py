@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import write
-from archscope.spec.schema import schema
+from archscope.cli.shared.options import write
+from archscope.language.json_schema import schema
 
 
 @click.command("schema")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show, together
+from archscope.cli.shared.options import output_options, show, together
 from archscope.errors import OptionError
 from archscope.units import parse_bytes, parse_duration
 
 if TYPE_CHECKING:
-    from archscope.search.crew import Crew
+    from archscope.search.executor import Crew
     from archscope.search.search import Question
 
 _question = together(
@@ -172,11 +172,11 @@ def command(
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
-    from archscope.cli.searching import watch_of  # optuna takes a second to load
-    from archscope.report.study import found_parts
-    from archscope.search.budget import budgets
-    from archscope.search.judging import Trainer
+    from archscope.cli.shared.search_progress import watch_of  # optuna takes a second to load
+    from archscope.report.tables.search_results import found_parts
+    from archscope.search.evaluation import Trainer
     from archscope.search.search import Question, search
+    from archscope.space.budget import budgets
 
     named = tuple(word.strip() for word in objectives.split(","))
     _check_objectives(named)
@@ -230,14 +230,14 @@ def command(
 
 def _crew(executor: str, workers: int | None, address: str | None, question: Question) -> Crew:
     if executor == "local":
-        from archscope.search.local import LocalJudge
+        from archscope.search.local_executor import LocalJudge
 
         if address is not None:
             raise OptionError("--address names a Ray cluster; add --executor ray")
         return partial(LocalJudge, workers=workers or min(os.cpu_count() or 1, 4))
     if workers is not None:
         raise OptionError("--workers is of this machine; a Ray cluster knows its own processors")
-    from archscope.search.ray import RayJudge, connect, room
+    from archscope.search.ray_executor import RayJudge, connect, room
 
     connect(address)
     places = room(question.trainer.threads)
@@ -251,8 +251,8 @@ def _crew(executor: str, workers: int | None, address: str | None, question: Que
 
 
 def _look(spec: str) -> Any:
-    from archscope.search.costs import costs_of
     from archscope.sources import load
+    from archscope.space.costs import costs_of
 
     return costs_of(load(spec))
 
@@ -270,9 +270,9 @@ def _check_objectives(names: tuple[str, ...]) -> None:
 
 
 def _recipe(epochs: int, knobs: tuple[str, ...]) -> dict[str, Any]:
-    from archscope.cli.options import setting
-    from archscope.train.cookbook import change
+    from archscope.cli.shared.options import setting
     from archscope.train.recipe import Recipe
+    from archscope.train.recipe_files import change
 
     recipe = {"epochs": epochs, **dict(map(setting, knobs))}
     change(Recipe(), recipe)  # a mistake is told now, not by every trial

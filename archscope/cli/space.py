@@ -10,7 +10,7 @@ import click
 
 from archscope.analysis.cost import DTYPES
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.options import (
+from archscope.cli.shared.options import (
     load_spec,
     one_spec,
     output_options,
@@ -23,12 +23,12 @@ from archscope.cli.options import (
 )
 from archscope.errors import OptionError
 from archscope.ir import text_of
+from archscope.language.limits import Limits
 from archscope.report.table import COUNT, NAME, Column, Table
-from archscope.search.budget import Budget, budgets
-from archscope.search.costs import IN_BYTES, Costs, costs_of
-from archscope.search.explore import Exploration, explore, groups_of, pattern
-from archscope.spec.limits import Limits
-from archscope.spec.space import Condition, Decision, Space, space, word
+from archscope.space.budget import Budget, budgets
+from archscope.space.costs import IN_BYTES, Costs, costs_of
+from archscope.space.explore import Exploration, explore, groups_of, pattern
+from archscope.space.search_space import Condition, Decision, Space, space, word
 from archscope.units import format_bytes, format_count
 
 FOLDED = 24  # decisions that a terminal shows one by one
@@ -93,7 +93,7 @@ def command(
     limits = Limits(nodes=max_nodes)
     document = read_spec(spec, limits, inputs)
     if vary is not None:
-        from archscope.spec.vary import vary_text
+        from archscope.space.vary import vary_text
 
         write(vary_text(document, vary.split(",")), output)
         return FINE

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
-from archscope.cli.options import load_spec, output_options, show, spec_options, together
-from archscope.cli.scores import seeds_table, summary_table
-from archscope.cli.teacher import task_of, teacher_of, teacher_options
+from archscope.cli.shared.options import load_spec, output_options, show, spec_options, together
+from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
 from archscope.errors import OptionError
-from archscope.spec import LIMITS
-from archscope.spec.read import parse
+from archscope.language import LIMITS
+from archscope.language.yaml_items import parse
+from archscope.report.tables.trainings import seeds_table, summary_table
 
 if TYPE_CHECKING:
     from archscope.ir import Graph
@@ -137,17 +137,18 @@ class _Trainings:
     """All that one command line asks for: a run for each seed, and one of the teacher."""
 
     def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
-        from archscope.train import cookbook, data
+        from archscope import datasets
+        from archscope.train import recipe_files
 
         self.options = options
-        self.recipe = cookbook.read(options["recipe"] or "brief", _changes(options))
+        self.recipe = recipe_files.read(options["recipe"] or "brief", _changes(options))
         if self.recipe.metric and options["teacher"]:
             raise OptionError(
                 f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
         self.words = options["data"] or "digits"
-        self.dataset = data.load(self.words, options["data_dir"])
+        self.dataset = datasets.load(self.words, options["data_dir"])
         _threads(options["threads"])
         own = options["name"] or f"{graph.name}-{self.dataset.name}"
         self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", own)
@@ -202,7 +203,7 @@ def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
         return graph
     if not recipe.metric:
         raise OptionError(f"--embedding is for a metric loss, and the loss is {recipe.loss}")
-    from archscope.train.metric.embedding import cut
+    from archscope.train.metric_learning.embedding import cut
 
     return cut(graph, node)
 
@@ -215,14 +216,21 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resume(run: str, **options: Any) -> RunResult:
-    from archscope.train import data, resume
-    from archscope.train.run import find, read_environment, read_graph, read_recipe, read_summary
+    from archscope import datasets
+    from archscope.train import resume
+    from archscope.train.run_folder import (
+        find,
+        read_environment,
+        read_graph,
+        read_recipe,
+        read_summary,
+    )
 
     path = find(run, options["runs_dir"])
     summary = read_summary(path)
     source = summary.data["source"]
     folder = options["data_dir"] or (source.get("folder") and Path(source["folder"]))
-    dataset = data.load(source["name"], folder)
+    dataset = datasets.load(source["name"], folder)
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
     _threads(options["threads"] or read_environment(path)["threads"])
     with _attended(options["quiet"], options["log"], path) as (watcher, stop):
@@ -273,7 +281,7 @@ def _free(path: Path) -> Path:
 @contextmanager
 def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Callable[[], bool]]]:
     """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
-    from archscope.cli.watching import watcher
+    from archscope.cli.shared.train_progress import watcher
 
     asked: list[int] = []
 
@@ -294,14 +302,16 @@ def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Ca
 
 def _look(result: RunResult, home: Path | None) -> None:
     """Keep a look inside of a network that learnt classes and has test images."""
-    from archscope.cli.looking import keep_look
-    from archscope.train import data
+    from archscope import datasets
+    from archscope.cli.shared.inspect_run import keep_look
 
     summary, folder = result.summary, result.folder
     if folder is None or summary.test is None or summary.task["kind"] in ("metric", "multitask"):
         return
     source = summary.data["source"]
-    dataset = data.load(source["name"], home or (source.get("folder") and Path(source["folder"])))
+    dataset = datasets.load(
+        source["name"], home or (source.get("folder") and Path(source["folder"]))
+    )
     if dataset.test is not None:
         keep_look(folder, dataset, dataset.test, summary.device)
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.options import load_spec, output_options, show, spec_options
+from archscope.cli.shared.options import load_spec, output_options, show, spec_options
 from archscope.errors import OptionError, did_you_mean
+from archscope.language import zoo
 from archscope.report.table import COUNT, Column, Table
-from archscope.spec import zoo
 
 if TYPE_CHECKING:
     from archscope.verify import Verification

@@ -8,9 +8,9 @@ import click
 
 from archscope.analysis import analyze
 from archscope.cli import FINE
-from archscope.cli.options import output_options, show
-from archscope.report.zoo import zoo_table
-from archscope.spec import load, zoo
+from archscope.cli.shared.options import output_options, show
+from archscope.language import load, zoo
+from archscope.report.tables.zoo_list import zoo_table
 
 
 @click.command("zoo")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archscope.analysis.bundle import Analysis
+from archscope.drawing.collapsed import Shown, shown
 from archscope.drawing.heat import share, size, title, warmth, words
-from archscope.drawing.shown import Shown, shown
 from archscope.drawing.tree import Item
 
 

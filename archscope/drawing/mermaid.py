@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from archscope.analysis.bundle import Analysis
+from archscope.drawing.collapsed import Shown, shown
 from archscope.drawing.heat import share, size, title, warmth
-from archscope.drawing.shown import Shown, shown
 from archscope.drawing.svg import COLD, WARM
 from archscope.drawing.tree import Item
 

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from archscope.analysis.bundle import Analysis
 from archscope.drawing.heat import share, size, title, warmth, words
-from archscope.drawing.place import HEADING, Box, Picture, Wire
+from archscope.drawing.layout import HEADING, Box, Picture, Wire
 
 COLD, WARM = (255, 255, 255), (240, 142, 60)
 """From white to an orange that black can be read on, and that every eye tells from white."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from archscope.build import Network, build
 from archscope.exporters.agreement import check
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.exporters.weights import fused_weights, load_weights
+from archscope.exporters.weight_files import fused_weights, load_weights
 from archscope.ir import Graph
 from archscope.transforms.fuse import foldable, fuse
 

@@ -7,7 +7,7 @@ from typing import Any
 from archscope.build import Network
 from archscope.exporters.agreement import check
 from archscope.exporters.formats import Made
-from archscope.exporters.source.write import write
+from archscope.exporters.source.module_text import write
 
 
 def export(network: Network, opset: int) -> Made:

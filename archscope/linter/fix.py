@@ -9,12 +9,12 @@ from pathlib import Path
 import yaml
 from msgspec import Struct
 
+from archscope.language.edit import Edit, Patch, Sheet, apply
 from archscope.linter.config import Config
-from archscope.linter.run import Linter
+from archscope.linter.runner import Linter
 from archscope.linter.targets import Target, load
 from archscope.rules.rule import Finding, Fix
 from archscope.sources import is_foreign
-from archscope.spec.sheet import Edit, Patch, Sheet, apply
 
 PASSES = 20
 """A fix may make room for another; more rounds than this are two fixes that quarrel."""

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
+from archscope.language import LIMITS, Limits, graph
+from archscope.language.document import Document
+from archscope.language.yaml_items import HOLES
 from archscope.sources import document
-from archscope.spec import LIMITS, Limits, graph
-from archscope.spec.place import Document
-from archscope.spec.read import HOLES
 
 _NETWORK = re.compile(r"^(layers|extends):", re.MULTILINE)
 _HOLE = re.compile("|".join(HOLES))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.ir import Node
+from archscope.language.edit import Edit
 from archscope.ops.activation import Hardsigmoid, ReLU, ReLU6, Sigmoid, Softplus
 from archscope.rules.kinds import activation
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
 
 
 @rule("ACT103", "activation-twice")

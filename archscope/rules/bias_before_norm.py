@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archscope.language.edit import Edit
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.linear import Linear
 from archscope.ops.norm import BatchNorm
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
 
 
 @rule("NRM101", "bias-before-norm")

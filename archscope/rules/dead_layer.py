@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archscope.language.edit import Edit
 from archscope.rules.network import Network
 from archscope.rules.rule import ERROR, Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
 
 
 @rule("UNU102", "dead-layer")

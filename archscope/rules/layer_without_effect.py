@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.ir import Node
+from archscope.language.edit import Edit
 from archscope.ops.dropout import Dropout
 from archscope.ops.pool import AvgPool, MaxPool
 from archscope.ops.reshape import ChannelShuffle, Flatten, Identity, Slice
@@ -12,7 +13,6 @@ from archscope.ops.resize import Upsample
 from archscope.ops.stochastic_depth import StochasticDepth
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
 
 
 @rule("UNU101", "layer-without-effect")

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from archscope.analysis.receptive_field import ReceptiveFields, receptive_fields
 from archscope.ir import Graph, Node, Source
+from archscope.language.document import Document
 from archscope.rules.kinds import TRANSPARENT
-from archscope.spec.place import Document
 
 
 class Network:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from msgspec import Struct
 
 from archscope.ir import Node, Source
+from archscope.language.edit import Edit
 from archscope.rules.network import Network
-from archscope.spec.sheet import Edit
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 SEVERITIES = (INFO, WARNING, ERROR)

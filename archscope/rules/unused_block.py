@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archscope.language.edit import Edit
+from archscope.language.usage import blocks_used
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
-from archscope.spec.used import blocks_used
 
 
 @rule("UNU104", "unused-block")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.errors import did_you_mean
+from archscope.language.edit import Edit
+from archscope.language.usage import names_used
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
-from archscope.spec.sheet import Edit
-from archscope.spec.used import names_used
 
 
 @rule("UNU103", "unused-name")

@@ -7,10 +7,10 @@ from typing import Any
 
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
-from archscope.search.budget import Budget
-from archscope.search.sample import Candidate, Sampler
 from archscope.sources import load
-from archscope.spec.space import Space
+from archscope.space.budget import Budget
+from archscope.space.sampling import Candidate, Sampler
+from archscope.space.search_space import Space
 
 DRAWS = 64
 

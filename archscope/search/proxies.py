@@ -27,7 +27,7 @@ TINY = 1e-12
 
 def promises(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[str, float]:
     """Return all proxies of a network on the first images of a data set."""
-    from archscope.train.data import fit, statistics
+    from archscope.datasets import fit, statistics
 
     some = data.train.take(torch.arange(min(BATCH, len(data.train))))
     shape = graph.inputs[0].out

@@ -14,22 +14,22 @@ from msgspec import Struct, structs
 from archscope.analysis import analyze
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.language import graph
+from archscope.language.document import Document
 from archscope.linter import lint
-from archscope.report.findings import record
+from archscope.records.study import Trial
+from archscope.report.formats.findings import record
 from archscope.search.anchors import anchors
-from archscope.search.budget import Budget
-from archscope.search.crew import Crew
-from archscope.search.finish import Finalist, best, finalists, front
-from archscope.search.folder import Folder
-from archscope.search.judging import Trainer
-from archscope.search.local import LocalJudge
-from archscope.search.records import Trial
+from archscope.search.evaluation import Trainer
+from archscope.search.executor import Crew
+from archscope.search.finalists import Finalist, best, finalists, front
+from archscope.search.local_executor import LocalJudge
 from archscope.search.study import ACCURACY, LATENCY, Plan, Study
+from archscope.search.study_folder import Folder
 from archscope.sources import document
-from archscope.spec import graph
-from archscope.spec.bound import bound_text
-from archscope.spec.place import Document
-from archscope.spec.space import Space, space
+from archscope.space.bound_spec import bound_text
+from archscope.space.budget import Budget
+from archscope.space.search_space import Space, space
 
 DEFAULT = "mobile"
 FEWEST = 8  # trained networks that tell which decisions matter
@@ -165,7 +165,7 @@ def _told(folder: Folder, watch: Watch, trial: Trial, study: Study) -> None:
 
 def _trained_space(read: Document, question: Question, deploy: Space) -> Space:
     """Return the space at the resolution and with the classes of the images trained on."""
-    from archscope.train.data import load
+    from archscope.datasets import load
 
     trainer = question.trainer
     data = load(trainer.data, None if trainer.folder is None else Path(trainer.folder))
@@ -207,14 +207,14 @@ def _measured(question: Question) -> bool:
 
 
 def _latency(graph: Graph) -> float:
-    from archscope.bench.run import latency
+    from archscope.bench.measure_networks import latency
 
     return latency(graph, threads=1).median_seconds * 1e3
 
 
 def _promise(question: Question) -> Callable[[Graph], dict[str, float]]:
+    from archscope.datasets import load
     from archscope.search.proxies import FILTER, promises
-    from archscope.train.data import load
 
     trainer = question.trainer
     data = load(trainer.data, None if trainer.folder is None else Path(trainer.folder))
@@ -237,7 +237,7 @@ def _reason(study: Study, question: Question, max_time: float | None, began: flo
 def _found(
     folder: Folder, deploy: Space, study: Study, last: list[Finalist], seconds: float, reason: str
 ) -> Found:
-    from archscope.search.plan import TooManyError, plan
+    from archscope.space.counting import TooManyError, plan
 
     try:
         many = f"{plan(deploy).count:,}"

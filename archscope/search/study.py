@@ -23,15 +23,15 @@ from optuna.trial import TrialState
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.search.budget import Budget, needs_peak, violation
-from archscope.search.costs import Costs, Evaluator
-from archscope.search.crew import Judge
-from archscope.search.genes import distributions, parameters, suggest
-from archscope.search.records import Job, Outcome, Trial, Verdict
-from archscope.search.sample import Sampler, mutate, repair
+from archscope.language.write import to_yaml
+from archscope.records.study import Job, Outcome, Trial, Verdict
+from archscope.search.distributions import distributions, parameters, suggest
+from archscope.search.executor import Judge
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
-from archscope.spec.space import Genes, Space
-from archscope.spec.write import to_yaml
+from archscope.space.budget import Budget, needs_peak, violation
+from archscope.space.costs import Costs, Evaluator
+from archscope.space.sampling import Sampler, mutate, repair
+from archscope.space.search_space import Genes, Space
 
 ASKS = 50
 """Free answers for one paid trial; after so many, a feasible network is constructed."""

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from archscope.build import Network
-from archscope.train.records import Epoch, Finding
-from archscope.train.tasks import Scores
+from archscope.records.training import Epoch, Finding, Scores
 
 IMAGES = 256  # enough to call a unit dead, few enough to cost nothing
 DEAD = SATURATED = 0.5

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from archscope.records.training import Scores
 from archscope.train.device import Arithmetic
-from archscope.train.processes import ALONE, Processes
-from archscope.train.tasks import Scores, Task, Whole
+from archscope.train.distributed import ALONE, Processes
+from archscope.train.tasks import Task, Whole
 
 
 def evaluate(

@@ -11,20 +11,20 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
 from archscope.build import Network
+from archscope.records.training import Epoch, Finding, Interval, Scores
 from archscope.train import schedule
 from archscope.train.device import Arithmetic
 from archscope.train.diagnostics import look
+from archscope.train.distributed import ALONE, Processes
 from archscope.train.ema import average
 from archscope.train.evaluate import evaluate, means
-from archscope.train.feed import Feed
+from archscope.train.loader import Feed
 from archscope.train.losses import l1_penalty
+from archscope.train.observers import Keeper, Watcher
 from archscope.train.optimizers import optimizer
-from archscope.train.processes import ALONE, Processes
 from archscope.train.recipe import Recipe
-from archscope.train.records import Epoch, Finding, Interval
 from archscope.train.state import state_of
-from archscope.train.tasks import Scores, Task
-from archscope.train.watch import Keeper, Watcher
+from archscope.train.tasks import Task
 
 DIVERGED = 100.0
 """A mean loss that is so many times the first one will not come back."""

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from archscope.errors import DataError, OptionError
-from archscope.train.judge import trained
+from archscope.train.trained_run import trained
 
 MODES = {1: "L", 3: "RGB"}
 

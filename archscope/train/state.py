@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import torch
 
-from archscope.train.records import Epoch, Finding
+from archscope.records.training import Epoch, Finding
 
 if TYPE_CHECKING:
     from archscope.train.loop import Loop

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.errors import OptionError
-from archscope.train.records import Epoch, Finding, Interval
-from archscope.train.tasks import Scores
-from archscope.train.watch import Watcher
+from archscope.records.training import Epoch, Finding, Interval, Scores
+from archscope.train.observers import Watcher
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter

@@ -15,28 +15,28 @@ from msgspec import Struct
 from archscope import __version__
 from archscope.analysis import analyze
 from archscope.build import Network, build
+from archscope.datasets import Dataset, fit, statistics
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
-from archscope.spec.write import to_yaml
-from archscope.train import cookbook
-from archscope.train.data import Dataset, fit, statistics
+from archscope.language.write import to_yaml
+from archscope.records.training import FORMAT, Scores, State, Summary
+from archscope.train import recipe_files
 from archscope.train.device import arithmetic, device, repeatable
 from archscope.train.diagnostics import verdict
+from archscope.train.distributed import Processes, join
 from archscope.train.environment import environment
 from archscope.train.evaluate import evaluate
-from archscope.train.feed import Feed
+from archscope.train.loader import Feed
 from archscope.train.loop import Diverged, Interrupted, Loop, Report
-from archscope.train.memory import is_full, room_for
-from archscope.train.metric.embedding import to_embed
+from archscope.train.metric_learning.embedding import to_embed
+from archscope.train.observers import Keeper, Watcher
 from archscope.train.optimizers import STATES
-from archscope.train.processes import Processes, join
+from archscope.train.out_of_memory import is_full, room_for
 from archscope.train.recipe import Recipe
-from archscope.train.records import FORMAT, State, Summary
-from archscope.train.run import Folder, read_graph, read_recipe, read_summary
+from archscope.train.run_folder import Folder, read_graph, read_recipe, read_summary
 from archscope.train.state import restore
-from archscope.train.tasks import Scores, Task
+from archscope.train.tasks import Task
 from archscope.train.tasks.choice import task_for
-from archscope.train.watch import Keeper, Watcher
 
 
 class RunResult(Struct, frozen=True, eq=False):
@@ -229,7 +229,7 @@ class _Work:
         folder.summarize = self.summary
         try:
             folder.text("spec.yaml", to_yaml(self.graph))
-            folder.text("recipe.yaml", cookbook.text(self.recipe))
+            folder.text("recipe.yaml", recipe_files.text(self.recipe))
             count = self.processes.count
             about = environment(where, order.seed, order.deterministic, count)
             folder.json("environment.json", about)

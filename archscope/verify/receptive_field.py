@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad as typeless_forward_ad
 
+from archscope.analysis.other_inputs import with_inputs
 from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, receptive_fields
-from archscope.analysis.shapes import with_inputs
 from archscope.build import Network
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output

@@ -14,10 +14,10 @@ from msgspec import structs
 from archscope import load
 from archscope.analysis.canonical import canonical
 from archscope.ir import Graph, Node, Output
+from archscope.language import zoo
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
-from archscope.spec import zoo
-from tests.spec.texts import graph_of
+from tests.language.texts import graph_of
 from tests.strategies import graphs
 
 

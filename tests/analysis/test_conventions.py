@@ -15,7 +15,7 @@ from archscope.analysis.reconcile import reconcile
 from archscope.errors import GraphError
 from archscope.ir import Call, Graph, Shape, call
 from archscope.ops import OPS
-from archscope.report.reconcile import headline, tables
+from archscope.report.tables.reconciliation import headline, tables
 from tests.nets import Net, chain
 
 TRAPS = Path(__file__).parents[1] / "reference" / "analyzer_traps.csv"

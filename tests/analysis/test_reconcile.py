@@ -11,7 +11,7 @@ from archscope import load
 from archscope.analysis.count import COUNTS, TOOLS, convention, counted
 from archscope.analysis.reconcile import reconcile
 from archscope.cli import main
-from archscope.spec import zoo
+from archscope.language import zoo
 
 
 @pytest.mark.parametrize("name", ["googlenet_bn", "convnext_tiny", "attention56", "lenet5"])

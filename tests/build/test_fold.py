@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archscope import spec
+from archscope import language
 from archscope.build import build, module_path
-from archscope.spec.fold import readable
+from archscope.folding.fold import readable
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "cbam_resnet50", "siamese"])
 def test_renamed_weights_give_the_same_output(name: str) -> None:
-    graph = spec.load(name) if name == "siamese" else spec.load(name, input=(3, 64, 64))
+    graph = language.load(name) if name == "siamese" else language.load(name, input=(3, 64, 64))
     folded = readable(graph)
     torch.manual_seed(0)
     old = build(graph).eval()
-    new = build(spec.graph(spec.document("folded", text=folded.text.encode()))).eval()
+    new = build(language.graph(language.document("folded", text=folded.text.encode()))).eval()
     paths = {module_path(name): module_path(other) for name, other in folded.names.items()}
     renamed = {}
     for key, tensor in old.state_dict().items():

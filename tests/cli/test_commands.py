@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from archscope.cli.app import COMMANDS
-from archscope.spec import LIMITS, zoo
-from archscope.spec.read import parse
+from archscope.language import LIMITS, zoo
+from archscope.language.yaml_items import parse
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]

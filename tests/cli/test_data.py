@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from archscope.train.data.registry import VARIABLE
+from archscope.datasets.source import VARIABLE
 from tests.cli.conftest import Run
 
 
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "mine"))
-    monkeypatch.setattr("archscope.train.data.registry.SYSTEM", tmp_path / "system")
+    monkeypatch.setattr("archscope.datasets.source.SYSTEM", tmp_path / "system")
 
 
 def test_list(run: Run, tmp_path: Path) -> None:

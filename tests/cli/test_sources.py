@@ -10,9 +10,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.zoo.oracle import torchvision
 
-WHOLE = "tests.importers.torch_modules:Loop"
+WHOLE = "tests.importers.torch.modules:Loop"
 INPUT = ("--input", "4x8x8")
-PARTIAL = "tests.importers.torch_modules:Recurrent"
+PARTIAL = "tests.importers.torch.modules:Recurrent"
 ROWS = ("--input", "7x6")
 
 

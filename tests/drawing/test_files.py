@@ -10,8 +10,8 @@ from msgspec import structs
 from archscope import Analysis, analyze, load
 from archscope.drawing.dot import dot
 from archscope.drawing.heat import share, warmth
+from archscope.drawing.layout import picture
 from archscope.drawing.mermaid import mermaid
-from archscope.drawing.place import picture
 from archscope.drawing.svg import cut, svg
 from archscope.drawing.tree import tree
 from tests.nets import Net

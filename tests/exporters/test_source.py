@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from archscope import load
 from archscope.build import build
-from archscope.exporters.source.write import write
+from archscope.exporters.source.module_text import write
 from archscope.ir import Example, Graph, Output
 from archscope.ops import OPS
 from tests.nets import Net, chain

@@ -10,10 +10,10 @@ import torch
 
 from archscope.build import build
 from archscope.ir import Graph
+from archscope.language import load
+from archscope.language.documents import zoo_folder
 from archscope.linter.config import Config
 from archscope.linter.fix import Mended, fix
-from archscope.spec import load
-from archscope.spec.files import zoo_folder
 from tests.rules.cases import CASES, Case
 
 FIXABLE = [case for case in CASES if case.expected and case.code in (

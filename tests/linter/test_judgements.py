@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from archscope.language import load
 from archscope.linter import lint
 from archscope.linter.config import Config
 from archscope.rules.excessive_groups import against_dense
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
 from archscope.rules.unequal_channel_widths import traffic
-from archscope.spec import load
 
 NASNET_LIKE = Path(__file__).parents[1] / "specs/nasnet_like.yaml"
 

@@ -9,7 +9,7 @@ import pytest
 
 from archscope import load
 from archscope.analysis import analyze
-from archscope.spec import zoo
+from archscope.language import zoo
 from archscope.verify import reference
 
 ROOT = Path(__file__).parents[2]

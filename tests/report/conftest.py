@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from archscope.cli.report_inputs import Inputs
-from archscope.report.data import FORMAT, Network, Page
-from archscope.report.summary import measures_of, summary, winners
+from archscope.cli.shared.report_inputs import Inputs
+from archscope.report.pages.content import FORMAT, Network, Page
+from archscope.report.pages.summary import measures_of, summary, winners
 
 DATE = "2026-01-31"
 FIVE = ("vgg16", "resnet50", "mobilenet_v2", "shufflenet_v1_g3", "shufflenet_v2_x1_0")

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 import archscope.rules
 from archscope.ir import Graph
+from archscope.language import document, graph
+from archscope.language.document import Document
 from archscope.linter.config import Config
 from archscope.rules.rule import RULES
-from archscope.spec import document, graph
-from archscope.spec.place import Document
 
 FOLDER = Path(__file__).parent
 _EXPECT = re.compile(r"#\s*expect:\s*(\w+)")

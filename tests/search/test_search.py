@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from archscope.analysis import analyze
 from archscope.build import build
-from archscope.spec import load
+from archscope.language import load
 from tests.cli.conftest import Run
 
 SPACE = """

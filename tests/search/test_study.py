@@ -10,12 +10,12 @@ from msgspec import structs
 
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.search.budget import budget
-from archscope.search.genes import parameters
-from archscope.search.records import Job, Trial, Verdict
+from archscope.language import document
+from archscope.records.study import Job, Trial, Verdict
+from archscope.search.distributions import parameters
 from archscope.search.study import Plan, Study
-from archscope.spec import document
-from archscope.spec.space import Space, space
+from archscope.space.budget import budget
+from archscope.space.search_space import Space, space
 
 SPACE = """
 input: [3, 16, 16]

@@ -23,7 +23,7 @@ def main() -> None:
     if spec == "resume":
         resume(folder, images(), progress=Announcer())
     else:
-        from archscope.train.cookbook import read
+        from archscope.train.recipe_files import read
 
         chosen: Recipe = read(recipe)
         train(load(Path(spec)), images(), chosen, run_dir=folder, progress=Announcer())

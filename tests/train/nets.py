@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope import load
+from archscope import datasets, load
+from archscope.datasets import Dataset
 from archscope.ir import Graph
-from archscope.train import Recipe, data
-from archscope.train.data import Dataset
+from archscope.train import Recipe
 
 SMALL = "INPUT 1x8x8 -> CONV 6 -> RELU -> POOL -> FC 16 -> RELU -> FC 4"
 
@@ -43,7 +43,7 @@ def small() -> Graph:
 
 def images(**options: Any) -> Dataset:
     """Return 160 images of 1x8x8 in four classes to train with, and 40 to test with."""
-    return data.load(
+    return datasets.load(
         "synthetic", **{"images": 160, "test": 40, "shape": "1x8x8", "noise": 0.3, **options}
     )
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from archscope import load
-from archscope.train import Interval, Watcher, cookbook, data, train
-from archscope.train.run import read_summary
+from archscope import datasets, load
+from archscope.train import Interval, Watcher, recipe_files, train
+from archscope.train.run_folder import read_summary
 
 
 class Lines(Watcher):
@@ -25,8 +25,8 @@ class Lines(Watcher):
     "name, narrow", [("vgg13_cifar100", {"width": 0.25}), ("resnet_cifar100_seed", {"width": 16})]
 )
 def test_an_epoch_of_the_course(tmp_path: Path, name: str, narrow: dict[str, float]) -> None:
-    images = data.load("synthetic", shape="3x32x32", classes=100, images=100, test=10)
-    recipe = cookbook.read("course", {"batch": 20, "log_every": 1, "validation": 0})
+    images = datasets.load("synthetic", shape="3x32x32", classes=100, images=100, test=10)
+    recipe = recipe_files.read("course", {"batch": 20, "log_every": 1, "validation": 0})
     lines = Lines()
     train(load(name, set=narrow), images, recipe, run_dir=tmp_path / name, progress=lines)
     summary = read_summary(tmp_path / name)

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from archscope import load
 from archscope.build import Network, build
+from archscope.records.training import Epoch
 from archscope.train.diagnostics import look, verdict
-from archscope.train.records import Epoch
 
 X = torch.randn(32, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(32) % 4

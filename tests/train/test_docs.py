@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from archscope.train import cookbook
+from archscope.train import recipe_files
 from tests.cli.conftest import Run, run  # noqa: F401  the fixture
 
 PAGE = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
@@ -20,7 +20,7 @@ def test_recipe_example_reads(tmp_path: Path) -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    assert cookbook.read(path).ema == 0.999
+    assert recipe_files.read(path).ema == 0.999
 
 
 def test_error_example(run: Run) -> None:  # noqa: F811

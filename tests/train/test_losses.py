@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from archscope.train import Recipe
+from archscope.train.accuracy import confusion, hits
 from archscope.train.losses import criterion, l1_penalty
-from archscope.train.metrics import confusion, hits
 
 RANDOM = np.random.default_rng(0)
 OUTPUTS = RANDOM.normal(size=(6, 4)) * 2

@@ -7,26 +7,26 @@ import pytest
 from msgspec import structs
 
 from archscope.errors import ArchscopeError
-from archscope.train import Recipe, cookbook
+from archscope.train import Recipe, recipe_files
 from archscope.train.recipe import KNOBS, meaning
 
 
 def test_the_course_is_adam_at_a_ten_thousandth_in_batches_of_200_for_one_epoch() -> None:
-    course = cookbook.read("course")
+    course = recipe_files.read("course")
     assert (course.optimizer, course.learning_rate) == ("adam", 1e-4)
     assert (course.batch, course.epochs, course.schedule) == (200, 1, "constant")
 
 
 def test_brief_is_the_default() -> None:
-    assert cookbook.read("brief") == Recipe()
+    assert recipe_files.read("brief") == Recipe()
 
 
-@pytest.mark.parametrize("name", cookbook.recipes())
+@pytest.mark.parametrize("name", recipe_files.recipes())
 def test_what_is_written_reads_back(name: str, tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
-    recipe = cookbook.change(cookbook.read(name), {"max_time": "1m30s"})
-    path.write_text(cookbook.text(recipe), encoding="utf-8")
-    assert cookbook.read(path) == recipe
+    recipe = recipe_files.change(recipe_files.read(name), {"max_time": "1m30s"})
+    path.write_text(recipe_files.text(recipe), encoding="utf-8")
+    assert recipe_files.read(path) == recipe
     assert recipe.max_time == 90
 
 
@@ -59,7 +59,7 @@ def test_every_knob_is_explained_with_the_reason_of_its_default() -> None:
 )  # fmt: skip
 def test_refusals(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ArchscopeError) as caught:
-        cookbook.change(Recipe(), changes)
+        recipe_files.change(Recipe(), changes)
     assert str(caught.value) == message
 
 
@@ -76,10 +76,10 @@ def test_a_file_is_refused_at_its_line(tmp_path: Path, text: str, message: str) 
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ArchscopeError) as caught:
-        cookbook.read(path)
+        recipe_files.read(path)
     assert str(caught.value) == f"{path}:{message}"
 
 
 def test_an_unknown_recipe_has_a_neighbour() -> None:
     with pytest.raises(ArchscopeError, match=r"no recipe 'breif', did you mean 'brief'\?"):
-        cookbook.read("breif")
+        recipe_files.read("breif")

@@ -14,8 +14,8 @@ import torch
 
 from archscope import load
 from archscope.errors import OptionError
-from archscope.train import RunResult, cookbook, resume, train
-from archscope.train.run import Folder, find, read_summary, read_weights
+from archscope.train import RunResult, recipe_files, resume, train
+from archscope.train.run_folder import Folder, find, read_summary, read_weights
 from tests.train.nets import DROPPING, images, quick, small
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def killed(folder: Path, spec: str, knobs: Path, steps: int) -> None:
 
 def test_killed_twice_it_ends_with_the_same_numbers(tmp_path: Path, spec: Path) -> None:
     knobs = tmp_path / "knobs.yaml"
-    knobs.write_text(cookbook.text(quick(**KNOBS)), encoding="utf-8")
+    knobs.write_text(recipe_files.text(quick(**KNOBS)), encoding="utf-8")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -10,15 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from archscope import load
+from archscope.datasets import Images
+from archscope.datasets.images import dataset
 from archscope.errors import OptionError
 from archscope.ir import Graph, Output
 from archscope.train import resume, train
-from archscope.train.data import Images
-from archscope.train.data.images import dataset
-from archscope.train.judge import trained
-from archscope.train.run import read_summary
+from archscope.train.run_folder import read_summary
 from archscope.train.tasks.distillation import Distillation, Lesson, attention
 from archscope.train.tasks.multitask import MultiTask
+from archscope.train.trained_run import trained
 from tests.nets import Net
 from tests.train.nets import images, quick, small
 
@@ -50,9 +50,9 @@ def test_the_loss_of_a_student_is_hintons(teacher: Path) -> None:
 
 def test_a_teacher_sees_images_as_it_learnt_them(teacher: Path) -> None:
     """Its outputs on a student's batch are those on the pixels, normalised its own way."""
-    from archscope.train.data import Statistics, fit
+    from archscope.datasets import Statistics, fit
     from archscope.train.device import Arithmetic
-    from archscope.train.feed import Feed
+    from archscope.train.loader import Feed
 
     data, task = images(), lesson(teacher)
     other = Statistics((0.3,), (0.7,))  # the student's: quite another way

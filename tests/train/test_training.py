@@ -14,10 +14,11 @@ from torch.nn import functional
 from archscope import load
 from archscope.analysis import analyze
 from archscope.build import build
+from archscope.datasets import split, statistics
 from archscope.errors import ArchscopeError, OptionError
+from archscope.records.training import Scores
 from archscope.train import Epoch, Interval, RunResult, Watcher, train
-from archscope.train.data import split, statistics
-from archscope.train.run import (
+from archscope.train.run_folder import (
     all_runs,
     read_epoch,
     read_graph,
@@ -25,7 +26,6 @@ from archscope.train.run import (
     read_summary,
     read_weights,
 )
-from archscope.train.tasks import Scores
 from tests.train.nets import DROPPING, HEADS, images, quick, small
 
 
@@ -70,7 +70,7 @@ def test_steps_are_those_of_a_loop_written_by_hand() -> None:
     module = build(small())
     optimizer = torch.optim.SGD(module.parameters(), 0.05, 0.9)
     losses = []
-    from archscope.train.data import Augment, Batches, fit
+    from archscope.datasets import Augment, Batches, fit
 
     batches = Batches(taught, 32, 3, Augment(), normal, fit((1, 8, 8), dataset))
     for epoch in range(2):
@@ -104,7 +104,7 @@ def scores(result: RunResult) -> tuple[Any, ...]:
 
 
 def load_text(text: str) -> Any:
-    from archscope.spec import document, graph
+    from archscope.language import document, graph
 
     return graph(document("-", text=text.encode()))
 
@@ -216,7 +216,7 @@ def test_heads_count_by_their_weights() -> None:
     ).summary
     torch.manual_seed(0)
     network = build(graph)
-    from archscope.train.data import Augment, Batches, fit
+    from archscope.datasets import Augment, Batches, fit
 
     dataset = images()
     batches = Batches(
@@ -299,10 +299,9 @@ def test_a_run_is_never_written_over(tmp_path: Path) -> None:
 def test_full_memory_names_the_batch_that_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archscope.train import memory
 
     room = 100_000
-    monkeypatch.setattr(memory, "_room", lambda where: room)
+    monkeypatch.setattr("archscope.train.out_of_memory._room", lambda where: room)
 
     def full(*args: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from archscope import load
-from archscope.analysis.shapes import with_inputs
+from archscope.analysis.other_inputs import with_inputs
 from archscope.build import build
 from archscope.errors import GraphError
 from archscope.ir import Graph
-from archscope.spec.write import to_yaml
+from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 
 SMALL = "INPUT 3x16x16 -> [CONV 8 -> RELU -> POOL]*2 -> FC 20 -> RELU -> DROPOUT -> FC 10"

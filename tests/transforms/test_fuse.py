@@ -13,9 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope import analyze, load
 from archscope.build import Network, build
-from archscope.exporters.weights import fused_weights
+from archscope.exporters.weight_files import fused_weights
 from archscope.ir import Graph, Output
-from archscope.spec.write import to_yaml
+from archscope.language.write import to_yaml
 from archscope.transforms.fuse import foldable, fuse
 from tests.nets import Net, chain
 from tests.strategies import graphs

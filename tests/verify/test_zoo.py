@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archscope import load
-from archscope.spec import zoo
+from archscope.language import zoo
 from archscope.verify import CHECKS, verify
 
 # One of each kind of architecture; a smaller image where that changes no more than sizes.

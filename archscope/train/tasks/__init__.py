@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from archscope.build import Network
+from archscope.datasets import Dataset, Images, split
 from archscope.ir import Graph
-from archscope.train.data import Dataset, Images, split
 
 if TYPE_CHECKING:
-    from archscope.train.feed import Feed
-    from archscope.train.recipe import Recipe
+    from archscope.records.training import Scores
+    from archscope.train.loader import Feed
+from archscope.train.recipe import Recipe
 
 Outputs = Tensor | dict[str, Tensor]
 """What a network returns: the tensor of its only output, or tensors by the names of outputs."""
-
-Scores = dict[str, float]
-"""Measures by name, over all images."""
 
 Parts = tuple[Images, Images, Images | None]
 """Images to train with, to validate with, and to test with."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from archscope.datasets import Dataset
 from archscope.ir import Graph
-from archscope.train.data import Dataset
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Task
 from archscope.train.tasks.classification import Classification

@@ -11,13 +11,13 @@ from torch import Tensor
 from archscope.build import Network
 from archscope.errors import OptionError
 from archscope.ir import Graph, text_of
+from archscope.train.accuracy import hits
 from archscope.train.losses import criterion
-from archscope.train.metrics import hits
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs, by_image
 
 if TYPE_CHECKING:
-    from archscope.train.feed import Feed
+    from archscope.train.loader import Feed
 
 
 class Classification:

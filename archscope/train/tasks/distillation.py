@@ -13,13 +13,13 @@ from torch.nn import functional
 from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
-from archscope.train.judge import Trained
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs
 from archscope.train.tasks.classification import Classification
+from archscope.train.trained_run import Trained
 
 if TYPE_CHECKING:
-    from archscope.train.feed import Feed
+    from archscope.train.loader import Feed
 
 ATTENTION = 1000.0
 """Weight of the distance between feature maps, the beta of Zagoruyko and Komodakis 2017."""

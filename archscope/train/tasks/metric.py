@@ -9,20 +9,21 @@ import torch
 from torch import Tensor, nn
 
 from archscope.build import Network
+from archscope.datasets import Dataset
+from archscope.datasets.class_split import split_classes
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.train.data import Dataset
-from archscope.train.data.classes import split_classes
+from archscope.records.training import Scores
 from archscope.train.evaluate import evaluate
-from archscope.train.metric.distance import matrix
-from archscope.train.metric.embedding import HEAD, tower
-from archscope.train.metric.losses import distance_of, metric_loss
-from archscope.train.metric.verification import batch_auc, verify
+from archscope.train.metric_learning.distance import matrix
+from archscope.train.metric_learning.embedding import HEAD, tower
+from archscope.train.metric_learning.metric_losses import distance_of, metric_loss
+from archscope.train.metric_learning.verification import batch_auc, verify
 from archscope.train.recipe import Recipe
-from archscope.train.tasks import Outputs, Parts, Scores
+from archscope.train.tasks import Outputs, Parts
 
 if TYPE_CHECKING:
-    from archscope.train.feed import Feed
+    from archscope.train.loader import Feed
 
 
 class MetricLearning:
@@ -51,7 +52,7 @@ class MetricLearning:
         if tower(graph)[0] is not graph:
             raise OptionError(
                 f"'{graph.name}' does not end in the embedding of one image; train its tower"
-                " (archscope.train.metric.embedding.tower)"
+                " (archscope.train.metric_learning.embedding.tower)"
             )
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
-from archscope.train.metrics import hits
+from archscope.train.accuracy import hits
 from archscope.train.tasks import Outputs, by_image
 
 if TYPE_CHECKING:
-    from archscope.train.feed import Feed
+    from archscope.train.loader import Feed
 
 
 class MultiTask:

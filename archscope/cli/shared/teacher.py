@@ -1,0 +1,90 @@
+"""Options of `archscope train` for a student with a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archscope.cli.shared.options import together
+from archscope.errors import OptionError
+
+if TYPE_CHECKING:
+    from archscope.datasets import Dataset
+    from archscope.ir import Graph
+    from archscope.train import Recipe
+    from archscope.train.tasks import Task
+
+teacher_options = together(
+    click.option(
+        "--teacher", metavar="RUN|SPEC",
+        help="Learn from this run's outputs, too; a SPEC is trained first, in the same way.",
+    ),
+    click.option(
+        "--temperature", type=float, default=4.0, show_default=True,
+        help="How much of the teacher's doubts to show; 1 is its own probabilities.",
+    ),
+    click.option(
+        "--alpha", type=float, default=0.7, show_default=True,
+        help="Share of the teacher in the loss; the rest is the labels'.",
+    ),
+    click.option(
+        "--features", multiple=True, metavar="NODE=NODE",
+        help="A node of the student whose attention map follows one of the teacher; repeatable.",
+    ),
+)  # fmt: skip
+
+
+def teacher_of(options: dict[str, Any], train_it: Callable[[str], Path]) -> dict[str, Any] | None:
+    """Return the lesson that options ask for; `train_it` makes a run of a SPEC."""
+    from archscope.train.run_folder import find
+
+    name = options["teacher"]
+    if name is None:
+        if options["features"]:
+            raise OptionError("--features needs a --teacher")
+        return None
+    pairs = [_pair(text) for text in options["features"]]
+    try:
+        path = find(name, options["runs_dir"])
+    except OptionError:
+        path = train_it(name)
+    return {
+        "kind": "distillation",
+        "teacher": str(path.resolve()),
+        "temperature": options["temperature"],
+        "alpha": options["alpha"],
+        "pairs": pairs,
+    }
+
+
+def task_of(
+    about: dict[str, Any] | None, graph: Graph, dataset: Dataset, recipe: Recipe
+) -> Task | None:
+    """Return the task of a run, as `run.json` describes it; None is what its loss asks for."""
+    if about is None or about["kind"] in ("classification", "metric"):
+        return None
+    if about["kind"] != "distillation":
+        raise OptionError(f"a run for {about['kind']} goes on in Python: archscope.train.resume")
+    from archscope.train.tasks.distillation import Distillation
+    from archscope.train.trained_run import trained
+
+    return Distillation(
+        graph,
+        len(dataset.classes),
+        recipe,
+        trained(Path(about["teacher"]), name="cpu"),
+        name=about["teacher"],
+        temperature=about["temperature"],
+        alpha=about["alpha"],
+        pairs=[(one, other) for one, other in about["pairs"]],
+    )
+
+
+def _pair(text: str) -> Sequence[str]:
+    student, equals, teacher = text.partition("=")
+    if not student or not equals or not teacher:
+        raise OptionError(f"--features needs NODE=NODE, got '{text}'")
+    return student, teacher

@@ -1,0 +1,121 @@
+"""How images are brought to the input size of a network, as data that can be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+from torch.nn import functional
+
+from archscope.datasets.images import Dataset, Images
+from archscope.errors import OptionError, did_you_mean
+from archscope.ir import text_of
+
+Way = Literal["none", "resize", "pad"]
+Channels = Literal["same", "repeat"]
+
+CHUNK = 1024  # images resized at once
+WAYS = ("resize", "pad")
+CHANNELS = ("same", "repeat")
+
+
+class Adaptation(Struct, frozen=True):
+    """What happens to every image before a network sees it; shapes are (C, H, W)."""
+
+    source: tuple[int, int, int]
+    target: tuple[int, int, int]
+    how: Way
+    channels: Channels
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Return uint8 (N, *source) as uint8 (N, *target).
+
+        `resize` is bilinear, with a wider filter where images shrink, rounded to whole values;
+        `pad` puts the image in the centre of zeros, an odd rest below and to the right. An image
+        comes out the same whatever others are in the batch.
+        """
+        _, height, width = self.target
+        if self.how == "resize":
+            parts = [_resize(part, height, width) for part in torch.split(images, CHUNK)]
+            images = parts[0] if len(parts) == 1 else torch.cat(parts)
+        elif self.how == "pad":
+            top, left = (height - self.source[1]) // 2, (width - self.source[2]) // 2
+            bottom, right = height - self.source[1] - top, width - self.source[2] - left
+            images = functional.pad(images, (left, right, top, bottom))
+        if self.channels == "repeat":
+            images = images.expand(-1, self.target[0], -1, -1)
+        return images
+
+    def adapted(self, images: Images) -> Images:
+        """Return all images of a set at once."""
+        return Images(self.apply(images.images), images.labels, images.classes)
+
+    def bytes_of(self, count: int) -> int:
+        """Return the bytes that so many adapted images take."""
+        channels, height, width = self.target
+        return count * channels * height * width
+
+
+def _resize(images: Tensor, height: int, width: int) -> Tensor:
+    if not len(images):
+        return images.new_empty((0, images.shape[1], height, width))
+    sized = functional.interpolate(
+        images.float(), (height, width), mode="bilinear", align_corners=False, antialias=True
+    )
+    return sized.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def fit(
+    shape_of_spec: Sequence[int],
+    dataset: Dataset,
+    *,
+    how: Way = "resize",
+    channels: Channels = "same",
+) -> Adaptation:
+    """Return the adaptation of a data set to the input (C, H, W) of a spec.
+
+    `how` is `resize` or `pad` and matters only where sizes differ; `channels="repeat"` gives a
+    network of several channels the one channel of grey images several times. Raises OptionError,
+    which says what to do, where images do not fit.
+    """
+    for word, value, known in (("how", how, WAYS), ("channels", channels, CHANNELS)):
+        if value not in known:
+            near = did_you_mean(value, known)
+            raise OptionError(f"{word} is one of {', '.join(known)}, got '{value}'{near}")
+    source = dataset.train.shape
+    if len(shape_of_spec) != 3:
+        raise OptionError(
+            f"data set '{dataset.name}' holds images (C, H, W) of {text_of(source)},"
+            f" the spec takes {text_of(tuple(shape_of_spec))}"
+        )
+    wanted, height, width = shape_of_spec
+    target = (wanted, height, width)
+    if source[0] == wanted:
+        channels = "same"
+    elif channels == "same" or source[0] != 1:
+        raise OptionError(_channels_differ(dataset.name, source, target))
+    if source[1:] == (height, width):
+        how = "none"
+    elif how == "pad" and (height < source[1] or width < source[2]):
+        raise OptionError(
+            f"images of {text_of(source[1:])} cannot be padded to {text_of((height, width))},"
+            " which is smaller; resize them"
+        )
+    return Adaptation(source, target, how, channels)
+
+
+def _channels_differ(name: str, source: tuple[int, ...], target: tuple[int, ...]) -> str:
+    message = (
+        f"data set '{name}' has {_count(source[0])}, the spec takes {_count(target[0])};"
+        f" give the spec the images' shape (--input {text_of(source)})"
+    )
+    if source[0] == 1:
+        message += ", or have the grey channel repeated (channels=repeat)"
+    return message
+
+
+def _count(channels: int) -> str:
+    return f"{channels} channel" if channels == 1 else f"{channels} channels"

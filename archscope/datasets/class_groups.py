@@ -1,0 +1,55 @@
+"""Steps whose images come several of a class, so that every batch has pairs to compare."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from archscope.datasets.order import Order
+from archscope.datasets.randomness import generator
+from archscope.errors import OptionError
+
+PURPOSE = 5
+
+
+class Groups(Order):
+    """The steps of an epoch over images that come `per_class` of one class at a time.
+
+    Each epoch puts the images of a class into groups anew, and spreads the groups of each class
+    evenly over the epoch, so that a batch has as many classes as it has room for. Images that
+    fill no group, and groups that fill no step, are left out: others in each epoch. What comes at
+    a step depends on seed and epoch alone. Raises OptionError for a class that fills no group.
+    """
+
+    def __init__(
+        self, labels: Tensor, batch: int, seed: int, per_class: int, *, rank: int, world: int
+    ) -> None:
+        self.labels, self.per_class = labels.cpu().numpy(), per_class
+        self.counts = np.bincount(self.labels)
+        present = self.counts[self.counts > 0]
+        if batch % per_class:
+            raise OptionError(
+                f"a batch of {batch} cannot be made of groups of {per_class} images of a class"
+            )
+        if present.min(initial=per_class) < per_class:
+            raise OptionError(
+                f"a class has {present.min()} images to train with, fewer than the {per_class}"
+                " that come together (per_class)"
+            )
+        usable = int((self.counts // per_class).sum()) * per_class
+        super().__init__(usable, batch, seed, shuffle=True, drop_last=True, rank=rank, world=world)
+
+    def epoch(self, epoch: int) -> Tensor:
+        """Return the places of the images, int64 (usable,), in the order of an epoch."""
+        random = generator(self.seed, PURPOSE, epoch)
+        order = random.permutation(len(self.labels))
+        order = order[np.argsort(self.labels[order], kind="stable")]  # by class, random within
+        starts = np.cumsum(self.counts) - self.counts
+        rank = np.arange(len(order)) - np.repeat(starts, self.counts)
+        full = self.counts // self.per_class
+        kept = order[rank < np.repeat(full * self.per_class, self.counts)]
+        groups = kept.reshape(-1, self.per_class)
+        turn = np.concatenate([np.arange(one) for one in full])
+        moment = (turn + random.random(len(groups))) / np.repeat(full, full)
+        return torch.from_numpy(groups[np.argsort(moment, kind="stable")].reshape(-1))

@@ -1,0 +1,103 @@
+"""What data sets there are and what is in one, as plain values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from msgspec import Struct
+
+from archscope.datasets.images import Dataset, Images
+from archscope.datasets.lookup import find, names
+from archscope.datasets.normalization import statistics
+from archscope.datasets.source import Source, locate
+
+
+class Listing(Struct, frozen=True):
+    """One source. What depends on options or on the user's files is None."""
+
+    name: str
+    about: str
+    train: int | None
+    test: int | None
+    shape: tuple[int, int, int] | None
+    classes: int | None
+    present: bool
+    bytes: int | None  # of the files as they lie there
+    found: str
+    places: tuple[str, ...]
+    get: str
+
+
+class ClassCount(Struct, frozen=True):
+    """The images of one class."""
+
+    name: str
+    train: int
+    test: int | None
+
+
+class Contents(Struct, frozen=True):
+    """What is in a data set; mean and deviation are those of all training images, from 0 to 1."""
+
+    name: str
+    about: str
+    shape: tuple[int, int, int]
+    train: int
+    test: int | None
+    classes: tuple[ClassCount, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    digest: str
+
+
+def listing(folder: Path | None = None) -> tuple[Listing, ...]:
+    """Return every source, and whether its files are there; none is read."""
+    return tuple(_listed(find(name), folder) for name in names())
+
+
+def _listed(cls: type[Source], folder: Path | None) -> Listing:
+    train, test = cls.images or (None, None)
+    places: tuple[Path, ...] = ()
+    size = None
+    present = True
+    if cls.argument:  # any folder may be meant
+        found = f"{cls.name}:{cls.argument.upper()}"
+    elif not cls.places(None):
+        found = "comes along"
+    else:
+        places = cls.places(folder)
+        located = locate(cls, folder)
+        present = located is not None
+        size = sum(path.stat().st_size for path in located[1]) if located else None
+        found = str(located[0]) if located else "no"
+    return Listing(
+        cls.name, cls.about, train, test, cls.shape, cls.classes,
+        present, size, found, tuple(map(str, places)), cls.get,
+    )  # fmt: skip
+
+
+def contents(dataset: Dataset) -> Contents:
+    """Return what is in a data set that was read."""
+    measured = statistics(dataset.train)
+    test = None if dataset.test is None else _counts(dataset.test, len(dataset.classes))
+    train = _counts(dataset.train, len(dataset.classes))
+    return Contents(
+        name=dataset.name,
+        about=dataset.about,
+        shape=dataset.train.shape,
+        train=len(dataset.train),
+        test=None if dataset.test is None else len(dataset.test),
+        classes=tuple(
+            ClassCount(name, train[label], None if test is None else test[label])
+            for label, name in enumerate(dataset.classes)
+        ),
+        mean=measured.mean,
+        std=measured.std,
+        digest=dataset.digest,
+    )
+
+
+def _counts(images: Images, classes: int) -> list[int]:
+    counts: list[int] = torch.bincount(images.labels, minlength=classes).tolist()
+    return counts

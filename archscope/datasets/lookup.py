@@ -1,0 +1,114 @@
+"""From the words of a user to a data set: `fashion-mnist`, `folder:photos`, `synthetic:seed=3`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from archscope.datasets.images import Dataset
+from archscope.datasets.source import SOURCES, Source, absent, locate
+from archscope.errors import OptionError, did_you_mean
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all sources."""
+    return tuple(sorted(SOURCES))
+
+
+def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
+    """Return a data set by its name, which may have options behind a colon.
+
+    `folder` is where to look, instead of the usual places. Raises OptionError for a name or
+    option that nobody knows, UnavailableError if files are missing, DataError if they are broken
+    or not the official ones.
+    """
+    word, colon, rest = name.partition(":")
+    cls = find(word)
+    if colon:
+        argument, written = _behind_colon(cls, rest)
+        twice = sorted(written.keys() & options.keys())
+        if twice:
+            raise OptionError(f"option '{twice[0]}' of data set '{word}' is given twice")
+        if argument:
+            if folder is not None:
+                raise OptionError(
+                    f"data set '{word}' gets two folders, '{argument}' and '{folder}'"
+                )
+            folder = Path(argument).expanduser()
+        options = {**written, **options}
+    settings = _settings(cls, options)
+    if not cls.places(folder):
+        if folder is not None:
+            raise OptionError(f"data set '{word}' comes along and takes no folder, got '{folder}'")
+        return cls.read((), settings)
+    found = locate(cls, folder)
+    if found is None:
+        raise absent(cls, folder)
+    return cls.read(found[1], settings)
+
+
+def find(name: str) -> type[Source]:
+    """Return a source by name. Raises OptionError with the nearest name."""
+    if name not in SOURCES:
+        near = did_you_mean(name, SOURCES) or f", expected one of {', '.join(names())}"
+        raise OptionError(f"unknown data set '{name}'{near}")
+    return SOURCES[name]
+
+
+def _behind_colon(cls: type[Source], text: str) -> tuple[str, dict[str, str]]:
+    """Return the argument and the options that follow `name:`.
+
+    Options are read from the end, as long as they are options: a path may hold anything else.
+    """
+    parts = text.split(",")
+    known = cls.options.__struct_fields__
+    written: dict[str, str] = {}
+    while parts and "=" in parts[-1]:
+        key, _, value = parts[-1].partition("=")
+        if cls.argument and key not in known:
+            break
+        if key in written:
+            raise OptionError(f"option '{key}' of data set '{cls.name}' is given twice")
+        written[key] = value
+        parts.pop()
+    argument = ",".join(parts)
+    if argument and not cls.argument:
+        raise OptionError(
+            f"data set '{cls.name}' takes options as name=value behind the colon, got '{argument}'"
+        )
+    return argument, written
+
+
+def _settings(cls: type[Source], options: dict[str, Any]) -> Any:
+    """Return options as the source's own record."""
+    known = cls.options.__struct_fields__
+    for key in options:
+        if key not in known:
+            near = did_you_mean(key, known)
+            near = near or (f", it takes {', '.join(known)}" if known else ", it takes none")
+            raise OptionError(f"data set '{cls.name}' has no option '{key}'{near}")
+    try:
+        return msgspec.convert(options, cls.options, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        at = f"option '{where.rstrip('`')}' of " if where else ""
+        raise OptionError(f"{at}data set '{cls.name}': {reason[0].lower()}{reason[1:]}") from None
+
+
+def sizes(
+    value: str | int | tuple[int, ...], name: str, counts: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Return sizes written as 3x32x32, as one number, or given as a tuple.
+
+    Raises OptionError unless there are as many as `counts` allows, each from 1 to 65,535.
+    """
+    words = value.lower().split("x") if isinstance(value, str) else value
+    words = (words,) if isinstance(words, int) else words
+    numbers = tuple(int(word) if str(word).isdecimal() else 0 for word in words)
+    if len(numbers) not in counts or not all(0 < number < 65536 for number in numbers):
+        shown = value if isinstance(value, str) else "x".join(map(str, words))
+        wanted = " or ".join(map(str, counts))
+        raise OptionError(f"{name} is {wanted} sizes such as 3x32x32, got '{shown}'")
+    return numbers

@@ -1,0 +1,55 @@
+"""Mean and standard deviation of the pixels, to normalise by."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from archscope.datasets.images import Images
+from archscope.errors import DataError
+
+CHUNK = 4096  # images at once: sums need eight bytes for a pixel
+
+
+class Statistics(Struct, frozen=True):
+    """Per-channel mean and standard deviation of pixels between 0 and 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return uint8 (N, C, H, W) as float32, each channel with the mean and deviation taken out.
+
+        A channel without deviation only loses its mean.
+        """
+        scale = [1 / (255 * (std or 1)) for std in self.std]
+        shift = [-mean / (std or 1) for mean, std in zip(self.mean, self.std, strict=True)]
+        column = (len(scale), 1, 1)
+        return (
+            images.float()
+            .mul_(torch.tensor(scale, device=images.device).view(column))
+            .add_(torch.tensor(shift, device=images.device).view(column))
+        )
+
+
+def statistics(images: Images) -> Statistics:
+    """Return mean and standard deviation of each channel, over all pixels of all images.
+
+    Sums are exact whole numbers; the deviation is that of the population (divided by N). Ask it
+    with the training split alone. Raises DataError if there are no images.
+    """
+    if not len(images):
+        raise DataError("no images to take mean and deviation of")
+    total = squares = torch.zeros(images.shape[0], dtype=torch.int64)
+    for chunk in torch.split(images.images, CHUNK):
+        values = chunk.to(torch.int64)
+        total = total + values.sum((0, 2, 3)).cpu()
+        squares = squares + values.square().sum((0, 2, 3)).cpu()
+    count = images.images[:, 0].numel()
+    pairs = zip(total.tolist(), squares.tolist(), strict=True)
+    # In whole numbers up to the root: two large sums that nearly cancel lose nothing.
+    spread = [math.sqrt(count * square - one * one) / count / 255 for one, square in pairs]
+    return Statistics(tuple(one / count / 255 for one in total.tolist()), tuple(spread))

@@ -1,0 +1,109 @@
+"""How a source of images becomes known: `@source("digits")` on its class."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from msgspec import Struct
+
+from archscope.datasets.images import Dataset
+from archscope.errors import UnavailableError
+
+VARIABLE = "ARCHSCOPE_DATA"
+SYSTEM = Path("/usr/share/datasets")
+"""Where Debian's packages put data sets."""
+
+
+class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """A source that is always the same."""
+
+
+class Source(ABC):
+    """Where a data set comes from; each kind is a file in `sources`.
+
+    `get` says in a sentence how to get the files; it is empty if they come along. `shape`,
+    `images` (training and test) and `classes` are known before anything is read, or None.
+    """
+
+    name: ClassVar[str] = ""
+    about: ClassVar[str]
+    get: ClassVar[str] = ""
+    shape: ClassVar[tuple[int, int, int] | None] = None
+    images: ClassVar[tuple[int, int] | None] = None
+    classes: ClassVar[int | None] = None
+    options: ClassVar[type[Struct]] = NoOptions
+    argument: ClassVar[str] = ""
+    """What a word without `=` behind the name is; empty if there may be none."""
+
+    @classmethod
+    def places(cls, folder: Path | None) -> tuple[Path, ...]:
+        """Return the folders to look in; none if the data comes along."""
+        return ()
+
+    @classmethod
+    def files(cls, place: Path) -> tuple[Path, ...] | str:
+        """Return the files that a place holds, or why they are not all there."""
+        return ()
+
+    @classmethod
+    @abstractmethod
+    def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
+        """Return the data set that files hold. Raises DataError if they do not."""
+
+
+SOURCES: dict[str, type[Source]] = {}
+"""Every source by its name."""
+
+SourceClass = TypeVar("SourceClass", bound=type[Source])
+
+
+def source(name: str) -> Callable[[SourceClass], SourceClass]:
+    """Register a source under `name`. Raises TypeError for a second one of that name."""
+
+    def register(cls: SourceClass) -> SourceClass:
+        if name in SOURCES:
+            raise TypeError(f"two sources are named '{name}'")
+        cls.name = name
+        SOURCES[name] = cls
+        return cls
+
+    return register
+
+
+def usual_places(folder: Path | None, *names: str) -> tuple[Path, ...]:
+    """Return where files of a data set may lie, which goes by several names.
+
+    A folder that the user gave is looked through alone; else the one that the environment names,
+    then the system's. Only the user's own folder may hold the files directly.
+    """
+    if folder is not None:
+        return (folder, *(folder / name for name in names))
+    named = os.environ.get(VARIABLE)
+    roots = [*([Path(named).expanduser()] if named else []), SYSTEM]
+    return tuple(root / name for root in roots for name in names)
+
+
+def locate(cls: type[Source], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:
+    """Return the first place that holds a source's files, and the files; None if none does."""
+    for place in cls.places(folder):
+        files = cls.files(place)
+        if not isinstance(files, str):
+            return place, files
+    return None
+
+
+def absent(cls: type[Source], folder: Path | None) -> UnavailableError:
+    """Return the error that says where a source was looked for and how to get it."""
+    reasons = [f"{place} ({cls.files(place)})" for place in cls.places(folder)]
+    where = (
+        f"; put the files there, or give their folder by --data-dir"
+        f" ({VARIABLE} names a folder of data sets)"
+    )
+    return UnavailableError(
+        f"data set '{cls.name}' was not found in {', '.join(reasons)}:"
+        f" {cls.get}{'' if cls.argument else where}"
+    )

@@ -1,0 +1,169 @@
+"""The body of `forward`: which value goes where, under names that say what it is by then."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Mapping
+
+from archscope.build import attribute_name
+from archscope.exporters.source.constructor import JOINS, is_join
+from archscope.exporters.source.functions import Path, Scope, Step
+from archscope.exporters.source.line_breaking import STEP, Chain, Group, Text, statement
+from archscope.ir import Call
+
+TAKEN = {"self", "torch", "nn", "x", "dict", *dir(builtins), *keyword.kwlist}
+
+SHORT = 60  # a longer sum stands in a line of its own
+
+
+def member(path: Path) -> str:
+    """Return how a block calls what hangs at a path below it."""
+    text = "self"
+    for name in map(attribute_name, path):
+        text += f".{name}" if is_plain(name) else f'.get_submodule("{name}")'
+    return text
+
+
+def is_plain(name: str) -> bool:
+    """Tell whether an attribute can be written with a dot."""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+
+
+def arguments(scope: Scope, names: Mapping[str, str]) -> list[str]:
+    """Return the arguments of `forward`: `x`, or those of the network under their own names."""
+    if len(scope.inputs) == 1:
+        return ["x"]
+    found: list[str] = []
+    for number, value in enumerate(scope.inputs):
+        name = names.get(value, f"x{number}")
+        found.append(_free(name, set(found)))
+    return found
+
+
+class Flow:
+    """Writes the statements of one `forward`."""
+
+    def __init__(self, scope: Scope, outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None:
+        self.scope, self.outputs = scope, outputs  # names of outputs by value
+        self.steps = _used(scope)
+        self.reads: dict[str, list[int]] = {}
+        for place, step in enumerate(self.steps):
+            for name in step.inputs:
+                self.reads.setdefault(name, []).append(place)
+        for name in scope.outputs:
+            self.reads.setdefault(name, []).append(len(self.steps))
+        self.arguments = arguments(scope, inputs)
+        self.held: dict[str, str] = dict(zip(scope.inputs, self.arguments, strict=True))
+        self.inline: dict[str, Text] = {}
+
+    def body(self, indent: str, *, returning: bool) -> list[str]:
+        """Return the statements, with the return of what the last one makes where asked for."""
+        lines: list[str] = []
+        training = False
+        for place, step in enumerate(self.steps):
+            last = place == len(self.steps) - 1
+            if last and returning and step.outputs == self.scope.outputs:
+                return lines + statement(indent, self._expression(step), "return ")
+            deeper = indent + STEP if step.training else indent
+            written = self._assign(place, step, deeper)
+            if step.training and not training and written:
+                lines.append(f"{indent}if self.training:")
+            training = step.training if written else training
+            lines += written
+        if returning:
+            lines.append(f"{indent}return {', '.join(map(self.value, self.scope.outputs))}")
+        return lines
+
+    def value(self, name: str) -> str:
+        """Return a value as it is called now."""
+        return str(self.inline.get(name, self.held.get(name, name)))
+
+    def _expression(self, step: Step) -> Text:
+        inputs = [self.inline.get(name, self.held.get(name, name)) for name in step.inputs]
+        if not is_join(step):
+            return Group(f"{member(step.path)}(", tuple(inputs), ")")
+        assert isinstance(step.part, Call)
+        sign = JOINS[step.part.target]
+        if sign:
+            terms = (f"({text})" if isinstance(text, Chain) else str(text) for text in inputs)
+            return Chain(tuple(terms), sign)
+        return Group("torch.cat(", (Group("(", tuple(inputs), ")", True), "dim=1"), ")")
+
+    def _assign(self, place: int, step: Step, indent: str) -> list[str]:
+        expression = self._expression(step)
+        short = len(str(expression)) <= SHORT
+        if short and is_join(step) and self._goes_on(place, step):
+            self.inline[step.outputs[0]] = expression
+            return []
+        dead = [n for n in step.inputs if n in self.held and max(self.reads[n]) <= place]
+        free = [self.held.pop(name) for name in dict.fromkeys(dead)]
+        for name in step.inputs:  # what stands in the expression is used up with it
+            self.inline.pop(name, None)
+        self._forget(place)
+        for value in step.outputs:
+            self.held[value] = self._name(place, step, value, free)
+        left = ", ".join(self.held[value] for value in step.outputs)
+        return statement(indent, expression, f"{left} = ")
+
+    def _forget(self, place: int) -> None:
+        """Free the names of values that nobody reads any more."""
+        for name in list(self.held):
+            if name in self.reads and max(self.reads[name]) > place:
+                continue
+            if not any(name in step.inputs for step in self.steps[place + 1 :]):
+                del self.held[name]
+
+    def _goes_on(self, place: int, step: Step) -> bool:
+        """Tell whether the next step alone reads what a step returns."""
+        return (
+            self.reads[step.outputs[0]] == [place + 1]
+            and place + 1 < len(self.steps)
+            and self.steps[place + 1].training == step.training
+        )
+
+    def _name(self, place: int, step: Step, value: str, free: list[str]) -> str:
+        live = set(self.held.values())
+        if len(step.inputs) == 1 and len(step.outputs) == 1 and free and free[0] not in live:
+            return free[0]
+        if "x" not in live and len(step.outputs) == 1 and not step.training:
+            return "x"
+        meaning = self._meaning(step, value)
+        return _free(meaning if meaning not in live or meaning != "y" else step.path[-1], live)
+
+    def _meaning(self, step: Step, value: str) -> str:
+        """Return what a value is at the end of the chain of steps that it goes through."""
+        while True:
+            if value in self.outputs:
+                return self.outputs[value]
+            readers = self.reads.get(value, [])
+            if len(readers) != 1 or readers[0] == len(self.steps):
+                break
+            reader = self.steps[readers[0]]
+            if is_join(reader) and len(reader.inputs) == 2 and self.scope.path:
+                return "y"  # the other side of a sum with `x`
+            if reader.inputs != (value,) or len(reader.outputs) != 1:
+                break
+            step, value = reader, reader.outputs[0]
+        return step.path[-1] if len(step.outputs) == 1 else value.rpartition(".")[2]
+
+
+def _used(scope: Scope) -> list[Step]:
+    """Return the steps that the outputs depend on."""
+    wanted = set(scope.outputs)
+    steps: list[Step] = []
+    for step in reversed(scope.steps):
+        if not wanted.isdisjoint(step.outputs):
+            wanted.update(step.inputs)
+            steps.insert(0, step)
+    return steps
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that can be written and means nothing else."""
+    if not is_plain(name) and not keyword.iskeyword(name):
+        name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
+        name = f"x{name}" if not name or not name.isidentifier() else name
+    while name in TAKEN or name in taken:
+        name += "_"
+    return name

@@ -1,0 +1,297 @@
+"""The whole Python file: imports, modules that torch lacks, one class for each kind of block."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from archscope import __version__
+from archscope.analysis import analyze
+from archscope.build import attribute_name
+from archscope.exporters.source.calls import NONE
+from archscope.exporters.source.class_parameters import Class, Param, Row, classes, literal
+from archscope.exporters.source.forward import Flow, is_plain
+from archscope.exporters.source.functions import scopes
+from archscope.exporters.source.helpers import helpers
+from archscope.exporters.source.line_breaking import STEP, WIDTH, Group, Text, spread, statement
+from archscope.ir import Graph, text_of
+
+BODY = 2 * STEP
+PLACED = 3  # so many arguments stand by their place, the others by name
+
+
+def write(graph: Graph) -> str:
+    """Return Python source of a torch module that computes a graph.
+
+    The file needs nothing but torch. Its class is `__all__`; the names of its weights are those
+    of `archscope.build.build(graph)`. Raises GraphError for what cannot be built.
+    """
+    return _Writer(graph).text()
+
+
+class _Writer:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.classes = classes(scopes(graph))
+        self.carried: set[str] = set()
+        self.names = self._class_names()
+
+    def text(self) -> str:
+        blocks = [self._class(number) for number in range(len(self.classes))]
+        sources, imports = helpers(self.carried)
+        body = [*sources, *("\n".join(block) for block in blocks)]
+        head = [self._about(), "", "from __future__ import annotations", ""]
+        head += _imports(imports, "\n".join(body))
+        head += ["", f'__all__ = ["{self.names[-1]}"]']
+        parts = ["\n".join(head), *body]
+        return "\n\n\n".join(parts) + "\n"
+
+    def _about(self) -> str:
+        """Return the docstring of the file: what the network is and costs."""
+        graph, own = self.graph, analyze(self.graph)
+        inputs = ", ".join(
+            text_of(n.out) if len(graph.inputs) == 1 else f"{n.name} {text_of(n.out)}"
+            for n in graph.inputs
+        )
+        more = ""
+        if any(output.train_only for output in graph.outputs):
+            whole = analyze(graph, training=True).totals.params
+            more = f" ({whole:,} with the heads that serve only training)"
+        facts = [
+            f"input     {inputs}, batch first",
+            f"params    {own.totals.params:,}{more}",
+            f"macs      {own.totals.macs:,} multiply-accumulates for one image at inference",
+        ]
+        about = f"{graph.name}: {graph.about}" if graph.about else graph.name
+        lines = textwrap.wrap(" ".join(about.split()).rstrip(".") + ".", 96)
+        lines += ["", *facts]
+        if graph.paper:
+            lines.append(f"paper     {' '.join(graph.paper.split())}")
+        lines += ["", f"Written by archscope {__version__}."]
+        text = "\n".join(lines).replace("\\", "\\\\").replace('"', "'")
+        return f'"""{text}\n"""'
+
+    def _class_names(self) -> list[str]:
+        """Return a name for each class, after the blocks that it stands for."""
+        taken = {"Tensor", "Any"}
+        for made in self.classes:
+            for row in made.rows:
+                if isinstance(row.target, str) and row.target.startswith("archscope.nn."):
+                    self.carried.add(row.target.rpartition(".")[2])
+        taken |= self.carried | {f"_{name}" for name in self.carried}
+        root = _camel(self.graph.name) or "Network"
+        root = f"Net{root}" if not root[0].isalpha() else root
+        while root in taken:
+            root += "Network"
+        taken.add(root)
+        names = []
+        for made in self.classes[:-1]:
+            base = name = _class_name(made.kind.instances[0][0].path)
+            number = 2
+            while name in taken:
+                name, number = f"{base}{number}", number + 1
+            taken.add(name)
+            names.append(name)
+        return [*names, root]
+
+    def _class(self, number: int) -> list[str]:
+        made = self.classes[number]
+        base = "nn.Sequential" if made.kind.sequential else "nn.Module"
+        lines = [f"class {self.names[number]}({base}):", *self._docstring(made), ""]
+        if made.rows:
+            lines += self._constructor(made)
+        if not made.kind.sequential:
+            lines += [""] if made.rows else []
+            lines += self._forward(made)
+        return lines
+
+    def _docstring(self, made: Class) -> list[str]:
+        instances = made.kind.instances
+        path = ".".join(instances[0][0].path)
+        text = f"{len(instances)} blocks, the first of them {path}."
+        if not path:
+            text = "The network."
+        elif len(instances) == 1:
+            text = f"Block {path}."
+        if len(text) <= WIDTH - 10:
+            return [f'{STEP}"""{text}"""']
+        return [
+            f'{STEP}"""{len(instances)} blocks, the first of them:',
+            "",
+            f"{STEP}{path}",
+            f'{STEP}"""',
+        ]
+
+    def _constructor(self, made: Class) -> list[str]:
+        params = ["self", *map(_declared, _in_order(made.params))]
+        lines = statement(STEP, Group("def __init__(", tuple(params), ") -> None:"))
+        counted = self._counted(made)
+        if counted is not None:
+            return lines + statement(BODY, Group("super().__init__(", counted, ")"))
+        lines.append(f"{BODY}super().__init__()")
+        holders: set[tuple[str, ...]] = set()
+        for row in made.rows:
+            for depth in range(1, len(row.path)):
+                if row.path[:depth] not in holders:
+                    holders.add(row.path[:depth])
+                    lines += _hang(row.path[:depth], "nn.Module()")
+            lines += self._loop(row) if row.count else _hang(row.path, self._call(row))
+        return lines
+
+    def _counted(self, made: Class) -> tuple[Text, ...] | None:
+        """Return the parts of a sequence that are called 0, 1, 2: torch names them so itself."""
+        items: list[Text] = []
+        if not made.kind.sequential:
+            return None
+        for place, row in enumerate(made.rows):
+            if not row.count and row.path == (str(place),):
+                items.append(self._call(row))
+                continue
+            item = f"*({self._call(row)} for i in range({row.count}))"
+            last = place == len(made.rows) - 1
+            long = len(item) > WIDTH - 20
+            if not row.count or row.base or row.each or row.start != place or not last or long:
+                return None
+            grows = re.search(r"\bi \*", item)
+            items.append(item if grows else item.replace(" for i in ", " for _ in "))
+        return tuple(items)
+
+    def _call(self, row: Row) -> Text:
+        if isinstance(row.target, str):
+            name = row.target.removeprefix("archscope.nn.")
+            texts = [spread(w.text, w.keyword and f"{w.keyword}=") for w in row.words]
+            return Group(f"{name}(", tuple(texts), ")")
+        given = {word.keyword: word.text for word in row.words}
+        words: list[Text] = []
+        for place, param in enumerate(_in_order(self.classes[row.target].params)):
+            if param.name in given:
+                by_place = place < PLACED and param.default is NONE and place == len(words)
+                words.append(spread(given[param.name], "" if by_place else f"{param.name}="))
+        return Group(f"{self.names[row.target]}(", tuple(words), ")")
+
+    def _loop(self, row: Row) -> list[str]:
+        """Return blocks in a row as a loop."""
+        lines: list[str] = []
+        if row.each:
+            whole = row.all
+            if whole.startswith("("):
+                whole = row.each.replace("each", "fixed")
+                lines += statement(BODY, spread(row.all), f"{whole} = ")
+            lines.append(f"{BODY}for i, {row.each} in enumerate({whole}):")
+        else:
+            lines.append(f"{BODY}for i in range({row.count}):")
+        offset = f"i + {row.start}" if row.start else "i"
+        call = self._call(row)
+        name = f'f"{row.base}{{{offset}}}"'
+        added = Group("self.add_module(", (name, call), ")")
+        return lines + statement(BODY + STEP, added)
+
+    def _forward(self, made: Class) -> list[str]:
+        scope = made.kind.instances[0][0]
+        outputs: dict[str, str] = {}
+        inputs: dict[str, str] = {}
+        if not scope.path:
+            inputs = {node.name: node.name for node in self.graph.inputs}
+            if len(self.graph.outputs) > 1:
+                outputs = {
+                    value: one.name
+                    for value, one in zip(scope.outputs, self.graph.outputs, strict=True)
+                }
+        flow = Flow(scope, outputs, inputs)
+        kept = [one for one in self.graph.outputs if not one.train_only]
+        heads = not scope.path and len(self.graph.outputs) > 1
+        result = "Tensor"
+        if heads:
+            result = "dict[str, Tensor]"
+            if len(kept) == 1:
+                result = "Tensor | dict[str, Tensor]"
+        elif len(scope.outputs) > 1:
+            result = f"tuple[{', '.join(['Tensor'] * len(scope.outputs))}]"
+        words = ["self", *(f"{name}: Tensor" for name in flow.arguments)]
+        lines = statement(STEP, Group("def forward(", tuple(words), f") -> {result}:"))
+        lines += flow.body(BODY, returning=not heads)
+        if heads:
+            values = dict(zip((o.name for o in self.graph.outputs), scope.outputs, strict=True))
+            if len(kept) < len(values):
+                lines.append(f"{BODY}if self.training:")
+                lines += statement(BODY + STEP, self._dictionary(flow, values), "return ")
+            some: Text = self._dictionary(flow, {one.name: values[one.name] for one in kept})
+            if len(kept) == 1:
+                some = flow.value(values[kept[0].name])
+            lines += statement(BODY, some, "return ")
+        return lines
+
+    def _dictionary(self, flow: Flow, values: dict[str, str]) -> Group:
+        items = tuple(f"{literal(name)}: {flow.value(value)}" for name, value in values.items())
+        return Group("{", items, "}", True)
+
+
+def _hang(path: tuple[str, ...], call: Text) -> list[str]:
+    """Return the statement that hangs a module at a path."""
+    *holders, name = map(attribute_name, path)
+    text = "self"
+    for holder in holders:
+        text += f".{holder}" if is_plain(holder) else f'.get_submodule("{holder}")'
+    if is_plain(name):
+        return statement(BODY, call, f"{text}.{name} = ")
+    return statement(BODY, Group(f"{text}.add_module(", (literal(name), call), ")"))
+
+
+def _in_order(params: Iterable[Param]) -> list[Param]:
+    return sorted(params, key=lambda param: param.default is not NONE)
+
+
+def _declared(param: Param) -> str:
+    kind = " | ".join(dict.fromkeys(_annotation(value) for value in param.values))
+    default = "" if param.default is NONE else f" = {literal(param.default)}"
+    return f"{param.name}: {kind}{default}"
+
+
+def _annotation(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"tuple[{' | '.join(dict.fromkeys(map(_annotation, value)))}, ...]"
+    return "None" if value is None else type(value).__name__
+
+
+def _imports(lines: set[str], body: str) -> list[str]:
+    """Return the lines of imports that a text needs, sorted as isort does."""
+    names = {"Tensor", "nn"} if re.search(r"\bTensor\b", body) else {"nn"}
+    own: set[str] = {"import torch"} if re.search(r"\btorch\.", body) else set()
+    standard: set[str] = set()
+    for line in lines:
+        if line.startswith("from torch import "):
+            names.add(line.rpartition(" ")[2])
+        elif "torch" in line:
+            own.add(line)
+        else:
+            standard.add(line)
+    own.add(f"from torch import {', '.join(sorted(names, key=_isort))}")
+
+    def order(line: str) -> tuple[bool, str]:
+        return line.startswith("from"), line
+
+    return [
+        *sorted(standard, key=order),
+        *([""] if standard else []),
+        *sorted(own, key=order),
+    ]
+
+
+def _isort(name: str) -> tuple[bool, str]:
+    return not name[0].isupper(), name
+
+
+def _camel(name: str) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    return "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _class_name(path: tuple[str, ...]) -> str:
+    """Return a class name after a block: `stage0.conv_bn12` is a ConvBn."""
+    for name in reversed(path):
+        found = _camel(name.rstrip("0123456789_"))
+        if found and found[0].isalpha() and found not in ("None", "True", "False"):
+            return found if name == path[-1] else f"{found}Part"
+    return "Block"

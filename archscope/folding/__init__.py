@@ -1,0 +1,1 @@
+"""Flat graphs -> blocks and repeats, as a person would write them."""

@@ -1,0 +1,73 @@
+"""Graph -> YAML text as a person would write it: what comes again is a block or a `repeat`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, structs
+
+from archscope import language
+from archscope.errors import ArchscopeError
+from archscope.folding.blocks import find_blocks
+from archscope.folding.parameters import blocks_of
+from archscope.folding.pieces import nodes_of
+from archscope.folding.series_parallel import entry_of, series
+from archscope.folding.text import folded_text
+from archscope.ir import Graph, Node
+from archscope.language.write import to_yaml
+
+
+class Folded(Struct, frozen=True):
+    """A spec, and what the nodes of the graph are called in it."""
+
+    text: str
+    names: Mapping[str, str]
+
+
+def readable(graph: Graph) -> Folded:
+    """Return a short spec of a graph, and the new names of its nodes.
+
+    The text is read again and compared with the graph, node for node; should it not say the
+    same, the flat text is returned, in which every node keeps its name. Raises GraphError.
+    """
+    try:
+        chain = series(graph)
+        find_blocks(chain, entry_of(graph))
+        text = folded_text(graph, chain, blocks_of(chain))
+        order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
+        names = _names(graph, text, order)
+    except RecursionError:  # branches in branches, deeper than the language allows
+        names = None
+    if names is None:
+        return Folded(to_yaml(graph), {node.name: node.name for node in graph.nodes})
+    return Folded(text, names)
+
+
+def _names(graph: Graph, text: str, order: list[str]) -> dict[str, str] | None:
+    """Return the names of the nodes in a text, or None if it does not say the graph."""
+    try:
+        made = language.graph(language.document("folded", text=text.encode()))
+    except ArchscopeError:
+        return None
+    if len(made.nodes) != len(graph.nodes) or len({*order}) != len(made.nodes):
+        return None
+    names = {old: node.name for old, node in zip(order, made.nodes, strict=True)}
+    for old in graph.nodes:
+        if _plain(made.by_name[names[old.name]]) != _plain(_renamed(old, names)):
+            return None
+    outputs = tuple(structs.replace(one, node=names[one.node]) for one in graph.outputs)
+    return names if outputs == made.outputs else None
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    return structs.replace(
+        node,
+        name=names[node.name],
+        inputs=tuple(names[name] for name in node.inputs),
+        shares=None if node.shares is None else names[node.shares],
+    )
+
+
+def _plain(node: Node) -> Node:
+    """Return a node without the place where it was written."""
+    return structs.replace(node, at=None)

@@ -1,0 +1,206 @@
+"""Instances of a block -> its parameters, and what its layers say in terms of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from archscope.folding.blocks import representatives
+from archscope.folding.naming import parameter_name
+from archscope.folding.numbers import Cell, cells_of, column_of
+from archscope.folding.pieces import Chain, Item, all_chains, instances_in, weight
+from archscope.folding.terms import MISSING, Block, Condition, Derived, Parameter
+
+FACTORS = range(2, 33)
+ONES = ("stride", "groups", "dilation")
+"""Attributes that are 1 unless they are said."""
+ORDER = {"out": 0, "kernel": 1, "depth": 3}
+"""The places of kinds of parameters; all others stand between."""
+
+
+def blocks_of(chain: Chain) -> dict[str, Block]:
+    """Return the blocks of a chain, inner ones first, and fill in what each instance gives."""
+    instances = instances_in(chain)
+    written: dict[str, list[Item]] = {}
+    for inner in representatives(chain):
+        for item in inner:
+            if item.is_block:
+                written.setdefault(item.word, []).append(item)
+    blocks: dict[str, Block] = {}
+
+    def resolve(word: str) -> None:
+        if word in blocks:
+            return
+        example = max(instances[word], key=weight)
+        for inner in all_chains(example.body):
+            for item in inner:
+                if item.is_block:
+                    resolve(item.word)
+        blocks[word] = _block(word, example, instances[word], written[word], blocks)
+
+    for word in instances:
+        resolve(word)
+    return blocks
+
+
+def _block(
+    word: str, example: Item, instances: list[Item], written: list[Item], blocks: dict[str, Block]
+) -> Block:
+    rows = [{cell.path: cell for cell in cells_of([one.body], (), blocks)} for one in instances]
+    entering: list[int | None] = [one.entry[0] if one.entry else None for one in instances]
+    if any(item.lead for item in example.body):
+        entering = [None] * len(entering)  # what enters the first turn only
+    block = Block(word, example)
+    columns = [column_of(cell, rows) for cell in cells_of([example.body], (), blocks)]
+    columns.sort(key=lambda column: any(value is MISSING for value in column.values))
+    for column in columns:
+        if column.kind != "when":
+            block.texts[column.path] = _said(column, block, entering)
+    for column in columns:
+        if column.kind == "when" and len({*column.values} - {MISSING}) == 2:
+            block.texts[column.path] = condition(column, block, entering)
+    _name(block)
+    for i, one in enumerate(instances):
+        one.args = {
+            parameter.name: parameter.values[i]
+            for parameter in block.parameters
+            if parameter.values[i] is not MISSING
+        }
+    for parameter in block.parameters:
+        _set_default(parameter, block, written)
+    return block
+
+
+def _said(column: Cell, block: Block, entering: list[int | None]) -> Any:
+    """Return what the block says of a number: MISSING where an inner block's default holds."""
+    present = [value for value in column.values if value is not MISSING]
+    if column.usual or not present:
+        return MISSING
+    if all(value == present[0] for value in present):
+        return present[0]
+    for source, values, factors in _sources(column, block, entering):
+        pairs = [
+            (value, other)
+            for value, other in zip(column.values, values, strict=True)
+            if value is not MISSING
+        ]
+        derived = _derived(source, pairs, factors, exact=column.kind != "padding")
+        if derived is not None:
+            return derived
+    parameter = Parameter(column.kind, column.values)
+    block.parameters.append(parameter)
+    return Derived(parameter)
+
+
+def _sources(
+    column: Cell, block: Block, entering: list[int | None]
+) -> Iterator[tuple[Parameter | str, list[Any], bool]]:
+    """Yield what a number may be computed from, and whether factors are allowed."""
+    same = [one for one in block.parameters if one.kind == column.kind]
+    for one in same:
+        yield one, one.values, False
+    if column.kind == "padding":
+        for one in block.parameters:
+            if one.kind == "kernel":
+                yield one, one.values, True
+    if column.kind not in ("out", "groups", "start", "stop"):
+        return
+    widths = [one for one in block.parameters if one.kind == "out"]
+    for factors in (False, True):
+        if factors or column.kind != "out":
+            yield from ((one, one.values, factors) for one in widths)
+        yield "in.channels", entering, factors
+        yield "x.channels", column.channels, factors
+
+
+def _derived(
+    source: Parameter | str, pairs: list[tuple[Any, Any]], factors: bool, exact: bool
+) -> Derived | None:
+    """Return how values follow from a source, if they do."""
+    if not all(_is_whole(value) and _is_whole(other) for value, other in pairs):
+        if isinstance(source, str) or factors:
+            return None
+        return Derived(source) if all(value == other for value, other in pairs) else None
+    if not factors:
+        return Derived(source) if all(value == other for value, other in pairs) else None
+    if not exact:
+        half = all(other // 2 == value for value, other in pairs)
+        return Derived(source, by=2) if half else None
+    value, other = pairs[0]
+    if other and value % other == 0 and value // other in FACTORS:
+        times = value // other
+        if all(times * other == value for value, other in pairs):
+            return Derived(source, times=times)
+    if value and other % value == 0 and other // value in FACTORS:
+        by = other // value
+        if all(value * by == other for value, other in pairs):
+            return Derived(source, by=by)
+    return None
+
+
+def condition(column: Cell, block: Block, entering: list[int | None]) -> Any:
+    """Return what says in which instances a branch is not the identity."""
+    *start, _ = column.path
+    outs = [
+        said
+        for path, said in block.texts.items()
+        if isinstance(said, Derived)
+        and path[: len(start)] == tuple(start)
+        and not isinstance(said.source, str)
+        and said.source.kind == "out"
+    ]
+    strides: list[Parameter | None] = [one for one in block.parameters if one.kind == "stride"]
+    for out in (*outs[-1:], None):
+        for stride in (None, *strides):
+            if out is None and stride is None:
+                continue
+            holds = [_holds(out, stride, i, entering[i]) for i in range(len(column.values))]
+            if holds == column.values:
+                return Condition(stride, out)
+    parameter = Parameter("project", column.values)
+    block.parameters.append(parameter)
+    return Derived(parameter)
+
+
+def _holds(out: Derived | None, stride: Parameter | None, i: int, entering: int | None) -> bool:
+    if stride is not None and stride.values[i] not in (1, MISSING):
+        return True
+    if out is None or isinstance(out.source, str):
+        return False
+    return bool(out.source.values[i] * out.times // out.by != entering)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _name(block: Block) -> None:
+    """Name the parameters: of several widths the last is `out`, what the block gives."""
+    widths = [one for one in block.parameters if one.kind == "out"]
+    taken: set[str] = set()
+    for one in block.parameters:
+        one.name = parameter_name("width" if one in widths[:-1] else one.kind, taken)
+        taken.add(one.name)
+    block.parameters.sort(key=lambda one: ORDER.get(one.kind, 2))
+
+
+def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> None:
+    """Give a parameter the default that most instances want, if it is not what makes them."""
+    given = [one.args.get(parameter.name, MISSING) for one in written]
+    known = [value for value in given if value is not MISSING]
+    if parameter.kind == "padding":
+        for kernel in block.parameters:
+            if kernel.kind == "kernel":
+                parameter.halved = kernel
+                fits = [parameter.usual(one.args) == one.args[parameter.name] for one in written]
+                if 2 * sum(fits) > len(fits):
+                    return
+                parameter.halved = None
+    common, count = Counter(known).most_common(1)[0]
+    if parameter.kind in ONES and 1 in parameter.values:
+        parameter.default = 1
+    elif any(value is MISSING for value in parameter.values) or (
+        count > 1 and 2 * count >= len(given) and parameter.kind not in ("out", "depth")
+    ):
+        parameter.default = common

@@ -1,0 +1,7 @@
+"""ONNX files -> Graph."""
+
+from __future__ import annotations
+
+from archscope.importers.onnx.model import from_file
+
+__all__ = ["from_file"]

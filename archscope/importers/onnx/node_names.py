@@ -1,0 +1,162 @@
+"""What an ONNX file calls its operators -> names that a spec takes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from archscope.importers.onnx.resolve import Trace
+from archscope.importers.onnx.step import Step
+
+LONGEST = 60
+"""Characters that are kept of each part of a name."""
+
+RESERVED = frozenset(
+    [
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "graph",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "part",
+        "paths",
+        "plans",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "run",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    ]
+)
+"""What torch calls attributes of a module: no part of a name, so that weights keep theirs."""
+
+DEEPEST = 16
+"""Parts that are kept of a name, the innermost."""
+
+
+def names_of(trace: Trace, taken: Iterable[str] = ()) -> list[str]:
+    """Return a name for each operator: the path of its module where the file tells it.
+
+    No name is another's scope, and none is taken twice.
+    """
+    paths = [_path(trace, step) for step in trace.steps]
+    crowd = Counter(path for path, _ in paths)
+    scopes = {".".join(parts) for path, _ in paths for parts in _prefixes(path)}
+    used = set(taken)
+    names = []
+    for path, own in paths:
+        alone = path and crowd[path] == 1 and ".".join(path) not in scopes
+        name = ".".join(path if alone else (*path, own))
+        names.append(unused(name, used, scopes))
+        used.add(names[-1])
+    return names
+
+
+def unused(name: str, used: set[str], scopes: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+    """Return the name, with a number behind it if it is taken."""
+    candidate, number = name, 1
+    while candidate in used or candidate in scopes:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+def plain(text: str, default: str = "op") -> str:
+    """Return a text as one part of a name: letters, digits and underscores."""
+    part = re.sub(r"[^A-Za-z0-9_]+", "_", text[: 4 * LONGEST]).strip("_")[:LONGEST]
+    return f"{part}_op" if part in RESERVED or f"{part}_" in RESERVED else part or default
+
+
+def first(parts: Sequence[str]) -> tuple[str, ...]:
+    """Return parts whose first begins as a name must, with a letter or underscore."""
+    if parts and not re.match(r"[A-Za-z_]", parts[0]):
+        return (f"_{parts[0]}", *parts[1:])
+    return tuple(parts)
+
+
+def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [path[:end] for end in range(1, len(path))]
+
+
+def _path(trace: Trace, step: Step) -> tuple[tuple[str, ...], str]:
+    """Return the module path of an operator, and what to call it beside others of that module."""
+    kind = snake(step.kind.rpartition(".")[2])
+    for name in step.inputs:
+        bare = name.partition("|")[0]
+        if name in trace.named and bare.endswith((".weight", ".bias")):
+            return _cut(bare.split(".")[:-1]), kind
+    if len(step.scopes) > 1:  # from '' over modules to the operator, each with its whole path
+        return _cut(step.scopes[-2].split(".") if step.scopes[-2] else []), kind
+    if step.name.startswith("/"):
+        path: list[str] = []
+        *segments, last = step.name.strip("/").split("/")
+        for segment in segments:
+            # A list of modules passes its own name on: /layer1/layer1.0/layer1.0.2/conv1.
+            outer = [".".join(path[start:]) for start in range(len(path))]
+            known = next((one for one in outer if segment.startswith(f"{one}.")), None)
+            path += (segment if known is None else segment[len(known) + 1 :]).split(".")
+        return _cut(path), plain(snake(last))
+    if step.name and not re.search(r"[/.]", step.name):
+        return (), _start(plain(snake(step.name)))
+    return _cut(re.split(r"[/.]", step.name)) if step.name else (), kind
+
+
+def _cut(parts: Sequence[str]) -> tuple[str, ...]:
+    return first([plain(part) for part in parts if part][-DEEPEST:])
+
+
+def _start(part: str) -> str:
+    return first([part])[0]
+
+
+def snake(word: str) -> str:
+    """Return `GlobalAveragePool` as `global_average_pool`."""
+    word = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", word[: 4 * LONGEST])
+    return re.sub(r"([A-Z])([A-Z][a-z])", r"\1_\2", word).lower()

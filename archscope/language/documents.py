@@ -1,0 +1,220 @@
+"""Files -> one document: `extends` and `use` are followed, what they bring is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.ir import Source
+from archscope.language.document import Document
+from archscope.language.holes import Hole
+from archscope.language.limits import Limits
+from archscope.language.messages import shown
+from archscope.language.read import Reader
+from archscope.language.syntax import (
+    FILE_KEYS,
+    PATH,
+    Value,
+    block_of,
+    key_at,
+    listing,
+    mapping,
+    value_of,
+    values_of,
+)
+from archscope.language.yaml_items import Item, parse, read_text
+
+REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")
+
+
+def zoo_folder() -> Path:
+    """Return the folder of the specs that ship with archscope."""
+    inside = Path(__file__).parents[1] / "specs"  # in a wheel
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "specs"
+
+
+def zoo() -> dict[str, Path]:
+    """Return the networks that ship with archscope, by name."""
+    return {path.stem: path for path in sorted(zoo_folder().glob("*.yaml"))}
+
+
+def spaces() -> dict[str, Path]:
+    """Return the search spaces that ship with archscope, by name."""
+    return {path.stem: path for path in sorted(zoo_folder().glob("spaces/*.yaml"))}
+
+
+class Parts(Struct):
+    """What a file says, with what it extends and uses merged in, before it is read as layers."""
+
+    fields: dict[str, Item]
+    let: dict[str, Item]
+    blocks: dict[str, tuple[Item, Source]]
+
+
+class Collector:
+    """Follows a file to the files that it names."""
+
+    def __init__(self, limits: Limits, unsaved: Mapping[str, str] = {}) -> None:
+        self.limits = limits
+        self.unsaved = unsaved  # texts that stand for those of files, by resolved path
+        self.trail: list[str] = []
+        self.files = 0
+
+    def file(self, path: Path, asked: object = None) -> Parts:
+        """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
+        key = str(path.resolve())
+        text = self.unsaved.get(key)
+        if text is None:
+            text = read_text(path, self.limits)
+        if key in self.trail:
+            names = " -> ".join(Path(name).name for name in [*self.trail, key])
+            raise SpecError(f"files take each other in, in a circle: {names}", asked)
+        self.trail.append(key)
+        parts = self.text(text, path.as_posix(), path.parent)
+        self.trail.pop()
+        return parts
+
+    def text(self, text: str, shown: str, folder: Path) -> Parts:
+        """Return the parts of a text. Raises SpecError."""
+        root = parse(text, shown, self.limits)
+        fields = mapping(root, "a spec", "")
+        for key in fields:
+            if key not in FILE_KEYS:
+                hint = did_you_mean(key, FILE_KEYS)
+                raise SpecError(f"unknown key '{key}'{hint}", key_at(root, key))
+        parts = Parts({}, {}, {})
+        if "extends" in fields:
+            item = fields["extends"]
+            parts = self.file(self._find(item, folder, "extends"), item.at)
+            parts.fields.pop("reference", None)
+        if "use" in fields:
+            item = fields["use"]
+            for one in item.value if isinstance(item.value, list) else [item]:
+                used = self.file(self._find(one, folder, "use"), one.at)
+                parts.blocks = {**parts.blocks, **used.blocks}
+        if "blocks" in fields:
+            item = fields["blocks"]
+            for name, block in mapping(item, "'blocks'", "blocks").items():
+                parts.blocks[name] = block, key_at(item, name)
+        if "let" in fields:
+            parts.let = {**parts.let, **values_of(fields["let"], "'let'", "let")}
+        if {"input", "inputs"} & set(fields):
+            parts.fields.pop("input", None)
+            parts.fields.pop("inputs", None)
+        parts.fields.update(fields)
+        return parts
+
+    def _find(self, item: Item, folder: Path, key: str) -> Path:
+        self.files += 1
+        if self.files > self.limits.files:
+            raise LimitError(f"more files than the limit of {self.limits.files}", item.at)
+        if not isinstance(item.value, str) or not item.value:
+            raise SpecError(f"'{key}' must name a file, got {item.kind}", item.at)
+        name = item.value
+        places = [folder, zoo_folder()]
+        for place in places:
+            if is_file(place / name):
+                return place / name
+        for shipped in (zoo(), spaces()):
+            if name in shipped:
+                return shipped[name]
+        known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
+        raise SpecError(
+            f"'{key}' names {shown(name)}, which is no file beside this one and no spec of the zoo"
+            f"{did_you_mean(name, known | {*zoo(), *spaces()})}",
+            item.at,
+        )
+
+
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def specs_in(folder: Path) -> list[Path]:
+    """Return the specs of a folder, and those of its `blocks/`."""
+    return [*folder.glob("*.yaml"), *folder.glob("blocks/*.yaml")]
+
+
+def document_of(parts: Parts, shown: str, stem: str) -> Document:
+    """Return the document that merged parts make. Raises SpecError."""
+    fields = parts.fields
+    start = Source(shown, 1, 1)
+    if "layers" not in fields:
+        hint = ""
+        if parts.blocks and "extends" not in fields:
+            hint = "; a file of blocks is for 'use'"
+        raise SpecError(f"a spec needs 'layers'{hint}", start)
+    reader = Reader(parts.blocks)
+    holes = reader.holes
+    let = {key: value_of(item, key, holes) for key, item in parts.let.items()}
+    blocks = {name: reader.block(name, item, at) for name, (item, at) in parts.blocks.items()}
+    layers = reader.chain(fields["layers"], "layers")
+    return Document(
+        name=_text(fields, "name", stem),
+        inputs=_inputs(fields, start, holes),
+        let=let,
+        blocks=blocks,
+        body=block_of("", fields["layers"].at, {}, layers),
+        about=_text(fields, "about", ""),
+        reference=_reference(fields),
+        paper=_text(fields, "paper", ""),
+        file=shown,
+        open=bool(holes),
+    )
+
+
+def _text(fields: dict[str, Item], key: str, default: str) -> str:
+    item = fields.get(key)
+    if item is None or item.value is None:
+        return default
+    item.close()
+    if isinstance(item.value, dict | list):
+        raise SpecError(f"'{key}' must be text, got {item.kind}", item.at)
+    return str(item.value)
+
+
+def _inputs(fields: dict[str, Item], start: Source, holes: list[Hole]) -> dict[str, Value]:
+    if "input" in fields and "inputs" in fields:
+        raise SpecError("a spec has 'input' or 'inputs', not both", fields["inputs"].at)
+    if "input" in fields:
+        return {"input": value_of(fields["input"], "input", holes)}
+    if "inputs" not in fields:
+        raise SpecError("a spec needs 'input: [channels, height, width]'", start)
+    item = fields["inputs"]
+    shapes = mapping(item, "'inputs'", "inputs")
+    if not shapes:
+        raise SpecError("'inputs' names no input", item.at)
+    for name in shapes:
+        if not PATH.match(name) or name == "in":
+            raise SpecError(f"'{name}' cannot name an input", key_at(item, name), "inputs")
+    return {name: value_of(shape, name, holes) for name, shape in shapes.items()}
+
+
+def _reference(fields: dict[str, Item]) -> dict[str, Any]:
+    item = fields.get("reference")
+    if item is None:
+        return {}
+    rows = mapping(item, "'reference'", "reference")
+    for key, value in rows.items():
+        if key not in REFERENCE_KEYS:
+            hint = did_you_mean(key, REFERENCE_KEYS)
+            raise SpecError(f"unknown key '{key}'{hint}", key_at(item, key), "reference")
+        if key in ("params", "macs"):
+            _check_whole(key, value)
+        if key == "receptive_field":
+            for size in listing(value, "'receptive_field'", "reference"):
+                _check_whole(key, size)
+    return {key: value.plain() for key, value in rows.items()}
+
+
+def _check_whole(key: str, item: Item) -> None:
+    if isinstance(item.value, bool) or not isinstance(item.value, int):
+        raise SpecError(f"'{key}' must be a whole number, got {item.kind}", item.at, "reference")

@@ -1,0 +1,288 @@
+"""Items -> layers: what each line of a spec says, checked, its expressions compiled.
+
+Names of operators, attributes and parameters are checked here, so that a typo is found even in
+a block that nothing uses. Shapes and values are the matter of `expand`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from archscope.errors import SpecError, did_you_mean
+from archscope.ir import Source
+from archscope.language.holes import Hole
+from archscope.language.messages import shown
+from archscope.language.syntax import (
+    BLOCK_KEYS,
+    HEAD_KEYS,
+    LOOP_NAMES,
+    MODIFIERS,
+    PATH,
+    SYNONYMS,
+    VALUES_IN_STEP,
+    WORD,
+    Block,
+    Chain,
+    Head,
+    Layer,
+    Value,
+    block_of,
+    key_at,
+    mapping,
+    name_of,
+    unquoted,
+    value_of,
+    values_of,
+)
+from archscope.language.yaml_items import Item
+from archscope.ops import OPS
+from archscope.ops.attributes import attribute_names
+
+
+class Reader:
+    """Reads chains, knowing which blocks exist and what they take."""
+
+    def __init__(self, blocks: Mapping[str, tuple[Item, Source]]) -> None:
+        """Read the heads of all blocks. Raises SpecError."""
+        self.holes: list[Hole] = []
+        self.open_blocks: set[str] = set()
+        self.parameters = {name: self._parameters(name, *block) for name, block in blocks.items()}
+
+    def _parameters(self, name: str, item: Item, at: Source) -> dict[str, Value | None]:
+        path = f"blocks.{name}"
+        if not WORD.match(name):
+            raise SpecError(
+                f"'{name}' cannot name a block, expected letters, digits and '_'", at, path
+            )
+        if name in OPS or name in MODIFIERS:
+            taken = "an operator" if name in OPS else "a word of the language"
+            raise SpecError(f"'{name}' is {taken} and cannot name a block", at, path)
+        body = mapping(item, "a block", path)
+        _check_keys(item, BLOCK_KEYS, "a block", path)
+        if "layers" not in body:
+            raise SpecError("a block needs 'layers'", at, path)
+        if "with" not in body or body["with"].empty:
+            return {}
+        rows = values_of(body["with"], "'with'", f"{path}.with")
+        before = len(self.holes)
+        parameters = {
+            key: None if row.empty else value_of(row, key, self.holes) for key, row in rows.items()
+        }
+        if len(self.holes) > before:
+            self.open_blocks.add(name)
+        return parameters
+
+    def block(self, name: str, item: Item, at: Source) -> Block:
+        """Read a block. Raises SpecError."""
+        layers = self.chain(item.value["layers"], f"blocks.{name}.layers")
+        return block_of(name, at, self.parameters[name], layers, name in self.open_blocks)
+
+    def chain(self, item: Item, path: str) -> Chain:
+        """Read a chain: a list of layers, or one layer alone. Raises SpecError."""
+        item.close()
+        if isinstance(item.value, list):
+            return tuple(self.layer(one, f"{path}[{i}]") for i, one in enumerate(item.value))
+        if item.value is None:
+            raise SpecError("expected a layer or a list of layers, got nothing", item.at, path)
+        return (self.layer(item, path),)
+
+    def layer(self, item: Item, path: str) -> Layer:
+        """Read one layer. Raises SpecError."""
+        try:
+            item.close()
+            if isinstance(item.value, str):
+                return self._word_alone(item, path)
+            if isinstance(item.value, dict):
+                return self._layer(item, path)
+            raise SpecError(f"expected a layer, got {item.kind}", item.at)
+        except SpecError as error:
+            if error.path:
+                raise
+            raise type(error)(error.message, error.at, path) from None
+
+    def _word_alone(self, item: Item, path: str) -> Layer:
+        if item.value.startswith("="):
+            raise SpecError(f"expected a layer, got the expression {item.kind}", item.at)
+        self._check_word(item.value, item.at)
+        self._check_given(item.value, set(), item.at)
+        return Layer(item.value, item.at, path, {})
+
+    def _layer(self, item: Item, path: str) -> Layer:
+        words = [key for key in item.value if key not in MODIFIERS]
+        if len(words) != 1:
+            self._explain_words(words, item)
+        word = words[0]
+        at = key_at(item, word)
+        self._check_word(word, at)
+        before = len(self.holes)
+        fields: dict[str, Any] = self._arguments(word, item.value[word], at, path)
+        for key, modifier in item.value.items():
+            if key != word:
+                fields.update(self._modifier(key, modifier, f"{path}.{key}"))
+        open_ = len(self.holes) > before
+        layer = Layer(word, at, path, **fields, cost=_cost(fields), open=open_)
+        self._check_modifiers(layer, item)
+        return layer
+
+    def _check_word(self, word: str, at: Source) -> None:
+        if word == "input":
+            raise SpecError("'input' is no layer; write 'input: [3, 224, 224]' at the top", at)
+        if word not in OPS and word not in self.parameters:
+            known = [*OPS, *self.parameters, *MODIFIERS]
+            same = SYNONYMS.get(word.lower())
+            hint = f", did you mean '{same}'?" if same else did_you_mean(word, known)
+            raise SpecError(f"unknown operator or block {shown(word)}{hint}", at)
+
+    def _explain_words(self, words: list[str], item: Item) -> None:
+        if not words:
+            raise SpecError("this layer names no operator or block", item.at)
+        # The word that is known is the layer; what stands beside it is the mistake.
+        known = [word for word in words if word in OPS or word in self.parameters]
+        if len(known) == 1:
+            wrong = next(word for word in words if word not in known)
+            hint = did_you_mean(wrong, MODIFIERS)
+            if wrong in self._taken_by(known[0]):
+                hint = f"; write '{known[0]}: {{{wrong}: ...}}'"
+            raise SpecError(f"unknown key '{wrong}' beside '{known[0]}'{hint}", key_at(item, wrong))
+        names = " and ".join(f"'{word}'" for word in words[:2])
+        raise SpecError(
+            f"a layer names one operator or block, got {names}; begin each with its own '-'",
+            key_at(item, words[1]),
+        )
+
+    def _taken_by(self, word: str) -> Collection[str]:
+        return attribute_names(OPS[word]) if word in OPS else self.parameters[word]
+
+    def _arguments(self, word: str, item: Item, at: Source, path: str) -> dict[str, Any]:
+        op = OPS.get(word)
+        if op is not None and op.branching and isinstance(item.value, list):
+            item.close()
+            branches = tuple(
+                self._branch(one, f"{path}.{word}[{i}]") for i, one in enumerate(item.value)
+            )
+            return {"args": {}, "branches": branches}
+        taken = self._taken_by(word)
+        if item.empty:
+            self._check_given(word, set(), at)
+            return {"args": {}}
+        if isinstance(item.value, dict) and item.tag is None:
+            self._check_names(word, item, taken)
+            self._check_given(word, set(item.value), at)
+            return {
+                "args": {key: value_of(value, key, self.holes) for key, value in item.value.items()}
+            }
+        if op is not None and op.principal is None:
+            raise SpecError(f"'{word}' takes no value of its own, got {item.kind}", item.at)
+        if not taken:
+            raise SpecError(f"'{word}' has no parameters, got {item.kind}", item.at)
+        first = next(iter(taken))
+        self._check_given(word, {first}, at)
+        label = first if op is None else op.principal or ""
+        return {"args": {}, "alone": value_of(item, label, self.holes)}
+
+    def _check_names(self, word: str, item: Item, taken: Collection[str]) -> None:
+        what = "attribute" if word in OPS else "parameter"
+        for key, value in item.value.items():
+            if key not in taken:
+                hint = unquoted(key) or did_you_mean(key, taken)
+                if key in MODIFIERS:
+                    hint = f"; '{key}' stands beside '{word}', not under it"
+                hint = hint or f"; it takes {', '.join(taken) or 'none'}"
+                raise SpecError(f"'{word}' has no {what} '{key}'{hint}", key_at(item, key))
+            if what == "parameter" and value.empty:
+                raise SpecError(f"'{key}' has no value", key_at(item, key))
+
+    def _check_given(self, word: str, given: Collection[str], at: Source) -> None:
+        """Raise SpecError if a block is not given what it needs."""
+        for name, default in self.parameters.get(word, {}).items():
+            if default is None and name not in given:
+                raise SpecError(f"'{word}' needs '{name}'", at)
+
+    def _branch(self, item: Item, path: str) -> Chain:
+        if item.value == "identity":
+            return ()
+        if item.value == [] or item.empty:
+            raise SpecError("an empty branch; write 'identity'", item.at, path)
+        return self.chain(item, path)
+
+    def _modifier(self, key: str, item: Item, path: str) -> dict[str, Any]:
+        if key in ("then", "else"):
+            return {"otherwise" if key == "else" else key: self.chain(item, path)}
+        if key in ("repeat", "when", "split"):
+            if item.empty:
+                raise SpecError(f"'{key}' has no value", item.at, path)
+            return {key: value_of(item, key, self.holes)}
+        if key == "each":
+            if isinstance(item.value, str) and item.value.startswith("="):
+                raise SpecError(
+                    f"'each' must name what it walks, got {item.kind}; write {{row: {item.value}}}",
+                    item.at,
+                    path,
+                )
+            rows = values_of(item, "'each'", path, LOOP_NAMES)
+            if not rows:
+                raise SpecError("'each' names no list", item.at, path)
+            return {
+                key: {
+                    name: value_of(values, f"each.{name}", self.holes)
+                    for name, values in rows.items()
+                }
+            }
+        if key == "from":
+            parts = item.value if isinstance(item.value, list) else [item]
+            if not parts:
+                raise SpecError("'from' names no layer", item.at, path)
+            return {"sources": tuple(name_of(one, "'from'", path, PATH) for one in parts)}
+        if key == "output":
+            return {key: self._head(item, path)}
+        name = name_of(item, f"'{key}'", path, PATH)
+        if name == "in":
+            raise SpecError(f"'{key}' cannot be 'in', which is what enters a block", item.at, path)
+        return {key: name}
+
+    def _head(self, item: Item, path: str) -> Head:
+        weight, train_only = Value(1.0, item.at, True), Value(False, item.at, True)
+        if not isinstance(item.value, dict):
+            return Head(name_of(item, "'output'", path, PATH), weight, train_only)
+        rows = mapping(item, "'output'", path)
+        _check_keys(item, HEAD_KEYS, "an output", path)
+        if "name" not in rows:
+            raise SpecError("'output' needs a name", item.at, path)
+        return Head(
+            name_of(rows["name"], "the name of an output", path, PATH),
+            value_of(rows["weight"]) if "weight" in rows else weight,
+            value_of(rows["train_only"]) if "train_only" in rows else train_only,
+        )
+
+    def _check_modifiers(self, layer: Layer, item: Item) -> None:
+        def refuse(key: str, message: str) -> None:
+            raise SpecError(message, key_at(item, key))
+
+        if layer.repeat and layer.each:
+            refuse("each", "a layer has 'repeat' or 'each', not both")
+        if "else" in item.value and not layer.when:
+            refuse("else", "'else' needs a 'when' beside it")
+        if layer.split and layer.branches is None:
+            refuse("split", "'split' needs branches: a list under 'add', 'concat' or 'mul'")
+        if layer.branches is not None and len(layer.branches) < 2:
+            refuse(layer.word, f"'{layer.word}' needs at least two branches")
+        if layer.output and (layer.repeat or layer.each):
+            refuse("output", "an output cannot be repeated")
+
+
+def _check_keys(item: Item, known: Collection[str], what: str, path: str) -> None:
+    for key in item.value:
+        if key not in known:
+            raise SpecError(
+                f"unknown key '{key}' in {what}{did_you_mean(key, known)}", key_at(item, key), path
+            )
+
+
+def _cost(fields: dict[str, Any]) -> int:
+    """Return the steps that a visit of a layer counts for."""
+    values: list[Value | None] = [*fields["args"].values(), fields.get("alone")]
+    values += [fields.get(key) for key in ("repeat", "when", "split")]
+    values += (fields.get("each") or {}).values()
+    work = sum(value.cost for value in values if value is not None)
+    return 1 + len(fields.get("branches") or ()) + work // VALUES_IN_STEP

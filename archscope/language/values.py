@@ -1,0 +1,76 @@
+"""Values of modifiers: computed, checked, and refused with what they should have been."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from archscope.errors import SpecError
+from archscope.ir import Shape
+from archscope.language.expression import Frame
+from archscope.language.messages import shown
+from archscope.language.syntax import Value
+from archscope.ops.attributes import KINDS, LARGEST, Kind
+
+MOST_AXES = 4  # channels, and three spatial axes
+SHAPE = f"a list of 1 to {MOST_AXES} whole numbers from 1 to {LARGEST}, channels first"
+
+
+def checked(kind: Kind, what: str, value: Value, scope: Frame) -> Any:
+    """Return a value of a kind. Raises SpecError, which calls it `what`."""
+    content = value(scope)
+    try:
+        return kind.read(content)
+    except ValueError:
+        hint = forgotten(content, scope)
+        raise SpecError(
+            f"{what} must be {kind.text}, got {shown(content)}{hint}", value.at
+        ) from None
+
+
+def truth(value: Value, scope: Frame, what: str) -> bool:
+    """Return whether a value is true; a number is where it is not 0. Raises SpecError."""
+    content = value(scope)
+    if not isinstance(content, bool | int):
+        hint = forgotten(content, scope)
+        raise SpecError(f"'{what}' must be true or false, got {shown(content)}{hint}", value.at)
+    return bool(content)
+
+
+def shape_of(content: Any) -> Shape | None:
+    """Return what a list says as the shape of an input, or None if it says none."""
+    if not isinstance(content, list | tuple) or not 1 <= len(content) <= MOST_AXES:
+        return None
+    try:
+        return tuple(map(KINDS["Positive"].read, content))
+    except ValueError:
+        return None
+
+
+def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
+    """Return a hint for text that would be an expression if it began with `=`."""
+    if not isinstance(content, str):
+        return ""
+    known = isinstance(scope, Frame) and content in scope.names()
+    if known or re.match(r"[A-Za-z0-9_.() ]+(?:[-+*/%<>]|==)", content):
+        return f"; an expression begins with '=': ={shown(content)[1:-1]}"
+    return ""
+
+
+def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list[int]:
+    """Return how many channels each branch gets of a `split`. Raises SpecError."""
+    value = split(scope)
+    even = [channels / branches] * branches if value == branches else []
+    parts = value if isinstance(value, list) and len(value) == branches else even
+    try:
+        sizes = list(map(KINDS["Positive"].read, parts))
+    except ValueError:
+        sizes = []
+    if sum(sizes) != channels:
+        raise SpecError(
+            f"'split' must part {channels} channels into {branches}: the number of branches"
+            f" or a list of sizes, got {shown(value)}{forgotten(value, scope)}",
+            split.at,
+        )
+    return sizes

@@ -1,0 +1,277 @@
+"""YAML text -> items that know their line. Safe: no tags are constructed, nothing recurses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.ir import Source
+from archscope.language.limits import Limits
+from archscope.language.messages import UNQUOTED, cut, shown
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# YAML 1.2's core schema, so that `no` and `on` are words and 1e-3 is a number.
+_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
+_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+_CONSTANTS = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_DIGITS = 40  # a longer word is no number; it would also cost the patterns above much time
+
+HOLES = ("!choice", "!int", "!float")
+"""The tags of the language: they leave a value open, which makes the spec a search space."""
+_ANY_HOLE = f"{', '.join(HOLES[:-1])} or {HOLES[-1]}"
+
+
+class Item(Struct):
+    """A value in a file: a scalar, a list of items, or a dict of items by key."""
+
+    value: Any
+    at: Source
+    tag: str | None = None
+    keys: dict[str, Source] | None = None  # where each key of a dict stands
+
+    @property
+    def kind(self) -> str:
+        """What to call it in a message."""
+        if isinstance(self.value, dict):
+            return "a mapping"
+        if isinstance(self.value, list):
+            return "a list"
+        return shown(self.value)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is written here."""
+        return self.value is None and self.tag is None
+
+    def close(self) -> None:
+        """Raise SpecError if a hole stands here."""
+        if self.tag is not None:
+            raise SpecError(
+                f"'{self.tag}' cannot stand here: arguments, parameters, 'let', 'repeat' and 'when'"
+                " can be left open; 'when' chooses between layers",
+                self.at,
+            )
+
+    def plain(self) -> Any:
+        """Return the value without positions. Raises SpecError if any of it is left open."""
+        self.close()
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items()}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
+
+
+def read_text(path: Path, limits: Limits, shown: str | None = None) -> str:
+    """Return the text of a file. Raises SpecError if it cannot be read as UTF-8 text."""
+    shown = shown or cut(path.as_posix(), 1000)
+    try:
+        with path.open("rb") as file:
+            data = file.read(limits.file_bytes + 1)
+    except IsADirectoryError:
+        raise SpecError("this is a directory, expected a spec file", shown) from None
+    except (OSError, ValueError) as error:
+        # What Windows says of a directory is 'permission denied'.
+        if isinstance(error, PermissionError) and path.is_dir():
+            raise SpecError("this is a directory, expected a spec file", shown) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError(f"cannot read it: {reason[0].lower()}{reason[1:]}", shown) from None
+    return decode(data, shown, limits)
+
+
+def decode(data: bytes, shown: str, limits: Limits) -> str:
+    """Return bytes as text. Raises SpecError for too many, or for what is not UTF-8."""
+    if len(data) > limits.file_bytes:
+        raise LimitError(f"the file is larger than the limit of {limits.file_bytes} bytes", shown)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        at = Source(shown, before.count(b"\n") + 1, column)
+        raise SpecError(
+            f"expected UTF-8 text, got the byte 0x{data[error.start]:02x}", at
+        ) from None
+
+
+def parse(text: str, file: str, limits: Limits) -> Item:
+    """Return the one document of a YAML text. Raises SpecError."""
+    composer = _Composer(file, limits)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            composer.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = Source(file, mark.line + 1, mark.column + 1) if mark else file
+        raise SpecError(_explain(error, text), at) from None
+    except yaml.YAMLError as error:
+        position = getattr(error, "position", None)
+        before = text[:position] if isinstance(position, int) else ""
+        at = Source(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        reason = str(getattr(error, "reason", error)).splitlines()[0]
+        raise SpecError(f"not YAML: {reason}", at) from None
+    if composer.root is None or composer.root.empty:
+        raise SpecError("the file is empty, expected a spec", file)
+    return composer.root
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str) -> str:
+    problem = error.problem or "this is not YAML"
+    mark = error.problem_mark or error.context_mark
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    message = f"not YAML: {problem}"
+    if error.context:
+        message += f" {error.context}"
+    if re.search(r"[{,]\s*\w+:\s*=", line):
+        message += UNQUOTED
+    elif "\t" in line[: len(line) - len(line.lstrip())]:
+        message += "; indent with spaces, not tabs"
+    elif "mapping values are not allowed" in problem:
+        message += "; check the indentation, and quote text that holds ': '"
+    return message
+
+
+def _scalar(event: Any) -> Any:
+    text = event.value
+    if not event.implicit[0] and event.tag is None:
+        return text  # it was quoted
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if len(text) > _DIGITS:
+        return text
+    if _INTEGER.match(text):
+        return int(text.replace("_", ""))
+    if _FLOAT.match(text):
+        return float(text.replace("_", ""))
+    return text
+
+
+class _Part(Struct):
+    """An item that is being filled, or that an alias may repeat."""
+
+    item: Item
+    anchor: str | None
+    size: int = 1  # items in it, every use of an alias counted in full
+    height: int = 0  # levels of lists and mappings in it
+    key: tuple[str, Source] | None = None  # the key that waits for its value
+    done: bool = False  # whether its end has come
+
+
+class _Composer:
+    """Builds items from parser events, with a stack of its own in place of recursion."""
+
+    def __init__(self, file: str, limits: Limits) -> None:
+        self.file, self.limits = file, limits
+        self.root: Item | None = None
+        self.stack: list[_Part] = []
+        self.anchors: dict[str, _Part] = {}
+        self.total = 0
+
+    def take(self, event: Any) -> None:
+        """Take the next event. Raises SpecError."""
+        if isinstance(event, yaml.ScalarEvent):
+            item = Item(_scalar(event), self._at(event), self._tag(event))
+            self._put(_Part(item, event.anchor, done=True), item.at)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            self._start(event)
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            part = self.stack.pop()
+            part.done = True
+            if self.stack:
+                self.stack[-1].size += part.size - 1
+                self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event.anchor, self._at(event))
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise SpecError("a second YAML document; a spec file holds one", self._at(event))
+
+    def _at(self, event: Any) -> Source:
+        return Source(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+
+    def _tag(self, event: Any) -> str | None:
+        tag: str | None = event.tag
+        if tag is None or tag in HOLES:
+            return tag
+        name = cut(tag.replace("tag:yaml.org,2002:", "!!"))
+        raise SpecError(
+            f"unknown tag '{name}'{did_you_mean(name, HOLES) or f', expected {_ANY_HOLE}'}",
+            self._at(event),
+        )
+
+    def _start(self, event: Any) -> None:
+        at = self._at(event)
+        mapping = isinstance(event, yaml.MappingStartEvent)
+        item = Item({} if mapping else [], at, self._tag(event), {} if mapping else None)
+        part = _Part(item, event.anchor, height=1)
+        self._put(part, at)
+        self.stack.append(part)
+
+    def _alias(self, anchor: str | None, at: Source) -> None:
+        name = anchor or ""
+        part = self.anchors.get(name)
+        if part is None:
+            raise SpecError(f"the alias '*{cut(name)}' has no anchor before it", at)
+        if not part.done:
+            raise SpecError(f"the alias '*{cut(name)}' stands inside what it repeats", at)
+        self._put(part, at)
+        if self.stack:
+            self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
+
+    def _put(self, part: _Part, at: Source) -> None:
+        item = part.item
+        if part.anchor:
+            self.anchors[part.anchor] = part
+        self.total += part.size
+        if self.total > self.limits.items:
+            raise LimitError(
+                f"the file holds more than the limit of {self.limits.items} values,"
+                " each use of an alias counted in full",
+                at,
+            )
+        if len(self.stack) + part.height > self.limits.depth:
+            raise LimitError(f"nested deeper than the limit of {self.limits.depth}", at)
+        if not self.stack:
+            self.root = item
+            return
+        holder = self.stack[-1]
+        holder.size += part.size
+        if isinstance(holder.item.value, list):
+            holder.item.value.append(item)
+        elif holder.key is None:
+            holder.key = self._key(item, at, holder.item)
+        else:
+            key, key_at = holder.key
+            assert holder.item.keys is not None
+            holder.item.value[key] = item
+            holder.item.keys[key] = key_at
+            holder.key = None
+
+    def _key(self, item: Item, at: Source, holder: Item) -> tuple[str, Source]:
+        if isinstance(item.value, dict | list) or item.tag is not None:
+            what = item.kind if item.tag is None else f"'{item.tag}'"
+            raise SpecError(f"{what} stands where a key should be", at)
+        if item.value == "<<":
+            raise SpecError("merge keys ('<<') are not part of the language; use 'extends'", at)
+        key = item.value
+        if not isinstance(key, str):
+            key = "null" if key is None else str(key).lower()
+        if len(key) > self.limits.name:
+            raise LimitError(
+                f"the key {shown(key)} is longer than the limit of {self.limits.name} characters",
+                at,
+            )
+        if not key.isprintable():
+            raise SpecError(f"expected a key on one line, got {shown(key)}", at)
+        if holder.keys is not None and key in holder.keys:
+            raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
+        return key, at

@@ -1,0 +1,94 @@
+"""Rules -> findings: each placed in the spec, silenced where the spec says so, and merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from msgspec import structs
+
+from archscope.ir import Graph, Source
+from archscope.language.document import Document
+from archscope.linter.config import Config
+from archscope.linter.noqa import Silence, silence
+from archscope.rules.network import Network
+from archscope.rules.rule import Finding
+
+
+def lint(
+    graph: Graph, document: Document | None = None, config: Config | None = None
+) -> tuple[Finding, ...]:
+    """Return what the rules find in a network, of every severity.
+
+    With the document that the graph was read from, findings know their line and `# noqa`
+    comments are heard. Findings of one rule in one place are one, with the others named.
+    """
+    linter = Linter(config or Config())
+    return merged(linter.findings(graph, document))
+
+
+class Linter:
+    """Lints networks one after another, and reads each file once."""
+
+    def __init__(self, config: Config, unsaved: Mapping[str, str] = {}) -> None:
+        self.config = config
+        self.rules = config.chosen()
+        self.unsaved = unsaved
+        self.silences: dict[str, Silence] = {}
+
+    def findings(self, graph: Graph, document: Document | None) -> list[Finding]:
+        """Return what the rules find in a network, one for each node, less what is silenced."""
+        network = Network(graph, document)
+        return [
+            finding
+            for rule in self.rules
+            for finding in rule.check(network)
+            if not self._silenced(network, finding)
+        ]
+
+    def _silenced(self, network: Network, finding: Finding) -> bool:
+        if network.document and self.config.ignored(finding.code, network.document.file):
+            return True
+        places: list[Source] = [finding.at] if finding.at else []
+        if finding.node is not None:
+            places += network.full.trail(network.full.by_name[finding.node])
+        if any(self._silence(at.file).covers(finding.code, at.line) for at in places):
+            return True
+        # A spec that extends another may have no layer of its own.
+        file = network.document.file if network.document else ""
+        return self._silence(file).covers(finding.code, 0)
+
+    def _silence(self, file: str) -> Silence:
+        known = self.silences.get(file)
+        if known is None:
+            known = self.silences[file] = silence(self._text(file))
+        return known
+
+    def _text(self, file: str) -> str:
+        path = Path(file)
+        unsaved = self.unsaved.get(str(path.resolve()))
+        if unsaved is not None:
+            return unsaved
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError):
+            return ""  # a pattern, or standard input: it has no comments
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order of the file, those of one rule in one place as one."""
+    together: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        place = finding.at if finding.at and finding.node else number
+        together.setdefault((finding.network, finding.code, place), []).append(finding)
+    shown = []
+    for group in together.values():
+        heaviest = max(group, key=lambda one: one.weight)
+        others = tuple(one.node for one in group if one.node and one is not heaviest)
+        shown.append(structs.replace(heaviest, others=others))
+    return tuple(sorted(shown, key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, int, int, str]:
+    at = finding.at or Source("", 0, 0)
+    return at.file, at.line, at.column, finding.code

@@ -1,0 +1,1 @@
+"""The structs that runs and studies leave on disk. Free of torch."""

@@ -1,0 +1,1 @@
+"""Tables and findings in one format each."""

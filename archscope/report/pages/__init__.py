@@ -1,0 +1,1 @@
+"""The HTML report: what it says, then how it looks."""

@@ -1,0 +1,102 @@
+"""A page as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from archscope.drawing.tree import tree
+from archscope.errors import UnavailableError
+from archscope.report.pages.content import Page
+from archscope.report.pages.payload import for_script, network_data, page_data
+from archscope.report.pages.summary import comparable, written
+
+TEMPLATES = Path(__file__).with_name("templates")
+SCRIPTS = (
+    "basics.js", "charts.js", "table.js", "tradeoffs.js", "place.js", "drawing.js", "network.js",
+    "difference.js", "runs.js", "studies.js", "start.js",
+)  # fmt: skip
+"""The page's own script, in the order in which its parts need each other."""
+
+PLOTLY_PAGE = "https://cdn.plot.ly/plotly-{}.min.js"
+
+
+def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
+    """Return the page as HTML, with plotly's own bundle in it or, with `cdn`, a link to it.
+
+    `charts` stands in place of the bundle, for those who have one already. Raises
+    UnavailableError if plotly is not installed.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["written"] = written
+    environment.filters["script"] = for_script
+    embedded = plotlyjs == "embed"
+    link = "" if embedded else PLOTLY_PAGE.format(_bundled())
+    template = environment.get_template("page.html")
+    body = template.render(
+        page=page,
+        data=for_script(page_data(page)),
+        networks=[(one, for_script(network_data(one, tree(one.layers)))) for one in page.networks],
+        best=best_values(page),
+        alike={one.id for one in comparable(page.networks)},
+        link=link,
+        style=_file("style.css"),
+        scripts="\n".join(map(_file, SCRIPTS)),
+    )
+    # Megabytes of script go around the template, which would copy them.
+    if not embedded:
+        return body
+    return body.replace(MARK, bundle() if charts is None else charts, 1)
+
+
+MARK = "/* plotly.js */"
+
+
+def _file(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def bundle() -> str:
+    """Return plotly.js as the installed plotly has it. Raises UnavailableError."""
+    return (_package() / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
+def _package() -> Path:
+    # Its folder is found without importing it, which takes longer than the report.
+    spec = find_spec("plotly")
+    if spec is None or not spec.origin:
+        raise UnavailableError("a report in HTML needs the package plotly: pip install plotly")
+    return Path(spec.origin).parent
+
+
+def _bundled() -> str:
+    """Return the version of plotly.js in the installed plotly: its first line tells."""
+    with (_package() / "package_data" / "plotly.min.js").open(encoding="utf-8") as file:
+        head = file.read(200)
+    words = head.replace("*", " ").split()
+    return next((word[1:] for word in words if word[:1] == "v" and word[1:2].isdigit()), "latest")
+
+
+def best_values(page: Page) -> dict[str, float]:
+    """Return the best value of each measure that has one, where networks of one input differ."""
+    best = {}
+    for measure in page.measures:
+        values = [
+            value
+            for network in comparable(page.networks)
+            if (value := network.values.get(measure.key)) is not None and value == value
+        ]
+        choose: Callable[[Any], Any] | None = {"less": min, "more": max, None: None}[measure.better]
+        if choose is not None and len(set(values)) > 1:
+            best[measure.key] = choose(values)
+    return best

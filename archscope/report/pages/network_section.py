@@ -1,0 +1,164 @@
+"""Graph, analysis, findings and scores -> what the report says of a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from archscope.analysis.bundle import Analysis, LayerReport, View
+from archscope.analysis.cost import DTYPES
+from archscope.analysis.memory import memory
+from archscope.ir import Graph, text_of
+from archscope.report.pages.content import LayerPoint, Network, Stage
+from archscope.report.tables.analysis import field_text, unknown_lines
+from archscope.rules.rule import Score
+
+VECTOR = "vector"
+"""The stage of results that have no spatial extent."""
+
+
+def network_of(
+    analysis: Analysis,
+    graph: Graph | None = None,
+    *,
+    source: str = "",
+    name: str | None = None,
+    findings: Sequence[dict[str, Any]] = (),
+    scores: Sequence[Score] = (),
+    yaml: str | None = None,
+    taken: Sequence[str] = (),
+    measured: dict[str, float | None] | None = None,
+) -> Network:
+    """Return the page of a network; `taken` has the ids that others have already.
+
+    Without a graph, as of a saved analysis, there is no memory timeline. `measured` are
+    latency and accuracy, where they are known.
+    """
+    name = name or analysis.name
+    alive = _alive(analysis, graph)
+    points = tuple(_point(layer, held) for layer, held in zip(analysis.layers, alive, strict=True))
+    missing = []
+    if graph is None:
+        missing.append("a saved analysis has no memory timeline, no guideline scores and no spec")
+    missing += unknown_lines(analysis)
+    view = analysis.receptive_field
+    field = max(view.size) if view and view.size else None
+    values: dict[str, float | None] = {
+        key: getattr(analysis.totals, key)
+        for key in ("params", "macs", "memory_access_bytes", "peak_activation_bytes",
+                    "training_bytes", "macs_per_byte", "depth")
+    }  # fmt: skip
+    values |= {"field": field, "coverage": _coverage(view, _shape(analysis))}
+    values |= {score.code: score.value for score in scores}
+    values |= {key: value for key, value in (measured or {}).items() if value is not None}
+    return Network(
+        id=identifier(name, taken),
+        name=name,
+        source=source or name,
+        about=analysis.about,
+        paper=analysis.paper,
+        input=_input(analysis),
+        batch=analysis.batch,
+        dtype=analysis.dtype,
+        values=values,
+        field=field_text(view),
+        totals=analysis.totals,
+        scores=tuple(scores),
+        findings=tuple(findings) or tuple(analysis.findings),
+        stages=stages(points, _shape(analysis)),
+        layers=points,
+        yaml=yaml,
+        missing=tuple(missing),
+    )
+
+
+def identifier(name: str, taken: Sequence[str] = ()) -> str:
+    """Return a name as the id of a section: letters, digits and single dashes, and no other's."""
+    base = re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.") or "network"
+    found, number = base, 1
+    while found in taken:
+        number += 1
+        found = f"{base}-{number}"
+    return found
+
+
+def stages(points: Sequence[LayerPoint], shape: tuple[int, ...]) -> tuple[Stage, ...]:
+    """Return the layers summed by the size of their result, in the order of the first of each.
+
+    Sizes are named by how many pixels of the input stand for one of them, so that stages of
+    networks with different inputs can be set side by side.
+    """
+    groups: dict[str, list[LayerPoint]] = {}
+    for point in points:
+        groups.setdefault(stage_key(point.out, shape), []).append(point)
+    return tuple(
+        Stage(
+            key,
+            text_of(group[0].out[1:]) if key != VECTOR else "",
+            len(group),
+            max((point.out[0] for point in group if point.out), default=0),
+            sum(point.params for point in group),
+            sum(point.macs for point in group),
+            sum(point.memory_access_bytes for point in group),
+            max((point.alive_bytes for point in group if point.alive_bytes is not None),
+                default=None),
+        )
+        for key, group in groups.items()
+    )  # fmt: skip
+
+
+def stage_key(out: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Return the stage of a result: `1/4` where one position stands for four pixels."""
+    if len(out) < 2 or len(shape) < 2 or max(out[1:]) == 1:
+        return VECTOR
+    ratio = shape[1] / out[1]
+    return f"1/{round(ratio)}" if ratio >= 1 else f"{round(1 / ratio)}x"
+
+
+def _alive(analysis: Analysis, graph: Graph | None) -> Sequence[int | None]:
+    if graph is None:
+        return [None] * len(analysis.layers)
+    if analysis.mode == "inference":
+        graph = graph.inference()
+    size = analysis.batch * DTYPES[analysis.dtype]
+    return [elements * size for elements in memory(graph).timeline]
+
+
+def _point(layer: LayerReport, alive: int | None) -> LayerPoint:
+    view = layer.receptive_field
+    stride = str(view.stride[0]) if view and view.stride else ""
+    return LayerPoint(
+        layer.name,
+        layer.op,
+        layer.inputs,
+        layer.out,
+        layer.params,
+        layer.macs,
+        layer.memory_access_bytes,
+        alive,
+        max(view.size) if view and view.size else None,
+        stride,
+    )
+
+
+def _shape(analysis: Analysis) -> tuple[int, ...]:
+    shape = analysis.input
+    first = next(iter(shape.values())) if isinstance(shape, dict) else shape
+    return tuple(first)
+
+
+def _input(analysis: Analysis) -> str:
+    shape = analysis.input
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
+    return text_of(shape)
+
+
+def _coverage(view: View | None, shape: tuple[int, ...]) -> float | None:
+    """Return min(field, input) / input, of the axis that is covered least."""
+    if view is None or len(shape) < 2:
+        return None
+    if view.size is None:
+        return 1.0
+    return min(min(size, whole) / whole for size, whole in zip(view.size, shape[1:], strict=True))

@@ -1,0 +1,91 @@
+"""Networks as small JSON for the page: names from the tree, words and shapes by number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from archscope.drawing.tree import Item
+from archscope.report.pages.content import Network, Page
+
+LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
+"""What stands in the row of a layer, for those who read the page's data."""
+
+
+def for_script(content: Any) -> str:
+    """Return JSON that can stand in a script element: no text in it ends that or a comment."""
+    text = msgspec.json.encode(content).decode()
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def page_data(page: Page) -> dict[str, Any]:
+    """Return what the page's script needs before any network is opened."""
+    return {
+        "measures": page.measures,
+        "networks": [
+            {
+                "id": one.id,
+                "name": one.name,
+                "about": one.about,
+                "input": one.input,
+                "field": one.field,
+                "values": one.values,
+                "broken": [score.code for score in one.scores if score.broken],
+                "stages": [msgspec.structs.astuple(stage) for stage in one.stages],
+            }
+            for one in page.networks
+        ],
+    }
+
+
+def network_data(network: Network, item: Item) -> dict[str, Any]:
+    """Return what is shown of a network when it is opened."""
+    ops = list(dict.fromkeys(layer.op for layer in network.layers))
+    number = {op: place for place, op in enumerate(ops)}
+    place_of = {layer.name: place for place, layer in enumerate(network.layers)}
+    return {
+        "about": network.about,
+        "paper": network.paper,
+        "source": network.source,
+        "batch": network.batch,
+        "dtype": network.dtype,
+        "peak": network.totals.peak_node,
+        "peak_bytes": network.totals.peak_activation_bytes,
+        "ops": ops,
+        "layers": [
+            (
+                number[layer.op],
+                [place_of[name] for name in layer.inputs],
+                layer.out,
+                layer.params,
+                layer.macs,
+                layer.memory_access_bytes,
+                layer.alive_bytes,
+                layer.field,
+                layer.stride,
+                *((layer.seconds,) if layer.seconds is not None else ()),
+            )
+            for layer in network.layers
+        ],
+        "tree": _packed(item),
+        "scores": network.scores,
+        "findings": [_finding(one) for one in network.findings],
+        "yaml": network.yaml,
+        "missing": network.missing,
+    }
+
+
+def _packed(item: Item) -> list[Any]:
+    """Return a layer as label and place; a block as label, children, rows and lines."""
+    if item.rows is None:
+        return [item.label, item.layers[0]]
+    children = [_packed(child) for child in item.children]
+    return [item.label, children, item.rows.rows, item.rows.lines]
+
+
+def _finding(found: dict[str, Any]) -> dict[str, Any]:
+    keys = ("code", "rule", "severity", "node", "line", "message", "evidence", "others", "fix")
+    return {key: found[key] for key in keys if found.get(key)}

@@ -1,0 +1,133 @@
+"""A report as tables and lines, for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archscope.report.formats.sparkline import bar, spark
+from archscope.report.pages.content import MEASURES, Network, Page
+from archscope.report.pages.summary import comparable, front, number, written
+from archscope.report.table import COUNT, NAME, SHARE, Column, Table
+from archscope.report.tables.studies import study_parts
+
+PLOT = (56, 14)  # letters across and lines down
+
+
+def parts(page: Page, plot: bool) -> list[Table | str]:
+    """Return the whole report; `plot` adds what only a terminal shows well."""
+    found: list[Table | str] = [page.title, "\n".join(f"- {line}" for line in page.words)]
+    if page.networks:
+        found.append(_overview(page))
+    if plot and len(page.networks) > 1:
+        found.append(scatter(page.networks, "macs", "memory_access_bytes"))
+    found += [_timelines(page.networks)] if plot and page.networks else []
+    found += [_findings(one) for one in page.networks if one.findings]
+    for study in page.studies:
+        found += study_parts(study, plot)
+    if page.runs:
+        found.append(_runs(page))
+    found += [f"not shown: {one.source}: {one.reason}" for one in page.problems]
+    return [part for part in found if part]
+
+
+def pictures(networks: Sequence[Network]) -> list[Table | str]:
+    """Return networks as bars of letters, by two measures, and over the time that they run."""
+    keys = ("params", "macs", "memory_access_bytes")
+    most = {key: max((number(one, key) or 0 for one in networks), default=0) or 1 for key in keys}
+    labels = [next(one.label for one in MEASURES if one.key == key) for key in keys]
+    columns = (Column("of the most", NAME), *(Column(label, NAME) for label in labels))
+    rows = tuple(
+        (one.name, *(bar((number(one, key) or 0) / most[key]) for key in keys)) for one in networks
+    )
+    plot = scatter(networks, "macs", "memory_access_bytes")
+    return [Table("", columns, rows), *([plot] if plot else []), _timelines(networks)]
+
+
+def _overview(page: Page) -> Table:
+    most = max((number(one, "macs") or 0 for one in page.networks), default=0)
+    codes = {score.code for one in page.networks for score in one.scores}
+    measures = [one for one in page.measures if not one.minor and one.key not in codes]
+    columns = [Column("network", NAME), Column("of most macs", NAME)]
+    columns += [Column(measure.label, NAME) for measure in measures]
+    columns.append(Column("breaks", NAME))
+    rows = []
+    for one in page.networks:
+        cells = [
+            one.field if key == "field" else written(one.values.get(key), kind)
+            for key, kind in ((measure.key, measure.kind) for measure in measures)
+        ]
+        broken = " ".join(score.code for score in one.scores if score.broken)
+        share = bar((number(one, "macs") or 0) / (most or 1))
+        rows.append((one.name, share, *cells, broken or ("none" if one.scores else "-")))
+    return Table("", tuple(columns), tuple(rows))
+
+
+def _timelines(networks: Sequence[Network]) -> Table:
+    columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak"))
+    rows = []
+    for one in networks:
+        alive = [layer.alive_bytes for layer in one.layers if layer.alive_bytes is not None]
+        peak = written(one.totals.peak_activation_bytes, "bytes")
+        rows.append((one.name, spark(alive) or "not known", f"{peak} at {one.totals.peak_node}"))
+    return Table("", columns, tuple(rows))
+
+
+def _findings(one: Network) -> Table:
+    columns = (Column("code", NAME), Column("where", NAME), Column(f"findings in {one.name}"))
+    rows = tuple(
+        (found.get("code"), found.get("node") or "the network", found.get("message"))
+        for found in one.findings
+    )
+    return Table("", columns, rows)
+
+
+def _runs(page: Page) -> Table:
+    columns = (
+        Column("run", NAME), Column("network", NAME), Column("state", NAME),
+        Column("epochs", COUNT), Column("right", SHARE),
+    )  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for run in page.runs:
+        done = len(run.epochs[0].x) if run.epochs else 0
+        rows.append((run.name, run.network, run.state, done, run.accuracy))
+    return Table("", columns, tuple(rows))
+
+
+def scatter(networks: Sequence[Network], x: str, y: str) -> str:
+    """Return networks by two measures, each as a letter, those that none beats as a capital.
+
+    Both axes are logarithmic; what is not above 0 is left out.
+    """
+    from math import log
+
+    best = {one.id for one in front(comparable(networks), x, y)}
+    known = [one for one in networks if (number(one, x) or 0) > 0 and (number(one, y) or 0) > 0]
+    shown = known[:26]
+    if len(shown) < 2:
+        return ""
+    across, up = ([log(number(one, key) or 1) for one in shown] for key in (x, y))
+    width, height = PLOT
+    grid = [[" "] * width for _ in range(height)]
+    keys = []
+    labels = [next(one.label for one in MEASURES if one.key == key) for key in (x, y)]
+    for place, one in enumerate(shown):
+        letter = chr(ord("a") + place)
+        letter = letter.upper() if one.id in best else letter
+        column = round((width - 1) * _part(across[place], across))
+        row = round((height - 1) * (1 - _part(up[place], up)))
+        grid[row][column] = letter if grid[row][column] == " " else "*"
+        keys.append(f"{letter} {one.name}")
+    lines = [
+        f" {labels[1]}",
+        *(f" │{''.join(row).rstrip()}" for row in grid),
+        f" └{'─' * width} {labels[0]}",
+    ]
+    more = f"; {len(known) - len(shown)} more are not shown" if len(known) > len(shown) else ""
+    told = "capitals are beaten by nobody at both, * is several"
+    return "\n".join([*lines, f" {', '.join(keys)}{more}", f" ({told}; logarithmic)"]) + "\n"
+
+
+def _part(value: float, values: Sequence[float]) -> float:
+    low, high = min(values), max(values)
+    return (value - low) / (high - low) if high > low else 0.5

@@ -1,0 +1,1 @@
+"""What was found as tables, before anyone decided how to show them."""

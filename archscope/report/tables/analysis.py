@@ -1,0 +1,223 @@
+"""An analysis as tables: one row for each layer or block, then the totals in words."""
+
+from __future__ import annotations
+
+from msgspec import structs
+
+from archscope.analysis.bundle import Analysis, LayerReport, View
+from archscope.analysis.by_block import fitting_depth, fold
+from archscope.analysis.count import convention
+from archscope.ir import text_of
+from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
+from archscope.units import format_bytes, format_count
+
+ROWS = 48  # more than a screen is folded, unless a depth is asked for
+
+COLUMNS = (
+    Column("layer"),
+    Column("op", NAME),
+    Column("out", SHAPE),
+    Column("params", COUNT),
+    Column("macs", COUNT),
+    Column("% macs", SHARE),
+    Column("memory access", BYTES),
+    Column("field", NAME),
+)
+
+
+RECORD = (
+    "name", "op", "out", "params", "buffers", "macs", "counted", "elementwise", "activations",
+    "memory_access", "memory_access_bytes",
+)  # fmt: skip
+
+
+def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
+    """Return the layers as a table, folded at `depth` or so that it fits a screen."""
+    if depth is None:
+        depth = fitting_depth(analysis.layers, ROWS)
+    whole = analysis.totals
+    rows = tuple(_row(layer, whole.macs) for layer in fold(analysis.layers, depth))
+    total = (
+        "total", f"{whole.layers} layers", None, whole.params, whole.macs, None,
+        whole.memory_access_bytes, None,
+    )  # fmt: skip
+    return Table("", COLUMNS, rows, (total,))
+
+
+def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
+    """Return the layers with all their numbers, one column for each, for other programs."""
+    rows = []
+    for layer in fold(analysis.layers, depth or 0):
+        view = layer.receptive_field
+        field = (view.size, view.stride, view.padding) if view else (None, None, None)
+        rows.append((*(getattr(layer, key) for key in RECORD), *field))
+    names = (*RECORD, "field_size", "field_stride", "field_padding")
+    shapes = {"out", *names[-3:]}
+    columns = tuple(Column(name, SHAPE if name in shapes else TEXT) for name in names)
+    return Table("", columns, tuple(rows))
+
+
+def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:
+    counted = bool(layer.inputs)
+    return (
+        layer.name,
+        layer.op,
+        layer.out,
+        layer.params if layer.params else ("shared" if layer.shares else None),
+        layer.macs or None,
+        layer.macs / macs if layer.macs else None,
+        layer.memory_access_bytes if counted else None,
+        field_text(layer.receptive_field),
+    )
+
+
+def field_text(view: View | None) -> str:
+    """Return a receptive field as `212 / 32`: size and stride; `all` if it is the whole input."""
+    if view is None:
+        return ""
+    if view.size is None or view.stride is None:
+        return "all" if view.known else "?"
+    sizes, strides = set(view.size), set(view.stride)
+    size = str(view.size[0]) if len(sizes) == 1 else text_of(view.size)
+    stride = str(view.stride[0]) if len(strides) == 1 else "x".join(map(str, view.stride))
+    return f"{size} / {stride}{' + gates' if view.sees_all else ''}{'' if view.known else ' ?'}"
+
+
+def headline(analysis: Analysis) -> str:
+    """Return one line that says what was analysed."""
+    shape = analysis.input
+    shapes = (
+        ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
+        if isinstance(shape, dict)
+        else text_of(shape)
+    )
+    about = f"  {analysis.about}" if analysis.about else ""
+    mode = ", with the parts that serve only training" if analysis.mode == "training" else ""
+    return f"{analysis.name}{about}\ninput {shapes}, batch {analysis.batch}, {analysis.dtype}{mode}"
+
+
+def at_least(analysis: Analysis) -> dict[str, str]:
+    """Return `>= ` for the totals that miss what was not recognised, nothing for the others."""
+    missed = {fact for one in analysis.unknown for fact in one.facts}
+    return {fact: ">= " if fact in missed else "" for fact in ("macs", "elementwise")}
+
+
+def unknown_lines(analysis: Analysis) -> list[str]:
+    """Return a line for each kind of operator of which a cost is unknown, and one for the rest."""
+    words = {"macs": "macs", "elementwise": "other work"}
+    counted = [one for one in analysis.opaque if not one.facts]
+    rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
+    lines = [
+        f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "
+        f"{' and '.join(words[fact] for fact in one.facts)} are not in the totals"
+        for one in analysis.unknown
+    ]
+    if counted:
+        lines.append(rest + ", ".join(f"{one.count} x {one.kind}" for one in counted))
+    return lines
+
+
+def saving_table(analysis: Analysis) -> list[Table]:
+    """Return a table of what folding batch norms saved, if they were folded."""
+    if analysis.fused is None:
+        return []
+    words = {"elementwise": "other work", "memory_access": "memory access"}
+    fused = analysis.fused
+    rows = []
+    for name in structs.asdict(fused.before):
+        before, after = getattr(fused.before, name), getattr(fused.after, name)
+        more = at_least(analysis).get(name, "")
+        change = f"{100 * (after / before - 1):+.2f} %" if before and not more else ""
+        rows.append((words.get(name, name), f"{more}{before:,}", f"{more}{after:,}", change))
+    columns = (
+        Column("fused", NAME), Column("before", COUNT), Column("after", COUNT),
+        Column("change", COUNT),
+    )  # fmt: skip
+    title = f"{fused.norms} batch norms folded into the layers before them"
+    return [Table(title, columns, tuple(rows))]
+
+
+def summary_table(analysis: Analysis) -> Table:
+    """Return the totals, exact and readable, each with what it means."""
+    whole = analysis.totals
+    view = analysis.receptive_field
+    maps = f"feature maps alive at {whole.peak_node}"
+    kept = f"{analysis.optimizer}, {format_bytes(whole.saved_bytes)} kept for the backward pass"
+    path = f"{whole.longest_path} nodes on the longest path, {whole.width} side by side at most"
+    access = f"{format_bytes(whole.memory_access_bytes)}, {whole.macs_per_byte:.1f} macs for a byte"
+    products = "multiply-accumulates of convolutions and matrix products"
+    more = at_least(analysis)
+    rows: list[tuple[object, ...]] = [
+        ("params", f"{whole.params:,}", f"{format_bytes(whole.weight_bytes)} with buffers"),
+        ("macs", f"{more['macs']}{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
+        *_counted(analysis),
+        (
+            "other work",
+            f"{more['elementwise']}{whole.elementwise:,}",
+            "bias, norm, activation, pooling, add; no macs",
+        ),
+        ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
+        ("memory access", f"{whole.memory_access:,}", access),
+        ("feature maps", format_bytes(whole.activation_bytes), "all of them, with the input"),
+        ("peak", format_bytes(whole.peak_activation_bytes), maps),
+        ("training", format_bytes(whole.training_bytes), f"at least: weights, gradients, {kept}"),
+        ("depth", str(whole.depth), f"layers with weights; {path}"),
+    ]
+    if view is not None:
+        rows.append(("receptive field", *_field_words(view)))
+    rows += [
+        ("unequal merge", clash.node, f"{clash.kind}: {', '.join(clash.branches)}")
+        for clash in analysis.clashes
+    ]
+    if analysis.largest_batch is not None:
+        fits = analysis.largest_batch
+        rows.append(
+            (
+                "largest batch",
+                f"{fits.inference:,}",
+                f"in {format_bytes(fits.memory_bytes)} at inference, at most; {fits.training:,}"
+                f" in training with {analysis.optimizer}",
+            )
+        )
+    if analysis.reference:
+        rows.append(("reference", *_reference(analysis)))
+    return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))
+
+
+def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
+    """Return a row for a convention other than macs, if one was asked for."""
+    if analysis.count == "macs":
+        return []
+    rule = convention(analysis.count)
+    number = analysis.totals.counted
+    of = f"what {rule.name} {rule.version} prints" if rule.version else rule.about
+    if rule.per_image and analysis.batch > 1:
+        of += ", always for one image"
+    return [(f"count {analysis.count}", f"{number:,}", f"{format_count(number)}: {of}")]
+
+
+def _reference(analysis: Analysis) -> tuple[str, str]:
+    quoted = {key: value for key, value in analysis.reference.items() if key in ("params", "macs")}
+    equal = all(value == getattr(analysis.totals, key) for key, value in quoted.items())
+    numbers = ", ".join(f"{key} {value:,}" for key, value in quoted.items())
+    source = analysis.reference.get("source", "the spec")
+    return "equal" if equal else "DIFFERS", f"{source}: {numbers}"
+
+
+def _field_words(view: View) -> tuple[str, str]:
+    if not view.known and view.size is None:
+        return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
+    if view.size is None or view.stride is None or view.padding is None:
+        return "all", "sees the whole input"
+    words = f"stride {_short(view.stride)}, padding {_short(view.padding)}, at {view.node}"
+    if view.smallest is not None:
+        words += f"; {_short(view.smallest)} along the narrowest path"
+    if view.sees_all:
+        words += "; gates see the whole input"
+    if not view.known:
+        words += "; unknown behind branches of unequal stride"
+    return _short(view.size), words
+
+
+def _short(values: tuple[object, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))

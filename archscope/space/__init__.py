@@ -1,0 +1,1 @@
+"""Search spaces: decisions, counting, cost tables, sampling; all that needs no training."""

@@ -1,0 +1,175 @@
+"""How many networks are there, exactly, and how is each drawn with the same chance?
+
+A decision that does not count makes no difference, so networks are counted as values of the
+decisions that do. A plan is a tree: decisions that nothing depends on multiply, those on which it
+depends whether others count are branched over, and groups that do not touch each other are
+counted apart, as a product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.space.search_space import Condition, Decision, Space
+
+MOST_WORK = 1_000_000  # decisions looked at, in all parts of the tree
+
+
+class TooManyError(Exception):
+    """Too many decisions hang together to count them one by one."""
+
+
+class Branch(Struct, frozen=True, gc=False):
+    """A decision with what follows from each of its values."""
+
+    path: str
+    options: tuple[tuple[Any, Plan], ...]
+    count: int
+
+
+class Plan(Struct, frozen=True, gc=False):
+    """Decisions and branches that are free of each other."""
+
+    free: tuple[Decision, ...]
+    branches: tuple[Branch, ...]
+    count: int  # of networks; a decision without end counts as one
+    endless: bool  # whether there is such a decision
+
+
+def plan(space: Space) -> Plan:
+    """Return the plan of a space. Raises TooManyError."""
+    return _Planner(space).plan(list(space.decisions), {})
+
+
+class _Planner:
+    def __init__(self, space: Space) -> None:
+        self.controlling = space.controlling
+        self.work = 0
+
+    def plan(self, decisions: list[Decision], fixed: dict[str, Any]) -> Plan:
+        """Return the plan of decisions beside values for those before them."""
+        self.work += 1 + len(decisions)
+        if self.work > MOST_WORK:
+            raise TooManyError
+        free: list[Decision] = []
+        rest: list[Decision] = []
+        for one in decisions:
+            state = _counts(one, fixed)
+            if state is False:
+                fixed = {**fixed, one.path: one.default}
+            elif state is True and one.path not in self.controlling:
+                free.append(one)
+            else:
+                rest.append(one)
+        branches = [self.branch(part, fixed) for part in _apart(rest)]
+        count = 1
+        endless = False
+        for one in free:
+            count *= one.size or 1
+            endless |= one.size is None
+        for branch in branches:
+            count *= branch.count
+            endless |= any(option.endless for _, option in branch.options)
+        return Plan(tuple(free), tuple(branches), count, endless)
+
+    def branch(self, decisions: list[Decision], fixed: dict[str, Any]) -> Branch:
+        """Branch over the first decision that counts for sure; those before it come first."""
+        first = next(one for one in decisions if _counts(one, fixed) is True)
+        if first.size is None:
+            raise TooManyError
+        rest = [one for one in decisions if one is not first]
+        options = tuple(
+            (value, self.plan(rest, {**fixed, first.path: value})) for value in first.values()
+        )
+        return Branch(first.path, options, sum(option.count for _, option in options))
+
+
+def _counts(decision: Decision, fixed: dict[str, Any]) -> bool | None:
+    """Return whether a decision counts, or None if that is still open."""
+    open_ = False
+    for conditions in decision.when:
+        states = [_holds(condition, fixed) for condition in conditions]
+        if all(state is True for state in states):
+            return True
+        open_ |= False not in states
+    return None if open_ else False
+
+
+def _holds(condition: Condition, fixed: dict[str, Any]) -> bool | None:
+    allowed = condition.allowed
+    if allowed is None:
+        return True
+    known = [(place, fixed[path]) for place, path in enumerate(condition.paths) if path in fixed]
+    fitting = sum(all(row[place] == value for place, value in known) for row in allowed)
+    if not fitting:
+        return False
+    return True if len(known) == len(condition.paths) else None
+
+
+def _apart(decisions: list[Decision]) -> list[list[Decision]]:
+    """Part decisions into groups that do not depend on each other, each in order."""
+    group = {one.path: [one] for one in decisions}
+    for one in decisions:
+        for conditions in one.when:
+            for condition in conditions:
+                for path in condition.paths:
+                    mine, other = group[one.path], group.get(path)
+                    if other is not None and other is not mine:
+                        mine += other
+                        for moved in other:
+                            group[moved.path] = mine
+    order = {one.path: place for place, one in enumerate(decisions)}
+    parts = {id(part): part for part in group.values()}
+    return [sorted(part, key=lambda one: order[one.path]) for part in parts.values()]
+
+
+def draw(plan: Plan, random: Random) -> dict[str, Any]:
+    """Return the genes of a network, each network of the plan with the same chance.
+
+    Decisions without end are drawn evenly, on their scale.
+    """
+    genes = {one.path: draw_value(one, random) for one in plan.free}
+    for branch in plan.branches:
+        place = random.randrange(branch.count)
+        for value, option in branch.options:
+            if place < option.count:
+                genes[branch.path] = value
+                genes.update(draw(option, random))
+                break
+            place -= option.count
+    return genes
+
+
+def draw_value(decision: Decision, random: Random) -> Any:
+    """Return one of the alternatives, each with the same chance."""
+    if decision.size is not None:
+        return decision.values()[random.randrange(decision.size)]
+    low, high = decision.low, decision.high
+    if decision.log:
+        return float(min(high, low * (high / low) ** random.random()))
+    return float(random.uniform(low, high))
+
+
+def every(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Yield the genes of every network of a plan without decisions that have no end."""
+    parts: list[list[dict[str, Any]]] = [
+        [{one.path: value} for value in one.values()] for one in plan.free
+    ]
+    parts += [
+        [
+            {branch.path: value, **genes}
+            for value, option in branch.options
+            for genes in every(option)
+        ]
+        for branch in plan.branches
+    ]
+    for row in product(*parts):
+        genes: dict[str, Any] = {}
+        for part in row:
+            genes.update(part)
+        yield genes

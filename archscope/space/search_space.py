@@ -1,0 +1,300 @@
+"""A search space: the decisions that a spec with holes leaves open, and networks by decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct, structs
+
+from archscope.errors import OptionError, did_you_mean
+from archscope.ir import Graph, Shape, Source
+from archscope.language.block_cache import Memo, Sums, sums_of
+from archscope.language.document import Document
+from archscope.language.expand import Expander
+from archscope.language.holes import CHOICE, FLOAT, INT
+from archscope.language.limits import LIMITS, Limits
+from archscope.language.messages import cut, shown
+from archscope.language.overrides import input_shapes, settings
+from archscope.language.syntax import Value
+
+Genes = Mapping[str, Any]
+"""A value for each decision, by path."""
+
+
+class Condition(Struct, frozen=True):
+    """The values of other decisions with which a decision counts."""
+
+    paths: tuple[str, ...]
+    allowed: frozenset[tuple[Any, ...]] | None  # None: it depends on shapes, nothing is known
+
+
+class Decision(Struct, frozen=True):
+    """One value that a space leaves open."""
+
+    path: str
+    kind: str
+    at: Source
+    choices: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
+    labels: tuple[str, ...] = ()
+    low: Any = None
+    high: Any = None
+    step: Any = None
+    log: bool = False
+    when: tuple[tuple[Condition, ...], ...] = ((),)
+    """It counts if all conditions of any of these hold: `((),)` is always."""
+
+    @property
+    def size(self) -> int | None:
+        """The number of alternatives; None if there is no end of them."""
+        if self.kind == CHOICE:
+            return len(self.choices)
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    @property
+    def default(self) -> Any:
+        """The value that stands where the decision does not count: the first."""
+        return self.choices[0] if self.kind == CHOICE else self.low
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is known when the decision counts."""
+        return all(one.allowed is not None for conditions in self.when for one in conditions)
+
+    def values(self) -> tuple[Any, ...]:
+        """Return all alternatives. Raises ValueError if there is no end of them."""
+        if self.kind == CHOICE:
+            return self.choices
+        if self.size is None:
+            raise ValueError(self.path)
+        if self.kind == INT:
+            return tuple(range(self.low, self.high + 1, self.step))
+        return tuple(self.low + i * self.step for i in range(self.size))
+
+    def takes(self, value: Any) -> bool:
+        """Return whether a value is one of the alternatives."""
+        if self.kind == CHOICE:
+            flag = isinstance(value, bool)
+            return any(one == value for one in self.choices if isinstance(one, bool) is flag)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not self.low <= value <= self.high or (self.kind == INT and value != int(value)):
+            return False
+        if self.step is None:
+            return True
+        steps = (value - self.low) / self.step
+        return bool(abs(steps - round(steps)) < 1e-6)
+
+    @property
+    def text(self) -> str:
+        """The alternatives as people read them."""
+        if self.kind == CHOICE:
+            return ", ".join(self.labels or map(word, self.choices))
+        between = f"{word(self.low)} to {word(self.high)}"
+        if self.step not in (None, 1):
+            between += f" in steps of {word(self.step)}"
+        return f"{between}{', logarithmic' if self.log else ''}"
+
+
+def word(value: Any) -> str:
+    """Return a gene as people read it."""
+    return shown(value).strip("'") if isinstance(value, str) else shown(value)
+
+
+class Space(Struct, frozen=True, dict=True):
+    """All networks that a spec with holes can become."""
+
+    document: Document
+    decisions: tuple[Decision, ...]
+    limits: Limits = LIMITS
+
+    @property
+    def name(self) -> str:
+        """The name of the spec."""
+        return self.document.name
+
+    @cached_property
+    def by_path(self) -> dict[str, Decision]:
+        """The decisions by path."""
+        return {one.path: one for one in self.decisions}
+
+    @cached_property
+    def controlling(self) -> frozenset[str]:
+        """The paths of decisions on which it depends whether others count."""
+        return frozenset(
+            path
+            for one in self.decisions
+            for conditions in one.when
+            for condition in conditions
+            for path in condition.paths
+        )
+
+    @cached_property
+    def certain(self) -> bool:
+        """Whether it is known of every decision when it counts."""
+        return all(one.certain for one in self.decisions)
+
+    @cached_property
+    def _memo(self) -> Memo:
+        return Memo(self.document)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The first value of every decision."""
+        return {one.path: one.default for one in self.decisions}
+
+    @cached_property
+    def _rules(self) -> tuple[tuple[tuple[Rule, ...], tuple[str, ...]], ...]:
+        """Conditions with the paths of the decisions that they are about, parents first."""
+        rules: dict[tuple[tuple[Condition, ...], ...], list[str]] = {}
+        for one in self.decisions:
+            if one.when != ((),):
+                rules.setdefault(one.when, []).append(one.path)
+        return tuple((tuple(map(_rule, when)), tuple(paths)) for when, paths in rules.items())
+
+    def masked(self, genes: Genes) -> dict[str, Any]:
+        """Return a value for every decision, the default where it does not count or is missing."""
+        defaults = self.defaults
+        full = {path: genes.get(path, value) for path, value in defaults.items()}
+        for rules, paths in self._rules:
+            if not any(_holds(rule, full) for rule in rules):
+                for path in paths:
+                    full[path] = defaults[path]
+        return full
+
+    def counting(self, genes: Genes) -> list[Decision]:
+        """Return the decisions that count beside these values."""
+        full = self.masked(genes)
+        idle = {
+            path
+            for rules, paths in self._rules
+            if not any(_holds(rule, full) for rule in rules)
+            for path in paths
+        }
+        return [one for one in self.decisions if one.path not in idle]
+
+    def active(self, genes: Genes) -> dict[str, Any]:
+        """Return the genes of the decisions that count."""
+        full = self.masked(genes)
+        return {one.path: full[one.path] for one in self.counting(full)}
+
+    def sums(self, genes: Genes) -> Sums:
+        """Return the sums over the network of genes that are known to be right.
+
+        Quicker than the graph is made. Raises SpecError if these values make no network.
+        """
+        sums = Expander(self.document, self.limits, dict(genes), self._memo).sums()
+        return sums_of(self.graph(genes).inference().nodes) if sums is None else sums
+
+    def graph(self, genes: Genes) -> Graph:
+        """Return the network of genes that are known to be right; `bind` checks them first.
+
+        Raises SpecError if these values make no network.
+        """
+        return Expander(self.document, self.limits, dict(genes), self._memo).graph({})
+
+
+Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
+"""The conditions of one way to count: a path with its values, or paths with their rows."""
+
+
+def _rule(conditions: tuple[Condition, ...]) -> Rule:
+    return tuple(
+        (one.paths[0], frozenset(row[0] for row in one.allowed))
+        if len(one.paths) == 1
+        else (one.paths, one.allowed)
+        for one in conditions
+        if one.allowed is not None  # what is not known is taken to hold
+    )
+
+
+def _holds(rule: Rule, genes: Genes) -> bool:
+    for path, allowed in rule:
+        held = genes[path] if isinstance(path, str) else tuple([genes[one] for one in path])
+        if held not in allowed:
+            return False
+    return True
+
+
+def space(
+    document: Document,
+    *,
+    set: Genes | None = None,
+    input: Shape | Mapping[str, Shape] | None = None,
+    limits: Limits = LIMITS,
+) -> Space:
+    """Return the search space of a document. Raises ArchscopeError.
+
+    `set` gives values to names of `let` and closes decisions by their paths, `input` replaces
+    the shapes of inputs. A document without holes is a space of one network.
+    """
+    from archscope.space.survey import Survey  # which makes decisions, and plain specs have none
+
+    given = {} if set is None else dict(set)
+    named = {name: given.pop(name) for name in [*given] if name in document.let}
+    if named:
+        document = structs.replace(document, let={**document.let, **settings(document, named)})
+    if input is not None:
+        inputs = {
+            name: Value(list(shape), Source("--input", 1, 1), True)
+            for name, shape in input_shapes(document, input).items()
+        }
+        document = structs.replace(document, inputs={**document.inputs, **inputs})
+    found = Space(document, Survey(document, limits).decisions(), limits)
+    closed = checked_genes(found, given, partial=True)
+    decisions = tuple(
+        structs.replace(one, kind=CHOICE, choices=(closed[one.path],), labels=())
+        if one.path in closed
+        else one
+        for one in found.decisions
+    )
+    return structs.replace(found, decisions=decisions)
+
+
+def bind(space: Space, choices: Genes) -> Graph:
+    """Return the network that choices make: a value for each decision that counts, by path.
+
+    Raises OptionError for an unknown path, for a value that is no alternative and for a decision
+    without one; SpecError if the values make no network.
+    """
+    return space.graph(checked_genes(space, choices))
+
+
+def checked_genes(space: Space, choices: Genes, partial: bool = False) -> dict[str, Any]:
+    """Return the genes of all decisions. Raises OptionError, save for missing ones if `partial`."""
+    for path, value in choices.items():
+        decision = space.by_path.get(path)
+        if decision is None:
+            hint = did_you_mean(path, space.by_path) or "; 'archscope space' lists them"
+            raise OptionError(f"'{space.name}' has no decision {shown(path)}{hint}")
+        if not decision.takes(value):
+            raise OptionError(
+                f"'{path}' must be one of {cut(decision.text, 200)}, got {shown(value)}"
+                if decision.kind == CHOICE
+                else f"'{path}' must be {decision.text}, got {shown(value)}"
+            )
+    if partial:
+        return {path: _exact(space.by_path[path], value) for path, value in choices.items()}
+    full = space.masked(choices)
+    missing = [one.path for one in space.counting(full) if one.certain and one.path not in choices]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        have = "have" if more else "has"
+        raise OptionError(f"'{missing[0]}'{more} of '{space.name}' {have} no value")
+    # What may or may not count is asked for when the network is made.
+    return {
+        path: _exact(space.by_path[path], value)
+        for path, value in full.items()
+        if path in choices or space.by_path[path].certain
+    }
+
+
+def _exact(decision: Decision, value: Any) -> Any:
+    """Return a value in the type of the space, so that 1 and 1.0 make the same network."""
+    if decision.kind == CHOICE:
+        flag = isinstance(value, bool)
+        return next(
+            one for one in decision.choices if one == value and isinstance(one, bool) is flag
+        )
+    return float(value) if decision.kind == FLOAT else int(value)

@@ -1,0 +1,381 @@
+"""A plain spec -> a search space: numbers of one role become holes.
+
+From where a number matters (`repeat`, the `kernel` of a convolution, its `out`) it is followed
+back through parameters, lists that are walked and `let` to where it is written. There it becomes
+a hole, with the alternatives with which the network still holds together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from archscope.errors import ArchscopeError, OptionError, did_you_mean
+from archscope.ir import Source
+from archscope.language.document import Document
+from archscope.language.expand import Expander
+from archscope.language.expression import Expression, reads_in
+from archscope.language.holes import CHOICE, INT, Hole
+from archscope.language.limits import LIMITS
+from archscope.language.messages import shown
+from archscope.language.syntax import Block, Chain, Layer, Value, layers_in
+from archscope.language.write_document import document_text
+
+ROLES = ("width", "kernel", "depth")
+KERNELS = (3, 5, 7)
+SCALES = (0.5, 0.75, 1.0, 1.25)
+MULTIPLIER = 4  # a width up to this is a factor, above it a number of channels
+
+Key = tuple[Any, ...]
+"""Where a number is written: in `let`, a default, an argument or a modifier, and inside it."""
+
+
+class Context(Struct, frozen=True):
+    """Where a layer stands: in a block, inside the loops of others."""
+
+    block: str
+    loops: tuple[Layer, ...]
+
+
+def vary_text(document: Document, names: Sequence[str]) -> str:
+    """Return the spec of a space around a network: `width`, `kernel`, `depth`, or names of `let`.
+
+    The network itself is in the space. Raises OptionError for a name with nothing to vary.
+    """
+    return document_text(vary(document, names))
+
+
+def vary(document: Document, names: Sequence[str]) -> Document:
+    """Return a document with holes, as `vary_text` writes it. Raises OptionError."""
+    if document.open:
+        raise OptionError(f"'{document.name}' is a search space already")
+    holes: dict[Key, Hole] = {}
+    for name in names:
+        found = _found(document, name.strip())
+        if not found and name.strip() in ROLES:
+            raise OptionError(f"'{document.name}' has no {name.strip()} that could vary")
+        if not found:
+            known = [*ROLES, *document.let]
+            hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
+            raise OptionError(f"nothing of '{document.name}' to vary is called {shown(name)}{hint}")
+        holes.update(found)
+    kept: dict[Key, Hole] = {}
+    for key, hole in holes.items():
+        fitting = _fitting(document, key, hole)
+        if fitting is not None:
+            kept[key] = fitting
+    if not kept:
+        listed = ", ".join(names)
+        raise OptionError(f"'{document.name}' holds together with no other {listed}")
+    name = f"{document.name}_space"
+    return structs.replace(_with(document, kept), name=name, reference={})
+
+
+def _found(document: Document, name: str) -> dict[Key, Hole]:
+    """Return the holes of a role or name, by where they go."""
+    role = name
+    if name in document.let and (name not in ROLES or _is_number(document.let[name].content)):
+        role = "width"  # a factor, or a number of channels
+        keys: Iterable[Key] = _leaves(("let", name), document.let[name].content)
+    elif name in ROLES:
+        keys = _Flow(document).keys(name)
+    else:
+        return {}
+    holes = {}
+    for key in keys:
+        number = _number_at(document, key)
+        hole = _hole(role, number, _label(key)) if _is_number(number) else None
+        if hole is not None:
+            holes[key] = hole
+    return holes
+
+
+def _is_number(content: Any) -> bool:
+    return isinstance(content, int | float) and not isinstance(content, bool)
+
+
+def _leaves(key: Key, content: Any) -> list[Key]:
+    if isinstance(content, list):
+        return [leaf for i, one in enumerate(content) for leaf in _leaves((*key, i), one)]
+    if isinstance(content, dict):
+        return [leaf for i, one in content.items() for leaf in _leaves((*key, i), one)]
+    return [key]
+
+
+def _hole(role: str, number: Any, label: str) -> Hole | None:
+    """Return what may stand in place of a number, None if it is best left alone."""
+    at = _NOWHERE
+    if role == "depth":
+        if not isinstance(number, int) or number < 1:
+            return None
+        low, high = max(1, number - (number + 1) // 2), number + max(1, number // 2)
+        return Hole(INT, label, at, low=low, high=high, step=1)
+    if role == "kernel":
+        if not isinstance(number, int) or number < 3 or number % 2 == 0:
+            return None
+        choices: list[Any] = sorted({*KERNELS, number})
+    elif number <= MULTIPLIER:
+        choices = sorted({number * scale for scale in SCALES} - {float(number)} | {number})
+    else:
+        near = {max(8, round(number * scale / 8) * 8) for scale in SCALES if scale != 1}
+        choices = sorted({*near, number})
+    if len(choices) < 2:
+        return None
+    return Hole(CHOICE, label, at, tuple(Value(one, at, True) for one in choices))
+
+
+class _Flow:
+    """Follows numbers from where they matter to where they are written."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.places: list[tuple[Layer, Context]] = []
+        for block in (document.body, *document.blocks.values()):
+            self._walk(block.layers, Context(block.name, ()))
+        self.found: dict[Key, None] = {}
+        self.seen: set[tuple[Any, ...]] = set()
+
+    def _walk(self, chain: Chain, context: Context) -> None:
+        for layer in chain:
+            loops = context.loops
+            if layer.repeat is not None or layer.each is not None:
+                loops = (*loops, layer)
+            inside = Context(context.block, loops)
+            self.places.append((layer, inside))
+            for part in (*(layer.branches or ()), layer.then, layer.otherwise):
+                self._walk(part, inside)
+
+    def keys(self, role: str) -> list[Key]:
+        """Return where the numbers of a role are written."""
+        for layer, context in self.places:
+            if role == "depth" and layer.repeat is not None:
+                outside = Context(context.block, context.loops[:-1])
+                self.value(layer.repeat, ("layer", id(layer), "repeat"), outside)
+            elif layer.word == "conv" and role == "kernel" and _keeps_size(layer):
+                self.value(layer.args["kernel"], ("layer", id(layer), "kernel"), context)
+            elif layer.word == "conv" and role == "width":
+                value = layer.args.get("out", layer.alone)
+                key = ("layer", id(layer), "out" if "out" in layer.args else "")
+                if value is not None:
+                    self.value(value, key, context)
+        return list(self.found)
+
+    def value(self, value: Value, key: Key, context: Context) -> None:
+        """Follow a value that stands somewhere."""
+        if value.constant:
+            self.found.setdefault(key)
+        elif isinstance(value.content, Expression):
+            for name, attribute in reads_in(value.content.text):
+                self.name(name, () if attribute is None else (attribute,), context)
+
+    def name(self, name: str, inside: Key, context: Context) -> None:
+        """Follow a name; `inside` is what is read of its value, None for any element."""
+        loops = context.loops
+        while loops:
+            loop, loops = loops[-1], loops[:-1]
+            column = (loop.each or {}).get(name)
+            if column is not None:
+                key = ("layer", id(loop), "each", name)
+                self.part(column, key, (None, *inside), Context(context.block, loops))
+                return
+        block = self.document.blocks.get(context.block)
+        mark = (name, inside, context.block)
+        if mark in self.seen:
+            return
+        self.seen.add(mark)
+        if block is not None and name in block.defaults:
+            self._parameter(block, name, inside)
+        elif name in self.document.let:
+            self.part(self.document.let[name], ("let", name), inside, Context("", ()))
+
+    def _parameter(self, block: Block, name: str, inside: Key) -> None:
+        first = next(iter(block.defaults))
+        default = block.defaults[name]
+        if default is not None:
+            self.part(default, ("default", block.name, name), inside, Context(block.name, ()))
+        for layer, context in self.places:
+            if layer.word == block.name:
+                if name in layer.args:
+                    key: Key = ("layer", id(layer), name)
+                    self.part(layer.args[name], key, inside, context)
+                elif name == first and layer.alone is not None:
+                    self.part(layer.alone, ("layer", id(layer), ""), inside, context)
+
+    def part(self, value: Value, key: Key, inside: Key, context: Context) -> None:
+        """Follow a part of a value."""
+        if not value.constant:
+            if isinstance(value.content, Expression):
+                for name, attribute in reads_in(value.content.text):
+                    more = inside if attribute is None else (attribute, *inside)
+                    self.name(name, more, context)
+            return
+        content = value.content
+        if not inside:
+            self.found.setdefault(key)
+        elif inside[0] is None and isinstance(content, list):
+            for i, one in enumerate(content):
+                self.part(Value(one, value.at, True), (*key, i), inside[1:], context)
+        elif isinstance(content, dict) and inside[0] in content:
+            part = Value(content[inside[0]], value.at, True)
+            self.part(part, (*key, inside[0]), inside[1:], context)
+
+
+def _keeps_size(layer: Layer) -> bool:
+    """Return whether another kernel keeps what a convolution makes of a size."""
+    kernel, padding, stride = (layer.args.get(key) for key in ("kernel", "padding", "stride"))
+    if kernel is None or padding is None:
+        return False
+    if not kernel.constant:
+        return True  # and so the padding follows it, or the network will not hold together
+    if not isinstance(kernel.content, int) or padding.content != kernel.content // 2:
+        return False
+    return stride is None or stride.content == 1
+
+
+_NOWHERE = Source("--vary", 1, 1)
+
+
+def _label(key: Key) -> str:
+    return ".".join(str(part) for part in key[2:] if part != "each") or str(key[1])
+
+
+def _number_at(document: Document, key: Key) -> Any:
+    if key[0] == "let":
+        value, rest = document.let[key[1]], key[2:]
+    elif key[0] == "default":
+        found = document.blocks[key[1]].defaults[key[2]]
+        assert found is not None
+        value, rest = found, key[3:]
+    else:
+        value, rest = _slot(document, key)
+    content = value.content
+    for part in rest:
+        content = content[part]
+    return content
+
+
+def _slot(document: Document, key: Key) -> tuple[Value, Key]:
+    for block in (document.body, *document.blocks.values()):
+        for layer in layers_in(block.layers):
+            if id(layer) == key[1]:
+                if key[2] == "each":
+                    return (layer.each or {})[key[3]], key[4:]
+                if key[2] == "repeat" and layer.repeat is not None:
+                    return layer.repeat, key[3:]
+                if key[2] == "" and layer.alone is not None:
+                    return layer.alone, key[3:]
+                return layer.args[key[2]], key[3:]
+    raise KeyError(key)
+
+
+def _with(document: Document, holes: dict[Key, Hole]) -> Document:
+    """Return a document with holes in place of numbers."""
+
+    def put(value: Value, key: Key) -> Value:
+        here = {each[len(key) :]: hole for each, hole in holes.items() if each[: len(key)] == key}
+        for inside, hole in here.items():
+            value = _put(value, inside, hole)
+        return value
+
+    def layer(one: Layer) -> Layer:
+        key = ("layer", id(one))
+        args = {name: put(value, (*key, name)) for name, value in one.args.items()}
+        if one.word == "conv" and (*key, "kernel") in holes:
+            args["padding"] = Value("same", one.at, True)
+        fields: dict[str, Any] = {
+            "args": args,
+            "then": tuple(map(layer, one.then)),
+            "otherwise": tuple(map(layer, one.otherwise)),
+        }
+        if one.alone is not None:
+            fields["alone"] = put(one.alone, (*key, ""))
+        if one.repeat is not None:
+            fields["repeat"] = put(one.repeat, (*key, "repeat"))
+        if one.each is not None:
+            fields["each"] = {
+                name: put(value, (*key, "each", name)) for name, value in one.each.items()
+            }
+        if one.branches is not None:
+            fields["branches"] = tuple(tuple(map(layer, branch)) for branch in one.branches)
+        made = structs.replace(one, **fields)
+        return structs.replace(made, open=_is_open(made))
+
+    blocks = {}
+    for name, block in document.blocks.items():
+        defaults = {
+            key: None if value is None else put(value, ("default", name, key))
+            for key, value in block.defaults.items()
+        }
+        layers = tuple(map(layer, block.layers))
+        open_ = any(key[:2] == ("default", name) for key in holes)
+        blocks[name] = structs.replace(block, defaults=defaults, layers=layers, open=open_)
+    let = {name: put(value, ("let", name)) for name, value in document.let.items()}
+    body = structs.replace(document.body, layers=tuple(map(layer, document.body.layers)))
+    return structs.replace(document, let=let, blocks=blocks, body=body, open=True)
+
+
+def _is_open(layer: Layer) -> bool:
+    values = [*layer.args.values(), layer.alone, layer.repeat, *(layer.each or {}).values()]
+    own = any(next(value.holes(), None) is not None for value in values if value is not None)
+    parts = (*(layer.branches or ()), layer.then, layer.otherwise)
+    return own or any(one.open for part in parts for one in part)
+
+
+def _put(value: Value, inside: Key, hole: Hole) -> Value:
+    """Return a value with a hole in it."""
+    if not inside:
+        return Value(hole, value.at, False)
+    content = value.content
+    if isinstance(content, list):
+        parts = [one if isinstance(one, Value) else _opened(one, value) for one in content]
+        parts[inside[0]] = _put(parts[inside[0]], inside[1:], hole)
+        return Value(parts, value.at, False)
+    rows = {
+        key: one if isinstance(one, Value) else _opened(one, value) for key, one in content.items()
+    }
+    rows[inside[0]] = _put(rows[inside[0]], inside[1:], hole)
+    return Value(rows, value.at, False)
+
+
+def _opened(content: Any, value: Value) -> Value:
+    return Value(content, value.at, True)
+
+
+def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
+    """Return a hole with the values that make a network beside all others as they are."""
+    open_ = _with(document, {key: hole})
+    number = _number_at(document, key)
+    values: Iterable[Any] = [one.content for one in hole.choices]
+    if hole.kind == INT:
+        values = range(hole.low, hole.high + 1)
+    good = []
+    for value in values:
+        try:
+            Expander(open_, LIMITS, _Every(value)).graph({})
+        except ArchscopeError:
+            continue
+        good.append(value)
+    if number not in good or len(good) < 2:
+        return None
+    if hole.kind == INT:
+        return structs.replace(hole, low=min(good), high=max(good))
+    return structs.replace(hole, choices=tuple(c for c in hole.choices if c.content in good))
+
+
+class _Every(dict[str, Any]):
+    """Genes that give the same value to every hole."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+    def __contains__(self, path: object) -> bool:
+        return True
+
+    def __getitem__(self, path: str) -> Any:
+        return self.value
+
+    def get(self, path: str, default: Any = None) -> Any:
+        return self.value

@@ -1,0 +1,83 @@
+"""The batches of one training: where data, recipe, network and device meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from archscope.datasets import Adaptation, Augment, Batches, Images, Statistics
+from archscope.errors import OptionError
+from archscope.train.device import Arithmetic
+from archscope.train.distributed import ALONE, Processes
+from archscope.train.recipe import Recipe
+
+EVALUATED = 256  # images at once where no gradients are kept
+
+
+class Feed:
+    """Batches of a training split, in an order that the seed fixes, and of a validation split.
+
+    Images wait on the device as bytes. The incomplete batch at the end of an epoch is left out;
+    which images that hits differs from epoch to epoch.
+    """
+
+    def __init__(
+        self,
+        train: Images,
+        validation: Images,
+        recipe: Recipe,
+        seed: int,
+        statistics: Statistics,
+        adaptation: Adaptation,
+        how: Arithmetic,
+        processes: Processes = ALONE,
+    ) -> None:
+        if recipe.batch > len(train):
+            raise OptionError(
+                f"the batch of {recipe.batch} is larger than the {len(train)} images that there"
+                " are to train with"
+            )
+        group = recipe.per_class if recipe.metric else 1
+        if recipe.batch % (processes.count * recipe.accumulate * group):
+            raise OptionError(
+                f"the batch of {recipe.batch} cannot be shared out to {processes.count} processes"
+                f" in {recipe.accumulate} equal parts each"
+                + (f", made of groups of {group} images of a class" if group > 1 else "")
+            )
+        augment = Augment(
+            crop=recipe.crop, flip=recipe.flip, cutout=recipe.cutout, mixup=recipe.mixup
+        )
+        self.how, self.statistics, self.adaptation = how, statistics, adaptation
+        self.batches = Batches(
+            train.to(how.device), recipe.batch // processes.count, seed, augment, statistics,
+            adaptation, drop_last=True, rank=processes.rank, world_size=processes.count,
+            per_class=recipe.per_class if recipe.metric else None,
+        )  # fmt: skip
+        self.steps = len(self.batches)
+        self.validation = self.plain(validation) if len(validation) else None
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the batches of an epoch from a step on: images (N, C, H, W) and labels."""
+        for images, labels in self.batches.epoch(epoch, start):
+            yield images.to(memory_format=self.how.layout), labels
+
+    def plain(self, images: Images) -> Plain:
+        """Return images to be judged by: in order, adapted and normalised, never augmented."""
+        return Plain(images, self.statistics, self.adaptation, self.how)
+
+
+class Plain:
+    """Batches of images in their order, to go through as often as one likes."""
+
+    def __init__(
+        self, images: Images, statistics: Statistics, adaptation: Adaptation, how: Arithmetic
+    ) -> None:
+        self.how = how
+        self.batches = Batches(
+            images.to(how.device), EVALUATED, 0, Augment(), statistics, adaptation, shuffle=False
+        )
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in self.batches.epoch(0):
+            yield images.to(memory_format=self.how.layout), labels

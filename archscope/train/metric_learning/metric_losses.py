@@ -1,0 +1,153 @@
+"""Metric losses by name: embeddings (N, D) of a batch and its labels (N,) -> a scalar."""
+
+from __future__ import annotations
+
+import warnings
+from math import degrees
+
+import torch
+from pytorch_metric_learning import losses, miners
+from pytorch_metric_learning.distances import LpDistance
+from torch import Tensor, nn
+
+from archscope.train.metric_learning.center import CenterLoss
+from archscope.train.metric_learning.clusters import CoupledClustersLoss
+from archscope.train.metric_learning.distance import ORDERS
+from archscope.train.metric_learning.quadruplet import QuadrupletLoss
+from archscope.train.recipe import Recipe
+
+
+class ContrastiveLoss(losses.ContrastiveLoss):  # type: ignore[misc]
+    """Images of a class are drawn together, others pushed apart up to a margin.
+
+    Hadsell, Chopra, LeCun 2006, equation 4: d^2 / 2 of pairs that match and
+    max(0, margin - d)^2 / 2 of pairs that do not; of each kind the mean over the pairs of a batch
+    that have a loss. The library's own has no squares.
+    """
+
+    def pos_calc(self, pos_pair_dist: Tensor, margin: float) -> Tensor:
+        """Return the loss of each pair that matches."""
+        loss: Tensor = super().pos_calc(pos_pair_dist, margin)
+        return loss.square() / 2
+
+    def neg_calc(self, neg_pair_dist: Tensor, margin: float) -> Tensor:
+        """Return the loss of each pair that does not match."""
+        loss: Tensor = super().neg_calc(neg_pair_dist, margin)
+        return loss.square() / 2
+
+
+class SphereFaceLoss(losses.SphereFaceLoss):  # type: ignore[misc]
+    """Softmax over angles to a direction for each class, that to the right one multiplied.
+
+    Liu, Wen, Yu, Li, Raj, Song 2017, equation 7, of the angles t: |x| cos(t) for the other classes
+    and |x| psi(t) for the right one, where psi goes on falling where cos(margin t) turns. psi alone
+    drives |x| to nothing at first; as in the authors' published configuration the right one has
+    (blend cos(t) + psi(t)) / (1 + blend), with a blend of 1000 / (1 + 0.12 step), at least 5.
+    """
+
+    steps: Tensor
+
+    def __init__(self, classes: int, size: int, margin: float, scale: float) -> None:
+        super().__init__(classes, size, margin=margin, scale=scale)
+        self.register_buffer("steps", torch.zeros(()))
+
+    def init_margin(self) -> None:
+        """Get the multiple-angle formula ready; scipy's binomial of a tensor warns for nothing."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            super().init_margin()
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of embeddings (N, D) with labels (N,), a scalar; count the step."""
+        loss: Tensor = super().forward(embeddings, labels)
+        if self.training:
+            self.steps += 1
+        return loss
+
+    def modify_cosine_of_target_classes(self, cosine_of_target_classes: Tensor) -> Tensor:
+        """Return what is taken for the cosine to the right class of each image, (N,)."""
+        blend = (1000 / (1 + 0.12 * self.steps)).clamp(min=5)
+        psi: Tensor = super().modify_cosine_of_target_classes(cosine_of_target_classes)
+        return (blend * cosine_of_target_classes + psi) / (1 + blend)
+
+
+class TripletLoss(nn.Module):
+    """An anchor is to be closer to one of its class than to one of another, by a margin.
+
+    Schroff, Kalenichenko, Philbin 2015 (FaceNet), here with plain distances as in Hermans, Beyer,
+    Leibe 2017: max(0, d(a, p) - d(a, n) + margin), the mean over those above 0. `mining` chooses
+    triplets of a batch: `hard` takes each anchor's farthest p and nearest n (Hermans), `semihard`
+    those where n is farther than p but within the margin (FaceNet), `all` takes all.
+    """
+
+    def __init__(self, margin: float, distance: str, mining: str) -> None:
+        super().__init__()
+        measure = _measure(distance)
+        self.loss = losses.TripletMarginLoss(margin=margin, distance=measure)
+        self.miner: nn.Module | None = None
+        if mining == "hard":
+            self.miner = miners.BatchHardMiner(distance=measure)
+        elif mining == "semihard":
+            self.miner = miners.TripletMarginMiner(margin, "semihard", distance=measure)
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
+        chosen = self.miner(embeddings, labels) if self.miner is not None else None
+        loss: Tensor = self.loss(embeddings, labels, chosen)
+        return loss
+
+
+MARGINS = {
+    "contrastive": 1.0, "triplet": 1.0, "quadruplet": 1.0, "coupled-clusters": 1.0,
+    "sphereface": 4.0, "cosface": 0.35, "am-softmax": 0.35, "arcface": 0.5,
+}  # fmt: skip
+"""Of the papers for the angular losses; distances have no scale, so that theirs may be 1."""
+
+SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.0}
+"""Of the papers: what cosines are multiplied by before the softmax."""
+
+
+def distance_of(recipe: Recipe) -> str:
+    """Return how embeddings are compared after a training: by `angle` where the loss does."""
+    if recipe.loss in SCALES:
+        return "angle"
+    return "euclidean" if recipe.distance == "auto" else recipe.distance
+
+
+def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
+    """Return the loss of a recipe for so many classes and embeddings of a size.
+
+    CosFace is Wang, Wang, Zhou, Ji, Gong, Zhou, Li, Liu 2018: softmax of scale * cosines, of
+    which the right one is lowered by the margin. AM-Softmax is Wang, Cheng, Liu, Liu 2018, the
+    same formula with another scale. ArcFace, Deng, Guo, Xue, Zafeiriou 2019, adds the margin to
+    the right angle instead. They and SphereFace keep a direction for each class, which is trained
+    along with the network.
+    """
+    margin = MARGINS.get(recipe.loss, 0.0) if recipe.margin is None else recipe.margin
+    scale = SCALES.get(recipe.loss, 0.0) if recipe.scale is None else recipe.scale
+    distance = distance_of(recipe)
+    loss: nn.Module
+    match recipe.loss:
+        case "contrastive":
+            loss = ContrastiveLoss(neg_margin=margin, distance=_measure(distance))
+        case "triplet":
+            loss = TripletLoss(margin, distance, recipe.mining)
+        case "quadruplet":
+            loss = QuadrupletLoss(margin, distance)
+        case "coupled-clusters":
+            loss = CoupledClustersLoss(margin)
+        case "center":
+            loss = CenterLoss(classes, size)
+        case "sphereface":
+            loss = SphereFaceLoss(classes, size, margin=margin, scale=scale)
+        case "cosface" | "am-softmax":
+            loss = losses.CosFaceLoss(classes, size, margin=margin, scale=scale)
+        case "arcface":
+            loss = losses.ArcFaceLoss(classes, size, margin=degrees(margin), scale=scale)
+        case _:
+            raise ValueError(f"'{recipe.loss}' is no metric loss")
+    return loss
+
+
+def _measure(kind: str) -> LpDistance:
+    return LpDistance(normalize_embeddings=False, p=ORDERS[kind])

@@ -1,0 +1,234 @@
+"""Folded specs say the same graph, in few lines that read well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from archscope import language
+from archscope.folding import fold
+from archscope.folding.fold import Folded, readable
+from archscope.ir import Builder, Graph, Node, Output
+from archscope.language.write import to_yaml
+from archscope.ops import OPS
+from tests.strategies import graphs, specs
+
+ZOO = sorted(language.zoo())
+COMMON = (
+    "resnet50", "densenet121", "mobilenet_v3_large", "shufflenet_v2_x1_0", "inception_v3",
+    "efficientnet_b0",
+)  # fmt: skip
+
+RESNET50 = """
+layers:
+  - conv_bn_relu: {out: 64, kernel: 7, stride: 2}
+  - maxpool: {kernel: 3, stride: 2, padding: 1}
+  - stage: {out: 64, depth: 3}
+  - stage: {out: 128, stride: 2, depth: 4}
+  - stage: {out: 256, stride: 2, depth: 6}
+  - stage: {out: 512, stride: 2, depth: 3}
+  - global_avgpool
+  - flatten
+  - linear: 1000
+"""
+BOTTLENECK = """
+  bottleneck:
+    with: {out: , stride: 1}
+    layers:
+      - add:
+          - - conv_bn_relu: {out: =out, kernel: 1}
+            - conv_bn_relu: {out: =out, kernel: 3, stride: =stride}
+            - conv_bn: {out: =4*out}
+          - conv_bn: {out: =4*out, stride: =stride}
+            when: =in.channels != 4*out
+      - relu
+"""
+
+
+def expanded(folded: Folded) -> Graph:
+    return language.graph(language.document("folded", text=folded.text.encode()))
+
+
+def renamed(node: Node, names: Mapping[str, str]) -> Node:
+    return structs.replace(
+        node,
+        name=names[node.name],
+        inputs=tuple(names[one] for one in node.inputs),
+        shares=names[node.shares] if node.shares else None,
+        at=None,
+    )
+
+
+def with_names(graph: Graph, names: Mapping[str, str]) -> Graph:
+    return structs.replace(
+        graph,
+        nodes=tuple(renamed(node, names) for node in graph.nodes),
+        outputs=tuple(structs.replace(one, node=names[one.node]) for one in graph.outputs),
+    )
+
+
+def anonymous(graph: Graph) -> Graph:
+    """Return the graph as a file without names of modules has it."""
+    return with_names(
+        graph,
+        {
+            node.name: f"{node.op.name}_{i}" if node.inputs else node.name
+            for i, node in enumerate(graph.nodes)
+        },
+    )
+
+
+def assert_says(folded: Folded, graph: Graph) -> None:
+    made = expanded(folded)
+    assert set(folded.names) == set(graph.by_name)
+    wanted = with_names(graph, folded.names)
+    assert {node.name: structs.replace(node, at=None) for node in made.nodes} == wanted.by_name
+    assert made.outputs == wanted.outputs
+    assert (made.name, made.about, made.paper) == (graph.name, graph.about, graph.paper)
+    assert made.reference == graph.reference
+
+
+def lines(folded: Folded) -> int:
+    return len(folded.text.splitlines())
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_network_of_the_zoo_is_said_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fold, "to_yaml", pytest.fail)  # none needs to be flat
+    graph = language.load(name)
+    for one in (graph, anonymous(graph)):
+        folded = readable(one)
+        assert_says(folded, one)
+        assert lines(folded) <= len(to_yaml(one).splitlines())
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_common_networks_are_short(name: str) -> None:
+    graph = language.load(name)
+    for one in (graph, anonymous(graph)):
+        assert lines(readable(one)) < 110
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_what_is_folded_stays_as_long(name: str) -> None:
+    folded = readable(language.load(name))
+    assert abs(lines(readable(expanded(folded))) - lines(folded)) <= 5
+
+
+def test_resnet50_reads_as_a_person_writes_it() -> None:
+    text = readable(anonymous(language.load("resnet50"))).text
+    assert RESNET50 in text
+    assert BOTTLENECK in text
+
+
+def test_the_manual_shows_what_is_written() -> None:
+    page = Path(__file__).parents[2] / "docs" / "language.md"
+    assert readable(language.load("resnet50")).text in page.read_text(encoding="utf-8")
+
+
+@given(graphs())
+@settings(max_examples=60)
+def test_any_graph_is_said_again(graph: Graph) -> None:
+    ends = [output.node for output in graph.outputs]
+    assume(len({*ends}) == len(ends))
+    assume(all(graph.by_name[end].inputs for end in ends))
+    order = list(graph.by_name)
+    outputs = sorted(graph.outputs, key=lambda one: order.index(one.node))  # a text has no other
+    graph = graph.only(graph.ancestors(*ends), tuple(outputs))
+    assert_says(readable(graph), graph)
+
+
+@given(specs())
+@settings(max_examples=60)
+def test_any_spec_is_said_again(text: dict[str, object]) -> None:
+    graph = anonymous(language.graph(language.document("any.yaml", text=json.dumps(text).encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) <= len(to_yaml(graph).splitlines())
+
+
+def test_runs_in_runs_are_blocks() -> None:
+    text = """
+        name: runs
+        input: [8, 16, 16]
+        blocks:
+          unit: {layers: [{conv: {out: 8, kernel: 3, padding: 1}}, relu]}
+          pair: {layers: [{unit: {}, repeat: 3}, sigmoid]}
+        layers:
+          - pair: {}
+            repeat: 4
+    """
+    graph = anonymous(language.graph(language.document("runs.yaml", text=text.encode())))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert "repeat: 3" in folded.text
+    assert "repeat: 4" in folded.text
+
+
+def test_values_that_several_layers_read_have_names_in_their_block() -> None:
+    """Two streams that exchange values: no branches that part and meet again."""
+    graph = anonymous(language.load("rir_cifar10"))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) < 100
+
+
+def test_layers_that_read_all_before_them_are_one_block() -> None:
+    """DenseNet as torchvision writes it: each concat takes every earlier value by itself."""
+    builder = Builder()
+    x = builder.add("input", OPS["input"](size=(4, 8, 8)))
+    for depth in (3, 5):
+        features = [x]
+        for _ in range(depth):
+            count = len(builder.nodes)
+            if len(features) > 1:
+                x = builder.add(f"concat{count}", OPS["concat"](), features)
+            made = builder.add(f"relu{count}", OPS["relu"](), [x])
+            conv = OPS["conv"](out=2, kernel=3, padding=1)
+            features.append(builder.add(f"conv{count}", conv, [made]))
+        x = builder.add(f"concat_{depth}", OPS["concat"](), features)
+        x = builder.add(f"maxpool{depth}", OPS["maxpool"](kernel=2), [x])
+    graph = Graph("dense", tuple(builder.nodes.values()), (Output("output", x),))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert "- dense_block: 2\n  - maxpool: 2\n  - dense_block: 4\n" in folded.text
+
+
+def test_towers_with_the_same_weights_are_one_block() -> None:
+    graph = language.load("triplet")
+    folded = readable(anonymous(graph))
+    assert_says(folded, anonymous(graph))
+    assert folded.text.count("conv:") == 2
+    assert folded.text.count("- tower: {}") == 3
+
+
+def test_weights_shared_inside_a_block_do_not_prevent_it() -> None:
+    graph = anonymous(language.load("cbam_resnet50"))
+    folded = readable(graph)
+    assert_says(folded, graph)
+    assert lines(folded) < 80
+
+
+@given(
+    st.text(st.sampled_from("ab: #-'\"\\,[]{}&*!|>%@`?=~1é")),
+    st.sampled_from(("true", "null", "12", "x", "an x: y", "https://a.b/c#d", "a #b", "~")),
+)
+@settings(max_examples=200)
+def test_text_is_quoted_where_yaml_would_misread_it(about: str, paper: str) -> None:
+    graph = structs.replace(language.load("lenet5"), about=about.strip(), paper=paper)
+    assert_says(readable(graph), graph)
+
+
+def test_what_was_written_wrong_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = language.load("resnet18")
+    wrong = readable(graph).text.replace("stride: 2", "stride: 1", 1)
+    monkeypatch.setattr(fold, "folded_text", lambda *parts: wrong)
+    folded = readable(graph)
+    assert folded.text == to_yaml(graph)
+    assert folded.names == {name: name for name in graph.by_name}

@@ -1,0 +1,101 @@
+"""Modules of torch: the same macs, params and output, or listed as not recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+import torch
+from archscope import language
+from archscope.analysis import analyze
+from archscope.build import build
+from archscope.importers.torch.module import from_module
+from archscope.sources import document_of
+from archscope.weights import state_of
+from tests.importers.torch.modules import MODULES, Recurrent
+from tests.zoo.oracle import randomise
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+OPAQUE = {
+    "operators": {"matmul"}, "half tied": {"linear"}, "einsum": {"einsum"},
+    "elementwise": {"sub", "exp", "add", "abs", "div", "sqrt"},
+    "last and left": {"permute", "flip"},
+    "standardised": {"conv2d"}, "weight norm": {"conv2d"},
+    "attention": {"transpose", "layer_norm", "linear", "mean", "scaled_dot_product_attention",
+                  "view", "unflatten", "select", "squeeze", "unsqueeze", "permute", "reshape"},
+}  # fmt: skip
+"""Operators that have no word here, of the modules that have some."""
+
+
+def batch(shapes: Any, size: int) -> tuple[torch.Tensor, ...]:
+    """Return random inputs of the given shapes."""
+    if isinstance(shapes, Mapping):
+        shapes = tuple(shapes.values())
+    if isinstance(shapes[0], int):
+        shapes = (shapes,)
+    return tuple(torch.rand(size, *shape) for shape in shapes)
+
+
+def flops(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> int:
+    """Return what torch counts of a run."""
+    torch.backends.mha.set_fastpath_enabled(False)  # torch does not count that
+    try:
+        with (
+            torch.no_grad(),
+            sdpa_kernel(SDPBackend.MATH),  # nor attention in one piece on a CPU
+            FlopCounterMode(display=False) as counter,
+        ):
+            module(*inputs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    return int(counter.get_total_flops())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_macs_and_params_are_those_of_torch(name: str) -> None:
+    module, shapes = MODULES[name]
+    module = module.eval()
+    result = analyze(from_module(module, shapes).graph)
+    assert (result.unknown, result.about) == ((), "")
+    assert 2 * result.totals.macs == flops(module, batch(shapes, 1))
+    assert result.totals.params == sum(one.numel() for one in module.parameters())
+    assert {one.kind.split(".")[1] for one in result.opaque} == OPAQUE.get(name, set())
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in OPAQUE])
+def test_output_is_that_of_the_module(name: str) -> None:
+    torch.manual_seed(0)
+    module, shapes = MODULES[name]
+    module = module.eval()
+    randomise(module)
+    found = from_module(module, shapes)
+    graph = language.graph(document_of(found.graph, name))
+    network = build(graph).eval()
+    network.load_state_dict(state_of(graph, found.weights()))
+    inputs = batch(shapes, 3)
+    with torch.no_grad():
+        expected, got = module(*inputs), network(*inputs)
+    if isinstance(got, dict):
+        got = tuple(got.values())
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_arithmetic_on_maps_keeps_the_receptive_field() -> None:
+    module, shape = MODULES["elementwise"]
+    field = analyze(from_module(module, shape).graph).receptive_field
+    assert field is not None
+    assert (field.size, field.known, field.sees_all) == ((3, 3), True, True)
+    assert field.node == "sqrt"
+
+
+def test_what_cannot_be_counted_is_said() -> None:
+    module = Recurrent()
+    result = analyze(from_module(module, (7, 6)).graph)
+    assert [(one.kind, one.facts) for one in result.unknown] == [
+        ("aten.gru.input", ("macs", "elementwise"))
+    ]
+    assert result.totals.params == sum(one.numel() for one in module.parameters())

@@ -1,0 +1,72 @@
+"""torchvision's classifiers as judges of the import: its own numbers of params and GMACs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+import torch
+from archscope.analysis import Analysis, analyze
+from archscope.importers.torch.module import from_module
+from tests.zoo.oracle import torchvision
+
+NAMES = torchvision().models.list_models(module=torchvision().models)
+DAILY = {
+    "alexnet", "convnext_tiny", "efficientnet_b1", "googlenet", "inception_v3", "maxvit_t",
+    "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "resnet18", "resnext50_32x4d",
+    "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_32",
+    "wide_resnet50_2",
+}  # fmt: skip
+"""One of each family but DenseNet, which test_torch_weights has; others differ in size."""
+SETTINGS: dict[str, dict[str, Any]] = {
+    "vit_h_14": {"image_size": 518}, "googlenet": {"init_weights": True},
+    "inception_v3": {"init_weights": True},
+}  # fmt: skip
+EVERY = bool(os.environ.get("ARCHSCOPE_EVERY_MODEL"))
+
+
+def made(name: str, **settings: Any) -> torch.nn.Module:
+    """Return a network without numbers, or with them where it computes as it is made."""
+    models = torchvision().models
+    place = "cpu" if name.startswith("regnet") else "meta"
+    with torch.device(place):
+        network: torch.nn.Module = models.get_model(name, **settings)
+    return network
+
+
+def test_there_are_eighty() -> None:
+    assert len(NAMES) == 80
+    assert set(NAMES) >= DAILY
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_params_and_macs_are_those_of_torchvision(name: str) -> None:
+    if name not in DAILY and not EVERY:
+        pytest.skip("runs where ARCHSCOPE_EVERY_MODEL is set; others of its family run")
+    weights = torchvision().models.get_model_weights(name).DEFAULT
+    size = weights.transforms().crop_size[0]
+    settings = SETTINGS.get(name, {})
+    result = analyze(from_module(made(name, **settings), (3, size, size), name).graph)
+    left_out = {"inception_v3": 3_326_696}.get(name, 0)  # its second head, which only trains
+    assert result.totals.params + left_out == weights.meta["num_params"]
+    assert round(result.totals.macs / 1e9, 3) == weights.meta["_ops"]
+    assert result.unknown == ()
+    assert ("take no part" in result.about) == bool(left_out or name == "googlenet")
+    if not is_transformer(name):
+        assert result.opaque == ()
+
+
+def is_transformer(name: str) -> bool:
+    """Return whether a network has what no operator of ours says."""
+    return name.startswith(("vit", "swin", "maxvit"))
+
+
+def test_attention_is_counted_and_listed() -> None:
+    result: Analysis = analyze(from_module(made("vit_b_16"), (3, 224, 224)).graph)
+    kinds = {one.kind: one.count for one in result.opaque}
+    assert kinds["aten.scaled_dot_product_attention.default"] == 12
+    layers = [one for one in result.layers if one.out == (12, 197, 64) and one.macs]
+    assert [one.macs for one in layers] == [2 * 12 * 197 * 197 * 64] * 12
+    assert not any(one.receptive_field and one.receptive_field.known for one in layers)

@@ -1,0 +1,310 @@
+"""The page in a real browser: offline, used as people use it, with an eye on its console.
+
+A browser takes a second to start and plotly another; the pages are made once for all tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archscope.drawing.layout import picture
+from archscope.drawing.tree import tree
+from archscope.report.pages.content import Network
+from archscope.report.pages.html import html
+from tests.report.conftest import collected, look, make_run, make_study, page_of
+from tests.report.pages.test_html import hostile
+
+
+class Watched:
+    """A page that remembers what it should not have done."""
+
+    def __init__(self, page: Any, path: Path) -> None:
+        self.page, self.wrong = page, []
+        page.on("console", lambda one: self.wrong.append(f"{one.type}: {one.text}"))
+        page.on("pageerror", lambda one: self.wrong.append(f"error: {one}"))
+        page.on("request", lambda one: self._request(one.url))
+        page.goto(path.as_uri())
+        self.charts("#scatter", 1)
+
+    def _request(self, url: str) -> None:
+        if not url.startswith(("file:", "data:", "blob:")):
+            self.wrong.append(f"request: {url}")
+
+    def charts(self, inside: str, count: int) -> None:
+        """Wait for so many charts in a part of the page."""
+        drawn = self.page.locator(f"{inside} .plot-container")  # one for each chart
+        drawn.nth(count - 1).wait_for(state="attached")
+
+    def column(self, number: int) -> list[str]:
+        """Return a column of the overview as far as it is shown."""
+        cells = self.page.locator(f"#table tbody tr:not([hidden]) > :nth-child({number})")
+        return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory, five: tuple[Network, ...]) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    run = make_run(folder / "runs" / "first")
+    (run / "look.json").write_text(json.dumps(look()))
+    study = make_study(folder / "studies" / "search")
+    inputs = collected(str(run), "googlenet", str(study))
+    pages = {
+        "five": page_of(*five, *inputs.finish(), inputs=inputs),
+        "hostile": hostile(five),
+    }
+    for name, page in pages.items():
+        (folder / f"{name}.html").write_text(html(page), encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Any) -> Iterator[dict[Any, Watched]]:
+    """Pages that stay open from test to test: loading one takes most of the time."""
+    found: dict[Any, Watched] = {}
+    yield found
+    for one in found.values():
+        one.page.context.close()
+
+
+@pytest.fixture
+def opened(browser: Any, paths: dict[str, Path], tabs: dict[Any, Watched]) -> Iterator[Any]:
+    used: list[Watched] = []
+
+    def call(name: str = "five", width: int = 1400, scheme: str = "light") -> Watched:
+        key = (name, width, scheme)
+        if key not in tabs:
+            size = {"width": width, "height": 900}
+            context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
+            tabs[key] = Watched(context.new_page(), paths[name])
+        used.append(tabs[key])
+        return used[-1]
+
+    yield call
+    for one in used:
+        assert one.wrong == []
+        one.page.fill("#filter", "")
+        one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = false)")
+        one.page.evaluate("location.hash = ''")
+
+
+def test_sorts_and_filters(opened: Any) -> None:
+    one = opened()
+    heading = one.page.locator("#table thead button", has_text="macs").first
+    heading.click()
+    assert one.column(1)[0] == "first" and one.column(1)[-1] == "vgg16"
+    heading.press("Enter")  # by the keyboard as by the mouse
+    assert one.column(1)[0] == "vgg16"
+    assert one.page.locator("th[aria-sort=descending]").inner_text().startswith("macs")
+
+    one.page.fill("#filter", "shuffle")
+    assert sorted(one.column(1)) == ["shufflenet_v1_g3", "shufflenet_v2_x1_0"]
+    assert one.page.inner_text("#count") == "2 of 7 networks"
+    one.page.fill("#filter", "macs>=1G params<30M")
+    assert sorted(one.column(1)) == ["googlenet", "resnet50"]
+    assert one.page.locator("details.network:visible").count() == 2
+    one.page.fill("#filter", "")
+    assert len(one.column(1)) == 7
+
+
+def test_unknown_values_sort_last(opened: Any) -> None:
+    one = opened()
+    button = one.page.locator("#table thead button", has_text="accuracy")
+    for _ in range(2):
+        button.click()
+        assert one.column(1)[0] == "first", "it alone has one"
+
+
+def test_axes_and_pins(opened: Any) -> None:
+    one = opened()
+    title = "document.querySelector('#scatter .xtitle').textContent"
+    assert one.page.evaluate(title) == "macs"
+    one.page.select_option("#axis-x", "G4")
+    one.page.locator("#scatter .xtitle", has_text="G4").wait_for()
+    assert "less G4" in one.page.inner_text("#front")
+    one.page.select_option("#axis-y", "depth")
+    assert "nobody is dominated" in one.page.inner_text("#front")
+
+    one.page.check("input[aria-label='pin resnet50']")
+    assert "resnet50" in one.page.inner_text("#pinned")
+    one.page.click("#pinned summary")
+    one.page.locator("#pinned pre", has_text="each: {depth: =depths}").wait_for()
+    one.page.click("button[aria-label='unpin resnet50']")
+    assert one.page.inner_text("#pinned") == ""
+    assert not one.page.is_checked("input[aria-label='pin resnet50']")
+    one.page.locator("#scatter").scroll_into_view_if_needed()
+    point = one.page.locator("#scatter .scatterlayer .point").first
+    point.dispatch_event("mousemove")
+    one.page.select_option("#axis-x", "macs")
+    box = one.page.locator("#scatter .scatterlayer .point").last.bounding_box()
+    one.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    one.page.mouse.down()
+    one.page.mouse.up()
+    one.page.wait_for_selector("#pinned .card")
+
+
+def test_the_drawing_folds_and_is_that_of_python(opened: Any) -> None:
+    one = opened()
+    one.page.locator("#network-googlenet > summary").click()
+    drawing = one.page.locator("#network-googlenet .drawing")
+    before = drawing.locator("g.box").count()
+    block = drawing.locator("g[role=button][data-name=inception0]")
+    assert block.get_attribute("aria-expanded") == "false"
+    block.focus()
+    one.page.keyboard.press("Enter")
+    assert drawing.locator("g.box").count() > before
+    assert block.get_attribute("aria-expanded") == "true"
+    focused = "document.activeElement.dataset.name"
+    assert one.page.evaluate(focused) == "inception0", "the keyboard stays where it was"
+    one.page.keyboard.press("Space")
+    assert drawing.locator("g.box").count() == before
+
+    body = one.page.locator("#network-googlenet")
+    body.get_by_role("button", name="Open all", exact=True).click()
+    script = """all => all.map(one => [one.dataset.name, ...['x', 'y', 'width', 'height'].map(
+        key => Number(one.querySelector(':scope > rect').getAttribute(key)))])"""
+    seen = {row[0]: row[1:] for row in drawing.locator("svg > g").evaluate_all(script)}
+    (google,) = collected("googlenet").finish()
+    wanted = picture(tree(google.layers), lambda *_: True)
+    assert {box.item.name for box in wanted.boxes} == set(seen)
+    for box in wanted.boxes:
+        assert seen[box.item.name] == pytest.approx([box.x, box.y, box.width, box.height])
+    body.get_by_role("button", name="Fold all", exact=True).click()
+    assert drawing.locator("g.box").count() == len(tree(google.layers).children)
+
+
+def test_a_network_opens_with_everything(opened: Any) -> None:
+    one = opened()
+    one.page.evaluate("location.hash = 'network-resnet50'")  # as a link from outside does
+    body = one.page.locator("#network-resnet50")
+    one.charts("#network-resnet50", 4)
+    text = body.inner_text()
+    for words in ("Cost by stage", "Memory timeline", "Roofline", "Findings (1)", "Layers",
+                  "stage0.bottleneck0.shortcut.conv_bn.batchnorm runs", "each: {depth: =depths}",
+                  "1.12 breaks the guideline", "25.56 M"):  # fmt: skip
+        assert words in text, words
+    assert body.get_by_role("region", name="Layers of resnet50").locator("tbody tr").count() == 176
+    note = body.locator("p[role=status]")
+    before = note.inner_text()
+    body.locator("input[type=number]").first.fill("1")
+    assert note.inner_text() != before
+
+
+def test_difference_of_two(opened: Any) -> None:
+    one = opened()
+    one.page.select_option("#from", "resnet50")
+    one.page.select_option("#to", "shufflenet_v2_x1_0")
+    region = one.page.get_by_role("region", name="Stages of resnet50 and shufflenet_v2_x1_0")
+    stages = region.locator("tbody th").all_inner_texts()
+    assert stages == [f"1/{2**step} of the input" for step in range(6)] + ["vectors"]
+    assert "25.56 M → 2.279 M ▼ 23.28 M (11.22 times)" in one.page.inner_text("#difference-body")
+
+
+def test_runs_have_curves(opened: Any) -> None:
+    one = opened()
+    run = one.page.locator("#run-first")
+    run.evaluate("one => one.open = true")
+    one.charts("#run-first", 7)
+    assert "half of 'conv1' is dead" in run.inner_text()
+    assert "95.0 % right" in run.inner_text()
+    assert run.locator(".heatmaplayer").count() == 1
+    for words in ("Gradient by layer", "Dead units by layer", "Filters of conv1", "Wrong images",
+                  "a, taken for b (90.0 %)"):  # fmt: skip
+        assert words in run.inner_text(), words
+    shown = "all => all.map(one => one.naturalWidth)"
+    assert run.locator("img").evaluate_all(shown) == [1] * 4
+    assert all(run.locator("img").evaluate_all("all => all.map(one => one.alt)"))
+
+
+def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
+    one = opened()
+    study = one.page.locator("#study-search")
+    study.evaluate("one => one.open = true")
+    one.charts("#study-search", 6)
+    text = study.inner_text()
+    for words in (
+        "Best so far",
+        "Workers",
+        "Proxies",
+        "Decisions",
+        "78.0 %",
+        "infeasible",
+        "Use of the budget 5MMACs",
+        "too few networks",
+    ):
+        assert words in text, words
+    assert study.locator("tbody tr").count() == 8
+
+
+@pytest.mark.parametrize("width, scheme", [(1400, "light"), (400, "dark")])
+def test_nothing_is_cut(opened: Any, width: int, scheme: str) -> None:
+    one = opened(width=width, scheme=scheme)
+    one.page.evaluate("document.querySelector('#network-googlenet').open = true")
+    one.charts("#network-googlenet", 4)
+    one.page.locator("#network-googlenet").get_by_role("button", name="Open all").click()
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    colour = one.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+
+
+def test_theme_changes_charts_too(opened: Any) -> None:
+    one = opened()
+    ink = "getComputedStyle(document.querySelector('#scatter .xtitle')).fill"
+    light = one.page.evaluate(ink)
+    one.page.click("#theme")
+    assert one.page.inner_text("#theme span") == "light"
+    one.page.click("#theme")
+    assert one.page.inner_text("#theme span") == "dark"
+    assert one.page.evaluate(ink) != light
+    one.page.click("#theme")
+    assert one.page.evaluate(ink) == light, "the system is light"
+
+
+def test_hostile_texts_do_nothing(opened: Any) -> None:
+    one = opened("hostile")
+    one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    one.charts("#network-hostile", 4)
+    assert one.page.evaluate("window.hacked") is None
+    assert "<script>window.hacked = 1</script>" in one.page.inner_text("h1")
+    assert "<img src=x" in one.page.inner_text("#network-hostile")
+    assert one.page.locator("img").count() == 0
+    assert "no number" in one.page.inner_text("#table")
+    assert one.page.locator("a[href^='javascript']").count() == 0
+
+
+def test_print_shows_what_is_open(opened: Any) -> None:
+    one = opened()
+    one.page.locator("#network-vgg16 > summary").click()
+    one.page.emulate_media(media="print")
+    visible = [one.page.locator(name).is_visible() for name in
+               ("#network-vgg16", "#network-resnet50", "header")]  # fmt: skip
+    one.page.emulate_media(media="screen")
+    assert visible == [True, False, False]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(opened: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    one = opened(scheme=scheme)
+    one.page.locator("#network-first > summary").click()
+    one.charts("#network-first", 4)
+    # What is inside of a chart is a picture to a reader of the screen, told by its label.
+    found = axe.Axe().run(one.page, context={"exclude": [[".chart"]]})
+    wrong = [
+        (each["id"], [node["target"] for node in each["nodes"]][:3])
+        for each in found.response["violations"]
+    ]
+    assert wrong == []
+
+
+def test_only_networks_of_one_input_are_judged(opened: Any) -> None:
+    one = opened()
+    one.page.select_option("#axis-x", "macs")
+    one.page.select_option("#axis-y", "memory_access_bytes")
+    told = one.page.inner_text("#front")
+    assert "first" not in told
+    assert told.endswith("Compared are the 6 with input 3x224x224.")

@@ -1,0 +1,83 @@
+"""Run folders: whole, half written, and broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archscope.errors import OptionError
+from archscope.report.pages.run_section import read_run
+from tests.report.conftest import collected, look, make_run
+
+
+def test_a_whole_run(run_folder: Path) -> None:
+    run = read_run(run_folder)
+    assert (run.id, run.name, run.network, run.accuracy) == ("run-first", "first", "lenet5", 0.95)
+    curves = {curve.name: curve for curve in run.epochs}
+    assert curves["validation_top1"].y == (0.73, 0.91)
+    assert curves["train_loss"].y == (1.9, None), "what is no number is a gap"
+    assert curves["train_loss"].x == (1.0, 2.0), "a row that is half written is left"
+    assert {curve.name for curve in run.steps} == {"train_loss", "gradient"}
+    assert run.confusion and run.confusion.counts == ((9, 1), (2, 8))
+    assert dict(run.facts)["data"] == "digits: 1,293 train, 144 validation"
+    assert run.missing == ()
+
+
+def test_what_is_broken_is_named(run_folder: Path) -> None:
+    (run_folder / "epochs.csv").unlink()
+    (run_folder / "steps.csv").write_bytes(b"\xff\xfe\x00")
+    (run_folder / "evaluation.json").write_text("{")
+    run = read_run(run_folder)
+    assert len(run.missing) == 3
+    assert [text.split(":")[0] for text in run.missing] == [
+        "epochs.csv", "steps.csv", "evaluation.json",
+    ]  # fmt: skip
+    assert run.epochs == ()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"name":'])
+def test_a_summary_that_cannot_be_read(run_folder: Path, text: str) -> None:
+    (run_folder / "run.json").write_text(text)
+    with pytest.raises(OptionError, match=r"run\.json"):
+        read_run(run_folder)
+
+
+def test_a_run_still_going_has_no_accuracy(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "now", state="running", test=None, best=None))
+    assert (run.state, run.accuracy) == ("running", None)
+
+
+def test_a_folder_of_runs_with_a_broken_one(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs" / "a")
+    (make_run(tmp_path / "runs" / "b") / "run.json").write_text("{")
+    (make_run(tmp_path / "runs" / "c") / "spec.yaml").write_text("layers: [cnov: 3]")
+    inputs = collected(str(tmp_path / "runs"))
+    assert [run.name for run in inputs.runs] == ["a", "c"]
+    assert [one.name for one in inputs.finish()] == ["a"]
+    assert inputs.finish()[0].values["accuracy"] == 0.95
+    assert ["b" in one.source or "c" in one.source for one in inputs.problems] == [True, True]
+    assert "unknown operator" in inputs.problems[1].reason
+
+
+def test_a_look_inside(run_folder: Path) -> None:
+    (run_folder / "look.json").write_text(json.dumps(look()))
+    run = read_run(run_folder)
+    assert run.look and [one.dead for one in run.look.layers] == [None, 0.5]
+    assert run.confusion and run.confusion.counts == ((9, 1), (2, 8)), "the evaluation is newer"
+    (run_folder / "evaluation.json").unlink()
+    run = read_run(run_folder)
+    assert run.confusion and run.confusion.counts == ((8, 2), (1, 9))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", json.dumps(look(filters={"layer": "a", "about": "b", "png": '"><script>'}))],
+)
+def test_a_broken_look_is_named_and_left_out(run_folder: Path, text: str) -> None:
+    (run_folder / "look.json").write_text(text)
+    run = read_run(run_folder)
+    assert run.look is None and len(run.missing) == 1
+    assert run.missing[0].startswith("look.json: ")
+    assert run.confusion is not None

@@ -1,0 +1,153 @@
+"""Study folders: what searches found, computed anew from their trials."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import product
+from math import ceil
+from pathlib import Path
+
+import pytest
+
+from archscope.errors import OptionError
+from archscope.report.formats import markdown, terminal
+from archscope.report.pages.html import html
+from archscope.report.pages.study_section import read_study
+from archscope.report.pages.summary import summary
+from archscope.report.pages.text_page import parts
+from tests.report.conftest import collected, make_run, make_study, page_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_study(tmp_path: Path) -> None:
+    study = read_study(make_study(tmp_path / "first"))
+    assert dict(study.counts) == {"trained": 6, "pruned": 2, "infeasible": 2}
+    curves = {curve.name: curve.y for curve in study.best}
+    assert curves["control"] == (pytest.approx(0.54),)
+    assert curves["search"] == pytest.approx((0.5, 0.58, 0.58, 0.7, 0.74, 0.78, 0.78))
+    assert dict(study.proxies) == {"up": pytest.approx(1), "down": pytest.approx(-1)}
+    assert study.decisions == ("width", "kind"), "what never differs decides nothing"
+    assert len(study.trials) == len(study.work) == 8
+    assert {one.worker for one in study.work} == {0}
+    assert "trial 7 is the best with 78.0 %" in study.verdict
+    assert study.state == "not finished"
+    assert dict(study.facts)["data"] == "digits"
+    assert summary((), (), [study]) == (f"Study first: {study.verdict}",)
+
+
+def test_what_is_broken_is_named(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "first")
+    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
+    (folder / "trials.jsonl").write_text("".join([lines[0], "nonsense\n", *lines[2:]]))
+    (folder / "study.json").unlink()
+    study = read_study(folder)
+    assert [text.split(":")[0] for text in study.missing[:2]] == ["trials.jsonl, line 2",
+                                                                  "study.json"]  # fmt: skip
+    assert sum(count for _, count in study.counts) == 9
+    (folder / "trials.jsonl").unlink()
+    (folder / "study.json").write_text("{}")
+    with pytest.raises(OptionError, match="trials"):
+        read_study(folder)
+
+
+def test_a_study_without_an_answer_yet(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "first")
+    (folder / "trials.jsonl").write_text("")
+    study = read_study(folder)
+    assert study.verdict == "No network has been trained to its end."
+    assert study.best == () and study.trials == ()
+
+
+def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "studies" / "first")
+    shutil.copy(ROOT / "specs" / "lenet5.yaml", folder / "winner.yaml")
+    last = [
+        {"trial": 7, "scores": [0.8, 0.82], "mean": 0.81, "low": 0.8, "high": 0.82, "tied": True},
+        {"trial": 6, "scores": [0.7], "mean": 0.7, "low": 0.7, "high": 0.7},
+    ]
+    found = {"importance": {"width": 0.2, "kind": 0.8}, "finalists": last, "networks": "1,234"}
+    (folder / "summary.json").write_text(json.dumps(found))
+    inputs = collected(str(tmp_path / "studies"))
+    (winner,) = inputs.finish()
+    assert winner.name == "winner of first"
+    assert winner.values["accuracy"] == 0.81, "of the longer training, not of the search"
+    assert inputs.studies[0].importance == (("kind", 0.8), ("width", 0.2))
+    assert inputs.studies[0].state == "finished"
+    assert dict(inputs.studies[0].facts)["networks"] == "1,234"
+    text = html(page_of(winner, inputs=inputs), charts="")
+    assert "80.0 % to 82.0 %" in text and "the winner" in text and "behind" in text
+
+
+def line(number: int, origin: str, accuracy: float | None) -> str:
+    outcome = "pruned" if accuracy is None else "trained"
+    verdict = {"scores": {} if accuracy is None else {"top1": accuracy}}
+    return json.dumps({"number": number, "genes": {}, "outcome": outcome, "origin": origin,
+                       "verdict": verdict})  # fmt: skip
+
+
+def test_the_band_is_that_of_all_draws(tmp_path: Path) -> None:
+    """All sequences of draws from five networks, one cut short, are written out and counted."""
+    folder = make_study(tmp_path / "first")
+    control: list[float | None] = [0.5, None, 0.7, 0.6, 0.8]
+    lines = [line(place, "control", value) for place, value in enumerate(control)]
+    (folder / "trials.jsonl").write_text("\n".join(lines) + "\n")
+    low, high = read_study(folder).chance
+    assert low.x == (1.0, 2.0, 3.0, 4.0, 5.0)
+    values = sorted(value or 0.0 for value in control)
+    for draws in range(1, 6):
+        best = sorted(max(drawn) for drawn in product(values, repeat=draws))
+        for edge, share in ((low, 0.025), (high, 0.975)):
+            wanted = best[ceil(share * len(best) - 1e-9) - 1]
+            assert (edge.y[draws - 1] or 0.0) == wanted
+    (folder / "trials.jsonl").write_text("\n".join(lines[:4]) + "\n")
+    assert read_study(folder).chance == (), "four say too little"
+
+
+def test_use_of_the_budget(tmp_path: Path) -> None:
+    (use,) = read_study(make_study(tmp_path / "first")).budgets
+    assert (use.budget, use.inside, use.beyond) == ("5MMACs", (0.8,) * 8, (1.5,) * 2)
+
+
+def test_studies_in_words(tmp_path: Path) -> None:
+    inputs = collected(str(make_study(tmp_path / "first")))
+    text = terminal.text(parts(page_of(inputs=inputs), plot=True))
+    assert "study first, not finished: 6 trained, 2 pruned, 2 infeasible" in text
+    assert "control" in text and "rank correlation" in text and "missing: summary.json" in text
+    assert "| search |" not in markdown.text(parts(page_of(inputs=inputs), plot=False))
+
+
+def test_the_winners_trainings_are_runs(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "first")
+    for trial, seed in ((7, 1), (7, 2), (6, 1)):
+        make_run(folder / "finals" / f"trial{trial}-seed{seed}")
+    (folder / "finals" / "trial7-seed2" / "run.json").write_text("{")
+    last = [{"trial": trial, "scores": [0.8], "mean": 0.8, "low": 0.8, "high": 0.8}
+            for trial in (7, 6)]  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps({"finalists": last}))
+    inputs = collected(str(folder))
+    assert [run.name for run in inputs.runs] == ["trial7-seed1"]
+    assert ["trial7-seed2" in one.source for one in inputs.problems] == [True]
+    assert inputs.finish() == ()
+
+
+def test_2000_trials_stay_under_25_megabytes(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "large")
+    genes = {f"stage{stage}.layer{layer}.kernel": 3 for stage in range(5) for layer in range(6)}
+    proxies = {f"proxy{number}": 0.123456789 for number in range(7)}
+    with (folder / "trials.jsonl").open("w") as file:
+        for number in range(2000):
+            trial = {
+                "number": number, "genes": {key: (number + place) % 3 * 2 + 3
+                                            for place, key in enumerate(genes)},
+                "outcome": "trained", "origin": "control" if number % 5 == 0 else "tpe",
+                "costs": {"macs": 1e8 + number, "params": 1e6 + number, "access": 1e7 + number},
+                "excess": {"300MMACs": -1 / (number + 2)},
+                "verdict": {"scores": {"top1": number % 997 / 1000}, "seconds": 2.5,
+                            "started": 1.25 * number, "worker": number % 2, "proxies": proxies},
+            }  # fmt: skip
+            file.write(json.dumps(trial) + "\n")
+    inputs = collected(str(folder))
+    assert len(inputs.studies[0].trials) == 2000
+    assert len(html(page_of(inputs=inputs))) < 8_000_000

@@ -1,0 +1,70 @@
+"""Trainings in processes of this machine: whatever happens to one is its own trial's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from archscope.records.study import Job, Verdict
+from archscope.search.evaluation import Trainer, graph_of
+from archscope.search.local_executor import LocalJudge
+
+SPEC = "name: one\ninput: [1, 4, 4]\nlayers: [flatten, {linear: 2}]\n"
+GOOD, EXITS, KILLED, RAISES, HANGS, GREEDY = range(6)
+
+
+def fate(trainer: Trainer, job: Job) -> Verdict:
+    """Work whose number says how it ends."""
+    if job.number == EXITS:
+        os._exit(7)
+    if job.number == KILLED:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.number == RAISES:
+        raise ValueError("no such luck")
+    if job.number == HANGS:
+        threading.Event().wait()
+    if job.number == GREEDY:
+        bytearray(1 << 40)
+    return Verdict(job.number, "trained", 1.0)
+
+
+@pytest.fixture
+def judge() -> Iterator[LocalJudge]:
+    made = LocalJudge(Trainer(data="none"), workers=1, seconds=5, bytes_=1 << 34, work=fate)
+    yield made
+    made.close(at_once=True)
+
+
+def verdicts(judge: LocalJudge, *numbers: int) -> dict[int, Verdict]:
+    for number in numbers:
+        job = Job(number, SPEC, "")
+        judge.submit(job, graph_of(job))
+    return {one.number: one for one in (judge.collect() for _ in numbers)}
+
+
+@pytest.mark.parametrize(
+    "number, said",
+    [
+        (EXITS, "its process died with exit code 7"),
+        (RAISES, "ValueError: no such luck"),
+        (HANGS, "took longer than 5 s"),
+        pytest.param(
+            KILLED, "its process died with exit code",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL"),
+        ),
+        pytest.param(
+            GREEDY, "out of memory",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no limit of memory"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_one_failed_trial(judge: LocalJudge, number: int, said: str) -> None:
+    found = verdicts(judge, number, GOOD)
+    assert found[number].outcome == "failed"
+    assert said in found[number].reason
+    assert found[GOOD].outcome == "trained"

@@ -1,0 +1,111 @@
+"""Classes that training never sees, and batches with several images of each that it does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archscope import datasets
+from archscope.datasets import Augment, Batches, Statistics, fit
+from archscope.datasets.class_groups import Groups
+from archscope.datasets.class_split import split_classes
+from archscope.datasets.images import Images, dataset
+from archscope.errors import OptionError
+
+DIGITS = datasets.load("digits")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_class_is_in_two_parts(seed: int) -> None:
+    apart = split_classes(DIGITS, 0.5, True, seed)
+    sizes = {name: len(labels) for name, labels in apart.groups.items()}
+    assert sizes == {"taught": 5, "validation": 2, "test": 3}
+    assert sorted(sum(apart.groups.values(), ())) == list(range(10))
+    assert set(apart.held.labels.tolist()) == set(apart.groups["validation"])
+    assert set(apart.test.labels.tolist()) == set(apart.groups["test"])
+    known = torch.tensor(apart.groups["taught"])
+    mine = torch.isin(DIGITS.train.labels, known)
+    assert torch.equal(apart.taught.images, DIGITS.train.images[mine])
+    assert torch.equal(known[apart.taught.labels], DIGITS.train.labels[mine])
+    assert apart.taught.classes == 5
+
+
+def test_test_images_are_the_test_split_or_else_unseen_training_images() -> None:
+    apart = split_classes(DIGITS, 0.5, True, 0)
+    alone = split_classes(dataset("alone", DIGITS.train, None, DIGITS.classes, ""), 0.5, True, 0)
+    assert alone.groups == apart.groups
+    assert DIGITS.test is not None
+    assert len(apart.test) < len(DIGITS.test)
+    assert len(alone.test) + len(alone.held) + len(alone.taught) == len(DIGITS.train)
+
+
+def test_too_few_classes_or_images() -> None:
+    few = datasets.load("synthetic", classes=4, shape="1x8x8")
+    with pytest.raises(
+        OptionError, match=r"'synthetic' has 4 classes; with 0\.5 of them unseen, 2"
+    ):
+        split_classes(few, 0.5, True, 0)
+    assert not split_classes(few, 0.5, False, 0).groups["validation"]
+    single = Images(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.arange(6))
+    with pytest.raises(OptionError, match="has 1 images for validation, and it takes 2"):
+        split_classes(dataset("one", single, None, tuple("abcdef"), ""), 0.7, True, 0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    counts=st.lists(st.integers(4, 30), min_size=2, max_size=6),
+    per_class=st.integers(2, 4),
+    groups=st.integers(1, 3),
+    world=st.integers(1, 2),
+    seed=st.integers(0, 99),
+)
+def test_groups_are_of_one_class_and_no_image_comes_twice(
+    counts: list[int], per_class: int, groups: int, world: int, seed: int
+) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
+    if sum(one // per_class for one in counts) < groups * world:
+        return
+    orders = [
+        Groups(labels, groups * per_class, seed, per_class, rank=rank, world=world)
+        for rank in range(world)
+    ]
+    seen = []
+    for step in range(orders[0].steps):
+        for order in orders:
+            places = order.batch(order.epoch(3), step)
+            assert len(places) == groups * per_class
+            assert (labels[places].view(-1, per_class).diff(dim=1) == 0).all()
+            seen += places.tolist()
+    assert len(seen) == len(set(seen))
+    assert orders[0].steps == sum(one // per_class for one in counts) // (groups * world)
+
+
+def test_classes_are_spread_over_each_batch() -> None:
+    labels = torch.arange(400) % 10
+    order = Groups(labels, 20, 0, 4, rank=0, world=1)
+    places = order.epoch(0)
+    several = [len(labels[order.batch(places, step)].unique()) for step in range(order.steps)]
+    assert min(several) >= 3  # of 5 groups; by chance alone some batch would have 2
+    assert not torch.equal(places, order.epoch(1))
+    assert torch.equal(places, Groups(labels, 20, 0, 4, rank=0, world=1).epoch(0))
+
+
+def test_an_epoch_goes_on_from_its_middle() -> None:
+    images = DIGITS.train
+    batches = Batches(
+        images, 32, 1, Augment(crop=1), Statistics((0.3,), (0.4,)), fit((1, 8, 8), DIGITS),
+        per_class=4,
+    )  # fmt: skip
+    whole = list(batches.epoch(2))
+    rest = list(batches.epoch(2, len(whole) - 3))
+    for one, other in zip(whole[-3:], rest, strict=True):
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
+
+
+def test_a_class_that_fills_no_group() -> None:
+    with pytest.raises(OptionError, match="a class has 3 images to train with, fewer than the 4"):
+        Groups(torch.tensor([0] * 8 + [1] * 3), 8, 0, 4, rank=0, world=1)

@@ -1,0 +1,163 @@
+"""Networks that learn to tell classes apart, also those that they never saw.
+
+This takes some twenty seconds, as it trains a small network for every loss, twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+
+from archscope import datasets, load
+from archscope.build import build
+from archscope.datasets import Dataset
+from archscope.errors import OptionError
+from archscope.train import Recipe, resume, train
+from archscope.train.metric_learning.embedding import HEAD
+from archscope.train.metric_learning.evaluation import judge_pairs
+from archscope.train.recipe import MetricLoss
+from archscope.train.recipe_files import change
+from archscope.train.run_folder import read_graph, read_recipe, read_summary, read_weights
+from archscope.train.tasks.metric import MetricLearning
+from tests.train.test_resume import same
+
+LOSSES = get_args(MetricLoss)
+NET = "INPUT 1x8x8 -> CONV 8 -> RELU -> POOL -> FC 16"
+TWINS = """
+inputs: {left: [1, 8, 8], right: [1, 8, 8]}
+blocks:
+  tower: {layers: [{conv: {out: 8, kernel: 3}, then: [batchnorm, relu]}, flatten, {linear: 8}]}
+layers:
+  - {tower: {}, from: left, name: a, share: tower}
+  - {tower: {}, from: right, name: b, share: tower}
+  - {distance: manhattan, from: [a, b]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """One thread is fastest for networks of this size, and sums in one order everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def patterns(classes: int = 40) -> Dataset:
+    """Return noisy images of many classes: what tells some apart helps with the others."""
+    return datasets.load(
+        "synthetic", classes=classes, images=30 * classes, test=10 * classes, shape="1x8x8",
+        noise=0.4,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Path:
+    path = tmp_path / "twins.yaml"
+    path.write_text(TWINS, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_learns_digits(loss: MetricLoss) -> None:
+    """The digits it is taught come apart; others are told apart better than by chance.
+
+    Five digits are too few to learn from what others have in common: there, the untrained network
+    is as good or better, so that the test of unseen classes is the next one.
+    """
+    summary = train(load(NET), datasets.load("digits"), Recipe(loss=loss, epochs=2)).summary
+    assert summary.last is not None
+    assert summary.test is not None
+    assert summary.last.train["auc"] > 0.85
+    assert summary.test["auc"] > 0.6
+    assert summary.test["verification"] > 0.55
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_helps_with_classes_that_it_never_saw(loss: MetricLoss) -> None:
+    summary = train(load(NET), patterns(), Recipe(loss=loss, epochs=6)).summary
+    assert summary.best is not None
+    assert summary.best.validation is not None
+    assert summary.test is not None
+    untrained = summary.task["untrained"]
+    assert summary.best.validation["auc"] > untrained["auc"] + 0.03
+    assert summary.test["auc"] > 0.68
+    assert not summary.verdict.startswith("no gain")
+
+
+def test_training_that_does_not_help_is_called_so() -> None:
+    recipe = Recipe(loss="contrastive", epochs=2, learning_rate=1e-12)
+    assert "no gain: auc" in train(load(NET), patterns(), recipe).summary.verdict
+
+
+def quick(**knobs: object) -> Recipe:
+    return change(Recipe(loss="contrastive", epochs=2, log_every=2), knobs)
+
+
+@pytest.mark.parametrize("loss", ["contrastive", "center", "sphereface", "arcface"])
+def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str) -> None:
+    """What a loss learns goes on as well: directions, centres, steps."""
+    images, recipe = patterns(10), quick(loss=loss, ema=0.5)
+    asked = iter(range(100))
+    train(load(twins), images, recipe, run_dir=tmp_path / "whole")
+    stopped = tmp_path / "stopped"
+    train(load(twins), images, recipe, run_dir=stopped, stop=lambda: next(asked) >= 6)
+    assert read_summary(stopped).state == "stopped"
+    resume(stopped, images)
+    same(tmp_path / "whole", stopped)
+    assert read_summary(stopped).task == read_summary(tmp_path / "whole").task
+
+
+def test_the_folder_holds_the_tower(tmp_path: Path, twins: Path) -> None:
+    images, path = patterns(10), tmp_path / "run"
+    train(load(twins), images, quick(loss="triplet"), run_dir=path)
+    summary = read_summary(path)
+    assert read_recipe(path).distance == summary.task["distance"] == "manhattan"
+    assert [node.name for node in read_graph(path).inputs] == ["left"]
+    assert summary.goal == "auc"
+    assert set(summary.task["taught"]).isdisjoint(summary.task["validation"])
+    assert len(summary.task["test"]) == 3
+    assert summary.data["train"] == 150
+    assert summary.data["test"] == 30
+    # The weights fit the network of two inputs, by name.
+    build(load(twins)).load_state_dict(read_weights(path))
+    assert images.test is not None
+    judged = judge_pairs(path, images, images.test, name="cpu")
+    assert judged.scores == pytest.approx(summary.test)
+    assert (judged.images, judged.classes) == (30, tuple(summary.task["test"]))
+    other = patterns(6)
+    assert other.test is not None
+    assert judge_pairs(path, other, other.test, name="cpu").images == 60
+
+
+def test_what_a_loss_learns_is_kept_under_its_own_name(tmp_path: Path) -> None:
+    train(load(NET), patterns(10), quick(loss="arcface"), run_dir=tmp_path / "run")
+    weights = read_weights(tmp_path / "run")
+    assert weights[f"{HEAD}.W"].shape == (16, 5)
+
+
+def test_the_network_that_reads_pairs_is_not_fed_them() -> None:
+    with pytest.raises(OptionError, match="does not end in the embedding of one image"):
+        MetricLearning(load("siamese"), quick()).check(load("siamese"))
+
+
+@pytest.mark.parametrize(
+    "knobs, message",
+    [
+        ({"mixup": 0.1}, "mixup blends labels, and the loss contrastive needs whole ones"),
+        ({"batch": 30}, "batch of 30 in 1 parts is not made of whole groups of 4 images"),
+        ({"loss": "sphereface", "margin": 2.5}, "a whole margin, got 2.5"),
+        (
+            {"distance": "cosine"},
+            "distance: expected one of auto, euclidean, manhattan, got 'cosine'",
+        ),
+        ({"per_class": 1}, "per_class: expected a whole number >= 2, got 1"),
+    ],
+)
+def test_knobs_that_do_not_go_together(knobs: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        quick(**knobs)

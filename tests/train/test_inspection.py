@@ -1,0 +1,99 @@
+"""What is kept of the inside of a trained network agrees with the network."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from archscope import datasets, load
+from archscope.build import build
+from archscope.errors import OptionError
+from archscope.train import train
+from archscope.train.inspection import Look, look_at
+from archscope.train.run_folder import read_weights
+from archscope.train.trained_run import judge
+from tests.train.nets import quick
+
+NET = "INPUT 1x8x8 -> CONV 6 -> RELU -> POOL -> FC 16 -> RELU -> FC 4"
+
+
+def opened(png: str) -> Image.Image:
+    return Image.open(BytesIO(base64.b64decode(png)))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datasets.Dataset, Look]:
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    dataset = datasets.load("synthetic:images=160,test=40,shape=1x8x8")
+    train(load(NET), dataset, quick(epochs=1), run_dir=folder)
+    assert dataset.test is not None
+    return folder, dataset, look_at(folder, dataset, dataset.test, "cpu")
+
+
+def test_it_agrees_with_the_evaluation(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    folder, dataset, look = run
+    assert dataset.test is not None
+    judged = judge(folder, dataset, dataset.test, name="cpu")
+    assert look.confusion == judged.confusion
+    wrong = sum(sum(row) for row in look.confusion) - sum(
+        row[place] for place, row in enumerate(look.confusion)
+    )
+    assert len(look.wrong) == min(wrong, 12)
+    sure = [one.probability for one in look.wrong]
+    assert sure == sorted(sure, reverse=True)
+    assert all(one.label != one.guess for one in look.wrong)
+    assert len({one.label for one in look.samples}) == len(look.samples) == 3
+
+
+def test_filters_are_the_weights(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    folder, _, look = run
+    weight = next(one for one in read_weights(folder).values() if one.ndim == 4)
+    assert look.filters and "6 of 6" in look.filters.about
+    sheet = opened(look.filters.png)
+    assert sheet.size == (6 * 4 - 1, 3) and sheet.mode == "LA"
+    for place, one in enumerate(weight):
+        wanted = (one[0] / one.abs().max() * 127.5 + 127.5).round()
+        seen = [[sheet.getpixel((4 * place + x, y)) for x in range(3)] for y in range(3)]
+        assert [[pixel[0] for pixel in row] for row in seen] == wanted.tolist()
+    assert sheet.getpixel((3, 0)) == (0, 0), "nothing is to be seen between filters"
+
+
+def test_dead_units_and_gradients(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    _, _, look = run
+    layers = {one.name: one for one in look.layers}
+    assert {one.op for one in look.layers if one.dead is not None} == {"relu"}
+    assert all(one.gradient and one.gradient > 0 for one in look.layers if one.op != "relu")
+    assert sum(one.op == "linear" for one in look.layers) == 2
+    assert all(0 <= (one.dead or 0) <= 1 for one in layers.values())
+
+
+def test_feature_maps_are_of_layers_of_each_size(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    _, _, look = run
+    graph = build(load(NET)).graph
+    sizes = {}
+    for node in graph.nodes:
+        if node.inputs and len(node.out) == 3 and max(node.out[1:]) > 1:
+            sizes[node.out[1:]] = node.name
+    for one in look.samples:
+        assert opened(one.png).size == (8, 8)
+        assert [sheet.layer for sheet in one.maps] == list(sizes.values())
+        for sheet, (height, width) in zip(one.maps, sizes, strict=True):
+            assert opened(sheet.png).size == (6 * (width + 1) - 1, height)
+
+
+def test_looking_twice_sees_the_same(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    folder, dataset, look = run
+    assert dataset.test is not None
+    assert look_at(folder, dataset, dataset.test, "cpu") == look
+
+
+def test_other_classes_are_refused(run: tuple[Path, datasets.Dataset, Look]) -> None:
+    folder, _, _ = run
+    other = datasets.load("digits")
+    assert other.test is not None
+    with pytest.raises(OptionError, match="knows 4 classes"):
+        look_at(folder, other, other.test)
