@@ -15,6 +15,8 @@ A traceback that reaches a user is a defect of archscope.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from reprlib import Repr
+from typing import Any
 
 
 class ArchscopeError(Exception):
@@ -63,3 +65,46 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     folded = {name.lower(): name for name in names}
     near = get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
     return f", did you mean '{folded[near[0]]}'?" if near else ""
+
+
+LENGTH = 60
+
+
+class _Nested(Repr):
+    """Shows a few elements and levels of lists and mappings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple = 2, 8, 8
+
+    def repr_int(self, x: int, level: int) -> str:
+        return _number(x)
+
+
+def quoted(value: Any) -> str:
+    """Return a plain value as a message shows it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{shortened(value)}'"
+    if isinstance(value, int):
+        return _number(value)
+    if isinstance(value, tuple) and value and all(isinstance(size, int) for size in value):
+        return f"the shape {shortened('x'.join(map(_number, value)))}"
+    return shortened(_NESTED.repr(value) if isinstance(value, list | dict | tuple) else str(value))
+
+
+_NESTED = _Nested()
+
+
+def _number(value: int) -> str:
+    # Python refuses to print thousands of digits.
+    return str(value) if abs(value) < 10**LENGTH else f"a number of over {LENGTH} digits"
+
+
+def shortened(text: str, length: int = LENGTH) -> str:
+    """Return a text without line breaks, and with dots for what is beyond `length`."""
+    line = repr(text[: length + 1])[1:-1]
+    return line if len(line) <= length else f"{line[: length - 3]}..."

@@ -26,7 +26,9 @@ class Net:
     def graph(self, *outputs: Output | str) -> Graph:
         """Return the graph; its output is the last node unless others are named."""
         nodes = tuple(self.builder.nodes.values())
-        heads = [Output(one, one) if isinstance(one, str) else one for one in outputs]
+        heads = [
+            Output(output, output) if isinstance(output, str) else output for output in outputs
+        ]
         return Graph("net", nodes, tuple(heads) or (Output("output", nodes[-1].name),))
 
 

@@ -16,7 +16,7 @@ LARGEST_MAP = 4096  # elements of any value, so that an example stays cheap
 PLAIN = [
     name
     for name, op in sorted(OPS.items())
-    if op.arity == (1, 1) and not any(one.required for one in attributes(op).values())
+    if op.arity == (1, 1) and not any(attribute.required for attribute in attributes(op).values())
 ]
 """Operators on one value that need no attribute: activations, norms, dropout and the like."""
 

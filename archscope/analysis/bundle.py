@@ -292,7 +292,7 @@ def analyze(
         blocks=built.blocks,
         clashes=main.clashes,
         findings=(),
-        unknown=tuple(one for one in opaque if one.facts),
+        unknown=tuple(layer for layer in opaque if layer.facts),
         opaque=opaque,
         reference=dict(graph.reference),
         largest_batch=None

@@ -58,7 +58,7 @@ def canonical(graph: Graph) -> str:
     made: dict[int, int] = {}
     for place in live:
         value = values[place]
-        reads = [made[one] for one in value.inputs]
+        reads = [made[name] for name in value.inputs]
         if value.commuting:
             reads.sort()
         made[place] = hash((value.kind, *reads))
@@ -100,7 +100,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
 
     for number, node in enumerate(graph.nodes):
         op, name = node.op, node.name
-        reads = tuple([named[one] for one in node.inputs])
+        reads = tuple([named[name] for name in node.inputs])
         if not reads:
             named[name] = put(hash((_kind(op), number)), (), False, None)
             continue
@@ -115,7 +115,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
         if commuting:
             reads = _flat(kind, reads, values)
             if op.name == "add":
-                reads = tuple([one for one in reads if one not in zeros])
+                reads = tuple([name for name in reads if name not in zeros])
             if len(reads) == 1:
                 named[name] = reads[0]
                 continue
@@ -128,12 +128,12 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
 
 def _flat(kind: int, reads: tuple[int, ...], values: list[_Value]) -> tuple[int, ...]:
     """Return the terms of a sum or product with those of sums or products in it."""
-    if all(values[one].kind != kind for one in reads):
+    if all(values[name].kind != kind for name in reads):
         return reads
     return tuple(
         term
-        for one in reads
-        for term in (values[one].inputs if values[one].kind == kind else (one,))
+        for name in reads
+        for term in (values[name].inputs if values[name].kind == kind else (name,))
     )
 
 
@@ -162,8 +162,8 @@ def _is_zero(node: Node, reads: tuple[int, ...], zeros: set[int]) -> bool:
     if not zeros:
         return False
     if op.name == "mul":
-        return any(one in zeros for one in reads)
-    if not all(one in zeros for one in reads):
+        return any(name in zeros for name in reads)
+    if not all(name in zeros for name in reads):
         return False
     if op.name == "conv":
         return not getattr(op, "bias", True)

@@ -31,7 +31,7 @@ def html(analysis: Analysis) -> str:
         "peak": format_bytes(whole.peak_activation_bytes),
         "depth": f"{whole.depth} of {whole.layers} layers have weights",
         "receptive field": field,
-        "not recognised": ", ".join(f"{one.count} x {one.kind}" for one in analysis.opaque),
+        "not recognised": ", ".join(f"{layer.count} x {layer.kind}" for layer in analysis.opaque),
     }
     cells = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th>'

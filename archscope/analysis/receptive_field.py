@@ -165,7 +165,7 @@ def _bounded(axes: tuple[Reach, ...]) -> bool:
 def _seen(axes: tuple[Reach, ...], window: tuple[Axis, ...]) -> tuple[Reach, ...]:
     """Return what is seen through one more window, along all axes."""
     first = _seen_through(axes[0], window[0])
-    if all(axis is axes[0] for axis in axes) and all(one == window[0] for one in window):
+    if all(axis is axes[0] for axis in axes) and all(side == window[0] for side in window):
         return (first,) * len(axes)  # most networks are square
     return tuple(map(_seen_through, axes, window))
 

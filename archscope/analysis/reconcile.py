@@ -91,8 +91,8 @@ def _reckon(rule: Convention, met: list[Layer], macs: int) -> Reckoning:
             many, summed = sums.get((layer.node.op.name, reason), (0, 0))
             sums[layer.node.op.name, reason] = many + 1, summed + amount
     reasons = [Reason(op, many, reason, amount) for (op, reason), (many, amount) in sums.items()]
-    reasons.sort(key=lambda one: -abs(one.amount))
-    difference = None if unknown else sum(one.amount for one in reasons)
+    reasons.sort(key=lambda reason: -abs(reason.amount))
+    difference = None if unknown else sum(reason.amount for reason in reasons)
     return Reckoning(
         rule.name,
         rule.version,
@@ -109,5 +109,5 @@ def with_runs(result: Reconciliation, runs: dict[str, Run]) -> Reconciliation:
     """Return a reconciliation with what the tools themselves said, by name."""
     return structs.replace(
         result,
-        tools=tuple(structs.replace(one, run=runs.get(one.name)) for one in result.tools),
+        tools=tuple(structs.replace(tool, run=runs.get(tool.name)) for tool in result.tools),
     )

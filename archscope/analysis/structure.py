@@ -45,9 +45,9 @@ def structure(graph: Graph) -> Structure:
             (one,) = inputs
             deep, long, high = depth[one], length[one], level[one]
         else:
-            deep = max([depth[one] for one in inputs])
-            long = max([length[one] for one in inputs])
-            high = max([level[one] for one in inputs])
+            deep = max([depth[name] for name in inputs])
+            long = max([length[name] for name in inputs])
+            high = max([level[name] for name in inputs])
         depth[name] = deep + (facts.macs > 0 and facts.params > 0)
         length[name] = long + 1
         level[name] = high

@@ -131,7 +131,7 @@ def guidelines(
             progress=tell,
             least=ROUNDS,
         )
-        results.append(_result(experiment, [one.turns for one in runs], batch, place, scale))
+        results.append(_result(experiment, [run.turns for run in runs], batch, place, scale))
     platform = PLATFORM[place.device]
     return Guidelines(
         FORMAT, place, conditions, batch, scale, aligned, seconds, load, platform, tuple(results)
@@ -182,21 +182,21 @@ def _result(
             )
         )
     others = tuple(results[1:])
-    agreeing = sum(one.verdict == one.paper_verdict for one in others)
+    agreeing = sum(other.verdict == other.paper_verdict for other in others)
     sentence = _sentence(code, baseline, others, platform)
     return ExperimentResult(code, experiment.about, tuple(results), agreeing, len(others), sentence)
 
 
 def _sentence(code: str, baseline: str, variants: tuple[VariantResult, ...], platform: str) -> str:
     """Return what this machine says of a guideline, and where it differs from the paper."""
-    agreeing = sum(one.verdict == one.paper_verdict for one in variants)
+    agreeing = sum(variant.verdict == variant.paper_verdict for variant in variants)
     differing = [
-        f"{one.name} is {_said(one.verdict)} here, {_said(one.paper_verdict)} there"
-        for one in variants
-        if one.verdict != one.paper_verdict
+        f"{variant.name} is {_said(variant.verdict)} here, {_said(variant.paper_verdict)} there"
+        for variant in variants
+        if variant.verdict != variant.paper_verdict
     ]
     by_verdict = {
-        verdict: [one.name for one in variants if one.verdict == verdict]
+        verdict: [variant.name for variant in variants if variant.verdict == verdict]
         for verdict in (SLOWER, EQUAL, FASTER)
     }
     here = "; ".join(f"{', '.join(names)}: {word}" for word, names in by_verdict.items() if names)

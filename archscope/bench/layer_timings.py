@@ -62,7 +62,7 @@ class Stopwatch:
     def __init__(self, prepared: Prepared, clock: Clock) -> None:
         network, self.inputs, self.clock = prepared.network, prepared.inputs, clock
         shared = (*network.parameters(), *network.buffers(), network.graph)
-        self.twin: Network = copy.deepcopy(network, {id(one): one for one in shared})
+        self.twin: Network = copy.deepcopy(network, {id(name): name for name in shared})
         self.graph = network.graph.inference()
         self.names = [node.name for node in self.graph.nodes if node.inputs]
         self.gone = set(prepared.gone)

@@ -42,7 +42,7 @@ def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
         inputs = tuple(torch.rand(batch, *node.out, dtype=dtype) for node in graph.inputs)
     gone = fuse(network) if conditions.fused else ()
     network.to(conditions.device, dtype)
-    inputs = tuple(one.to(conditions.device) for one in inputs)
+    inputs = tuple(tensor.to(conditions.device) for tensor in inputs)
     if conditions.channels_last:
         inputs = _channels_last(graph, network, inputs)
     runner = torch.compile(network) if conditions.compiled else network
@@ -55,15 +55,14 @@ def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
 def _channels_last(
     graph: Graph, network: Network, inputs: tuple[Tensor, ...]
 ) -> tuple[Tensor, ...]:
-    if not any(one.dim() in FORMATS for one in inputs):
+    if not any(tensor.dim() in FORMATS for tensor in inputs):
         raise OptionError(f"'{graph.name}' has no input of 2 or 3 axes to put channels last")
     for module in network.modules():
         for name, weights in module.named_parameters(recurse=False):
             if name == "weight" and weights.dim() in FORMATS:
                 weights.data = weights.data.contiguous(memory_format=FORMATS[weights.dim()])
     return tuple(
-        one.contiguous(memory_format=FORMATS[one.dim()]) if one.dim() in FORMATS else one
-        for one in inputs
+        x.contiguous(memory_format=FORMATS[x.dim()]) if x.dim() in FORMATS else x for x in inputs
     )
 
 

@@ -88,7 +88,7 @@ def measure(
             left = [n for n in left if used[n] < seconds or len(turns[n]) < least]
             shares = (min(spent / seconds, 1.0) if seconds else 1.0 for spent in used)
             progress(sum(shares) / len(calls))
-    return [tuple(one) for one in turns]
+    return [tuple(turn) for turn in turns]
 
 
 def _turn(call: Callable[[], object], seconds: float, clock: Clock) -> list[float]:

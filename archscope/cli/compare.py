@@ -61,7 +61,7 @@ def command(
     ]
     parts: list[Any] = [comparison_table(results)]
     if form != "csv":
-        parts += [f"{one.name}: {line}" for one in results for line in unknown_lines(one)]
+        parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
     if plot and form == "table":
         from archscope.report.pages.network_section import network_of
         from archscope.report.pages.text_page import pictures

@@ -81,7 +81,7 @@ def _missing(one: Listing) -> str:
 
 def _read(result: Contents) -> list[Any]:
     """Return what is in a data set: a line, a row for each class, lines."""
-    rows = tuple((one.name, one.train, one.test) for one in result.classes)
+    rows = tuple((row.name, row.train, row.test) for row in result.classes)
     columns = (Column("class", NAME), Column("train", COUNT), Column("test", COUNT))
     totals = (("total", result.train, result.test),)
     return [

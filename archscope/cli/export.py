@@ -26,7 +26,7 @@ from archscope.units import format_bytes
 if TYPE_CHECKING:
     from torch import Tensor
 
-KINDS = ", ".join(f"{one.suffix} {one.name}" for one in FORMATS.values())
+KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 
 
 @click.command("export")
@@ -113,7 +113,7 @@ def command(
         "opset": (opset or OPSET) if to == "onnx" else None,
         "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
         "inputs": {node.name: node.out for node in made.network.graph.inputs},
-        "outputs": [one.name for one in made.network.graph.inference().outputs],
+        "outputs": [entry.name for entry in made.network.graph.inference().outputs],
         "weights": weights.as_posix() if weights else spec if own else "random",
         "seed": (seed or 0) if given is None else None,
         "fused": fused,
@@ -125,9 +125,9 @@ def command(
 
 
 def _format(output: Path) -> str:
-    for one in FORMATS.values():
-        if one.suffix == output.suffix.lower():
-            return one.name
+    for kind in FORMATS.values():
+        if kind.suffix == output.suffix.lower():
+            return kind.name
     raise OptionError(f"the ending of '{output}' is no format ({KINDS}); --to says which")
 
 

@@ -45,7 +45,7 @@ def command(
       archscope im2col vgg16 stage0.conv1 --dtype float16
     """
     graph = load_spec(spec, settings, inputs, max_nodes)
-    convolutions = [one.name for one in graph.nodes if one.op.name == "conv"]
+    convolutions = [node.name for node in graph.nodes if node.op.name == "conv"]
     inside = [name for name in convolutions if name.startswith(f"{node}.")]
     if len(inside) == 1:  # a block stands for its only convolution
         (node,) = inside

@@ -36,6 +36,6 @@ def command(
 
     guesses = predict(find(run, runs_dir), images, top)
     columns = (Column("image", NAME), Column("class", NAME), Column("probability", SHARE))
-    rows = tuple((one.image, one.name, one.probability) for one in guesses)
+    rows = tuple((guess.image, guess.name, guess.probability) for guess in guesses)
     show([Table("", columns, rows)], form, output, lambda: {"format": 1, "images": guesses})
     return FINE

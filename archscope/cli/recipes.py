@@ -29,7 +29,7 @@ def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
     chosen = {name: recipe_files.read(name) for name in names or recipe_files.recipes()}
     columns = (Column("knob", NAME), *(Column(name, NAME) for name in chosen), Column("meaning"))
     rows = tuple(
-        (knob, *(_text(getattr(one, knob)) for one in chosen.values()), meaning(knob))
+        (knob, *(_text(getattr(value, knob)) for value in chosen.values()), meaning(knob))
         for knob in KNOBS
     )
     data = {

@@ -99,8 +99,8 @@ def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day:
         format=FORMAT,
         title=title
         or _title(
-            [one.name for one in networks]
-            or [one.name for one in inputs.studies] + [one.name for one in inputs.runs]
+            [network.name for network in networks]
+            or [study.name for study in inputs.studies] + [run.name for run in inputs.runs]
         ),
         date=day,
         archscope=__version__,

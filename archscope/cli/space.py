@@ -140,7 +140,7 @@ def decision_table(space: Space, grouped: bool) -> Table:
         Column("alternatives"),
         Column("counts when", key="counts_when"),
     )
-    groups = groups_of(space) if grouped else [[one] for one in space.decisions]
+    groups = groups_of(space) if grouped else [[decision] for decision in space.decisions]
     rows = tuple(
         (pattern([one.path for one in group]), len(group), group[0].text, _when_all(group))
         for group in groups
@@ -234,17 +234,18 @@ def data(
         "endless": result.endless,
         "decisions": [
             {
-                "path": one.path, "kind": one.kind, "alternatives": one.choices or None,
-                "labels": one.labels or None, "low": one.low, "high": one.high,
-                "step": one.step, "log": one.log, "counts_when": when(one) or None, "at": one.at,
+                "path": decision.path, "kind": decision.kind,
+                "alternatives": decision.alternatives or None, "labels": decision.labels or None,
+                "low": decision.low, "high": decision.high, "step": decision.step,
+                "log": decision.log, "counts_when": when(decision) or None, "at": decision.at,
             }
-            for one in space.decisions
+            for decision in space.decisions
         ],
         "costs": result.ranges,
         "budgets": asked,
         "share": result.share,
         "example": result.example,
-        "blocking": [one.text for one in result.blocking],
+        "blocking": [reason.text for reason in result.blocking],
         "relax": result.relax,
     }  # fmt: skip
 

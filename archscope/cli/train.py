@@ -318,7 +318,7 @@ def _look(result: RunResult, home: Path | None) -> None:
 
 def _end(results: list[RunResult], options: dict[str, Any]) -> int:
     """Show how it ended, and return the exit code."""
-    summaries: list[Summary] = [one.summary for one in results]
+    summaries: list[Summary] = [result.summary for result in results]
     last = results[-1]
     if last.folder is None:
         return ENDINGS[last.summary.state]  # one of several processes; the first speaks
@@ -330,13 +330,13 @@ def _end(results: list[RunResult], options: dict[str, Any]) -> int:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
     else:
         show([summary_table(last.summary)], form, output, lambda: last.summary)
-    for one in summaries:
-        if one.state == "diverged":
-            click.echo(f"{one.name} diverged: {one.reason}; try a lower --lr", err=True)
+    for summary in summaries:
+        if summary.state == "diverged":
+            click.echo(f"{summary.name} diverged: {summary.reason}; try a lower --lr", err=True)
     if form == "table" and output is None and last.summary.state == "finished":
         if len(results) == 1:
             click.echo(last.summary.verdict)
-        click.echo("".join(f"run: {one.folder}\n" for one in results), nl=False)
+        click.echo("".join(f"run: {result.folder}\n" for result in results), nl=False)
     if last.summary.state == "stopped":
         click.echo(f"stopped; go on with: archscope train --resume {last.folder}", err=True)
-    return max(ENDINGS[one.state] for one in summaries)
+    return max(ENDINGS[summary.state] for summary in summaries)

@@ -90,18 +90,17 @@ def _tables(results: list[Verification]) -> list[Any]:
         Column("note"),
     )
     rows = tuple(
-        (one.name, check.name, check.oracle, check.compared, len(check.differences), check.note)
-        for one in results
-        for check in one.checks
+        (result.name, check.name, check.oracle, check.compared, len(check.differences), check.note)
+        for result in results
+        for check in result.checks
     )
     parts: list[Any] = [Table("", columns, rows)]
-    for one in results:
-        for check in one.checks:
+    for result in results:
+        for check in result.checks:
             if check.differences:
                 shown = tuple((d.node, d.ours, d.theirs) for d in check.differences[:SHOWN])
-                title = (
-                    f"{one.name}: {check.name} against {check.oracle}, {check.differences[0].what}"
-                )
+                what = check.differences[0].what
+                title = f"{result.name}: {check.name} against {check.oracle}, {what}"
                 parts.append(
                     Table(title, (Column("node"), Column("archscope"), Column("oracle")), shown)
                 )

@@ -32,7 +32,7 @@ def command(form: str, output: Path | None) -> int:
         keys = ("name", "about", "paper", "input", "totals", "receptive_field", "reference")
         return {
             "format": 1,
-            "networks": [{key: getattr(one, key) for key in keys} for one in results],
+            "networks": [{key: getattr(result, key) for key in keys} for result in results],
         }
 
     show([zoo_table(results, wide=form != "table")], form, output, data)

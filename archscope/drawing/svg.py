@@ -87,7 +87,7 @@ def _colour(warm: float) -> str:
 
 def _text(text: str) -> str:
     """Return a text for XML, which knows no control characters."""
-    return escape("".join(one if one >= " " or one == "\n" else "�" for one in text))
+    return escape("".join(char if char >= " " or char == "\n" else "�" for char in text))
 
 
 def _n(value: float) -> str:

@@ -36,8 +36,8 @@ def check(
         inputs = examples(network, batch)
         with torch.no_grad():
             # A network may work in place, so each gets tensors of its own.
-            wanted = _named(network(*(one.clone() for one in inputs)))
-            found = _named(again(*(one.clone() for one in inputs)))
+            wanted = _named(network(*(tensor.clone() for tensor in inputs)))
+            found = _named(again(*(tensor.clone() for tensor in inputs)))
         if list(wanted) != list(found):
             raise GraphError(f"the {form} file has outputs {list(found)}, not {list(wanted)}")
         for name, value in wanted.items():

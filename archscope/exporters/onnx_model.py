@@ -33,7 +33,7 @@ def export(network: Network, opset: int) -> Made:
         raise UnavailableError(
             f"ONNX needs the package {error.name}: pip install 'archscope[onnx]'"
         ) from None
-    size = sum(one.numel() * one.element_size() for one in network.state_dict().values())
+    size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size > LARGEST:
         raise OptionError(
             f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
@@ -82,8 +82,8 @@ def _model(network: Network, opset: int) -> Any:
 
 def _runner(session: Any) -> Any:
     """Return a function that runs a model as the network is run."""
-    inputs = [one.name for one in session.get_inputs()]
-    outputs = [one.name for one in session.get_outputs()]
+    inputs = [entry.name for entry in session.get_inputs()]
+    outputs = [output.name for output in session.get_outputs()]
 
     def run(*tensors: Tensor) -> Outputs:
         given = {name: one.numpy() for name, one in zip(inputs, tensors, strict=True)}

@@ -55,7 +55,7 @@ def _names(graph: Graph, text: str, order: list[str]) -> dict[str, str] | None:
     for old in graph.nodes:
         if _plain(made.by_name[names[old.name]]) != _plain(_renamed(old, names)):
             return None
-    outputs = tuple(structs.replace(one, node=names[one.node]) for one in graph.outputs)
+    outputs = tuple(structs.replace(output, node=names[output.node]) for output in graph.outputs)
     return names if outputs == made.outputs else None
 
 

@@ -29,8 +29,8 @@ def name_blocks(chain: Chain) -> None:
                     name(item.word)
         described = "tower" if "tower" in word else _described(body)
         names[word] = distinct(described, {*names.values(), *OPS, *RESERVED})
-        for one in instances[word]:
-            one.word = names[word]
+        for instance in instances[word]:
+            instance.word = names[word]
 
     for word in instances:
         name(word)

@@ -60,7 +60,7 @@ def _lead(runs: Sequence[Item], path: Path, blocks: Mapping[str, Block]) -> Iter
     firsts = list(cells_of([run.copies[0] for run in runs], (*path, 0), blocks))
     rest = [turn for run in runs for turn in run.copies[1:]]
     others = list(cells_of(rest, (*path, 1), blocks))
-    usual = {one.path[-1]: one.usual for one in others}
+    usual = {other.path[-1]: other.usual for other in others}
     for first in firsts:
         first.usual = usual[first.path[-1]] = first.usual and usual.get(first.path[-1], False)
     for other in others:

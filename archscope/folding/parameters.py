@@ -47,8 +47,13 @@ def blocks_of(chain: Chain) -> dict[str, Block]:
 def _block(
     word: str, example: Item, instances: list[Item], written: list[Item], blocks: dict[str, Block]
 ) -> Block:
-    rows = [{cell.path: cell for cell in cells_of([one.body], (), blocks)} for one in instances]
-    entering: list[int | None] = [one.entry[0] if one.entry else None for one in instances]
+    rows = [
+        {cell.path: cell for cell in cells_of([instance.body], (), blocks)}
+        for instance in instances
+    ]
+    entering: list[int | None] = [
+        instance.entry[0] if instance.entry else None for instance in instances
+    ]
     if any(item.lead for item in example.body):
         entering = [None] * len(entering)  # what enters the first turn only
     block = Block(word, example)
@@ -97,19 +102,19 @@ def _sources(
     column: Cell, block: Block, entering: list[int | None]
 ) -> Iterator[tuple[Parameter | str, list[Any], bool]]:
     """Yield what a number may be computed from, and whether factors are allowed."""
-    same = [one for one in block.parameters if one.kind == column.kind]
+    same = [parameter for parameter in block.parameters if parameter.kind == column.kind]
     for one in same:
         yield one, one.values, False
     if column.kind == "padding":
-        for one in block.parameters:
-            if one.kind == "kernel":
-                yield one, one.values, True
+        for parameter in block.parameters:
+            if parameter.kind == "kernel":
+                yield parameter, parameter.values, True
     if column.kind not in ("out", "groups", "start", "stop"):
         return
-    widths = [one for one in block.parameters if one.kind == "out"]
+    widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     for factors in (False, True):
         if factors or column.kind != "out":
-            yield from ((one, one.values, factors) for one in widths)
+            yield from ((width, width.values, factors) for width in widths)
         yield "in.channels", entering, factors
         yield "x.channels", column.channels, factors
 
@@ -150,7 +155,9 @@ def condition(column: Cell, block: Block, entering: list[int | None]) -> Any:
         and not isinstance(said.source, str)
         and said.source.kind == "out"
     ]
-    strides: list[Parameter | None] = [one for one in block.parameters if one.kind == "stride"]
+    strides: list[Parameter | None] = [
+        parameter for parameter in block.parameters if parameter.kind == "stride"
+    ]
     for out in (*outs[-1:], None):
         for stride in (None, *strides):
             if out is None and stride is None:
@@ -177,23 +184,25 @@ def _is_whole(value: Any) -> bool:
 
 def _name(block: Block) -> None:
     """Name the parameters: of several widths the last is `out`, what the block gives."""
-    widths = [one for one in block.parameters if one.kind == "out"]
+    widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     taken: set[str] = set()
-    for one in block.parameters:
-        one.name = parameter_name("width" if one in widths[:-1] else one.kind, taken)
-        taken.add(one.name)
-    block.parameters.sort(key=lambda one: ORDER.get(one.kind, 2))
+    for parameter in block.parameters:
+        parameter.name = parameter_name(
+            "width" if parameter in widths[:-1] else parameter.kind, taken
+        )
+        taken.add(parameter.name)
+    block.parameters.sort(key=lambda parameter: ORDER.get(parameter.kind, 2))
 
 
 def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> None:
     """Give a parameter the default that most instances want, if it is not what makes them."""
-    given = [one.args.get(parameter.name, MISSING) for one in written]
+    given = [row.args.get(parameter.name, MISSING) for row in written]
     known = [value for value in given if value is not MISSING]
     if parameter.kind == "padding":
         for kernel in block.parameters:
             if kernel.kind == "kernel":
                 parameter.halved = kernel
-                fits = [parameter.usual(one.args) == one.args[parameter.name] for one in written]
+                fits = [parameter.usual(row.args) == row.args[parameter.name] for row in written]
                 if 2 * sum(fits) > len(fits):
                     return
                 parameter.halved = None

@@ -26,11 +26,11 @@ def _visit(item: Item, uses: Counter[str]) -> list[Item]:
             members += _visit(one, uses)
     if not item.branches:
         return members
-    here = Counter(one.share for one in members)
+    here = Counter(member.share for member in members)
     labels: dict[str | None, int] = {}
-    for one in members:
-        if here[one.share] == uses[one.share or ""]:
-            one.closed = labels.setdefault(one.share, len(labels) + 1)
-    left = [one for one in members if not one.closed]
+    for member in members:
+        if here[member.share] == uses[member.share or ""]:
+            member.closed = labels.setdefault(member.share, len(labels) + 1)
+    left = [member for member in members if not member.closed]
     item.held = bool(left)
     return left

@@ -11,7 +11,7 @@ def find_towers(chain: Chain) -> None:
     """Make instances of one block of rows that share all their weights, as Siamese networks do."""
     start = 0
     towers = 0
-    uses = Counter(one.share for item in chain for one in _members(item))
+    uses = Counter(member.share for item in chain for member in _members(item))
     keys = [_shares(item) for item in chain]
     while start < len(chain):
         same = keys[start]
@@ -20,7 +20,7 @@ def find_towers(chain: Chain) -> None:
         if length > 1 and _whole(chain[start : start + length], uses, len(starts)):
             for place in reversed(starts):
                 items = chain[place : place + length]
-                for one in [one for item in items for one in _members(item)]:
+                for one in [member for item in items for member in _members(item)]:
                     one.share, one.closed = None, 0
                 for inner in all_chains(items):
                     for item in inner:
@@ -38,7 +38,7 @@ def _members(item: Item) -> list[Item]:
 
 
 def _shares(item: Item) -> tuple[str | None, ...]:
-    return tuple(one.share for one in _members(item))
+    return tuple(member.share for member in _members(item))
 
 
 def _length(chain: Chain, starts: list[int]) -> int:
@@ -63,7 +63,7 @@ def _length(chain: Chain, starts: list[int]) -> int:
 
 def _whole(items: Chain, uses: Counter[str | None], count: int) -> bool:
     """Return whether weights are shared in these rows only."""
-    inside = Counter(one.share for item in items for one in _members(item))
+    inside = Counter(member.share for item in items for member in _members(item))
     return all(uses[share] == count * times for share, times in inside.items())
 
 

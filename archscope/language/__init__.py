@@ -8,13 +8,12 @@ from typing import Any
 
 from msgspec import structs
 
-from archscope.errors import OptionError, SpecError, did_you_mean
+from archscope.errors import OptionError, SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Shape
 from archscope.language.document import Document
 from archscope.language.documents import Collector, document_of, is_file, spaces, specs_in, zoo
 from archscope.language.expand import Expander
 from archscope.language.limits import LIMITS, Limits
-from archscope.language.messages import cut, shown
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.yaml_items import decode
 
@@ -74,9 +73,9 @@ def _present(path: Path) -> Path:
         return path
     if not named:
         hint = did_you_mean(name, [*zoo(), *spaces()])
-        raise OptionError(f"{shown(name)} is no file, no pattern and no network of the zoo{hint}")
-    hint = did_you_mean(path.name, [one.name for one in specs_in(path.parent)])
-    raise SpecError(f"there is no such file{hint}", cut(name, 1000))
+        raise OptionError(f"{quoted(name)} is no file, no pattern and no network of the zoo{hint}")
+    hint = did_you_mean(path.name, [spec.name for spec in specs_in(path.parent)])
+    raise SpecError(f"there is no such file{hint}", shortened(name, 1000))
 
 
 def _is_pattern(text: str) -> bool:
@@ -101,24 +100,26 @@ def graph(
 
     `set` fills the holes of a search space, too, by the paths of its decisions.
     """
-    genes: dict[str, Any] = {}
+    choices: dict[str, Any] = {}
     named = set or {}
     if named and document.open:
-        named, genes = _genes(document, named, limits)
+        named, choices = _choices(document, named, limits)
     if named:
         document = structs.replace(document, let={**document.let, **settings(document, named)})
     shapes = {} if input is None else input_shapes(document, input)
-    if set or genes or shapes:
+    if set or choices or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network
-    return Expander(document, limits, genes).graph(shapes)
+    return Expander(document, limits, choices).graph(shapes)
 
 
-def _genes(
+def _choices(
     document: Document, given: Mapping[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part settings into those of `let` and those that fill other holes."""
-    from archscope.space.search_space import checked_genes, space
+    from archscope.space.search_space import checked_choices, space
 
     named = {name: value for name, value in given.items() if name in document.let}
     rest = {name: value for name, value in given.items() if name not in document.let}
-    return named, checked_genes(space(document, limits=limits), rest, partial=True) if rest else {}
+    return named, checked_choices(
+        space(document, limits=limits), rest, partial=True
+    ) if rest else {}

@@ -63,9 +63,9 @@ class Memo:
 
         self.instances[key] = Instance(
             tuple(
-                (one.name[skip:], one.op, refer(one.inputs), one.ins, one.out,
-                 one.shares and one.shares[skip:], one.at)
-                for one in nodes
+                (node.name[skip:], node.op, refer(node.inputs), node.ins, node.out,
+                 node.shares and node.shares[skip:], node.at)
+                for node in nodes
             ),
             tuple(name[skip:] for name in names),
             refer(flow),
@@ -80,10 +80,10 @@ def place_instance(known: Instance, place: Place) -> tuple[dict[str, Node], Flow
     nodes = {}
     for suffix, op, inputs, ins, out, shares, at in known.nodes:
         name = prefix + suffix
-        read = tuple([entry[one] if type(one) is int else prefix + one for one in inputs])
+        read = tuple([entry[name] if type(name) is int else prefix + name for name in inputs])
         nodes[name] = Node(name, op, read, ins, out, shares and prefix + shares, at)
     return nodes, tuple(
-        [entry[one] if isinstance(one, int) else prefix + one for one in known.flow]
+        [entry[name] if isinstance(name, int) else prefix + name for name in known.flow]
     )
 
 
@@ -191,7 +191,7 @@ def _reads(values: Iterable[Value | None]) -> set[str]:
         choice
         for part in parts
         if isinstance(part.content, Hole)
-        for choice in part.content.choices
+        for choice in part.content.alternatives
     ]
     names = _reads(choices) if choices else set()
     for part in parts:

@@ -8,12 +8,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.document import Document
 from archscope.language.holes import Hole
 from archscope.language.limits import Limits
-from archscope.language.messages import shown
 from archscope.language.read import Reader
 from archscope.language.syntax import (
     FILE_KEYS,
@@ -124,7 +123,7 @@ class Collector:
                 return shipped[name]
         known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
         raise SpecError(
-            f"'{key}' names {shown(name)}, which is no file beside this one and no spec of the zoo"
+            f"'{key}' names {quoted(name)}, which is no file beside this one and no spec of the zoo"
             f"{did_you_mean(name, known | {*zoo(), *spaces()})}",
             item.at,
         )

@@ -7,7 +7,7 @@ from itertools import islice, repeat
 from math import prod
 from typing import Any
 
-from archscope.errors import LimitError, ShapeError, SpecError
+from archscope.errors import LENGTH, LimitError, ShapeError, SpecError, quoted, shortened
 from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.language.block_cache import (
     PLACED,
@@ -23,7 +23,6 @@ from archscope.language.expression import Frame
 from archscope.language.holes import DRAW, Draw
 from archscope.language.limits import Limits
 from archscope.language.loops import turns
-from archscope.language.messages import LENGTH, cut, shown
 from archscope.language.syntax import GROUP, Block, Chain, Layer, Value
 from archscope.language.values import SHAPE, checked, part_sizes, shape_of, truth
 from archscope.ops import OPS
@@ -31,17 +30,17 @@ from archscope.ops.attributes import KINDS, attributes
 
 
 class Expander:
-    """Runs a document once and collects its graph; `genes` are what its holes hold."""
+    """Runs a document once and collects its graph; `choices` are what its holes hold."""
 
     def __init__(
         self,
         document: Document,
         limits: Limits,
-        genes: dict[str, Any] | None = None,
+        choices: dict[str, Any] | None = None,
         memo: Memo | None = None,
     ) -> None:
         self.document, self.limits = document, limits
-        self.genes = {} if genes is None else genes
+        self.choices = {} if choices is None else choices
         self.memo = Memo(document) if memo is None and document.open else memo
         self.builder = Builder()
         self.lets = Lets(document.let)
@@ -84,7 +83,7 @@ class Expander:
         entry: Flow = ()
         place = Place(document.body, "", entry, None)
         if self.memo is not None:
-            self.lets[DRAW] = Draw(self.genes, "", "")
+            self.lets[DRAW] = Draw(self.choices, "", "")
         for name, value in document.inputs.items():
             shape = shapes.get(name) or self._input_shape(name, value)
             self.builder.add(name, OPS["input"](size=shape), at=value.at)
@@ -115,7 +114,7 @@ class Expander:
         shape = shape_of(content)
         if shape is None:
             raise SpecError(
-                f"the shape of '{name}' must be {SHAPE}, got {shown(content)}", value.at
+                f"the shape of '{name}' must be {SHAPE}, got {quoted(content)}", value.at
             )
         return shape
 
@@ -199,7 +198,7 @@ class Expander:
         if layer.word == GROUP:
             return self._chain(layer.then, place, frame, flow)
         if not flow:
-            known = cut(", ".join(place.names))
+            known = shortened(", ".join(place.names))
             raise SpecError(f"nothing enters '{layer.word}'; say 'from:' one of {known}", layer.at)
         if layer.word in OPS:
             flow = self._operator(layer, place, frame, flow)
@@ -285,7 +284,7 @@ class Expander:
     def _draw(self, layer: Layer, place: Place) -> Draw:
         """Return what fills the holes of a layer."""
         assert self.memo is not None
-        return Draw(self.genes, *place.holes_of(self.memo.labels[id(layer)]))
+        return Draw(self.choices, *place.holes_of(self.memo.labels[id(layer)]))
 
     def _mirror(self, place: Place, name: str, share: str | None) -> Mirror:
         if share is None:
@@ -339,7 +338,7 @@ class Expander:
         if self.memo is not None:
             path, _ = place.holes_of(self.memo.labels[id(layer)])
         if block.open:
-            inner[DRAW] = Draw(self.genes, path, f"{block.name}.")
+            inner[DRAW] = Draw(self.choices, path, f"{block.name}.")
         self._spend(block.cost, layer.at)
         for name, default in block.defaults.items():
             if name not in inner and default is not None:
@@ -356,7 +355,7 @@ class Expander:
         """Expand a block without holes, or take what it became in an earlier candidate."""
         block = place.block
         frame.pop(DRAW, None)
-        common = tuple([self.genes.get(path) for path in memo.closed[block.name]])
+        common = tuple([self.choices.get(path) for path in memo.closed[block.name]])
         key = key_of(block, frame, common)
         try:
             known = memo.find(key)

@@ -15,11 +15,12 @@ from functools import lru_cache
 from math import ceil, floor, prod
 from typing import Any
 
-from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Shape, Source
 from archscope.language.limits import LIMITS
-from archscope.language.messages import UNQUOTED, cut, shown
 
+UNQUOTED = "; inside {...} an expression that holds , [ ] { } must be quoted"
+"""The hint for what YAML leaves of an expression without quotes."""
 Scope = Mapping[str, Any]
 Compute = Callable[[Scope], Any]
 
@@ -35,7 +36,7 @@ class ExpressionError(Exception):
 
     def at(self, text: str, place: Source) -> SpecError:
         """Return the error for the user, about the expression `text`."""
-        return self.kind(f"{self} in '{cut(text, 120)}'{self.hint}", place)
+        return self.kind(f"{self} in '{shortened(text, 120)}'{self.hint}", place)
 
 
 class ExpressionLimitError(ExpressionError):
@@ -148,7 +149,7 @@ def _plain(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def _within(value: Any, values: Any) -> bool:
     if isinstance(value, list | dict) or not isinstance(values, list | tuple):
-        raise ExpressionError(f"cannot look for {shown(value)} in {shown(values)}")
+        raise ExpressionError(f"cannot look for {quoted(value)} in {quoted(values)}")
     _check_length(values)
     return value in values
 
@@ -310,7 +311,7 @@ def _attribute(base: Compute, attr: str) -> Compute:
             if attr not in value:
                 raise ExpressionError(f"no '{attr}' in this row", did_you_mean(attr, value))
             return value[attr]
-        raise ExpressionError(f"'.{attr}' of {shown(value)}, which is no shape or row")
+        raise ExpressionError(f"'.{attr}' of {quoted(value)}, which is no shape or row")
 
     return compute
 
@@ -322,7 +323,7 @@ def _binary(combine: Callable[[Any, Any], Any], left: Compute, right: Compute) -
         a, b = left(scope), right(scope)
         if not isinstance(a, int | float) or not isinstance(b, int | float):
             wrong = b if isinstance(a, int | float) else a
-            raise ExpressionError(f"arithmetic needs numbers, got {shown(wrong)}")
+            raise ExpressionError(f"arithmetic needs numbers, got {quoted(wrong)}")
         if power and (abs(b) > 64 or (a < 0 and b != int(b))):
             raise ExpressionError("a power must be real, with an exponent of at most 64")
         try:
@@ -339,7 +340,7 @@ def _negative(inner: Compute) -> Compute:
     def compute(scope: Scope) -> Any:
         value = inner(scope)
         if not isinstance(value, int | float):
-            raise ExpressionError(f"arithmetic needs numbers, got {shown(value)}")
+            raise ExpressionError(f"arithmetic needs numbers, got {quoted(value)}")
         return -value
 
     return compute
@@ -366,7 +367,9 @@ def _chain(compares: list[Callable[[Any, Any], Any]], parts: list[Compute]) -> C
                 if not compare(left, right):
                     return False
             except TypeError:
-                raise ExpressionError(f"cannot compare {shown(left)} with {shown(right)}") from None
+                raise ExpressionError(
+                    f"cannot compare {quoted(left)} with {quoted(right)}"
+                ) from None
             left = right
         return True
 
@@ -381,7 +384,7 @@ def _call(name: str, args: list[Compute]) -> Compute:
         try:
             return _bounded(function(*values))
         except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-            given = ", ".join(map(shown, values)) or "nothing"
+            given = ", ".join(map(quoted, values)) or "nothing"
             raise ExpressionError(f"'{name}' cannot take {given}") from None
 
     return compute
@@ -391,10 +394,10 @@ def _item(base: Compute, index: Compute) -> Compute:
     def compute(scope: Scope) -> Any:
         values, at = base(scope), index(scope)
         if not isinstance(values, list | tuple):
-            raise ExpressionError(f"[{shown(at)}] of {shown(values)}, which is no list")
+            raise ExpressionError(f"[{quoted(at)}] of {quoted(values)}, which is no list")
         try:
             return values[at]
         except (IndexError, TypeError):
-            raise ExpressionError(f"no element {shown(at)} in a list of {len(values)}") from None
+            raise ExpressionError(f"no element {quoted(at)} in a list of {len(values)}") from None
 
     return compute

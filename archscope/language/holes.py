@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.limits import LIMITS
-from archscope.language.messages import shown
 from archscope.language.yaml_items import Item
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Hole(Struct, frozen=True, gc=False):
     kind: str
     label: str  # its name inside what holds it: `kernel`, `rows.2.n`
     at: Source
-    choices: tuple[Value, ...] = ()
+    alternatives: tuple[Value, ...] = ()
     scalar: bool = True  # whether alternatives stand for themselves, else their indices do
     low: Any = 0
     high: Any = 0
@@ -54,29 +53,29 @@ class Hole(Struct, frozen=True, gc=False):
         """Return what fills the hole in a scope. Raises SpecError if nothing does."""
         return scope[DRAW](self, scope)
 
-    def pick(self, gene: Any, scope: Any) -> Any:
-        """Return the value that a gene stands for."""
-        return gene if self.scalar else self.choices[gene](scope)
+    def pick(self, choice: Any, scope: Any) -> Any:
+        """Return the value that a choice stands for."""
+        return choice if self.scalar else self.alternatives[choice](scope)
 
 
 class Draw:
     """Fills the holes of one instance of a layer or block."""
 
-    __slots__ = ("genes", "path", "shared")
+    __slots__ = ("choices", "path", "shared")
 
-    def __init__(self, genes: dict[str, Any], path: str, shared: str) -> None:
-        self.genes, self.path, self.shared = genes, path, shared
+    def __init__(self, choices: dict[str, Any], path: str, shared: str) -> None:
+        self.choices, self.path, self.shared = choices, path, shared
 
     def __call__(self, hole: Hole, scope: Any) -> Any:
         """Return the value of a hole. Raises SpecError if it is open."""
         path = self.shared + hole.label if hole.shared else self.path + hole.label
-        if path not in self.genes:
+        if path not in self.choices:
             raise SpecError(
                 f"'!{hole.kind}' leaves '{path}' open: this is a search space;"
                 f" 'archscope space' shows it, and --set {path}=... closes this hole",
                 hole.at,
             )
-        return hole.pick(self.genes[path], scope)
+        return hole.pick(self.choices[path], scope)
 
 
 def read_hole(item: Item, label: str, read: Read) -> Hole:
@@ -96,7 +95,8 @@ def read_hole(item: Item, label: str, read: Read) -> Hole:
     if kind == CHOICE:
         choices = _choices(item, rows, label, read)
         scalar = all(
-            one.constant and not isinstance(one.content, list | dict | None) for one in choices
+            choice.constant and not isinstance(choice.content, list | dict | None)
+            for choice in choices
         )
         return Hole(kind, label, item.at, choices, scalar, shared=shared)
     low, high = (_number(item, rows, key, kind) for key in ("low", "high"))
@@ -130,7 +130,7 @@ def _choices(item: Item, rows: dict[str, Item], label: str, read: Read) -> tuple
         if not isinstance(one.value, list | dict):
             key = type(one.value), one.value
             if key in seen:
-                raise SpecError(f"{shown(one.value)} stands among the alternatives twice", one.at)
+                raise SpecError(f"{quoted(one.value)} stands among the alternatives twice", one.at)
             seen.add(key)
     return tuple(choices)
 

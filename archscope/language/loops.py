@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
-from archscope.errors import LimitError, SpecError
+from archscope.errors import LimitError, SpecError, quoted
 from archscope.ir import Source
 from archscope.language.expression import Frame
-from archscope.language.messages import shown
 from archscope.language.syntax import VALUES_IN_STEP, Layer
 from archscope.language.values import checked, forgotten
 from archscope.ops.attributes import KINDS
@@ -39,7 +38,7 @@ def _columns(layer: Layer, frame: Frame, most: int) -> dict[str, list[Any]]:
         column = value(frame)
         if not isinstance(column, list):
             hint = forgotten(column, frame)
-            raise SpecError(f"'each' walks lists, '{name}' is {shown(column)}{hint}", value.at)
+            raise SpecError(f"'each' walks lists, '{name}' is {quoted(column)}{hint}", value.at)
         _check_turns(len(column), most, value.at)
         columns[name] = column
     lengths = {name: len(column) for name, column in columns.items()}

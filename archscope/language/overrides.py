@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archscope.errors import OptionError, did_you_mean
+from archscope.errors import OptionError, did_you_mean, quoted, shortened
 from archscope.ir import Shape, Source
 from archscope.language.document import Document
-from archscope.language.messages import cut, shown
 from archscope.language.syntax import Value
 from archscope.language.values import SHAPE, shape_of
 
@@ -17,13 +16,13 @@ def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
     """Return what `let` gets from `--set`. Raises OptionError."""
     for name, value in given.items():
         if name not in document.let:
-            known = cut(", ".join(document.let)) or "none"
+            known = shortened(", ".join(document.let)) or "none"
             hint = did_you_mean(str(name), document.let) or f"; the spec lets you set {known}"
-            raise OptionError(f"cannot set {shown(name)}: no such name in 'let'{hint}")
+            raise OptionError(f"cannot set {quoted(name)}: no such name in 'let'{hint}")
         if not isinstance(value, bool | int | float | str | list | tuple | dict | None):
             raise OptionError(
                 f"cannot set '{name}': expected a number, text, a list or a mapping,"
-                f" got {shown(value)}"
+                f" got {quoted(value)}"
             )
     at = Source("--set", 1, 1)
     return {
@@ -38,15 +37,17 @@ def input_shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict
     names = ", ".join(document.inputs)
     if not isinstance(given, Mapping):
         if len(document.inputs) != 1:
-            raise OptionError(f"the spec has several inputs; give a shape by name: {cut(names)}")
+            raise OptionError(
+                f"the spec has several inputs; give a shape by name: {shortened(names)}"
+            )
         given = {names: given}
     shapes = {}
     for name, content in given.items():
         if name not in document.inputs:
-            hint = did_you_mean(str(name), document.inputs) or f"; it has {cut(names)}"
-            raise OptionError(f"the spec has no input {shown(name)}{hint}")
+            hint = did_you_mean(str(name), document.inputs) or f"; it has {shortened(names)}"
+            raise OptionError(f"the spec has no input {quoted(name)}{hint}")
         shape = shape_of(content)
         if shape is None:
-            raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {shown(content)}")
+            raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {quoted(content)}")
         shapes[name] = shape
     return shapes

@@ -14,12 +14,11 @@ import re
 from keyword import iskeyword
 from typing import Any
 
-from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.document import Document
 from archscope.language.expression import Expression
 from archscope.language.limits import Limits
-from archscope.language.messages import shown
 from archscope.language.syntax import GROUP, LOOP_NAMES, WORD, Chain, Layer, Value, block_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
@@ -56,16 +55,16 @@ class _Parser:
     def document(self) -> Document:
         word, at = self.next("INPUT")
         if word.lower() != "input":
-            raise SpecError(f"a pattern begins with 'INPUT 3x32x32', got {shown(word)}", at)
+            raise SpecError(f"a pattern begins with 'INPUT 3x32x32', got {quoted(word)}", at)
         size, at = self.next("the shape of the input")
         if not _SHAPE.match(size):
-            raise SpecError(f"expected a shape such as 3x32x32, got {shown(size)}", at)
+            raise SpecError(f"expected a shape such as 3x32x32, got {quoted(size)}", at)
         shape = [_number(part, at) for part in size.split("x")]
         self.expect("->")
         layers = self.chain()
         if self.position < len(self.tokens):
             word, at = self.tokens[self.position]
-            raise SpecError(f"expected '->' or the end, got {shown(word)}", at)
+            raise SpecError(f"expected '->' or the end, got {quoted(word)}", at)
         body = block_of("", Source(FILE, 1, 1), {}, layers)
         return Document("pattern", {"input": Value(shape, at, True)}, self.let, {}, body)
 
@@ -81,7 +80,7 @@ class _Parser:
     def expect(self, token: str) -> None:
         word, at = self.next(f"'{token}'")
         if word != token:
-            raise SpecError(f"expected '{token}', got {shown(word)}", at)
+            raise SpecError(f"expected '{token}', got {quoted(word)}", at)
 
     def chain(self) -> Chain:
         layers = [*self.element()]
@@ -103,7 +102,7 @@ class _Parser:
         elif word[0].isalpha() or word[0] == "_":
             layers = self.word(word, at)
         else:
-            raise SpecError(f"expected a layer or '[', got {shown(word)}", at)
+            raise SpecError(f"expected a layer or '[', got {quoted(word)}", at)
         if self.peek() == "?":
             self.next("'?'")
             self.let["pool"] = Value(True, at, True)
@@ -122,7 +121,7 @@ class _Parser:
         if _NUMBER.match(word):
             return Value(_number(word, at), at, True)
         if not WORD.match(word) or iskeyword(word) or word in ("x", *LOOP_NAMES):
-            raise SpecError(f"expected a number of turns or a name for it, got {shown(word)}", at)
+            raise SpecError(f"expected a number of turns or a name for it, got {quoted(word)}", at)
         self.let.setdefault(word, Value(None, at, True))
         return Value(Expression(f"={word}", at), at, False)
 
@@ -130,7 +129,7 @@ class _Parser:
         name = ALIASES.get(word.lower(), word.lower())
         if name not in OPS or name == "input":
             known = {*OPS, *ALIASES} - {"input"}
-            raise SpecError(f"unknown layer {shown(word)}{did_you_mean(word, known)}", at)
+            raise SpecError(f"unknown layer {quoted(word)}{did_you_mean(word, known)}", at)
         if OPS[name].arity != (1, 1):
             raise SpecError(f"a pattern is one chain, which leaves no place for '{name}'", at)
         fields: dict[str, Any] = {}
@@ -160,12 +159,12 @@ class _Parser:
         elif "x" in text:
             key = "kernel"
         if key is None or key not in table or key in fields:
-            raise SpecError(f"'{name}' cannot take {shown(text)} here", at)
+            raise SpecError(f"'{name}' cannot take {quoted(text)} here", at)
         sizes = [_number(part, at) for part in text.split("x")]
         fields[key] = sizes if len(sizes) > 1 else sizes[0]
 
 
 def _number(text: str, at: Source) -> int | float:
     if not _NUMBER.match(text) or len(text) > LARGEST_LENGTH:
-        raise SpecError(f"expected a number, got {shown(text)}", at)
+        raise SpecError(f"expected a number, got {quoted(text)}", at)
     return float(text) if "." in text else int(text)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from archscope.errors import SpecError, did_you_mean
+from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.holes import Hole
-from archscope.language.messages import shown
 from archscope.language.syntax import (
     BLOCK_KEYS,
     HEAD_KEYS,
@@ -132,7 +131,7 @@ class Reader:
             known = [*OPS, *self.parameters, *MODIFIERS]
             same = SYNONYMS.get(word.lower())
             hint = f", did you mean '{same}'?" if same else did_you_mean(word, known)
-            raise SpecError(f"unknown operator or block {shown(word)}{hint}", at)
+            raise SpecError(f"unknown operator or block {quoted(word)}{hint}", at)
 
     def _explain_words(self, words: list[str], item: Item) -> None:
         if not words:
@@ -233,7 +232,7 @@ class Reader:
             parts = item.value if isinstance(item.value, list) else [item]
             if not parts:
                 raise SpecError("'from' names no layer", item.at, path)
-            return {"sources": tuple(name_of(one, "'from'", path, PATH) for one in parts)}
+            return {"sources": tuple(name_of(part, "'from'", path, PATH) for part in parts)}
         if key == "output":
             return {key: self._head(item, path)}
         name = name_of(item, f"'{key}'", path, PATH)

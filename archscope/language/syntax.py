@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError
 from archscope.ir import Source
-from archscope.language.expression import Expression
+from archscope.language.expression import UNQUOTED, Expression
 from archscope.language.holes import Hole, read_hole
 from archscope.language.limits import LIMITS
-from archscope.language.messages import UNQUOTED
 from archscope.language.yaml_items import Item
 
 MODIFIERS = (
@@ -68,7 +67,7 @@ class Value(Struct, frozen=True):
         for value in self.parts():
             if isinstance(value.content, Hole):
                 yield value.content
-                for choice in value.content.choices:
+                for choice in value.content.alternatives:
                     yield from choice.holes()
 
     def parts(self) -> Iterator[Value]:

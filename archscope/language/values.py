@@ -6,10 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from archscope.errors import SpecError
+from archscope.errors import SpecError, quoted
 from archscope.ir import Shape
 from archscope.language.expression import Frame
-from archscope.language.messages import shown
 from archscope.language.syntax import Value
 from archscope.ops.attributes import KINDS, LARGEST, Kind
 
@@ -25,7 +24,7 @@ def checked(kind: Kind, what: str, value: Value, scope: Frame) -> Any:
     except ValueError:
         hint = forgotten(content, scope)
         raise SpecError(
-            f"{what} must be {kind.text}, got {shown(content)}{hint}", value.at
+            f"{what} must be {kind.text}, got {quoted(content)}{hint}", value.at
         ) from None
 
 
@@ -34,7 +33,7 @@ def truth(value: Value, scope: Frame, what: str) -> bool:
     content = value(scope)
     if not isinstance(content, bool | int):
         hint = forgotten(content, scope)
-        raise SpecError(f"'{what}' must be true or false, got {shown(content)}{hint}", value.at)
+        raise SpecError(f"'{what}' must be true or false, got {quoted(content)}{hint}", value.at)
     return bool(content)
 
 
@@ -54,7 +53,7 @@ def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
         return ""
     known = isinstance(scope, Frame) and content in scope.names()
     if known or re.match(r"[A-Za-z0-9_.() ]+(?:[-+*/%<>]|==)", content):
-        return f"; an expression begins with '=': ={shown(content)[1:-1]}"
+        return f"; an expression begins with '=': ={quoted(content)[1:-1]}"
     return ""
 
 
@@ -70,7 +69,7 @@ def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list
     if sum(sizes) != channels:
         raise SpecError(
             f"'split' must part {channels} channels into {branches}: the number of branches"
-            f" or a list of sizes, got {shown(value)}{forgotten(value, scope)}",
+            f" or a list of sizes, got {quoted(value)}{forgotten(value, scope)}",
             split.at,
         )
     return sizes

@@ -140,7 +140,7 @@ def _size(node: yaml.Node) -> int:
 def _hole(hole: Hole) -> yaml.Node:
     rows: dict[str, Any] = {}
     if hole.kind == CHOICE:
-        rows["of"] = list(hole.choices)
+        rows["of"] = list(hole.alternatives)
     else:
         rows |= {"low": hole.low, "high": hole.high}
         if hole.step not in (None, 1):

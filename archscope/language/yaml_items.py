@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, did_you_mean
+from archscope.errors import LimitError, SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Source
+from archscope.language.expression import UNQUOTED
 from archscope.language.limits import Limits
-from archscope.language.messages import UNQUOTED, cut, shown
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -45,7 +45,7 @@ class Item(Struct):
             return "a mapping"
         if isinstance(self.value, list):
             return "a list"
-        return shown(self.value)
+        return quoted(self.value)
 
     @property
     def empty(self) -> bool:
@@ -73,7 +73,7 @@ class Item(Struct):
 
 def read_text(path: Path, limits: Limits, shown: str | None = None) -> str:
     """Return the text of a file. Raises SpecError if it cannot be read as UTF-8 text."""
-    shown = shown or cut(path.as_posix(), 1000)
+    shown = shown or shortened(path.as_posix(), 1000)
     try:
         with path.open("rb") as file:
             data = file.read(limits.file_bytes + 1)
@@ -202,7 +202,7 @@ class _Composer:
         tag: str | None = event.tag
         if tag is None or tag in HOLES:
             return tag
-        name = cut(tag.replace("tag:yaml.org,2002:", "!!"))
+        name = shortened(tag.replace("tag:yaml.org,2002:", "!!"))
         raise SpecError(
             f"unknown tag '{name}'{did_you_mean(name, HOLES) or f', expected {_ANY_HOLE}'}",
             self._at(event),
@@ -220,9 +220,9 @@ class _Composer:
         name = anchor or ""
         part = self.anchors.get(name)
         if part is None:
-            raise SpecError(f"the alias '*{cut(name)}' has no anchor before it", at)
+            raise SpecError(f"the alias '*{shortened(name)}' has no anchor before it", at)
         if not part.done:
-            raise SpecError(f"the alias '*{cut(name)}' stands inside what it repeats", at)
+            raise SpecError(f"the alias '*{shortened(name)}' stands inside what it repeats", at)
         self._put(part, at)
         if self.stack:
             self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
@@ -267,11 +267,11 @@ class _Composer:
             key = "null" if key is None else str(key).lower()
         if len(key) > self.limits.name:
             raise LimitError(
-                f"the key {shown(key)} is longer than the limit of {self.limits.name} characters",
+                f"the key {quoted(key)} is longer than the limit of {self.limits.name} characters",
                 at,
             )
         if not key.isprintable():
-            raise SpecError(f"expected a key on one line, got {shown(key)}", at)
+            raise SpecError(f"expected a key on one line, got {quoted(key)}", at)
         if holder.keys is not None and key in holder.keys:
             raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
         return key, at

@@ -48,7 +48,7 @@ class Config(Struct, frozen=True):
 
 
 def _any_begins(code: str, beginnings: Iterable[str]) -> bool:
-    return any(code.startswith(one) for one in beginnings)
+    return any(code.startswith(beginning) for beginning in beginnings)
 
 
 def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:

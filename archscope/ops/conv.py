@@ -233,7 +233,7 @@ def onnx_conv(foreign: Foreign) -> Recognised | None:
     rank = len(x.shape) - 2
     padding = onnx_pads(foreign, rank)
     held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
-    if padding is None or not all(one.constant for one in held.values()):
+    if padding is None or not all(value.constant for value in held.values()):
         return None
     found = Conv(
         out=weight.shape[0],
@@ -254,12 +254,12 @@ def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
     rank = len(x.shape) - 2
     padding = onnx_pads(foreign, rank)
     held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
-    if foreign.get("output_shape") or not all(one.constant for one in held.values()):
+    if foreign.get("output_shape") or not all(value.constant for value in held.values()):
         return None
     if (
         padding is None
         or padding == "same"
-        or (isinstance(padding, tuple) and any(isinstance(one, tuple) for one in padding))
+        or (isinstance(padding, tuple) and any(isinstance(side, tuple) for side in padding))
     ):
         return None
     groups = foreign.get("group", 1)
@@ -286,7 +286,7 @@ def conv_of_torch(foreign: Foreign) -> Recognised | None:
     padding = foreign.args["padding"]
     if padding == "valid":
         padding = 0
-    elif padding != "same" and all(isinstance(one, int) for one in padding):
+    elif padding != "same" and all(isinstance(side, int) for side in padding):
         padding = per_axis_or_one(padding)
     stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
     return Recognised(

@@ -74,7 +74,7 @@ def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
         "weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var",
     }  # fmt: skip
     held = {word: foreign.get(name) for word, name in words.items()}
-    if not all(one is not None and one.constant for one in held.values()):
+    if not all(value is not None and value.constant for value in held.values()):
         return None
     found = BatchNorm(
         eps=round_float(foreign.get("epsilon", 1e-5)),

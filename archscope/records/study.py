@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Outcome = Literal["trained", "pruned", "failed", "infeasible", "impossible", "known", "passed"]
 """`trained` to its end, `pruned` before, `failed`; the rest was free: beyond the budget, no
@@ -43,7 +43,7 @@ class Trial(Struct, frozen=True):
     """One question of a study: a network, where it came from, and its answer."""
 
     number: int
-    genes: dict[str, Any]
+    choices: dict[str, Any] = field(name="genes")  # by path; on disk since before it was called so
     outcome: Outcome
     origin: str  # the sampler, "control", "anchor: ...", "repair"
     idle: dict[str, Any] = {}  # what was drawn where it does not count, which samplers remember

@@ -28,15 +28,15 @@ def anchors(
         yield name, member(space, name, drawn)
     drawn.sort(key=lambda one: one.costs.macs)
     for name, place in (("smallest", 0), ("median", len(drawn) // 2), ("largest", -1)):
-        yield name, drawn[place].genes
+        yield name, drawn[place].choices
 
 
 def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the genes of a network of the space that a spec says, or of which it is a member."""
+    """Return the choices of a network of the space that a spec says, or of which it is a member."""
     graph = load(name)
     wanted = canonical(graph)
-    near = [space.defaults, *(one.genes for one in drawn)]
-    for genes in near:
-        if canonical(space.graph(genes)) == wanted:
-            return dict(genes)
+    near = [space.defaults, *(one.choices for one in drawn)]
+    for choices in near:
+        if canonical(space.graph(choices)) == wanted:
+            return dict(choices)
     raise OptionError(f"'{name}' is no network of '{space.name}' that could be found")

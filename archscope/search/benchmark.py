@@ -76,7 +76,7 @@ def read(path: Path, space_: Space, column: str = "mean_acc") -> Table:
     together: dict[str, list[float]] = {}
     costs: dict[str, int] = {}
     for line, row in enumerate(rows, 2):
-        graph = space_.graph(_genes(space_, row["arch"], f"{path}:{line}"))
+        graph = space_.graph(_choices(space_, row["arch"], f"{path}:{line}"))
         digest = canonical(graph)
         try:
             together.setdefault(digest, []).append(float(row[column]))
@@ -88,21 +88,21 @@ def read(path: Path, space_: Space, column: str = "mean_acc") -> Table:
     return Table(space_, {digest: fmean(values) for digest, values in together.items()}, costs)
 
 
-def _genes(space_: Space, arch: str, where: str) -> dict[str, Any]:
+def _choices(space_: Space, arch: str, where: str) -> dict[str, Any]:
     if len(arch) != len(space_.decisions) or not arch.isdigit():
         raise OptionError(
             f"{where}: arch must have a digit for each of the {len(space_.decisions)} decisions"
             f" of '{space_.name}', got '{arch}'"
         )
-    genes = {}
+    choices = {}
     for one, digit in zip(space_.decisions, arch, strict=True):
         values = one.values()
         if int(digit) >= len(values):
             raise OptionError(
                 f"{where}: '{one.path}' has {len(values)} alternatives, got '{digit}'"
             )
-        genes[one.path] = values[int(digit)]
-    return genes
+        choices[one.path] = values[int(digit)]
+    return choices
 
 
 class Lookup:
@@ -150,7 +150,9 @@ def compare(
         for task in tasks:
             curves.append(_one(task))
             progress(f"{curves[-1].policy}, seed {curves[-1].seed}")
-    return [_quality([one for one in curves if one.policy == policy], paid) for policy in policies]
+    return [
+        _quality([curve for curve in curves if curve.policy == policy], paid) for policy in policies
+    ]
 
 
 _TABLES: dict[tuple[Path, str, str], Table] = {}
@@ -162,11 +164,11 @@ def _one(task: tuple[Path, str, tuple[Budget, ...], str, int, int, str]) -> Curv
     if key not in _TABLES:
         _TABLES[key] = read(path, space(document(spec)), column)
     table = _TABLES[key]
-    limits = [one for one in budgets if one.metric == "macs"]
+    limits = [budget for budget in budgets if budget.metric == "macs"]
     inside = {
         digest: score
         for digest, score in table.scores.items()
-        if all(one.most is None or table.costs[digest] <= one.most for one in limits)
+        if all(limit.most is None or table.costs[digest] <= limit.most for limit in limits)
     }
     best = max(inside.values())
     found = Study(
@@ -213,9 +215,10 @@ def _area(points: Sequence[tuple[float, float]], high: float, low: float) -> flo
 def _quality(curves: Sequence[Curve], paid: int) -> Quality:
     marks = sorted({*(mark for mark in MARKS if mark <= paid), paid})
     regret = {
-        mark: fmean(one.regret[min(mark, len(one.regret)) - 1] for one in curves) for mark in marks
+        mark: fmean(curve.regret[min(mark, len(curve.regret)) - 1] for curve in curves)
+        for mark in marks
     }
-    last = [one.regret[-1] for one in curves]
+    last = [curve.regret[-1] for curve in curves]
     low, high = interval(last)
     return Quality(
         curves[0].policy,
@@ -223,8 +226,8 @@ def _quality(curves: Sequence[Curve], paid: int) -> Quality:
         regret,
         low,
         high,
-        fmean(one.hypervolume for one in curves),
-        fmean(one.asks / len(one.regret) for one in curves),
+        fmean(curve.hypervolume for curve in curves),
+        fmean(curve.asks / len(curve.regret) for curve in curves),
     )
 
 

@@ -18,29 +18,35 @@ from optuna.distributions import (
 from optuna.trial import Trial
 
 from archscope.language.holes import CHOICE, INT
-from archscope.space.search_space import Decision, Genes, Space
+from archscope.space.search_space import Choices, Decision, Space
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Return the genes that a trial stands for, a value for every decision."""
-    return {one.path: _suggest(trial, one) for one in space.decisions}
+    """Return the choices that a trial stands for, a value for every decision."""
+    return {decision.path: _suggest(trial, decision) for decision in space.decisions}
 
 
-def parameters(space: Space, genes: Genes) -> dict[str, Any]:
-    """Return the genes of all decisions as the parameters that a trial of them has."""
-    return {one.path: _place(one, genes[one.path]) for one in space.decisions if one.size != 1}
+def parameters(space: Space, choices: Choices) -> dict[str, Any]:
+    """Return the choices of all decisions as the parameters that a trial of them has."""
+    return {
+        decision.path: _place(decision, choices[decision.path])
+        for decision in space.decisions
+        if decision.size != 1
+    }
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Return what Optuna is told that the parameters can be: what `suggest` draws from."""
-    return {one.path: _distribution(one) for one in space.decisions if one.size != 1}
+    return {
+        decision.path: _distribution(decision) for decision in space.decisions if decision.size != 1
+    }
 
 
 def _distribution(decision: Decision) -> BaseDistribution:
     if _ordered(decision):
-        return IntDistribution(0, len(decision.choices) - 1)
+        return IntDistribution(0, len(decision.alternatives) - 1)
     if decision.kind == CHOICE:
-        return CategoricalDistribution(decision.choices)
+        return CategoricalDistribution(decision.alternatives)
     if decision.kind == INT:
         return IntDistribution(decision.low, decision.high, step=decision.step)
     return FloatDistribution(decision.low, decision.high, log=decision.log, step=decision.step)
@@ -52,8 +58,8 @@ def _suggest(trial: Trial, decision: Decision) -> Any:
         return decision.default
     if decision.kind == CHOICE:
         if _ordered(decision):
-            return decision.choices[trial.suggest_int(path, 0, len(decision.choices) - 1)]
-        return trial.suggest_categorical(path, decision.choices)
+            return decision.alternatives[trial.suggest_int(path, 0, len(decision.alternatives) - 1)]
+        return trial.suggest_categorical(path, decision.alternatives)
     if decision.kind == INT:
         return trial.suggest_int(path, decision.low, decision.high, step=decision.step)
     return trial.suggest_float(
@@ -62,14 +68,14 @@ def _suggest(trial: Trial, decision: Decision) -> Any:
 
 
 def _place(decision: Decision, value: Any) -> Any:
-    return decision.choices.index(value) if _ordered(decision) else value
+    return decision.alternatives.index(value) if _ordered(decision) else value
 
 
 def _ordered(decision: Decision) -> bool:
     """Return whether the alternatives are numbers that stand in their order."""
-    choices = decision.choices
+    choices = decision.alternatives
     if decision.kind != CHOICE or len(choices) < 3 or decision.labels:
         return False
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in choices):
+    if any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in choices):
         return False
     return list(choices) in (sorted(choices), sorted(choices, reverse=True))

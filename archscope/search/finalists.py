@@ -22,7 +22,7 @@ class Finalist(Struct, frozen=True):
     """One of the best networks, trained again."""
 
     trial: int
-    genes: dict[str, Any]
+    choices: dict[str, Any]
     costs: dict[str, float]
     searched: float  # its score in the search
     scores: tuple[float, ...]  # accuracies of validation, one for each seed
@@ -37,17 +37,17 @@ class Finalist(Struct, frozen=True):
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
     """Return the best of the trained networks, the first best."""
-    judged = [one for one in trials if one.outcome == "trained" and one.values]
-    return sorted(judged, key=lambda one: (-_score(one), one.number))[:many]
+    judged = [trial for trial in trials if trial.outcome == "trained" and trial.values]
+    return sorted(judged, key=lambda trial: (-_score(trial), trial.number))[:many]
 
 
 def front(trials: Sequence[Trial], cost: str = "macs") -> list[Trial]:
     """Return the trained networks that no other beats in both score and a cost, cheapest first."""
-    judged = [one for one in trials if one.verdict and one.verdict.score is not None]
+    judged = [trial for trial in trials if trial.verdict and trial.verdict.score is not None]
     kept: list[Trial] = []
-    for one in sorted(judged, key=lambda one: (one.costs[cost], -_score(one))):
-        if not kept or _score(one) > _score(kept[-1]):
-            kept.append(one)
+    for trial in sorted(judged, key=lambda trial: (trial.costs[cost], -_score(trial))):
+        if not kept or _score(trial) > _score(kept[-1]):
+            kept.append(trial)
     return kept
 
 
@@ -90,7 +90,7 @@ def finalists(
         judge = crew(structs.replace(longer, seed=trainer.seed + 1 + seed))
         try:
             for place, trial in enumerate(chosen):
-                graph = graph_of(trial.genes)
+                graph = graph_of(trial.choices)
                 keep = _empty(folder / f"trial{trial.number}-seed{seed + 1}")
                 job = Job(place, to_yaml(graph), trial.digest, keep=keep.as_posix())
                 judge.submit(job, graph)
@@ -115,7 +115,7 @@ def finalists(
             rows.append(
                 Finalist(
                     trial.number,
-                    trial.genes,
+                    trial.choices,
                     trial.costs,
                     _score(trial),
                     scores,
@@ -127,5 +127,5 @@ def finalists(
                     best_run=max(zip(scores, runs, strict=True))[1],
                 )
             )
-    rows.sort(key=lambda one: (-one.mean, one.trial))
-    return [structs.replace(one, tied=one.high >= rows[0].mean) for one in rows]
+    rows.sort(key=lambda row: (-row.mean, row.trial))
+    return [structs.replace(row, tied=row.high >= rows[0].mean) for row in rows]

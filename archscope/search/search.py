@@ -126,7 +126,7 @@ def search(
             plan,
             judge,
             shown=lambda trial: _told(folder, watch, trial, study),
-            trained_as=lambda genes: trained.graph(genes),
+            trained_as=lambda choices: trained.graph(choices),
             promise=_promise(question) if question.prescreen > 1 else None,
             measure=_latency if _measured(question) else None,
         )
@@ -197,13 +197,13 @@ def _asked(question: Question) -> dict[str, Any]:
     """Return the question as `study.json` keeps it; more trials of the same are the same."""
     rows = structs.asdict(question)
     rows.pop("trials")
-    rows["budgets"] = [one.text for one in question.budgets]
+    rows["budgets"] = [budget.text for budget in question.budgets]
     rows["trainer"] = structs.asdict(question.trainer)
     return rows
 
 
 def _measured(question: Question) -> bool:
-    return LATENCY in question.objectives or any(one.measured for one in question.budgets)
+    return LATENCY in question.objectives or any(budget.measured for budget in question.budgets)
 
 
 def _latency(graph: Graph) -> float:
@@ -247,7 +247,7 @@ def _found(
         folder=folder.path.as_posix(),
         space=deploy.name,
         networks=many,
-        outcomes=dict(Counter(one.outcome for one in study.trials)),
+        outcomes=dict(Counter(trial.outcome for trial in study.trials)),
         seconds=seconds,
         finalists=tuple(last),
         winner=last[0] if last else None,
@@ -261,17 +261,17 @@ def _found(
 def correlations(trials: Sequence[Trial]) -> dict[str, float]:
     """Return Spearman's rank correlation of each proxy with the score, over trained networks."""
     judged = [
-        one.verdict for one in trials
-        if one.outcome == "trained" and one.verdict and one.verdict.proxies
+        trial.verdict for trial in trials
+        if trial.outcome == "trained" and trial.verdict and trial.verdict.proxies
     ]  # fmt: skip
     if len(judged) < 4:
         return {}
     from scipy.stats import spearmanr
 
-    scores = [one.score or 0.0 for one in judged]
+    scores = [trial.score or 0.0 for trial in judged]
     found = {}
     for name in judged[0].proxies:
-        values = [one.proxies[name] for one in judged]
+        values = [trial.proxies[name] for trial in judged]
         if len(set(values)) > 1 and len(set(scores)) > 1:
             found[name] = float(spearmanr(values, scores).statistic)
     return found
@@ -284,7 +284,7 @@ def importance(folder: Folder) -> dict[str, float]:
     """
     import optuna
 
-    judged = [one for one in folder.record.get_trials(deepcopy=False) if one.values]
+    judged = [trial for trial in folder.record.get_trials(deepcopy=False) if trial.values]
     if len(judged) < FEWEST or len(judged[0].values) > 1:
         return {}
     with warnings.catch_warnings():
@@ -307,7 +307,7 @@ def _export(folder: Folder, deploy: Space, found: Found) -> None:
         f"found in '{deploy.name}' by archscope search; validation accuracy"
         f" {found.winner.mean:.4f} over {len(found.winner.scores)} seeds"
     )
-    text = bound_text(deploy, found.winner.genes, name=f"{folder.path.name}_winner", about=about)
+    text = bound_text(deploy, found.winner.choices, name=f"{folder.path.name}_winner", about=about)
     path = folder.write("winner.yaml", text)
     read = document(path)
     made = graph(read)

@@ -31,7 +31,7 @@ from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
 from archscope.space.budget import Budget, needs_peak, violation
 from archscope.space.costs import Costs, Evaluator
 from archscope.space.sampling import Sampler, mutate, repair
-from archscope.space.search_space import Genes, Space
+from archscope.space.search_space import Choices, Space
 
 ASKS = 50
 """Free answers for one paid trial; after so many, a feasible network is constructed."""
@@ -138,7 +138,7 @@ class Study:
         for trial in trials:
             while len(self.open) >= self.plan.lag:
                 self._settle()
-            asked = self._enqueue({**trial.genes, **trial.idle})
+            asked = self._enqueue({**trial.choices, **trial.idle})
             suggest(asked, self.space)
             self.asked = trial.number + 1
             self._skip_anchor(trial)
@@ -189,8 +189,8 @@ class Study:
     def _next(self) -> tuple[Any, Trial]:
         """Return the next network that is worth its training."""
         while self.anchors:
-            name, genes = self.anchors.pop(0)
-            found = self._look(self._enqueue(genes), f"anchor: {name}")
+            name, choices = self.anchors.pop(0)
+            found = self._look(self._enqueue(choices), f"anchor: {name}")
             if found is not None:
                 return found
         number = self.paid
@@ -206,10 +206,10 @@ class Study:
         random = self._random()
         for _ in range(ASKS):
             if self.plan.sampler == EVOLUTION:
-                genes = self._child(random)
-                if genes is None:
+                choices = self._child(random)
+                if choices is None:
                     break
-                asked = self._enqueue(genes)
+                asked = self._enqueue(choices)
             else:
                 seed = self._seed(self.asked)
                 self.model.sampler = of_optuna(self.plan.sampler, seed, self.distributions)
@@ -226,24 +226,24 @@ class Study:
         if last is None:
             return None
         random = self._random()
-        found = repair(self.space, self.plan.budgets, last.genes, self.evaluate, random)
+        found = repair(self.space, self.plan.budgets, last.choices, self.evaluate, random)
         if found is None:
             return None
-        return self._look(self._enqueue(found.genes), "repair")
+        return self._look(self._enqueue(found.choices), "repair")
 
     def _constructed(self, origin: str) -> tuple[Any, Trial]:
         """Return a network drawn evenly from all that fit. Raises Exhausted if none is new."""
         sampler = Sampler(self.space, self.plan.budgets, self._seed(self.asked), self.evaluate)
         for _ in range(NEW):
             try:
-                genes = sampler.feasible().genes
+                choices = sampler.feasible().choices
             except OptionError:
                 if self.paid:
                     break
                 raise
-            if self.plan.unique and canonical(self.space.graph(genes)) in self.known:
+            if self.plan.unique and canonical(self.space.graph(choices)) in self.known:
                 continue
-            found = self._look(self._enqueue(genes), origin)
+            found = self._look(self._enqueue(choices), origin)
             if found is not None:
                 return found
         raise Exhausted
@@ -254,7 +254,7 @@ class Study:
         for _ in range(self.plan.prescreen):
             asked, trial = self._drawn()
             self.known[trial.digest] = trial  # so that it is drawn once
-            drawn.append((asked, trial, promise(self.trained_as(trial.genes))))
+            drawn.append((asked, trial, promise(self.trained_as(trial.choices))))
         best = _best([promised for _, _, promised in drawn])
         for place, (asked, trial, _) in enumerate(drawn):
             if place != best:
@@ -265,25 +265,25 @@ class Study:
 
     def _child(self, random: Random) -> dict[str, Any] | None:
         """Return a changed copy of the best of a few recent networks."""
-        judged = [one for one in self.trials if one.values and one.paid][-POPULATION:]
+        judged = [trial for trial in self.trials if trial.values and trial.paid][-POPULATION:]
         if len(judged) < TOURNAMENT:
             return None
         parent = max(random.sample(judged, TOURNAMENT), key=lambda one: one.values[0])
-        return mutate(self.space, parent.genes, random)
+        return mutate(self.space, parent.choices, random)
 
-    def _enqueue(self, genes: Genes) -> Any:
-        full = {**self.space.defaults, **genes}
+    def _enqueue(self, choices: Choices) -> Any:
+        full = {**self.space.defaults, **choices}
         self.model.enqueue_trial(parameters(self.space, full))
         return self.model.ask()
 
     def _look(self, asked: Any, origin: str) -> tuple[Any, Trial] | None:
         """Return a trial that must be paid for; others are answered here, for free."""
         drawn = suggest(asked, self.space)
-        genes = self.space.masked(drawn)
-        idle = {path: value for path, value in drawn.items() if genes[path] != value}
+        choices = self.space.masked(drawn)
+        idle = {path: value for path, value in drawn.items() if choices[path] != value}
         number, self.asked = self.asked, self.asked + 1
-        trial = Trial(number, genes, "infeasible", origin, idle)
-        costs = self.evaluate(genes)
+        trial = Trial(number, choices, "infeasible", origin, idle)
+        costs = self.evaluate(choices)
         if costs is None:
             self._answer(asked, structs.replace(trial, outcome="impossible"))
             return None
@@ -293,7 +293,7 @@ class Study:
         if violation(self.plan.budgets, costs) > 0:
             self._answer(asked, trial)
             return None
-        graph = self.space.graph(genes)
+        graph = self.space.graph(choices)
         digest = canonical(graph)
         trial = self._with_latency(structs.replace(trial, digest=digest), graph)
         if any(beyond > 0 for beyond in trial.excess.values()):
@@ -313,13 +313,13 @@ class Study:
         return None
 
     def _with_latency(self, trial: Trial, graph: Graph) -> Trial:
-        wanted = [one for one in self.plan.budgets if one.measured]
+        wanted = [budget for budget in self.plan.budgets if budget.measured]
         if self.measure is None or not (wanted or LATENCY in self.plan.objectives):
             return trial
         if trial.digest not in self.latencies:
             self.latencies[trial.digest] = self.measure(graph)
         took = self.latencies[trial.digest]
-        excess = {one.text: one.excess(took) for one in wanted}
+        excess = {name.text: name.excess(took) for name in wanted}
         return structs.replace(
             trial, costs={**trial.costs, LATENCY: took}, excess={**trial.excess, **excess}
         )
@@ -331,7 +331,7 @@ class Study:
         self.known[trial.digest] = trial
         self.open.append(_Open(trial.number, asked, trial, []))
         self.paid += 1
-        graph = self.trained_as(trial.genes)
+        graph = self.trained_as(trial.choices)
         job = Job(trial.number, to_yaml(graph), trial.digest, self._rungs())
         self.judge.submit(job, graph)
 
@@ -444,7 +444,11 @@ def _costs(costs: Costs) -> dict[str, float]:
 
 
 def _excess(budgets: Sequence[Budget], costs: Costs) -> dict[str, float]:
-    return {one.text: one.excess(getattr(costs, one.metric)) for one in budgets if not one.measured}
+    return {
+        budget.text: budget.excess(getattr(costs, budget.metric))
+        for budget in budgets
+        if not budget.measured
+    }
 
 
 def _best(promises: Sequence[Mapping[str, float]]) -> int:

@@ -45,7 +45,9 @@ class Folder:
         Raises OptionError if the folder is of another question, in use, or cannot be written.
         """
         self.path = path
-        self.distributions = {one.path: _distribution(one) for one in space.decisions}
+        self.distributions = {
+            decision.path: _distribution(decision) for decision in space.decisions
+        }
         new = not (path / "study.json").exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -159,7 +161,7 @@ class Folder:
             create_trial(
                 state=state,
                 values=list(trial.values) if state == TrialState.COMPLETE else None,
-                params=trial.genes,
+                params=trial.choices,
                 distributions=self.distributions,
                 user_attrs=attributes,
                 intermediate_values=dict(enumerate(verdict.curve, 1)) if verdict else None,
@@ -177,7 +179,7 @@ class Folder:
 def _distribution(decision: Decision) -> optuna.distributions.BaseDistribution:
     """Return what Optuna is told that a decision can be."""
     if decision.kind == CHOICE:
-        return optuna.distributions.CategoricalDistribution(decision.choices)
+        return optuna.distributions.CategoricalDistribution(decision.alternatives)
     if decision.kind == INT:
         return optuna.distributions.IntDistribution(decision.low, decision.high, step=decision.step)
     return optuna.distributions.FloatDistribution(

@@ -26,25 +26,25 @@ from archscope.language.write import to_yaml
 from archscope.language.write_document import document_text, used_blocks
 from archscope.space.occurrences import Call, Held, Trace, filled, has_holes, is_loop
 from archscope.space.open_values import Spot
-from archscope.space.search_space import Genes, Space, checked_genes
+from archscope.space.search_space import Choices, Space, checked_choices
 
 
-def bound_text(space: Space, choices: Genes, name: str = "", about: str = "") -> str:
+def bound_text(space: Space, choices: Choices, name: str = "", about: str = "") -> str:
     """Return the plain spec of one network of a space, under another name if one is given.
 
     Raises OptionError for choices that do not fit the space, SpecError if they make no network.
     """
-    genes = checked_genes(space, choices)
+    choices = checked_choices(space, choices)
     document = structs.replace(
         space.document,
         name=name or space.document.name,
         about=about or space.document.about,
         reference={},  # it speaks of another network
     )
-    graph = Expander(document, space.limits, genes).graph({})
+    graph = Expander(document, space.limits, choices).graph({})
     for prune in (True, False):
         try:
-            text = document_text(_Lift(document, genes, prune).document())
+            text = document_text(_Lift(document, choices, prune).document())
             if same(graph, _read(text, space.limits)):
                 return text
         except (ArchscopeError, CannotLiftError):
@@ -81,16 +81,16 @@ class _Home:
 class _Lift:
     """Moves values that differ between instances up into parameters."""
 
-    def __init__(self, document: Document, genes: dict[str, Any], prune: bool) -> None:
-        self.source, self.genes, self.prune = document, genes, prune
-        self.trace = Trace(document, genes)
+    def __init__(self, document: Document, choices: dict[str, Any], prune: bool) -> None:
+        self.source, self.choices, self.prune = document, choices, prune
+        self.trace = Trace(document, choices)
 
     def document(self) -> Document:
         """Return the document without holes. Raises CannotLiftError."""
         source = self.source
         top = Spot("", "")
-        let = {name: filled(value, self.genes, top) for name, value in source.let.items()}
-        inputs = {name: filled(value, self.genes, top) for name, value in source.inputs.items()}
+        let = {name: filled(value, self.choices, top) for name, value in source.let.items()}
+        inputs = {name: filled(value, self.choices, top) for name, value in source.inputs.items()}
         blocks = dict(source.blocks)
         for name in self._callees_first():
             blocks[name] = self._block(blocks[name], self.trace.calls.get(name, {}))
@@ -179,16 +179,16 @@ class _Lift:
     ) -> Value:
         """Return what stands in a slot: the value that all agree on, or a name for theirs."""
         first = next(iter(held.values()))
-        if all(_key(one) == _key(first) for one in held.values()):
+        if all(_key(value) == _key(first) for value in held.values()):
             return first
-        if not all(one.constant for one in held.values()):
+        if not all(value.constant for value in held.values()):
             raise CannotLiftError
         name = _name(layer, slot, home.taken)
         home.taken.add(name)
         column = Value(Expression(f"={name}", layer.at), layer.at, False)
         nested = {room: self._nested(held, room, (), loops, first) for room in home.rooms}
         outer = next(iter(nested.values()))
-        if any(_key(one) != _key(outer) for one in nested.values()):
+        if any(_key(value) != _key(outer) for value in nested.values()):
             home.fresh[name] = None
             outer = column
             for room, value in nested.items():
@@ -214,11 +214,11 @@ def _filler(value: Value) -> Value:
     """Return a value whose holes, which no instance has, hold their first alternatives."""
     while has_holes(value):
         hole = next(value.holes())
-        genes = {hole.label: hole.choices[0].content if hole.choices else hole.low}
+        choices = {hole.label: hole.alternatives[0].content if hole.alternatives else hole.low}
         if not hole.scalar:
-            genes = {hole.label: 0}
-        value = filled(value, {**dict.fromkeys((one.label for one in value.holes()), 0), **genes},
-                       Spot("", ""))  # fmt: skip
+            choices = {hole.label: 0}
+        rest = dict.fromkeys((other.label for other in value.holes()), 0)
+        value = filled(value, {**rest, **choices}, Spot("", ""))
     return value
 
 

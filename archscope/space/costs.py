@@ -11,7 +11,7 @@ from archscope.analysis.memory import peak_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
 from archscope.language.block_cache import sums_of
-from archscope.space.search_space import Genes, Space
+from archscope.space.search_space import Choices, Space
 
 MACS, PARAMS, ACCESS, PEAK, WEIGHTS = "macs", "params", "access", "peak", "weights"
 STATIC = (MACS, PARAMS, WEIGHTS, ACCESS, PEAK)
@@ -45,26 +45,26 @@ class Evaluator:
         self.space, self.dtype, self.peak = space, dtype, peak
         self.known: dict[tuple[Any, ...], Costs | None] = {}
 
-    def __call__(self, genes: Genes) -> Costs | None:
+    def __call__(self, choices: Choices) -> Costs | None:
         """Return the costs of a candidate, or None if its values make no network.
 
         Without `peak` they are summed up, which is quicker than a graph is made.
         """
-        return self.masked(self.space.masked(genes))
+        return self.masked(self.space.masked(choices))
 
-    def masked(self, genes: dict[str, Any]) -> Costs | None:
-        """Return the costs of genes that `Space.masked` has made."""
-        key = tuple(genes.values())
+    def masked(self, choices: dict[str, Any]) -> Costs | None:
+        """Return the costs of choices that `Space.masked` has made."""
+        key = tuple(choices.values())
         if key not in self.known:
             try:
-                self.known[key] = self._costs(genes)
+                self.known[key] = self._costs(choices)
             except SpecError:
                 self.known[key] = None
         return self.known[key]
 
-    def _costs(self, genes: dict[str, Any]) -> Costs:
+    def _costs(self, choices: dict[str, Any]) -> Costs:
         if self.peak:
-            return costs_of(self.space.graph(genes), self.dtype)
-        params, buffers, macs, access = self.space.sums(genes)
+            return costs_of(self.space.graph(choices), self.dtype)
+        params, buffers, macs, access = self.space.sums(choices)
         size = DTYPES[self.dtype]
         return Costs(macs, params, (params + buffers) * size, access * size)

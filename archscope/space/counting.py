@@ -58,14 +58,14 @@ class _Planner:
             raise TooManyError
         free: list[Decision] = []
         rest: list[Decision] = []
-        for one in decisions:
-            state = _counts(one, fixed)
+        for decision in decisions:
+            state = _counts(decision, fixed)
             if state is False:
-                fixed = {**fixed, one.path: one.default}
-            elif state is True and one.path not in self.controlling:
-                free.append(one)
+                fixed = {**fixed, decision.path: decision.default}
+            elif state is True and decision.path not in self.controlling:
+                free.append(decision)
             else:
-                rest.append(one)
+                rest.append(decision)
         branches = [self.branch(part, fixed) for part in _apart(rest)]
         count = 1
         endless = False
@@ -79,10 +79,10 @@ class _Planner:
 
     def branch(self, decisions: list[Decision], fixed: dict[str, Any]) -> Branch:
         """Branch over the first decision that counts for sure; those before it come first."""
-        first = next(one for one in decisions if _counts(one, fixed) is True)
+        first = next(decision for decision in decisions if _counts(decision, fixed) is True)
         if first.size is None:
             raise TooManyError
-        rest = [one for one in decisions if one is not first]
+        rest = [decision for decision in decisions if decision is not first]
         options = tuple(
             (value, self.plan(rest, {**fixed, first.path: value})) for value in first.values()
         )
@@ -113,12 +113,12 @@ def _holds(condition: Condition, fixed: dict[str, Any]) -> bool | None:
 
 def _apart(decisions: list[Decision]) -> list[list[Decision]]:
     """Part decisions into groups that do not depend on each other, each in order."""
-    group = {one.path: [one] for one in decisions}
-    for one in decisions:
-        for conditions in one.when:
+    group = {decision.path: [decision] for decision in decisions}
+    for decision in decisions:
+        for conditions in decision.when:
             for condition in conditions:
                 for path in condition.paths:
-                    mine, other = group[one.path], group.get(path)
+                    mine, other = group[decision.path], group.get(path)
                     if other is not None and other is not mine:
                         mine += other
                         for moved in other:
@@ -129,20 +129,20 @@ def _apart(decisions: list[Decision]) -> list[list[Decision]]:
 
 
 def draw(plan: Plan, random: Random) -> dict[str, Any]:
-    """Return the genes of a network, each network of the plan with the same chance.
+    """Return the choices of a network, each network of the plan with the same chance.
 
     Decisions without end are drawn evenly, on their scale.
     """
-    genes = {one.path: draw_value(one, random) for one in plan.free}
+    choices = {decision.path: draw_value(decision, random) for decision in plan.free}
     for branch in plan.branches:
         place = random.randrange(branch.count)
         for value, option in branch.options:
             if place < option.count:
-                genes[branch.path] = value
-                genes.update(draw(option, random))
+                choices[branch.path] = value
+                choices.update(draw(option, random))
                 break
             place -= option.count
-    return genes
+    return choices
 
 
 def draw_value(decision: Decision, random: Random) -> Any:
@@ -156,20 +156,20 @@ def draw_value(decision: Decision, random: Random) -> Any:
 
 
 def every(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the genes of every network of a plan without decisions that have no end."""
+    """Yield the choices of every network of a plan without decisions that have no end."""
     parts: list[list[dict[str, Any]]] = [
-        [{one.path: value} for value in one.values()] for one in plan.free
+        [{decision.path: value} for value in decision.values()] for decision in plan.free
     ]
     parts += [
         [
-            {branch.path: value, **genes}
+            {branch.path: value, **choices}
             for value, option in branch.options
-            for genes in every(option)
+            for choices in every(option)
         ]
         for branch in plan.branches
     ]
     for row in product(*parts):
-        genes: dict[str, Any] = {}
+        choices: dict[str, Any] = {}
         for part in row:
-            genes.update(part)
-        yield genes
+            choices.update(part)
+        yield choices

@@ -16,7 +16,7 @@ from archscope.space.budget import Budget, needs_peak, violation
 from archscope.space.costs import MACS, PEAK, STATIC, Costs, Evaluator
 from archscope.space.counting import Plan, every
 from archscope.space.sampling import Candidate, Sampler, alternatives, repair
-from archscope.space.search_space import Decision, Genes, Space, word
+from archscope.space.search_space import Choices, Decision, Space, word
 
 ENUMERABLE = 20_000  # networks that are looked at one by one
 SAMPLES = 300
@@ -86,7 +86,7 @@ def explore(
     Up to 20,000 networks are all looked at, unless `samples` says how many to draw. Raises
     SpecError if no values make a network.
     """
-    static = [one for one in budgets if not one.measured]
+    static = [budget for budget in budgets if not budget.measured]
     evaluate = Evaluator(space, dtype, peak=needs_peak(static))
     sampler = Sampler(space, static, seed, evaluate)
     plan = sampler.plan
@@ -95,14 +95,14 @@ def explore(
     costs: list[Costs | None] = []
     fitting: Candidate | None = None
     many = plan.count if whole and plan else SAMPLES if samples is None else samples
-    for number, genes in enumerate(_all(plan, space) if whole else _drawn(sampler, many)):
-        found = evaluate.masked(genes)
+    for number, choices in enumerate(_all(plan, space) if whole else _drawn(sampler, many)):
+        found = evaluate.masked(choices)
         costs.append(found)
         if fitting is None and found is not None and violation(static, found) == 0:
-            fitting = Candidate(genes, found)
+            fitting = Candidate(choices, found)
         if number % 100 == 0:
             tell(number, many)
-    seen = [one for one in costs if one is not None]
+    seen = [cost for cost in costs if cost is not None]
     if not seen:
         space.graph(sampler.any())  # which says what is wrong
         raise SpecError("no values of the decisions that were tried make a network", space.name)
@@ -116,12 +116,12 @@ def explore(
         fitting = _found(space, static, [*(ends.values()), *_nearest(sampler, static)], sampler)
     if static and fitting is None:
         blocking = tuple(one for one in static if not _within(one, ranges)) or tuple(static)
-        for one in blocking:
-            relax[one.metric] = relaxations(space, one, ends)
-    networks = plan.count if plan else prod(one.size or 1 for one in space.decisions)
-    endless = plan.endless if plan else any(one.size is None for one in space.decisions)
+        for reason in blocking:
+            relax[reason.metric] = relaxations(space, reason, ends)
+    networks = plan.count if plan else prod(decision.size or 1 for decision in space.decisions)
+    endless = plan.endless if plan else any(decision.size is None for decision in space.decisions)
     certain = plan is not None and space.certain
-    both = (space.graph(ends[MACS, largest].genes).inputs for largest in (False, True))
+    both = (space.graph(ends[MACS, largest].choices).inputs for largest in (False, True))
     inputs = tuple(dict.fromkeys(tuple(node.out for node in nodes) for nodes in both))
     return Exploration(
         inputs,
@@ -138,7 +138,7 @@ def explore(
 
 def _all(plan: Plan | None, space: Space) -> Iterable[dict[str, Any]]:
     assert plan is not None
-    return ({**space.defaults, **genes} for genes in every(plan))
+    return ({**space.defaults, **choices} for choices in every(plan))
 
 
 def _drawn(sampler: Sampler, many: int) -> Iterable[dict[str, Any]]:
@@ -146,8 +146,8 @@ def _drawn(sampler: Sampler, many: int) -> Iterable[dict[str, Any]]:
 
 
 def _share(costs: list[Costs | None], budgets: Sequence[Budget], whole: bool) -> Share:
-    inside = sum(violation(budgets, one) == 0 for one in costs)
-    invalid = sum(one is None for one in costs)
+    inside = sum(violation(budgets, cost) == 0 for cost in costs)
+    invalid = sum(cost is None for cost in costs)
     seen = len(costs)
     low, high = (inside / seen,) * 2 if whole else wilson(inside, seen)
     return Share(inside / seen, low, high, inside, seen, invalid, whole)
@@ -177,8 +177,8 @@ def _range(
 def groups_of(space: Space) -> list[list[Decision]]:
     """Return the decisions in groups, those of one hole together."""
     groups: dict[Any, list[Decision]] = {}
-    for one in space.decisions:
-        groups.setdefault(one.at, []).append(one)
+    for decision in space.decisions:
+        groups.setdefault(decision.at, []).append(decision)
     return list(groups.values())
 
 
@@ -205,21 +205,21 @@ def _ends(
     ends: dict[tuple[str, bool], Candidate] = {}
     full = evaluate if evaluate.peak else Evaluator(space, evaluate.dtype, peak=True)
     for largest in (False, True):
-        genes: Genes = fitting.genes if fitting else sampler.any()
+        choices: Choices = fitting.choices if fitting else sampler.any()
         for metric in STATIC:
             ask = full if metric == PEAK else evaluate
-            end = extreme(space, ask, metric, largest, genes)
+            end = extreme(space, ask, metric, largest, choices)
             if end is None:
                 continue
             ends[metric, largest] = end
-            genes = end.genes
+            choices = end.choices
     if len(ends) < 2 * len(STATIC):
         raise SpecError("no values of the decisions that were tried make a network", space.name)
     return ends
 
 
 def extreme(
-    space: Space, evaluate: Evaluator, metric: str, largest: bool, start: Genes
+    space: Space, evaluate: Evaluator, metric: str, largest: bool, start: Choices
 ) -> Candidate | None:
     """Return the network with the least or most of a cost that single moves lead to.
 
@@ -232,11 +232,18 @@ def extreme(
         return float("inf") if costs is None else sign * float(getattr(costs, metric))
 
     # Decisions that do not count yet keep the value that they will have when they do.
-    starts = [{one.path: alternatives(one)[end] for one in space.decisions} for end in (0, -1)]
-    everything = min([dict(start), *starts], key=lambda genes: worth(evaluate(genes)))
+    starts = [
+        {decision.path: alternatives(decision)[end] for decision in space.decisions}
+        for end in (0, -1)
+    ]
+    everything = min([dict(start), *starts], key=lambda choices: worth(evaluate(choices)))
     best = evaluate(everything)
     # A word that decides what else there is may be best at different values in each instance.
-    alone = [one for one in space.decisions if one.path in space.controlling and not ordered(one)]
+    alone = [
+        decision
+        for decision in space.decisions
+        if decision.path in space.controlling and not ordered(decision)
+    ]
     moves = [*groups_of(space), *([one] for one in alone)]
     for _ in range(SWEEPS):
         before = worth(best)
@@ -253,7 +260,7 @@ def extreme(
 
 def _nearest(sampler: Sampler, budgets: Sequence[Budget]) -> list[Candidate]:
     """Return the candidates known so far that are nearest to the budgets."""
-    paths = [one.path for one in sampler.space.decisions]
+    paths = [decision.path for decision in sampler.space.decisions]
     known = [
         Candidate(dict(zip(paths, key, strict=True)), costs)
         for key, costs in sampler.evaluate.known.items()
@@ -266,11 +273,11 @@ def _found(
     space: Space, budgets: Sequence[Budget], starts: Sequence[Candidate], sampler: Sampler
 ) -> Candidate | None:
     for start in starts:
-        costs = sampler.evaluate(start.genes)
+        costs = sampler.evaluate(start.choices)
         if violation(budgets, costs) == 0 and costs is not None:
-            return Candidate(start.genes, costs)
+            return Candidate(start.choices, costs)
     for start in reversed(starts):
-        found = repair(space, budgets, start.genes, sampler.evaluate, sampler.random)
+        found = repair(space, budgets, start.choices, sampler.evaluate, sampler.random)
         if found is not None:
             return found
     return None
@@ -292,40 +299,44 @@ def relaxations(
     largest = budget.most is None or getattr(smallest.costs, metric) <= budget.most
     end = ends[metric, largest]
     evaluate = Evaluator(space, peak=metric == PEAK)
-    base = evaluate(end.genes)
+    base = evaluate(end.choices)
     assert base is not None
     found = []
-    active = space.active(end.genes)
+    active = space.active(end.choices)
     for group in groups_of(space):
         counting = [one for one in group if one.path in active]
         if not counting:
             continue
         steps = []
         for value in alternatives(counting[0]):
-            if value == end.genes[counting[0].path]:
+            if value == end.choices[counting[0].path]:
                 continue
-            moved = evaluate({**end.genes, **{one.path: value for one in counting}})
+            moved = evaluate({**end.choices, **{decision.path: value for decision in counting}})
             if moved is not None:
                 steps.append(abs(getattr(moved, metric) - getattr(base, metric)))
-        step = min((one for one in steps if one), default=0)
+        step = min((step for step in steps if step), default=0)
         if step:
-            held = {_label(one, end.genes[one.path]) for one in counting}
-            path = pattern([one.path for one in counting])
+            held = {_label(decision, end.choices[decision.path]) for decision in counting}
+            path = pattern([decision.path for decision in counting])
             shown = " or ".join(sorted(held))
             found.append(Relaxation(path, shown, float(step), ordered(group[0])))
     numbers = [one for one in found if one.ordered] or found
-    return tuple(sorted(numbers, key=lambda one: -one.step)[:3])
+    return tuple(sorted(numbers, key=lambda number: -number.step)[:3])
 
 
 def ordered(decision: Decision) -> bool:
     """Return whether a decision is about a number."""
     if decision.kind != CHOICE:
         return True
-    scalars = not decision.labels and not any(isinstance(one, bool) for one in decision.choices)
-    return scalars and all(isinstance(one, int | float) for one in decision.choices)
+    scalars = not decision.labels and not any(
+        isinstance(alternative, bool) for alternative in decision.alternatives
+    )
+    return scalars and all(
+        isinstance(alternative, int | float) for alternative in decision.alternatives
+    )
 
 
-def _label(decision: Decision, gene: Any) -> str:
+def _label(decision: Decision, choice: Any) -> str:
     if decision.labels:
-        return str(decision.labels[gene])
-    return word(gene)
+        return str(decision.labels[choice])
+    return word(choice)

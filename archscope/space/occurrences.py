@@ -10,7 +10,7 @@ from archscope.language.holes import CHOICE, Hole
 from archscope.language.limits import LIMITS
 from archscope.language.syntax import Block, Layer, Value
 from archscope.space.open_values import Scene, Spot
-from archscope.space.search_space import Decision, Genes
+from archscope.space.search_space import Choices, Decision
 from archscope.space.survey import Conditions, Room, Survey, decision_of, path_of
 
 Held = dict[tuple[str, tuple[int, ...]], Value]
@@ -42,9 +42,9 @@ def has_holes(value: Value) -> bool:
 class Trace(Survey):
     """Walks a document with all its decisions made, and notes which values stand where."""
 
-    def __init__(self, document: Document, genes: Genes) -> None:
+    def __init__(self, document: Document, choices: Choices) -> None:
         super().__init__(document, LIMITS)
-        self.genes = genes
+        self.choices = choices
         self.values: dict[int, dict[str, Held]] = {}  # by layer and slot
         self.calls: dict[str, dict[str, Call]] = {}  # by block and room
         self.loops: dict[tuple[int, str, tuple[int, ...]], int] = {}
@@ -54,7 +54,7 @@ class Trace(Survey):
     def decide(self, hole: Hole, path: str, *when: Conditions) -> Decision:
         """Return a decision with the value that is given as the only alternative."""
         made = decision_of(hole, path, *when)
-        return structs.replace(made, kind=CHOICE, choices=(self.genes[path],), labels=())
+        return structs.replace(made, kind=CHOICE, alternatives=(self.choices[path],), labels=())
 
     def asked(self, layer: Layer, yes: bool, no: bool) -> None:
         """Take note of what a condition is."""
@@ -64,7 +64,7 @@ class Trace(Survey):
         """Note the value of a slot in an instance, if it is a hole or has one."""
         if value is not None and has_holes(value):
             held = self.values.setdefault(id(layer), {}).setdefault(slot, {})
-            held[room.path, room.turns] = filled(value, self.genes, spot)
+            held[room.path, room.turns] = filled(value, self.choices, spot)
 
     def layer(self, layer: Layer, scene: Scene, room: Room, conditions: Conditions) -> None:
         """Survey a layer, with the holes that stand outside its turns."""
@@ -103,22 +103,22 @@ class Trace(Survey):
         super().block(block, layer, scene, room, conditions)
 
 
-def filled(value: Value, genes: Genes, spot: Spot) -> Value:
+def filled(value: Value, choices: Choices, spot: Spot) -> Value:
     """Return a value with the holes in it filled."""
     content = value.content
     if value.constant or isinstance(content, Expression):
         return value
     if isinstance(content, Hole):
-        gene = genes[path_of(content, spot)]
+        choice = choices[path_of(content, spot)]
         if content.scalar:
-            return Value(gene, value.at, True)
-        return filled(content.choices[gene], genes, spot)
+            return Value(choice, value.at, True)
+        return filled(content.alternatives[choice], choices, spot)
     if isinstance(content, list):
-        parts = [filled(part, genes, spot) for part in content]
+        parts = [filled(part, choices, spot) for part in content]
         if all(part.constant for part in parts):
             return Value([part.content for part in parts], value.at, True)
         return structs.replace(value, content=parts)
-    rows = {key: filled(part, genes, spot) for key, part in content.items()}
+    rows = {key: filled(part, choices, spot) for key, part in content.items()}
     if all(part.constant for part in rows.values()):
         return Value({key: part.content for key, part in rows.items()}, value.at, True)
     return structs.replace(value, content=rows)

@@ -41,7 +41,7 @@ class Cell:
         return self._deps
 
 
-def _unknown(genes: dict[str, Any]) -> Any:
+def _unknown(choices: dict[str, Any]) -> Any:
     raise UnknownError
 
 
@@ -50,7 +50,7 @@ SHAPES = Cell(_unknown, lambda: None)
 
 def constant(value: Any) -> Cell:
     """Return a cell that no decision moves."""
-    return Cell(lambda genes: value, set)
+    return Cell(lambda choices: value, set)
 
 
 class Scene:
@@ -72,17 +72,17 @@ class Scene:
 class Trial(Frame):
     """A scope in which expressions are computed for given decisions."""
 
-    __slots__ = ("genes", "scene")
+    __slots__ = ("choices", "scene")
 
-    def __init__(self, scene: Scene, genes: dict[str, Any], spot: Spot) -> None:
-        super().__init__(None, {DRAW: Draw(genes, spot.path, spot.shared)})
-        self.scene, self.genes = scene, genes
+    def __init__(self, scene: Scene, choices: dict[str, Any], spot: Spot) -> None:
+        super().__init__(None, {DRAW: Draw(choices, spot.path, spot.shared)})
+        self.scene, self.choices = scene, choices
 
     def __missing__(self, name: str) -> Any:
         cell = self.scene.find(name)
         if cell is None:
             raise KeyError(name)
-        value = self[name] = cell.compute(self.genes)
+        value = self[name] = cell.compute(self.choices)
         return value
 
 
@@ -98,8 +98,8 @@ def length(cell: Cell) -> Cell:
     if cell.parts is not None:
         return constant(len(cell.parts))  # whatever its elements depend on
 
-    def compute(genes: dict[str, Any]) -> int:
-        column = cell.compute(genes)
+    def compute(choices: dict[str, Any]) -> int:
+        column = cell.compute(choices)
         return len(column) if isinstance(column, list) else 0
 
     return Cell(compute, lambda: cell.deps)
@@ -110,8 +110,8 @@ def element(cell: Cell, turn: int) -> Cell:
     if cell.parts is not None:
         return cell.parts.get(turn) or constant(None)
 
-    def compute(genes: dict[str, Any]) -> Any:
-        column = cell.compute(genes)
+    def compute(choices: dict[str, Any]) -> Any:
+        column = cell.compute(choices)
         return column[turn] if isinstance(column, list) and turn < len(column) else None
 
     return Cell(compute, lambda: cell.deps)
@@ -119,7 +119,7 @@ def element(cell: Cell, turn: int) -> Cell:
 
 def last(count: Cell, turn: int) -> Cell:
     """Return whether a turn is the last."""
-    return Cell(lambda genes: whole(count.compute(genes)) == turn + 1, lambda: count.deps)
+    return Cell(lambda choices: whole(count.compute(choices)) == turn + 1, lambda: count.deps)
 
 
 def whole(value: Any) -> int:

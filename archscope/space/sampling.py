@@ -13,7 +13,7 @@ from archscope.errors import OptionError
 from archscope.space.budget import Budget, needs_peak, violation
 from archscope.space.costs import Costs, Evaluator
 from archscope.space.counting import Plan, TooManyError, draw, draw_value, plan
-from archscope.space.search_space import Decision, Genes, Space
+from archscope.space.search_space import Choices, Decision, Space
 
 TRIES = 500  # even draws for one feasible candidate
 REPAIRS = 20  # of the nearest draws, if none of them is feasible
@@ -22,9 +22,9 @@ ENDS = 5  # values that stand for a decision without end
 
 
 class Candidate(Struct, frozen=True):
-    """A network of a space by its genes, with its costs."""
+    """A network of a space by its choices, with its costs."""
 
-    genes: dict[str, Any]
+    choices: dict[str, Any]
     costs: Costs
 
 
@@ -52,13 +52,13 @@ class Sampler:
             return None
 
     def any(self) -> dict[str, Any]:
-        """Return the genes of any network, each with the same chance.
+        """Return the choices of any network, each with the same chance.
 
         Where networks cannot be counted, each value of each decision has the same chance.
         """
         if self.plan is not None:
             return {**self.space.defaults, **draw(self.plan, self.random)}
-        return self.space.masked(random_genes(self.space, self.random))
+        return self.space.masked(random_choices(self.space, self.random))
 
     def feasible(self, tries: int = TRIES) -> Candidate:
         """Return a candidate inside the budgets, each with the same chance if draws find one.
@@ -69,33 +69,33 @@ class Sampler:
         """
         near: list[tuple[float, int, dict[str, Any]]] = []
         for number in range(tries):
-            genes = self.any()
-            costs = self.evaluate.masked(genes)
+            choices = self.any()
+            costs = self.evaluate.masked(choices)
             beyond = violation(self.budgets, costs)
             if costs is not None and beyond == 0:
-                return Candidate(genes, costs)
-            near.append((beyond, number, genes))
+                return Candidate(choices, costs)
+            near.append((beyond, number, choices))
         near.sort(key=lambda one: one[:2])
-        for _, _, genes in near[:REPAIRS]:
-            found = repair(self.space, self.budgets, genes, self.evaluate, self.random)
+        for _, _, choices in near[:REPAIRS]:
+            found = repair(self.space, self.budgets, choices, self.evaluate, self.random)
             if found is not None:
                 return found
-        listed = " and ".join(one.text for one in self.budgets)
+        listed = " and ".join(budget.text for budget in self.budgets)
         raise OptionError(
             f"no network of '{self.space.name}' was found inside {listed};"
             f" 'archscope space' says which decision to relax"
         )
 
 
-def random_genes(space: Space, random: Random) -> dict[str, Any]:
+def random_choices(space: Space, random: Random) -> dict[str, Any]:
     """Return a value for every decision, also for those that do not count."""
-    return {one.path: draw_value(one, random) for one in space.decisions}
+    return {decision.path: draw_value(decision, random) for decision in space.decisions}
 
 
 def repair(
     space: Space,
     budgets: Sequence[Budget],
-    genes: Genes,
+    choices: Choices,
     evaluate: Evaluator,
     random: Random,
     steps: int = STEPS,
@@ -104,33 +104,33 @@ def repair(
 
     Each step changes one decision to what brings the candidate nearer to the budgets.
     """
-    genes = space.masked(genes)
-    costs = evaluate(genes)
+    choices = space.masked(choices)
+    costs = evaluate(choices)
     beyond = violation(budgets, costs)
     while beyond > 0 or costs is None:
-        moves = list(neighbours(space, genes))
+        moves = list(neighbours(space, choices))
         random.shuffle(moves)
         for path, value in moves:
             steps -= 1
             if steps < 0:
                 return None
-            moved = space.masked({**genes, path: value})
+            moved = space.masked({**choices, path: value})
             there = evaluate.masked(moved)
             if violation(budgets, there) < beyond:
-                genes, costs, beyond = moved, there, violation(budgets, there)
+                choices, costs, beyond = moved, there, violation(budgets, there)
                 break
         else:
             return None
-    return Candidate(dict(genes), costs)
+    return Candidate(dict(choices), costs)
 
 
-def neighbours(space: Space, genes: Genes) -> Iterator[tuple[str, Any]]:
+def neighbours(space: Space, choices: Choices) -> Iterator[tuple[str, Any]]:
     """Yield each other value of each decision that counts, with its path."""
-    full = space.masked(genes)
-    for one in space.counting(full):
-        for value in alternatives(one):
-            if value != full[one.path]:
-                yield one.path, value
+    full = space.masked(choices)
+    for decision in space.counting(full):
+        for value in alternatives(decision):
+            if value != full[decision.path]:
+                yield decision.path, value
 
 
 def alternatives(decision: Decision) -> tuple[Any, ...]:
@@ -144,34 +144,36 @@ def alternatives(decision: Decision) -> tuple[Any, ...]:
     return tuple(low + (high - low) * part for part in parts)
 
 
-def mutate(space: Space, genes: Genes, random: Random, rate: float | None = None) -> dict[str, Any]:
-    """Return genes with some decisions changed: at least one, each with the chance `rate`.
+def mutate(
+    space: Space, choices: Choices, random: Random, rate: float | None = None
+) -> dict[str, Any]:
+    """Return choices with some decisions changed: at least one, each with the chance `rate`.
 
     Without a rate one change is expected. Decisions that begin to count are drawn.
     """
-    counting = space.counting(genes)
-    movable = [one for one in counting if one.size != 1]
+    counting = space.counting(choices)
+    movable = [decision for decision in counting if decision.size != 1]
     if not movable:
-        return space.masked(genes)
+        return space.masked(choices)
     chance = 1 / len(movable) if rate is None else rate
     chosen = [one for one in movable if random.random() < chance]
     changed: dict[str, Any] = {}
     for one in chosen or [movable[random.randrange(len(movable))]]:
         value = draw_value(one, random)
-        while value == genes[one.path]:
+        while value == choices[one.path]:
             value = draw_value(one, random)
         changed[one.path] = value
-    kept = {one.path: genes[one.path] for one in counting}
-    return space.masked({**random_genes(space, random), **kept, **changed})
+    kept = {decision.path: choices[decision.path] for decision in counting}
+    return space.masked({**random_choices(space, random), **kept, **changed})
 
 
-def crossover(space: Space, one: Genes, other: Genes, random: Random) -> dict[str, Any]:
-    """Return genes of which each is from either parent, from the one where it counts."""
+def crossover(space: Space, one: Choices, other: Choices, random: Random) -> dict[str, Any]:
+    """Return choices of which each is from either parent, from the one where it counts."""
     left, right = space.active(one), space.active(other)
-    genes = random_genes(space, random)
+    choices = random_choices(space, random)
     for decision in space.decisions:
         path = decision.path
         held = [parent[path] for parent in (left, right) if path in parent]
         if held:
-            genes[path] = held[random.randrange(len(held))]
-    return space.masked(genes)
+            choices[path] = held[random.randrange(len(held))]
+    return space.masked(choices)

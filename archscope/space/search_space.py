@@ -8,18 +8,17 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.errors import OptionError, did_you_mean
+from archscope.errors import OptionError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Shape, Source
 from archscope.language.block_cache import Memo, Sums, sums_of
 from archscope.language.document import Document
 from archscope.language.expand import Expander
 from archscope.language.holes import CHOICE, FLOAT, INT
 from archscope.language.limits import LIMITS, Limits
-from archscope.language.messages import cut, shown
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.syntax import Value
 
-Genes = Mapping[str, Any]
+Choices = Mapping[str, Any]
 """A value for each decision, by path."""
 
 
@@ -36,7 +35,7 @@ class Decision(Struct, frozen=True):
     path: str
     kind: str
     at: Source
-    choices: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
+    alternatives: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
     labels: tuple[str, ...] = ()
     low: Any = None
     high: Any = None
@@ -49,23 +48,25 @@ class Decision(Struct, frozen=True):
     def size(self) -> int | None:
         """The number of alternatives; None if there is no end of them."""
         if self.kind == CHOICE:
-            return len(self.choices)
+            return len(self.alternatives)
         return None if self.step is None else round((self.high - self.low) / self.step) + 1
 
     @property
     def default(self) -> Any:
         """The value that stands where the decision does not count: the first."""
-        return self.choices[0] if self.kind == CHOICE else self.low
+        return self.alternatives[0] if self.kind == CHOICE else self.low
 
     @property
     def certain(self) -> bool:
         """Whether it is known when the decision counts."""
-        return all(one.allowed is not None for conditions in self.when for one in conditions)
+        return all(
+            condition.allowed is not None for conditions in self.when for condition in conditions
+        )
 
     def values(self) -> tuple[Any, ...]:
         """Return all alternatives. Raises ValueError if there is no end of them."""
         if self.kind == CHOICE:
-            return self.choices
+            return self.alternatives
         if self.size is None:
             raise ValueError(self.path)
         if self.kind == INT:
@@ -76,7 +77,11 @@ class Decision(Struct, frozen=True):
         """Return whether a value is one of the alternatives."""
         if self.kind == CHOICE:
             flag = isinstance(value, bool)
-            return any(one == value for one in self.choices if isinstance(one, bool) is flag)
+            return any(
+                alternative == value
+                for alternative in self.alternatives
+                if isinstance(alternative, bool) is flag
+            )
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if not self.low <= value <= self.high or (self.kind == INT and value != int(value)):
@@ -90,7 +95,7 @@ class Decision(Struct, frozen=True):
     def text(self) -> str:
         """The alternatives as people read them."""
         if self.kind == CHOICE:
-            return ", ".join(self.labels or map(word, self.choices))
+            return ", ".join(self.labels or map(word, self.alternatives))
         between = f"{word(self.low)} to {word(self.high)}"
         if self.step not in (None, 1):
             between += f" in steps of {word(self.step)}"
@@ -98,8 +103,8 @@ class Decision(Struct, frozen=True):
 
 
 def word(value: Any) -> str:
-    """Return a gene as people read it."""
-    return shown(value).strip("'") if isinstance(value, str) else shown(value)
+    """Return a choice as people read it."""
+    return quoted(value).strip("'") if isinstance(value, str) else quoted(value)
 
 
 class Space(Struct, frozen=True, dict=True):
@@ -117,15 +122,15 @@ class Space(Struct, frozen=True, dict=True):
     @cached_property
     def by_path(self) -> dict[str, Decision]:
         """The decisions by path."""
-        return {one.path: one for one in self.decisions}
+        return {decision.path: decision for decision in self.decisions}
 
     @cached_property
     def controlling(self) -> frozenset[str]:
         """The paths of decisions on which it depends whether others count."""
         return frozenset(
             path
-            for one in self.decisions
-            for conditions in one.when
+            for decision in self.decisions
+            for conditions in decision.when
             for condition in conditions
             for path in condition.paths
         )
@@ -133,7 +138,7 @@ class Space(Struct, frozen=True, dict=True):
     @cached_property
     def certain(self) -> bool:
         """Whether it is known of every decision when it counts."""
-        return all(one.certain for one in self.decisions)
+        return all(decision.certain for decision in self.decisions)
 
     @cached_property
     def _memo(self) -> Memo:
@@ -142,57 +147,57 @@ class Space(Struct, frozen=True, dict=True):
     @cached_property
     def defaults(self) -> dict[str, Any]:
         """The first value of every decision."""
-        return {one.path: one.default for one in self.decisions}
+        return {decision.path: decision.default for decision in self.decisions}
 
     @cached_property
     def _rules(self) -> tuple[tuple[tuple[Rule, ...], tuple[str, ...]], ...]:
         """Conditions with the paths of the decisions that they are about, parents first."""
         rules: dict[tuple[tuple[Condition, ...], ...], list[str]] = {}
-        for one in self.decisions:
-            if one.when != ((),):
-                rules.setdefault(one.when, []).append(one.path)
+        for decision in self.decisions:
+            if decision.when != ((),):
+                rules.setdefault(decision.when, []).append(decision.path)
         return tuple((tuple(map(_rule, when)), tuple(paths)) for when, paths in rules.items())
 
-    def masked(self, genes: Genes) -> dict[str, Any]:
+    def masked(self, choices: Choices) -> dict[str, Any]:
         """Return a value for every decision, the default where it does not count or is missing."""
         defaults = self.defaults
-        full = {path: genes.get(path, value) for path, value in defaults.items()}
+        full = {path: choices.get(path, value) for path, value in defaults.items()}
         for rules, paths in self._rules:
             if not any(_holds(rule, full) for rule in rules):
                 for path in paths:
                     full[path] = defaults[path]
         return full
 
-    def counting(self, genes: Genes) -> list[Decision]:
+    def counting(self, choices: Choices) -> list[Decision]:
         """Return the decisions that count beside these values."""
-        full = self.masked(genes)
+        full = self.masked(choices)
         idle = {
             path
             for rules, paths in self._rules
             if not any(_holds(rule, full) for rule in rules)
             for path in paths
         }
-        return [one for one in self.decisions if one.path not in idle]
+        return [decision for decision in self.decisions if decision.path not in idle]
 
-    def active(self, genes: Genes) -> dict[str, Any]:
-        """Return the genes of the decisions that count."""
-        full = self.masked(genes)
-        return {one.path: full[one.path] for one in self.counting(full)}
+    def active(self, choices: Choices) -> dict[str, Any]:
+        """Return the choices of the decisions that count."""
+        full = self.masked(choices)
+        return {decision.path: full[decision.path] for decision in self.counting(full)}
 
-    def sums(self, genes: Genes) -> Sums:
-        """Return the sums over the network of genes that are known to be right.
+    def sums(self, choices: Choices) -> Sums:
+        """Return the sums over the network of choices that are known to be right.
 
         Quicker than the graph is made. Raises SpecError if these values make no network.
         """
-        sums = Expander(self.document, self.limits, dict(genes), self._memo).sums()
-        return sums_of(self.graph(genes).inference().nodes) if sums is None else sums
+        sums = Expander(self.document, self.limits, dict(choices), self._memo).sums()
+        return sums_of(self.graph(choices).inference().nodes) if sums is None else sums
 
-    def graph(self, genes: Genes) -> Graph:
-        """Return the network of genes that are known to be right; `bind` checks them first.
+    def graph(self, choices: Choices) -> Graph:
+        """Return the network of choices that are known to be right; `bind` checks them first.
 
         Raises SpecError if these values make no network.
         """
-        return Expander(self.document, self.limits, dict(genes), self._memo).graph({})
+        return Expander(self.document, self.limits, dict(choices), self._memo).graph({})
 
 
 Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
@@ -201,17 +206,17 @@ Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
 
 def _rule(conditions: tuple[Condition, ...]) -> Rule:
     return tuple(
-        (one.paths[0], frozenset(row[0] for row in one.allowed))
-        if len(one.paths) == 1
-        else (one.paths, one.allowed)
-        for one in conditions
-        if one.allowed is not None  # what is not known is taken to hold
+        (condition.paths[0], frozenset(row[0] for row in condition.allowed))
+        if len(condition.paths) == 1
+        else (condition.paths, condition.allowed)
+        for condition in conditions
+        if condition.allowed is not None  # what is not known is taken to hold
     )
 
 
-def _holds(rule: Rule, genes: Genes) -> bool:
+def _holds(rule: Rule, choices: Choices) -> bool:
     for path, allowed in rule:
-        held = genes[path] if isinstance(path, str) else tuple([genes[one] for one in path])
+        held = choices[path] if isinstance(path, str) else tuple([choices[one] for one in path])
         if held not in allowed:
             return False
     return True
@@ -220,7 +225,7 @@ def _holds(rule: Rule, genes: Genes) -> bool:
 def space(
     document: Document,
     *,
-    set: Genes | None = None,
+    set: Choices | None = None,
     input: Shape | Mapping[str, Shape] | None = None,
     limits: Limits = LIMITS,
 ) -> Space:
@@ -242,42 +247,46 @@ def space(
         }
         document = structs.replace(document, inputs={**document.inputs, **inputs})
     found = Space(document, Survey(document, limits).decisions(), limits)
-    closed = checked_genes(found, given, partial=True)
+    closed = checked_choices(found, given, partial=True)
     decisions = tuple(
-        structs.replace(one, kind=CHOICE, choices=(closed[one.path],), labels=())
-        if one.path in closed
-        else one
-        for one in found.decisions
+        structs.replace(decision, kind=CHOICE, alternatives=(closed[decision.path],), labels=())
+        if decision.path in closed
+        else decision
+        for decision in found.decisions
     )
     return structs.replace(found, decisions=decisions)
 
 
-def bind(space: Space, choices: Genes) -> Graph:
+def bind(space: Space, choices: Choices) -> Graph:
     """Return the network that choices make: a value for each decision that counts, by path.
 
     Raises OptionError for an unknown path, for a value that is no alternative and for a decision
     without one; SpecError if the values make no network.
     """
-    return space.graph(checked_genes(space, choices))
+    return space.graph(checked_choices(space, choices))
 
 
-def checked_genes(space: Space, choices: Genes, partial: bool = False) -> dict[str, Any]:
-    """Return the genes of all decisions. Raises OptionError, save for missing ones if `partial`."""
+def checked_choices(space: Space, choices: Choices, partial: bool = False) -> dict[str, Any]:
+    """Return choices for all decisions; if `partial`, some may be missing. Raises OptionError."""
     for path, value in choices.items():
         decision = space.by_path.get(path)
         if decision is None:
             hint = did_you_mean(path, space.by_path) or "; 'archscope space' lists them"
-            raise OptionError(f"'{space.name}' has no decision {shown(path)}{hint}")
+            raise OptionError(f"'{space.name}' has no decision {quoted(path)}{hint}")
         if not decision.takes(value):
             raise OptionError(
-                f"'{path}' must be one of {cut(decision.text, 200)}, got {shown(value)}"
+                f"'{path}' must be one of {shortened(decision.text, 200)}, got {quoted(value)}"
                 if decision.kind == CHOICE
-                else f"'{path}' must be {decision.text}, got {shown(value)}"
+                else f"'{path}' must be {decision.text}, got {quoted(value)}"
             )
     if partial:
         return {path: _exact(space.by_path[path], value) for path, value in choices.items()}
     full = space.masked(choices)
-    missing = [one.path for one in space.counting(full) if one.certain and one.path not in choices]
+    missing = [
+        decision.path
+        for decision in space.counting(full)
+        if decision.certain and decision.path not in choices
+    ]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         have = "have" if more else "has"
@@ -295,6 +304,8 @@ def _exact(decision: Decision, value: Any) -> Any:
     if decision.kind == CHOICE:
         flag = isinstance(value, bool)
         return next(
-            one for one in decision.choices if one == value and isinstance(one, bool) is flag
+            alternative
+            for alternative in decision.alternatives
+            if alternative == value and isinstance(alternative, bool) is flag
         )
     return float(value) if decision.kind == FLOAT else int(value)

@@ -13,13 +13,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError
+from archscope.errors import LimitError, SpecError, quoted, shortened
 from archscope.language.block_cache import labels_of
 from archscope.language.document import Document, label_text
 from archscope.language.expression import Expression, reads_in
 from archscope.language.holes import CHOICE, Hole
 from archscope.language.limits import Limits
-from archscope.language.messages import cut, shown
 from archscope.language.syntax import GROUP, Block, Chain, Layer, Value, layers_in
 from archscope.ops import OPS
 from archscope.space.open_values import (
@@ -89,7 +88,7 @@ class Survey:
             items = content.items() if isinstance(content, dict) else enumerate(content)
             parts = {key: self.cell(part, scene, spot) for key, part in items}
         return Cell(
-            lambda genes: value(Trial(scene, genes, spot)),
+            lambda choices: value(Trial(scene, choices, spot)),
             lambda: self.reads(value, scene, spot),
             parts,
         )
@@ -101,7 +100,9 @@ class Survey:
             content = part.content
             if isinstance(content, Hole):
                 deps.add(path_of(content, spot))
-                cells = [self.cell(one, scene, spot) for one in content.choices]
+                cells = [
+                    self.cell(alternative, scene, spot) for alternative in content.alternatives
+                ]
             else:
                 assert isinstance(content, Expression)
                 named = [(scene.find(name), part) for name, part in reads_in(content.text)]
@@ -136,7 +137,7 @@ class Survey:
             elif conditions not in old.when and () not in old.when:
                 when = ((),) if not conditions else (*old.when, conditions)
                 self.found[path] = self.decide(hole, path, *when)
-            for index, choice in enumerate(hole.choices):
+            for index, choice in enumerate(hole.alternatives):
                 here = Condition((path,), frozenset({(index,)}))
                 self.register(choice, spot, (*conditions, here))
             if len(self.found) > self.limits.items:
@@ -216,8 +217,8 @@ class Survey:
             for row in product(*(self.found[path].values() for path in paths)):
                 self.spend()
                 try:
-                    genes = dict(zip(paths, row, strict=True))
-                    rows[row] = cell.compute({**self.defaults, **genes})
+                    choices = dict(zip(paths, row, strict=True))
+                    rows[row] = cell.compute({**self.defaults, **choices})
                 except SpecError as refusal:  # these values make no network
                     rows[row], error = None, refusal
         except UnknownError:
@@ -304,16 +305,16 @@ def decision_of(hole: Hole, path: str, *when: Conditions) -> Decision:
             low=hole.low, high=hole.high, step=hole.step, log=hole.log, when=when,
         )  # fmt: skip
     if hole.scalar:
-        choices = tuple(value.content for value in hole.choices)
+        choices = tuple(value.content for value in hole.alternatives)
         return Decision(path, hole.kind, hole.at, choices, when=when)
-    labels = tuple(cut(_text(value)) for value in hole.choices)
+    labels = tuple(shortened(_text(value)) for value in hole.alternatives)
     return Decision(path, hole.kind, hole.at, tuple(range(len(labels))), labels, when=when)
 
 
 def _text(value: Value) -> str:
     content = value.content
     if value.constant:
-        return shown(content)
+        return quoted(content)
     if isinstance(content, Expression):
         return content.text
     if isinstance(content, Hole):

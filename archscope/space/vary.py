@@ -12,14 +12,13 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.errors import ArchscopeError, OptionError, did_you_mean
+from archscope.errors import ArchscopeError, OptionError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.document import Document
 from archscope.language.expand import Expander
 from archscope.language.expression import Expression, reads_in
 from archscope.language.holes import CHOICE, INT, Hole
 from archscope.language.limits import LIMITS
-from archscope.language.messages import shown
 from archscope.language.syntax import Block, Chain, Layer, Value, layers_in
 from archscope.language.write_document import document_text
 
@@ -59,7 +58,9 @@ def vary(document: Document, names: Sequence[str]) -> Document:
         if not found:
             known = [*ROLES, *document.let]
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
-            raise OptionError(f"nothing of '{document.name}' to vary is called {shown(name)}{hint}")
+            raise OptionError(
+                f"nothing of '{document.name}' to vary is called {quoted(name)}{hint}"
+            )
         holes.update(found)
     kept: dict[Key, Hole] = {}
     for key, hole in holes.items():
@@ -123,7 +124,7 @@ def _hole(role: str, number: Any, label: str) -> Hole | None:
         choices = sorted({*near, number})
     if len(choices) < 2:
         return None
-    return Hole(CHOICE, label, at, tuple(Value(one, at, True) for one in choices))
+    return Hole(CHOICE, label, at, tuple(Value(choice, at, True) for choice in choices))
 
 
 class _Flow:
@@ -347,7 +348,7 @@ def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
     """Return a hole with the values that make a network beside all others as they are."""
     open_ = _with(document, {key: hole})
     number = _number_at(document, key)
-    values: Iterable[Any] = [one.content for one in hole.choices]
+    values: Iterable[Any] = [alternative.content for alternative in hole.alternatives]
     if hole.kind == INT:
         values = range(hole.low, hole.high + 1)
     good = []
@@ -361,11 +362,13 @@ def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
         return None
     if hole.kind == INT:
         return structs.replace(hole, low=min(good), high=max(good))
-    return structs.replace(hole, choices=tuple(c for c in hole.choices if c.content in good))
+    return structs.replace(
+        hole, alternatives=tuple(c for c in hole.alternatives if c.content in good)
+    )
 
 
 class _Every(dict[str, Any]):
-    """Genes that give the same value to every hole."""
+    """Choices that give the same value to every hole."""
 
     def __init__(self, value: Any) -> None:
         super().__init__()

@@ -33,8 +33,8 @@ def look(network: Network, images: Tensor, epoch: int) -> list[Finding]:
     random number is touched.
     """
     return [
-        *(one for one in _gradients(network, epoch)),
-        *(one for one in _activations(network, images[:IMAGES], epoch)),
+        *(gradient for gradient in _gradients(network, epoch)),
+        *(activation for activation in _activations(network, images[:IMAGES], epoch)),
     ]
 
 

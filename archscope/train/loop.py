@@ -175,7 +175,11 @@ class Loop:
         if self.recipe.clip is not None:
             self.norm = clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         elif (self.steps + 1) % self.recipe.log_every == 0 or self.step + 1 == self.feed.steps:
-            gradients = [one.grad for one in self.network.parameters() if one.grad is not None]
+            gradients = [
+                parameter.grad
+                for parameter in self.network.parameters()
+                if parameter.grad is not None
+            ]
             self.norm = get_total_norm(gradients)
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -47,5 +47,5 @@ def _against_shares(distance: nn.Module, smoothing: float) -> Criterion:
 
 def l1_penalty(module: nn.Module) -> Tensor:
     """Return the sum of the absolute weights, biases and norms left out."""
-    weights = [one for one in module.parameters() if one.ndim > 1]
-    return sum((one.abs().sum() for one in weights[1:]), start=weights[0].abs().sum())
+    weights = [parameter for parameter in module.parameters() if parameter.ndim > 1]
+    return sum((weight.abs().sum() for weight in weights[1:]), start=weights[0].abs().sum())

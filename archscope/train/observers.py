@@ -41,23 +41,23 @@ class Watchers(Watcher):
 
     def begin(self, steps: int, total: int | None) -> None:
         """Tell all that training begins."""
-        for one in self.watchers:
-            one.begin(steps, total)
+        for watcher in self.watchers:
+            watcher.begin(steps, total)
 
     def step(self) -> None:
         """Tell all of a step."""
-        for one in self.watchers:
-            one.step()
+        for watcher in self.watchers:
+            watcher.step()
 
     def interval(self, row: Interval) -> None:
         """Tell all of an interval."""
-        for one in self.watchers:
-            one.interval(row)
+        for watcher in self.watchers:
+            watcher.interval(row)
 
     def epoch(self, row: Epoch) -> None:
         """Tell all of an epoch."""
-        for one in self.watchers:
-            one.epoch(row)
+        for watcher in self.watchers:
+            watcher.epoch(row)
 
     def finding(self, one: Finding) -> None:
         """Tell all of a finding."""
@@ -66,8 +66,8 @@ class Watchers(Watcher):
 
     def close(self) -> None:
         """Tell all that it is over."""
-        for one in self.watchers:
-            one.close()
+        for watcher in self.watchers:
+            watcher.close()
 
 
 class Keeper:

@@ -44,7 +44,15 @@ def parameter_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:
 
     Weights are what has two axes or more; biases and the scales of norms have one.
     """
-    weights = [one for one in module.parameters() if one.requires_grad and one.ndim > 1]
-    others = [one for one in module.parameters() if one.requires_grad and one.ndim <= 1]
+    weights = [
+        parameter
+        for parameter in module.parameters()
+        if parameter.requires_grad and parameter.ndim > 1
+    ]
+    others = [
+        parameter
+        for parameter in module.parameters()
+        if parameter.requires_grad and parameter.ndim <= 1
+    ]
     groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]

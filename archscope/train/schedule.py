@@ -30,7 +30,9 @@ def rate(recipe: Recipe, progress: float) -> float:
         case "constant":
             return highest
         case "step":
-            return highest * recipe.gamma ** sum(rest >= one for one in recipe.milestones)
+            return highest * recipe.gamma ** sum(
+                rest >= milestone for milestone in recipe.milestones
+            )
         case "cosine":
             return _between(highest, 0.0, rest)
         case "one-cycle":

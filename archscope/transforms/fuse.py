@@ -31,8 +31,8 @@ def fuse(graph: Graph) -> Graph:
         inputs = (gone.get(name, name) for name in node.inputs)
         builder.add(node.name, op, inputs, node.shares, node.at)
     outputs = tuple(
-        Output(one.name, gone.get(one.node, one.node), one.weight, one.train_only)
-        for one in graph.outputs
+        Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
+        for output in graph.outputs
     )
     # What was published of a network is not said of this form of it.
     return structs.replace(
@@ -64,7 +64,7 @@ def foldable(graph: Graph) -> dict[str, str]:
     families = _families(graph)
     for layer, norm in norm_of.items():
         layers, norms = families[_owner(graph, layer)], families[_owner(graph, norm)]
-        if {norm_of.get(one) for one in layers} != set(norms):
+        if {norm_of.get(layer) for layer in layers} != set(norms):
             del found[norm]
     return found
 

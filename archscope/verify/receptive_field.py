@@ -172,7 +172,7 @@ def _seen(
 ) -> dict[str, Tensor]:
     """Return for each node and cut where along the axis the derivative is not 0."""
     seen: dict[str, Tensor] = {}
-    linear = any(getattr(one, "mode", "").endswith("linear") for one in network.modules())
+    linear = any(getattr(module, "mode", "").endswith("linear") for module in network.modules())
     # Where torch interpolates, fractions of positions must be near enough to tell a 0.
     dtype = torch.float64 if linear else torch.float32
     network.to(dtype)

@@ -28,13 +28,13 @@ def renamed(graph: Graph) -> Graph:
         structs.replace(
             node,
             name=names[node.name],
-            inputs=tuple(names[one] for one in node.inputs),
+            inputs=tuple(names[name] for name in node.inputs),
             shares=names[node.shares] if node.shares else None,
             at=None,
         )
         for node in graph.nodes
     )
-    outputs = tuple(structs.replace(one, node=names[one.node]) for one in graph.outputs)
+    outputs = tuple(structs.replace(output, node=names[output.node]) for output in graph.outputs)
     return Graph("other", nodes, outputs, "about", (("macs", 1),))
 
 
@@ -71,11 +71,11 @@ def with_identities(graph: Graph) -> Graph:
     """Return the graph with an identity behind every node, and a branch that nothing reads."""
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes.append(structs.replace(node, inputs=tuple(f"{one}_" for one in node.inputs)))
+        nodes.append(structs.replace(node, inputs=tuple(f"{name}_" for name in node.inputs)))
         nodes.append(Node(f"{node.name}_", OPS["identity"](), (node.name,), (node.out,), node.out))
     first = nodes[1]
     nodes.append(Node("dead", OPS["relu"](), (first.name,), (first.out,), first.out))
-    outputs = tuple(structs.replace(one, node=f"{one.node}_") for one in graph.outputs)
+    outputs = tuple(structs.replace(output, node=f"{output.node}_") for output in graph.outputs)
     return structs.replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 

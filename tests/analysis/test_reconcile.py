@@ -20,9 +20,9 @@ def test_reasons_sum_to_the_difference(name: str) -> None:
     assert [tool.name for tool in result.tools] == list(COUNTS[1:])
     for tool in result.tools:
         assert tool.counted == sum(counted(load(name).inference(), tool.name).values())
-        assert tool.difference == sum(one.amount for one in tool.reasons)
+        assert tool.difference == sum(reason.amount for reason in tool.reasons)
         assert tool.counted == result.macs + tool.difference
-        assert all(one.amount and one.layers for one in tool.reasons)
+        assert all(reason.amount and reason.layers for reason in tool.reasons)
 
 
 @pytest.mark.parametrize("name", sorted(zoo()))
@@ -34,7 +34,9 @@ def test_known_reasons_of_resnet50() -> None:
     """49 ReLUs, 16 additions and two pools, by the shapes of the paper's table 1."""
     result = reconcile(load("resnet50"), ["ptflops"])
     (tool,) = result.tools
-    amounts = {(one.op, one.reason.partition(":")[0]): one.amount for one in tool.reasons}
+    amounts = {
+        (reason.op, reason.reason.partition(":")[0]): reason.amount for reason in tool.reasons
+    }
     pooled = 64 * 112 * 112
     assert amounts["maxpool", "pooling"] == amounts["maxpool", "bug"] == pooled
     assert amounts["relu", "activation"] == amounts["relu", "bug"]

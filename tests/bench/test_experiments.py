@@ -12,7 +12,7 @@ ALL = [(device, scale) for device in ("cpu", "cuda") for scale in SCALES]
 
 
 def each(device: str, scale: int) -> dict[str, Experiment]:
-    return {one.code: one for one in experiments(device, scale)}
+    return {experiment.code: experiment for experiment in experiments(device, scale)}
 
 
 @pytest.mark.parametrize("device, scale", ALL)
@@ -26,7 +26,7 @@ def test_macs_are_equal_within_the_papers_rounding(device: str, scale: int) -> N
 @pytest.mark.parametrize("device, scale", ALL)
 def test_aligned_channels_fall_into_eights_at_equal_macs(device: str, scale: int) -> None:
     first, *_ = experiments(device, scale, aligned=True)
-    pairs = [(one.settings["c1"], one.settings["c2"]) for one in first.variants]
+    pairs = [(variant.settings["c1"], variant.settings["c2"]) for variant in first.variants]
     assert all(c1 % 8 == c2 % 8 == 0 for c1, c2 in pairs)
     ratios = [c2 / c1 for c1, c2 in pairs]
     assert ratios == sorted(ratios)
@@ -56,7 +56,7 @@ def test_the_paper_has_every_variant(device: str, scale: int) -> None:
 
 
 def test_the_paper_has_nothing_else() -> None:
-    variants = sum(len(one.variants) for one in experiments())
+    variants = sum(len(experiment.variants) for experiment in experiments())
     assert len(paper()) == variants * 2 * len(SCALES)
 
 

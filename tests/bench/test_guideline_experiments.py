@@ -55,17 +55,17 @@ def test_on_a_machine_where_only_calls_count_nothing_differs(result: Guidelines)
         baseline, *others = experiment.variants
         assert (baseline.speed, baseline.verdict, baseline.paper_verdict) == (None, "", "")
         assert baseline.macs_ratio == baseline.memory_access_ratio == 1.0
-        for one in others:
-            assert one.speed is not None
-            assert one.speed.rounds >= ROUNDS
-            assert one.verdict == EQUAL
+        for other in others:
+            assert other.speed is not None
+            assert other.speed.rounds >= ROUNDS
+            assert other.verdict == EQUAL
         assert experiment.compared == len(others)
-        agreeing = [one for one in others if one.paper_verdict == EQUAL]
+        agreeing = [other for other in others if other.paper_verdict == EQUAL]
         assert experiment.agreeing == len(agreeing)
         assert f"on {len(agreeing)} of {len(others)}" in experiment.sentence
-        for one in others:
-            assert (f"{one.name} is no different here" in experiment.sentence) == (
-                one not in agreeing
+        for other in others:
+            assert (f"{other.name} is no different here" in experiment.sentence) == (
+                other not in agreeing
             )
 
 

@@ -23,7 +23,7 @@ FLOAT = Conditions("cpu", "float32", 1)
 def test_every_network_with_every_batch() -> None:
     graphs = [load(TINY), load("siamese")]
     result = bench(graphs, batches=[1, 3], device="cpu", threads=1, seconds=0, clock=Clock(0.1))
-    assert [(one.name, one.batch) for one in result.networks] == [
+    assert [(network.name, network.batch) for network in result.networks] == [
         ("pattern", 1), ("pattern", 3), ("siamese", 1), ("siamese", 3),
     ]  # fmt: skip
     for one, graph in zip(result.networks, [graphs[0]] * 2 + [graphs[1]] * 2, strict=True):
@@ -78,7 +78,7 @@ def test_the_callers_torch_stays_as_it_was() -> None:
 def test_training_is_a_whole_step(optimizer: str) -> None:
     conditions = Conditions("cpu", "float32", 1, training=True, optimizer=optimizer)
     prepared = prepare(load(TINY), 4, conditions)
-    before = [one.detach().clone() for one in prepared.network.parameters()]
+    before = [parameter.detach().clone() for parameter in prepared.network.parameters()]
     prepared.call()
     moved = [
         not torch.equal(old, new)

@@ -48,8 +48,8 @@ def test_the_first_call_of_a_turn_does_not_count_where_several_take_turns() -> N
         caches["owner"] = name
 
     turns = measure([lambda: call("a"), lambda: call("b")], 0.5, clock)
-    for one in turns:
-        assert timing(one).upper_quartile_seconds == pytest.approx(0.01)
+    for turn in turns:
+        assert timing(turn).upper_quartile_seconds == pytest.approx(0.01)
 
 
 def test_a_call_longer_than_a_turn_counts_and_drops_out_when_its_time_is_over() -> None:

@@ -54,7 +54,7 @@ def test_source_is_written_and_told(run: Run, tmp_path: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert f"file      {path.as_posix()}, " in result.out
     assert "those of archscope.build fit by name" in result.out
-    assert [one.name for one in tmp_path.iterdir()] == ["net.py"]
+    assert [path.name for path in tmp_path.iterdir()] == ["net.py"]
     space = runpy.run_path(str(path))
     assert space[space["__all__"][0]]()(torch.rand(2, 3, 16, 16)).shape == (2, 5)
 
@@ -139,7 +139,9 @@ def test_an_imported_model_keeps_its_weights(
     words = ["own_net:net", "--input", "3x8x8", "-o", "out.pt", "--format", "json"]
     data: dict[str, Any] = json.loads(run("export", *words).out)
     assert (data["weights"], data["seed"]) == ("own_net:net", None)
-    biases = [one for one in torch.jit.load("out.pt").parameters() if one.shape == (2,)]
+    biases = [
+        parameter for parameter in torch.jit.load("out.pt").parameters() if parameter.shape == (2,)
+    ]
     assert biases[0].tolist() == [7, 7]
 
 
@@ -199,7 +201,7 @@ def test_an_old_file_stays_where_writing_fails(
     result = run("export", spec, "-o", str(path))
     assert result.code == 2 and "cannot write" in result.err
     assert path.read_text(encoding="utf-8") == "mine\n"
-    assert {one.name for one in tmp_path.iterdir()} == {"net.py", "normed.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"net.py", "normed.yaml"}
 
 
 def test_what_cannot_be_built_is_told(run: Run, tmp_path: Path) -> None:

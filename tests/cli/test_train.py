@@ -243,8 +243,8 @@ def test_a_log_for_tensorboard_has_the_rows_of_the_run(run: Run, tmp_path: Path)
     with (tmp_path / "runs/logged/epochs.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     written = log.Scalars("validation/loss")
-    assert [one.step for one in written] == [int(row["step"]) for row in rows]
-    assert [one.value for one in written] == pytest.approx(
+    assert [row.step for row in written] == [int(row["step"]) for row in rows]
+    assert [row.value for row in written] == pytest.approx(
         [float(row["validation_loss"]) for row in rows]
     )
     assert "steps/learning_rate" in log.Tags()["scalars"]

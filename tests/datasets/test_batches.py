@@ -117,7 +117,7 @@ def test_ranks_share_the_epoch(count: int, batch: int, world: int, drop: bool, e
         return
     assert len({len(rank) for rank in ranks}) == 1
     steps = [[numbers(x) for x, _ in rank.epoch(epoch)] for rank in ranks]
-    assert {len(one) for one in steps} == {len(ranks[0])}
+    assert {len(step) for step in steps} == {len(ranks[0])}
     assert all(0 < len(step) <= batch for one in steps for step in one)
     seen = sorted(itertools.chain(*itertools.chain(*steps)))
     if drop:

@@ -16,7 +16,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
     pairs = [(one, other) for other in range(count) for one in range(ENTRY, other)]
     lines = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=30)) if pairs else []
     ends = draw(st.lists(st.integers(0, count - 1), unique=True))
-    return count, [*lines, *((one, EXIT) for one in ends)]
+    return count, [*lines, *((end, EXIT) for end in ends)]
 
 
 @given(graphs())

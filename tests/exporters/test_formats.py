@@ -67,7 +67,7 @@ def test_onnx_loads(fused: bool) -> None:
     assert [one.name for one in model.graph.input] == ["left", "right"]
     assert [one.name for one in model.graph.output] == ["map", "scores"]
     sizes = [one.type.tensor_type.shape.dim for one in model.graph.input]
-    assert [(one[0].dim_param, one[1].dim_value) for one in sizes] == [("batch", 3)] * 2
+    assert [(size[0].dim_param, size[1].dim_value) for size in sizes] == [("batch", 3)] * 2
     kinds = [node.op_type for node in model.graph.node]
     assert kinds.count("Conv") == 1 and ("BatchNormalization" in kinds) != fused
     session = onnxruntime.InferenceSession(made.content, providers=["CPUExecutionProvider"])
@@ -165,5 +165,5 @@ def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch
 
 
 def test_formats_say_what_they_are() -> None:
-    assert {one.suffix for one in FORMATS.values()} == {".py", ".onnx", ".pt", ".pt2"}
+    assert {kind.suffix for kind in FORMATS.values()} == {".py", ".onnx", ".pt", ".pt2"}
     assert isinstance(build(small()), Network)

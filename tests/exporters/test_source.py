@@ -181,7 +181,7 @@ def test_source_imports_nothing_but_torch(name: str) -> None:
     found = set()
     for node in ast.walk(ast.parse(write(load(name)))):
         if isinstance(node, ast.Import):
-            found |= {one.name for one in node.names}
+            found |= {entry.name for entry in node.names}
         elif isinstance(node, ast.ImportFrom):
             found.add(str(node.module))
     standard = {one for one in found if one in sys.stdlib_module_names}

@@ -59,7 +59,7 @@ def renamed(node: Node, names: Mapping[str, str]) -> Node:
     return structs.replace(
         node,
         name=names[node.name],
-        inputs=tuple(names[one] for one in node.inputs),
+        inputs=tuple(names[name] for name in node.inputs),
         shares=names[node.shares] if node.shares else None,
         at=None,
     )
@@ -69,7 +69,7 @@ def with_names(graph: Graph, names: Mapping[str, str]) -> Graph:
     return structs.replace(
         graph,
         nodes=tuple(renamed(node, names) for node in graph.nodes),
-        outputs=tuple(structs.replace(one, node=names[one.node]) for one in graph.outputs),
+        outputs=tuple(structs.replace(output, node=names[output.node]) for output in graph.outputs),
     )
 
 
@@ -139,7 +139,7 @@ def test_any_graph_is_said_again(graph: Graph) -> None:
     assume(len({*ends}) == len(ends))
     assume(all(graph.by_name[end].inputs for end in ends))
     order = list(graph.by_name)
-    outputs = sorted(graph.outputs, key=lambda one: order.index(one.node))  # a text has no other
+    outputs = sorted(graph.outputs, key=lambda name: order.index(name.node))  # a text has no other
     graph = graph.only(graph.ancestors(*ends), tuple(outputs))
     assert_says(readable(graph), graph)
 

@@ -31,8 +31,8 @@ layers:
 
 
 def findings(text: str, *codes: str, name: str = "net.yaml") -> tuple[Finding, ...]:
-    read_ = document(name, text=text.encode())
-    return lint(graph(read_), read_, Config(select=codes))
+    name = document(name, text=text.encode())
+    return lint(graph(name), name, Config(select=codes))
 
 
 def test_findings_of_one_line_are_one_and_name_the_others() -> None:
@@ -76,15 +76,15 @@ def test_without_a_document_findings_stand_at_their_layers() -> None:
 def test_a_comment_silences_its_line(comment: str, left: int, tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(TEXT.replace("conv: 96", f"conv: 96  {comment}"), encoding="utf-8")
-    read_ = document(path)
-    assert len(lint(graph(read_), read_, Config(select=("G1",)))) == left
+    name = document(path)
+    assert len(lint(graph(name), name, Config(select=("G1",)))) == left
 
 
 def test_a_comment_where_a_block_is_asked_for_silences_what_is_in_it(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(TEXT.replace("repeat: 2}", "repeat: 2}  # noqa: G1"), encoding="utf-8")
-    read_ = document(path)
-    left = lint(graph(read_), read_, Config(select=("G1",)))
+    name = document(path)
+    left = lint(graph(name), name, Config(select=("G1",)))
     assert [(finding.node, finding.others) for finding in left] == [
         ("wide2.conv0", ()),
         ("wide2.conv1", ()),
@@ -94,20 +94,20 @@ def test_a_comment_where_a_block_is_asked_for_silences_what_is_in_it(tmp_path: P
 def test_a_comment_of_the_file_silences_everywhere(tmp_path: Path) -> None:
     path = tmp_path / "net.yaml"
     path.write_text(f"# archscope: noqa: G1\n{TEXT}", encoding="utf-8")
-    read_ = document(path)
-    assert not lint(graph(read_), read_, Config(select=("G1",)))
+    name = document(path)
+    assert not lint(graph(name), name, Config(select=("G1",)))
     child = tmp_path / "child.yaml"
     child.write_text("# archscope: noqa\nextends: mobilenet_v2\n", encoding="utf-8")
-    read_ = document(child)
-    assert not lint(graph(read_), read_)
+    name = document(child)
+    assert not lint(graph(name), name)
 
 
 def test_silence_reads_codes() -> None:
     text = "a # noqa: G1, G2 CHN\nb\nc # noqa\n# archscope: noqa: UNU"
-    read_ = silence(text)
-    assert read_.lines == {1: ("G1", "G2", "CHN"), 3: ("",)}
-    assert read_.everywhere == ("UNU",)
-    assert read_.covers("CHN101", 1) and not read_.covers("ACT101", 1)
+    name = silence(text)
+    assert name.lines == {1: ("G1", "G2", "CHN"), 3: ("",)}
+    assert name.everywhere == ("UNU",)
+    assert name.covers("CHN101", 1) and not name.covers("ACT101", 1)
 
 
 def test_codes_may_be_families_and_names() -> None:
@@ -137,8 +137,8 @@ def test_configuration(tmp_path: Path) -> None:
     assert [rule.code for rule in config.chosen()] == ["CHN101", "CHN102", "G1", "G2", "G3"]
     assert config.rules["G1"].limit == 3.0  # type: ignore[attr-defined]
     assert config.ignored("G1", "specs/old_net.yaml") and not config.ignored("G1", "net.yaml")
-    read_ = document("mobilenet_v2")
-    assert not lint(graph(read_), read_, config)
+    name = document("mobilenet_v2")
+    assert not lint(graph(name), name, config)
     own = tmp_path / "archscope.toml"
     own.write_text('[lint]\nselect = ["G2"]\n', encoding="utf-8")
     assert find(below) == own

@@ -39,7 +39,9 @@ def table(tmp_path: Path) -> tuple[Path, Path]:
         writer = csv.writer(file)
         writer.writerow(["arch", "mean_acc"])
         for digits in product("012", repeat=4):
-            layers = [int(one) for one in digits if one != "0"]  # equal networks, equal scores
+            layers = [
+                int(digit) for digit in digits if digit != "0"
+            ]  # equal networks, equal scores
             score = sum(10 * one / (place + 1) for place, one in enumerate(layers))
             writer.writerow(["".join(digits), f"{score:.6f}"])
     return rows, spec

@@ -48,7 +48,7 @@ def test_samplers_draw_what_optunas_own_would(name: str) -> None:
         for seed in range(45):
             study.sampler = of_optuna(name, seed, known) if ours else THEIRS[name](seed)
             trial = study.ask()
-            genes = suggest(trial, one)
-            drawn.append(genes)
-            study.tell(trial, sum(float(v) for v in genes.values() if not isinstance(v, str)))
+            choices = suggest(trial, one)
+            drawn.append(choices)
+            study.tell(trial, sum(float(v) for v in choices.values() if not isinstance(v, str)))
     assert drawn[:45] == drawn[45:]

@@ -103,7 +103,7 @@ def test_what_a_lost_machine_did_is_done_by_another(cluster: Any) -> None:
     cluster.remove_node(other, allow_graceful=False)
     ray.get(gate.open.remote())
     verdicts = sorted((judge.collect() for _ in range(2)), key=lambda one: one.number)
-    assert [one.outcome for one in verdicts] == ["trained", "trained"]
+    assert [verdict.outcome for verdict in verdicts] == ["trained", "trained"]
     assert ray.get(gate.begun.remote(3))[2] == head
     ray.kill(gate)
 
@@ -126,7 +126,7 @@ def test_a_study_is_the_same_on_a_cluster(cluster: Any, run: Run, tmp_path: Path
                 cluster.address, "--trial-time", "100s")  # fmt: skip
     assert there.code == 0, there.err
     assert trials(tmp_path / "studies/there") == trials(tmp_path / "studies/here")
-    finals = [sorted(one.name for one in (tmp_path / f"studies/{name}/finals").glob("*/*"))
+    finals = [sorted(path.name for path in (tmp_path / f"studies/{name}/finals").glob("*/*"))
               for name in ("here", "there")]  # fmt: skip
     assert finals[0] == finals[1] != []
 

@@ -81,16 +81,16 @@ def run(
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "evolution", "uniform"])
 def test_only_new_networks_inside_the_budget_are_paid_for(small: Space, sampler: str) -> None:
     _, trials = run(small, structs.replace(PLAN, sampler=sampler))
-    paid = [one for one in trials if one.paid]
+    paid = [trial for trial in trials if trial.paid]
     assert len(paid) == 16
     assert all(one.costs["macs"] <= 60_000 for one in paid)
     assert len({one.digest for one in paid}) == 16
-    assert [one.number for one in trials] == list(range(len(trials)))
+    assert [trial.number for trial in trials] == list(range(len(trials)))
     assert all(one.values for one in paid)
-    for one in trials:
-        if one.outcome == "known":
-            twin = trials[one.same_as or 0]
-            assert twin.digest == one.digest and twin.values == one.values
+    for trial in trials:
+        if trial.outcome == "known":
+            twin = trials[trial.same_as or 0]
+            assert twin.digest == trial.digest and twin.values == trial.values
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution"])
@@ -103,7 +103,7 @@ def test_the_order_of_the_answers_does_not_matter(small: Space, sampler: str) ->
 def test_another_seed_is_another_study(small: Space) -> None:
     _, one = run(small)
     _, other = run(small, structs.replace(PLAN, seed=4))
-    assert [t.genes for t in one] != [t.genes for t in other]
+    assert [t.choices for t in one] != [t.choices for t in other]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution", "random"])
@@ -130,18 +130,18 @@ def test_a_killed_study_loses_only_what_was_not_told(small: Space) -> None:
 
 
 def test_the_control_has_its_share_and_anchors_come_first(small: Space) -> None:
-    genes = dict(small.defaults)
-    plan = structs.replace(PLAN, anchors=(("mine", genes),), control=0.5)
+    choices = dict(small.defaults)
+    plan = structs.replace(PLAN, anchors=(("mine", choices),), control=0.5)
     _, trials = run(small, plan)
-    assert trials[0].origin == "anchor: mine" and trials[0].genes == genes
-    origins = Counter(one.origin for one in trials if one.paid)
+    assert trials[0].origin == "anchor: mine" and trials[0].choices == choices
+    origins = Counter(trial.origin for trial in trials if trial.paid)
     assert 6 <= origins["control"] <= 10
 
 
 def test_nothing_hangs_where_hardly_anything_fits(small: Space) -> None:
     least = budget("macs<=4.2K")
     _, trials = run(small, structs.replace(PLAN, budgets=(least,)), paid=50)
-    paid = [one for one in trials if one.paid]
+    paid = [trial for trial in trials if trial.paid]
     assert 0 < len(paid) < 50  # the space holds no more of them
     assert all(one.costs["macs"] <= 4200 for one in paid)
 
@@ -153,7 +153,7 @@ def test_a_budget_that_nothing_fits_is_an_error(small: Space) -> None:
 
 def test_a_rung_stops_the_worse_and_knows_only_what_was_told(small: Space) -> None:
     _, trials = run(small, structs.replace(PLAN, eta=2), paid=24)
-    outcomes = Counter(one.outcome for one in trials if one.paid)
+    outcomes = Counter(trial.outcome for trial in trials if trial.paid)
     assert outcomes["pruned"] > 3 and outcomes["trained"] > 3
     for order in range(2):
         again = run(small, structs.replace(PLAN, eta=2), paid=24, order=order)[1]
@@ -169,10 +169,10 @@ def test_a_failed_network_is_paid_for_and_taught_to_nobody(small: Space) -> None
 
     study = Study(small, PLAN, Broken())
     study.run(12)
-    outcomes = Counter(one.outcome for one in study.trials if one.paid)
+    outcomes = Counter(trial.outcome for trial in study.trials if trial.paid)
     assert outcomes["failed"] and outcomes["trained"]
-    assert not any(one.values for one in study.trials if one.outcome == "failed")
-    states = Counter(one.state.name for one in study.model.get_trials(deepcopy=False))
+    assert not any(trial.values for trial in study.trials if trial.outcome == "failed")
+    states = Counter(trial.state.name for trial in study.model.get_trials(deepcopy=False))
     assert states["RUNNING"] == states["WAITING"] == 0
 
 
@@ -187,9 +187,9 @@ def test_the_best_promise_of_several_is_trained(small: Space) -> None:
     plan = structs.replace(PLAN, prescreen=4, control=0.0)
     study = Study(small, plan, Oracle(), promise=promise)
     study.run(5)
-    paid = [one.costs["macs"] for one in study.trials if one.paid]
+    paid = [trial.costs["macs"] for trial in study.trials if trial.paid]
     assert paid == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
-    assert sum(one.outcome == "passed" for one in study.trials) == 15
+    assert sum(trial.outcome == "passed" for trial in study.trials) == 15
 
 
 @pytest.mark.parametrize("first", [1, 3])
@@ -218,19 +218,19 @@ def test_latency_is_measured_once_for_each_network(small: Space) -> None:
     plan = structs.replace(PLAN, budgets=(LIMIT, budget("4ms@cpu")))
     study = Study(small, plan, Oracle(), measure=measure)
     study.run(10)
-    paid = [one for one in study.trials if one.paid]
+    paid = [trial for trial in study.trials if trial.paid]
     assert len(paid) == 10
     assert all(one.costs["latency"] <= 4 for one in paid)
-    assert len(calls) == len({one.digest for one in study.trials if one.digest})
+    assert len(calls) == len({trial.digest for trial in study.trials if trial.digest})
 
 
 def test_several_objectives(small: Space) -> None:
     plan = structs.replace(PLAN, objectives=("accuracy", "macs"))
     _, trials = run(small, plan)
-    assert all(len(one.values) == 2 for one in trials if one.paid)
-    assert all(one.values[1] == one.costs["macs"] for one in trials if one.paid)
+    assert all(len(trial.values) == 2 for trial in trials if trial.paid)
+    assert all(trial.values[1] == trial.costs["macs"] for trial in trials if trial.paid)
 
 
 def test_parameters_of_ordered_numbers_are_their_places(small: Space) -> None:
-    path = next(one.path for one in small.decisions if one.path.endswith("width"))
+    path = next(decision.path for decision in small.decisions if decision.path.endswith("width"))
     assert parameters(small, {**small.defaults, path: 8})[path] == 2

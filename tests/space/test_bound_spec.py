@@ -13,7 +13,7 @@ from archscope.ir import Graph
 from archscope.language import document, graph, load, spaces, zoo
 from archscope.language.write_document import document_text
 from archscope.space.bound_spec import bound_text, same
-from archscope.space.sampling import random_genes
+from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, bind, space
 from tests.space.test_holes import BLOCKS, space_of
 from tests.strategies import specs
@@ -28,17 +28,17 @@ def test_a_network_of_a_space_reads_as_the_same_network(name: str) -> None:
     found = space_of(BLOCKS) if name == "blocks" else space(document(name))
     random = Random(7)
     for number in range(4):
-        genes = found.masked(random_genes(found, random))
-        text = bound_text(found, genes, name=f"number_{number}")
+        choices = found.masked(random_choices(found, random))
+        text = bound_text(found, choices, name=f"number_{number}")
         again = read(text)
         assert again.name == f"number_{number}"
-        assert same(again, bind(found, genes))
+        assert same(again, bind(found, choices))
         assert not any(tag in text for tag in ("!choice", "!int", "!float"))
         assert "blocks:" in text, "it was written node by node"
 
 
-def bound_by(found: Space, **genes: object) -> str:
-    return bound_text(found, {path.replace("__", "."): value for path, value in genes.items()})
+def bound_by(found: Space, **choices: object) -> str:
+    return bound_text(found, {path.replace("__", "."): value for path, value in choices.items()})
 
 
 def test_instances_that_differ_become_a_list() -> None:
@@ -69,8 +69,8 @@ def test_instances_that_differ_become_a_list() -> None:
 
 def test_instances_that_agree_stay_as_they_were() -> None:
     found = space_of(BLOCKS)
-    genes = {one.path: one.default for one in found.decisions}
-    text = bound_text(found, genes)
+    choices = {decision.path: decision.default for decision in found.decisions}
+    text = bound_text(found, choices)
     assert "- unit: {out: 8, kernel: 3, wide: 1}\n        repeat: =depth" in text
     assert "- stage: {depth: 1}\n    repeat: 2" in text
 
@@ -121,7 +121,8 @@ def test_documents_of_spaces_read_again(name: str) -> None:
     first = document(name)
     again = document("again.yaml", text=document_text(first).encode())
     said = [
-        [(one.path, one.text, one.when) for one in space(each).decisions] for each in (first, again)
+        [(decision.path, decision.text, decision.when) for decision in space(each).decisions]
+        for each in (first, again)
     ]
     assert said[0] == said[1]
 

@@ -20,8 +20,8 @@ from tests.space.test_holes import BLOCKS, space_of
 
 def brute(found: Space) -> set[tuple[Any, ...]]:
     """Return all networks by trying all values of all decisions."""
-    paths = [one.path for one in found.decisions]
-    rows = product(*(one.values() for one in found.decisions))
+    paths = [decision.path for decision in found.decisions]
+    rows = product(*(decision.values() for decision in found.decisions))
     return {tuple(found.masked(dict(zip(paths, row, strict=True))).values()) for row in rows}
 
 
@@ -45,7 +45,7 @@ def test_the_number_is_that_of_brute_force(lines: list[str]) -> None:
     made = plan(found)
     networks = brute(found)
     assert made.count == len(networks)
-    listed = [tuple(found.masked(genes).values()) for genes in every(made)]
+    listed = [tuple(found.masked(choices).values()) for choices in every(made)]
     assert len(listed) == len(networks)
     assert set(listed) == networks
 
@@ -112,4 +112,4 @@ def test_large_products_stay_exact() -> None:
         f"  - conv: {{out: !choice [{', '.join(map(str, range(1, 8)))}]}}" for _ in range(90)
     )
     found = space_of(f"layers:\n{lines}")
-    assert plan(found).count == 7**90 == prod(one.size or 0 for one in found.decisions)
+    assert plan(found).count == 7**90 == prod(decision.size or 0 for decision in found.decisions)

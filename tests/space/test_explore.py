@@ -18,7 +18,7 @@ def test_small_spaces_are_exact() -> None:
     found = space_of(BLOCKS)
     limits = budgets(["params<=2000"], edge=0)
     result = explore(found, limits)
-    graphs = [bind(found, genes) for genes in every(plan(found))]
+    graphs = [bind(found, choices) for choices in every(plan(found))]
     params = [costs_of(graph).params for graph in graphs]
     assert result.networks == len(graphs) == 2 * 14 * 14
     (said,) = [one for one in result.ranges if one.metric == "params"]
@@ -39,7 +39,7 @@ def test_samples_agree_with_the_whole() -> None:
     assert drawn is not None
     assert not drawn.exact
     evaluate = Evaluator(found)
-    whole = [evaluate(genes) for genes in list(every(plan(found)))[::7]]
+    whole = [evaluate(choices) for choices in list(every(plan(found)))[::7]]
     true = sum(violation(limits, one) == 0 for one in whole) / len(whole)
     assert drawn.low < true < drawn.high
     assert explore(found, limits, samples=300) == explore(found, limits, samples=300)
@@ -49,16 +49,16 @@ def test_samples_agree_with_the_whole() -> None:
 def test_the_ends_of_shipped_spaces() -> None:
     found = space(document("cifar_macro"))
     evaluate = Evaluator(found)
-    start = {one.path: one.default for one in found.decisions}
-    for largest, genes in ((False, "identity"), (True, "mb6_k5")):
+    start = {decision.path: decision.default for decision in found.decisions}
+    for largest, choices in ((False, "identity"), (True, "mb6_k5")):
         end = extreme(found, evaluate, "macs", largest, start)
         assert end is not None
-        assert set(end.genes.values()) == {genes}
+        assert set(end.choices.values()) == {choices}
     found = space(document("mobile"))
     end = extreme(found, Evaluator(found), "macs", True, found.defaults)
     assert end is not None
     # Units of ShuffleNetV2 are wide, which makes an MBConv behind them the largest of all.
-    kinds = [end.genes[f"{stage}.kind"] for stage in ("stage28", "stage14", "stage7")]
+    kinds = [end.choices[f"{stage}.kind"] for stage in ("stage28", "stage14", "stage7")]
     assert "shuffle" in kinds and kinds[-1] == "mb"
     assert end.costs.macs > 1.2e9
 
@@ -67,11 +67,11 @@ def test_what_cannot_be_met_names_what_to_relax() -> None:
     found = space(document("tiny"))
     result = explore(found, budgets(["100kMACs"]), samples=30)
     assert result.example is None
-    assert [one.metric for one in result.blocking] == ["macs"]
+    assert [reason.metric for reason in result.blocking] == ["macs"]
     assert result.relax["macs"][0].step > 0
     assert result.relax["macs"][0].path in ("stage*.width", "stem", "stage*.depth")
     result = explore(found, budgets(["macs>=1G"]), samples=30)
-    assert [one.metric for one in result.blocking] == ["macs"]
+    assert [reason.metric for reason in result.blocking] == ["macs"]
 
 
 def test_budgets_that_exclude_each_other() -> None:

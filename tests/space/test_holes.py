@@ -11,7 +11,7 @@ from archscope.errors import LimitError, OptionError, SpecError
 from archscope.language import document, load, spaces, zoo
 from archscope.language.limits import Limits
 from archscope.space.bound_spec import same
-from archscope.space.sampling import random_genes
+from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, bind, space
 from tests.language.texts import INPUT, graph_of, names, ops
 
@@ -21,7 +21,7 @@ def space_of(text: str, **settings: Any) -> Space:
 
 
 def paths(found: Space) -> list[str]:
-    return [one.path for one in found.decisions]
+    return [decision.path for decision in found.decisions]
 
 
 def test_a_hole_wherever_a_value_stands() -> None:
@@ -42,7 +42,7 @@ layers:
         "width", "rows.0.n", "conv.out", "second.kernel", "dropout.p", "relu0.repeat",
         "relu0_0.when", "relu0_1.when", "relu0_2.when", "relu0_3.when", "concat.split",
     ]  # fmt: skip
-    texts = {one.path: one.text for one in found.decisions}
+    texts = {decision.path: decision.text for decision in found.decisions}
     assert texts["width"] == "8, 16"
     assert texts["second.kernel"] == "1, [3, 3]"
     assert texts["dropout.p"] == "0.1 to 0.5"
@@ -75,17 +75,21 @@ def test_a_hole_in_a_block_is_drawn_for_every_instance_unless_shared() -> None:
     ]  # fmt: skip
 
 
-def test_depth_masks_the_tail_of_its_genes() -> None:
+def test_depth_masks_the_tail_of_its_choices() -> None:
     found = space_of(BLOCKS)
     (conditions,) = found.by_path["stage0.unit2.kernel"].when
-    assert [(one.paths, one.allowed) for one in conditions] == [(("stage0.depth",), {(3,)})]
-    genes = {one.path: one.values()[-1] for one in found.decisions} | {"stage0.depth": 1}
-    full = found.masked(genes)
+    assert [(condition.paths, condition.allowed) for condition in conditions] == [
+        (("stage0.depth",), {(3,)})
+    ]
+    choices = {decision.path: decision.values()[-1] for decision in found.decisions} | {
+        "stage0.depth": 1
+    }
+    full = found.masked(choices)
     assert len(full) == 9
     assert (full["stage0.unit1.kernel"], full["stage1.unit1.kernel"]) == (3, 5)
-    assert "stage0.unit1.kernel" not in found.active(genes)
-    assert bind(found, genes) == bind(found, {**genes, "stage0.unit2.kernel": 3})
-    assert names(bind(found, genes)) == [
+    assert "stage0.unit1.kernel" not in found.active(choices)
+    assert bind(found, choices) == bind(found, {**choices, "stage0.unit2.kernel": 3})
+    assert names(bind(found, choices)) == [
         "stage0.unit0.conv", "stage1.unit0.conv", "stage1.unit1.conv", "stage1.unit2.conv",
     ]  # fmt: skip
 
@@ -107,8 +111,8 @@ layers:
       dropout: !choice [0.1, 0.2]
 """)
     when = {
-        one.path: [sorted(each.allowed or ()) for ways in one.when for each in ways]
-        for one in found.decisions
+        decision.path: [sorted(each.allowed or ()) for ways in decision.when for each in ways]
+        for decision in found.decisions
     }
     assert when == {
         "kind": [],
@@ -154,8 +158,8 @@ layers:
         "rows.0.n", "rows.1.c", "conv0.kernel", "relu0_0.when", "relu0_1.when", "conv1.kernel",
         "relu1_0.when",
     ]  # fmt: skip
-    genes = {one.path: one.default for one in found.decisions} | {"rows.0.n": 2}
-    assert ops(found.graph(genes)) == ["conv", "relu", "relu", "conv", "relu"]
+    choices = {decision.path: decision.default for decision in found.decisions} | {"rows.0.n": 2}
+    assert ops(found.graph(choices)) == ["conv", "relu", "relu", "conv", "relu"]
 
 
 def test_what_depends_on_shapes_is_not_known() -> None:
@@ -192,7 +196,7 @@ def test_limits_hold_for_spaces() -> None:
 
 def test_binding_says_what_is_wrong() -> None:
     found = space_of(BLOCKS)
-    good = {one.path: one.default for one in found.decisions}
+    good = {decision.path: decision.default for decision in found.decisions}
     for change, message in (
         ({"stage0.dept": 1}, "'stdin' has no decision 'stage0.dept', did you mean 'stage0.depth'?"),
         ({"stage0.depth": 4}, "'stage0.depth' must be 1 to 3, got 4"),
@@ -260,17 +264,17 @@ def test_a_candidate_is_the_same_whatever_was_built_before() -> None:
     kept = space(document(name))
     random = Random(3)
     for _ in range(8):
-        genes = kept.masked(random_genes(kept, random))
-        kept.sums(genes)  # which builds less, and must leave nothing half behind
-        fresh = space(document(name)).graph(genes)
-        assert kept.graph(genes) == fresh
+        choices = kept.masked(random_choices(kept, random))
+        kept.sums(choices)  # which builds less, and must leave nothing half behind
+        fresh = space(document(name)).graph(choices)
+        assert kept.graph(choices) == fresh
         sums = (
             sum(node.facts.params for node in fresh.nodes),
             sum(node.facts.buffers for node in fresh.nodes),
             sum(node.facts.macs for node in fresh.nodes),
             sum(node.facts.access for node in fresh.nodes),
         )
-        assert kept.sums(genes) == sums
+        assert kept.sums(choices) == sums
 
 
 def test_weights_shared_inside_kept_blocks_count_once() -> None:
@@ -341,4 +345,4 @@ layers:
 """)
     assert len(found.decisions) == 12 * 4
     (conditions,) = found.by_path["stage7.dropout1.p"].when
-    assert [one.paths for one in conditions] == [("rows.7.n",)]
+    assert [condition.paths for condition in conditions] == [("rows.7.n",)]

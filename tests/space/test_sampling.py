@@ -21,7 +21,7 @@ def test_every_draw_is_inside() -> None:
     sampler = Sampler(found, limits, seed=5)
     seen = [sampler.feasible() for _ in range(20)]
     assert all(one.costs.macs <= 20e6 and one.costs.params <= 400e3 for one in seen)
-    assert len({tuple(one.genes.values()) for one in seen}) == 20
+    assert len({tuple(one.choices.values()) for one in seen}) == 20
     again = Sampler(found, limits, seed=5)
     assert [again.feasible() for _ in range(20)] == seen
     assert Sampler(found, limits, seed=6).feasible() != seen[0]
@@ -32,7 +32,7 @@ def test_a_narrow_budget_is_met_by_moving() -> None:
     limits = budgets(["macs 26M..27M"])  # next to the smallest network, which chance never meets
     one = Sampler(found, limits).feasible(tries=20)
     assert 26e6 <= one.costs.macs <= 27e6
-    assert bind(found, one.genes).inputs[0].out == (3, 224, 224)
+    assert bind(found, one.choices).inputs[0].out == (3, 224, 224)
 
 
 def test_no_network_is_an_error_and_no_loop() -> None:
@@ -45,14 +45,14 @@ def test_values_that_make_no_network_are_passed_over() -> None:
     found = space_of("layers: [{conv: 6}, {conv: {out: 6, groups: !choice [1, 2, 4, 5]}}]")
     evaluate = Evaluator(found)
     assert evaluate({"conv1.groups": 5}) is None
-    drawn = {Sampler(found, seed=seed).feasible().genes["conv1.groups"] for seed in range(40)}
+    drawn = {Sampler(found, seed=seed).feasible().choices["conv1.groups"] for seed in range(40)}
     assert drawn == {1, 2}
 
 
 def test_repair_changes_one_decision_at_a_time() -> None:
     found = space(document("tiny"))
     limits = budgets(["macs<=20M"], edge=0)
-    start = {one.path: one.values()[-1] for one in found.decisions}
+    start = {decision.path: decision.values()[-1] for decision in found.decisions}
     evaluate = Evaluator(found)
     assert violation(limits, evaluate(start)) > 0
     near = repair(found, limits, start, evaluate, Random(0))
@@ -63,8 +63,8 @@ def test_repair_changes_one_decision_at_a_time() -> None:
 
 def test_neighbours_are_the_other_values_of_what_counts() -> None:
     found = space_of(BLOCKS)
-    genes = found.masked({"stage0.depth": 1, "stage1.depth": 1})
-    moves = set(neighbours(found, genes))
+    choices = found.masked({"stage0.depth": 1, "stage1.depth": 1})
+    moves = set(neighbours(found, choices))
     assert moves == {
         ("stage0.depth", 2), ("stage0.depth", 3), ("stage0.unit0.kernel", 5), ("unit.wide", 2),
         ("stage1.depth", 2), ("stage1.depth", 3), ("stage1.unit0.kernel", 5),
@@ -74,27 +74,27 @@ def test_neighbours_are_the_other_values_of_what_counts() -> None:
 def test_mutation_changes_something_that_counts() -> None:
     found = space_of(BLOCKS)
     random = Random(1)
-    genes = found.masked({one.path: one.default for one in found.decisions})
+    choices = found.masked({decision.path: decision.default for decision in found.decisions})
     for _ in range(50):
-        child = mutate(found, genes, random)
+        child = mutate(found, choices, random)
         assert child == found.masked(child)
-        assert found.active(child) != found.active(genes)
-        genes = child
-    whole = mutate(found, genes, random, rate=1)
-    kept = [path for path in found.active(genes) if whole[path] == genes[path]]
+        assert found.active(child) != found.active(choices)
+        choices = child
+    whole = mutate(found, choices, random, rate=1)
+    kept = [path for path in found.active(choices) if whole[path] == choices[path]]
     assert not [path for path in kept if path in found.active(whole)]
     closed = space_of(BLOCKS, set={"stage0.depth": 1})
-    assert all(mutate(closed, {**genes, "stage0.depth": 1}, random)["stage0.depth"] == 1
+    assert all(mutate(closed, {**choices, "stage0.depth": 1}, random)["stage0.depth"] == 1
                for _ in range(20))  # fmt: skip
     single = space_of("layers: [relu]")
     assert mutate(single, {}, random) == {}
 
 
-def test_children_take_each_gene_from_a_parent() -> None:
+def test_children_take_each_choice_from_a_parent() -> None:
     found = space_of(BLOCKS)
     random = Random(2)
     one = found.masked({"stage0.depth": 1, "unit.wide": 1, "stage1.depth": 1})
-    other = found.masked({one.path: one.values()[-1] for one in found.decisions})
+    other = found.masked({decision.path: decision.values()[-1] for decision in found.decisions})
     children = [crossover(found, one, other, random) for _ in range(40)]
     for child in children:
         assert child == found.masked(child)

@@ -15,29 +15,29 @@ from archscope.space.search_space import bind, space
 
 
 def mb(path: str, depth: int, expand: int = 6) -> dict[str, Any]:
-    genes: dict[str, Any] = {f"{path}.depth": depth}
+    choices: dict[str, Any] = {f"{path}.depth": depth}
     for i in range(depth):
-        genes |= {f"{path}.mb{i}.kernel": 3, f"{path}.mb{i}.expand": expand}
-        genes[f"{path}.mb{i}.se"] = False
-    return genes
+        choices |= {f"{path}.mb{i}.kernel": 3, f"{path}.mb{i}.expand": expand}
+        choices[f"{path}.mb{i}.se"] = False
+    return choices
 
 
 def test_mobilenet_v2_is_in_mobile() -> None:
-    genes: dict[str, Any] = {"stem": 32, "reduce": "mb", "last": 1280}
-    genes |= {"first.kernel": 3, "first.se": False, **mb("stage56", 2)}
+    choices: dict[str, Any] = {"stem": 32, "reduce": "mb", "last": 1280}
+    choices |= {"first.kernel": 3, "first.se": False, **mb("stage56", 2)}
     for stage, narrow, wide in (("stage28", 3, 0), ("stage14", 4, 3), ("stage7", 3, 1)):
-        genes |= {f"{stage}.kind": "mb", f"{stage}.width": 1.0, **mb(f"{stage}.narrow", narrow)}
-        genes |= mb(f"{stage}.wide", wide) if wide else {}
-    assert canonical(bind(space(document("mobile")), genes)) == canonical(load("mobilenet_v2"))
+        choices |= {f"{stage}.kind": "mb", f"{stage}.width": 1.0, **mb(f"{stage}.narrow", narrow)}
+        choices |= mb(f"{stage}.wide", wide) if wide else {}
+    assert canonical(bind(space(document("mobile")), choices)) == canonical(load("mobilenet_v2"))
 
 
 def test_shufflenet_v2_is_in_mobile() -> None:
-    genes: dict[str, Any] = {"stem": 24, "reduce": "maxpool", "last": 1024}
+    choices: dict[str, Any] = {"stem": 24, "reduce": "maxpool", "last": 1024}
     for stage, depth in (("stage28", 4), ("stage14", 8), ("stage7", 4)):
-        genes |= {f"{stage}.kind": "shuffle", f"{stage}.width": 1.0}
-        genes |= {f"{stage}.shuffle_stage.depth": depth, f"{stage}.shuffle_stage.kernel": 3}
-        genes |= {f"{stage}.shuffle_stage.unit{i}.kernel": 3 for i in range(depth - 1)}
-    ours = costs_of(bind(space(document("mobile")), genes))
+        choices |= {f"{stage}.kind": "shuffle", f"{stage}.width": 1.0}
+        choices |= {f"{stage}.shuffle_stage.depth": depth, f"{stage}.shuffle_stage.kernel": 3}
+        choices |= {f"{stage}.shuffle_stage.unit{i}.kernel": 3 for i in range(depth - 1)}
+    ours = costs_of(bind(space(document("mobile")), choices))
     theirs = costs_of(load("shufflenet_v2_x1_5"))
     assert (ours.macs, ours.params) == (theirs.macs, theirs.params) == (295759392, 3503624)
 
@@ -52,10 +52,10 @@ def test_shufflenet_v2_is_in_mobile() -> None:
     ],
 )
 def test_resnets_are_in_resnet(name: str, unit: str, depths: tuple[int, ...]) -> None:
-    genes: dict[str, Any] = {"unit": unit, "stem": 64, "squeeze": False}
+    choices: dict[str, Any] = {"unit": unit, "stem": 64, "squeeze": False}
     for i, depth in enumerate(depths):
-        genes |= {f"stage{i}.width": 1.0, f"stage{i}.depth": depth}
-    assert canonical(bind(space(document("resnet")), genes)) == canonical(load(name))
+        choices |= {f"stage{i}.width": 1.0, f"stage{i}.depth": depth}
+    assert canonical(bind(space(document("resnet")), choices)) == canonical(load(name))
 
 
 MACRO = ("identity", "mb3_k3", "mb6_k5")
@@ -73,9 +73,9 @@ MACRO = ("identity", "mb3_k3", "mb6_k5")
 )
 def test_nas_bench_macro(arch: str, params: int, macs: int) -> None:
     found = space(document("cifar_macro"))
-    paths = [one.path for one in found.decisions]
-    genes = {path: MACRO[int(digit)] for path, digit in zip(paths, arch, strict=True)}
-    costs = costs_of(bind(found, genes))
+    paths = [decision.path for decision in found.decisions]
+    choices = {path: MACRO[int(digit)] for path, digit in zip(paths, arch, strict=True)}
+    costs = costs_of(bind(found, choices))
     assert (costs.params, costs.macs) == (params, macs)
 
 
@@ -85,8 +85,8 @@ def test_identities_of_a_stage_make_the_same_network() -> None:
     fixed = {"stage0.searched0.kind": "identity", "stage0.searched1.kind": "identity",
              "stage1.searched0.kind": "mb3_k3"}  # fmt: skip
     digests = {
-        canonical(found.graph({**found.defaults, **genes, **fixed}))
-        for genes in every(plan(space(document("cifar_macro"), set=fixed)))
+        canonical(found.graph({**found.defaults, **choices, **fixed}))
+        for choices in every(plan(space(document("cifar_macro"), set=fixed)))
     }
     assert len(digests) == 7 * 21
 
@@ -102,7 +102,7 @@ def test_identities_of_a_stage_make_the_same_network() -> None:
 )
 def test_nas_bench_201(operator: str, params: int, macs: int) -> None:
     found = space(document("nasbench201_cell"))
-    costs = costs_of(bind(found, {one.path: operator for one in found.decisions}))
+    costs = costs_of(bind(found, {decision.path: operator for decision in found.decisions}))
     assert (costs.params, costs.macs) == (params, macs)
 
 
@@ -110,8 +110,8 @@ def test_cells_that_are_the_same() -> None:
     found = space(document("nasbench201_cell"))
 
     def digest(**edges: str) -> str:
-        genes = {one.path: "none" for one in found.decisions}
-        return canonical(bind(found, {**genes, **edges}))
+        choices = {decision.path: "none" for decision in found.decisions}
+        return canonical(bind(found, {**choices, **edges}))
 
     through = digest(edge_03="nor_conv_3x3")
     # Past node 1 and 2 without a change, or beside a path that comes to nothing.

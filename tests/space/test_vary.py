@@ -22,7 +22,7 @@ def around(name: str, *roles: str) -> Space:
 
 
 def texts(found: Space) -> dict[str, str]:
-    return {one.path: one.text for one in found.decisions}
+    return {decision.path: decision.text for decision in found.decisions}
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,15 @@ def test_roles_are_followed_to_where_they_are_written(
 
 
 def original(found: Space, **others: Any) -> dict[str, Any]:
-    return {one.path: others.get(one.path, one.default) for one in found.decisions}
+    return {
+        decision.path: others.get(decision.path, decision.default) for decision in found.decisions
+    }
 
 
 def test_the_network_itself_is_in_the_space() -> None:
     found = around("resnet50", "width", "depth")
-    genes = {f"depths.{i}": depth for i, depth in enumerate((3, 4, 6, 3))}
-    assert canonical(bind(found, {**genes, "width": 1})) == canonical(load("resnet50"))
+    choices = {f"depths.{i}": depth for i, depth in enumerate((3, 4, 6, 3))}
+    assert canonical(bind(found, {**choices, "width": 1})) == canonical(load("resnet50"))
     assert found.name == "resnet50_space"
     assert found.document.reference == {}
 

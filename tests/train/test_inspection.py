@@ -46,12 +46,12 @@ def test_it_agrees_with_the_evaluation(run: tuple[Path, datasets.Dataset, Look])
     sure = [one.probability for one in look.wrong]
     assert sure == sorted(sure, reverse=True)
     assert all(one.label != one.guess for one in look.wrong)
-    assert len({one.label for one in look.samples}) == len(look.samples) == 3
+    assert len({sample.label for sample in look.samples}) == len(look.samples) == 3
 
 
 def test_filters_are_the_weights(run: tuple[Path, datasets.Dataset, Look]) -> None:
     folder, _, look = run
-    weight = next(one for one in read_weights(folder).values() if one.ndim == 4)
+    weight = next(weight for weight in read_weights(folder).values() if weight.ndim == 4)
     assert look.filters and "6 of 6" in look.filters.about
     sheet = opened(look.filters.png)
     assert sheet.size == (6 * 4 - 1, 3) and sheet.mode == "LA"
@@ -64,11 +64,11 @@ def test_filters_are_the_weights(run: tuple[Path, datasets.Dataset, Look]) -> No
 
 def test_dead_units_and_gradients(run: tuple[Path, datasets.Dataset, Look]) -> None:
     _, _, look = run
-    layers = {one.name: one for one in look.layers}
-    assert {one.op for one in look.layers if one.dead is not None} == {"relu"}
-    assert all(one.gradient and one.gradient > 0 for one in look.layers if one.op != "relu")
-    assert sum(one.op == "linear" for one in look.layers) == 2
-    assert all(0 <= (one.dead or 0) <= 1 for one in layers.values())
+    layers = {layer.name: layer for layer in look.layers}
+    assert {layer.op for layer in look.layers if layer.dead is not None} == {"relu"}
+    assert all(layer.gradient and layer.gradient > 0 for layer in look.layers if layer.op != "relu")
+    assert sum(layer.op == "linear" for layer in look.layers) == 2
+    assert all(0 <= (layer.dead or 0) <= 1 for layer in layers.values())
 
 
 def test_feature_maps_are_of_layers_of_each_size(run: tuple[Path, datasets.Dataset, Look]) -> None:
@@ -78,10 +78,10 @@ def test_feature_maps_are_of_layers_of_each_size(run: tuple[Path, datasets.Datas
     for node in graph.nodes:
         if node.inputs and len(node.out) == 3 and max(node.out[1:]) > 1:
             sizes[node.out[1:]] = node.name
-    for one in look.samples:
-        assert opened(one.png).size == (8, 8)
-        assert [sheet.layer for sheet in one.maps] == list(sizes.values())
-        for sheet, (height, width) in zip(one.maps, sizes, strict=True):
+    for sample in look.samples:
+        assert opened(sample.png).size == (8, 8)
+        assert [sheet.layer for sheet in sample.maps] == list(sizes.values())
+        for sheet, (height, width) in zip(sample.maps, sizes, strict=True):
             assert opened(sheet.png).size == (6 * (width + 1) - 1, height)
 
 

@@ -60,8 +60,8 @@ def test_updates(name: str, decay: float) -> None:
 def test_biases_and_norms_do_not_decay() -> None:
     module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(2, 2))
     weights, others = parameter_groups(module, 0.1)
-    assert [tuple(one.shape) for one in weights["params"]] == [(2, 1, 3, 3), (2, 2)]
-    assert [tuple(one.shape) for one in others["params"]] == [(2,), (2,), (2,), (2,)]
+    assert [tuple(weight.shape) for weight in weights["params"]] == [(2, 1, 3, 3), (2, 2)]
+    assert [tuple(other.shape) for other in others["params"]] == [(2,), (2,), (2,), (2,)]
     assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
 
 

@@ -81,8 +81,8 @@ def test_a_student_learns_from_a_teacher_alone(teacher: Path) -> None:
 
 def test_feature_pairs_draw_attention_together(teacher: Path) -> None:
     graph = load(STUDENT)
-    node = next(one.name for one in graph.nodes if one.op.name == "relu")
-    other = next(one.name for one in small().nodes if one.op.name == "relu")
+    node = next(node.name for node in graph.nodes if node.op.name == "relu")
+    other = next(node.name for node in small().nodes if node.op.name == "relu")
     distances = []
     for pairs in ([], [(node, other)]):
         task = lesson(teacher, pairs=pairs)

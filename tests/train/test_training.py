@@ -245,7 +245,7 @@ def test_bfloat16_and_channels_last_train_on_a_cpu() -> None:
     result = train(small(), images(), quick(epochs=6, learning_rate=0.01, precision="bfloat16"))
     assert result.summary.test is not None
     assert result.summary.test["top1"] > 0.5
-    assert all(one.dtype == torch.float32 for one in weights(result).values())
+    assert all(weight.dtype == torch.float32 for weight in weights(result).values())
 
 
 def test_deterministic_algorithms_are_set_and_put_back() -> None:

@@ -136,7 +136,9 @@ def test_torchvision_s_modules(name: str, tool: str, monkeypatch: pytest.MonkeyP
     (told,) = reconcile(graph, [tool]).tools
     left_out = TORCHVISION.get((name, tool), [])
     missing = sum(
-        one.amount for one in told.reasons if (one.op, one.reason.partition(":")[0]) in left_out
+        reason.amount
+        for reason in told.reasons
+        if (reason.op, reason.reason.partition(":")[0]) in left_out
     )
     assert bool(missing) == bool(left_out)
     assert peers.measure(tool, graph) == total(graph, tool) - missing

@@ -23,7 +23,7 @@ ROWS = [
 
 def test_rows() -> None:
     layers = analyze(load("vgg16")).layers
-    counted = [one for one in layers if one.op in ("input", "conv", "maxpool", "linear")]
+    counted = [layer for layer in layers if layer.op in ("input", "conv", "maxpool", "linear")]
     got = [(prod(one.out), one.params - (one.out[0] if one.params else 0)) for one in counted]
     assert got == [(elements, weights) for _, elements, weights in ROWS]
 

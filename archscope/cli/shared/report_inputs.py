@@ -68,13 +68,13 @@ class Inputs:
         """Return the networks, each with its latency where a bench names it."""
         return tuple(
             msgspec.structs.replace(
-                one,
-                values={**one.values, "latency_seconds": self.speeds[one.name]},
-                layers=_timed(one, self.times.get(one.name, {})),
+                network,
+                values={**network.values, "latency_seconds": self.speeds[network.name]},
+                layers=_timed(network, self.times.get(network.name, {})),
             )
-            if one.name in self.speeds
-            else one
-            for one in self.networks
+            if network.name in self.speeds
+            else network
+            for network in self.networks
         )
 
     def _spec(self, word: str, name: str | None = None, **measured: float | None) -> None:
@@ -113,7 +113,7 @@ class Inputs:
 
     def _study(self, path: Path) -> None:
         try:
-            study = read_study(path, [one.id for one in self.studies])
+            study = read_study(path, [study.id for study in self.studies])
         except ArchscopeError as error:
             self.problems.append(Problem(path.as_posix(), str(error)))
             return
@@ -131,7 +131,7 @@ class Inputs:
         """Take in the trainings of the winner; its network is that of the study."""
         for folder in sorted(path.glob(f"finals/trial{trial}-seed*/")):
             try:
-                run = read_run(folder, [one.id for one in self.runs])
+                run = read_run(folder, [run.id for run in self.runs])
             except ArchscopeError as error:
                 self.problems.append(Problem(folder.as_posix(), str(error)))
                 continue
@@ -139,7 +139,7 @@ class Inputs:
 
     def _run(self, path: Path) -> None:
         try:
-            run = read_run(path, [one.id for one in self.runs])
+            run = read_run(path, [run.id for run in self.runs])
         except ArchscopeError as error:
             self.problems.append(Problem(path.as_posix(), str(error)))
             return
@@ -178,11 +178,11 @@ class Inputs:
             measured = msgspec.convert(content["networks"], list[_Measured])
         except msgspec.ValidationError as error:
             raise OptionError(f"'{path}' is no bench of archscope: {error}") from None
-        for one in sorted(measured, key=lambda each: -each.batch):
-            self.speeds[one.name] = one.timing.median_seconds / one.batch
-            if one.layers is not None:
-                self.times[one.name] = {
-                    layer.name: layer.seconds / one.batch for layer in one.layers.layers
+        for result in sorted(measured, key=lambda each: -each.batch):
+            self.speeds[result.name] = result.timing.median_seconds / result.batch
+            if result.layers is not None:
+                self.times[result.name] = {
+                    layer.name: layer.seconds / result.batch for layer in result.layers.layers
                 }
 
     def _taken(self) -> list[str]:

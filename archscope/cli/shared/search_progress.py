@@ -84,7 +84,7 @@ class Lines(Watch):
             sum(self.counts.values()), 1
         )
         took = time.perf_counter() - self.began
-        done = sum(one.paid for one in study.trials)
+        done = sum(trial.paid for trial in study.trials)
         left = format_duration(took / paid * max(total - done, 0)) if paid else "?"
         best = "" if self.best is None else f"  best {100 * self.best:.1f} %"
         return (

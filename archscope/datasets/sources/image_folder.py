@@ -71,7 +71,7 @@ class Folder(Source):
         size = sizes(options.size, "size", (1, 2)) if options.size != () else None
         if size is not None and len(size) == 1:
             size = (size[0], size[0])
-        parts = [_part(one, classes, size, int(options.channels)) for one in roots]
+        parts = [_part(root, classes, size, int(options.channels)) for root in roots]
         test = parts[1] if split and len(parts[1]) else None
         return dataset(cls.name, parts[0], test, classes, f"images of {root}")
 

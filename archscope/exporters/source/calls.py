@@ -75,15 +75,15 @@ def _signature(target: str) -> tuple[list[str], dict[str, Any]]:
         if cls is nn.Module:
             break
         parameters = list(inspect.signature(cls).parameters.values())
-        open_ended = any(one.kind is one.VAR_KEYWORD for one in parameters)
-        for one in parameters:
-            plain = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-            if not plain or one.name in ("device", "dtype"):
+        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+        for parameter in parameters:
+            plain = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            if not plain or parameter.name in ("device", "dtype"):
                 continue
-            if one.kind is one.POSITIONAL_OR_KEYWORD:
-                names.append(one.name)
-            if one.default is not one.empty:
-                defaults[one.name] = one.default
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+                names.append(parameter.name)
+            if parameter.default is not parameter.empty:
+                defaults[parameter.name] = parameter.default
         if not open_ended or number > 3:
             break
     return names, defaults

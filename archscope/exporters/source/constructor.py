@@ -137,7 +137,7 @@ def _numbered(name: str) -> tuple[str, int | None]:
 def _form(part: Part) -> object:
     """Return what instances of one class have in common in a part."""
     if isinstance(part, Layer):
-        names = tuple((one.name, one.positional) for one in arguments(part.call))
+        names = tuple((argument.name, argument.positional) for argument in arguments(part.call))
         return part.path, part.call.target, names
     if isinstance(part, Block):
         return part.path, part.number

@@ -52,7 +52,8 @@ def _without_identities(graph: Graph) -> Graph:
         else:
             nodes.append(structs.replace(node, inputs=inputs))
     outputs = tuple(
-        structs.replace(one, node=renamed.get(one.node, one.node)) for one in graph.outputs
+        structs.replace(output, node=renamed.get(output.node, output.node))
+        for output in graph.outputs
     )
     return structs.replace(graph, nodes=tuple(nodes), outputs=outputs)
 
@@ -181,7 +182,7 @@ class _Cut:
         for node in self.members[path]:
             name = self.paths[node.name][len(path) :]
             local[node.name] = name
-            wires = tuple(local[one] for one in node.inputs)
+            wires = tuple(local[name] for name in node.inputs)
             marks = node.name in self.placed, node.name in outputs, node.name in self.training
             form.append((name, node.op, node.ins, wires, marks))
         return form

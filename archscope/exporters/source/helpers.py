@@ -42,7 +42,7 @@ def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
             read = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
             defined[node.name] = source, read
         elif isinstance(node, ast.Import):
-            imports.update({one.name: f"import {one.name}" for one in node.names})
+            imports.update({entry.name: f"import {entry.name}" for entry in node.names})
         elif isinstance(node, ast.ImportFrom):
             imports.update({o.name: f"from {node.module} import {o.name}" for o in node.names})
     return defined, imports

@@ -200,7 +200,7 @@ class _Writer:
                     for value, one in zip(scope.outputs, self.graph.outputs, strict=True)
                 }
         flow = Flow(scope, outputs, inputs)
-        kept = [one for one in self.graph.outputs if not one.train_only]
+        kept = [output for output in self.graph.outputs if not output.train_only]
         heads = not scope.path and len(self.graph.outputs) > 1
         result = "Tensor"
         if heads:

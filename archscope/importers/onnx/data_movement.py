@@ -79,11 +79,13 @@ def one_range(web: Web, step: Step) -> Found | None:
     values = [web.trace.constants.get(name) if name else None for name in step.inputs[1:]]
     if len(values) < 2 or any(value is None for value in values[:2]):
         return None
-    starts = [int(one) for one in values[0]]  # type: ignore[union-attr]
-    axes = [int(one) for one in values[2]] if len(values) > 2 and values[2] is not None else None
-    axes = [one % len(shape) for one in (axes if axes is not None else range(len(starts)))]
-    steps = [int(one) for one in values[3]] if len(values) > 3 and values[3] is not None else []
-    if any(one != 1 for one in steps) or len(cut) > 1:
+    starts = [int(value) for value in values[0]]  # type: ignore[union-attr]
+    axes = (
+        [int(value) for value in values[2]] if len(values) > 2 and values[2] is not None else None
+    )
+    axes = [axis % len(shape) for axis in (axes if axes is not None else range(len(starts)))]
+    steps = [int(value) for value in values[3]] if len(values) > 3 and values[3] is not None else []
+    if any(step != 1 for step in steps) or len(cut) > 1:
         return None
     if not cut:
         return one([step], "Identity", step.inputs[:1])
@@ -104,7 +106,7 @@ def kept_axes(web: Web, step: Step) -> Found | None:
         axes = [int(one) for one in constant]
     if not axes and step.attributes.get("noop_with_empty_axes"):
         return one([step], "Identity", step.inputs[:1])
-    axes = sorted(one % len(shape) for one in (axes or range(len(shape))))
+    axes = sorted(axis % len(shape) for axis in (axes or range(len(shape))))
     if len(step.inputs) == 1 and len(shape) == len(out) and step.attributes.get("axes") == axes:
         return None
     mean = with_(step, inputs=step.inputs[:1], attributes={"axes": axes, "keepdims": 1})

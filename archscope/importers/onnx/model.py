@@ -137,7 +137,7 @@ class _Importer:
         if recognise is None or extra:
             return None
         foreign = self.foreign(step)
-        ins = [one.shape for one in foreign.ins]
+        ins = [tensor.shape for tensor in foreign.ins]
         if any(len(shape) < 2 or shape[0] != self.trace.batch for shape in (*ins, foreign.out)):
             return None  # it works across images, or on something that is no image
         try:
@@ -169,12 +169,12 @@ class _Importer:
 
     def add(self, step: Step, node: str, found: Recognised) -> bool:
         """Add a recognised operator; return whether it gives the shape that the file says."""
-        names = [self.nodes[one.name] for one in found.inputs]
+        names = [self.nodes[entry.name] for entry in found.inputs]
         out = self.trace.shapes[step.outputs[0]][1:]
         try:
             if found.op.shape(*(self.builder.nodes[name].out for name in names)) != out:
                 return False
-            held = tuple(one.name for one in found.weights.values())
+            held = tuple(weight.name for weight in found.weights.values())
             key = found.op, tuple(self.builder.nodes[name].out for name in names), held
             owner = self.owners.setdefault(key, node) if held else node  # type: ignore[arg-type]
             shares = None if owner == node else owner
@@ -233,7 +233,7 @@ def _argument_names(step: Step) -> tuple[str, ...]:
     except onnx.defs.SchemaError:
         return ()
     variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic
-    return tuple(f"{one.name}*" if one.option == variadic else one.name for one in inputs)
+    return tuple(f"{given.name}*" if given.option == variadic else given.name for given in inputs)
 
 
 def _tuples(value: Any) -> Any:

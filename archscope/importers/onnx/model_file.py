@@ -104,7 +104,7 @@ def _check_words(model: Any, path: Path) -> None:
             words += [attribute.name for attribute in node.attribute]
         if holder is model.graph:
             for values in (holder.input, holder.output, holder.initializer, holder.value_info):
-                words += [one.name for one in values]
+                words += [value.name for value in values]
         for word in words:
             if not isinstance(word, str) or not word.isprintable():
                 raise DataError(f"{path}: the ONNX file is damaged: {word[:60]!r} is no name")

@@ -82,7 +82,9 @@ def learned(step: Step, trace: Trace, counted: set[str]) -> int:
         new = (roots or {name}) - counted
         counted.update(new)
         numbers = [trace.constants[root] for root in new]
-        found += sum(one.size for one in numbers if step.kind in LEARNED or _learnable(one))
+        found += sum(
+            number.size for number in numbers if step.kind in LEARNED or _learnable(number)
+        )
     return found
 
 

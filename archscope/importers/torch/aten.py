@@ -63,10 +63,10 @@ def is_pointwise(foreign: Foreign) -> bool:
         return False
     out = foreign.out
     return name in ELEMENTWISE and all(
-        len(one.shape) == len(out) > 1
-        and one.shape[0] == out[0] == BATCH
-        and all(size in (1, most) for size, most in zip(one.shape[2:], out[2:], strict=True))
-        for one in foreign.ins
+        len(tensor.shape) == len(out) > 1
+        and tensor.shape[0] == out[0] == BATCH
+        and all(size in (1, most) for size, most in zip(tensor.shape[2:], out[2:], strict=True))
+        for tensor in foreign.ins
     )
 
 

@@ -135,7 +135,7 @@ def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Known:
     for word, tensor in zip(words, tensors, strict=True):
         for letter, size in zip(word, tensor.shape, strict=True):
             sizes[letter] = max(size, sizes.get(letter, 1))
-    met = {letter for letter in sizes if letter in result or all(letter in one for one in words)}
+    met = {letter for letter in sizes if letter in result or all(letter in word for word in words)}
     products = prod(sizes[letter] for letter in met)
     alone = sum(
         prod(one.shape) for word, one in zip(words, tensors, strict=True) if set(word) - met

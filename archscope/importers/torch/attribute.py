@@ -110,9 +110,10 @@ def _needed(found: Any) -> list[str]:
     except (TypeError, ValueError):
         return []
     return [
-        f"'{one.name}'"
-        for one in parameters
-        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        f"'{parameter.name}'"
+        for parameter in parameters
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
 
 

@@ -50,12 +50,16 @@ class Layout:
 
     def in_front(self, foreign: Foreign) -> Foreign | None:
         """Return an operator as it is of channels in front, or None if it is no such thing."""
-        if not foreign.ins or len(foreign.out) != 4 or not all(one in self for one in foreign.ins):
+        if (
+            not foreign.ins
+            or len(foreign.out) != 4
+            or not all(shape in self for shape in foreign.ins)
+        ):
             return None
         name = foreign.target.split(".")[1]
         if name in ("layer_norm", "linear"):
             target = f"channels.{name}"
-        elif name in ELEMENTWISE and all(one.shape == foreign.out for one in foreign.ins):
+        elif name in ELEMENTWISE and all(tensor.shape == foreign.out for tensor in foreign.ins):
             target = foreign.target
         else:
             return None

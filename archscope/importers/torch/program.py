@@ -115,7 +115,7 @@ class Reader:
         arguments = [self._plain(one) for one in node.args]
         place = next(i for i, one in enumerate(arguments) if isinstance(one, fx.GraphModule))
         inner: fx.GraphModule = arguments[place]
-        holders = [one for one in inner.graph.nodes if one.op == "placeholder"]
+        holders = [node for node in inner.graph.nodes if node.op == "placeholder"]
         self.values |= dict(zip(holders, arguments[place + 1 :], strict=True))
         return self._run(inner)
 
@@ -267,11 +267,11 @@ class Reader:
             known = Known(0, 0)  # counted with the first result that is read
         elif "result" in foreign.args:
             self.met.add(node.args[0])  # type: ignore[arg-type]
-        read = (self.roots[one.name] for one in foreign.tensors if one.constant)
+        read = (self.roots[tensor.name] for tensor in foreign.tensors if tensor.constant)
         roots = frozenset().union(*read) - self.owned
         self.owned |= roots
         # What is computed of weights alone costs its first reader, as nobody keeps it.
-        prices = [self.prices[one] for one in roots if one in self.prices]
+        prices = [self.prices[root] for root in roots if root in self.prices]
         kept = foreign.target == "aten.batch_norm.default"
         return Opaque(
             kind=foreign.target,
@@ -295,7 +295,7 @@ class Reader:
             path, shape = tensors[0].name, tensors[0].shape
             if long_axes(shape) == long_axes(foreign.out):
                 return Tensor(path, foreign.out, True)  # the same numbers along the same axes
-        roots = frozenset().union(*(self.roots[one.name] for one in tensors))
+        roots = frozenset().union(*(self.roots[tensor.name] for tensor in tensors))
         price = Known(0, 0) if foreign.ins else counted(foreign)
         if without_batch(foreign.out) != foreign.out:
             price = Known(share(price.macs), share(price.work))
@@ -319,19 +319,19 @@ class Reader:
     def _recognised(self, foreign: Foreign) -> Recognised | None:
         """Return what a recogniser makes of it, if that has the same shapes and weights."""
         recogniser = RECOGNISERS.get(foreign.target)
-        if recogniser is None or any(one.shape[:1] != (BATCH,) for one in foreign.ins):
+        if recogniser is None or any(tensor.shape[:1] != (BATCH,) for tensor in foreign.ins):
             return None
         found = recogniser(foreign)
         if found is None or foreign.out[:1] != (BATCH,):
             return None
-        ins = tuple(without_batch(one.shape) for one in found.inputs)
+        ins = tuple(without_batch(name.shape) for name in found.inputs)
         try:
             out = found.op.shape(*ins)
             for op in found.then:
                 out = op.shape(out)
         except ShapeError:
             return None
-        paths = tuple(one.name for one in found.weights.values())
+        paths = tuple(weight.name for weight in found.weights.values())
         if out != foreign.out[1:] or not all(path in self.state for path in paths):
             return None
         known = self.owners.get(paths)
@@ -343,8 +343,8 @@ class Reader:
 
     def _note(self, node: fx.Node, foreign: Foreign, found: Recognised) -> Tensor:
         key = ""
-        inputs = tuple(one.name for one in found.inputs)
-        paths = tuple(one.name for one in found.weights.values())
+        inputs = tuple(entry.name for entry in found.inputs)
+        paths = tuple(weight.name for weight in found.weights.values())
         for index, op in enumerate((found.op, *found.then)):
             self.count += 1
             key = f"{node.name}/{self.count}"
@@ -399,10 +399,10 @@ class Reader:
 
     def _graph(self, name: str, outputs: list[Any]) -> tuple[Graph, dict[str, str]]:
         """Return the graph of what the outputs need, and the names of the steps."""
-        ends = [one for one in outputs if isinstance(one, Tensor) and not one.constant]
+        ends = [output for output in outputs if isinstance(output, Tensor) and not output.constant]
         if not ends:
             raise GraphError(f"'{name}' gives nothing that depends on its input")
-        wanted = {one.name for one in ends}
+        wanted = {end.name for end in ends}
         for key, step in reversed(self.steps.items()):
             if key in wanted:
                 wanted.update(step.inputs)
@@ -413,7 +413,7 @@ class Reader:
         for input_ in self.inputs:
             builder.add(input_, Input(size=self.shapes[input_]))
         for key, step in kept.items():
-            read = [names.get(one, one) for one in step.inputs]
+            read = [names.get(name, name) for name in step.inputs]
             builder.add(names[key], step.op, read, names.get(self.shared.get(key, "")))
         heads: list[Output] = []
         called = self._called(outputs)

@@ -76,7 +76,9 @@ def measure_named(word: str) -> Measure:
 
 def _pareto(axes: Any, networks: Sequence[Network], x: Measure, y: Measure) -> None:
     known = [
-        one for one in networks if number(one, x.key) is not None and number(one, y.key) is not None
+        network
+        for network in networks
+        if number(network, x.key) is not None and number(network, y.key) is not None
     ]
     if not known:
         raise OptionError(f"no network has both {x.label} and {y.label}")

@@ -46,7 +46,10 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
     body = template.render(
         page=page,
         data=for_script(page_data(page)),
-        networks=[(one, for_script(network_data(one, tree(one.layers)))) for one in page.networks],
+        networks=[
+            (network, for_script(network_data(network, tree(network.layers))))
+            for network in page.networks
+        ],
         best=best_values(page),
         alike={one.id for one in comparable(page.networks)},
         link=link,

@@ -27,16 +27,16 @@ def page_data(page: Page) -> dict[str, Any]:
         "measures": page.measures,
         "networks": [
             {
-                "id": one.id,
-                "name": one.name,
-                "about": one.about,
-                "input": one.input,
-                "field": one.field,
-                "values": one.values,
-                "broken": [score.code for score in one.scores if score.broken],
-                "stages": [msgspec.structs.astuple(stage) for stage in one.stages],
+                "id": network.id,
+                "name": network.name,
+                "about": network.about,
+                "input": network.input,
+                "field": network.field,
+                "values": network.values,
+                "broken": [score.code for score in network.scores if score.broken],
+                "stages": [msgspec.structs.astuple(stage) for stage in network.stages],
             }
-            for one in page.networks
+            for network in page.networks
         ],
     }
 
@@ -72,7 +72,7 @@ def network_data(network: Network, item: Item) -> dict[str, Any]:
         ],
         "tree": _packed(item),
         "scores": network.scores,
-        "findings": [_finding(one) for one in network.findings],
+        "findings": [_finding(finding) for finding in network.findings],
         "yaml": network.yaml,
         "missing": network.missing,
     }

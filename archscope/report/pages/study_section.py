@@ -38,7 +38,7 @@ class Trial(msgspec.Struct):
     """One network that a search asked about, as far as the report asks."""
 
     number: int
-    genes: dict[str, Any]
+    choices: dict[str, Any] = msgspec.field(name="genes")
     outcome: str
     origin: str
     costs: dict[str, float] = {}
@@ -94,7 +94,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
         trials=tuple(
             (trial.number, trial.outcome, trial.origin, trial.accuracy,
              *(trial.costs.get(key) for key in _costs(trials)),
-             *(trial.genes.get(key) for key in decisions))
+             *(trial.choices.get(key) for key in decisions))
             for trial in trials
             if trial.outcome in PAID
         ),
@@ -246,7 +246,7 @@ def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
 
 def _work(trials: Sequence[Trial]) -> tuple[Work, ...]:
     """Return the trainings, their workers numbered in the order in which they began."""
-    done = [(one, one.verdict) for one in trials if one.verdict and one.outcome in PAID]
+    done = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.outcome in PAID]
     began = sorted((verdict.started, verdict.worker) for _, verdict in done)
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(
@@ -260,7 +260,7 @@ def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
     values: dict[str, set[str]] = {}
     for trial in trials:
         if trial.outcome in PAID:
-            for key, value in trial.genes.items():
+            for key, value in trial.choices.items():
                 values.setdefault(key, set()).add(str(value))
     return tuple(key for key, seen in values.items() if len(seen) > 1)
 

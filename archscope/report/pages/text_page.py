@@ -22,54 +22,62 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
     if plot and len(page.networks) > 1:
         found.append(scatter(page.networks, "macs", "memory_access_bytes"))
     found += [_timelines(page.networks)] if plot and page.networks else []
-    found += [_findings(one) for one in page.networks if one.findings]
+    found += [_findings(network) for network in page.networks if network.findings]
     for study in page.studies:
         found += study_parts(study, plot)
     if page.runs:
         found.append(_runs(page))
-    found += [f"not shown: {one.source}: {one.reason}" for one in page.problems]
+    found += [f"not shown: {problem.source}: {problem.reason}" for problem in page.problems]
     return [part for part in found if part]
 
 
 def pictures(networks: Sequence[Network]) -> list[Table | str]:
     """Return networks as bars of letters, by two measures, and over the time that they run."""
     keys = ("params", "macs", "memory_access_bytes")
-    most = {key: max((number(one, key) or 0 for one in networks), default=0) or 1 for key in keys}
+    most = {
+        key: max((number(network, key) or 0 for network in networks), default=0) or 1
+        for key in keys
+    }
     labels = [next(one.label for one in MEASURES if one.key == key) for key in keys]
     columns = (Column("of the most", NAME), *(Column(label, NAME) for label in labels))
     rows = tuple(
-        (one.name, *(bar((number(one, key) or 0) / most[key]) for key in keys)) for one in networks
+        (network.name, *(bar((number(network, key) or 0) / most[key]) for key in keys))
+        for network in networks
     )
     plot = scatter(networks, "macs", "memory_access_bytes")
     return [Table("", columns, rows), *([plot] if plot else []), _timelines(networks)]
 
 
 def _overview(page: Page) -> Table:
-    most = max((number(one, "macs") or 0 for one in page.networks), default=0)
-    codes = {score.code for one in page.networks for score in one.scores}
-    measures = [one for one in page.measures if not one.minor and one.key not in codes]
+    most = max((number(network, "macs") or 0 for network in page.networks), default=0)
+    codes = {score.code for network in page.networks for score in network.scores}
+    measures = [
+        measure for measure in page.measures if not measure.minor and measure.key not in codes
+    ]
     columns = [Column("network", NAME), Column("of most macs", NAME)]
     columns += [Column(measure.label, NAME) for measure in measures]
     columns.append(Column("breaks", NAME))
     rows = []
-    for one in page.networks:
+    for network in page.networks:
         cells = [
-            one.field if key == "field" else written(one.values.get(key), kind)
+            network.field if key == "field" else written(network.values.get(key), kind)
             for key, kind in ((measure.key, measure.kind) for measure in measures)
         ]
-        broken = " ".join(score.code for score in one.scores if score.broken)
-        share = bar((number(one, "macs") or 0) / (most or 1))
-        rows.append((one.name, share, *cells, broken or ("none" if one.scores else "-")))
+        broken = " ".join(score.code for score in network.scores if score.broken)
+        share = bar((number(network, "macs") or 0) / (most or 1))
+        rows.append((network.name, share, *cells, broken or ("none" if network.scores else "-")))
     return Table("", tuple(columns), tuple(rows))
 
 
 def _timelines(networks: Sequence[Network]) -> Table:
     columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak"))
     rows = []
-    for one in networks:
-        alive = [layer.alive_bytes for layer in one.layers if layer.alive_bytes is not None]
-        peak = written(one.totals.peak_activation_bytes, "bytes")
-        rows.append((one.name, spark(alive) or "not known", f"{peak} at {one.totals.peak_node}"))
+    for network in networks:
+        alive = [layer.alive_bytes for layer in network.layers if layer.alive_bytes is not None]
+        peak = written(network.totals.peak_activation_bytes, "bytes")
+        rows.append(
+            (network.name, spark(alive) or "not known", f"{peak} at {network.totals.peak_node}")
+        )
     return Table("", columns, tuple(rows))
 
 
@@ -102,7 +110,11 @@ def scatter(networks: Sequence[Network], x: str, y: str) -> str:
     from math import log
 
     best = {one.id for one in front(comparable(networks), x, y)}
-    known = [one for one in networks if (number(one, x) or 0) > 0 and (number(one, y) or 0) > 0]
+    known = [
+        network
+        for network in networks
+        if (number(network, x) or 0) > 0 and (number(network, y) or 0) > 0
+    ]
     shown = known[:26]
     if len(shown) < 2:
         return ""

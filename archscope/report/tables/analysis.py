@@ -105,7 +105,7 @@ def at_least(analysis: Analysis) -> dict[str, str]:
 def unknown_lines(analysis: Analysis) -> list[str]:
     """Return a line for each kind of operator of which a cost is unknown, and one for the rest."""
     words = {"macs": "macs", "elementwise": "other work"}
-    counted = [one for one in analysis.opaque if not one.facts]
+    counted = [layer for layer in analysis.opaque if not layer.facts]
     rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
     lines = [
         f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "

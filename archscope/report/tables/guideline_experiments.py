@@ -25,8 +25,8 @@ def guideline_parts(result: Guidelines) -> list[Any]:
         rows = tuple(map(_variant, experiment.variants))
         title = f"{experiment.code}  {experiment.about}"
         parts += [Table(title, VARIANT_COLUMNS, rows), f"{experiment.sentence}\n"]
-    agreeing = sum(one.agreeing for one in result.experiments)
-    compared = sum(one.compared for one in result.experiments)
+    agreeing = sum(experiment.agreeing for experiment in result.experiments)
+    compared = sum(experiment.compared for experiment in result.experiments)
     parts.append(f"{agreeing} of {compared} as on the paper's {result.platform}")
     return parts
 
@@ -50,9 +50,9 @@ def guideline_records(experiments: Sequence[ExperimentResult]) -> Table:
     """Return all variants of all experiments as one table, for other programs."""
     columns = (Column("experiment"), *VARIANT_COLUMNS, Column("verdict"), Column("paper_verdict"))
     rows = tuple(
-        (experiment.code, *_variant(one), one.verdict, one.paper_verdict)
+        (experiment.code, *_variant(variant), variant.verdict, variant.paper_verdict)
         for experiment in experiments
-        for one in experiment.variants
+        for variant in experiment.variants
     )
     return Table("", columns, rows)
 

@@ -78,18 +78,18 @@ def network_table(result: Bench) -> Table:
     first = result.networks[0].images_per_second
     rows = tuple(
         (
-            one.name,
-            one.batch,
-            one.macs,
-            one.timing.median_seconds * 1e3,
-            one.timing.lower_quartile_seconds * 1e3,
-            one.timing.upper_quartile_seconds * 1e3,
-            one.timing.runs,
-            one.images_per_second,
-            one.images_per_second / first,
-            one.gmacs_per_second,
+            network.name,
+            network.batch,
+            network.macs,
+            network.timing.median_seconds * 1e3,
+            network.timing.lower_quartile_seconds * 1e3,
+            network.timing.upper_quartile_seconds * 1e3,
+            network.timing.runs,
+            network.images_per_second,
+            network.images_per_second / first,
+            network.gmacs_per_second,
         )
-        for one in result.networks
+        for network in result.networks
     )
     return Table("", columns, rows)
 
@@ -110,7 +110,7 @@ WIDE = 0.25
 
 def spread_notes(result: Bench) -> list[str]:
     """Return a warning if runs differ so much that something else must be at work."""
-    wide = [one for one in result.networks if one.timing.spread > WIDE]
+    wide = [network for network in result.networks if network.timing.spread > WIDE]
     if not wide:
         return []
     worst = max(wide, key=lambda one: one.timing.spread)
@@ -138,15 +138,17 @@ LAYER_COLUMNS = (
 def layer_parts(result: Bench, slowest: int) -> list[Any]:
     """Return for each network its slowest layers, and what all of them make; 0 shows all."""
     parts: list[Any] = []
-    for one in result.networks:
-        if one.layers is None:
+    for network in result.networks:
+        if network.layers is None:
             continue
-        layers = one.layers.layers
+        layers = network.layers.layers
         if slowest:
-            layers = tuple(sorted(layers, key=lambda one: -one.seconds)[:slowest])
-        which = f"the {len(layers)} slowest" if len(layers) < len(one.layers.layers) else "all"
-        title = f"{one.name}, batch {one.batch}: {which} of {len(one.layers.layers)} layers"
-        parts += [Table(title, LAYER_COLUMNS, tuple(map(_layer, layers))), _sums(one)]
+            layers = tuple(sorted(layers, key=lambda layer: -layer.seconds)[:slowest])
+        which = f"the {len(layers)} slowest" if len(layers) < len(network.layers.layers) else "all"
+        title = (
+            f"{network.name}, batch {network.batch}: {which} of {len(network.layers.layers)} layers"
+        )
+        parts += [Table(title, LAYER_COLUMNS, tuple(map(_layer, layers))), _sums(network)]
     if result.roofline is not None:
         roof = result.roofline
         parts.append(
@@ -162,10 +164,16 @@ def layer_parts(result: Bench, slowest: int) -> list[Any]:
 def layer_records(result: Bench) -> Table:
     """Return all layers of all networks with all digits, for other programs."""
     rows = tuple(
-        (one.name, one.batch, *_layer(layer), layer.memory_access_bytes, layer.least_seconds * 1e3)
-        for one in result.networks
-        if one.layers is not None
-        for layer in one.layers.layers
+        (
+            network.name,
+            network.batch,
+            *_layer(layer),
+            layer.memory_access_bytes,
+            layer.least_seconds * 1e3,
+        )
+        for network in result.networks
+        if network.layers is not None
+        for layer in network.layers.layers
     )
     more = (Column("memory_access_bytes"), Column("least_ms"))
     return Table("", (Column("network"), Column("batch"), *LAYER_COLUMNS, *more), rows)

@@ -74,9 +74,9 @@ def _run(tool: Reckoning) -> tuple[Any, ...]:
 def lines(result: Reconciliation) -> Table:
     """Return every reason for a difference; those of a tool sum to its difference."""
     rows = tuple(
-        (tool.name, one.op, one.layers, f"{one.amount:+,}", one.reason)
+        (tool.name, reason.op, reason.layers, f"{reason.amount:+,}", reason.reason)
         for tool in result.tools
-        for one in tool.reasons
+        for reason in tool.reasons
     )
     return Table("from macs to what a tool prints", LINES, rows)
 
@@ -87,8 +87,8 @@ def records(result: Reconciliation) -> Table:
     for tool in result.tools:
         rows.append((tool.name, tool.version, "", None, result.macs, "macs"))
         rows += [
-            (tool.name, tool.version, one.op, one.layers, one.amount, one.reason)
-            for one in tool.reasons
+            (tool.name, tool.version, reason.op, reason.layers, reason.amount, reason.reason)
+            for reason in tool.reasons
         ]
         rows += [(tool.name, tool.version, name, 1, None, "unknown") for name in tool.unknown]
     return Table("", (LINES[0], SIDE[1], *LINES[1:]), tuple(rows))

@@ -14,7 +14,7 @@ def study_parts(study: StudyPage, plot: bool) -> list[Table | str]:
     """Return what a search found; `plot` adds what only a terminal shows well."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in study.counts)
     lines = [f"study {study.name}, {study.state}: {counts or 'no networks yet'}"]
-    lines += [f"missing: {one}" for one in study.missing]
+    lines += [f"missing: {name}" for name in study.missing]
     found: list[Table | str] = ["\n".join(lines) + "\n"]
     if study.best and plot:
         found.append(_arms(study))
@@ -23,7 +23,7 @@ def study_parts(study: StudyPage, plot: bool) -> list[Table | str]:
     if study.importance:
         found.append(_importance(study, plot))
     if study.proxies:
-        rows = tuple(sorted(study.proxies, key=lambda one: -one[1]))
+        rows = tuple(sorted(study.proxies, key=lambda proxy: -proxy[1]))
         found.append(Table("", (Column("proxy", NAME), Column("rank correlation", RATIO)), rows))
     return found
 

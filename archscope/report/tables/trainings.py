@@ -19,7 +19,7 @@ IMAGES = {"untrained": "validation"}
 def summary_table(summary: Summary) -> Table:
     """Return the scores of a run: a row for each split, those of its best epoch and of the test."""
     scores = _scores(summary)
-    measures = list(dict.fromkeys(name for one in scores.values() for name in one))
+    measures = list(dict.fromkeys(name for score in scores.values() for name in score))
     columns = (Column("split", NAME), Column("images", COUNT), *map(_measure, measures))
     rows = tuple(
         (split, summary.data[IMAGES.get(split, split)], *map(one.get, measures))
@@ -48,7 +48,7 @@ def seeds_table(summaries: Sequence[Summary]) -> Table:
     values = [[one[name] for one in flat if name in one] for name in names]
     totals = (
         ("mean", "", *map(mean, values)),
-        ("spread", "", *(stdev(one) if len(one) > 1 else None for one in values)),
+        ("spread", "", *(stdev(value) if len(value) > 1 else None for value in values)),
     )
     return Table(f"{summaries[0].network} on {summaries[0].data['name']}", columns, rows, totals)
 
@@ -70,19 +70,21 @@ def runs_table(summaries: Sequence[Summary]) -> Table:
     )
     rows = tuple(
         (
-            one.name,
-            one.network,
-            one.data["name"],
-            one.state,
-            one.epochs,
-            one.params,
-            one.macs,
-            one.goal,
-            one.best.validation[one.goal] if one.best and one.best.validation else None,
-            one.test[one.goal] if one.test else None,
-            format_duration(one.seconds),
+            summary.name,
+            summary.network,
+            summary.data["name"],
+            summary.state,
+            summary.epochs,
+            summary.params,
+            summary.macs,
+            summary.goal,
+            summary.best.validation[summary.goal]
+            if summary.best and summary.best.validation
+            else None,
+            summary.test[summary.goal] if summary.test else None,
+            format_duration(summary.seconds),
         )
-        for one in summaries
+        for summary in summaries
     )
     return Table("", columns, rows)
 

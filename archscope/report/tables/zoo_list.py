@@ -30,7 +30,7 @@ def zoo_table(results: Sequence[Analysis], *, wide: bool) -> Table:
             (Column("about"), lambda one: one.about),
             (Column("paper"), lambda one: one.paper),
         ]
-    rows = tuple(tuple(value(one) for _, value in columns) for one in results)
+    rows = tuple(tuple(value(result) for _, value in columns) for result in results)
     return Table("", tuple(column for column, _ in columns), rows)
 
 

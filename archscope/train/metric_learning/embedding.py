@@ -39,7 +39,7 @@ def tower(graph: Graph) -> tuple[Graph, str | None]:
     if compared:
         ends = list(dict.fromkeys(name for node in compared for name in node.inputs))
     elif len(graph.inputs) > 1:
-        ends = list(dict.fromkeys(one.node for one in graph.outputs))
+        ends = list(dict.fromkeys(output.node for output in graph.outputs))
     else:
         ends = [graph.main.node]
     branches = [_branch(graph, end) for end in ends]

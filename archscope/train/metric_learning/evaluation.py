@@ -42,7 +42,7 @@ def judge_pairs(
     parts = restored(run, which, name)
     known = dataset.digest == summary.data["digest"]
     names = tuple(summary.task["test"]) if known else dataset.classes
-    labels = tuple(dataset.classes.index(one) for one in names)
+    labels = tuple(dataset.classes.index(name) for name in names)
     judged = of_classes(images, labels)
     check_pairs(dataset, "verification", judged, labels)
     adaptation = fit(parts["adaptation"].target, dataset, **parts["adapt"])

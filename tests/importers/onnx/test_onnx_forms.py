@@ -188,7 +188,7 @@ def test_arithmetic_without_a_word_is_counted_and_seen_through(
     assert [layer.op for layer in result.layers[1:]] == ["opaque", "conv"]
     assert result.totals.elementwise == work
     assert result.unknown == ()
-    assert [one.count for one in result.opaque] == [1]
+    assert [layer.count for layer in result.opaque] == [1]
     assert result.receptive_field is not None
     assert result.receptive_field.size == (3, 3)
 

@@ -62,8 +62,8 @@ def test_macs_and_params_are_those_of_torch(name: str) -> None:
     result = analyze(from_module(module, shapes).graph)
     assert (result.unknown, result.about) == ((), "")
     assert 2 * result.totals.macs == flops(module, batch(shapes, 1))
-    assert result.totals.params == sum(one.numel() for one in module.parameters())
-    assert {one.kind.split(".")[1] for one in result.opaque} == OPAQUE.get(name, set())
+    assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())
+    assert {layer.kind.split(".")[1] for layer in result.opaque} == OPAQUE.get(name, set())
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in OPAQUE])
@@ -98,4 +98,4 @@ def test_what_cannot_be_counted_is_said() -> None:
     assert [(one.kind, one.facts) for one in result.unknown] == [
         ("aten.gru.input", ("macs", "elementwise"))
     ]
-    assert result.totals.params == sum(one.numel() for one in module.parameters())
+    assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())

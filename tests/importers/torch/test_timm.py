@@ -40,6 +40,6 @@ def test_params_and_macs_are_those_of_torch(name: str) -> None:
     module = model_of(f"timm.models.{name}").eval()
     result = analyze(from_module(module, (3, 224, 224)).graph)
     assert 2 * result.totals.macs == flops(module, (torch.rand(1, 3, 224, 224),))
-    assert result.totals.params == sum(one.numel() for one in module.parameters())
+    assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())
     assert not any("macs" in one.facts for one in result.unknown)
     assert bool(result.opaque) == (name in PARTIAL)

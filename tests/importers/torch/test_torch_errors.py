@@ -59,9 +59,9 @@ def everything(module: nn.Module) -> dict[str, Any]:
     parts = dict(module.named_modules())
     return {
         "state": {name: tensor.clone() for name, tensor in module.state_dict().items()},
-        "tensors": [id(one) for one in (*module.parameters(), *module.buffers())],
-        "learns": [one.requires_grad for one in module.parameters()],
-        "grads": [one.grad for one in module.parameters()],
+        "tensors": [id(parameter) for parameter in (*module.parameters(), *module.buffers())],
+        "learns": [parameter.requires_grad for parameter in module.parameters()],
+        "grads": [parameter.grad for parameter in module.parameters()],
         "modes": {name: part.training for name, part in parts.items()},
         "hooks": {name: list(part._forward_hooks.items()) for name, part in parts.items()},
         "before": {name: list(part._forward_pre_hooks.items()) for name, part in parts.items()},

@@ -285,7 +285,7 @@ def test_form(name: str) -> None:
     assert any("macs" in one.facts for one in result.unknown) == (name in UNKNOWN)
     if name not in UNKNOWN:
         assert 2 * result.totals.macs == flops(module, (image[:1],))
-    assert result.totals.params == sum(one.numel() for one in module.parameters())
+    assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())
     assert (not result.opaque) == (name in WHOLE)
     if name in WHOLE:
         read = readable(found.graph)

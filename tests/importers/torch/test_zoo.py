@@ -65,8 +65,8 @@ def is_transformer(name: str) -> bool:
 
 def test_attention_is_counted_and_listed() -> None:
     result: Analysis = analyze(from_module(made("vit_b_16"), (3, 224, 224)).graph)
-    kinds = {one.kind: one.count for one in result.opaque}
+    kinds = {layer.kind: layer.count for layer in result.opaque}
     assert kinds["aten.scaled_dot_product_attention.default"] == 12
-    layers = [one for one in result.layers if one.out == (12, 197, 64) and one.macs]
-    assert [one.macs for one in layers] == [2 * 12 * 197 * 197 * 64] * 12
-    assert not any(one.receptive_field and one.receptive_field.known for one in layers)
+    layers = [layer for layer in result.layers if layer.out == (12, 197, 64) and layer.macs]
+    assert [layer.macs for layer in layers] == [2 * 12 * 197 * 197 * 64] * 12
+    assert not any(layer.receptive_field and layer.receptive_field.known for layer in layers)

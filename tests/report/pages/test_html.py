@@ -60,7 +60,7 @@ def test_gold_markdown_and_terminal(two: Page) -> None:
 
 def test_the_same_page_twice_is_the_same_bytes(run_folder: Path) -> None:
     inputs = [collected("lenet5", str(run_folder)) for _ in range(2)]
-    first, second = (html(page_of(*one.finish(), inputs=one)) for one in inputs)
+    first, second = (html(page_of(*read.finish(), inputs=read)) for read in inputs)
     assert first == second
     assert len(first) < 6_000_000
 

@@ -67,8 +67,8 @@ def tabs(browser: Any) -> Iterator[dict[Any, Watched]]:
     """Pages that stay open from test to test: loading one takes most of the time."""
     found: dict[Any, Watched] = {}
     yield found
-    for one in found.values():
-        one.page.context.close()
+    for value in found.values():
+        value.page.context.close()
 
 
 @pytest.fixture

@@ -57,14 +57,17 @@ def test_a_folder_of_runs_with_a_broken_one(tmp_path: Path) -> None:
     assert [run.name for run in inputs.runs] == ["a", "c"]
     assert [one.name for one in inputs.finish()] == ["a"]
     assert inputs.finish()[0].values["accuracy"] == 0.95
-    assert ["b" in one.source or "c" in one.source for one in inputs.problems] == [True, True]
+    assert ["b" in problem.source or "c" in problem.source for problem in inputs.problems] == [
+        True,
+        True,
+    ]
     assert "unknown operator" in inputs.problems[1].reason
 
 
 def test_a_look_inside(run_folder: Path) -> None:
     (run_folder / "look.json").write_text(json.dumps(look()))
     run = read_run(run_folder)
-    assert run.look and [one.dead for one in run.look.layers] == [None, 0.5]
+    assert run.look and [layer.dead for layer in run.look.layers] == [None, 0.5]
     assert run.confusion and run.confusion.counts == ((9, 1), (2, 8)), "the evaluation is newer"
     (run_folder / "evaluation.json").unlink()
     run = read_run(run_folder)

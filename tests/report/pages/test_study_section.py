@@ -128,19 +128,19 @@ def test_the_winners_trainings_are_runs(tmp_path: Path) -> None:
     (folder / "summary.json").write_text(json.dumps({"finalists": last}))
     inputs = collected(str(folder))
     assert [run.name for run in inputs.runs] == ["trial7-seed1"]
-    assert ["trial7-seed2" in one.source for one in inputs.problems] == [True]
+    assert ["trial7-seed2" in problem.source for problem in inputs.problems] == [True]
     assert inputs.finish() == ()
 
 
 def test_2000_trials_stay_under_25_megabytes(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "large")
-    genes = {f"stage{stage}.layer{layer}.kernel": 3 for stage in range(5) for layer in range(6)}
+    choices = {f"stage{stage}.layer{layer}.kernel": 3 for stage in range(5) for layer in range(6)}
     proxies = {f"proxy{number}": 0.123456789 for number in range(7)}
     with (folder / "trials.jsonl").open("w") as file:
         for number in range(2000):
             trial = {
                 "number": number, "genes": {key: (number + place) % 3 * 2 + 3
-                                            for place, key in enumerate(genes)},
+                                            for place, key in enumerate(choices)},
                 "outcome": "trained", "origin": "control" if number % 5 == 0 else "tpe",
                 "costs": {"macs": 1e8 + number, "params": 1e6 + number, "access": 1e7 + number},
                 "excess": {"300MMACs": -1 / (number + 2)},

@@ -66,7 +66,7 @@ def test_groups_are_of_one_class_and_no_image_comes_twice(
 ) -> None:
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
-    if sum(one // per_class for one in counts) < groups * world:
+    if sum(count // per_class for count in counts) < groups * world:
         return
     orders = [
         Groups(labels, groups * per_class, seed, per_class, rank=rank, world=world)
@@ -80,7 +80,7 @@ def test_groups_are_of_one_class_and_no_image_comes_twice(
             assert (labels[places].view(-1, per_class).diff(dim=1) == 0).all()
             seen += places.tolist()
     assert len(seen) == len(set(seen))
-    assert orders[0].steps == sum(one // per_class for one in counts) // (groups * world)
+    assert orders[0].steps == sum(count // per_class for count in counts) // (groups * world)
 
 
 def test_classes_are_spread_over_each_batch() -> None:

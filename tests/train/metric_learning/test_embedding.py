@@ -35,7 +35,7 @@ def test_the_whole_network_gives_the_distances_of_its_tower(name: str) -> None:
     images = [torch.randn(3, 1, 28, 28, generator=random) for _ in graph.inputs]
     with torch.no_grad():
         outputs = whole(*images)
-        embedded = [small(one) for one in images]
+        embedded = [small(image) for image in images]
     if isinstance(outputs, torch.Tensor):
         outputs = {"distance": outputs}
     for output, one, other in BRANCHES[name]:
