@@ -365,7 +365,7 @@ class Builder:
         if len(inputs) < least or (most is not None and len(inputs) > most):
             wanted = str(least) if least == most else f"at least {least}"
             raise ShapeError(f"'{op.name}' takes {wanted} input(s), got {len(inputs)}")
-        ins = tuple(self.nodes[name].out for tensor in inputs)
+        ins = tuple(self.nodes[source].out for source in inputs)
         out = op.shape(*ins)
         if min(out, default=1) < 1:
             taken = " and ".join(map(text_of, ins))

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-import torch
-
 import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
 from archscope.build import build
 from archscope.importers.imported import Imported
-from onnx import TensorProto, helper, numpy_helper
 
 Array = numpy.ndarray[Any, Any]
 

@@ -13,11 +13,11 @@ import torch
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
+from onnx import helper
 from safetensors.torch import load_file
 
 from archscope import load
 from archscope.build import build
-from onnx import helper
 from tests.cli.conftest import Run, run
 from tests.importers.onnx.models import model, numbers, saved
 from tests.test_light import HEAVY

@@ -10,13 +10,14 @@ import pytest
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 import onnx
+from onnx import helper
+
 from archscope import language
 from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
 from archscope.importers.onnx.model import from_file
 from archscope.importers.onnx.node_names import RESERVED
 from archscope.sources import document_of
-from onnx import helper
 from tests.importers.onnx.models import model, numbers, saved
 
 SHAPE = (1, 4, 8, 8)

@@ -10,10 +10,11 @@ import pytest
 
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
+from onnx import TensorProto, helper
+
 from archscope import analyze
 from archscope.importers.onnx.model import from_file
 from archscope.ir import Graph
-from onnx import TensorProto, helper
 from tests.importers.onnx.models import Array, model, numbers, outputs, saved
 
 IMAGE = (1, 4, 8, 8)

@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 
-from archscope.importers.onnx.model import from_file
 from onnx import helper, numpy_helper
+
+from archscope.importers.onnx.model import from_file
 from tests.importers.onnx.models import model, numbers, outputs, saved
 
 IMAGE = (1, 4, 8, 8)

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-
 import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
 from archscope import language
 from archscope.analysis import analyze
 from archscope.build import build
@@ -16,9 +19,6 @@ from archscope.sources import document_of
 from archscope.weights import state_of
 from tests.importers.torch.modules import MODULES, Recurrent
 from tests.zoo.oracle import randomise
-from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 OPAQUE = {
     "operators": {"matmul"}, "half tied": {"linear"}, "einsum": {"einsum"},

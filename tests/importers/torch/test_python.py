@@ -5,9 +5,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
+import torch
+from torch import nn
 
 import archscope
-import torch
 from archscope import language
 from archscope.build import build
 from archscope.errors import OptionError
@@ -16,7 +17,6 @@ from archscope.sources import document_of
 from archscope.weights import state_of
 from tests.importers.torch.modules import Recurrent, Two
 from tests.zoo.oracle import torchvision
-from torch import nn
 
 
 def test_shapes_and_tensors_say_the_same() -> None:

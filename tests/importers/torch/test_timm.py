@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import pytest
-
 import torch
+
 from archscope.analysis import analyze
 from archscope.importers.torch.attribute import model_of
 from archscope.importers.torch.module import from_module

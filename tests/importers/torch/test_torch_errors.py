@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import torch
+from torch import Tensor, nn
+
 from archscope.errors import ArchscopeError
 from archscope.importers.torch.module import from_module
 from tests.cli.conftest import Run, run
-from torch import Tensor, nn
 
 __all__ = ["run"]
 

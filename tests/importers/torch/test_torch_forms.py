@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from archscope import language
 from archscope.analysis import analyze
 from archscope.build import build
@@ -18,8 +20,6 @@ from archscope.sources import document_of_text
 from archscope.weights import state_of
 from tests.importers.torch.test_modules import flops
 from tests.zoo.oracle import randomise
-from torch import Tensor, nn
-from torch.nn import functional
 
 
 class Form(nn.Module):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import archscope
-import torch
 from archscope.build import build
 from archscope.importers.torch.attribute import model_of
 from tests.cli.conftest import Run, run

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 import pytest
-
 import torch
+
 from archscope.analysis import Analysis, analyze
 from archscope.importers.torch.module import from_module
 from tests.zoo.oracle import torchvision
