@@ -9,7 +9,7 @@ import torch
 
 from tests.cli.conftest import Run, run  # noqa: F401  the fixture
 
-PAGE = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 
 
 def test_python_example() -> None:

@@ -18,7 +18,7 @@ from archscope.report.pages.summary import summary
 from archscope.report.pages.text_page import parts
 from tests.report.conftest import collected, make_run, make_study, page_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_study(tmp_path: Path) -> None:
