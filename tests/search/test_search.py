@@ -101,12 +101,12 @@ def test_a_killed_search_goes_on_to_the_same_end(run: Run, place: Path) -> None:
     assert run(*WORDS, "--name", "whole", "-j", "1").code == 0
     code = (
         "import os, signal, sys\n"
-        "from archscope.search import folder\n"
-        "add = folder.Folder.add\n"
+        "from archscope.search import study_folder\n"
+        "add = study_folder.Folder.add\n"
         "def stop(self, trial):\n"
         "    add(self, trial)\n"
-        "    if sum(one.paid for one in self.trials) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "folder.Folder.add = stop\n"
+        "    if sum(trial.paid for trial in self.trials) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "study_folder.Folder.add = stop\n"
         "from archscope.cli import main\n"
         "if __name__ == '__main__': main(sys.argv[1:])\n"
     )

@@ -131,7 +131,7 @@ layers:
     when: =gate.use
 """)
     assert paths(found) == ["gate", "gate.1.reduction"]
-    assert found.by_path["gate"].choices == (0, 1)
+    assert found.by_path["gate"].alternatives == (0, 1)
     assert found.active({"gate": 0}) == {"gate": 0}
     assert len(bind(found, {"gate": 0}).nodes) == 2
     assert bind(found, {"gate": 1, "gate.1.reduction": 4}).nodes[-1].out == (2, 32, 32)
