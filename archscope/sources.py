@@ -40,9 +40,7 @@ def is_onnx(word: str) -> bool:
 def imported(word: str, input: Inputs = None) -> Imported:
     """Return the model that a word names. Raises ArchscopeError."""
     if is_onnx(word):
-        from archscope.importers.onnx.model import (
-            from_file,  # onnx is an extra, numpy takes its time
-        )
+        from archscope.importers.onnx import from_file  # onnx is an extra, numpy takes its time
 
         return from_file(word, input=input)
     from archscope.importers.torch import attribute

@@ -1,4 +1,4 @@
-"""What an ONNX file calls its operators -> names that a spec takes."""
+"""Names of nodes, made of what an ONNX file calls its operators."""
 
 from __future__ import annotations
 
@@ -6,93 +6,44 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from archscope.importers.onnx.resolve import Trace
-from archscope.importers.onnx.step import Step
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.resolve import ResolvedModel
 
 LONGEST = 60
 """Characters that are kept of each part of a name."""
 
-RESERVED = frozenset(
-    [
-        "T_destination",
-        "add_module",
-        "apply",
-        "bfloat16",
-        "buffers",
-        "call_super_init",
-        "children",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "graph",
-        "half",
-        "ipu",
-        "load_state_dict",
-        "modules",
-        "mtia",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "part",
-        "paths",
-        "plans",
-        "register_backward_hook",
-        "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_module",
-        "register_parameter",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "requires_grad_",
-        "run",
-        "set_extra_state",
-        "set_submodule",
-        "share_memory",
-        "state_dict",
-        "to",
-        "to_empty",
-        "train",
-        "training",
-        "type",
-        "xpu",
-        "zero_grad",
-    ]
-)
-"""What torch calls attributes of a module: no part of a name, so that weights keep theirs."""
+RESERVED = frozenset({
+    "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init",
+    "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr",
+    "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule",
+    "graph", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers",
+    "named_children", "named_modules", "named_parameters", "parameters", "part", "paths",
+    "plans", "register_backward_hook", "register_buffer", "register_forward_hook",
+    "register_forward_pre_hook", "register_full_backward_hook",
+    "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
+    "register_load_state_dict_pre_hook", "register_module", "register_parameter",
+    "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "run",
+    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
+    "train", "training", "type", "xpu", "zero_grad",
+})  # fmt: skip
+"""Attributes of torch's modules, which no part of a name may be, so that weights keep theirs."""
 
 DEEPEST = 16
 """Parts that are kept of a name, the innermost."""
 
 
-def names_of(trace: Trace, taken: Iterable[str] = ()) -> list[str]:
+def names_of(model: ResolvedModel, taken: Iterable[str] = ()) -> list[str]:
     """Return a name for each operator: the path of its module where the file tells it.
 
     No name is another's scope, and none is taken twice.
     """
-    paths = [_path(trace, step) for step in trace.steps]
-    crowd = Counter(path for path, _ in paths)
+    paths = [_path(model, operator) for operator in model.operators]
+    operators_of = Counter(path for path, _ in paths)
     scopes = {".".join(parts) for path, _ in paths for parts in _prefixes(path)}
     used = set(taken)
     names = []
     for path, own in paths:
-        alone = path and crowd[path] == 1 and ".".join(path) not in scopes
+        alone = path and operators_of[path] == 1 and ".".join(path) not in scopes
         name = ".".join(path if alone else (*path, own))
         names.append(unused(name, used, scopes))
         used.add(names[-1])
@@ -108,13 +59,13 @@ def unused(name: str, used: set[str], scopes: set[str] = frozenset()) -> str:  #
     return candidate
 
 
-def plain(text: str, default: str = "op") -> str:
+def name_part(text: str, default: str = "op") -> str:
     """Return a text as one part of a name: letters, digits and underscores."""
     part = re.sub(r"[^A-Za-z0-9_]+", "_", text[: 4 * LONGEST]).strip("_")[:LONGEST]
     return f"{part}_op" if part in RESERVED or f"{part}_" in RESERVED else part or default
 
 
-def first(parts: Sequence[str]) -> tuple[str, ...]:
+def valid_start(parts: Sequence[str]) -> tuple[str, ...]:
     """Return parts whose first begins as a name must, with a letter or underscore."""
     if parts and not re.match(r"[A-Za-z_]", parts[0]):
         return (f"_{parts[0]}", *parts[1:])
@@ -125,35 +76,31 @@ def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [path[:end] for end in range(1, len(path))]
 
 
-def _path(trace: Trace, step: Step) -> tuple[tuple[str, ...], str]:
-    """Return the module path of an operator, and what to call it beside others of that module."""
-    kind = snake(step.kind.rpartition(".")[2])
-    for name in step.inputs:
+def _path(model: ResolvedModel, operator: OnnxOperator) -> tuple[tuple[str, ...], str]:
+    """Return the module path of an operator, and its own name within that module."""
+    kind = snake(operator.kind.rpartition(".")[2])
+    for name in operator.inputs:
         bare = name.partition("|")[0]
-        if name in trace.named and bare.endswith((".weight", ".bias")):
+        if name in model.initializers and bare.endswith((".weight", ".bias")):
             return _cut(bare.split(".")[:-1]), kind
-    if len(step.scopes) > 1:  # from '' over modules to the operator, each with its whole path
-        return _cut(step.scopes[-2].split(".") if step.scopes[-2] else []), kind
-    if step.name.startswith("/"):
+    if len(operator.scopes) > 1:  # from '' over modules to the operator, each with its whole path
+        return _cut(operator.scopes[-2].split(".") if operator.scopes[-2] else []), kind
+    if operator.name.startswith("/"):
         path: list[str] = []
-        *segments, last = step.name.strip("/").split("/")
+        *segments, last = operator.name.strip("/").split("/")
         for segment in segments:
             # A list of modules passes its own name on: /layer1/layer1.0/layer1.0.2/conv1.
             outer = [".".join(path[start:]) for start in range(len(path))]
-            known = next((one for one in outer if segment.startswith(f"{one}.")), None)
+            known = next((name for name in outer if segment.startswith(f"{name}.")), None)
             path += (segment if known is None else segment[len(known) + 1 :]).split(".")
-        return _cut(path), plain(snake(last))
-    if step.name and not re.search(r"[/.]", step.name):
-        return (), _start(plain(snake(step.name)))
-    return _cut(re.split(r"[/.]", step.name)) if step.name else (), kind
+        return _cut(path), name_part(snake(last))
+    if operator.name and not re.search(r"[/.]", operator.name):
+        return (), valid_start([name_part(snake(operator.name))])[0]
+    return _cut(re.split(r"[/.]", operator.name)) if operator.name else (), kind
 
 
 def _cut(parts: Sequence[str]) -> tuple[str, ...]:
-    return first([plain(part) for part in parts if part][-DEEPEST:])
-
-
-def _start(part: str) -> str:
-    return first([part])[0]
+    return valid_start([name_part(part) for part in parts if part][-DEEPEST:])
 
 
 def snake(word: str) -> str:

@@ -1,12 +1,12 @@
-"""What ONNX operators that have no word here hold and cost."""
+"""Params, multiply-accumulates and other work of ONNX operators that have no operator of ours."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import Any
 
-from archscope.importers.onnx.resolve import Trace
-from archscope.importers.onnx.step import Step
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.resolve import ResolvedModel
 
 MOVING = frozenset({
     "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Concat", "Split", "Slice", "Range",
@@ -31,10 +31,10 @@ POINTWISE = frozenset(WORK) - {"Softmax"} | {
     "Cast", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear", "Selu", "Celu", "IsNaN",
     "Tan", "Clip", "Sum", "Mean", "Max", "Min",
 }  # fmt: skip
-"""Operators that look at each element alone."""
+"""Operators whose every element depends on that element of the inputs alone."""
 
 SUMMING = frozenset({"Sum", "Mean", "Max", "Min"})
-"""Operators that bring any number of values together."""
+"""Operators that combine any number of values."""
 
 FREE = POINTWISE | SUMMING | {
     "LogSoftmax", "Softmax", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd",
@@ -47,76 +47,78 @@ FREE = POINTWISE | SUMMING | {
 """Operators that multiply no matrices and convolve nothing."""
 
 CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
-"""Convolutions without a word here, and which of their inputs holds the weights."""
+"""Convolutions that we have no operator for, and which of their inputs are the weights."""
 
 LEARNED = {
     "QLinearConv": (3, 8), "ConvInteger": (1,), "QLinearMatMul": (3,), "MatMulInteger": (1,),
     "QuantizeLinear": (0,), "DequantizeLinear": (0,),
 }  # fmt: skip
-"""The inputs of quantised operators that were learned; the others say how they are packed."""
+"""The inputs of quantized operators that were learned; the others say how they are packed."""
 
 HOLDING = frozenset({
     "Linear", "MatMul", "Gemm", "Conv", "ConvTranspose", "DeformConv", "LSTM", "GRU", "RNN",
     "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization",
     "PRelu", "Attention", *LEARNED,
 })  # fmt: skip
-"""Operators whose constants were learned even where the file has them as `Constant`."""
+"""Operators whose constants are params even where the file has them as `Constant`."""
 
 FLOATS = "fV"
-"""Kinds of numpy's types that are floating point; V are the short ones that numpy lacks."""
+"""Kinds of numpy's types that are floating point; V stands for those that numpy lacks."""
 
 
-def learned(step: Step, trace: Trace, counted: set[str]) -> int:
-    """Return the numbers that an operator learned, each the first time that it is read.
+def learned_params(operator: OnnxOperator, model: ResolvedModel, counted: set[str]) -> int:
+    """Return the count of an operator's params, each counted where it is first read.
 
-    A file does not say which were learned: all floating-point initialisers count, and all
-    that multiplies by matrices or normalises.
+    A file does not say which constants were learned. All floating-point initializers count as
+    params, and so do all constants of operators that multiply by matrices or normalise.
     """
-    places = LEARNED.get(step.kind, range(len(step.inputs)))
-    names = [step.inputs[place] for place in places if place < len(step.inputs)]
+    places = LEARNED.get(operator.kind, range(len(operator.inputs)))
+    names = [operator.inputs[place] for place in places if place < len(operator.inputs)]
     found = 0
     for name in names:
-        value, roots = trace.constants.get(name), trace.roots.get(name)
-        if value is None or not (roots or step.kind in HOLDING):
+        value, sources = model.constants.get(name), model.sources.get(name)
+        if value is None or not (sources or operator.kind in HOLDING):
             continue
-        new = (roots or {name}) - counted
+        new = (sources or {name}) - counted
         counted.update(new)
-        numbers = [trace.constants[root] for root in new]
+        arrays = [model.constants[source] for source in new]
         found += sum(
-            number.size for number in numbers if step.kind in LEARNED or _learnable(number)
+            array.size for array in arrays if operator.kind in LEARNED or _is_learnable(array)
         )
     return found
 
 
-def costs(step: Step, trace: Trace, elements: int) -> tuple[int | None, int | None]:
-    """Return the multiply-accumulates and other work of one image, where they are known.
+def operator_cost(
+    operator: OnnxOperator, model: ResolvedModel, elements: int
+) -> tuple[int | None, int | None]:
+    """Return the multiply-accumulates and other work of one image, None where not known.
 
-    `elements` are those of the result.
+    `elements` is the size of the result.
     """
-    if step.kind in MOVING:
+    if operator.kind in MOVING:
         return 0, 0
-    if step.kind in CONVOLVING:
-        weight = trace.shapes[step.inputs[CONVOLVING[step.kind]]]
-        bias = elements if len(step.inputs) > 2 else 0
-        return elements * prod(weight[1:]), bias if step.kind == "Conv" else None
-    if step.kind in ("MatMul", "Linear"):
-        inner = trace.shapes[step.inputs[0]][-1]
-        return elements * inner, elements if len(step.inputs) > 2 else 0
-    if step.kind == "Gemm":
-        inner = trace.shapes[step.inputs[0]][0 if step.attributes.get("transA") else 1]
+    if operator.kind in CONVOLVING:
+        weight = model.shapes[operator.inputs[CONVOLVING[operator.kind]]]
+        bias = elements if len(operator.inputs) > 2 else 0
+        return elements * prod(weight[1:]), bias if operator.kind == "Conv" else None
+    if operator.kind in ("MatMul", "Linear"):
+        inner = model.shapes[operator.inputs[0]][-1]
+        return elements * inner, elements if len(operator.inputs) > 2 else 0
+    if operator.kind == "Gemm":
+        inner = model.shapes[operator.inputs[0]][0 if operator.attributes.get("transA") else 1]
         return elements * inner, None
-    if step.kind in ("MatMulInteger", "QLinearMatMul"):
-        return elements * trace.shapes[step.inputs[0]][-1], None
-    if step.kind in WORK:
-        return 0, WORK[step.kind] * elements
-    if step.kind in SUMMING or step.kind == "Clip":  # which compares with each of its limits
-        extra = elements if step.kind == "Mean" else 0
-        return 0, elements * (sum(map(bool, step.inputs)) - 1) + extra
-    return (0, None) if step.kind in FREE else (None, None)
+    if operator.kind in ("MatMulInteger", "QLinearMatMul"):
+        return elements * model.shapes[operator.inputs[0]][-1], None
+    if operator.kind in WORK:
+        return 0, WORK[operator.kind] * elements
+    if operator.kind in SUMMING or operator.kind == "Clip":  # which compares with each limit
+        extra = elements if operator.kind == "Mean" else 0
+        return 0, elements * (sum(map(bool, operator.inputs)) - 1) + extra
+    return (0, None) if operator.kind in FREE else (None, None)
 
 
-def _learnable(value: Any) -> bool:
-    """Return whether numbers are of a kind that is learned, and more than one."""
-    # Quantised weights are bytes; other integers say shapes and places.
+def _is_learnable(value: Any) -> bool:
+    """Return whether an array has several elements of a type that is learned."""
+    # Quantized weights are bytes; other integers are shapes and places.
     integers = value.dtype.itemsize == 1 and value.dtype.kind in "iu" and value.ndim > 1
     return value.size > 1 and (integers or value.dtype.kind in FLOATS)

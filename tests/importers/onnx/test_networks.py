@@ -16,7 +16,7 @@ pytest.importorskip("onnxscript", reason="torch's newer exporter needs onnxscrip
 
 from archscope import analyze, language, load
 from archscope.analysis import Analysis
-from archscope.importers.onnx.model import from_file
+from archscope.importers.onnx import from_file
 from archscope.sources import document_of
 from tests.importers.onnx.models import outputs
 from tests.zoo.oracle import torchvision

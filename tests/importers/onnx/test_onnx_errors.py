@@ -15,7 +15,7 @@ from onnx import helper
 from archscope import language
 from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
-from archscope.importers.onnx.model import from_file
+from archscope.importers.onnx import from_file
 from archscope.importers.onnx.node_names import RESERVED
 from archscope.sources import document_of
 from tests.importers.onnx.models import model, numbers, saved
@@ -103,8 +103,8 @@ def test_external_data(tmp_path: Path) -> None:
         (model([helper.make_node("Shape", [], ["y"])], SHAPE), "is not as ONNX defines it"),
         (model([helper.make_node("CastLike", ["x"], ["y"])], SHAPE), "is not as ONNX defines it"),
         (model([RELU], (1, 4, "h", "w")), "--input 4xNxN"),
-        (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which nothing gives"),
-        (model([RELU], SHAPE, outputs=("z",)), "output 'z' is given by nothing"),
+        (model([helper.make_node("Relu", ["z"], ["y"])], SHAPE), "which no operator gives"),
+        (model([RELU], SHAPE, outputs=("z",)), "no operator gives the output 'z'"),
         (model([helper.make_node("Conv", ["x", "w"], ["y"])], (1, 5, 8, 8), WEIGHTS), "Conv"),
         (model([helper.make_node("Nonsense", ["x"], ["y"])], SHAPE), "no operator Nonsense"),
         (
@@ -135,7 +135,7 @@ def test_sizes_that_the_user_says(tmp_path: Path) -> None:
     path = saved(model([CONV], ("n", 4, "h", "w"), WEIGHTS), tmp_path)
     assert from_file(path, input=(4, 9, 10)).graph.nodes[-1].out == (4, 7, 8)
     assert from_file(path, input={"x": (4, 9, 10)}).graph.nodes[-1].out == (4, 7, 8)
-    assert "does not suit it" in refusal(path, input=(3, 9, 10))
+    assert "does not fit it" in refusal(path, input=(3, 9, 10))
     assert "no input 'z', it has x" in refusal(path, input={"z": (4, 9, 10)})
 
 

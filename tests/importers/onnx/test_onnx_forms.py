@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason="needs archscope[onnx]")
 from onnx import TensorProto, helper
 
 from archscope import analyze
-from archscope.importers.onnx.model import from_file
+from archscope.importers.onnx import from_file
 from archscope.ir import Graph
 from tests.importers.onnx.models import Array, model, numbers, outputs, saved
 

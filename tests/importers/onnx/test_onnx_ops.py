@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 from onnx import helper, numpy_helper
 
-from archscope.importers.onnx.model import from_file
+from archscope.importers.onnx import from_file
 from tests.importers.onnx.models import model, numbers, outputs, saved
 
 IMAGE = (1, 4, 8, 8)

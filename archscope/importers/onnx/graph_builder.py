@@ -1,4 +1,4 @@
-"""An ONNX file -> Graph, with its initialisers as weights."""
+"""An ONNX file -> Graph, with its initializers as weights."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import Any
 
 from archscope.errors import ShapeError
 from archscope.importers.imported import Imported
+from archscope.importers.onnx.input_shapes import Sizes
 from archscope.importers.onnx.model_file import read_model
-from archscope.importers.onnx.node_names import first, names_of, plain, unused
-from archscope.importers.onnx.operator_costs import POINTWISE, costs, learned
-from archscope.importers.onnx.patterns import simplify
-from archscope.importers.onnx.resolve import Sizes, Trace, trace
-from archscope.importers.onnx.step import Step
+from archscope.importers.onnx.node_names import name_part, names_of, unused, valid_start
+from archscope.importers.onnx.operator_costs import POINTWISE, learned_params, operator_cost
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.resolve import ResolvedModel, resolve
+from archscope.importers.onnx.simplify import simplify
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 
-SHOWN = 64
+MAX_VISIBLE = 64
 """Elements up to which recognisers see the values of a constant."""
 
-ARGUMENTS = {
+INPUT_NAMES = {
     **dict.fromkeys(
         ("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize"), ("X",)
     ),
@@ -33,7 +34,7 @@ ARGUMENTS = {
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
 }
-"""The inputs of operators that patterns make, or that old opsets call otherwise.
+"""Names of the inputs of operators that patterns make, or that old opsets call otherwise.
 
 Those of all others are ONNX's own.
 """
@@ -47,16 +48,16 @@ def from_file(path: str | Path, input: Sizes = None) -> Imported:
     """
     path = Path(path)
     model = read_model(path)
-    steps = simplify(trace(model, path.as_posix(), input))
-    return _Importer(steps).graph(plain(path.stem, "network"))
+    resolved = simplify(resolve(model, path.as_posix(), input))
+    return _GraphBuilder(resolved).graph(name_part(path.stem, "network"))
 
 
-class _Importer:
-    """Puts a trace into words: what no operator recognises becomes opaque."""
+class _GraphBuilder:
+    """Builds a graph node by node: what no operator of ours recognises becomes opaque."""
 
-    def __init__(self, found: Trace) -> None:
-        self.trace = found
-        self.read = {*found.readers(), *found.outputs}
+    def __init__(self, model: ResolvedModel) -> None:
+        self.model = model
+        self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
@@ -64,32 +65,36 @@ class _Importer:
         self.counted: set[str] = set()  # constants that an opaque node holds already
 
     def graph(self, name: str) -> Imported:
-        """Return the graph of all steps."""
-        found = self.trace
+        """Return the graph of all operators."""
+        model = self.model
         used: set[str] = set()
-        single = len(found.inputs) == 1
-        for value in found.inputs:
-            word = "input" if single else first([plain(found.titles.get(value, value), "input")])[0]
-            word = unused("input" if word == "in" else word, used)
-            used.add(word)
-            size = self.size(value)
-            self.nodes[value] = self.builder.add(word, OPS["input"](size=size))
-        for step, node in zip(found.steps, names_of(found, used), strict=True):
-            self.step(step, node)
+        for value in model.inputs:
+            title = self.title(value, "input") if len(model.inputs) > 1 else "input"
+            title = unused("input" if title == "in" else title, used)
+            used.add(title)
+            self.nodes[value] = self.builder.add(title, OPS["input"](size=self.size(value)))
+        for operator, node in zip(model.operators, names_of(model, used), strict=True):
+            recognised = self.recognise(operator)
+            if recognised is None or not self.add(operator, node, recognised):
+                self.add_opaque(operator, node)
         outputs = self.outputs()
         graph = Graph(name, tuple(self.builder.nodes.values()), outputs)
         return Imported(graph, self.arrays)
 
+    def title(self, value: str, default: str) -> str:
+        """Return what the file calls an input or output, as a name."""
+        return valid_start([name_part(self.model.titles.get(value, value), default)])[0]
+
     def arrays(self) -> dict[str, Any]:
-        """Return the weights as arrays that torch takes, with the step counters that it keeps."""
+        """Return the weights as arrays that torch takes, with the step counters of its norms."""
         import numpy
 
         arrays: dict[str, Any] = {}
         for key, value in self.weights.items():
-            array = self.trace.constants[value]
-            short = array.dtype.kind == "V"  # bfloat16, which numpy itself does not know
+            array = self.model.constants[value]
+            bfloat16 = array.dtype.kind == "V"  # a type that numpy itself does not know
             # A copy, for torch warns of arrays that stand in the file's own memory.
-            arrays[key] = array.astype(numpy.float32) if short else numpy.array(array)
+            arrays[key] = array.astype(numpy.float32) if bfloat16 else numpy.array(array)
             node, _, word = key.rpartition(".")
             if word == "running_mean":
                 arrays[f"{node}.num_batches_tracked"] = numpy.array(0)
@@ -100,77 +105,69 @@ class _Importer:
         outputs: list[Output] = []
         titles: set[str] = set()
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
-        values = [value for value in self.trace.outputs if value in self.nodes]
+        values = [value for value in self.model.outputs if value in self.nodes]
         for value in values:  # the others are constants: no work of the network
-            own = plain(self.trace.titles.get(value, value), "output")
-            title = "output" if len(values) == 1 else first([own])[0]
+            title = self.title(value, "output") if len(values) > 1 else "output"
             title = unused(title, titles)
             titles.add(title)
             node = self.nodes[value]
             if node in ends:
-                own = unused(f"{title}_copy", set(self.builder.nodes))
-                node = self.builder.add(own, OPS["identity"](), (node,))
+                copy = unused(f"{title}_copy", set(self.builder.nodes))
+                node = self.builder.add(copy, OPS["identity"](), (node,))
             ends.add(node)
             outputs.append(Output(title, node))
         return tuple(outputs)
 
     def size(self, value: str) -> tuple[int, ...]:
         """Return the shape of a value without the batch, which may be mixed into the first axis."""
-        shape = self.trace.shapes[value]
-        if len(shape) > 1 and shape[0] == self.trace.batch:
+        shape = self.model.shapes[value]
+        if len(shape) > 1 and shape[0] == self.model.batch:
             shape = shape[1:]
-        elif shape and self.trace.batch > 1 and shape[0] % self.trace.batch == 0:
-            shape = (shape[0] // self.trace.batch, *shape[1:])
+        elif shape and self.model.batch > 1 and shape[0] % self.model.batch == 0:
+            shape = (shape[0] // self.model.batch, *shape[1:])
         return shape or (1,)
 
-    def step(self, step: Step, node: str) -> None:
-        """Add the node of one operator."""
-        found = self.recognised(step)
-        if found is not None and self.add(step, node, found):
-            return
-        self.opaque(step, node)
-
-    def recognised(self, step: Step) -> Recognised | None:
-        """Return what an operator is in our words, if it has any."""
-        recognise = RECOGNISERS.get(f"onnx.{step.kind}")
-        extra = [name for name in step.outputs[1:] if name in self.read]
+    def recognise(self, operator: OnnxOperator) -> Recognised | None:
+        """Return the operator of ours that an ONNX operator is, if there is one."""
+        recognise = RECOGNISERS.get(f"onnx.{operator.kind}")
+        extra = [name for name in operator.outputs[1:] if name in self.read]
         if recognise is None or extra:
             return None
-        foreign = self.foreign(step)
+        foreign = self.foreign(operator)
         ins = [tensor.shape for tensor in foreign.ins]
-        if any(len(shape) < 2 or shape[0] != self.trace.batch for shape in (*ins, foreign.out)):
+        if any(len(shape) < 2 or shape[0] != self.model.batch for shape in (*ins, foreign.out)):
             return None  # it works across images, or on something that is no image
         try:
             return recognise(foreign)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return None  # its attributes are not what ONNX promises
 
-    def foreign(self, step: Step) -> Foreign:
-        """Describe an operator for the recognisers."""
-        tensors = [self.tensor(name) if name else None for name in step.inputs]
+    def foreign(self, operator: OnnxOperator) -> Foreign:
+        """Return the description of an operator that recognisers take."""
+        tensors = [self.tensor(name) if name else None for name in operator.inputs]
         args: dict[str, Any] = {}
-        names = _argument_names(step)
+        names = _input_names(operator)
         for place, tensor in enumerate(tensors):
             if names and place >= len(names) - 1 and names[-1].endswith("*"):
                 args[names[-1][:-1]] = tuple(tensors[len(names) - 1 :])
                 break
             if tensor is not None and place < len(names):
                 args[names[place]] = tensor
-        args.update(step.attributes)
-        return Foreign(f"onnx.{step.kind}", args, self.trace.shapes[step.outputs[0]])
+        args.update(operator.attributes)
+        return Foreign(f"onnx.{operator.kind}", args, self.model.shapes[operator.outputs[0]])
 
     def tensor(self, name: str) -> Tensor:
-        """Describe a value."""
-        value = self.trace.constants.get(name)
+        """Return the description of a value."""
+        value = self.model.constants.get(name)
         if value is None:
-            return Tensor(name, self.trace.shapes[name])
-        small = value.size <= SHOWN and value.dtype.kind in "fiub"
+            return Tensor(name, self.model.shapes[name])
+        small = value.size <= MAX_VISIBLE and value.dtype.kind in "fiub"
         return Tensor(name, tuple(value.shape), True, _tuples(value.tolist()) if small else None)
 
-    def add(self, step: Step, node: str, found: Recognised) -> bool:
-        """Add a recognised operator; return whether it gives the shape that the file says."""
-        names = [self.nodes[entry.name] for entry in found.inputs]
-        out = self.trace.shapes[step.outputs[0]][1:]
+    def add(self, operator: OnnxOperator, node: str, found: Recognised) -> bool:
+        """Add a recognised operator; return False if its shape is not the file's."""
+        names = [self.nodes[tensor.name] for tensor in found.inputs]
+        out = self.model.shapes[operator.outputs[0]][1:]
         try:
             if found.op.shape(*(self.builder.nodes[name].out for name in names)) != out:
                 return False
@@ -178,7 +175,7 @@ class _Importer:
             key = found.op, tuple(self.builder.nodes[name].out for name in names), held
             owner = self.owners.setdefault(key, node) if held else node  # type: ignore[arg-type]
             shares = None if owner == node else owner
-            self.nodes[step.outputs[0]] = self.builder.add(node, found.op, names, shares)
+            self.nodes[operator.outputs[0]] = self.builder.add(node, found.op, names, shares)
         except (ShapeError, ArithmeticError):
             return False
         if shares is None:
@@ -186,50 +183,50 @@ class _Importer:
                 self.weights[f"{node}.{word}"] = tensor.name
         return True
 
-    def opaque(self, step: Step, node: str) -> None:
-        """Add an operator that has no word here, with what is known of it."""
-        found = self.trace
-        reads = [name for name in step.inputs if name and name in self.nodes]
+    def add_opaque(self, operator: OnnxOperator, node: str) -> None:
+        """Add an operator that none of ours stands for, with what is known of it."""
+        reads = [name for name in operator.inputs if name and name in self.nodes]
         sources = tuple(dict.fromkeys(self.nodes[name] for name in reads))
-        numbers = learned(step, found, self.counted)
-        for place, name in enumerate(step.outputs):
+        params = learned_params(operator, self.model, self.counted)
+        cost = operator_cost(operator, self.model, prod(self.size(operator.outputs[0])))
+        for place, name in enumerate(operator.outputs):
             if not name:
                 continue
-            products, work = costs(step, found, prod(self.size(name))) if place == 0 else (0, 0)
+            products, work = cost if place == 0 else (0, 0)
             op = OPS["opaque"](
-                kind=f"onnx.{step.kind}"[:200],
+                kind=f"onnx.{operator.kind}"[:200],
                 size=self.size(name),
-                learned=numbers if place == 0 else 0,
+                learned=params if place == 0 else 0,
                 products=products,
                 work=work,
-                pointwise=self.pointwise(step),
+                pointwise=self.pointwise(operator),
             )
-            own = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
+            title = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
             self.nodes[name] = self.builder.add(
-                own, op, sources or (next(iter(self.nodes.values())),)
+                title, op, sources or tuple(self.nodes.values())[:1]
             )
 
-    def pointwise(self, step: Step) -> bool:
+    def pointwise(self, operator: OnnxOperator) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""
-        shapes = [self.trace.shapes[name] for name in step.inputs if name in self.nodes]
-        out = self.trace.shapes[step.outputs[0]]
+        shapes = [self.model.shapes[name] for name in operator.inputs if name in self.nodes]
+        out = self.model.shapes[operator.outputs[0]]
         return (
-            step.kind in POINTWISE
+            operator.kind in POINTWISE
             and len(out) > 2
             and all(len(shape) == len(out) for shape in shapes)
             and all(shape[2:] in (out[2:], (1,) * len(out[2:])) for shape in shapes)
         )
 
 
-def _argument_names(step: Step) -> tuple[str, ...]:
+def _input_names(operator: OnnxOperator) -> tuple[str, ...]:
     """Return the names of an operator's inputs; `*` marks one that takes all the rest."""
-    if step.kind in ARGUMENTS:
-        return ARGUMENTS[step.kind]
+    if operator.kind in INPUT_NAMES:
+        return INPUT_NAMES[operator.kind]
     import onnx
 
-    domain, _, kind = step.kind.rpartition(".")
+    domain, _, kind = operator.kind.rpartition(".")
     try:
-        inputs = onnx.defs.get_schema(kind, step.version, domain).inputs
+        inputs = onnx.defs.get_schema(kind, operator.version, domain).inputs
     except onnx.defs.SchemaError:
         return ()
     variadic = onnx.defs.OpSchema.FormalParameterOption.Variadic

@@ -1,0 +1,137 @@
+"""Channels that come last for a while, as in ConvNeXt, brought to the front.
+
+A transpose moves behind the operators that follow it, each rewritten for channels first, until it
+meets the transpose back and both vanish.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.patterns.dataflow import (
+    FLAT,
+    KERNEL,
+    Dataflow,
+    NoMatchError,
+    Replacement,
+)
+from archscope.importers.onnx.resolve import ResolvedModel
+
+ELEMENTWISE = (
+    "Relu", "Gelu", "Swish", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Clip", "Elu",
+    "LeakyRelu", "Mish", "Softplus", "Softsign", "Identity", "Dropout", "FakeQuantize",
+)  # fmt: skip
+"""Operators that treat every number alike."""
+
+
+def drop_transposed_ends(model: ResolvedModel) -> None:
+    """Take inputs and give outputs with channels first where the model only transposes them.
+
+    TensorFlow's files do so.
+    """
+    flow = Dataflow(model)
+    for place, name in enumerate(model.inputs):
+        (transpose, *others) = flow.readers.get(name, [None])
+        if transpose is None or others or name in model.outputs:
+            continue
+        if _is_to_first(flow, transpose):
+            model.inputs[place] = transpose.outputs[0]
+            model.titles[transpose.outputs[0]] = name
+            model.operators.remove(transpose)
+    for place, name in enumerate(model.outputs):
+        transpose = None if flow.readers.get(name) else flow.producers.get(name)
+        if transpose is None or model.outputs.count(name) > 1:
+            continue
+        if _is_to_last(flow, transpose) and transpose.inputs[0] not in model.inputs:
+            model.outputs[place] = transpose.inputs[0]
+            model.titles[transpose.inputs[0]] = name
+            model.operators.remove(transpose)
+
+
+def sink_transpose(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Move the transpose in front of an operator behind it."""
+    transpose = _to_last(flow, operator.inputs[0])
+    first = _for_channels_first(flow, operator)
+    return _sunk(flow, operator, first, [transpose], first.inputs[1:])
+
+
+def sink_transposes_of_sum(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Move the two transposes in front of a sum behind it."""
+    left, right = (_to_last(flow, name) for name in operator.inputs)
+    shapes = {flow.shape(name) for name in (*operator.inputs, *operator.outputs)}
+    if left is right or len(shapes) > 1:
+        raise NoMatchError
+    return _sunk(flow, operator, operator, [left, right], right.inputs[:1])
+
+
+def _sunk(
+    flow: Dataflow,
+    operator: OnnxOperator,
+    first: OnnxOperator,
+    transposes: list[OnnxOperator],
+    others: tuple[str, ...],
+) -> Replacement:
+    """Replace transposes and an operator by its form for channels first and one transpose."""
+    transpose = transposes[0]
+    name, shape = f"{operator.outputs[0]}/first", flow.shape(operator.outputs[0])
+    flow.model.shapes[name] = (shape[0], shape[-1], *shape[1:-1])
+    first = replace(first, inputs=(transpose.inputs[0], *others), outputs=(name,))
+    behind = replace(transpose, inputs=(name,), outputs=operator.outputs)
+    return [*transposes, operator], [first, behind]
+
+
+def cancel_transposes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Leave out a transpose and the one that undoes it."""
+    transpose = _to_last(flow, operator.inputs[0])
+    producer = flow.match(transpose.inputs[0])
+    if not _is_to_first(flow, operator) or len(producer.outputs) > 1:
+        raise NoMatchError
+    return [producer, transpose, operator], [replace(producer, outputs=operator.outputs)]
+
+
+def _to_last(flow: Dataflow, name: str) -> OnnxOperator:
+    """Return the transpose that moves the channels of a value to the end. Raises NoMatchError."""
+    transpose = flow.match(name, "Transpose")
+    if not _is_to_last(flow, transpose):
+        raise NoMatchError
+    return transpose
+
+
+def _is_to_last(flow: Dataflow, operator: OnnxOperator) -> bool:
+    if operator.kind != "Transpose":
+        return False
+    rank = len(flow.shape(operator.inputs[0]))
+    return rank > 2 and operator.attributes.get("perm") == [0, *range(2, rank), 1]
+
+
+def _is_to_first(flow: Dataflow, operator: OnnxOperator) -> bool:
+    if operator.kind != "Transpose":
+        return False
+    rank = len(flow.shape(operator.inputs[0]))
+    return rank > 2 and operator.attributes.get("perm") == [0, rank - 1, *range(1, rank - 1)]
+
+
+def _for_channels_first(flow: Dataflow, operator: OnnxOperator) -> OnnxOperator:
+    """Return an operator for channels first, still with its first input and its output."""
+    shape = flow.shape(operator.inputs[0])
+    if operator.kind in ELEMENTWISE:
+        return operator
+    x, *names = operator.inputs
+    constants = [flow.constant(name) for name in names]
+    if operator.kind == "Linear":
+        matrix = constants[0]
+        kernel = matrix.reshape(*matrix.shape, *(1,) * (len(shape) - 2))
+        inputs = (x, flow.derive(names[0], KERNEL, kernel), *names[1:])
+        return replace(operator, kind="Conv", inputs=inputs)
+    per_channel = all(value.size == shape[-1] == value.shape[-1] for value in constants)
+    if not per_channel or flow.shape(operator.outputs[0]) != shape:
+        raise NoMatchError
+    if operator.kind == "LayerNormalization" and len(names) == 2:
+        if operator.attributes.get("axis", -1) % len(shape) != len(shape) - 1:
+            raise NoMatchError
+        return replace(operator, kind="ChannelNorm")
+    if operator.kind == "Mul":
+        factors = flow.derive(names[0], FLAT, constants[0].reshape(-1))
+        return replace(operator, kind="Scale", inputs=(x, factors))
+    raise NoMatchError

@@ -1,0 +1,145 @@
+"""Channel shuffles, slices, means and padding, in the form that our operators take."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.patterns.dataflow import Dataflow, NoMatchError, Replacement, fuse
+
+
+def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a reshape to groups of channels, a transpose and a reshape back."""
+    between: list[OnnxOperator] = []
+    transpose = _behind_copies(flow, operator.inputs[0], "Transpose", between)
+    split = _behind_copies(flow, transpose.inputs[0], "Reshape", between)
+    image, groups = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
+    if (
+        transpose.attributes.get("perm") != [0, 2, 1, *range(3, len(groups))]
+        or groups[0] != image[0]
+        or groups[1] * groups[2] != image[1]  # so that what is left are the positions
+        or flow.shape(operator.outputs[0]) != image
+    ):
+        raise NoMatchError
+    old = [split, transpose, *between, operator]
+    _, new = fuse(old, "ChannelShuffle", split.inputs[:1], groups=groups[1])
+    rounded = [copy for copy in between if copy.kind == "FakeQuantize"]
+    for number, quantize in enumerate(rounded):
+        name = f"{operator.outputs[0]}/shuffled{number}"
+        flow.model.shapes[name] = image
+        new[-1] = replace(new[-1], outputs=(name,))
+        new.append(replace(quantize, inputs=(name,), outputs=operator.outputs))
+    return old, new
+
+
+def _behind_copies(
+    flow: Dataflow, name: str, kind: str, between: list[OnnxOperator]
+) -> OnnxOperator:
+    """Return what produces a value, and add copies and quantization on the way to `between`."""
+    while (operator := flow.match(name, kind, "Identity", "FakeQuantize")).kind != kind:
+        between.append(operator)
+        name = operator.inputs[0]
+    return operator
+
+
+def gather_everything(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a gather of all numbers in their order, which torch's exporter writes for strides."""
+    flat = flow.match(operator.inputs[0], "Reshape")
+    places = flow.constant(operator.inputs[1])
+    if (
+        flow.shape(flat.outputs[0]) != (places.size,)
+        or places.reshape(-1).tolist() != list(range(places.size))
+    ):  # fmt: skip
+        raise NoMatchError
+    unchanged = flow.shape(flat.inputs[0]) == flow.shape(operator.outputs[0])
+    return fuse([flat, operator], "Identity" if unchanged else "Reshape", flat.inputs[:1])
+
+
+def split(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Write a split as one range for each of its outputs that is read."""
+    axis = operator.attributes.get("axis", 0) % len(flow.shape(operator.inputs[0]))
+    ranges, start = [], 0
+    for name in operator.outputs:
+        stop = start + flow.shape(name)[axis] if name else start
+        if name and (name in flow.readers or name in flow.model.outputs):
+            whole = replace(operator, kind="Range", inputs=operator.inputs[:1], outputs=(name,))
+            attributes = {"axis": axis, "start": start, "stop": stop}
+            ranges.append(replace(whole, attributes=attributes))
+        start = stop
+    return [operator], ranges
+
+
+def slice_of_one_axis(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Write a slice along one axis as a range of it."""
+    shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
+    cut = [axis for axis, (a, b) in enumerate(zip(shape, out, strict=True)) if a != b]
+    x, starts_name, ends_name, *rest = operator.inputs
+    starts = [int(start) for start in flow.constant(starts_name)]
+    flow.constant(ends_name)
+    axes, steps = (
+        [int(number) for number in values] if values is not None else None
+        for values in (flow.model.constants.get(name) for name in (*rest, "", "")[:2])
+    )
+    if any(step != 1 for step in steps or ()) or len(cut) > 1:
+        raise NoMatchError
+    if not cut:
+        return fuse([operator], "Identity", (x,))
+    axes = [axis % len(shape) for axis in (range(len(starts)) if axes is None else axes)]
+    start = starts[axes.index(cut[0])]
+    start = max(start + shape[cut[0]], 0) if start < 0 else min(start, shape[cut[0]])
+    stop = start + out[cut[0]]
+    return fuse([operator], "Range", (x,), axis=cut[0], start=start, stop=stop)
+
+
+def mean_without_axes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Write a mean that drops its axes as one that keeps them, and a reshape."""
+    shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
+    axes = operator.attributes.get("axes")
+    if axes is None and len(operator.inputs) > 1 and operator.inputs[1]:
+        axes = [int(axis) for axis in flow.constant(operator.inputs[1])]
+    if not axes and operator.attributes.get("noop_with_empty_axes"):
+        return fuse([operator], "Identity", operator.inputs[:1])
+    axes = sorted(axis % len(shape) for axis in (axes or range(len(shape))))
+    keeps_axes = len(shape) == len(out)
+    if len(operator.inputs) == 1 and keeps_axes and operator.attributes.get("axes") == axes:
+        raise NoMatchError
+    mean = replace(operator, inputs=operator.inputs[:1], attributes={"axes": axes, "keepdims": 1})
+    if keeps_axes:
+        return [operator], [mean]
+    kept = f"{operator.outputs[0]}/kept"
+    flow.model.shapes[kept] = tuple(1 if axis in axes else n for axis, n in enumerate(shape))
+    reshape = replace(operator, kind="Reshape", inputs=(kept,), attributes={})
+    return [operator], [replace(mean, outputs=(kept,)), reshape]
+
+
+def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Let a convolution or pool do the padding that stands before it."""
+    pad = flow.match(operator.inputs[0], "Pad")
+    amounts = flow.constant(pad.inputs[1])
+    rank = len(flow.shape(pad.inputs[0]))
+    fill = flow.number(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else 0.0
+    own = operator.attributes.get("pads") or [0] * (2 * (rank - 2))
+    if (
+        operator.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
+        or pad.attributes.get("mode", "constant") != "constant"
+        or any(pad.inputs[3:4])
+        or len(amounts) != 2 * rank
+        or min(amounts) < 0
+        or fill != (float("-inf") if operator.kind == "MaxPool" else 0.0)
+        or any(amounts[axis] or amounts[rank + axis] for axis in (0, 1))
+    ):
+        raise NoMatchError
+    before, after = [*amounts[2:rank]], [*amounts[rank + 2 :]]
+    sums = [int(a) + int(b) for a, b in zip(own, [*before, *after], strict=True)]
+    attributes = {**operator.attributes, "pads": sums}
+    attributes.pop("auto_pad", None)
+    if operator.kind == "AveragePool":
+        if any(own) or before != after or attributes.get("ceil_mode"):
+            raise NoMatchError
+        attributes["count_include_pad"] = 1
+    if operator.kind == "MaxPool":
+        taps = attributes["kernel_shape"]
+        if any(2 * amount > size for amount, size in zip(sums, [*taps, *taps], strict=True)):
+            raise NoMatchError
+    inputs = (pad.inputs[0], *operator.inputs[1:])
+    return [pad, operator], [replace(operator, inputs=inputs, attributes=attributes)]

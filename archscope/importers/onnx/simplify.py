@@ -1,0 +1,96 @@
+"""The patterns of ONNX operators, and how they are applied to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archscope.importers.onnx.operators import OnnxOperator
+from archscope.importers.onnx.patterns import (
+    activations,
+    affine,
+    channels_last,
+    data_movement,
+    norms,
+    quantization,
+)
+from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
+from archscope.importers.onnx.resolve import ResolvedModel
+
+Patterns = Mapping[str, tuple[Pattern, ...]]
+"""Patterns by the kind of the operator that ends them, in the order in which they are tried."""
+
+LONG: Patterns = {
+    "Mul": (activations.gelu, activations.hard_swish),
+    "Div": (activations.gelu, activations.hard_swish),
+    "Add": (norms.group_norm, norms.layer_norm),
+}
+"""Patterns of many operators, applied before short patterns change their parts."""
+
+SHORT: Patterns = {
+    "Mul": (activations.swish, activations.hard_sigmoid, affine.channel_scale),
+    "Div": (activations.hard_sigmoid,),
+    "Add": (affine.linear_bias, affine.conv_bias, affine.channel_shift),
+    "MatMul": (affine.matmul,),
+    "Gemm": (affine.gemm,),
+    "PRelu": (affine.prelu_slopes,),
+    "Reshape": (data_movement.channel_shuffle,),
+    "Gather": (data_movement.gather_everything,),
+    "Split": (data_movement.split,),
+    "Slice": (data_movement.slice_of_one_axis,),
+    "ReduceMean": (data_movement.mean_without_axes,),
+    "Conv": (affine.zero_bias, data_movement.padding),
+    "ConvTranspose": (affine.zero_bias,),
+    "DequantizeLinear": (quantization.fake_quantize,),
+    "AveragePool": (data_movement.padding,),
+    "MaxPool": (data_movement.padding,),
+}
+"""Patterns of few operators."""
+
+CHANNELS_FIRST: Patterns = {
+    **dict.fromkeys(
+        (*channels_last.ELEMENTWISE, "Linear", "LayerNormalization", "Mul"),
+        (channels_last.sink_transpose,),
+    ),
+    "Add": (channels_last.sink_transposes_of_sum,),
+    "Transpose": (channels_last.cancel_transposes,),
+}
+"""Patterns that bring channels to the front, applied last."""
+
+
+def simplify(model: ResolvedModel) -> ResolvedModel:
+    """Return the model with its patterns replaced until none is left."""
+    model.operators = quantization.share_inverses(model)
+    for patterns in (LONG, SHORT, CHANNELS_FIRST):
+        while _replace_once(model, patterns):
+            pass
+    channels_last.drop_transposed_ends(model)
+    return model
+
+
+def _replace_once(model: ResolvedModel, patterns: Patterns) -> bool:
+    """Replace patterns that share no operator, and return whether there were any."""
+    flow = Dataflow(model)
+    operators: list[OnnxOperator] = []
+    replaced: set[int] = set()
+    absorbed: set[str] = set()  # values of operators that this round has replaced
+    for operator in model.operators:
+        for pattern in patterns.get(operator.kind, ()):
+            old, new = _match(pattern, flow, operator)
+            values = {name for part in old for name in part.outputs}
+            if old and not values & absorbed:
+                replaced.update(map(id, old))
+                absorbed |= values
+                operators += new
+                break
+        else:
+            operators.append(operator)
+    model.operators = [operator for operator in operators if id(operator) not in replaced]
+    return bool(replaced)
+
+
+def _match(pattern: Pattern, flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Return the replacement of a pattern, empty where it does not match."""
+    try:
+        return pattern(flow, operator)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return [], []  # no match, or attributes and constants that are not what ONNX promises
