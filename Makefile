@@ -6,7 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint format docs example bench clean
+# `make check BASE=main` checks all that a branch changes.
+BASE ?= HEAD
+
+.PHONY: help demo test check lint format docs example bench clean
+.DEFAULT_GOAL := demo
+
+help:  ## show these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## analyse VGG16, search for two minutes at most, and write the report
 	$(BIN)/archscope analyze specs/vgg16.yaml
@@ -15,6 +22,9 @@ demo: $(VENV)/.demo  ## analyse VGG16, search for two minutes at most, and write
 
 test: $(VENV)/.dev  ## run all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
+
+check: lint  ## check style and types, and run the tests of what changed since the last commit
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 $$($(BIN)/python tests/changed.py $(BASE))
 
 lint: $(VENV)/.dev  ## check style and types
 	$(BIN)/ruff check .
@@ -44,7 +54,7 @@ bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.analyze
 
-clean:
+clean:  ## remove the environment, builds and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.demo: pyproject.toml constraints.txt
