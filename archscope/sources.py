@@ -7,13 +7,14 @@ that ends in `.onnx` is an ONNX file. Anything else is what `archscope.language`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope import language
-from archscope.ir import Graph, Shape
+from archscope.errors import OptionError
+from archscope.importers.formats import FORMATS, Inputs, format_of
+from archscope.ir import Graph
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.write import to_yaml
@@ -21,31 +22,19 @@ from archscope.language.write import to_yaml
 if TYPE_CHECKING:
     from archscope.importers.imported import Imported
 
-_ATTRIBUTE = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-"""`package.module:name`; a drive letter of Windows has a slash behind its colon."""
-
-Inputs = Shape | Mapping[str, Shape] | None
-
 
 def is_foreign(word: str) -> bool:
     """Return whether a word names a model to import rather than a spec."""
-    return is_onnx(word) or _ATTRIBUTE.fullmatch(word) is not None
-
-
-def is_onnx(word: str) -> bool:
-    """Return whether a word names an ONNX file."""
-    return word.endswith(".onnx") and "\n" not in word
+    return format_of(word) is not None
 
 
 def imported(word: str, input: Inputs = None) -> Imported:
     """Return the model that a word names. Raises ArchscopeError."""
-    if is_onnx(word):
-        from archscope.importers.onnx import from_file  # onnx is an extra, numpy takes its time
-
-        return from_file(word, input=input)
-    from archscope.importers.torch import attribute
-
-    return attribute.from_words(word, input)
+    found = format_of(word)
+    if found is None:
+        expected = " or ".join(entry.about for entry in FORMATS)
+        raise OptionError(f"'{word}' is not a model to import: expected {expected}")
+    return found.importer()(word, input)
 
 
 def document(

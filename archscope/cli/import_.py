@@ -8,10 +8,10 @@ import click
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import shapes, write
-from archscope.errors import GraphError, OptionError
+from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.language import graph as graph_of
-from archscope.sources import document_of_text, imported, is_foreign
+from archscope.sources import document_of_text, imported
 
 
 @click.command("import")
@@ -50,10 +50,6 @@ def command(
       archscope import net.onnx -o net.yaml
       archscope analyze torchvision.models:vit_b_16
     """
-    if not is_foreign(source):
-        raise OptionError(
-            f"'{source}' is no model to import: expected package.module:name or .onnx"
-        )
     found = imported(source, shapes(inputs))
     opaque = sorted({str(getattr(n.op, "kind", "")) for n in found.graph.nodes if n.op.unknown})
     if opaque and (strict or weights):

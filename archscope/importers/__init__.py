@@ -1,1 +1,5 @@
-"""Models of other frameworks -> Graph."""
+"""Networks of other frameworks -> Graph: one folder for each format, listed in `formats.py`.
+
+`torch/` reads PyTorch modules that an import string names, `onnx/` reads ONNX files. How a foreign
+operator is recognised stands with our operator, in `archscope.ops`.
+"""

@@ -12,7 +12,7 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.build import build
 from archscope.exporters.export import export
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
 from archscope.ir import Graph
 from archscope.sources import load
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archscope.importers.torch.import_string import from_import_string
 from archscope.importers.torch.module import from_module
 
-__all__ = ["from_module"]
+__all__ = ["from_import_string", "from_module"]

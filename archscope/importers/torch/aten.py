@@ -1,47 +1,32 @@
-"""Small questions to a graph of aten operators."""
+"""Facts about aten operators, and about the nodes of a program that call them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from torch import fx
 
-from torch import fx, nn
-
-from archscope.importers.torch.aten_costs import ELEMENTWISE, VIEWED
-from archscope.importers.torch.trace import BATCH
-from archscope.ir import Shape
+from archscope.importers.torch.aten_costs import ELEMENTWISE, VIEWS
+from archscope.importers.torch.tracing import BATCH
 from archscope.ops.foreign import Foreign
 
-SAME = {
+COPIES = {
     "aten.contiguous.default", "aten.clone.default", "aten.alias.default", "aten.detach.default",
     "aten.lift_fresh_copy.default", "aten.detach_.default", "aten.positive.default",
 }  # fmt: skip
-SHAPED = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
+"""Operators whose result equals their input."""
+
+RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
 SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
-WRAPS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
-"""Operators that run a graph of their own in another mode."""
 DROPOUTS = {
     "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
 }  # fmt: skip
-VIEWS = {
-    *SHAPED, *SPLITS, "aten.slice.Tensor", "aten.select.int", "aten.transpose.int",
+WRAPPERS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
+"""Operators that run a graph of their own in another mode."""
+
+WRITABLE_VIEWS = {
+    *RESHAPES, *SPLITS, "aten.slice.Tensor", "aten.select.int", "aten.transpose.int",
     "aten.permute.default", "aten.narrow.default", "aten.unsqueeze.default",
 }  # fmt: skip
-
-
-def path_of(node: fx.Node) -> str:
-    """Return the path of the module that made a call."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return str([*stack.values()][-1][0]) if stack else ""
-
-
-def without_batch(shape: tuple[int, ...]) -> Shape:
-    """Return a shape without the batch, wherever that stands and whatever was folded into it."""
-    for axis, size in enumerate(shape):
-        if size == BATCH:
-            return shape[:axis] + shape[axis + 1 :]
-        if size and size % BATCH == 0:
-            return (*shape[:axis], size // BATCH, *shape[axis + 1 :])
-    return shape
+"""Operators whose result shares the memory of their input, so that work in place changes both."""
 
 
 def name_of(target: str) -> str:
@@ -49,9 +34,24 @@ def name_of(target: str) -> str:
     return target.partition(".")[2].partition(".")[0] or target
 
 
-def long_axes(shape: tuple[int, ...]) -> list[int]:
-    """Return the sizes of a shape but those of one position."""
-    return [size for size in shape if size != 1]
+def module_path(node: fx.Node) -> str:
+    """Return the path of the module that made a call."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return str([*stack.values()][-1][0]) if stack else ""
+
+
+def returns_input(foreign: Foreign) -> bool:
+    """Return whether an operator gives back its input as it is."""
+    if foreign.target in COPIES:
+        return True
+    if foreign.target == "aten.pad.default":
+        return not any(foreign.args["pad"])
+    if foreign.target in DROPOUTS:
+        return not foreign.args["p"]
+    casts = foreign.target.startswith(("aten.to.", "aten._to_copy."))
+    if casts or foreign.target in ("aten.expand.default", "aten.slice.Tensor", *RESHAPES):
+        return foreign.ins[0].shape == foreign.out
+    return False
 
 
 def is_pointwise(foreign: Foreign) -> bool:
@@ -71,10 +71,10 @@ def is_pointwise(foreign: Foreign) -> bool:
 
 
 def is_view(node: fx.Node, foreign: Foreign) -> bool:
-    """Return whether an operator leaves its result where its input is."""
+    """Return whether the result of an operator stays where its input is in memory."""
     name = name_of(foreign.target)
     if name not in ("reshape", "flatten"):
-        return name in VIEWED
+        return name in VIEWS
     try:
         node.args[0].meta["val"].view(foreign.out)  # type: ignore[union-attr]
     except (RuntimeError, ValueError):
@@ -82,42 +82,25 @@ def is_view(node: fx.Node, foreign: Foreign) -> bool:
     return True
 
 
-def sum_known(*numbers: int | None) -> int | None:
-    """Return a sum, None if a part of it is unknown."""
-    return None if None in numbers else sum(number or 0 for number in numbers)
+def shuffled_groups(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]] | None:
+    """Return the node and the grouped shape of what a reshape shuffles by its channels.
+
+    A view to groups of channels, a transposition and a view back spell a channel shuffle; None
+    for a reshape that ends no such row.
+    """
+    transposed = node.args[0]
+    while isinstance(transposed, fx.Node) and str(transposed.target) in COPIES:
+        transposed = transposed.args[0]
+    if not isinstance(transposed, fx.Node) or not _swaps_groups(transposed):
+        return None
+    grouped = transposed.args[0]
+    if not isinstance(grouped, fx.Node) or str(grouped.target) not in RESHAPES:
+        return None
+    shape = tuple(map(int, grouped.meta["val"].shape))
+    return (grouped.args[0], shape) if len(shape) > 2 else None  # type: ignore[return-value]
 
 
-def idle(model: nn.Module, read: Collection[str]) -> str:
-    """Return a sentence on parameters that inference does not read, "" if it reads them all."""
-    # Tied parameters have several paths, of which a trace has any one.
-    paths = dict(model.named_parameters(remove_duplicate=False))
-    used = {id(paths[path]) for path in read if path in paths}
-    held = {path: one.numel() for path, one in model.named_parameters()}
-    read = {path for path in held if id(paths[path]) in used}
-    left = {path: number for path, number in held.items() if path not in read}
-    if not left:
-        return ""
-    parts: list[str] = []
-    for path in left:
-        words = path.split(".")
-        scopes = [".".join(words[:end]) for end in range(1, len(words) + 1)]
-        busy = [
-            any(one in read for one in held if f"{one}.".startswith(f"{scope}."))
-            for scope in scopes
-        ]
-        parts.append(scopes[busy.index(False)])
-    parts = list(dict.fromkeys(parts))
-    more = f" and {len(parts) - 3} more" if len(parts) > 3 else ""
-    names = ", ".join(parts[:3]) + more
-    return f"{sum(left.values()):,} params take no part in inference and are left out: {names}"
-
-
-def share(number: int | None) -> int | None:
-    """Return the part of one image; work that the batch shares is rounded up."""
-    return None if number is None else -(-number // BATCH)
-
-
-def swaps_groups(node: fx.Node) -> bool:
+def _swaps_groups(node: fx.Node) -> bool:
     """Return whether a node swaps the two axes behind the batch, and only these."""
     if str(node.target) == "aten.transpose.int":
         return set(node.args[1:3]) == {1, 2}

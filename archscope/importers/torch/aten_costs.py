@@ -1,7 +1,7 @@
-"""What a foreign operator costs, where it has no word of ours: exact, or None.
+"""The cost of aten operators that have no operator of ours: exact, or None.
 
-Matrix products in any layout, attention and movements of data are counted here, so that a
-network that cannot be rebuilt can still be analysed.
+Matrix products in any layout, attention and movements of data are counted, so that a network
+that cannot be rebuilt can still be analysed.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ from math import prod
 
 from msgspec import Struct
 
+from archscope.importers.torch.tracing import BATCH
 from archscope.ops.foreign import Foreign, Tensor
 
-VIEWED = {
+VIEWS = {
     "permute", "transpose", "view", "unflatten", "unsqueeze", "squeeze", "select", "slice",
     "narrow", "chunk", "split", "tensor_split", "split_with_sizes", "expand", "expand_as",
     "unbind", "t", "movedim", "swapaxes", "swapdims", "alias", "mT", "numpy_T", "diagonal",
     "view_as", "squeeze_", "detach", "positive",
 }  # fmt: skip
-"""Operators that look at their input differently."""
+"""Operators whose result is another view of their input."""
 
-MOVED = VIEWED | {
+MOVES = VIEWS | {
     "reshape", "flatten", "reshape_as", "repeat", "repeat_interleave", "tile", "cat", "stack",
     "roll", "flip", "index", "index_select", "gather", "embedding", "pad", "constant_pad_nd",
     "reflection_pad2d", "replication_pad2d", "contiguous", "clone", "channel_shuffle",
@@ -30,7 +31,7 @@ MOVED = VIEWED | {
     "dropout", "feature_dropout", "alpha_dropout", "detach_", "copy", "slice_scatter",
     "select_scatter", "upsample_nearest2d", "tril", "triu", "meshgrid", "rot90",
 }  # fmt: skip
-"""Operators that compute nothing, at inference."""
+"""Operators that compute nothing at inference."""
 
 OTHER = {
     "max_unpool2d", "glu", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
@@ -38,10 +39,10 @@ OTHER = {
     "cumsum", "cumprod", "topk", "sort", "argsort", "argmax", "argmin", "one_hot", "linspace",
     "var", "std", "var_mean", "std_mean", "norm", "prod",
 }  # fmt: skip
-"""Operators without products of matrices, whose other arithmetic is not counted."""
+"""Operators without matrix products, whose other arithmetic is not known."""
 
-POOLS = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
-"""Beginnings of the names of more such operators."""
+POOL_PREFIXES = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adaptive_max_pool")
+"""Prefixes of the names of more such operators."""
 
 ELEMENTWISE = {
     "add": 1, "sub": 1, "rsub": 1, "mul": 1, "div": 1, "neg": 1, "abs": 1, "exp": 1, "log": 1,
@@ -58,70 +59,84 @@ ELEMENTWISE = {
 """Operations on each element of the result, as our own operators count them."""
 
 
-class Known(Struct, frozen=True):
-    """The macs and the other arithmetic of the whole batch; None where they are not known."""
+class Cost(Struct, frozen=True):
+    """Multiply-accumulates and other arithmetic operations; None where they are not known."""
 
     macs: int | None
     work: int | None
 
+    def per_image(self) -> Cost:
+        """Return the share of one image of the batch, rounded up."""
+        return Cost(*(n if n is None else -(-n // BATCH) for n in (self.macs, self.work)))
 
-def counted(foreign: Foreign) -> Known:
-    """Return what is known of a foreign operator."""
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(_sum(self.macs, other.macs), _sum(self.work, other.work))
+
+
+FREE = Cost(0, 0)
+
+
+def _sum(left: int | None, right: int | None) -> int | None:
+    return None if left is None or right is None else left + right
+
+
+def aten_cost(foreign: Foreign) -> Cost:
+    """Return the cost of an operator for the whole batch."""
     library, _, rest = foreign.target.partition(".")
     if library != "aten":
-        return Known(None, None)
+        return Cost(None, None)
     name = rest.partition(".")[0]
     out = prod(foreign.out)
     if name == "batch_norm" and foreign.get("training"):
-        return Known(0, 7 * out)  # by the batch's own statistics
-    if name in MOVED:
-        return Known(0, 0)
+        return Cost(0, 7 * out)  # by the batch's own statistics
+    if name in MOVES:
+        return FREE
     if name in ELEMENTWISE:
-        return Known(0, ELEMENTWISE[name] * out)
+        return Cost(0, ELEMENTWISE[name] * out)
     if name in ("layer_norm", "group_norm", "instance_norm"):
-        return Known(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
+        return Cost(0, (5 + 2 * isinstance(foreign.get("weight"), Tensor)) * out)
     if name == "rms_norm":  # a square, a sum and a division, and the factor
-        return Known(0, (3 + isinstance(foreign.get("weight"), Tensor)) * out)
-    if name in OTHER or name.lstrip("_").startswith(POOLS):
-        return Known(0, None)
+        return Cost(0, (3 + isinstance(foreign.get("weight"), Tensor)) * out)
+    if name in OTHER or name.lstrip("_").startswith(POOL_PREFIXES):
+        return Cost(0, None)
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
-        return Known(0, prod(foreign.tensors[0].shape))
+        return Cost(0, prod(foreign.tensors[0].shape))
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
-        return Known(0, 2 * prod(foreign.tensors[0].shape) + out)
+        return Cost(0, 2 * prod(foreign.tensors[0].shape) + out)
     if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
         weight, sizes = (prod(foreign.args[word].shape) for word in ("v", "g"))
-        return Known(0, 3 * weight + 2 * sizes)
+        return Cost(0, 3 * weight + 2 * sizes)
     return _products(name, foreign)
 
 
-def _products(name: str, foreign: Foreign) -> Known:
-    """Return what is known of an operator that multiplies matrices."""
+def _products(name: str, foreign: Foreign) -> Cost:
+    """Return the cost of an operator that multiplies matrices."""
     out = prod(foreign.out)
     bias = out if isinstance(foreign.get("bias"), Tensor) else 0
     if name == "linear":
-        return Known(out * foreign.args["weight"].shape[1], bias)
+        return Cost(out * foreign.args["weight"].shape[1], bias)
     if name in ("conv1d", "conv2d", "conv3d"):
-        return Known(out * prod(foreign.args["weight"].shape[1:]), bias)
+        return Cost(out * prod(foreign.args["weight"].shape[1:]), bias)
     if name.startswith("conv_transpose"):
         taps = prod(foreign.args["weight"].shape[1:])
-        return Known(prod(foreign.args["input"].shape) * taps, bias)
+        return Cost(prod(foreign.args["input"].shape) * taps, bias)
     tensors = foreign.tensors
     if name in ("matmul", "bmm", "mm") and len(tensors) == 2:
-        return Known(out * tensors[0].shape[-1], 0)
+        return Cost(out * tensors[0].shape[-1], 0)
     if name in ("addmm", "baddbmm") and len(tensors) == 3:
-        return Known(out * tensors[1].shape[-1], out)
+        return Cost(out * tensors[1].shape[-1], out)
     if name == "mv" and len(tensors) == 2:
-        return Known(prod(tensors[0].shape), 0)
+        return Cost(prod(tensors[0].shape), 0)
     if name == "dot" and len(tensors) == 2:
-        return Known(prod(tensors[0].shape), 0)
+        return Cost(prod(tensors[0].shape), 0)
     if name == "einsum" and len(tensors) == 2:
         return _einsum(foreign.args["equation"], tensors)
     if name == "scaled_dot_product_attention":
         return _attention(foreign)
-    return Known(None, None)
+    return Cost(None, None)
 
 
-def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Known:
+def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Cost:
     """Return the product of all sizes: each pair of numbers that meet is multiplied once.
 
     Axes that one tensor alone has, and the result lacks, are summed before. Where no sum is left
@@ -130,7 +145,7 @@ def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Known:
     left, arrow, result = equation.replace(" ", "").partition("->")
     words = left.split(",")
     if "." in equation or not arrow or any(len(set(word)) < len(word) for word in words):
-        return Known(None, None)
+        return Cost(None, None)
     sizes: dict[str, int] = {}
     for word, tensor in zip(words, tensors, strict=True):
         for letter, size in zip(word, tensor.shape, strict=True):
@@ -138,19 +153,19 @@ def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Known:
     met = {letter for letter in sizes if letter in result or all(letter in word for word in words)}
     products = prod(sizes[letter] for letter in met)
     alone = sum(
-        prod(one.shape) for word, one in zip(words, tensors, strict=True) if set(word) - met
+        prod(tensor.shape) for word, tensor in zip(words, tensors, strict=True) if set(word) - met
     )
     if met <= set(result):
-        return Known(0, products + alone)
-    return Known(products, alone)
+        return Cost(0, products + alone)
+    return Cost(products, alone)
 
 
-def _attention(foreign: Foreign) -> Known:
-    """Count scores and their mix of the values; the scale, a mask and the softmax are other work.
+def _attention(foreign: Foreign) -> Cost:
+    """Count the scores and their products with the values; scale, mask and softmax are work.
 
     Every score is computed, of causal attention too, as torch's counter has it.
     """
     query, key, value = (foreign.args[name].shape for name in ("query", "key", "value"))
     scores = prod(query[:-1]) * key[-2]
     masked = isinstance(foreign.get("attn_mask"), Tensor)
-    return Known(scores * (query[-1] + value[-1]), scores * (5 + 1 + masked))
+    return Cost(scores * (query[-1] + value[-1]), scores * (5 + 1 + masked))

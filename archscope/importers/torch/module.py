@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from archscope.importers.imported import Imported
-from archscope.importers.torch.program import Reader
-from archscope.importers.torch.trace import Shapes, trace
+from archscope.importers.torch.program import ProgramImporter
+from archscope.importers.torch.tracing import Shapes, trace_module
 
 
 def from_module(model: nn.Module, input: Any, name: str | None = None) -> Imported:
@@ -19,9 +19,8 @@ def from_module(model: nn.Module, input: Any, name: str | None = None) -> Import
     `input` is a shape without the batch, several of them, shapes by the names of forward's
     arguments, or tensors with the batch, in place of shapes.
     """
-    program = trace(model, shapes_of(input))
-    reader = Reader(program, model)
-    return reader.imported(name or type(model).__name__)
+    program = trace_module(model, shapes_of(input))
+    return ProgramImporter(program, model).imported(name or type(model).__name__)
 
 
 def shapes_of(input: Any) -> Shapes:
@@ -29,8 +28,8 @@ def shapes_of(input: Any) -> Shapes:
     if isinstance(input, torch.Tensor):
         return tuple(input.shape[1:])
     if isinstance(input, Mapping):
-        return {name: shapes_of(one) for name, one in input.items()}  # type: ignore[misc]
-    if isinstance(input, Sequence) and any(isinstance(one, torch.Tensor) for one in input):
-        return tuple(shapes_of(one) for one in input)  # type: ignore[return-value]
-    given: Shapes = input
-    return given
+        return {name: shapes_of(part) for name, part in input.items()}  # type: ignore[misc]
+    if isinstance(input, Sequence) and any(isinstance(part, torch.Tensor) for part in input):
+        return tuple(shapes_of(part) for part in input)  # type: ignore[return-value]
+    shapes: Shapes = input
+    return shapes

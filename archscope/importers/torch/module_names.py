@@ -1,42 +1,32 @@
-"""Names of imported nodes: the paths of the modules that made them."""
+"""Names of imported layers: the paths of the modules that made them."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from archscope.importers.torch.layer import ImportedLayer
 
 LONGEST = 80
 """Characters of a name; a spec takes a few more."""
 
 
-class Named(Struct, frozen=True):
-    """What a node can be named after."""
-
-    path: str  # of the module
-    word: str  # what it does
-
-
 def names_of(
-    steps: Mapping[str, Named], leaves: Collection[str], taken: Sequence[str]
+    layers: Mapping[str, ImportedLayer], leaves: Collection[str], taken: Sequence[str]
 ) -> dict[str, str]:
-    """Return a name for each step: its module's path, or a word within that of its module.
+    """Return a name for each layer: its module's path, or its kind within that of its module.
 
-    A module that holds others, or that makes several nodes, becomes a scope.
+    A module that has parts, or that makes several kinds of layers, becomes a scope.
     """
-    made = Counter(step.path for step in steps.values())
-    kinds = {
-        path: {step.word for step in steps.values() if step.path == path}
-        for path, number in made.items()
-        if number > 1 and path in leaves
-    }
+    kinds: defaultdict[str, set[str]] = defaultdict(set)
+    for layer in layers.values():
+        kinds[layer.path].add(layer.kind)
     bases = {}
-    for key, step in steps.items():
-        # A module without parts that always does the same one thing is applied more than once.
-        alone = step.path in leaves and len(kinds.get(step.path, {step.word})) == 1
-        bases[key] = _plain([*step.path.split("."), *([] if alone else [step.word])])
+    for key, layer in layers.items():
+        # A module without parts that makes one kind of layer is applied more than once.
+        alone = layer.path in leaves and len(kinds[layer.path]) == 1
+        bases[key] = _valid_name([*layer.path.split("."), *([] if alone else [layer.kind])])
     scopes = {scope for base in bases.values() for scope in _scopes(base)}
     used = set(taken)
     names = {}
@@ -55,14 +45,14 @@ def is_name(word: object) -> bool:
     return isinstance(word, str) and re.fullmatch(r"[A-Za-z_]\w{,79}", word, re.ASCII) is not None
 
 
-def _plain(words: Sequence[str]) -> str:
-    """Return words as a name that a spec takes: not too long, the innermost are kept."""
+def _valid_name(words: Sequence[str]) -> str:
+    """Return words as a name that a spec takes, the innermost words where all are too long."""
     parts = [re.sub(r"\W", "_", word, flags=re.ASCII)[:LONGEST] for word in words if word]
     while len(".".join(parts)) > LONGEST:
         del parts[0]
     name = ".".join(parts)
     if name == "in":
-        return "in_"  # to a spec, what enters a block
+        return "in_"  # in a spec `in` is what enters a block
     return name if name[:1].isalpha() or name[:1] == "_" else f"layer{name}"
 
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archscope import language
 from archscope.analysis import analyze
 from archscope.build import build
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
 from archscope.sources import document_of
 from archscope.weights import state_of
 from tests.importers.torch.modules import MODULES, Recurrent

@@ -12,7 +12,7 @@ import archscope
 from archscope import language
 from archscope.build import build
 from archscope.errors import OptionError
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
 from archscope.sources import document_of
 from archscope.weights import state_of
 from tests.importers.torch.modules import Recurrent, Two

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from archscope.analysis import analyze
-from archscope.importers.torch.attribute import model_of
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
+from archscope.importers.torch.import_string import load_module
 from tests.importers.torch.test_modules import flops
 from tests.zoo.oracle import torchvision
 
@@ -37,7 +37,7 @@ PARTIAL = [
 
 @pytest.mark.parametrize("name", WHOLE + PARTIAL)
 def test_params_and_macs_are_those_of_torch(name: str) -> None:
-    module = model_of(f"timm.models.{name}").eval()
+    module = load_module(f"timm.models.{name}").eval()
     result = analyze(from_module(module, (3, 224, 224)).graph)
     assert 2 * result.totals.macs == flops(module, (torch.rand(1, 3, 224, 224),))
     assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())

@@ -15,7 +15,7 @@ from archscope.analysis import analyze
 from archscope.build import build
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
 from archscope.sources import document_of_text
 from archscope.weights import state_of
 from tests.importers.torch.test_modules import flops

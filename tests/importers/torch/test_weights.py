@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 import archscope
 from archscope.build import build
-from archscope.importers.torch.attribute import model_of
+from archscope.importers.torch.import_string import load_module
 from tests.cli.conftest import Run, run
 from tests.zoo.oracle import randomise, torchvision
 
@@ -29,7 +29,7 @@ def test_import_is_its_source_and_the_network_of_the_zoo(
 ) -> None:
     torchvision()
     torch.manual_seed(0)
-    source = model_of(f"torchvision.models:{name}").eval()
+    source = load_module(f"torchvision.models:{name}").eval()
     randomise(source)
     monkeypatch.setattr(torchvision().models, name, source)  # a module stands there, not a function
     ours = archscope.analyze(archscope.load(name))

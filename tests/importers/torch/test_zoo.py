@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from archscope.analysis import Analysis, analyze
-from archscope.importers.torch.module import from_module
+from archscope.importers.torch import from_module
 from tests.zoo.oracle import torchvision
 
 NAMES = torchvision().models.list_models(module=torchvision().models)

@@ -1,4 +1,4 @@
-"""`package.module:name` -> the module of torch that it names."""
+"""`package.module:name`, an import string, -> the PyTorch module that it names."""
 
 from __future__ import annotations
 
@@ -20,76 +20,77 @@ from archscope.importers.imported import Imported
 from archscope.importers.torch.module import from_module
 from archscope.ir import Shape
 
-USUAL = (3, 224, 224)
+DEFAULT_INPUT = (3, 224, 224)
 """The input that is tried where none is given: most image networks take it."""
 
-_KEPT: list[Any] = []  # a library's definitions go with it
+_DECLARED: list[Any] = []  # libraries, whose definitions go with them
 
 
-def from_words(word: str, input: Shape | Mapping[str, Shape] | None = None) -> Imported:
+def from_import_string(source: str, input: Shape | Mapping[str, Shape] | None = None) -> Imported:
     """Return the import of `package.module:name`. Raises ArchscopeError."""
-    name = word.partition(":")[2].rpartition(".")[2]
-    with _without_collector():
-        model = model_of(word)
+    name = source.partition(":")[2].rpartition(".")[2]
+    with _without_garbage_collection():
+        model = load_module(source)
         try:
-            return from_module(model, USUAL if input is None else input, name)
+            return from_module(model, DEFAULT_INPUT if input is None else input, name)
         except ArchscopeError as error:
             if input is not None or "cannot run" not in str(error):
                 raise
             raise OptionError(f"{error}; say what it takes with --input, such as 3x32x32") from None
 
 
-def model_of(word: str) -> nn.Module:
-    """Return the module that a word names, made if it names a class or a function.
+def load_module(source: str) -> nn.Module:
+    """Return the nn.Module that an import string names, or that what it names returns.
 
-    This runs the code of the user's module; the current folder is searched first.
+    This runs the code of the user's Python module; the current folder is searched first. Raises
+    OptionError.
     """
-    path, _, attribute = word.partition(":")
-    with _here():
-        found = _attribute(_module(path), path, attribute)
+    path, _, attribute = source.partition(":")
+    with _current_folder_first():
+        found = _attribute(_import(path), path, attribute)
         if isinstance(found, nn.Module):
             return found
         if not callable(found):
             raise OptionError(
-                f"'{word}' is {_kind(found)}; expected an nn.Module, or a class or function that"
-                " returns one"
+                f"'{source}' is a {type(found).__name__}; expected an nn.Module, or a class or"
+                " function that returns one"
             )
-        needed = _needed(found)
-        if needed:
+        required = _required_arguments(found)
+        if required:
             raise OptionError(
-                f"'{word}' needs {', '.join(needed)}; name a function without arguments"
+                f"'{source}' needs {', '.join(required)}; name a function without arguments"
             )
         try:
-            made = found()
+            model = found()
         except (Exception, SystemExit) as error:
-            raise OptionError(f"'{word}' raised {_said(error)}") from None
-    if not isinstance(made, nn.Module):
-        raise OptionError(f"'{word}' returned {_kind(made)}, not an nn.Module")
-    return made
+            raise OptionError(f"'{source}' raised {_first_line(error)}") from None
+    if not isinstance(model, nn.Module):
+        raise OptionError(f"'{source}' returned a {type(model).__name__}, not an nn.Module")
+    return model
 
 
-def _module(path: str) -> Any:
+def _import(path: str) -> Any:
     try:
         return importlib.import_module(path)
     except ModuleNotFoundError as error:
         if error.name and (path == error.name or path.startswith(f"{error.name}.")):
             raise OptionError(f"there is no module '{error.name}' to import") from None
-        raise OptionError(f"importing '{path}' raised {_said(error)}") from None
+        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
     except RuntimeError as error:
-        if "torchvision::nms does not exist" in str(error) and not _KEPT:
-            _declare()
-            return _module(path)
-        raise OptionError(f"importing '{path}' raised {_said(error)}") from None
+        if "torchvision::nms does not exist" in str(error) and not _DECLARED:
+            _declare_torchvision_operators()
+            return _import(path)
+        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
     except (Exception, SystemExit) as error:
-        raise OptionError(f"importing '{path}' raised {_said(error)}") from None
+        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
 
 
-def _declare() -> None:
-    """Declare two operators that torchvision misses beside another build of torch."""
+def _declare_torchvision_operators() -> None:
+    """Declare two operators that torchvision lacks beside another build of torch."""
     library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _KEPT.append(library)
+    _DECLARED.append(library)
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
         del sys.modules[name]
 
@@ -97,13 +98,13 @@ def _declare() -> None:
 def _attribute(found: Any, path: str, attribute: str) -> Any:
     for name in attribute.split("."):
         if not hasattr(found, name):
-            hint = did_you_mean(name, [one for one in dir(found) if not one.startswith("_")])
+            hint = did_you_mean(name, [word for word in dir(found) if not word.startswith("_")])
             raise OptionError(f"'{path}' has no '{attribute}'{hint}")
         found = getattr(found, name)
     return found
 
 
-def _needed(found: Any) -> list[str]:
+def _required_arguments(found: Any) -> list[str]:
     """Return the arguments that have no default."""
     try:
         parameters = inspect.signature(found).parameters.values()
@@ -118,8 +119,8 @@ def _needed(found: Any) -> list[str]:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
-    """Make many objects without looking for garbage among them, a tenth of the time."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause the garbage collector, which takes a tenth of the time where many objects are made."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -129,22 +130,18 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _kind(found: Any) -> str:
-    return f"a {type(found).__name__}"
-
-
-def _said(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     line = next((line for line in str(error).splitlines() if line.strip()), "")[:300]
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 @contextmanager
-def _here() -> Iterator[None]:
-    """Let the current folder be imported from, as `python -m` does, and keep its warnings quiet."""
+def _current_folder_first() -> Iterator[None]:
+    """Import from the current folder first, as `python -m` does; silence warnings and stdout."""
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
-        with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # ours is for our result
+        with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # stdout is for the result
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -27,11 +27,11 @@ Nothing is computed: the tensors are shapes only, so a large batch costs nothing
 Shapes = Shape | Sequence[Shape] | Mapping[str, Shape]
 
 
-def trace(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
+def trace_module(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
     """Return the program of a module at inference. Raises ArchscopeError.
 
-    The module runs as a copy that has the same weights, on tensors without numbers, so that
-    neither its modes, buffers nor counters change.
+    A copy that shares the module's weights runs on tensors without numbers, so that the modes,
+    buffers and counters of the module stay as they are.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -39,16 +39,26 @@ def trace(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
         raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
     args, kwargs = _arguments(shapes)
     with _quiet(), _copy_of(model) as still:
-        place = _place(model)
+        place = _device_and_dtype(model)
         with FakeTensorMode(allow_non_fake_inputs=True):
-            fed = tuple(torch.empty(BATCH, *shape, **place) for shape in args)
+            given = tuple(torch.empty(BATCH, *shape, **place) for shape in args)
             named = {name: torch.empty(BATCH, *shape, **place) for name, shape in kwargs.items()}
         try:
             with torch.no_grad():
-                program = torch.export.export(still, fed, named)
+                program = torch.export.export(still, given, named)
         except Exception as error:
             raise GraphError(_reason(model, error, (*args, *kwargs.values()))) from None
     return program
+
+
+def without_batch(shape: tuple[int, ...]) -> Shape:
+    """Return a shape without the batch, wherever that stands and whatever was folded into it."""
+    for axis, size in enumerate(shape):
+        if size == BATCH:
+            return shape[:axis] + shape[axis + 1 :]
+        if size and size % BATCH == 0:
+            return (*shape[:axis], size // BATCH, *shape[axis + 1 :])
+    return shape
 
 
 def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
@@ -59,8 +69,8 @@ def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
     return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type]
 
 
-def _place(model: nn.Module) -> dict[str, Any]:
-    """Return where the numbers of a module are, and of which type."""
+def _device_and_dtype(model: nn.Module) -> dict[str, Any]:
+    """Return the device and dtype of a module's numbers."""
     for tensor in chain(model.parameters(), model.buffers()):
         if tensor.is_floating_point():
             return {"device": tensor.device, "dtype": tensor.dtype}
@@ -69,7 +79,7 @@ def _place(model: nn.Module) -> dict[str, Any]:
 
 @contextmanager
 def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
-    """Give the module in eval mode: a copy that shares its weights, else itself for a while."""
+    """Yield a copy in eval mode that shares the weights, or the module itself if it has none."""
     kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
         still = copy.deepcopy(model, dict(kept))
@@ -86,7 +96,7 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what tracing prints from the user, and torch's fast path from attention."""
+    """Silence what tracing prints, and keep attention from torch's fast path."""
     fast = torch.backends.mha.get_fastpath_enabled()
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
@@ -111,5 +121,5 @@ def _reason(model: nn.Module, error: Exception, shapes: Sequence[Shape]) -> str:
         return (
             f"'{name}' cannot be traced: what it runs depends on the numbers of its input ({line})"
         )
-    fed = ", ".join(map(text_of, shapes))
-    return f"'{name}' cannot run on an input {fed}: {kind}: {line}"
+    sizes = ", ".join(map(text_of, shapes))
+    return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"

@@ -1,24 +1,24 @@
-"""Zeros put around a map before a convolution, which are padding of the convolution."""
+"""Zeros put around a feature map before a convolution, read as padding of the convolution."""
 
 from __future__ import annotations
 
-from archscope.importers.torch.trace import BATCH
+from archscope.importers.torch.tracing import BATCH
 from archscope.ops.foreign import Foreign, Tensor
 
 PAD = "aten.pad.default"
 
 
-class Pads:
-    """The padded maps by name, each with the map inside and the zeros before and behind."""
+class ZeroPadding:
+    """The padded maps by name, each with the map inside and the zeros [before, after] per axis."""
 
     def __init__(self) -> None:
-        self.inside: dict[str, tuple[Tensor, tuple[tuple[int, int], ...]]] = {}
+        self.unpadded: dict[str, tuple[Tensor, tuple[tuple[int, int], ...]]] = {}
 
     def __contains__(self, tensor: object) -> bool:
-        return isinstance(tensor, Tensor) and tensor.name in self.inside
+        return isinstance(tensor, Tensor) and tensor.name in self.unpadded
 
-    def put(self, foreign: Foreign) -> Tensor | None:
-        """Return a padded map, where an operator puts zeros around one."""
+    def padded(self, foreign: Foreign) -> Tensor | None:
+        """Return the result of an operator that puts zeros around a map, or None."""
         if foreign.target != PAD or foreign.get("mode") != "constant" or foreign.get("value"):
             return None
         (x,) = foreign.ins
@@ -29,17 +29,17 @@ class Pads:
         pairs = list(zip(pads[::2], pads[1::2], strict=True))[::-1]  # torch has the last axis first
         pairs = [(0, 0)] * (axes - len(pairs)) + pairs
         padded = Tensor(f"{x.name}:pad{pairs}", foreign.out)
-        self.inside[padded.name] = x, tuple(pairs)
+        self.unpadded[padded.name] = x, tuple(pairs)
         return padded
 
     def into_convolution(self, foreign: Foreign) -> Foreign | None:
-        """Return a convolution that pads for itself, None for what is no such thing."""
+        """Return a convolution of a padded map as one that pads for itself, or None."""
         x, padding = foreign.get("input"), foreign.get("padding")
         if not foreign.target.startswith("aten.conv") or x not in self or padding == "same":
             return None
         if "transpose" in foreign.target:
             return None
-        inner, pairs = self.inside[x.name]
+        inner, pairs = self.unpadded[x.name]
         own = (0,) * len(pairs) if padding == "valid" else tuple(padding)
         own = own * len(pairs) if len(own) == 1 else own
         whole = tuple((a + p, b + p) for (a, b), p in zip(pairs, own, strict=True))

@@ -1,0 +1,51 @@
+"""The formats that a network can be imported from, each loaded when it is asked for.
+
+To add a format, write a folder beside this file whose `__init__.py` has a function that takes a
+source and the shape of its input and returns an `Imported`, and add a line to `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from archscope.ir import Shape
+
+if TYPE_CHECKING:
+    from archscope.importers.imported import Imported
+
+Inputs = Shape | Mapping[str, Shape] | None
+"""The shape of a network's input, or of each input by name, without the batch."""
+
+
+class ImportFormat(Struct, frozen=True):
+    """One format: the sources that are of it, and the function of its folder that reads them."""
+
+    folder: str
+    function: str
+    pattern: str  # of a whole source
+    about: str  # what a source looks like, for messages
+
+    def importer(self) -> Callable[[str, Inputs], Imported]:
+        """Return the function that imports a source of this format."""
+        function: Callable[[str, Inputs], Imported]
+        function = getattr(import_module(f"archscope.importers.{self.folder}"), self.function)
+        return function
+
+
+FORMATS = (
+    ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
+    # A drive letter of Windows has a slash behind its colon.
+    ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name"),
+)  # fmt: skip
+"""All formats; a source is of the first one whose pattern it matches."""
+
+
+def format_of(source: str) -> ImportFormat | None:
+    """Return the format of what a user names, None for a spec."""
+    return next((entry for entry in FORMATS if re.fullmatch(entry.pattern, source)), None)

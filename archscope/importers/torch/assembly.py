@@ -1,0 +1,74 @@
+"""Imported layers -> Graph: the layers that outputs need, named after their modules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from torch import nn
+
+from archscope.importers.torch.module_names import names_of
+from archscope.importers.torch.translation import OperatorTranslator
+from archscope.ir import Builder, Graph, Output, Shape
+from archscope.ops.foreign import Tensor
+from archscope.ops.input import Input
+from archscope.ops.reshape import Identity
+
+
+def assemble(
+    name: str,
+    model: nn.Module,
+    inputs: Mapping[str, Shape],
+    translator: OperatorTranslator,
+    ends: Sequence[Tensor],
+    output_names: Mapping[str, str],
+) -> tuple[Graph, dict[str, str]]:
+    """Return the graph of all that the ends need, and the names of its layers."""
+    wanted = {end.name for end in ends}
+    for key, layer in reversed(translator.layers.items()):
+        if key in wanted:
+            wanted.update(layer.inputs)
+    kept = {key: layer for key, layer in translator.layers.items() if key in wanted}
+    leaves = {path for path, part in model.named_modules() if not part._modules}
+    names = names_of(kept, leaves, list(inputs))
+    builder = Builder()
+    for input_, shape in inputs.items():
+        builder.add(input_, Input(size=shape))
+    for key, layer in kept.items():
+        sources = [names.get(source, source) for source in layer.inputs]
+        owner = names.get(translator.shared.get(key, ""))
+        builder.add(names[key], layer.op, sources, owner)
+    outputs: list[Output] = []
+    for index, end in enumerate(ends):
+        node = names.get(end.name, end.name)
+        if node in inputs or any(output.node == node for output in outputs):
+            copy = f"output{index}"
+            while copy in builder.nodes:
+                copy += "_"
+            node = builder.add(copy, Identity(), [node])
+        default = "output" if len(ends) == 1 else f"output{index}"
+        outputs.append(Output(output_names.get(end.name, default), node))
+    about = unused_params(model, translator.weights.claimed)
+    return Graph(name, tuple(builder.nodes.values()), tuple(outputs), about), names
+
+
+def unused_params(model: nn.Module, read: Collection[str]) -> str:
+    """Return a sentence on the parameters that inference does not read, "" if it reads all."""
+    # Tied parameters have several paths, of which a program has any one.
+    paths = dict(model.named_parameters(remove_duplicate=False))
+    ids = {id(paths[path]) for path in read if path in paths}
+    parameters = dict(model.named_parameters())
+    used = {path for path, parameter in parameters.items() if id(parameter) in ids}
+    unused = {path: p.numel() for path, p in parameters.items() if path not in used}
+    if not unused:
+        return ""
+    scopes: dict[str, None] = {}  # the outermost modules that have no parameter in use
+    for path in unused:
+        parts = path.split(".")
+        prefixes = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        scopes[next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))] = (
+            None
+        )
+    listed = list(scopes)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    names = ", ".join(listed[:3]) + more
+    return f"{sum(unused.values()):,} params take no part in inference and are left out: {names}"

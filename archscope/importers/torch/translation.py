@@ -1,0 +1,178 @@
+"""Aten operators -> layers of ours.
+
+Each operator is offered to the recogniser in the file of our operator. What none recognises
+becomes `opaque`, with what can still be counted of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import torch
+from torch import fx
+
+import archscope.ops
+from archscope.errors import ShapeError
+from archscope.importers.torch.aten import (
+    DROPOUTS,
+    RESHAPES,
+    is_pointwise,
+    is_view,
+    module_path,
+    name_of,
+    returns_input,
+    shuffled_groups,
+)
+from archscope.importers.torch.aten_costs import FREE, aten_cost
+from archscope.importers.torch.channels_last import ChannelsLast
+from archscope.importers.torch.layer import ImportedLayer
+from archscope.importers.torch.tracing import BATCH, without_batch
+from archscope.importers.torch.weight_table import WeightTable, paths_of
+from archscope.importers.torch.zero_padding import PAD, ZeroPadding
+from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
+from archscope.ops.opaque import Opaque
+from archscope.ops.reshape import ChannelShuffle
+
+PERMUTE = "aten.permute.default"
+
+
+class OperatorTranslator:
+    """Translates the operators of a program one by one.
+
+    `values` are those of the nodes before; permutations of channels and padding are no layers
+    until something reads their result that cannot do without.
+    """
+
+    def __init__(
+        self, program: torch.export.ExportedProgram, values: Mapping[fx.Node, Any]
+    ) -> None:
+        self.values = values
+        self.weights = WeightTable(program)
+        self.layers: dict[str, ImportedLayer] = {}
+        self.shared: dict[str, str] = {}  # layers by those that have the same weights
+        self.channels_last = ChannelsLast()
+        self.padding = ZeroPadding()
+        self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
+        self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
+
+    def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
+        """Return the result of an operator, having added the layer that computes it."""
+        zeros = foreign.target.startswith(("aten.new_", "aten.zeros_like"))
+        if zeros or 0 in foreign.out or not foreign.ins:
+            return self.weights.constant(node.name, foreign)
+        if returns_input(foreign):
+            return foreign.ins[0]
+        value = (
+            self._shuffled(node, foreign)
+            or self.channels_last.permuted(foreign)
+            or self.padding.padded(foreign)
+        )
+        if value is not None:
+            return value
+        first = self.channels_last.as_channels_first(foreign)
+        found = self._recognised(first)
+        if first is not None and found is not None:
+            return self.channels_last.to_last(self._add(node, first.out, found))
+        found = self._recognised(self.padding.into_convolution(foreign))
+        if found is not None:
+            return self._add(node, foreign.out, found)
+        args = {key: self.materialise(node, value) for key, value in foreign.args.items()}
+        foreign = Foreign(foreign.target, args, foreign.out)
+        found = self._recognised(foreign)
+        if found is None and foreign.target in DROPOUTS:
+            return foreign.ins[0]
+        found = found or Recognised(self._opaque(node, foreign), foreign.ins)
+        return self._add(node, foreign.out, found)
+
+    def materialise(self, node: fx.Node, value: Any) -> Any:
+        """Return a value; the permutation or padding that it was spared becomes a layer."""
+        if isinstance(value, tuple):
+            return tuple(self.materialise(node, part) for part in value)
+        permuted = value in self.channels_last
+        if not permuted and value not in self.padding:
+            return value
+        if value.name not in self.materialised:
+            kind = PERMUTE if permuted else PAD
+            before = (
+                self.channels_last.first[value.name]
+                if permuted
+                else self.padding.unpadded[value.name][0]
+            )
+            size = without_batch(value.shape)
+            op = Opaque(kind=kind, size=size, products=0, work=0, view=permuted)
+            found = Recognised(op, (self.materialise(node, before),))
+            self.materialised[value.name] = self._add(node, value.shape, found)
+        return self.materialised[value.name]
+
+    def _shuffled(self, node: fx.Node, foreign: Foreign) -> Tensor | None:
+        """Return the result of the channel shuffle that a reshape ends, or None."""
+        found = shuffled_groups(node) if foreign.target in RESHAPES else None
+        if found is None:
+            return None
+        source, (batch, groups, each, *positions) = self.values.get(found[0]), found[1]
+        if not isinstance(source, Tensor) or source in self.channels_last or source in self.padding:
+            return None
+        if not source.shape == foreign.out == (batch, groups * each, *positions):
+            return None
+        shuffle = Recognised(ChannelShuffle(groups=groups), (source,))
+        return self._add(node, foreign.out, shuffle)
+
+    def _recognised(self, foreign: Foreign | None) -> Recognised | None:
+        """Return what a recogniser makes of an operator, if shapes and weights are the same."""
+        if foreign is None or foreign.target not in RECOGNISERS:
+            return None
+        if any(shape[:1] != (BATCH,) for shape in (foreign.out, *(t.shape for t in foreign.ins))):
+            return None
+        found = RECOGNISERS[foreign.target](foreign)
+        if found is None:
+            return None
+        ins = tuple(without_batch(tensor.shape) for tensor in found.inputs)
+        try:
+            out = found.op.shape(*ins)
+            for op in found.then:
+                out = op.shape(out)
+        except ShapeError:
+            return None
+        return found if out == foreign.out[1:] and self.weights.fit(found) else None
+
+    def _opaque(self, node: fx.Node, foreign: Foreign) -> Opaque:
+        """Return what is known of an operator that no recogniser takes."""
+        cost = aten_cost(foreign)
+        if "result" in foreign.args:  # counted with the first result that is read
+            source: Any = node.args[0]
+            cost = FREE if source in self.counted else cost
+            self.counted.add(source)
+        weights = self.weights
+        sources = weights.claim(foreign)
+        # Nobody keeps what is computed of weights alone, so that it costs its first reader.
+        cost = sum((weights.costs[s] for s in sources if s in weights.costs), cost.per_image())
+        has_statistics = foreign.target == "aten.batch_norm.default"
+        buffers = sources & weights.buffers if has_statistics else ()
+        return Opaque(
+            kind=foreign.target,
+            size=without_batch(foreign.out) or (1,),
+            learned=sum(prod(weights.tensors[path].shape) for path in sources & weights.params),
+            kept=sum(prod(weights.tensors[path].shape) for path in buffers),
+            products=cost.macs,
+            work=cost.work,
+            view=is_view(node, foreign),
+            pointwise=is_pointwise(foreign),
+        )
+
+    def _add(self, node: fx.Node, shape: tuple[int, ...], found: Recognised) -> Tensor:
+        """Add the layers of a recognised operator and return their result."""
+        key, inputs = "", tuple(tensor.name for tensor in found.inputs)
+        for op, weights in ((found.op, found.weights), *((op, {}) for op in found.then)):
+            key = f"{node.name}/{len(self.layers) + 1}"
+            kind = name_of(op.kind) if isinstance(op, Opaque) else op.name
+            self.layers[key] = ImportedLayer(module_path(node), kind, op, inputs, weights)
+            inputs = (key,)
+            owner = self.weights.own(key, op, paths_of(found)) if weights else None
+            if owner is not None:
+                self.shared[key] = owner
+        return Tensor(key, shape)
+
+
+assert archscope.ops  # its files fill RECOGNISERS
