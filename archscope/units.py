@@ -1,40 +1,80 @@
-"""Quantities as people write them: `300MFLOPs`, `5M`, `64MiB`; and as they like to read them."""
+"""Quantities: how people write them (`300MFLOPs`, `64MiB`, `8ms`, `60%`), and how we print them.
+
+This is the only number grammar of the package. A quantity is a number and the letters behind it;
+a `Unit` says which letters there may be, and what they are worth.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
 
 from archscope.errors import OptionError
 
-_COUNT = re.compile(
-    r"([0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*([kKMGT]?)\s*(?:MACs?|FLOPs?|macs?|flops?|params)?\Z"
-)
-_BYTES = re.compile(r"([0-9]*\.?[0-9]+)\s*([kKMGT]?i?)B\Z")
-_PART = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|ms|s|min|m|h|)\s*")
+_NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
+_QUANTITY = re.compile(rf"({_NUMBER})\s*(.*)\Z", re.DOTALL)
+_PART = re.compile(rf"({_NUMBER})\s*(us|ms|s|min|m|h|)\s*")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+_LARGE = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY = {"ki": 2**10, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_SMALL = {"m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12}
+
+
+class Unit(Struct, frozen=True):
+    """What values of one kind are counted in: how they are read, and how they are printed."""
+
+    kind: str  # what columns of tables and pages call it
+    format: Callable[[float], str]
+    factors: dict[str, float] = {}  # what the letters behind a number are worth; empty: never read
+    name: str = ""  # after a number in a sentence; counts go by what is counted
+    examples: str = ""
+    words: tuple[str, ...] = ()  # may follow the letters and change nothing
+    whole: bool = True  # whether values are whole numbers
+
+    def parse(self, text: str) -> float:
+        """Return the value that a text says. Raises OptionError."""
+        quantity = split_quantity(text)
+        letters = split_word(quantity[1], self.words)[0] if quantity else ""
+        if quantity is None or letters not in self.factors:
+            noun = self.name or f"a {self.kind}"
+            raise OptionError(f"expected {noun} such as {self.examples}, got '{text}'")
+        return quantity[0] * self.factors[letters]
+
+    def exact(self, value: float) -> str:
+        """Return a value with all its digits, without the name of the unit."""
+        return f"{value:,.0f}" if self.whole else f"{value:g}"
+
+
+def split_quantity(text: str) -> tuple[float, str] | None:
+    """Return the number that a text begins with and what follows it, None without a number."""
+    match = _QUANTITY.match(text.strip())
+    return (float(match[1]), match[2].strip()) if match else None
+
+
+def split_word(text: str, words: Iterable[str]) -> tuple[str, str]:
+    """Return a text without the longest of some words that it ends with, in any case, and the word.
+
+    `MFLOPs` is `M` and `FLOPs`. The word is empty if the text ends with none of them.
+    """
+    ends = [word for word in words if text.lower().endswith(word)]
+    place = len(text) - max(map(len, ends), default=0)
+    return text[:place].strip(), text[place:]
 
 
 def parse_count(text: str) -> int:
-    """Return a number of things: `5M`, `300MMACs`, `1.5G`, `2500000`.
+    """Return a count: `5M`, `300MMACs`, `1.5G`, `2500000`.
 
     FLOPs are taken as mobile papers print them: one for each multiply-accumulate. Raises
     OptionError for anything else.
     """
-    match = _COUNT.match(text.strip())
-    if not match:
-        raise OptionError(f"expected a count such as 5M, 300MFLOPs or 1.2GMACs, got '{text}'")
-    return round(float(match[1]) * 10.0 ** (3 * _POWERS[match[2]]))
+    return round(COUNT.parse(text))
 
 
 def parse_bytes(text: str) -> int:
     """Return a number of bytes: `64MiB` (of 1024), `8GB` (of 1000). Raises OptionError."""
-    match = _BYTES.match(text.strip())
-    if not match:
-        raise OptionError(f"expected bytes such as 64MiB, 8GiB or 500MB, got '{text}'")
-    prefix = match[2]
-    base = 1024 if prefix.endswith("i") else 1000
-    return round(float(match[1]) * float(base) ** _POWERS[prefix.rstrip("i")])
+    return round(BYTES.parse(text))
 
 
 def parse_duration(text: str) -> float:
@@ -80,6 +120,66 @@ def format_measure(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_scaled(value: float, symbol: str) -> str:
+    """Return a physical quantity in four digits with a prefix of its unit: `4.600 mJ`."""
+    scales = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), *((_SMALL[p], p) for p in "munp"))
+    for factor, prefix in scales:
+        if abs(value) >= factor * 0.99995:
+            return f"{_digits(value / factor)} {prefix}{symbol}"
+    return f"{value:g} {symbol}"
+
+
+def format_value(value: float, kind: str) -> str:
+    """Return a value of a kind of column; a kind that is not known here is a unit's symbol."""
+    unit = _BY_KIND.get(kind)
+    return unit.format(value) if unit is not None else format_scaled(value, kind)
+
+
+def physical(symbol: str) -> Unit:
+    """Return a unit that takes prefixes from p to T, such as J or W."""
+    return Unit(
+        kind=symbol,
+        format=lambda value: format_scaled(value, symbol),
+        factors={f"{prefix}{symbol}": worth for prefix, worth in {**_LARGE, **_SMALL}.items()},
+        name=symbol,
+        examples=f"5m{symbol}",
+        whole=False,
+    )
+
+
 def _digits(value: float) -> str:
     whole = len(str(int(abs(value))))
     return f"{value:.{max(4 - whole, 0)}f}"
+
+
+COUNT = Unit(
+    kind="count",
+    format=format_count,
+    factors=dict(_LARGE),
+    examples="5M, 300MFLOPs or 1.2GMACs",
+    words=("macs", "mac", "flops", "flop", "params"),
+)
+BYTES = Unit(
+    kind="bytes",
+    format=format_bytes,
+    factors={f"{prefix}B": worth for prefix, worth in {**_LARGE, **_BINARY}.items()},
+    name="bytes",
+    examples="64MiB, 8GiB or 500MB",
+)
+MILLISECONDS = Unit(
+    kind="milliseconds",
+    format=lambda value: f"{value:g} ms",
+    factors={"us": 0.001, "ms": 1.0, "s": 1000.0},
+    name="ms",
+    examples="8ms",
+    whole=False,
+)
+SECONDS = Unit(kind="seconds", format=lambda value: f"{1000 * value:.4g} ms", whole=False)
+SHARE = Unit(kind="share", format=lambda value: f"{100 * value:.1f} %", whole=False)
+RATIO = Unit(kind="ratio", format=lambda value: f"{value:.2f}", whole=False)
+PLAIN = Unit(kind="number", format=lambda value: f"{value:,g}", whole=False)
+MEASURED = Unit(kind="measure", format=format_measure, whole=False)
+
+_BY_KIND = {
+    unit.kind: unit for unit in (COUNT, BYTES, MILLISECONDS, SECONDS, SHARE, RATIO, PLAIN, MEASURED)
+}

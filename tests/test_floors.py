@@ -15,7 +15,7 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate((
         "errors axes",
-        "units files",
+        "units files stats",
         "ir records",
         "ops nn",
         "language analysis datasets",

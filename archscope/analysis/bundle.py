@@ -160,6 +160,13 @@ class Analysis(Struct, frozen=True):
     opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
     fused: Fused | None = None  # where the network was fused before it was analysed
 
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first input."""
+        return tuple(
+            next(iter(self.input.values())) if isinstance(self.input, dict) else self.input
+        )
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         from archscope.analysis.notebook import html

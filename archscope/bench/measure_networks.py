@@ -172,6 +172,11 @@ def latency(
     return result.networks[0].timing
 
 
+def milliseconds(graph: Graph) -> float:
+    """Return the median latency of one image on one thread, as budgets and objectives have it."""
+    return latency(graph, threads=1).median_seconds * 1e3
+
+
 def _measured(
     graph: Graph, batch: int, run: Run, conditions: Conditions, roof: Roofline | None
 ) -> Measured:

@@ -12,7 +12,7 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.bundle import with_saving
 from archscope.analysis.count import COUNTS
-from archscope.cli.shared.limits import budget_options, judge, limits_of
+from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
     cost_options,
     load_document,
@@ -58,7 +58,7 @@ from archscope.units import parse_bytes
 @click.option(
     "--strict", is_flag=True, help="Fail if an operator is not recognised, rather than print >=."
 )
-@budget_options
+@limit_options
 @output_options
 def command(
     spec: str,
@@ -75,9 +75,7 @@ def command(
     fused: bool,
     linted: bool,
     strict: bool,
-    max_params: str | None,
-    max_macs: str | None,
-    max_memory: str | None,
+    limits: list[Limit],
     form: str,
     output: Path | None,
 ) -> int:
@@ -98,7 +96,6 @@ def command(
     """
     if fused and training:
         raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
-    limits = limits_of(max_params, max_macs, max_memory)
     graph, document = load_document(spec, settings, inputs, max_nodes)
     ask = partial(
         analyze,
@@ -127,4 +124,4 @@ def command(
         result = structs.replace(result, findings=tuple(map(record, findings)))
         parts += map(line, findings) if form != "csv" else ()
     show(parts, form, output, lambda: result)
-    return judge([result], limits)
+    return exit_code([result], limits)

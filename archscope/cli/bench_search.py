@@ -10,7 +10,6 @@ import click
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.cli.shared.progress import tell
-from archscope.errors import OptionError, did_you_mean
 
 
 @click.command("bench search")
@@ -21,18 +20,19 @@ from archscope.errors import OptionError, did_you_mean
 @click.option("--space", "spec", required=True, metavar="SPEC", help="The space of the table.")
 @click.option("--column", default="mean_acc", show_default=True, help="The scores of the table.")
 @click.option(
-    "--budget", "-b", "texts", multiple=True, metavar="BUDGET", help="As in `archscope search`."
-)
+    "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
+    help="As in `archscope search`, by any metric but those that are measured.",
+)  # fmt: skip
 @click.option(
     "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85, show_default=True,
     help="Lower edge of a single budget, as `archscope search` has it; 0 is none. Regret is to the"
-    " best below the budget, wherever.",
+    " best network inside the budget as it was written, without this edge.",
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=12, show_default=True)
 @click.option(
     "--samplers", default="tpe,evolution,nsga2,random,uniform", show_default=True, metavar="LIST",
-    help="Which to compare; uniform is the control.",
+    help="Which to compare; uniform is the baseline.",
 )  # fmt: skip
 @click.option("--workers", "-j", type=click.IntRange(1), default=None)
 @output_options
@@ -60,24 +60,22 @@ def command(
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
     """
     from archscope.report.tables.search_results import quality_table
-    from archscope.search.benchmark import compare
-    from archscope.search.samplers import ABOUT
+    from archscope.search.benchmark import compare_samplers
+    from archscope.search.samplers import check
     from archscope.sources import load
     from archscope.space.budget import budgets
     from archscope.space.costs import costs_of
 
-    chosen = [word.strip() for word in samplers.split(",")]
-    for name in chosen:
-        if name not in ABOUT:
-            hint = did_you_mean(name, ABOUT) or f"; there are {', '.join(ABOUT)}"
-            raise OptionError(f"no sampler is called '{name}'{hint}")
-    limits = budgets(texts, lambda name: costs_of(load(name)), edge)
-    found = compare(
+    names = [word.strip() for word in samplers.split(",")]
+    for name in names:
+        check(name)
+    found = compare_samplers(
         table,
         spec,
-        limits,
-        policies=chosen,
-        paid=trials,
+        budgets(texts, lambda name: costs_of(load(name)), edge=0),
+        edge=edge,
+        samplers=names,
+        trials=trials,
         seeds=seeds,
         workers=workers or os.cpu_count() or 1,
         column=column,

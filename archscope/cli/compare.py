@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
-from archscope.cli.shared.limits import budget_options, judge, limits_of
+from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
     cost_options,
     load_spec,
@@ -25,7 +25,7 @@ from archscope.report.tables.comparison import comparison_table
 @many_specs
 @spec_options
 @cost_options
-@budget_options
+@limit_options
 @click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
 def command(
@@ -37,9 +37,7 @@ def command(
     dtype: str,
     optimizer: str,
     training: bool,
-    max_params: str | None,
-    max_macs: str | None,
-    max_memory: str | None,
+    limits: list[Limit],
     plot: bool,
     form: str,
     output: Path | None,
@@ -53,7 +51,6 @@ def command(
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
-    limits = limits_of(max_params, max_macs, max_memory)
     graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
     results = [
         analyze(graph, batch=batch, dtype=dtype, optimizer=optimizer, training=training)
@@ -73,4 +70,4 @@ def command(
             taken.append(networks[-1].id)
         parts += pictures(networks)
     show(parts, form, output, lambda: {"format": 1, "networks": results})
-    return judge(results, limits)
+    return exit_code(results, limits)

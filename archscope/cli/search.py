@@ -259,8 +259,9 @@ def _look(spec: str) -> Any:
 
 def _check_objectives(names: tuple[str, ...]) -> None:
     from archscope.errors import did_you_mean
+    from archscope.metrics import objectives
 
-    known = ("accuracy", "macs", "params", "access", "weights", "latency")
+    known = objectives()
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"

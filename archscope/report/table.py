@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.ir import text_of
-from archscope.units import format_bytes, format_count, format_measure
+from archscope.units import format_value
 
 COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measure"
 TEXT, NAME, SHAPE = "text", "name", "shape"  # only text may be broken into lines
@@ -37,19 +37,9 @@ def readable(value: Any, kind: str) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if kind == COUNT:
-        return format_count(value)
-    if kind == BYTES:
-        return format_bytes(value)
-    if kind == SHARE:
-        return f"{100 * value:.1f} %"
-    if kind == RATIO:
-        return f"{value:.2f}"
-    if kind == MEASURE:
-        return format_measure(value)
     if kind == SHAPE:
         return text_of(value)
-    return str(value)
+    return format_value(value, kind) if kind in NUMBERS else str(value)
 
 
 def exact(value: Any, kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
+from archscope.metrics import MACS
 from archscope.sources import load
 from archscope.space.budget import Budget
 from archscope.space.sampling import Candidate, Sampler
@@ -26,7 +27,7 @@ def anchors(
     drawn = [sampler.feasible() for _ in range(DRAWS)]
     for name in start:
         yield name, member(space, name, drawn)
-    drawn.sort(key=lambda one: one.costs.macs)
+    drawn.sort(key=lambda one: one.costs[MACS])
     for name, place in (("smallest", 0), ("median", len(drawn) // 2), ("largest", -1)):
         yield name, drawn[place].choices
 

@@ -1,4 +1,4 @@
-"""Search quality as a number: policies on a table of networks that were really trained."""
+"""Search quality as a number: samplers replayed on a table of networks that were really trained."""
 
 from __future__ import annotations
 
@@ -6,60 +6,80 @@ import csv
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from random import Random
 from statistics import fmean
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 from archscope.language import document
+from archscope.metrics import MACS
 from archscope.records.study import Job, Trial, Verdict
 from archscope.search.samplers import EVOLUTION, NSGA, RANDOM, TPE, UNIFORM
 from archscope.search.study import Plan, Study
-from archscope.space.budget import Budget
+from archscope.space.budget import Budget, violation, with_edge
+from archscope.space.costs import Costs, costs_of
 from archscope.space.search_space import Space, space
+from archscope.stats import bootstrap_interval
 
-POLICIES = (TPE, EVOLUTION, NSGA, RANDOM, UNIFORM)
+SAMPLERS = (TPE, EVOLUTION, NSGA, RANDOM, UNIFORM)
 MARKS = (25, 50, 100)
-RESAMPLES = 2000
-"""Of the bootstrap for the confidence of a mean."""
+"""Numbers of trained networks after which regret is told."""
 
 
-class Curve(Struct, frozen=True):
-    """The regret of one policy with one seed: points to the best network, after each payment."""
+class RegretCurve(Struct, frozen=True):
+    """The simple regret of one sampler with one seed, after each network that was trained."""
 
-    policy: str
+    sampler: str
     seed: int
-    regret: tuple[float, ...]
-    asks: int
-    hypervolume: float
+    regret: tuple[float, ...]  # distance to the best score inside the budgets
+    proposals: int  # networks proposed, those that cost no training included
+    hypervolume: float  # of the found networks, as a share of the true one
 
 
-class Quality(Struct, frozen=True):
-    """A policy over many seeds."""
+class SamplerQuality(Struct, frozen=True):
+    """How well a sampler searches a table, over several seeds."""
 
-    policy: str
+    sampler: str = field(name="policy")
     seeds: int
-    regret: dict[int, float]  # mean, after so many payments
+    regret: dict[int, float]  # mean, after so many trained networks
     low: float  # 95 % interval of the last of them
     high: float
-    hypervolume: float  # of the true one, accuracy against macs below the budget
-    asks: float  # answers for each payment, the free ones with them
+    hypervolume: float  # mean, as a share of the true one: score against macs inside the budgets
+    proposals: float = field(name="asks")  # for each network that is trained
 
 
-class Table:
-    """Scores of networks by digest: equal networks have the mean of their rows."""
+class TabularBenchmark(Struct, frozen=True):
+    """The networks of a space by digest, with their scores and costs.
 
-    def __init__(
-        self, space_: Space, scores: Mapping[str, float], costs: Mapping[str, int]
-    ) -> None:
-        self.space, self.scores, self.costs = space_, scores, costs
+    Equal networks share one score, the mean of their rows. Their costs may differ, by branches
+    that nothing reads.
+    """
+
+    space: Space
+    scores: Mapping[str, float]
+    costs: Mapping[str, Sequence[Costs]]
+
+    def inside(self, limits: Sequence[Budget]) -> list[tuple[float, float]]:
+        """Return macs and score of the networks inside the budgets.
+
+        Raises OptionError if there is none.
+        """
+        found = [
+            (costs[MACS], self.scores[digest])
+            for digest, rows in self.costs.items()
+            for costs in rows
+            if violation(limits, costs) == 0
+        ]
+        if not found:
+            listed = " and ".join(limit.text for limit in limits)
+            raise OptionError(f"no network of the table is inside {listed}")
+        return found
 
 
-def read(path: Path, space_: Space, column: str = "mean_acc") -> Table:
+def read_table(path: Path, networks: Space, column: str = "mean_acc") -> TabularBenchmark:
     """Return a table of real results: `arch` has one digit for each decision, in order.
 
     Raises ArchscopeError if the file is missing, has no such columns, or is of another space.
@@ -73,47 +93,48 @@ def read(path: Path, space_: Space, column: str = "mean_acc") -> Table:
     if not rows or not wanted <= rows[0].keys():
         has = ", ".join(rows[0]) if rows else "nothing"
         raise OptionError(f"{path}: needs the columns arch and {column}, has {has}")
-    together: dict[str, list[float]] = {}
-    costs: dict[str, int] = {}
+    scores: dict[str, list[float]] = {}
+    costs: dict[str, list[Costs]] = {}
     for line, row in enumerate(rows, 2):
-        graph = space_.graph(_choices(space_, row["arch"], f"{path}:{line}"))
+        graph = networks.graph(_choices(networks, row["arch"], f"{path}:{line}"))
         digest = canonical(graph)
         try:
-            together.setdefault(digest, []).append(float(row[column]))
+            scores.setdefault(digest, []).append(float(row[column]))
         except ValueError:
             raise OptionError(
                 f"{path}:{line}: {column} must be a number, got '{row[column]}'"
             ) from None
-        costs[digest] = sum(facts.macs for facts in graph.facts.values())
-    return Table(space_, {digest: fmean(values) for digest, values in together.items()}, costs)
+        costs.setdefault(digest, []).append(costs_of(graph))
+    means = {digest: fmean(values) for digest, values in scores.items()}
+    return TabularBenchmark(networks, means, costs)
 
 
-def _choices(space_: Space, arch: str, where: str) -> dict[str, Any]:
-    if len(arch) != len(space_.decisions) or not arch.isdigit():
+def _choices(networks: Space, arch: str, where: str) -> dict[str, Any]:
+    if len(arch) != len(networks.decisions) or not arch.isdigit():
         raise OptionError(
-            f"{where}: arch must have a digit for each of the {len(space_.decisions)} decisions"
-            f" of '{space_.name}', got '{arch}'"
+            f"{where}: arch must have a digit for each of the {len(networks.decisions)} decisions"
+            f" of '{networks.name}', got '{arch}'"
         )
     choices = {}
-    for one, digit in zip(space_.decisions, arch, strict=True):
-        values = one.values()
+    for decision, digit in zip(networks.decisions, arch, strict=True):
+        values = decision.values()
         if int(digit) >= len(values):
             raise OptionError(
-                f"{where}: '{one.path}' has {len(values)} alternatives, got '{digit}'"
+                f"{where}: '{decision.path}' has {len(values)} alternatives, got '{digit}'"
             )
-        choices[one.path] = values[int(digit)]
+        choices[decision.path] = values[int(digit)]
     return choices
 
 
-class Lookup:
-    """A judge that looks scores up."""
+class TableLookup:
+    """Answers each job with the score that the table has of its network."""
 
     def __init__(self, scores: Mapping[str, float]) -> None:
         self.scores = scores
         self.waiting: list[Verdict] = []
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Answer at once."""
+        """Look a network up."""
         self.waiting.append(Verdict(job.number, "trained", self.scores[job.digest]))
 
     def collect(self) -> Verdict:
@@ -121,63 +142,90 @@ class Lookup:
         return self.waiting.pop(0)
 
     def close(self, at_once: bool = False) -> None:
-        """Forget what was not asked for."""
+        """Forget the answers that were not collected."""
         self.waiting.clear()
 
 
-def compare(
+class _Task(Struct, frozen=True):
+    """One search of a table; plain data that any process can take."""
+
+    table: Path
+    spec: str
+    limits: tuple[Budget, ...]
+    edge: float
+    sampler: str
+    seed: int
+    trials: int
+    column: str
+
+
+def compare_samplers(
     table: Path,
     spec: str,
-    budgets: Sequence[Budget],
+    limits: Sequence[Budget],
     *,
-    policies: Sequence[str] = POLICIES,
-    paid: int = 100,
+    edge: float = 0.0,
+    samplers: Sequence[str] = SAMPLERS,
+    trials: int = 100,
     seeds: int = 12,
     workers: int = 1,
     column: str = "mean_acc",
     progress: Callable[[str], None] = lambda text: None,
-) -> list[Quality]:
-    """Return how well policies search a table, the mean over seeds with a bootstrap interval."""
-    tasks = [(table, spec, tuple(budgets), p, seed, paid, column) for p in policies
-             for seed in range(seeds)]  # fmt: skip
-    curves: list[Curve] = []
+) -> list[SamplerQuality]:
+    """Return how well samplers search a table, the mean over seeds with a bootstrap interval.
+
+    Regret is to the best network inside `limits`; searches keep to the lower `edge` of a single
+    budget as well. Raises OptionError for a budget that must be measured, as a table has no
+    networks to run, and ArchscopeError if the table cannot be read.
+    """
+    for limit in limits:
+        if limit.measured:
+            why = f"a table tells no {limit.metric}, which must be measured"
+            raise OptionError(f"cannot hold the budget '{limit.text}': {why}")
+    tasks = [
+        _Task(table, spec, tuple(limits), edge, sampler, seed, trials, column)
+        for sampler in samplers
+        for seed in range(seeds)
+    ]
+    curves: list[RegretCurve] = []
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
-            for curve in pool.map(_one, tasks):
+            for curve in pool.map(_search, tasks):
                 curves.append(curve)
-                progress(f"{curve.policy}, seed {curve.seed}")
+                progress(f"{curve.sampler}, seed {curve.seed}")
     else:
         for task in tasks:
-            curves.append(_one(task))
-            progress(f"{curves[-1].policy}, seed {curves[-1].seed}")
+            curves.append(_search(task))
+            progress(f"{task.sampler}, seed {task.seed}")
     return [
-        _quality([curve for curve in curves if curve.policy == policy], paid) for policy in policies
+        _quality([curve for curve in curves if curve.sampler == sampler], trials)
+        for sampler in samplers
     ]
 
 
-_TABLES: dict[tuple[Path, str, str], Table] = {}
+_TABLES: dict[tuple[Path, str, str], TabularBenchmark] = {}
+"""Tables that this process has read."""
 
 
-def _one(task: tuple[Path, str, tuple[Budget, ...], str, int, int, str]) -> Curve:
-    path, spec, budgets, policy, seed, paid, column = task
-    key = path, spec, column
+def _search(task: _Task) -> RegretCurve:
+    """Run one search of a table."""
+    key = task.table, task.spec, task.column
     if key not in _TABLES:
-        _TABLES[key] = read(path, space(document(spec)), column)
+        _TABLES[key] = read_table(task.table, space(document(task.spec)), task.column)
     table = _TABLES[key]
-    limits = [budget for budget in budgets if budget.metric == "macs"]
-    inside = {
-        digest: score
-        for digest, score in table.scores.items()
-        if all(limit.most is None or table.costs[digest] <= limit.most for limit in limits)
-    }
-    best = max(inside.values())
-    found = Study(
-        table.space, Plan(budgets=budgets, sampler=policy, seed=seed, lag=1), Lookup(table.scores)
+    inside = table.inside(task.limits)
+    plan = Plan(
+        budgets=with_edge(task.limits, task.edge), sampler=task.sampler, seed=task.seed, lag=1
     )
-    found.run(paid)
-    judged = [trial for trial in found.trials if trial.paid]
-    return Curve(
-        policy, seed, _regret(judged, best), len(found.trials), _hypervolume(judged, inside, table)
+    study = Study(table.space, plan, TableLookup(table.scores))
+    study.run(task.trials)
+    trained = [trial for trial in study.trials if trial.paid]
+    return RegretCurve(
+        task.sampler,
+        task.seed,
+        _regret(trained, max(score for _, score in inside)),
+        len(study.trials),
+        _hypervolume(trained, inside),
     )
 
 
@@ -190,16 +238,20 @@ def _regret(trials: Sequence[Trial], best: float) -> tuple[float, ...]:
     return tuple(regret)
 
 
-def _hypervolume(trials: Sequence[Trial], inside: Mapping[str, float], table: Table) -> float:
-    """Return the area that the found networks dominate, as a share of what all dominate."""
-    low = min(inside.values())
-    high = max(table.costs[digest] for digest in inside)
-    area = _area([(trial.costs["macs"], trial.values[0]) for trial in trials], high, low)
-    whole = _area([(table.costs[d], score) for d, score in inside.items()], high, low)
+def _hypervolume(trials: Sequence[Trial], inside: Sequence[tuple[float, float]]) -> float:
+    """Return the area that the found networks dominate, as a share of what all dominate.
+
+    Score against macs. The reference point is the lowest score and the most macs inside the
+    budgets.
+    """
+    low, high = min(score for _, score in inside), max(macs for macs, _ in inside)
+    area = _area([(trial.costs[MACS], trial.values[0]) for trial in trials], high, low)
+    whole = _area(inside, high, low)
     return area / whole if whole else 1.0
 
 
 def _area(points: Sequence[tuple[float, float]], high: float, low: float) -> float:
+    """Return the area that points of cost and score dominate below a cost and above a score."""
     area, reached = 0.0, low
     steps = []
     for cost, score in sorted(points):
@@ -212,27 +264,18 @@ def _area(points: Sequence[tuple[float, float]], high: float, low: float) -> flo
     return area
 
 
-def _quality(curves: Sequence[Curve], paid: int) -> Quality:
-    marks = sorted({*(mark for mark in MARKS if mark <= paid), paid})
-    regret = {
-        mark: fmean(curve.regret[min(mark, len(curve.regret)) - 1] for curve in curves)
-        for mark in marks
-    }
-    last = [curve.regret[-1] for curve in curves]
-    low, high = interval(last)
-    return Quality(
-        curves[0].policy,
-        len(curves),
-        regret,
-        low,
-        high,
-        fmean(curve.hypervolume for curve in curves),
-        fmean(curve.asks / len(curve.regret) for curve in curves),
+def _quality(curves: Sequence[RegretCurve], trials: int) -> SamplerQuality:
+    marks = sorted({*(mark for mark in MARKS if mark <= trials), trials})
+    low, high = bootstrap_interval([curve.regret[-1] for curve in curves])
+    return SamplerQuality(
+        sampler=curves[0].sampler,
+        seeds=len(curves),
+        regret={
+            mark: fmean(curve.regret[min(mark, len(curve.regret)) - 1] for curve in curves)
+            for mark in marks
+        },
+        low=low,
+        high=high,
+        hypervolume=fmean(curve.hypervolume for curve in curves),
+        proposals=fmean(curve.proposals / len(curve.regret) for curve in curves),
     )
-
-
-def interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % interval of a mean, by the bootstrap (Efron 1979)."""
-    random = Random(seed)  # noqa: S311 nothing secret is drawn
-    means = sorted(fmean(random.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]

@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.records.study import Job, Trial
-from archscope.search.benchmark import interval
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import Crew
+from archscope.stats import bootstrap_interval
 
 
 class Finalist(Struct, frozen=True):
@@ -110,7 +110,7 @@ def finalists(
             if (place, s) in verdicts
         )
         if scores:
-            low, high = interval(scores)
+            low, high = bootstrap_interval(scores)
             spread = stdev(scores) if len(scores) > 1 else None
             rows.append(
                 Finalist(

@@ -17,6 +17,7 @@ from archscope.ir import Graph
 from archscope.language import graph
 from archscope.language.document import Document
 from archscope.linter import lint
+from archscope.metrics import ACCURACY
 from archscope.records.study import Trial
 from archscope.report.formats.findings import record
 from archscope.search.anchors import anchors
@@ -24,12 +25,13 @@ from archscope.search.evaluation import Trainer
 from archscope.search.executor import Crew
 from archscope.search.finalists import Finalist, best, finalists, front
 from archscope.search.local_executor import LocalJudge
-from archscope.search.study import ACCURACY, LATENCY, Plan, Study
+from archscope.search.study import Plan, Study
 from archscope.search.study_folder import Folder
 from archscope.sources import document
 from archscope.space.bound_spec import bound_text
 from archscope.space.budget import Budget
 from archscope.space.search_space import Space, space
+from archscope.stats import rank_correlation
 
 DEFAULT = "mobile"
 FEWEST = 8  # trained networks that tell which decisions matter
@@ -128,7 +130,6 @@ def search(
             shown=lambda trial: _told(folder, watch, trial, study),
             trained_as=lambda choices: trained.graph(choices),
             promise=_promise(question) if question.prescreen > 1 else None,
-            measure=_latency if _measured(question) else None,
         )
         before = list(folder.trials)
         watch.begin(question, deploy, len(before))
@@ -202,16 +203,6 @@ def _asked(question: Question) -> dict[str, Any]:
     return rows
 
 
-def _measured(question: Question) -> bool:
-    return LATENCY in question.objectives or any(budget.measured for budget in question.budgets)
-
-
-def _latency(graph: Graph) -> float:
-    from archscope.bench.measure_networks import latency
-
-    return latency(graph, threads=1).median_seconds * 1e3
-
-
 def _promise(question: Question) -> Callable[[Graph], dict[str, float]]:
     from archscope.datasets import load
     from archscope.search.proxies import FILTER, promises
@@ -266,14 +257,12 @@ def correlations(trials: Sequence[Trial]) -> dict[str, float]:
     ]  # fmt: skip
     if len(judged) < 4:
         return {}
-    from scipy.stats import spearmanr
-
     scores = [trial.score or 0.0 for trial in judged]
     found = {}
     for name in judged[0].proxies:
-        values = [trial.proxies[name] for trial in judged]
-        if len(set(values)) > 1 and len(set(scores)) > 1:
-            found[name] = float(spearmanr(values, scores).statistic)
+        value = rank_correlation([trial.proxies[name] for trial in judged], scores)
+        if value is not None:
+            found[name] = value
     return found
 
 

@@ -24,12 +24,13 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
+from archscope.metrics import ACCURACY, METRICS
 from archscope.records.study import Job, Outcome, Trial, Verdict
 from archscope.search.distributions import distributions, parameters, suggest
 from archscope.search.executor import Judge
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
-from archscope.space.budget import Budget, needs_peak, violation
-from archscope.space.costs import Costs, Evaluator
+from archscope.space.budget import Budget, violation
+from archscope.space.costs import CostModel, Costs, needs_graph
 from archscope.space.sampling import Sampler, mutate, repair
 from archscope.space.search_space import Choices, Space
 
@@ -41,8 +42,6 @@ NEW = 300
 
 POPULATION, TOURNAMENT = 25, 5
 """Of regularised evolution (Real et al. 2018, arXiv:1802.01548)."""
-
-ACCURACY, LATENCY = "accuracy", "latency"
 
 
 class Exhausted(Exception):  # noqa: N818
@@ -67,8 +66,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 Promise = Callable[[Graph], dict[str, float]]
 """What a network promises without training: a score for each proxy, more is better."""
 
-Measure = Callable[[Graph], float]
-"""The latency of a network in milliseconds."""
+Measure = Callable[[str, Graph], float]
+"""Returns a measured metric of a network, such as latency."""
 
 
 class _Open(Struct):
@@ -92,7 +91,7 @@ class Study:
         shown: Callable[[Trial], None] = lambda trial: None,
         trained_as: Callable[[dict[str, Any]], Graph] | None = None,
         promise: Promise | None = None,
-        measure: Measure | None = None,
+        measure: Measure = lambda name, graph: METRICS[name].measure(graph),
     ) -> None:
         """Take a space and who judges.
 
@@ -103,14 +102,14 @@ class Study:
         self.space, self.plan, self.judge, self.shown = space, plan, judge, shown
         self.trained_as = trained_as or space.graph
         self.promise, self.measure = promise, measure
-        self.evaluate = Evaluator(space, peak=needs_peak(plan.budgets))
+        self.evaluate = CostModel(space, graphs=needs_graph(limited_by(plan)))
         self.model = _model(plan.objectives)
         self.distributions = distributions(space)
         self.trials: list[Trial] = []
         self.open: list[_Open] = []
         self.answers: dict[int, Verdict] = {}
         self.known: dict[str, Trial] = {}
-        self.latencies: dict[str, float] = {}
+        self.measured: dict[tuple[str, str], float] = {}  # by digest and metric
         self.asked = 0  # numbers given
         self.paid = 0
         self.done: list[Trial] = []  # answered, but after one that is not
@@ -287,15 +286,13 @@ class Study:
         if costs is None:
             self._answer(asked, structs.replace(trial, outcome="impossible"))
             return None
-        trial = structs.replace(
-            trial, costs=_costs(costs), excess=_excess(self.plan.budgets, costs)
-        )
+        trial = structs.replace(trial, costs=costs, excess=_excess(self.plan.budgets, costs))
         if violation(self.plan.budgets, costs) > 0:
             self._answer(asked, trial)
             return None
         graph = self.space.graph(choices)
         digest = canonical(graph)
-        trial = self._with_latency(structs.replace(trial, digest=digest), graph)
+        trial = self._with_measured(structs.replace(trial, digest=digest), graph)
         if any(beyond > 0 for beyond in trial.excess.values()):
             self._answer(asked, trial)
             return None
@@ -312,17 +309,20 @@ class Study:
         self._answer(asked, structs.replace(trial, values=twin.values))
         return None
 
-    def _with_latency(self, trial: Trial, graph: Graph) -> Trial:
-        wanted = [budget for budget in self.plan.budgets if budget.measured]
-        if self.measure is None or not (wanted or LATENCY in self.plan.objectives):
-            return trial
-        if trial.digest not in self.latencies:
-            self.latencies[trial.digest] = self.measure(graph)
-        took = self.latencies[trial.digest]
-        excess = {name.text: name.excess(took) for name in wanted}
-        return structs.replace(
-            trial, costs={**trial.costs, LATENCY: took}, excess={**trial.excess, **excess}
-        )
+    def _with_measured(self, trial: Trial, graph: Graph) -> Trial:
+        """Return a trial with the metrics that must be measured, each once for equal networks."""
+        costs, excess = dict(trial.costs), dict(trial.excess)
+        for name in limited_by(self.plan):
+            if not METRICS[name].is_measured:
+                continue
+            key = trial.digest, name
+            if key not in self.measured:
+                self.measured[key] = self.measure(name, graph)
+            costs[name] = self.measured[key]
+        for budget in self.plan.budgets:
+            if budget.measured:
+                excess[budget.text] = budget.excess(costs[budget.metric])
+        return structs.replace(trial, costs=costs, excess=excess)
 
     # Telling.
 
@@ -429,9 +429,14 @@ def _model(objectives: Sequence[str]) -> optuna.Study:
 def directions(objectives: Sequence[str]) -> list[StudyDirection]:
     """Return whether more or less of each objective is better."""
     return [
-        StudyDirection.MAXIMIZE if name == ACCURACY else StudyDirection.MINIMIZE
+        StudyDirection.MAXIMIZE if METRICS[name].better == "more" else StudyDirection.MINIMIZE
         for name in objectives
     ]
+
+
+def limited_by(plan: Plan) -> list[str]:
+    """Return the metrics that a plan limits or optimises."""
+    return list(dict.fromkeys([*(budget.metric for budget in plan.budgets), *plan.objectives]))
 
 
 def _due(number: int, share: float) -> bool:
@@ -439,13 +444,9 @@ def _due(number: int, share: float) -> bool:
     return int((number + 1) * share + 1e-9) > int(number * share + 1e-9)
 
 
-def _costs(costs: Costs) -> dict[str, float]:
-    return {name: value for name, value in structs.asdict(costs).items() if value is not None}
-
-
 def _excess(budgets: Sequence[Budget], costs: Costs) -> dict[str, float]:
     return {
-        budget.text: budget.excess(getattr(costs, budget.metric))
+        budget.text: budget.excess(costs[budget.metric])
         for budget in budgets
         if not budget.measured
     }

@@ -1,55 +1,68 @@
-"""What a candidate costs, in the numbers that a budget may limit."""
+"""What candidate networks cost: a number for each metric that a budget may limit."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
-
-from msgspec import Struct
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import peak_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
-from archscope.language.block_cache import sums_of
+from archscope.language.block_cache import Sums, sums_of
+from archscope.metrics import METRICS, static_metrics
 from archscope.space.search_space import Choices, Space
 
-MACS, PARAMS, ACCESS, PEAK, WEIGHTS = "macs", "params", "access", "peak", "weights"
-STATIC = (MACS, PARAMS, WEIGHTS, ACCESS, PEAK)
-"""Costs that are known without running anything, for one image at the input of the spec."""
-IN_BYTES = (WEIGHTS, ACCESS, PEAK)
+Costs = dict[str, float]
+"""Costs of one network for one image, by metric; bytes are for a dtype."""
 
 
-class Costs(Struct, frozen=True, gc=False):
-    """The costs of one network for one image; bytes are for a dtype."""
+class _Counted:
+    """The sums over a network that metrics are computed from, the peak only where it is read."""
 
-    macs: int
-    params: int
-    weights: int  # bytes of params and buffers
-    access: int  # bytes read and written
-    peak: int | None = None  # bytes of feature maps alive at once, where it was asked for
+    def __init__(self, sums: Sums, element_bytes: int, graph: Graph | None = None) -> None:
+        self.params, self.buffers, self.macs, self.memory_access = sums
+        self.weight_bytes = (self.params + self.buffers) * element_bytes
+        self.memory_access_bytes = self.memory_access * element_bytes
+        self.element_bytes, self.graph = element_bytes, graph
+
+    @cached_property
+    def peak_activation_bytes(self) -> int:
+        assert self.graph is not None, "a metric that needs a graph says so"
+        return peak_of(self.graph) * self.element_bytes
+
+    def costs(self) -> Costs:
+        """Return the static metrics, without a graph those that need none."""
+        return {
+            metric.name: metric.of(self)
+            for metric in static_metrics()
+            if metric.of is not None and (self.graph is not None or not metric.needs_graph)
+        }
 
 
-def costs_of(graph: Graph, dtype: str = "float32", peak: bool = True) -> Costs:
-    """Return the costs of a graph without what serves only training."""
+def costs_of(graph: Graph, dtype: str = "float32") -> Costs:
+    """Return the costs of a graph, without its parts that serve only training."""
     graph = graph.inference()
-    params, buffers, macs, access = sums_of(graph.nodes, graph.facts.values())
-    size = DTYPES[dtype]
-    highest = peak_of(graph) * size if peak else None
-    return Costs(macs, params, (params + buffers) * size, access * size, highest)
+    sums = sums_of(graph.nodes, graph.facts.values())
+    return _Counted(sums, DTYPES[dtype], graph).costs()
 
 
-class Evaluator:
-    """Tells the costs of candidates of one space, and keeps what it told."""
+def needs_graph(metrics: Iterable[str]) -> bool:
+    """Return whether any of these metrics takes a graph to compute, as peak memory does."""
+    return any(METRICS[name].needs_graph for name in metrics)
 
-    def __init__(self, space: Space, dtype: str = "float32", peak: bool = False) -> None:
-        self.space, self.dtype, self.peak = space, dtype, peak
+
+class CostModel:
+    """Computes the costs of candidates of one space, and remembers them."""
+
+    def __init__(self, space: Space, dtype: str = "float32", *, graphs: bool = False) -> None:
+        """Take a space; with `graphs`, metrics that need a graph are among the costs."""
+        self.space, self.dtype, self.graphs = space, dtype, graphs
         self.known: dict[tuple[Any, ...], Costs | None] = {}
 
     def __call__(self, choices: Choices) -> Costs | None:
-        """Return the costs of a candidate, or None if its values make no network.
-
-        Without `peak` they are summed up, which is quicker than a graph is made.
-        """
+        """Return the costs of a candidate, or None if its values make no network."""
         return self.masked(self.space.masked(choices))
 
     def masked(self, choices: dict[str, Any]) -> Costs | None:
@@ -63,8 +76,7 @@ class Evaluator:
         return self.known[key]
 
     def _costs(self, choices: dict[str, Any]) -> Costs:
-        if self.peak:
+        if self.graphs:
             return costs_of(self.space.graph(choices), self.dtype)
-        params, buffers, macs, access = self.space.sums(choices)
-        size = DTYPES[self.dtype]
-        return Costs(macs, params, (params + buffers) * size, access * size)
+        # Quicker: no graph is made.
+        return _Counted(self.space.sums(choices), DTYPES[self.dtype]).costs()

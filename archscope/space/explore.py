@@ -1,9 +1,9 @@
-"""What a space holds: how many networks, what they cost, how many fit, what is in the way."""
+"""What a search space holds: how many networks, what they cost, and which share fits a budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import prod, sqrt
+from math import prod
 from statistics import median
 from typing import Any
 
@@ -12,170 +12,183 @@ from msgspec import Struct
 from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.language.holes import CHOICE
-from archscope.space.budget import Budget, needs_peak, violation
-from archscope.space.costs import MACS, PEAK, STATIC, Costs, Evaluator
+from archscope.metrics import MACS, METRICS, static_metrics
+from archscope.space.budget import Budget, limits_need_graph, violation
+from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, every
 from archscope.space.sampling import Candidate, Sampler, alternatives, repair
 from archscope.space.search_space import Choices, Decision, Space, word
+from archscope.stats import wilson_interval
 
-ENUMERABLE = 20_000  # networks that are looked at one by one
+ENUMERABLE = 20_000  # networks that are evaluated one by one
 SAMPLES = 300
 SWEEPS = 4
-SURE = 1.96  # standard deviations on both sides of 95 %
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
+"""Told how many networks are evaluated, of how many."""
+
+Ends = dict[tuple[str, bool], Candidate]
+"""The networks with the least (False) and the most (True) of each metric."""
 
 
-class Range(Struct, frozen=True):
-    """The costs of one kind that networks of a space have."""
+class CostRange(Struct, frozen=True):
+    """The values of one metric over the networks of a space."""
 
     metric: str
-    least: int
-    middle: float | None  # None if it was not asked of those that were drawn
-    most: int
-    exact: (
-        bool  # every network was looked at; else the ends were searched for, decision by decision
-    )
+    least: float
+    middle: float | None  # the median; None if the metric was not computed for drawn networks
+    most: float
+    exact: bool  # of all networks; else the ends were searched for, decision by decision
 
 
-class Share(Struct, frozen=True):
+class FeasibleShare(Struct, frozen=True):
     """The share of networks inside the budgets."""
 
     share: float
     low: float  # of a 95 % confidence interval, Wilson 1927
     high: float
-    inside: int  # of those looked at
+    inside: int  # of those evaluated
     seen: int
-    invalid: int  # of those seen: values that make no network
-    exact: bool
+    invalid: int  # of those evaluated: values that make no network
+    exact: bool  # of all networks, not of a sample
 
 
 class Relaxation(Struct, frozen=True):
-    """How much a decision moves a cost where the space ends."""
+    """How much one decision changes a metric at an end of the space."""
 
-    path: str  # with * where instances of one hole are moved together
+    path: str  # with * where instances of one hole change together
     value: str  # which it has at the end
     step: float  # what the next value changes
-    ordered: bool  # whether it is a number, of which there is always a further one
+    ordered: bool  # whether the decision is a number
 
 
 class Exploration(Struct, frozen=True):
     """The answers of `archscope space`."""
 
     inputs: tuple[tuple[Shape, ...], ...]  # of the smallest and the largest, once if they agree
-    networks: int  # with a value of 1 for each decision without end
-    endless: bool
-    exact: bool  # whether the number is; else it is the most that there may be
-    ranges: tuple[Range, ...]
-    share: Share | None
+    networks: int  # a continuous decision counts as one value
+    endless: bool  # whether there is a continuous decision
+    exact: bool  # whether `networks` is; else it is an upper bound
+    ranges: tuple[CostRange, ...]
+    share: FeasibleShare | None
     example: Candidate | None  # one inside the budgets
-    blocking: tuple[Budget, ...]  # budgets that no network was found in
-    relax: dict[str, tuple[Relaxation, ...]]  # by metric, what would help most first
+    blocking: tuple[Budget, ...]  # budgets that no network was found inside
+    relax: dict[str, tuple[Relaxation, ...]]  # by metric, the most effective first
 
 
 def explore(
     space: Space,
-    budgets: Sequence[Budget] = (),
+    limits: Sequence[Budget] = (),
     *,
     seed: int = 0,
     samples: int | None = None,
     dtype: str = "float32",
-    tell: Tell = lambda done, of: None,
+    progress: Progress = lambda done, of: None,
 ) -> Exploration:
     """Return what a space holds; the same for the same seed.
 
-    Up to 20,000 networks are all looked at, unless `samples` says how many to draw. Raises
+    Spaces of up to 20,000 networks are enumerated, unless `samples` says how many to draw. Raises
     SpecError if no values make a network.
     """
-    static = [budget for budget in budgets if not budget.measured]
-    evaluate = Evaluator(space, dtype, peak=needs_peak(static))
-    sampler = Sampler(space, static, seed, evaluate)
+    static = [limit for limit in limits if not limit.measured]
+    cost_model = CostModel(space, dtype, graphs=limits_need_graph(static))
+    sampler = Sampler(space, static, seed, cost_model)
     plan = sampler.plan
-    exact = samples is None and plan is not None and space.certain
-    whole = exact and not plan.endless and plan.count <= ENUMERABLE if plan else False
-    costs: list[Costs | None] = []
-    fitting: Candidate | None = None
-    many = plan.count if whole and plan else SAMPLES if samples is None else samples
-    for number, choices in enumerate(_all(plan, space) if whole else _drawn(sampler, many)):
-        found = evaluate.masked(choices)
-        costs.append(found)
-        if fitting is None and found is not None and violation(static, found) == 0:
-            fitting = Candidate(choices, found)
-        if number % 100 == 0:
-            tell(number, many)
-    seen = [cost for cost in costs if cost is not None]
-    if not seen:
+    counted = plan is not None and space.certain
+    enumerated = _enumerable(plan) if counted and samples is None else None
+    if enumerated is not None:
+        candidates: Iterable[dict[str, Any]] = _all(enumerated, space)
+        total = enumerated.count
+    else:
+        total = SAMPLES if samples is None else samples
+        candidates = (sampler.any() for _ in range(total))
+    costs, example = _evaluate(candidates, total, cost_model, static, progress)
+    known = [cost for cost in costs if cost is not None]
+    if not known:
         space.graph(sampler.any())  # which says what is wrong
-        raise SpecError("no values of the decisions that were tried make a network", space.name)
-    share = _share(costs, static, whole) if static else None
-    ends = _ends(space, evaluate, sampler, fitting)
-    ranges = tuple(_range(metric, seen, ends, whole) for metric in STATIC)
+        raise _no_network(space)
+    exact = enumerated is not None
+    ends = _ends(space, cost_model, sampler, example)
+    ranges = tuple(_range(metric.name, known, ends, exact) for metric in static_metrics())
+    possible = [limit for limit in static if _overlaps(limit, ranges)]
+    if static and example is None and not exact and len(possible) == len(static):
+        example = _search(space, static, [*ends.values(), *_nearest(sampler, static)], sampler)
     blocking: tuple[Budget, ...] = ()
-    relax: dict[str, tuple[Relaxation, ...]] = {}
-    reachable = all(_within(one, ranges) for one in static)
-    if static and fitting is None and not whole and reachable:
-        fitting = _found(space, static, [*(ends.values()), *_nearest(sampler, static)], sampler)
-    if static and fitting is None:
-        blocking = tuple(one for one in static if not _within(one, ranges)) or tuple(static)
-        for reason in blocking:
-            relax[reason.metric] = relaxations(space, reason, ends)
-    networks = plan.count if plan else prod(decision.size or 1 for decision in space.decisions)
-    endless = plan.endless if plan else any(decision.size is None for decision in space.decisions)
-    certain = plan is not None and space.certain
-    both = (space.graph(ends[MACS, largest].choices).inputs for largest in (False, True))
-    inputs = tuple(dict.fromkeys(tuple(node.out for node in nodes) for nodes in both))
+    if static and example is None:
+        blocking = tuple(limit for limit in static if limit not in possible) or tuple(static)
     return Exploration(
-        inputs,
-        networks,
-        endless,
-        certain,
-        ranges,
-        share,
-        fitting if static else None,
-        blocking,
-        relax,
+        inputs=_inputs(space, ends),
+        networks=plan.count if plan else prod(decision.size or 1 for decision in space.decisions),
+        endless=any(decision.size is None for decision in space.decisions)
+        if plan is None
+        else plan.endless,
+        exact=counted,
+        ranges=ranges,
+        share=_share(costs, static, exact) if static else None,
+        example=example if static else None,
+        blocking=blocking,
+        relax={limit.metric: relaxations(space, limit, ends, dtype) for limit in blocking},
     )
 
 
-def _all(plan: Plan | None, space: Space) -> Iterable[dict[str, Any]]:
-    assert plan is not None
+def _enumerable(plan: Plan | None) -> Plan | None:
+    """Return the plan if its networks are few enough to evaluate them all."""
+    small = plan is not None and not plan.endless and plan.count <= ENUMERABLE
+    return plan if small else None
+
+
+def _all(plan: Plan, space: Space) -> Iterable[dict[str, Any]]:
     return ({**space.defaults, **choices} for choices in every(plan))
 
 
-def _drawn(sampler: Sampler, many: int) -> Iterable[dict[str, Any]]:
-    return (sampler.any() for _ in range(many))
+def _evaluate(
+    candidates: Iterable[dict[str, Any]],
+    total: int,
+    cost_model: CostModel,
+    limits: Sequence[Budget],
+    progress: Progress,
+) -> tuple[list[Costs | None], Candidate | None]:
+    """Return the costs of candidates, and the first that is inside the budgets."""
+    costs: list[Costs | None] = []
+    example: Candidate | None = None
+    for number, choices in enumerate(candidates):
+        found = cost_model.masked(choices)
+        costs.append(found)
+        if example is None and found is not None and violation(limits, found) == 0:
+            example = Candidate(choices, found)
+        if number % 100 == 0:
+            progress(number, total)
+    return costs, example
 
 
-def _share(costs: list[Costs | None], budgets: Sequence[Budget], whole: bool) -> Share:
-    inside = sum(violation(budgets, cost) == 0 for cost in costs)
+def _no_network(space: Space) -> SpecError:
+    return SpecError("no values of the decisions that were tried make a network", space.name)
+
+
+def _inputs(space: Space, ends: Ends) -> tuple[tuple[Shape, ...], ...]:
+    """Return the input shapes of the networks with the least and the most macs."""
+    nodes = [space.graph(ends[MACS, largest].choices).inputs for largest in (False, True)]
+    return tuple(dict.fromkeys(tuple(node.out for node in inputs) for inputs in nodes))
+
+
+def _share(costs: list[Costs | None], limits: Sequence[Budget], exact: bool) -> FeasibleShare:
+    inside = sum(violation(limits, cost) == 0 for cost in costs)
     invalid = sum(cost is None for cost in costs)
     seen = len(costs)
-    low, high = (inside / seen,) * 2 if whole else wilson(inside, seen)
-    return Share(inside / seen, low, high, inside, seen, invalid, whole)
+    low, high = (inside / seen,) * 2 if exact else wilson_interval(inside, seen)
+    return FeasibleShare(inside / seen, low, high, inside, seen, invalid, exact)
 
 
-def wilson(inside: int, seen: int) -> tuple[float, float]:
-    """Return the ends of Wilson's 95 % interval (1927) for a share."""
-    share, z = inside / seen, SURE
-    middle = share + z * z / (2 * seen)
-    spread = z * sqrt(share * (1 - share) / seen + z * z / (4 * seen * seen))
-    scale = 1 + z * z / seen
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
-
-
-def _range(
-    metric: str, seen: list[Costs], ends: dict[tuple[str, bool], Candidate], whole: bool
-) -> Range:
-    values = [value for one in seen if (value := getattr(one, metric)) is not None]
-    found = [getattr(ends[metric, largest].costs, metric) for largest in (False, True)]
-    exact = whole and len(values) == len(seen)
+def _range(metric: str, known: list[Costs], ends: Ends, exact: bool) -> CostRange:
+    values = [costs[metric] for costs in known if metric in costs]
     middle = median(values) if values else None
-    if exact:
-        return Range(metric, min(values), middle, max(values), True)
-    return Range(metric, min([found[0], *values]), middle, max([found[1], *values]), False)
+    if exact and len(values) == len(known):
+        return CostRange(metric, min(values), middle, max(values), True)
+    least, most = (ends[metric, largest].costs[metric] for largest in (False, True))
+    return CostRange(metric, min([least, *values]), middle, max([most, *values]), False)
 
 
 def groups_of(space: Space) -> list[list[Decision]]:
-    """Return the decisions in groups, those of one hole together."""
+    """Return the decisions in groups: all instances of one hole together."""
     groups: dict[Any, list[Decision]] = {}
     for decision in space.decisions:
         groups.setdefault(decision.at, []).append(decision)
@@ -198,134 +211,130 @@ def pattern(paths: Sequence[str]) -> str:
     return ".".join(words)
 
 
-def _ends(
-    space: Space, evaluate: Evaluator, sampler: Sampler, fitting: Candidate | None
-) -> dict[tuple[str, bool], Candidate]:
-    """Return the networks at both ends of each cost, found by moving all instances of a hole."""
-    ends: dict[tuple[str, bool], Candidate] = {}
-    full = evaluate if evaluate.peak else Evaluator(space, evaluate.dtype, peak=True)
+def _ends(space: Space, cost_model: CostModel, sampler: Sampler, example: Candidate | None) -> Ends:
+    """Return the networks at both ends of each metric, found by coordinate descent."""
+    ends: Ends = {}
+    with_graphs = CostModel(space, cost_model.dtype, graphs=True)
     for largest in (False, True):
-        choices: Choices = fitting.choices if fitting else sampler.any()
-        for metric in STATIC:
-            ask = full if metric == PEAK else evaluate
-            end = extreme(space, ask, metric, largest, choices)
+        choices: Choices = example.choices if example else sampler.any()
+        for metric in static_metrics():
+            lacking = metric.needs_graph and not cost_model.graphs
+            model = with_graphs if lacking else cost_model
+            end = extreme(space, model, metric.name, largest, choices)
             if end is None:
-                continue
-            ends[metric, largest] = end
+                raise _no_network(space)
+            ends[metric.name, largest] = end
             choices = end.choices
-    if len(ends) < 2 * len(STATIC):
-        raise SpecError("no values of the decisions that were tried make a network", space.name)
     return ends
 
 
 def extreme(
-    space: Space, evaluate: Evaluator, metric: str, largest: bool, start: Choices
+    space: Space, cost_model: CostModel, metric: str, largest: bool, start: Choices
 ) -> Candidate | None:
-    """Return the network with the least or most of a cost that single moves lead to.
+    """Return the network with the least or the most of a metric that coordinate descent finds.
 
-    All instances of a hole move together, or one by one those that choose what there is. None
-    if no move makes a network.
+    All instances of a hole change together; categorical decisions that control others also change
+    one by one. None if no change makes a network.
     """
     sign = -1 if largest else 1
 
-    def worth(costs: Costs | None) -> float:
-        return float("inf") if costs is None else sign * float(getattr(costs, metric))
+    def loss(costs: Costs | None) -> float:
+        return float("inf") if costs is None else sign * costs[metric]
 
-    # Decisions that do not count yet keep the value that they will have when they do.
+    # Inactive decisions keep the value that they will have once they become active.
     starts = [
         {decision.path: alternatives(decision)[end] for decision in space.decisions}
         for end in (0, -1)
     ]
-    everything = min([dict(start), *starts], key=lambda choices: worth(evaluate(choices)))
-    best = evaluate(everything)
+    choices = min([dict(start), *starts], key=lambda choices: loss(cost_model(choices)))
+    best = cost_model(choices)
     # A word that decides what else there is may be best at different values in each instance.
     alone = [
         decision
         for decision in space.decisions
         if decision.path in space.controlling and not ordered(decision)
     ]
-    moves = [*groups_of(space), *([one] for one in alone)]
+    moves = [*groups_of(space), *([decision] for decision in alone)]
     for _ in range(SWEEPS):
-        before = worth(best)
+        before = loss(best)
         for group in moves:
             for value in alternatives(group[0]):
-                trial = {**everything, **{one.path: value for one in group if one.takes(value)}}
-                costs = evaluate(trial)
-                if worth(costs) < worth(best):
-                    best, everything = costs, trial
-        if worth(best) == before:
+                trial = {**choices, **{one.path: value for one in group if one.takes(value)}}
+                costs = cost_model(trial)
+                if loss(costs) < loss(best):
+                    best, choices = costs, trial
+        if loss(best) == before:
             break
-    return None if best is None else Candidate(space.masked(everything), best)
+    return None if best is None else Candidate(space.masked(choices), best)
 
 
-def _nearest(sampler: Sampler, budgets: Sequence[Budget]) -> list[Candidate]:
-    """Return the candidates known so far that are nearest to the budgets."""
+def _nearest(sampler: Sampler, limits: Sequence[Budget]) -> list[Candidate]:
+    """Return the candidates evaluated so far that are nearest to the budgets."""
     paths = [decision.path for decision in sampler.space.decisions]
     known = [
         Candidate(dict(zip(paths, key, strict=True)), costs)
-        for key, costs in sampler.evaluate.known.items()
+        for key, costs in sampler.cost_model.known.items()
         if costs is not None
     ]
-    return sorted(known, key=lambda one: violation(budgets, one.costs))[:5]
+    return sorted(known, key=lambda candidate: violation(limits, candidate.costs))[:5]
 
 
-def _found(
-    space: Space, budgets: Sequence[Budget], starts: Sequence[Candidate], sampler: Sampler
+def _search(
+    space: Space, limits: Sequence[Budget], starts: Sequence[Candidate], sampler: Sampler
 ) -> Candidate | None:
+    """Return a candidate inside the budgets: one of the starts, or one repaired from them."""
     for start in starts:
-        costs = sampler.evaluate(start.choices)
-        if violation(budgets, costs) == 0 and costs is not None:
+        costs = sampler.cost_model(start.choices)
+        if violation(limits, costs) == 0 and costs is not None:
             return Candidate(start.choices, costs)
     for start in reversed(starts):
-        found = repair(space, budgets, start.choices, sampler.evaluate, sampler.random)
+        found = repair(space, limits, start.choices, sampler.cost_model, sampler.random)
         if found is not None:
             return found
     return None
 
 
-def _within(budget: Budget, ranges: Sequence[Range]) -> bool:
-    """Return whether a budget alone overlaps what networks of the space cost."""
-    one = next(one for one in ranges if one.metric == budget.metric)
-    low = budget.most is None or one.least <= budget.most
-    return low and (budget.least is None or one.most >= budget.least)
+def _overlaps(limit: Budget, ranges: Sequence[CostRange]) -> bool:
+    """Return whether some value of the metric in the space is inside a budget."""
+    span = next(span for span in ranges if span.metric == limit.metric)
+    low = limit.most is None or span.least <= limit.most
+    return low and (limit.least is None or span.most >= limit.least)
 
 
 def relaxations(
-    space: Space, budget: Budget, ends: dict[tuple[str, bool], Candidate]
+    space: Space, limit: Budget, ends: Ends, dtype: str = "float32"
 ) -> tuple[Relaxation, ...]:
-    """Return the decisions that move a cost most at the end of the space next to a budget."""
-    metric = budget.metric
-    smallest = ends[metric, False]
-    largest = budget.most is None or getattr(smallest.costs, metric) <= budget.most
+    """Return the decisions that change a metric most at the end of the space next to a budget."""
+    metric = limit.metric
+    largest = limit.most is None or ends[metric, False].costs[metric] <= limit.most
     end = ends[metric, largest]
-    evaluate = Evaluator(space, peak=metric == PEAK)
-    base = evaluate(end.choices)
-    assert base is not None
+    cost_model = CostModel(space, dtype, graphs=METRICS[metric].needs_graph)
+    base = end.costs[metric]
     found = []
     active = space.active(end.choices)
     for group in groups_of(space):
-        counting = [one for one in group if one.path in active]
-        if not counting:
+        moving = [decision for decision in group if decision.path in active]
+        if not moving:
             continue
         steps = []
-        for value in alternatives(counting[0]):
-            if value == end.choices[counting[0].path]:
+        for value in alternatives(moving[0]):
+            if value == end.choices[moving[0].path]:
                 continue
-            moved = evaluate({**end.choices, **{decision.path: value for decision in counting}})
+            moved = cost_model({**end.choices, **{decision.path: value for decision in moving}})
             if moved is not None:
-                steps.append(abs(getattr(moved, metric) - getattr(base, metric)))
+                steps.append(abs(moved[metric] - base))
         step = min((step for step in steps if step), default=0)
         if step:
-            held = {_label(decision, end.choices[decision.path]) for decision in counting}
-            path = pattern([decision.path for decision in counting])
-            shown = " or ".join(sorted(held))
-            found.append(Relaxation(path, shown, float(step), ordered(group[0])))
-    numbers = [one for one in found if one.ordered] or found
-    return tuple(sorted(numbers, key=lambda number: -number.step)[:3])
+            held = {_label(decision, end.choices[decision.path]) for decision in moving}
+            path = pattern([decision.path for decision in moving])
+            values = " or ".join(sorted(held))
+            found.append(Relaxation(path, values, float(step), ordered(group[0])))
+    numbers = [relaxation for relaxation in found if relaxation.ordered] or found
+    return tuple(sorted(numbers, key=lambda relaxation: -relaxation.step)[:3])
 
 
 def ordered(decision: Decision) -> bool:
-    """Return whether a decision is about a number."""
+    """Return whether all alternatives of a decision are numbers."""
     if decision.kind != CHOICE:
         return True
     scalars = not decision.labels and not any(

@@ -1,4 +1,4 @@
-"""Candidates: drawn evenly, moved, crossed, and brought inside a budget."""
+"""Candidates of a search space: drawn uniformly, mutated, crossed, and moved inside a budget."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.errors import OptionError
-from archscope.space.budget import Budget, needs_peak, violation
-from archscope.space.costs import Costs, Evaluator
+from archscope.space.budget import Budget, limits_need_graph, violation
+from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, TooManyError, draw, draw_value, plan
 from archscope.space.search_space import Choices, Decision, Space
 
-TRIES = 500  # even draws for one feasible candidate
+TRIES = 500  # uniform draws for one feasible candidate
 REPAIRS = 20  # of the nearest draws, if none of them is feasible
-STEPS = 400  # candidates that one repair may look at
-ENDS = 5  # values that stand for a decision without end
+STEPS = 400  # candidates that one repair may evaluate
+GRID = 5  # values that stand for a continuous decision
 
 
 class Candidate(Struct, frozen=True):
@@ -36,48 +36,47 @@ class Sampler:
         space: Space,
         budgets: Sequence[Budget] = (),
         seed: int = 0,
-        evaluate: Evaluator | None = None,
+        cost_model: CostModel | None = None,
     ) -> None:
-        """Take the evaluator of others, if given, so that its knowledge is shared."""
+        """Take a space, what limits its networks, and perhaps a cost model to share."""
         self.space, self.budgets = space, tuple(budgets)
         self.random = Random(seed)  # noqa: S311 nothing secret is drawn
-        self.evaluate = evaluate or Evaluator(space, peak=needs_peak(budgets))
+        self.cost_model = cost_model or CostModel(space, graphs=limits_need_graph(budgets))
 
     @cached_property
     def plan(self) -> Plan | None:
-        """The plan of the space, None if it cannot be made."""
+        """The plan by which networks are counted, None if there are too many to count."""
         try:
             return plan(self.space)
         except TooManyError:
             return None
 
     def any(self) -> dict[str, Any]:
-        """Return the choices of any network, each with the same chance.
+        """Return the choices of a network drawn uniformly, whatever it costs.
 
-        Where networks cannot be counted, each value of each decision has the same chance.
+        Where networks cannot be counted, each decision is drawn uniformly on its own.
         """
         if self.plan is not None:
             return {**self.space.defaults, **draw(self.plan, self.random)}
         return self.space.masked(random_choices(self.space, self.random))
 
     def feasible(self, tries: int = TRIES) -> Candidate:
-        """Return a candidate inside the budgets, each with the same chance if draws find one.
+        """Return a candidate inside the budgets, drawn uniformly if `tries` draws find one.
 
-        After `tries` draws the nearest of them are moved towards the budgets, decision by
-        decision; then the chances are not the same. Raises OptionError if that fails, too: it
-        always ends.
+        Otherwise the draws nearest to the budgets are repaired, and the distribution is no longer
+        uniform. It always ends: raises OptionError if no repair succeeds.
         """
-        near: list[tuple[float, int, dict[str, Any]]] = []
-        for number in range(tries):
+        drawn: list[tuple[float, dict[str, Any]]] = []
+        for _ in range(tries):
             choices = self.any()
-            costs = self.evaluate.masked(choices)
+            costs = self.cost_model.masked(choices)
             beyond = violation(self.budgets, costs)
             if costs is not None and beyond == 0:
                 return Candidate(choices, costs)
-            near.append((beyond, number, choices))
-        near.sort(key=lambda one: one[:2])
-        for _, _, choices in near[:REPAIRS]:
-            found = repair(self.space, self.budgets, choices, self.evaluate, self.random)
+            drawn.append((beyond, choices))
+        drawn.sort(key=lambda draw: draw[0])
+        for _, choices in drawn[:REPAIRS]:
+            found = repair(self.space, self.budgets, choices, self.cost_model, self.random)
             if found is not None:
                 return found
         listed = " and ".join(budget.text for budget in self.budgets)
@@ -88,7 +87,7 @@ class Sampler:
 
 
 def random_choices(space: Space, random: Random) -> dict[str, Any]:
-    """Return a value for every decision, also for those that do not count."""
+    """Return a value for every decision, inactive ones included."""
     return {decision.path: draw_value(decision, random) for decision in space.decisions}
 
 
@@ -96,16 +95,17 @@ def repair(
     space: Space,
     budgets: Sequence[Budget],
     choices: Choices,
-    evaluate: Evaluator,
+    cost_model: CostModel,
     random: Random,
     steps: int = STEPS,
 ) -> Candidate | None:
-    """Return a candidate inside the budgets, near the given one; None after `steps` candidates.
+    """Return a candidate inside the budgets near the given one, by local search.
 
-    Each step changes one decision to what brings the candidate nearer to the budgets.
+    Each step changes one decision so that the violation shrinks. None if no change helps, or after
+    `steps` evaluations.
     """
     choices = space.masked(choices)
-    costs = evaluate(choices)
+    costs = cost_model(choices)
     beyond = violation(budgets, costs)
     while beyond > 0 or costs is None:
         moves = list(neighbours(space, choices))
@@ -115,7 +115,7 @@ def repair(
             if steps < 0:
                 return None
             moved = space.masked({**choices, path: value})
-            there = evaluate.masked(moved)
+            there = cost_model.masked(moved)
             if violation(budgets, there) < beyond:
                 choices, costs, beyond = moved, there, violation(budgets, there)
                 break
@@ -125,7 +125,7 @@ def repair(
 
 
 def neighbours(space: Space, choices: Choices) -> Iterator[tuple[str, Any]]:
-    """Yield each other value of each decision that counts, with its path."""
+    """Yield every other value of every active decision, with its path."""
     full = space.masked(choices)
     for decision in space.counting(full):
         for value in alternatives(decision):
@@ -134,11 +134,11 @@ def neighbours(space: Space, choices: Choices) -> Iterator[tuple[str, Any]]:
 
 
 def alternatives(decision: Decision) -> tuple[Any, ...]:
-    """Return the alternatives, or a few along the way where there is no end of them."""
+    """Return the alternatives of a decision, of a continuous one a grid of its range."""
     if decision.size is not None:
         return decision.values()
     low, high, log = decision.low, decision.high, decision.log
-    parts = [place / (ENDS - 1) for place in range(ENDS)]
+    parts = [place / (GRID - 1) for place in range(GRID)]
     if log:
         return tuple(low * (high / low) ** part for part in parts)
     return tuple(low + (high - low) * part for part in parts)
@@ -147,29 +147,29 @@ def alternatives(decision: Decision) -> tuple[Any, ...]:
 def mutate(
     space: Space, choices: Choices, random: Random, rate: float | None = None
 ) -> dict[str, Any]:
-    """Return choices with some decisions changed: at least one, each with the chance `rate`.
+    """Return choices with at least one decision changed, each with probability `rate`.
 
-    Without a rate one change is expected. Decisions that begin to count are drawn.
+    Without a rate one change is expected. Decisions that become active are drawn at random.
     """
     counting = space.counting(choices)
     movable = [decision for decision in counting if decision.size != 1]
     if not movable:
         return space.masked(choices)
     chance = 1 / len(movable) if rate is None else rate
-    chosen = [one for one in movable if random.random() < chance]
+    chosen = [decision for decision in movable if random.random() < chance]
     changed: dict[str, Any] = {}
-    for one in chosen or [movable[random.randrange(len(movable))]]:
-        value = draw_value(one, random)
-        while value == choices[one.path]:
-            value = draw_value(one, random)
-        changed[one.path] = value
+    for decision in chosen or [movable[random.randrange(len(movable))]]:
+        value = draw_value(decision, random)
+        while value == choices[decision.path]:
+            value = draw_value(decision, random)
+        changed[decision.path] = value
     kept = {decision.path: choices[decision.path] for decision in counting}
     return space.masked({**random_choices(space, random), **kept, **changed})
 
 
-def crossover(space: Space, one: Choices, other: Choices, random: Random) -> dict[str, Any]:
-    """Return choices of which each is from either parent, from the one where it counts."""
-    left, right = space.active(one), space.active(other)
+def crossover(space: Space, first: Choices, second: Choices, random: Random) -> dict[str, Any]:
+    """Return choices taken from two parents at random, each from one where it is active."""
+    left, right = space.active(first), space.active(second)
     choices = random_choices(space, random)
     for decision in space.decisions:
         path = decision.path

@@ -211,7 +211,7 @@ def test_a_screened_study_goes_on_as_well(small: Space, first: int) -> None:
 def test_latency_is_measured_once_for_each_network(small: Space) -> None:
     calls: list[int] = []
 
-    def measure(graph: Graph) -> float:
+    def measure(name: str, graph: Graph) -> float:
         calls.append(1)
         return sum(facts.macs for facts in graph.facts.values()) / 10_000
 
@@ -224,11 +224,12 @@ def test_latency_is_measured_once_for_each_network(small: Space) -> None:
     assert len(calls) == len({trial.digest for trial in study.trials if trial.digest})
 
 
-def test_several_objectives(small: Space) -> None:
-    plan = structs.replace(PLAN, objectives=("accuracy", "macs"))
+@pytest.mark.parametrize("cost", ["macs", "weights", "peak"])
+def test_several_objectives(small: Space, cost: str) -> None:
+    plan = structs.replace(PLAN, objectives=("accuracy", cost))
     _, trials = run(small, plan)
     assert all(len(trial.values) == 2 for trial in trials if trial.paid)
-    assert all(trial.values[1] == trial.costs["macs"] for trial in trials if trial.paid)
+    assert all(trial.values[1] == trial.costs[cost] > 0 for trial in trials if trial.paid)
 
 
 def test_parameters_of_ordered_numbers_are_their_places(small: Space) -> None:

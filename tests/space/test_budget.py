@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from archscope import load
-from archscope.analysis import analyze
 from archscope.errors import OptionError
 from archscope.space.budget import Budget, budgets, violation
 from archscope.space.costs import Costs, costs_of
@@ -67,13 +66,13 @@ def test_what_is_taken(text: str, metric: str | None, most: float | None, least:
     [
         ("300M", "300M of what? '300M params' or '300MMACs'"),
         ("300", "300 of what?"),
-        ("4MiB", "bytes of what? say peak, weights or access"),
+        ("4MiB", "bytes of what? say weights, access or peak"),
         ("300MFlips", "unknown unit 'MFlips', did you mean 'flops'?"),
         ("300mFLOPs", "'m' would be a thousandth"),
         ("peak 10Mb", "'Mb' is bits; bytes are MB"),
         ("5B", "could be bytes or billions"),
         ("params 4MiB", "params is a count, not bytes"),
-        ("peak 300M", "peak is in bytes, such as 4MiB"),
+        ("peak 300M", "peak is in bytes, such as 64MiB"),
         ("paramz 3M", "'paramz' is no cost, did you mean 'param"),
         ("weights 10M params", "it says weights and params"),
         ("0MMACs", "no network costs nothing"),
@@ -81,7 +80,7 @@ def test_what_is_taken(text: str, metric: str | None, most: float | None, least:
         ("0% of mobilenet_v2", "nothing is left of it"),
         ("8ms", "latency needs a device"),
         ("latency<=8ms", "latency needs a device"),
-        ("0ms@cpu", "nothing takes no time"),
+        ("0ms@cpu", "no network costs nothing"),
         ("macs=300M", "an exact amount is no budget"),
         ("<=300M", "say what should be <="),
         ("macs<=", "it has no amount"),
@@ -144,15 +143,6 @@ def test_excess_is_a_share_of_the_limit() -> None:
     assert one.excess(127.5e6) == pytest.approx(0.5)
     assert one.excess(280e6) < 0
     both = taken("300MFLOPs", "8ms@cpu")
-    costs = Costs(330_000_000, 1, 1, 1)
+    costs = {"macs": 330e6, "params": 1, "weights": 1, "access": 1}
     assert violation(both, costs) == pytest.approx(0.1)
     assert violation(both, None) == float("inf")
-
-
-@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x1_0", "googlenet", "siamese"])
-def test_costs_are_those_of_the_analysis(name: str) -> None:
-    totals = analyze(load(name)).totals
-    costs = look(name)
-    assert (costs.macs, costs.params) == (totals.macs, totals.params)
-    assert (costs.weights, costs.access) == (totals.weight_bytes, totals.memory_access_bytes)
-    assert costs.peak == totals.peak_activation_bytes

@@ -10,7 +10,7 @@ from archscope import load
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.language import document
-from archscope.space.costs import Evaluator
+from archscope.space.costs import CostModel
 from archscope.space.sampling import Sampler
 from archscope.space.search_space import Space, bind, space
 from archscope.space.vary import vary_text
@@ -48,7 +48,7 @@ def test_roles_are_followed_to_where_they_are_written(
 ) -> None:
     found = around(name, role)
     assert expected is None or texts(found) == expected
-    sampler, evaluate = Sampler(found), Evaluator(found)
+    sampler, evaluate = Sampler(found), CostModel(found)
     assert all(evaluate(sampler.any()) is not None for _ in range(10))
 
 

@@ -7,54 +7,30 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.analysis.bundle import Totals
-from archscope.report.table import BYTES, COUNT, RATIO, SHARE
+from archscope.metrics import METRICS
 from archscope.rules.rule import Score
 
 FORMAT = 1
 """Version of the JSON contract: keys may be added, never renamed."""
 
-NUMBER, SECONDS = "number", "seconds"
-LESS, MORE = "less", "more"
+LESS = "less"
 
 
 class Measure(Struct, frozen=True):
-    """A number by which networks are compared."""
+    """A metric as the page needs it: how its values are written, and which are better."""
 
     key: str
     label: str
-    kind: str  # how it is written: count, bytes, share, ratio, number, seconds
+    kind: str  # how it is written: count, bytes, share, ratio, number, seconds or a unit such as J
     better: str | None  # "less", "more", or None where neither is
     about: str
     minor: bool = False  # not in the table unless all of it is asked for
 
 
-MEASURES = (
-    Measure("params", "params", COUNT, LESS, "numbers to learn"),
-    Measure("macs", "macs", COUNT, LESS, "multiply-accumulates of one pass"),
-    Measure("memory_access_bytes", "memory access", BYTES, LESS, "bytes read and written"),
-    Measure("peak_activation_bytes", "peak memory", BYTES, LESS, "feature maps alive at once"),
-    Measure(
-        "training_bytes",
-        "training memory",
-        BYTES,
-        LESS,
-        "held when the forward pass ends",
-        minor=True,
-    ),
-    Measure(
-        "macs_per_byte", "macs/byte", RATIO, None, "arithmetic for each byte moved", minor=True
-    ),
-    Measure("field", "receptive field", NUMBER, MORE, "pixels that one position sees"),
-    Measure(
-        "coverage", "coverage", SHARE, MORE, "part of the input that one position sees", minor=True
-    ),
-    Measure("depth", "depth", NUMBER, None, "layers with weights on the longest way", minor=True),
-    Measure("G1", "G1", RATIO, LESS, "access of 1x1 convolutions over its lower bound"),
-    Measure("G2", "G2", RATIO, LESS, "access of grouped convolutions over dense ones"),
-    Measure("G3", "G3", NUMBER, LESS, "fragments of the largest block"),
-    Measure("G4", "G4", SHARE, LESS, "share of element-wise work in memory access"),
-    Measure("latency_seconds", "latency", SECONDS, LESS, "measured, median of many runs"),
-    Measure("accuracy", "accuracy", SHARE, MORE, "of the test images, else of validation"),
+MEASURES = tuple(
+    Measure(m.key, m.label, m.kind, m.better, m.about, m.column == "minor")
+    for m in METRICS.values()
+    if m.column != "absent"
 )
 """Every measure, in the order of the table."""
 

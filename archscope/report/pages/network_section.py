@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archscope.analysis.bundle import Analysis, LayerReport, View
+from archscope.analysis.bundle import Analysis, LayerReport
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.ir import Graph, text_of
+from archscope.metrics import METRICS
 from archscope.report.pages.content import LayerPoint, Network, Stage
 from archscope.report.tables.analysis import field_text, unknown_lines
 from archscope.rules.rule import Score
@@ -42,14 +43,11 @@ def network_of(
     if graph is None:
         missing.append("a saved analysis has no memory timeline, no guideline scores and no spec")
     missing += unknown_lines(analysis)
-    view = analysis.receptive_field
-    field = max(view.size) if view and view.size else None
-    values: dict[str, float | None] = {
-        key: getattr(analysis.totals, key)
-        for key in ("params", "macs", "memory_access_bytes", "peak_activation_bytes",
-                    "training_bytes", "macs_per_byte", "depth")
-    }  # fmt: skip
-    values |= {"field": field, "coverage": _coverage(view, _shape(analysis))}
+    values = {
+        metric.key: metric.of_network(analysis)
+        for metric in METRICS.values()
+        if metric.column != "absent" and metric.is_computed
+    }
     values |= {score.code: score.value for score in scores}
     values |= {key: value for key, value in (measured or {}).items() if value is not None}
     return Network(
@@ -62,11 +60,11 @@ def network_of(
         batch=analysis.batch,
         dtype=analysis.dtype,
         values=values,
-        field=field_text(view),
+        field=field_text(analysis.receptive_field),
         totals=analysis.totals,
         scores=tuple(scores),
         findings=tuple(findings) or tuple(analysis.findings),
-        stages=stages(points, _shape(analysis)),
+        stages=stages(points, analysis.shape),
         layers=points,
         yaml=yaml,
         missing=tuple(missing),
@@ -142,23 +140,8 @@ def _point(layer: LayerReport, alive: int | None) -> LayerPoint:
     )
 
 
-def _shape(analysis: Analysis) -> tuple[int, ...]:
-    shape = analysis.input
-    first = next(iter(shape.values())) if isinstance(shape, dict) else shape
-    return tuple(first)
-
-
 def _input(analysis: Analysis) -> str:
     shape = analysis.input
     if isinstance(shape, dict):
         return ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
     return text_of(shape)
-
-
-def _coverage(view: View | None, shape: tuple[int, ...]) -> float | None:
-    """Return min(field, input) / input, of the axis that is covered least."""
-    if view is None or len(shape) < 2:
-        return None
-    if view.size is None:
-        return 1.0
-    return min(min(size, whole) / whole for size, whole in zip(view.size, shape[1:], strict=True))

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from math import ceil, isfinite
 from pathlib import Path
-from statistics import StatisticsError, correlation
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from archscope.errors import OptionError
 from archscope.report.pages.content import BudgetUse, Curve, Finalist, StudyPage, Work
 from archscope.report.pages.network_section import identifier
+from archscope.stats import rank_correlation
 
 TRIALS = "trials.jsonl"
 PAID = ("trained", "pruned", "failed")
@@ -281,17 +281,7 @@ def _proxies(trials: Sequence[Trial]) -> tuple[tuple[str, float], ...]:
     for key, points in pairs.items():
         if len(points) < FEWEST:
             continue
-        one, other = zip(*points, strict=True)
-        try:
-            found.append((key, correlation(_ranks(one), _ranks(other))))
-        except StatisticsError:
-            continue  # all alike: there is no order to agree with
+        agreement = rank_correlation(*zip(*points, strict=True))
+        if agreement is not None:
+            found.append((key, agreement))
     return tuple(found)
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Return the rank of each value, equal ones sharing the mean of theirs."""
-    places: dict[float, list[int]] = {}
-    for place, value in enumerate(sorted(values)):
-        places.setdefault(value, []).append(place)
-    return [sum(places[value]) / len(places[value]) for value in values]

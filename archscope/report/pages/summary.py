@@ -8,16 +8,13 @@ from math import isfinite, prod
 from archscope.report.pages.content import (
     LESS,
     MEASURES,
-    NUMBER,
-    SECONDS,
     Measure,
     Network,
     RunPage,
     StudyPage,
     Winner,
 )
-from archscope.report.table import BYTES, COUNT, RATIO, SHARE
-from archscope.units import format_bytes, format_count
+from archscope.units import format_bytes, format_count, format_value
 
 JUDGED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
           "peak_activation_bytes")  # fmt: skip
@@ -35,18 +32,7 @@ def written(value: float | None, kind: str) -> str:
         return "-"
     if not isfinite(value):
         return "no number"
-    if kind == COUNT:
-        return format_count(value)
-    if kind == BYTES:
-        return format_bytes(value)
-    if kind == SHARE:
-        return f"{100 * value:.1f} %"
-    if kind == RATIO:
-        return f"{value:.2f}"
-    if kind == SECONDS:
-        return f"{1000 * value:.4g} ms"
-    assert kind == NUMBER
-    return f"{value:,g}"
+    return format_value(value, kind)
 
 
 def measures_of(networks: Sequence[Network]) -> tuple[Measure, ...]:

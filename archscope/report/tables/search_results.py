@@ -41,20 +41,20 @@ def found_parts(found: Any) -> list[Any]:
 
 
 def quality_table(found: Any) -> Table:
-    """Return one row for each sampler of `search.replay.compare`."""
+    """Return one row for each sampler of `search.benchmark.compare_samplers`."""
     marks = list(found[0].regret)
     columns = (
         Column("sampler", NAME), Column("seeds", COUNT),
         *(Column(f"regret@{mark}", RATIO) for mark in marks),
         Column("from", RATIO, "interval_from"), Column("to", RATIO, "interval_to"),
-        Column("hypervolume", RATIO), Column("asks", RATIO, "asks_per_trial"),
+        Column("hypervolume", RATIO), Column("proposed", RATIO, "asks_per_trial"),
     )  # fmt: skip
     rows = tuple(
         (
-            one.policy, one.seeds, *(one.regret[mark] for mark in marks), one.low, one.high,
-            one.hypervolume, one.asks,
+            result.sampler, result.seeds, *(result.regret[mark] for mark in marks),
+            result.low, result.high, result.hypervolume, result.proposals,
         )
-        for one in found
+        for result in found
     )  # fmt: skip
     return Table("", columns, rows)
 

@@ -1,0 +1,267 @@
+"""What networks are compared and limited by, one record for each metric.
+
+Budgets, costs of candidates, objectives of a search, `--max-...` options, tables and the report
+page all read `METRICS`. A new metric is one more record; one that must be measured names the
+function that measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from operator import attrgetter
+from typing import Literal, Protocol
+
+from msgspec import Struct, structs
+
+from archscope.analysis.bundle import Analysis
+from archscope.ir import Graph
+from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Unit
+
+ACCURACY, LATENCY, MACS = "accuracy", "latency", "macs"
+
+
+class Sums(Protocol):
+    """The sums over a network that metrics are computed from, such as `Analysis.totals`."""
+
+    @property
+    def params(self) -> int:
+        """Learnable numbers."""
+
+    @property
+    def buffers(self) -> int:
+        """Running statistics."""
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+
+    @property
+    def memory_access(self) -> int:
+        """Elements read and written."""
+
+    @property
+    def memory_access_bytes(self) -> int:
+        """Bytes read and written."""
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of params and buffers."""
+
+    @property
+    def peak_activation_bytes(self) -> int:
+        """Bytes of feature maps alive at once; it takes a graph."""
+
+
+class Metric(Struct, frozen=True, kw_only=True):
+    """One metric: what it means, how it is computed, read and printed.
+
+    At most one of `of`, `of_analysis` and `measured_by` says how to compute it. A metric without
+    any is supplied from elsewhere: accuracy by training, G1 to G4 by the rules of that name.
+    """
+
+    name: str  # in budgets, objectives and the costs of a study
+    about: str
+    unit: Unit
+    better: Literal["less", "more"] | None = "less"
+    words: tuple[str, ...] = ()  # other names that budgets may use
+
+    of: Callable[[Sums], float] | None = None
+    needs_graph: bool = False  # whether `of` needs more than the sums of a network's blocks
+    of_analysis: Callable[[Analysis], float | None] | None = None  # for reports, not for budgets
+    measured_by: str = ""  # "module:function", which takes a graph and returns the value
+    depends_on_input: bool = True
+
+    limit: str = ""  # example for its option `--max-NAME`; empty: there is no such option
+    key: str = ""  # in reports and JSON; the name unless said
+    label: str = ""  # heading in reports; the name unless said
+    kind: str = ""  # how reports write it; that of the unit unless said
+    column: Literal["main", "minor", "absent"] = "main"  # in the table of networks of a report
+
+    def __post_init__(self) -> None:
+        """Fill in what follows from the name and the unit."""
+        for field, value in (("key", self.name), ("label", self.name), ("kind", self.unit.kind)):
+            structs.force_setattr(self, field, getattr(self, field) or value)
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether `of_network` knows it."""
+        return self.of is not None or self.of_analysis is not None
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether a budget may limit it."""
+        return self.of is not None or self.is_measured
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it takes a run on a device to know."""
+        return bool(self.measured_by)
+
+    def of_network(self, analysis: Analysis) -> float | None:
+        """Return the value of an analysed network, None if that does not tell."""
+        if self.of is not None:
+            return self.of(analysis.totals)
+        return None if self.of_analysis is None else self.of_analysis(analysis)
+
+    def measure(self, graph: Graph) -> float:
+        """Return the measured value of a network. Loads what measures it, such as torch."""
+        module, _, function = self.measured_by.partition(":")
+        return float(getattr(import_module(module), function)(graph))
+
+
+def _field(analysis: Analysis) -> float | None:
+    """Return the receptive field along its longer axis, None if it is the whole input."""
+    view = analysis.receptive_field
+    return max(view.size) if view and view.size else None
+
+
+def _coverage(analysis: Analysis) -> float | None:
+    """Return min(field, input) / input, of the axis that is covered least."""
+    view, shape = analysis.receptive_field, analysis.shape
+    if view is None or len(shape) < 2:
+        return None
+    if view.size is None:
+        return 1.0
+    return min(min(size, whole) / whole for size, whole in zip(view.size, shape[1:], strict=True))
+
+
+_ALL = (
+    Metric(
+        name="params",
+        about="learnable numbers",
+        unit=COUNT,
+        words=("param", "parameters"),
+        of=attrgetter("params"),
+        depends_on_input=False,
+        limit="5M",
+    ),
+    Metric(
+        name=MACS,
+        about="multiply-accumulates of convolutions and matrix products",
+        unit=COUNT,
+        words=("mac", "flops", "flop", "mult-adds", "madds"),
+        of=attrgetter("macs"),
+        limit="300MFLOPs",
+    ),
+    Metric(
+        name="weights",
+        about="params and buffers",
+        unit=BYTES,
+        words=("weight", "model size"),
+        of=attrgetter("weight_bytes"),
+        depends_on_input=False,
+        key="weight_bytes",
+        column="absent",
+    ),
+    Metric(
+        name="access",
+        about="read and written: inputs, weights and outputs of every operator",
+        unit=BYTES,
+        words=("memory access", "traffic"),
+        of=attrgetter("memory_access_bytes"),
+        key="memory_access_bytes",
+        label="memory access",
+    ),
+    Metric(
+        name="peak",
+        about="feature maps alive at once",
+        unit=BYTES,
+        words=("peak memory", "peak activation", "peak activations"),
+        of=attrgetter("peak_activation_bytes"),
+        needs_graph=True,
+        key="peak_activation_bytes",
+        label="peak memory",
+    ),
+    Metric(
+        name="memory",
+        about="weights and the peak of feature maps",
+        unit=BYTES,
+        of_analysis=lambda net: net.totals.weight_bytes + net.totals.peak_activation_bytes,
+        limit="64MiB",
+        column="absent",
+    ),
+    Metric(
+        name="training_bytes",
+        about="held when the forward pass ends",
+        unit=BYTES,
+        of_analysis=attrgetter("totals.training_bytes"),
+        label="training memory",
+        column="minor",
+    ),
+    Metric(
+        name="macs_per_byte",
+        about="arithmetic for each byte moved",
+        unit=RATIO,
+        better=None,
+        of_analysis=attrgetter("totals.macs_per_byte"),
+        label="macs/byte",
+        column="minor",
+    ),
+    Metric(
+        name="field",
+        about="pixels that one position sees",
+        unit=PLAIN,
+        better="more",
+        of_analysis=_field,
+        label="receptive field",
+    ),
+    Metric(
+        name="coverage",
+        about="part of the input that one position sees",
+        unit=SHARE,
+        better="more",
+        of_analysis=_coverage,
+        column="minor",
+    ),
+    Metric(
+        name="depth",
+        about="layers with weights on the longest way",
+        unit=PLAIN,
+        better=None,
+        of_analysis=attrgetter("totals.depth"),
+        column="minor",
+    ),
+    Metric(name="G1", about="access of 1x1 convolutions over its lower bound", unit=RATIO),
+    Metric(name="G2", about="access of grouped convolutions over dense ones", unit=RATIO),
+    Metric(name="G3", about="fragments of the largest block", unit=PLAIN),
+    Metric(name="G4", about="share of element-wise work in memory access", unit=SHARE),
+    Metric(
+        name=LATENCY,
+        about="measured, median of many runs",
+        unit=MILLISECONDS,
+        measured_by="archscope.bench.measure_networks:milliseconds",
+        key="latency_seconds",
+        kind="seconds",
+    ),
+    Metric(
+        name=ACCURACY,
+        about="of the test images, else of validation",
+        unit=SHARE,
+        better="more",
+    ),
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""Every metric by its name, in the order of the columns of reports."""
+
+
+def cost_metrics() -> list[Metric]:
+    """Return the metrics that a budget may limit, macs first."""
+    costs = [metric for metric in METRICS.values() if metric.is_cost]
+    return sorted(costs, key=lambda metric: metric.name != MACS)
+
+
+def static_metrics() -> list[Metric]:
+    """Return the costs that are known without running anything, macs first."""
+    return [metric for metric in cost_metrics() if not metric.is_measured]
+
+
+def objectives() -> list[str]:
+    """Return what a search may optimise: accuracy and every cost."""
+    return [ACCURACY, *(metric.name for metric in cost_metrics())]
+
+
+def metric_words() -> dict[str, Metric]:
+    """Return the metrics that a budget may limit, by every word for them."""
+    return {word: metric for metric in cost_metrics() for word in (metric.name, *metric.words)}

@@ -1,0 +1,179 @@
+"""A search space as tables: its decisions, what its networks cost, and what fits the budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archscope.ir import text_of
+from archscope.metrics import METRICS, static_metrics
+from archscope.report.table import COUNT, NAME, Column, Table
+from archscope.space.budget import Budget
+from archscope.space.explore import Exploration, FeasibleShare, groups_of, pattern
+from archscope.space.search_space import Condition, Decision, Space, word
+
+FOLDED = 24
+"""A terminal shows so many decisions one by one; of more, the instances of a hole are one row."""
+
+
+def space_parts(
+    space: Space, limits: Sequence[Budget], found: Exploration, *, grouped: bool
+) -> list[Table | str]:
+    """Return the tables and lines of a space; `grouped` folds a long list of decisions."""
+    grouped = grouped and len(space.decisions) > FOLDED
+    return [
+        _headline(space, found),
+        decision_table(space, grouped=grouped),
+        _range_table(found),
+        *_budget_lines(limits, found),
+    ]
+
+
+def _headline(space: Space, found: Exploration) -> str:
+    number = f"{found.networks:,}"
+    if len(number) > 12 and found.networks < 10**300:
+        number += f" ({found.networks:.2e})"
+    if not found.exact:
+        number = f"at most {number}"
+    endless = " for each value of the decisions without end" if found.endless else ""
+    return (
+        f"{space.name}: {number} networks{endless}, {len(space.decisions)} decisions, at"
+        f" {_shapes(found)}"
+    )
+
+
+def _shapes(found: Exploration) -> str:
+    """Return the input shapes of the smallest and the largest network, once if they agree."""
+    return " to ".join(" and ".join(map(text_of, shapes)) for shapes in found.inputs)
+
+
+def decision_table(space: Space, *, grouped: bool) -> Table:
+    """Return one row for each decision, or for each hole with all its instances."""
+    groups = groups_of(space) if grouped else [[decision] for decision in space.decisions]
+    instances = [Column("instances", COUNT)] if grouped else []
+    columns = (
+        Column("decision", NAME),
+        *instances,
+        Column("alternatives"),
+        Column("counts when", key="counts_when"),
+    )
+    rows = tuple(
+        (
+            pattern([decision.path for decision in group]),
+            *(len(group) for _ in instances),
+            group[0].text,
+            _when(group),
+        )
+        for group in groups
+    )
+    return Table("", columns, rows)
+
+
+def _when(group: Sequence[Decision]) -> str:
+    """Return when the decisions of one hole count, in one line, or that it differs."""
+    texts = dict.fromkeys(map(conditions, group))
+    return next(iter(texts)) if len(texts) == 1 else "its instance is there"
+
+
+def conditions(decision: Decision) -> str:
+    """Return when a decision counts, the empty string for always."""
+    return " or ".join(" and ".join(map(_condition, ways)) for ways in decision.when if ways)
+
+
+def _condition(condition: Condition) -> str:
+    if condition.allowed is None:
+        return "shapes allow"
+    if len(condition.paths) > 1:
+        return f"{', '.join(condition.paths)} fit ({len(condition.allowed)} ways)"
+    values = sorted(
+        (row[0] for row in condition.allowed), key=lambda value: (str(type(value)), value)
+    )
+    return f"{condition.paths[0]} is {' or '.join(map(word, values))}"
+
+
+def _range_table(found: Exploration) -> Table:
+    columns = tuple(
+        Column(name, NAME) if name == "cost" else Column(name)
+        for name in ("cost", "least", "median", "most", "ends")
+    )
+    rows = []
+    for span in found.ranges:
+        unit = METRICS[span.metric].unit
+        middle = span.middle
+        if middle is not None and unit.whole:
+            middle = round(middle)
+        rows.append(
+            (
+                span.metric,
+                unit.format(span.least),
+                "" if middle is None else unit.format(middle),
+                unit.format(span.most),
+                "of all networks" if span.exact else "found, one hole moved at a time",
+            )
+        )
+    return Table("costs for one image", columns, tuple(rows))
+
+
+def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
+    """Return what the budgets mean, how many networks fit, and which decisions to relax."""
+    lines = [limit.meaning(_shapes(found)) for limit in limits]
+    if found.share is not None:
+        lines.append(_share_line(found.share))
+        if found.example is not None and not found.share.inside:
+            lines.append("one that fits was found by moving others towards the budgets")
+    for limit in found.blocking:
+        span = next(span for span in found.ranges if span.metric == limit.metric)
+        lines.append(
+            f"no network was found inside '{limit.text}': {span.metric} from"
+            f" {limit.readable(span.least)} to {limit.readable(span.most)}"
+        )
+        lines += [
+            f"  relax {relaxation.path}, now at {relaxation.value}: one value on moves"
+            f" {limit.readable(relaxation.step)}"
+            for relaxation in found.relax.get(limit.metric, ())
+        ]
+    return lines
+
+
+def _share_line(share: FeasibleShare) -> str:
+    if share.exact:
+        line = f"{share.inside:,} of {share.seen:,} networks fit ({100 * share.share:.3g} %)"
+    else:
+        line = (
+            f"{100 * share.share:.3g} % of {share.seen:,} networks drawn fit"
+            f" (95 % interval {100 * share.low:.2g} to {100 * share.high:.2g} %)"
+        )
+    invalid = f"; {share.invalid:,} of them make no network" if share.invalid else ""
+    return line + invalid
+
+
+def space_data(space: Space, limits: Sequence[Budget], found: Exploration) -> dict[str, Any]:
+    """Return a space for JSON; the number of networks is text, as it may be large."""
+    example = found.example and {
+        "choices": found.example.choices,
+        "costs": {metric.name: found.example.costs.get(metric.name) for metric in static_metrics()},
+    }
+    return {
+        "format": 1,
+        "name": space.name,
+        "input": _shapes(found),
+        "networks": str(found.networks),
+        "exact": found.exact,
+        "endless": found.endless,
+        "decisions": [
+            {
+                "path": decision.path, "kind": decision.kind,
+                "alternatives": decision.alternatives or None, "labels": decision.labels or None,
+                "low": decision.low, "high": decision.high, "step": decision.step,
+                "log": decision.log, "counts_when": conditions(decision) or None,
+                "at": decision.at,
+            }
+            for decision in space.decisions
+        ],
+        "costs": found.ranges,
+        "budgets": limits,
+        "share": found.share,
+        "example": example,
+        "blocking": [limit.text for limit in found.blocking],
+        "relax": found.relax,
+    }  # fmt: skip

@@ -1,0 +1,39 @@
+"""Statistics are those that were published, or that scipy computes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from archscope.stats import bootstrap_interval, rank_correlation, wilson_interval
+
+PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30)
+
+
+@given(PAIRS)
+def test_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
+    first, second = zip(*pairs, strict=True)
+    found = rank_correlation(first, second)
+    if len(set(first)) == 1 or len(set(second)) == 1:
+        assert found is None
+    else:
+        assert found == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
+
+
+def test_one_pair_has_no_rank_correlation() -> None:
+    assert rank_correlation([1.0], [2.0]) is None
+    assert rank_correlation([], []) is None
+
+
+def test_wilson_as_published() -> None:
+    # Brown, Cai and DasGupta 2001: none of 10 gives an interval up to 0.2775.
+    assert wilson_interval(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
+    assert wilson_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+
+
+def test_the_interval_of_a_mean_holds_it() -> None:
+    low, high = bootstrap_interval([1.0, 2.0, 3.0, 4.0])
+    assert 1 <= low < 2.5 < high <= 4
+    assert bootstrap_interval([2.0, 2.0]) == (2.0, 2.0)
