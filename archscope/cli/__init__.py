@@ -26,7 +26,9 @@ def main(args: Sequence[str] | None = None) -> int:
         patch()
     import click
 
-    from archscope.cli.app import archscope  # after the patch, which works on classes to come
+    from archscope.cli.shared.app import (
+        archscope,
+    )  # after the patch, which works on classes to come
     from archscope.errors import ArchscopeError
 
     try:

@@ -33,6 +33,8 @@ from archscope.report.tables.analysis import (
 from archscope.transforms.fuse import fuse
 from archscope.units import parse_bytes
 
+GROUP = "Analyze"
+
 
 @click.command("analyze")
 @one_spec

@@ -27,6 +27,7 @@ from archscope.units import parse_duration
 if TYPE_CHECKING:
     from archscope.bench.measure_networks import Bench
 
+GROUP = "Measure"
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 GUIDELINES = "guidelines"

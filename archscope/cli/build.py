@@ -9,6 +9,8 @@ import click
 from archscope.cli import FINE
 from archscope.cli.shared.options import load_spec, one_spec, spec_options, write
 
+GROUP = "Convert"
+
 
 @click.command("build")
 @one_spec

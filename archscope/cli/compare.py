@@ -20,6 +20,8 @@ from archscope.cli.shared.options import (
 from archscope.report.tables.analysis import unknown_lines
 from archscope.report.tables.comparison import comparison_table
 
+GROUP = "Analyze"
+
 
 @click.command("compare")
 @many_specs

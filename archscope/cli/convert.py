@@ -15,6 +15,8 @@ from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.fuse import fuse
 
+GROUP = "Convert"
+
 
 @click.command("convert")
 @one_spec

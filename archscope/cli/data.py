@@ -15,6 +15,8 @@ from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Table
 if TYPE_CHECKING:
     from archscope.datasets.listing import Contents, Listing
 
+GROUP = "Train"
+
 
 @click.command("data")
 @click.argument("name", required=False)

@@ -11,6 +11,7 @@ from archscope.cli.shared.options import output_options, show
 from archscope.cli.shared.progress import tell
 from archscope.report.tables.measurements import busy_notes, roofline_table
 
+GROUP = "Measure"
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 

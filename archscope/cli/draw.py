@@ -12,6 +12,7 @@ from archscope.cli.shared.options import load_spec, one_spec, spec_options, writ
 from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 
+GROUP = "Visualize"
 FORMATS = ("svg", "png", "dot", "mermaid")
 SUFFIXES = {".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 HEATS = ("macs", "params", "memory", "none")

@@ -13,6 +13,7 @@ from archscope.cli.train import data_options, machine_options
 from archscope.errors import OptionError
 from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
 
+GROUP = "Train"
 MISTAKES = 5  # pairs of classes that are shown
 
 

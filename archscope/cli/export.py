@@ -26,6 +26,7 @@ from archscope.units import format_bytes
 if TYPE_CHECKING:
     from torch import Tensor
 
+GROUP = "Convert"
 KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 
 

@@ -12,6 +12,8 @@ from archscope.report.tables.rule_pages import score_card
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
 
+GROUP = "Analyze"
+
 
 @click.command("guidelines")
 @many_specs

@@ -13,6 +13,8 @@ from archscope.cli.shared.options import load_spec, one_spec, output_options, sh
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Table
 
+GROUP = "Analyze"
+
 
 @click.command("im2col")
 @one_spec

@@ -13,6 +13,8 @@ from archscope.folding.fold import readable
 from archscope.language import graph as graph_of
 from archscope.sources import document_of_text, imported
 
+GROUP = "Convert"
+
 
 @click.command("import")
 @click.argument("source")

@@ -19,6 +19,7 @@ from archscope.report.formats import findings as lines
 from archscope.report.formats.sarif import log
 from archscope.rules.rule import SEVERITIES, Finding
 
+GROUP = "Analyze"
 _selection = together(
     click.option(
         "--select", "-s", multiple=True, metavar="CODES",

@@ -16,6 +16,8 @@ from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.report.table import COUNT, NAME, SHAPE, Column, Table
 
+GROUP = "Reference"
+
 
 @click.command("ops")
 @click.argument("names", nargs=-1, metavar="[OP]...")

@@ -11,6 +11,7 @@ from archscope.cli.shared.options import cost_options, write_bytes
 from archscope.errors import OptionError
 from archscope.language import LIMITS
 
+GROUP = "Visualize"
 KINDS = ("pareto", "memory", "field", "layers")
 FORMATS = ("svg", "png")
 

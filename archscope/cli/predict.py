@@ -10,6 +10,8 @@ from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.report.table import NAME, SHARE, Column, Table
 
+GROUP = "Train"
+
 
 @click.command("predict")
 @click.argument("run")

@@ -11,6 +11,8 @@ from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.report.table import NAME, Column, Table
 
+GROUP = "Train"
+
 
 @click.command("recipes")
 @click.argument("names", nargs=-1, metavar="[RECIPE]...")

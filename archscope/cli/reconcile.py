@@ -14,6 +14,8 @@ from archscope.cli.shared.options import load_spec, one_spec, output_options, sh
 from archscope.errors import OptionError, UnavailableError, did_you_mean
 from archscope.ir import Graph
 
+GROUP = "Analyze"
+
 
 @click.command("reconcile")
 @one_spec

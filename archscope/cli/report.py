@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archscope.cli.shared.report_inputs import Inputs
     from archscope.report.pages.content import Network, Page
 
+GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
 HOME = Path("reports")
 

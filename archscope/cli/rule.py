@@ -13,6 +13,8 @@ from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.rule_pages import about, overview, page, text, thresholds
 from archscope.rules.rule import RULES, Rule
 
+GROUP = "Reference"
+
 
 @click.command("rule")
 @click.argument("codes", nargs=-1, metavar="[CODE]...")

@@ -11,6 +11,8 @@ from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.report.tables.trainings import runs_table
 
+GROUP = "Train"
+
 
 @click.command("runs")
 @click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",

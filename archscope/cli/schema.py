@@ -10,6 +10,8 @@ from archscope.cli import FINE
 from archscope.cli.shared.options import write
 from archscope.language.json_schema import schema
 
+GROUP = "Reference"
+
 
 @click.command("schema")
 @click.option(

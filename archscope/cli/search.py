@@ -117,6 +117,8 @@ _running = together(
     ),
 )  # fmt: skip
 
+GROUP = "Search"
+
 
 @click.command("search")
 @click.argument("spec", default="mobile")

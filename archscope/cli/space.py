@@ -29,6 +29,8 @@ from archscope.space.costs import Costs, costs_of
 from archscope.space.explore import explore
 from archscope.space.search_space import space
 
+GROUP = "Search"
+
 _space_options = together(
     click.option(
         "--budget", "texts", multiple=True, metavar="BUDGET",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from archscope.train import Recipe, RunResult, Summary
     from archscope.train.tasks import Task
 
+GROUP = "Train"
 ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 
 data_options = together(

@@ -18,6 +18,7 @@ from archscope.report.table import COUNT, Column, Table
 if TYPE_CHECKING:
     from archscope.verify import Verification
 
+GROUP = "Measure"
 QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
 """Checks that are quick enough for the whole zoo at once."""
 

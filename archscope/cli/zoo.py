@@ -12,6 +12,8 @@ from archscope.cli.shared.options import output_options, show
 from archscope.language import load, zoo
 from archscope.report.tables.zoo_list import zoo_table
 
+GROUP = "Reference"
+
 
 @click.command("zoo")
 @output_options

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from archscope.cli.app import COMMANDS
+from archscope.cli.shared.app import FILES
 from archscope.language import LIMITS, zoo
 from archscope.language.yaml_items import parse
 from tests.cli.conftest import Run
@@ -106,7 +106,7 @@ def test_verify_finds_a_wrong_reference(run: Run, tmp_path: Path) -> None:
     assert run("verify", str(path), "--only", "refrence").code == 2
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", FILES)
 def test_every_command_explains_itself_with_examples(command: str) -> None:
     # In a process of its own: rich-click changes click for good.
     result = subprocess.run(

@@ -1,0 +1,72 @@
+"""The command group `archscope`: each file of `archscope/cli` is one of its commands.
+
+The file has the `command` and the `GROUP` of the help in which it is listed. A file is imported
+when its command runs; only the help needs all of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from archscope import __version__, cli
+from archscope.errors import did_you_mean
+
+GROUPS = ("Analyze", "Visualize", "Convert", "Measure", "Train", "Search", "Reference")
+"""The groups of the help, in its order."""
+
+FILES = {
+    module.name.rstrip("_"): module.name  # `import` is a keyword, its file is import_.py
+    for module in iter_modules(cli.__path__)
+    if not module.ispkg and "_" not in module.name.rstrip("_")  # bench_search is `bench search`
+}
+"""The file of every command, by the name of the command."""
+
+
+class Commands(click.Group):
+    """Imports the file of a command when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, by group and then by name."""
+        return sorted(FILES, key=lambda name: (GROUPS.index(_module(name).GROUP), name))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of that name."""
+        if cmd_name not in FILES:
+            return None
+        module = _module(cmd_name)
+        command: click.Command = module.command
+        setattr(command, "panel", module.GROUP)  # noqa: B010  (read by rich-click)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name, or fail with the nearest name."""
+        if args and args[0] not in FILES and not args[0].startswith("-"):
+            ctx.fail(f"no command '{args[0]}'{did_you_mean(args[0], FILES)}")
+        return super().resolve_command(ctx, args)
+
+
+def _module(name: str) -> Any:
+    return import_module(f"{cli.__name__}.{FILES[name]}")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archscope")
+def archscope() -> None:
+    """Exact, instant analysis of convolutional architectures.
+
+    A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, a one-line
+    pattern, or a model to import: `package.module:name`, or a path that ends in .onnx.
+
+    \b
+    Examples:
+      archscope analyze vgg16
+      archscope analyze specs/resnet50.yaml --fold 1 --batch 8
+      archscope analyze "INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10"
+      archscope compare vgg16 resnet50 shufflenet_v2_x1_0
+    """
