@@ -9,6 +9,9 @@ from msgspec import Struct
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.errors import OptionError, did_you_mean
 
+DEVICES = ("auto", "cpu", "cuda")
+"""Where torch can run; `auto` is a GPU if there is one."""
+
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 """Element types that torch can run convolutions with."""
 

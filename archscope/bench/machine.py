@@ -12,9 +12,9 @@ import psutil
 import torch
 from msgspec import Struct
 
+from archscope.bench.conditions import DEVICES
 from archscope.errors import OptionError, UnavailableError
 
-DEVICES = ("auto", "cpu", "cuda")
 CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,15 @@ from archscope.analysis.bundle import with_saving
 from archscope.analysis.count import COUNTS
 from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
+    SpecReader,
     cost_options,
-    load_document,
     one_spec,
     output_options,
+    reader_options,
     show,
-    spec_options,
 )
 from archscope.errors import GraphError, OptionError
+from archscope.report.table import Part
 from archscope.report.tables.analysis import (
     headline,
     layer_records,
@@ -38,41 +38,38 @@ GROUP = "Analyze"
 
 @click.command("analyze")
 @one_spec
-@spec_options
+@reader_options
 @cost_options
 @click.option(
     "--fold", "depth", type=click.IntRange(0), default=None,
-    help="Fold blocks below this many names into one row; 0 shows every layer."
-    " Without it a long table is folded to fit.",
+    help="Fold blocks into one row below this depth; 0 shows every layer. By default a long"
+    " table is folded to fit the screen.",
 )  # fmt: skip
-@click.option("--memory", "room", metavar="BYTES", help="Say which batch fits: --memory 8GiB.")
+@click.option(
+    "--memory", metavar="BYTES", help="Show the largest batch that fits into this: --memory 8GiB."
+)
 @click.option(
     "--count",
     type=click.Choice(list(COUNTS)),
     default="macs",
     show_default=True,
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
-    " every operation, the others are what that tool prints.",
+    " every operation, the others count as the tool of that name.",
 )
-@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them first,"
+@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them,"
               " as for deployment, and show what that saves.")  # fmt: skip
-@click.option("--lint", "linted", is_flag=True, help="Add what `archscope lint` finds.")
+@click.option("--lint", "linted", is_flag=True, help="Add the findings of `archscope lint`.")
 @click.option(
-    "--strict", is_flag=True, help="Fail if an operator is not recognised, rather than print >=."
+    "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
 )
 @limit_options
 @output_options
 def command(
     spec: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
-    batch: int,
-    dtype: str,
-    optimizer: str,
-    training: bool,
+    reader: SpecReader,
+    costs: dict[str, Any],
     depth: int | None,
-    room: str | None,
+    memory: str | None,
     count: str,
     fused: bool,
     linted: bool,
@@ -83,8 +80,8 @@ def command(
 ) -> int:
     """Count params, MACs, memory and receptive field of a network.
 
-    No torch is loaded. Bytes are for one batch of --dtype; macs are multiply-accumulates of
-    convolutions and matrix products, what papers often print as FLOPs.
+    Torch is not loaded. Bytes are for one batch of --dtype; macs are multiply-accumulates of
+    convolutions and matrix products, which papers often call FLOPs.
 
     \b
     Examples:
@@ -96,34 +93,26 @@ def command(
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
-    if fused and training:
+    if fused and costs["training"]:
         raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
-    graph, document = load_document(spec, settings, inputs, max_nodes)
-    ask = partial(
-        analyze,
-        batch=batch,
-        dtype=dtype,
-        optimizer=optimizer,
-        training=training,
-        memory_bytes=parse_bytes(room) if room else None,
-        count=count,
-    )
-    result = with_saving(ask(graph), ask(fuse(graph))) if fused else ask(graph)
+    graph, document = reader.document(spec)
+    memory_bytes = parse_bytes(memory) if memory else None
+    result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
+    if fused:
+        folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
+        result = with_saving(result, folded)
     if strict and result.unknown:
-        kinds = ", ".join(f"{one.count} x {one.kind}" for one in result.unknown)
+        kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
-    if form == "csv":
-        parts: list[Any] = [layer_records(result, depth)]
-    else:
-        parts = [headline(result), layer_table(result, depth), summary_table(result)]
-        parts += unknown_lines(result)
-        parts += saving_table(result)
+    parts: list[Part] = [headline(result), layer_table(result, depth), summary_table(result)]
+    parts += [*unknown_lines(result), *saving_table(result)]
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
-        from archscope.report.formats.findings import line, record
+        from archscope.linter.records import record
+        from archscope.report.findings.text import line
 
         findings = lint(graph, document)
         result = structs.replace(result, findings=tuple(map(record, findings)))
-        parts += map(line, findings) if form != "csv" else ()
-    show(parts, form, output, lambda: result)
+        parts += map(line, findings)
+    show(parts, form, output, lambda: result, lambda: layer_records(result, depth))
     return exit_code([result], limits)

@@ -1,47 +1,44 @@
-"""`archscope bench`: real latency."""
+"""`archscope bench`: measured latency."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from archscope.analysis.memory import OPTIMIZERS
+from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli import FINE
-from archscope.cli.shared.options import load_spec, many_specs, output_options, show, spec_options
+from archscope.cli.shared.options import (
+    SpecReader,
+    many_specs,
+    output_options,
+    reader_options,
+    show,
+)
 from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError
 from archscope.report.tables.guideline_experiments import guideline_parts, guideline_records
-from archscope.report.tables.measurements import (
-    SLOWEST,
-    headline,
-    layer_parts,
-    layer_records,
-    load_notes,
-    network_table,
-    spread_notes,
-)
+from archscope.report.tables.measurements import SLOWEST, network_parts, network_records
 from archscope.units import parse_duration
 
-if TYPE_CHECKING:
-    from archscope.bench.measure_networks import Bench
-
 GROUP = "Measure"
-DEVICES = ("auto", "cpu", "cuda")
-DTYPES = ("float32", "bfloat16", "float16", "float64")
 GUIDELINES = "guidelines"
-"""Stands in place of a SPEC for the experiments of ShuffleNetV2."""
+"""The word that, instead of a SPEC, runs the experiments of ShuffleNetV2."""
 
 
-class Page(click.Command):
-    """Hands over to another page where its first word says so."""
+class Bench(click.Command):
+    """Hands over to `archscope bench search` if that is its first word."""
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
         **extra: Any,
-    ) -> click.Context:  # fmt: skip
-        """Return the context of `bench`, or of what stands behind it."""
+    ) -> click.Context:
+        """Return the context of `bench` or of `bench search`."""
         if args[:1] == ["search"]:
             from archscope.cli.bench_search import command as search
 
@@ -49,9 +46,9 @@ class Page(click.Command):
         return super().make_context(info_name, args, parent, **extra)
 
 
-@click.command("bench", cls=Page)
+@click.command("bench", cls=Bench)
 @many_specs
-@spec_options
+@reader_options
 @click.option(
     "--batch",
     "batches",
@@ -59,14 +56,14 @@ class Page(click.Command):
     multiple=True,
     default=(1,),
     show_default=True,
-    help="Images at once; repeatable.",
+    help="Images in a batch; repeatable.",
 )
 @click.option(
     "--device",
     type=click.Choice(DEVICES),
     default="auto",
     show_default=True,
-    help="Where to run; auto is a GPU where there is one.",
+    help="Device to run on; auto uses a GPU if there is one.",
 )
 @click.option(
     "--dtype",
@@ -76,9 +73,9 @@ class Page(click.Command):
     help="Element type of weights and inputs.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), help="Threads of torch; its own number unless given."
+    "--threads", type=click.IntRange(1), help="Threads that torch uses; by default its own choice."
 )
-@click.option("--training", is_flag=True, help="Measure a training step in place of inference.")
+@click.option("--training", is_flag=True, help="Measure a training step instead of inference.")
 @click.option(
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
@@ -86,20 +83,18 @@ class Page(click.Command):
     show_default=True,
     help="Optimizer of the training step.",
 )
-@click.option(
-    "--channels-last", is_flag=True, help="Keep the channels of a pixel together in memory."
-)
+@click.option("--channels-last", is_flag=True, help="Use the channels-last memory format.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile with torch.compile first.")
 @click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option(
-    "--per-layer", is_flag=True, help="Time every layer and hold it against the roofline."
+    "--per-layer", is_flag=True, help="Time every layer and compare it with the roofline."
 )
 @click.option(
     "--slowest",
     type=click.IntRange(0),
     default=SLOWEST,
     show_default=True,
-    help="Layers to show of each network; 0 shows all, in their order.",
+    help="Number of slowest layers to show per network; 0 shows all, in order.",
 )
 @click.option(
     "--time",
@@ -112,34 +107,33 @@ class Page(click.Command):
 @click.option(
     "--processor-time",
     is_flag=True,
-    help="Measure the work of one thread, not the time on the wall: for a busy machine.",
+    help="Measure the CPU time of one thread instead of wall-clock time: for a busy machine.",
 )
 @click.option(
     "--scale",
     type=click.Choice(("1", "2", "4")),
-    help="Channels of the guidelines, multiples of the paper's smallest: 2 unless given.",
+    help="Channels of `guidelines`, as a multiple of the paper's smallest.  [default: 2]",
 )
 @click.option(
     "--aligned",
     is_flag=True,
-    help="Channels of guideline G1 that are multiples of 8, in place of the paper's.",
+    help="Use multiples of 8 as the channels of guideline G1 instead of the paper's.",
 )
 @output_options
 def command(
     specs: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     form: str,
     output: Path | None,
     **options: Any,
 ) -> int:
-    """Measure how long networks really take: the median of many runs, with its quartiles.
+    """Measure the latency of networks: the median of many runs, with its quartiles.
 
-    Weights and inputs are random. Several networks take turns, so that a machine that drifts is
-    unfair to none. The word `guidelines` in place of a SPEC repeats experiments 1 to 4 of
-    ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute and with one thread unless said;
-    `./guidelines` is a file. `archscope bench search` measures samplers; see its --help.
+    Weights and inputs are random. The runs of several networks are interleaved, so that a machine
+    that becomes slower affects all of them. The word `guidelines` instead of a SPEC repeats
+    experiments 1 to 4 of ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute and by
+    default with one thread; `./guidelines` is a file. `archscope bench search` compares samplers;
+    see its --help.
 
     \b
     Examples:
@@ -152,35 +146,29 @@ def command(
     options["seconds"] = parse_duration(options.pop("time"))
     slowest, scale, aligned = map(options.pop, ("slowest", "scale", "aligned"))
     if GUIDELINES in specs:
-        if len(specs) > 1 or settings or inputs:
+        if len(specs) > 1 or reader.settings or reader.inputs:
             raise OptionError(
                 "'guidelines' stands alone, with no --set and no --input;"
                 " a file of that name is './guidelines'"
             )
-        choice = {"scale": int(scale or 2), "aligned": aligned, "threads": options["threads"] or 1}
-        return _guidelines({**options, **choice}, form, output)
+        options |= {"scale": int(scale or 2), "aligned": aligned}
+        return _guidelines(options, form, output)
     if scale or aligned:
         raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
-    graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
+    graphs = list(map(reader.graph, specs))
     from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
 
     try:
         result = bench(graphs, progress=tell, **options)
     finally:
         tell("")
-    show(_parts(result, form, slowest), form, output, lambda: result)
+    parts = network_parts(result, slowest)
+    show(parts, form, output, lambda: result, lambda: network_records(result))
     return FINE
 
 
-def _parts(result: Bench, form: str, slowest: int) -> list[Any]:
-    if form == "csv":
-        return [layer_records(result) if result.roofline else network_table(result)]
-    parts = [headline(result.machine, result.conditions), network_table(result)]
-    notes = load_notes(result) + spread_notes(result)
-    return [*parts, *notes, *layer_parts(result, slowest)]
-
-
 def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
+    """Run the experiments of ShuffleNetV2."""
     for name in ("training", "fused", "per_layer"):
         if options.pop(name):
             raise OptionError(f"--{name.replace('_', '-')} does not apply to 'guidelines'")
@@ -188,12 +176,12 @@ def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
     batches = options.pop("batches")
     if len(batches) > 1:
         raise OptionError("'guidelines' takes one --batch")
+    options |= {"batch": batches[0], "threads": options["threads"] or 1}
     from archscope.bench.guideline_experiments import guidelines
 
     try:
-        result = guidelines(batch=batches[0], progress=tell, **options)
+        result = guidelines(progress=tell, **options)
     finally:
         tell("")
-    parts = [guideline_records(result.experiments)] if form == "csv" else guideline_parts(result)
-    show(parts, form, output, lambda: result)
+    show(guideline_parts(result), form, output, lambda: result, lambda: guideline_records(result))
     return FINE

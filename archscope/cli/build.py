@@ -7,22 +7,18 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import load_spec, one_spec, spec_options, write
+from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 
 GROUP = "Convert"
 
 
 @click.command("build")
 @one_spec
-@spec_options
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
-)
+@reader_options
+@output_option
 def command(
     spec: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     output: Path | None,
 ) -> int:
     """Print the PyTorch module of a network, as torch shows it.
@@ -35,7 +31,7 @@ def command(
       archscope build resnet50
       archscope build net.yaml --set width=0.5
     """
-    graph = load_spec(spec, settings, inputs, max_nodes)
+    graph = reader.graph(spec)
     from archscope.build import build  # torch takes seconds; a wrong spec should not
 
     write(str(build(graph, device="meta")), output)

@@ -10,41 +10,37 @@ import click
 from archscope.analysis import analyze
 from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
+    SpecReader,
     cost_options,
-    load_spec,
     many_specs,
     output_options,
+    reader_options,
     show,
-    spec_options,
 )
+from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
-from archscope.report.tables.comparison import comparison_table
+from archscope.report.tables.networks import comparison_table
 
 GROUP = "Analyze"
 
 
 @click.command("compare")
 @many_specs
-@spec_options
+@reader_options
 @cost_options
 @limit_options
 @click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
 def command(
     specs: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
-    batch: int,
-    dtype: str,
-    optimizer: str,
-    training: bool,
+    reader: SpecReader,
+    costs: dict[str, Any],
     limits: list[Limit],
     plot: bool,
     form: str,
     output: Path | None,
 ) -> int:
-    """Set networks side by side, one row each, with their ratio to the first.
+    """Compare networks, one row each, with their ratios to the first.
 
     \b
     Examples:
@@ -53,14 +49,10 @@ def command(
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
-    graphs = [load_spec(spec, settings, inputs, max_nodes) for spec in specs]
-    results = [
-        analyze(graph, batch=batch, dtype=dtype, optimizer=optimizer, training=training)
-        for graph in graphs
-    ]
-    parts: list[Any] = [comparison_table(results)]
-    if form != "csv":
-        parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
+    graphs = list(map(reader.graph, specs))
+    results = [analyze(graph, **costs) for graph in graphs]
+    parts: list[Part] = [comparison_table(results)]
+    parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
     if plot and form == "table":
         from archscope.report.pages.network_section import network_of
         from archscope.report.pages.text_page import pictures

@@ -7,10 +7,9 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import load_spec, one_spec, spec_options, write
+from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
-from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.fuse import fuse
@@ -20,7 +19,7 @@ GROUP = "Convert"
 
 @click.command("convert")
 @one_spec
-@spec_options
+@reader_options
 @click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
 @click.option("--fold", is_flag=True, help="Write what comes again as blocks and repeats.")
 @click.option(
@@ -30,14 +29,10 @@ GROUP = "Convert"
     help="Make convolutions of fully connected layers, so that larger images give maps of scores.",
 )
 @click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
-)
+@output_option
 def command(
     spec: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     flat: bool,
     fold: bool,
     convolutional: bool,
@@ -60,7 +55,7 @@ def command(
         raise OptionError(
             "say what to convert to: --flat, --fold, --fully-convolutional or --fused"
         )
-    graph: Graph = load_spec(spec, settings, inputs, max_nodes)
+    graph = reader.graph(spec)
     if convolutional:
         graph = fully_convolutional(graph)
     if fused:

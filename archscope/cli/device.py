@@ -1,4 +1,4 @@
-"""`archscope device`: how fast this machine is at best."""
+"""`archscope device`: the roofline of this machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
+from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.cli.shared.progress import tell
+from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
 
 GROUP = "Measure"
-DEVICES = ("auto", "cpu", "cuda")
-DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
 @click.command("device")
@@ -22,22 +22,22 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
     type=click.Choice(DEVICES),
     default="auto",
     show_default=True,
-    help="What to measure; auto is a GPU where there is one.",
+    help="Device to measure; auto is a GPU if there is one.",
 )
 @click.option(
     "--dtype",
     "dtypes",
     type=click.Choice(DTYPES),
     multiple=True,
-    help="Element type; repeatable. float32 and bfloat16 unless given.",
+    help="Element type; repeatable.  [default: float32, bfloat16]",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1),
     multiple=True,
-    help="Threads of torch; repeatable. 1 and all unless given.",
+    help="Threads that torch uses; repeatable.  [default: 1 and all]",
 )
-@click.option("--refresh", is_flag=True, help="Measure again what was measured before.")
+@click.option("--refresh", is_flag=True, help="Measure again even if the result is cached.")
 @output_options
 def command(
     device: str,
@@ -47,13 +47,13 @@ def command(
     form: str,
     output: Path | None,
 ) -> int:
-    """Measure the roofline of this machine: arithmetic, memory, and an empty call.
+    """Measure the roofline of this machine: arithmetic, memory bandwidth and call overhead.
 
     GMAC/s are 10^9 multiply-accumulates per second of a square matrix product; vendors count
     each as two operations and print twice as many GFLOP/s. GB/s are 10^9 bytes per second of a
-    triad a = b + s c over 384 MiB. A call is one ReLU of one number through a module. About a
-    second for each row, kept in the user's cache folder (or ARCHSCOPE_CACHE) for this
-    processor, torch, dtype and threads.
+    triad a = b + s c over 384 MiB. A call is a ReLU module applied to one number. Each row takes
+    about a second and is cached in the user's cache folder (or ARCHSCOPE_CACHE) for this
+    processor, version of torch, dtype and number of threads.
 
     \b
     Examples:
@@ -77,10 +77,6 @@ def command(
     finally:
         tell("")
     where = f"{place.device}: {place.name}, {place.cores} cores, torch {place.torch}"
-    show(
-        [where, roofline_table(roofs), *busy_notes(roofs)],
-        form,
-        output,
-        lambda: {"format": 1, "rooflines": roofs},
-    )
+    parts: list[Part] = [where, roofline_table(roofs), *busy_notes(roofs)]
+    show(parts, form, output, lambda: {"format": 1, "rooflines": roofs})
     return FINE

@@ -8,7 +8,14 @@ import click
 
 from archscope.analysis import analyze
 from archscope.cli import FINE
-from archscope.cli.shared.options import load_spec, one_spec, spec_options, write, write_bytes
+from archscope.cli.shared.options import (
+    SpecReader,
+    one_spec,
+    output_option,
+    reader_options,
+    write,
+    write_bytes,
+)
 from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 
@@ -20,7 +27,7 @@ HEATS = ("macs", "params", "memory", "none")
 
 @click.command("draw")
 @one_spec
-@spec_options
+@reader_options
 @click.option("--training/--inference", default=False,
               help="Take in the parts that serve only training; or not.")  # fmt: skip
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
@@ -29,13 +36,10 @@ HEATS = ("macs", "params", "memory", "none")
               help="Colour boxes by their share of this.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Kind of picture; without it the ending of the file says it.")  # fmt: skip
-@click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write to a file instead of the terminal.")  # fmt: skip
+@output_option
 def command(
     spec: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     training: bool,
     fold: int | None,
     heat: str,
@@ -56,7 +60,7 @@ def command(
     form = form or _format(output)
     if form == "png" and output is None:
         raise OptionError("a PNG needs a file to go to: -o network.png")
-    graph = load_spec(spec, settings, inputs, max_nodes)
+    graph = reader.graph(spec)
     text = _text(graph, form, training, fold, None if heat == "none" else heat)
     if form == "png":
         assert output is not None

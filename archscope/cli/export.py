@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import (
-    load_spec,
+    SpecReader,
     one_spec,
+    reader_options,
     shapes,
     show,
-    spec_options,
     write_bytes,
 )
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.ir import Graph, text_of
-from archscope.report.table import NAME, TEXT, Column, Table
+from archscope.ir import Graph
+from archscope.report.tables.export import export_table
 from archscope.sources import imported, is_foreign
-from archscope.units import format_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 
 @click.command("export")
 @one_spec
-@spec_options
+@reader_options
 @click.option("--to", type=click.Choice(list(FORMATS)), default=None,
               help="The format; without it the ending of the file says it.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
@@ -49,9 +49,7 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
               show_default=True, help="How to say what was written.")  # fmt: skip
 def command(
     spec: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     to: str | None,
     output: Path,
     weights: Path | None,
@@ -81,13 +79,13 @@ def command(
         raise OptionError(f"--opset is for ONNX, not for --to {to}")
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
-    graph = load_spec(spec, settings, inputs, max_nodes)
+    graph = reader.graph(spec)
     from archscope.exporters.export import export  # torch takes seconds; a wrong spec should not
 
     own = weights is None and seed is None and is_foreign(spec)
     given = None
     if own or weights is not None:
-        given = _of_model(spec, inputs, graph) if weights is None else _read(weights)
+        given = _of_model(spec, reader.inputs, graph) if weights is None else _read(weights)
     made = export(
         graph,
         to,
@@ -121,7 +119,7 @@ def command(
         "norms_folded": made.norms,
         "difference": made.difference,
     }
-    show([_table(record)], form, None, lambda: record)
+    show([export_table(record)], form, None, lambda: record)
     return FINE
 
 
@@ -143,29 +141,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     return read_weights(path)
 
 
-def _of_model(spec: str, inputs: tuple[str, ...], graph: Graph) -> dict[str, Tensor]:
+def _of_model(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
     """Return the weights that an imported model has itself."""
     from archscope.weights import state_of
 
     return state_of(graph, imported(spec, shapes(inputs)).weights())
-
-
-def _table(record: dict[str, Any]) -> Table:
-    """Return what was written, as lines of two words."""
-    rows = [("file", f"{file['path']}, {format_bytes(file['bytes'])}") for file in record["files"]]
-    about = FORMATS[record["to"]].about
-    opset = f", opset {record['opset']}" if record["opset"] else ""
-    rows.append(("format", f"{about}{opset}"))
-    shapes = (f"{name} {text_of(shape)}" for name, shape in record["inputs"].items())
-    rows.append(("input", ", ".join(shapes)))
-    rows.append(("output", ", ".join(record["outputs"])))
-    if record["seed"] is None:
-        rows.append(("weights", record["weights"]))
-    elif FORMATS[record["to"]].holds_weights or len(record["files"]) > 1:
-        rows.append(("weights", f"random, seed {record['seed']}: nothing was trained"))
-    else:
-        rows.append(("weights", "not in the file; those of archscope.build fit by name"))
-    if record["fused"]:
-        rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
-    rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
-    return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))

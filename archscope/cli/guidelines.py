@@ -7,8 +7,14 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.shared.options import load_spec, many_specs, output_options, show, spec_options
-from archscope.report.tables.rule_pages import score_card
+from archscope.cli.shared.options import (
+    SpecReader,
+    many_specs,
+    output_options,
+    reader_options,
+    show,
+)
+from archscope.report.tables.rules import score_card
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
 
@@ -17,14 +23,12 @@ GROUP = "Analyze"
 
 @click.command("guidelines")
 @many_specs
-@spec_options
+@reader_options
 @click.option("--strict", is_flag=True, help="Exit with 1 if any guideline is broken.")
 @output_options
 def command(
     specs: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     strict: bool,
     form: str,
     output: Path | None,
@@ -43,7 +47,7 @@ def command(
     rules = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
     cards = []
     for spec in specs:
-        network = Network(load_spec(spec, settings, inputs, max_nodes))
+        network = Network(reader.graph(spec))
         cards.append((network.graph.name, [rule.score(network) for rule in rules]))
     data = {
         "format": 1,

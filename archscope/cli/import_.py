@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import shapes, write
+from archscope.cli.shared.options import output_option, shapes, write
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.language import graph as graph_of
@@ -22,10 +22,7 @@ GROUP = "Convert"
     "--input", "inputs", multiple=True, metavar="SHAPE",
     help="What it takes, channels first: --input 3x224x224, or NAME=SHAPE of several.",
 )  # fmt: skip
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-    help="Write the spec to a file instead of the terminal.",
-)  # fmt: skip
+@output_option
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
     help="Write its weights, too, as safetensors under the names that the built network has.",

@@ -1,4 +1,4 @@
-"""`archscope lint`: where a network breaks the rules, with numbers."""
+"""`archscope lint`: where networks break the rules."""
 
 from __future__ import annotations
 
@@ -7,81 +7,84 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
-from archscope import __version__
 from archscope.cli import FAILED, FINDINGS, FINE
-from archscope.cli.shared.options import show, together, write
+from archscope.cli.shared.options import output_option, show, together, write
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import Mended, fix
 from archscope.linter.runner import Linter, merged
-from archscope.linter.targets import Target, expand, is_folder, load
-from archscope.report.formats import findings as lines
-from archscope.report.formats.sarif import log
-from archscope.rules.rule import SEVERITIES, Finding
+from archscope.linter.targets import expand, is_folder, load
+from archscope.report import findings as reports
+from archscope.report.findings import LintReport
+from archscope.report.findings.text import summary
+from archscope.report.tables.rules import statistics
+from archscope.rules.rule import SEVERITIES
 
 GROUP = "Analyze"
-_selection = together(
+
+selection_options = together(
     click.option(
         "--select", "-s", multiple=True, metavar="CODES",
-        help="Run only these rules: --select G,CHN101; ALL for every one.",
+        help="Run only these rules: --select G,CHN101; ALL for all of them.",
     ),
-    click.option(
-        "--ignore", "-i", multiple=True, metavar="CODES", help="Leave these rules out."
-    ),
+    click.option("--ignore", "-i", multiple=True, metavar="CODES", help="Skip these rules."),
     click.option(
         "--severity", type=click.Choice(SEVERITIES), default=None,
-        help="Show findings that matter at least so much.  [default: warning]",
+        help="Show findings of at least this severity.  [default: warning]",
     ),
     click.option(
         "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
-        help="Configuration; by default the nearest archscope.toml, or pyproject.toml"
+        help="Configuration file; by default the nearest archscope.toml, or pyproject.toml"
         " with [tool.archscope.lint].",
     ),
 )  # fmt: skip
 
-_fixing = together(
-    click.option("--fix", "mend", is_flag=True, help="Make the fixes that change no result."),
+fix_options = together(
+    click.option(
+        "--fix", "safe", is_flag=True, help="Apply the fixes that change no result of the network."
+    ),
     click.option(
         "--unsafe-fixes", "unsafe", is_flag=True,
-        help="Make all fixes, also those that change the network.",
+        help="Apply all fixes, including those that change the network.",
     ),
-    click.option("--diff", is_flag=True, help="Show what fixing would change, and change nothing."),
+    click.option(
+        "--diff", is_flag=True, help="Show what fixing would change without changing it."
+    ),
 )  # fmt: skip
 
 
 @click.command("lint")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
-@_selection
-@_fixing
-@click.option("--statistics", is_flag=True, help="Count findings by rule.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if something is found.")
+@selection_options
+@fix_options
+@click.option("--statistics", "counted", is_flag=True, help="Count findings by rule.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
-    "--format", "form", type=click.Choice(("text", "json", "github", "sarif")), default="text",
-    show_default=True, help="How to write the findings.",
+    "--format", "form", type=click.Choice(reports.FORMATS), default="text", show_default=True,
+    help="Output format.",
 )  # fmt: skip
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-    help="Write to a file instead of the terminal.",
-)  # fmt: skip
+@output_option
 def command(
     specs: tuple[str, ...],
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     severity: str | None,
     config_file: Path | None,
-    mend: bool,
+    safe: bool,
     unsafe: bool,
     diff: bool,
-    statistics: bool,
+    counted: bool,
     exit_zero: bool,
     form: str,
     output: Path | None,
 ) -> int:
     """Find where networks break ShuffleNetV2's guidelines and other rules.
 
-    SPEC is a file, a folder (by default this one) or a name of the zoo. Every finding has its
-    evidence; `archscope rule G1` explains. A comment `# noqa: G1` silences a line, `# archscope:
-    noqa: G1` a file. Exit code 0: nothing found; 1: findings; 2: a spec could not be read.
+    SPEC is a file, a folder (by default the current one) or a network of the zoo. Every finding
+    comes with numbers as evidence; `archscope rule G1` explains a rule. A comment `# noqa: G1`
+    silences a line, `# archscope: noqa: G1` a file. Exit code 0: nothing found; 1: findings;
+    2: a spec could not be read.
 
     \b
     Examples:
@@ -93,11 +96,12 @@ def command(
     config = _config(select, ignore, severity, config_file)
     specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))
-    folders = [Path(word) for word in specs if is_folder(word)]
-    if mend or unsafe or diff:
-        mended = fix(sources, config, folders, unsafe)
+    if safe or unsafe or diff:
+        mended = fix(sources, config, [Path(spec) for spec in specs if is_folder(spec)], unsafe)
         if diff:
-            return _show_diff(mended, output, exit_zero)
+            changes = _diff(mended)
+            write(changes or "nothing to fix", output)
+            return FINDINGS if changes and not exit_zero else FINE
         for path, (_, after) in mended.texts.items():
             write(after, path)
         results = mended.left
@@ -114,8 +118,13 @@ def command(
     for error in errors:
         click.echo(f"error: {error}", err=True)
     found = [finding for _, findings in results for finding in merged(findings)]
-    shown = [finding for finding in found if config.shows(finding.severity)]
-    _show(shown, len(found) - len(shown), results, statistics, form, output)
+    shown = tuple(finding for finding in found if config.shows(finding.severity))
+    networks = sum(target.graph is not None for target, _ in results)
+    report = LintReport(shown, len(found) - len(shown), networks)
+    if counted and form == "text":
+        show([statistics(shown), summary(report)], "table", output, dict)
+    else:
+        write(reports.render(report, form), output)
     if errors:
         return FAILED
     return FINDINGS if shown and not exit_zero else FINE
@@ -124,57 +133,27 @@ def command(
 def _config(
     select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None, file: Path | None
 ) -> Config:
-    import msgspec
-
+    """Return the configuration of a file, changed by the options."""
     path = file or find(Path.cwd())
     config = read(path) if path else Config()
-    chosen: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if select:
-        chosen["select"] = codes_of(_words(select), "--select")
+        changes["select"] = codes_of(_codes(select), "--select")
     if ignore:
-        chosen["ignore"] = (*config.ignore, *codes_of(_words(ignore), "--ignore"))
+        changes["ignore"] = (*config.ignore, *codes_of(_codes(ignore), "--ignore"))
     if severity:
-        chosen["severity"] = severity
-    return msgspec.structs.replace(config, **chosen)
+        changes["severity"] = severity
+    return structs.replace(config, **changes)
 
 
-def _words(options: tuple[str, ...]) -> list[str]:
-    return [word.strip() for option in options for word in option.split(",") if word.strip()]
+def _codes(options: tuple[str, ...]) -> list[str]:
+    return [code.strip() for option in options for code in option.split(",") if code.strip()]
 
 
-def _show(
-    shown: list[Finding],
-    hidden: int,
-    results: list[tuple[Target, list[Finding]]],
-    statistics: bool,
-    form: str,
-    output: Path | None,
-) -> None:
-    networks = sum(target.graph is not None for target, _ in results)
-    if form == "sarif":
-        show([], "json", output, lambda: log(shown, __version__))
-    elif form == "json":
-        data = {"format": 1, "networks": networks, "findings": list(map(lines.record, shown))}
-        show([], "json", output, lambda: data)
-    elif form == "github":
-        write("\n".join(map(lines.annotation, shown)), output)
-    elif statistics:
-        show(
-            [lines.statistics(shown), lines.summary(shown, hidden, networks)], "table", output, dict
-        )
-    else:
-        told = [*map(lines.line, shown), lines.summary(shown, hidden, networks)]
-        write("\n".join(told), output)
-
-
-def _show_diff(mended: Mended, output: Path | None, exit_zero: bool) -> int:
-    text = ""
+def _diff(mended: Mended) -> str:
+    """Return what fixing would change, as a unified diff."""
+    lines: list[str] = []
     for path, (before, after) in sorted(mended.texts.items()):
-        name = lines.near(path.as_posix())
-        text += "".join(
-            difflib.unified_diff(
-                before.splitlines(keepends=True), after.splitlines(keepends=True), name, name
-            )
-        )
-    write(text or "nothing to fix", output)
-    return FINDINGS if text and not exit_zero else FINE
+        name = reports.relative(path.as_posix())
+        lines += difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, name)
+    return "".join(lines)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import cost_options, write_bytes
+from archscope.cli.shared.options import cost_options, max_nodes_option, write_bytes
 from archscope.errors import OptionError
-from archscope.language import LIMITS
 
 GROUP = "Visualize"
 KINDS = ("pareto", "memory", "field", "layers")
@@ -20,8 +20,7 @@ FORMATS = ("svg", "png")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("words", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
 @cost_options
-@click.option("--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
-              help="Refuse specs that grow beyond this.")  # fmt: skip
+@max_nodes_option
 @click.option("--x", default="macs", show_default=True, metavar="MEASURE",
               help="Measure across, of pareto: any column of the report.")  # fmt: skip
 @click.option("--y", default="memory_access_bytes", show_default=True, metavar="MEASURE",
@@ -33,10 +32,7 @@ FORMATS = ("svg", "png")
 def command(
     kind: str,
     words: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    optimizer: str,
-    training: bool,
+    costs: dict[str, Any],
     max_nodes: int,
     x: str,
     y: str,
@@ -59,12 +55,11 @@ def command(
     if form not in FORMATS:
         raise OptionError(f"a chart is an .svg or a .png, got '{output}'")
     from archscope.cli.shared.report_inputs import Inputs
-    from archscope.report.formats.charts import measure_named, plot
+    from archscope.report.charts import measure_named, plot
 
     for word in (x, y):
         measure_named(word)  # a mistake is told before the work
-    options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
-    inputs = Inputs(options, max_nodes)
+    inputs = Inputs(costs, max_nodes)
     inputs.add_all(words)
     for problem in inputs.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)

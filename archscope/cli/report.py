@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archscope import __version__
 from archscope.cli import FINE
-from archscope.cli.shared.options import cost_options, write
+from archscope.cli.shared.options import cost_options, max_nodes_option, write
 from archscope.errors import OptionError
-from archscope.language import LIMITS
 
 if TYPE_CHECKING:
     from archscope.cli.shared.report_inputs import Inputs
@@ -27,8 +26,7 @@ HOME = Path("reports")
 @click.command("report")
 @click.argument("words", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
 @cost_options
-@click.option("--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
-              help="Refuse specs that grow beyond this.")  # fmt: skip
+@max_nodes_option
 @click.option("--title", default=None, help="Heading of the page.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True,
               help="How to write the report.")  # fmt: skip
@@ -43,10 +41,7 @@ HOME = Path("reports")
               help="Where the page goes: reports/report.html unless said.")  # fmt: skip
 def command(
     words: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    optimizer: str,
-    training: bool,
+    costs: dict[str, Any],
     max_nodes: int,
     title: str | None,
     form: str,
@@ -69,8 +64,7 @@ def command(
     """
     from archscope.cli.shared.report_inputs import Inputs, default_words
 
-    options = {"batch": batch, "dtype": dtype, "optimizer": optimizer, "training": training}
-    inputs = Inputs(options, max_nodes)
+    inputs = Inputs(costs, max_nodes)
     inputs.add_all(words or default_words())
     page = _page(inputs.finish(), inputs, title, _date(day))
     for problem in page.problems:
@@ -88,7 +82,13 @@ def command(
 
         write(msgspec.json.format(msgspec.json.encode(page), indent=1).decode(), output)
     else:
-        _text(page, form, output)
+        from archscope.report import formats
+        from archscope.report.pages.text_page import parts
+        from archscope.report.table import CommandOutput
+
+        terminal = form == "terminal"
+        shown = CommandOutput(parts(page, plot=terminal))
+        write(formats.render(shown, "table" if terminal else form, screen=output is None), output)
     return FINE
 
 
@@ -139,15 +139,3 @@ def _date(day: str | None) -> str:
         return datetime.fromtimestamp(int(epoch), UTC).date().isoformat()
     except (ValueError, OverflowError, OSError):
         raise OptionError(f"SOURCE_DATE_EPOCH needs seconds since 1970, got '{epoch}'") from None
-
-
-def _text(page: Page, form: str, output: Path | None) -> None:
-    from archscope.report.formats import markdown, terminal
-    from archscope.report.pages.text_page import parts
-
-    if form == "markdown":
-        write(markdown.text(parts(page, plot=False)), output)
-    elif output is not None:
-        write(terminal.text(parts(page, plot=True)), output)
-    else:
-        terminal.render(parts(page, plot=True))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.errors import OptionError, did_you_mean
-from archscope.report.tables.rule_pages import about, overview, page, text, thresholds
-from archscope.rules.rule import RULES, Rule
+from archscope.report.table import Part
+from archscope.report.tables.rules import rule_list, rule_page, rule_record
+from archscope.rules.rule import RULES
 
 GROUP = "Reference"
 
@@ -21,7 +21,7 @@ GROUP = "Reference"
 @click.option("--all", "everything", is_flag=True, help="Show the page of every rule.")
 @output_options
 def command(codes: tuple[str, ...], everything: bool, form: str, output: Path | None) -> int:
-    """Explain the linter's rules: why, from when on, what helps, and where it comes from.
+    """List the linter's rules, or explain some: why, above which threshold, and what helps.
 
     \b
     Examples:
@@ -35,23 +35,9 @@ def command(codes: tuple[str, ...], everything: bool, form: str, output: Path | 
         if code not in RULES:
             hint = did_you_mean(given, {*RULES, *names})
             raise OptionError(f"no rule is called '{given}'{hint}")
-    parts: list[Any] = [overview()]
+    rules = [RULES[code] for code in chosen]
+    parts: list[Part] = [rule_list()]
     if codes or everything:
-        parts = [part for code in chosen for part in page(RULES[code], form == "markdown")]
-    show(parts, form, output, lambda: {"format": 1, "rules": [_data(RULES[c]) for c in chosen]})
+        parts = [part for rule in rules for part in rule_page(rule)]
+    show(parts, form, output, lambda: {"format": 1, "rules": list(map(rule_record, rules))})
     return FINE
-
-
-def _data(cls: type[Rule]) -> dict[str, Any]:
-    return {
-        "code": cls.code,
-        "name": cls.name,
-        "severity": cls.severity,
-        "fixes": cls.fixes or None,
-        "about": about(cls),
-        "text": text(cls),
-        "thresholds": [
-            {"name": name, "default": default, "meaning": meaning}
-            for name, default, meaning in thresholds(cls)
-        ],
-    }

@@ -7,16 +7,14 @@ from pathlib import Path
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import write
+from archscope.cli.shared.options import output_option, write
 from archscope.language.json_schema import schema
 
 GROUP = "Reference"
 
 
 @click.command("schema")
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to a file."
-)
+@output_option
 def command(output: Path | None) -> int:
     """Write the JSON Schema of specs, so that an editor completes and checks them.
 

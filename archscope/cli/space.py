@@ -9,7 +9,7 @@ import click
 from archscope.analysis.cost import DTYPES
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import (
-    load_spec,
+    SpecReader,
     one_spec,
     output_options,
     read_spec,
@@ -106,7 +106,7 @@ def command(
     networks = space(document, set=dict(map(setting, settings)), input=shapes(inputs), limits=sizes)
 
     def costs_by_name(name: str) -> Costs:
-        return costs_of(load_spec(name, inputs=inputs), dtype)
+        return costs_of(SpecReader(inputs=inputs).graph(name), dtype)
 
     limits = budgets(texts, costs_by_name, edge)
     found = explore(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
-from archscope.cli.shared.options import load_spec, output_options, show, spec_options, together
+from archscope.cli.shared.options import SpecReader, output_options, show, spec_options, together
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
 from archscope.errors import OptionError
 from archscope.language import LIMITS
@@ -130,7 +130,8 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     name = options["name"]
     if name is not None and (not name or Path(name).name != name):
         raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
-    graph = load_spec(spec or "", options["settings"], options["inputs"], options["max_nodes"])
+    reader = SpecReader(options["settings"], options["inputs"], options["max_nodes"])
+    graph = reader.graph(spec or "")
     return _end(_Trainings(graph, options).run(), options)
 
 
@@ -169,7 +170,7 @@ class _Trainings:
 
     def _teacher(self, spec: str) -> Path:
         """Train the teacher first, and return its run."""
-        graph = load_spec(spec, max_nodes=self.options["max_nodes"])
+        graph = SpecReader(max_nodes=self.options["max_nodes"]).graph(spec)
         path = self.path.with_name(f"{self.path.name}-teacher")
         result = self._one(graph, path, self.options["seed"], None)
         if result.summary.state != "finished" or result.folder is None:

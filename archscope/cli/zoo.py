@@ -10,7 +10,7 @@ from archscope.analysis import analyze
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.language import load, zoo
-from archscope.report.tables.zoo_list import zoo_table
+from archscope.report.tables.networks import zoo_table
 
 GROUP = "Reference"
 
@@ -20,8 +20,8 @@ GROUP = "Reference"
 def command(form: str, output: Path | None) -> int:
     """List the networks that ship with archscope, with their totals.
 
-    Each is a SPEC by its name: `archscope analyze resnet50` works in any folder. Markdown and
-    CSV say what each is and where it was published, too.
+    The name of a network is a SPEC: `archscope analyze resnet50` works in any folder. Markdown
+    and CSV also have a description of each network and the paper that published it.
 
     \b
     Examples:
@@ -37,5 +37,5 @@ def command(form: str, output: Path | None) -> int:
             "networks": [{key: getattr(result, key) for key in keys} for result in results],
         }
 
-    show([zoo_table(results, wide=form != "table")], form, output, data)
+    show([zoo_table(results)], form, output, data)
     return FINE

@@ -1,7 +1,8 @@
-"""A table before anyone decided how to show it."""
+"""Tables, headings and lines: what a command shows, independent of the output format."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -15,15 +16,16 @@ NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
 
 
 class Column(Struct, frozen=True):
-    """One column: its heading, and what kind of value stands in it."""
+    """One column: its heading and the kind of its values."""
 
     name: str
     kind: str = TEXT
-    key: str = ""  # what programs call it, if not by the heading
+    key: str = ""  # the heading in formats for programs, if it differs
+    wide: bool = False  # too long for a terminal, which leaves it out
 
 
 class Table(Struct, frozen=True):
-    """Rows of raw values under columns; the last rows may be totals."""
+    """Rows of raw values under columns, followed by rows of totals."""
 
     title: str
     columns: tuple[Column, ...]
@@ -31,8 +33,25 @@ class Table(Struct, frozen=True):
     totals: tuple[tuple[Any, ...], ...] = ()
 
 
+class Heading(Struct, frozen=True):
+    """The title of a section of several tables and lines."""
+
+    text: str
+
+
+Part = Table | Heading | str
+
+
+class CommandOutput(Struct, frozen=True):
+    """What a command has to show; each output format takes what suits it."""
+
+    parts: Sequence[Part]  # for people
+    data: Callable[[], Any] = dict  # for JSON
+    records: Callable[[], Table] | None = None  # one flat table for CSV, if not those of `parts`
+
+
 def readable(value: Any, kind: str) -> str:
-    """Return a value as people like to read it."""
+    """Format a value for people: rounded, with a unit."""
     if value is None or value == "":
         return ""
     if isinstance(value, str):
@@ -43,7 +62,7 @@ def readable(value: Any, kind: str) -> str:
 
 
 def exact(value: Any, kind: str) -> str:
-    """Return a value with all its digits, for other programs."""
+    """Format a value for programs, with all its digits."""
     if value is None:
         return ""
     if kind == SHAPE and isinstance(value, tuple):

@@ -17,9 +17,9 @@ from archscope.ir import Graph
 from archscope.language import graph
 from archscope.language.document import Document
 from archscope.linter import lint
+from archscope.linter.records import record
 from archscope.metrics import ACCURACY
 from archscope.records.study import Trial
-from archscope.report.formats.findings import record
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import Crew

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archscope.analysis.count import TOOLS
+from archscope.analysis.reconcile import Reconciliation, Run
 from archscope.build import Network, build
 from archscope.errors import UnavailableError, did_you_mean
 from archscope.ir import Graph
@@ -55,6 +57,25 @@ def measure(name: str, graph: Graph) -> int:
     if number != int(number):
         raise UnavailableError(f"{name} counts a fraction: {number}")
     return int(number)
+
+
+def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
+    """Run the tools of a reconciliation, as far as they are installed, and return by name."""
+    found = {}
+    for tool in result.tools:
+        if tool.name not in TOOLS:
+            continue
+        version = installed(tool.name)
+        other = version is not None and version != tool.version
+        note = f"{version} is installed" if other else ""
+        try:
+            counted = measure(tool.name, graph)
+        except UnavailableError as error:
+            found[tool.name] = Run(version, None, None, str(error))
+            continue
+        equal = None if tool.counted is None else counted == tool.counted
+        found[tool.name] = Run(version, counted, equal, note)
+    return found
 
 
 def _module(graph: Graph, device: str) -> tuple[Network, tuple[Tensor, ...]]:

@@ -135,7 +135,7 @@ def test_interrupt_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archscope.cli.analyze.load_document", interrupted)
+    monkeypatch.setattr("archscope.cli.analyze.analyze", interrupted)
     result = run("analyze", "vgg16")
     assert (result.code, result.err.strip()) == (130, "interrupted")
 

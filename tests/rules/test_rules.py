@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from archscope.linter import lint
-from archscope.report.tables.rule_pages import thresholds
+from archscope.report.tables.rules import thresholds
 from archscope.rules.rule import RULES, SEVERITIES, Rule, rule
 from tests.rules.cases import CASES, FOLDER, Case, cases, file_of
 

@@ -1,4 +1,4 @@
-"""Options that commands share, and what they turn into."""
+"""Options that several commands have, and how their values are read and written."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
@@ -19,11 +21,11 @@ from archscope.language import LIMITS, graph
 from archscope.language.document import Document
 from archscope.language.limits import Limits
 from archscope.language.yaml_items import parse
+from archscope.report import formats
+from archscope.report.table import CommandOutput, Part, Table
 from archscope.sources import document, is_foreign
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-FORMATS = ("table", "json", "csv", "markdown")
 
 
 def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -37,74 +39,102 @@ def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], C
     return decorate
 
 
+def gathered(
+    argument: str,
+    make: Callable[..., Any],
+    options: Callable[[Callable[..., int]], Callable[..., int]],
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return a decorator that adds options and passes `make(**values)` as one argument."""
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def run(**values: Any) -> int:
+            own = {name: values.pop(name) for name in names}
+            return command(**values, **{argument: make(**own)})
+
+        before = len(getattr(command, "__click_params__", ()))
+        decorated = options(run)
+        names = [param.name for param in getattr(decorated, "__click_params__")[before:]]  # noqa: B009
+        return decorated
+
+    return decorate
+
+
 one_spec = click.argument("spec")
 many_specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+max_nodes_option = click.option(
+    "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
+    help="Refuse specs that expand to more layers than this.",
+)  # fmt: skip
+output_option = click.option(
+    "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write to a file instead of the terminal.",
+)  # fmt: skip
 
 spec_options = together(
     click.option(
         "--set", "settings", multiple=True, metavar="NAME=VALUE",
-        help="Give a name of the spec's `let` another value: --set width=0.5.",
+        help="Set a name of the spec's `let` to another value: --set width=0.5.",
     ),
     click.option(
         "--input", "inputs", multiple=True, metavar="SHAPE",
-        help="Another input, channels first: --input 3x320x320, or NAME=SHAPE of several.",
+        help="Replace the input, channels first: --input 3x320x320, or NAME=SHAPE for several"
+        " inputs.",
     ),
-    click.option(
-        "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
-        help="Refuse specs that grow beyond this.",
-    ),
+    max_nodes_option,
 )  # fmt: skip
 
-cost_options = together(
+cost_options = gathered("costs", dict, together(
     click.option(
-        "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images at once."
+        "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images in a batch."
     ),
     click.option(
         "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True,
-        help="Element type that bytes are counted for.",
+        help="Element type for which bytes are counted.",
     ),
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
-        show_default=True, help="Optimizer that training memory is counted for.",
+        show_default=True, help="Optimizer for which training memory is counted.",
     ),
     click.option(
         "--training/--inference", default=False,
-        help="Take in the parts that serve only training, such as auxiliary heads; or not.",
+        help="Include, or leave out, the parts that serve only training, such as auxiliary heads.",
     ),
-)  # fmt: skip
+))  # fmt: skip
+"""The keyword arguments of `analyze` that say what is counted, as the `costs` of a command."""
 
 output_options = together(
     click.option(
-        "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True,
-        help="How to write the result.",
+        "--format", "form", type=click.Choice(formats.FORMATS), default="table",
+        show_default=True, help="Output format.",
     ),
-    click.option(
-        "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-        help="Write to a file instead of the terminal.",
-    ),
+    output_option,
 )  # fmt: skip
 
 
-def load_spec(
-    spec: str,
-    settings: Sequence[str] = (),
-    inputs: Sequence[str] = (),
-    max_nodes: int = LIMITS.nodes,
-) -> Graph:
-    """Return the graph that command-line words ask for. Raises ArchscopeError."""
-    return load_document(spec, settings, inputs, max_nodes)[0]
+class SpecReader(Struct, frozen=True):
+    """Reads specs with the options that hold for each of them."""
+
+    settings: Sequence[str] = ()
+    inputs: Sequence[str] = ()
+    max_nodes: int = LIMITS.nodes
+
+    def graph(self, spec: str) -> Graph:
+        """Return the graph that a command-line word names. Raises ArchscopeError."""
+        return self.document(spec)[0]
+
+    def document(self, spec: str) -> tuple[Graph, Document]:
+        """Return the graph that a word names, and its document. Raises ArchscopeError."""
+        limits = Limits(nodes=self.max_nodes)
+        read = read_spec(spec, limits, self.inputs)
+        values = dict(map(setting, self.settings))
+        # A model is imported with these inputs, so that nothing is left to change.
+        given = None if is_foreign(spec) else shapes(self.inputs)
+        return graph(read, set=values, input=given, limits=limits), read
 
 
-def load_document(
-    spec: str, settings: Sequence[str], inputs: Sequence[str], max_nodes: int
-) -> tuple[Graph, Document]:
-    """Return the graph that command-line words ask for, and its document. Raises ArchscopeError."""
-    limits = Limits(nodes=max_nodes)
-    read = read_spec(spec, limits, inputs)
-    asked = dict(map(setting, settings))
-    # A model is imported for the inputs asked for, so that nothing is left to change.
-    given = None if is_foreign(spec) else shapes(inputs)
-    return graph(read, set=asked, input=given, limits=limits), read
+reader_options = gathered("reader", SpecReader, spec_options)
+"""The options of specs, as the `reader` of a command."""
 
 
 def read_spec(spec: str, limits: Limits = LIMITS, inputs: Sequence[str] = ()) -> Document:
@@ -124,7 +154,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 
 def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
-    """Return what `--input` gives, None for nothing. Raises OptionError."""
+    """Return the shape or shapes of `--input`, None if it is not given. Raises OptionError."""
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:
@@ -148,7 +178,7 @@ def _shape(text: str) -> Shape:
 
 
 def write(text: str, path: Path | None) -> None:
-    """Print a text, or put it into a file whole: never half of it, even when interrupted."""
+    """Print a text, or write it to a file: whole or not at all, even when interrupted."""
     if path is None:
         click.echo(text, nl=not text.endswith("\n"))
         return
@@ -156,7 +186,7 @@ def write(text: str, path: Path | None) -> None:
 
 
 def write_bytes(content: bytes, path: Path) -> None:
-    """Put bytes into a file whole: never half of them, even when interrupted."""
+    """Write bytes to a file: whole or not at all, even when interrupted."""
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -178,24 +208,12 @@ def _umask() -> int:
     return mask
 
 
-def show(parts: list[Any], form: str, path: Path | None, data: Callable[[], Any]) -> None:
-    """Write tables and lines, or the data behind them, in the format asked for."""
-    if form == "json":
-        import msgspec
-
-        write(msgspec.json.format(msgspec.json.encode(data()), indent=2).decode(), path)
-    elif form == "csv":
-        from archscope.report.formats import csv
-
-        write(csv.text(parts), path)
-    elif form == "markdown":
-        from archscope.report.formats import markdown
-
-        write(markdown.text(parts), path)
-    else:
-        from archscope.report.formats import terminal
-
-        if path is None:
-            terminal.render(parts)
-        else:
-            write(terminal.text(parts), path)
+def show(
+    parts: Sequence[Part],
+    form: str,
+    path: Path | None,
+    data: Callable[[], Any],
+    records: Callable[[], Table] | None = None,
+) -> None:
+    """Write a result in an output format; the other arguments are those of `CommandOutput`."""
+    write(formats.render(CommandOutput(parts, data, records), form, screen=path is None), path)

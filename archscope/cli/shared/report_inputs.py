@@ -11,11 +11,11 @@ import click
 import msgspec
 
 from archscope.analysis import Analysis, analyze
-from archscope.cli.shared.options import load_document
+from archscope.cli.shared.options import SpecReader
 from archscope.errors import ArchscopeError, OptionError
 from archscope.language import LIMITS, zoo
 from archscope.linter import lint
-from archscope.report.formats.findings import record
+from archscope.linter.records import record
 from archscope.report.pages.content import LayerPoint, Network, Problem, RunPage, StudyPage
 from archscope.report.pages.network_section import network_of
 from archscope.report.pages.run_section import SUMMARY, is_run, read_run
@@ -78,7 +78,7 @@ class Inputs:
         )
 
     def _spec(self, word: str, name: str | None = None, **measured: float | None) -> None:
-        graph, document = load_document(word, (), (), self.max_nodes)
+        graph, document = SpecReader(max_nodes=self.max_nodes).document(word)
         analysis = analyze(graph, **self.options)
         whole = rules_network.Network(graph, document)
         page = network_of(

@@ -1,18 +1,18 @@
-"""Tables as CSV, every number with all its digits."""
+"""CSV: tables whose numbers keep all their digits."""
 
 from __future__ import annotations
 
 import csv
 from io import StringIO
 
-from archscope.report.table import Table, exact
+from archscope.report.table import CommandOutput, Table, exact
 
 
-def text(parts: list[Table | str]) -> str:
-    """Return the tables as CSV; lines of text and totals, which a program can add up, are left."""
+def render(output: CommandOutput, screen: bool = False) -> str:
+    """Return the tables as CSV, without titles, lines and totals."""
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    for part in parts:
+    for part in [output.records()] if output.records else output.parts:
         if isinstance(part, Table):
             writer.writerow([column.key or column.name for column in part.columns])
             kinds = [column.kind for column in part.columns]

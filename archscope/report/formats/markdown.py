@@ -1,23 +1,28 @@
-"""Tables as GitHub Markdown."""
+"""GitHub Markdown."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from archscope.report.table import NUMBERS, Table, readable
+from archscope.report.table import NUMBERS, CommandOutput, Heading, Part, Table, readable
 
 
-def text(parts: list[Table | str]) -> str:
-    """Return tables and lines as Markdown."""
-    return "\n\n".join(_table(part) if isinstance(part, Table) else part for part in parts) + "\n"
+def render(output: CommandOutput, screen: bool = False) -> str:
+    """Return tables, headings and lines as Markdown."""
+    return "\n\n".join(map(_part, output.parts)) + "\n"
+
+
+def _part(part: Part) -> str:
+    if isinstance(part, Table):
+        return _table(part)
+    return f"### {part.text}" if isinstance(part, Heading) else part.rstrip("\n")
 
 
 def _table(table: Table) -> str:
-    marks = ["---:" if column.kind in NUMBERS else "---" for column in table.columns]
+    alignments = ["---:" if column.kind in NUMBERS else "---" for column in table.columns]
     lines = [f"**{table.title}**", ""] if table.title else []
-    lines += [_line([column.name for column in table.columns]), _line(marks)]
-    for row in (*table.rows, *table.totals):
-        lines.append(_line(_cells(table, row)))
+    lines += [_line([column.name for column in table.columns]), _line(alignments)]
+    lines += [_line(_cells(table, row)) for row in (*table.rows, *table.totals)]
     return "\n".join(lines)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archscope.report.formats.sparkline import bar, spark
 from archscope.report.pages.content import MEASURES, Network, Page
 from archscope.report.pages.summary import comparable, front, number, written
+from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 from archscope.report.tables.studies import study_parts
 
@@ -76,7 +76,7 @@ def _timelines(networks: Sequence[Network]) -> Table:
         alive = [layer.alive_bytes for layer in network.layers if layer.alive_bytes is not None]
         peak = written(network.totals.peak_activation_bytes, "bytes")
         rows.append(
-            (network.name, spark(alive) or "not known", f"{peak} at {network.totals.peak_node}")
+            (network.name, sparkline(alive) or "not known", f"{peak} at {network.totals.peak_node}")
         )
     return Table("", columns, tuple(rows))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from archscope.report.table import COUNT, MEASURE, NAME, RATIO, Column, Table
+from archscope.report.table import COUNT, MEASURE, NAME, RATIO, Column, Part, Table
 from archscope.report.tables.measurements import headline, load_notes
 
 if TYPE_CHECKING:
-    from archscope.bench.guideline_experiments import ExperimentResult, Guidelines, VariantResult
+    from archscope.bench.guideline_experiments import Guidelines, VariantResult
 
 
-def guideline_parts(result: Guidelines) -> list[Any]:
+def guideline_parts(result: Guidelines) -> list[Part]:
     """Return each experiment as a table and a sentence."""
     aligned = ", G1 in multiples of 8 channels" if result.aligned else ""
     where = (
@@ -20,7 +19,7 @@ def guideline_parts(result: Guidelines) -> list[Any]:
         f" {result.batch}; speeds over that of the first row\n"
     )
     notes = load_notes(result)
-    parts: list[Any] = [headline(result.machine, result.conditions), where, *notes]
+    parts: list[Part] = [headline(result.machine, result.conditions), where, *notes]
     for experiment in result.experiments:
         rows = tuple(map(_variant, experiment.variants))
         title = f"{experiment.code}  {experiment.about}"
@@ -46,30 +45,30 @@ VARIANT_COLUMNS = (
 )
 
 
-def guideline_records(experiments: Sequence[ExperimentResult]) -> Table:
+def guideline_records(result: Guidelines) -> Table:
     """Return all variants of all experiments as one table, for other programs."""
     columns = (Column("experiment"), *VARIANT_COLUMNS, Column("verdict"), Column("paper_verdict"))
     rows = tuple(
         (experiment.code, *_variant(variant), variant.verdict, variant.paper_verdict)
-        for experiment in experiments
+        for experiment in result.experiments
         for variant in experiment.variants
     )
     return Table("", columns, rows)
 
 
-def _variant(one: VariantResult) -> tuple[Any, ...]:
-    speed = one.speed
-    channels = [value for name, value in one.settings.items() if name in ("c", "c1", "c2")]
+def _variant(variant: VariantResult) -> tuple[Any, ...]:
+    speed = variant.speed
+    channels = [value for name, value in variant.settings.items() if name in ("c", "c1", "c2")]
     return (
-        one.name,
+        variant.name,
         ", ".join(map(str, channels)),
-        one.macs,
-        one.macs_ratio,
-        one.memory_access_ratio,
-        one.timing.median_seconds * 1e3,
+        variant.macs,
+        variant.macs_ratio,
+        variant.memory_access_ratio,
+        variant.timing.median_seconds * 1e3,
         speed.median if speed else 1.0,
         speed.lower_quartile if speed else None,
         speed.upper_quartile if speed else None,
-        one.paper_arm,
-        one.paper_gpu,
+        variant.paper_arm,
+        variant.paper_gpu,
     )

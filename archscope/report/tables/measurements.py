@@ -1,11 +1,11 @@
-"""Measurements as tables."""
+"""Measured latency and rooflines as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from archscope.report.table import COUNT, MEASURE, NAME, RATIO, SHAPE, SHARE, Column, Table
+from archscope.report.table import COUNT, MEASURE, NAME, RATIO, SHAPE, SHARE, Column, Part, Table
 from archscope.units import format_measure
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archscope.bench.roofline import Roofline
 
 SLOWEST = 20
-"""Layers that a table shows unless asked for more."""
+"""Layers that a table shows by default."""
 
 
 def roofline_table(roofs: Sequence[Roofline]) -> Table:
@@ -56,7 +56,7 @@ def busy_notes(roofs: Sequence[Roofline]) -> list[str]:
 
 
 def headline(machine: Machine, conditions: Conditions) -> str:
-    """Return one line that says what was measured on, and how."""
+    """Return one line with the machine and the conditions."""
     place = f"{machine.device}: {machine.name}, {machine.cores} cores, torch {machine.torch}"
     return f"{place}; {conditions}"
 
@@ -95,7 +95,7 @@ def network_table(result: Bench) -> Table:
 
 
 def load_notes(result: Bench | Guidelines) -> list[str]:
-    """Return a warning if other work kept the machine busy, and lengthens what was measured."""
+    """Return a warning if other work kept the machine busy."""
     if result.conditions.processor_time or not result.machine.busy(result.load):
         return []
     return [
@@ -105,19 +105,30 @@ def load_notes(result: Bench | Guidelines) -> list[str]:
 
 
 WIDE = 0.25
-"""Quartiles that far apart, as a share of the median, are worth a word."""
+"""Quartiles this far apart, as a share of the median, cause a note."""
 
 
 def spread_notes(result: Bench) -> list[str]:
-    """Return a warning if runs differ so much that something else must be at work."""
+    """Return a warning if the runs of a network differ too much."""
     wide = [network for network in result.networks if network.timing.spread > WIDE]
     if not wide:
         return []
-    worst = max(wide, key=lambda one: one.timing.spread)
+    worst = max(wide, key=lambda network: network.timing.spread)
     return [
         f"the runs differ: the quartiles of {worst.name} are {worst.timing.spread:.0%} of its"
         f" median apart. Something else keeps the machine busy, or --time is short\n"
     ]
+
+
+def network_parts(result: Bench, slowest: int) -> list[Part]:
+    """Return the networks, and the slowest layers of each if they were timed; 0 shows all."""
+    parts: list[Part] = [headline(result.machine, result.conditions), network_table(result)]
+    return [*parts, *load_notes(result), *spread_notes(result), *_layer_parts(result, slowest)]
+
+
+def network_records(result: Bench) -> Table:
+    """Return all layers if they were timed, else the networks."""
+    return layer_records(result) if result.roofline else network_table(result)
 
 
 LAYER_COLUMNS = (
@@ -135,9 +146,9 @@ LAYER_COLUMNS = (
 )
 
 
-def layer_parts(result: Bench, slowest: int) -> list[Any]:
-    """Return for each network its slowest layers, and what all of them make; 0 shows all."""
-    parts: list[Any] = []
+def _layer_parts(result: Bench, slowest: int) -> list[Part]:
+    """Return the slowest layers of each network, and the sums over all of its layers."""
+    parts: list[Part] = []
     for network in result.networks:
         if network.layers is None:
             continue
@@ -195,10 +206,10 @@ def _layer(layer: LayerTiming) -> tuple[Any, ...]:
     )
 
 
-def _sums(one: Measured) -> str:
-    """Return in words what the layers make, and what they leave."""
-    assert one.layers is not None
-    layers = one.layers
+def _sums(network: Measured) -> str:
+    """Return the sum of the layers and the time between them, in words."""
+    assert network.layers is not None
+    layers = network.layers
     kinds = ", ".join(
         f"{name} {format_measure(seconds * 1e3)} ms"
         for name, seconds in layers.bound_seconds.items()

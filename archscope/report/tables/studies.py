@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archscope.report.formats.sparkline import bar, spark
 from archscope.report.pages.content import StudyPage
 from archscope.report.pages.summary import written
+from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
 
 MOST = 8  # decisions that are listed
@@ -32,7 +32,7 @@ def _arms(study: StudyPage) -> Table:
     columns = (Column("arm", NAME), Column("trained", COUNT), Column("best so far", NAME),
                Column("accuracy", SHARE))  # fmt: skip
     rows = tuple(
-        (arm.name, len(arm.x), spark([value or 0.0 for value in arm.y]), arm.y[-1])
+        (arm.name, len(arm.x), sparkline([value or 0.0 for value in arm.y]), arm.y[-1])
         for arm in study.best
     )
     return Table("", columns, rows)

@@ -15,13 +15,14 @@ from msgspec import structs
 from archscope import analyze, load
 from archscope.drawing.tree import tree
 from archscope.language import zoo
-from archscope.report.formats import markdown, terminal
-from archscope.report.formats.sparkline import bar, spark
+from archscope.report.formats import markdown, table
 from archscope.report.pages.content import Network, Page, Problem
 from archscope.report.pages.html import bundle, html
 from archscope.report.pages.network_section import network_of
 from archscope.report.pages.payload import for_script, network_data
 from archscope.report.pages.text_page import parts, scatter
+from archscope.report.sparkline import bar, sparkline
+from archscope.report.table import CommandOutput
 from tests.report.conftest import HOSTILE, changed, collected, page_of
 
 GOLD = Path(__file__).with_name("gold")
@@ -54,8 +55,8 @@ def test_gold_page(two: Page) -> None:
 
 
 def test_gold_markdown_and_terminal(two: Page) -> None:
-    gold("two.md", markdown.text(parts(two, plot=False)))
-    gold("two.txt", terminal.text(parts(two, plot=True)))
+    gold("two.md", markdown.render(CommandOutput(parts(two, plot=False))))
+    gold("two.txt", table.render(CommandOutput(parts(two, plot=True))))
 
 
 def test_the_same_page_twice_is_the_same_bytes(run_folder: Path) -> None:
@@ -139,9 +140,9 @@ def test_text_charts(five: tuple[Network, ...]) -> None:
     assert bar(1) == "█" * 10
     assert bar(1e-6) == "▏"
     assert bar(0) == ""
-    assert spark([0, 4, 8]) == " ▄█"
-    assert spark([]) == ""
-    assert len(spark(range(1000))) == 40
+    assert sparkline([0, 4, 8]) == " ▄█"
+    assert sparkline([]) == ""
+    assert len(sparkline(range(1000))) == 40
     drawn = scatter(five, "macs", "memory_access_bytes")
     assert "a vgg16" in drawn and "D shufflenet_v1_g3" in drawn and "E shufflenet" in drawn
     rows = [line for line in drawn.splitlines() if line.startswith(" │")]

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from archscope.errors import OptionError
-from archscope.report.formats import markdown, terminal
+from archscope.report.formats import markdown, table
 from archscope.report.pages.html import html
 from archscope.report.pages.study_section import read_study
 from archscope.report.pages.summary import summary
 from archscope.report.pages.text_page import parts
+from archscope.report.table import CommandOutput
 from tests.report.conftest import collected, make_run, make_study, page_of
 
 ROOT = Path(__file__).parents[3]
@@ -112,10 +113,12 @@ def test_use_of_the_budget(tmp_path: Path) -> None:
 
 def test_studies_in_words(tmp_path: Path) -> None:
     inputs = collected(str(make_study(tmp_path / "first")))
-    text = terminal.text(parts(page_of(inputs=inputs), plot=True))
+    text = table.render(CommandOutput(parts(page_of(inputs=inputs), plot=True)))
     assert "study first, not finished: 6 trained, 2 pruned, 2 infeasible" in text
     assert "control" in text and "rank correlation" in text and "missing: summary.json" in text
-    assert "| search |" not in markdown.text(parts(page_of(inputs=inputs), plot=False))
+    assert "| search |" not in markdown.render(
+        CommandOutput(parts(page_of(inputs=inputs), plot=False))
+    )
 
 
 def test_the_winners_trainings_are_runs(tmp_path: Path) -> None:

@@ -1,24 +1,27 @@
-"""Findings in SARIF 2.1.0, the format of OASIS that code hosts and editors read."""
+"""Findings in SARIF 2.1.0, the OASIS format that code hosts and editors read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from archscope.report.formats.findings import near, spot
+import msgspec
+
+from archscope import __version__
+from archscope.linter.records import source_of
+from archscope.report.findings import LintReport, relative
 from archscope.rules.rule import RULES, Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
-"""SARIF's words for severities."""
+"""SARIF's levels, by severity."""
 
 
-def log(findings: Iterable[Finding], version: str) -> dict[str, Any]:
+def render(report: LintReport) -> str:
     """Return the log of one run of the linter."""
     codes = sorted(RULES)
-    return {
+    log = {
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [
@@ -26,15 +29,18 @@ def log(findings: Iterable[Finding], version: str) -> dict[str, Any]:
                 "tool": {
                     "driver": {
                         "name": "archscope",
-                        "version": version,
+                        "version": __version__,
                         "rules": [_rule(code) for code in codes],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(finding, codes.index(finding.code)) for finding in findings],
+                "results": [
+                    _result(finding, codes.index(finding.code)) for finding in report.findings
+                ],
             }
         ],
     }
+    return msgspec.json.format(msgspec.json.encode(log), indent=2).decode()
 
 
 def _rule(code: str) -> dict[str, Any]:
@@ -63,9 +69,9 @@ def _result(finding: Finding, number: int) -> dict[str, Any]:
 def _location(finding: Finding) -> dict[str, Any]:
     name = finding.network if finding.node is None else f"{finding.network}.{finding.node}"
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": name}]}
-    at = spot(finding)
+    at = source_of(finding)
     if at is not None:
-        file = near(at.file)
+        file = relative(at.file)
         path = Path(file)
         location["physicalLocation"] = {
             "artifactLocation": {"uri": path.as_uri() if path.is_absolute() else quote(file)},

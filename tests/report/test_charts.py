@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from archscope.errors import OptionError
-from archscope.report.formats.charts import plot
+from archscope.report.charts import plot
 from archscope.report.pages.content import Network
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")

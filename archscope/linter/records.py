@@ -1,0 +1,37 @@
+"""Findings as records of the JSON contract."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from archscope.ir import Source
+from archscope.rules.rule import RULES, Finding
+from archscope.sources import is_foreign
+
+
+def record(finding: Finding) -> dict[str, Any]:
+    """Return a finding as the record of the JSON contract."""
+    at = source_of(finding)
+    return {
+        "code": finding.code,
+        "rule": RULES[finding.code].name,
+        "severity": finding.severity,
+        "network": finding.network,
+        "node": finding.node,
+        "scope": finding.scope,
+        "file": None if at is None else at.file.replace(os.sep, "/"),
+        "line": None if at is None else at.line,
+        "column": None if at is None else at.column,
+        "message": finding.message,
+        "evidence": finding.evidence,
+        "others": finding.others,
+        "fix": None
+        if finding.fix is None
+        else {"about": finding.fix.about, "safe": finding.fix.safe},
+    }
+
+
+def source_of(finding: Finding) -> Source | None:
+    """Return the position in a spec that a finding is about; an imported model has none."""
+    return None if finding.at is None or is_foreign(finding.at.file) else finding.at

@@ -1,0 +1,31 @@
+"""What `archscope export` wrote, as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archscope.exporters.formats import FORMATS
+from archscope.ir import text_of
+from archscope.report.table import NAME, TEXT, Column, Table
+from archscope.units import format_bytes
+
+
+def export_table(record: dict[str, Any]) -> Table:
+    """Return the record of an export as rows of a name and a value."""
+    to = FORMATS[record["to"]]
+    rows = [("file", f"{file['path']}, {format_bytes(file['bytes'])}") for file in record["files"]]
+    opset = f", opset {record['opset']}" if record["opset"] else ""
+    rows.append(("format", f"{to.about}{opset}"))
+    shapes = (f"{name} {text_of(shape)}" for name, shape in record["inputs"].items())
+    rows.append(("input", ", ".join(shapes)))
+    rows.append(("output", ", ".join(record["outputs"])))
+    if record["seed"] is None:
+        rows.append(("weights", record["weights"]))
+    elif to.holds_weights or len(record["files"]) > 1:
+        rows.append(("weights", f"random, seed {record['seed']}: nothing was trained"))
+    else:
+        rows.append(("weights", "not in the file; those of archscope.build fit by name"))
+    if record["fused"]:
+        rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
+    rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
+    return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))
