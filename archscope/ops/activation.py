@@ -175,6 +175,16 @@ class Softplus(Activation, frozen=True):
     module, cost, keeps = "nn.Softplus", 3, INPUT
 
 
+@op("softsign")
+class Softsign(Activation, frozen=True):
+    """x / (1 + |x|), Bergstra et al. 2009."""
+
+    module, cost, keeps = "nn.Softsign", 3, INPUT
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True, elements=prod(ins[0]))  # 1 + |x|
+
+
 @op("softmax")
 class Softmax(Activation, frozen=True):
     """exp(x) over its sum along the channels, shifted by the maximum for safety."""
@@ -196,7 +206,7 @@ def onnx_plain(target: str, found: Op) -> None:
 
 for _target, _found in {
     "Relu": ReLU(), "Sigmoid": Sigmoid(), "Tanh": Tanh(), "HardSwish": Hardswish(),
-    "Softplus": Softplus(),
+    "Softplus": Softplus(), "Softsign": Softsign(),
 }.items():  # fmt: skip
     onnx_plain(_target, _found)
 

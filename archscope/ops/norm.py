@@ -1,11 +1,25 @@
-"""Normalisations."""
+"""Normalisations: over the batch, over channels, over groups of channels and over neighbours."""
 
 from __future__ import annotations
 
 from math import prod
 
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
-from archscope.ops.attributes import Flag, Number
+from archscope.errors import ShapeError
+from archscope.ir import (
+    POINTWISE,
+    WHOLE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+    text_of,
+)
+from archscope.ops.attributes import Flag, Number, Positive
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
@@ -67,6 +81,167 @@ class BatchNorm(Op, frozen=True, kw_only=True):
 BATCHNORM_DEFAULTS = {"eps": 1e-5, "momentum": 0.1}
 
 
+STANDARDISE = 5
+"""Work on an element: sum, centre, square, sum of squares, divide by the deviation."""
+
+
+@op("layernorm")
+class LayerNorm(Op, frozen=True, kw_only=True):
+    """Each position brought to mean 0 and deviation 1 over its channels, Ba et al. 2016.
+
+    Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
+
+    eps: added to the variance before the root
+    affine: learn a scale and a shift for each channel
+    """
+
+    eps: Number = 1e-5
+    affine: Flag = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count what each element goes through, with the scale and the shift."""
+        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, and a mean and a deviation for each position."""
+        return Saved(input=True, elements=2 * prod(ins[0][1:]))
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {} if self.affine else {"elementwise_affine": False}
+        return call("archscope.nn.LayerNorm", ins[0][0], eps=self.eps, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 5),)),
+            Example(cls(eps=1e-6), ((8,),)),
+            Example(cls(affine=False), ((8, 12),)),
+        )
+
+
+@op("groupnorm")
+class GroupNorm(Op, frozen=True, kw_only=True):
+    """Groups of channels brought to mean 0 and deviation 1 over all positions, Wu and He 2018.
+
+    Its statistics are of the image at hand, also at inference: every output sees the whole input.
+
+    groups: parts of the channels; 1 takes all together, the channel count each alone
+    eps: added to the variance before the root
+    affine: learn a scale and a shift for each channel
+    """
+
+    principal = "groups"
+
+    groups: Positive = 32
+    eps: Number = 1e-5
+    affine: Flag = True
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        if ins[0][0] % self.groups:
+            raise ShapeError(
+                f"'groupnorm' of {self.groups} groups needs channels divisible by it,"
+                f" got {ins[0][0]}"
+            )
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count what each element goes through, with the scale and the shift."""
+        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, and a mean and a deviation for each group."""
+        return Saved(input=True, elements=2 * self.groups)
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {} if self.affine else {"affine": False}
+        return call("nn.GroupNorm", self.groups, ins[0][0], eps=self.eps, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(groups=4), ((8, 6, 5),)),
+            Example(cls(groups=1, eps=1e-6), ((8, 12),)),
+            Example(cls(groups=2, affine=False), ((8, 3, 4, 5),)),
+        )
+
+
+@op("lrn")
+class LocalResponseNorm(Op, frozen=True, kw_only=True):
+    """Local response normalisation, Krizhevsky et al. 2012.
+
+    Each value is divided by (k + alpha * mean of the squares)^beta over neighbouring channels.
+    The paper's alpha weighs the sum, so it is that of torch and Caffe divided by the size.
+
+    size: channels that take part, the own one in the middle
+    alpha: weight of the mean square
+    beta: exponent
+    k: added to the weighted mean square
+    """
+
+    principal = "size"
+
+    size: Positive = 5
+    alpha: Number = 1e-4
+    beta: Number = 0.75
+    k: Number = 1.0
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if len(x) == 1:
+            raise ShapeError(f"'lrn' needs 1 to 3 spatial axes, got {text_of(x)}")
+        return x
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count square, mean over the window, scale, shift, power and division."""
+        return (self.size + 5) * prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        (x,) = ins
+        padded = (x[0] + self.size - 1) * prod(x[1:])
+        return Saved(input=True, elements=padded + 2 * prod(x))  # squares, base and its power
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.LocalResponseNorm", self.size, alpha=self.alpha, beta=self.beta, k=self.k)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(size=4, alpha=0.5, beta=0.5, k=2.0), ((8, 12),)),
+            Example(cls(size=3), ((4, 3, 4, 5),)),
+        )
+
+
 @recognises("onnx.BatchNormalization")
 def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
     """Recognise a batch normalisation; ONNX's momentum weighs the old statistics."""
@@ -83,6 +258,54 @@ def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
     return Recognised(found, (foreign.get("X"),), held)
 
 
+@recognises("onnx.LayerNormalization")
+def onnx_layernorm(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm of flat descriptions, whose last axis are the channels."""
+    x, scale, bias = foreign.get("X"), foreign.get("Scale"), foreign.get("B")
+    if len(x.shape) != 2 or foreign.get("axis", -1) % 2 != 1 or bias is None:
+        return None
+    if not (scale.constant and bias.constant):
+        return None
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
+    return Recognised(found, (x,), {"weight": scale, "bias": bias})
+
+
+@recognises("onnx.ChannelNorm")
+def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm between two transposes, as the importer brings it."""
+    held = {"weight": foreign.get("scale"), "bias": foreign.get("bias")}
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
+    return Recognised(found, (foreign.get("X"),), held)
+
+
+@recognises("onnx.InstanceNormalization", "onnx.GroupNormalization")
+def onnx_groupnorm(foreign: Foreign) -> Recognised | None:
+    """Recognise a group norm; an instance norm takes each channel alone."""
+    x, *held = foreign.tensors
+    scale, bias = held
+    if not (scale.constant and bias.constant and scale.shape == bias.shape == x.shape[1:2]):
+        return None  # opset 18 has a factor for each group
+    found = GroupNorm(
+        groups=foreign.get("num_groups", x.shape[1]),
+        eps=round_float(foreign.get("epsilon", 1e-5)),
+    )
+    return Recognised(found, (x,), {"weight": scale, "bias": bias})
+
+
+@recognises("onnx.LRN")
+def onnx_lrn(foreign: Foreign) -> Recognised | None:
+    """Recognise a local response norm of an odd size, whose middle is the same everywhere."""
+    if foreign.get("size") % 2 == 0:
+        return None
+    found = LocalResponseNorm(
+        size=foreign.get("size"),
+        alpha=round_float(foreign.get("alpha", 1e-4)),
+        beta=round_float(foreign.get("beta", 0.75)),
+        k=round_float(foreign.get("bias", 1.0)),
+    )
+    return Recognised(found, (foreign.get("X"),))
+
+
 @recognises("aten.batch_norm.default")
 def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's batch normalisation with kept statistics."""
@@ -92,3 +315,43 @@ def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
         return None
     op = BatchNorm(eps=foreign.args["eps"], momentum=foreign.args["momentum"], affine=bool(given))
     return Recognised(op, (foreign.args["input"],), {**given, **kept})
+
+
+@recognises("aten.layer_norm.default")
+def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's layer norm where the channels come last: on flat inputs."""
+    x = foreign.args["input"]
+    given = with_bias(foreign)
+    if len(x.shape) != 2 or len(foreign.args["normalized_shape"]) != 1 or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
+@recognises("channels.layer_norm")
+def layernorm_of_channels(foreign: Foreign) -> Recognised | None:
+    """Recognise a layer norm of the channels that importers brought to the front."""
+    x, given = foreign.args["input"], with_bias(foreign)
+    if tuple(foreign.args["normalized_shape"]) != x.shape[1:2] or len(given) == 1:
+        return None
+    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+
+
+@recognises("aten.group_norm.default")
+def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's group norm."""
+    given = with_bias(foreign)
+    if len(given) == 1:
+        return None
+    op = GroupNorm(groups=foreign.args["num_groups"], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (foreign.args["input"],), given)
+
+
+@recognises("aten.instance_norm.default")
+def instancenorm_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's instance norm: a group norm of one channel in each group."""
+    given = with_bias(foreign)
+    if len(given) == 1 or not foreign.args["use_input_stats"]:
+        return None
+    x = foreign.args["input"]
+    op = GroupNorm(groups=x.shape[1], eps=foreign.args["eps"], affine=bool(given))
+    return Recognised(op, (x,), given)

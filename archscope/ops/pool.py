@@ -1,18 +1,17 @@
-"""Pooling: maximum and average, over windows, to a given size, and over everything."""
+"""Pooling over sliding windows: maximum, mean, Lp norm and stochastic pooling."""
 
 from __future__ import annotations
 
 from math import prod
 
-from archscope.axes import Resample, Window
+from archscope.axes import Window
 from archscope.errors import ShapeError
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
-from archscope.ops.attributes import Flag, Padding, Size
+from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved, text_of
+from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.conv import onnx_pads
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
-from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
+from archscope.ops.geometry import short, sliding, symmetric, torch_pad
 from archscope.ops.registry import op
-from archscope.ops.reshape import Flatten
 
 
 def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
@@ -178,99 +177,113 @@ def _check_padding(name: str, windows: tuple[Window, ...]) -> None:
             )
 
 
-@op("adaptive_avgpool")
-class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
-    """Mean over windows chosen so that the output has the given size.
+@op("lp_pool")
+class LpPool(Op, frozen=True, kw_only=True):
+    """Root of the sum of powers of each window, Sermanet et al. 2012; L2 pooling unless said.
 
-    size: output positions
+    kernel: window size
+    stride: step of the window; the kernel, unless said
+    norm: the power p; an odd one above 1 is for inputs that are not negative
+    ceil: keep a last window that hangs over the edge
     """
 
-    principal = "size"
+    principal = "kernel"
 
-    size: Size
+    kernel: Size
+    stride: Size | None = None
+    norm: Positive = 2
+    ceil: Flag = False
 
-    def window(self, *ins: Shape) -> Windows:
-        sizes = spatial(ins[0], "adaptive_avgpool")
-        outs = per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
-        if all(out == 1 for out in outs):
-            return WHOLE
-        return tuple(adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        stride = self.stride or self.kernel
+        return sliding("lp_pool", ins[0], self.kernel, stride, 0, 1, self.ceil)
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        sizes = spatial(x, "adaptive_avgpool")
-        return x[0], *per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
+        return x[0], *(w.slide(size) for w, size in zip(self.window(x), x[1:], strict=True))
 
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the elements of the true windows: their additions and one division for each."""
-        (x,) = ins
-        outs = self.shape(x)[1:]
-        return x[0] * prod(map(elements_read, x[1:], outs))
+        """Count a power for each value, and for each window the additions and the root."""
+        taps = prod(window.kernel for window in self.window(*ins))
+        return prod(ins[0]) + prod(self.shape(*ins)) * taps
 
     access = moved
 
     def saved(self, *ins: Shape) -> Saved:
-        # Down to one position torch takes the mean, which needs only sizes for its gradient.
-        return Saved(input=self.window(*ins) is not WHOLE)
+        # The powers, then torch's mean, its sign and size, and their product times the taps.
+        return Saved(input=True, elements=prod(ins[0]) + 4 * prod(self.shape(*ins)))
 
     def torch(self, *ins: Shape) -> Call:
-        outs = self.shape(*ins)[1:]
-        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
+        windows = self.window(*ins)
+        kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
+        words = {"ceil_mode": True} if self.ceil else {}
+        return call(f"nn.LPPool{len(windows)}d", self.norm, kernel, stride=stride, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
-            Example(cls(size=5), ((8, 16, 16),)),
-            Example(cls(size=7), ((8, 7, 7),)),
-            Example(cls(size=(3, 1)), ((8, 7, 9),)),
-            Example(cls(size=1), ((8, 16, 16),)),
+            Example(cls(kernel=2), ((8, 16, 16),)),
+            Example(cls(kernel=3, stride=2, ceil=True), ((8, 10, 10),)),
+            Example(cls(kernel=(3, 2), stride=1, norm=4), ((4, 7, 9),)),
+            Example(cls(kernel=4), ((8, 64),)),
+            Example(cls(kernel=2), ((4, 4, 6, 6),)),
         )
 
 
-def adaptive(size: int, out: int) -> Resample:
-    """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
-    return Resample.between(size, out, lambda u: range(u * size // out, -(-(u + 1) * size // out)))
+@op("stochastic_pool")
+class StochasticPool(Op, frozen=True, kw_only=True):
+    """Stochastic pooling, Zeiler and Fergus 2013.
 
+    While training a value of each window is drawn, with a probability in proportion to it; at
+    inference the values are averaged with these probabilities. Negative values have none.
 
-def elements_read(size: int, out: int) -> int:
-    """Return how many elements the windows of an adaptive pool hold together, along one axis."""
-    axis = adaptive(size, out)
-    return sum(map(len, axis.reads)) * (out // axis.period)
+    kernel: window size
+    stride: step of the window; the kernel, unless said
+    """
 
+    principal = "kernel"
 
-@op("global_avgpool")
-class GlobalAvgPool(Op, frozen=True, kw_only=True):
-    """Mean over all positions, which leaves one for each channel."""
+    kernel: Size
+    stride: Size | None = None
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        return sliding("stochastic_pool", ins[0], self.kernel, self.stride or self.kernel, 0)
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        return x[0], *(1 for _ in spatial(x, "global_avgpool"))
+        return x[0], *(w.slide(size) for w, size in zip(self.window(x), x[1:], strict=True))
 
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the additions and one division for each channel."""
-        return prod(ins[0])
+        """Count for each value of a window its share of the sum, and the weighted sum."""
+        taps = prod(window.kernel for window in self.window(*ins))
+        return prod(self.shape(*ins)) * (4 * taps - 2)
 
     access = moved
 
     def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+        taps = prod(window.kernel for window in self.window(*ins))
+        out = prod(self.shape(*ins))
+        return Saved(elements=out * taps, indices=out)
 
     def torch(self, *ins: Shape) -> Call:
-        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
+        windows = self.window(*ins)
+        return call(
+            "archscope.nn.StochasticPool",
+            tuple(w.kernel for w in windows),
+            tuple(w.stride for w in windows),
+        )
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
-            Example(cls(), ((8, 16, 16),)),
-            Example(cls(), ((8, 16),)),
-            Example(cls(), ((4, 3, 4, 5),)),
+            Example(cls(kernel=2), ((8, 16, 16),)),
+            Example(cls(kernel=3, stride=2), ((8, 11, 12),)),
+            Example(cls(kernel=3, stride=2), ((8, 21),)),
+            Example(cls(kernel=2), ((4, 2, 6, 6),)),
         )
 
 
@@ -311,20 +324,21 @@ def onnx_avgpool(foreign: Foreign) -> Recognised | None:
     return Recognised(found, (x,))
 
 
-@recognises("onnx.GlobalAveragePool")
-def onnx_global_avgpool(foreign: Foreign) -> Recognised | None:
-    """Recognise a mean over all positions."""
-    return Recognised(GlobalAvgPool(), foreign.ins)
-
-
-@recognises("onnx.ReduceMean")
-def onnx_mean(foreign: Foreign) -> Recognised | None:
-    """Recognise a mean over all positions whose axes stay."""
+@recognises("onnx.LpPool")
+def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
+    """Recognise Lp pooling without padding or gaps, of an even norm."""
     (x,) = foreign.ins
-    rank = len(x.shape)
-    if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
+    rank = len(x.shape) - 2
+    norm = foreign.get("p", 2)
+    if onnx_pads(foreign, rank) != 0 or set(foreign.get("dilations") or [1]) != {1} or norm % 2:
         return None
-    return Recognised(GlobalAvgPool(), (x,))
+    found = LpPool(
+        kernel=short(foreign.get("kernel_shape")),
+        stride=short(foreign.get("strides") or (1,) * rank),
+        norm=norm,
+        ceil=bool(foreign.get("ceil_mode", 0)),
+    )
+    return Recognised(found, (x,))
 
 
 @recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
@@ -357,26 +371,3 @@ def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
         count_padding=given["count_include_pad"],
     )
     return Recognised(op, foreign.ins)
-
-
-@recognises(
-    "aten.adaptive_avg_pool1d.default",
-    "aten.adaptive_avg_pool2d.default",
-    "aten.adaptive_avg_pool3d.default",
-)
-def adaptive_avgpool_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's average pooling to a given size."""
-    size = per_axis_or_one(foreign.out[2:])
-    op = GlobalAvgPool() if size == 1 else AdaptiveAvgPool(size=size)
-    return Recognised(op, foreign.ins)
-
-
-@recognises("aten.mean.dim")
-def mean_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the mean over all spatial axes, as many networks write their last pooling."""
-    (x,) = foreign.ins
-    rank = len(x.shape)
-    axes = sorted(axis % rank for axis in foreign.args["dim"] or ())
-    if rank < 3 or axes != list(range(2, rank)):
-        return None
-    return Recognised(GlobalAvgPool(), (x,), then=() if foreign.args["keepdim"] else (Flatten(),))

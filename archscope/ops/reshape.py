@@ -1,4 +1,4 @@
-"""Operators that move or reinterpret numbers without computing."""
+"""Views and ranges: identity, flatten, reshape and slices of the channels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from archscope.ir import (
     Windows,
     call,
     free,
-    moved,
-)  # fmt: skip
+    text_of,
+)
 from archscope.ops.attributes import Count, Positive
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
@@ -74,6 +74,46 @@ class Flatten(Op, frozen=True, kw_only=True):
         return (Example(cls(), ((8, 6, 6),)), Example(cls(), ((8,),)))
 
 
+@op("reshape")
+class Reshape(Op, frozen=True, kw_only=True):
+    """The same numbers in another shape.
+
+    size: channels, then the spatial axes
+    """
+
+    principal = "size"
+    storage = Storage.VIEW
+
+    size: Shape
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if prod(x) != prod(self.size):
+            raise ShapeError(
+                f"'reshape' to {text_of(self.size)} needs {prod(self.size)} numbers,"
+                f" got {prod(x)} of {text_of(x)}"
+            )
+        return self.size
+
+    params = buffers = macs = elementwise = access = free
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Reshape", *self.size)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=(16, 4, 4)), ((256,),)),
+            Example(cls(size=(4, 18)), ((2, 6, 6),)),
+        )
+
+
 @op("slice")
 class Slice(Op, frozen=True, kw_only=True):
     """A range of the channels; what `split` gives each branch.
@@ -118,45 +158,6 @@ class Slice(Op, frozen=True, kw_only=True):
         )
 
 
-@op("channel_shuffle")
-class ChannelShuffle(Op, frozen=True, kw_only=True):
-    """Channels dealt out anew, so that groups mix, Zhang et al. 2017.
-
-    groups: groups to deal from
-    """
-
-    principal = "groups"
-
-    groups: Positive
-
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
-
-    def shape(self, *ins: Shape) -> Shape:
-        if ins[0][0] % self.groups:
-            raise ShapeError(
-                f"'channel_shuffle' of {self.groups} groups needs channels divisible by it,"
-                f" got {ins[0][0]}"
-            )
-        return ins[0]
-
-    params = buffers = macs = elementwise = free
-    access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.ChannelShuffle", self.groups)
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (
-            Example(cls(groups=2), ((8, 6, 6),)),
-            Example(cls(groups=4), ((8, 5),)),
-        )
-
-
 @recognises("onnx.Identity")
 def onnx_identity(foreign: Foreign) -> Recognised | None:
     """Recognise what changes nothing."""
@@ -172,10 +173,15 @@ def onnx_range(foreign: Foreign) -> Recognised | None:
     return Recognised(found, foreign.ins)
 
 
-@recognises("onnx.ChannelShuffle")
-def onnx_shuffle(foreign: Foreign) -> Recognised | None:
-    """Recognise a channel shuffle, as the importer brings it."""
-    return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
+@recognises("onnx.Reshape", "onnx.Flatten", "onnx.Squeeze", "onnx.Unsqueeze")
+def onnx_reshape(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape for the same numbers of each image."""
+    x = foreign.ins[0]
+    if foreign.out == x.shape:
+        return Recognised(Identity(), (x,))
+    if len(foreign.out) == 2:
+        return Recognised(Flatten(), (x,))
+    return Recognised(Reshape(size=foreign.out[1:]), (x,)) if len(foreign.out) <= 5 else None
 
 
 @recognises("aten.slice.Tensor", "aten.narrow.default", "aten.split.Tensor", "aten.chunk.default",
@@ -192,7 +198,12 @@ def slice_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(Slice(start=start, stop=start + foreign.out[1]), (x,))
 
 
-@recognises("aten.channel_shuffle.default")
-def channel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's channel shuffle."""
-    return Recognised(ChannelShuffle(groups=foreign.args["groups"]), foreign.ins)
+@recognises("aten.view.default", "aten.reshape.default", "aten.unflatten.int",
+            "aten.flatten.using_ints")  # fmt: skip
+def reshape_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise another shape of the same image: flat, or up to 4 axes."""
+    (x,) = foreign.ins
+    if x.shape[0] != foreign.out[0] or len(foreign.out) > 5:
+        return None
+    op = Flatten() if len(foreign.out) == 2 else Reshape(size=foreign.out[1:])
+    return Recognised(op, (x,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.analysis.structure import structure
-from archscope.ops.lrn import LocalResponseNorm
+from archscope.ops.norm import LocalResponseNorm
 from archscope.rules.kinds import NORMS
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule

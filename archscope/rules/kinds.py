@@ -7,14 +7,12 @@ from math import prod
 from archscope.axes import Window
 from archscope.ir import Node
 from archscope.ops.activation import Activation, Softmax
-from archscope.ops.channelwise import GroupNorm, LayerNorm, Scale
 from archscope.ops.conv import Conv
-from archscope.ops.dropout import Dropout
-from archscope.ops.lrn import LocalResponseNorm
-from archscope.ops.maxout import Maxout
-from archscope.ops.norm import BatchNorm
+from archscope.ops.dropout import Dropout, StochasticDepth
+from archscope.ops.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
+from archscope.ops.reduce import Maxout
 from archscope.ops.reshape import Identity
-from archscope.ops.stochastic_depth import StochasticDepth
+from archscope.ops.scale import Scale
 
 NORMS = (BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm)
 TRANSPARENT = (BatchNorm, Scale, Dropout, StochasticDepth, Identity)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from archscope.ir import Node
 from archscope.language.edit import Edit
-from archscope.ops.dropout import Dropout
+from archscope.ops.dropout import Dropout, StochasticDepth
 from archscope.ops.pool import AvgPool, MaxPool
-from archscope.ops.reshape import ChannelShuffle, Flatten, Identity, Slice
+from archscope.ops.rearrange import ChannelShuffle
+from archscope.ops.reshape import Flatten, Identity, Slice
 from archscope.ops.resize import Upsample
-from archscope.ops.stochastic_depth import StochasticDepth
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.analysis.structure import structure
-from archscope.ops.activation import Sigmoid, Tanh
+from archscope.ops.activation import Sigmoid, Softsign, Tanh
 from archscope.ops.merge import Mul
-from archscope.ops.softsign import Softsign
 from archscope.rules.kinds import NORMS
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule

@@ -1,15 +1,70 @@
-"""Multiplication by a constant."""
+"""Multiplication by a learned factor for each channel, and by a constant."""
 
 from __future__ import annotations
 
 from math import prod
 
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
-from archscope.ops.attributes import Number
-from archscope.ops.channelwise import scale_of
+from archscope.ir import (
+    POINTWISE,
+    Call,
+    Example,
+    Op,
+    Saved,
+    Shape,
+    Windows,
+    call,
+    free,
+    moved,
+)
+from archscope.ops.attributes import Flag, Number
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float
 from archscope.ops.merge import Mul
 from archscope.ops.registry import op
+
+
+@op("scale")
+class Scale(Op, frozen=True, kw_only=True):
+    """A learned factor for each channel: layer scale, Touvron et al. 2021, and Caffe's scale.
+
+    initial: value of the factors before training
+    bias: learn a shift for each channel as well
+    """
+
+    principal = "initial"
+
+    initial: Number = 1.0
+    bias: Flag = False
+
+    def window(self, *ins: Shape) -> Windows:
+        return POINTWISE
+
+    def shape(self, *ins: Shape) -> Shape:
+        return ins[0]
+
+    def params(self, *ins: Shape) -> int:
+        return ins[0][0] * (1 + self.bias)
+
+    buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        return prod(ins[0]) * (1 + self.bias)
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {"bias": True} if self.bias else {}
+        return call("archscope.nn.Scale", ins[0][0], self.initial, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 5),)),
+            Example(cls(initial=0.5, bias=True), ((8, 12),)),
+            Example(cls(initial=0.1), ((8,),)),
+        )
 
 
 @op("times")
@@ -48,6 +103,14 @@ class Times(Op, frozen=True, kw_only=True):
         return (Example(cls(factor=0.17), ((8, 6, 6),)), Example(cls(factor=-2), ((10,),)))
 
 
+@recognises("onnx.Scale")
+def onnx_scale(foreign: Foreign) -> Recognised | None:
+    """Recognise a factor for each channel, and a shift, as the importer brings them."""
+    x, scale, bias = foreign.get("X"), foreign.get("scale"), foreign.get("bias")
+    held = {"weight": scale, "bias": bias} if bias is not None else {"weight": scale}
+    return Recognised(Scale(bias=bias is not None), (x,), held)
+
+
 @recognises("onnx.Mul", "onnx.Div")
 def onnx_mul(foreign: Foreign) -> Recognised | None:
     """Recognise a product: of tensors, with a number, or with a factor for each channel."""
@@ -79,6 +142,16 @@ def mul_of_torch(foreign: Foreign) -> Recognised | None:
             return Recognised(Times(factor=float(factors.value)), (x,))
         return scale_of(x, factors)
     return Recognised(Times(factor=float(foreign.args["other"])), ins)
+
+
+def scale_of(x: Tensor, factors: Tensor) -> Recognised | None:
+    """Return the product of a tensor and a learned factor for each of its channels."""
+    shape = (1,) * (len(x.shape) - len(factors.shape)) + factors.shape
+    if len(shape) != len(x.shape) or shape[0] != 1 or shape[1] != x.shape[1]:
+        return None
+    if any(size != 1 for size in shape[2:]):
+        return None
+    return Recognised(Scale(), (x,), {"weight": factors})
 
 
 @recognises("aten.div.Tensor")

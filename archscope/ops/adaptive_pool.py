@@ -1,0 +1,242 @@
+"""Pooling to a given number of positions, and over all of them."""
+
+from __future__ import annotations
+
+from math import prod
+
+from archscope.axes import Resample
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ops.attributes import Size
+from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
+from archscope.ops.geometry import per_axis, short, spatial
+from archscope.ops.registry import op
+from archscope.ops.reshape import Flatten
+
+
+@op("adaptive_avgpool")
+class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
+    """Mean over windows chosen so that the output has the given size.
+
+    size: output positions
+    """
+
+    principal = "size"
+
+    size: Size
+
+    def window(self, *ins: Shape) -> Windows:
+        sizes = spatial(ins[0], "adaptive_avgpool")
+        outs = per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
+        if all(out == 1 for out in outs):
+            return WHOLE
+        return tuple(adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        sizes = spatial(x, "adaptive_avgpool")
+        return x[0], *per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the elements of the true windows: their additions and one division for each."""
+        (x,) = ins
+        outs = self.shape(x)[1:]
+        return x[0] * prod(map(elements_read, x[1:], outs))
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        # Down to one position torch takes the mean, which needs only sizes for its gradient.
+        return Saved(input=self.window(*ins) is not WHOLE)
+
+    def torch(self, *ins: Shape) -> Call:
+        outs = self.shape(*ins)[1:]
+        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=5), ((8, 16, 16),)),
+            Example(cls(size=7), ((8, 7, 7),)),
+            Example(cls(size=(3, 1)), ((8, 7, 9),)),
+            Example(cls(size=1), ((8, 16, 16),)),
+        )
+
+
+@op("adaptive_maxpool")
+class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
+    """Largest value of windows chosen so that the output has the given size.
+
+    size: output positions
+    """
+
+    principal = "size"
+
+    size: Size
+
+    def window(self, *ins: Shape) -> Windows:
+        sizes, outs = ins[0][1:], self.shape(*ins)[1:]
+        if all(out == 1 for out in outs):
+            return WHOLE
+        return tuple(adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        rank = len(spatial(x, "adaptive_maxpool"))
+        return x[0], *per_axis(self.size, rank, "size of 'adaptive_maxpool'")
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison for each value of a window but the first."""
+        (x,) = ins
+        out = self.shape(x)
+        return x[0] * prod(map(elements_read, x[1:], out[1:])) - prod(out)
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True, indices=prod(self.shape(*ins)))
+
+    def torch(self, *ins: Shape) -> Call:
+        outs = self.shape(*ins)[1:]
+        return call(f"nn.AdaptiveMaxPool{len(outs)}d", short(outs))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=5), ((8, 16, 16),)),
+            Example(cls(size=(3, 1)), ((8, 7, 9),)),
+            Example(cls(size=1), ((8, 16, 16),)),
+            Example(cls(size=3), ((8, 10),)),
+        )
+
+
+@op("global_avgpool")
+class GlobalAvgPool(Op, frozen=True, kw_only=True):
+    """Mean over all positions, which leaves one for each channel."""
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        return x[0], *(1 for _ in spatial(x, "global_avgpool"))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions and one division for each channel."""
+        return prod(ins[0])
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved()
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 16, 16),)),
+            Example(cls(), ((8, 16),)),
+            Example(cls(), ((4, 3, 4, 5),)),
+        )
+
+
+@op("global_maxpool")
+class GlobalMaxPool(Op, frozen=True, kw_only=True):
+    """Largest value of all positions, which leaves one for each channel."""
+
+    def window(self, *ins: Shape) -> Windows:
+        return WHOLE
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        return x[0], *(1 for _ in spatial(x, "global_maxpool"))
+
+    params = buffers = macs = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison for each value of a channel but the first."""
+        return prod(ins[0]) - ins[0][0]
+
+    access = moved
+
+    def saved(self, *ins: Shape) -> Saved:
+        return Saved(input=True, indices=ins[0][0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(f"nn.AdaptiveMaxPool{len(ins[0]) - 1}d", 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 16, 16),)),
+            Example(cls(), ((8, 16),)),
+            Example(cls(), ((4, 3, 4, 5),)),
+        )
+
+
+def adaptive(size: int, out: int) -> Resample:
+    """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
+    return Resample.between(size, out, lambda u: range(u * size // out, -(-(u + 1) * size // out)))
+
+
+def elements_read(size: int, out: int) -> int:
+    """Return how many elements the windows of an adaptive pool hold together, along one axis."""
+    axis = adaptive(size, out)
+    return sum(map(len, axis.reads)) * (out // axis.period)
+
+
+@recognises("onnx.GlobalAveragePool")
+def onnx_global_avgpool(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions."""
+    return Recognised(GlobalAvgPool(), foreign.ins)
+
+
+@recognises("onnx.ReduceMean")
+def onnx_mean(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean over all positions whose axes stay."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
+        return None
+    return Recognised(GlobalAvgPool(), (x,))
+
+
+@recognises(
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten.adaptive_avg_pool3d.default",
+)
+def adaptive_avgpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's average pooling to a given size."""
+    size = per_axis_or_one(foreign.out[2:])
+    op = GlobalAvgPool() if size == 1 else AdaptiveAvgPool(size=size)
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default",
+            "aten.adaptive_max_pool3d.default")  # fmt: skip
+def adaptive_maxpool_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's maximum pooling to a given size."""
+    if foreign.get("result", 0) != 0:
+        return None
+    size = per_axis_or_one(foreign.out[2:])
+    op = GlobalMaxPool() if size == 1 else AdaptiveMaxPool(size=size)
+    return Recognised(op, foreign.ins)
+
+
+@recognises("aten.mean.dim")
+def mean_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the mean over all spatial axes, as many networks write their last pooling."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    axes = sorted(axis % rank for axis in foreign.args["dim"] or ())
+    if rank < 3 or axes != list(range(2, rank)):
+        return None
+    return Recognised(GlobalAvgPool(), (x,), then=() if foreign.args["keepdim"] else (Flatten(),))
