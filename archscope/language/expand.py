@@ -26,7 +26,7 @@ from archscope.language.loops import turns
 from archscope.language.syntax import GROUP, Block, Chain, Layer, Value
 from archscope.language.values import SHAPE, checked, part_sizes, shape_of, truth
 from archscope.ops import OPS
-from archscope.ops.attributes import KINDS, attributes
+from archscope.ops.attributes import NUMBER, attributes
 
 
 class Expander:
@@ -170,7 +170,7 @@ class Expander:
         if head is None:
             return flow
         if flow != start:  # `when` may leave a head out
-            weight = checked(KINDS["Number"], "'weight'", head.weight, frame)
+            weight = checked(NUMBER, "'weight'", head.weight, frame)
             train_only = truth(head.train_only, frame, "train_only")
             self._emit(head.name, flow, weight, train_only, layer.at)
         return before

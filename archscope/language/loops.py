@@ -11,7 +11,7 @@ from archscope.ir import Source
 from archscope.language.expression import Frame
 from archscope.language.syntax import VALUES_IN_STEP, Layer
 from archscope.language.values import checked, forgotten
-from archscope.ops.attributes import KINDS
+from archscope.ops.attributes import COUNT
 
 
 def turns(
@@ -20,7 +20,7 @@ def turns(
     """Yield the names of each turn; `spend` is told the steps they count for. Raises SpecError."""
     rows: Iterable[dict[str, Any]]
     if layer.repeat is not None:
-        count = checked(KINDS["Count"], "'repeat'", layer.repeat, frame)
+        count = checked(COUNT, "'repeat'", layer.repeat, frame)
         _check_turns(count, most, layer.repeat.at)
         rows = repeat({}, count)
     else:

@@ -10,7 +10,7 @@ from archscope.errors import SpecError, quoted
 from archscope.ir import Shape
 from archscope.language.expression import Frame
 from archscope.language.syntax import Value
-from archscope.ops.attributes import KINDS, LARGEST, Kind
+from archscope.ops.attributes import LARGEST, POSITIVE, Kind
 
 MOST_AXES = 4  # channels, and three spatial axes
 SHAPE = f"a list of 1 to {MOST_AXES} whole numbers from 1 to {LARGEST}, channels first"
@@ -42,7 +42,7 @@ def shape_of(content: Any) -> Shape | None:
     if not isinstance(content, list | tuple) or not 1 <= len(content) <= MOST_AXES:
         return None
     try:
-        return tuple(map(KINDS["Positive"].read, content))
+        return tuple(map(POSITIVE.read, content))
     except ValueError:
         return None
 
@@ -63,7 +63,7 @@ def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list
     even = [channels / branches] * branches if value == branches else []
     parts = value if isinstance(value, list) and len(value) == branches else even
     try:
-        sizes = list(map(KINDS["Positive"].read, parts))
+        sizes = list(map(POSITIVE.read, parts))
     except ValueError:
         sizes = []
     if sum(sizes) != channels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -74,15 +74,12 @@ class ReLU6(Activation, frozen=True):
 
 @op("leaky_relu")
 class LeakyReLU(Activation, frozen=True):
-    """x where positive, a small slope where negative.
-
-    slope: factor of negative values
-    """
+    """x where positive, a small slope where negative."""
 
     principal = "slope"
     module, cost, keeps, storage = "nn.LeakyReLU", 2, INPUT, Storage.IN_PLACE
 
-    slope: Number = 0.01
+    slope: Annotated[Number, "factor of negative values"] = 0.01
 
     def torch(self, *ins: Shape) -> Call:
         return call(self.module, self.slope)
@@ -90,15 +87,12 @@ class LeakyReLU(Activation, frozen=True):
 
 @op("prelu")
 class PReLU(Activation, frozen=True):
-    """Leaky ReLU whose slope is learned, He et al. 2015.
-
-    slopes: number of learned slopes: 1 for all, or the channel count
-    """
+    """Leaky ReLU whose slope is learned, He et al. 2015."""
 
     principal = "slopes"
     module, cost, keeps = "nn.PReLU", 2, INPUT
 
-    slopes: Positive = 1
+    slopes: Annotated[Positive, "number of learned slopes: 1 for all, or the channel count"] = 1
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
@@ -15,14 +16,11 @@ from archscope.ops.reshape import Flatten
 
 @op("adaptive_avgpool")
 class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
-    """Mean over windows chosen so that the output has the given size.
-
-    size: output positions
-    """
+    """Mean over windows chosen so that the output has the given size."""
 
     principal = "size"
 
-    size: Size
+    size: Annotated[Size, "output positions"]
 
     def window(self, *ins: Shape) -> Windows:
         sizes = spatial(ins[0], "adaptive_avgpool")
@@ -66,14 +64,11 @@ class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
 
 @op("adaptive_maxpool")
 class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
-    """Largest value of windows chosen so that the output has the given size.
-
-    size: output positions
-    """
+    """Largest value of windows chosen so that the output has the given size."""
 
     principal = "size"
 
-    size: Size
+    size: Annotated[Size, "output positions"]
 
     def window(self, *ins: Shape) -> Windows:
         sizes, outs = ins[0][1:], self.shape(*ins)[1:]

@@ -1,14 +1,15 @@
-"""The kinds of attribute that operators take: how each is read, explained and put in the schema.
+"""The attributes of operators: what values each takes, and how they are checked and described.
 
-An operator names the kind as the annotation of a field; `KINDS` is looked up by that name.
+An operator annotates a field with what it takes and a description:
+`groups: Annotated[Positive, "number of groups"] = 1`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, TypeAlias
+from inspect import get_annotations
+from typing import Annotated, Any, get_args
 
 from msgspec import NODEFAULT, Struct
 
@@ -20,16 +21,8 @@ LARGEST = 2**31 - 1
 WIDEST = 2**16 - 1
 """The largest window, stride or number of positions to resample to."""
 
-Positive: TypeAlias = int
-Count: TypeAlias = int
-Number: TypeAlias = float
-Share: TypeAlias = float
-Flag: TypeAlias = bool
-Size: TypeAlias = int | tuple[int, ...]
-Padding: TypeAlias = int | tuple[Any, ...] | str
 
-
-class Kind(Struct, frozen=True):
+class Kind(Struct, frozen=True, eq=False):
     """One kind of attribute."""
 
     text: str  # what it must be, for error messages and the reference
@@ -63,15 +56,15 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(map(whole(1), value))
 
 
-def _padding(value: Any) -> Padding:
+def _padding(value: Any) -> int | tuple[Any, ...] | str:
     if value == "same":
         return "same"
     if isinstance(value, list | tuple) and 1 <= len(value) <= 3:
         return tuple(
-            (whole(0)(one[0]), whole(0)(one[1]))
-            if isinstance(one, list | tuple) and len(one) == 2
-            else whole(0)(one)
-            for one in value
+            (whole(0)(side[0]), whole(0)(side[1]))
+            if isinstance(side, list | tuple) and len(side) == 2
+            else whole(0)(side)
+            for side in value
         )
     return whole(0)(value)
 
@@ -105,39 +98,44 @@ def _array_schema(items: dict[str, Any]) -> dict[str, Any]:
 
 _PAIR = {"type": "array", "items": _integer_schema(0), "minItems": 2, "maxItems": 2}
 
-KINDS: dict[str, Kind] = {
-    "Positive": Kind("a whole number of at least 1", whole(1), _integer_schema(1)),
-    "Count": Kind("a whole number of at least 0", whole(0), _integer_schema(0)),
-    "Number": Kind("a number", _number, {"type": "number"}),
-    "Share": Kind(
-        "a number from 0 to below 1",
-        _share,
-        {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-    ),
-    "Flag": Kind("true or false", _flag, {"type": "boolean"}),
-    "Shape": Kind(
-        "a list of 1 to 4 whole numbers of at least 1, channels first",
-        _shape,
-        {**_array_schema(_integer_schema(1)), "maxItems": 4},
-    ),
-    "Size": Kind(
-        f"a whole number from 1 to {WIDEST}, or one for each axis",
-        _sizes,
-        {"anyOf": [_integer_schema(1, WIDEST), _array_schema(_integer_schema(1, WIDEST))]},
-    ),
-    "Padding": Kind(
-        "a whole number of at least 0, one for each axis, a pair [before, after] for each axis,"
-        " or 'same'",
-        _padding,
-        {
-            "anyOf": [
-                _integer_schema(0),
-                {"const": "same"},
-                _array_schema({"anyOf": [_integer_schema(0), _PAIR]}),
-            ]
-        },
-    ),
-}
+POSITIVE = Kind("a whole number of at least 1", whole(1), _integer_schema(1))
+COUNT = Kind("a whole number of at least 0", whole(0), _integer_schema(0))
+NUMBER = Kind("a number", _number, {"type": "number"})
+SHARE = Kind(
+    "a number from 0 to below 1", _share, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+)
+FLAG = Kind("true or false", _flag, {"type": "boolean"})
+SHAPE = Kind(
+    "a list of 1 to 4 whole numbers of at least 1, channels first",
+    _shape,
+    {**_array_schema(_integer_schema(1)), "maxItems": 4},
+)
+SIZE = Kind(
+    f"a whole number from 1 to {WIDEST}, or one for each axis",
+    _sizes,
+    {"anyOf": [_integer_schema(1, WIDEST), _array_schema(_integer_schema(1, WIDEST))]},
+)
+PADDING = Kind(
+    "a whole number of at least 0, one for each axis, a pair [before, after] for each axis,"
+    " or 'same'",
+    _padding,
+    {
+        "anyOf": [
+            _integer_schema(0),
+            {"const": "same"},
+            _array_schema({"anyOf": [_integer_schema(0), _PAIR]}),
+        ]
+    },
+)
+
+Positive = Annotated[int, POSITIVE]
+Count = Annotated[int, COUNT]
+Number = Annotated[float, NUMBER]
+Share = Annotated[float, SHARE]
+Flag = Annotated[bool, FLAG]
+Dimensions = Annotated[tuple[int, ...], SHAPE]
+Size = Annotated[int | tuple[int, ...], SIZE]
+Padding = Annotated[int | tuple[Any, ...] | str, PADDING]
 
 
 def choice(*words: str) -> Kind:
@@ -163,22 +161,34 @@ class Attribute(Struct, frozen=True):
 
 @cache
 def attributes(op: type[Op]) -> dict[str, Attribute]:
-    """Return the attributes of an operator by name, in order."""
-    kinds = {
-        name: annotation
-        for base in reversed(op.__mro__)
-        for name, annotation in vars(base).get("__annotations__", {}).items()
-    }
-    about = dict(re.findall(r"^ *(\w+): (.+)$", op.__doc__ or "", re.MULTILINE))
-    names, defaults = op.__struct_fields__, op.__struct_defaults__
+    """Return the attributes of an operator by name, in order.
+
+    Raises TypeError if a field is not annotated with a kind and a description.
+    """
+    annotations: dict[str, Any] = {}
+    for base in op.__mro__:
+        if base is Op:
+            break
+        annotations = get_annotations(base, eval_str=True) | annotations
+    names = op.__struct_fields__
+    defaults = (NODEFAULT,) * (len(names) - len(op.__struct_defaults__)) + op.__struct_defaults__
     table = {}
-    for name, default in zip(
-        names[::-1], (*defaults[::-1], *[NODEFAULT] * len(names)), strict=False
-    ):
-        kind = KINDS[kinds[name].removesuffix(" | None")]
+    for name, default in zip(names, defaults, strict=True):
+        found = [*_metadata(annotations[name])]
+        kind = next((item for item in found if isinstance(item, Kind)), None)
+        about = next((item for item in found if isinstance(item, str)), "")
+        if kind is None or not about:
+            raise TypeError(f"attribute '{name}' of {op.__name__} needs a kind and a description")
         required = default is NODEFAULT
-        table[name] = Attribute(name, kind, required, None if required else default, about[name])
-    return {name: table[name] for name in names}
+        table[name] = Attribute(name, kind, required, None if required else default, about)
+    return table
+
+
+def _metadata(annotation: Any) -> Iterator[Any]:
+    """Yield what is attached to a type, and to the parts of a union."""
+    yield from getattr(annotation, "__metadata__", ())
+    for part in get_args(annotation):
+        yield from _metadata(part)
 
 
 def attribute_names(op: type[Op]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
@@ -25,26 +26,22 @@ def check_groups(name: str, channels: int, out: int, groups: int) -> None:
 
 @op("conv")
 class Conv(Op, frozen=True, kw_only=True):
-    """Convolution over 1 to 3 spatial axes, grouped and dilated at will.
-
-    out: output channels
-    kernel: window size
-    stride: step of the window
-    padding: zeros around the input; `same` keeps ceil(size / stride) positions
-    dilation: distance between the taps of the window
-    groups: parts of the channels that are convolved apart; the channel count makes it depthwise
-    bias: add one learned number to each output channel
-    """
+    """Convolution over 1 to 3 spatial axes, grouped and dilated at will."""
 
     principal = "out"
 
-    out: Positive
-    kernel: Size = 1
-    stride: Size = 1
-    padding: Padding = 0
-    dilation: Size = 1
-    groups: Positive = 1
-    bias: Flag = True
+    out: Annotated[Positive, "output channels"]
+    kernel: Annotated[Size, "window size"] = 1
+    stride: Annotated[Size, "step of the window"] = 1
+    padding: Annotated[
+        Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
+    ] = 0
+    dilation: Annotated[Size, "distance between the taps of the window"] = 1
+    groups: Annotated[
+        Positive,
+        "parts of the channels that are convolved apart; the channel count makes it depthwise",
+    ] = 1
+    bias: Annotated[Flag, "add one learned number to each output channel"] = True
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("conv", ins[0], self.kernel, self.stride, self.padding, self.dilation)
@@ -116,28 +113,18 @@ class Conv(Op, frozen=True, kw_only=True):
 
 @op("conv_transpose")
 class ConvTranspose(Op, frozen=True, kw_only=True):
-    """Transposed convolution: each input position paints a window of the output.
-
-    out: output channels
-    kernel: window size
-    stride: step of the painted windows, the factor of upsampling
-    padding: output positions cut away at each side
-    output_padding: output positions added behind
-    dilation: distance between the taps of the window
-    groups: parts of the channels that are convolved apart
-    bias: add one learned number to each output channel
-    """
+    """Transposed convolution: each input position paints a window of the output."""
 
     principal = "out"
 
-    out: Positive
-    kernel: Size = 2
-    stride: Size = 2
-    padding: Padding = 0
-    output_padding: Padding = 0
-    dilation: Size = 1
-    groups: Positive = 1
-    bias: Flag = True
+    out: Annotated[Positive, "output channels"]
+    kernel: Annotated[Size, "window size"] = 2
+    stride: Annotated[Size, "step of the painted windows, the factor of upsampling"] = 2
+    padding: Annotated[Padding, "output positions cut away at each side"] = 0
+    output_padding: Annotated[Padding, "output positions added behind"] = 0
+    dilation: Annotated[Size, "distance between the taps of the window"] = 1
+    groups: Annotated[Positive, "parts of the channels that are convolved apart"] = 1
+    bias: Annotated[Flag, "add one learned number to each output channel"] = True
 
     def window(self, *ins: Shape) -> tuple[Scatter, ...]:
         rank = len(spatial(ins[0], "conv_transpose"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Storage, Windows, call, free
 from archscope.ops.attributes import Share
@@ -12,15 +13,12 @@ from archscope.ops.registry import op
 
 @op("dropout")
 class Dropout(Op, frozen=True, kw_only=True):
-    """Random zeros while training, nothing at inference, Srivastava et al. 2014.
-
-    p: share of the values that become zero
-    """
+    """Random zeros while training, nothing at inference, Srivastava et al. 2014."""
 
     principal = "p"
     storage = Storage.VIEW
 
-    p: Share = 0.5
+    p: Annotated[Share, "share of the values that become zero"] = 0.5
 
     @property
     def training_storage(self) -> Storage:
@@ -55,14 +53,12 @@ class StochasticDepth(Op, frozen=True, kw_only=True):
 
     It ends a residual, whose unit is then skipped; what is left is scaled up, so that the mean
     stays.
-
-    p: share of the images whose values become zero
     """
 
     principal = "p"
     storage = Storage.VIEW
 
-    p: Share
+    p: Annotated[Share, "share of the images whose values become zero"]
 
     @property
     def training_storage(self) -> Storage:

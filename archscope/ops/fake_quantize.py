@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
@@ -16,15 +17,11 @@ class FakeQuantize(Op, frozen=True, kw_only=True):
     """Quantised and brought back, Jacob et al. 2018: a pair of ONNX's QuantizeLinear and back.
 
     Training lets gradients through as if nothing was rounded.
-
-    scale: distance of two numbers
-    zero: how many numbers there are below zero
-    levels: how many numbers there are
     """
 
-    scale: Number
-    zero: Count = 128
-    levels: Positive = 256
+    scale: Annotated[Number, "distance of two numbers"]
+    zero: Annotated[Count, "how many numbers there are below zero"] = 128
+    levels: Annotated[Positive, "how many numbers there are"] = 256
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free
+from archscope.ops.attributes import Dimensions
 from archscope.ops.registry import op
 
 
 @op("input")
 class Input(Op, frozen=True, kw_only=True):
-    """An input of the network; a spec writes it as `input:` or `inputs:`, never as a layer.
-
-    size: channels, then the spatial axes
-    """
+    """An input of the network; a spec writes it as `input:` or `inputs:`, never as a layer."""
 
     arity = (0, 0)
 
-    size: Shape
+    size: Annotated[Dimensions, "channels, then the spatial axes"]
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from archscope.errors import ShapeError
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
 from archscope.ops.attributes import Flag, Positive
@@ -11,16 +13,12 @@ from archscope.ops.registry import op
 
 @op("linear")
 class Linear(Op, frozen=True, kw_only=True):
-    """Fully connected layer on a flat input.
-
-    out: output features
-    bias: add one learned number to each output
-    """
+    """Fully connected layer on a flat input."""
 
     principal = "out"
 
-    out: Positive
-    bias: Flag = True
+    out: Annotated[Positive, "output features"]
+    bias: Annotated[Flag, "add one learned number to each output"] = True
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.axes import Window
 from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
@@ -13,22 +14,17 @@ from archscope.ops.registry import op
 
 @op("locally_connected")
 class LocallyConnected(Op, frozen=True, kw_only=True):
-    """Convolution with weights and biases of its own at every position, LeCun 1989.
-
-    out: output channels
-    kernel: window size
-    stride: step of the window
-    padding: zeros around the input; `same` keeps ceil(size / stride) positions
-    bias: add one learned number to each output value
-    """
+    """Convolution with weights and biases of its own at every position, LeCun 1989."""
 
     principal = "out"
 
-    out: Positive
-    kernel: Size = 1
-    stride: Size = 1
-    padding: Padding = 0
-    bias: Flag = True
+    out: Annotated[Positive, "output channels"]
+    kernel: Annotated[Size, "window size"] = 1
+    stride: Annotated[Size, "step of the window"] = 1
+    padding: Annotated[
+        Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
+    ] = 0
+    bias: Annotated[Flag, "add one learned number to each output value"] = True
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("locally_connected", ins[0], self.kernel, self.stride, self.padding)

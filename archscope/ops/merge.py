@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TypeAlias
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -20,7 +20,7 @@ from archscope.ir import (
     moved,
     text_of,
 )  # fmt: skip
-from archscope.ops.attributes import KINDS, choice
+from archscope.ops.attributes import choice
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
@@ -146,21 +146,17 @@ class Concat(Op, frozen=True, kw_only=True):
         )
 
 
-Metric: TypeAlias = str
-KINDS["Metric"] = choice("euclidean", "manhattan")
+Metric = Annotated[str, choice("euclidean", "manhattan")]
 
 
 @op("distance")
 class Distance(Op, frozen=True, kw_only=True):
-    """Distance of two flat descriptions, as siamese networks compare them.
-
-    metric: euclidean or manhattan
-    """
+    """Distance of two flat descriptions, as siamese networks compare them."""
 
     principal = "metric"
     arity = (2, 2)
 
-    metric: Metric = "euclidean"
+    metric: Annotated[Metric, "euclidean or manhattan"] = "euclidean"
 
     def window(self, *ins: Shape) -> Windows:
         return WHOLE

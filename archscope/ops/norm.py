@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -26,16 +27,11 @@ from archscope.ops.registry import op
 
 @op("batchnorm")
 class BatchNorm(Op, frozen=True, kw_only=True):
-    """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift.
+    """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift."""
 
-    eps: added to the variance before the root
-    momentum: share of each batch in the running statistics
-    affine: learn a scale and a shift for each channel
-    """
-
-    eps: Number = 1e-5
-    momentum: Number = 0.1
-    affine: Flag = True
+    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
+    momentum: Annotated[Number, "share of each batch in the running statistics"] = 0.1
+    affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -90,13 +86,10 @@ class LayerNorm(Op, frozen=True, kw_only=True):
     """Each position brought to mean 0 and deviation 1 over its channels, Ba et al. 2016.
 
     Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
-
-    eps: added to the variance before the root
-    affine: learn a scale and a shift for each channel
     """
 
-    eps: Number = 1e-5
-    affine: Flag = True
+    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
+    affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -137,17 +130,15 @@ class GroupNorm(Op, frozen=True, kw_only=True):
     """Groups of channels brought to mean 0 and deviation 1 over all positions, Wu and He 2018.
 
     Its statistics are of the image at hand, also at inference: every output sees the whole input.
-
-    groups: parts of the channels; 1 takes all together, the channel count each alone
-    eps: added to the variance before the root
-    affine: learn a scale and a shift for each channel
     """
 
     principal = "groups"
 
-    groups: Positive = 32
-    eps: Number = 1e-5
-    affine: Flag = True
+    groups: Annotated[
+        Positive, "parts of the channels; 1 takes all together, the channel count each alone"
+    ] = 32
+    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
+    affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
     def window(self, *ins: Shape) -> Windows:
         return WHOLE
@@ -194,19 +185,14 @@ class LocalResponseNorm(Op, frozen=True, kw_only=True):
 
     Each value is divided by (k + alpha * mean of the squares)^beta over neighbouring channels.
     The paper's alpha weighs the sum, so it is that of torch and Caffe divided by the size.
-
-    size: channels that take part, the own one in the middle
-    alpha: weight of the mean square
-    beta: exponent
-    k: added to the weighted mean square
     """
 
     principal = "size"
 
-    size: Positive = 5
-    alpha: Number = 1e-4
-    beta: Number = 0.75
-    k: Number = 1.0
+    size: Annotated[Positive, "channels that take part, the own one in the middle"] = 5
+    alpha: Annotated[Number, "weight of the mean square"] = 1e-4
+    beta: Annotated[Number, "exponent"] = 0.75
+    k: Annotated[Number, "added to the weighted mean square"] = 1.0
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Annotated, Any
 
 from archscope.errors import GraphError
 from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows, moved
-from archscope.ops.attributes import KINDS, Count, Flag, Kind
+from archscope.ops.attributes import POSITIVE, Count, Flag, Kind
 from archscope.ops.registry import op
-
-Word: TypeAlias = str
-AnyShape: TypeAlias = tuple[int, ...]
 
 
 def _word(value: Any) -> str:
@@ -19,23 +16,23 @@ def _word(value: Any) -> str:
     return value
 
 
-def _sizes(value: Any) -> tuple[int, ...]:
+def _any_shape(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= 8:
         raise ValueError
-    return tuple(KINDS["Positive"].read(one) for one in value)
+    return tuple(map(POSITIVE.read, value))
 
 
-KINDS["Word"] = Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
-KINDS["AnyShape"] = Kind(
-    "a list of 1 to 8 whole numbers of at least 1",
-    _sizes,
-    {
-        "type": "array",
-        "items": {"type": "integer", "minimum": 1},
-        "minItems": 1,
-        "maxItems": 8,
-    },
-)
+Word = Annotated[
+    str, Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
+]
+AnyShape = Annotated[
+    tuple[int, ...],
+    Kind(
+        "a list of 1 to 8 whole numbers of at least 1",
+        _any_shape,
+        {"type": "array", "items": POSITIVE.schema, "minItems": 1, "maxItems": 8},
+    ),
+]
 
 
 @op("opaque")
@@ -43,27 +40,20 @@ class Opaque(Op, frozen=True, kw_only=True):
     """A foreign operator that has no word here; what is not said of it counts as unknown.
 
     Totals that it may add to read `>=`, and it cannot be built.
-
-    kind: its name where it comes from
-    size: shape of its result, without the batch
-    learned: learnable numbers that it holds
-    kept: statistics that it keeps
-    products: its multiply-accumulates, where they are known
-    work: its other arithmetic, where it is known
-    view: its result is its input, looked at differently
-    pointwise: each position of its result depends on that position of its inputs alone
     """
 
     arity = (1, None)
 
-    kind: Word
-    size: AnyShape
-    learned: Count = 0
-    kept: Count = 0
-    products: Count | None = None
-    work: Count | None = None
-    view: Flag = False
-    pointwise: Flag = False
+    kind: Annotated[Word, "its name where it comes from"]
+    size: Annotated[AnyShape, "shape of its result, without the batch"]
+    learned: Annotated[Count, "learnable numbers that it holds"] = 0
+    kept: Annotated[Count, "statistics that it keeps"] = 0
+    products: Annotated[Count | None, "its multiply-accumulates, where they are known"] = None
+    work: Annotated[Count | None, "its other arithmetic, where it is known"] = None
+    view: Annotated[Flag, "its result is its input, looked at differently"] = False
+    pointwise: Annotated[
+        Flag, "each position of its result depends on that position of its inputs alone"
+    ] = False
 
     @property
     def storage(self) -> Storage:  # type: ignore[override]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.axes import Window
 from archscope.errors import ShapeError
@@ -20,22 +21,17 @@ def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
 
 @op("maxpool")
 class MaxPool(Op, frozen=True, kw_only=True):
-    """Largest value of each window.
-
-    kernel: window size
-    stride: step of the window; the kernel, unless said
-    padding: positions around the input that never win; at most half the kernel
-    dilation: distance between the taps of the window
-    ceil: keep a last window that hangs over the edge
-    """
+    """Largest value of each window."""
 
     principal = "kernel"
 
-    kernel: Size
-    stride: Size | None = None
-    padding: Padding = 0
-    dilation: Size = 1
-    ceil: Flag = False
+    kernel: Annotated[Size, "window size"]
+    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
+    padding: Annotated[
+        Padding, "positions around the input that never win; at most half the kernel"
+    ] = 0
+    dilation: Annotated[Size, "distance between the taps of the window"] = 1
+    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         windows = sliding(
@@ -102,22 +98,15 @@ class MaxPool(Op, frozen=True, kw_only=True):
 
 @op("avgpool")
 class AvgPool(Op, frozen=True, kw_only=True):
-    """Mean of each window.
-
-    kernel: window size
-    stride: step of the window; the kernel, unless said
-    padding: zeros around the input; at most half the kernel
-    ceil: keep a last window that hangs over the edge
-    count_padding: let the zeros of the padding take part in the mean
-    """
+    """Mean of each window."""
 
     principal = "kernel"
 
-    kernel: Size
-    stride: Size | None = None
-    padding: Padding = 0
-    ceil: Flag = False
-    count_padding: Flag = True
+    kernel: Annotated[Size, "window size"]
+    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
+    padding: Annotated[Padding, "zeros around the input; at most half the kernel"] = 0
+    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
+    count_padding: Annotated[Flag, "let the zeros of the padding take part in the mean"] = True
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         stride = self.stride or self.kernel
@@ -179,20 +168,16 @@ def _check_padding(name: str, windows: tuple[Window, ...]) -> None:
 
 @op("lp_pool")
 class LpPool(Op, frozen=True, kw_only=True):
-    """Root of the sum of powers of each window, Sermanet et al. 2012; L2 pooling unless said.
-
-    kernel: window size
-    stride: step of the window; the kernel, unless said
-    norm: the power p; an odd one above 1 is for inputs that are not negative
-    ceil: keep a last window that hangs over the edge
-    """
+    """Root of the sum of powers of each window, Sermanet et al. 2012; L2 pooling unless said."""
 
     principal = "kernel"
 
-    kernel: Size
-    stride: Size | None = None
-    norm: Positive = 2
-    ceil: Flag = False
+    kernel: Annotated[Size, "window size"]
+    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
+    norm: Annotated[
+        Positive, "the power p; an odd one above 1 is for inputs that are not negative"
+    ] = 2
+    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         stride = self.stride or self.kernel
@@ -238,15 +223,12 @@ class StochasticPool(Op, frozen=True, kw_only=True):
 
     While training a value of each window is drawn, with a probability in proportion to it; at
     inference the values are averaged with these probabilities. Negative values have none.
-
-    kernel: window size
-    stride: step of the window; the kernel, unless said
     """
 
     principal = "kernel"
 
-    kernel: Size
-    stride: Size | None = None
+    kernel: Annotated[Size, "window size"]
+    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("stochastic_pool", ins[0], self.kernel, self.stride or self.kernel, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -24,14 +26,11 @@ from archscope.ops.registry import op
 
 @op("channel_shuffle")
 class ChannelShuffle(Op, frozen=True, kw_only=True):
-    """Channels dealt out anew, so that groups mix, Zhang et al. 2017.
-
-    groups: groups to deal from
-    """
+    """Channels dealt out anew, so that groups mix, Zhang et al. 2017."""
 
     principal = "groups"
 
-    groups: Positive
+    groups: Annotated[Positive, "groups to deal from"]
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -68,14 +67,13 @@ def _image(name: str, shape: Shape) -> None:
 
 @op("space_to_depth")
 class SpaceToDepth(Op, frozen=True, kw_only=True):
-    """Positions of each block as channels; with 2 it is the Focus layer of YOLOv5.
-
-    block: positions along each axis of a block; the channels grow by its square
-    """
+    """Positions of each block as channels; with 2 it is the Focus layer of YOLOv5."""
 
     principal = "block"
 
-    block: Positive = 2
+    block: Annotated[
+        Positive, "positions along each axis of a block; the channels grow by its square"
+    ] = 2
 
     def window(self, *ins: Shape) -> Windows:
         return (Window(self.block, self.block),) * 2
@@ -109,14 +107,13 @@ class SpaceToDepth(Op, frozen=True, kw_only=True):
 
 @op("pixel_shuffle")
 class PixelShuffle(Op, frozen=True, kw_only=True):
-    """Channels as positions of blocks, for upsampling, Shi et al. 2016.
-
-    block: positions along each axis of a block; the channels shrink by its square
-    """
+    """Channels as positions of blocks, for upsampling, Shi et al. 2016."""
 
     principal = "block"
 
-    block: Positive = 2
+    block: Annotated[
+        Positive, "positions along each axis of a block; the channels shrink by its square"
+    ] = 2
 
     def window(self, *ins: Shape) -> Windows:
         return (Resample(1, (range(1),) * self.block),) * 2

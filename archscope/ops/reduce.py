@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
@@ -70,14 +71,11 @@ class ChannelMax(Op, frozen=True, kw_only=True):
 
 @op("maxout")
 class Maxout(Op, frozen=True, kw_only=True):
-    """Largest of each group of neighbouring channels, Goodfellow et al. 2013.
-
-    pieces: channels in a group, of which one is left
-    """
+    """Largest of each group of neighbouring channels, Goodfellow et al. 2013."""
 
     principal = "pieces"
 
-    pieces: Positive = 2
+    pieces: Annotated[Positive, "channels in a group, of which one is left"] = 2
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

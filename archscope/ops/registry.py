@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from archscope.ir import FACTS, Op
+from archscope.ops.attributes import attributes
 
 OPS: dict[str, type[Op]] = {}
 """Every operator by its name in specs."""
@@ -16,7 +17,8 @@ OpClass = TypeVar("OpClass", bound=type[Op])
 def op(name: str) -> Callable[[OpClass], OpClass]:
     """Register an operator under `name`.
 
-    Raises TypeError for a second one of that name, or for a fact that is left unsaid.
+    Raises TypeError for a second one of that name, for a fact that is left unsaid, or for an
+    attribute without a kind or a description.
     """
 
     def register(cls: OpClass) -> OpClass:
@@ -25,6 +27,7 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
         unsaid = [fact for fact in FACTS if _function(cls, fact) is _function(Op, fact)]
         if unsaid:
             raise TypeError(f"operator '{name}' does not state its {', '.join(unsaid)}")
+        attributes(cls)
         cls.name = name
         OPS[name] = cls
         return cls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -19,7 +20,7 @@ from archscope.ir import (
     free,
     text_of,
 )
-from archscope.ops.attributes import Count, Positive
+from archscope.ops.attributes import Count, Dimensions, Positive
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
@@ -76,15 +77,12 @@ class Flatten(Op, frozen=True, kw_only=True):
 
 @op("reshape")
 class Reshape(Op, frozen=True, kw_only=True):
-    """The same numbers in another shape.
-
-    size: channels, then the spatial axes
-    """
+    """The same numbers in another shape."""
 
     principal = "size"
     storage = Storage.VIEW
 
-    size: Shape
+    size: Annotated[Dimensions, "channels, then the spatial axes"]
 
     def window(self, *ins: Shape) -> Windows:
         return WHOLE
@@ -116,16 +114,12 @@ class Reshape(Op, frozen=True, kw_only=True):
 
 @op("slice")
 class Slice(Op, frozen=True, kw_only=True):
-    """A range of the channels; what `split` gives each branch.
-
-    start: first channel
-    stop: first channel behind the range
-    """
+    """A range of the channels; what `split` gives each branch."""
 
     storage = Storage.VIEW
 
-    start: Count
-    stop: Positive
+    start: Annotated[Count, "first channel"]
+    stop: Annotated[Positive, "first channel behind the range"]
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

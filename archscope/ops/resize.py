@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TypeAlias
+from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, free, moved
-from archscope.ops.attributes import KINDS, Size, choice
+from archscope.ops.attributes import Size, choice
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 
-Interpolation: TypeAlias = str
-KINDS["Interpolation"] = choice("nearest", "linear")
+Interpolation = Annotated[str, choice("nearest", "linear")]
 
 
 @op("upsample")
 class Upsample(Op, frozen=True, kw_only=True):
-    """Resize by repeating the nearest value or by linear interpolation along each axis.
-
-    scale: factor of the number of positions
-    size: number of positions, in place of a factor
-    mode: nearest, or linear (bilinear in 2-D, trilinear in 3-D; half-pixel centres)
-    """
+    """Resize by repeating the nearest value or by linear interpolation along each axis."""
 
     principal = "scale"
 
-    scale: Size | None = None
-    size: Size | None = None
-    mode: Interpolation = "nearest"
+    scale: Annotated[Size | None, "factor of the number of positions"] = None
+    size: Annotated[Size | None, "number of positions, in place of a factor"] = None
+    mode: Annotated[
+        Interpolation, "nearest, or linear (bilinear in 2-D, trilinear in 3-D; half-pixel centres)"
+    ] = "nearest"
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
 from archscope.ir import (
     POINTWISE,
@@ -24,16 +25,12 @@ from archscope.ops.registry import op
 
 @op("scale")
 class Scale(Op, frozen=True, kw_only=True):
-    """A learned factor for each channel: layer scale, Touvron et al. 2021, and Caffe's scale.
-
-    initial: value of the factors before training
-    bias: learn a shift for each channel as well
-    """
+    """A learned factor for each channel: layer scale, Touvron et al. 2021, and Caffe's scale."""
 
     principal = "initial"
 
-    initial: Number = 1.0
-    bias: Flag = False
+    initial: Annotated[Number, "value of the factors before training"] = 1.0
+    bias: Annotated[Flag, "learn a shift for each channel as well"] = False
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE
@@ -69,14 +66,11 @@ class Scale(Op, frozen=True, kw_only=True):
 
 @op("times")
 class Times(Op, frozen=True, kw_only=True):
-    """The input times a constant, as residuals are scaled in Szegedy et al. 2016.
-
-    factor: the constant
-    """
+    """The input times a constant, as residuals are scaled in Szegedy et al. 2016."""
 
     principal = "factor"
 
-    factor: Number
+    factor: Annotated[Number, "the constant"]
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE

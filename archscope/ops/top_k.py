@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TypeAlias
+from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import (
@@ -19,11 +19,10 @@ from archscope.ir import (
     free,
     moved,
 )
-from archscope.ops.attributes import KINDS, Positive, choice
+from archscope.ops.attributes import Positive, choice
 from archscope.ops.registry import op
 
-Along: TypeAlias = str
-KINDS["Along"] = choice("channels", "positions")
+Along = Annotated[str, choice("channels", "positions")]
 
 
 @op("top_k")
@@ -32,15 +31,14 @@ class TopK(Op, frozen=True, kw_only=True):
 
     As a factor of `mul` it is hard attention: what is not among the k strongest is cut off, and
     learns nothing from this image.
-
-    k: number of values that are kept
-    along: channels, where each position keeps its own; or positions, where each channel does
     """
 
     principal = "k"
 
-    k: Positive
-    along: Along = "channels"
+    k: Annotated[Positive, "number of values that are kept"]
+    along: Annotated[
+        Along, "channels, where each position keeps its own; or positions, where each channel does"
+    ] = "channels"
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE if self.along == "channels" else WHOLE

@@ -9,9 +9,22 @@ import pytest
 from archscope.errors import ShapeError
 from archscope.ir import Builder, Shape
 from archscope.ops import OPS
-from archscope.ops.attributes import KINDS
+from archscope.ops.attributes import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    PADDING,
+    POSITIVE,
+    SHAPE,
+    SHARE,
+    SIZE,
+    Kind,
+    attributes,
+)  # fmt: skip
 
 MAP = (8, 6, 6)
+MODE = attributes(OPS["upsample"])["mode"].kind
+METRIC = attributes(OPS["distance"])["metric"].kind
 
 
 @pytest.mark.parametrize(
@@ -60,54 +73,54 @@ def test_refused_shapes_are_explained(
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        ("Positive", 0),
-        ("Positive", 1.5),
-        ("Positive", True),
-        ("Positive", "3"),
-        ("Positive", 2**31),
-        ("Count", -1),
-        ("Number", float("nan")),
-        ("Number", float("inf")),
-        ("Number", "0.1"),
-        ("Number", True),
-        ("Share", 1),
-        ("Share", -0.1),
-        ("Flag", 1),
-        ("Size", 0),
-        ("Size", []),
-        ("Size", [3, 3, 3, 3]),
-        ("Size", [3, 0]),
-        ("Padding", -1),
-        ("Padding", "valid"),
-        ("Padding", [[1, 2, 3]]),
-        ("Shape", []),
-        ("Shape", 3),
-        ("Shape", [3, 0]),
-        ("Interpolation", "cubic"),
-        ("Interpolation", ["nearest"]),
-        ("Metric", None),
+        (POSITIVE, 0),
+        (POSITIVE, 1.5),
+        (POSITIVE, True),
+        (POSITIVE, "3"),
+        (POSITIVE, 2**31),
+        (COUNT, -1),
+        (NUMBER, float("nan")),
+        (NUMBER, float("inf")),
+        (NUMBER, "0.1"),
+        (NUMBER, True),
+        (SHARE, 1),
+        (SHARE, -0.1),
+        (FLAG, 1),
+        (SIZE, 0),
+        (SIZE, []),
+        (SIZE, [3, 3, 3, 3]),
+        (SIZE, [3, 0]),
+        (PADDING, -1),
+        (PADDING, "valid"),
+        (PADDING, [[1, 2, 3]]),
+        (SHAPE, []),
+        (SHAPE, 3),
+        (SHAPE, [3, 0]),
+        (MODE, "cubic"),
+        (MODE, ["nearest"]),
+        (METRIC, None),
     ],
 )
-def test_kinds_refuse_what_they_are_not(kind: str, value: Any) -> None:
+def test_kinds_refuse_what_they_are_not(kind: Kind, value: Any) -> None:
     with pytest.raises(ValueError):
-        KINDS[kind].read(value)
+        kind.read(value)
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "read"),
     [
-        ("Positive", 2.0, 2),
-        ("Count", 0, 0),
-        ("Number", 1, 1.0),
-        ("Share", 0, 0.0),
-        ("Size", [1, 7], (1, 7)),
-        ("Padding", [0, 3], (0, 3)),
-        ("Padding", [[0, 1], [2, 0]], ((0, 1), (2, 0))),
-        ("Padding", [[0, 1], 2], ((0, 1), 2)),
-        ("Padding", "same", "same"),
-        ("Shape", [3, 224, 224], (3, 224, 224)),
+        (POSITIVE, 2.0, 2),
+        (COUNT, 0, 0),
+        (NUMBER, 1, 1.0),
+        (SHARE, 0, 0.0),
+        (SIZE, [1, 7], (1, 7)),
+        (PADDING, [0, 3], (0, 3)),
+        (PADDING, [[0, 1], [2, 0]], ((0, 1), (2, 0))),
+        (PADDING, [[0, 1], 2], ((0, 1), 2)),
+        (PADDING, "same", "same"),
+        (SHAPE, [3, 224, 224], (3, 224, 224)),
     ],
 )
-def test_kinds_read_what_yaml_gives(kind: str, value: Any, read: Any) -> None:
-    got = KINDS[kind].read(value)
+def test_kinds_read_what_yaml_gives(kind: Kind, value: Any, read: Any) -> None:
+    got = kind.read(value)
     assert (got, type(got)) == (read, type(read))

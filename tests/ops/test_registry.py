@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -12,6 +12,7 @@ import archscope.ops
 from archscope.ir import FACTS, Op
 from archscope.ops import OPS
 from archscope.ops.activation import Activation
+from archscope.ops.attributes import Positive
 from archscope.ops.registry import op
 
 
@@ -46,6 +47,18 @@ def test_a_fact_left_unsaid_is_refused(fact: str, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(TypeError, match=f"'partial' does not state its {fact}$"):
         op("partial")(cls)
     assert "partial" not in OPS
+
+
+@pytest.mark.parametrize(
+    "annotation", [int, Positive, Annotated[Positive, ""], Annotated[int, "no kind"]]
+)
+def test_an_attribute_without_kind_or_description_is_refused(annotation: Any) -> None:
+    fields = {"radius": annotation}
+    body = {"__annotations__": fields}
+    cls = type("Blur", (OPS["identity"],), body, frozen=True, kw_only=True)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="'radius' of Blur needs a kind and a description"):
+        op("blur")(cls)
+    assert "blur" not in OPS
 
 
 def test_operators_import_without_torch() -> None:
