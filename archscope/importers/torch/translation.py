@@ -33,7 +33,7 @@ from archscope.importers.torch.weight_table import WeightTable, paths_of
 from archscope.importers.torch.zero_padding import PAD, ZeroPadding
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.opaque import Opaque
-from archscope.ops.reshape import ChannelShuffle
+from archscope.ops.rearrange import ChannelShuffle
 
 PERMUTE = "aten.permute.default"
 
