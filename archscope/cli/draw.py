@@ -1,4 +1,4 @@
-"""`archscope draw`: a network as a picture."""
+"""`archscope draw`: a network as a drawing."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ from archscope.cli.shared.options import (
     write,
     write_bytes,
 )
-from archscope.errors import OptionError, UnavailableError
-from archscope.ir import Graph
+from archscope.drawing.formats import FORMATS, format_of, render
+from archscope.drawing.heat import HEATS
+from archscope.errors import OptionError
 
 GROUP = "Visualize"
-FORMATS = ("svg", "png", "dot", "mermaid")
-SUFFIXES = {".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
-HEATS = ("macs", "params", "memory", "none")
 
 
 @click.command("draw")
 @one_spec
 @reader_options
 @click.option("--training/--inference", default=False,
-              help="Take in the parts that serve only training; or not.")  # fmt: skip
+              help="Include, or leave out, the parts that serve only training.")  # fmt: skip
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
-              help="Draw blocks at this depth as one box; without it, all layers.")  # fmt: skip
-@click.option("--heat", type=click.Choice(HEATS), default="macs", show_default=True,
+              help="Draw blocks at this depth as one box; by default none.")  # fmt: skip
+@click.option("--heat", type=click.Choice([*HEATS, "none"]), default="macs", show_default=True,
               help="Colour boxes by their share of this.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
-              help="Kind of picture; without it the ending of the file says it.")  # fmt: skip
+              help="Format of the drawing; by default the suffix of the file decides.")  # fmt: skip
 @output_option
 def command(
     spec: str,
@@ -46,10 +44,10 @@ def command(
     form: str | None,
     output: Path | None,
 ) -> int:
-    """Draw a network: boxes with shape, macs and params, blocks around what is in them.
+    """Draw a network: boxes with shape, macs and params, inside of the blocks they belong to.
 
-    Branches stand side by side, and the more of the whole a box has, the warmer it is. SVG
-    tells all numbers of a box where the mouse rests. PNG needs `pip install archscope[png]`.
+    Branches stand side by side, and the larger the share of a box, the warmer its colour. In an
+    SVG the tooltip of a box has all of its numbers. PNG needs `pip install archscope[png]`.
 
     \b
     Examples:
@@ -57,53 +55,13 @@ def command(
       archscope draw resnet50 --fold 1 --heat params -o resnet50.png
       archscope draw "INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10" --format mermaid
     """
-    form = form or _format(output)
+    form = form or (format_of(output) if output else "svg")
     if form == "png" and output is None:
         raise OptionError("a PNG needs a file to go to: -o network.png")
-    graph = reader.graph(spec)
-    text = _text(graph, form, training, fold, None if heat == "none" else heat)
-    if form == "png":
-        assert output is not None
-        write_bytes(_png(text), output)
-    else:
-        write(text, output)
+    analysis = analyze(reader.graph(spec), training=training)
+    drawing = render(analysis, form, fold, None if heat == "none" else heat)
+    if isinstance(drawing, str):
+        write(drawing, output)
+    elif output is not None:
+        write_bytes(drawing, output)
     return FINE
-
-
-def _format(output: Path | None) -> str:
-    if output is None:
-        return "svg"
-    try:
-        return SUFFIXES[output.suffix.lower()]
-    except KeyError:
-        known = ", ".join(SUFFIXES)
-        raise OptionError(
-            f"the ending of '{output}' is no kind of picture ({known}); --format says which"
-        ) from None
-
-
-def _text(graph: Graph, form: str, training: bool, fold: int | None, heat: str | None) -> str:
-    from archscope.drawing.collapsed import is_open
-    from archscope.drawing.dot import dot
-    from archscope.drawing.layout import picture
-    from archscope.drawing.mermaid import mermaid
-    from archscope.drawing.svg import svg
-    from archscope.drawing.tree import tree
-
-    analysis = analyze(graph, training=training)
-    item = tree(analysis.layers, analysis.name)
-    if form == "dot":
-        return dot(item, analysis, fold, heat)
-    if form == "mermaid":
-        return mermaid(item, analysis, fold, heat)
-    return svg(picture(item, lambda block, depth: is_open(block, depth, fold)), analysis, heat)
-
-
-def _png(text: str) -> bytes:
-    try:
-        import resvg_py
-    except ImportError:
-        raise UnavailableError(
-            "PNG needs the package resvg-py: pip install 'archscope[png]'; SVG needs nothing"
-        ) from None
-    return bytes(resvg_py.svg_to_bytes(svg_string=text, font_family="DejaVu Sans"))

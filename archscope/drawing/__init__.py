@@ -1,1 +1,1 @@
-"""A network as a picture: which block stands in which, what lies where, and files of it."""
+"""Networks as drawings: nested blocks, their layout, and formats that draw them."""

@@ -1,9 +1,9 @@
-"""Which item stands in which row, and in which order: the drawing of a graph in layers.
+"""Layered graph drawing: the row of each item, and the order within the rows.
 
-Sugiyama, Tagawa and Toda 1981, in its plainest form: rows by the longest way from the top,
-lines that pass a row get a slot in it, and sweeps of barycentres take crossings out. Every
-block is laid out on its own, so that a page can open and close it. The libraries of the field
-do not nest (fast-sugiyama, grandalf, igraph), or need a program beside Python (Graphviz).
+A plain form of Sugiyama, Tagawa and Toda 1981: an item's row is the longest path from the top,
+an edge that passes a row gets a slot in it, and barycentre sweeps remove crossings. Every block
+is laid out on its own, so that a page can open and close it. The usual libraries do not nest
+(fast-sugiyama, grandalf, igraph) or need a program outside of Python (Graphviz).
 """
 
 from __future__ import annotations
@@ -14,66 +14,66 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-Line = tuple[int, int]
+Edge = tuple[int, int]
 SWEEPS = 4
 
 
-class Rows(Struct, frozen=True):
-    """Slots by row. Those from `items` on are of lines that pass."""
+class Arrangement(Struct, frozen=True):
+    """Slots by row. Slots from `items` on belong to edges that pass the row."""
 
     items: int
     rows: tuple[tuple[int, ...], ...]
-    lines: tuple[tuple[int, ...], ...]  # each the slots on its way, one in every row
+    edges: tuple[tuple[int, ...], ...]  # the slots of each, one in every row
 
 
-def rows_of(items: int, lines: Sequence[Line], entry: int, exit: int) -> Rows:
-    """Return how items stand that lines connect; `entry` and `exit` are above and below them.
+def arrange(items: int, edges: Sequence[Edge], entry: int, exit: int) -> Arrangement:
+    """Arrange items in rows; `entry` and `exit` are the ends of edges above and below all rows.
 
-    An item stands below all those before it that it is connected with. A line that leads back
-    up is drawn, but moves nothing.
+    An item is placed below all earlier items with an edge to it. An edge that leads back up is
+    drawn but moves no item.
     """
-    rank = _ranks(items, lines)
+    rank = _ranks(items, edges)
     last = max(rank, default=0)
     height = dict(enumerate(rank))
     height |= {entry: -1, exit: last + 1}
     rows: list[list[int]] = [[] for _ in range(last + 1)]
     for place, row in enumerate(rank):
         rows[row].append(place)
-    ways: list[tuple[int, ...]] = []
-    passing: dict[tuple[int, int], int] = {}  # lines from one item share their slots
-    for start, end in lines:
-        way = [start]
+    paths: list[tuple[int, ...]] = []
+    passing: dict[tuple[int, int], int] = {}  # edges from the same item share their slots
+    for start, end in edges:
+        path = [start]
         for row in range(height[start] + 1, height[end]):
             if (start, row) not in passing:
                 passing[start, row] = items + len(passing)
                 rows[row].append(passing[start, row])
-            way.append(passing[start, row])
-        ways.append((*way, end))
-    steps = [(one, other) for way in ways for one, other in itertools.pairwise(way)]
-    _uncross(rows, set(steps))
-    return Rows(items, tuple(map(tuple, rows)), tuple(ways))
+            path.append(passing[start, row])
+        paths.append((*path, end))
+    steps = {step for path in paths for step in itertools.pairwise(path)}
+    _remove_crossings(rows, steps)
+    return Arrangement(items, tuple(map(tuple, rows)), tuple(paths))
 
 
-def _ranks(items: int, lines: Sequence[Line]) -> list[int]:
+def _ranks(items: int, edges: Sequence[Edge]) -> list[int]:
     before: list[list[int]] = [[] for _ in range(items)]
-    for start, end in lines:
+    for start, end in edges:
         if 0 <= start < end:
             before[end].append(start)
     rank = [0] * items
     for place in range(items):
-        rank[place] = max((rank[one] + 1 for one in before[place]), default=0)
+        rank[place] = max((rank[source] + 1 for source in before[place]), default=0)
     return rank
 
 
-def _uncross(rows: list[list[int]], steps: set[Line]) -> None:
-    """Order each row by where its neighbours stand, downwards and upwards in turns."""
+def _remove_crossings(rows: list[list[int]], steps: set[Edge]) -> None:
+    """Sort each row by the mean position of its neighbours, in sweeps down and up in turns."""
     if max(map(len, rows), default=0) < 2:
         return
     above: dict[int, list[int]] = {}
     below: dict[int, list[int]] = {}
-    for one, other in sorted(steps):
-        above.setdefault(other, []).append(one)
-        below.setdefault(one, []).append(other)
+    for upper, lower in sorted(steps):
+        above.setdefault(lower, []).append(upper)
+        below.setdefault(upper, []).append(lower)
     best, least = [list(row) for row in rows], _crossings(rows, below)
     for sweep in range(SWEEPS):
         if not least:
@@ -92,7 +92,7 @@ def _uncross(rows: list[list[int]], steps: set[Line]) -> None:
 def _sort(row: list[int], place: dict[int, int], near: dict[int, list[int]]) -> None:
     keys = {}
     for number, slot in enumerate(row):
-        seen = [place[one] for one in near.get(slot, ()) if one in place]
+        seen = [place[other] for other in near.get(slot, ()) if other in place]
         keys[slot] = sum(seen) / len(seen) if seen else float(number)
     row.sort(key=keys.__getitem__)
 
@@ -103,7 +103,7 @@ def _crossings(rows: list[list[int]], below: dict[int, list[int]]) -> int:
         place = {slot: number for number, slot in enumerate(second)}
         seen: list[int] = []
         for slot in first:
-            ends = sorted(place[one] for one in below.get(slot, ()) if one in place)
+            ends = sorted(place[other] for other in below.get(slot, ()) if other in place)
             count += sum(len(seen) - bisect_right(seen, end) for end in ends)
             for end in ends:
                 insort(seen, end)

@@ -1,4 +1,4 @@
-"""Layers as the tree of the blocks that they stand in, with lines between neighbours."""
+"""The layers of a network as a tree of nested blocks, each with its members arranged in rows."""
 
 from __future__ import annotations
 
@@ -7,49 +7,49 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from archscope.drawing.rows import Line, Rows, rows_of
+from archscope.drawing.rows import Arrangement, Edge, arrange
 
 ENTRY, EXIT = -1, -2
-"""Ends of a line where values enter a block at its top, and leave it at its bottom."""
+"""Ends of an edge where values enter a block at its top and leave it at its bottom."""
 
 
-class Layer(Protocol):
-    """What a tree asks of a layer."""
+class NamedLayer(Protocol):
+    """The attributes of a layer that the tree needs."""
 
     @property
     def name(self) -> str:
-        """The path of blocks, then its own name."""
+        """The names of its blocks and its own, with dots between them."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the layers that it reads."""
+        """The names of the layers whose outputs it reads."""
 
 
-class Item(Struct, frozen=True):
-    """A layer, or a block with the items inside of it."""
+class TreeNode(Struct, frozen=True):
+    """A layer, or a block with its members."""
 
     name: str
-    label: str  # the name less that of the block around
-    layers: tuple[int, ...]  # places in the analysis
-    children: tuple[Item, ...] = ()
-    rows: Rows | None = None  # how the children stand
+    label: str  # the name without that of the enclosing block
+    layers: tuple[int, ...]  # indices into the analysis
+    children: tuple[TreeNode, ...] = ()
+    arrangement: Arrangement | None = None  # of the children
 
     @property
-    def folds(self) -> bool:
-        """Whether there is something inside."""
+    def is_block(self) -> bool:
+        """Whether it has members."""
         return bool(self.children)
 
 
 class _Scope:
-    """A block while it is collected."""
+    """A block under construction."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.members: dict[str, _Scope | int] = {}
-        self.lines: dict[Line, None] = {}
+        self.edges: dict[Edge, None] = {}
 
     def inside(self, part: str) -> _Scope:
-        """Return a block in this one, which is made if it is new."""
+        """Return a member block, created if it is new."""
         key = f"{part}."  # a layer may have the name of a block
         if key not in self.members:
             self.members[key] = _Scope(f"{self.name}.{part}" if self.name else part)
@@ -58,11 +58,11 @@ class _Scope:
         return found
 
 
-def tree(layers: Sequence[Layer], name: str = "") -> Item:
-    """Return a network as nested blocks, the whole of it as the item at the top.
+def tree_of(layers: Sequence[NamedLayer], name: str = "") -> TreeNode:
+    """Return a network as nested blocks, with the network itself as the root.
 
-    Blocks of one member are one with it. A line between layers of different blocks is drawn
-    between the blocks that hold them, and on to their top and bottom on the inside.
+    A block with only one member is merged with it. An edge between layers of different blocks is
+    drawn between these blocks, and inside each of them on to its top or bottom.
     """
     root = _Scope("")
     trails: dict[str, list[tuple[_Scope, int]]] = {}
@@ -80,32 +80,34 @@ def tree(layers: Sequence[Layer], name: str = "") -> Item:
     for layer in layers:
         for source in dict.fromkeys(layer.inputs):
             _connect(trails[source], trails[layer.name])
-    return _item(root, name, layers)
+    return _node(root, name, layers)
 
 
 def _connect(source: list[tuple[_Scope, int]], target: list[tuple[_Scope, int]]) -> None:
-    """Add a line to the block that both have in common, and to those that only one is in."""
+    """Add an edge to the innermost common block, and to the blocks that only one end is in."""
     shared = 0
     while source[shared] == target[shared]:
         shared += 1
     scope, start = source[shared]
-    scope.lines[(start, target[shared][1])] = None
+    scope.edges[(start, target[shared][1])] = None
     for inner, place in source[shared + 1 :]:
-        inner.lines[(place, EXIT)] = None
+        inner.edges[(place, EXIT)] = None
     for inner, place in target[shared + 1 :]:
-        inner.lines[(ENTRY, place)] = None
+        inner.edges[(ENTRY, place)] = None
 
 
-def _item(scope: _Scope, label: str, layers: Sequence[Layer]) -> Item:
+def _node(scope: _Scope, label: str, layers: Sequence[NamedLayer]) -> TreeNode:
     children = []
     for key, member in scope.members.items():
         if isinstance(member, _Scope):
-            children.append(_item(member, key[:-1], layers))
+            children.append(_node(member, key[:-1], layers))
         else:
-            children.append(Item(layers[member].name, key, (member,)))
+            children.append(TreeNode(layers[member].name, key, (member,)))
     if len(children) == 1 and scope.name:
         (only,) = children
-        return Item(only.name, f"{label}.{only.label}", only.layers, only.children, only.rows)
+        return TreeNode(
+            only.name, f"{label}.{only.label}", only.layers, only.children, only.arrangement
+        )
     inside = tuple(sorted(place for child in children for place in child.layers))
-    rows = rows_of(len(children), tuple(scope.lines), ENTRY, EXIT)
-    return Item(scope.name, label, inside, tuple(children), rows)
+    arrangement = arrange(len(children), tuple(scope.edges), ENTRY, EXIT)
+    return TreeNode(scope.name, label, inside, tuple(children), arrangement)

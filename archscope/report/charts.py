@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
+from archscope.drawing.heat import HEATS
 from archscope.errors import OptionError, UnavailableError
 from archscope.report.pages.content import MEASURES, Measure, Network
 from archscope.report.pages.summary import front, number, written
@@ -18,7 +19,6 @@ LINES = ("-", "--", "-.", ":")
 INCHES, DOTS = (7.0, 4.2), 160  # size, and dots of a PNG for each inch
 BARS = 40  # layers that fit side by side with their names
 MIB = 1 << 20
-FACTS = {"macs": "macs", "params": "params", "memory": "memory_access_bytes"}
 
 
 def plot(
@@ -138,7 +138,7 @@ def _layers(axes: Any, networks: Sequence[Network], fact: str) -> None:
     if len(networks) != 1:
         raise OptionError(f"layers are drawn of one network, got {len(networks)}")
     (one,) = networks
-    key = FACTS[fact]
+    key = HEATS[fact]
     bars = [(layer.name, getattr(layer, key)) for layer in one.layers if getattr(layer, key)]
     if not bars:
         raise OptionError(f"no layer of {one.name} has {fact}")

@@ -7,18 +7,18 @@ from itertools import combinations, pairwise
 import pytest
 
 from archscope import analyze, load
-from archscope.drawing.layout import Box, Picture, Point, picture
-from archscope.drawing.tree import tree
+from archscope.drawing.layout import Box, Layout, Point, layout_of
+from archscope.drawing.tree import tree_of
 
 NETWORKS = ("googlenet", "shufflenet_v2_x1_0", "densenet_40_12_cifar10", "siamese", "attention56",
             "hard_attention_cifar10", "rir_cifar10")  # fmt: skip
 CLOSE = 1e-6
 
 
-def drawn(name: str, depth: int | None = None) -> Picture:
+def drawn(name: str, depth: int | None = None) -> Layout:
     analysis = analyze(load(name))
-    item = tree(analysis.layers, name)
-    return picture(item, lambda _, deep: depth is None or deep < depth)
+    root = tree_of(analysis.layers, name)
+    return layout_of(root, lambda _, deep: depth is None or deep < depth)
 
 
 def inside(inner: Box, outer: Box) -> bool:
@@ -68,8 +68,8 @@ def samples(points: tuple[Point, ...]) -> list[Point]:
 def test_boxes_lie_apart_or_in_each_other(name: str, depth: int | None) -> None:
     found = drawn(name, depth)
     for one, other in combinations(found.boxes, 2):
-        nested = set(other.item.layers) <= set(one.item.layers) and one.open
-        assert inside(other, one) if nested else apart(one, other), (one.item, other.item)
+        nested = set(other.node.layers) <= set(one.node.layers) and one.open
+        assert inside(other, one) if nested else apart(one, other), (one.node, other.node)
     for box in found.boxes:
         assert box.x >= 0 <= box.y
         assert box.x + box.width <= found.width
@@ -79,7 +79,7 @@ def test_boxes_lie_apart_or_in_each_other(name: str, depth: int | None) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_is_drawn_once(name: str) -> None:
     leaves = [box for box in drawn(name).boxes if not box.open]
-    assert sorted(place for box in leaves for place in box.item.layers) == list(
+    assert sorted(place for box in leaves for place in box.node.layers) == list(
         range(len(analyze(load(name)).layers))
     )
 
@@ -88,16 +88,16 @@ def test_every_layer_is_drawn_once(name: str) -> None:
 def test_no_line_passes_over_a_closed_box(name: str) -> None:
     found = drawn(name)
     closed = [box for box in found.boxes if not box.open]
-    for wire in found.wires:
-        low = min(y for _, y in wire.points) - 1
-        high = max(y for _, y in wire.points) + 1
+    for edge in found.edges:
+        low = min(y for _, y in edge.points) - 1
+        high = max(y for _, y in edge.points) + 1
         near = [box for box in closed if box.y < high and box.y + box.height > low]
-        for point in samples(wire.points):
+        for point in samples(edge.points):
             assert not any(within(point, box) for box in near)
 
 
 def test_branches_stand_side_by_side() -> None:
-    boxes = {box.item.name: box for box in drawn("googlenet").boxes}
+    boxes = {box.node.name: box for box in drawn("googlenet").boxes}
     first = [boxes[f"inception0.{name}"] for name in ("unit0", "unit1", "unit3", "maxpool")]
     assert len({box.y for box in first}) == 1
     assert len({box.x for box in first}) == 4
@@ -106,7 +106,7 @@ def test_branches_stand_side_by_side() -> None:
 
 def test_folded_blocks_are_one_box() -> None:
     found = drawn("resnet50", 1)
-    assert [box.item.label for box in found.boxes] == [
+    assert [box.node.label for box in found.boxes] == [
         "input", "stem", "stage0", "stage1", "stage2", "stage3", "classifier",
     ]  # fmt: skip
     assert not any(box.open for box in found.boxes)

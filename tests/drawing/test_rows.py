@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archscope.drawing.rows import rows_of
+from archscope.drawing.rows import arrange
 
 ENTRY, EXIT = -1, -2
 
@@ -20,29 +20,29 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
 
 
 @given(graphs())
-def test_every_item_and_every_line_has_its_slots(graph: tuple[int, list[tuple[int, int]]]) -> None:
+def test_every_item_and_every_edge_has_its_slots(graph: tuple[int, list[tuple[int, int]]]) -> None:
     count, lines = graph
-    found = rows_of(count, lines, ENTRY, EXIT)
+    found = arrange(count, lines, ENTRY, EXIT)
     slots = [slot for row in found.rows for slot in row]
     assert sorted(slots) == list(range(len(slots)))
     assert set(range(count)) <= set(slots)
     rank = {slot: number for number, row in enumerate(found.rows) for slot in row}
     rank |= {ENTRY: -1, EXIT: len(found.rows)}
-    assert [(way[0], way[-1]) for way in found.lines] == lines
-    for way in found.lines:
-        assert [rank[slot] for slot in way] == list(range(rank[way[0]], rank[way[-1]] + 1))
-        assert all(slot >= count for slot in way[1:-1]), "a line passes through an item"
+    assert [(path[0], path[-1]) for path in found.edges] == lines
+    for path in found.edges:
+        assert [rank[slot] for slot in path] == list(range(rank[path[0]], rank[path[-1]] + 1))
+        assert all(slot >= count for slot in path[1:-1]), "an edge passes through an item"
 
 
 def test_crossed_branches_are_uncrossed() -> None:
     # 0 feeds 1 and 2; 3 reads 2 and 4 reads 1, which as written would cross.
-    found = rows_of(6, [(0, 1), (0, 2), (2, 3), (1, 4), (3, 5), (4, 5)], ENTRY, EXIT)
+    found = arrange(6, [(0, 1), (0, 2), (2, 3), (1, 4), (3, 5), (4, 5)], ENTRY, EXIT)
     second, third = found.rows[1], found.rows[2]
     assert second.index(1) < second.index(2)
     assert third.index(4) < third.index(3)
 
 
-def test_a_line_that_leads_back_up_moves_nothing() -> None:
-    found = rows_of(3, [(0, 1), (1, 2), (2, 1)], ENTRY, EXIT)
+def test_an_edge_that_leads_back_up_moves_nothing() -> None:
+    found = arrange(3, [(0, 1), (1, 2), (2, 1)], ENTRY, EXIT)
     assert found.rows == ((0,), (1,), (2,))
-    assert (2, 1) in found.lines
+    assert (2, 1) in found.edges

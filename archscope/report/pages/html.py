@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from archscope.drawing.tree import tree
+from archscope.drawing.tree import tree_of
 from archscope.errors import UnavailableError
 from archscope.report.pages.content import Page
 from archscope.report.pages.payload import for_script, network_data, page_data
@@ -47,7 +47,7 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
         page=page,
         data=for_script(page_data(page)),
         networks=[
-            (network, for_script(network_data(network, tree(network.layers))))
+            (network, for_script(network_data(network, tree_of(network.layers))))
             for network in page.networks
         ],
         best=best_values(page),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from archscope.drawing.tree import Item
+from archscope.drawing.tree import TreeNode
 from archscope.report.pages.content import Network, Page
 
 LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
@@ -41,7 +41,7 @@ def page_data(page: Page) -> dict[str, Any]:
     }
 
 
-def network_data(network: Network, item: Item) -> dict[str, Any]:
+def network_data(network: Network, root: TreeNode) -> dict[str, Any]:
     """Return what is shown of a network when it is opened."""
     ops = list(dict.fromkeys(layer.op for layer in network.layers))
     number = {op: place for place, op in enumerate(ops)}
@@ -70,7 +70,7 @@ def network_data(network: Network, item: Item) -> dict[str, Any]:
             )
             for layer in network.layers
         ],
-        "tree": _packed(item),
+        "tree": _packed(root),
         "scores": network.scores,
         "findings": [_finding(finding) for finding in network.findings],
         "yaml": network.yaml,
@@ -78,12 +78,12 @@ def network_data(network: Network, item: Item) -> dict[str, Any]:
     }
 
 
-def _packed(item: Item) -> list[Any]:
-    """Return a layer as label and place; a block as label, children, rows and lines."""
-    if item.rows is None:
-        return [item.label, item.layers[0]]
-    children = [_packed(child) for child in item.children]
-    return [item.label, children, item.rows.rows, item.rows.lines]
+def _packed(node: TreeNode) -> list[Any]:
+    """Return a layer as label and index; a block as label, children, rows and edges."""
+    if node.arrangement is None:
+        return [node.label, node.layers[0]]
+    children = [_packed(child) for child in node.children]
+    return [node.label, children, node.arrangement.rows, node.arrangement.edges]
 
 
 def _finding(found: dict[str, Any]) -> dict[str, Any]:

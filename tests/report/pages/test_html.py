@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from archscope import analyze, load
-from archscope.drawing.tree import tree
+from archscope.drawing.tree import tree_of
 from archscope.language import zoo
 from archscope.report.formats import markdown, table
 from archscope.report.pages.content import Network, Page, Problem
@@ -155,6 +155,6 @@ def test_500_networks_stay_under_25_megabytes() -> None:
     for path in zoo().values():
         graph = load(path)
         page = network_of(analyze(graph), graph, yaml=path.read_text(encoding="utf-8"))
-        sizes.append(len(for_script(network_data(page, tree(page.layers)))))
+        sizes.append(len(for_script(network_data(page, tree_of(page.layers)))))
     whole = 500 * sum(sizes) / len(sizes) + len(bundle())
     assert whole < 23_000_000, "findings and the table come on top"

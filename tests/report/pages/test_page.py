@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from archscope.drawing.layout import picture
-from archscope.drawing.tree import tree
+from archscope.drawing.layout import layout_of
+from archscope.drawing.tree import tree_of
 from archscope.report.pages.content import Network
 from archscope.report.pages.html import html
 from tests.report.conftest import collected, look, make_run, make_study, page_of
@@ -169,12 +169,12 @@ def test_the_drawing_folds_and_is_that_of_python(opened: Any) -> None:
         key => Number(one.querySelector(':scope > rect').getAttribute(key)))])"""
     seen = {row[0]: row[1:] for row in drawing.locator("svg > g").evaluate_all(script)}
     (google,) = collected("googlenet").finish()
-    wanted = picture(tree(google.layers), lambda *_: True)
+    wanted = layout_of(tree_of(google.layers), lambda *_: True)
     assert {box.item.name for box in wanted.boxes} == set(seen)
     for box in wanted.boxes:
         assert seen[box.item.name] == pytest.approx([box.x, box.y, box.width, box.height])
     body.get_by_role("button", name="Fold all", exact=True).click()
-    assert drawing.locator("g.box").count() == len(tree(google.layers).children)
+    assert drawing.locator("g.box").count() == len(tree_of(google.layers).children)
 
 
 def test_a_network_opens_with_everything(opened: Any) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
 from msgspec import structs
 
 from archscope import Analysis, analyze, load
-from archscope.drawing.dot import dot
-from archscope.drawing.heat import share, warmth
-from archscope.drawing.layout import picture
-from archscope.drawing.mermaid import mermaid
-from archscope.drawing.svg import cut, svg
-from archscope.drawing.tree import tree
+from archscope.drawing.formats import FORMATS, format_of, render
+from archscope.drawing.heat import colour, share
+from archscope.drawing.labels import shortened
+from archscope.drawing.layout import layout_of
+from archscope.drawing.tree import tree_of
+from archscope.errors import OptionError
 from tests.nets import Net
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -29,10 +31,10 @@ def hostile() -> Analysis:
 
 def test_svg_has_every_box_and_every_line() -> None:
     analysis = analyze(load("googlenet"))
-    drawing = picture(tree(analysis.layers), lambda *_: True)
-    root = ElementTree.fromstring(svg(drawing, analysis))
+    root = ElementTree.fromstring(render(analysis, "svg"))
+    drawing = layout_of(tree_of(analysis.layers), lambda *_: True)
     assert len(root.findall(f".//{SPACE}g[@class='box']")) == len(analysis.layers)
-    assert len(root.findall(f".//{SPACE}path")) == len(drawing.wires)
+    assert len(root.findall(f".//{SPACE}path")) == len(drawing.edges)
     texts = {element.text for element in root.iter(f"{SPACE}text")}
     assert "64x112x112 · 118.0 M macs" in texts
     assert "inception0" in texts
@@ -40,16 +42,16 @@ def test_svg_has_every_box_and_every_line() -> None:
 
 def test_the_heaviest_layer_is_the_warmest() -> None:
     analysis = analyze(load("googlenet"))
-    item = tree(analysis.layers)
-    shares = {child.name: share(child, analysis, "macs") for child in item.children}
+    root = tree_of(analysis.layers)
+    shares = {child.name: share(child, analysis, "macs") for child in root.children}
     assert max(shares, key=shares.__getitem__) == "unit2"
     assert abs(sum(shares.values()) - 1) < 1e-9
-    assert warmth(0) == 0 and warmth(1) == 1
+    assert (colour(0.0), colour(1.0)) == ("#ffffff", "#f08e3c")
 
 
 def test_hostile_names_stay_text_in_svg() -> None:
     analysis = hostile()
-    text = svg(picture(tree(analysis.layers), lambda *_: True), analysis)
+    text = render(analysis, "svg")
     root = ElementTree.fromstring(text)  # a control character would not parse
     assert not [element for element in root.iter() if element.tag.endswith("script")]
     assert "<script" not in text
@@ -57,20 +59,18 @@ def test_hostile_names_stay_text_in_svg() -> None:
 
 def test_hostile_names_stay_text_in_dot_and_mermaid() -> None:
     analysis = hostile()
-    item = tree(analysis.layers)
     for depth in (1, None):
-        quoted = re.sub(r'"(?:[^"\\]|\\.)*"', "", dot(item, analysis, depth))
+        quoted = re.sub(r'"(?:[^"\\]|\\.)*"', "", render(analysis, "dot", depth))
         assert "script" not in quoted and '"' not in quoted
-        for line in mermaid(item, analysis, depth).splitlines():
+        for line in render(analysis, "mermaid", depth).splitlines():
             assert "<script" not in line
             assert line.count('"') in (0, 2), line
 
 
 def test_dot_and_mermaid_fold_alike() -> None:
     analysis = analyze(load("googlenet"))
-    item = tree(analysis.layers, analysis.name)
     for depth in (1, 2, None):
-        first, second = dot(item, analysis, depth), mermaid(item, analysis, depth)
+        first, second = (render(analysis, form, depth) for form in ("dot", "mermaid"))
         lines = [
             line.split() for line in first.splitlines() if "->" in line and "label" not in line
         ]
@@ -80,5 +80,14 @@ def test_dot_and_mermaid_fold_alike() -> None:
 
 
 def test_long_names_lose_their_middle() -> None:
-    assert cut("abcdefghij", 10) == "abcdefghij"
-    assert cut("abcdefghijk", 10) == "abc…fghijk"
+    assert shortened("abcdefghij", 10) == "abcdefghij"
+    assert shortened("abcdefghijk", 10) == "abc…fghijk"
+
+
+def test_the_formats_are_the_files_of_the_folder() -> None:
+    assert FORMATS == ("dot", "mermaid", "png", "svg")
+    assert [format_of(Path(f"net.{suffix}")) for suffix in ("GV", "mmd", "png", "svg")] == [
+        "dot", "mermaid", "png", "svg",
+    ]  # fmt: skip
+    with pytest.raises(OptionError, match=r"the suffix of 'net.pdf' is not that of a drawing"):
+        format_of(Path("net.pdf"))

@@ -1,0 +1,42 @@
+"""Formats of drawings, one in each file: `draw --format dot` is drawn by dot.py.
+
+Each file has `SUFFIXES`, and `render(analysis, fold, heat)`, which returns text or bytes: blocks
+at depth `fold` are boxes (None: all layers are), coloured by their share of `heat` (None: white).
+They are found by walking this folder.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from archscope.analysis.bundle import Analysis
+from archscope.errors import OptionError
+
+FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
+
+
+def format_of(path: Path) -> str:
+    """Return the format that the suffix of a file stands for. Raises OptionError."""
+    forms = {suffix: form for form in FORMATS for suffix in _module(form).SUFFIXES}
+    form = forms.get(path.suffix.lower())
+    if form is None:
+        raise OptionError(
+            f"the suffix of '{path}' is not that of a drawing ({', '.join(forms)});"
+            " choose one with --format"
+        )
+    return form
+
+
+def render(
+    analysis: Analysis, form: str, fold: int | None = None, heat: str | None = "macs"
+) -> str | bytes:
+    """Return the drawing of a network in one of `FORMATS`."""
+    drawn: str | bytes = _module(form).render(analysis, fold, heat)
+    return drawn
+
+
+def _module(form: str) -> Any:
+    return import_module(f"{__name__}.{form}")

@@ -1,0 +1,52 @@
+"""The language of Graphviz, which lays out the drawing itself."""
+
+from __future__ import annotations
+
+from archscope.analysis.bundle import Analysis
+from archscope.drawing.folded import FoldedTree, fold_tree
+from archscope.drawing.heat import intensity
+from archscope.drawing.labels import subtitle, title, tooltip
+from archscope.drawing.tree import TreeNode, tree_of
+
+SUFFIXES = (".dot", ".gv")
+
+
+def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
+    """Return a network as a digraph with open blocks as clusters."""
+    root = tree_of(analysis.layers, analysis.name)
+    folded = fold_tree(root, analysis.layers, fold)
+    lines = [
+        f"digraph {_quote(analysis.name)} {{",
+        '  node [shape=box, style="rounded,filled", fontname="sans-serif", colorscheme=oranges9];',
+        *_members(root, analysis, folded, heat, "  "),
+        *(f"  n{source} -> n{target};" for source, target in folded.edges),
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _members(
+    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: str | None, indent: str
+) -> list[str]:
+    lines: list[str] = []
+    for child in block.children:
+        if child.name in folded.open:
+            lines += [
+                f"{indent}subgraph {_quote(f'cluster_{child.name}')} {{",
+                f"{indent}  label={_quote(child.label)}; style=dashed;",
+                *_members(child, analysis, folded, heat, f"{indent}  "),
+                f"{indent}}}",
+            ]
+            continue
+        label = f"{title(child, analysis.layers)}\n{subtitle(child, analysis.layers)}"
+        step = round(5 * intensity(child, analysis, heat)) if heat else 0
+        lines.append(
+            f"{indent}n{folded.box_of[child.layers[0]]} [label={_quote(label)},"
+            f" fillcolor={step or 'white'}, tooltip={_quote(tooltip(child, analysis.layers))}];"
+        )
+    return lines
+
+
+def _quote(text: str) -> str:
+    body = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{body}"'

@@ -1,0 +1,56 @@
+"""The language of Mermaid, which GitHub and many wikis render."""
+
+from __future__ import annotations
+
+from html import escape
+
+from archscope.analysis.bundle import Analysis
+from archscope.drawing.folded import FoldedTree, fold_tree
+from archscope.drawing.heat import colour, intensity
+from archscope.drawing.labels import subtitle, title
+from archscope.drawing.tree import TreeNode, tree_of
+
+SUFFIXES = (".mmd",)
+STEPS = 5  # colours between white and orange
+
+
+def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
+    """Return a network as a flowchart with open blocks as subgraphs."""
+    root = tree_of(analysis.layers, analysis.name)
+    folded = fold_tree(root, analysis.layers, fold)
+    lines = [
+        "flowchart TD",
+        *_members(root, analysis, folded, heat, "  "),
+        *(f"  n{source} --> n{target}" for source, target in folded.edges),
+    ]
+    if heat:
+        lines += [
+            f"  classDef heat{step} fill:{colour(step / STEPS)},color:#1b1f24"
+            for step in range(STEPS + 1)
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _members(
+    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: str | None, indent: str
+) -> list[str]:
+    lines: list[str] = []
+    for child in block.children:
+        number = folded.box_of[child.layers[0]]
+        if child.name in folded.open:
+            lines += [
+                f'{indent}subgraph block{number}_{child.name.count(".")}["{_text(child.label)}"]',
+                *_members(child, analysis, folded, heat, f"{indent}  "),
+                f"{indent}end",
+            ]
+            continue
+        lines_of_box = title(child, analysis.layers), subtitle(child, analysis.layers)
+        mark = f":::heat{round(STEPS * intensity(child, analysis, heat))}" if heat else ""
+        lines.append(f'{indent}n{number}["{"<br/>".join(map(_text, lines_of_box))}"]{mark}')
+    return lines
+
+
+def _text(text: str) -> str:
+    """Return a text that ends neither the label nor the line, in Mermaid's entities."""
+    plain = escape(text, quote=True).replace("&#x27;", "#39;").replace("&quot;", "#quot;")
+    return plain.replace("&lt;", "#lt;").replace("&gt;", "#gt;").replace("\n", " ")

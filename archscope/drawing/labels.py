@@ -1,0 +1,56 @@
+"""The text in the box of a layer or block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archscope.analysis.bundle import LayerReport
+from archscope.drawing.heat import total
+from archscope.drawing.tree import TreeNode
+from archscope.ir import text_of
+from archscope.units import format_bytes, format_count
+
+
+def kind_of(node: TreeNode, layers: Sequence[LayerReport]) -> str:
+    """Return the operator of a layer, or the number of layers of a block."""
+    return f"{len(node.layers)} layers" if node.is_block else layers[node.layers[0]].op
+
+
+def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
+    """Return the first line of a box: the name, and how many layers a block has."""
+    kind = kind_of(node, layers)
+    if node.label == kind:
+        return kind
+    return f"{node.label} ({kind})" if node.is_block else node.label
+
+
+def subtitle(node: TreeNode, layers: Sequence[LayerReport]) -> str:
+    """Return the second line of a box: the output shape, and the macs or else the params."""
+    parts = [text_of(layers[node.layers[-1]].out)]
+    macs, params = (total(node, layers, attribute) for attribute in ("macs", "params"))
+    if macs:
+        parts.append(f"{format_count(macs)} macs")
+    elif params:
+        parts.append(f"{format_count(params)} params")
+    return " · ".join(parts)
+
+
+def tooltip(node: TreeNode, layers: Sequence[LayerReport]) -> str:
+    """Return the full name, the shapes and all costs."""
+    macs, params, access = (
+        total(node, layers, attribute) for attribute in ("macs", "params", "memory_access_bytes")
+    )
+    shapes = ", ".join(text_of(shape) for shape in layers[node.layers[0]].ins)
+    arrow = f"{shapes} -> " if shapes else ""
+    return (
+        f"{node.name}: {kind_of(node, layers)}\n{arrow}{text_of(layers[node.layers[-1]].out)}\n"
+        f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access"
+    )
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text without its middle if it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    front = (length - 1) // 3
+    return f"{text[:front]}…{text[front + 1 - length :]}"
