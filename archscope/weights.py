@@ -1,4 +1,4 @@
-"""Weights of an imported model -> the state_dict of the network that its spec builds."""
+"""Weights as a state_dict: read from files, fitted to a network, and written."""
 
 from __future__ import annotations
 
@@ -6,38 +6,89 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope.errors import GraphError, OptionError
-from archscope.ir import Graph
+from archscope.errors import GraphError, OptionError, did_you_mean
+from archscope.ir import Graph, text_of
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor, nn
 
 COUNTER = "num_batches_tracked"
 """What torch's batch normalisation keeps beside its statistics; only training reads it."""
 
 
-def state_of(
-    graph: Graph, weights: Mapping[str, Any], names: Mapping[str, str] | None = None
-) -> dict[str, torch.Tensor]:
-    """Return weights by node as the state_dict of the graph's network, whole and of its shapes.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights of a safetensors file. Raises OptionError if it cannot be read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
-    `names` gives the nodes that are called otherwise in the graph. Raises GraphError if the
-    graph cannot be built, or if the weights are not those of it.
+    if path.suffix != ".safetensors":
+        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise OptionError(f"cannot read '{path}': {error}") from None
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors, whole or not at all. Raises OptionError."""
+    from safetensors.torch import save
+
+    from archscope.files import put
+
+    if path.suffix != ".safetensors":
+        raise OptionError(f"weights are written as .safetensors, got '{path}'")
+    put(path, lambda file: file.write(save(dict(weights), {"format": "pt"})))
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
+    """Give a network its weights; errors call them `source`.
+
+    Raises OptionError unless names and shapes are those of the network.
+    """
+    wanted = network.state_dict()
+    strange = [name for name in weights if name not in wanted]
+    # Files of other tools may leave out torch's step counter, which inference does not read.
+    missing = [name for name in wanted if name not in weights and not name.endswith(COUNTER)]
+    if strange:
+        guess = did_you_mean(strange[0], missing or wanted)
+        raise OptionError(
+            f"{source} has {len(strange)} weights that the network has not, first"
+            f" '{strange[0]}'{guess}"
+        )
+    if missing:
+        raise OptionError(
+            f"{source} lacks {len(missing)} of the network's {len(wanted)} weights, first"
+            f" '{missing[0]}'"
+        )
+    for name, tensor in weights.items():
+        if tensor.shape != wanted[name].shape:
+            found, expected = (text_of(t.shape) or "a number" for t in (tensor, wanted[name]))
+            raise OptionError(f"{source}: '{name}' is {found}, the network's is {expected}")
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def state_dict_of(
+    graph: Graph, weights: Mapping[str, Any], names: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
+    """Return the weights of an imported model as the state_dict of the graph's network.
+
+    `weights` are by node, as importers give them; `names` maps the nodes that have another name
+    in the graph. Raises GraphError if the graph cannot be built, or has other weights.
     """
     import torch
 
     from archscope.build import build, module_path
 
     wanted = build(graph, device="meta").state_dict()
-    state: dict[str, torch.Tensor] = {}
+    state: dict[str, Tensor] = {}
     for key, value in weights.items():
-        node, _, word = key.rpartition(".")
-        path = f"{module_path((names or {}).get(node, node))}.{word}"
+        node, _, name = key.rpartition(".")
+        path = f"{module_path((names or {}).get(node, node))}.{name}"
         if path not in wanted:
             raise GraphError(f"the network has no weight '{path}'")
         # A factor for each channel is the same numbers with and without axes of one position.
         tensor = torch.as_tensor(value).detach().cpu()
-        if _long(tensor.shape) != _long(wanted[path].shape):
+        if _long_axes(tensor.shape) != _long_axes(wanted[path].shape):
             raise GraphError(
                 f"the weight '{path}' is {tuple(wanted[path].shape)}, got {tuple(tensor.shape)}"
             )
@@ -51,16 +102,5 @@ def state_of(
     return state
 
 
-def save(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write a state_dict as safetensors, whole or not at all. Raises OptionError."""
-    from safetensors.torch import save as packed
-
-    from archscope.files import put
-
-    if path.suffix != ".safetensors":
-        raise OptionError(f"weights are written as .safetensors, got '{path}'")
-    put(path, lambda file: file.write(packed(dict(state), {"format": "pt"})))
-
-
-def _long(shape: torch.Size) -> list[int]:
+def _long_axes(shape: tuple[int, ...]) -> list[int]:
     return [size for size in shape if size != 1]

@@ -80,13 +80,14 @@ def command(
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
     graph = reader.graph(spec)
-    from archscope.exporters.export import export  # torch takes seconds; a wrong spec should not
+    # torch takes seconds; a wrong spec should not
+    from archscope.exporters.export import export_network
 
     own = weights is None and seed is None and is_foreign(spec)
     given = None
     if own or weights is not None:
         given = _of_model(spec, reader.inputs, graph) if weights is None else _read(weights)
-    made = export(
+    exported = export_network(
         graph,
         to,
         weights=given,
@@ -95,29 +96,29 @@ def command(
         fused=fused,
         opset=opset or OPSET,
     )
-    files = {output: made.content}
+    files = {output: exported.content}
     beside = output.with_suffix(".safetensors")
     if not FORMATS[to].holds_weights and (given is not None or seed is not None):
         if weights is not None and weights.resolve() == beside.resolve() and fused:
             raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
         from safetensors.torch import save
 
-        files[beside] = save({k: v.contiguous() for k, v in made.network.state_dict().items()})
+        files[beside] = save({k: v.contiguous() for k, v in exported.network.state_dict().items()})
     for path, content in files.items():
         write_bytes(content, path)
     record = {
         "format": 1,
-        "name": made.network.graph.name,
+        "name": exported.network.graph.name,
         "to": to,
         "opset": (opset or OPSET) if to == "onnx" else None,
         "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
-        "inputs": {node.name: node.out for node in made.network.graph.inputs},
-        "outputs": [entry.name for entry in made.network.graph.inference().outputs],
+        "inputs": {node.name: node.out for node in exported.network.graph.inputs},
+        "outputs": [entry.name for entry in exported.network.graph.inference().outputs],
         "weights": weights.as_posix() if weights else spec if own else "random",
         "seed": (seed or 0) if given is None else None,
         "fused": fused,
-        "norms_folded": made.norms,
-        "difference": made.difference,
+        "norms_folded": exported.norms_folded,
+        "difference": exported.difference,
     }
     show([export_table(record)], form, None, lambda: record)
     return FINE
@@ -136,13 +137,13 @@ def _read(path: Path) -> dict[str, Tensor]:
         from archscope.train.run_folder import read_weights as best
 
         return dict(best(path))
-    from archscope.exporters.weight_files import read_weights
+    from archscope.weights import read_weights
 
     return read_weights(path)
 
 
 def _of_model(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
     """Return the weights that an imported model has itself."""
-    from archscope.weights import state_of
+    from archscope.weights import state_dict_of
 
-    return state_of(graph, imported(spec, shapes(inputs)).weights())
+    return state_dict_of(graph, imported(spec, shapes(inputs)).weights())

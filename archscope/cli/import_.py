@@ -60,10 +60,13 @@ def command(
     graph = graph_of(document_of_text(folded.text, source))
     said = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
     if weights is not None:
-        from archscope.weights import save, state_of  # torch, which a wrong source does not need
+        from archscope.weights import (  # torch, which a wrong source does not need
+            state_dict_of,
+            write_weights,
+        )
 
-        state = state_of(graph, found.weights(), folded.names)
-        save(state, weights)
+        state = state_dict_of(graph, found.weights(), folded.names)
+        write_weights(state, weights)
         said += f", {len(state)} tensors in {weights}"
     write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
     if opaque:

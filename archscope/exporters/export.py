@@ -1,4 +1,4 @@
-"""One network to one file: built, given its weights, fused where asked for, written and checked."""
+"""A network as a file: built, given its weights, fused where asked for, written and checked."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from msgspec import Struct
 from torch import Tensor
 
 from archscope.build import Network, build
-from archscope.exporters.agreement import check
+from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.exporters.weight_files import fused_weights, load_weights
+from archscope.exporters.weight_files import fused_weights
 from archscope.ir import Graph
 from archscope.transforms.fuse import foldable, fuse
+from archscope.weights import load_weights
 
 
-class Exported(Struct, frozen=True):
-    """What was made of a network."""
+class ExportedNetwork(Struct, frozen=True):
+    """The content of a file, and the network that is in it."""
 
     content: bytes
     network: Network  # with the weights that are in the file
-    difference: float  # the largest of an output from the network's, as a share of the largest
-    norms: int  # batch norms that were folded
+    difference: float | None  # largest one of the outputs, as a share; None if it was not checked
+    norms_folded: int  # batch norms
 
 
-def export(
+def export_network(
     graph: Graph,
     to: str,
     *,
@@ -34,23 +35,28 @@ def export(
     seed: int = 0,
     fused: bool = False,
     opset: int = OPSET,
-) -> Exported:
-    """Return a network in a format of `FORMATS`, which was run against the network itself.
+) -> ExportedNetwork:
+    """Return a network in a format of `FORMATS`, loaded again and run beside the network itself.
 
     Without `weights` they are random, drawn with `seed`; `source` is what errors call them.
     `fused` folds batch norms into the layers before them. Raises ArchscopeError.
     """
-    make = FORMATS[to].exporter()
+    kind = FORMATS[to]
+    export = kind.exporter()
     with torch.random.fork_rng(devices=()):  # the caller's random numbers stay what they were
         torch.manual_seed(seed)
         network = build(graph).eval()
         if weights is not None:
             load_weights(network, weights, source)
-        norms, folded = 0, 0.0
+        norms, difference = 0, 0.0
         if fused:
             norms = len(foldable(graph.inference()))
             plain, network = network, build(fuse(graph)).eval()
             load_weights(network, fused_weights(graph, plain.state_dict()), "the fused network")
-            folded = check(plain, network, "fused")
-        made = make(network, opset)
-    return Exported(made.content, network, max(made.difference, folded), norms)
+            difference = largest_difference(plain, network, "fused network")
+        content = export(network, opset)
+        if kind.unchecked:
+            return ExportedNetwork(content, network, None, norms)
+        run = kind.loader()(content, network.state_dict())
+        difference = max(difference, largest_difference(network, run, f"{to} file"))
+    return ExportedNetwork(content, network, difference, norms)

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.export import Dim, ExportedProgram
+from torch import Tensor
+from torch.export import Dim
 
 from archscope.build import Network
-from archscope.exporters.agreement import check, examples
-from archscope.exporters.formats import Made
+from archscope.exporters.comparison import random_inputs
 
 
-def export(network: Network, opset: int) -> Made:
-    """Return an exported program for any batch, compared with the network at two sizes of it."""
+def export(network: Network, opset: int) -> bytes:
+    """Return an exported program for any batch."""
+    inputs, content = random_inputs(network, 2), io.BytesIO()
     with warnings.catch_warnings():
-        # torch warns of its own insides.
+        warnings.simplefilter("ignore")  # of torch's own making
+        program = torch.export.export(network, inputs, dynamic_shapes=any_batch(len(inputs)))
+        torch.export.save(program, content)
+    return content.getvalue()
+
+
+def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
+    """Return the module of an exported program."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = program_of(network)
-        difference = check(network, program.module(), "exported-program")
-        buffer = io.BytesIO()
-        torch.export.save(program, buffer)
-        return Made(buffer.getvalue(), difference)
+        return torch.export.load(io.BytesIO(content)).module()
 
 
-def program_of(network: Network) -> ExportedProgram:
-    """Return the program of a network, whose batch is free."""
-    inputs = examples(network, 2)
-    return torch.export.export(network, inputs, dynamic_shapes=free_batch(len(inputs)))
-
-
-def free_batch(inputs: int) -> Any:
-    """Return torch's words for inputs whose first axis may have any size, the same for all."""
+def any_batch(inputs: int) -> Any:
+    """Return torch's description of inputs whose first axis has any size, the same for all."""
     batch = Dim("batch", min=1)
     return {"inputs": tuple({0: batch} for _ in range(inputs))}

@@ -1,43 +1,57 @@
-"""The formats that a network can be exported to, each loaded when it is asked for."""
+"""The formats that a network can be exported to, each loaded when it is asked for.
+
+To add a format, write a file beside this one with the functions `export` and `load` that `Format`
+names, and add a line to `FORMATS`. `tests/exporters/test_contract.py` then tests it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from archscope.build import Network
 
-
-class Made(Struct, frozen=True):
-    """An exported file, and how far its outputs were from the network's."""
-
-    content: bytes
-    difference: float
+    Outputs = Tensor | Mapping[str, Tensor]
+    """What a network gives: a tensor, or several by name."""
 
 
 class Format(Struct, frozen=True):
-    """One format; its module has `export(network, opset)`, which makes the file."""
+    """One format, and where the functions that write and run its files are."""
 
     name: str
     module: str
     suffix: str
     about: str
     holds_weights: bool = True
+    unchecked: str = ""  # why its files cannot be loaded and run here, where that is so
 
-    def exporter(self) -> Callable[[Network, int], Made]:
-        """Return the function that makes the file."""
-        function: Callable[[Network, int], Made]
-        function = import_module(f"archscope.exporters.{self.module}").export
-        return function
+    def exporter(self) -> Callable[[Network, int], bytes]:
+        """Return `export(network, opset)`, which returns the content of a file."""
+        export: Callable[[Network, int], bytes] = self._module().export
+        return export
+
+    def loader(self) -> Callable[[bytes, Mapping[str, Tensor]], Callable[..., Outputs]]:
+        """Return `load(content, weights)`, which returns a function that runs the file.
+
+        The function takes the network's inputs, in their order. `weights` are for formats whose
+        files hold none. A format with a reason in `unchecked` has no `load`.
+        """
+        load: Callable[[bytes, Mapping[str, Tensor]], Callable[..., Outputs]] = self._module().load
+        return load
+
+    def _module(self) -> Any:
+        return import_module(f"archscope.exporters.{self.module}")
 
 
 FORMATS = {
-    one.name: one
-    for one in (
+    kind.name: kind
+    for kind in (
         Format("torch", "torch_source", ".py", "Python source that needs only torch", False),
         Format("onnx", "onnx_model", ".onnx", "ONNX, for any batch"),
         Format("torchscript", "torchscript", ".pt", "TorchScript, traced"),

@@ -6,35 +6,38 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from archscope.build import Network
 from archscope.errors import GraphError, OptionError, UnavailableError
-from archscope.exporters.agreement import Outputs, check, examples
-from archscope.exporters.exported_program import free_batch
-from archscope.exporters.formats import Made
+from archscope.exporters.comparison import random_inputs
+from archscope.exporters.exported_program import any_batch
 
-LARGEST = 2**31 - 2**24  # protobuf's limit, with room for the graph
+if TYPE_CHECKING:
+    from archscope.exporters.formats import Outputs
+
+MAX_BYTES = 2**31 - 2**24  # protobuf's limit, with room for the graph
 
 
-def export(network: Network, opset: int) -> Made:
-    """Return an ONNX model for any batch: checked, and compared with the network in onnxruntime.
+def export(network: Network, opset: int) -> bytes:
+    """Return an ONNX model for any batch, checked by onnx.
 
     Raises UnavailableError if a package of the extra `onnx` is missing.
     """
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401 - which runs the model afterwards
         import onnxscript  # noqa: F401 - torch writes ONNX with it
     except ImportError as error:
         raise UnavailableError(
             f"ONNX needs the package {error.name}: pip install 'archscope[onnx]'"
         ) from None
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
-    if size > LARGEST:
+    if size > MAX_BYTES:
         raise OptionError(
             f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
             f" {size:,} bytes"
@@ -42,12 +45,28 @@ def export(network: Network, opset: int) -> Made:
     model = _model(network, opset)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
+    return content
+
+
+def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs]:
+    """Return a function that runs a model in onnxruntime."""
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return Made(content, check(network, _runner(session), "onnx"))
+    inputs = [entry.name for entry in session.get_inputs()]
+    outputs = [output.name for output in session.get_outputs()]
+
+    def run(*tensors: Tensor) -> Outputs:
+        arrays = (tensor.numpy() for tensor in tensors)
+        values = session.run(None, dict(zip(inputs, arrays, strict=True)))
+        results = dict(zip(outputs, map(torch.from_numpy, values), strict=True))
+        return results if len(results) > 1 else results[outputs[0]]
+
+    return run
 
 
 def _model(network: Network, opset: int) -> Any:
-    inputs = examples(network, 2)
+    inputs = random_inputs(network, 2)
     names = [output.name for output in network.graph.inference().outputs]
     quiet = logging.getLogger("torch.onnx"), logging.getLogger("onnxscript")
     levels = [logger.level for logger in quiet]
@@ -55,7 +74,7 @@ def _model(network: Network, opset: int) -> Any:
         logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # torch warns of its own insides
+            warnings.simplefilter("ignore")  # of torch's own making
             program = torch.onnx.export(
                 network,
                 inputs,
@@ -63,7 +82,7 @@ def _model(network: Network, opset: int) -> Any:
                 opset_version=opset,
                 input_names=[node.name for node in network.graph.inputs],
                 output_names=names,
-                dynamic_shapes=free_batch(len(inputs)),
+                dynamic_shapes=any_batch(len(inputs)),
                 verbose=False,
                 optimize=False,  # which folds batch norms; that is asked for with --fused
             )
@@ -74,22 +93,8 @@ def _model(network: Network, opset: int) -> Any:
         for logger, level in zip(quiet, levels, strict=True):
             logger.setLevel(level)
     assert program is not None
-    found = {one.domain: one.version for one in program.model_proto.opset_import}.get("")
+    versions = {entry.domain: entry.version for entry in program.model_proto.opset_import}
+    found = versions.get("")
     if found != opset:
         raise OptionError(f"torch cannot write this network in opset {opset} of ONNX; try {found}")
     return program.model_proto
-
-
-def _runner(session: Any) -> Any:
-    """Return a function that runs a model as the network is run."""
-    inputs = [entry.name for entry in session.get_inputs()]
-    outputs = [output.name for output in session.get_outputs()]
-
-    def run(*tensors: Tensor) -> Outputs:
-        given = {name: one.numpy() for name, one in zip(inputs, tensors, strict=True)}
-        values = [torch.from_numpy(value) for value in session.run(None, given)]
-        if len(values) == 1:
-            return values[0]
-        return dict(zip(outputs, values, strict=True))
-
-    return run

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from archscope.build import Network
-from archscope.exporters.agreement import check
-from archscope.exporters.formats import Made
 from archscope.exporters.source.module_text import write
 
 
-def export(network: Network, opset: int) -> Made:
-    """Return the source of a network, run and compared with it before."""
-    text = write(network.graph)
+def export(network: Network, opset: int) -> bytes:
+    """Return the source of a network."""
+    return write(network.graph).encode()
+
+
+def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
+    """Return the module that a source defines, with weights."""
     space: dict[str, Any] = {"__name__": "exported"}
-    exec(compile(text, f"<{network.graph.name}.py>", "exec"), space)  # noqa: S102 - our own text
+    exec(compile(content, "<exported>", "exec"), space)  # noqa: S102 - our own text
     module = space[space["__all__"][0]]().eval()
-    module.load_state_dict(network.state_dict(), strict=True)
-    return Made(text.encode(), check(network, module, "torch"))
+    module.load_state_dict(weights, strict=True)
+    return module  # type: ignore[no-any-return]

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.jit._trace import TracerWarning
 
 from archscope.build import Network
-from archscope.exporters.agreement import check, examples
-from archscope.exporters.formats import Made
+from archscope.exporters.comparison import random_inputs
 
 
-def export(network: Network, opset: int) -> Made:
-    """Return a traced network, compared with it at two sizes of batch."""
+def export(network: Network, opset: int) -> bytes:
+    """Return a traced network."""
+    content = io.BytesIO()
     with warnings.catch_warnings():
         # torch calls it deprecated, which is a matter for those who ask for it; and the tracer
         # warns of sizes that are fixed, which the comparison at another batch judges better.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
-        inputs = examples(network, 2)
         trace: Any = torch.jit.trace
-        traced = trace(network, inputs, check_trace=False, strict=False)
-        difference = check(network, traced, "torchscript")
-        buffer = io.BytesIO()
-        torch.jit.save(traced, buffer)
-        return Made(buffer.getvalue(), difference)
+        traced = trace(network, random_inputs(network, 2), check_trace=False, strict=False)
+        torch.jit.save(traced, content)
+    return content.getvalue()
+
+
+def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
+    """Return the traced network of a file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        read: Callable[[io.BytesIO], Callable[..., Any]] = torch.jit.load
+        return read(io.BytesIO(content))

@@ -1,62 +1,18 @@
-"""Weights for an exported network: read, checked against it, and folded as the graph was."""
+"""Weights of a network whose batch norms were folded."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from archscope.build import module_path
-from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph
 from archscope.ops.conv import ConvTranspose
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.fuse import foldable
 
 Weights = dict[str, Tensor]
-
-
-def read_weights(path: Path) -> Weights:
-    """Return the weights of a safetensors file. Raises OptionError if it cannot be read."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if path.suffix != ".safetensors":
-        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise OptionError(f"cannot read '{path}': {error}") from None
-
-
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Give a network its weights. Raises OptionError unless names and shapes are the same."""
-    wanted = network.state_dict()
-    strange = [name for name in weights if name not in wanted]
-    # Files of other tools may leave out torch's step counter, which inference does not read.
-    missing = [n for n in wanted if n not in weights and not n.endswith("num_batches_tracked")]
-    if strange:
-        guess = did_you_mean(strange[0], missing or wanted)
-        raise OptionError(
-            f"{source} has {len(strange)} weights that the network has not, first"
-            f" '{strange[0]}'{guess}"
-        )
-    if missing:
-        raise OptionError(
-            f"{source} lacks {len(missing)} of the network's {len(wanted)} weights, first"
-            f" '{missing[0]}'"
-        )
-    for name, tensor in weights.items():
-        if tensor.shape != wanted[name].shape:
-            raise OptionError(
-                f"{source}: '{name}' is {_shape(tensor)}, the network's is {_shape(wanted[name])}"
-            )
-    network.load_state_dict(dict(weights), strict=False)
-
-
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a number"
 
 
 def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> Weights:

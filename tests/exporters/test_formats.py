@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from archscope import load
 from archscope.build import Network, build
 from archscope.errors import GraphError, OptionError, UnavailableError
-from archscope.exporters import agreement
-from archscope.exporters.export import Exported, export
+from archscope.exporters import comparison
+from archscope.exporters.export import ExportedNetwork, export_network
 from archscope.exporters.formats import FORMATS
 from archscope.ir import Graph, Output
 from tests.nets import Net, chain
@@ -35,23 +35,23 @@ def results(run: Any, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     return list(out.values()) if isinstance(out, dict) else [out]
 
 
-def close(made: Exported, run: Any) -> None:
+def close(made: ExportedNetwork, run: Any) -> None:
     """Hold a loaded file to its network at a batch that nobody saw."""
-    inputs = agreement.examples(made.network, 5)
+    inputs = comparison.random_inputs(made.network, 5)
     for mine, theirs in zip(results(made.network, inputs), results(run, inputs), strict=True):
         assert torch.allclose(mine, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_torchscript_loads(fused: bool) -> None:
-    made = export(small(), "torchscript", fused=fused)
-    assert made.norms == fused
+    made = export_network(small(), "torchscript", fused=fused)
+    assert made.norms_folded == fused
     close(made, torch.jit.load(io.BytesIO(made.content)))
 
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_exported_program_loads(fused: bool) -> None:
-    made = export(small(), "exported-program", fused=fused)
+    made = export_network(small(), "exported-program", fused=fused)
     program = torch.export.load(io.BytesIO(made.content))
     close(made, program.module())
     assert set(program.state_dict) == set(made.network.state_dict())
@@ -61,7 +61,7 @@ def test_exported_program_loads(fused: bool) -> None:
 def test_onnx_loads(fused: bool) -> None:
     onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    made = export(small(), "onnx", fused=fused, opset=18)
+    made = export_network(small(), "onnx", fused=fused, opset=18)
     model = onnx.load_from_string(made.content)
     assert [(one.domain, one.version) for one in model.opset_import] == [("", 18)]
     assert [one.name for one in model.graph.input] == ["left", "right"]
@@ -80,7 +80,7 @@ def test_onnx_loads(fused: bool) -> None:
 
 
 def test_source_of_a_fused_network_takes_its_weights() -> None:
-    made = export(small(), "torch", fused=True)
+    made = export_network(small(), "torch", fused=True)
     space: dict[str, Any] = {"__name__": "exported"}
     exec(made.content.decode(), space)
     module: nn.Module = space["NetFused"]().eval()
@@ -90,7 +90,7 @@ def test_source_of_a_fused_network_takes_its_weights() -> None:
 
 
 def test_heads_for_training_are_not_in_files() -> None:
-    made = export(load("googlenet"), "torchscript")
+    made = export_network(load("googlenet"), "torchscript")
     out = torch.jit.load(io.BytesIO(made.content))(torch.rand(1, 3, 224, 224))
     assert isinstance(out, Tensor) and out.shape == (1, 1000)
 
@@ -98,7 +98,9 @@ def test_heads_for_training_are_not_in_files() -> None:
 def test_seed_decides_weights_and_nothing_else() -> None:
     torch.manual_seed(7)
     before = torch.random.get_rng_state()
-    states = [export(small(), "torch", seed=seed).network.state_dict() for seed in (1, 1, 2)]
+    states = [
+        export_network(small(), "torch", seed=seed).network.state_dict() for seed in (1, 1, 2)
+    ]
     assert torch.equal(torch.random.get_rng_state(), before)
     one, again, other = (state["last.weight"] for state in states)
     assert torch.equal(one, again) and not torch.equal(one, other)
@@ -106,7 +108,7 @@ def test_seed_decides_weights_and_nothing_else() -> None:
 
 def test_weights_are_those_given() -> None:
     weights = build(small()).state_dict()
-    made = export(small(), "torch", weights=weights)
+    made = export_network(small(), "torch", weights=weights)
     assert all(
         torch.equal(value, weights[name]) for name, value in made.network.state_dict().items()
     )
@@ -115,19 +117,19 @@ def test_weights_are_those_given() -> None:
 def test_weights_of_another_network_are_refused() -> None:
     weights = build(small()).state_dict()
     with pytest.raises(OptionError, match=r"3x.* lacks 1 of the network's 8 weights.*'last.bias"):
-        export(small(), "torch", weights=without(weights, "last.bias"), source="3x")
+        export_network(small(), "torch", weights=without(weights, "last.bias"), source="3x")
     more = {**weights, "last.biass": weights["last.bias"]}
     with pytest.raises(OptionError, match=r"has 1 weights that the network has not.*'last.biass'"):
-        export(small(), "torch", weights=more)
+        export_network(small(), "torch", weights=more)
     wrong = {**weights, "last.bias": torch.zeros(4)}
     with pytest.raises(OptionError, match=r"'last.bias' is 4, the network's is 5"):
-        export(small(), "torch", weights=wrong)
+        export_network(small(), "torch", weights=wrong)
 
 
 def test_the_step_counter_may_be_missing() -> None:
     weights = build(small()).state_dict()
     counter = next(name for name in weights if name.endswith("num_batches_tracked"))
-    export(small(), "torch", weights=without(weights, counter))
+    export_network(small(), "torch", weights=without(weights, counter))
 
 
 def without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -137,31 +139,31 @@ def without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 def test_a_file_that_computes_something_else_is_not_written() -> None:
     network = build(chain(("conv", {"out": 3}), x=(3, 4, 4))).eval()
     with pytest.raises(GraphError, match="onnx file computes something else"):
-        agreement.check(network, lambda x: network(x) * 1.0001, "onnx")
+        comparison.largest_difference(network, lambda x: network(x) * 1.0001, "onnx file")
     with pytest.raises(GraphError, match="another shape at batch 3"):
-        agreement.check(network, lambda x: network(x)[:1], "onnx")
+        comparison.largest_difference(network, lambda x: network(x)[:1], "onnx file")
     with pytest.raises(GraphError, match="computes something else"):
-        agreement.check(network, lambda x: network(x) * torch.nan, "onnx")
+        comparison.largest_difference(network, lambda x: network(x) * torch.nan, "onnx file")
     nn.init.constant_(network.part("conv1").bias, torch.inf)
     with pytest.raises(GraphError, match="outputs are not finite"):
-        agreement.check(network, network, "onnx")
+        comparison.largest_difference(network, network, "onnx file")
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UnavailableError, match=r"package onnx: pip install 'archscope\[onnx\]'"):
-        export(small(), "onnx")
+        export_network(small(), "onnx")
 
 
 def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    monkeypatch.setattr("archscope.exporters.onnx_model.LARGEST", 1000)
+    monkeypatch.setattr("archscope.exporters.onnx_model.MAX_BYTES", 1000)
     with pytest.raises(OptionError, match="an ONNX file holds 2 GiB, and the weights of 'net' are"):
-        export(small(), "onnx")
+        export_network(small(), "onnx")
     monkeypatch.undo()
     with pytest.raises(OptionError, match="cannot write this network in opset 3 of ONNX; try"):
-        export(small(), "onnx", opset=3)
+        export_network(small(), "onnx", opset=3)
 
 
 def test_formats_say_what_they_are() -> None:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from archscope.analysis import analyze
 from archscope.build import build
-from archscope.exporters.export import export
+from archscope.exporters.export import export_network
 from archscope.importers.torch import from_module
 from archscope.ir import Graph
 from archscope.sources import load
@@ -46,5 +46,5 @@ def test_spec_to_onnx_to_spec(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="torch writes ONNX with onnxscript")
     graph = load(name)
     path = tmp_path / "net.onnx"
-    path.write_bytes(export(graph, "onnx").content)
+    path.write_bytes(export_network(graph, "onnx").content)
     assert totals(load(path.as_posix()), *LONGER, *INFERENCE) == totals(graph, *LONGER, *INFERENCE)

@@ -27,5 +27,8 @@ def export_table(record: dict[str, Any]) -> Table:
         rows.append(("weights", "not in the file; those of archscope.build fit by name"))
     if record["fused"]:
         rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
-    rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
+    if record["difference"] is None:
+        rows.append(("checked", f"no: {FORMATS[record['to']].unchecked}"))
+    else:
+        rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
     return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))

@@ -16,7 +16,7 @@ from archscope.analysis import analyze
 from archscope.build import build
 from archscope.importers.torch import from_module
 from archscope.sources import document_of
-from archscope.weights import state_of
+from archscope.weights import state_dict_of
 from tests.importers.torch.modules import MODULES, Recurrent
 from tests.zoo.oracle import randomise
 
@@ -75,7 +75,7 @@ def test_output_is_that_of_the_module(name: str) -> None:
     found = from_module(module, shapes)
     graph = language.graph(document_of(found.graph, name))
     network = build(graph).eval()
-    network.load_state_dict(state_of(graph, found.weights()))
+    network.load_state_dict(state_dict_of(graph, found.weights()))
     inputs = batch(shapes, 3)
     with torch.no_grad():
         expected, got = module(*inputs), network(*inputs)

@@ -14,7 +14,7 @@ from archscope.build import build
 from archscope.errors import OptionError
 from archscope.importers.torch import from_module
 from archscope.sources import document_of
-from archscope.weights import state_of
+from archscope.weights import state_dict_of
 from tests.importers.torch.modules import Recurrent, Two
 from tests.zoo.oracle import torchvision
 
@@ -75,7 +75,7 @@ def test_any_name_of_a_module_can_be_written() -> None:
     graph = language.graph(document_of(found.graph, "named"))
     assert [output.name for output in graph.outputs] == ["aux", "out"]
     network = build(graph).eval()
-    network.load_state_dict(state_of(graph, found.weights()))
+    network.load_state_dict(state_dict_of(graph, found.weights()))
     image = torch.rand(2, 1, 4, 4)
     torch.testing.assert_close(network(image), module(image))
 

@@ -17,7 +17,7 @@ from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.importers.torch import from_module
 from archscope.sources import document_of_text
-from archscope.weights import state_of
+from archscope.weights import state_dict_of
 from tests.importers.torch.test_modules import flops
 from tests.zoo.oracle import randomise
 
@@ -291,7 +291,7 @@ def test_form(name: str) -> None:
         read = readable(found.graph)
         graph = language.graph(document_of_text(read.text, "form"))
         network = build(graph).eval()
-        network.load_state_dict(state_of(graph, found.weights(), read.names))
+        network.load_state_dict(state_dict_of(graph, found.weights(), read.names))
         with torch.no_grad():
             torch.testing.assert_close(network(image), module(image), rtol=1e-5, atol=1e-5)
 
