@@ -28,7 +28,7 @@ def export_table(record: dict[str, Any]) -> Table:
     if record["fused"]:
         rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
     if record["difference"] is None:
-        rows.append(("checked", f"no: {FORMATS[record['to']].unchecked}"))
+        rows.append(("checked", f"no: {to.unchecked}"))
     else:
         rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
     return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))
