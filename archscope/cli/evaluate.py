@@ -1,4 +1,4 @@
-"""`archscope evaluate`: a trained network on images it did not see."""
+"""`archscope evaluate`: measure a trained network on images of a data set."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import click
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
-from archscope.cli.train import data_options, machine_options
+from archscope.cli.shared.training_options import (
+    data_options,
+    dataset_of,
+    limit_threads,
+    machine_options,
+    runs_dir_option,
+)
 from archscope.errors import OptionError
-from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
+from archscope.report.tables.trainings import evaluation_tables, pair_evaluation_table
 
 GROUP = "Train"
-MISTAKES = 5  # pairs of classes that are shown
 
 
 @click.command("evaluate")
@@ -28,8 +33,7 @@ MISTAKES = 5  # pairs of classes that are shown
               help="Keep filters, feature maps, wrong images and the confusion matrix in the run"
               " folder, for `archscope report`.")  # fmt: skip
 @machine_options
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-              show_default=True, help="Where runs are kept.")  # fmt: skip
+@runs_dir_option
 @output_options
 def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     """Measure the network of a run on the test images of a data set.
@@ -45,69 +49,30 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
       archscope evaluate runs/lenet5-mnist --data fashion-mnist --format json
     """
     from archscope import datasets
-    from archscope.train.metric_learning.evaluation import judge_pairs
-    from archscope.train.run_folder import find, read_summary
-    from archscope.train.trained_run import judge
+    from archscope.records.run_folder import find_run, read_summary
+    from archscope.train.metric_learning.evaluation import evaluate_pairs
+    from archscope.train.trained_network import evaluate_run
 
-    path = find(run, options["runs_dir"])
+    path = find_run(run, options["runs_dir"])
     summary = read_summary(path)
-    source = summary.data["source"]
-    words, folder = options["data"], options["data_dir"]
-    if words is None:
-        words = source["name"]
-        folder = folder or (source.get("folder") and Path(source["folder"]))
-    dataset = datasets.load(words, folder)
-    images = getattr(dataset, options["split"])
+    data, folder, split = options["data"], options["data_dir"], options["split"]
+    dataset = datasets.load(data, folder) if data else dataset_of(summary, folder)
+    images = getattr(dataset, split)
     if images is None:
         raise OptionError(f"data set '{dataset.name}' has no test images; try --split train")
-    if options["threads"]:
-        import torch
-
-        torch.set_num_threads(options["threads"])
-    how = options["weights"], options["device"] or "auto"
-    title = f"{path.name} ({options['weights']} weights) on {dataset.name}, {options['split']}"
+    limit_threads(options["threads"])
+    which, device = options["weights"], options["device"] or "auto"
     if options["keep"]:
-        from archscope.cli.shared.inspect_run import keep_look
+        from archscope.records.inspection import write_inspection
+        from archscope.train.inspection import inspect_run
 
-        kept = keep_look(path, dataset, images, options["device"] or "auto")
+        kept = write_inspection(path, inspect_run(path, dataset, images, device))
         click.echo(f"kept: {kept.as_posix()}", err=True)
+    title = f"{path.name} ({which} weights) on {dataset.name}, {split}"
     if summary.task["kind"] == "metric":
-        verified = judge_pairs(path, dataset, images, *how)
-        columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, verified.scores))
-        row = (verified.images, verified.pairs, *verified.scores.values())
-        about = f"{title}, pairs of {len(verified.classes)} classes"
-        show([Table(about, columns, (row,))], form, output, lambda: verified)
-        return FINE
-    result = judge(path, dataset, images, *how)
-    classes = dataset.classes
-    parts: list[Any] = [
-        Table(
-            title,
-            (Column("images", COUNT), *map(_measure, result.scores)),
-            ((len(images), *result.scores.values()),),
-        )
-    ]
-    rows = tuple(
-        (name, sum(row), row[place] / sum(row) if sum(row) else None)
-        for place, (name, row) in enumerate(zip(classes, result.confusion, strict=True))
-    )
-    columns = (Column("class", NAME), Column("images", COUNT), Column("right", SHARE))
-    parts.append(Table("", columns, rows))
-    wrong = sorted(
-        (
-            (classes[one], classes[other], count)
-            for one, row in enumerate(result.confusion)
-            for other, count in enumerate(row)
-            if one != other and count
-        ),
-        key=lambda pair: -pair[2],
-    )
-    columns = (Column("class", NAME), Column("taken for", NAME), Column("images", COUNT))
-    if wrong:
-        parts.append(Table("", columns, tuple(wrong[:MISTAKES])))
-    show(parts, form, output, lambda: result)
+        pairs = evaluate_pairs(path, dataset, images, which, device)
+        show([pair_evaluation_table(title, pairs)], form, output, lambda: pairs)
+    else:
+        result = evaluate_run(path, dataset, images, which, device)
+        show(evaluation_tables(title, result), form, output, lambda: result)
     return FINE
-
-
-def _measure(name: str) -> Column:
-    return Column(name, RATIO if name.endswith("loss") else SHARE)

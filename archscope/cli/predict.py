@@ -1,13 +1,16 @@
-"""`archscope predict`: what a trained network says of one image."""
+"""`archscope predict`: classify image files with a trained network."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.training_options import runs_dir_option
+from archscope.records.run_folder import find_run
 from archscope.report.table import NAME, SHARE, Column, Table
 
 GROUP = "Train"
@@ -18,8 +21,7 @@ GROUP = "Train"
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True,
               help="Classes to show.")  # fmt: skip
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-              show_default=True, help="Where runs are kept.")  # fmt: skip
+@runs_dir_option
 @output_options
 def command(
     run: str, images: tuple[Path, ...], top: int, runs_dir: Path, form: str, output: Path | None
@@ -33,11 +35,10 @@ def command(
       archscope predict lenet5-digits three.png
       archscope predict runs/net-photos a.jpg b.jpg --top 1 --format csv
     """
-    from archscope.train.predict import predict
-    from archscope.train.run_folder import find
+    from archscope.train.prediction import predict
 
-    guesses = predict(find(run, runs_dir), images, top)
+    predictions = predict(find_run(run, runs_dir), images, top)
     columns = (Column("image", NAME), Column("class", NAME), Column("probability", SHARE))
-    rows = tuple((guess.image, guess.name, guess.probability) for guess in guesses)
-    show([Table("", columns, rows)], form, output, lambda: {"format": 1, "images": guesses})
+    rows = tuple(map(structs.astuple, predictions))
+    show([Table("", columns, rows)], form, output, lambda: {"format": 1, "images": predictions})
     return FINE

@@ -1,4 +1,4 @@
-"""`archscope recipes`: the knobs of a training, and what the recipes set them to."""
+"""`archscope recipes`: the knobs of a training, with their values in each recipe."""
 
 from __future__ import annotations
 

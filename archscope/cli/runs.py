@@ -1,4 +1,4 @@
-"""`archscope runs`: the trainings that were made here."""
+"""`archscope runs`: list the runs of a folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from msgspec import structs
 
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.training_options import runs_dir_option
+from archscope.records.run_folder import all_runs, is_training, read_summary
 from archscope.report.tables.trainings import runs_table
 
 GROUP = "Train"
 
 
 @click.command("runs")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-              show_default=True, help="Where runs are kept.")  # fmt: skip
+@runs_dir_option
 @output_options
 def command(runs_dir: Path, form: str, output: Path | None) -> int:
     """List the runs of a folder with their state and scores.
@@ -29,12 +30,10 @@ def command(runs_dir: Path, form: str, output: Path | None) -> int:
       archscope runs
       archscope runs --runs-dir experiments --format csv
     """
-    from archscope.train.run_folder import Folder, all_runs, read_summary
-
     summaries = []
     for path in all_runs(runs_dir):
         summary = read_summary(path)
-        if summary.state == "running" and not Folder(path).held:
+        if summary.state == "running" and not is_training(path):
             summary = structs.replace(summary, state="killed")
         summaries.append(summary)
     if not summaries and form == "table":

@@ -1,22 +1,27 @@
-"""`archscope train`: a network, images and a recipe become a run."""
+"""`archscope train`: train a network on images."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
-from archscope.cli.shared.options import SpecReader, output_options, show, spec_options, together
+from archscope.cli.shared.options import SpecReader, output_options, show, spec_options
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
+from archscope.cli.shared.training_options import (
+    data_options,
+    dataset_of,
+    limit_threads,
+    machine_options,
+    recipe_options,
+    runs_dir_option,
+)
 from archscope.errors import OptionError
 from archscope.language import LIMITS
 from archscope.language.yaml_items import parse
@@ -24,56 +29,11 @@ from archscope.report.tables.trainings import seeds_table, summary_table
 
 if TYPE_CHECKING:
     from archscope.ir import Graph
-    from archscope.train import Recipe, RunResult, Summary
+    from archscope.train import Recipe, RunResult
     from archscope.train.tasks import Task
 
 GROUP = "Train"
 ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
-
-data_options = together(
-    click.option(
-        "--data", "data", metavar="DATA",
-        help="Images: a data set's name, folder:PATH, or synthetic. Default: digits.",
-    ),
-    click.option(
-        "--data-dir", type=click.Path(path_type=Path), metavar="DIR",
-        help="Where the files of the data set are, if not in a usual place.",
-    ),
-    click.option(
-        "--adapt", type=click.Choice(["resize", "pad"]), default="resize", show_default=True,
-        help="How images are brought to the size of the network's input.",
-    ),
-    click.option(
-        "--channels", type=click.Choice(["same", "repeat"]), default="same", show_default=True,
-        help="Repeat the one channel of grey images for a network that takes several, or not.",
-    ),
-)  # fmt: skip
-
-machine_options = together(
-    click.option(
-        "--device", default=None, metavar="DEVICE",
-        help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.  [default: auto]",
-    ),
-    click.option("--threads", type=click.IntRange(1), help="Threads on the CPU. Default: torch's."),
-)  # fmt: skip
-
-recipe_options = together(
-    click.option(
-        "--recipe", default=None, metavar="RECIPE",
-        help="brief, standard, course, or a YAML file of knobs; `archscope recipes` explains them."
-        "  [default: brief]",
-    ),
-    click.option("--epochs", type=int, help="Knob: times that all images are seen."),
-    click.option("--batch", type=int, help="Knob: images of one step."),
-    click.option("--lr", "learning_rate", type=float, help="Knob: the highest learning rate."),
-    click.option("--optimizer", help="Knob: sgd, momentum, nesterov, adagrad, rmsprop, adam(w)."),
-    click.option("--loss", help="Knob: cross-entropy, hinge, contrastive, triplet, arcface ..."),
-    click.option("--max-time", metavar="TIME", help="Knob: stop after a time such as 90s or 5m."),
-    click.option(
-        "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
-        help="Any knob of the recipe: --recipe-set ema=0.99 --recipe-set flip=true.",
-    ),
-)  # fmt: skip
 
 
 @click.command("train")
@@ -89,11 +49,10 @@ recipe_options = together(
               help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
 @teacher_options
 @click.option("--embedding", metavar="NODE",
-              help="Train a metric loss on this node's output; leave away the rest.")  # fmt: skip
-@click.option("--resume", metavar="RUN", help="Go on with a run; takes no SPEC and no knobs.")
+              help="Train a metric loss on this node's output; drop the rest.")  # fmt: skip
+@click.option("--resume", metavar="RUN", help="Continue a run; takes no SPEC and no knobs.")
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
-@click.option("--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-              show_default=True, help="Where runs are kept.")  # fmt: skip
+@runs_dir_option
 @click.option("--look/--no-look", default=True, show_default=True,
               help="Keep filters, feature maps and wrong test images in the run folder, for"
               " `archscope report`.")  # fmt: skip
@@ -105,8 +64,8 @@ recipe_options = together(
 def command(spec: str | None, resume: str | None, **options: Any) -> int:
     """Train a network on images and leave a run folder.
 
-    Test images are looked at once, at the end, with the weights that did best on the validation
-    images. Ctrl-C, and even a kill, leaves a run that --resume takes up. Exit code 1 if the
+    Test images are evaluated once, at the end, with the weights that did best on the validation
+    images. Ctrl-C, and even a kill, leaves a run that --resume continues. Exit code 1 if the
     training diverges.
 
     \b
@@ -122,21 +81,21 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     """
     if (spec is None) == (resume is None):
         raise OptionError("name a SPEC to train, or a run to --resume; one of them")
-    # Threads that spin while they wait take the cores from those that work.
+    # Threads that spin while they wait take cores from those that work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if resume is not None:
         _refuse_beside_resume()
-        return _end([_resume(resume, **options)], options)
+        return _finish([_resume(resume, **options)], options)
     name = options["name"]
     if name is not None and (not name or Path(name).name != name):
         raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
     reader = SpecReader(options["settings"], options["inputs"], options["max_nodes"])
     graph = reader.graph(spec or "")
-    return _end(_Trainings(graph, options).run(), options)
+    return _finish(_Trainings(graph, options).run(), options)
 
 
 class _Trainings:
-    """All that one command line asks for: a run for each seed, and one of the teacher."""
+    """The runs of one command line: one for each seed, and one of the teacher."""
 
     def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
         from archscope import datasets
@@ -149,21 +108,21 @@ class _Trainings:
                 f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
-        self.words = options["data"] or "digits"
-        self.dataset = datasets.load(self.words, options["data_dir"])
-        _threads(options["threads"])
-        own = options["name"] or f"{graph.name}-{self.dataset.name}"
-        self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", own)
+        self.data = options["data"] or "digits"
+        self.dataset = datasets.load(self.data, options["data_dir"])
+        limit_threads(options["threads"])
+        name = options["name"] or f"{graph.name}-{self.dataset.name}"
+        self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", name)
 
     def run(self) -> list[RunResult]:
-        """Train for one seed after another, until one is stopped."""
+        """Train with one seed after another, until a run is stopped."""
         results: list[RunResult] = []
-        lesson = teacher_of(self.options, self._teacher)
+        teacher = teacher_of(self.options, self._teacher)
         first, seeds = self.options["seed"], self.options["seeds"]
         for seed in range(first, first + (seeds or 1)):
             path = self.path.with_name(f"{self.path.name}-seed{seed}") if seeds else self.path
-            task = task_of(lesson, self.graph, self.dataset, self.recipe)
-            results.append(self._one(self.graph, path, seed, task))
+            task = task_of(teacher, self.graph, self.dataset, self.recipe)
+            results.append(self._train(self.graph, path, seed, task))
             if results[-1].summary.state == "stopped":
                 break
         return results
@@ -172,18 +131,19 @@ class _Trainings:
         """Train the teacher first, and return its run."""
         graph = SpecReader(max_nodes=self.options["max_nodes"]).graph(spec)
         path = self.path.with_name(f"{self.path.name}-teacher")
-        result = self._one(graph, path, self.options["seed"], None)
+        result = self._train(graph, path, self.options["seed"], None)
         if result.summary.state != "finished" or result.folder is None:
             raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
         return result.folder
 
-    def _one(self, graph: Graph, path: Path, seed: int, task: Task | None) -> RunResult:
+    def _train(self, graph: Graph, path: Path, seed: int, task: Task | None) -> RunResult:
+        from archscope.cli.shared.train_progress import attended
         from archscope.train import train
 
         options = self.options
         folder = options["data_dir"] and str(options["data_dir"].resolve())
         path = path if options["name"] else _free(path)
-        with _attended(options["quiet"], options["log"], path) as (watcher, stop):
+        with attended(options["quiet"], options["log"], path) as (progress, stop):
             return train(
                 graph, self.dataset, self.recipe,
                 run_dir=path,
@@ -191,16 +151,16 @@ class _Trainings:
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
                 adapt={"how": options["adapt"], "channels": options["channels"]},
-                data={"name": self.words, "folder": folder},
+                data={"name": self.data, "folder": folder},
                 task=task,
-                progress=watcher,
+                progress=progress,
                 stop=stop,
                 command=shlex.join(["archscope", *sys.argv[1:]]),
             )  # fmt: skip
 
 
 def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
-    """Return the network up to the node that is to be its embedding, if one is named."""
+    """Return the network up to its embedding node, if one is named."""
     if node is None:
         return graph
     if not recipe.metric:
@@ -211,38 +171,31 @@ def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
 
 
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the knobs that the command line sets."""
+    """Return the settings of the recipe that the command line changes."""
     knobs = ("epochs", "batch", "learning_rate", "optimizer", "loss", "max_time")
     changes = {name: options[name] for name in knobs if options[name] is not None}
     return changes | dict(map(_knob, options["knobs"]))
 
 
 def _resume(run: str, **options: Any) -> RunResult:
-    from archscope import datasets
+    from archscope.cli.shared.train_progress import attended
+    from archscope.records.run_folder import find_run, read_environment, read_summary
     from archscope.train import resume
-    from archscope.train.run_folder import (
-        find,
-        read_environment,
-        read_graph,
-        read_recipe,
-        read_summary,
-    )
+    from archscope.train.run_folder import read_graph, read_recipe
 
-    path = find(run, options["runs_dir"])
+    path = find_run(run, options["runs_dir"])
     summary = read_summary(path)
-    source = summary.data["source"]
-    folder = options["data_dir"] or (source.get("folder") and Path(source["folder"]))
-    dataset = datasets.load(source["name"], folder)
+    dataset = dataset_of(summary, options["data_dir"])
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
-    _threads(options["threads"] or read_environment(path)["threads"])
-    with _attended(options["quiet"], options["log"], path) as (watcher, stop):
+    limit_threads(options["threads"] or read_environment(path)["threads"])
+    with attended(options["quiet"], options["log"], path) as (progress, stop):
         return resume(
-            path, dataset, device=options["device"], task=task, progress=watcher, stop=stop
+            path, dataset, device=options["device"], task=task, progress=progress, stop=stop
         )
 
 
 def _refuse_beside_resume() -> None:
-    """Raise OptionError for what the run has decided already."""
+    """Raise OptionError for options that the run has decided already."""
     context = click.get_current_context()
     decided = (
         "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
@@ -264,15 +217,8 @@ def _knob(text: str) -> tuple[str, Any]:
     return name, parse(value, f"--recipe-set {name}", LIMITS).plain()
 
 
-def _threads(count: int | None) -> None:
-    import torch
-
-    if count is not None:
-        torch.set_num_threads(count)
-
-
 def _free(path: Path) -> Path:
-    """Return the path, or the first with a number behind it where nothing is."""
+    """Return the path, or with the first number appended that makes it free."""
     number, free = 1, path
     while free.exists():
         number += 1
@@ -280,53 +226,28 @@ def _free(path: Path) -> Path:
     return free
 
 
-@contextmanager
-def _attended(quiet: bool, log: str | None, run: Path) -> Iterator[tuple[Any, Callable[[], bool]]]:
-    """Show progress, and turn the first Ctrl-C into a wish to stop; the second stops at once."""
-    from archscope.cli.shared.train_progress import watcher
-
-    asked: list[int] = []
-
-    def ask(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    looking = watcher(quiet, log, run)
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield looking, lambda: bool(asked)
-    finally:
-        looking.close()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _look(result: RunResult, home: Path | None) -> None:
-    """Keep a look inside of a network that learnt classes and has test images."""
-    from archscope import datasets
-    from archscope.cli.shared.inspect_run import keep_look
+def _inspect(result: RunResult, data_dir: Path | None) -> None:
+    """Write the inspection of a classifier that has test images into its run folder."""
+    from archscope.records.inspection import write_inspection
+    from archscope.train.inspection import inspect_run
 
     summary, folder = result.summary, result.folder
     if folder is None or summary.test is None or summary.task["kind"] in ("metric", "multitask"):
         return
-    source = summary.data["source"]
-    dataset = datasets.load(
-        source["name"], home or (source.get("folder") and Path(source["folder"]))
-    )
+    dataset = dataset_of(summary, data_dir)
     if dataset.test is not None:
-        keep_look(folder, dataset, dataset.test, summary.device)
+        write_inspection(folder, inspect_run(folder, dataset, dataset.test, summary.device))
 
 
-def _end(results: list[RunResult], options: dict[str, Any]) -> int:
-    """Show how it ended, and return the exit code."""
-    summaries: list[Summary] = [result.summary for result in results]
+def _finish(results: list[RunResult], options: dict[str, Any]) -> int:
+    """Show the results, and return the exit code."""
+    summaries = [result.summary for result in results]
     last = results[-1]
     if last.folder is None:
-        return ENDINGS[last.summary.state]  # one of several processes; the first speaks
+        return ENDINGS[last.summary.state]  # one of several processes; the first reports
     if options["look"]:
         for result in results:
-            _look(result, options["data_dir"])
+            _inspect(result, options["data_dir"])
     form, output = options["form"], options["output"]
     if len(results) > 1:
         show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
@@ -337,7 +258,7 @@ def _end(results: list[RunResult], options: dict[str, Any]) -> int:
             click.echo(f"{summary.name} diverged: {summary.reason}; try a lower --lr", err=True)
     if form == "table" and output is None and last.summary.state == "finished":
         if len(results) == 1:
-            click.echo(last.summary.verdict)
+            click.echo(last.summary.fit)
         click.echo("".join(f"run: {result.folder}\n" for result in results), nl=False)
     if last.summary.state == "stopped":
         click.echo(f"stopped; go on with: archscope train --resume {last.folder}", err=True)

@@ -1,4 +1,4 @@
-"""Batches of images as a network takes them: repeatable, also from the middle of an epoch."""
+"""Batches of images as a network takes them, reproducible from any step of an epoch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 from archscope.datasets import augmentation
 from archscope.datasets.adaptation import Adaptation
 from archscope.datasets.augmentation import Augment
-from archscope.datasets.class_groups import Groups
+from archscope.datasets.epoch_order import EpochOrder
+from archscope.datasets.grouped_order import GroupedEpochOrder
 from archscope.datasets.images import Images
 from archscope.datasets.normalization import Statistics
-from archscope.datasets.order import Order
 from archscope.datasets.randomness import generator
 from archscope.errors import OptionError
 from archscope.ir import text_of
@@ -28,13 +28,13 @@ WHOLE_BYTES = 2**30
 class Batches:
     """Images in batches, adapted, augmented and normalised.
 
-    What a step holds depends on seed, epoch, step and rank alone: a run that goes on in the middle
-    of an epoch sees what it would have seen. Order of work: adapt, crop, flip, normalise, cutout
+    The content of a step depends on seed, epoch, step and rank alone: a run that is resumed in the
+    middle of an epoch gets the same images. Order of work: adapt, crop, flip, normalise, cutout
     (zero is the mean then), mixup. `batch` is per process; with `world_size` processes each
-    `rank` sees its own share. With `per_class` so many images of a class come together (`Groups`),
-    in a new order each epoch and incomplete batches left out. Raises OptionError for values out of
-    range, for images of another shape than the adaptation's, and for mixup of images that do not
-    know their number of classes.
+    `rank` sees its own share. With `per_class`, that many images of a class come together
+    (`GroupedEpochOrder`), in a new order each epoch and without incomplete batches. Raises
+    OptionError for values out of range, for images of another shape than the adaptation's, and
+    for mixup of images without a number of classes.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class Batches:
             )
         if augment.mixup and images.classes is None:
             raise OptionError("mixup needs images that know their number of classes")
-        self.order = Order(
+        self.order = EpochOrder(
             len(images), batch, seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world=world_size,
-        ) if per_class is None else Groups(
+        ) if per_class is None else GroupedEpochOrder(
             images.labels, batch, seed, per_class, rank=rank, world=world_size
         )  # fmt: skip
         self.seed, self.augment = seed, augment
-        self.adaptation, self.statistics = adaptation, _spread(statistics, adaptation.target[0])
+        self.adaptation, self.statistics = adaptation, statistics.repeated(adaptation.target[0])
         self.whole = adaptation.bytes_of(len(images)) <= WHOLE_BYTES
         self.images = adaptation.adapted(images) if self.whole else images
 
@@ -88,7 +88,7 @@ class Batches:
             raise OptionError(f"an epoch has steps 0 to {len(self) - 1}, got start {start}")
         places = self.order.epoch(epoch)
         for step in range(start, len(self)):
-            with _one_thread() if self.whole else nullcontext():  # to resize is work
+            with _one_thread() if self.whole else nullcontext():  # resizing gains from threads
                 batch = self._batch(self.order.batch(places, step), epoch, step)
             yield batch
 
@@ -107,7 +107,7 @@ class Batches:
     def _augmented(
         self, images: Tensor, labels: Tensor, random: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Return the batch, float32, with everything done to it that was asked for."""
+        """Return the batch as float32 with all augmentations applied."""
         augment, device = self.augment, images.device
         count, _, height, width = images.shape
 
@@ -132,10 +132,10 @@ class Batches:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch work with one thread.
+    """Limit torch to one thread.
 
-    A batch is so little work that threads wait for each other longer than they work, many times
-    longer where other programs want the cores too.
+    A batch is so little work that threads wait for each other longer than they work, all the more
+    where other programs use the cores.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -143,9 +143,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _spread(statistics: Statistics, channels: int) -> Statistics:
-    """Return the statistics of a grey channel that is repeated, for each of its copies."""
-    times = channels // len(statistics.mean)
-    return Statistics(statistics.mean * times, statistics.std * times)

@@ -20,8 +20,8 @@ SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 
 
-class Form(Struct, frozen=True):
-    """One of the two forms in which a data set is distributed.
+class ArchiveFormat(Struct, frozen=True):
+    """One of the two formats in which a data set is distributed.
 
     `sums` has published md5 by file name: of the archive, and of files in it where they are known.
     """
@@ -39,11 +39,11 @@ class Form(Struct, frozen=True):
         return (*self.train, *self.test, self.meta)
 
 
-class Layout(Struct, frozen=True):
-    """A data set in both forms, and how to take labels out of each."""
+class CifarLayout(Struct, frozen=True):
+    """A data set in both formats, and where each has its labels."""
 
-    binary: Form
-    python: Form
+    binary: ArchiveFormat
+    python: ArchiveFormat
     label_bytes: int  # of a binary record; the last one is the label
     label_key: str
     names_key: str
@@ -52,8 +52,8 @@ class Layout(Struct, frozen=True):
     test: int
 
 
-def files(layout: Layout, place: Path) -> tuple[Path, ...] | str:
-    """Return the files of the first form that a folder holds, or why it holds none."""
+def files(layout: CifarLayout, place: Path) -> tuple[Path, ...] | str:
+    """Return the files of the first format that a folder holds, or why it holds none."""
     if not place.is_dir():
         return "no such folder"
     incomplete = ""
@@ -71,7 +71,7 @@ def files(layout: Layout, place: Path) -> tuple[Path, ...] | str:
     return incomplete or f"has neither {layout.python.archive} nor {layout.binary.archive}"
 
 
-def read(layout: Layout, paths: Sequence[Path], name: str, about: str) -> Dataset:
+def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> Dataset:
     """Return the data set that an archive or unpacked files hold.
 
     Raises DataError for files that are not whole, not the official ones where their md5 is
@@ -109,7 +109,7 @@ def read(layout: Layout, paths: Sequence[Path], name: str, about: str) -> Datase
 Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def _binary(layout: Layout, data: bytes, path: Path) -> Arrays:
+def _binary(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
     """Return pixels (n, 3072) and labels (n,) of records: labels, then red, green and blue."""
     size = layout.label_bytes + PIXELS
     if not data or len(data) % size:
@@ -119,7 +119,7 @@ def _binary(layout: Layout, data: bytes, path: Path) -> Arrays:
     return records[:, layout.label_bytes :], _checked(labels, layout, path)
 
 
-def _pickled(layout: Layout, data: bytes, path: Path) -> Arrays:
+def _pickled(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
     """Return pixels (n, 3072) and labels (n,) of a python batch."""
     batch = restricted_pickle.mapping(data, path)
     pixels, labels = batch.get("data"), batch.get(layout.label_key)
@@ -133,7 +133,7 @@ def _pickled(layout: Layout, data: bytes, path: Path) -> Arrays:
     return pixels, _checked(np.array(wrong[:1] or labels, dtype=object), layout, path)
 
 
-def _checked(labels: Any, layout: Layout, path: Path) -> Any:
+def _checked(labels: Any, layout: CifarLayout, path: Path) -> Any:
     """Return labels as int64, all of them those of a class."""
     wrong = [label for label in (labels.min(), labels.max()) if not 0 <= label < layout.classes]
     if wrong:
@@ -151,15 +151,19 @@ def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
     )
 
 
-def _classes(layout: Layout, form: Form, data: bytes, path: Path) -> tuple[str, ...]:
+def _classes(layout: CifarLayout, form: ArchiveFormat, data: bytes, path: Path) -> tuple[str, ...]:
     """Return the names of the classes, which come with the images."""
     if form is layout.binary:
         names = tuple(data.decode("latin-1").split())
     else:
         listed = restricted_pickle.mapping(data, path).get(layout.names_key)
-        if not isinstance(listed, list) or not all(isinstance(one, bytes | str) for one in listed):
+        if not isinstance(listed, list) or not all(
+            isinstance(name, bytes | str) for name in listed
+        ):
             raise DataError(f"'{path}' should hold a list of names under '{layout.names_key}'")
-        names = tuple(one.decode("latin-1") if isinstance(one, bytes) else one for one in listed)
+        names = tuple(
+            name.decode("latin-1") if isinstance(name, bytes) else name for name in listed
+        )
     if len(names) != layout.classes:
         raise DataError(f"'{path}' names {len(names)} classes, expected {layout.classes}")
     return names

@@ -1,4 +1,4 @@
-"""Which classes are never trained on, so that others than the known can be told apart."""
+"""A split of a data set by class, for metric learning: no part shares a class with another."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ from archscope.errors import OptionError
 
 PURPOSE = 4
 LEAST = 2
-"""Classes that it takes to tell apart."""
+"""Classes that each part needs."""
 
 
-class Apart(Struct, frozen=True, eq=False):
-    """A data set divided by class. Labels of `taught` count from 0; the others' are as before.
+class ClassSplit(Struct, frozen=True, eq=False):
+    """A data set divided by class. Labels of `train` count from 0; the others are unchanged.
 
-    `groups` are the labels of the data set that each part has, ascending.
+    `classes` are the labels of the data set in each part, ascending.
     """
 
-    taught: Images
-    held: Images  # none, if nothing is to be validated
+    train: Images
+    validation: Images  # empty if nothing is to be validated
     test: Images
-    groups: dict[str, tuple[int, ...]]  # taught, validation, test
+    classes: dict[str, tuple[int, ...]]  # taught, validation, test
 
 
-def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) -> Apart:
+def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) -> ClassSplit:
     """Return images to train, validate and test with, which have no class in common.
 
-    `unseen` is the share of the classes that are not trained on; a third of those validate, if
-    that is wanted, and the rest test. Test images are the test images of their classes, or the
-    training images where a data set has no others. Raises OptionError if that leaves too few
-    classes, or classes too few images, to be told apart.
+    `unseen` is the share of the classes that are not trained on; with `validate` a third of those
+    validate and the rest test. Test images come from the test split of the data set, or from its
+    training split if it has no other. Raises OptionError if a part has too few classes, or a
+    class too few images.
     """
     count = len(dataset.classes)
     order: list[int] = generator(seed, PURPOSE).permutation(count).tolist()
-    away = round(count * unseen)
-    few = max(LEAST, round(away / 3)) if validate else 0
+    unseen_count = round(count * unseen)
+    validated = max(LEAST, round(unseen_count / 3)) if validate else 0
     parts = {
-        "taught": order[away:],
-        "validation": order[:few],
-        "test": order[few:away],
+        "taught": order[unseen_count:],
+        "validation": order[:validated],
+        "test": order[validated:unseen_count],
     }
-    groups = {name: tuple(sorted(labels)) for name, labels in parts.items()}
-    for name, labels in groups.items():
+    classes = {name: tuple(sorted(labels)) for name, labels in parts.items()}
+    for name, labels in classes.items():
         if len(labels) < LEAST and (validate or name != "validation"):
             raise OptionError(
                 f"'{dataset.name}' has {count} classes; with {unseen:g} of them unseen,"
-                f" {len(groups['taught'])} to train, {len(groups['validation'])} to validate and"
-                f" {len(groups['test'])} to test with, there are not {LEAST} for each"
+                f" {len(classes['taught'])} to train, {len(classes['validation'])} to validate and"
+                f" {len(classes['test'])} to test with, there are not {LEAST} for each"
             )
     source = dataset.train if dataset.test is None else dataset.test
-    taught = of_classes(dataset.train, groups["taught"])
-    held = of_classes(dataset.train, groups["validation"])
-    test = of_classes(source, groups["test"])
-    for name, images in (("validation", held), ("test", test)):
-        check_pairs(dataset, name, images, groups[name])
-    return Apart(_renumbered(taught, groups["taught"]), held, test, groups)
+    train = of_classes(dataset.train, classes["taught"])
+    validation = of_classes(dataset.train, classes["validation"])
+    test = of_classes(source, classes["test"])
+    for name, images in (("validation", validation), ("test", test)):
+        check_pairs(dataset, name, images, classes[name])
+    return ClassSplit(_renumbered(train, classes["taught"]), validation, test, classes)
 
 
 def of_classes(images: Images, labels: tuple[int, ...]) -> Images:
-    """Return the images of some classes, in their old order."""
+    """Return the images of some classes, in their original order."""
     return images.take(torch.isin(images.labels, torch.tensor(labels)).nonzero()[:, 0])
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from archscope.datasets.images import Dataset, Images
 from archscope.datasets.lookup import find, names
 from archscope.datasets.normalization import statistics
-from archscope.datasets.source import Source, locate
+from archscope.datasets.source import DatasetSource, locate
 
 
 class Listing(Struct, frozen=True):
@@ -56,7 +56,7 @@ def listing(folder: Path | None = None) -> tuple[Listing, ...]:
     return tuple(_listed(find(name), folder) for name in names())
 
 
-def _listed(cls: type[Source], folder: Path | None) -> Listing:
+def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
     train, test = cls.images or (None, None)
     places: tuple[Path, ...] = ()
     size = None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from archscope.datasets.images import Dataset
-from archscope.datasets.source import SOURCES, Source, absent, locate
+from archscope.datasets.source import SOURCES, DatasetSource, absent, locate
 from archscope.errors import OptionError, did_you_mean
 
 
@@ -49,7 +49,7 @@ def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
     return cls.read(found[1], settings)
 
 
-def find(name: str) -> type[Source]:
+def find(name: str) -> type[DatasetSource]:
     """Return a source by name. Raises OptionError with the nearest name."""
     if name not in SOURCES:
         near = did_you_mean(name, SOURCES) or f", expected one of {', '.join(names())}"
@@ -57,7 +57,7 @@ def find(name: str) -> type[Source]:
     return SOURCES[name]
 
 
-def _behind_colon(cls: type[Source], text: str) -> tuple[str, dict[str, str]]:
+def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, str]]:
     """Return the argument and the options that follow `name:`.
 
     Options are read from the end, as long as they are options: a path may hold anything else.
@@ -81,7 +81,7 @@ def _behind_colon(cls: type[Source], text: str) -> tuple[str, dict[str, str]]:
     return argument, written
 
 
-def _settings(cls: type[Source], options: dict[str, Any]) -> Any:
+def _settings(cls: type[DatasetSource], options: dict[str, Any]) -> Any:
     """Return options as the source's own record."""
     known = cls.options.__struct_fields__
     for key in options:

@@ -1,4 +1,4 @@
-"""Mean and standard deviation of the pixels, to normalise by."""
+"""Normalisation by the mean and standard deviation of the pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Statistics(Struct, frozen=True):
     std: tuple[float, ...]
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return uint8 (N, C, H, W) as float32, each channel with the mean and deviation taken out.
+        """Return uint8 (N, C, H, W) as float32, each channel minus its mean over its deviation.
 
         A channel without deviation only loses its mean.
         """
@@ -34,12 +34,17 @@ class Statistics(Struct, frozen=True):
             .add_(torch.tensor(shift, device=images.device).view(column))
         )
 
+    def repeated(self, channels: int) -> Statistics:
+        """Return the statistics of so many channels, of which the given ones are repeated."""
+        times = channels // len(self.mean)
+        return Statistics(self.mean * times, self.std * times)
+
 
 def statistics(images: Images) -> Statistics:
     """Return mean and standard deviation of each channel, over all pixels of all images.
 
-    Sums are exact whole numbers; the deviation is that of the population (divided by N). Ask it
-    with the training split alone. Raises DataError if there are no images.
+    Sums are exact integers; the deviation is that of the population (divided by N). Call it with
+    the training split alone. Raises DataError if there are no images.
     """
     if not len(images):
         raise DataError("no images to take mean and deviation of")
@@ -50,6 +55,6 @@ def statistics(images: Images) -> Statistics:
         squares = squares + values.square().sum((0, 2, 3)).cpu()
     count = images.images[:, 0].numel()
     pairs = zip(total.tolist(), squares.tolist(), strict=True)
-    # In whole numbers up to the root: two large sums that nearly cancel lose nothing.
-    spread = [math.sqrt(count * square - one * one) / count / 255 for one, square in pairs]
-    return Statistics(tuple(one / count / 255 for one in total.tolist()), tuple(spread))
+    # Integers up to the root: two large sums that nearly cancel lose no precision.
+    spread = [math.sqrt(count * square - first**2) / count / 255 for first, square in pairs]
+    return Statistics(tuple(first / count / 255 for first in total.tolist()), tuple(spread))

@@ -22,7 +22,7 @@ class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """A source that is always the same."""
 
 
-class Source(ABC):
+class DatasetSource(ABC):
     """Where a data set comes from; each kind is a file in `sources`.
 
     `get` says in a sentence how to get the files; it is empty if they come along. `shape`,
@@ -55,10 +55,10 @@ class Source(ABC):
         """Return the data set that files hold. Raises DataError if they do not."""
 
 
-SOURCES: dict[str, type[Source]] = {}
+SOURCES: dict[str, type[DatasetSource]] = {}
 """Every source by its name."""
 
-SourceClass = TypeVar("SourceClass", bound=type[Source])
+SourceClass = TypeVar("SourceClass", bound=type[DatasetSource])
 
 
 def source(name: str) -> Callable[[SourceClass], SourceClass]:
@@ -87,7 +87,7 @@ def usual_places(folder: Path | None, *names: str) -> tuple[Path, ...]:
     return tuple(root / name for root in roots for name in names)
 
 
-def locate(cls: type[Source], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:
+def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:
     """Return the first place that holds a source's files, and the files; None if none does."""
     for place in cls.places(folder):
         files = cls.files(place)
@@ -96,7 +96,7 @@ def locate(cls: type[Source], folder: Path | None) -> tuple[Path, tuple[Path, ..
     return None
 
 
-def absent(cls: type[Source], folder: Path | None) -> UnavailableError:
+def absent(cls: type[DatasetSource], folder: Path | None) -> UnavailableError:
     """Return the error that says where a source was looked for and how to get it."""
     reasons = [f"{place} ({cls.files(place)})" for place in cls.places(folder)]
     where = (

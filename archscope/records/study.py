@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -58,3 +59,28 @@ class Trial(Struct, frozen=True):
     def paid(self) -> bool:
         """Whether a network was trained for it."""
         return self.outcome in PAID
+
+    @property
+    def accuracy(self) -> float | None:
+        """Accuracy, else the score, of a network that was trained to its end."""
+        if self.verdict is None or self.outcome != "trained":
+            return None
+        value = self.verdict.scores.get("top1", self.verdict.score)
+        return value if value is not None and isfinite(value) else None
+
+
+class Finalist(Struct, frozen=True):
+    """One of the best networks of a study, trained again: longer and with several seeds."""
+
+    trial: int
+    choices: dict[str, Any] = field(name="genes")  # by path of the decision
+    costs: dict[str, float]
+    searched: float  # its score in the search
+    scores: tuple[float, ...]  # validation accuracies, one for each seed
+    mean: float
+    spread: float | None  # standard deviation; None of one seed
+    low: float  # 95 % interval of the mean, by the bootstrap
+    high: float
+    tied: bool = False  # its interval reaches the mean of the winner
+    runs: tuple[str, ...] = ()  # run folders of these trainings, in the order of the scores
+    best_run: str = ""  # run folder of the best of them

@@ -1,22 +1,22 @@
-"""What a training says of itself: rows of steps and epochs, findings, and the summary."""
+"""Records of one training run: its rows by step and by epoch, diagnoses, and the summary."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 Scores = dict[str, float]
 """Measures by name, over all images."""
 
 State = Literal["running", "killed", "finished", "stopped", "diverged", "failed"]
-"""`stopped` and `running` (after a crash) go on with --resume; `finished` has its test scores."""
+"""`stopped` and `running` (after a crash) can be resumed; `finished` has its test scores."""
 
 FORMAT = 1
 
 
 class Interval(Struct, frozen=True):
-    """The mean over the steps since the row before, or since the epoch began."""
+    """Means over the steps since the previous row, or since the epoch began."""
 
     epoch: int  # from 1
     step: int  # of the whole training, from 1; the last of the interval
@@ -28,7 +28,7 @@ class Interval(Struct, frozen=True):
 
 
 class Epoch(Struct, frozen=True):
-    """One pass over all images. `train` is measured while the weights still move."""
+    """One pass over all training images; `train` is measured while the weights still change."""
 
     epoch: int  # from 1
     step: int  # steps done by its end
@@ -39,8 +39,8 @@ class Epoch(Struct, frozen=True):
     seconds: float
 
 
-class Finding(Struct, frozen=True):
-    """Something wrong inside of the network, seen while it trained."""
+class Diagnosis(Struct, frozen=True):
+    """A problem inside the network that was detected while it trained."""
 
     kind: str
     node: str
@@ -49,30 +49,30 @@ class Finding(Struct, frozen=True):
     epoch: int
 
 
-class Summary(Struct, frozen=True):
-    """A whole training, as `run.json` keeps it."""
+class RunSummary(Struct, frozen=True, kw_only=True):
+    """A whole training run, the content of `run.json`."""
 
     format: int
     name: str
     network: str
     state: State
-    reason: str  # why it ended: epochs, time, patience, report, interrupt, or what went wrong
-    task: dict[str, Any]
-    data: dict[str, Any]  # name, digest, folder, images of each split
+    reason: str  # why it ended: epochs, time, patience, report, interrupt, or the error
+    task: dict[str, Any]  # its kind and settings
+    data: dict[str, Any]  # name, digest, folder, number of images in each split
     seed: int
     deterministic: bool
     device: str
     params: int
     macs: int
-    epochs: int  # whole ones
+    epochs: int  # completed
     steps: int
     seconds: float
-    goal: str
+    goal: str  # the measure that chooses the best epoch
     best: Epoch | None  # the epoch whose weights are kept as best
     last: Epoch | None
-    test: Scores | None  # once, at the end, with the best weights
-    verdict: str
-    findings: tuple[Finding, ...]
+    test: Scores | None  # measured once, at the end, with the best weights
+    fit: str = field(name="verdict")  # overfitting, underfitting or a good fit, in a sentence
+    diagnoses: tuple[Diagnosis, ...] = field(name="findings")
     started: str
     archscope: str
     command: str = ""

@@ -8,31 +8,14 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
-from archscope.records.study import Job, Trial
+from archscope.records.study import Finalist, Job, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import Crew
 from archscope.stats import bootstrap_interval
-
-
-class Finalist(Struct, frozen=True):
-    """One of the best networks, trained again."""
-
-    trial: int
-    choices: dict[str, Any]
-    costs: dict[str, float]
-    searched: float  # its score in the search
-    scores: tuple[float, ...]  # accuracies of validation, one for each seed
-    mean: float
-    spread: float | None  # standard deviation; None of one seed
-    low: float  # 95 % interval of the mean, by the bootstrap
-    high: float
-    tied: bool = False  # its interval reaches the winner's mean
-    runs: tuple[str, ...] = ()  # the folders of these trainings, as the scores
-    best_run: str = ""  # the folder of the best of them
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:

@@ -19,11 +19,11 @@ from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.metrics import ACCURACY
-from archscope.records.study import Trial
+from archscope.records.study import Finalist, Trial
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import Crew
-from archscope.search.finalists import Finalist, best, finalists, front
+from archscope.search.finalists import best, finalists, front
 from archscope.search.local_executor import LocalJudge
 from archscope.search.study import Plan, Study
 from archscope.search.study_folder import Folder

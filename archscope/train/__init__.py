@@ -1,12 +1,13 @@
-"""Training: data, loss, loop, metrics."""
+"""Training: recipes, tasks, the training loop, and run folders."""
 
 from __future__ import annotations
 
-from archscope.records.training import Epoch, Finding, Interval, Summary
-from archscope.train.observers import Watcher
+from archscope.records.training import Diagnosis, Epoch, Interval, RunSummary
+from archscope.train.callbacks import Callback
 from archscope.train.recipe import Recipe
 from archscope.train.training import RunResult, resume, train
 
 __all__ = [
-    "Epoch", "Finding", "Interval", "Recipe", "RunResult", "Summary", "Watcher", "resume", "train",
+    "Callback", "Diagnosis", "Epoch", "Interval", "Recipe", "RunResult", "RunSummary", "resume",
+    "train",
 ]  # fmt: skip

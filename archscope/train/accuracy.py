@@ -1,4 +1,4 @@
-"""How well outputs meet labels."""
+"""Accuracy and confusion matrix of a batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def hits(outputs: Tensor, labels: Tensor, among: int = 1) -> Tensor:
-    """Return how many of a batch have their class among the largest outputs.
+    """Return how many images of a batch have their class among the largest outputs.
 
     Outputs are (N, K); labels are whole (N), or shares of each class (N, K), whose largest
     counts.
@@ -19,5 +19,5 @@ def hits(outputs: Tensor, labels: Tensor, among: int = 1) -> Tensor:
 
 
 def confusion(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Return how often class i (row) was taken for class j (column), as (K, K)."""
+    """Return how often class i (row) was predicted as class j (column), as (K, K)."""
     return torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, classes)

@@ -1,4 +1,4 @@
-"""Where and how precisely to compute."""
+"""The device and the precision of a training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from archscope.train.recipe import Recipe
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def device(name: str = "auto") -> torch.device:
-    """Return the device of a name: auto takes a GPU if there is one. Raises ArchscopeError."""
+def select_device(name: str = "auto") -> torch.device:
+    """Return the device of a name; `auto` takes a GPU if there is one. Raises ArchscopeError."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda":
@@ -72,12 +72,12 @@ def arithmetic(recipe: Recipe, where: torch.device, rank: int) -> Arithmetic:
 
 
 @contextlib.contextmanager
-def repeatable(exactly: bool) -> Iterator[None]:
-    """Let torch take only algorithms that give the same result each time, if asked to.
+def deterministic(enabled: bool) -> Iterator[None]:
+    """Restrict torch to deterministic algorithms, if enabled.
 
-    Kernels that have no such form raise RuntimeError then, instead of varying.
+    Operations that have none raise RuntimeError instead of varying.
     """
-    if not exactly:
+    if not enabled:
         yield
         return
     before = torch.are_deterministic_algorithms_enabled()

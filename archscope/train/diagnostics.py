@@ -1,4 +1,4 @@
-"""What is wrong inside of a network that trains, and what its curves say."""
+"""Diagnosis of a training: gradients, dead units, saturation, over- and underfitting."""
 
 from __future__ import annotations
 
@@ -8,37 +8,34 @@ import torch
 from torch import Tensor
 
 from archscope.build import Network
-from archscope.records.training import Epoch, Finding, Scores
+from archscope.records.training import Diagnosis, Epoch, Scores
 
-IMAGES = 256  # enough to call a unit dead, few enough to cost nothing
+IMAGES = 256  # enough to call a unit dead, few enough to be cheap
 DEAD = SATURATED = 0.5
-"""Share of units from which on they are worth a word."""
+"""Share of units from which on they are reported."""
 
 VANISHING = 1e-6
 """A layer's gradient per weight, as a share of the largest of all layers."""
 
 EXPLODING = 100.0
-"""A layer's gradient, as a multiple of its weights: the next step could throw them anywhere."""
+"""A layer's gradient, as a multiple of its weights, beyond which a step destroys them."""
 
 BOUNDS = {"tanh": (-0.99, 0.99), "sigmoid": (0.01, 0.99), "softsign": (-0.99, 0.99)}
-"""Outputs beyond which an activation passes next to no gradient: 2 % of its most, or less."""
+"""Outputs beyond which an activation passes at most 2 % of its largest gradient."""
 
 RECTIFIERS = ("relu", "relu6")
 
 
-def look(network: Network, images: Tensor, epoch: int) -> list[Finding]:
-    """Return what is wrong in a network after a step, whose gradients it still has.
+def diagnose(network: Network, images: Tensor, epoch: int) -> list[Diagnosis]:
+    """Return the problems of a network right after a training step, while it has gradients.
 
-    Activations are those of up to 256 images (N, C, ...) in inference mode; no state and no
-    random number is touched.
+    Activations are those of up to 256 images (N, C, ...) in inference mode. No state of the
+    network and no random number is changed.
     """
-    return [
-        *(gradient for gradient in _gradients(network, epoch)),
-        *(activation for activation in _activations(network, images[:IMAGES], epoch)),
-    ]
+    return [*_gradients(network, epoch), *_activations(network, images[:IMAGES], epoch)]
 
 
-def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
+def _gradients(network: Network, epoch: int) -> Iterator[Diagnosis]:
     sizes: dict[str, float] = {}
     for node in network.graph.nodes:
         weight = getattr(network.part(node.name), "weight", None) if node.inputs else None
@@ -49,7 +46,7 @@ def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
             sizes[node.name] = gradient / weight.numel() ** 0.5
             against = gradient / max(weight.detach().float().norm().item(), 1e-12)
             if against > EXPLODING:
-                yield Finding(
+                yield Diagnosis(
                     "exploding gradient",
                     node.name,
                     against,
@@ -61,7 +58,7 @@ def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
     for name, size in sizes.items():
         share = size / largest if largest else 1.0  # a loss of 0 has no gradient anywhere
         if share < VANISHING:
-            yield Finding(
+            yield Diagnosis(
                 "vanishing gradient",
                 name,
                 share,
@@ -71,9 +68,9 @@ def _gradients(network: Network, epoch: int) -> Iterator[Finding]:
             )
 
 
-def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Finding]:
+def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Diagnosis]:
     ops = {node.name: node.op.name for node in network.graph.nodes}
-    found: list[Finding] = []
+    found: list[Diagnosis] = []
 
     def probe(name: str, value: Tensor) -> Tensor:
         op = ops[name]
@@ -85,7 +82,7 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Findi
                     f"{int(dead.sum())} of {len(dead)} units of '{name}' are 0 for all of"
                     f" {len(images)} images (dead {op}); a lower learning_rate keeps them alive"
                 )
-                found.append(Finding("dead relu", name, share, message, epoch + 1))
+                found.append(Diagnosis("dead relu", name, share, message, epoch + 1))
         elif op in BOUNDS:
             low, high = BOUNDS[op]
             share = ((value < low) | (value > high)).double().mean().item()
@@ -94,7 +91,7 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Findi
                     f"{share:.0%} of the outputs of '{name}' are at the bounds of {op}, where no"
                     " gradient passes"
                 )
-                found.append(Finding("saturation", name, share, message, epoch + 1))
+                found.append(Diagnosis("saturation", name, share, message, epoch + 1))
         return value
 
     before = network.training
@@ -105,8 +102,8 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Findi
     yield from found
 
 
-def verdict(epochs: Sequence[Epoch], goal: str, before: Scores | None = None) -> str:
-    """Return what the curves of training and validation say, as one sentence.
+def assess_fit(epochs: Sequence[Epoch], goal: str, before: Scores | None = None) -> str:
+    """Return whether the network over- or underfits by its curves, as one sentence.
 
     Overfitting: the validation loss rose by a tenth since its best while the training loss
     fell, or training is 0.1 ahead in the goal. Underfitting: in the last epoch the

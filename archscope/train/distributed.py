@@ -1,4 +1,4 @@
-"""Several processes that train one network together; one alone is the usual case."""
+"""Distributed training: several processes with one network, or a single one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and output."""
         return self.rank == 0
 
     def sum(self, values: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ class Processes:
         return values
 
     def any(self, flag: bool, where: torch.device) -> bool:
-        """Return whether any process says so; all of them learn the same."""
+        """Return whether the flag is set in any process; the same in all of them."""
         if self.count == 1:
             return flag
         return bool(self.sum(torch.tensor(int(flag), device=where)))
@@ -39,8 +39,8 @@ class Processes:
             return value
         return float(self.sum(torch.tensor(value, device=where))) / self.count
 
-    def tell(self, text: str) -> str:
-        """Return the text that the first process gives."""
+    def broadcast(self, text: str) -> str:
+        """Return the text of the first process."""
         if self.count == 1:
             return text
         box = [text]
@@ -53,7 +53,7 @@ ALONE = Processes()
 
 def join(where: torch.device) -> Processes:
     """Join the processes that torchrun announced in the environment, if it did."""
-    if not announced():
+    if not is_torchrun():
         return ALONE
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
@@ -61,6 +61,6 @@ def join(where: torch.device) -> Processes:
     return Processes(distributed.get_rank(), distributed.get_world_size())
 
 
-def announced() -> bool:
+def is_torchrun() -> bool:
     """Return whether torchrun started this process."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ

@@ -1,4 +1,4 @@
-"""The moving average of weights, by torch's own AveragedModel."""
+"""Exponential moving average of weights, by torch's AveragedModel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training ran on: needed to repeat it, and to explain it."""
+"""The environment of a training: versions, machine, device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from archscope.train.device import Arithmetic
 PACKAGES = ("torch", "numpy", "safetensors", "scikit-learn", "pillow")
 
 
-def environment(how: Arithmetic, seed: int, deterministic: bool, processes: int) -> dict[str, Any]:
+def describe_environment(
+    how: Arithmetic, seed: int, deterministic: bool, processes: int
+) -> dict[str, Any]:
     """Return versions, machine, device and threads."""
     where = torch.device(how.device)
     return {

@@ -1,4 +1,4 @@
-"""The batches of one training: where data, recipe, network and device meet."""
+"""Data loaders: batches of images on the device, adapted and normalised."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from archscope.train.device import Arithmetic
 from archscope.train.distributed import ALONE, Processes
 from archscope.train.recipe import Recipe
 
-EVALUATED = 256  # images at once where no gradients are kept
+EVALUATION_BATCH = 256  # images at once where no gradients are kept
 
 
-class Feed:
+class TrainingLoader:
     """Batches of a training split, in an order that the seed fixes, and of a validation split.
 
-    Images wait on the device as bytes. The incomplete batch at the end of an epoch is left out;
-    which images that hits differs from epoch to epoch.
+    All images are kept on the device as bytes. The incomplete batch at the end of an epoch is
+    dropped; its images differ from epoch to epoch. Raises OptionError for a batch that is larger
+    than the training split, or that cannot be divided as the recipe and the processes need it.
     """
 
     def __init__(
@@ -55,28 +56,29 @@ class Feed:
             per_class=recipe.per_class if recipe.metric else None,
         )  # fmt: skip
         self.steps = len(self.batches)
-        self.validation = self.plain(validation) if len(validation) else None
+        self.validation = self.evaluation(validation) if len(validation) else None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the batches of an epoch from a step on: images (N, C, H, W) and labels."""
         for images, labels in self.batches.epoch(epoch, start):
             yield images.to(memory_format=self.how.layout), labels
 
-    def plain(self, images: Images) -> Plain:
-        """Return images to be judged by: in order, adapted and normalised, never augmented."""
-        return Plain(images, self.statistics, self.adaptation, self.how)
+    def evaluation(self, images: Images) -> EvaluationLoader:
+        """Return a loader of other images that are adapted and normalised in the same way."""
+        return EvaluationLoader(images, self.statistics, self.adaptation, self.how)
 
 
-class Plain:
-    """Batches of images in their order, to go through as often as one likes."""
+class EvaluationLoader:
+    """Batches of images in their own order, never augmented; can be iterated repeatedly."""
 
     def __init__(
         self, images: Images, statistics: Statistics, adaptation: Adaptation, how: Arithmetic
     ) -> None:
         self.how = how
         self.batches = Batches(
-            images.to(how.device), EVALUATED, 0, Augment(), statistics, adaptation, shuffle=False
-        )
+            images.to(how.device), EVALUATION_BATCH, 0, Augment(), statistics, adaptation,
+            shuffle=False,
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for images, labels in self.batches.epoch(0):

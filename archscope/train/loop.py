@@ -1,4 +1,4 @@
-"""The loop: steps, epochs, and what is measured of them."""
+"""The training loop: steps, epochs, and what is measured of them."""
 
 from __future__ import annotations
 
@@ -11,122 +11,97 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 
 from archscope.build import Network
-from archscope.records.training import Epoch, Finding, Interval, Scores
+from archscope.records.training import Epoch, Interval, Scores
 from archscope.train import schedule
+from archscope.train.callbacks import Callback
 from archscope.train.device import Arithmetic
-from archscope.train.diagnostics import look
+from archscope.train.diagnostics import diagnose
 from archscope.train.distributed import ALONE, Processes
-from archscope.train.ema import average
-from archscope.train.evaluate import evaluate, means
-from archscope.train.loader import Feed
+from archscope.train.evaluation import evaluate, means
+from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
-from archscope.train.observers import Keeper, Watcher
-from archscope.train.optimizers import optimizer
 from archscope.train.recipe import Recipe
-from archscope.train.state import state_of
+from archscope.train.recorder import Recorder
+from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
 
 DIVERGED = 100.0
-"""A mean loss that is so many times the first one will not come back."""
+"""Multiple of the first mean loss beyond which a training does not recover."""
 
 HURRY = 0.1
-"""Share of max_time from which on the schedule may follow the clock."""
+"""Share of max_time after which the schedule may follow the clock."""
 
 Report = Callable[[int, Scores], bool]
-"""Told each epoch's number and validation scores; answers whether to stop."""
+"""Called with each epoch's number and validation scores; returns whether to stop."""
 
 
 class Diverged(Exception):  # noqa: N818
-    """The loss is no number any more, or beyond all bounds."""
+    """The loss is not finite, or too large to recover."""
 
 
 class Interrupted(Exception):  # noqa: N818
-    """Someone asked the training to stop; its state is kept."""
+    """The training was asked to stop; its state is saved."""
 
 
 class Loop:
-    """A training in progress: what moves while it goes on, as `state.py` keeps it."""
+    """Trains a network step by step; `state` holds all that changes meanwhile."""
 
     def __init__(
         self,
         network: Network,
         task: Task,
-        feed: Feed,
+        loader: TrainingLoader,
         recipe: Recipe,
         how: Arithmetic,
         *,
-        keeper: Keeper,
-        watcher: Watcher,
+        recorder: Recorder,
+        callback: Callback,
         processes: Processes = ALONE,
         report: Report = lambda epoch, scores: False,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.network, self.task, self.feed = network, task, feed
-        self.recipe, self.how, self.processes = recipe, how, processes
-        self.keeper, self.watcher, self.report, self.stop = keeper, watcher, report, stop
+        self.task, self.loader, self.recipe, self.how = task, loader, recipe, how
+        self.recorder, self.callback, self.processes = recorder, callback, processes
+        self.report, self.stop = report, stop
         self.device = torch.device(how.device)
-        task.begin(network, feed)
-        self.optimizer = optimizer(recipe, network)
-        self.average = average(network, recipe.ema) if recipe.ema else None
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=how.dtype == "float16")
+        task.begin(network, loader)
+        self.state = TrainingState(network, recipe, self.device, how.dtype, len(task.measures))
         self.runner: nn.Module = network
         if recipe.compile:
             self.runner = torch.compile(network)  # type: ignore[assignment]
         if processes.count > 1:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
-        self.epoch = self.step = self.steps = 0  # epochs done, steps done of this one and of all
-        self.total = None if recipe.epochs is None else recipe.epochs * feed.steps
-        self.ended = ""  # what ended the training: epochs, time, patience or report
-        self.epochs: list[Epoch] = []
-        self.best: Epoch | None = None
-        self.findings: dict[tuple[str, str], Finding] = {}
-        self.first_loss: float | None = None
-        self.tally = self._zeros()
-        self.recent = self._zeros()
+        self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
         self.norm = torch.zeros(())
         self.rate = 0.0
         self.clock = 0.0  # share of max_time; several processes agree on it now and then
-        self.before = 0.0  # seconds of earlier runs
-        self.training = 0.0  # seconds of this epoch's steps
-        self.started = self.logged = self.saved = perf_counter()
-        self.seen = 0  # images since the last row
-
-    def _zeros(self) -> Tensor:
-        return torch.zeros(len(self.task.measures) + 1, dtype=torch.float64, device=self.device)
-
-    @property
-    def seconds(self) -> float:
-        """Time spent so far, that of earlier runs with it."""
-        return self.before + perf_counter() - self.started
-
-    @property
-    def model(self) -> nn.Module:
-        """What is judged and kept: the network, or the average of its weights."""
-        return self.network if self.average is None else self.average.module
+        self.saved = perf_counter()
 
     def run(self) -> str:
         """Train to the end and return what ended it: epochs, time, patience or report.
 
-        Raises Diverged, and Interrupted when `stop` says so.
+        Raises Diverged, and Interrupted when `stop` returns True.
         """
-        self.started = self.logged = self.saved = perf_counter()
-        self.watcher.begin(self.steps, self.total)
-        if not self.steps:
-            self.keeper.state(state_of(self))
-        while not self.ended:
+        state = self.state
+        state.started = state.logged = self.saved = perf_counter()
+        self.callback.on_begin(state.steps, self.total)
+        if not state.steps:
+            self.recorder.write_checkpoint(state.checkpoint())
+        while not state.ended:
             self._epoch()
-        return self.ended
+        return state.ended
 
     def _epoch(self) -> None:
-        """Go through all images once and measure; `ended` says what ends the training then."""
-        self.network.train()
+        """Train on all images once and evaluate; sets `state.ended` if that ends the training."""
+        state = self.state
+        state.network.train()
         reason = ""
         images: Tensor | None = None
-        for images, labels in self.feed.epoch(self.epoch, self.step):
+        for images, labels in self.loader.epoch(state.epoch, state.step):
             self._halt()
             self._step(images, labels)
-            self.watcher.step()
-            ready = self.steps % self.recipe.log_every == 0
+            self.callback.on_step()
+            ready = state.steps % self.recipe.log_every == 0
             if ready:
                 self._log()
             if self._late(ready):
@@ -136,57 +111,59 @@ class Loop:
         row = self._measure()
         better = self._better(row)
         if better:
-            self.best = row
-        self.epochs.append(row)
-        self.epoch, self.step, self.tally = self.epoch + 1, 0, self._zeros()
-        self.training = 0.0
-        self.ended = reason or self._enough(row)
+            state.best = row
+        state.epochs.append(row)
+        state.epoch, state.step, state.epoch_sums = state.epoch + 1, 0, state.zeros()
+        state.epoch_seconds = 0.0
+        state.ended = reason or self._enough(row)
         if self.processes.first:
-            self._look(images)
+            if images is not None:
+                self._diagnose(images)
             if better:
-                self.keeper.best(self.model.state_dict(), row)
-            self.keeper.last(self.model.state_dict(), row)
-            self.keeper.epoch(row)
+                self.recorder.write_best(state.model.state_dict(), row)
+            self.recorder.write_last(state.model.state_dict(), row)
+            self.recorder.write_epoch(row)
             self._save()
-        self.watcher.epoch(row)
-        self.logged = perf_counter()
+        self.callback.on_epoch(row)
+        state.logged = perf_counter()
 
     def _step(self, images: Tensor, labels: Tensor) -> None:
-        self.rate = schedule.rate(self.recipe, self._progress())
-        for group in self.optimizer.param_groups:
+        state, recipe = self.state, self.recipe
+        self.rate = schedule.rate(recipe, self._progress())
+        for group in state.optimizer.param_groups:
             group["lr"] = self.rate
-        self.optimizer.zero_grad()
-        size = len(images) // self.recipe.accumulate
+        state.optimizer.zero_grad()
+        size = len(images) // recipe.accumulate
         parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
         for part, wanted in parts:
             with self.how.autocast():
                 targets = self.task.targets(part, wanted)
                 outputs = self.runner(part)
                 loss = self.task.loss(outputs, targets)
-            self.recent[:-1] += self.task.tally(outputs, targets, loss)
-            if self.recipe.l1:
-                loss = loss + self.recipe.l1 * l1_penalty(self.network)
-            if self.recipe.accumulate > 1:
-                loss = loss / self.recipe.accumulate
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.recent[-1] += len(images)
-        self.seen += self.recipe.batch
-        self.scaler.unscale_(self.optimizer)
-        if self.recipe.clip is not None:
-            self.norm = clip_grad_norm_(self.network.parameters(), self.recipe.clip)
-        elif (self.steps + 1) % self.recipe.log_every == 0 or self.step + 1 == self.feed.steps:
+            state.interval_sums[:-1] += self.task.tally(outputs, targets, loss)
+            if recipe.l1:
+                loss = loss + recipe.l1 * l1_penalty(state.network)
+            if recipe.accumulate > 1:
+                loss = loss / recipe.accumulate
+            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        state.interval_sums[-1] += len(images)
+        state.interval_images += recipe.batch
+        state.scaler.unscale_(state.optimizer)
+        if recipe.clip is not None:
+            self.norm = clip_grad_norm_(state.network.parameters(), recipe.clip)
+        elif (state.steps + 1) % recipe.log_every == 0 or state.step + 1 == self.loader.steps:
             gradients = [
                 parameter.grad
-                for parameter in self.network.parameters()
+                for parameter in state.network.parameters()
                 if parameter.grad is not None
             ]
             self.norm = get_total_norm(gradients)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.average is not None:
-            self.average.update_parameters(self.network)
-        self.step += 1
-        self.steps += 1
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        if state.average is not None:
+            state.average.update_parameters(state.network)
+        state.step += 1
+        state.steps += 1
 
     def _progress(self) -> float:
         """Return how much of the training is done, from 0 to 1: by steps, or by the clock.
@@ -194,12 +171,12 @@ class Loop:
         The clock counts where max_time is likely to end the training: when it is ahead of the
         steps after a tenth of that time. So a limit that is far away changes nothing.
         """
-        done = self.steps / self.total if self.total is not None else 0.0
+        done = self.state.steps / self.total if self.total is not None else 0.0
         limit = self.recipe.max_time
         if limit is None:
             return done
         if self.processes.count == 1:
-            self.clock = self.seconds / limit
+            self.clock = self.state.seconds / limit
         if self.total is not None and self.clock <= max(done, HURRY):
             return done
         return min(1.0, self.clock)
@@ -208,12 +185,12 @@ class Loop:
         """Return whether the time is up; several processes ask each other only now and then."""
         if self.recipe.max_time is None or (self.processes.count > 1 and not ready):
             return False
-        self.clock = self.processes.mean(self.seconds, self.device) / self.recipe.max_time
+        self.clock = self.processes.mean(self.state.seconds, self.device) / self.recipe.max_time
         return self.clock >= 1
 
     def _halt(self) -> None:
-        """Raise Interrupted if someone wants that, with the state kept."""
-        if self.processes.count > 1 and self.steps % self.recipe.log_every:
+        """Save the state and raise Interrupted if any process is asked to stop."""
+        if self.processes.count > 1 and self.state.steps % self.recipe.log_every:
             return
         if self.processes.any(self.stop(), self.device):
             if self.processes.first:
@@ -221,92 +198,97 @@ class Loop:
             raise Interrupted
 
     def _log(self) -> None:
-        """Close the interval: a row of what was measured since the last."""
-        if not self.seen:
+        """Close the interval: record what was measured since the previous row."""
+        state = self.state
+        if not state.interval_images:
             return
-        recent = self.processes.sum(self.recent)
-        self.tally += recent
-        train = means(self.task, recent)
+        sums = self.processes.sum(state.interval_sums)
+        state.epoch_sums += sums
+        train = means(self.task, sums)
         now = perf_counter()
         row = Interval(
-            epoch=self.epoch + 1,
-            step=self.steps,
+            epoch=state.epoch + 1,
+            step=state.steps,
             train=train,
             learning_rate=self.rate,
             gradient=float(self.norm),
-            images_per_second=self.seen / (now - self.logged),
-            seconds=self.seconds,
+            images_per_second=state.interval_images / (now - state.logged),
+            seconds=state.seconds,
         )
-        self.training += now - self.logged
-        self.recent, self.seen, self.logged = self._zeros(), 0, now
+        state.epoch_seconds += now - state.logged
+        state.interval_sums, state.interval_images, state.logged = state.zeros(), 0, now
         if self.processes.first:
-            self.keeper.interval(row)
-        self.watcher.interval(row)
-        self._judge(train["loss"])
-        ended = self.step == self.feed.steps  # then the epoch saves, with its row
+            self.recorder.write_interval(row)
+        self.callback.on_interval(row)
+        self._check(train["loss"])
+        ended = state.step == self.loader.steps  # then the epoch saves, with its row
         if now - self.saved >= self.recipe.checkpoint_every and not ended and self.processes.first:
             self._save()
 
-    def _judge(self, loss: float) -> None:
-        """Raise Diverged if the loss is lost."""
-        if self.first_loss is None:
-            self.first_loss = loss
+    def _check(self, loss: float) -> None:
+        """Raise Diverged if the loss of an interval is beyond recovery."""
+        state = self.state
+        if state.first_loss is None:
+            state.first_loss = loss
         if not isfinite(loss):
-            raise Diverged(f"the loss is {loss} at step {self.steps}")
-        if loss > DIVERGED * max(self.first_loss, 1e-3):
+            raise Diverged(f"the loss is {loss} at step {state.steps}")
+        if loss > DIVERGED * max(state.first_loss, 1e-3):
             raise Diverged(
-                f"the loss is {loss:.4g} at step {self.steps}, it began at {self.first_loss:.4g}"
+                f"the loss is {loss:.4g} at step {state.steps}, it began at {state.first_loss:.4g}"
             )
 
     def _measure(self) -> Epoch:
+        """Return the row of the epoch that ends. Raises Diverged for a loss that is not finite."""
+        state = self.state
         validation = None
-        if self.feed.validation is not None:
-            batches = self.feed.validation
-            validation = evaluate(self.model, self.task, batches, self.how, self.processes)
+        if self.loader.validation is not None:
+            batches = self.loader.validation
+            validation = evaluate(state.model, self.task, batches, self.how, self.processes)
             if not isfinite(validation.get("loss", 0.0)):
-                raise Diverged(f"the validation loss is {validation['loss']} at step {self.steps}")
+                raise Diverged(f"the validation loss is {validation['loss']} at step {state.steps}")
         return Epoch(
-            epoch=self.epoch + 1,
-            step=self.steps,
-            train=means(self.task, self.tally),
+            epoch=state.epoch + 1,
+            step=state.steps,
+            train=means(self.task, state.epoch_sums),
             validation=validation,
             learning_rate=self.rate,
-            images_per_second=float(self.tally[-1]) / max(self.training, 1e-9),
-            seconds=self.seconds,
+            images_per_second=float(state.epoch_sums[-1]) / max(state.epoch_seconds, 1e-9),
+            seconds=state.seconds,
         )
 
     def _better(self, row: Epoch) -> bool:
-        """Return whether an epoch beats the best: by the goal, then by the loss."""
-        if self.best is None or row.validation is None or self.best.validation is None:
+        """Return whether an epoch beats the best so far: by the goal, then by the loss."""
+        best = self.state.best
+        if best is None or row.validation is None or best.validation is None:
             return True
-        ours, theirs = row.validation, self.best.validation
+        ours, theirs = row.validation, best.validation
         goal = self.task.goal
         if "loss" not in ours:
             return ours[goal] > theirs[goal]
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
-    def _look(self, images: Tensor | None) -> None:
-        """Look into the network, and tell what was not known before."""
-        if images is None:
-            return
-        for one in look(self.network, images, self.epoch):
-            if (one.kind, one.node) not in self.findings:
-                self.watcher.finding(one)
-            self.findings[one.kind, one.node] = one
+    def _diagnose(self, images: Tensor) -> None:
+        """Diagnose the network with the last batch, and report what is new."""
+        known = self.state.diagnoses
+        for diagnosis in diagnose(self.state.network, images, self.state.epoch):
+            key = diagnosis.kind, diagnosis.node
+            if key not in known:
+                self.callback.on_diagnosis(diagnosis)
+            known[key] = diagnosis
 
     def _enough(self, row: Epoch) -> str:
         """Return what ends the training after an epoch, if anything."""
         reason = ""
-        patience = self.recipe.patience
-        assert self.best is not None
+        patience, best = self.recipe.patience, self.state.best
+        assert best is not None
         if self.processes.first and self.report(row.epoch, row.validation or row.train):
             reason = "report"
-        elif patience is not None and row.epoch - self.best.epoch >= patience:
+        elif patience is not None and row.epoch - best.epoch >= patience:
             reason = "patience"
         elif row.epoch == self.recipe.epochs:
             reason = "epochs"
-        return self.processes.tell(reason)
+        return self.processes.broadcast(reason)
 
     def _save(self) -> None:
         self.saved = perf_counter()
-        self.keeper.state(state_of(self))
+        self.recorder.write_checkpoint(self.state.checkpoint())

@@ -1,4 +1,4 @@
-"""Losses by name, all of them torch's: a batch of outputs and its labels -> the mean loss."""
+"""Classification losses by name, all of them torch's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.errors import OptionError
 from archscope.train.recipe import Recipe
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
-"""Outputs (N, K) and labels, whole (N) or as shares of each class (N, K), to their mean loss."""
+"""The mean loss of outputs (N, K) and labels: classes (N), or a share of each class (N, K)."""
 
 
 def criterion(recipe: Recipe, *, smooth: bool = True) -> Criterion:
@@ -46,6 +46,6 @@ def _against_shares(distance: nn.Module, smoothing: float) -> Criterion:
 
 
 def l1_penalty(module: nn.Module) -> Tensor:
-    """Return the sum of the absolute weights, biases and norms left out."""
+    """Return the sum of absolute weights, without biases and norms."""
     weights = [parameter for parameter in module.parameters() if parameter.ndim > 1]
     return sum((weight.abs().sum() for weight in weights[1:]), start=weights[0].abs().sum())

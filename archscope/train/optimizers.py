@@ -1,4 +1,4 @@
-"""The optimizers by name, all of them torch's."""
+"""Optimizers by name, all of them torch's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATES = {
 def optimizer(recipe: Recipe, module: nn.Module) -> optim.Optimizer:
     """Return the optimizer of a recipe for the parameters of a module.
 
-    Torch's fused kernels go through all weights at once, which small networks feel.
+    Torch's fused kernels update all weights at once, which makes small networks faster.
     """
     groups = parameter_groups(module, recipe.weight_decay)
     rate, momentum = recipe.learning_rate, recipe.momentum
@@ -42,7 +42,7 @@ def optimizer(recipe: Recipe, module: nn.Module) -> optim.Optimizer:
 def parameter_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Return the parameters in two groups: weights, which decay, and the rest, which does not.
 
-    Weights are what has two axes or more; biases and the scales of norms have one.
+    Weights have two axes or more; biases and the scales of norms have one.
     """
     weights = [
         parameter

@@ -1,4 +1,4 @@
-"""What to say when memory is full: the batch that the analysis finds room for."""
+"""The error for memory that is full: it names the largest batch that fits by the analysis."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from archscope.train.recipe import Recipe
 from archscope.units import format_bytes
 
 
-def is_full(error: Exception) -> bool:
-    """Return whether an error says that memory is full, the GPU's or the CPU's."""
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error means that the memory of the GPU or the CPU is full."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
-def room_for(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
+def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
     """Return a sentence that names the largest batch that fits by the analysis.
 
-    It is an upper bound, as kernels need workspace on top; so the sentence says.
+    It is an upper bound, since kernels need workspace as well.
     """
     room = _room(torch.device(how.device))
     text = f"out of memory with a batch of {recipe.batch}"
@@ -46,7 +46,7 @@ def room_for(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
 
 
 def _room(where: torch.device) -> int | None:
-    """Return the bytes of memory that training may use, None if nobody knows."""
+    """Return the bytes of memory that training may use, or None if unknown."""
     if where.type == "cuda":
         return int(torch.cuda.mem_get_info(where)[1])
     try:

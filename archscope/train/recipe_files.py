@@ -1,4 +1,4 @@
-"""Recipes as files: found by name, read, changed and written."""
+"""Recipes as YAML files: found by name, read, changed and written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = {
     "`int": "`a whole number", "`float": "`a number", "`bool": "`true or false",
     "`str": "`text", "`array": "`a list", " | ": " or ", "`": "",
 }  # fmt: skip
-"""What people call the types that msgspec names."""
+"""Readable names of the types in msgspec's messages."""
 
 
 def recipes() -> dict[str, Path]:

@@ -1,15 +1,15 @@
-"""The run folder: everything that a training leaves, whole at any moment.
+"""The run folder of a training; every file in it is complete at any moment.
 
-spec.yaml         the network, every layer under its name
-recipe.yaml       every knob
+spec.yaml         the network, with every layer named
+recipe.yaml       every setting of the recipe
 environment.json  versions, machine, device, threads, seed
-analysis.json     what `archscope analyze` says of the network in training
+analysis.json     the analysis of the network in training mode
 run.json          the summary
-steps.csv         a row for each interval of steps
-epochs.csv        a row for each epoch
+steps.csv         one row for each interval of steps
+epochs.csv        one row for each epoch
 best.safetensors  weights of the best validation; its header says which epoch's
-last.safetensors  weights of the last whole epoch
-state.pt          all that --resume needs
+last.safetensors  weights of the last complete epoch
+state.pt          the checkpoint that --resume continues from
 """
 
 from __future__ import annotations
@@ -23,35 +23,33 @@ from typing import Any
 
 import msgspec
 import torch
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from msgspec import structs
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from archscope.errors import OptionError, did_you_mean
+from archscope.errors import OptionError
 from archscope.files import put, put_json, put_text, refusal
 from archscope.ir import Graph
 from archscope.language import load
-from archscope.records.training import Epoch, Interval, Summary
+from archscope.records.run_folder import SUMMARY, lock
+from archscope.records.training import Epoch, Interval, RunSummary
 from archscope.train import recipe_files
-from archscope.train.observers import Keeper, Weights
 from archscope.train.recipe import Recipe
-
-HOME = Path("runs")
-"""Where runs stand that are named without a folder."""
+from archscope.train.recorder import Recorder, Weights
 
 
-class Folder(Keeper):
-    """A run folder, held by one process at a time."""
+class RunFolder(Recorder):
+    """A run folder, locked by one process at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.summarize: Callable[[], Summary] | None = None
-        self.lock = FileLock(path / ".lock")
+        self.summarize: Callable[[], RunSummary] | None = None
+        self.lock = lock(path)
 
     @classmethod
-    def create(cls, path: Path) -> Folder:
-        """Make a new folder. Raises OptionError if something is there, or it cannot be made."""
+    def create(cls, path: Path) -> RunFolder:
+        """Create and lock a new folder. Raises OptionError if it exists or cannot be created."""
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -61,11 +59,11 @@ class Folder(Keeper):
         except OSError as error:
             raise refusal(path, error) from None
         folder = cls(path)
-        folder.hold()
+        folder.acquire()
         return folder
 
-    def hold(self) -> None:
-        """Keep other processes out. Raises OptionError if one is at work here."""
+    def acquire(self) -> None:
+        """Lock the folder. Raises OptionError if another process has locked it."""
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
@@ -73,69 +71,58 @@ class Folder(Keeper):
         except OSError as error:
             raise refusal(self.path, error) from None
 
-    def leave(self) -> None:
-        """Let other processes in."""
+    def release(self) -> None:
+        """Unlock the folder."""
         self.lock.release()
 
     def remove(self) -> None:
-        """Take the folder away again."""
-        self.leave()
+        """Delete the folder."""
+        self.release()
         shutil.rmtree(self.path, ignore_errors=True)
 
-    @property
-    def held(self) -> bool:
-        """Whether some process is at work here."""
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                return False
-        except Timeout:
-            return True
-        except OSError:
-            return False  # a folder that nobody may write to is nobody's work
-
-    def text(self, name: str, content: str) -> None:
-        """Put a text file in place."""
+    def write_text(self, name: str, content: str) -> None:
+        """Write a text file."""
         put_text(self.path / name, content)
 
-    def json(self, name: str, content: Any) -> None:
-        """Put a JSON file in place."""
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file."""
         put_json(self.path / name, content)
 
-    def interval(self, row: Interval) -> None:
-        """Add a row to steps.csv."""
+    def write_interval(self, row: Interval) -> None:
+        """Append a row to steps.csv."""
         self._add("steps.csv", row)
 
-    def epoch(self, row: Epoch) -> None:
-        """Add a row to epochs.csv."""
+    def write_epoch(self, row: Epoch) -> None:
+        """Append a row to epochs.csv."""
         self._add("epochs.csv", row)
 
-    def best(self, weights: Weights, row: Epoch) -> None:
-        """Put best.safetensors in place."""
+    def write_best(self, weights: Weights, row: Epoch) -> None:
+        """Write best.safetensors."""
         self._weights("best.safetensors", weights, row)
 
-    def last(self, weights: Weights, row: Epoch) -> None:
-        """Put last.safetensors in place."""
+    def write_last(self, weights: Weights, row: Epoch) -> None:
+        """Write last.safetensors."""
         self._weights("last.safetensors", weights, row)
 
-    def state(self, state: dict[str, Any]) -> None:
-        """Put state.pt in place, and a summary that says how far it is."""
-        content = io.BytesIO()  # torch has other words than the system for a full disk
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Write state.pt, and the summary of this moment."""
+        content = io.BytesIO()  # torch's own errors do not say that a disk is full
         torch.save(state, content)
         put(self.path / "state.pt", lambda file: file.write(content.getbuffer()))
-        self.summary()
+        self.write_summary()
 
-    def summary(self) -> None:
-        """Put run.json in place."""
+    def write_summary(self) -> None:
+        """Write run.json."""
         if self.summarize is not None:
-            self.json("run.json", self.summarize())
+            self.write_json(SUMMARY, self.summarize())
 
     def best_weights(self) -> Weights:
         """Return the weights of best.safetensors; none if there is no such file."""
         path = self.path / "best.safetensors"
         return _load(path) if path.exists() else {}
 
-    def saved(self) -> dict[str, Any] | None:
-        """Return what state.pt holds, or None if the run ended before its first.
+    def read_checkpoint(self) -> dict[str, Any] | None:
+        """Return the content of state.pt, or None if the run ended before it was written.
 
         Raises OptionError if it cannot be read. Nothing in it is executed.
         """
@@ -144,13 +131,13 @@ class Folder(Keeper):
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch has many words for a damaged file
+        except Exception as error:  # torch raises many kinds for a damaged file
             reason = str(error).partition("\n")[0]
             raise OptionError(f"cannot go on from '{path}': {reason}") from None
         return state
 
     def rewind(self, steps: int, epochs: int) -> None:
-        """Take back what was written after a state: rows, and files that were half written."""
+        """Remove what was written after a checkpoint: newer rows, and partly written files."""
         self._keep("steps.csv", lambda number, row: int(row["step"]) <= steps)
         self._keep("epochs.csv", lambda number, row: number < epochs)
         for path in self.path.glob(".*.*"):
@@ -158,7 +145,7 @@ class Folder(Keeper):
                 path.unlink(missing_ok=True)
 
     def _add(self, name: str, row: Interval | Epoch) -> None:
-        """Add a row in one write; a new file gets a heading first."""
+        """Append a row in one write; a new file gets a header first."""
         path = self.path / name
         flat = flatten(row)
         try:
@@ -182,13 +169,13 @@ class Folder(Keeper):
         put_text(path, _line(list(rows[0])) + "".join(_line(list(row.values())) for row in rows))
 
     def _weights(self, name: str, weights: Weights, row: Epoch) -> None:
-        about = {"format": "pt", "epoch": msgspec.json.encode(row).decode()}
-        whole = {key: one.contiguous() for key, one in weights.items()}
-        put(self.path / name, lambda file: file.write(save(whole, about)))
+        metadata = {"format": "pt", "epoch": msgspec.json.encode(row).decode()}
+        tensors = {key: tensor.contiguous() for key, tensor in weights.items()}
+        put(self.path / name, lambda file: file.write(save(tensors, metadata)))
 
 
 def flatten(row: Interval | Epoch) -> dict[str, Any]:
-    """Return a row with one column for each measure: train_loss, validation_top1 and so on."""
+    """Return a row with one column for each measure: `train_loss`, `validation_top1`, ..."""
     flat: dict[str, Any] = {}
     for name, value in structs.asdict(row).items():
         if isinstance(value, dict):
@@ -202,38 +189,6 @@ def _line(cells: Sequence[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
     return text.getvalue()
-
-
-def find(name: str | Path, home: Path = HOME) -> Path:
-    """Return the folder of a run: a path, or a name in `home`. Raises OptionError."""
-    for path in (Path(name), home / name):
-        if (path / "run.json").is_file():
-            return path
-    known = [path.name for path in all_runs(home)]
-    hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
-    raise OptionError(f"no run '{name}'{hint}")
-
-
-def all_runs(home: Path = HOME) -> list[Path]:
-    """Return the folders of all runs in `home`, by name."""
-    return sorted(path.parent for path in home.glob("*/run.json"))
-
-
-def read_summary(path: Path) -> Summary:
-    """Return the summary of a run. Raises OptionError if it cannot be read."""
-    try:
-        return msgspec.json.decode((path / "run.json").read_bytes(), type=Summary)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OptionError(f"cannot read '{path / 'run.json'}': {error}") from None
-
-
-def read_environment(path: Path) -> dict[str, Any]:
-    """Return what a run ran on. Raises OptionError if it cannot be read."""
-    try:
-        found: dict[str, Any] = msgspec.json.decode((path / "environment.json").read_bytes())
-    except (OSError, msgspec.MsgspecError) as error:
-        raise OptionError(f"cannot read '{path / 'environment.json'}': {error}") from None
-    return found
 
 
 def read_graph(path: Path) -> Graph:

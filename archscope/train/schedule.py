@@ -1,4 +1,4 @@
-"""How the learning rate moves while a training goes on, as a pure function of its progress."""
+"""Learning rate schedules as pure functions of the progress."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def rate(recipe: Recipe, progress: float) -> float:
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """Go from start to end along half a wave of the cosine."""
+    """Interpolate from start to end along half a period of the cosine."""
     return end + (start - end) * (1 + cos(pi * min(share, 1.0))) / 2

@@ -1,4 +1,4 @@
-"""Scalars of a training for TensorBoard, beside the CSV files of the run."""
+"""A callback that writes scalars for TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archscope.errors import OptionError
-from archscope.records.training import Epoch, Finding, Interval, Scores
-from archscope.train.observers import Watcher
+from archscope.records.training import Diagnosis, Epoch, Interval, Scores
+from archscope.train.callbacks import Callback
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 
 
-class TensorBoard(Watcher):
-    """Writes event files into `tensorboard/` of a run folder, which must be there by then."""
+class TensorBoard(Callback):
+    """Writes event files into `tensorboard/` of a run folder."""
 
     def __init__(self, run: Path) -> None:
         """Raises OptionError if TensorBoard is not installed."""
@@ -30,36 +30,36 @@ class TensorBoard(Watcher):
         self._steps = 0
         self._writer: SummaryWriter | None = None
 
-    def begin(self, steps: int, total: int | None) -> None:
-        """Remember where the training goes on: what was written after that is taken back."""
+    def on_begin(self, steps: int, total: int | None) -> None:
+        """Note the step that training resumes from: later events are discarded."""
         self._steps = steps
 
-    def interval(self, row: Interval) -> None:
-        """Write what the steps since the row before came to."""
+    def on_interval(self, row: Interval) -> None:
+        """Write the scores of an interval of steps."""
         self._scores("steps", row.train, row.step)
-        self._one("steps/learning_rate", row.learning_rate, row.step)
-        self._one("steps/gradient", row.gradient, row.step)
-        self._one("steps/images_per_second", row.images_per_second, row.step)
+        self._scalar("steps/learning_rate", row.learning_rate, row.step)
+        self._scalar("steps/gradient", row.gradient, row.step)
+        self._scalar("steps/images_per_second", row.images_per_second, row.step)
 
-    def epoch(self, row: Epoch) -> None:
-        """Write an epoch's scores."""
+    def on_epoch(self, row: Epoch) -> None:
+        """Write the scores of an epoch."""
         self._scores("train", row.train, row.step)
         self._scores("validation", row.validation or {}, row.step)
 
-    def finding(self, one: Finding) -> None:
-        """Write a finding as text."""
-        self._open().add_text(f"findings/{one.kind}", one.message, one.epoch)
+    def on_diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Write a diagnosis as text."""
+        self._open().add_text(f"findings/{diagnosis.kind}", diagnosis.message, diagnosis.epoch)
 
     def close(self) -> None:
-        """Put all on the disk."""
+        """Write what is buffered."""
         if self._writer is not None:
             self._writer.close()
 
     def _scores(self, group: str, scores: Scores, step: int) -> None:
         for name, value in scores.items():
-            self._one(f"{group}/{name}", value, step)
+            self._scalar(f"{group}/{name}", value, step)
 
-    def _one(self, name: str, value: float, step: int) -> None:
+    def _scalar(self, name: str, value: float, step: int) -> None:
         self._open().add_scalar(name, value, step)
 
     def _open(self) -> SummaryWriter:

@@ -62,12 +62,15 @@ def make_run(folder: Path, **more: Any) -> Path:
     folder.mkdir(parents=True)
     shutil.copy(Path(__file__).parents[2] / "specs" / "lenet5.yaml", folder / "spec.yaml")
     scores = {"loss": 0.25, "top1": 0.95}
+    epoch = {"epoch": 2, "step": 40, "train": scores, "validation": {"loss": 0.3, "top1": 0.91},
+             "learning_rate": 0.001, "images_per_second": 100.0, "seconds": 3.6}  # fmt: skip
     summary = {
         "format": 1, "name": folder.name, "network": "lenet5", "state": "finished",
         "reason": "epochs", "seed": 0, "device": "cpu", "params": 61706, "macs": 416520,
         "data": {"name": "digits", "classes": ["a", "b"], "train": 1293, "validation": 144},
+        "task": {"kind": "classification"}, "deterministic": False, "archscope": "0.1",
         "epochs": 2, "steps": 40, "seconds": 27.2, "goal": "top1", "test": scores,
-        "best": {"validation": {"loss": 0.3, "top1": 0.91}}, "verdict": "it underfits",
+        "best": epoch, "last": epoch, "verdict": "it underfits",
         "findings": [{"kind": "dead units", "node": "conv1", "message": "half of 'conv1' is dead",
                       "epoch": 2, "value": 0.5}],
         "started": "2026-01-30T12:00:00", **more,
@@ -80,14 +83,18 @@ def make_run(folder: Path, **more: Any) -> Path:
     (folder / "steps.csv").write_text(
         "epoch,step,train_loss,gradient\n1,20,1.9,0.8\n2,40,0.7,0.6\n"
     )
-    (folder / "evaluation.json").write_text(json.dumps({"confusion": [[9, 1], [2, 8]]}))
+    evaluation = {
+        "format": 1, "run": folder.name, "data": "digits", "images": 20, "classes": ["a", "b"],
+        "scores": scores, "confusion": [[9, 1], [2, 8]],
+    }  # fmt: skip
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
     return folder
 
 
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 
 
-def look(**more: Any) -> dict[str, Any]:
+def inspection(**more: Any) -> dict[str, Any]:
     """What `archscope evaluate --keep` leaves, with one grey dot for every picture."""
     maps = [{"layer": "conv1", "about": "channels 0, 3 of 6", "png": DOT}]
     return {
@@ -127,8 +134,9 @@ def make_study(folder: Path) -> Path:
     for number in range(10):
         outcome = ("trained", "trained", "trained", "pruned", "infeasible")[number % 5]
         accuracy = 0.5 + 0.04 * number
-        verdict = {"scores": {"top1": accuracy}, "score": accuracy, "seconds": 2.0, "worker": 70,
-                   "started": 2.0 * number, "proxies": {"up": number, "down": -number}}  # fmt: skip
+        verdict = {"number": number, "outcome": outcome, "scores": {"top1": accuracy},
+                   "score": accuracy, "seconds": 2.0, "worker": 70, "started": 2.0 * number,
+                   "proxies": {"up": number, "down": -number}}  # fmt: skip
         trial = {
             "number": number, "genes": {"width": number % 3, "kind": "ab"[number % 2], "same": 1},
             "outcome": outcome, "origin": "control" if number == 1 else "tpe",

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 from archscope import load
-from archscope.train import Recipe, Watcher, resume, train
+from archscope.train import Callback, Recipe, resume, train
 from tests.train.nets import images
 
 
-class Announcer(Watcher):
+class Announcer(Callback):
     """Says that a step is done, and goes on only when it is told to."""
 
-    def step(self) -> None:
+    def on_step(self) -> None:
         print("step", flush=True)
         sys.stdin.readline()
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from archscope import datasets, load
-from archscope.train import Interval, Watcher, recipe_files, train
-from archscope.train.run_folder import read_summary
+from archscope.records.run_folder import read_summary
+from archscope.train import Callback, Interval, recipe_files, train
 
 
-class Lines(Watcher):
+class Lines(Callback):
     def __init__(self) -> None:
         self.rows: list[Interval] = []
 
-    def interval(self, row: Interval) -> None:
+    def on_interval(self, row: Interval) -> None:
         self.rows.append(row)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from archscope import load
 from archscope.build import Network, build
 from archscope.records.training import Epoch
-from archscope.train.diagnostics import look, verdict
+from archscope.train.diagnostics import assess_fit, diagnose
 
 X = torch.randn(32, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(32) % 4
@@ -33,7 +33,7 @@ def network(
 
 
 def found(made: Network) -> list[tuple[str, str]]:
-    return [(one.kind, one.node) for one in look(made, X, 0)]
+    return [(item.kind, item.node) for item in diagnose(made, X, 0)]
 
 
 CHAIN = "INPUT 1x8x8 -> CONV 6 -> RELU -> FC 16 -> RELU -> FC 4"
@@ -77,12 +77,12 @@ def test_saturation_is_named(function: str) -> None:
     assert ("saturation", node[f"{function.lower()}2"]) in kinds
 
 
-def test_looking_changes_nothing() -> None:
+def test_diagnosing_changes_nothing() -> None:
     made = network("INPUT 1x8x8 -> CONV 6 -> BN -> RELU -> DROPOUT -> FC 4")
     made.train()
     before = {name: one.clone() for name, one in made.state_dict().items()}
     random = torch.get_rng_state()
-    look(made, X, 0)
+    diagnose(made, X, 0)
     assert made.training
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(before[name], one) for name, one in made.state_dict().items())
@@ -98,17 +98,22 @@ def curve(*rows: tuple[float, float, float, float]) -> list[Epoch]:
     ]  # fmt: skip
 
 
-def test_verdicts() -> None:
+def test_the_fit_is_assessed() -> None:
     rising = curve((1.0, 0.6, 1.0, 0.6), (0.5, 0.85, 0.8, 0.7), (0.1, 0.99, 1.2, 0.7))
-    assert verdict(rising, "top1").startswith("overfitting since epoch 2: the validation loss rose")
+    assert assess_fit(rising, "top1").startswith(
+        "overfitting since epoch 2: the validation loss rose"
+    )
     apart = curve((1.0, 0.6, 1.0, 0.6), (0.3, 0.9, 0.9, 0.7))
     assert (
-        verdict(apart, "top1") == "overfitting: top1 is 90.0% in training and 70.0% in validation"
+        assess_fit(apart, "top1")
+        == "overfitting: top1 is 90.0% in training and 70.0% in validation"
     )
     falling = curve((2.0, 0.2, 2.0, 0.2), (1.8, 0.3, 1.8, 0.3))
-    assert verdict(falling, "top1").startswith("underfitting: top1 in training still rose by 10.0%")
+    assert assess_fit(falling, "top1").startswith(
+        "underfitting: top1 in training still rose by 10.0%"
+    )
     lost = curve((2.3, 0.1, 2.3, 0.1), (2.4, 0.1, 2.3, 0.1))
-    assert verdict(lost, "top1").startswith("underfitting: it does not learn; the training loss")
+    assert assess_fit(lost, "top1").startswith("underfitting: it does not learn; the training loss")
     settled = curve((0.2, 0.94, 0.21, 0.93), (0.199, 0.941, 0.21, 0.93))
-    assert verdict(settled, "top1").startswith("a good fit")
-    assert verdict(settled[:1], "top1").startswith("too few epochs")
+    assert assess_fit(settled, "top1").startswith("a good fit")
+    assert assess_fit(settled[:1], "top1").startswith("too few epochs")

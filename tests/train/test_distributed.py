@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from archscope import load
+from archscope.records.run_folder import read_summary
 from archscope.train import train
-from archscope.train.run_folder import read_summary, read_weights
+from archscope.train.run_folder import read_weights
 from tests.train.nets import SMALL, images, quick
 
 ROOT = Path(__file__).parents[2]

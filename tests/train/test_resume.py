@@ -14,8 +14,9 @@ import torch
 
 from archscope import load
 from archscope.errors import OptionError
+from archscope.records.run_folder import find_run, is_training, read_summary
 from archscope.train import RunResult, recipe_files, resume, train
-from archscope.train.run_folder import Folder, find, read_summary, read_weights
+from archscope.train.run_folder import RunFolder, read_weights
 from tests.train.nets import DROPPING, images, quick, small
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def test_killed_twice_it_ends_with_the_same_numbers(tmp_path: Path, spec: Path) 
         folder = tmp_path / "killed"
         killed(folder, str(spec), knobs, steps=7)  # in the second epoch, between two rows
         assert read_summary(folder).state == "running"
-        assert not Folder(folder).held
+        assert not is_training(folder)
         # Rows that are newer than the state, and half a row, as a kill may leave them.
         with (folder / "steps.csv").open("a", encoding="utf-8") as file:
             file.write("2,8,0.5")
@@ -152,16 +153,17 @@ def test_what_cannot_go_on_says_so(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="cannot go on from"):
         resume(tmp_path / "other", images())
     with pytest.raises(OptionError, match=r"no run 'othr', did you mean 'other'\?"):
-        find("othr", tmp_path)
+        find_run("othr", tmp_path)
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     run(tmp_path / "run", stop_after=3)
-    holder = Folder(tmp_path / "run")
-    holder.hold()
+    holder = RunFolder(tmp_path / "run")
+    holder.acquire()
+    assert is_training(tmp_path / "run")
     with pytest.raises(OptionError, match="another process is training"):
         resume(tmp_path / "run", images())
-    holder.leave()
+    holder.release()
     resume(tmp_path / "run", images())
 
 

@@ -14,11 +14,11 @@ from archscope.datasets import Images
 from archscope.datasets.images import dataset
 from archscope.errors import OptionError
 from archscope.ir import Graph, Output
+from archscope.records.run_folder import read_summary
 from archscope.train import resume, train
-from archscope.train.run_folder import read_summary
-from archscope.train.tasks.distillation import Distillation, Lesson, attention
+from archscope.train.tasks.distillation import Distillation, DistillationTargets, attention
 from archscope.train.tasks.multitask import MultiTask
-from archscope.train.trained_run import trained
+from archscope.train.trained_network import load_classifier
 from tests.nets import Net
 from tests.train.nets import images, quick, small
 
@@ -33,7 +33,12 @@ def teacher(tmp_path: Path) -> Path:
 
 def lesson(teacher: Path, **options: object) -> Distillation:
     return Distillation(
-        load(STUDENT), 4, quick(), trained(teacher, name="cpu"), name=str(teacher), **options
+        load(STUDENT),
+        4,
+        quick(),
+        load_classifier(teacher, device="cpu"),
+        name=str(teacher),
+        **options,
     )
 
 
@@ -45,24 +50,26 @@ def test_the_loss_of_a_student_is_hintons(teacher: Path) -> None:
     soft = (theirs / 3).softmax(1)
     distance = (soft * (soft.log() - (ours / 3).log_softmax(1))).sum(1).mean()
     expected = 0.4 * functional.cross_entropy(ours, labels) + 0.6 * 9 * distance
-    assert task.loss(ours, Lesson(labels, theirs, ())).item() == pytest.approx(expected.item())
+    assert task.loss(ours, DistillationTargets(labels, theirs, ())).item() == pytest.approx(
+        expected.item()
+    )
 
 
 def test_a_teacher_sees_images_as_it_learnt_them(teacher: Path) -> None:
     """Its outputs on a student's batch are those on the pixels, normalised its own way."""
     from archscope.datasets import Statistics, fit
     from archscope.train.device import Arithmetic
-    from archscope.train.loader import Feed
+    from archscope.train.loader import TrainingLoader
 
     data, task = images(), lesson(teacher)
     other = Statistics((0.3,), (0.7,))  # the student's: quite another way
-    feed = Feed(
+    loader = TrainingLoader(
         data.train, data.train.take(torch.arange(0)), quick(), 0, other, fit((1, 8, 8), data),
         Arithmetic("cpu", "float32", False),
     )  # fmt: skip
     from archscope.build import build
 
-    task.begin(build(load(STUDENT)), feed)
+    task.begin(build(load(STUDENT)), loader)
     pixels = data.test.images[:8] if data.test is not None else torch.empty(0)
     seen = task.targets(other.normalise(pixels), torch.zeros(8, dtype=torch.int64))
     with torch.no_grad():
@@ -130,7 +137,12 @@ def test_lessons_that_cannot_be(
 ) -> None:
     with pytest.raises(OptionError, match=message):
         task = Distillation(
-            load(student), 4, quick(), trained(teacher, name="cpu"), name="teacher", **options
+            load(student),
+            4,
+            quick(),
+            load_classifier(teacher, device="cpu"),
+            name="teacher",
+            **options,
         )
         task.check(load(student))
 

@@ -16,30 +16,29 @@ from archscope.analysis import analyze
 from archscope.build import build
 from archscope.datasets import split, statistics
 from archscope.errors import ArchscopeError, OptionError
+from archscope.records.run_folder import all_runs, read_summary
 from archscope.records.training import Scores
-from archscope.train import Epoch, Interval, RunResult, Watcher, train
+from archscope.train import Callback, Epoch, Interval, RunResult, train
 from archscope.train.run_folder import (
-    all_runs,
     read_epoch,
     read_graph,
     read_recipe,
-    read_summary,
     read_weights,
 )
 from tests.train.nets import DROPPING, HEADS, images, quick, small
 
 
-class Rows(Watcher):
+class Rows(Callback):
     """Remembers what it was told."""
 
     def __init__(self) -> None:
         self.intervals: list[Interval] = []
         self.epochs: list[Epoch] = []
 
-    def interval(self, row: Interval) -> None:
+    def on_interval(self, row: Interval) -> None:
         self.intervals.append(row)
 
-    def epoch(self, row: Epoch) -> None:
+    def on_epoch(self, row: Epoch) -> None:
         self.epochs.append(row)
 
 
@@ -251,11 +250,11 @@ def test_bfloat16_and_channels_last_train_on_a_cpu() -> None:
 def test_deterministic_algorithms_are_set_and_put_back() -> None:
     seen = []
 
-    class Look(Watcher):
-        def step(self) -> None:
+    class Settings(Callback):
+        def on_step(self) -> None:
             seen.append(torch.are_deterministic_algorithms_enabled())
 
-    train(small(), images(), quick(epochs=1), deterministic=True, progress=Look())
+    train(small(), images(), quick(epochs=1), deterministic=True, progress=Settings())
     assert seen
     assert all(seen)
     assert not torch.are_deterministic_algorithms_enabled()

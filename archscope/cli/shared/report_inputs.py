@@ -16,9 +16,10 @@ from archscope.errors import ArchscopeError, OptionError
 from archscope.language import LIMITS, zoo
 from archscope.linter import lint
 from archscope.linter.records import record
+from archscope.records.run_folder import SUMMARY, is_run
 from archscope.report.pages.content import LayerPoint, Network, Problem, RunPage, StudyPage
 from archscope.report.pages.network_section import network_of
-from archscope.report.pages.run_section import SUMMARY, is_run, read_run
+from archscope.report.pages.run_section import read_run
 from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study, read_study
 from archscope.rules import network as rules_network
 from archscope.rules.rule import RULES, Guideline

@@ -1,4 +1,4 @@
-"""Options of `archscope train` for a student with a teacher."""
+"""Options of `archscope train` for distillation: a student with a teacher."""
 
 from __future__ import annotations
 
@@ -37,9 +37,14 @@ teacher_options = together(
 )  # fmt: skip
 
 
-def teacher_of(options: dict[str, Any], train_it: Callable[[str], Path]) -> dict[str, Any] | None:
-    """Return the lesson that options ask for; `train_it` makes a run of a SPEC."""
-    from archscope.train.run_folder import find
+def teacher_of(
+    options: dict[str, Any], train_teacher: Callable[[str], Path]
+) -> dict[str, Any] | None:
+    """Return the description of the distillation that options ask for, if any.
+
+    `train_teacher` trains a SPEC and returns its run folder. Raises OptionError.
+    """
+    from archscope.records.run_folder import find_run
 
     name = options["teacher"]
     if name is None:
@@ -48,9 +53,9 @@ def teacher_of(options: dict[str, Any], train_it: Callable[[str], Path]) -> dict
         return None
     pairs = [_pair(text) for text in options["features"]]
     try:
-        path = find(name, options["runs_dir"])
+        path = find_run(name, options["runs_dir"])
     except OptionError:
-        path = train_it(name)
+        path = train_teacher(name)
     return {
         "kind": "distillation",
         "teacher": str(path.resolve()),
@@ -63,23 +68,26 @@ def teacher_of(options: dict[str, Any], train_it: Callable[[str], Path]) -> dict
 def task_of(
     about: dict[str, Any] | None, graph: Graph, dataset: Dataset, recipe: Recipe
 ) -> Task | None:
-    """Return the task of a run, as `run.json` describes it; None is what its loss asks for."""
+    """Return the task that `run.json` describes; None for the default task of the recipe.
+
+    Raises OptionError for a task that only Python can resume.
+    """
     if about is None or about["kind"] in ("classification", "metric"):
         return None
     if about["kind"] != "distillation":
         raise OptionError(f"a run for {about['kind']} goes on in Python: archscope.train.resume")
     from archscope.train.tasks.distillation import Distillation
-    from archscope.train.trained_run import trained
+    from archscope.train.trained_network import load_classifier
 
     return Distillation(
         graph,
         len(dataset.classes),
         recipe,
-        trained(Path(about["teacher"]), name="cpu"),
+        load_classifier(Path(about["teacher"]), device="cpu"),
         name=about["teacher"],
         temperature=about["temperature"],
         alpha=about["alpha"],
-        pairs=[(one, other) for one, other in about["pairs"]],
+        pairs=[(student, teacher) for student, teacher in about["pairs"]],
     )
 
 

@@ -1,46 +1,49 @@
-"""What a person sees while a network trains: a bar where someone looks, lines elsewhere."""
+"""Progress of a training on standard error: a bar on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from archscope.records.training import Epoch, Finding, Interval, Scores
-from archscope.train.observers import Watcher, Watchers
+from archscope.records.training import Diagnosis, Epoch, Interval, Scores
+from archscope.train.callbacks import Callback, CallbackList
 
 
-class Lines(Watcher):
-    """A line on standard error for each interval, epoch and finding."""
+class ProgressLines(Callback):
+    """Prints a line for each interval, epoch and diagnosis."""
 
-    def interval(self, row: Interval) -> None:
+    def on_interval(self, row: Interval) -> None:
         """Print an interval."""
-        self.say(
+        self.print(
             f"epoch {row.epoch}  step {row.step}  {scores(row.train)}"
             f"  lr {row.learning_rate:.2e}  {row.images_per_second:.0f} images/s"
         )
 
-    def epoch(self, row: Epoch) -> None:
+    def on_epoch(self, row: Epoch) -> None:
         """Print an epoch."""
         held = f"  validation {scores(row.validation)}" if row.validation else ""
-        self.say(
+        self.print(
             f"epoch {row.epoch} done  train {scores(row.train)}{held}"
             f"  {row.images_per_second:.0f} images/s"
         )
 
-    def finding(self, one: Finding) -> None:
-        """Print a finding."""
-        self.say(f"warning: {one.message}")
+    def on_diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Print a diagnosis."""
+        self.print(f"warning: {diagnosis.message}")
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Print a line."""
         click.echo(text, err=True)
 
 
-class Bar(Lines):
-    """A bar with the time that is left, below a line for each epoch and finding."""
+class ProgressBar(ProgressLines):
+    """Shows a bar with the remaining time, below a line for each epoch and diagnosis."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -64,40 +67,62 @@ class Bar(Lines):
         )
         self.task: Any = None
 
-    def begin(self, steps: int, total: int | None) -> None:
+    def on_begin(self, steps: int, total: int | None) -> None:
         """Show the bar."""
         self.progress.start()
         self.task = self.progress.add_task("training", completed=steps, total=total, scores="")
 
-    def step(self) -> None:
-        """Move the bar."""
+    def on_step(self) -> None:
+        """Advance the bar."""
         self.progress.advance(self.task)
 
-    def interval(self, row: Interval) -> None:
-        """Show an interval's scores behind the bar."""
+    def on_interval(self, row: Interval) -> None:
+        """Show the scores of an interval next to the bar."""
         self.progress.update(self.task, description=f"epoch {row.epoch}", scores=scores(row.train))
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         """Print a line above the bar."""
         self.progress.console.print(text, markup=False)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.progress.stop()
 
 
-def watcher(quiet: bool, log: str | None = None, run: Path | None = None) -> Watcher:
-    """Return who tells the user how it goes, and who writes a log of that name into the run."""
-    shown = Watcher() if quiet else Bar() if sys.stderr.isatty() else Lines()
-    if log is None or run is None:
-        return shown
-    from archscope.train.tensorboard import TensorBoard  # the one log that there is
+@contextmanager
+def attended(
+    quiet: bool, log: str | None, run: Path
+) -> Iterator[tuple[Callback, Callable[[], bool]]]:
+    """Yield what shows the progress of a training, and what tells whether to stop it.
 
-    return Watchers(shown, TensorBoard(run))
+    The first Ctrl-C asks the training to stop, the second interrupts it at once. `log` names a
+    log that is written into the run folder.
+    """
+    signals: list[int] = []
+
+    def request_stop(number: int, frame: Any) -> None:
+        if signals:
+            raise KeyboardInterrupt
+        signals.append(number)
+
+    progress = Callback() if quiet else ProgressBar() if sys.stderr.isatty() else ProgressLines()
+    if log is not None:
+        from archscope.train.tensorboard import TensorBoard  # the only log there is
+
+        progress = CallbackList(progress, TensorBoard(run))
+    before = {
+        number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield progress, lambda: bool(signals)
+    finally:
+        progress.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def scores(measures: Scores) -> str:
-    """Return measures as people read them: `loss 0.312  top1 90.4 %`."""
+    """Format measures for people: `loss 0.312  top1 90.4 %`."""
     return "  ".join(
         f"{name} {value:.4g}" if name == "loss" else f"{name} {100 * value:.1f} %"
         for name, value in measures.items()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from archscope.datasets import cifar_archives
-from archscope.datasets.cifar_archives import Form, Layout
+from archscope.datasets.cifar_archives import ArchiveFormat, CifarLayout
 from archscope.datasets.images import Dataset
-from archscope.datasets.source import Source, source, usual_places
+from archscope.datasets.source import DatasetSource, source, usual_places
 
-LAYOUT = Layout(
-    binary=Form(
+LAYOUT = CifarLayout(
+    binary=ArchiveFormat(
         archive="cifar-10-binary.tar.gz",
         folder="cifar-10-batches-bin",
         train=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
@@ -19,7 +19,7 @@ LAYOUT = Layout(
         meta="batches.meta.txt",
         sums={"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
     ),
-    python=Form(
+    python=ArchiveFormat(
         archive="cifar-10-python.tar.gz",
         folder="cifar-10-batches-py",
         train=tuple(f"data_batch_{number}" for number in range(1, 6)),
@@ -46,7 +46,7 @@ LAYOUT = Layout(
 
 
 @source("cifar10")
-class Cifar10(Source):
+class Cifar10(DatasetSource):
     """Small colour photos of ten kinds of things."""
 
     about = "small colour photos of ten kinds of things (Krizhevsky 2009)"

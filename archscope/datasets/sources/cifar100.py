@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from archscope.datasets import cifar_archives
-from archscope.datasets.cifar_archives import Form, Layout
+from archscope.datasets.cifar_archives import ArchiveFormat, CifarLayout
 from archscope.datasets.images import Dataset
-from archscope.datasets.source import Source, source, usual_places
+from archscope.datasets.source import DatasetSource, source, usual_places
 
-LAYOUT = Layout(
-    binary=Form(
+LAYOUT = CifarLayout(
+    binary=ArchiveFormat(
         archive="cifar-100-binary.tar.gz",
         folder="cifar-100-binary",
         train=("train.bin",),
@@ -19,7 +19,7 @@ LAYOUT = Layout(
         meta="fine_label_names.txt",
         sums={"cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8"},
     ),
-    python=Form(
+    python=ArchiveFormat(
         archive="cifar-100-python.tar.gz",
         folder="cifar-100-python",
         train=("train",),
@@ -42,7 +42,7 @@ LAYOUT = Layout(
 
 
 @source("cifar100")
-class Cifar100(Source):
+class Cifar100(DatasetSource):
     """Small colour photos of a hundred kinds of things."""
 
     about = "small colour photos of a hundred kinds of things (Krizhevsky 2009)"

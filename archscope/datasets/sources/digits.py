@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from archscope.datasets.images import Dataset, Images, dataset
-from archscope.datasets.source import Source, source
+from archscope.datasets.source import DatasetSource, source
 
 DARKEST = 16
 TEST_EVERY = 5
 
 
 @source("digits")
-class Digits(Source):
+class Digits(DatasetSource):
     """Handwritten digits of 8 x 8 pixels, from scikit-learn.
 
     They are the test part of the UCI data set "Optical Recognition of Handwritten Digits". Values

@@ -7,7 +7,7 @@ from typing import Any
 
 from archscope.datasets import idx
 from archscope.datasets.images import Dataset, dataset
-from archscope.datasets.source import Source, source, usual_places
+from archscope.datasets.source import DatasetSource, source, usual_places
 
 CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -23,7 +23,7 @@ SUMS = {
 
 
 @source("fashion-mnist")
-class FashionMnist(Source):
+class FashionMnist(DatasetSource):
     """Grey pictures of clothes (arXiv:1708.07747)."""
 
     about = "grey pictures of clothes (arXiv:1708.07747)"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
-from archscope.datasets.source import Source, source
+from archscope.datasets.source import DatasetSource, source
 from archscope.errors import DataError, OptionError
 from archscope.ir import text_of
 
@@ -24,7 +24,7 @@ THREADS = 4  # Pillow decodes outside of Python's lock
 PARTS = ("train", "test")
 
 
-class Options(Struct, frozen=True, forbid_unknown_fields=True):
+class ImageFolderOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """How images become alike: `size` is height and width; 1 channel is grey, 3 are colours."""
 
     size: str | int | tuple[int, ...] = ()
@@ -32,7 +32,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @source("folder")
-class Folder(Source):
+class ImageFolder(DatasetSource):
     """Images in sub-folders, one for each class: PATH/cat/1.png.
 
     If there are sub-folders `train` and `test`, the classes are in each of them. With a size,
@@ -42,7 +42,7 @@ class Folder(Source):
 
     about = "images in sub-folders, one for each class"
     get = "give a folder with one sub-folder of images for each class"
-    options = Options
+    options = ImageFolderOptions
     argument = "path"
 
     @classmethod
@@ -56,7 +56,7 @@ class Folder(Source):
         return (place,) if place.is_dir() else "no such folder"
 
     @classmethod
-    def read(cls, files: tuple[Path, ...], options: Options) -> Dataset:
+    def read(cls, files: tuple[Path, ...], options: ImageFolderOptions) -> Dataset:
         """Return the images. Raises DataError for what is no image, or not like the others."""
         (root,) = files
         split = all((root / part).is_dir() for part in PARTS)

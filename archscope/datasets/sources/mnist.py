@@ -7,7 +7,7 @@ from typing import Any
 
 from archscope.datasets import idx
 from archscope.datasets.images import Dataset, dataset
-from archscope.datasets.source import Source, source, usual_places
+from archscope.datasets.source import DatasetSource, source, usual_places
 
 CLASSES = tuple("0123456789")
 SUMS = {
@@ -20,7 +20,7 @@ SUMS = {
 
 
 @source("mnist")
-class Mnist(Source):
+class Mnist(DatasetSource):
     """Grey pictures of handwritten digits (LeCun, Cortes, Burges)."""
 
     about = "grey pictures of handwritten digits (LeCun, Cortes, Burges)"

@@ -12,14 +12,14 @@ from torch.nn import functional
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
 from archscope.datasets.randomness import generator
-from archscope.datasets.source import Source, source
+from archscope.datasets.source import DatasetSource, source
 from archscope.errors import OptionError
 
 LIMIT_BYTES = 2**30
 GRID = 4  # a pattern has so many spots along an axis
 
 
-class Options(Struct, frozen=True, forbid_unknown_fields=True):
+class SyntheticOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """What is made: `images` to train with and `test` to test with, of so many classes."""
 
     classes: int = 4
@@ -31,7 +31,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @source("synthetic")
-class Synthetic(Source):
+class Synthetic(DatasetSource):
     """Each class is a pattern of soft spots; an image is its class's pattern under noise.
 
     `noise` is the standard deviation of what is added to pixels between 0 and 1. Classes come
@@ -39,10 +39,10 @@ class Synthetic(Source):
     """
 
     about = "made-up patterns, one for each class, under noise"
-    options = Options
+    options = SyntheticOptions
 
     @classmethod
-    def read(cls, files: tuple[Path, ...], options: Options) -> Dataset:
+    def read(cls, files: tuple[Path, ...], options: SyntheticOptions) -> Dataset:
         """Return the images. Raises OptionError for numbers out of range."""
         shape = sizes(options.shape, "shape", (3,))
         if not 2 <= options.classes <= options.images:

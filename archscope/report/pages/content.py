@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from archscope.analysis.bundle import Totals
 from archscope.metrics import METRICS
+from archscope.records.inspection import Inspection
+from archscope.records.study import Finalist
+from archscope.records.training import Diagnosis
 from archscope.rules.rule import Score
 
 FORMAT = 1
@@ -112,61 +115,22 @@ class Confusion(Struct, frozen=True):
     counts: tuple[tuple[int, ...], ...]
 
 
-class Inside(Struct, frozen=True):
-    """How one layer of a trained network does."""
-
-    name: str
-    op: str
-    gradient: float | None  # norm of its weights' gradient over that of the weights
-    dead: float | None  # share of the units that are 0 for all images
-
-
-class Sheet(Struct, frozen=True):
-    """Small pictures in rows on one PNG, base64."""
-
-    layer: str
-    about: str
-    png: str
-
-
-class Seen(Struct, frozen=True):
-    """One image, what it shows, and what the network took it for."""
-
-    label: str
-    guess: str
-    probability: float
-    png: str
-    maps: tuple[Sheet, ...] = ()
-
-
-class Look(Struct, frozen=True):
-    """The inside of a trained network, and where it is wrong."""
-
-    data: str
-    images: int
-    layers: tuple[Inside, ...]
-    filters: Sheet | None
-    samples: tuple[Seen, ...]
-    wrong: tuple[Seen, ...]
-    confusion: tuple[tuple[int, ...], ...]
-
-
-class RunPage(Struct, frozen=True):
+class RunPage(Struct, frozen=True, kw_only=True):
     """One training."""
 
     id: str
     name: str
     network: str
     state: str
-    verdict: str
+    fit: str = field(name="verdict")  # overfitting, underfitting or a good fit
     facts: tuple[tuple[str, str], ...]
     epochs: tuple[Curve, ...]
     steps: tuple[Curve, ...]
-    findings: tuple[dict[str, Any], ...]
+    diagnoses: tuple[Diagnosis, ...] = field(name="findings")
     confusion: Confusion | None
     accuracy: float | None
     missing: tuple[str, ...]
-    look: Look | None = None
+    inspection: Inspection | None = field(name="look")
 
 
 class Work(Struct, frozen=True):
@@ -177,17 +141,6 @@ class Work(Struct, frozen=True):
     started: float  # seconds since the study began
     seconds: float
     outcome: str
-
-
-class Finalist(Struct, frozen=True):
-    """One of the best networks of a search, trained again and longer."""
-
-    trial: int
-    scores: tuple[float, ...]  # accuracies of validation, one for each seed
-    mean: float
-    low: float  # 95 % interval of the mean
-    high: float
-    tied: bool = False  # its interval reaches the mean of the first
 
 
 class BudgetUse(Struct, frozen=True):

@@ -11,47 +11,14 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.report.pages.content import BudgetUse, Curve, Finalist, StudyPage, Work
+from archscope.records.study import PAID, Finalist, Outcome, Trial
+from archscope.report.pages.content import BudgetUse, Curve, StudyPage, Work
 from archscope.report.pages.network_section import identifier
 from archscope.stats import rank_correlation
 
 TRIALS = "trials.jsonl"
-PAID = ("trained", "pruned", "failed")
-"""Outcomes that a training was paid for; all others were free."""
-
 CONTROL = ("control", "uniform")
 FEWEST = 5  # pairs that a correlation is told of
-
-
-class Verdict(msgspec.Struct):
-    """What a training said, as far as the report asks."""
-
-    score: float | None = None
-    scores: dict[str, float] = {}
-    proxies: dict[str, float] = {}
-    seconds: float = 0.0
-    worker: int = 0
-    started: float = 0.0
-
-
-class Trial(msgspec.Struct):
-    """One network that a search asked about, as far as the report asks."""
-
-    number: int
-    choices: dict[str, Any] = msgspec.field(name="genes")
-    outcome: str
-    origin: str
-    costs: dict[str, float] = {}
-    excess: dict[str, float] = {}
-    verdict: Verdict | None = None
-
-    @property
-    def accuracy(self) -> float | None:
-        """The share of right answers, else the score, of a network that was trained to its end."""
-        if self.verdict is None or self.outcome != "trained":
-            return None
-        value = self.verdict.scores.get("top1", self.verdict.score)
-        return value if value is not None and isfinite(value) else None
 
 
 def is_study(path: Path) -> bool:
@@ -96,7 +63,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
              *(trial.costs.get(key) for key in _costs(trials)),
              *(trial.choices.get(key) for key in decisions))
             for trial in trials
-            if trial.outcome in PAID
+            if trial.paid
         ),
         missing=tuple(missing),
         chance=_chance(trials),
@@ -145,7 +112,7 @@ def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, .
         return ()
 
 
-def _verdict(trials: Sequence[Trial], counts: Counter[str]) -> str:
+def _verdict(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
     judged = [trial for trial in trials if trial.accuracy is not None]
     if not judged:
         return "No network has been trained to its end."
@@ -196,7 +163,7 @@ def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
         paid = [
             trial
             for trial in trials
-            if trial.outcome in PAID and (trial.origin in CONTROL) == (name == "control")
+            if trial.paid and (trial.origin in CONTROL) == (name == "control")
         ]
         most: float | None = None
         values = []
@@ -216,7 +183,7 @@ def _chance(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     of n draws is no better than the k-th with probability (k / m) ** n. Those that were cut short
     stand below all others, at no known place.
     """
-    paid = [trial for trial in trials if trial.outcome in PAID]
+    paid = [trial for trial in trials if trial.paid]
     control = [trial.accuracy for trial in paid if trial.origin in CONTROL]
     if len(control) < FEWEST:
         return ()
@@ -246,7 +213,7 @@ def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
 
 def _work(trials: Sequence[Trial]) -> tuple[Work, ...]:
     """Return the trainings, their workers numbered in the order in which they began."""
-    done = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.outcome in PAID]
+    done = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.paid]
     began = sorted((verdict.started, verdict.worker) for _, verdict in done)
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(
@@ -259,7 +226,7 @@ def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
     """Return the decisions that some trainings took differently."""
     values: dict[str, set[str]] = {}
     for trial in trials:
-        if trial.outcome in PAID:
+        if trial.paid:
             for key, value in trial.choices.items():
                 values.setdefault(key, set()).add(str(value))
     return tuple(key for key, seen in values.items() if len(seen) > 1)

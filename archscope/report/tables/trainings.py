@@ -1,4 +1,4 @@
-"""Trainings as tables."""
+"""Tables of trainings and evaluations."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
 from archscope.units import format_duration
 
 if TYPE_CHECKING:
-    from archscope.records.training import Summary
+    from archscope.records.evaluation import Evaluation, PairEvaluation
+    from archscope.records.training import RunSummary
 
 IMAGES = {"untrained": "validation"}
-"""Which images a row is about that is not named after them."""
+"""The split of a row that is not named after it."""
+
+MISTAKES = 5  # pairs of classes that are listed
 
 
-def summary_table(summary: Summary) -> Table:
+def summary_table(summary: RunSummary) -> Table:
     """Return the scores of a run: a row for each split, those of its best epoch and of the test."""
     scores = _scores(summary)
     measures = list(dict.fromkeys(name for score in scores.values() for name in score))
     columns = (Column("split", NAME), Column("images", COUNT), *map(_measure, measures))
     rows = tuple(
-        (split, summary.data[IMAGES.get(split, split)], *map(one.get, measures))
-        for split, one in scores.items()
+        (split, summary.data[IMAGES.get(split, split)], *map(values.get, measures))
+        for split, values in scores.items()
     )
     best = f", best epoch {summary.best.epoch}" if summary.best else ""
     title = (
@@ -33,19 +36,19 @@ def summary_table(summary: Summary) -> Table:
     return Table(title, columns, rows)
 
 
-def seeds_table(summaries: Sequence[Summary]) -> Table:
+def seeds_table(summaries: Sequence[RunSummary]) -> Table:
     """Return a row for each seed with its scores, then their mean and spread.
 
     The spread is the standard deviation of a sample (divided by n - 1).
     """
     flat = [_flat(summary) for summary in summaries]
-    names = list(dict.fromkeys(name for one in flat for name in one))
+    names = list(dict.fromkeys(name for scores in flat for name in scores))
     columns = (Column("seed", NAME), Column("state", NAME), *map(_measure, names))
     rows = tuple(
-        (str(summary.seed), summary.state, *(one.get(name) for name in names))
-        for summary, one in zip(summaries, flat, strict=True)
+        (str(summary.seed), summary.state, *map(scores.get, names))
+        for summary, scores in zip(summaries, flat, strict=True)
     )
-    values = [[one[name] for one in flat if name in one] for name in names]
+    values = [[scores[name] for scores in flat if name in scores] for name in names]
     totals = (
         ("mean", "", *map(mean, values)),
         ("spread", "", *(stdev(value) if len(value) > 1 else None for value in values)),
@@ -53,7 +56,7 @@ def seeds_table(summaries: Sequence[Summary]) -> Table:
     return Table(f"{summaries[0].network} on {summaries[0].data['name']}", columns, rows, totals)
 
 
-def runs_table(summaries: Sequence[Summary]) -> Table:
+def runs_table(summaries: Sequence[RunSummary]) -> Table:
     """Return a row for each run."""
     columns = (
         Column("run", NAME),
@@ -89,7 +92,44 @@ def runs_table(summaries: Sequence[Summary]) -> Table:
     return Table("", columns, rows)
 
 
-def _scores(summary: Summary) -> dict[str, dict[str, float]]:
+def evaluation_tables(title: str, result: Evaluation) -> list[Table]:
+    """Return the scores, the accuracy by class, and the most frequent mistakes."""
+    scores = Table(
+        title,
+        (Column("images", COUNT), *map(_measure, result.scores)),
+        ((result.images, *result.scores.values()),),
+    )
+    by_class = Table(
+        "",
+        (Column("class", NAME), Column("images", COUNT), Column("right", SHARE)),
+        tuple(
+            (name, sum(row), row[place] / sum(row) if sum(row) else None)
+            for place, (name, row) in enumerate(zip(result.classes, result.confusion, strict=True))
+        ),
+    )
+    mistakes = sorted(
+        (
+            (result.classes[label], result.classes[guess], count)
+            for label, row in enumerate(result.confusion)
+            for guess, count in enumerate(row)
+            if label != guess and count
+        ),
+        key=lambda mistake: -mistake[2],
+    )
+    if not mistakes:
+        return [scores, by_class]
+    columns = (Column("class", NAME), Column("taken for", NAME), Column("images", COUNT))
+    return [scores, by_class, Table("", columns, tuple(mistakes[:MISTAKES]))]
+
+
+def pair_evaluation_table(title: str, result: PairEvaluation) -> Table:
+    """Return the scores of pairs of embeddings."""
+    columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, result.scores))
+    row = (result.images, result.pairs, *result.scores.values())
+    return Table(f"{title}, pairs of {len(result.classes)} classes", columns, (row,))
+
+
+def _scores(summary: RunSummary) -> dict[str, dict[str, float]]:
     best = summary.best
     scores = {
         "untrained": summary.task.get("untrained"),
@@ -97,14 +137,14 @@ def _scores(summary: Summary) -> dict[str, dict[str, float]]:
         "validation": best.validation if best else None,
         "test": summary.test,
     }
-    return {split: one for split, one in scores.items() if one}
+    return {split: values for split, values in scores.items() if values}
 
 
-def _flat(summary: Summary) -> dict[str, Any]:
+def _flat(summary: RunSummary) -> dict[str, Any]:
     return {
         f"{split} {name}": value
-        for split, one in _scores(summary).items()
-        for name, value in one.items()
+        for split, scores in _scores(summary).items()
+        for name, value in scores.items()
         if split not in ("train", "untrained")
     }
 

@@ -1,4 +1,4 @@
-"""Distances between all images of a batch."""
+"""Distances between embeddings."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ ORDERS = {"euclidean": 2.0, "manhattan": 1.0}
 """The p of each distance, sum(|a - b|^p)^(1/p)."""
 
 
-def matrix(embeddings: Tensor, kind: str) -> Tensor:
-    """Return how far embeddings (N, D) are from each other, (N, N); by `angle`, 1 - cosine."""
+def pairwise(embeddings: Tensor, kind: str) -> Tensor:
+    """Return the distances between all embeddings (N, D) as (N, N); `angle` is 1 - cosine."""
     if kind == "angle":
         sides = functional.normalize(embeddings)
         return 1 - sides @ sides.T
     return torch.cdist(embeddings, embeddings, p=ORDERS[kind])
 
 
-def beside(one: Tensor, other: Tensor, kind: str) -> Tensor:
-    """Return how far embeddings (N, D) are from those in the same row, (N,)."""
+def rowwise(first: Tensor, second: Tensor, kind: str) -> Tensor:
+    """Return the distances between embeddings (N, D) in the same row as (N,)."""
     if kind == "angle":
-        return 1 - functional.cosine_similarity(one, other)
-    apart: Tensor = torch.linalg.vector_norm(one - other, ord=ORDERS[kind], dim=1)
-    return apart
+        return 1 - functional.cosine_similarity(first, second)
+    distances: Tensor = torch.linalg.vector_norm(first - second, ord=ORDERS[kind], dim=1)
+    return distances

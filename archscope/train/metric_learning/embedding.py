@@ -1,4 +1,4 @@
-"""The part of a network that turns one image into its embedding."""
+"""The tower of a network: the part that embeds one image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archscope.train.recipe_files import change
 NAME = "embedding"
 
 HEAD = "metric-loss"
-"""Where what a loss learns hangs in the network that it trains; no node can have that name."""
+"""Name of the loss's own module within the network; no node can have that name."""
 
 
 def cut(graph: Graph, node: str) -> Graph:
@@ -86,7 +86,7 @@ def _branch(graph: Graph, end: str) -> list[Node]:
 
 
 def _layers(branch: list[Node]) -> list[tuple[object, ...]]:
-    """Return what two branches must have in common: layers, wires, and whose weights."""
+    """Return what two branches must have in common: layers, connections, and weight owners."""
     place = {node.name: number for number, node in enumerate(branch)}
     return [
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from archscope.train.metric_learning.distance import matrix
+from archscope.train.metric_learning.distance import pairwise
 
 
 class QuadrupletLoss(nn.Module):
@@ -25,7 +25,7 @@ class QuadrupletLoss(nn.Module):
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
-        squares = matrix(embeddings, self.distance).square()
+        squares = pairwise(embeddings, self.distance).square()
         same = labels[:, None] == labels[None]
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
         far = squares.masked_fill(~same | itself, -torch.inf).amax(1)

@@ -1,4 +1,4 @@
-"""Whether distances tell if two images are of one class: pairs, ROC AUC, accuracy."""
+"""Pair verification of embeddings: ROC AUC and accuracy."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from archscope.datasets.randomness import generator
-from archscope.train.metric_learning.distance import beside
+from archscope.train.metric_learning.distance import rowwise
 
 PURPOSE = 6
 PAIRS = 3000
 """Pairs of one class, and as many of two, as LFW has (Huang, Ramesh, Berg, Learned-Miller 2007)."""
 
 FOLDS = 10
-"""Parts of the pairs; each is judged by the threshold that is best for the others, as in LFW."""
+"""Parts of the pairs; the threshold of each is chosen on the others, as in LFW."""
 
 
-def draw(labels: Tensor, count: int = PAIRS) -> tuple[Tensor, Tensor, Tensor]:
-    """Return pairs of images: places of the first and the second (2 count,), and if they match.
+def draw_pairs(labels: Tensor, count: int = PAIRS) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw pairs of images: indices of the first and the second (2 count,), and if they match.
 
     Every other pair is of one class. The same labels (N,) give the same pairs; each class needs
     two images, and there must be two classes.
@@ -40,9 +40,9 @@ def draw(labels: Tensor, count: int = PAIRS) -> tuple[Tensor, Tensor, Tensor]:
     size, start = counts[mine], starts[mine]
     other = 1 + random.integers(size - 1)
     matching = start + (place[first] - start + other) % size
-    strange = (start + size + random.integers(len(order) - size)) % len(order)
+    differing = (start + size + random.integers(len(order) - size)) % len(order)
     same = np.arange(2 * count) % 2 == 0
-    second = order[np.where(same, matching, strange)]
+    second = order[np.where(same, matching, differing)]
     return torch.from_numpy(first), torch.from_numpy(second), torch.from_numpy(same)
 
 
@@ -53,50 +53,50 @@ def verify(embeddings: Tensor, labels: Tensor, kind: str) -> dict[str, float]:
     accuracy of "of one class" for pairs closer than a threshold. Both are 0.5 by chance, as for
     embeddings that are not finite.
     """
-    first, second, same = draw(labels)
+    first, second, same = draw_pairs(labels)
     cpu = embeddings.cpu()
-    apart = beside(cpu[first], cpu[second], kind).double()
-    if not apart.isfinite().all():
-        apart = torch.zeros_like(apart)
+    distances = rowwise(cpu[first], cpu[second], kind).double()
+    if not distances.isfinite().all():
+        distances = torch.zeros_like(distances)
     return {
-        "auc": float(roc_auc_score(same.numpy(), -apart.numpy())),
-        "verification": accuracy(apart.numpy(), same.numpy()),
+        "auc": float(roc_auc_score(same.numpy(), -distances.numpy())),
+        "verification": accuracy(distances.numpy(), same.numpy()),
     }
 
 
-def accuracy(apart: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """Return how often "closer than a threshold" says if pairs match, over all folds."""
-    fold = np.arange(len(apart)) // 2 % FOLDS
+def accuracy(distances: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
+    """Return the accuracy of "closer than a threshold" for whether pairs match, over all folds."""
+    fold = np.arange(len(distances)) // 2 % FOLDS
     right = 0
-    for one in range(FOLDS):
-        judged = fold == one
-        limit = threshold(apart[~judged], same[~judged])
-        right += int(((apart[judged] <= limit) == same[judged]).sum())
-    return right / len(apart)
+    for number in range(FOLDS):
+        held = fold == number
+        limit = threshold(distances[~held], same[~held])
+        right += int(((distances[held] <= limit) == same[held]).sum())
+    return right / len(distances)
 
 
-def threshold(apart: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """Return the distance up to which to take pairs for one class, to be right most often."""
-    order = np.argsort(apart, kind="stable")
-    sorted_apart = apart[order]
-    gain = np.cumsum(np.where(same[order], 1, -1))  # of taking all up to this pair for matches
-    last = np.append(sorted_apart[1:] > sorted_apart[:-1], True)  # equal distances go together
+def threshold(distances: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
+    """Return the distance up to which pairs should match for the highest accuracy."""
+    order = np.argsort(distances, kind="stable")
+    ordered = distances[order]
+    gain = np.cumsum(np.where(same[order], 1, -1))  # of matching all up to this pair
+    last = np.append(ordered[1:] > ordered[:-1], True)  # equal distances go together
     best = int(np.argmax(np.where(last, gain, np.iinfo(np.int64).min)))
     if gain[best] < 0:
         return -np.inf
-    beyond = sorted_apart[best + 1] if best + 1 < len(apart) else sorted_apart[best]
-    return float((sorted_apart[best] + beyond) / 2)
+    beyond = ordered[best + 1] if best + 1 < len(distances) else ordered[best]
+    return float((ordered[best] + beyond) / 2)
 
 
-def batch_auc(apart: Tensor, labels: Tensor) -> Tensor:
+def batch_auc(distances: Tensor, labels: Tensor) -> Tensor:
     """Return the AUC over all pairs of a batch, of their distances (N, N), as a float64 scalar.
 
     Equal distances count half. Without pairs of both kinds it is 0.5: nothing is told apart.
     """
-    above = torch.ones_like(apart, dtype=torch.bool).triu(1)
+    above = torch.ones_like(distances, dtype=torch.bool).triu(1)
     same = labels[:, None] == labels[None]
-    close, far = apart[above & same].sort().values, apart[above & ~same]
+    close, far = distances[above & same].sort().values, distances[above & ~same]
     if not len(close) or not len(far):
-        return apart.new_full((), 0.5, dtype=torch.float64)
+        return distances.new_full((), 0.5, dtype=torch.float64)
     below = torch.searchsorted(close, far) + torch.searchsorted(close, far, right=True)
     return below.double().mean() / (2 * len(close))

@@ -1,4 +1,4 @@
-"""What a training is about: what a network owes its labels, and how that is measured."""
+"""Tasks: the loss and the measures of a training."""
 
 from __future__ import annotations
 
@@ -9,57 +9,57 @@ from torch import Tensor
 from archscope.build import Network
 from archscope.datasets import Dataset, Images, split
 from archscope.ir import Graph
-
-if TYPE_CHECKING:
-    from archscope.records.training import Scores
-    from archscope.train.loader import Feed
+from archscope.records.training import Scores
 from archscope.train.recipe import Recipe
 
+if TYPE_CHECKING:
+    from archscope.train.loader import TrainingLoader
+
 Outputs = Tensor | dict[str, Tensor]
-"""What a network returns: the tensor of its only output, or tensors by the names of outputs."""
+"""What a network returns: the tensor of its only output, or a tensor for each output's name."""
 
 Parts = tuple[Images, Images, Images | None]
-"""Images to train with, to validate with, and to test with."""
+"""Images to train, validate and test with."""
 
 
 class Task(Protocol):
-    """What the loop asks; it knows nothing else of labels."""
+    """How labels are compared with outputs and measured; the loop knows nothing else of them."""
 
-    about: dict[str, Any]  # what is needed to make it again, for run.json
+    about: dict[str, Any]  # what is needed to create it again, for run.json
     measures: tuple[str, ...]  # what `tally` sums up, `loss` first
     goal: str  # the measure that chooses the best weights; more is better
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
-        """Return the images to train with, to validate with, and to test with."""
+        """Return the images to train, validate and test with."""
 
     def check(self, graph: Graph) -> None:
         """Raise OptionError if the network cannot be trained for the task."""
 
-    def begin(self, network: Network, feed: Feed) -> None:
-        """Get ready to train a network with the batches of a feed."""
+    def begin(self, network: Network, loader: TrainingLoader) -> None:
+        """Prepare to train a network with the batches of a loader."""
 
     def targets(self, images: Tensor, labels: Tensor) -> Any:
-        """Return what the outputs of a batch of training are compared with."""
+        """Return what the outputs of a training batch are compared with."""
 
     def loss(self, outputs: Outputs, targets: Any) -> Tensor:
-        """Return the loss to train with, a scalar: the mean over a batch."""
+        """Return the loss to train with, the mean over a batch as a scalar."""
 
     def tally(self, outputs: Outputs, targets: Any, loss: Tensor | None = None) -> Tensor:
-        """Return the sums of the measures over a batch; `loss` is given where it is known.
+        """Return the sums of the measures over a batch; in training `loss` is given.
 
-        Without it outputs are those of inference, targets are the labels as they come, and the
-        loss is the plain one, with neither label smoothing nor auxiliary heads.
+        Without it outputs are those of inference, targets are the labels themselves, and the loss
+        has neither label smoothing nor auxiliary heads.
         """
 
 
 @runtime_checkable
-class Whole(Protocol):
-    """A task whose scores are no means over images: it wants all outputs at once."""
+class ScoresAll(Protocol):
+    """A task whose scores are not means over images, but functions of all outputs at once."""
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
-        """Return the scores of the outputs of inference for all images that are judged by."""
+        """Return the scores of the outputs of inference for all images."""
 
 
-def by_image(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
-    """Return the parts of a data set that all have every class; test images are its own."""
+def split_images(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
+    """Split the training images, each class alike; the test images are those of the data set."""
     return *split(dataset.train, recipe.validation, seed), dataset.test

@@ -1,4 +1,4 @@
-"""One class for each image: every output of the network says which, auxiliary heads as well."""
+"""Image classification, with auxiliary heads."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from archscope.ir import Graph, text_of
 from archscope.train.accuracy import hits
 from archscope.train.losses import criterion
 from archscope.train.recipe import Recipe
-from archscope.train.tasks import Outputs, by_image
+from archscope.train.tasks import Outputs, split_images
 
 if TYPE_CHECKING:
-    from archscope.train.loader import Feed
+    from archscope.train.loader import TrainingLoader
 
 
 class Classification:
-    """Trains the sum of the losses of all outputs, by the weights that the spec gives them.
+    """Trains the sum of the losses of all outputs, weighted as in the spec.
 
     Accuracy is that of the network's main output: `top1`, and `top5` of more than ten classes.
     """
 
     goal = "top1"
     about: dict[str, Any] = {"kind": "classification"}
-    divide = staticmethod(by_image)
+    divide = staticmethod(split_images)
 
     def __init__(self, graph: Graph, classes: int, recipe: Recipe) -> None:
         self.classes = classes
@@ -55,15 +55,15 @@ class Classification:
                     f" have {self.classes} classes; many specs take --set classes={self.classes}"
                 )
 
-    def begin(self, network: Network, feed: Feed) -> None:
-        """Nothing to get ready."""
+    def begin(self, network: Network, loader: TrainingLoader) -> None:
+        """Nothing to prepare."""
 
     def targets(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the labels."""
         return labels
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the weighted sum over all outputs that are there, those only for training too."""
+        """Return the weighted sum over all outputs, including those only for training."""
         if isinstance(outputs, Tensor):
             return self.criterion(outputs.flatten(1), labels)
         total = outputs[self.main].new_zeros(())
@@ -79,7 +79,7 @@ class Classification:
         sums = [loss.detach() * len(labels), hits(main, labels)]
         if self.top5:
             sums.append(hits(main, labels, among=5))
-        return torch.stack([one.double() for one in sums])
+        return torch.stack([value.double() for value in sums])
 
     def logits(self, outputs: Outputs) -> Tensor:
         """Return the main output of a batch, (N, classes)."""

@@ -1,4 +1,4 @@
-"""A student that learns from a teacher's outputs beside the labels."""
+"""Knowledge distillation: a student learns from the labels and from a teacher's outputs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from archscope.ir import Graph, text_of
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs
 from archscope.train.tasks.classification import Classification
-from archscope.train.trained_run import Trained
+from archscope.train.trained_network import TrainedClassifier
 
 if TYPE_CHECKING:
-    from archscope.train.loader import Feed
+    from archscope.train.loader import TrainingLoader
 
 ATTENTION = 1000.0
 """Weight of the distance between feature maps, the beta of Zagoruyko and Komodakis 2017."""
 
 
-class Lesson(Struct, frozen=True):
+class DistillationTargets(Struct, frozen=True):
     """What a student's outputs are compared with."""
 
     labels: Tensor
@@ -34,12 +34,13 @@ class Lesson(Struct, frozen=True):
 
 
 class Distillation(Classification):
-    """Trains (1 - alpha) of the labels' loss and alpha of the distance to the teacher.
+    """Trains with (1 - alpha) times the loss of the labels plus alpha times the teacher's.
 
-    The distance is T^2 KL(teacher / T || student / T) (Hinton, Vinyals, Dean 2015). `pairs` name
-    nodes of student and teacher whose attention maps are to agree: the mean square over channels,
-    normalised over the places (Zagoruyko and Komodakis 2017), so channels may differ. Where the
-    next layer works in place, the features are those behind it. Measures are the student's own.
+    The teacher's loss is T^2 KL(teacher / T || student / T) (Hinton, Vinyals, Dean 2015). `pairs`
+    name nodes of student and teacher whose attention maps should agree: the mean square over
+    channels, normalised over positions (Zagoruyko and Komodakis 2017), so channels may differ.
+    Where the next layer works in place, the features are those after it. Measures are the
+    student's own.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Distillation(Classification):
         graph: Graph,
         classes: int,
         recipe: Recipe,
-        teacher: Trained,
+        teacher: TrainedClassifier,
         *,
         name: str,
         temperature: float = 4.0,
@@ -69,7 +70,7 @@ class Distillation(Classification):
             "alpha": alpha,
             "pairs": [list(pair) for pair in self.pairs],
         }
-        self.seen: dict[str, Tensor] = {}  # the student's features of the last batch
+        self.features: dict[str, Tensor] = {}  # the student's features of the last batch
 
     def check(self, graph: Graph) -> None:
         """Raise OptionError unless student and teacher take the same images to the same classes."""
@@ -90,37 +91,37 @@ class Distillation(Classification):
                 if name not in net.by_name:
                     hint = did_you_mean(name, net.by_name)
                     raise OptionError(f"the {who} has no node '{name}'{hint}")
-            one, two = graph.by_name[ours].out[1:], taught.by_name[other].out[1:]
-            if one != two or not one:
+            size = graph.by_name[ours].out[1:]
+            if size != taught.by_name[other].out[1:] or not size:
                 raise OptionError(
                     f"features '{ours}' and '{other}' must be maps of one size, got"
                     f" {text_of(graph.by_name[ours].out)} and {text_of(taught.by_name[other].out)}"
                 )
 
-    def begin(self, network: Network, feed: Feed) -> None:
-        """Bring the teacher to the student's device, and listen to the student's features."""
-        self.teacher.network.to(feed.how.device).eval()
-        mine, theirs = feed.statistics, self.teacher.statistics
-        times = feed.adaptation.target[0] // len(mine.mean)
+    def begin(self, network: Network, loader: TrainingLoader) -> None:
+        """Move the teacher to the student's device, and hook the student's features."""
+        self.teacher.network.to(loader.how.device).eval()
+        mine, theirs = loader.statistics, self.teacher.statistics
+        times = loader.adaptation.target[0] // len(mine.mean)
 
         def column(values: Sequence[float]) -> Tensor:
-            return torch.tensor(values, device=feed.how.device).repeat(times).view(-1, 1, 1)
+            return torch.tensor(values, device=loader.how.device).repeat(times).view(-1, 1, 1)
 
-        # The student's images, brought to the mean and deviation that the teacher learnt with.
+        # Brings the student's images to the mean and deviation that the teacher was trained with.
         self.scale = column(mine.std) / column(theirs.std)
         self.shift = (column(mine.mean) - column(theirs.mean)) / column(theirs.std)
         for name, _ in self.pairs:
-            network.part(name).register_forward_hook(self._listen(name))
+            network.part(name).register_forward_hook(self._hook(name))
 
-    def _listen(self, name: str) -> Any:
-        def hear(module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def _hook(self, name: str) -> Any:
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
             if module.training:
-                self.seen[name] = output
+                self.features[name] = output
 
-        return hear
+        return keep
 
     def targets(self, images: Tensor, labels: Tensor) -> Any:
-        """Return labels, and what the teacher makes of the images."""
+        """Return labels with the logits and features of the teacher."""
         features: dict[str, Tensor] = {}
         wanted = {name for _, name in self.pairs}
 
@@ -132,10 +133,10 @@ class Distillation(Classification):
         with torch.no_grad():
             outputs = self.teacher.network.run((images * self.scale + self.shift,), probe)
         logits = self.teacher.task.logits(outputs)
-        return Lesson(labels, logits, tuple(features[name] for _, name in self.pairs))
+        return DistillationTargets(labels, logits, tuple(features[name] for _, name in self.pairs))
 
     def loss(self, outputs: Outputs, targets: Any) -> Tensor:
-        """Return the loss of labels and teacher."""
+        """Return the weighted loss of labels and teacher."""
         hard = super().loss(outputs, targets.labels)
         t = self.temperature
         soft = functional.kl_div(
@@ -146,15 +147,17 @@ class Distillation(Classification):
         )
         total = (1 - self.alpha) * hard + self.alpha * t**2 * soft
         for (name, _), theirs in zip(self.pairs, targets.features, strict=True):
-            total = total + ATTENTION * (attention(self.seen.pop(name)) - theirs).square().mean()
+            total = (
+                total + ATTENTION * (attention(self.features.pop(name)) - theirs).square().mean()
+            )
         return total
 
     def tally(self, outputs: Outputs, targets: Any, loss: Tensor | None = None) -> Tensor:
         """Return the sums of the student's measures over a batch."""
-        labels = targets.labels if isinstance(targets, Lesson) else targets
+        labels = targets.labels if isinstance(targets, DistillationTargets) else targets
         return super().tally(outputs, labels, loss)
 
 
 def attention(maps: Tensor) -> Tensor:
-    """Return where maps (N, C, H, W) are active: (N, H * W), each of length 1."""
+    """Return the attention maps of features (N, C, H, W): (N, H * W), each of length 1."""
     return functional.normalize(maps.square().mean(1).flatten(1))

@@ -1,4 +1,4 @@
-"""Embeddings whose distances tell whether two images are of one class."""
+"""Metric learning: embeddings whose distances tell whether two images are of one class."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from archscope.datasets.class_split import split_classes
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.training import Scores
-from archscope.train.evaluate import evaluate
-from archscope.train.metric_learning.distance import matrix
+from archscope.train.evaluation import evaluate
+from archscope.train.metric_learning.distance import pairwise
 from archscope.train.metric_learning.embedding import HEAD, tower
 from archscope.train.metric_learning.metric_losses import distance_of, metric_loss
 from archscope.train.metric_learning.verification import batch_auc, verify
@@ -23,7 +23,7 @@ from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs, Parts
 
 if TYPE_CHECKING:
-    from archscope.train.loader import Feed
+    from archscope.train.loader import TrainingLoader
 
 
 class MetricLearning:
@@ -41,7 +41,7 @@ class MetricLearning:
         self.recipe = recipe
         self.size = prod(graph.by_name[graph.main.node].out)
         self.distance = distance_of(recipe)
-        self.classes = 0  # to be trained on
+        self.classes = 0  # that are trained on
         self.about: dict[str, Any] = {
             "kind": "metric", "loss": str(recipe.loss), "distance": self.distance,
         }  # fmt: skip
@@ -56,41 +56,41 @@ class MetricLearning:
             )
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
-        """Return images to train, validate and test with that have no class in common."""
-        apart = split_classes(dataset, recipe.unseen, recipe.validation > 0, seed)
-        self.classes = len(apart.groups["taught"])
-        for part, labels in apart.groups.items():
+        """Return images to train, validate and test with, which have no class in common."""
+        parts = split_classes(dataset, recipe.unseen, recipe.validation > 0, seed)
+        self.classes = len(parts.classes["taught"])
+        for part, labels in parts.classes.items():
             self.about[part] = [dataset.classes[label] for label in labels]
-        return apart.taught, apart.held, apart.test
+        return parts.train, parts.validation, parts.test
 
-    def begin(self, network: Network, feed: Feed) -> None:
-        """Verify the untrained network, then let it keep and train what the loss learns.
+    def begin(self, network: Network, loader: TrainingLoader) -> None:
+        """Score the untrained network, then add the weights of the loss to it.
 
-        An untrained network tells many classes apart as their pixels do: training is worth what
-        it adds to that.
+        An untrained network tells many classes apart by their pixels alone; training is worth
+        what it adds to that.
         """
-        if feed.validation is not None:
-            self.about["untrained"] = evaluate(network, self, feed.validation, feed.how)
+        if loader.validation is not None:
+            self.about["untrained"] = evaluate(network, self, loader.validation, loader.how)
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
-        network.add_module(HEAD, self.criterion.to(feed.how.device))
+        network.add_module(HEAD, self.criterion.to(loader.how.device))
 
     def targets(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return the labels."""
         return labels
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the loss of a batch, computed in float32 whatever the network is."""
+        """Return the loss of a batch, computed in float32 whatever the precision of the network."""
         embeddings = self.embeddings(outputs)
         with torch.autocast(embeddings.device.type, enabled=False):
             loss: Tensor = self.criterion(embeddings, labels)
         return loss
 
     def tally(self, outputs: Outputs, labels: Tensor, loss: Tensor | None = None) -> Tensor:
-        """Return the sums of `measures` over a batch of training, in float64."""
+        """Return the sums of `measures` over a training batch, in float64."""
         assert loss is not None
         embeddings = self.embeddings(outputs).detach()
         with torch.autocast(embeddings.device.type, enabled=False):
-            auc = batch_auc(matrix(embeddings, self.distance), labels)
+            auc = batch_auc(pairwise(embeddings, self.distance), labels)
         return torch.stack([loss.detach().double(), auc]) * len(labels)
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:

@@ -1,4 +1,4 @@
-"""Several things to say of each image, each by an output of its own."""
+"""Multi-task learning: several labels for each image, each with its own output."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
 from archscope.train.accuracy import hits
-from archscope.train.tasks import Outputs, by_image
+from archscope.train.tasks import Outputs, split_images
 
 if TYPE_CHECKING:
-    from archscope.train.loader import Feed
+    from archscope.train.loader import TrainingLoader
 
 
 class MultiTask:
-    """Trains the sum of the losses of all outputs, by the weights that the spec gives them.
+    """Trains the sum of the losses of all outputs, weighted as in the spec.
 
-    `tables` hold for each output what is true of each image: int64 (M,) of classes, trained
+    `tables` hold the labels for each output: int64 (M,) of classes, trained
     with cross-entropy and measured by accuracy; or float (M, K) of numbers, trained and
     measured with smooth L1. The labels of the images are their rows in the tables. `goal` names
     the output whose measure chooses the best weights; the first with classes, if none is given.
     """
 
     about: dict[str, Any] = {"kind": "multitask"}
-    divide = staticmethod(by_image)
+    divide = staticmethod(split_images)
 
     def __init__(self, tables: Mapping[str, Tensor], graph: Graph, goal: str | None = None) -> None:
         self.tables = dict(tables)
@@ -38,7 +38,9 @@ class MultiTask:
             name: nn.SmoothL1Loss() if table.is_floating_point() else nn.CrossEntropyLoss()
             for name, table in self.tables.items()
         }
-        self.classes = [name for name, one in self.tables.items() if not one.is_floating_point()]
+        self.classes = [
+            name for name, table in self.tables.items() if not table.is_floating_point()
+        ]
         self.measures = ("loss", *(self._measure(name) for name in self.tables))
         chosen = goal or next(iter(self.classes), None)
         if chosen not in self.classes:
@@ -52,7 +54,7 @@ class MultiTask:
         return f"{name}_top1" if name in self.classes else f"{name}_loss"
 
     def check(self, graph: Graph) -> None:
-        """Raise OptionError unless every output has a table that it can fill."""
+        """Raise OptionError unless every output has a table of its size."""
         names = [output.name for output in graph.outputs]
         for name in self.tables:
             if name not in names:
@@ -72,9 +74,9 @@ class MultiTask:
                     f" needs {size}"
                 )
 
-    def begin(self, network: Network, feed: Feed) -> None:
-        """Bring the tables to the device."""
-        self.tables = {name: one.to(feed.how.device) for name, one in self.tables.items()}
+    def begin(self, network: Network, loader: TrainingLoader) -> None:
+        """Move the tables to the device."""
+        self.tables = {name: table.to(loader.how.device) for name, table in self.tables.items()}
 
     def targets(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the rows of the tables."""
@@ -97,8 +99,10 @@ class MultiTask:
             loss = self.loss(outputs, wanted)
         count = len(next(iter(wanted.values())))
         sums = [loss.detach() * count]
-        for name, one in wanted.items():
+        for name, labels in wanted.items():
             output = outputs[name].detach().flatten(1)
-            known = name in self.classes
-            sums.append(hits(output, one) if known else self.losses[name](output, one) * count)
-        return torch.stack([one.double() for one in sums])
+            if name in self.classes:
+                sums.append(hits(output, labels))
+            else:
+                sums.append(self.losses[name](output, labels) * count)
+        return torch.stack([value.double() for value in sums])

@@ -16,7 +16,7 @@ from archscope.drawing.layout import layout_of
 from archscope.drawing.tree import tree_of
 from archscope.report.pages.content import Network
 from archscope.report.pages.html import html
-from tests.report.conftest import collected, look, make_run, make_study, page_of
+from tests.report.conftest import collected, inspection, make_run, make_study, page_of
 from tests.report.pages.test_html import hostile
 
 
@@ -50,7 +50,7 @@ class Watched:
 def paths(tmp_path_factory: pytest.TempPathFactory, five: tuple[Network, ...]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     run = make_run(folder / "runs" / "first")
-    (run / "look.json").write_text(json.dumps(look()))
+    (run / "look.json").write_text(json.dumps(inspection()))
     study = make_study(folder / "studies" / "search")
     inputs = collected(str(run), "googlenet", str(study))
     pages = {

@@ -9,7 +9,7 @@ import pytest
 
 from archscope.errors import OptionError
 from archscope.report.pages.run_section import read_run
-from tests.report.conftest import collected, look, make_run
+from tests.report.conftest import collected, inspection, make_run
 
 
 def test_a_whole_run(run_folder: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_folder_of_runs_with_a_broken_one(tmp_path: Path) -> None:
     assert "unknown operator" in inputs.problems[1].reason
 
 
-def test_a_look_inside(run_folder: Path) -> None:
-    (run_folder / "look.json").write_text(json.dumps(look()))
+def test_an_inspection(run_folder: Path) -> None:
+    (run_folder / "look.json").write_text(json.dumps(inspection()))
     run = read_run(run_folder)
-    assert run.look and [layer.dead for layer in run.look.layers] == [None, 0.5]
+    assert run.inspection and [layer.dead for layer in run.inspection.layers] == [None, 0.5]
     assert run.confusion and run.confusion.counts == ((9, 1), (2, 8)), "the evaluation is newer"
     (run_folder / "evaluation.json").unlink()
     run = read_run(run_folder)
@@ -76,11 +76,11 @@ def test_a_look_inside(run_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", json.dumps(look(filters={"layer": "a", "about": "b", "png": '"><script>'}))],
+    ["{", "[]", json.dumps(inspection(filters={"layer": "a", "about": "b", "png": '"><script>'}))],
 )
-def test_a_broken_look_is_named_and_left_out(run_folder: Path, text: str) -> None:
+def test_a_broken_inspection_is_named_and_left_out(run_folder: Path, text: str) -> None:
     (run_folder / "look.json").write_text(text)
     run = read_run(run_folder)
-    assert run.look is None and len(run.missing) == 1
+    assert run.inspection is None and len(run.missing) == 1
     assert run.missing[0].startswith("look.json: ")
     assert run.confusion is not None

@@ -8,9 +8,11 @@ from itertools import product
 from math import ceil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from archscope.errors import OptionError
+from archscope.records.study import Finalist
 from archscope.report.formats import markdown, table
 from archscope.report.pages.html import html
 from archscope.report.pages.study_section import read_study
@@ -65,11 +67,11 @@ def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "studies" / "first")
     shutil.copy(ROOT / "specs" / "lenet5.yaml", folder / "winner.yaml")
     last = [
-        {"trial": 7, "scores": [0.8, 0.82], "mean": 0.81, "low": 0.8, "high": 0.82, "tied": True},
-        {"trial": 6, "scores": [0.7], "mean": 0.7, "low": 0.7, "high": 0.7},
+        Finalist(7, {}, {}, 0.78, (0.8, 0.82), 0.81, 0.014, 0.8, 0.82, tied=True),
+        Finalist(6, {}, {}, 0.74, (0.7,), 0.7, None, 0.7, 0.7),
     ]
     found = {"importance": {"width": 0.2, "kind": 0.8}, "finalists": last, "networks": "1,234"}
-    (folder / "summary.json").write_text(json.dumps(found))
+    (folder / "summary.json").write_bytes(msgspec.json.encode(found))
     inputs = collected(str(tmp_path / "studies"))
     (winner,) = inputs.finish()
     assert winner.name == "winner of first"
@@ -83,7 +85,8 @@ def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
 
 def line(number: int, origin: str, accuracy: float | None) -> str:
     outcome = "pruned" if accuracy is None else "trained"
-    verdict = {"scores": {} if accuracy is None else {"top1": accuracy}}
+    verdict = {"number": number, "outcome": outcome,
+               "scores": {} if accuracy is None else {"top1": accuracy}}  # fmt: skip
     return json.dumps({"number": number, "genes": {}, "outcome": outcome, "origin": origin,
                        "verdict": verdict})  # fmt: skip
 
@@ -126,9 +129,8 @@ def test_the_winners_trainings_are_runs(tmp_path: Path) -> None:
     for trial, seed in ((7, 1), (7, 2), (6, 1)):
         make_run(folder / "finals" / f"trial{trial}-seed{seed}")
     (folder / "finals" / "trial7-seed2" / "run.json").write_text("{")
-    last = [{"trial": trial, "scores": [0.8], "mean": 0.8, "low": 0.8, "high": 0.8}
-            for trial in (7, 6)]  # fmt: skip
-    (folder / "summary.json").write_text(json.dumps({"finalists": last}))
+    last = [Finalist(trial, {}, {}, 0.8, (0.8,), 0.8, None, 0.8, 0.8) for trial in (7, 6)]
+    (folder / "summary.json").write_bytes(msgspec.json.encode({"finalists": last}))
     inputs = collected(str(folder))
     assert [run.name for run in inputs.runs] == ["trial7-seed1"]
     assert ["trial7-seed2" in problem.source for problem in inputs.problems] == [True]
@@ -147,7 +149,8 @@ def test_2000_trials_stay_under_25_megabytes(tmp_path: Path) -> None:
                 "outcome": "trained", "origin": "control" if number % 5 == 0 else "tpe",
                 "costs": {"macs": 1e8 + number, "params": 1e6 + number, "access": 1e7 + number},
                 "excess": {"300MMACs": -1 / (number + 2)},
-                "verdict": {"scores": {"top1": number % 997 / 1000}, "seconds": 2.5,
+                "verdict": {"number": number, "outcome": "trained",
+                            "scores": {"top1": number % 997 / 1000}, "seconds": 2.5,
                             "started": 1.25 * number, "worker": number % 2, "proxies": proxies},
             }  # fmt: skip
             file.write(json.dumps(trial) + "\n")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from archscope import datasets
 from archscope.datasets import Augment, Batches, Statistics, fit
-from archscope.datasets.class_groups import Groups
 from archscope.datasets.class_split import split_classes
+from archscope.datasets.grouped_order import GroupedEpochOrder
 from archscope.datasets.images import Images, dataset
 from archscope.errors import OptionError
 
@@ -19,26 +19,26 @@ DIGITS = datasets.load("digits")
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_class_is_in_two_parts(seed: int) -> None:
-    apart = split_classes(DIGITS, 0.5, True, seed)
-    sizes = {name: len(labels) for name, labels in apart.groups.items()}
+    parts = split_classes(DIGITS, 0.5, True, seed)
+    sizes = {name: len(labels) for name, labels in parts.classes.items()}
     assert sizes == {"taught": 5, "validation": 2, "test": 3}
-    assert sorted(sum(apart.groups.values(), ())) == list(range(10))
-    assert set(apart.held.labels.tolist()) == set(apart.groups["validation"])
-    assert set(apart.test.labels.tolist()) == set(apart.groups["test"])
-    known = torch.tensor(apart.groups["taught"])
+    assert sorted(sum(parts.classes.values(), ())) == list(range(10))
+    assert set(parts.validation.labels.tolist()) == set(parts.classes["validation"])
+    assert set(parts.test.labels.tolist()) == set(parts.classes["test"])
+    known = torch.tensor(parts.classes["taught"])
     mine = torch.isin(DIGITS.train.labels, known)
-    assert torch.equal(apart.taught.images, DIGITS.train.images[mine])
-    assert torch.equal(known[apart.taught.labels], DIGITS.train.labels[mine])
-    assert apart.taught.classes == 5
+    assert torch.equal(parts.train.images, DIGITS.train.images[mine])
+    assert torch.equal(known[parts.train.labels], DIGITS.train.labels[mine])
+    assert parts.train.classes == 5
 
 
 def test_test_images_are_the_test_split_or_else_unseen_training_images() -> None:
-    apart = split_classes(DIGITS, 0.5, True, 0)
+    parts = split_classes(DIGITS, 0.5, True, 0)
     alone = split_classes(dataset("alone", DIGITS.train, None, DIGITS.classes, ""), 0.5, True, 0)
-    assert alone.groups == apart.groups
+    assert alone.classes == parts.classes
     assert DIGITS.test is not None
-    assert len(apart.test) < len(DIGITS.test)
-    assert len(alone.test) + len(alone.held) + len(alone.taught) == len(DIGITS.train)
+    assert len(parts.test) < len(DIGITS.test)
+    assert len(alone.test) + len(alone.validation) + len(alone.train) == len(DIGITS.train)
 
 
 def test_too_few_classes_or_images() -> None:
@@ -47,7 +47,7 @@ def test_too_few_classes_or_images() -> None:
         OptionError, match=r"'synthetic' has 4 classes; with 0\.5 of them unseen, 2"
     ):
         split_classes(few, 0.5, True, 0)
-    assert not split_classes(few, 0.5, False, 0).groups["validation"]
+    assert not split_classes(few, 0.5, False, 0).classes["validation"]
     single = Images(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.arange(6))
     with pytest.raises(OptionError, match="has 1 images for validation, and it takes 2"):
         split_classes(dataset("one", single, None, tuple("abcdef"), ""), 0.7, True, 0)
@@ -69,7 +69,7 @@ def test_groups_are_of_one_class_and_no_image_comes_twice(
     if sum(count // per_class for count in counts) < groups * world:
         return
     orders = [
-        Groups(labels, groups * per_class, seed, per_class, rank=rank, world=world)
+        GroupedEpochOrder(labels, groups * per_class, seed, per_class, rank=rank, world=world)
         for rank in range(world)
     ]
     seen = []
@@ -85,12 +85,12 @@ def test_groups_are_of_one_class_and_no_image_comes_twice(
 
 def test_classes_are_spread_over_each_batch() -> None:
     labels = torch.arange(400) % 10
-    order = Groups(labels, 20, 0, 4, rank=0, world=1)
+    order = GroupedEpochOrder(labels, 20, 0, 4, rank=0, world=1)
     places = order.epoch(0)
     several = [len(labels[order.batch(places, step)].unique()) for step in range(order.steps)]
     assert min(several) >= 3  # of 5 groups; by chance alone some batch would have 2
     assert not torch.equal(places, order.epoch(1))
-    assert torch.equal(places, Groups(labels, 20, 0, 4, rank=0, world=1).epoch(0))
+    assert torch.equal(places, GroupedEpochOrder(labels, 20, 0, 4, rank=0, world=1).epoch(0))
 
 
 def test_an_epoch_goes_on_from_its_middle() -> None:
@@ -108,4 +108,4 @@ def test_an_epoch_goes_on_from_its_middle() -> None:
 
 def test_a_class_that_fills_no_group() -> None:
     with pytest.raises(OptionError, match="a class has 3 images to train with, fewer than the 4"):
-        Groups(torch.tensor([0] * 8 + [1] * 3), 8, 0, 4, rank=0, world=1)
+        GroupedEpochOrder(torch.tensor([0] * 8 + [1] * 3), 8, 0, 4, rank=0, world=1)

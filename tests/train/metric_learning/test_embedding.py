@@ -11,7 +11,7 @@ from archscope import analyze, load
 from archscope.build import build
 from archscope.errors import OptionError
 from archscope.train import Recipe
-from archscope.train.metric_learning.distance import beside, matrix
+from archscope.train.metric_learning.distance import pairwise, rowwise
 from archscope.train.metric_learning.embedding import cut, to_embed, tower
 
 BRANCHES = {
@@ -39,16 +39,16 @@ def test_the_whole_network_gives_the_distances_of_its_tower(name: str) -> None:
     if isinstance(outputs, torch.Tensor):
         outputs = {"distance": outputs}
     for output, one, other in BRANCHES[name]:
-        expected = beside(embedded[one], embedded[other], kind)
+        expected = rowwise(embedded[one], embedded[other], kind)
         torch.testing.assert_close(outputs[output][:, 0], expected)
 
 
 @pytest.mark.parametrize("kind", ["euclidean", "manhattan", "angle"])
 def test_distances_of_all_are_those_of_each(kind: str) -> None:
     x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    every = matrix(x, kind)
+    every = pairwise(x, kind)
     for i in range(6):
-        torch.testing.assert_close(every[i], beside(x[i].expand(6, -1), x, kind))
+        torch.testing.assert_close(every[i], rowwise(x[i].expand(6, -1), x, kind))
 
 
 def test_a_classifier_is_cut_at_its_embedding() -> None:

@@ -16,12 +16,13 @@ from archscope import datasets, load
 from archscope.build import build
 from archscope.datasets import Dataset
 from archscope.errors import OptionError
+from archscope.records.run_folder import read_summary
 from archscope.train import Recipe, resume, train
 from archscope.train.metric_learning.embedding import HEAD
-from archscope.train.metric_learning.evaluation import judge_pairs
+from archscope.train.metric_learning.evaluation import evaluate_pairs
 from archscope.train.recipe import MetricLoss
 from archscope.train.recipe_files import change
-from archscope.train.run_folder import read_graph, read_recipe, read_summary, read_weights
+from archscope.train.run_folder import read_graph, read_recipe, read_weights
 from archscope.train.tasks.metric import MetricLearning
 from tests.train.test_resume import same
 
@@ -86,12 +87,12 @@ def test_every_loss_helps_with_classes_that_it_never_saw(loss: MetricLoss) -> No
     untrained = summary.task["untrained"]
     assert summary.best.validation["auc"] > untrained["auc"] + 0.03
     assert summary.test["auc"] > 0.68
-    assert not summary.verdict.startswith("no gain")
+    assert not summary.fit.startswith("no gain")
 
 
 def test_training_that_does_not_help_is_called_so() -> None:
     recipe = Recipe(loss="contrastive", epochs=2, learning_rate=1e-12)
-    assert "no gain: auc" in train(load(NET), patterns(), recipe).summary.verdict
+    assert "no gain: auc" in train(load(NET), patterns(), recipe).summary.fit
 
 
 def quick(**knobs: object) -> Recipe:
@@ -126,12 +127,12 @@ def test_the_folder_holds_the_tower(tmp_path: Path, twins: Path) -> None:
     # The weights fit the network of two inputs, by name.
     build(load(twins)).load_state_dict(read_weights(path))
     assert images.test is not None
-    judged = judge_pairs(path, images, images.test, name="cpu")
-    assert judged.scores == pytest.approx(summary.test)
-    assert (judged.images, judged.classes) == (30, tuple(summary.task["test"]))
+    pairs = evaluate_pairs(path, images, images.test, device="cpu")
+    assert pairs.scores == pytest.approx(summary.test)
+    assert (pairs.images, pairs.classes) == (30, tuple(summary.task["test"]))
     other = patterns(6)
     assert other.test is not None
-    assert judge_pairs(path, other, other.test, name="cpu").images == 60
+    assert evaluate_pairs(path, other, other.test, device="cpu").images == 60
 
 
 def test_what_a_loss_learns_is_kept_under_its_own_name(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from archscope.train.metric_learning.verification import (
     accuracy,
     batch_auc,
-    draw,
+    draw_pairs,
     threshold,
     verify,
 )
@@ -19,13 +19,13 @@ LABELS = torch.tensor([3, 1, 3, 1, 7, 7, 7, 3, 1, 1, 1, 1, 1, 1])
 
 
 def test_every_pair_is_what_it_says() -> None:
-    first, second, same = draw(LABELS, 3000)
+    first, second, same = draw_pairs(LABELS, 3000)
     assert (first != second).all()
     assert torch.equal(LABELS[first] == LABELS[second], same)
     assert same.sum() == 3000
     pairs = {(int(i), int(j)) for i, j in zip(first, second, strict=True)}
     assert len(pairs) == 14 * 13  # of so few images, every pair comes
-    assert torch.equal(draw(LABELS, 3000)[0], first)
+    assert torch.equal(draw_pairs(LABELS, 3000)[0], first)
 
 
 def test_auc_of_a_batch_is_that_of_all_its_pairs() -> None:

@@ -1,4 +1,4 @@
-"""Which task a recipe asks for."""
+"""The task of a recipe."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from archscope.train.tasks.classification import Classification
 
 
 def task_for(graph: Graph, dataset: Dataset, recipe: Recipe) -> Task:
-    """Return the task that a recipe's loss is for: embeddings, or one class for each image."""
+    """Return the task for the loss of a recipe: metric learning or classification."""
     if not recipe.metric:
         return Classification(graph, len(dataset.classes), recipe)
-    # The library of metric losses takes a while to import; few trainings want it.
+    # The library of metric losses takes a while to import; few trainings need it.
     from archscope.train.tasks.metric import MetricLearning
 
     return MetricLearning(graph, recipe)

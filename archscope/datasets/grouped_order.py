@@ -1,4 +1,4 @@
-"""Steps whose images come several of a class, so that every batch has pairs to compare."""
+"""An epoch order with several images of a class in each batch, so that there are pairs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archscope.datasets.order import Order
+from archscope.datasets.epoch_order import EpochOrder
 from archscope.datasets.randomness import generator
 from archscope.errors import OptionError
 
 PURPOSE = 5
 
 
-class Groups(Order):
-    """The steps of an epoch over images that come `per_class` of one class at a time.
+class GroupedEpochOrder(EpochOrder):
+    """The steps of an epoch over images that come in groups of `per_class` of one class.
 
-    Each epoch puts the images of a class into groups anew, and spreads the groups of each class
-    evenly over the epoch, so that a batch has as many classes as it has room for. Images that
-    fill no group, and groups that fill no step, are left out: others in each epoch. What comes at
-    a step depends on seed and epoch alone. Raises OptionError for a class that fills no group.
+    Each epoch divides the images of a class into new groups, and spreads the groups of each class
+    evenly over the epoch, so that a batch has as many classes as possible. Images that fill no
+    group, and groups that fill no step, are left out; they differ from epoch to epoch. The images
+    of a step depend on seed and epoch alone. Raises OptionError for a class that fills no group.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Groups(Order):
         super().__init__(usable, batch, seed, shuffle=True, drop_last=True, rank=rank, world=world)
 
     def epoch(self, epoch: int) -> Tensor:
-        """Return the places of the images, int64 (usable,), in the order of an epoch."""
+        """Return the indices of the images, int64 (usable,), in the order of an epoch."""
         random = generator(self.seed, PURPOSE, epoch)
         order = random.permutation(len(self.labels))
         order = order[np.argsort(self.labels[order], kind="stable")]  # by class, random within
@@ -50,6 +50,6 @@ class Groups(Order):
         full = self.counts // self.per_class
         kept = order[rank < np.repeat(full * self.per_class, self.counts)]
         groups = kept.reshape(-1, self.per_class)
-        turn = np.concatenate([np.arange(one) for one in full])
+        turn = np.concatenate([np.arange(count) for count in full])
         moment = (turn + random.random(len(groups))) / np.repeat(full, full)
         return torch.from_numpy(groups[np.argsort(moment, kind="stable")].reshape(-1))

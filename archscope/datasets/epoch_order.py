@@ -1,4 +1,4 @@
-"""Which images come at which step of an epoch, on which of several processes."""
+"""The order of images in an epoch, divided into steps and processes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from archscope.errors import OptionError
 PURPOSE = 2
 
 
-class Order:
+class EpochOrder:
     """The steps of an epoch over `images` images in batches of `batch`, for one of `world` ranks.
 
     All ranks together see each image once: a step takes the next world * batch images of the
-    epoch's order and deals them out as evenly as it can, so every rank has the same number of
+    epoch's order and divides them as evenly as possible, so every rank has the same number of
     steps. One process with batches of world * batch sees the same images at the same step.
 
     Raises OptionError where a step would leave a rank without images.
@@ -55,13 +55,13 @@ class Order:
         generator(seed)
 
     def epoch(self, epoch: int) -> Tensor:
-        """Return the places of all images, int64 (images,), in the order of an epoch."""
+        """Return the indices of all images, int64 (images,), in the order of an epoch."""
         if not self.shuffle:
             return torch.arange(self.images)
         return torch.from_numpy(generator(self.seed, PURPOSE, epoch).permutation(self.images))
 
     def batch(self, places: Tensor, step: int) -> Tensor:
-        """Return what this rank takes of an epoch's places at a step."""
+        """Return the indices that this rank takes of an epoch's order at a step."""
         together = places[step * self.step : (step + 1) * self.step]
         return together.tensor_split(self.world)[self.rank]
 

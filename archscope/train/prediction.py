@@ -1,4 +1,4 @@
-"""What a trained network says of image files."""
+"""Classes of image files by a trained network."""
 
 from __future__ import annotations
 
@@ -12,40 +12,38 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from archscope.errors import DataError, OptionError
-from archscope.train.trained_run import trained
+from archscope.train.trained_network import load_classifier
 
 MODES = {1: "L", 3: "RGB"}
 
 
-class Guess(Struct, frozen=True):
-    """A class that an image may show."""
+class Prediction(Struct, frozen=True):
+    """One likely class of an image."""
 
     image: str
     name: str
     probability: float
 
 
-def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Guess]:
-    """Return the likeliest classes of each image, those of an image in a row, likeliest first.
+def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Prediction]:
+    """Return the `top` most likely classes of each image, the most likely first.
 
     Probabilities are the softmax of the network's main output. Raises ArchscopeError.
     """
-    one = trained(run, name="cpu")
-    guesses = []
+    trained = load_classifier(run, device="cpu")
+    predictions = []
     for path in images:
-        pixels = one.adaptation.apply(_pixels(path, one.adaptation.source))
-        spread = one.statistics
-        times = one.adaptation.target[0] // len(spread.mean)
-        spread = type(spread)(spread.mean * times, spread.std * times)
+        pixels = trained.adaptation.apply(_pixels(path, trained.adaptation.source))
+        statistics = trained.statistics.repeated(trained.adaptation.target[0])
         with torch.no_grad():
-            outputs = one.network(spread.normalise(pixels))
-        chances = one.task.logits(outputs).softmax(1)[0]
-        best = chances.topk(min(top, len(one.classes)))
-        guesses += [
-            Guess(str(path), one.classes[place], chance)
-            for chance, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            outputs = trained.network(statistics.normalise(pixels))
+        probabilities = trained.task.logits(outputs).softmax(1)[0]
+        best = probabilities.topk(min(top, len(trained.classes)))
+        predictions += [
+            Prediction(str(path), trained.classes[place], probability)
+            for probability, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
-    return guesses
+    return predictions
 
 
 def _pixels(path: Path, shape: Sequence[int]) -> Tensor:

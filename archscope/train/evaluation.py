@@ -1,4 +1,4 @@
-"""A network's scores on images that it does not learn from."""
+"""Scores of a network on images that it is not trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from archscope.records.training import Scores
 from archscope.train.device import Arithmetic
 from archscope.train.distributed import ALONE, Processes
-from archscope.train.tasks import Task, Whole
+from archscope.train.tasks import ScoresAll, Task
 
 
 def evaluate(
@@ -22,10 +22,10 @@ def evaluate(
 ) -> Scores:
     """Return the means of a task's measures over batches, in inference mode.
 
-    The module is left in the mode that it was in. What wants all outputs at once gets them from
-    this process alone, so that several processes do the same work there.
+    The module is left in the mode that it was in. A task that scores all outputs at once does so
+    in every process, on all images.
     """
-    if isinstance(task, Whole):
+    if isinstance(task, ScoresAll):
         return task.scores(*outputs_of(module, batches, how))
     before = module.training
     module.eval()

@@ -1,0 +1,83 @@
+"""What a run folder keeps of the inside of its network: layer statistics and pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from archscope.errors import OptionError
+from archscope.files import put_json
+
+FORMAT = 1
+FILE = "look.json"
+LARGEST = 1 << 24
+"""Bytes of an inspection that is still read; a larger one would make a report slow to open."""
+
+Png = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9+/]*={0,2}\Z")]
+"""A PNG image in base64."""
+
+
+class LayerStatistics(Struct, frozen=True):
+    """Gradient and dead units of one layer, with the weights that were kept."""
+
+    name: str
+    op: str
+    gradient: float | None  # norm of the gradient of its weights over the norm of the weights
+    dead: float | None  # share of the units that are 0 for all images
+
+
+class ImageGrid(Struct, frozen=True):
+    """Several small images in rows on one picture."""
+
+    layer: str
+    about: str
+    png: Png
+
+
+class Sample(Struct, frozen=True):
+    """One image with its true class, its predicted class, and feature maps."""
+
+    label: str
+    guess: str
+    probability: float
+    png: Png
+    maps: tuple[ImageGrid, ...] = ()
+
+
+class Inspection(Struct, frozen=True):
+    """The inside of a trained network, and its most confident mistakes."""
+
+    format: int
+    data: str
+    images: int  # counted by the confusion matrix
+    layers: tuple[LayerStatistics, ...]
+    filters: ImageGrid | None
+    samples: tuple[Sample, ...]
+    wrong: tuple[Sample, ...]  # misclassified, the most confident first
+    confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
+
+
+def write_inspection(run: Path, inspection: Inspection) -> Path:
+    """Write an inspection into a run folder and return its file. Raises OptionError."""
+    file = run / FILE
+    put_json(file, inspection)
+    return file
+
+
+def read_inspection(run: Path) -> Inspection | None:
+    """Return the inspection of a run, or None if it has none.
+
+    Raises OptionError if the file is broken or larger than `LARGEST` bytes.
+    """
+    file = run / FILE
+    if not file.exists():
+        return None
+    try:
+        if file.stat().st_size > LARGEST:
+            raise ValueError(f"larger than {LARGEST >> 20} MiB")
+        return msgspec.json.decode(file.read_bytes(), type=Inspection)
+    except (OSError, ValueError) as error:  # those of msgspec are ValueErrors
+        raise OptionError(f"{FILE}: {error}") from None

@@ -1,0 +1,129 @@
+"""Networks restored from run folders, ready for inference, and their evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec import Struct, structs
+
+from archscope.build import Network, build
+from archscope.datasets import Adaptation, Dataset, Images, Statistics, fit
+from archscope.errors import OptionError
+from archscope.records.evaluation import Evaluation
+from archscope.records.run_folder import read_summary
+from archscope.records.training import FORMAT
+from archscope.train.accuracy import confusion
+from archscope.train.device import Arithmetic, arithmetic, select_device
+from archscope.train.loader import EvaluationLoader
+from archscope.train.metric_learning.embedding import HEAD
+from archscope.train.run_folder import read_graph, read_recipe, read_weights
+from archscope.train.tasks.classification import Classification
+
+
+class TrainedNetwork(Struct, frozen=True, eq=False, kw_only=True):
+    """A network with the weights of a run, and how its images are prepared."""
+
+    run: str
+    network: Network
+    classes: tuple[str, ...]
+    statistics: Statistics
+    adapt: dict[str, Any]
+    adaptation: Adaptation
+    how: Arithmetic
+
+    def loader(self, dataset: Dataset, images: Images) -> EvaluationLoader:
+        """Return images of a data set as the network takes them. Raises OptionError."""
+        adaptation = fit(self.adaptation.target, dataset, **self.adapt)
+        return EvaluationLoader(images, self.statistics, adaptation, self.how)
+
+
+class TrainedClassifier(TrainedNetwork, frozen=True, eq=False, kw_only=True):
+    """A trained network whose main output names a class."""
+
+    task: Classification
+
+    def check_classes(self, dataset: Dataset) -> None:
+        """Raise OptionError if a data set has another number of classes."""
+        if len(dataset.classes) != len(self.classes):
+            raise OptionError(
+                f"the run '{self.run}' knows {len(self.classes)} classes,"
+                f" '{dataset.name}' has {len(dataset.classes)}"
+            )
+
+
+def load_network(run: Path, which: str = "best", device: str = "auto") -> TrainedNetwork:
+    """Return the network of a run with its `best` or `last` weights. Raises ArchscopeError."""
+    graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run)
+    where = select_device(device)
+    network = build(graph)
+    # The weights of a metric loss are of no use without the classes that it was trained on.
+    weights = {
+        name: tensor
+        for name, tensor in read_weights(run, which).items()
+        if not name.startswith(f"{HEAD}.")
+    }
+    network.load_state_dict(weights)
+    fitted = dict(summary.data["adaptation"])
+    for shape in ("source", "target"):
+        fitted[shape] = tuple(fitted[shape])
+    statistics = {name: tuple(values) for name, values in summary.data["statistics"].items()}
+    return TrainedNetwork(
+        run=run.name,
+        network=network.to(where).eval(),
+        classes=tuple(summary.data["classes"]),
+        statistics=Statistics(**statistics),
+        adapt=summary.data["adapt"],
+        adaptation=Adaptation(**fitted),
+        how=arithmetic(recipe, where, len(graph.inputs[0].out)),
+    )
+
+
+def load_classifier(run: Path, which: str = "best", device: str = "auto") -> TrainedClassifier:
+    """Return the classifier of a run with its `best` or `last` weights.
+
+    Raises ArchscopeError, also for a run that was trained for something else.
+    """
+    kind = read_summary(run).task["kind"]
+    if kind == "multitask":
+        raise OptionError(f"the run '{run.name}' is of several tasks, not of one class an image")
+    if kind == "metric":
+        raise OptionError(
+            f"the run '{run.name}' learnt embeddings, and names no classes; `archscope evaluate`"
+            " verifies pairs"
+        )
+    trained = load_network(run, which, device)
+    task = Classification(trained.network.graph, len(trained.classes), read_recipe(run))
+    return TrainedClassifier(task=task, **structs.asdict(trained))
+
+
+def evaluate_run(
+    run: Path, dataset: Dataset, images: Images, which: str = "best", device: str = "auto"
+) -> Evaluation:
+    """Return the scores of a run's classifier on images of a data set, with its confusion matrix.
+
+    `which` weights are those of the `best` validation or of the `last` epoch. Images are
+    normalised as those of the training. Raises ArchscopeError, also if the number of classes
+    differs.
+    """
+    trained = load_classifier(run, which, device)
+    trained.check_classes(dataset)
+    task, classes = trained.task, len(trained.classes)
+    sums = torch.zeros(len(task.measures), dtype=torch.float64, device=trained.how.device)
+    matrix = torch.zeros(classes, classes, dtype=torch.int64)
+    with torch.no_grad():
+        for batch, labels in trained.loader(dataset, images):
+            with trained.how.autocast():
+                outputs = trained.network(batch)
+            sums += task.tally(outputs, labels)
+            matrix += confusion(task.logits(outputs).argmax(1), labels, classes).cpu()
+    return Evaluation(
+        FORMAT,
+        run.name,
+        dataset.name,
+        len(images),
+        dataset.classes,
+        dict(zip(task.measures, (sums / len(images)).tolist(), strict=True)),
+        tuple(map(tuple, matrix.tolist())),
+    )
