@@ -61,14 +61,14 @@ def command(
     """
     from archscope.report.tables.search_results import quality_table
     from archscope.search.benchmark import compare_samplers
-    from archscope.search.samplers import check
+    from archscope.search.samplers import check_sampler
     from archscope.sources import load
     from archscope.space.budget import budgets
     from archscope.space.costs import costs_of
 
     names = [word.strip() for word in samplers.split(",")]
     for name in names:
-        check(name)
+        check_sampler(name)
     found = compare_samplers(
         table,
         spec,

@@ -1,8 +1,8 @@
-"""Decisions as Optuna's parameters: one for each, by its stable path.
+"""Decisions as parameters of Optuna, one for each decision, named by its path.
 
-Ordered alternatives are whole numbers, or places in their order, so that a sampler knows that 5
-lies between 3 and 7; only words are categories. Every decision has its parameter in every trial,
-also where it does not count: a space of fixed length suits samplers.
+Ordered alternatives become integers, or indices into their order, so that a sampler knows that 5
+lies between 3 and 7; only words are categorical. Every trial has a parameter for every decision,
+active or not, because samplers work best on a space of fixed dimension.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from archscope.space.search_space import Choices, Decision, Space
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Return the choices that a trial stands for, a value for every decision."""
+    """Return the choices that a trial suggests, a value for every decision."""
     return {decision.path: _suggest(trial, decision) for decision in space.decisions}
 
 
 def parameters(space: Space, choices: Choices) -> dict[str, Any]:
-    """Return the choices of all decisions as the parameters that a trial of them has."""
+    """Return the parameters of the trial that would suggest these choices of all decisions."""
     return {
-        decision.path: _place(decision, choices[decision.path])
+        decision.path: _parameter(decision, choices[decision.path])
         for decision in space.decisions
         if decision.size != 1
     }
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Return what Optuna is told that the parameters can be: what `suggest` draws from."""
+    """Return the distributions that `suggest` draws from; decisions with one value have none."""
     return {
         decision.path: _distribution(decision) for decision in space.decisions if decision.size != 1
     }
@@ -67,15 +67,15 @@ def _suggest(trial: Trial, decision: Decision) -> Any:
     )
 
 
-def _place(decision: Decision, value: Any) -> Any:
+def _parameter(decision: Decision, value: Any) -> Any:
     return decision.alternatives.index(value) if _ordered(decision) else value
 
 
 def _ordered(decision: Decision) -> bool:
-    """Return whether the alternatives are numbers that stand in their order."""
-    choices = decision.alternatives
-    if decision.kind != CHOICE or len(choices) < 3 or decision.labels:
+    """Return whether the alternatives are three or more numbers in ascending or descending order."""
+    values = list(decision.alternatives)
+    if decision.kind != CHOICE or len(values) < 3 or decision.labels:
         return False
-    if any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in choices):
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return False
-    return list(choices) in (sorted(choices), sorted(choices, reverse=True))
+    return values in (sorted(values), sorted(values, reverse=True))

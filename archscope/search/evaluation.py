@@ -77,13 +77,13 @@ def _again(known: Verdict, job: Job) -> Verdict:
 
 
 def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> Verdict:
-    from archscope.search.proxies import promises
+    from archscope.search.proxies import proxy_scores
     from archscope.train import Recipe, train
     from archscope.train.recipe_files import change
 
     recipe = change(Recipe(), trainer.recipe)
     began = time.perf_counter()
-    promised = promises(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
+    promised = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
     curve: list[float] = []
     reason = ""
     rungs = dict(job.rungs)

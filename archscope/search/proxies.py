@@ -1,8 +1,8 @@
-"""What a network promises before it is trained: zero-cost proxies, more is better.
+"""Zero-cost proxies: scores of a network before it is trained, higher is better.
 
 naswot and jacob_cov (Mellor et al. 2021, arXiv:2006.04647), snip (Lee et al. 2019,
 arXiv:1810.02340), grad_norm (Abdelfattah et al. 2021, arXiv:2101.08134), synflow (Tanaka et al.
-2020, arXiv:2006.05467), each on one batch; params and macs beside them, which do as well as most.
+2020, arXiv:2006.05467), each on one batch; params and macs beside them, which often do as well.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from archscope.build import Network, build
 from archscope.ir import Graph
 
 BATCH = 32
-FILTER = ("synflow", "naswot", "jacob_cov")
-"""Those whose mean rank was measured to be the best filter on NAS-Bench-201 (Spearman 0.87)."""
+PRESCREEN = ("synflow", "naswot", "jacob_cov")
+"""Proxies whose mean rank predicts accuracy best on NAS-Bench-201 (Spearman 0.87)."""
+
 TINY = 1e-12
 
 
-def promises(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[str, float]:
-    """Return all proxies of a network on the first images of a data set."""
+def proxy_scores(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[str, float]:
+    """Return all proxies of a network on the first training images of a data set."""
     from archscope.datasets import fit, statistics
 
     some = data.train.take(torch.arange(min(BATCH, len(data.train))))
@@ -35,11 +36,13 @@ def promises(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[
     norm = statistics(data.train)
     mean, std = torch.tensor(norm.mean), torch.tensor(norm.std)
     images = (images / 255 - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1).clamp_min(1e-6)
-    return scores(graph, images, some.labels, seed)
+    return proxy_scores_on(graph, images, some.labels, seed)
 
 
-def scores(graph: Graph, images: Tensor, labels: Tensor, seed: int = 0) -> dict[str, float]:
-    """Return the proxies of a network on images (N, C, H, W) with labels (N,)."""
+def proxy_scores_on(
+    graph: Graph, images: Tensor, labels: Tensor, seed: int = 0
+) -> dict[str, float]:
+    """Return all proxies of a network on images (N, C, H, W) with labels (N,)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(graph)
@@ -56,10 +59,10 @@ def scores(graph: Graph, images: Tensor, labels: Tensor, seed: int = 0) -> dict[
 
 
 def naswot(network: Network, images: Tensor) -> float:
-    """Return log |K|, where K counts the activations on which two images agree to be active."""
+    """Return log |K|, where K[i, j] counts the units that are active alike for images i and j."""
     codes: list[Tensor] = []
 
-    def look(name: str, value: Tensor) -> Tensor:
+    def record(name: str, value: Tensor) -> Tensor:
         if isinstance(network.graph.by_name[name].op.name, str) and name in network.paths:
             part = network.part(name)
             if isinstance(part, nn.ReLU | nn.ReLU6 | nn.Hardswish | nn.SiLU | nn.GELU):
@@ -67,7 +70,7 @@ def naswot(network: Network, images: Tensor) -> float:
         return value
 
     with torch.no_grad(), _mode(network, training=True):
-        network.run((images,), look)
+        network.run((images,), record)
     if not codes:
         return 0.0
     kernel = torch.zeros(len(images), len(images), dtype=torch.float64)
@@ -77,7 +80,7 @@ def naswot(network: Network, images: Tensor) -> float:
 
 
 def jacob_cov(network: Network, images: Tensor) -> float:
-    """Return how little the gradients of images are correlated, from their eigenvalues."""
+    """Return how uncorrelated the input gradients of images are, from their eigenvalues."""
     images = images.clone().requires_grad_(True)
     with _mode(network, training=True):
         (gradient,) = torch.autograd.grad(_main(network, images).sum(), images)
@@ -99,7 +102,7 @@ def grad_norm(network: Network, images: Tensor, labels: Tensor) -> float:
 
 
 def synflow(network: Network, images: Tensor) -> float:
-    """Return the log of the flow through absolute weights, without batch norms, on ones.
+    """Return the log of the synaptic flow: absolute weights, evaluation mode, an image of ones.
 
     The flow grows as a product over layers; double precision and the log keep it finite.
     """
@@ -148,7 +151,7 @@ def _main(network: Network, images: Tensor) -> Tensor:
 
 @contextmanager
 def _mode(network: Network, training: bool) -> Iterator[None]:
-    """Run a network in a mode, with its running statistics left as they were."""
+    """Set the mode of a network for a while, and restore its running statistics."""
     before = network.training
     buffers = [buffer.clone() for buffer in network.buffers()]
     network.train(training)

@@ -1,4 +1,4 @@
-"""How the next network is chosen, by name."""
+"""The samplers of a search by name, and how those of Optuna are made."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from optuna.trial import FrozenTrial
 from archscope.errors import OptionError, did_you_mean
 
 TPE, NSGA, RANDOM, EVOLUTION, UNIFORM = "tpe", "nsga2", "random", "evolution", "uniform"
-ABOUT = {
-    TPE: "tree-structured Parzen estimator: draws near the best so far (the default)",
-    NSGA: "a genetic algorithm for several objectives",
-    RANDOM: "every decision drawn on its own",
-    EVOLUTION: "regularised evolution: the best of a few recent networks, with one change",
-    UNIFORM: "every network inside the budget with the same chance: the control",
+SAMPLERS = {
+    TPE: "tree-structured Parzen estimator: samples near the best so far (the default)",
+    NSGA: "NSGA-II, a genetic algorithm for several objectives",
+    RANDOM: "every decision sampled on its own",
+    EVOLUTION: "regularised evolution: the best of a few recent networks, mutated",
+    UNIFORM: "uniform over the networks inside the budget: the baseline",
 }
+"""What each sampler does, by its name."""
 
 
-def check(name: str) -> None:
+def check_sampler(name: str) -> None:
     """Raise OptionError unless there is a sampler of this name."""
-    if name not in ABOUT:
-        hint = did_you_mean(name, ABOUT) or f"; there are {', '.join(ABOUT)}"
+    if name not in SAMPLERS:
+        hint = did_you_mean(name, SAMPLERS) or f"; there are {', '.join(SAMPLERS)}"
         raise OptionError(f"no sampler is called '{name}'{hint}")
 
 
-class Known(optuna.samplers.BaseSampler):
-    """A sampler of parameters that every trial has, so that it need not find out which these are.
+class FixedSpaceSampler(optuna.samplers.BaseSampler):
+    """A sampler that is told its search space, which all trials share.
 
-    One that is new for each trial would compare those of all trials again.
+    Optuna infers the intersection of the search spaces of all trials, each time anew for a sampler
+    that is made for one trial.
     """
 
     space: Mapping[str, BaseDistribution]
@@ -39,40 +41,40 @@ class Known(optuna.samplers.BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return all parameters, once a trial has told them."""
+        """Return all parameters but those with one value, none for the first trial."""
         if not trial.number:
             return {}
-        return {name: one for name, one in sorted(self.space.items()) if not one.single()}
+        return {name: values for name, values in sorted(self.space.items()) if not values.single()}
 
 
-class Tpe(Known, optuna.samplers.TPESampler):
-    """Optuna's TPE, which draws all parameters together."""
+class FixedSpaceTPE(FixedSpaceSampler, optuna.samplers.TPESampler):
+    """Optuna's multivariate TPE, which samples all parameters jointly."""
 
     def __init__(self, seed: int, space: Mapping[str, BaseDistribution]) -> None:
         super().__init__(seed=seed, multivariate=True)
         self.space = space
 
 
-class Nsga(Known, optuna.samplers.NSGAIISampler):
-    """Optuna's NSGA-II with a population for searches of a hundred trials."""
+class FixedSpaceNSGAII(FixedSpaceSampler, optuna.samplers.NSGAIISampler):
+    """Optuna's NSGA-II with a population for searches of about a hundred trials."""
 
     def __init__(self, seed: int, space: Mapping[str, BaseDistribution]) -> None:
         super().__init__(seed=seed, population_size=20)
         self.space = space
 
 
-def of_optuna(
+def optuna_sampler(
     name: str, seed: int, space: Mapping[str, BaseDistribution]
 ) -> optuna.samplers.BaseSampler:
-    """Return a sampler of Optuna for parameters.
+    """Return a sampler of Optuna for one trial.
 
-    One is made for each trial with a seed of its own: Optuna keeps no sampler's state, and so
-    a study that goes on draws what it would have drawn without a pause.
+    Each trial has a sampler with a seed of its own. Optuna does not store the state of samplers,
+    so this is what makes a resumed study draw what it would have drawn without a pause.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if name == NSGA:
-            return Nsga(seed, space)
+            return FixedSpaceNSGAII(seed, space)
         if name == TPE:
-            return Tpe(seed, space)
+            return FixedSpaceTPE(seed, space)
         return optuna.samplers.RandomSampler(seed=seed)

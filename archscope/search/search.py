@@ -205,14 +205,14 @@ def _asked(question: Question) -> dict[str, Any]:
 
 def _promise(question: Question) -> Callable[[Graph], dict[str, float]]:
     from archscope.datasets import load
-    from archscope.search.proxies import FILTER, promises
+    from archscope.search.proxies import PRESCREEN, proxy_scores
 
     trainer = question.trainer
     data = load(trainer.data, None if trainer.folder is None else Path(trainer.folder))
 
     def promise(graph: Graph) -> dict[str, float]:
-        scores = promises(graph, data, trainer.seed, trainer.adapt)
-        return {name: scores[name] for name in FILTER}
+        scores = proxy_scores(graph, data, trainer.seed, trainer.adapt)
+        return {name: scores[name] for name in PRESCREEN}
 
     return promise
 

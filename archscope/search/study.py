@@ -28,7 +28,7 @@ from archscope.metrics import ACCURACY, METRICS
 from archscope.records.study import Job, Outcome, Trial, Verdict
 from archscope.search.distributions import distributions, parameters, suggest
 from archscope.search.executor import Judge
-from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check, of_optuna
+from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check_sampler, optuna_sampler
 from archscope.space.budget import Budget, violation
 from archscope.space.costs import CostModel, Costs, needs_graph
 from archscope.space.sampling import Sampler, mutate, repair
@@ -98,7 +98,7 @@ class Study:
         `shown` is told every trial, in order. `trained_as` gives the network that is trained in
         place of the one whose costs count, such as the same at a lower resolution.
         """
-        check(plan.sampler)
+        check_sampler(plan.sampler)
         self.space, self.plan, self.judge, self.shown = space, plan, judge, shown
         self.trained_as = trained_as or space.graph
         self.promise, self.measure = promise, measure
@@ -211,7 +211,7 @@ class Study:
                 asked = self._enqueue(choices)
             else:
                 seed = self._seed(self.asked)
-                self.model.sampler = of_optuna(self.plan.sampler, seed, self.distributions)
+                self.model.sampler = optuna_sampler(self.plan.sampler, seed, self.distributions)
                 asked = self.model.ask()
             found = self._look(asked, self.plan.sampler)
             if found is not None:

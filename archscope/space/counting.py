@@ -1,9 +1,8 @@
-"""How many networks are there, exactly, and how is each drawn with the same chance?
+"""The exact number of networks of a space, uniform sampling and enumeration.
 
-A decision that does not count makes no difference, so networks are counted as values of the
-decisions that do. A plan is a tree: decisions that nothing depends on multiply, those on which it
-depends whether others count are branched over, and groups that do not touch each other are
-counted apart, as a product.
+An inactive decision makes no difference, so networks are counted by the values of their active
+decisions. A plan is a tree: free decisions multiply, decisions that control others are branched
+over, and groups of decisions that do not depend on each other are counted apart, as a product.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from msgspec import Struct
 
 from archscope.space.search_space import Condition, Decision, Space
 
-MOST_WORK = 1_000_000  # decisions looked at, in all parts of the tree
+MOST_WORK = 1_000_000  # decisions visited, in all parts of the tree
 
 
 class TooManyError(Exception):
-    """Too many decisions hang together to count them one by one."""
+    """The plan is too large: too many decisions depend on each other."""
 
 
 class Branch(Struct, frozen=True, gc=False):
-    """A decision with what follows from each of its values."""
+    """A decision that controls others, with a plan of the rest for each of its values."""
 
     path: str
     options: tuple[tuple[Any, Plan], ...]
@@ -33,12 +32,12 @@ class Branch(Struct, frozen=True, gc=False):
 
 
 class Plan(Struct, frozen=True, gc=False):
-    """Decisions and branches that are free of each other."""
+    """Decisions and branches that are independent of each other."""
 
     free: tuple[Decision, ...]
     branches: tuple[Branch, ...]
-    count: int  # of networks; a decision without end counts as one
-    endless: bool  # whether there is such a decision
+    count: int  # of networks; a continuous decision counts as one value
+    endless: bool  # whether there is a continuous decision
 
 
 def plan(space: Space) -> Plan:
@@ -52,14 +51,14 @@ class _Planner:
         self.work = 0
 
     def plan(self, decisions: list[Decision], fixed: dict[str, Any]) -> Plan:
-        """Return the plan of decisions beside values for those before them."""
+        """Return the plan of decisions, given the values of those before them."""
         self.work += 1 + len(decisions)
         if self.work > MOST_WORK:
             raise TooManyError
         free: list[Decision] = []
         rest: list[Decision] = []
         for decision in decisions:
-            state = _counts(decision, fixed)
+            state = _is_active(decision, fixed)
             if state is False:
                 fixed = {**fixed, decision.path: decision.default}
             elif state is True and decision.path not in self.controlling:
@@ -69,17 +68,17 @@ class _Planner:
         branches = [self.branch(part, fixed) for part in _apart(rest)]
         count = 1
         endless = False
-        for one in free:
-            count *= one.size or 1
-            endless |= one.size is None
+        for decision in free:
+            count *= decision.size or 1
+            endless |= decision.size is None
         for branch in branches:
             count *= branch.count
             endless |= any(option.endless for _, option in branch.options)
         return Plan(tuple(free), tuple(branches), count, endless)
 
     def branch(self, decisions: list[Decision], fixed: dict[str, Any]) -> Branch:
-        """Branch over the first decision that counts for sure; those before it come first."""
-        first = next(decision for decision in decisions if _counts(decision, fixed) is True)
+        """Return a branch over the first decision that is active for sure."""
+        first = next(decision for decision in decisions if _is_active(decision, fixed) is True)
         if first.size is None:
             raise TooManyError
         rest = [decision for decision in decisions if decision is not first]
@@ -89,8 +88,8 @@ class _Planner:
         return Branch(first.path, options, sum(option.count for _, option in options))
 
 
-def _counts(decision: Decision, fixed: dict[str, Any]) -> bool | None:
-    """Return whether a decision counts, or None if that is still open."""
+def _is_active(decision: Decision, fixed: dict[str, Any]) -> bool | None:
+    """Return whether a decision is active, None if that depends on values that are not fixed."""
     open_ = False
     for conditions in decision.when:
         states = [_holds(condition, fixed) for condition in conditions]
@@ -112,7 +111,7 @@ def _holds(condition: Condition, fixed: dict[str, Any]) -> bool | None:
 
 
 def _apart(decisions: list[Decision]) -> list[list[Decision]]:
-    """Part decisions into groups that do not depend on each other, each in order."""
+    """Return the decisions in groups that do not depend on each other, each in order."""
     group = {decision.path: [decision] for decision in decisions}
     for decision in decisions:
         for conditions in decision.when:
@@ -123,15 +122,15 @@ def _apart(decisions: list[Decision]) -> list[list[Decision]]:
                         mine += other
                         for moved in other:
                             group[moved.path] = mine
-    order = {one.path: place for place, one in enumerate(decisions)}
+    order = {decision.path: place for place, decision in enumerate(decisions)}
     parts = {id(part): part for part in group.values()}
-    return [sorted(part, key=lambda one: order[one.path]) for part in parts.values()]
+    return [sorted(part, key=lambda member: order[member.path]) for part in parts.values()]
 
 
 def draw(plan: Plan, random: Random) -> dict[str, Any]:
-    """Return the choices of a network, each network of the plan with the same chance.
+    """Return the choices of a network drawn uniformly from all of a plan.
 
-    Decisions without end are drawn evenly, on their scale.
+    Continuous decisions are drawn uniformly on their own scale.
     """
     choices = {decision.path: draw_value(decision, random) for decision in plan.free}
     for branch in plan.branches:
@@ -146,7 +145,7 @@ def draw(plan: Plan, random: Random) -> dict[str, Any]:
 
 
 def draw_value(decision: Decision, random: Random) -> Any:
-    """Return one of the alternatives, each with the same chance."""
+    """Return an alternative of a decision, drawn uniformly."""
     if decision.size is not None:
         return decision.values()[random.randrange(decision.size)]
     low, high = decision.low, decision.high
@@ -156,7 +155,7 @@ def draw_value(decision: Decision, random: Random) -> Any:
 
 
 def every(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield the choices of every network of a plan without decisions that have no end."""
+    """Yield the choices of every network of a plan without continuous decisions."""
     parts: list[list[dict[str, Any]]] = [
         [{decision.path: value} for value in decision.values()] for decision in plan.free
     ]

@@ -8,7 +8,7 @@ from optuna.samplers import NSGAIISampler, TPESampler
 
 from archscope.language import document, spaces
 from archscope.search.distributions import distributions, suggest
-from archscope.search.samplers import of_optuna
+from archscope.search.samplers import optuna_sampler
 from archscope.space.search_space import Space, space
 
 LINE = """
@@ -24,12 +24,12 @@ def all_spaces() -> list[Space]:
     return [space(document("line", text=LINE.encode())), *map(space, map(document, spaces()))]
 
 
-@pytest.mark.parametrize("one", all_spaces(), ids=lambda one: one.name)
-def test_distributions_are_what_is_drawn_from(one: Space) -> None:
+@pytest.mark.parametrize("networks", all_spaces(), ids=lambda networks: networks.name)
+def test_distributions_are_what_is_drawn_from(networks: Space) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trial = study.ask()
-    suggest(trial, one)
-    assert distributions(one) == trial.distributions
+    suggest(trial, networks)
+    assert distributions(networks) == trial.distributions
 
 
 THEIRS = {
@@ -40,15 +40,15 @@ THEIRS = {
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_samplers_draw_what_optunas_own_would(name: str) -> None:
-    one = space(document("line", text=LINE.encode()))
-    known = distributions(one)
+    networks = space(document("line", text=LINE.encode()))
+    known = distributions(networks)
     drawn = []
     for ours in (True, False):
         study = optuna.create_study(direction="maximize")
         for seed in range(45):
-            study.sampler = of_optuna(name, seed, known) if ours else THEIRS[name](seed)
+            study.sampler = optuna_sampler(name, seed, known) if ours else THEIRS[name](seed)
             trial = study.ask()
-            choices = suggest(trial, one)
+            choices = suggest(trial, networks)
             drawn.append(choices)
             study.tell(trial, sum(float(v) for v in choices.values() if not isinstance(v, str)))
     assert drawn[:45] == drawn[45:]

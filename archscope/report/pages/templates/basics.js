@@ -37,6 +37,14 @@ function bytes(value) {
   return `${value} B`;
 }
 
+// A physical quantity in four digits with a prefix of its unit: `4.600 mJ`.
+function scaled(value, symbol) {
+  for (const [factor, prefix] of [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""], [1e-3, "m"], [1e-6, "u"], [1e-9, "n"], [1e-12, "p"]]) {
+    if (Math.abs(value) >= factor * 0.99995) return `${digits(value / factor)} ${prefix}${symbol}`;
+  }
+  return `${value} ${symbol}`;
+}
+
 function written(value, kind) {
   if (value === null || value === undefined) return "-";
   if (!Number.isFinite(value)) return "no number";
@@ -45,7 +53,8 @@ function written(value, kind) {
   if (kind === "share") return `${(100 * value).toFixed(1)} %`;
   if (kind === "ratio") return value.toFixed(2);
   if (kind === "seconds") return `${Number((1000 * value).toPrecision(4))} ms`;
-  return value.toLocaleString("en-US");
+  if (kind === "number") return value.toLocaleString("en-US");
+  return scaled(value, kind);
 }
 
 // Percents with as many digits as the axis needs, and no more.

@@ -28,7 +28,16 @@ function sortRows(body, column, up) {
 }
 
 const POWERS = { "": 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
-const CONDITION = /^([^<>=]+)(<=|>=|<|>)([\d.]+(?:e[+-]?\d+)?)([kKMGT]?|[KMG]i)B?$/;
+const SMALL = { m: 1e-3, u: 1e-6, n: 1e-9, p: 1e-12 };
+const CONDITION = /^([^<>=]+)(<=|>=|<|>)([\d.]+(?:e[+-]?\d+)?)([a-zA-Z]*)$/;
+
+// What the letters behind a number are worth: `M`, `MiB`, or `ms` and `mJ` of physical quantities.
+function worth(letters, kind) {
+  const physical = !["count", "bytes", "share", "ratio", "number"].includes(kind);
+  const symbol = !physical ? "B" : kind === "seconds" ? "s" : kind;
+  const prefix = letters.endsWith(symbol) ? letters.slice(0, -symbol.length) : letters;
+  return (physical ? { ...POWERS, ...SMALL } : POWERS)[prefix];
+}
 
 // Return the test that words of the filter ask for: conditions on measures, and parts of names.
 function wanted(text) {
@@ -36,8 +45,9 @@ function wanted(text) {
     const match = CONDITION.exec(word);
     const measure = match && page.measures.find((one) =>
       [one.key, one.label.replace(/ /g, "_")].some((name) => name.toLowerCase() === match[1].toLowerCase()));
-    if (!measure) return (row) => row.dataset.text.toLowerCase().includes(word.toLowerCase());
-    const limit = Number(match[3]) * POWERS[match[4]];
+    const factor = measure && worth(match[4], measure.kind);
+    if (!factor) return (row) => row.dataset.text.toLowerCase().includes(word.toLowerCase());
+    const limit = Number(match[3]) * factor;
     return (row) => {
       const value = networks.get(row.dataset.id).values[measure.key];
       if (!known(value)) return false;
