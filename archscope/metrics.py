@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from operator import attrgetter
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 from msgspec import Struct, structs
 
@@ -18,39 +18,12 @@ from archscope.analysis.bundle import Analysis
 from archscope.ir import Graph
 from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Unit
 
-ACCURACY, LATENCY, MACS = "accuracy", "latency", "macs"
+ACCURACY, MACS = "accuracy", "macs"
 
 
-class Sums(Protocol):
-    """The sums over a network that metrics are computed from, such as `Analysis.totals`."""
-
-    @property
-    def params(self) -> int:
-        """Learnable numbers."""
-
-    @property
-    def buffers(self) -> int:
-        """Running statistics."""
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates."""
-
-    @property
-    def memory_access(self) -> int:
-        """Elements read and written."""
-
-    @property
-    def memory_access_bytes(self) -> int:
-        """Bytes read and written."""
-
-    @property
-    def weight_bytes(self) -> int:
-        """Bytes of params and buffers."""
-
-    @property
-    def peak_activation_bytes(self) -> int:
-        """Bytes of feature maps alive at once; it takes a graph."""
+Sums = Any
+"""Sums over a network, such as `Analysis.totals`. Metrics may read its params, buffers, macs,
+memory_access (elements), memory_access_bytes, weight_bytes and peak_activation_bytes."""
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -126,121 +99,48 @@ def _coverage(analysis: Analysis) -> float | None:
     return min(min(size, whole) / whole for size, whole in zip(view.size, shape[1:], strict=True))
 
 
+# fmt: off
 _ALL = (
-    Metric(
-        name="params",
-        about="learnable numbers",
-        unit=COUNT,
-        words=("param", "parameters"),
-        of=attrgetter("params"),
-        depends_on_input=False,
-        limit="5M",
-    ),
-    Metric(
-        name=MACS,
-        about="multiply-accumulates of convolutions and matrix products",
-        unit=COUNT,
-        words=("mac", "flops", "flop", "mult-adds", "madds"),
-        of=attrgetter("macs"),
-        limit="300MFLOPs",
-    ),
-    Metric(
-        name="weights",
-        about="params and buffers",
-        unit=BYTES,
-        words=("weight", "model size"),
-        of=attrgetter("weight_bytes"),
-        depends_on_input=False,
-        key="weight_bytes",
-        column="absent",
-    ),
-    Metric(
-        name="access",
-        about="read and written: inputs, weights and outputs of every operator",
-        unit=BYTES,
-        words=("memory access", "traffic"),
-        of=attrgetter("memory_access_bytes"),
-        key="memory_access_bytes",
-        label="memory access",
-    ),
-    Metric(
-        name="peak",
-        about="feature maps alive at once",
-        unit=BYTES,
-        words=("peak memory", "peak activation", "peak activations"),
-        of=attrgetter("peak_activation_bytes"),
-        needs_graph=True,
-        key="peak_activation_bytes",
-        label="peak memory",
-    ),
-    Metric(
-        name="memory",
-        about="weights and the peak of feature maps",
-        unit=BYTES,
-        of_analysis=lambda net: net.totals.weight_bytes + net.totals.peak_activation_bytes,
-        limit="64MiB",
-        column="absent",
-    ),
-    Metric(
-        name="training_bytes",
-        about="held when the forward pass ends",
-        unit=BYTES,
-        of_analysis=attrgetter("totals.training_bytes"),
-        label="training memory",
-        column="minor",
-    ),
-    Metric(
-        name="macs_per_byte",
-        about="arithmetic for each byte moved",
-        unit=RATIO,
-        better=None,
-        of_analysis=attrgetter("totals.macs_per_byte"),
-        label="macs/byte",
-        column="minor",
-    ),
-    Metric(
-        name="field",
-        about="pixels that one position sees",
-        unit=PLAIN,
-        better="more",
-        of_analysis=_field,
-        label="receptive field",
-    ),
-    Metric(
-        name="coverage",
-        about="part of the input that one position sees",
-        unit=SHARE,
-        better="more",
-        of_analysis=_coverage,
-        column="minor",
-    ),
-    Metric(
-        name="depth",
-        about="layers with weights on the longest way",
-        unit=PLAIN,
-        better=None,
-        of_analysis=attrgetter("totals.depth"),
-        column="minor",
-    ),
+    Metric(name="params", about="learnable numbers", unit=COUNT, words=("param", "parameters"),
+           of=attrgetter("params"), depends_on_input=False, limit="5M"),
+    Metric(name=MACS, about="multiply-accumulates of convolutions and matrix products", unit=COUNT,
+           words=("mac", "flops", "flop", "mult-adds", "madds"), of=attrgetter("macs"),
+           limit="300MFLOPs"),
+    Metric(name="weights", about="params and buffers", unit=BYTES, words=("weight", "model size"),
+           of=attrgetter("weight_bytes"), depends_on_input=False, key="weight_bytes",
+           column="absent"),
+    Metric(name="access", about="read and written: inputs, weights and outputs of every operator",
+           unit=BYTES, words=("memory access", "traffic"), of=attrgetter("memory_access_bytes"),
+           key="memory_access_bytes", label="memory access"),
+    Metric(name="peak", about="feature maps alive at once", unit=BYTES,
+           words=("peak memory", "peak activation", "peak activations"),
+           of=attrgetter("peak_activation_bytes"), needs_graph=True,
+           key="peak_activation_bytes", label="peak memory"),
+    Metric(name="memory", about="weights and the peak of feature maps", unit=BYTES, limit="64MiB",
+           of_analysis=lambda net: net.totals.weight_bytes + net.totals.peak_activation_bytes,
+           column="absent"),
+    Metric(name="training_bytes", about="held when the forward pass ends", unit=BYTES,
+           of_analysis=attrgetter("totals.training_bytes"), label="training memory",
+           column="minor"),
+    Metric(name="macs_per_byte", about="arithmetic for each byte moved", unit=RATIO, better=None,
+           of_analysis=attrgetter("totals.macs_per_byte"), label="macs/byte", column="minor"),
+    Metric(name="field", about="pixels that one position sees", unit=PLAIN, better="more",
+           of_analysis=_field, label="receptive field"),
+    Metric(name="coverage", about="part of the input that one position sees", unit=SHARE,
+           better="more", of_analysis=_coverage, column="minor"),
+    Metric(name="depth", about="layers with weights on the longest way", unit=PLAIN, better=None,
+           of_analysis=attrgetter("totals.depth"), column="minor"),
     Metric(name="G1", about="access of 1x1 convolutions over its lower bound", unit=RATIO),
     Metric(name="G2", about="access of grouped convolutions over dense ones", unit=RATIO),
     Metric(name="G3", about="fragments of the largest block", unit=PLAIN),
     Metric(name="G4", about="share of element-wise work in memory access", unit=SHARE),
-    Metric(
-        name=LATENCY,
-        about="measured, median of many runs",
-        unit=MILLISECONDS,
-        measured_by="archscope.bench.measure_networks:milliseconds",
-        key="latency_seconds",
-        kind="seconds",
-    ),
-    Metric(
-        name=ACCURACY,
-        about="of the test images, else of validation",
-        unit=SHARE,
-        better="more",
-    ),
+    Metric(name="latency", about="measured, median of many runs", unit=MILLISECONDS,
+           measured_by="archscope.bench.measure_networks:milliseconds",
+           key="latency_seconds", kind="seconds"),
+    Metric(name=ACCURACY, about="of the test images, else of validation", unit=SHARE,
+           better="more"),
 )
+# fmt: on
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 """Every metric by its name, in the order of the columns of reports."""

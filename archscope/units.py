@@ -63,15 +63,6 @@ def split_word(text: str, words: Iterable[str]) -> tuple[str, str]:
     return text[:place].strip(), text[place:]
 
 
-def parse_count(text: str) -> int:
-    """Return a count: `5M`, `300MMACs`, `1.5G`, `2500000`.
-
-    FLOPs are taken as mobile papers print them: one for each multiply-accumulate. Raises
-    OptionError for anything else.
-    """
-    return round(COUNT.parse(text))
-
-
 def parse_bytes(text: str) -> int:
     """Return a number of bytes: `64MiB` (of 1024), `8GB` (of 1000). Raises OptionError."""
     return round(BYTES.parse(text))
@@ -157,7 +148,7 @@ COUNT = Unit(
     format=format_count,
     factors=dict(_LARGE),
     examples="5M, 300MFLOPs or 1.2GMACs",
-    words=("macs", "mac", "flops", "flop", "params"),
+    words=("macs", "mac", "flops", "flop", "params"),  # one FLOP for each multiply-accumulate
 )
 BYTES = Unit(
     kind="bytes",

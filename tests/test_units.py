@@ -3,7 +3,19 @@ from __future__ import annotations
 import pytest
 
 from archscope.errors import OptionError
-from archscope.units import format_bytes, format_count, parse_bytes, parse_count
+from archscope.units import (
+    BYTES,
+    COUNT,
+    MILLISECONDS,
+    format_bytes,
+    format_count,
+    format_value,
+    parse_bytes,
+    parse_duration,
+    physical,
+    split_quantity,
+    split_word,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,13 +32,13 @@ from archscope.units import format_bytes, format_count, parse_bytes, parse_count
     ],
 )
 def test_counts(text: str, value: int) -> None:
-    assert parse_count(text) == value
+    assert COUNT.parse(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "M", "5 apples", "5MiB", "-3", "1e", "nan", "5MM"])
 def test_no_counts(text: str) -> None:
     with pytest.raises(OptionError, match="expected a count such as"):
-        parse_count(text)
+        COUNT.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +77,68 @@ def test_readable_counts(value: int, text: str) -> None:
 )
 def test_readable_bytes(value: int, text: str) -> None:
     assert format_bytes(value) == text
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [("500ms", 0.5), ("90s", 90), ("5m", 300), ("1h 30m", 5400), ("45", 45), ("1.5min", 90)],
+)
+def test_durations(text: str, value: float) -> None:
+    assert parse_duration(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "5 days", "h", "-1s"])
+def test_no_durations(text: str) -> None:
+    with pytest.raises(OptionError, match="expected a time such as"):
+        parse_duration(text)
+
+
+def test_a_quantity_is_a_number_and_what_follows() -> None:
+    assert split_quantity("300MFLOPs") == (300, "MFLOPs")
+    assert split_quantity(" .5 M params ") == (0.5, "M params")
+    assert split_quantity("1e-3s") == (1e-3, "s")
+    assert split_quantity("60% of resnet50") == (60, "% of resnet50")
+    assert split_quantity("5e") == (5, "e")
+    assert split_quantity("macs 5") is None
+    assert split_word("MFLOPs", ["flop", "flops"]) == ("M", "FLOPs")
+    assert split_word("M", ["flops"]) == ("M", "")
+
+
+@pytest.mark.parametrize(
+    "text, value",
+    [("5mJ", 5e-3), ("0.3 uJ", 3e-7), ("12pJ", 1.2e-11), ("2J", 2), ("1kJ", 1e3), ("1MJ", 1e6)],
+)
+def test_physical_units_take_prefixes(text: str, value: float) -> None:
+    assert physical("J").parse(text) == pytest.approx(value)
+
+
+def test_units_refuse_what_is_not_theirs() -> None:
+    with pytest.raises(OptionError, match="expected J such as 5mJ, got '5W'"):
+        physical("J").parse("5W")
+    with pytest.raises(OptionError, match="expected ms such as 8ms, got '8min'"):
+        MILLISECONDS.parse("8min")
+    assert MILLISECONDS.parse("0.5s") == 500
+
+
+@pytest.mark.parametrize(
+    "value, kind, text",
+    [
+        (4.6e-3, "J", "4.600 mJ"),
+        (0.99996e-3, "J", "1.000 mJ"),
+        (12, "W", "12.00 W"),
+        (0, "J", "0 J"),
+        (0.25, "share", "25.0 %"),
+        (2, "ratio", "2.00"),
+        (0.0123, "seconds", "12.3 ms"),
+        (1234.5, "number", "1,234.5"),
+        (1792, "count", "1,792"),
+        (1024, "bytes", "1.000 KiB"),
+    ],
+)
+def test_values_are_written_by_their_kind(value: float, kind: str, text: str) -> None:
+    assert format_value(value, kind) == text
+
+
+def test_exact_values_have_all_digits() -> None:
+    assert BYTES.exact(4 * 2**20) == "4,194,304"
+    assert MILLISECONDS.exact(8.25) == "8.25"

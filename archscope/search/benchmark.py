@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from functools import lru_cache, partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -146,19 +148,6 @@ class TableLookup:
         self.waiting.clear()
 
 
-class _Task(Struct, frozen=True):
-    """One search of a table; plain data that any process can take."""
-
-    table: Path
-    spec: str
-    limits: tuple[Budget, ...]
-    edge: float
-    sampler: str
-    seed: int
-    trials: int
-    column: str
-
-
 def compare_samplers(
     table: Path,
     spec: str,
@@ -182,51 +171,43 @@ def compare_samplers(
         if limit.measured:
             why = f"a table tells no {limit.metric}, which must be measured"
             raise OptionError(f"cannot hold the budget '{limit.text}': {why}")
-    tasks = [
-        _Task(table, spec, tuple(limits), edge, sampler, seed, trials, column)
-        for sampler in samplers
-        for seed in range(seeds)
-    ]
+    runs = [(sampler, seed) for sampler in samplers for seed in range(seeds)]
+    search = partial(_search, (table, spec, column), tuple(limits), edge, trials)
     curves: list[RegretCurve] = []
-    if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            for curve in pool.map(_search, tasks):
-                curves.append(curve)
-                progress(f"{curve.sampler}, seed {curve.seed}")
-    else:
-        for task in tasks:
-            curves.append(_search(task))
-            progress(f"{task.sampler}, seed {task.seed}")
+    with ProcessPoolExecutor(workers) if workers > 1 else nullcontext() as pool:
+        for curve in pool.map(search, runs) if pool else map(search, runs):
+            curves.append(curve)
+            progress(f"{curve.sampler}, seed {curve.seed}")
     return [
         _quality([curve for curve in curves if curve.sampler == sampler], trials)
         for sampler in samplers
     ]
 
 
-_TABLES: dict[tuple[Path, str, str], TabularBenchmark] = {}
-"""Tables that this process has read."""
+@lru_cache(maxsize=1)
+def _table(path: Path, spec: str, column: str) -> TabularBenchmark:
+    """Return a table that this process may have read already."""
+    return read_table(path, space(document(spec)), column)
 
 
-def _search(task: _Task) -> RegretCurve:
-    """Run one search of a table."""
-    key = task.table, task.spec, task.column
-    if key not in _TABLES:
-        _TABLES[key] = read_table(task.table, space(document(task.spec)), task.column)
-    table = _TABLES[key]
-    inside = table.inside(task.limits)
-    plan = Plan(
-        budgets=with_edge(task.limits, task.edge), sampler=task.sampler, seed=task.seed, lag=1
-    )
+def _search(
+    source: tuple[Path, str, str],
+    limits: tuple[Budget, ...],
+    edge: float,
+    trials: int,
+    run: tuple[str, int],
+) -> RegretCurve:
+    """Run one search of a table: a sampler with a seed."""
+    sampler, seed = run
+    table = _table(*source)
+    inside = table.inside(limits)
+    plan = Plan(budgets=with_edge(limits, edge), sampler=sampler, seed=seed, lag=1)
     study = Study(table.space, plan, TableLookup(table.scores))
-    study.run(task.trials)
+    study.run(trials)
     trained = [trial for trial in study.trials if trial.paid]
-    return RegretCurve(
-        task.sampler,
-        task.seed,
-        _regret(trained, max(score for _, score in inside)),
-        len(study.trials),
-        _hypervolume(trained, inside),
-    )
+    regret = _regret(trained, max(score for _, score in inside))
+    hypervolume = _hypervolume(trained, inside)
+    return RegretCurve(sampler, seed, regret, len(study.trials), hypervolume)
 
 
 def _regret(trials: Sequence[Trial], best: float) -> tuple[float, ...]:

@@ -72,7 +72,7 @@ def _parameter(decision: Decision, value: Any) -> Any:
 
 
 def _ordered(decision: Decision) -> bool:
-    """Return whether the alternatives are three or more numbers in ascending or descending order."""
+    """Return whether the alternatives are three or more numbers, ascending or descending."""
     values = list(decision.alternatives)
     if decision.kind != CHOICE or len(values) < 3 or decision.labels:
         return False
