@@ -72,7 +72,7 @@ class Metric(Struct, frozen=True, kw_only=True):
         return bool(self.measured_by)
 
     def of_network(self, analysis: Analysis) -> float | None:
-        """Return the value of an analysed network, None if that does not tell."""
+        """Return the value of an analysed network, None if it takes more than an analysis."""
         if self.of is not None:
             return self.of(analysis.totals)
         return None if self.of_analysis is None else self.of_analysis(analysis)

@@ -55,7 +55,7 @@ class Budget(Struct, frozen=True):
         return unit.format(round(value) if unit.whole else value)
 
     def meaning(self, shape: str = "") -> str:
-        """Return one line that says what is limited, for an input of which shape."""
+        """Return one line that says what is limited, for an input of a shape if one is given."""
         metric = METRICS[self.metric]
         bounds = [
             f"{word} {metric.unit.exact(limit)}"

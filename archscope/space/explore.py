@@ -196,7 +196,7 @@ def groups_of(space: Space) -> list[list[Decision]]:
 
 
 def pattern(paths: Sequence[str]) -> str:
-    """Return one path for several, with * for what differs."""
+    """Return a pattern that matches several paths: `a.b*.c` for `a.b0.c` and `a.b1.c`."""
     split = [path.split(".") for path in paths]
     if len({len(parts) for parts in split}) > 1:
         last = {parts[-1] for parts in split}
@@ -259,7 +259,8 @@ def extreme(
         before = loss(best)
         for group in moves:
             for value in alternatives(group[0]):
-                trial = {**choices, **{one.path: value for one in group if one.takes(value)}}
+                taking = [decision.path for decision in group if decision.takes(value)]
+                trial = choices | dict.fromkeys(taking, value)
                 costs = cost_model(trial)
                 if loss(costs) < loss(best):
                     best, choices = costs, trial

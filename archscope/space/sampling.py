@@ -155,8 +155,8 @@ def mutate(
     movable = [decision for decision in counting if decision.size != 1]
     if not movable:
         return space.masked(choices)
-    chance = 1 / len(movable) if rate is None else rate
-    chosen = [decision for decision in movable if random.random() < chance]
+    probability = 1 / len(movable) if rate is None else rate
+    chosen = [decision for decision in movable if random.random() < probability]
     changed: dict[str, Any] = {}
     for decision in chosen or [movable[random.randrange(len(movable))]]:
         value = draw_value(decision, random)
