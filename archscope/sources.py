@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archscope import language
+from archscope import language, space
 from archscope.errors import OptionError
 from archscope.importers.formats import FORMATS, Inputs, format_of
 from archscope.ir import Graph
@@ -84,4 +84,4 @@ def load(
     """
     foreign = isinstance(word, str) and is_foreign(word)
     read = document(word, limits, input=input)
-    return language.graph(read, set=set, input=None if foreign else input, limits=limits)
+    return space.graph(read, set=set, input=None if foreign else input, limits=limits)

@@ -11,8 +11,8 @@ from msgspec import structs
 from archscope.errors import OptionError, SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Shape
 from archscope.language.document import Document
-from archscope.language.documents import Collector, document_of, is_file, spaces, specs_in, zoo
-from archscope.language.expand import Expander
+from archscope.language.expand import expand
+from archscope.language.files import Collector, document_of, is_file, spaces, specs_in, zoo
 from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.yaml_items import decode
@@ -94,32 +94,17 @@ def graph(
     *,
     set: Mapping[str, Any] | None = None,
     input: Shape | Mapping[str, Shape] | None = None,
+    choices: Mapping[str, Any] = {},
     limits: Limits = LIMITS,
 ) -> Graph:
     """Return the graph of a document. Raises ArchscopeError.
 
-    `set` fills the holes of a search space, too, by the paths of its decisions.
+    `choices` gives the holes of a search space their values, by path. They are taken as they are;
+    `archscope.space.graph` checks them first.
     """
-    choices: dict[str, Any] = {}
-    named = set or {}
-    if named and document.open:
-        named, choices = _choices(document, named, limits)
-    if named:
-        document = structs.replace(document, let={**document.let, **settings(document, named)})
     shapes = {} if input is None else input_shapes(document, input)
+    if set:
+        document = structs.replace(document, let={**document.let, **settings(document, set)})
     if set or choices or shapes:
         document = structs.replace(document, reference={})  # it speaks of another network
-    return Expander(document, limits, choices).graph(shapes)
-
-
-def _choices(
-    document: Document, given: Mapping[str, Any], limits: Limits
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part settings into those of `let` and those that fill other holes."""
-    from archscope.space.search_space import checked_choices, space
-
-    named = {name: value for name, value in given.items() if name in document.let}
-    rest = {name: value for name, value in given.items() if name not in document.let}
-    return named, checked_choices(
-        space(document, limits=limits), rest, partial=True
-    ) if rest else {}
+    return expand(document, limits, choices=choices, shapes=shapes)

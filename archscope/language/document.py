@@ -1,22 +1,146 @@
-"""What `expand` works with: the document, its named values, and blocks while they are filled."""
+"""The records that a spec is read into: layers in chains, blocks of them, and the document."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from archscope.errors import did_you_mean
-from archscope.language.expression import ExpressionError, ExpressionLimitError, Frame
-from archscope.language.limits import LIMITS
-from archscope.language.syntax import Block, Value
+from archscope.ir import Source
+from archscope.language.value import Value
 
-Flow = tuple[str, ...]
-"""The nodes whose values enter a layer: one in a chain, several after `from: [a, b]`."""
+Chain = tuple["Layer", ...]
+GROUP = ""
+"""The word of a layer that only holds others, in `then`; patterns make them."""
+VALUES_IN_STEP = 8  # constants or small operations that take about as long as a visit
 
-Mirror = tuple[str, str] | None
-"""A path and the earlier path whose weights are shared, part for part."""
+
+class Head(Struct, frozen=True):
+    """The `output:` of a layer."""
+
+    name: str
+    weight: Value
+    train_only: Value
+
+
+class Layer(Struct, frozen=True, eq=False):
+    """One entry of a chain. Layers are equal only to themselves, so that each can be a key."""
+
+    word: str  # the operator or block
+    at: Source
+    path: str  # where in the file: `layers[2]`
+    args: dict[str, Value]
+    alone: bool = False  # whether the one argument stands without its name: `conv: 64`
+    branches: tuple[Chain, ...] | None = None
+    then: Chain = ()
+    repeat: Value | None = None
+    each: dict[str, Value] | None = None
+    when: Value | None = None
+    otherwise: Chain = ()
+    name: str | None = None
+    sources: tuple[str, ...] | None = None
+    share: str | None = None
+    output: Head | None = None
+    split: Value | None = None
+    cost: int = 1  # steps that a visit counts for
+    open: bool = False  # whether it, or a layer in it, has a hole
+
+    @property
+    def base(self) -> str:
+        """The name that nodes of this layer get, before any index."""
+        return self.name or self.word
+
+    @property
+    def looped(self) -> bool:
+        """Whether it takes turns: it has `repeat` or `each`."""
+        return self.repeat is not None or self.each is not None
+
+    @property
+    def chains(self) -> tuple[Chain, ...]:
+        """The chains inside: its branches, `then` and `else`, in the order of the file."""
+        return (*(self.branches or ()), self.then, self.otherwise)
+
+    def slots(self) -> dict[str, Value]:
+        """Return its values: of arguments by name, of modifiers as `@when` and `@each.row`."""
+        slots = {**self.args}
+        slots |= {f"@each.{name}": value for name, value in (self.each or {}).items()}
+        modifiers = {"@repeat": self.repeat, "@when": self.when, "@split": self.split}
+        return slots | {slot: value for slot, value in modifiers.items() if value is not None}
+
+    def with_slots(self, slots: Mapping[str, Value]) -> Layer:
+        """Return it with other values, and with arguments that it did not have."""
+        args = {slot: value for slot, value in slots.items() if not slot.startswith("@")}
+        args = {**self.args, **args}
+        fields: dict[str, Any] = {"args": args, "alone": self.alone and len(args) == 1}
+        if self.each is not None:
+            fields["each"] = {
+                name: slots.get(f"@each.{name}", value) for name, value in self.each.items()
+            }
+        for key in ("repeat", "when", "split"):
+            fields[key] = slots.get(f"@{key}", getattr(self, key))
+        return structs.replace(self, **fields)
+
+    def with_chains(self, change: Callable[[Chain], Chain]) -> Layer:
+        """Return it with the chains inside changed."""
+        then, otherwise = change(self.then), change(self.otherwise)
+        branches = None if self.branches is None else tuple(map(change, self.branches))
+        return structs.replace(self, branches=branches, then=then, otherwise=otherwise)
+
+
+class Label(Struct, frozen=True, gc=False):
+    """What a layer is called in paths of holes."""
+
+    text: str
+    numbered: bool  # whether the text ends in a number, of the layers that have one name
+
+    def in_turn(self, turns: tuple[int, ...]) -> str:
+        """Return it with the turns of the loops around the layer: `block2`, `conv0_2`."""
+        text, numbered = self.text, self.numbered
+        for turn in turns:
+            text += f"_{turn}" if numbered or text[-1].isdigit() else str(turn)
+            numbered = True
+        return text
+
+
+class Block(Struct, frozen=True, dict=True):
+    """A chain with parameters."""
+
+    name: str
+    at: Source
+    defaults: dict[str, Value | None]  # None: must be given
+    layers: Chain
+    numbered: frozenset[str]  # names that occur more than once and so get an index
+    names: frozenset[str]  # names given by `name:`
+    cost: int = 0  # steps that its defaults count for
+    open: bool = False  # whether its defaults have a hole
+
+    @cached_property
+    def labels(self) -> dict[Layer, Label]:
+        """What paths of holes call each layer.
+
+        It depends on the text alone, so that a path means the same whatever other holes hold.
+        """
+        layers = [layer for layer in layers_in(self.layers) if layer.word != GROUP]
+        often = Counter(layer.base for layer in layers)
+        seen: Counter[str] = Counter()
+        labels = {}
+        for layer in layers:
+            base, numbered = layer.base, often[layer.base] > 1
+            number = f"{'_' if base[-1].isdigit() else ''}{seen[base]}" if numbered else ""
+            labels[layer] = Label(base + number, numbered)
+            seen[base] += 1
+        return labels
+
+    def values(self) -> Iterator[Value]:
+        """Yield its defaults, and the values of its layers."""
+        yield from (value for value in self.defaults.values() if value is not None)
+        for layer in layers_in(self.layers):
+            yield from layer.slots().values()
+            if layer.output is not None:
+                yield from (layer.output.weight, layer.output.train_only)
 
 
 class Document(Struct, frozen=True):
@@ -33,91 +157,42 @@ class Document(Struct, frozen=True):
     file: str = ""  # where it was read from
     open: bool = False  # whether it has holes
 
-
-class Lets(Frame):
-    """The named values of a file, computed when first asked for, in any order."""
-
-    __slots__ = ("pending", "values_of")
-
-    def __init__(self, values: Mapping[str, Value]) -> None:
-        super().__init__(None)
-        self.values_of = values
-        self.pending: list[str] = []
-
-    def __missing__(self, name: str) -> Any:
-        if name not in self.values_of:
-            raise KeyError(name)
-        if name in self.pending:
-            circle = [*self.pending[self.pending.index(name) :], name]
-            raise ExpressionError(f"'let' goes in a circle ({' -> '.join(circle)})")
-        if len(self.pending) == LIMITS.depth:
-            raise ExpressionLimitError(
-                f"values of 'let' in a row beyond the limit of {LIMITS.depth}"
-            )
-        self.pending.append(name)
-        value = self.values_of[name](self)
-        if value is None:
-            raise ExpressionError(f"'{name}' has no value", f"; give it one with --set {name}=...")
-        self[name] = value
-        self.pending.pop()
-        return value
-
-    def names(self) -> set[str]:
-        """Return all names known here."""
-        return set(self.values_of)
+    @property
+    def all_blocks(self) -> tuple[Block, ...]:
+        """The body, and the blocks."""
+        return (self.body, *self.blocks.values())
 
 
-def label_text(label: str, numbered: bool, turns: tuple[int, ...]) -> str:
-    """Return how paths call a layer in a turn of the loops around it: `block2`, `conv0_2`."""
-    for turn in turns:
-        label += f"_{turn}" if numbered or label[-1].isdigit() else str(turn)
-        numbered = True
-    return label
+def block_of(
+    name: str, at: Source, defaults: dict[str, Value | None], layers: Chain, open: bool = False
+) -> Block:
+    """Return a block, with the names in its body that need an index to be told apart."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    given: set[str] = set()
+
+    def visit(chain: Chain, looped: bool) -> None:
+        for layer in chain:
+            inside = looped or layer.looped
+            if layer.word != GROUP:
+                if inside or (layer.base in seen and not layer.name):
+                    twice.add(layer.base)
+                seen.add(layer.base)
+            if layer.name:
+                given.add(layer.name)
+            if layer.split is not None:
+                twice.add("slice")
+            for part in layer.chains:
+                visit(part, inside)
+
+    visit(layers, False)
+    cost = sum(value.cost for value in defaults.values() if value) // VALUES_IN_STEP
+    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost, open)
 
 
-class Place:
-    """One instance of a block while it is filled: its names, counters and parameters."""
-
-    __slots__ = (
-        "block", "counters", "entry", "mirror", "names", "path", "prefix", "shares", "turns",
-    )  # fmt: skip
-
-    def __init__(
-        self, block: Block, prefix: str, entry: Flow, mirror: Mirror, path: str = ""
-    ) -> None:
-        self.block, self.prefix, self.entry, self.mirror = block, prefix, entry, mirror
-        self.path = path  # of its holes
-        self.turns: tuple[int, ...] = ()  # of the loops around the layer at hand
-        self.names: dict[str, Flow] = {}
-        self.counters: dict[str, int] = {}
-        self.shares: dict[str, str] = {}
-
-    def take(self, base: str) -> str:
-        """Return the full name of the next node or block called `base`."""
-        if base not in self.block.numbered:
-            return self.prefix + base
-        number = self.counters.get(base, 0)
-        self.counters[base] = number + 1
-        # After a digit the number stands apart: relu6_1 is the second relu6.
-        return f"{self.prefix}{base}{'_' if base[-1].isdigit() else ''}{number}"
-
-    def skip(self, base: str) -> None:
-        """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
-        if base in self.block.numbered:
-            self.counters[base] = self.counters.get(base, 0) + 1
-
-    def holes_of(self, label: tuple[str, bool]) -> tuple[str, str]:
-        """Return by which paths the holes of a layer are called: its own, and when shared."""
-        home = f"{self.block.name}." if self.block.name else ""
-        return f"{self.path}{label_text(*label, self.turns)}.", f"{home}{label[0]}."
-
-    def why_missing(self, name: str, taken: Container[str]) -> str:
-        """Return what to say of a name in `from:` that is none; `taken` are the nodes' names."""
-        if name in self.block.names:
-            return (
-                f"'{name}' is not there yet: a layer reads only layers before it,"
-                " so that there is no cycle"
-            )
-        if self.prefix + name in taken:
-            return f"no layer is named '{name}'; write 'name: {name}' beside the one that you mean"
-        return f"no layer is named '{name}'{did_you_mean(name, {*self.names, 'in'})}"
+def layers_in(chain: Chain) -> Iterator[Layer]:
+    """Yield all layers of a chain, branches and what follows them, in the order of the file."""
+    for layer in chain:
+        yield layer
+        for part in layer.chains:
+            yield from layers_in(part)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from archscope.errors import LimitError
+from archscope.ir import Source
+
 
 class Limits(Struct, frozen=True):
     """Bounds on the reading of specs, so that a hostile file costs little."""
@@ -23,3 +26,18 @@ class Limits(Struct, frozen=True):
 
 
 LIMITS = Limits()
+
+
+class StepCounter:
+    """Counts the work that is spent on a document."""
+
+    __slots__ = ("limit", "spent")
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.spent = limit, 0
+
+    def spend(self, steps: int, at: Source) -> None:
+        """Count steps of work. Raises LimitError beyond the limit."""
+        self.spent += steps
+        if self.spent > self.limit:
+            raise LimitError(f"more work than the limit of {self.limit} steps", at)

@@ -8,9 +8,9 @@ from typing import Any
 
 from archscope.errors import LimitError, SpecError, quoted
 from archscope.ir import Source
+from archscope.language.checks import checked, forgotten
+from archscope.language.document import VALUES_IN_STEP, Layer
 from archscope.language.expression import Frame
-from archscope.language.syntax import VALUES_IN_STEP, Layer
-from archscope.language.values import checked, forgotten
 from archscope.ops.attributes import COUNT
 
 

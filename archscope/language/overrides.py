@@ -7,9 +7,9 @@ from typing import Any
 
 from archscope.errors import OptionError, did_you_mean, quoted, shortened
 from archscope.ir import Shape, Source
+from archscope.language.checks import SHAPE, shape_of
 from archscope.language.document import Document
-from archscope.language.syntax import Value
-from archscope.language.values import SHAPE, shape_of
+from archscope.language.value import Value
 
 
 def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:

@@ -16,10 +16,11 @@ from typing import Any
 
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import Document
+from archscope.language.document import GROUP, Chain, Document, Layer, block_of
 from archscope.language.expression import Expression
 from archscope.language.limits import Limits
-from archscope.language.syntax import GROUP, LOOP_NAMES, WORD, Chain, Layer, Value, block_of
+from archscope.language.syntax import LOOP_NAMES, WORD
+from archscope.language.value import Value
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 

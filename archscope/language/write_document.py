@@ -9,10 +9,9 @@ import yaml
 from msgspec import structs
 
 from archscope.errors import SpecError
-from archscope.language.document import Document
+from archscope.language.document import GROUP, Block, Chain, Document, Layer, layers_in
 from archscope.language.expression import Expression
-from archscope.language.holes import CHOICE, Hole
-from archscope.language.syntax import GROUP, Block, Chain, Layer, Value, layers_in
+from archscope.language.value import CHOICE, Hole, Value
 
 WIDTH = 120
 SHORT = 84  # characters of what may stand in braces or brackets on one line
@@ -164,8 +163,8 @@ def _layer(layer: Layer) -> Any:
     if layer.word == GROUP:
         raise SpecError("a bracket of a pattern cannot be written as a spec", layer.at)
     content: Any = dict(layer.args)
-    if layer.alone is not None:
-        content = layer.alone
+    if layer.alone:
+        (content,) = layer.args.values()
     if layer.branches is not None:
         content = [_chain(branch) if branch else "identity" for branch in layer.branches]
     rows = _Words({layer.word: content})

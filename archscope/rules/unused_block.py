@@ -24,7 +24,7 @@ class UnusedBlock(Rule, frozen=True, kw_only=True):
         document = network.document
         if document is None:
             return
-        used = blocks_used(document)
+        used = blocks_used(document.blocks, document.body)
         for name, block in document.blocks.items():
             if name not in used and block.at.file == document.file:
                 at = block.at

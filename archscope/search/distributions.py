@@ -17,8 +17,9 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
-from archscope.language.holes import CHOICE, INT
-from archscope.space.search_space import Choices, Decision, Space
+from archscope.language.value import CHOICE, INT
+from archscope.space.decisions import Choices, Decision
+from archscope.space.search_space import Space
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:

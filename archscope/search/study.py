@@ -31,8 +31,9 @@ from archscope.search.executor import Judge
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check_sampler, optuna_sampler
 from archscope.space.budget import Budget, violation
 from archscope.space.costs import CostModel, Costs, needs_graph
+from archscope.space.decisions import Choices
 from archscope.space.sampling import Sampler, mutate, repair
-from archscope.space.search_space import Choices, Space
+from archscope.space.search_space import Space
 
 ASKS = 50
 """Free answers for one paid trial; after so many, a feasible network is constructed."""

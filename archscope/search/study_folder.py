@@ -21,11 +21,12 @@ from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
 from archscope.files import put_text
-from archscope.language.holes import CHOICE, INT
+from archscope.language.value import CHOICE, INT
 from archscope.records.study import Trial
 from archscope.search.storage import opened
 from archscope.search.study import directions
-from archscope.space.search_space import Decision, Space
+from archscope.space.decisions import Decision
+from archscope.space.search_space import Space
 
 STATES = {
     "trained": TrialState.COMPLETE, "known": TrialState.COMPLETE, "pruned": TrialState.PRUNED,

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from archscope.analysis.cost import DTYPES
+from archscope.analysis.cost import DTYPES, Sums, sums_of
 from archscope.analysis.memory import peak_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
-from archscope.language.block_cache import Sums, sums_of
 from archscope.metrics import METRICS, static_metrics
-from archscope.space.search_space import Choices, Space
+from archscope.space.decisions import Choices
+from archscope.space.search_space import Space
 
 Costs = dict[str, float]
 """Costs of one network for one image, by metric; bytes are for a dtype."""

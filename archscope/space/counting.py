@@ -14,7 +14,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.space.search_space import Condition, Decision, Space
+from archscope.space.decisions import Condition, Decision
+from archscope.space.search_space import Space
 
 MOST_WORK = 1_000_000  # decisions visited, in all parts of the tree
 

@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from archscope.errors import SpecError
 from archscope.ir import Shape
-from archscope.language.holes import CHOICE
+from archscope.language.value import CHOICE
 from archscope.metrics import MACS, METRICS, static_metrics
 from archscope.space.budget import Budget, limits_need_graph, violation
 from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, every
+from archscope.space.decisions import Choices, Decision, word
 from archscope.space.sampling import Candidate, Sampler, alternatives, repair
-from archscope.space.search_space import Choices, Decision, Space, word
+from archscope.space.search_space import Space
 from archscope.stats import wilson_interval
 
 ENUMERABLE = 20_000  # networks that are evaluated one by one

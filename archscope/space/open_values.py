@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
-
 from archscope.language.expression import Frame
-from archscope.language.holes import DRAW, Draw
+from archscope.language.value import FILLER, HoleFiller, HolePaths
+from archscope.space.decisions import Condition
+
+Conditions = tuple[Condition, ...]
 
 
 class UnknownError(Exception):
-    """A value depends on shapes, which a survey does not follow."""
+    """A value depends on shapes, which are not followed where values are open."""
 
 
-class Cell:
-    """A value that may depend on decisions: which ones, and how to compute it from them."""
+class OpenValue:
+    """A value that may depend on decisions: on which, and how it is computed from them."""
 
     __slots__ = ("_deps", "compute", "parts", "pending", "reads")
 
@@ -24,7 +25,7 @@ class Cell:
         self,
         compute: Callable[[dict[str, Any]], Any],
         reads: Callable[[], set[str] | None],
-        parts: dict[Any, Cell] | None = None,
+        parts: dict[Any, OpenValue] | None = None,
     ) -> None:
         self.compute, self.reads = compute, reads
         self.parts = parts  # of a list by number, of a mapping by key, where they differ
@@ -45,81 +46,78 @@ def _unknown(choices: dict[str, Any]) -> Any:
     raise UnknownError
 
 
-SHAPES = Cell(_unknown, lambda: None)
+SHAPES = OpenValue(_unknown, lambda: None)
 
 
-def constant(value: Any) -> Cell:
-    """Return a cell that no decision moves."""
-    return Cell(lambda choices: value, set)
+def constant(value: Any) -> OpenValue:
+    """Return a value that depends on no decision."""
+    return OpenValue(lambda choices: value, set)
 
 
-class Scene:
-    """Names and their cells, as a frame has names and their values."""
+class OpenScope:
+    """Names with their open values, and the conditions under which anything stands here."""
 
-    def __init__(self, parent: Scene | None, cells: dict[str, Cell]) -> None:
-        self.parent, self.cells = parent, cells
+    __slots__ = ("conditions", "parent", "values")
 
-    def find(self, name: str) -> Cell | None:
-        """Return the cell of a name."""
-        scene: Scene | None = self
-        while scene is not None:
-            if name in scene.cells:
-                return scene.cells[name]
-            scene = scene.parent
+    def __init__(
+        self, parent: OpenScope | None, values: dict[str, OpenValue], conditions: Conditions = ()
+    ) -> None:
+        self.parent, self.values, self.conditions = parent, values, conditions
+
+    def find(self, name: str) -> OpenValue | None:
+        """Return the value of a name."""
+        scope: OpenScope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.parent
         return None
 
 
-class Trial(Frame):
-    """A scope in which expressions are computed for given decisions."""
+class ChosenFrame(Frame):
+    """An open scope once decisions are made: expressions are computed in it."""
 
-    __slots__ = ("choices", "scene")
+    __slots__ = ("choices", "scope")
 
-    def __init__(self, scene: Scene, choices: dict[str, Any], spot: Spot) -> None:
-        super().__init__(None, {DRAW: Draw(choices, spot.path, spot.shared)})
-        self.scene, self.choices = scene, choices
+    def __init__(self, scope: OpenScope, choices: dict[str, Any], paths: HolePaths) -> None:
+        super().__init__(None, {FILLER: HoleFiller(choices, paths)})
+        self.scope, self.choices = scope, choices
 
     def __missing__(self, name: str) -> Any:
-        cell = self.scene.find(name)
-        if cell is None:
+        found = self.scope.find(name)
+        if found is None:
             raise KeyError(name)
-        value = self[name] = cell.compute(self.choices)
+        value = self[name] = found.compute(self.choices)
         return value
 
 
-class Spot(Struct, frozen=True):
-    """Where holes are called by which paths."""
-
-    path: str  # of the instance
-    shared: str  # of the block, for holes that are shared
-
-
-def length(cell: Cell) -> Cell:
+def length(column: OpenValue) -> OpenValue:
     """Return how long a list is."""
-    if cell.parts is not None:
-        return constant(len(cell.parts))  # whatever its elements depend on
+    if column.parts is not None:
+        return constant(len(column.parts))  # whatever its elements depend on
 
     def compute(choices: dict[str, Any]) -> int:
-        column = cell.compute(choices)
-        return len(column) if isinstance(column, list) else 0
+        values = column.compute(choices)
+        return len(values) if isinstance(values, list) else 0
 
-    return Cell(compute, lambda: cell.deps)
+    return OpenValue(compute, lambda: column.deps)
 
 
-def element(cell: Cell, turn: int) -> Cell:
+def element(column: OpenValue, turn: int) -> OpenValue:
     """Return an element of a list, None beyond its end."""
-    if cell.parts is not None:
-        return cell.parts.get(turn) or constant(None)
+    if column.parts is not None:
+        return column.parts.get(turn) or constant(None)
 
     def compute(choices: dict[str, Any]) -> Any:
-        column = cell.compute(choices)
-        return column[turn] if isinstance(column, list) and turn < len(column) else None
+        values = column.compute(choices)
+        return values[turn] if isinstance(values, list) and turn < len(values) else None
 
-    return Cell(compute, lambda: cell.deps)
+    return OpenValue(compute, lambda: column.deps)
 
 
-def last(count: Cell, turn: int) -> Cell:
+def last(count: OpenValue, turn: int) -> OpenValue:
     """Return whether a turn is the last."""
-    return Cell(lambda choices: whole(count.compute(choices)) == turn + 1, lambda: count.deps)
+    return OpenValue(lambda choices: whole(count.compute(choices)) == turn + 1, lambda: count.deps)
 
 
 def whole(value: Any) -> int:

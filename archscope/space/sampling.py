@@ -13,7 +13,8 @@ from archscope.errors import OptionError
 from archscope.space.budget import Budget, limits_need_graph, violation
 from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, TooManyError, draw, draw_value, plan
-from archscope.space.search_space import Choices, Decision, Space
+from archscope.space.decisions import Choices, Decision
+from archscope.space.search_space import Space
 
 TRIES = 500  # uniform draws for one feasible candidate
 REPAIRS = 20  # of the nearest draws, if none of them is feasible

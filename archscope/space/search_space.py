@@ -8,103 +8,16 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from archscope.analysis.cost import Sums, sums_of
 from archscope.errors import OptionError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Shape, Source
-from archscope.language.block_cache import Memo, Sums, sums_of
 from archscope.language.document import Document
-from archscope.language.expand import Expander
-from archscope.language.holes import CHOICE, FLOAT, INT
 from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
-from archscope.language.syntax import Value
-
-Choices = Mapping[str, Any]
-"""A value for each decision, by path."""
-
-
-class Condition(Struct, frozen=True):
-    """The values of other decisions with which a decision counts."""
-
-    paths: tuple[str, ...]
-    allowed: frozenset[tuple[Any, ...]] | None  # None: it depends on shapes, nothing is known
-
-
-class Decision(Struct, frozen=True):
-    """One value that a space leaves open."""
-
-    path: str
-    kind: str
-    at: Source
-    alternatives: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
-    labels: tuple[str, ...] = ()
-    low: Any = None
-    high: Any = None
-    step: Any = None
-    log: bool = False
-    when: tuple[tuple[Condition, ...], ...] = ((),)
-    """It counts if all conditions of any of these hold: `((),)` is always."""
-
-    @property
-    def size(self) -> int | None:
-        """The number of alternatives; None if there is no end of them."""
-        if self.kind == CHOICE:
-            return len(self.alternatives)
-        return None if self.step is None else round((self.high - self.low) / self.step) + 1
-
-    @property
-    def default(self) -> Any:
-        """The value that stands where the decision does not count: the first."""
-        return self.alternatives[0] if self.kind == CHOICE else self.low
-
-    @property
-    def certain(self) -> bool:
-        """Whether it is known when the decision counts."""
-        return all(
-            condition.allowed is not None for conditions in self.when for condition in conditions
-        )
-
-    def values(self) -> tuple[Any, ...]:
-        """Return all alternatives. Raises ValueError if there is no end of them."""
-        if self.kind == CHOICE:
-            return self.alternatives
-        if self.size is None:
-            raise ValueError(self.path)
-        if self.kind == INT:
-            return tuple(range(self.low, self.high + 1, self.step))
-        return tuple(self.low + i * self.step for i in range(self.size))
-
-    def takes(self, value: Any) -> bool:
-        """Return whether a value is one of the alternatives."""
-        if self.kind == CHOICE:
-            flag = isinstance(value, bool)
-            return any(
-                alternative == value
-                for alternative in self.alternatives
-                if isinstance(alternative, bool) is flag
-            )
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        if not self.low <= value <= self.high or (self.kind == INT and value != int(value)):
-            return False
-        if self.step is None:
-            return True
-        steps = (value - self.low) / self.step
-        return bool(abs(steps - round(steps)) < 1e-6)
-
-    @property
-    def text(self) -> str:
-        """The alternatives as people read them."""
-        if self.kind == CHOICE:
-            return ", ".join(self.labels or map(word, self.alternatives))
-        between = f"{word(self.low)} to {word(self.high)}"
-        if self.step not in (None, 1):
-            between += f" in steps of {word(self.step)}"
-        return f"{between}{', logarithmic' if self.log else ''}"
-
-
-def word(value: Any) -> str:
-    """Return a choice as people read it."""
-    return quoted(value).strip("'") if isinstance(value, str) else quoted(value)
+from archscope.language.value import CHOICE, FLOAT, Value
+from archscope.space.block_cache import BlockCache
+from archscope.space.decisions import Choices, Condition, Decision
+from archscope.space.open_domain import decisions_of
 
 
 class Space(Struct, frozen=True, dict=True):
@@ -141,8 +54,8 @@ class Space(Struct, frozen=True, dict=True):
         return all(decision.certain for decision in self.decisions)
 
     @cached_property
-    def _memo(self) -> Memo:
-        return Memo(self.document)
+    def _blocks(self) -> BlockCache:
+        return BlockCache(self.document, self.limits)
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
@@ -187,9 +100,9 @@ class Space(Struct, frozen=True, dict=True):
     def sums(self, choices: Choices) -> Sums:
         """Return the sums over the network of choices that are known to be right.
 
-        Quicker than the graph is made. Raises SpecError if these values make no network.
+        Quicker than making the graph. Raises SpecError if these values make no network.
         """
-        sums = Expander(self.document, self.limits, dict(choices), self._memo).sums()
+        sums = self._blocks.sums(choices)
         return sums_of(self.graph(choices).inference().nodes) if sums is None else sums
 
     def graph(self, choices: Choices) -> Graph:
@@ -197,7 +110,7 @@ class Space(Struct, frozen=True, dict=True):
 
         Raises SpecError if these values make no network.
         """
-        return Expander(self.document, self.limits, dict(choices), self._memo).graph({})
+        return self._blocks.graph(choices)
 
 
 Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
@@ -234,8 +147,6 @@ def space(
     `set` gives values to names of `let` and closes decisions by their paths, `input` replaces
     the shapes of inputs. A document without holes is a space of one network.
     """
-    from archscope.space.survey import Survey  # which makes decisions, and plain specs have none
-
     given = {} if set is None else dict(set)
     named = {name: given.pop(name) for name in [*given] if name in document.let}
     if named:
@@ -246,7 +157,7 @@ def space(
             for name, shape in input_shapes(document, input).items()
         }
         document = structs.replace(document, inputs={**document.inputs, **inputs})
-    found = Space(document, Survey(document, limits).decisions(), limits)
+    found = Space(document, decisions_of(document, limits), limits)
     closed = checked_choices(found, given, partial=True)
     decisions = tuple(
         structs.replace(decision, kind=CHOICE, alternatives=(closed[decision.path],), labels=())

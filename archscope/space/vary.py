@@ -14,12 +14,10 @@ from msgspec import Struct, structs
 
 from archscope.errors import ArchscopeError, OptionError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import Document
-from archscope.language.expand import Expander
+from archscope.language.document import Block, Chain, Document, Layer
+from archscope.language.expand import expand
 from archscope.language.expression import Expression, reads_in
-from archscope.language.holes import CHOICE, INT, Hole
-from archscope.language.limits import LIMITS
-from archscope.language.syntax import Block, Chain, Layer, Value, layers_in
+from archscope.language.value import CHOICE, INT, Hole, Value
 from archscope.language.write_document import document_text
 
 ROLES = ("width", "kernel", "depth")
@@ -28,7 +26,8 @@ SCALES = (0.5, 0.75, 1.0, 1.25)
 MULTIPLIER = 4  # a width up to this is a factor, above it a number of channels
 
 Key = tuple[Any, ...]
-"""Where a number is written: in `let`, a default, an argument or a modifier, and inside it."""
+"""Where a number is written: `("let", name)`, `("default", block, name)` or
+`("layer", layer, slot)`, and behind that where in the value."""
 
 
 class Context(Struct, frozen=True):
@@ -81,13 +80,13 @@ def _found(document: Document, name: str) -> dict[Key, Hole]:
         role = "width"  # a factor, or a number of channels
         keys: Iterable[Key] = _leaves(("let", name), document.let[name].content)
     elif name in ROLES:
-        keys = _Flow(document).keys(name)
+        keys = _NumberTracer(document).keys(name)
     else:
         return {}
     holes = {}
     for key in keys:
         number = _number_at(document, key)
-        hole = _hole(role, number, _label(key)) if _is_number(number) else None
+        hole = _hole(role, number) if _is_number(number) else None
         if hole is not None:
             holes[key] = hole
     return holes
@@ -99,20 +98,20 @@ def _is_number(content: Any) -> bool:
 
 def _leaves(key: Key, content: Any) -> list[Key]:
     if isinstance(content, list):
-        return [leaf for i, one in enumerate(content) for leaf in _leaves((*key, i), one)]
+        return [leaf for i, part in enumerate(content) for leaf in _leaves((*key, i), part)]
     if isinstance(content, dict):
-        return [leaf for i, one in content.items() for leaf in _leaves((*key, i), one)]
+        return [leaf for i, part in content.items() for leaf in _leaves((*key, i), part)]
     return [key]
 
 
-def _hole(role: str, number: Any, label: str) -> Hole | None:
+def _hole(role: str, number: Any) -> Hole | None:
     """Return what may stand in place of a number, None if it is best left alone."""
-    at = _NOWHERE
+    at = Source("--vary", 1, 1)
     if role == "depth":
         if not isinstance(number, int) or number < 1:
             return None
         low, high = max(1, number - (number + 1) // 2), number + max(1, number // 2)
-        return Hole(INT, label, at, low=low, high=high, step=1)
+        return Hole(INT, "", at, low=low, high=high, step=1)
     if role == "kernel":
         if not isinstance(number, int) or number < 3 or number % 2 == 0:
             return None
@@ -124,28 +123,26 @@ def _hole(role: str, number: Any, label: str) -> Hole | None:
         choices = sorted({*near, number})
     if len(choices) < 2:
         return None
-    return Hole(CHOICE, label, at, tuple(Value(choice, at, True) for choice in choices))
+    return Hole(CHOICE, "", at, tuple(Value(choice, at, True) for choice in choices))
 
 
-class _Flow:
+class _NumberTracer:
     """Follows numbers from where they matter to where they are written."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.places: list[tuple[Layer, Context]] = []
-        for block in (document.body, *document.blocks.values()):
+        for block in document.all_blocks:
             self._walk(block.layers, Context(block.name, ()))
         self.found: dict[Key, None] = {}
         self.seen: set[tuple[Any, ...]] = set()
 
     def _walk(self, chain: Chain, context: Context) -> None:
         for layer in chain:
-            loops = context.loops
-            if layer.repeat is not None or layer.each is not None:
-                loops = (*loops, layer)
+            loops = (*context.loops, layer) if layer.looped else context.loops
             inside = Context(context.block, loops)
             self.places.append((layer, inside))
-            for part in (*(layer.branches or ()), layer.then, layer.otherwise):
+            for part in layer.chains:
                 self._walk(part, inside)
 
     def keys(self, role: str) -> list[Key]:
@@ -153,14 +150,11 @@ class _Flow:
         for layer, context in self.places:
             if role == "depth" and layer.repeat is not None:
                 outside = Context(context.block, context.loops[:-1])
-                self.value(layer.repeat, ("layer", id(layer), "repeat"), outside)
+                self.value(layer.repeat, ("layer", layer, "@repeat"), outside)
             elif layer.word == "conv" and role == "kernel" and _keeps_size(layer):
-                self.value(layer.args["kernel"], ("layer", id(layer), "kernel"), context)
-            elif layer.word == "conv" and role == "width":
-                value = layer.args.get("out", layer.alone)
-                key = ("layer", id(layer), "out" if "out" in layer.args else "")
-                if value is not None:
-                    self.value(value, key, context)
+                self.value(layer.args["kernel"], ("layer", layer, "kernel"), context)
+            elif layer.word == "conv" and role == "width" and "out" in layer.args:
+                self.value(layer.args["out"], ("layer", layer, "out"), context)
         return list(self.found)
 
     def value(self, value: Value, key: Key, context: Context) -> None:
@@ -178,7 +172,7 @@ class _Flow:
             loop, loops = loops[-1], loops[:-1]
             column = (loop.each or {}).get(name)
             if column is not None:
-                key = ("layer", id(loop), "each", name)
+                key = ("layer", loop, f"@each.{name}")
                 self.part(column, key, (None, *inside), Context(context.block, loops))
                 return
         block = self.document.blocks.get(context.block)
@@ -192,17 +186,12 @@ class _Flow:
             self.part(self.document.let[name], ("let", name), inside, Context("", ()))
 
     def _parameter(self, block: Block, name: str, inside: Key) -> None:
-        first = next(iter(block.defaults))
         default = block.defaults[name]
         if default is not None:
             self.part(default, ("default", block.name, name), inside, Context(block.name, ()))
         for layer, context in self.places:
-            if layer.word == block.name:
-                if name in layer.args:
-                    key: Key = ("layer", id(layer), name)
-                    self.part(layer.args[name], key, inside, context)
-                elif name == first and layer.alone is not None:
-                    self.part(layer.alone, ("layer", id(layer), ""), inside, context)
+            if layer.word == block.name and name in layer.args:
+                self.part(layer.args[name], ("layer", layer, name), inside, context)
 
     def part(self, value: Value, key: Key, inside: Key, context: Context) -> None:
         """Follow a part of a value."""
@@ -235,73 +224,44 @@ def _keeps_size(layer: Layer) -> bool:
     return stride is None or stride.content == 1
 
 
-_NOWHERE = Source("--vary", 1, 1)
-
-
-def _label(key: Key) -> str:
-    return ".".join(str(part) for part in key[2:] if part != "each") or str(key[1])
+def _slot(document: Document, key: Key) -> tuple[Value, Key]:
+    """Return the value that a key is about, and where in it."""
+    if key[0] == "let":
+        return document.let[key[1]], key[2:]
+    layer = key[0] == "layer"
+    value = key[1].slots()[key[2]] if layer else document.blocks[key[1]].defaults[key[2]]
+    assert value is not None
+    return value, key[3:]
 
 
 def _number_at(document: Document, key: Key) -> Any:
-    if key[0] == "let":
-        value, rest = document.let[key[1]], key[2:]
-    elif key[0] == "default":
-        found = document.blocks[key[1]].defaults[key[2]]
-        assert found is not None
-        value, rest = found, key[3:]
-    else:
-        value, rest = _slot(document, key)
+    value, inside = _slot(document, key)
     content = value.content
-    for part in rest:
+    for part in inside:
         content = content[part]
     return content
-
-
-def _slot(document: Document, key: Key) -> tuple[Value, Key]:
-    for block in (document.body, *document.blocks.values()):
-        for layer in layers_in(block.layers):
-            if id(layer) == key[1]:
-                if key[2] == "each":
-                    return (layer.each or {})[key[3]], key[4:]
-                if key[2] == "repeat" and layer.repeat is not None:
-                    return layer.repeat, key[3:]
-                if key[2] == "" and layer.alone is not None:
-                    return layer.alone, key[3:]
-                return layer.args[key[2]], key[3:]
-    raise KeyError(key)
 
 
 def _with(document: Document, holes: dict[Key, Hole]) -> Document:
     """Return a document with holes in place of numbers."""
 
     def put(value: Value, key: Key) -> Value:
-        here = {each[len(key) :]: hole for each, hole in holes.items() if each[: len(key)] == key}
-        for inside, hole in here.items():
-            value = _put(value, inside, hole)
+        for place, hole in holes.items():
+            if place[: len(key)] == key:
+                value = _put(value, place[len(key) :], hole)
         return value
 
-    def layer(one: Layer) -> Layer:
-        key = ("layer", id(one))
-        args = {name: put(value, (*key, name)) for name, value in one.args.items()}
-        if one.word == "conv" and (*key, "kernel") in holes:
-            args["padding"] = Value("same", one.at, True)
-        fields: dict[str, Any] = {
-            "args": args,
-            "then": tuple(map(layer, one.then)),
-            "otherwise": tuple(map(layer, one.otherwise)),
-        }
-        if one.alone is not None:
-            fields["alone"] = put(one.alone, (*key, ""))
-        if one.repeat is not None:
-            fields["repeat"] = put(one.repeat, (*key, "repeat"))
-        if one.each is not None:
-            fields["each"] = {
-                name: put(value, (*key, "each", name)) for name, value in one.each.items()
-            }
-        if one.branches is not None:
-            fields["branches"] = tuple(tuple(map(layer, branch)) for branch in one.branches)
-        made = structs.replace(one, **fields)
-        return structs.replace(made, open=_is_open(made))
+    def layer(old: Layer) -> Layer:
+        slots = {slot: put(value, ("layer", old, slot)) for slot, value in old.slots().items()}
+        if old.word == "conv" and ("layer", old, "kernel") in holes:
+            slots["padding"] = Value("same", old.at, True)
+        made = old.with_chains(chain).with_slots(slots)
+        inside = (part for chain in made.chains for part in chain)
+        open_ = any(value.open for value in slots.values()) or any(part.open for part in inside)
+        return structs.replace(made, open=open_)
+
+    def chain(layers: Chain) -> Chain:
+        return tuple(map(layer, layers))
 
     blocks = {}
     for name, block in document.blocks.items():
@@ -309,19 +269,13 @@ def _with(document: Document, holes: dict[Key, Hole]) -> Document:
             key: None if value is None else put(value, ("default", name, key))
             for key, value in block.defaults.items()
         }
-        layers = tuple(map(layer, block.layers))
         open_ = any(key[:2] == ("default", name) for key in holes)
-        blocks[name] = structs.replace(block, defaults=defaults, layers=layers, open=open_)
+        blocks[name] = structs.replace(
+            block, defaults=defaults, layers=chain(block.layers), open=open_
+        )
     let = {name: put(value, ("let", name)) for name, value in document.let.items()}
-    body = structs.replace(document.body, layers=tuple(map(layer, document.body.layers)))
+    body = structs.replace(document.body, layers=chain(document.body.layers))
     return structs.replace(document, let=let, blocks=blocks, body=body, open=True)
-
-
-def _is_open(layer: Layer) -> bool:
-    values = [*layer.args.values(), layer.alone, layer.repeat, *(layer.each or {}).values()]
-    own = any(next(value.holes(), None) is not None for value in values if value is not None)
-    parts = (*(layer.branches or ()), layer.then, layer.otherwise)
-    return own or any(one.open for part in parts for one in part)
 
 
 def _put(value: Value, inside: Key, hole: Hole) -> Value:
@@ -330,18 +284,15 @@ def _put(value: Value, inside: Key, hole: Hole) -> Value:
         return Value(hole, value.at, False)
     content = value.content
     if isinstance(content, list):
-        parts = [one if isinstance(one, Value) else _opened(one, value) for one in content]
-        parts[inside[0]] = _put(parts[inside[0]], inside[1:], hole)
-        return Value(parts, value.at, False)
-    rows = {
-        key: one if isinstance(one, Value) else _opened(one, value) for key, one in content.items()
-    }
-    rows[inside[0]] = _put(rows[inside[0]], inside[1:], hole)
-    return Value(rows, value.at, False)
+        parts: Any = [_valued(part, value.at) for part in content]
+    else:
+        parts = {key: _valued(part, value.at) for key, part in content.items()}
+    parts[inside[0]] = _put(parts[inside[0]], inside[1:], hole)
+    return Value(parts, value.at, False)
 
 
-def _opened(content: Any, value: Value) -> Value:
-    return Value(content, value.at, True)
+def _valued(content: Any, at: Source) -> Value:
+    return content if isinstance(content, Value) else Value(content, at, True)
 
 
 def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
@@ -354,7 +305,7 @@ def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
     good = []
     for value in values:
         try:
-            Expander(open_, LIMITS, _Every(value)).graph({})
+            expand(open_, choices=_Every(value))
         except ArchscopeError:
             continue
         good.append(value)
@@ -378,7 +329,4 @@ class _Every(dict[str, Any]):
         return True
 
     def __getitem__(self, path: str) -> Any:
-        return self.value
-
-    def get(self, path: str, default: Any = None) -> Any:
         return self.value

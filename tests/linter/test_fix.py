@@ -11,7 +11,7 @@ import torch
 from archscope.build import build
 from archscope.ir import Graph
 from archscope.language import load
-from archscope.language.documents import zoo_folder
+from archscope.language.files import zoo_folder
 from archscope.linter.config import Config
 from archscope.linter.fix import Mended, fix
 from tests.rules.cases import CASES, Case

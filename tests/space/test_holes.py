@@ -8,16 +8,22 @@ from typing import Any
 import pytest
 
 from archscope.errors import LimitError, OptionError, SpecError
+from archscope.ir import Graph
 from archscope.language import document, load, spaces, zoo
 from archscope.language.limits import Limits
+from archscope.space import graph
 from archscope.space.bound_spec import same
 from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, bind, space
-from tests.language.texts import INPUT, graph_of, names, ops
+from tests.language.texts import INPUT, names, ops
 
 
 def space_of(text: str, **settings: Any) -> Space:
     return space(document("spec.yaml", text=(INPUT + text).encode()), **settings)
+
+
+def closed(text: str, **choices: Any) -> Graph:
+    return graph(document("spec.yaml", text=text.encode()), set=choices)
 
 
 def paths(found: Space) -> list[str]:
@@ -223,10 +229,10 @@ def test_set_closes_holes() -> None:
     text = INPUT + BLOCKS
     given = {f"stage{i}.{key}": value for i in (0, 1) for key, value in
              (("depth", 2), ("unit0.kernel", 3), ("unit1.kernel", 5))}  # fmt: skip
-    net = graph_of(text, set={**given, "unit.wide": 1})
+    net = closed(text, **given, **{"unit.wide": 1})
     assert [node.op.kernel for node in net.nodes if node.op.name == "conv"] == [3, 5, 3, 5]
     with pytest.raises(OptionError, match=r"did you mean 'stage0.unit1.kernel'"):
-        graph_of(text, set={"stage0.unit1.kernl": 3})
+        closed(text, **{"stage0.unit1.kernl": 3})
     found = space_of(BLOCKS, set={"stage0.depth": 1, "unit.wide": 2})
     assert found.by_path["stage0.depth"].values() == (1,)
     found = space_of("let: {a: !choice [1, 2]}\nlayers: [{conv: =a}]", set={"a": 7})
@@ -294,9 +300,9 @@ layers:
 """
     found = space_of(text)
     for _ in range(2):
-        graph = found.graph({"conv.out": 4})
-        assert same(graph, graph_of(INPUT + text, set={"conv.out": 4}))
-        owned = sum(node.facts.params for node in graph.nodes if node.shares is None)
+        made = found.graph({"conv.out": 4})
+        assert same(made, closed(INPUT + text, **{"conv.out": 4}))
+        owned = sum(node.facts.params for node in made.nodes if node.shares is None)
         assert found.sums({"conv.out": 4})[0] == owned
 
 

@@ -17,13 +17,14 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.errors import OptionError
 from archscope.ir import Graph, Shape
-from archscope.language import LIMITS, graph
+from archscope.language import LIMITS
 from archscope.language.document import Document
 from archscope.language.limits import Limits
 from archscope.language.yaml_items import parse
 from archscope.report import formats
 from archscope.report.table import CommandOutput, Part, Table
 from archscope.sources import document, is_foreign
+from archscope.space import graph
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,8 +9,9 @@ from archscope.ir import text_of
 from archscope.metrics import METRICS, static_metrics
 from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.space.budget import Budget
+from archscope.space.decisions import Condition, Decision, word
 from archscope.space.explore import Exploration, FeasibleShare, groups_of, pattern
-from archscope.space.search_space import Condition, Decision, Space, word
+from archscope.space.search_space import Space
 
 FOLDED = 24
 """A terminal shows so many decisions one by one; of more, the instances of a hole are one row."""

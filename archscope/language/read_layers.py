@@ -11,7 +11,8 @@ from typing import Any
 
 from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.holes import Hole
+from archscope.language.document import VALUES_IN_STEP, Block, Chain, Head, Layer, block_of
+from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     BLOCK_KEYS,
     HEAD_KEYS,
@@ -19,21 +20,14 @@ from archscope.language.syntax import (
     MODIFIERS,
     PATH,
     SYNONYMS,
-    VALUES_IN_STEP,
     WORD,
-    Block,
-    Chain,
-    Head,
-    Layer,
-    Value,
-    block_of,
     key_at,
     mapping,
     name_of,
     unquoted,
-    value_of,
     values_of,
 )
+from archscope.language.value import Hole, Value
 from archscope.language.yaml_items import Item
 from archscope.ops import OPS
 from archscope.ops.attributes import attribute_names
@@ -177,8 +171,8 @@ class Reader:
             raise SpecError(f"'{word}' has no parameters, got {item.kind}", item.at)
         first = next(iter(taken))
         self._check_given(word, {first}, at)
-        label = first if op is None else op.principal or ""
-        return {"args": {}, "alone": value_of(item, label, self.holes)}
+        name = first if op is None or op.principal is None else op.principal
+        return {"args": {name: value_of(item, name, self.holes)}, "alone": True}
 
     def _check_names(self, word: str, item: Item, taken: Collection[str]) -> None:
         what = "attribute" if word in OPS else "parameter"
@@ -280,7 +274,7 @@ def _check_keys(item: Item, known: Collection[str], what: str, path: str) -> Non
 
 def _cost(fields: dict[str, Any]) -> int:
     """Return the steps that a visit of a layer counts for."""
-    values: list[Value | None] = [*fields["args"].values(), fields.get("alone")]
+    values: list[Value | None] = [*fields["args"].values()]
     values += [fields.get(key) for key in ("repeat", "when", "split")]
     values += (fields.get("each") or {}).values()
     work = sum(value.cost for value in values if value is not None)

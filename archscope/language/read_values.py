@@ -1,4 +1,4 @@
-"""Holes: values that a spec leaves open, which makes it a search space.
+"""Items -> values. Holes are values that a spec leaves open, which makes it a search space.
 
     !choice [3, 5, 7]                       one of these
     !int {low: 1, high: 4}                  a whole number, in steps of 1 unless `step` is given
@@ -9,76 +9,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import Any
 
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted
-from archscope.ir import Source
+from archscope.language.expression import Expression
 from archscope.language.limits import LIMITS
+from archscope.language.value import CHOICE, FLOAT, INT, Hole, Value
 from archscope.language.yaml_items import Item
 
-if TYPE_CHECKING:
-    from archscope.language.syntax import Value
-
-DRAW = "!"
-"""The name, which no spec can use, under which a scope keeps how its holes are filled."""
-
-CHOICE, INT, FLOAT = "choice", "int", "float"
 KEYS = {
     CHOICE: ("of", "shared"),
     INT: ("low", "high", "step", "shared"),
     FLOAT: ("low", "high", "step", "log", "shared"),
 }
 MOST = 100_000  # alternatives of one hole
-Read = Callable[[Item, str], "Value"]
 
 
-class Hole(Struct, frozen=True, gc=False):
-    """A value that is left open."""
+def value_of(item: Item, label: str = "", found: list[Hole] | None = None) -> Value:
+    """Return the value that an item stands for. Raises SpecError.
 
-    kind: str
-    label: str  # its name inside what holds it: `kernel`, `rows.2.n`
-    at: Source
-    alternatives: tuple[Value, ...] = ()
-    scalar: bool = True  # whether alternatives stand for themselves, else their indices do
-    low: Any = 0
-    high: Any = 0
-    step: Any = None
-    log: bool = False
-    shared: bool = False
-
-    def __call__(self, scope: Any) -> Any:
-        """Return what fills the hole in a scope. Raises SpecError if nothing does."""
-        return scope[DRAW](self, scope)
-
-    def pick(self, choice: Any, scope: Any) -> Any:
-        """Return the value that a choice stands for."""
-        return choice if self.scalar else self.alternatives[choice](scope)
-
-
-class Draw:
-    """Fills the holes of one instance of a layer or block."""
-
-    __slots__ = ("choices", "path", "shared")
-
-    def __init__(self, choices: dict[str, Any], path: str, shared: str) -> None:
-        self.choices, self.path, self.shared = choices, path, shared
-
-    def __call__(self, hole: Hole, scope: Any) -> Any:
-        """Return the value of a hole. Raises SpecError if it is open."""
-        path = self.shared + hole.label if hole.shared else self.path + hole.label
-        if path not in self.choices:
-            raise SpecError(
-                f"'!{hole.kind}' leaves '{path}' open: this is a search space;"
-                f" 'archscope space' shows it, and --set {path}=... closes this hole",
-                hole.at,
-            )
-        return hole.pick(self.choices[path], scope)
+    Where holes may stand, `label` names the value inside what holds it, and `found` collects
+    them.
+    """
+    if item.tag is not None and found is not None:
+        hole = _hole(item, label, found)
+        found.append(hole)
+        return Value(hole, item.at, False)
+    item.close()
+    content = item.value
+    if isinstance(content, str):
+        if content.startswith("="):
+            expression = Expression(content, item.at)
+            return Value(expression, item.at, False, expression.cost)
+        if len(content) > LIMITS.text:
+            raise LimitError(f"text longer than the limit of {LIMITS.text} characters", item.at)
+    if isinstance(content, list):
+        values = [value_of(part, f"{label}.{i}", found) for i, part in enumerate(content)]
+        if all(value.constant for value in values):
+            return Value([value.content for value in values], item.at, True)
+        return Value(values, item.at, False, sum(value.cost for value in values))
+    if isinstance(content, dict):
+        rows = {key: value_of(part, f"{label}.{key}", found) for key, part in content.items()}
+        if all(value.constant for value in rows.values()):
+            return Value({key: value.content for key, value in rows.items()}, item.at, True)
+        return Value(rows, item.at, False, sum(value.cost for value in rows.values()))
+    return Value(content, item.at, True)
 
 
-def read_hole(item: Item, label: str, read: Read) -> Hole:
+def _hole(item: Item, label: str, found: list[Hole]) -> Hole:
     """Return the hole that a tagged item stands for. Raises SpecError."""
     kind = (item.tag or "")[1:]
     rows = item.value
@@ -93,12 +71,12 @@ def read_hole(item: Item, label: str, read: Read) -> Hole:
             raise SpecError(f"'!{kind}' has no '{key}'{hint}", (item.keys or {}).get(key, item.at))
     shared = _flag(rows, "shared")
     if kind == CHOICE:
-        choices = _choices(item, rows, label, read)
+        alternatives = _alternatives(item, rows, label, found)
         scalar = all(
-            choice.constant and not isinstance(choice.content, list | dict | None)
-            for choice in choices
+            value.constant and not isinstance(value.content, list | dict | None)
+            for value in alternatives
         )
-        return Hole(kind, label, item.at, choices, scalar, shared=shared)
+        return Hole(kind, label, item.at, alternatives, scalar, shared=shared)
     low, high = (_number(item, rows, key, kind) for key in ("low", "high"))
     if not low < high:
         raise SpecError(f"'low' must be below 'high', got {low} and {high}", item.at)
@@ -111,7 +89,9 @@ def read_hole(item: Item, label: str, read: Read) -> Hole:
     return Hole(kind, label, item.at, low=low, high=high, step=step, log=log, shared=shared)
 
 
-def _choices(item: Item, rows: dict[str, Item], label: str, read: Read) -> tuple[Value, ...]:
+def _alternatives(
+    item: Item, rows: dict[str, Item], label: str, found: list[Hole]
+) -> tuple[Value, ...]:
     if "of" not in rows:
         raise SpecError("'!choice' needs 'of: [...]'", item.at)
     listed = rows["of"]
@@ -123,16 +103,18 @@ def _choices(item: Item, rows: dict[str, Item], label: str, read: Read) -> tuple
         )
     if len(listed.value) > MOST:
         raise LimitError(f"more alternatives than the limit of {MOST}", item.at)
-    choices = []
+    alternatives = []
     seen: set[tuple[type, Any]] = set()
-    for index, one in enumerate(listed.value):
-        choices.append(read(one, f"{label}.{index}"))
-        if not isinstance(one.value, list | dict):
-            key = type(one.value), one.value
+    for index, part in enumerate(listed.value):
+        alternatives.append(value_of(part, f"{label}.{index}", found))
+        if not isinstance(part.value, list | dict):
+            key = type(part.value), part.value
             if key in seen:
-                raise SpecError(f"{quoted(one.value)} stands among the alternatives twice", one.at)
+                raise SpecError(
+                    f"{quoted(part.value)} stands among the alternatives twice", part.at
+                )
             seen.add(key)
-    return tuple(choices)
+    return tuple(alternatives)
 
 
 def _number(item: Item, rows: dict[str, Item], key: str, kind: str) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from archscope.errors import SpecError, quoted
 from archscope.ir import Shape
 from archscope.language.expression import Frame
-from archscope.language.syntax import Value
+from archscope.language.value import Value
 from archscope.ops.attributes import LARGEST, POSITIVE, Kind
 
 MOST_AXES = 4  # channels, and three spatial axes

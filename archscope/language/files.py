@@ -10,21 +10,19 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import Document
-from archscope.language.holes import Hole
+from archscope.language.document import Document, block_of
 from archscope.language.limits import Limits
-from archscope.language.read import Reader
+from archscope.language.read_layers import Reader
+from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     FILE_KEYS,
     PATH,
-    Value,
-    block_of,
     key_at,
     listing,
     mapping,
-    value_of,
     values_of,
 )
+from archscope.language.value import Hole, Value
 from archscope.language.yaml_items import Item, parse, read_text
 
 REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")

@@ -1,0 +1,204 @@
+"""What the candidates of one search space have in common, kept from one to the next.
+
+A block without holes becomes the same nodes wherever it has the same arguments and input shapes.
+So it is expanded once, and placed again under other names or counted by its sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.analysis.cost import Sums, sums_of
+from archscope.ir import Graph, Node, Op, Source
+from archscope.language.document import Document, Layer, layers_in
+from archscope.language.elaborate import Instance, Walk
+from archscope.language.expand import GraphDomain
+from archscope.language.expression import Frame, names_in
+from archscope.language.limits import Limits
+from archscope.language.node_builder import NodeBuilder, NodeNames
+from archscope.language.usage import blocks_used
+from archscope.language.value import FILLER, Value
+
+MOST = 1 << 14  # blocks that are kept
+STAND_IN = Source("", 0, 0)
+"""The place of nodes that only give a shape, because their block has been counted."""
+
+
+class CachedBlock(Struct, frozen=True, gc=False):
+    """What a block became, with names that begin behind its own."""
+
+    nodes: tuple[tuple[Any, ...], ...]  # name, op, inputs, ins, out, shares, at
+    names: tuple[str, ...]
+    ends: tuple[int | str, ...]  # an input of the block by number, or a node of it
+    steps: int
+    sums: Sums
+    sites: tuple[tuple[str, Source], ...]  # of the blocks inside
+
+
+class BlockCache:
+    """Expands the candidates of one document, and keeps what its blocks without holes become."""
+
+    def __init__(self, document: Document, limits: Limits) -> None:
+        self.document, self.limits = document, limits
+        self.constants: dict[Layer, Op] = {}
+        self.known: dict[Hashable, CachedBlock] = {}
+        self.closed = closed_blocks(document)
+
+    def graph(self, choices: Mapping[str, Any]) -> Graph:
+        """Return the graph of a candidate. Raises SpecError."""
+        domain = GraphDomain(self.document, self.limits, choices, _Reuse(self))
+        domain.run()
+        return domain.made.graph(self.document)
+
+    def sums(self, choices: Mapping[str, Any]) -> Sums | None:
+        """Return the sums over all nodes of a candidate. Raises SpecError.
+
+        None if parts of it serve only training: to leave them out, its graph must be made.
+        """
+        reuse = _Reuse(self)
+        counted = reuse.counted = []
+        domain = GraphDomain(self.document, self.limits, choices, reuse)
+        domain.run()
+        if any(output.train_only for output in domain.made.outputs):
+            return None
+        rest = (sums_of([node]) for node in domain.nodes.values() if node.at is not STAND_IN)
+        return tuple(map(sum, zip(*counted, *rest, strict=True)))
+
+
+class _Reuse:
+    """Takes the blocks of one candidate from a cache; see `expand.Reuse`."""
+
+    def __init__(self, cache: BlockCache) -> None:
+        self.cache, self.constants = cache, cache.constants
+        self.counted: list[Sums] | None = None  # the sums of blocks that are not placed
+
+    def body(
+        self,
+        domain: GraphDomain,
+        instance: Instance,
+        frame: Frame,
+        flow: NodeNames,
+        walk: Walk[Frame, NodeNames],
+    ) -> NodeNames:
+        """Return the last nodes of a block, which is walked only if it is new or has holes."""
+        block, cache, made = instance.block, self.cache, domain.made
+        read = cache.closed.get(block.name)
+        if read is None:
+            return walk(block.layers, instance, frame, flow)
+        frame.pop(FILLER, None)
+        common = tuple([domain.choices.get(path) for path in read])
+        # 1, 1.0 and true are equal, but do not make equal blocks.
+        types = tuple([type(value) for value in frame.values()])
+        key = block.name, common, types, tuple(frame), tuple(frame.values())
+        try:
+            known = cache.known.get(key)
+        except TypeError:  # an argument is a list or a row
+            return walk(block.layers, instance, frame, flow)
+        if known is not None:
+            if self.counted is not None:
+                self.counted.append(known.sums)
+                return _stand_in(known, instance, made)
+            domain.steps.spend(known.steps, block.at)
+            names = [instance.prefix + name for name in known.names]
+            fits = len(made.nodes) + len(known.nodes) <= domain.limits.nodes
+            if fits and made.taken.keys().isdisjoint(names):
+                made.taken.update(dict.fromkeys(names))
+                return _placed(known, instance, made)
+        before = len(made.nodes), len(made.taken), len(made.sites), domain.steps.spent
+        counted, self.counted = self.counted, None  # what is kept must be whole
+        flow = walk(block.layers, instance, frame, flow)
+        self.counted = counted
+        if len(cache.known) >= MOST:
+            cache.known.clear()
+        cache.known[key] = _cached(instance, made, flow, before, domain.steps.spent)
+        return flow
+
+
+def _cached(
+    instance: Instance, made: NodeBuilder, flow: NodeNames, before: tuple[int, ...], spent: int
+) -> CachedBlock:
+    """Return what a block became, of which `before` tells how much was made before it."""
+    prefix = instance.prefix
+    skip = len(prefix)
+    entry = {name: i for i, name in enumerate(instance.entry)}
+    nodes = list(islice(made.nodes.values(), before[0], None))
+
+    def relative(names: Iterable[str]) -> tuple[int | str, ...]:
+        return tuple([entry[name] if name in entry else name[skip:] for name in names])
+
+    return CachedBlock(
+        tuple(
+            (node.name[skip:], node.op, relative(node.inputs), node.ins, node.out,
+             node.shares and node.shares[skip:], node.at)
+            for node in nodes
+        ),
+        tuple(name[skip:] for name in islice(made.taken, before[1], None)),
+        relative(flow),
+        spent - before[3],
+        sums_of(nodes),
+        tuple((name[skip:], at) for name, at in islice(made.sites.items(), before[2], None)),
+    )  # fmt: skip
+
+
+def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
+    """Add the nodes of a known block in another place, and return the last."""
+    prefix, entry, nodes = instance.prefix, instance.entry, made.nodes
+    for suffix, op, inputs, ins, out, shares, at in known.nodes:
+        name = prefix + suffix
+        read = tuple([entry[name] if type(name) is int else prefix + name for name in inputs])
+        nodes[name] = Node(name, op, read, ins, out, shares and prefix + shares, at)
+    made.sites.update({prefix + name: at for name, at in known.sites})
+    return tuple([entry[end] if isinstance(end, int) else prefix + end for end in known.ends])
+
+
+def _stand_in(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
+    """Return the last nodes of a known block in another place; they only give shapes."""
+    flow = []
+    for end in known.ends:
+        if isinstance(end, int):
+            flow.append(instance.entry[end])
+            continue
+        name = instance.prefix + end
+        _, op, _, ins, out, _, _ = next(node for node in known.nodes if node[0] == end)
+        made.nodes[name] = Node(name, op, instance.entry, ins, out, None, STAND_IN)
+        flow.append(name)
+    return tuple(flow)
+
+
+def closed_blocks(document: Document) -> dict[str, tuple[str, ...]]:
+    """Return the blocks whose bodies, with the blocks they use, have no hole and no output.
+
+    For each, the holes of `let` that its expressions may read.
+    """
+    blocks, closed = document.blocks, {}
+    reads = {name: _names_read(block.values()) for name, block in blocks.items()}
+    let = {name: _names_read([value]) for name, value in document.let.items()}
+    for name, block in blocks.items():
+        used = [blocks[word] for word in blocks_used(blocks, block)]
+        inside = [block, *used]
+        layers = [layer for part in inside for layer in layers_in(part.layers)]
+        if any(part.open for part in used) or any(
+            layer.open or layer.output is not None for layer in layers
+        ):
+            continue
+        read = set().union(*(reads[part.name] for part in inside)) & let.keys()
+        while more := set().union(*(let[word] for word in read)) & let.keys() - read:
+            read |= more
+        closed[name] = tuple(
+            hole.label for word in let if word in read for hole in document.let[word].holes()
+        )
+    return closed
+
+
+def _names_read(values: Iterable[Value]) -> set[str]:
+    """Return the names that the expressions in values read."""
+    return {
+        name
+        for value in values
+        for expression in value.expressions()
+        for name in names_in(expression.text)
+    }

@@ -1,0 +1,100 @@
+"""The decisions of a search space: what each may be, and beside which others it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.errors import quoted
+from archscope.ir import Source
+from archscope.language.value import CHOICE, INT
+
+Choices = Mapping[str, Any]
+"""A value for each decision, by path."""
+
+
+class Condition(Struct, frozen=True):
+    """The values of other decisions with which a decision counts."""
+
+    paths: tuple[str, ...]
+    allowed: frozenset[tuple[Any, ...]] | None  # None: it depends on shapes, nothing is known
+
+
+class Decision(Struct, frozen=True):
+    """One value that a space leaves open."""
+
+    path: str
+    kind: str
+    at: Source
+    alternatives: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
+    labels: tuple[str, ...] = ()
+    low: Any = None
+    high: Any = None
+    step: Any = None
+    log: bool = False
+    when: tuple[tuple[Condition, ...], ...] = ((),)
+    """It counts if all conditions of any of these hold: `((),)` is always."""
+
+    @property
+    def size(self) -> int | None:
+        """The number of alternatives; None if there is no end of them."""
+        if self.kind == CHOICE:
+            return len(self.alternatives)
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    @property
+    def default(self) -> Any:
+        """The value that stands where the decision does not count: the first."""
+        return self.alternatives[0] if self.kind == CHOICE else self.low
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is known when the decision counts."""
+        return all(
+            condition.allowed is not None for conditions in self.when for condition in conditions
+        )
+
+    def values(self) -> tuple[Any, ...]:
+        """Return all alternatives. Raises ValueError if there is no end of them."""
+        if self.kind == CHOICE:
+            return self.alternatives
+        if self.size is None:
+            raise ValueError(self.path)
+        if self.kind == INT:
+            return tuple(range(self.low, self.high + 1, self.step))
+        return tuple(self.low + i * self.step for i in range(self.size))
+
+    def takes(self, value: Any) -> bool:
+        """Return whether a value is one of the alternatives."""
+        if self.kind == CHOICE:
+            flag = isinstance(value, bool)
+            return any(
+                alternative == value
+                for alternative in self.alternatives
+                if isinstance(alternative, bool) is flag
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if not self.low <= value <= self.high or (self.kind == INT and value != int(value)):
+            return False
+        if self.step is None:
+            return True
+        steps = (value - self.low) / self.step
+        return bool(abs(steps - round(steps)) < 1e-6)
+
+    @property
+    def text(self) -> str:
+        """The alternatives as people read them."""
+        if self.kind == CHOICE:
+            return ", ".join(self.labels or map(word, self.alternatives))
+        between = f"{word(self.low)} to {word(self.high)}"
+        if self.step not in (None, 1):
+            between += f" in steps of {word(self.step)}"
+        return f"{between}{', logarithmic' if self.log else ''}"
+
+
+def word(value: Any) -> str:
+    """Return a choice as people read it."""
+    return quoted(value).strip("'") if isinstance(value, str) else quoted(value)
