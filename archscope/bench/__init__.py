@@ -1,9 +1,9 @@
 """Measured latency of networks and their layers, and the roofline of this machine.
 
     measure_networks.py        `bench` and `latency`: every network with every batch
-    guideline_experiments.py   the experiments of ShuffleNetV2, repeated on this machine
-    session.py, timing.py      runs of several networks in turns, and their quartiles
-    prepare.py                 a graph as a call of torch; another runtime has its file beside it
+    measure_guidelines.py      the experiments of ShuffleNetV2 (guideline_experiments.py), repeated
+    interleaved.py, timing.py  runs of several networks in turns, and their quartiles
+    prepare.py                 a graph as a call of torch; another runtime gets a file beside it
     conditions.py, machine.py  how and where a network runs
     layer_timings.py           the time of each layer, and bottleneck.py what limits it
     roofline.py                arithmetic, memory bandwidth and call overhead of the machine
@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archscope.bench.machine import machine as this_machine
+    from archscope.bench.machine import this_machine
     from archscope.bench.measure_networks import Bench, Measured, bench, latency
     from archscope.bench.roofline_cache import known as known_roofline
     from archscope.bench.timing import Timing
@@ -30,7 +30,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what is measured with torch when it is asked for."""
     if name == "this_machine":
-        return import_module("archscope.bench.machine").machine
+        return import_module("archscope.bench.machine").this_machine
     if name == "known_roofline":
         return import_module("archscope.bench.roofline_cache").known
     if name in __all__:

@@ -1,4 +1,4 @@
-"""Under what a network runs: all that changes its speed but not its architecture."""
+"""The conditions of a measurement: everything that changes the speed but not the network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DTYPES = ("float32", "bfloat16", "float16", "float64")
 
 
 class Conditions(Struct, frozen=True):
-    """How a network is run."""
+    """How a network runs."""
 
     device: str
     dtype: str
@@ -27,11 +27,11 @@ class Conditions(Struct, frozen=True):
     channels_last: bool = False
     compiled: bool = False  # by torch.compile
     fused: bool = False  # batch norms folded into the convolutions before them
-    processor_time: bool = False  # of one thread, which other work does not lengthen
+    processor_time: bool = False  # CPU time of one thread, not wall-clock time
 
     def __post_init__(self) -> None:
-        _known("dtype", self.dtype, DTYPES)
-        _known("optimizer", self.optimizer, OPTIMIZERS)
+        _check_name("dtype", self.dtype, DTYPES)
+        _check_name("optimizer", self.optimizer, OPTIMIZERS)
         if self.fused and self.training:
             raise OptionError("a fused network cannot be trained: its batch norms are gone")
         if self.processor_time and (self.device != "cpu" or self.threads != 1):
@@ -40,17 +40,17 @@ class Conditions(Struct, frozen=True):
     def __str__(self) -> str:
         words = [f"{self.threads} thread{'s' if self.threads > 1 else ''}", self.dtype]
         words.append(f"training with {self.optimizer}" if self.training else "inference")
-        shown = {
+        flags = {
             "channels last": "channels_last",
             "compiled": "compiled",
             "fused": "fused",
             "processor time": "processor_time",
         }
-        words += [word for word, field in shown.items() if getattr(self, field)]
+        words += [word for word, field in flags.items() if getattr(self, field)]
         return ", ".join(words)
 
 
-def _known(what: str, name: str, known: Collection[str]) -> None:
+def _check_name(what: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
         raise OptionError(f"no {what} '{name}'{hint}")

@@ -1,211 +1,147 @@
-"""Do the guidelines of ShuffleNetV2 hold on this machine? Its experiments, repeated."""
+"""The four experiments of ShuffleNetV2 (arXiv:1807.11164, section 2) as graphs of equal macs."""
 
 from __future__ import annotations
 
-import psutil
+import csv
+from functools import cache
+from pathlib import Path
+
 from msgspec import Struct
 
-from archscope.analysis.cost import costs, total
-from archscope.bench.conditions import Conditions
-from archscope.bench.experiments import PLATFORM, Experiment, Settings, experiments, paper_ratio
-from archscope.bench.machine import Machine, machine
-from archscope.bench.measure_networks import FORMAT, conditions_on
-from archscope.bench.session import Progress, take_turns
-from archscope.bench.timing import Clock, Timing, Turns, clock_of, quartiles, timing
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.language import load
 
-SLOWER, FASTER, EQUAL = "slower", "faster", "no difference beyond the spread"
-PAPER_SPREAD = 0.02
-"""What the paper's speeds must differ by; it prints no spread, and three digits at most."""
+FOLDER = Path(__file__).parent
+SCALES = (1, 2, 4)
+"""Multiples of the smallest numbers of channels: the columns of the paper's tables."""
 
+PLATFORM = {"cpu": "ARM", "cuda": "GPU"}
+"""The platform of the paper nearest to a device; the device uses its numbers of channels."""
 
-ROUNDS = 9
-"""Ratios at least, however slow the machine: quartiles of fewer are anyone's guess."""
+Settings = dict[str, int | bool]
 
 
-class Ratio(Struct, frozen=True):
-    """Speed over that of the baseline: median and quartiles over the rounds of turns."""
+class Variant(Struct, frozen=True):
+    """One stack of an experiment; the first of an experiment is the baseline of the others."""
 
-    median: float
-    lower_quartile: float
-    upper_quartile: float
-    rounds: int
-
-    @property
-    def verdict(self) -> str:
-        """Slower or faster if the quartiles are on one side of 1."""
-        if self.upper_quartile < 1:
-            return SLOWER
-        return FASTER if self.lower_quartile > 1 else EQUAL
-
-
-class VariantResult(Struct, frozen=True):
-    """One stack: what it costs, how fast it is here, and how fast it was in the paper."""
-
-    name: str
+    name: str  # as the paper's table has it
     settings: Settings
-    macs: int
-    macs_ratio: float  # to the baseline, as the ratios that follow
-    memory_access_ratio: float
-    timing: Timing
-    speed: Ratio | None  # None for the baseline
-    paper_gpu: float
-    paper_arm: float
-    verdict: str  # here, of the speed; "" for the baseline
-    paper_verdict: str  # on the platform of the paper that is nearest
+
+    def graph(self, stack: str) -> Graph:
+        """Return the stack with these settings."""
+        return load(FOLDER / "stacks" / f"{stack}.yaml", set=self.settings)
 
 
-class ExperimentResult(Struct, frozen=True):
-    """One experiment and what came out."""
+class Experiment(Struct, frozen=True):
+    """Stacks of equal macs that differ in one property."""
 
     code: str
     about: str
-    variants: tuple[VariantResult, ...]
-    agreeing: int  # variants with the same verdict as in the paper
-    compared: int
-    sentence: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def graphs(self) -> tuple[Graph, ...]:
+        """The stacks, in the order of the variants."""
+        return tuple(variant.graph(self.code.lower()) for variant in self.variants)
 
 
-class Guidelines(Struct, frozen=True):
-    """All experiments, on this machine and in the paper."""
+def experiments(
+    device: str = "cpu", scale: int = 1, aligned: bool = False
+) -> tuple[Experiment, ...]:
+    """Return G1 to G4 for a device. Raises OptionError for a scale that is not in the paper.
 
-    format: int
-    machine: Machine
-    conditions: Conditions
-    batch: int
-    scale: int
-    aligned: bool
-    seconds: float  # for each stack
-    load: float  # processes that wanted to run in the minute before, on average
-    platform: str  # of the paper, which verdicts are held against
-    experiments: tuple[ExperimentResult, ...]
-
-
-def guidelines(
-    *,
-    scale: int = 2,
-    aligned: bool = False,
-    batch: int = 1,
-    device: str = "auto",
-    dtype: str = "float32",
-    threads: int | None = 1,
-    channels_last: bool = False,
-    compiled: bool = False,
-    seconds: float = 2.0,
-    processor_time: bool = False,
-    clock: Clock | None = None,
-    progress: Progress = lambda words: None,
-) -> Guidelines:
-    """Repeat experiments 1 to 4 of arXiv:1807.11164, section 2, `seconds` for each stack.
-
-    `aligned` takes channels for G1 that are multiples of 8, so that it is not the kernels'
-    alignment that is measured.
-
-    The stacks of an experiment take turns, and each round of turns gives one ratio of speeds, so
-    that a machine that drifts moves both sides of it. One thread unless said, as on the paper's
-    ARM; None is torch's own number. Raises OptionError for a scale that the
-    paper has not, UnavailableError for a device that is not there.
+    Channels are the paper's own where it prints them; G3's are rounded down to equal macs.
+    `aligned` uses multiples of 8 for G1 instead of the paper's 9, 13 or 22, which have to be
+    padded by kernels that process 8 or 16 channels at once.
     """
-    place = machine(device)
-    conditions = conditions_on(
-        place,
-        dtype=dtype,
-        threads=threads,
-        channels_last=channels_last,
-        compiled=compiled,
-        processor_time=processor_time,
-    )
-    clock = clock or clock_of(processor_time)
-    load = psutil.getloadavg()[0]
-    results = []
-    for experiment in experiments(place.device, scale, aligned):
-
-        def tell(words: str, code: str = experiment.code) -> None:
-            progress(f"{code}: {words}")
-
-        runs = take_turns(
-            [(graph, batch) for graph in experiment.graphs],
-            place,
-            conditions,
-            seconds=seconds,
-            clock=clock,
-            progress=tell,
-            least=ROUNDS,
-        )
-        results.append(_result(experiment, [run.turns for run in runs], batch, place, scale))
-    platform = PLATFORM[place.device]
-    return Guidelines(
-        FORMAT, place, conditions, batch, scale, aligned, seconds, load, platform, tuple(results)
-    )
-
-
-def speed_ratio(variant: Turns, baseline: Turns) -> Ratio:
-    """Return the ratio of speeds, round by round, of the fastest run of each turn.
-
-    What else runs on a machine only ever adds time, so the fastest is the least disturbed.
-    """
-    ratios = [min(theirs) / min(own) for own, theirs in zip(variant, baseline, strict=False)]
-    return Ratio(*quartiles(ratios), len(ratios))
-
-
-def paper_verdict(ratio: float) -> str:
-    """Return what a ratio of the paper says."""
-    if abs(ratio - 1) < PAPER_SPREAD:
-        return EQUAL
-    return SLOWER if ratio < 1 else FASTER
-
-
-def _result(
-    experiment: Experiment, turns: list[Turns], batch: int, machine: Machine, scale: int
-) -> ExperimentResult:
-    cost = [total(costs(graph, batch)) for graph in experiment.graphs]
-    code, baseline = experiment.code, experiment.variants[0].name
-    platform = PLATFORM[machine.device]
-    results = []
-    for number, variant in enumerate(experiment.variants):
-        paper = {
-            one: paper_ratio(code, variant.name, baseline, one, scale) for one in ("GPU", "ARM")
-        }
-        speed = speed_ratio(turns[number], turns[0]) if number else None
-        results.append(
-            VariantResult(
-                variant.name,
-                variant.settings,
-                cost[number].macs,
-                cost[number].macs / cost[0].macs,
-                cost[number].memory_access / cost[0].memory_access,
-                timing(turns[number]),
-                speed,
-                paper["GPU"],
-                paper["ARM"],
-                speed.verdict if speed else "",
-                paper_verdict(paper[platform]) if speed else "",
-            )
-        )
-    others = tuple(results[1:])
-    agreeing = sum(other.verdict == other.paper_verdict for other in others)
-    sentence = _sentence(code, baseline, others, platform)
-    return ExperimentResult(code, experiment.about, tuple(results), agreeing, len(others), sentence)
-
-
-def _sentence(code: str, baseline: str, variants: tuple[VariantResult, ...], platform: str) -> str:
-    """Return what this machine says of a guideline, and where it differs from the paper."""
-    agreeing = sum(variant.verdict == variant.paper_verdict for variant in variants)
-    differing = [
-        f"{variant.name} is {_said(variant.verdict)} here, {_said(variant.paper_verdict)} there"
-        for variant in variants
-        if variant.verdict != variant.paper_verdict
-    ]
-    by_verdict = {
-        verdict: [variant.name for variant in variants if variant.verdict == verdict]
-        for verdict in (SLOWER, EQUAL, FASTER)
-    }
-    here = "; ".join(f"{', '.join(names)}: {word}" for word, names in by_verdict.items() if names)
-    ending = f"; it differs: {'; '.join(differing)}" if differing else ""
+    if scale not in SCALES:
+        raise OptionError(f"expected a scale of 1, 2 or 4, got {scale}")
+    large = PLATFORM[device] == "GPU"
     return (
-        f"{code}, against {baseline}: {here}. This machine agrees with the paper's {platform} on"
-        f" {agreeing} of {len(variants)}{ending}."
+        Experiment(
+            "G1",
+            "equal channels in and out need least memory access",
+            tuple(
+                Variant(f"c1:c2=1:{ratio}", _pair(scale * c1, scale * c2, aligned))
+                for ratio, c1, c2 in (G1_GPU if large else G1_ARM)
+            ),
+        ),
+        Experiment(
+            "G2",
+            "groups cost memory access",
+            tuple(
+                Variant(f"g={groups}", {"c": _divisible(scale * c, groups), "groups": groups})
+                for groups, c in (G2_GPU if large else G2_ARM)
+            ),
+        ),
+        Experiment(
+            "G3",
+            "fragments cost parallelism",
+            tuple(
+                Variant(name, {"c": int((128 if large else 64) * scale / (s * p) ** 0.5)} | shape)
+                for name, s, p in G3
+                for shape in [{"series": s, "parallel": p}]
+            ),
+        ),
+        Experiment(
+            "G4",
+            "element-wise work costs time without macs",
+            tuple(
+                Variant(
+                    f"ReLU={_word(relu)},shortcut={_word(shortcut)}",
+                    {"c": 32 * scale, "relu": relu, "shortcut": shortcut},
+                )
+                for relu in (True, False)
+                for shortcut in (True, False)
+            ),
+        ),
     )
 
 
-def _said(verdict: str) -> str:
-    return "no different" if verdict == EQUAL else verdict
+G1_ARM = ((1, 32, 32), (2, 22, 44), (6, 13, 78), (12, 9, 108))
+G1_GPU = ((1, 128, 128), (2, 90, 180), (6, 52, 312), (12, 36, 432))
+G2_ARM = ((1, 64), (2, 90), (4, 128), (8, 180))
+G2_GPU = ((1, 128), (2, 180), (4, 256), (8, 360))
+G3 = (
+    ("1-fragment", 1, 1), ("2-fragment-series", 2, 1), ("4-fragment-series", 4, 1),
+    ("2-fragment-parallel", 1, 2), ("4-fragment-parallel", 1, 4),
+)  # fmt: skip
+
+
+def _pair(c1: int, c2: int, aligned: bool) -> Settings:
+    """Return the channels of a block of G1, or nearby multiples of 8 with the same macs."""
+    if aligned:
+        macs, c1 = c1 * c2, round(c1 / 8) * 8
+        c2 = round(macs / c1 / 8) * 8
+    return {"c1": c1, "c2": c2}
+
+
+def _divisible(channels: int, groups: int) -> int:
+    """Return the nearest multiple of the groups: the paper's 180 is not divisible by 8."""
+    return round(channels / groups) * groups
+
+
+def _word(flag: bool) -> str:
+    return "yes" if flag else "no"
+
+
+@cache
+def paper() -> dict[tuple[str, str, str, int], float]:
+    """Return the speeds in the paper, by experiment, variant, platform and scale.
+
+    Batches per second on its GPU, images per second on its ARM: comparable only per platform.
+    """
+    with (FOLDER / "shufflenetv2_tables.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            (row["experiment"], row["variant"], row["platform"], int(row["scale"])): float(
+                row["speed"]
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+def paper_ratio(code: str, variant: str, baseline: str, platform: str, scale: int) -> float:
+    """Return the paper's speed of a variant over that of the baseline."""
+    speeds = paper()
+    return speeds[code, variant, platform, scale] / speeds[code, baseline, platform, scale]

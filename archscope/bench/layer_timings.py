@@ -1,4 +1,4 @@
-"""Where does the time go? Every layer of a network, timed in place."""
+"""The time of every layer of a network, measured while the whole network runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from torch import nn
 
 from archscope.analysis.cost import DTYPES, costs
-from archscope.bench.bottleneck import BOUNDS, bound, least_seconds
+from archscope.bench.bottleneck import BOUNDS, bottleneck_of
 from archscope.bench.prepare import Prepared
 from archscope.bench.roofline import Roofline
 from archscope.bench.timing import Clock
@@ -20,7 +20,7 @@ from archscope.ir import Shape
 
 
 class LayerTiming(Struct, frozen=True):
-    """One layer's part in the time of a network."""
+    """The time of one layer in a run of the network."""
 
     name: str
     op: str
@@ -37,27 +37,27 @@ class LayerTiming(Struct, frozen=True):
 
     @property
     def of_roof(self) -> float:
-        """The least time by the roofline over the time taken; above 1 thanks to caches."""
+        """The least time by the roofline over the time taken; caches may lift it above 1."""
         return self.least_seconds / self.seconds
 
 
 class LayerTimings(Struct, frozen=True):
-    """All layers of a network, and what their sum leaves of a run.
+    """The time of all layers of a network, and the time between them.
 
-    Means over the faster half of the runs: they add up, as medians would not, and leave out
-    what disturbed the machine.
+    Means over the faster half of the runs: means add up, as medians do not, and the slower half
+    is where other work disturbed the machine.
     """
 
     layers: tuple[LayerTiming, ...]
-    whole_seconds: float  # of a run with a clock at every layer, so more than the latency
+    whole_seconds: float  # of a run with clocks around every layer, thus above the latency
     sum_seconds: float  # of the layers
-    between_seconds: float  # whole - sum: handing values on, freeing them, and the clock
-    bound_seconds: dict[str, float]  # the sum by what bounds the layers
+    between_seconds: float  # whole - sum: passing values on, freeing them, and the clock
+    bound_seconds: dict[str, float]  # the sum, split by the bound of the layers
     runs: int
 
 
 class Stopwatch:
-    """Runs a twin of a network that shares its weights, and times each of its layers."""
+    """Runs a copy of a network that shares its weights, and times each layer."""
 
     def __init__(self, prepared: Prepared, clock: Clock) -> None:
         network, self.inputs, self.clock = prepared.network, prepared.inputs, clock
@@ -65,11 +65,11 @@ class Stopwatch:
         self.twin: Network = copy.deepcopy(network, {id(name): name for name in shared})
         self.graph = network.graph.inference()
         self.names = [node.name for node in self.graph.nodes if node.inputs]
-        self.gone = set(prepared.gone)
+        self.folded = set(prepared.folded)
         self.runs: list[tuple[float, list[float]]] = []
         self.spent: list[float] = []
         self.start = 0.0
-        # A shared module is hooked once and comes by once for each node.
+        # A shared module has one hook, which is called once for each of its nodes.
         for module in dict.fromkeys(map(self.twin.part, self.names)):
             module.register_forward_pre_hook(self._before)
             module.register_forward_hook(self._after)
@@ -81,7 +81,7 @@ class Stopwatch:
         self.spent.append(self.clock() - self.start)
 
     def __call__(self) -> None:
-        """Run once and note what each layer took."""
+        """Run once and record the time of each layer."""
         self.spent = []
         before = self.clock()
         with torch.inference_mode():
@@ -89,18 +89,19 @@ class Stopwatch:
         self.runs.append((self.clock() - before, self.spent))
 
     def layers(self, batch: int, dtype: str, roof: Roofline) -> LayerTimings:
-        """Return what each layer took, held against the roofline."""
+        """Return the time of each layer, compared with the roofline."""
         cost = costs(self.graph, batch)
         middle = median(whole for whole, _ in self.runs)
         fast = [(whole, spent) for whole, spent in self.runs if whole <= middle]
         whole = fmean(whole for whole, _ in fast)
         layers = []
         for name, *spent in zip(self.names, *(spent for _, spent in fast), strict=True):
-            if name in self.gone:
+            if name in self.folded:
                 continue
             node = self.graph.by_name[name]
             seconds = fmean(spent)
             macs, moved = cost[name].macs, cost[name].memory_access * DTYPES[dtype]
+            bound, least_seconds = bottleneck_of(roof, macs, moved)
             layers.append(
                 LayerTiming(
                     name,
@@ -113,8 +114,8 @@ class Stopwatch:
                     macs / seconds / 1e9,
                     moved / seconds / 1e9,
                     macs / moved if moved else None,
-                    bound(roof, macs, moved),
-                    least_seconds(roof, macs, moved),
+                    bound,
+                    least_seconds,
                 )
             )
         total = sum(layer.seconds for layer in layers)

@@ -1,4 +1,4 @@
-"""What is measured on: the device, its name, and how many threads of it are used."""
+"""The machine: its device, processor, cores and free memory, and the threads in use."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 class Machine(Struct, frozen=True):
-    """What a measurement holds for; another machine or torch gives another result."""
+    """The machine that a measurement is valid for, with the version of torch."""
 
     device: str  # cpu or cuda
     name: str
-    cores: int  # that this process may use; multiprocessors of a GPU
+    cores: int  # that this process may use; of a GPU, its multiprocessors
     torch: str
 
     def busy(self, load: float) -> bool:
-        """Return whether a load, other work on the cores, must disturb what is measured."""
+        """Return whether a load average is high enough to disturb a measurement."""
         return self.device == "cpu" and load > self.cores / 2
 
 
-def machine(device: str = "auto") -> Machine:
-    """Return the machine behind a device; `auto` is a GPU where there is one.
+def this_machine(device: str = "auto") -> Machine:
+    """Return the machine behind a device; `auto` is a GPU if there is one.
 
-    Raises OptionError for an unknown device, UnavailableError for one that is not there.
+    Raises OptionError for an unknown device, UnavailableError for one that does not exist here.
     """
     if device not in DEVICES:
         raise OptionError(f"expected a device of {', '.join(DEVICES)}, got '{device}'")
@@ -57,7 +57,7 @@ def _cores() -> int:
 
 
 def _processor() -> str:
-    """Return the model of the processor as far as the system tells."""
+    """Return the model of the processor, as far as the system knows it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -66,8 +66,8 @@ def _processor() -> str:
     return next(iter(models), "") or platform.processor() or platform.machine()
 
 
-def room(device: str) -> int:
-    """Return the bytes of memory that are free on a device."""
+def free_bytes(device: str) -> int:
+    """Return the bytes of free memory of a device."""
     if device == "cuda":
         return int(torch.cuda.mem_get_info()[0])
     available = int(psutil.virtual_memory().available)
@@ -81,9 +81,9 @@ def room(device: str) -> int:
 
 @contextmanager
 def using_threads(count: int | None) -> Iterator[int]:
-    """Let torch use so many threads for a while; None leaves it as it is. Yields the number.
+    """Let torch use `count` threads inside of the context, and yield their number.
 
-    Raises OptionError for less than one.
+    None leaves the number as it is. Raises OptionError for less than one.
     """
     before = torch.get_num_threads()
     if count is not None:

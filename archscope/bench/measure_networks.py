@@ -1,4 +1,4 @@
-"""Measure networks: all of them in turns, each with every batch."""
+"""The latency of networks, each with every batch, all of them in turns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from archscope.analysis.cost import costs, total
 from archscope.bench.conditions import Conditions
+from archscope.bench.interleaved import JobResult, Progress, run_interleaved
 from archscope.bench.layer_timings import LayerTimings
-from archscope.bench.machine import Machine, machine, using_threads
+from archscope.bench.machine import Machine, this_machine, using_threads
 from archscope.bench.roofline import Roofline
 from archscope.bench.roofline_cache import known
-from archscope.bench.session import Progress, Run, take_turns
 from archscope.bench.timing import Clock, Timing, clock_of, timing
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -36,7 +36,7 @@ class Measured(Struct, frozen=True):
 
 
 class Bench(Struct, frozen=True):
-    """What `bench` found, and on what."""
+    """The results of `bench`, with machine and conditions."""
 
     format: int
     machine: Machine
@@ -59,9 +59,9 @@ def conditions_on(
     fused: bool = False,
     processor_time: bool = False,
 ) -> Conditions:
-    """Return checked conditions; `threads` is torch's own number unless given.
+    """Return conditions; `threads` is by default the number that torch chooses.
 
-    Raises OptionError for what is unknown or does not suit each other.
+    Raises OptionError for unknown names and contradictions.
     """
     with using_threads(threads) as used:
         return Conditions(
@@ -95,21 +95,21 @@ def bench(
     clock: Clock | None = None,
     progress: Progress = lambda words: None,
 ) -> Bench:
-    """Measure the latency of graphs with every batch, `seconds` each, taking turns.
+    """Measure the latency of graphs with every batch, in turns, each for `seconds`.
 
-    Inference, or with `training` a step of forward pass, loss, backward pass and optimizer.
-    `threads` is torch's own number unless given. `fused` folds batch norms into the layers
-    before them. `per_layer` times every layer and holds it against the roofline, which is
-    measured first unless this machine's is known. `processor_time` measures the work of one
-    thread and not the time on the wall, so that other work on the machine matters less.
-    `progress` is told what happens, `clock` is for tests.
+    Measures inference, or with `training` a step of forward pass, loss, backward pass and
+    optimizer. `threads` is by default the number that torch chooses. `fused` folds batch norms
+    into the layers before them. `per_layer` times every layer and compares it with the roofline,
+    which is measured first if it is not cached. `processor_time` measures the CPU time of one
+    thread instead of wall-clock time, so that other work on the machine matters less. `progress`
+    is called with a short text about what happens; `clock` is for tests.
 
-    Raises OptionError for options that do not suit each other and for a batch that does not fit
-    into memory, UnavailableError for a device or dtype that is not there.
+    Raises OptionError for contradictory options and for a batch that does not fit into memory,
+    UnavailableError for a device or dtype that does not exist here.
     """
     if per_layer and (training or compiled):
         raise OptionError("layers are timed at inference of a network that is not compiled")
-    place = machine(device)
+    place = this_machine(device)
     conditions = conditions_on(
         place,
         dtype=dtype,
@@ -128,18 +128,18 @@ def bench(
         roof = known(place, dtype, conditions.threads)
     lean = [graph if training else graph.inference() for graph in graphs]
     jobs = [(graph, batch) for graph in lean for batch in batches]
-    runs = take_turns(
+    results = run_interleaved(
         jobs,
         place,
         conditions,
         seconds=seconds,
         clock=clock,
         progress=progress,
-        watched=per_layer,
+        per_layer=per_layer,
     )
     networks = tuple(
-        _measured(graph, batch, one, conditions, roof)
-        for (graph, batch), one in zip(jobs, runs, strict=True)
+        _measured(graph, batch, result, conditions, roof)
+        for (graph, batch), result in zip(jobs, results, strict=True)
     )
     return Bench(FORMAT, place, conditions, seconds, networks, load, roof)
 
@@ -154,10 +154,10 @@ def latency(
     seconds: float = 0.5,
     clock: Clock | None = None,
 ) -> Timing:
-    """Return how long inference of a batch takes, batch norms folded as one would deploy it.
+    """Return the latency of inference of a batch, with batch norms folded as for deployment.
 
-    Raises OptionError if it does not fit into memory, UnavailableError for a device that is
-    not there.
+    Raises OptionError if it does not fit into memory, UnavailableError for a device that does
+    not exist here.
     """
     result = bench(
         [graph],
@@ -178,13 +178,13 @@ def milliseconds(graph: Graph) -> float:
 
 
 def _measured(
-    graph: Graph, batch: int, run: Run, conditions: Conditions, roof: Roofline | None
+    graph: Graph, batch: int, result: JobResult, conditions: Conditions, roof: Roofline | None
 ) -> Measured:
     cost = total(costs(graph, batch))
-    spent = timing(run.turns)
+    spent = timing(result.turns)
     layers = None
-    if run.watch is not None and roof is not None:
-        layers = run.watch.layers(batch, conditions.dtype, roof)
+    if result.stopwatch is not None and roof is not None:
+        layers = result.stopwatch.layers(batch, conditions.dtype, roof)
     rate = cost.macs / spent.median_seconds / 1e9
     return Measured(
         graph.name,

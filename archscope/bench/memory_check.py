@@ -1,4 +1,4 @@
-"""Does it fit into memory? Asked before it runs, and understood when torch says no."""
+"""Checks that networks fit into memory before they run, and explains torch's errors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from archscope.ir import Graph
 from archscope.units import format_bytes
 
 NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-"""What torch says in a RuntimeError, where it does not raise one of its own kind."""
+"""Messages of RuntimeErrors by which torch says that memory is full."""
 
 
-def check(jobs: Sequence[tuple[Graph, int]], conditions: Conditions, room: int) -> None:
-    """Raise OptionError if networks with their batches need more than `room` bytes.
+def check_memory(
+    jobs: Sequence[tuple[Graph, int]], conditions: Conditions, free_bytes: int
+) -> None:
+    """Raise OptionError if networks with their batches need more than `free_bytes` bytes.
 
-    All weights are there at once, feature maps only of the one that runs. A lower bound:
-    workspace of kernels comes on top.
+    All weights are in memory at once, feature maps only of the network that runs. A lower
+    bound: the workspace of kernels is not known.
     """
     size = DTYPES[conditions.dtype]
     held, most, largest = 0, 0, ""
@@ -39,20 +41,20 @@ def check(jobs: Sequence[tuple[Graph, int]], conditions: Conditions, room: int) 
         held += fixed
         if whole - fixed >= most:
             most = whole - fixed
-            fits = maps.largest_batch(room, cost.params, cost.buffers, size, optimizer)
+            fits = maps.largest_batch(free_bytes, cost.params, cost.buffers, size, optimizer)
             largest = f"'{graph.name}' with batch {batch}"
             hint = f"; a batch of {fits} might fit" if 0 < fits < batch else ""
-    if held + most > room:
+    if held + most > free_bytes:
         others = f" beside the weights of {len(jobs) - 1} more" if len(jobs) > 1 else ""
         raise OptionError(
             f"{largest}{others} needs at least {format_bytes(held + most)} on"
-            f" {conditions.device}, where {format_bytes(room)} are free{hint}"
+            f" {conditions.device}, where {format_bytes(free_bytes)} are free{hint}"
         )
 
 
 @contextmanager
-def understood(graph: Graph, batch: int, conditions: Conditions) -> Iterator[None]:
-    """Turn what torch raises about a network into one sentence."""
+def explained_errors(graph: Graph, batch: int, conditions: Conditions) -> Iterator[None]:
+    """Turn the errors of torch about a network into one sentence."""
     what = f"'{graph.name}' with batch {batch}"
     try:
         yield

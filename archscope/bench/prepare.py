@@ -1,4 +1,7 @@
-"""A graph made ready to run: weights, inputs, and one call that runs it."""
+"""A graph as a call of torch, with random weights and inputs.
+
+Another runtime would have a file like this one, which makes a `Prepared` of a graph.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 
 FORMATS: dict[int, Any] = {4: torch.channels_last, 5: torch.channels_last_3d}
-"""Channels last by the dimensions of a batch."""
+"""The channels-last format, by the number of dimensions of a batch."""
 
 
 class Prepared(Struct, frozen=True):
@@ -26,21 +29,21 @@ class Prepared(Struct, frozen=True):
     network: Network
     inputs: tuple[Tensor, ...]
     call: Callable[[], object]  # one forward pass, or one step of training
-    gone: tuple[str, ...]  # batch norms that are folded into other layers
+    folded: tuple[str, ...]  # names of the batch norms folded into other layers
 
 
 def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
-    """Return a graph ready to run: random weights, random inputs, the same at every time.
+    """Return a graph ready to run, with the same random weights and inputs every time.
 
-    The caller sees to the number of threads. Raises OptionError if the conditions do not suit
-    the network, and what torch raises.
+    The number of threads is left to the caller. Raises OptionError if the network cannot run
+    under the conditions, and whatever torch raises.
     """
     dtype = getattr(torch, conditions.dtype)
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
         network = build(graph).train(conditions.training)
         inputs = tuple(torch.rand(batch, *node.out, dtype=dtype) for node in graph.inputs)
-    gone = fuse(network) if conditions.fused else ()
+    folded = fuse(network) if conditions.fused else ()
     network.to(conditions.device, dtype)
     inputs = tuple(tensor.to(conditions.device) for tensor in inputs)
     if conditions.channels_last:
@@ -49,7 +52,7 @@ def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
     call = _inference(runner, inputs)
     if conditions.training:
         call = _training(graph, network, runner, inputs, conditions.optimizer)
-    return Prepared(network, inputs, call, gone)
+    return Prepared(network, inputs, call, folded)
 
 
 def _channels_last(
@@ -81,7 +84,7 @@ def _training(
     inputs: tuple[Tensor, ...],
     optimizer: str,
 ) -> Callable[[], object]:
-    """Return one step: forward, cross-entropy of every output, backward, optimizer."""
+    """Return a training step: forward, cross-entropy of every output, backward, optimizer."""
     parameters = list(network.parameters())
     if not parameters:
         raise OptionError(f"'{graph.name}' has nothing to train: it has no params")
@@ -112,7 +115,7 @@ def _training(
 
 
 def _optimizer(parameters: list[nn.Parameter], name: str) -> torch.optim.Optimizer:
-    # Steps of size 0 would leave out work; tiny ones keep random weights finite for minutes.
+    # A learning rate of 0 would skip work; a tiny one keeps random weights finite for minutes.
     if name == "adam":
         return torch.optim.Adam(parameters, lr=1e-6)
     return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9 if name == "momentum" else 0.0)

@@ -1,4 +1,4 @@
-"""How fast can this machine be at best: arithmetic, memory, and a call that does nothing?"""
+"""The roofline of a machine: peak arithmetic, memory bandwidth and call overhead."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from torch import nn
 from torch.utils.benchmark import timer
 
-from archscope.bench.machine import Machine, room
+from archscope.bench.machine import Machine, free_bytes
 from archscope.bench.timing import Clock, measure, timing
 from archscope.errors import UnavailableError
 
@@ -23,23 +23,23 @@ ARRAY_BYTES = 128 * 2**20  # each of three, together beyond the caches of almost
 
 
 class Roofline(Struct, frozen=True):
-    """The best that a machine does with elements of a dtype and so many threads."""
+    """The peak performance of a machine for a dtype and a number of threads."""
 
     machine: Machine
     dtype: str
     threads: int
     gmacs_per_second: float  # 10^9 multiply-accumulates; vendors print twice as many GFLOP/s
     gbytes_per_second: float  # 10^9 bytes to and from memory
-    overhead_seconds: float  # of a call that computes next to nothing
+    overhead_seconds: float  # of a call that computes almost nothing
     load: float  # processes that wanted to run in the minute before, on average
 
     @property
     def ridge(self) -> float:
-        """The macs for each byte from which on arithmetic takes longer than memory."""
+        """The macs per byte above which arithmetic takes longer than memory access."""
         return self.gmacs_per_second / self.gbytes_per_second
 
 
-def roofline(
+def measure_roofline(
     machine: Machine,
     dtype: str = "float32",
     threads: int = 1,
@@ -47,7 +47,7 @@ def roofline(
     seconds: float = SECONDS,
     clock: Clock = timer,
 ) -> Roofline:
-    """Measure a machine with the threads that torch uses now, `seconds` for each figure.
+    """Measure a machine with the threads that torch uses now, for `seconds` per figure.
 
     The rate of the fastest square matrix product, the bandwidth of the fastest triad
     a = b + s c (McCalpin's STREAM: two arrays read, one written), and the median of one ReLU
@@ -72,7 +72,7 @@ def roofline(
 
 @contextmanager
 def _precision_of_convolutions(machine: Machine) -> Iterator[None]:
-    """Multiply float32 on a GPU as its convolutions do, which take TF32 unless told not to."""
+    """Multiply float32 on a GPU as its convolutions do, which use TF32 by default."""
     before = torch.get_float32_matmul_precision()
     if machine.device == "cuda" and torch.backends.cudnn.allow_tf32:
         torch.set_float32_matmul_precision("high")
@@ -87,7 +87,7 @@ def _fastest(call: Callable[[], object], seconds: float, clock: Clock) -> float:
 
 
 def _matmul(machine: Machine, dtype: str, seconds: float, clock: Clock) -> float:
-    """Return multiply-accumulates per second of the best size, up to one that takes long."""
+    """Return the highest multiply-accumulates per second over growing sizes."""
     best, size = 0.0, SMALLEST
     while size <= LARGEST:
         shape = (size, size)
@@ -105,13 +105,13 @@ def _matmul(machine: Machine, dtype: str, seconds: float, clock: Clock) -> float
 
 def _triad(machine: Machine, seconds: float, clock: Clock) -> float:
     """Return bytes per second to and from memory."""
-    elements = min(ARRAY_BYTES, room(machine.device) // 8) // 4
+    elements = min(ARRAY_BYTES, free_bytes(machine.device) // 8) // 4
     a, b, c = (torch.ones(elements, device=machine.device) for _ in range(3))
     spent = _fastest(lambda: torch.add(b, c, alpha=3.0, out=a), seconds, clock)
     return 3 * 4 * elements / spent
 
 
 def _call(machine: Machine, seconds: float, clock: Clock) -> float:
-    """Return the seconds of a module call that computes next to nothing."""
-    empty, one = nn.ReLU(), torch.ones(1, 1, 1, 1, device=machine.device)
-    return timing(measure([lambda: empty(one)], seconds, clock)[0]).median_seconds
+    """Return the seconds of a module call that computes almost nothing."""
+    module, value = nn.ReLU(), torch.ones(1, 1, 1, 1, device=machine.device)
+    return timing(measure([lambda: module(value)], seconds, clock)[0]).median_seconds

@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 from torch.utils.benchmark import timer
 
 from archscope.bench.machine import Machine, using_threads
-from archscope.bench.roofline import Roofline, roofline
+from archscope.bench.roofline import Roofline, measure_roofline
 from archscope.bench.timing import Clock
 
 
@@ -66,6 +66,6 @@ def known(
     with using_threads(threads) as used:
         roof = None if refresh else recall(machine, dtype, used)
         if roof is None:
-            roof = roofline(machine, dtype, used, clock=clock)
+            roof = measure_roofline(machine, dtype, used, clock=clock)
             keep(roof)
         return roof

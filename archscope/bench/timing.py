@@ -1,4 +1,4 @@
-"""How long do calls take? Several take turns, so that a machine that drifts is unfair to none."""
+"""The time of calls, made in turns so that a machine that becomes slower affects all of them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from time import thread_time
 from msgspec import Struct
 from torch.utils.benchmark import timer
 
-from archscope.bench.malloc import kept_memory
+from archscope.bench.freed_memory import keep_freed_memory
 
 Clock = Callable[[], float]
-"""Seconds from any start; torch's `timer` waits for an accelerator first."""
+"""Returns seconds since some start; torch's `timer` waits for the accelerator first."""
 
 
 def clock_of(processor_time: bool) -> Clock:
-    """Return the clock on the wall, or that of the processor's work for this thread."""
+    """Return the clock of the CPU time of this thread, or else the wall clock."""
     return thread_time if processor_time else timer
 
 
 Turns = tuple[tuple[float, ...], ...]
-"""Seconds of each call, in the turns in which they were made."""
+"""The seconds of each call, turn by turn."""
 
-TURN = 0.05  # seconds after which another call has its turn
-WARM_UP = 0.1  # share of the budget that is spent before anything counts
-LEAST = 3  # turns of each call, however slow: fewer have no spread
+TURN = 0.05  # seconds of a turn
+WARM_UP = 0.1  # share of the time that is spent before anything counts
+MIN_TURNS = 3  # of each call, however slow: fewer have no spread
 
 
 class Timing(Struct, frozen=True):
-    """What many runs of one thing took: the median, and the quartiles as their spread."""
+    """The time of many runs of one call: the median, and the quartiles as their spread."""
 
     median_seconds: float
     lower_quartile_seconds: float
@@ -47,13 +47,13 @@ class Timing(Struct, frozen=True):
 
 
 def timing(turns: Turns) -> Timing:
-    """Return the timing that all runs of all turns make."""
+    """Return the timing over all runs of all turns."""
     seconds = list(chain.from_iterable(turns))
     return Timing(*quartiles(seconds), min(seconds), len(seconds))
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the median, the lower and the upper quartile; of one value, three times that."""
+    """Return the median, the lower and the upper quartile; of one value, that value thrice."""
     if len(values) == 1:
         return values[0], values[0], values[0]
     lower, _, upper = quantiles(values, n=4, method="inclusive")
@@ -65,17 +65,17 @@ def measure(
     seconds: float,
     clock: Clock = timer,
     progress: Callable[[float], None] = lambda share: None,
-    least: int = LEAST,
+    min_turns: int = MIN_TURNS,
 ) -> list[Turns]:
-    """Return the turns of each call, made for `seconds` each but `least` times at least.
+    """Make each call for `seconds`, but at least in `min_turns` turns, and return the turns.
 
-    A turn is one call, or as many as fit into `TURN` seconds. Where several calls take turns,
-    the first of a turn finds the caches as another left them: it does not count unless it is
-    the only one. A call whose time is over drops out. `progress` is told the share done.
+    A turn is one run of a call, or as many as fit into `TURN` seconds. With several calls, the
+    first run of a turn finds the caches as another call left them: it does not count unless it
+    is the only one. A call whose time is over drops out. `progress` gets the share done.
     """
     turns: list[list[tuple[float, ...]]] = [[] for _ in calls]
     used = [0.0] * len(calls)
-    with _uncollected(), kept_memory():
+    with _no_garbage_collection(), keep_freed_memory():
         for call in calls:
             _turn(call, seconds * WARM_UP, clock)
         left = list(range(len(calls)))
@@ -85,14 +85,14 @@ def measure(
                 used[number] += sum(spent)
                 counted = spent[1:] if len(calls) > 1 else spent
                 turns[number].append(tuple(counted or spent))
-            left = [n for n in left if used[n] < seconds or len(turns[n]) < least]
+            left = [n for n in left if used[n] < seconds or len(turns[n]) < min_turns]
             shares = (min(spent / seconds, 1.0) if seconds else 1.0 for spent in used)
             progress(sum(shares) / len(calls))
     return [tuple(turn) for turn in turns]
 
 
 def _turn(call: Callable[[], object], seconds: float, clock: Clock) -> list[float]:
-    """Return the seconds of each call made until `seconds` are over, one at least."""
+    """Return the seconds of each run made until `seconds` are over, at least one."""
     spent: list[float] = []
     start = now = clock()
     while not spent or now - start < seconds:
@@ -104,7 +104,7 @@ def _turn(call: Callable[[], object], seconds: float, clock: Clock) -> list[floa
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _no_garbage_collection() -> Iterator[None]:
     """Keep Python's garbage collector from running in the middle of a measurement."""
     running = gc.isenabled()
     gc.collect()

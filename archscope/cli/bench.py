@@ -177,7 +177,7 @@ def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
     if len(batches) > 1:
         raise OptionError("'guidelines' takes one --batch")
     options |= {"batch": batches[0], "threads": options["threads"] or 1}
-    from archscope.bench.guideline_experiments import guidelines
+    from archscope.bench.measure_guidelines import guidelines
 
     try:
         result = guidelines(progress=tell, **options)

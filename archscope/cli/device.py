@@ -61,10 +61,10 @@ def command(
       archscope device --dtype float32 --threads 1 --threads 2 --refresh
       archscope device --device cuda --dtype float16 --format json
     """
-    from archscope.bench.machine import machine, using_threads
+    from archscope.bench.machine import this_machine, using_threads
     from archscope.bench.roofline_cache import known  # torch takes seconds to load
 
-    place = machine(device)
+    place = this_machine(device)
     if not threads:
         with using_threads(None) as all_of_them:
             threads = (1, all_of_them) if place.device == "cpu" else (all_of_them,)

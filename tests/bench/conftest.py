@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archscope.bench import roofline_cache
-from archscope.bench.machine import Machine, machine
+from archscope.bench.machine import Machine, this_machine
 from archscope.bench.roofline import Roofline
 from tests.cli.conftest import run
 
@@ -46,7 +46,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def known_machine() -> Roofline:
     """Put a roofline of this machine into the cache, so that none is measured."""
-    roof = roofline_of(machine("cpu"), threads=1)
+    roof = roofline_of(this_machine("cpu"), threads=1)
     roofline_cache.keep(roof)
     return roof
 

@@ -8,7 +8,7 @@ from archscope.analysis.cost import costs, total
 from archscope.bench.bottleneck import BOUNDS
 from archscope.bench.conditions import Conditions
 from archscope.bench.layer_timings import LayerTimings, Stopwatch
-from archscope.bench.machine import machine
+from archscope.bench.machine import this_machine
 from archscope.bench.prepare import prepare
 from archscope.ir import Graph
 from tests.bench.conftest import Clock, roofline_of
@@ -21,7 +21,7 @@ def watched(graph: Graph, fused: bool = False, batch: int = 2) -> LayerTimings:
     watch = Stopwatch(prepare(graph, batch, conditions), Clock(TICK))
     watch()
     watch()
-    return watch.layers(batch, "float32", roofline_of(machine("cpu")))
+    return watch.layers(batch, "float32", roofline_of(this_machine("cpu")))
 
 
 @pytest.mark.parametrize("name", ["siamese", "googlenet", "shufflenet_v2_x1_0"])
@@ -66,7 +66,7 @@ def test_the_slow_runs_do_not_count() -> None:
     for step in (TICK, 50 * TICK, TICK, 90 * TICK, TICK):
         clock.step = step
         watch()
-    result = watch.layers(1, "float32", roofline_of(machine("cpu")))
+    result = watch.layers(1, "float32", roofline_of(this_machine("cpu")))
     assert [layer.seconds for layer in result.layers] == pytest.approx([TICK, TICK])
     assert result.runs == 3
 

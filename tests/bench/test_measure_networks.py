@@ -144,7 +144,7 @@ def test_a_device_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         bench([load(TINY)], device="cuda")
     with pytest.raises(OptionError, match="expected a device of auto, cpu, cuda, got 'tpu'"):
         bench([load(TINY)], device="tpu")
-    assert machines.machine("auto").device == "cpu"
+    assert machines.this_machine("auto").device == "cpu"
 
 
 def test_a_batch_that_does_not_fit_says_which_would() -> None:
@@ -155,11 +155,11 @@ def test_a_batch_that_does_not_fit_says_which_would() -> None:
 def test_memory_is_that_of_the_analysis() -> None:
     graph = load("vgg16")
     need = 138357544 * 4 + 2 * 2 * 64 * 224 * 224 * 4  # weights, and two maps of two images
-    memory_check.check([(graph, 2)], FLOAT, need)
+    memory_check.check_memory([(graph, 2)], FLOAT, need)
     with pytest.raises(OptionError):
-        memory_check.check([(graph, 2)], FLOAT, need - 1)
+        memory_check.check_memory([(graph, 2)], FLOAT, need - 1)
     with pytest.raises(OptionError, match="beside the weights of 1 more"):
-        memory_check.check([(graph, 2), (graph, 1)], FLOAT, need)
+        memory_check.check_memory([(graph, 2), (graph, 1)], FLOAT, need)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_memory_is_that_of_the_analysis() -> None:
 )
 def test_what_torch_says_becomes_a_sentence(error: Exception, words: str) -> None:
     wanted = pytest.raises((OptionError, UnavailableError), match=words)
-    with wanted, memory_check.understood(load(TINY), 7, FLOAT):
+    with wanted, memory_check.explained_errors(load(TINY), 7, FLOAT):
         raise error
 
 
@@ -200,13 +200,13 @@ def test_latency() -> None:
 def test_containers_may_allow_less(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = machines.Path(str(tmp_path))
     monkeypatch.setattr(machines, "CGROUP", folder)
-    free = machines.room("cpu")
+    free = machines.free_bytes("cpu")
     assert free > 0
     (folder / "memory.max").write_text("1000\n")
     (folder / "memory.current").write_text("400\n")
-    assert machines.room("cpu") == 600
+    assert machines.free_bytes("cpu") == 600
     (folder / "memory.max").write_text("max\n")
-    assert machines.room("cpu") > 600
+    assert machines.free_bytes("cpu") > 600
 
 
 def test_the_command_line_knows_the_same_words() -> None:

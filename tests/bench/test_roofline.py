@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from archscope.bench import roofline as rooflines
-from archscope.bench.machine import machine
-from archscope.bench.roofline import LARGEST, roofline
+from archscope.bench.machine import this_machine
+from archscope.bench.roofline import LARGEST, measure_roofline
 from archscope.errors import UnavailableError
 from tests.bench.conftest import Clock
 
-PLACE = machine("cpu")
+PLACE = this_machine("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_figures_of_a_clock_that_ticks() -> None:
     # Every call takes one tick: long enough, so that the smallest product is the only one.
-    found = roofline(PLACE, threads=1, seconds=0, clock=Clock(0.1))
+    found = measure_roofline(PLACE, threads=1, seconds=0, clock=Clock(0.1))
     assert found.gmacs_per_second == pytest.approx(256**3 / 0.1 / 1e9)
     assert found.gbytes_per_second == pytest.approx(3 * 4096 / 0.1 / 1e9)
     assert found.overhead_seconds == pytest.approx(0.1)
@@ -44,7 +44,7 @@ def test_the_best_size_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_that_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     for load, busy in ((0.0, False), (100.0 * PLACE.cores, True)):
         monkeypatch.setattr(rooflines.psutil, "getloadavg", lambda load=load: (load, 0, 0))
-        found = roofline(PLACE, seconds=0, clock=Clock(0.1))
+        found = measure_roofline(PLACE, seconds=0, clock=Clock(0.1))
         assert (found.load, PLACE.busy(found.load)) == (load, busy)
 
 
@@ -54,4 +54,4 @@ def test_a_dtype_that_torch_cannot_multiply(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(torch, "mm", refuse)
     with pytest.raises(UnavailableError, match="cannot measure float16 on cpu: not implemented"):
-        roofline(PLACE, "float16", seconds=0, clock=Clock(0.1))
+        measure_roofline(PLACE, "float16", seconds=0, clock=Clock(0.1))

@@ -59,7 +59,7 @@ def test_measured_once_and_again_when_asked(monkeypatch: pytest.MonkeyPatch) -> 
         made.append(roofline_of(place, threads, gmacs=float(len(made) + 1)))
         return made[-1]
 
-    monkeypatch.setattr(roofline_cache, "roofline", counted)
+    monkeypatch.setattr(roofline_cache, "measure_roofline", counted)
     assert known_roofline(PLACE, threads=1) == known_roofline(PLACE, threads=1)
     assert len(made) == 1
     assert known_roofline(PLACE, threads=1, refresh=True).gmacs_per_second == 2.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archscope.bench.timing import LEAST, TURN, WARM_UP, measure, quartiles, timing
+from archscope.bench.timing import MIN_TURNS, TURN, WARM_UP, measure, quartiles, timing
 from tests.bench.conftest import Clock
 
 
@@ -57,9 +57,9 @@ def test_a_call_longer_than_a_turn_counts_and_drops_out_when_its_time_is_over() 
     slow, fast = measure(
         [clock.taking(5.0, log, "slow"), clock.taking(0.01, log, "fast")], 1.0, clock
     )
-    assert len(slow) == LEAST
+    assert len(slow) == MIN_TURNS
     assert timing(slow).median_seconds == pytest.approx(5.0)
-    assert len(fast) > LEAST
+    assert len(fast) > MIN_TURNS
     assert log[-1] == "fast"
 
 

@@ -8,7 +8,7 @@ from archscope.report.table import COUNT, MEASURE, NAME, RATIO, Column, Part, Ta
 from archscope.report.tables.measurements import headline, load_notes
 
 if TYPE_CHECKING:
-    from archscope.bench.guideline_experiments import Guidelines, VariantResult
+    from archscope.bench.measure_guidelines import Guidelines, VariantResult
 
 
 def guideline_parts(result: Guidelines) -> list[Part]:
@@ -49,7 +49,7 @@ def guideline_records(result: Guidelines) -> Table:
     """Return all variants of all experiments as one table, for other programs."""
     columns = (Column("experiment"), *VARIANT_COLUMNS, Column("verdict"), Column("paper_verdict"))
     rows = tuple(
-        (experiment.code, *_variant(variant), variant.verdict, variant.paper_verdict)
+        (experiment.code, *_variant(variant), variant.outcome, variant.paper_outcome)
         for experiment in result.experiments
         for variant in experiment.variants
     )

@@ -10,9 +10,9 @@ from archscope.units import format_measure
 
 if TYPE_CHECKING:
     from archscope.bench.conditions import Conditions
-    from archscope.bench.guideline_experiments import Guidelines
     from archscope.bench.layer_timings import LayerTiming
     from archscope.bench.machine import Machine
+    from archscope.bench.measure_guidelines import Guidelines
     from archscope.bench.measure_networks import Bench, Measured
     from archscope.bench.roofline import Roofline
 

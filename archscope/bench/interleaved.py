@@ -1,4 +1,4 @@
-"""A machine and the conditions on it, under which networks take turns."""
+"""Runs of several networks in turns on one machine, under the same conditions."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from msgspec import Struct
 from archscope.bench import memory_check
 from archscope.bench.conditions import Conditions
 from archscope.bench.layer_timings import Stopwatch
-from archscope.bench.machine import Machine, room, using_threads
+from archscope.bench.machine import Machine, free_bytes, using_threads
 from archscope.bench.prepare import Prepared, prepare
-from archscope.bench.timing import LEAST, Clock, Turns, measure
+from archscope.bench.timing import MIN_TURNS, Clock, Turns, measure
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
 Progress = Callable[[str], None]
-"""Is told in words what happens."""
+"""Is called with a short text about what happens."""
 
 Job = tuple[Graph, int]
-"""A graph and a batch."""
+"""A graph and the size of its batch."""
 
 
-class Run(Struct, frozen=True):
-    """The turns of one job, and those of its layers where they were watched."""
+class JobResult(Struct, frozen=True):
+    """The turns of one job, and the stopwatch of its layers if they were timed."""
 
     turns: Turns
-    watch: Stopwatch | None
+    stopwatch: Stopwatch | None
 
 
-def take_turns(
+def run_interleaved(
     jobs: Sequence[Job],
     machine: Machine,
     conditions: Conditions,
@@ -37,10 +37,10 @@ def take_turns(
     seconds: float,
     clock: Clock,
     progress: Progress,
-    watched: bool = False,
-    least: int = LEAST,
-) -> list[Run]:
-    """Run all jobs in turns, `seconds` each; `watched` times their layers, too, as long again.
+    per_layer: bool = False,
+    min_turns: int = MIN_TURNS,
+) -> list[JobResult]:
+    """Run all jobs in turns, each for `seconds`, and again as long if layers are timed.
 
     Raises OptionError if they do not fit into memory, UnavailableError if torch cannot run one.
     """
@@ -48,27 +48,27 @@ def take_turns(
         raise OptionError("there is nothing to measure: name networks, and batches of 1 or more")
     if seconds < 0:
         raise OptionError(f"expected a time of 0 seconds or more, got {seconds:g}")
-    memory_check.check(jobs, conditions, room(machine.device))
+    memory_check.check_memory(jobs, conditions, free_bytes(machine.device))
     calls: list[Callable[[], object]] = []
-    watches: list[Stopwatch | None] = []
+    stopwatches: list[Stopwatch | None] = []
     with using_threads(conditions.threads):
         for graph, batch in jobs:
             progress(f"preparing {graph.name}")
             prepared = _prepared(graph, batch, conditions)
-            watch = Stopwatch(prepared, clock) if watched else None
-            watches.append(watch)
-            calls += [prepared.call] if watch is None else [prepared.call, watch]
+            stopwatch = Stopwatch(prepared, clock) if per_layer else None
+            stopwatches.append(stopwatch)
+            calls += [prepared.call] if stopwatch is None else [prepared.call, stopwatch]
 
         def tell(share: float) -> None:
             progress(f"measuring, {share:.0%}")
 
-        turns = measure(calls, seconds, clock, tell, least)
-    plain = turns[:: 2 if watched else 1]
-    return [Run(one, watch) for one, watch in zip(plain, watches, strict=True)]
+        turns = measure(calls, seconds, clock, tell, min_turns)
+    plain = turns[:: 2 if per_layer else 1]
+    return list(map(JobResult, plain, stopwatches))
 
 
 def _prepared(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
-    with memory_check.understood(graph, batch, conditions):
+    with memory_check.explained_errors(graph, batch, conditions):
         prepared = prepare(graph, batch, conditions)
-        prepared.call()  # what cannot run says so here
+        prepared.call()  # fails here if it cannot run
         return prepared

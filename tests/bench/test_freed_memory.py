@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archscope.bench import malloc
-from archscope.bench.malloc import kept_memory
+from archscope.bench import freed_memory
+from archscope.bench.freed_memory import keep_freed_memory
 
 resource = pytest.importorskip("resource", reason="the system counts no page faults")
-glibc = pytest.mark.skipif(malloc._glibc() is None, reason="the C library is not glibc")
+glibc = pytest.mark.skipif(freed_memory._glibc() is None, reason="the C library is not glibc")
 
 
 def faults(times: int = 10) -> int:
@@ -20,14 +20,14 @@ def faults(times: int = 10) -> int:
 
 @glibc
 def test_freed_memory_is_not_fetched_again_page_by_page() -> None:
-    with kept_memory():
+    with keep_freed_memory():
         faults(30)  # until the heap is large enough
         assert faults() < 16 * 2**20 // 4096  # not even those of one time
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(malloc, "_glibc", lambda: None)
-    with kept_memory():
+    monkeypatch.setattr(freed_memory, "_glibc", lambda: None)
+    with keep_freed_memory():
         pass
 
 
@@ -35,5 +35,5 @@ def test_a_system_without_such_a_library(monkeypatch: pytest.MonkeyPatch) -> Non
     def missing(name: object) -> None:
         raise TypeError
 
-    monkeypatch.setattr(malloc.ctypes, "CDLL", missing)
-    assert malloc._glibc() is None
+    monkeypatch.setattr(freed_memory.ctypes, "CDLL", missing)
+    assert freed_memory._glibc() is None

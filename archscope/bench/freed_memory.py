@@ -1,8 +1,8 @@
-"""Memory that is freed stays with the process while it is measured.
+"""Keeps glibc from returning freed memory to the system during a measurement.
 
-glibc may hand freed memory back to the system at every call and fetch it again, page by page,
-at the next. Whether it does depends on what happens to lie at the top of the heap: the same
-network in the same process image takes once, or more than twice the time.
+glibc may return freed memory at every call and fetch it again, page by page, at the next.
+Whether it does depends on what happens to lie at the top of the heap: the same network in the
+same program may take more than twice as long.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # names of malloc.h
 NEVER = 2**31 - 1
-LARGEST = 32 * 2**20  # blocks beyond are always handed back; malloc takes no higher limit
+LARGEST = 32 * 2**20  # larger blocks are always returned; malloc takes no higher limit
 
 
 @contextmanager
-def kept_memory() -> Iterator[None]:
-    """Keep glibc from handing memory back for a while; elsewhere, do nothing.
+def keep_freed_memory() -> Iterator[None]:
+    """Keep freed memory in the process inside of the context; without glibc, do nothing.
 
-    Afterwards it hands back what is free, and from then on at the limits that its own
-    adaptation tends to.
+    Afterwards glibc returns what is free, and from then on uses the limits to which it usually
+    adapts itself.
     """
     library = _glibc()
     if library is None:
@@ -38,7 +38,7 @@ def kept_memory() -> Iterator[None]:
 
 
 def _glibc() -> Any:
-    """Return the C library if it has glibc's calls, or None."""
+    """Return the C library if it is glibc, else None."""
     try:
         library = ctypes.CDLL(None)
     except (OSError, TypeError):  # Windows has no such library
