@@ -1,4 +1,4 @@
-"""The text of a spec, edited in place: whatever an edit does not speak of stays as it is.
+"""Edits of the text of a spec, which leave everything else in it as it is.
 
 A YAML library that writes what it has read moves comments and breaks lines anew; here the
 parser only says where things stand, and an edit replaces that much text and no more.
@@ -22,13 +22,13 @@ Position = tuple[int, int]
 
 
 class Edit(Struct, frozen=True, gc=False):
-    """A change of a spec: take out what stands at a place, or give a layer there an argument."""
+    """A change of a spec: remove what stands at a position, or give a layer there an argument."""
 
     file: str
     at: Position
-    key: str = ""  # without it, the layer or entry is taken out
+    key: str = ""  # of the argument; without it, the layer or entry is removed
     value: str = ""  # as written in the spec
-    unread: bool = False  # nobody reads the layer, so that it may go with its `name` and `from`
+    unread: bool = False  # no layer reads this one, so that its `name` and `from` may go with it
 
 
 class Patch(Struct, frozen=True, gc=False):
@@ -39,29 +39,29 @@ class Patch(Struct, frozen=True, gc=False):
     text: str = ""
 
 
-class _Place(Struct):
+class _Part(Struct):
     """An item of a list, or an entry of a mapping."""
 
     holder: Any  # the list or mapping
     number: int
-    parent: _Place | None  # where the holder itself stands
+    parent: _Part | None  # the holder's own place
 
 
-class Sheet:
-    """A spec file as text whose places are known."""
+class EditableSpec:
+    """The text of a spec file, with the positions of its layers and entries."""
 
     def __init__(self, text: str) -> None:
-        """Find the places of a text that is YAML. Raises yaml.YAMLError."""
+        """Find the positions in a text that is YAML. Raises yaml.YAMLError."""
         self.text = text
-        self.layers: dict[Position, _Place] = {}
-        self.entries: dict[Position, _Place] = {}
-        self.seen: set[int] = set()
-        self.repeated = False  # an alias stands for text elsewhere: what is changed, is not sure
+        self.layers: dict[Position, _Part] = {}
+        self.entries: dict[Position, _Part] = {}
+        self.seen: set[Any] = set()  # nodes; an alias is the node that it stands for
+        self.aliased = False  # then it is not known what else a change would affect
         self._walk(yaml.compose(text, Loader=_LOADER), None)
 
     def patch(self, edit: Edit) -> Patch | None:
-        """Return an edit as a change of the text, or None where it cannot be made safely."""
-        if self.repeated:
+        """Return the change of the text that an edit makes, None if that is not safe."""
+        if self.aliased:
             return None
         if edit.key:
             return self._argument(edit)
@@ -73,19 +73,19 @@ class Sheet:
         return self._without(place) if place else None
 
     def key(self, at: Position) -> Position:
-        """Return where the key of the entry at a place stands; the place itself if none does."""
+        """Return the position of the key of the entry at a position, itself if there is none."""
         place = self.entries.get(at)
         return _position(place.holder.value[place.number][0]) if place else at
 
-    def _walk(self, node: Any, parent: _Place | None) -> None:
+    def _walk(self, node: Any, parent: _Part | None) -> None:
         if isinstance(node, yaml.ScalarNode) or node is None:
             return
-        if id(node) in self.seen:
-            self.repeated = True
+        if node in self.seen:
+            self.aliased = True
             return
-        self.seen.add(id(node))
+        self.seen.add(node)
         for number, child in enumerate(node.value):
-            place = _Place(node, number, parent)
+            place = _Part(node, number, parent)
             if isinstance(node, yaml.MappingNode):
                 key, value = child
                 self.entries[_position(key)] = self.entries[_position(value)] = place
@@ -94,7 +94,7 @@ class Sheet:
             self.layers[_position(_word(child))] = place
             self._walk(child, place)
 
-    def _without(self, place: _Place) -> Patch | None:
+    def _without(self, place: _Part) -> Patch | None:
         parts = place.holder.value
         if len(parts) == 1:  # an empty list says nothing; an empty mapping goes as a whole
             mapping = isinstance(place.holder, yaml.MappingNode)
@@ -149,9 +149,9 @@ class Sheet:
         return Patch(start, end, f"{{{text}}}" if place.holder.flow_style else text)
 
     def _span(self, part: Any) -> tuple[int, int]:
-        """Return the first and the last character of an item or an entry, the latter excluded.
+        """Return where an item or an entry starts, and where it ends.
 
-        What the parser calls the end of a list over several lines is where the next word begins.
+        The parser lets a list over several lines end where the next word begins.
         """
         first, last = part if isinstance(part, tuple) else (part, part)
         while not isinstance(last, yaml.ScalarNode) and not last.flow_style:
@@ -166,7 +166,7 @@ def _position(node: Any) -> Position:
 
 
 def _word(item: Any) -> Any:
-    """Return what a layer is told apart by: the key of its operator or block."""
+    """Return the node that gives a layer its position: the key of its operator or block."""
     if isinstance(item, yaml.MappingNode):
         for key, _ in item.value:
             if key.value not in MODIFIERS:
@@ -175,7 +175,7 @@ def _word(item: Any) -> Any:
 
 
 def _plain(item: Any, unread: bool) -> bool:
-    """Return whether a layer says nothing but what it is."""
+    """Return whether a layer has no modifiers that something may depend on."""
     if not isinstance(item, yaml.MappingNode):
         return True
     said = {key.value for key, _ in item.value} & set(MODIFIERS)
@@ -183,7 +183,7 @@ def _plain(item: Any, unread: bool) -> bool:
 
 
 def apply(text: str, patches: list[Patch]) -> tuple[str, list[bool]]:
-    """Return the text with patches made, and which were: of those that overlap, the first."""
+    """Return the patched text, and which patches were made: of those that overlap, the first."""
     made = [False] * len(patches)
     end = -1
     for number in sorted(range(len(patches)), key=lambda n: (patches[n].start, patches[n].end)):

@@ -193,9 +193,9 @@ def names_in(text: str) -> set[str]:
 def reads_in(text: str) -> list[tuple[str, str | None]]:
     """Return the names that an expression reads, with the attribute that it reads of each."""
     nodes = list(ast.walk(_parse(text[1:].strip())))
-    behind = {id(node.value): node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    behind = {node.value: node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return [
-        ("in" if node.id == _IN else node.id, behind.get(id(node)))
+        ("in" if node.id == _IN else node.id, behind.get(node))
         for node in nodes
         if isinstance(node, ast.Name)
     ]

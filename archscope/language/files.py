@@ -90,8 +90,8 @@ class Collector:
             parts.fields.pop("reference", None)
         if "use" in fields:
             item = fields["use"]
-            for one in item.value if isinstance(item.value, list) else [item]:
-                used = self.file(self._find(one, folder, "use"), one.at)
+            for part in item.value if isinstance(item.value, list) else [item]:
+                used = self.file(self._find(part, folder, "use"), part.at)
                 parts.blocks = {**parts.blocks, **used.blocks}
         if "blocks" in fields:
             item = fields["blocks"]

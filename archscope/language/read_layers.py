@@ -75,7 +75,7 @@ class Reader:
         """Read a chain: a list of layers, or one layer alone. Raises SpecError."""
         item.close()
         if isinstance(item.value, list):
-            return tuple(self.layer(one, f"{path}[{i}]") for i, one in enumerate(item.value))
+            return tuple(self.layer(part, f"{path}[{i}]") for i, part in enumerate(item.value))
         if item.value is None:
             raise SpecError("expected a layer or a list of layers, got nothing", item.at, path)
         return (self.layer(item, path),)
@@ -152,7 +152,7 @@ class Reader:
         if op is not None and op.branching and isinstance(item.value, list):
             item.close()
             branches = tuple(
-                self._branch(one, f"{path}.{word}[{i}]") for i, one in enumerate(item.value)
+                self._branch(part, f"{path}.{word}[{i}]") for i, part in enumerate(item.value)
             )
             return {"args": {}, "branches": branches}
         taken = self._taken_by(word)

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from msgspec import Struct
 
-from archscope.language.edit import Edit, Patch, Sheet, apply
+from archscope.language.edit import Edit, EditableSpec, Patch, apply
 from archscope.linter.config import Config
 from archscope.linter.runner import Linter
 from archscope.linter.targets import Target, load
@@ -132,14 +132,14 @@ def _patched(
 ) -> tuple[str, list[str], list[Edit]]:
     """Return a text with its fixes made, their codes and their edits."""
     try:
-        sheet = Sheet(text)
+        spec = EditableSpec(text)
     except yaml.YAMLError:
         return text, [], []
     patches: list[Patch] = []
     codes: list[str] = []
     edits: list[Edit] = []
     for code, one in chosen:
-        own = [(edit, sheet.patch(edit)) for edit in one.edits if edit.file == file]
+        own = [(edit, spec.patch(edit)) for edit in one.edits if edit.file == file]
         for edit, patch in own:
             if patch is not None:
                 patches.append(patch)

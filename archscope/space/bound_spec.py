@@ -44,9 +44,10 @@ def bound_text(space: Space, choices: Choices, name: str = "", about: str = "") 
         reference={},  # it speaks of another network
     )
     graph = expand(document, space.limits, choices=choices)
+    full = {**space.defaults, **choices}  # what has no value yet does not count
     for prune in (True, False):
         try:
-            text = document_text(_Lift(document, choices, prune).document())
+            text = document_text(_Lift(document, full, prune).document())
             if same(graph, _read(text, space.limits)):
                 return text
         except (ArchscopeError, CannotLiftError):
@@ -54,12 +55,13 @@ def bound_text(space: Space, choices: Choices, name: str = "", about: str = "") 
     return to_yaml(graph)
 
 
-def same(one: Graph, other: Graph) -> bool:
+def same(graph: Graph, other: Graph) -> bool:
     """Return whether two graphs have the same nodes by name, and the same outputs."""
-    nodes = [
-        [(n.name, n.op, n.inputs, n.out, n.shares) for n in graph.nodes] for graph in (one, other)
-    ]
-    return nodes[0] == nodes[1] and one.outputs == other.outputs
+
+    def nodes(of: Graph) -> list[Any]:
+        return [(node.name, node.op, node.inputs, node.out, node.shares) for node in of.nodes]
+
+    return nodes(graph) == nodes(other) and graph.outputs == other.outputs
 
 
 def _read(text: str, limits: Limits) -> Graph:

@@ -8,39 +8,30 @@ it is known, not guessed, which other decisions they bring in.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import product, repeat
-from math import prod
-from typing import Any
+from itertools import repeat
 
-from msgspec import structs
-
-from archscope.errors import LimitError, SpecError, quoted, shortened
+from archscope.errors import LimitError, SpecError
 from archscope.language.document import Block, Chain, Document, Layer, layers_in
 from archscope.language.elaborate import Elaborator, Instance, Walk
-from archscope.language.expression import Expression, reads_in
 from archscope.language.limits import LIMITS, Limits, StepCounter
-from archscope.language.value import CHOICE, Hole, HolePaths, Value
+from archscope.language.value import HolePaths, Value
 from archscope.space.decisions import Choices, Condition, Decision
+from archscope.space.hole_decisions import HoleDecisions, Row, with_condition
 from archscope.space.occurrences import Occurrences
 from archscope.space.open_values import (
     SHAPES,
-    ChosenFrame,
-    Conditions,
     OpenScope,
     OpenValue,
-    UnknownError,
     constant,
     element,
     last,
     length,
+    open_value,
     whole,
 )
 
-MOST_ROWS = 1 << 14  # of the table of one condition
 NoFlow = tuple[()]
 """Layers are walked without what flows through them."""
-Table = tuple[tuple[str, ...], dict[tuple[Any, ...], Any]]
-"""The decisions that a value reads, and the value for all that they may be."""
 
 
 def decisions_of(document: Document, limits: Limits) -> tuple[Decision, ...]:
@@ -49,7 +40,7 @@ def decisions_of(document: Document, limits: Limits) -> tuple[Decision, ...]:
         return ()
     domain = OpenDomain(document, limits)
     domain.run()
-    return tuple(domain.found.values())
+    return tuple(domain.decisions.by_path.values())
 
 
 def occurrences_of(document: Document, choices: Choices) -> Occurrences:
@@ -69,14 +60,14 @@ class OpenDomain:
         """Take what is told which values stand where; its choices make all decisions."""
         self.document, self.limits = document, limits
         self.occurrences = occurrences
-        self.found: dict[str, Decision] = {}
-        self.defaults: dict[str, Any] = {}  # for what a value holds beside what is read of it
         self.visited = open_layers(document)
         self.steps = StepCounter(limits.steps)
+        made = None if occurrences is None else occurrences.choices
+        self.decisions = HoleDecisions(limits, self.steps, document.body.at, made)
         self.lets = OpenScope(None, {})
 
     def run(self) -> None:
-        """Collect the decisions in `found`. Raises SpecError."""
+        """Collect the decisions in `decisions`. Raises SpecError."""
         document, lets = self.document, self.lets
         for name, value in document.let.items():
             lets.values[name] = self.value(value, lets, HolePaths())
@@ -107,7 +98,7 @@ class OpenDomain:
             count = self.slot(layer, "@repeat", layer.repeat, instance, scope)
         else:
             count = length(next(iter(columns.values())))
-        table = self.table(count)
+        table = self.decisions.table(count)
         if table is None:
             raise SpecError(
                 "how often this turns depends on shapes or on too many decisions, and it has holes"
@@ -124,7 +115,7 @@ class OpenDomain:
                 raise LimitError(f"more turns than the limit of {self.limits.repeat}", layer.at)
             self.steps.spend(len(counts), layer.at)
             allowed = frozenset(row for row, number in counts.items() if number > turn)
-            conditions = _with_condition(scope.conditions, paths, allowed, len(counts))
+            conditions = with_condition(scope.conditions, paths, allowed, len(counts))
             names = {name: element(column, turn) for name, column in columns.items()}
             names |= {"i": constant(turn), "first": constant(turn == 0), "last": last(count, turn)}
             yield OpenScope(scope, names, conditions)
@@ -134,15 +125,15 @@ class OpenDomain:
     ) -> tuple[OpenScope | None, OpenScope | None]:
         """Return the scopes in which `when` is true and false, as far as decisions allow."""
         assert layer.when is not None
-        table = self.table(self.slot(layer, "@when", layer.when, instance, scope))
+        table = self.decisions.table(self.slot(layer, "@when", layer.when, instance, scope))
         if table is None:
             unknown = OpenScope(scope, {}, (*scope.conditions, Condition((), None)))
             return unknown, unknown
         paths, rows = table
         true = frozenset(row for row, value in rows.items() if value)
 
-        def under(allowed: frozenset[tuple[Any, ...]]) -> OpenScope | None:
-            conditions = _with_condition(scope.conditions, paths, allowed, len(rows))
+        def under(allowed: frozenset[Row]) -> OpenScope | None:
+            conditions = with_condition(scope.conditions, paths, allowed, len(rows))
             return OpenScope(scope, {}, conditions) if allowed else None
 
         if self.occurrences is not None:
@@ -216,137 +207,8 @@ class OpenDomain:
 
     def value(self, value: Value, scope: OpenScope, paths: HolePaths) -> OpenValue:
         """Return the open value of a value, and take up the holes in it."""
-        self._take_up(value, paths, scope.conditions)
-        return self._open(value, scope, paths)
-
-    def _take_up(self, value: Value, paths: HolePaths, conditions: Conditions) -> None:
-        """Take up the holes of a value as decisions."""
-        for part in value.parts():
-            hole = part.content
-            if not isinstance(hole, Hole):
-                continue
-            path = paths.path(hole)
-            old = self.found.get(path)
-            if old is None or old.at != hole.at:
-                if old is not None:
-                    raise SpecError(f"two holes are called '{path}'", hole.at)
-                decision = self.found[path] = self._decision(hole, path, (conditions,))
-                self.defaults[path] = decision.default
-            elif conditions not in old.when and () not in old.when:
-                when = (*old.when, conditions) if conditions else ((),)
-                self.found[path] = structs.replace(old, when=when)
-            for index, alternative in enumerate(hole.alternatives):
-                chosen = Condition((path,), frozenset({(index,)}))
-                self._take_up(alternative, paths, (*conditions, chosen))
-            if len(self.found) > self.limits.items:
-                raise LimitError(f"more decisions than the limit of {self.limits.items}", hole.at)
-
-    def _decision(self, hole: Hole, path: str, when: tuple[Conditions, ...]) -> Decision:
-        if self.occurrences is not None:
-            return Decision(path, CHOICE, hole.at, (self.occurrences.choices[path],), when=when)
-        if hole.kind != CHOICE:
-            return Decision(
-                path, hole.kind, hole.at,
-                low=hole.low, high=hole.high, step=hole.step, log=hole.log, when=when,
-            )  # fmt: skip
-        if hole.scalar:
-            alternatives = tuple(value.content for value in hole.alternatives)
-            return Decision(path, CHOICE, hole.at, alternatives, when=when)
-        labels = tuple(shortened(_text(value)) for value in hole.alternatives)
-        return Decision(path, CHOICE, hole.at, tuple(range(len(labels))), labels, when=when)
-
-    def _open(self, value: Value, scope: OpenScope, paths: HolePaths) -> OpenValue:
-        content = value.content
-        if value.constant:
-            return constant(content)
-        parts: dict[Any, OpenValue] | None = None
-        if isinstance(content, Expression):
-            same = scope.find(content.text[1:].strip())
-            if same is not None:
-                return same
-        elif isinstance(content, list | dict):
-            items = content.items() if isinstance(content, dict) else enumerate(content)
-            parts = {key: self._open(part, scope, paths) for key, part in items}
-        return OpenValue(
-            lambda choices: value(ChosenFrame(scope, choices, paths)),
-            lambda: self._reads(value, scope, paths),
-            parts,
-        )
-
-    def _reads(self, value: Value, scope: OpenScope, paths: HolePaths) -> set[str] | None:
-        """Return the decisions that a value reads; None if it reads shapes."""
-        deps: set[str] = set()
-        for part in value.parts():
-            content = part.content
-            if isinstance(content, Hole):
-                deps.add(paths.path(content))
-                read = [self._open(choice, scope, paths) for choice in content.alternatives]
-            else:
-                assert isinstance(content, Expression)
-                named = [(scope.find(name), part) for name, part in reads_in(content.text)]
-                read = [
-                    (found.parts or {}).get(part, found)
-                    for found, part in named
-                    if found is not None
-                ]
-            for found in read:
-                if found.deps is None:
-                    return None
-                deps |= found.deps
-        return deps
-
-    def table(self, value: OpenValue) -> Table | None:
-        """Return a value for all decisions that it reads.
-
-        None if it depends on shapes, or on more than can be listed.
-        """
-        if value.deps is None:
-            return None
-        paths = tuple(path for path in self.found if path in value.deps)
-        sizes = [self.found[path].size for path in paths]
-        if None in sizes or prod(size or 0 for size in sizes) > MOST_ROWS:
-            return None
-        rows: dict[tuple[Any, ...], Any] = {}
-        error: SpecError | None = None
-        try:
-            for row in product(*(self.found[path].values() for path in paths)):
-                self.steps.spend(1, self.document.body.at)
-                try:
-                    choices = dict(zip(paths, row, strict=True))
-                    rows[row] = value.compute({**self.defaults, **choices})
-                except SpecError as refusal:  # these values make no network
-                    rows[row], error = None, refusal
-        except UnknownError:
-            return None
-        if error is not None and all(held is None for held in rows.values()):
-            raise error
-        return paths, rows
-
-
-def _text(value: Value) -> str:
-    content = value.content
-    if value.constant:
-        return quoted(content)
-    if isinstance(content, Expression):
-        return content.text
-    if isinstance(content, Hole):
-        return f"!{content.kind}"
-    if isinstance(content, list):
-        return f"[{', '.join(map(_text, content))}]"
-    return f"{{{', '.join(f'{name}: {_text(part)}' for name, part in content.items())}}}"
-
-
-def _with_condition(
-    conditions: Conditions, paths: tuple[str, ...], allowed: frozenset[tuple[Any, ...]], rows: int
-) -> Conditions:
-    """Return conditions with one more, unless it always holds; same paths are merged."""
-    if len(allowed) == rows:
-        return conditions
-    for place, condition in enumerate(conditions):
-        if condition.paths == paths and condition.allowed is not None:
-            both = Condition(paths, condition.allowed & allowed)
-            return (*conditions[:place], both, *conditions[place + 1 :])
-    return (*conditions, Condition(paths, allowed))
+        self.decisions.add(value, paths, scope.conditions)
+        return open_value(value, scope, paths)
 
 
 def open_layers(document: Document) -> frozenset[Layer]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archscope.language.expression import Frame
-from archscope.language.value import FILLER, HoleFiller, HolePaths
+from archscope.language.expression import Expression, Frame, reads_in
+from archscope.language.value import FILLER, Hole, HoleFiller, HolePaths, Value
 from archscope.space.decisions import Condition
 
 Conditions = tuple[Condition, ...]
@@ -89,6 +89,47 @@ class ChosenFrame(Frame):
             raise KeyError(name)
         value = self[name] = found.compute(self.choices)
         return value
+
+
+def open_value(value: Value, scope: OpenScope, paths: HolePaths) -> OpenValue:
+    """Return a value of a spec as an open value in a scope."""
+    content = value.content
+    if value.constant:
+        return constant(content)
+    parts: dict[Any, OpenValue] | None = None
+    if isinstance(content, Expression):
+        same = scope.find(content.text[1:].strip())
+        if same is not None:
+            return same
+    elif isinstance(content, list | dict):
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        parts = {key: open_value(part, scope, paths) for key, part in items}
+    return OpenValue(
+        lambda choices: value(ChosenFrame(scope, choices, paths)),
+        lambda: _reads(value, scope, paths),
+        parts,
+    )
+
+
+def _reads(value: Value, scope: OpenScope, paths: HolePaths) -> set[str] | None:
+    """Return the decisions that a value reads; None if it reads shapes."""
+    deps: set[str] = set()
+    for part in value.parts():
+        content = part.content
+        if isinstance(content, Hole):
+            deps.add(paths.path(content))
+            read = [open_value(choice, scope, paths) for choice in content.alternatives]
+        else:
+            assert isinstance(content, Expression)
+            named = [(scope.find(name), part) for name, part in reads_in(content.text)]
+            read = [
+                (found.parts or {}).get(part, found) for found, part in named if found is not None
+            ]
+        for found in read:
+            if found.deps is None:
+                return None
+            deps |= found.deps
+    return deps
 
 
 def length(column: OpenValue) -> OpenValue:

@@ -129,7 +129,7 @@ def _rule(conditions: tuple[Condition, ...]) -> Rule:
 
 def _holds(rule: Rule, choices: Choices) -> bool:
     for path, allowed in rule:
-        held = choices[path] if isinstance(path, str) else tuple([choices[one] for one in path])
+        held = choices[path] if isinstance(path, str) else tuple([choices[part] for part in path])
         if held not in allowed:
             return False
     return True

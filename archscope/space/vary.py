@@ -205,8 +205,8 @@ class _NumberTracer:
         if not inside:
             self.found.setdefault(key)
         elif inside[0] is None and isinstance(content, list):
-            for i, one in enumerate(content):
-                self.part(Value(one, value.at, True), (*key, i), inside[1:], context)
+            for i, row in enumerate(content):
+                self.part(Value(row, value.at, True), (*key, i), inside[1:], context)
         elif isinstance(content, dict) and inside[0] in content:
             part = Value(content[inside[0]], value.at, True)
             self.part(part, (*key, inside[0]), inside[1:], context)

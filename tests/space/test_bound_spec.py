@@ -140,3 +140,17 @@ def test_a_pattern_can_be_written_if_it_has_no_brackets() -> None:
     assert same(graph(plain), read(document_text(plain)))
     with pytest.raises(SpecError, match="a bracket of a pattern cannot be written as a spec"):
         document_text(document("INPUT 3x32x32 -> [CONV 12]*2 -> FC 10"))
+
+
+def test_what_depends_on_shapes_needs_a_value_only_where_it_counts() -> None:
+    found = space_of("""
+layers:
+  - conv: !choice [4, 8]
+  - conv: {out: 8, kernel: !choice [1, 3]}
+    when: =x.channels == 4
+""")
+    text = bound_by(found, conv0__out=8)
+    assert "  - conv: 8\n  - conv: {out: 8, kernel: 1}\n    when: =x.channels == 4" in text
+    assert same(read(text), bind(found, {"conv0.out": 8}))
+    with pytest.raises(SpecError, match=r"'conv1.kernel' open"):
+        bound_by(found, conv0__out=4)

@@ -8,7 +8,7 @@ import pytest
 
 from archscope import load
 from archscope.analysis.canonical import canonical
-from archscope.errors import OptionError
+from archscope.errors import OptionError, SpecError
 from archscope.language import document
 from archscope.space.costs import CostModel
 from archscope.space.sampling import Sampler
@@ -96,3 +96,8 @@ def test_what_cannot_vary(name: str, role: str, message: str) -> None:
     with pytest.raises(OptionError) as caught:
         vary_text(document(name), [role])
     assert str(caught.value).startswith(message)
+
+
+def test_brackets_of_a_pattern_cannot_be_written() -> None:
+    with pytest.raises(SpecError, match="a bracket of a pattern cannot be written as a spec"):
+        vary_text(document("INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10"), ["depth"])
