@@ -1,52 +1,190 @@
-"""Files that are whole or not there: written aside, then renamed."""
+"""Files written whole or not at all, locks between processes, and a cache of results.
+
+No other module of archscope writes aside, locks or caches.
+"""
 
 from __future__ import annotations
 
 import os
-import tempfile
+import stat
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from archscope.errors import OptionError
 
+if TYPE_CHECKING:
+    from filelock import FileLock
 
-def put(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
-    """Let `fill` write a file, and put it in place when it is on the disk.
+Record = TypeVar("Record")
 
-    Raises OptionError if it cannot be written; what stood there before stands there still.
+DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+"""Names of files that are open already."""
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all, so that no reader and no crash sees half of it.
+
+    The content goes to a new file beside the old one, which is then renamed. A symbolic link
+    stays and its target is replaced; an existing file keeps its mode and, where allowed, its
+    owner. Devices and pipes are written to directly.
+
+    Raises OptionError if the file is read-only or the system refuses; what was there stays.
     """
-    aside: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            aside = Path(file.name)
-            fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.chmod(0o644)
-        aside.replace(path)
+        writer(path)(path, content)
     except OSError as error:
         raise refusal(path, error) from None
-    finally:
-        if aside is not None:
-            aside.unlink(missing_ok=True)
 
 
-def put_text(path: Path, text: str) -> None:
-    """Put a text in place."""
-    put(path, lambda file: file.write(text.encode()))
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as UTF-8, as `write_bytes` does."""
+    write_bytes(path, text.encode())
 
 
-def put_json(path: Path, value: Any) -> None:
-    """Put a value in place as JSON that people can read."""
-    put_text(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, as `write_bytes` does."""
+    write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def refusal(path: Path, error: OSError) -> OptionError:
-    """Return the error that says that a file cannot be written."""
+    """Return the error that says why the system refuses to write a file."""
     reason = error.strerror or str(error)
     return OptionError(f"cannot write '{path}': {reason[0].lower()}{reason[1:]}")
+
+
+def writer(path: Path) -> Callable[[Path, bytes | memoryview], None]:
+    """Return the function that suits what a path names: only regular files can be replaced.
+
+    Raises OSError if the path cannot be examined.
+    """
+    if str(path) in DESCRIPTORS:
+        return _write_open
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _replace
+    return _replace if stat.S_ISREG(mode) else _write_directly
+
+
+def _replace(path: Path, content: bytes | memoryview) -> None:
+    target = Path(os.path.realpath(path))
+    before = target.stat() if target.exists() else None
+    # The mode is asked too, because root may write to everything.
+    if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
+        raise PermissionError(0, "the file is read-only")
+    aside = target.with_name(f".archscope.{os.urandom(8).hex()}")
+    try:
+        with aside.open("xb") as file:  # with the mode that the umask gives to new files
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if before:
+            with suppress(PermissionError, AttributeError):  # no such call on Windows
+                os.chown(aside, before.st_uid, before.st_gid)
+            aside.chmod(stat.S_IMODE(before.st_mode))
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _write_directly(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+
+
+def _write_open(path: Path, content: bytes | memoryview) -> None:
+    sys.stdout.flush()  # what was printed before comes first
+    with open(DESCRIPTORS[str(path)], "wb", closefd=False) as file:
+        file.write(content)
+
+
+def locked(path: Path, busy: str) -> FileLock:
+    """Take a lock between processes and return it; its `release` gives it back.
+
+    The system releases the lock of a process that ends, however it ends. `path` stays, with the
+    number of the process that had the lock last.
+
+    Raises OptionError, `busy` followed by the process, if another process has the lock, and also
+    if the file cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OptionError(f"{busy} {_holder(path)}") from None
+    except OSError as error:
+        raise refusal(path, error) from None
+    with suppress(OSError):  # Windows does not let the holder write
+        path.write_text(str(os.getpid()), encoding="ascii")
+    return lock
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether some process has a lock; a file that nobody may write to is not locked."""
+    from filelock import FileLock, Timeout
+
+    if not path.exists():  # asking must not make it
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def _holder(path: Path) -> str:
+    with suppress(OSError, ValueError):
+        return f"by process {int(path.read_bytes())}"
+    return "by another process"
+
+
+def cache_folder() -> Path:
+    """Return `ARCHSCOPE_CACHE`, or the folder that the platform has for caches."""
+    named = os.environ.get("ARCHSCOPE_CACHE")
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("archscope", appauthor=False)
+
+
+class Cache(Generic[Record]):
+    """Results on disk, found again by everything that they depend on.
+
+    A file that is missing, damaged or not of the record's type is as good as none, and where
+    nothing can be written nothing is kept.
+    """
+
+    def __init__(self, name: str, record: type[Record]) -> None:
+        """Take the name of a folder in the cache folder, and the type of the results."""
+        self.name, self.record = name, record
+
+    def path(self, key: Any) -> Path:
+        """Return the file of a result; `key` is plain data, all that the result depends on."""
+        from hashlib import sha256
+
+        digest = sha256(msgspec.json.encode(key)).hexdigest()
+        return cache_folder() / self.name / digest[:2] / f"{digest}.json"
+
+    def get(self, key: Any) -> Record | None:
+        """Return the result for a key, or None if there is none that can be read."""
+        try:
+            return msgspec.json.decode(self.path(key).read_bytes(), type=self.record)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def put(self, key: Any, value: Record) -> None:
+        """Keep the result for a key."""
+        path = self.path(key)
+        with suppress(OSError, OptionError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, msgspec.json.encode(value))

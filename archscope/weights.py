@@ -33,11 +33,11 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     """Write weights as safetensors, whole or not at all. Raises OptionError."""
     from safetensors.torch import save
 
-    from archscope.files import put
+    from archscope.files import write_bytes
 
     if path.suffix != ".safetensors":
         raise OptionError(f"weights are written as .safetensors, got '{path}'")
-    put(path, lambda file: file.write(save(dict(weights), {"format": "pt"})))
+    write_bytes(path, save(dict(weights), {"format": "pt"}))
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:

@@ -14,11 +14,11 @@ from archscope.cli.shared.options import (
     output_option,
     reader_options,
     write,
-    write_bytes,
 )
 from archscope.drawing.formats import FORMATS, format_of, render
 from archscope.drawing.heat import HEATS
 from archscope.errors import OptionError
+from archscope.files import write_bytes
 
 GROUP = "Visualize"
 
@@ -63,5 +63,5 @@ def command(
     if isinstance(drawing, str):
         write(drawing, output)
     elif output is not None:
-        write_bytes(drawing, output)
+        write_bytes(output, drawing)
     return FINE

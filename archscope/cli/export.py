@@ -15,10 +15,10 @@ from archscope.cli.shared.options import (
     reader_options,
     shapes,
     show,
-    write_bytes,
 )
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
+from archscope.files import write_bytes
 from archscope.ir import Graph
 from archscope.report.tables.export import export_table
 from archscope.sources import imported, is_foreign
@@ -105,7 +105,7 @@ def command(
 
         files[beside] = save({k: v.contiguous() for k, v in exported.network.state_dict().items()})
     for path, content in files.items():
-        write_bytes(content, path)
+        write_bytes(path, content)
     record = {
         "format": 1,
         "name": exported.network.graph.name,

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from archscope.cli import FAILED, FINDINGS, FINE
 from archscope.cli.shared.options import output_option, show, together, write
+from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import Mended, fix
 from archscope.linter.runner import Linter, merged
@@ -103,7 +104,7 @@ def command(
             write(changes or "nothing to fix", output)
             return FINDINGS if changes and not exit_zero else FINE
         for path, (_, after) in mended.texts.items():
-            write(after, path)
+            write_text(path, after)
         results = mended.left
         if mended.counts:
             fixed = ", ".join(f"{code} {count}" for code, count in sorted(mended.counts.items()))

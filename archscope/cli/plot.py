@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import cost_options, max_nodes_option, write_bytes
+from archscope.cli.shared.options import cost_options, max_nodes_option
 from archscope.errors import OptionError
+from archscope.files import write_bytes
 
 GROUP = "Visualize"
 KINDS = ("pareto", "memory", "field", "layers")
@@ -63,6 +64,6 @@ def command(
     inputs.add_all(words)
     for problem in inputs.problems:
         click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
-    write_bytes(plot(kind, inputs.finish(), form, x=x, y=y, fact=fact), output)
+    write_bytes(output, plot(kind, inputs.finish(), form, x=x, y=y, fact=fact))
     click.echo(output.as_posix())
     return FINE

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from archscope.errors import OptionError
-from archscope.files import put_json
+from archscope.files import write_json
 
 FORMAT = 1
 FILE = "look.json"
@@ -63,7 +63,7 @@ class Inspection(Struct, frozen=True):
 def write_inspection(run: Path, inspection: Inspection) -> Path:
     """Write an inspection into a run folder and return its file. Raises OptionError."""
     file = run / FILE
-    put_json(file, inspection)
+    write_json(file, inspection)
     return file
 
 

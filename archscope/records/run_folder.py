@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from archscope.errors import OptionError, did_you_mean
+from archscope.files import is_locked, locked
 from archscope.records.training import RunSummary
 
 HOME = Path("runs")
@@ -40,19 +41,13 @@ def all_runs(home: Path = HOME) -> list[Path]:
 
 
 def lock(path: Path) -> FileLock:
-    """Return the lock that a process holds while it trains in a run folder."""
-    return FileLock(path / ".lock")
+    """Lock a run folder, as a process does that trains in it. Raises OptionError."""
+    return locked(path / ".lock", f"the run '{path}' is in use")
 
 
 def is_training(path: Path) -> bool:
     """Return whether some process is training in a run folder."""
-    try:
-        with lock(path).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False  # nobody can train in a folder that nobody may write to
+    return is_locked(path / ".lock")
 
 
 def read_summary(path: Path) -> RunSummary:

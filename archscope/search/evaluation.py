@@ -11,10 +11,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from archscope import __version__
+from archscope.analysis.canonical import canonical
 from archscope.errors import ArchscopeError
+from archscope.files import Cache
 from archscope.ir import Graph
 from archscope.records.study import Job, Verdict
-from archscope.search import training_cache
+
+CACHE = Cache("trainings", Verdict)
 
 
 class Trainer(Struct, frozen=True, kw_only=True):
@@ -47,16 +51,27 @@ def judge(trainer: Trainer, job: Job) -> Verdict:
     try:
         graph = graph_of(job)
         data = _data(trainer)
-        key = training_cache.key(graph, data.digest, trainer)
-        known = training_cache.recall(key) if trainer.cache and job.keep is None else None
+        key = cache_key(graph, data.digest, trainer)
+        known = CACHE.get(key) if trainer.cache and job.keep is None else None
         if known is not None:
             return _again(known, job)
         verdict = _train(trainer, job, graph, data)
     except ArchscopeError as error:
         return Verdict(job.number, "failed", reason=str(error), seconds=time.perf_counter() - began)
     if trainer.cache and verdict.outcome == "trained":
-        training_cache.keep(key, verdict)
+        CACHE.put(key, verdict)
     return verdict
+
+
+def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
+    """Return what the result of a training depends on; `data` is the digest of the images."""
+    import torch
+
+    return (
+        canonical(graph), data, sorted(trainer.recipe.items()), trainer.seed, trainer.device,
+        trainer.threads, sorted(trainer.adapt.items()), trainer.proxies, __version__,
+        str(torch.__version__),
+    )  # fmt: skip
 
 
 def _again(known: Verdict, job: Job) -> Verdict:

@@ -20,7 +20,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
-from archscope.files import put_text
+from archscope.files import locked, refusal, write_text
 from archscope.language.value import CHOICE, INT
 from archscope.records.study import Trial
 from archscope.search.storage import opened
@@ -53,8 +53,8 @@ class Folder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OptionError(f"cannot write '{path}': {error.strerror}") from None
-        self._hold()
+            raise refusal(path, error) from None
+        self.lock = locked(path / "lock", f"the study '{path}' is in use")
         asked = json.loads(msgspec.json.encode(question))  # as it will be read again
         if new:
             self.write("study.json", json.dumps(asked, indent=2))
@@ -64,25 +64,9 @@ class Folder:
         self.storage = storage or f"sqlite:///{(path / 'study.db').resolve().as_posix()}"
         self.record = self._optuna(question)
 
-    def _hold(self) -> None:
-        """Take the lock, or say who has it."""
-        lock = self.path / "lock"
-        try:
-            with lock.open("x") as file:
-                file.write(str(os.getpid()))
-        except FileExistsError:
-            holder = lock.read_text().strip()
-            if holder.isdigit() and _alive(int(holder)):
-                raise OptionError(
-                    f"the study '{self.path}' is in use by process {holder}"
-                ) from None
-            lock.write_text(str(os.getpid()))
-        except OSError as error:
-            raise OptionError(f"cannot write '{self.path}': {error.strerror}") from None
-
     def leave(self) -> None:
-        """Let go of the study."""
-        (self.path / "lock").unlink(missing_ok=True)
+        """Let other processes in."""
+        self.lock.release()
 
     def _compare(self, before: dict[str, Any], asked: dict[str, Any]) -> None:
         for key, value in asked.items():
@@ -173,7 +157,7 @@ class Folder:
     def write(self, name: str, text: str) -> Path:
         """Write a file whole."""
         path = self.path / name
-        put_text(path, text if text.endswith("\n") else f"{text}\n")
+        write_text(path, text if text.endswith("\n") else f"{text}\n")
         return path
 
 
@@ -186,12 +170,6 @@ def _distribution(decision: Decision) -> optuna.distributions.BaseDistribution:
     return optuna.distributions.FloatDistribution(
         decision.low, decision.high, log=decision.log, step=decision.step
     )
-
-
-def _alive(process: int) -> bool:
-    import psutil
-
-    return bool(psutil.pid_exists(process)) and process != os.getpid()
 
 
 def _short(value: Any) -> str:

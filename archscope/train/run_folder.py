@@ -23,13 +23,13 @@ from typing import Any
 
 import msgspec
 import torch
-from filelock import Timeout
+from filelock import FileLock
 from msgspec import structs
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from archscope.errors import OptionError
-from archscope.files import put, put_json, put_text, refusal
+from archscope.files import refusal, write_bytes, write_json, write_text
 from archscope.ir import Graph
 from archscope.language import load
 from archscope.records.run_folder import SUMMARY, lock
@@ -45,7 +45,7 @@ class RunFolder(Recorder):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.summarize: Callable[[], RunSummary] | None = None
-        self.lock = lock(path)
+        self.lock: FileLock | None = None
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
@@ -64,16 +64,12 @@ class RunFolder(Recorder):
 
     def acquire(self) -> None:
         """Lock the folder. Raises OptionError if another process has locked it."""
-        try:
-            self.lock.acquire(timeout=0)
-        except Timeout:
-            raise OptionError(f"another process is training in '{self.path}'") from None
-        except OSError as error:
-            raise refusal(self.path, error) from None
+        self.lock = lock(self.path)
 
     def release(self) -> None:
         """Unlock the folder."""
-        self.lock.release()
+        if self.lock is not None:
+            self.lock.release()
 
     def remove(self) -> None:
         """Delete the folder."""
@@ -82,11 +78,11 @@ class RunFolder(Recorder):
 
     def write_text(self, name: str, content: str) -> None:
         """Write a text file."""
-        put_text(self.path / name, content)
+        write_text(self.path / name, content)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file."""
-        put_json(self.path / name, content)
+        write_json(self.path / name, content)
 
     def write_interval(self, row: Interval) -> None:
         """Append a row to steps.csv."""
@@ -108,7 +104,7 @@ class RunFolder(Recorder):
         """Write state.pt, and the summary of this moment."""
         content = io.BytesIO()  # torch's own errors do not say that a disk is full
         torch.save(state, content)
-        put(self.path / "state.pt", lambda file: file.write(content.getbuffer()))
+        write_bytes(self.path / "state.pt", content.getbuffer())
         self.write_summary()
 
     def write_summary(self) -> None:
@@ -166,12 +162,12 @@ class RunFolder(Recorder):
         if not rows:
             path.unlink()
             return
-        put_text(path, _line(list(rows[0])) + "".join(_line(list(row.values())) for row in rows))
+        write_text(path, _line(list(rows[0])) + "".join(_line(list(row.values())) for row in rows))
 
     def _weights(self, name: str, weights: Weights, row: Epoch) -> None:
         metadata = {"format": "pt", "epoch": msgspec.json.encode(row).decode()}
         tensors = {key: tensor.contiguous() for key, tensor in weights.items()}
-        put(self.path / name, lambda file: file.write(save(tensors, metadata)))
+        write_bytes(self.path / name, save(tensors, metadata))
 
 
 def flatten(row: Interval | Epoch) -> dict[str, Any]:

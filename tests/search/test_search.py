@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from archscope.analysis import analyze
 from archscope.build import build
+from archscope.files import is_locked, locked
 from archscope.language import load
 from tests.cli.conftest import Run
 
@@ -81,7 +82,7 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     states = {trial.state.name for trial in kept.trials}
     first = len(kept.trials)
     assert states <= {"COMPLETE", "PRUNED"} and first == len(trials(study))
-    assert not (study / "lock").exists()
+    assert not is_locked(study / "lock")
 
     # The same seed and one worker: the same study, out of the cache of trainings.
     assert run(*WORDS, "--name", "two", "-j", "1").code == 0
@@ -151,7 +152,15 @@ def test_a_spec_without_holes_is_no_space(run: Run) -> None:
 def test_a_study_in_use_is_refused(run: Run, place: Path) -> None:
     study = place / "studies/mine"
     study.mkdir(parents=True)
-    (study / "lock").write_text(str(os.getppid()))
+    lock = locked(study / "lock", "unused")
+    result = run(*WORDS, "--name", "mine")
+    lock.release()
+    assert result.code == 2
+    assert f"the study 'studies/mine' is in use by process {os.getpid()}" in result.err
+
+
+def test_a_folder_in_place_of_the_lock_is_one_error(run: Run, place: Path) -> None:
+    (place / "studies/mine/lock").mkdir(parents=True)
     result = run(*WORDS, "--name", "mine")
     assert result.code == 2
-    assert f"is in use by process {os.getppid()}" in result.err
+    assert result.err == "error: cannot write 'studies/mine/lock': is a directory\n"

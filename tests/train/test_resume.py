@@ -161,7 +161,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     holder = RunFolder(tmp_path / "run")
     holder.acquire()
     assert is_training(tmp_path / "run")
-    with pytest.raises(OptionError, match="another process is training"):
+    with pytest.raises(OptionError, match="is in use by process"):
         resume(tmp_path / "run", images())
     holder.release()
     resume(tmp_path / "run", images())

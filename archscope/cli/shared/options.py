@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -16,6 +14,7 @@ from msgspec import Struct
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.errors import OptionError
+from archscope.files import write_text
 from archscope.ir import Graph, Shape
 from archscope.language import LIMITS
 from archscope.language.document import Document
@@ -179,34 +178,11 @@ def _shape(text: str) -> Shape:
 
 
 def write(text: str, path: Path | None) -> None:
-    """Print a text, or write it to a file: whole or not at all, even when interrupted."""
+    """Print a text, or write it to a file. Raises OptionError if that cannot be written."""
     if path is None:
         click.echo(text, nl=not text.endswith("\n"))
-        return
-    write_bytes((text if text.endswith("\n") else f"{text}\n").encode(), path)
-
-
-def write_bytes(content: bytes, path: Path) -> None:
-    """Write bytes to a file: whole or not at all, even when interrupted."""
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            temporary = Path(file.name)
-            file.write(content)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OptionError(f"cannot write '{path}': {reason[0].lower()}{reason[1:]}") from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    else:
+        write_text(path, text if text.endswith("\n") else f"{text}\n")
 
 
 def show(
