@@ -59,7 +59,7 @@ def command(
     Example:
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
     """
-    from archscope.report.tables.search_results import quality_table
+    from archscope.report.tables.studies import quality_table
     from archscope.search.benchmark import compare_samplers
     from archscope.search.samplers import check_sampler
     from archscope.sources import load

@@ -23,7 +23,7 @@ def command(
 ) -> int:
     """Print the PyTorch module of a network, as torch shows it.
 
-    The module is made on torch's meta device: no memory is taken, however large it is. In
+    The module is built on torch's meta device, so that even a large one takes no memory. In
     Python, `archscope.build.build(archscope.load(SPEC))` returns it with weights.
 
     \b

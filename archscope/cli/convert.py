@@ -1,4 +1,4 @@
-"""`archscope convert`: the same network in another form."""
+"""`archscope convert`: a network rewritten as another spec."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ GROUP = "Convert"
 @one_spec
 @reader_options
 @click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
-@click.option("--fold", is_flag=True, help="Write what comes again as blocks and repeats.")
+@click.option("--fold", is_flag=True, help="Write repeated structure as blocks and repeats.")
 @click.option(
     "--fully-convolutional",
     "convolutional",
     is_flag=True,
-    help="Make convolutions of fully connected layers, so that larger images give maps of scores.",
+    help="Turn fully connected layers into convolutions, so that larger images give score maps.",
 )
 @click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @output_option
@@ -39,7 +39,9 @@ def command(
     fused: bool,
     output: Path | None,
 ) -> int:
-    """Write a network in another form, as a spec.
+    """Rewrite a network as another spec: flat, folded, fully convolutional or fused.
+
+    The result is equivalent, up to rounding with --fused.
 
     \b
     Examples:

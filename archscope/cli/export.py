@@ -34,19 +34,19 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @one_spec
 @reader_options
 @click.option("--to", type=click.Choice(list(FORMATS)), default=None,
-              help="The format; without it the ending of the file says it.")  # fmt: skip
+              help="Format; by default the suffix of the file decides.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
-              help="The file to write.")  # fmt: skip
+              help="File to write.")  # fmt: skip
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
-              help="A .safetensors file of weights, or the folder of a run.")  # fmt: skip
+              help="Weights: a .safetensors file, or the folder of a run.")  # fmt: skip
 @click.option("--seed", type=int, default=None,
-              help="Decides the random weights that there are without.  [default: 0]")  # fmt: skip
+              help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
 @click.option("--fused", is_flag=True,
               help="Fold batch norms into the layers before them.")  # fmt: skip
 @click.option("--opset", type=click.IntRange(1), default=None,
-              help=f"Version of ONNX's operators.  [default: {OPSET}]")  # fmt: skip
+              help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
-              show_default=True, help="How to say what was written.")  # fmt: skip
+              show_default=True, help="Format of the summary that is printed.")  # fmt: skip
 def command(
     spec: str,
     reader: SpecReader,
@@ -60,11 +60,11 @@ def command(
 ) -> int:
     """Write a network as Python source, ONNX, TorchScript or a torch.export program.
 
-    Before a file is written it is loaded and run beside the network itself, at two sizes of
-    batch; outputs that differ by more than 1e-5 are an error. Python source (--to torch) needs
-    only torch, has a class for each kind of block, and the names of its weights are those of
-    `archscope.build`; with --weights or --seed they are put beside it as .safetensors. A model
-    that is imported keeps its own weights. ONNX needs `pip install archscope[onnx]`.
+    Every export is loaded and compared with the network itself, for two batch sizes, before the
+    file is written; outputs that differ by more than 1e-5 are an error. Python source (--to
+    torch) needs only torch, has a class for each kind of block, and names its weights as
+    `archscope.build` does; with --weights or --seed they are written beside it as .safetensors.
+    An imported model keeps its own weights. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`archscope guidelines`: how networks stand to ShuffleNetV2's four guidelines."""
+"""`archscope guidelines`: scores of networks by ShuffleNetV2's four guidelines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUP = "Analyze"
 @click.command("guidelines")
 @many_specs
 @reader_options
-@click.option("--strict", is_flag=True, help="Exit with 1 if any guideline is broken.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a guideline is broken.")
 @output_options
 def command(
     specs: tuple[str, ...],

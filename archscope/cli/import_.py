@@ -20,12 +20,13 @@ GROUP = "Convert"
 @click.argument("source")
 @click.option(
     "--input", "inputs", multiple=True, metavar="SHAPE",
-    help="What it takes, channels first: --input 3x224x224, or NAME=SHAPE of several.",
+    help="Shape of the input, channels first: --input 3x224x224, or NAME=SHAPE for several"
+    " inputs.",
 )  # fmt: skip
 @output_option
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
-    help="Write its weights, too, as safetensors under the names that the built network has.",
+    help="Also write the weights as safetensors, with the names that the built network uses.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail if an operator is not recognised.")
 def command(
@@ -35,12 +36,12 @@ def command(
     weights: Path | None,
     strict: bool,
 ) -> int:
-    """Write a model of PyTorch or ONNX as a spec.
+    """Convert a model of PyTorch or ONNX to a spec.
 
-    SOURCE is `package.module:name`, where the name is of an nn.Module, or of a class or function
-    that needs no arguments and returns one; or a path that ends in .onnx. Importing a Python
-    module runs its code. The current folder is searched first. Most commands take such a source
-    in place of a spec, too.
+    SOURCE is a path that ends in .onnx, or `package.module:name`: the name of an nn.Module, or of
+    a class or function without arguments that returns one. Importing a Python module runs its
+    code; the current folder is searched first. Most commands accept such a source instead of a
+    spec.
 
     \b
     Examples:

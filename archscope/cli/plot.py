@@ -23,13 +23,13 @@ FORMATS = ("svg", "png")
 @cost_options
 @max_nodes_option
 @click.option("--x", default="macs", show_default=True, metavar="MEASURE",
-              help="Measure across, of pareto: any column of the report.")  # fmt: skip
+              help="Measure on the x axis of pareto: any column of the report.")  # fmt: skip
 @click.option("--y", default="memory_access_bytes", show_default=True, metavar="MEASURE",
-              help="Measure up, of pareto.")  # fmt: skip
+              help="Measure on the y axis of pareto.")  # fmt: skip
 @click.option("--of", "fact", type=click.Choice(("macs", "params", "memory")), default="macs",
-              show_default=True, help="What the bars of layers show.")  # fmt: skip
+              show_default=True, help="Measure shown by the bars of layers.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
-              help="An SVG or PNG, by its ending.")  # fmt: skip
+              help="An .svg or .png file.")  # fmt: skip
 def command(
     kind: str,
     words: tuple[str, ...],
@@ -40,10 +40,10 @@ def command(
     fact: str,
     output: Path,
 ) -> int:
-    """Draw a chart for a paper or a slide, without a screen.
+    """Draw a chart for a paper or a slide.
 
-    pareto sets networks by two measures and dims those that are beaten; memory and field follow
-    networks layer by layer; layers shows what each layer of one network costs.
+    pareto plots networks by two measures and dims dominated ones; memory and field follow
+    networks layer by layer; layers shows the cost of each layer of one network.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def command(
     from archscope.report.charts import measure_named, plot
 
     for word in (x, y):
-        measure_named(word)  # a mistake is told before the work
+        measure_named(word)  # report a mistake before the work
     inputs = Inputs(costs, max_nodes)
     inputs.add_all(words)
     for problem in inputs.problems:

@@ -27,18 +27,18 @@ HOME = Path("reports")
 @click.argument("words", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
 @cost_options
 @max_nodes_option
-@click.option("--title", default=None, help="Heading of the page.")
+@click.option("--title", default=None, help="Title of the report.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True,
-              help="How to write the report.")  # fmt: skip
+              help="Output format.")  # fmt: skip
 @click.option("--plotlyjs", type=click.Choice(("embed", "cdn")), default="embed",
               show_default=True,
-              help="Put plotly.js into the page, or let the page fetch it: 5 MB less, but only"
-              " with a network.")  # fmt: skip
+              help="Embed plotly.js in the page, or load it from a CDN: 5 MB smaller, but not"
+              " readable offline.")  # fmt: skip
 @click.option("--date", "day", metavar="DATE", default=None,
-              help="Date of the report, such as 2026-01-31, or none; SOURCE_DATE_EPOCH is"
-              " heard, too.")  # fmt: skip
+              help="Date of the report, such as 2026-01-31, or none.  [default: SOURCE_DATE_EPOCH"
+              " or today]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Where the page goes: reports/report.html unless said.")  # fmt: skip
+              help="File to write.  [default: reports/report.html]")  # fmt: skip
 def command(
     words: tuple[str, ...],
     costs: dict[str, Any],
@@ -49,12 +49,12 @@ def command(
     day: str | None,
     output: Path | None,
 ) -> int:
-    """Write one HTML page that says which network, and why.
+    """Write a self-contained HTML report that compares networks, runs and studies.
 
-    It opens offline and needs nothing else. Specs, folders of runs and studies, and files of
-    `analyze`, `compare` and `bench` with --format json may be mixed; without any, the page is
-    about the run or study written to last, else about the zoo. The same input and date give the
-    same page, byte for byte. No torch is loaded.
+    The page opens offline. Specs, folders of runs and studies, and files that `analyze`,
+    `compare` and `bench` wrote with --format json may be mixed; by default the report is about
+    the most recent run or study, or else about the zoo. The same input and date give the same
+    page, byte for byte. Torch is not loaded.
 
     \b
     Examples:

@@ -175,7 +175,7 @@ def command(
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
     from archscope.cli.shared.search_progress import watch_of  # optuna takes a second to load
-    from archscope.report.tables.search_results import found_parts
+    from archscope.report.tables.studies import found_parts
     from archscope.search.evaluation import Trainer
     from archscope.search.search import Question, search
     from archscope.space.budget import budgets

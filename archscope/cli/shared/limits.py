@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any
+from collections.abc import Sequence
 
 import click
 from msgspec import Struct
 
 from archscope.analysis import Analysis
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared.options import gathered, together
 from archscope.metrics import METRICS, Metric
 
 
@@ -37,37 +36,32 @@ class Limit(Struct, frozen=True):
         return ""
 
 
-def limit_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options `--max-NAME`; it takes them as one list of `limits`."""
-    limited = [metric for metric in METRICS.values() if metric.limit]
-
-    @wraps(command)
-    def with_limits(**values: Any) -> int:
-        texts = {metric.name: values.pop(f"max_{metric.name}") for metric in limited}
-        return command(**values, limits=limits_of(texts))
-
-    for metric in reversed(limited):
-        option = click.option(
-            f"--max-{metric.name}",
-            metavar=metric.unit.kind.upper(),
-            help=f"Exit with 1 above this: --max-{metric.name} {metric.limit} ({metric.about}).",
-        )
-        option(with_limits)
-    return with_limits
-
-
-def limits_of(texts: dict[str, str | None]) -> list[Limit]:
-    """Return the limits that options give, by the name of the metric. Raises OptionError."""
+def _limits(**texts: str | None) -> list[Limit]:
+    """Return the limits that the values of options `max_NAME` give. Raises OptionError."""
     limits = []
-    for name, text in texts.items():
+    for option, text in texts.items():
         if text is None:
             continue
-        metric = METRICS[name]
+        metric = METRICS[option.removeprefix("max_")]
         most = metric.unit.parse(text)
         limits.append(Limit(metric, round(most) if metric.unit.whole else most))
         if "flop" in text.lower():
             click.echo(f"{text}: one FLOP for each multiply-accumulate, as papers count", err=True)
     return limits
+
+
+limit_options = gathered("limits", _limits, together(
+    *(
+        click.option(
+            f"--max-{metric.name}",
+            metavar=metric.unit.kind.upper(),
+            help=f"Exit with 1 above this: --max-{metric.name} {metric.limit} ({metric.about}).",
+        )
+        for metric in METRICS.values()
+        if metric.limit
+    )
+))  # fmt: skip
+"""Options `--max-NAME` of the metrics that may be limited, as the `limits` of a command."""
 
 
 def exit_code(results: Sequence[Analysis], limits: Sequence[Limit]) -> int:

@@ -1,57 +1,132 @@
-"""A study as tables and lines, for the terminal and for Markdown."""
+"""Studies and their results as tables and lines."""
 
 from __future__ import annotations
 
-from archscope.report.pages.content import StudyPage
-from archscope.report.pages.summary import written
-from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-MOST = 8  # decisions that are listed
+from archscope.records.study import Finalist
+from archscope.report.pages.content import StudyPage
+from archscope.report.sparkline import bar, sparkline
+from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table
+from archscope.units import format_duration
+
+LISTED = 8  # decisions, the most important ones
+
+PEERS = {"mobile": ("shufflenet_v2_x1_5", "mobilenet_v2"), "resnet": ("resnet18", "resnet50")}
+"""Hand-designed networks to compare the winners of the shipped spaces with."""
+
+
+def found_parts(found: Any) -> list[Part]:
+    """Return the tables and lines of a `search.Found`: finalists, Pareto front, proxies."""
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
+    parts: list[Part] = [
+        f"{found.space}: {found.networks} networks; {counts}; {found.reason};"
+        f" {format_duration(found.seconds)}\n"
+    ]
+    if found.finalists:
+        parts.append(_finalists(found.finalists))
+    if found.front:
+        parts.append(_front(found.front))
+    if found.correlations:
+        parts.append(_proxies(found.correlations.items()))
+    if found.winner is not None:
+        winner = f"{found.folder}/winner.yaml"
+        run = found.winner.best_run
+        parts.append(
+            f"winner: {winner}\n"
+            f"weights: {run}/best.safetensors, for the spec.yaml beside them: the winner with the"
+            " classes and the size of the images trained on\n"
+            f"next: archscope analyze {winner}\n"
+            f"      archscope lint {winner}\n"
+            f"      archscope compare {' '.join((winner, *PEERS.get(found.space, ())))}\n"
+            f"      archscope evaluate {run}\n"
+            f"      archscope report {found.folder}"
+        )
+    return parts
 
 
 def study_parts(study: StudyPage, plot: bool) -> list[Table | str]:
-    """Return what a search found; `plot` adds what only a terminal shows well."""
+    """Return a study in a report; `plot` adds sparklines and bars, for a terminal."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in study.counts)
     lines = [f"study {study.name}, {study.state}: {counts or 'no networks yet'}"]
     lines += [f"missing: {name}" for name in study.missing]
-    found: list[Table | str] = ["\n".join(lines) + "\n"]
+    parts: list[Table | str] = ["\n".join(lines) + "\n"]
     if study.best and plot:
-        found.append(_arms(study))
+        parts.append(_best_so_far(study))
     if study.finalists:
-        found.append(_finalists(study))
+        parts.append(_finalists(study.finalists))
     if study.importance:
-        found.append(_importance(study, plot))
+        parts.append(_importance(study, plot))
     if study.proxies:
-        rows = tuple(sorted(study.proxies, key=lambda proxy: -proxy[1]))
-        found.append(Table("", (Column("proxy", NAME), Column("rank correlation", RATIO)), rows))
-    return found
+        parts.append(_proxies(study.proxies))
+    return parts
 
 
-def _arms(study: StudyPage) -> Table:
-    columns = (Column("arm", NAME), Column("trained", COUNT), Column("best so far", NAME),
-               Column("accuracy", SHARE))  # fmt: skip
+def quality_table(found: Any) -> Table:
+    """Return one row for each sampler of `search.benchmark.compare_samplers`."""
+    marks = list(found[0].regret)
+    columns = (
+        Column("sampler", NAME), Column("seeds", COUNT),
+        *(Column(f"regret@{mark}", RATIO) for mark in marks),
+        Column("from", RATIO, "interval_from"), Column("to", RATIO, "interval_to"),
+        Column("hypervolume", RATIO), Column("proposed", RATIO, "asks_per_trial"),
+    )  # fmt: skip
     rows = tuple(
-        (arm.name, len(arm.x), sparkline([value or 0.0 for value in arm.y]), arm.y[-1])
-        for arm in study.best
-    )
+        (
+            result.sampler, result.seeds, *(result.regret[mark] for mark in marks),
+            result.low, result.high, result.hypervolume, result.proposals,
+        )
+        for result in found
+    )  # fmt: skip
     return Table("", columns, rows)
 
 
-def _finalists(study: StudyPage) -> Table:
-    columns = (Column("trained again", COUNT), Column("accuracy", SHARE), Column("95 %", NAME),
-               Column("seeds", COUNT), Column("", NAME, "rank"))  # fmt: skip
+def _finalists(finalists: Sequence[Finalist]) -> Table:
+    columns = (
+        Column("trial", COUNT), Column("accuracy", SHARE), Column("spread", SHARE),
+        Column("from", SHARE, "interval_from"), Column("to", SHARE, "interval_to"),
+        Column("seeds", COUNT), Column("macs", COUNT), Column("params", COUNT),
+        Column("", NAME, "tied"),
+    )  # fmt: skip
     rows = tuple(
         (
-            one.trial,
-            one.mean,
-            f"{written(one.low, SHARE)} to {written(one.high, SHARE)}"
-            if len(one.scores) > 1
-            else "-",
-            len(one.scores),
-            "the winner" if place == 0 else "tied" if one.tied else "behind",
+            finalist.trial, finalist.mean, finalist.spread, finalist.low, finalist.high,
+            len(finalist.scores), finalist.costs.get("macs"), finalist.costs.get("params"),
+            "winner" if place == 0 else "tied with the winner" if finalist.tied else "",
         )
-        for place, one in enumerate(study.finalists)
+        for place, finalist in enumerate(finalists)
+    )  # fmt: skip
+    return Table("the best, trained again", columns, rows)
+
+
+def _front(front: Sequence[Any]) -> Table:
+    columns = (
+        Column("trial", COUNT), Column("score", SHARE), Column("macs", COUNT),
+        Column("params", COUNT), Column("access", BYTES), Column("from", NAME, "origin"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            trial.number, trial.verdict.score, trial.costs["macs"], trial.costs["params"],
+            trial.costs["access"], trial.origin,
+        )
+        for trial in front
+    )  # fmt: skip
+    return Table("Pareto front of score and macs", columns, rows)
+
+
+def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
+    rows = tuple(sorted(correlations, key=lambda proxy: -proxy[1]))
+    columns = Column("proxy", NAME), Column("rank correlation", RATIO)
+    return Table("proxies against the trained score (Spearman)", columns, rows)
+
+
+def _best_so_far(study: StudyPage) -> Table:
+    columns = (Column("arm", NAME), Column("trained", COUNT), Column("best so far", NAME),
+               Column("accuracy", SHARE))  # fmt: skip
+    rows = tuple(
+        (curve.name, len(curve.x), sparkline([value or 0.0 for value in curve.y]), curve.y[-1])
+        for curve in study.best
     )
     return Table("", columns, rows)
 
@@ -59,7 +134,8 @@ def _finalists(study: StudyPage) -> Table:
 def _importance(study: StudyPage, plot: bool) -> Table:
     columns = (Column("decision", NAME), Column("importance", SHARE), Column("", NAME, "bar"))
     most = study.importance[0][1] or 1.0
+    width = 3 if plot else 2
     rows = tuple(
-        (name, value, bar(value / most) if plot else "") for name, value in study.importance[:MOST]
+        (name, value, bar(value / most))[:width] for name, value in study.importance[:LISTED]
     )
-    return Table("", columns if plot else columns[:2], rows if plot else tuple(r[:2] for r in rows))
+    return Table("", columns[:width], rows)
