@@ -9,7 +9,7 @@ from archscope.errors import OptionError
 from archscope.language import document
 from archscope.metrics import METRICS, Metric, cost_metrics, metric_words, objectives
 from archscope.report.pages.content import MEASURES
-from archscope.report.pages.network_section import network_of
+from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.summary import written
 from archscope.space.budget import budget, budgets
 from archscope.space.costs import costs_of
@@ -42,9 +42,9 @@ def test_costs_are_those_of_the_analysis(name: str) -> None:
 
 def test_reports_show_what_records_compute() -> None:
     graph = load("resnet18")
-    values = network_of(analyze(graph), graph).values
+    values = describe_network(analyze(graph), graph).values
     assert values.keys() == {m.key for m in METRICS.values() if m.is_computed} & {
-        measure.key for measure in MEASURES
+        measure.key for measure in MEASURES.values()
     }
     assert values["field"] == 435
     assert values["coverage"] == 1

@@ -54,13 +54,13 @@ def command(
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
     if plot and form == "table":
-        from archscope.report.pages.network_section import network_of
+        from archscope.report.pages.network_section import describe_network
         from archscope.report.pages.text_page import pictures
 
         taken: list[str] = []
         networks = []
         for result, graph in zip(results, graphs, strict=True):
-            networks.append(network_of(result, graph, taken=taken))
+            networks.append(describe_network(result, graph, taken=taken))
             taken.append(networks[-1].id)
         parts += pictures(networks)
     show(parts, form, output, lambda: {"format": 1, "networks": results})

@@ -16,7 +16,7 @@ from archscope.errors import OptionError
 
 if TYPE_CHECKING:
     from archscope.cli.shared.report_inputs import Inputs
-    from archscope.report.pages.content import Network, Page
+    from archscope.report.pages.content import NetworkSection, Page
 
 GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
@@ -92,7 +92,9 @@ def command(
     return FINE
 
 
-def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day: str) -> Page:
+def _page(
+    networks: tuple[NetworkSection, ...], inputs: Inputs, title: str | None, day: str
+) -> Page:
     from archscope.report.pages.content import FORMAT, Page
     from archscope.report.pages.summary import measures_of, summary, winners
 
@@ -105,7 +107,7 @@ def _page(networks: tuple[Network, ...], inputs: Inputs, title: str | None, day:
         ),
         date=day,
         archscope=__version__,
-        words=summary(networks, inputs.runs, inputs.studies),
+        summary=summary(networks, inputs.runs, inputs.studies),
         winners=winners(networks),
         measures=measures_of(networks),
         networks=networks,

@@ -9,8 +9,8 @@ from typing import Any
 
 from archscope.drawing.heat import HEATS
 from archscope.errors import OptionError, UnavailableError
-from archscope.report.pages.content import MEASURES, Measure, Network
-from archscope.report.pages.summary import front, number, written
+from archscope.report.pages.content import MEASURES, Measure, NetworkSection
+from archscope.report.pages.summary import number, pareto_front, written
 from archscope.report.table import BYTES, COUNT, SHARE
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 def plot(
     kind: str,
-    networks: Sequence[Network],
+    networks: Sequence[NetworkSection],
     form: str,
     *,
     x: str = "macs",
@@ -66,15 +66,15 @@ def measure_named(word: str) -> Measure:
     """Return the measure of a key or label. Raises OptionError."""
     from archscope.errors import did_you_mean
 
-    for one in MEASURES:
+    for one in MEASURES.values():
         if word.lower() in (one.key.lower(), one.label, one.label.replace(" ", "_")):
             return one
-    keys = [one.key for one in MEASURES]
+    keys = list(MEASURES)
     hint = did_you_mean(word, keys) or f"; there are {', '.join(keys)}"
     raise OptionError(f"no measure '{word}'{hint}")
 
 
-def _pareto(axes: Any, networks: Sequence[Network], x: Measure, y: Measure) -> None:
+def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measure) -> None:
     known = [
         network
         for network in networks
@@ -83,7 +83,11 @@ def _pareto(axes: Any, networks: Sequence[Network], x: Measure, y: Measure) -> N
     if not known:
         raise OptionError(f"no network has both {x.label} and {y.label}")
     judged = x.better is not None and y.better is not None
-    best = {one.id for one in front(known, x.key, y.key)} if judged else {one.id for one in known}
+    best = (
+        {one.id for one in pareto_front(known, x.key, y.key)}
+        if judged
+        else {one.id for one in known}
+    )
     for one in known:
         mine = one.id in best
         place = (number(one, x.key), number(one, y.key))
@@ -110,7 +114,7 @@ def _tick(value: float, kind: str) -> str:
     return re.sub(r"\.0+(?= |$)|(\.\d*[1-9])0+(?= |$)", r"\1", written(value, kind))
 
 
-def _lines(axes: Any, networks: Sequence[Network], kind: str) -> None:
+def _lines(axes: Any, networks: Sequence[NetworkSection], kind: str) -> None:
     """Draw memory or field over the layers, of networks of any length."""
     drawn = False
     for place, one in enumerate(networks):
@@ -133,7 +137,7 @@ def _lines(axes: Any, networks: Sequence[Network], kind: str) -> None:
     axes.legend(frameon=False, fontsize=8)
 
 
-def _layers(axes: Any, networks: Sequence[Network], fact: str) -> None:
+def _layers(axes: Any, networks: Sequence[NetworkSection], fact: str) -> None:
     """Draw one network layer by layer, those without the fact left out; the last ones at most."""
     if len(networks) != 1:
         raise OptionError(f"layers are drawn of one network, got {len(networks)}")

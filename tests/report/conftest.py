@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from archscope.cli.shared.report_inputs import Inputs
-from archscope.report.pages.content import FORMAT, Network, Page
+from archscope.report.pages.content import FORMAT, NetworkSection, Page
 from archscope.report.pages.summary import measures_of, summary, winners
 
 DATE = "2026-01-31"
@@ -27,14 +27,14 @@ def collected(*words: str) -> Inputs:
     return inputs
 
 
-def page_of(*networks: Network, inputs: Inputs | None = None) -> Page:
+def page_of(*networks: NetworkSection, inputs: Inputs | None = None) -> Page:
     runs = tuple(inputs.runs) if inputs else ()
     return Page(
         format=FORMAT,
         title="A title",
         date=DATE,
         archscope="0.0.0",
-        words=summary(networks, runs),
+        summary=summary(networks, runs),
         winners=winners(networks),
         measures=measures_of(networks),
         networks=networks,
@@ -44,12 +44,12 @@ def page_of(*networks: Network, inputs: Inputs | None = None) -> Page:
     )
 
 
-def changed(network: Network, **values: Any) -> Network:
+def changed(network: NetworkSection, **values: Any) -> NetworkSection:
     return structs.replace(network, values={**network.values, **values})
 
 
 @pytest.fixture(scope="session")
-def five() -> tuple[Network, ...]:
+def five() -> tuple[NetworkSection, ...]:
     return collected(*FIVE).finish()
 
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from archscope.errors import OptionError
 from archscope.report.charts import plot
-from archscope.report.pages.content import Network
+from archscope.report.pages.content import NetworkSection
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
@@ -20,29 +20,29 @@ def texts(content: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["pareto", "memory", "field"])
-def test_every_network_is_named(five: tuple[Network, ...], kind: str) -> None:
+def test_every_network_is_named(five: tuple[NetworkSection, ...], kind: str) -> None:
     content = plot(kind, five, "svg")
     assert {one.name for one in five} <= set(texts(content))
     assert plot(kind, five, "svg") == content, "the same input, the same bytes"
 
 
-def test_layers_of_one(five: tuple[Network, ...]) -> None:
+def test_layers_of_one(five: tuple[NetworkSection, ...]) -> None:
     assert "stage0.conv1" in texts(plot("layers", five[:1], "svg"))
     with pytest.raises(OptionError, match="of one network, got 5"):
         plot("layers", five, "svg")
 
 
-def test_png(five: tuple[Network, ...]) -> None:
+def test_png(five: tuple[NetworkSection, ...]) -> None:
     content = plot("pareto", five, "png", x="G4", y="peak memory")
     assert content.startswith(b"\x89PNG")
 
 
-def test_names_are_no_formulas(five: tuple[Network, ...]) -> None:
+def test_names_are_no_formulas(five: tuple[NetworkSection, ...]) -> None:
     odd = structs.replace(five[0], name="$x^$ <b>")
     assert "$x^$ <b>" in texts(plot("pareto", [odd, *five[1:]], "svg"))
 
 
-def test_mistakes(five: tuple[Network, ...]) -> None:
+def test_mistakes(five: tuple[NetworkSection, ...]) -> None:
     with pytest.raises(OptionError, match="no measure 'makcs', did you mean 'macs'"):
         plot("pareto", five, "svg", x="makcs")
     with pytest.raises(OptionError, match="no network has both macs and accuracy"):

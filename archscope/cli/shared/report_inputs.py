@@ -17,8 +17,14 @@ from archscope.language import LIMITS, zoo
 from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.records.run_folder import SUMMARY, is_run
-from archscope.report.pages.content import LayerPoint, Network, Problem, RunPage, StudyPage
-from archscope.report.pages.network_section import network_of
+from archscope.report.pages.content import (
+    LayerPoint,
+    NetworkSection,
+    Problem,
+    RunSection,
+    StudySection,
+)
+from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.run_section import read_run
 from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study, read_study
 from archscope.rules import network as rules_network
@@ -34,9 +40,9 @@ class Inputs:
     def __init__(self, options: dict[str, Any], max_nodes: int = LIMITS.nodes) -> None:
         """Take the options of `analyze` that hold for every spec."""
         self.options, self.max_nodes = options, max_nodes
-        self.networks: list[Network] = []
-        self.runs: list[RunPage] = []
-        self.studies: list[StudyPage] = []
+        self.networks: list[NetworkSection] = []
+        self.runs: list[RunSection] = []
+        self.studies: list[StudySection] = []
         self.problems: list[Problem] = []
         self.speeds: dict[str, float] = {}
         self.times: dict[str, dict[str, float]] = {}
@@ -65,7 +71,7 @@ class Inputs:
             for word in waiting:
                 self.add(word)
 
-    def finish(self) -> tuple[Network, ...]:
+    def finish(self) -> tuple[NetworkSection, ...]:
         """Return the networks, each with its latency where a bench names it."""
         return tuple(
             msgspec.structs.replace(
@@ -82,7 +88,7 @@ class Inputs:
         graph, document = SpecReader(max_nodes=self.max_nodes).document(word)
         analysis = analyze(graph, **self.options)
         whole = rules_network.Network(graph, document)
-        page = network_of(
+        page = describe_network(
             analysis,
             graph,
             source=word,
@@ -171,7 +177,9 @@ class Inputs:
                 raise OptionError(
                     f"'{path}' is no analysis, comparison or bench of archscope: {error}"
                 ) from None
-            self.networks.append(network_of(analysis, source=path.as_posix(), taken=self._taken()))
+            self.networks.append(
+                describe_network(analysis, source=path.as_posix(), taken=self._taken())
+            )
 
     def _bench(self, path: Path, content: dict[str, Any]) -> None:
         """Take the latency of each network, of its smallest batch, for one image."""
@@ -210,7 +218,7 @@ class _Measured(msgspec.Struct):
     layers: _LayerTimes | None = None
 
 
-def _timed(network: Network, times: dict[str, float]) -> tuple[LayerPoint, ...]:
+def _timed(network: NetworkSection, times: dict[str, float]) -> tuple[LayerPoint, ...]:
     """Return the layers of a network with the time that a bench measured for each."""
     return tuple(
         msgspec.structs.replace(layer, seconds=times[layer.name]) if layer.name in times else layer

@@ -1,4 +1,4 @@
-"""What a report says, before anyone decided how it looks: records, and no more."""
+"""The content of a report as plain records, independent of its format."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Measure(Struct, frozen=True):
     minor: bool = False  # not in the table unless all of it is asked for
 
 
-MEASURES = tuple(
-    Measure(m.key, m.label, m.kind, m.better, m.about, m.column == "minor")
+MEASURES = {
+    m.key: Measure(m.key, m.label, m.kind, m.better, m.about, m.column == "minor")
     for m in METRICS.values()
     if m.column != "absent"
-)
-"""Every measure, in the order of the table."""
+}
+"""Every measure by key, in the order of the table."""
 
 
 class LayerPoint(Struct, frozen=True, gc=False):
-    """One layer, as charts and tables want it."""
+    """One layer, as charts and tables need it."""
 
     name: str
     op: str
@@ -55,7 +55,7 @@ class LayerPoint(Struct, frozen=True, gc=False):
 
 
 class Stage(Struct, frozen=True):
-    """All layers whose result has one size."""
+    """All layers whose outputs have one size."""
 
     key: str  # how often the input was halved, as text: "1/4"; "vector" without an extent
     size: str  # "56x56"
@@ -67,12 +67,12 @@ class Stage(Struct, frozen=True):
     peak_bytes: int | None
 
 
-class Network(Struct, frozen=True):
-    """Everything the report says of one network."""
+class NetworkSection(Struct, frozen=True):
+    """The section on one network."""
 
     id: str  # of its section, stable
     name: str
-    source: str  # the word that asked for it
+    source: str  # the command-line argument it came from
     about: str
     paper: str
     input: str
@@ -90,18 +90,18 @@ class Network(Struct, frozen=True):
 
 
 class Winner(Struct, frozen=True):
-    """Who is best by one measure, and by how much."""
+    """The best network by one measure, and its margin."""
 
     measure: str
     label: str
     id: str
     name: str
-    shown: str
-    words: str
+    value: str = field(name="shown")
+    margin: str = field(name="words")
 
 
 class Curve(Struct, frozen=True):
-    """One measured thing over steps or epochs."""
+    """One measure over steps, epochs or trials."""
 
     name: str
     x: tuple[float | None, ...]
@@ -109,14 +109,14 @@ class Curve(Struct, frozen=True):
 
 
 class Confusion(Struct, frozen=True):
-    """How often class i (row) was taken for class j (column)."""
+    """How often class i (row) was predicted as class j (column)."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
 
 
-class RunPage(Struct, frozen=True, kw_only=True):
-    """One training."""
+class RunSection(Struct, frozen=True, kw_only=True):
+    """The section on one training run."""
 
     id: str
     name: str
@@ -133,8 +133,8 @@ class RunPage(Struct, frozen=True, kw_only=True):
     inspection: Inspection | None = field(name="look")
 
 
-class Work(Struct, frozen=True):
-    """One training of a search, and who did it when."""
+class TrainingJob(Struct, frozen=True):
+    """One training of a search, with its worker and time."""
 
     trial: int
     worker: int
@@ -144,37 +144,37 @@ class Work(Struct, frozen=True):
 
 
 class BudgetUse(Struct, frozen=True):
-    """How much of one budget the networks of a search take, as shares of it."""
+    """How much of one budget the networks of a search use, as shares of it."""
 
     budget: str
     inside: tuple[float, ...]
     beyond: tuple[float, ...]
 
 
-class StudyPage(Struct, frozen=True):
-    """One search: its arms over trials, its trials as points, and what decided."""
+class StudySection(Struct, frozen=True):
+    """The section on one search."""
 
     id: str
     name: str
     state: str
-    verdict: str
+    conclusion: str = field(name="verdict")
     facts: tuple[tuple[str, str], ...]
-    counts: tuple[tuple[str, int], ...]  # networks by what became of them
-    best: tuple[Curve, ...]  # best so far, one for each arm
+    counts: tuple[tuple[str, int], ...]  # networks by outcome
+    best: tuple[Curve, ...]  # best so far, of the search and of its baseline
     importance: tuple[tuple[str, float], ...]
     proxies: tuple[tuple[str, float], ...]  # rank correlation with the accuracy
-    work: tuple[Work, ...]
+    jobs: tuple[TrainingJob, ...] = field(name="work")
     decisions: tuple[str, ...]
     finalists: tuple[Finalist, ...]
     columns: tuple[str, ...]
     trials: tuple[tuple[Any, ...], ...]
     missing: tuple[str, ...]
-    chance: tuple[Curve, ...] = ()  # low and high: the best of so many networks of the control arm
-    budgets: tuple[BudgetUse, ...] = ()
+    random_band: tuple[Curve, ...] = field(name="chance")  # low and high, of random search
+    budgets: tuple[BudgetUse, ...]
 
 
 class Problem(Struct, frozen=True):
-    """Something that could not be shown, and why."""
+    """An input that could not be shown, and why."""
 
     source: str
     reason: str
@@ -187,10 +187,10 @@ class Page(Struct, frozen=True):
     title: str
     date: str
     archscope: str
-    words: tuple[str, ...]  # the summary
+    summary: tuple[str, ...] = field(name="words")
     winners: tuple[Winner, ...]
     measures: tuple[Measure, ...]  # those that some network has
-    networks: tuple[Network, ...]
-    runs: tuple[RunPage, ...]
-    studies: tuple[StudyPage, ...]
+    networks: tuple[NetworkSection, ...]
+    runs: tuple[RunSection, ...]
+    studies: tuple[StudySection, ...]
     problems: tuple[Problem, ...]

@@ -1,4 +1,4 @@
-"""A page as one HTML file that needs nothing else."""
+"""A report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from archscope.report.pages.summary import comparable, written
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
-    "basics.js", "charts.js", "table.js", "tradeoffs.js", "place.js", "drawing.js", "network.js",
+    "basics.js", "charts.js", "table.js", "tradeoffs.js", "layout.js", "drawing.js", "network.js",
     "difference.js", "runs.js", "studies.js", "start.js",
 )  # fmt: skip
-"""The page's own script, in the order in which its parts need each other."""
+"""The parts of the page's own script, in the order of their dependencies."""
 
 PLOTLY_PAGE = "https://cdn.plot.ly/plotly-{}.min.js"
 
 
 def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
-    """Return the page as HTML, with plotly's own bundle in it or, with `cdn`, a link to it.
+    """Render the page as HTML with plotly's bundle embedded or, with `cdn`, linked.
 
-    `charts` stands in place of the bundle, for those who have one already. Raises
+    `charts` replaces the bundle. Raises
     UnavailableError if plotly is not installed.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -51,7 +51,7 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
             for network in page.networks
         ],
         best=best_values(page),
-        alike={one.id for one in comparable(page.networks)},
+        alike={network.id for network in comparable(page.networks)},
         link=link,
         style=_file("style.css"),
         scripts="\n".join(map(_file, SCRIPTS)),
@@ -70,12 +70,12 @@ def _file(name: str) -> str:
 
 
 def bundle() -> str:
-    """Return plotly.js as the installed plotly has it. Raises UnavailableError."""
+    """Return plotly.js of the installed plotly. Raises UnavailableError."""
     return (_package() / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
 
 
 def _package() -> Path:
-    # Its folder is found without importing it, which takes longer than the report.
+    # Importing plotly takes longer than the whole report.
     spec = find_spec("plotly")
     if spec is None or not spec.origin:
         raise UnavailableError("a report in HTML needs the package plotly: pip install plotly")
@@ -83,7 +83,7 @@ def _package() -> Path:
 
 
 def _bundled() -> str:
-    """Return the version of plotly.js in the installed plotly: its first line tells."""
+    """Return the version of plotly.js in the installed plotly, from its first line."""
     with (_package() / "package_data" / "plotly.min.js").open(encoding="utf-8") as file:
         head = file.read(200)
     words = head.replace("*", " ").split()
@@ -91,7 +91,7 @@ def _bundled() -> str:
 
 
 def best_values(page: Page) -> dict[str, float]:
-    """Return the best value of each measure that has one, where networks of one input differ."""
+    """Return the best value of each measure by which comparable networks differ."""
     best = {}
     for measure in page.measures:
         values = [

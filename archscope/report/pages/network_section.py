@@ -1,4 +1,4 @@
-"""Graph, analysis, findings and scores -> what the report says of a network."""
+"""The section of a report on one network."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.ir import Graph, text_of
 from archscope.metrics import METRICS
-from archscope.report.pages.content import LayerPoint, Network, Stage
+from archscope.report.pages.content import LayerPoint, NetworkSection, Stage
 from archscope.report.tables.analysis import field_text, unknown_lines
 from archscope.rules.rule import Score
 
 VECTOR = "vector"
-"""The stage of results that have no spatial extent."""
+"""The stage of outputs without spatial extent."""
 
 
-def network_of(
+def describe_network(
     analysis: Analysis,
     graph: Graph | None = None,
     *,
@@ -30,8 +30,8 @@ def network_of(
     yaml: str | None = None,
     taken: Sequence[str] = (),
     measured: dict[str, float | None] | None = None,
-) -> Network:
-    """Return the page of a network; `taken` has the ids that others have already.
+) -> NetworkSection:
+    """Return the section of a network; `taken` are the ids of other networks.
 
     Without a graph, as of a saved analysis, there is no memory timeline. `measured` are
     latency and accuracy, where they are known.
@@ -50,7 +50,7 @@ def network_of(
     }
     values |= {score.code: score.value for score in scores}
     values |= {key: value for key, value in (measured or {}).items() if value is not None}
-    return Network(
+    return NetworkSection(
         id=identifier(name, taken),
         name=name,
         source=source or name,
@@ -72,7 +72,7 @@ def network_of(
 
 
 def identifier(name: str, taken: Sequence[str] = ()) -> str:
-    """Return a name as the id of a section: letters, digits and single dashes, and no other's."""
+    """Return a unique id of a section: letters, digits, dots, underscores and single dashes."""
     base = re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.") or "network"
     found, number = base, 1
     while found in taken:
@@ -82,10 +82,10 @@ def identifier(name: str, taken: Sequence[str] = ()) -> str:
 
 
 def stages(points: Sequence[LayerPoint], shape: tuple[int, ...]) -> tuple[Stage, ...]:
-    """Return the layers summed by the size of their result, in the order of the first of each.
+    """Return the sums of the layers by the size of their output, in order of appearance.
 
-    Sizes are named by how many pixels of the input stand for one of them, so that stages of
-    networks with different inputs can be set side by side.
+    Sizes are relative to the input, so that stages of networks with different inputs can be
+    compared.
     """
     groups: dict[str, list[LayerPoint]] = {}
     for point in points:
@@ -107,7 +107,7 @@ def stages(points: Sequence[LayerPoint], shape: tuple[int, ...]) -> tuple[Stage,
 
 
 def stage_key(out: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    """Return the stage of a result: `1/4` where one position stands for four pixels."""
+    """Return the stage of an output: `1/4` where it is four times smaller than the input."""
     if len(out) < 2 or len(shape) < 2 or max(out[1:]) == 1:
         return VECTOR
     ratio = shape[1] / out[1]

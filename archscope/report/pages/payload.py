@@ -1,4 +1,4 @@
-"""Networks as small JSON for the page: names from the tree, words and shapes by number."""
+"""Networks as compact JSON for the page: operators and layers by number, names from the tree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from archscope.drawing.tree import TreeNode
-from archscope.report.pages.content import Network, Page
+from archscope.report.pages.content import NetworkSection, Page
 
 LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
-"""What stands in the row of a layer, for those who read the page's data."""
+"""The columns of a layer, for readers of the page's data."""
 
 
 def for_script(content: Any) -> str:
-    """Return JSON that can stand in a script element: no text in it ends that or a comment."""
+    """Encode content as JSON for a script element: no text in it ends the element or a comment."""
     text = msgspec.json.encode(content).decode()
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -22,7 +22,7 @@ def for_script(content: Any) -> str:
 
 
 def page_data(page: Page) -> dict[str, Any]:
-    """Return what the page's script needs before any network is opened."""
+    """Return the data that the page's script needs before a network is opened."""
     return {
         "measures": page.measures,
         "networks": [
@@ -41,8 +41,8 @@ def page_data(page: Page) -> dict[str, Any]:
     }
 
 
-def network_data(network: Network, root: TreeNode) -> dict[str, Any]:
-    """Return what is shown of a network when it is opened."""
+def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
+    """Return the data of a network that is shown when it is opened."""
     ops = list(dict.fromkeys(layer.op for layer in network.layers))
     number = {op: place for place, op in enumerate(ops)}
     place_of = {layer.name: place for place, layer in enumerate(network.layers)}
@@ -70,7 +70,7 @@ def network_data(network: Network, root: TreeNode) -> dict[str, Any]:
             )
             for layer in network.layers
         ],
-        "tree": _packed(root),
+        "tree": _compact(root),
         "scores": network.scores,
         "findings": [_finding(finding) for finding in network.findings],
         "yaml": network.yaml,
@@ -78,11 +78,11 @@ def network_data(network: Network, root: TreeNode) -> dict[str, Any]:
     }
 
 
-def _packed(node: TreeNode) -> list[Any]:
+def _compact(node: TreeNode) -> list[Any]:
     """Return a layer as label and index; a block as label, children, rows and edges."""
     if node.arrangement is None:
         return [node.label, node.layers[0]]
-    children = [_packed(child) for child in node.children]
+    children = [_compact(child) for child in node.children]
     return [node.label, children, node.arrangement.rows, node.arrangement.edges]
 
 

@@ -14,14 +14,14 @@ from archscope.records.evaluation import Evaluation
 from archscope.records.inspection import Inspection, read_inspection
 from archscope.records.run_folder import read_summary
 from archscope.records.training import RunSummary
-from archscope.report.pages.content import Confusion, Curve, RunPage
+from archscope.report.pages.content import Confusion, Curve, RunSection
 from archscope.report.pages.network_section import identifier
 from archscope.units import format_count
 
 NOT_CURVES = ("epoch", "step", "seconds")
 
 
-def read_run(path: Path, taken: Sequence[str] = ()) -> RunPage:
+def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
     """Return the section of a run; files that are broken are named in `missing`.
 
     Raises OptionError if the summary cannot be read.
@@ -35,7 +35,7 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunPage:
         inspection = read_inspection(path)
     except OptionError as error:
         missing.append(str(error))
-    return RunPage(
+    return RunSection(
         id=identifier(f"run-{summary.name}", taken),
         name=summary.name,
         network=summary.network,

@@ -1,4 +1,4 @@
-"""A study folder -> what the report says of a search. Its files are text; no search is loaded."""
+"""The section of a report on one search, read from the folder of its study."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import msgspec
 
 from archscope.errors import OptionError
 from archscope.records.study import PAID, Finalist, Outcome, Trial
-from archscope.report.pages.content import BudgetUse, Curve, StudyPage, Work
+from archscope.report.pages.content import BudgetUse, Curve, StudySection, TrainingJob
 from archscope.report.pages.network_section import identifier
 from archscope.stats import rank_correlation
 
 TRIALS = "trials.jsonl"
-CONTROL = ("control", "uniform")
-FEWEST = 5  # pairs that a correlation is told of
+BASELINE = ("control", "uniform")
+"""Origins of trials that were drawn uniformly from all feasible networks."""
+
+FEWEST = 5  # values that a correlation or a band is computed from
 
 
 def is_study(path: Path) -> bool:
@@ -26,11 +28,11 @@ def is_study(path: Path) -> bool:
     return (path / TRIALS).is_file() or (path / "study.json").is_file()
 
 
-def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
-    """Return the page of a study; what is broken in its folder is named in `missing`.
+def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
+    """Return the section of a study; files that are broken are named in `missing`.
 
-    A study may still be at work: a last line that is half written is left. Raises OptionError if
-    there are no trials to be read.
+    The study may still be running: an incomplete last line is ignored. Raises OptionError if the
+    trials cannot be read.
     """
     missing: list[str] = []
     trials = _trials(path / TRIALS, missing)
@@ -41,20 +43,20 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
     counts = Counter(trial.outcome for trial in trials)
     importance = summary.get("importance")
     decisions = _decisions(trials)
-    return StudyPage(
+    return StudySection(
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
         state="finished" if summary else "not finished",
-        verdict=_verdict(trials, counts),
+        conclusion=_conclusion(trials, counts),
         facts=_facts({**question, **summary}, trials),
         counts=tuple(counts.most_common()),
         best=_best(trials),
         importance=tuple(
             sorted(((str(key), float(value)) for key, value in importance.items()),
-                   key=lambda one: -one[1])
+                   key=lambda pair: -pair[1])
         ) if isinstance(importance, dict) else (),
         proxies=_proxies(trials),
-        work=_work(trials),
+        jobs=_jobs(trials),
         decisions=decisions,
         finalists=_finalists(summary, missing),
         columns=("trial", "outcome", "origin", "accuracy", *_costs(trials), *decisions),
@@ -66,13 +68,13 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudyPage:
             if trial.paid
         ),
         missing=tuple(missing),
-        chance=_chance(trials),
+        random_band=_random_band(trials),
         budgets=_budgets(trials),
     )  # fmt: skip
 
 
 def best_accuracy(path: Path) -> float | None:
-    """Return the mean accuracy of the winner, else that of the best network in the search."""
+    """Return the mean accuracy of the winner, else that of the best network of the search."""
     last = _finalists(_object(path / "summary.json", []), [])
     if last:
         return last[0].mean
@@ -112,24 +114,24 @@ def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, .
         return ()
 
 
-def _verdict(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
-    judged = [trial for trial in trials if trial.accuracy is not None]
-    if not judged:
+def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
+    trained = [trial for trial in trials if trial.accuracy is not None]
+    if not trained:
         return "No network has been trained to its end."
-    first = max(judged, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
-    paid = sum(counts[outcome] for outcome in PAID)
-    words = (
-        f"Of {len(trials)} networks asked about, {paid} were paid for; trial {first.number} is the"
+    first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
+    many = sum(counts[outcome] for outcome in PAID)
+    text = (
+        f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number} is the"
         f" best with {100 * (first.accuracy or 0):.1f} % ({first.origin})."
     )
-    arms = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
-    if len(arms) == 2:
-        words += (
-            f" The control arm, drawn evenly from all that fit, reached"
-            f" {100 * arms['control']:.1f} %, the search {100 * arms['search']:.1f} %, in one run"
-            " each, which proves nothing about another."
+    best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
+    if len(best) == 2:
+        text += (
+            f" The baseline (origin control), drawn uniformly from all feasible networks, reached"
+            f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %; each is a"
+            " single run, which proves nothing about another."
         )
-    return words
+    return text
 
 
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
@@ -157,39 +159,39 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
 
 
 def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
-    """Return the best so far of each arm, by the trainings that this arm was paid."""
+    """Return the best so far of the search and of its baseline, by the networks each trained."""
     curves = []
-    for name in ("search", "control"):
-        paid = [
+    for name in ("search", "baseline"):
+        trained = [
             trial
             for trial in trials
-            if trial.paid and (trial.origin in CONTROL) == (name == "control")
+            if trial.paid and (trial.origin in BASELINE) == (name == "baseline")
         ]
         most: float | None = None
         values = []
-        for trial in paid:
+        for trial in trained:
             if trial.accuracy is not None:
                 most = trial.accuracy if most is None else max(most, trial.accuracy)
             values.append(most)
         if most is not None:
-            curves.append(Curve(name, tuple(map(float, range(1, len(paid) + 1))), tuple(values)))
+            curves.append(Curve(name, tuple(map(float, range(1, len(trained) + 1))), tuple(values)))
     return tuple(curves)
 
 
-def _chance(trials: Sequence[Trial]) -> tuple[Curve, ...]:
-    """Return where the best of n networks drawn evenly would lie 95 times in 100, for each n.
+def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
+    """Return the 95 % band of the best of n networks drawn uniformly, for each n.
 
-    The networks of the control arm stand for all that fit: of m of them, each as likely, the best
-    of n draws is no better than the k-th with probability (k / m) ** n. Those that were cut short
-    stand below all others, at no known place.
+    The networks of the baseline represent all feasible ones: of m of them, each equally likely,
+    the best of n draws is no better than the k-th with probability (k / m) ** n. Trainings that
+    were stopped early rank below all others, without a value.
     """
-    paid = [trial for trial in trials if trial.paid]
-    control = [trial.accuracy for trial in paid if trial.origin in CONTROL]
-    if len(control) < FEWEST:
+    trained = [trial for trial in trials if trial.paid]
+    baseline = [trial.accuracy for trial in trained if trial.origin in BASELINE]
+    if len(baseline) < FEWEST:
         return ()
-    known = sorted(accuracy for accuracy in control if accuracy is not None)
-    drawn = [*[None] * (len(control) - len(known)), *known]
-    most = max(len(control), len(paid) - len(control))
+    known = sorted(accuracy for accuracy in baseline if accuracy is not None)
+    drawn = [*[None] * (len(baseline) - len(known)), *known]
+    most = max(len(baseline), len(trained) - len(baseline))
     steps = tuple(map(float, range(1, most + 1)))
 
     def level(chance: float) -> tuple[float | None, ...]:
@@ -202,28 +204,36 @@ def _chance(trials: Sequence[Trial]) -> tuple[Curve, ...]:
 
 
 def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
-    """Return how much of each budget the networks take that were asked about."""
+    """Return how much of each budget the proposed networks use."""
     shares: dict[str, tuple[list[float], list[float]]] = {}
     for trial in trials:
         for budget, excess in trial.excess.items():
             if isfinite(excess):
                 shares.setdefault(budget, ([], []))[excess > 0].append(round(1 + excess, 4))
-    return tuple(BudgetUse(key, tuple(one), tuple(other)) for key, (one, other) in shares.items())
+    return tuple(
+        BudgetUse(key, tuple(inside), tuple(beyond)) for key, (inside, beyond) in shares.items()
+    )
 
 
-def _work(trials: Sequence[Trial]) -> tuple[Work, ...]:
-    """Return the trainings, their workers numbered in the order in which they began."""
-    done = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.paid]
-    began = sorted((verdict.started, verdict.worker) for _, verdict in done)
+def _jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:
+    """Return the trainings, with workers numbered in the order in which they began."""
+    jobs = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.paid]
+    began = sorted((verdict.started, verdict.worker) for _, verdict in jobs)
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(
-        Work(one.number, workers.index(said.worker), said.started, said.seconds, one.outcome)
-        for one, said in done
+        TrainingJob(
+            trial.number,
+            workers.index(verdict.worker),
+            verdict.started,
+            verdict.seconds,
+            trial.outcome,
+        )
+        for trial, verdict in jobs
     )
 
 
 def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """Return the decisions that some trainings took differently."""
+    """Return the decisions that differ between trained networks."""
     values: dict[str, set[str]] = {}
     for trial in trials:
         if trial.paid:
@@ -237,7 +247,7 @@ def _costs(trials: Sequence[Trial]) -> tuple[str, ...]:
 
 
 def _proxies(trials: Sequence[Trial]) -> tuple[tuple[str, float], ...]:
-    """Return Spearman's rank correlation of each proxy with the accuracy that came of it."""
+    """Return Spearman's rank correlation of each proxy with the accuracy."""
     pairs: dict[str, list[tuple[float, float]]] = {}
     for trial in trials:
         if trial.accuracy is not None and trial.verdict is not None:

@@ -1,4 +1,4 @@
-"""What a report says in words: who wins by which measure, and what that is worth."""
+"""The summary of a report in sentences, and the best network by each measure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from archscope.report.pages.content import (
     LESS,
     MEASURES,
     Measure,
-    Network,
-    RunPage,
-    StudyPage,
+    NetworkSection,
+    RunSection,
+    StudySection,
     Winner,
 )
 from archscope.units import format_bytes, format_count, format_value
 
-JUDGED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
+COMPARED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
           "peak_activation_bytes")  # fmt: skip
-"""What has a winner, the most telling first."""
+"""Measures that have a winner, the most important first."""
 
 WEIGHED = ("macs", "params", "memory_access_bytes", "peak_activation_bytes")
-"""What makes a network light, all alike."""
+"""Measures that make a network light, with equal weight."""
 
-NAMED = 4  # more names are counted
+NAMED = 4  # names that are listed; further ones are counted
 
 
 def written(value: float | None, kind: str) -> str:
-    """Return a value as people read it; a dash where there is none, or no number."""
+    """Format a value for people; a dash where it is not known."""
     if value is None:
         return "-"
     if not isfinite(value):
@@ -35,87 +35,90 @@ def written(value: float | None, kind: str) -> str:
     return format_value(value, kind)
 
 
-def measures_of(networks: Sequence[Network]) -> tuple[Measure, ...]:
+def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
     """Return the measures that some network has."""
-    return tuple(one for one in MEASURES if any(number(net, one.key) is not None
-                                                for net in networks))  # fmt: skip
+    return tuple(
+        measure
+        for measure in MEASURES.values()
+        if any(number(network, measure.key) is not None for network in networks)
+    )
 
 
-def number(network: Network, key: str) -> float | None:
-    """Return a value of a network if it is known and a number."""
+def number(network: NetworkSection, key: str) -> float | None:
+    """Return a value of a network if it is known and finite."""
     value = network.values.get(key)
     return value if value is not None and isfinite(value) else None
 
 
-def winners(networks: Sequence[Network]) -> tuple[Winner, ...]:
-    """Return who is best by each judged measure, if there is anyone to be better than.
+def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
+    """Return the best network by each measure that two or more networks have.
 
     Only networks of the same input are compared.
     """
     found = []
     networks = comparable(networks)
-    for key in JUDGED:
-        measure = next(one for one in MEASURES if one.key == key)
+    for key in COMPARED:
+        measure = MEASURES[key]
         ranked = _ranked(networks, measure)
         if len(ranked) < 2:
             continue
         best, second = ranked[0], ranked[1]
-        one, other = best.values[key], second.values[key]
-        assert one is not None and other is not None
-        if one == other:
-            words = f"as has {second.name}"
+        value, next_best = best.values[key], second.values[key]
+        assert value is not None and next_best is not None
+        if value == next_best:
+            margin = f"as has {second.name}"
         elif key == "accuracy":
-            words = f"{100 * (one - other):.1f} points before {second.name}"
+            margin = f"{100 * (value - next_best):.1f} points before {second.name}"
         else:
-            words = f"{_times(max(one, other), min(one, other))} less than {second.name}"
+            high, low = max(value, next_best), min(value, next_best)
+            margin = f"{_times(high, low)} less than {second.name}"
         found.append(
-            Winner(key, measure.label, best.id, best.name, written(one, measure.kind), words)
+            Winner(key, measure.label, best.id, best.name, written(value, measure.kind), margin)
         )
     return tuple(found)
 
 
-def front(networks: Sequence[Network], x: str, y: str) -> list[Network]:
-    """Return those that no other equals or beats by both measures while beating it by one."""
-    kinds = {one.key: one for one in MEASURES}
+def pareto_front(networks: Sequence[NetworkSection], x: str, y: str) -> list[NetworkSection]:
+    """Return the networks that no other dominates by two measures."""
     points = []
     for network in networks:
-        one, other = number(network, x), number(network, y)
-        if one is not None and other is not None:
-            signs = [1 if kinds[key].better == LESS else -1 for key in (x, y)]
-            points.append((one * signs[0], other * signs[1], network))
+        first, second = number(network, x), number(network, y)
+        if first is not None and second is not None:
+            signs = [1 if MEASURES[key].better == LESS else -1 for key in (x, y)]
+            points.append((first * signs[0], second * signs[1], network))
     return [
         network
-        for one, other, network in points
-        if not any(a <= one and b <= other and (a, b) != (one, other) for a, b, _ in points)
+        for first, second, network in points
+        if not any(a <= first and b <= second and (a, b) != (first, second) for a, b, _ in points)
     ]
 
 
-def comparable(networks: Sequence[Network]) -> list[Network]:
-    """Return the networks of the input that most of them have.
+def comparable(networks: Sequence[NetworkSection]) -> list[NetworkSection]:
+    """Return the networks with the most frequent input.
 
-    The macs of a digit and those of a photograph are no match.
+    Costs of networks for images of different sizes are not comparable.
     """
-    groups: dict[str, list[Network]] = {}
+    groups: dict[str, list[NetworkSection]] = {}
     for network in networks:
         groups.setdefault(network.input, []).append(network)
     return max(groups.values(), key=len, default=[])
 
 
 def summary(
-    networks: Sequence[Network],
-    runs: Sequence[RunPage] = (),
-    studies: Sequence[StudyPage] = (),
+    networks: Sequence[NetworkSection],
+    runs: Sequence[RunSection] = (),
+    studies: Sequence[StudySection] = (),
 ) -> tuple[str, ...]:
-    """Return the report in a few sentences."""
-    searched = tuple(f"Study {study.name}: {study.verdict}" for study in studies[:NAMED])
+    """Summarise a report in a few sentences."""
+    searched = tuple(f"Study {study.name}: {study.conclusion}" for study in studies[:NAMED])
     if not networks and (runs or studies):
         return (*searched, *map(_run, runs[:NAMED]))
     return (*searched, *_compared(networks, runs))
 
 
-def _compared(networks: Sequence[Network], runs: Sequence[RunPage]) -> tuple[str, ...]:
+def _compared(networks: Sequence[NetworkSection], runs: Sequence[RunSection]) -> tuple[str, ...]:
     if not networks:
-        return ("There is no network to speak of.",)
+        return ("There is no network in this report.",)
     if len(networks) == 1:
         return (*_alone(networks[0]), *map(_run, runs[:NAMED]))
     alike = comparable(networks)
@@ -134,21 +137,22 @@ def _compared(networks: Sequence[Network], runs: Sequence[RunPage]) -> tuple[str
     words += _spread(networks)
     trained = [network for network in networks if number(network, "accuracy") is not None]
     x, y = ("macs", "accuracy" if len(trained) > 1 else "memory_access_bytes")
-    best = front(networks, x, y)
-    label = next(one.label for one in MEASURES if one.key == y)
+    best = pareto_front(networks, x, y)
+    label = MEASURES[y].label
     rest = len([net for net in networks if number(net, y) is not None]) - len(best)
     if best:
         others = "the other one is" if rest == 1 else f"the other {rest} are"
-        left = f"; {others} beaten" if rest else ""
-        words.append(f"Nobody beats {names(best)} at {x} and {label} together{left}.")
+        left = f"; {others} dominated" if rest else ""
+        verb = "is" if len(best) == 1 else "are"
+        words.append(f"{names(best)} {verb} Pareto-optimal in {x} and {label}{left}.")
     words += _guidelines(networks)
     if not trained:
         words.append("Accuracy is not known here: the lightest network need not be the best.")
     return (*words, *map(_run, runs[:NAMED]))
 
 
-def names(networks: Sequence[Network]) -> str:
-    """Return networks by name, those beyond a few as a number."""
+def names(networks: Sequence[NetworkSection]) -> str:
+    """List networks by name; those beyond the first few are counted."""
     shown = [network.name for network in networks[:NAMED]]
     if len(networks) > NAMED:
         shown.append(f"{len(networks) - NAMED} more")
@@ -157,13 +161,13 @@ def names(networks: Sequence[Network]) -> str:
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _ranked(networks: Sequence[Network], measure: Measure) -> list[Network]:
+def _ranked(networks: Sequence[NetworkSection], measure: Measure) -> list[NetworkSection]:
     known = [network for network in networks if number(network, measure.key) is not None]
     sign = 1 if measure.better == LESS else -1
     return sorted(known, key=lambda network: sign * (number(network, measure.key) or 0.0))
 
 
-def _lightest(networks: Sequence[Network]) -> list[str]:
+def _lightest(networks: Sequence[NetworkSection]) -> list[str]:
     least = {
         key: min(number(network, key) or 0.0 for network in networks) or 1.0 for key in WEIGHED
     }
@@ -185,10 +189,10 @@ def _lightest(networks: Sequence[Network]) -> list[str]:
     ]
 
 
-def _spread(networks: Sequence[Network]) -> list[str]:
+def _spread(networks: Sequence[NetworkSection]) -> list[str]:
     words = []
     for key in ("macs", "peak_activation_bytes"):
-        measure = next(one for one in MEASURES if one.key == key)
+        measure = MEASURES[key]
         ranked = _ranked(networks, measure)
         least, most = ranked[0], ranked[-1]
         low, high = number(least, key), number(most, key)
@@ -205,7 +209,7 @@ def _spread(networks: Sequence[Network]) -> list[str]:
     return words
 
 
-def _guidelines(networks: Sequence[Network]) -> list[str]:
+def _guidelines(networks: Sequence[NetworkSection]) -> list[str]:
     scored = [network for network in networks if network.scores]
     clean = [net for net in scored if not any(score.broken for score in net.scores)]
     if not scored:
@@ -221,8 +225,8 @@ def _guidelines(networks: Sequence[Network]) -> list[str]:
     return [f"All {len(scored)} networks break at least one guideline of ShuffleNetV2."]
 
 
-def _alone(network: Network) -> list[str]:
-    """Return what there is to say of a network that stands alone."""
+def _alone(network: NetworkSection) -> list[str]:
+    """Summarise a single network."""
     whole = network.totals
     words = [
         f"{network.name} has {format_count(whole.params)} params and needs"
@@ -248,7 +252,7 @@ def _stage(key: str) -> str:
     return "vectors" if key == "vector" else f"{key} of the input's size"
 
 
-def _run(run: RunPage) -> str:
+def _run(run: RunSection) -> str:
     reached = f" with {100 * run.accuracy:.1f} % right" if run.accuracy is not None else ""
     return f"Run {run.name} ({run.network}) is {run.state}{reached}."
 

@@ -1,22 +1,22 @@
-"""A report as tables and lines, for the terminal and for Markdown."""
+"""A report as tables and text, for the terminal and for Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from archscope.report.pages.content import MEASURES, Network, Page
-from archscope.report.pages.summary import comparable, front, number, written
+from archscope.report.pages.content import MEASURES, NetworkSection, Page
+from archscope.report.pages.summary import comparable, number, pareto_front, written
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table
 from archscope.report.tables.studies import study_parts
 
-PLOT = (56, 14)  # letters across and lines down
+PLOT = (56, 14)  # characters across and lines down
 
 
 def parts(page: Page, plot: bool) -> list[Table | str]:
-    """Return the whole report; `plot` adds what only a terminal shows well."""
-    found: list[Table | str] = [page.title, "\n".join(f"- {line}" for line in page.words)]
+    """Return the whole report; `plot` adds charts for the terminal."""
+    found: list[Table | str] = [page.title, "\n".join(f"- {line}" for line in page.summary)]
     if page.networks:
         found.append(_overview(page))
     if plot and len(page.networks) > 1:
@@ -31,14 +31,14 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
     return [part for part in found if part]
 
 
-def pictures(networks: Sequence[Network]) -> list[Table | str]:
-    """Return networks as bars of letters, by two measures, and over the time that they run."""
+def pictures(networks: Sequence[NetworkSection]) -> list[Table | str]:
+    """Return charts of networks in characters: bars, a scatter plot and memory timelines."""
     keys = ("params", "macs", "memory_access_bytes")
     most = {
         key: max((number(network, key) or 0 for network in networks), default=0) or 1
         for key in keys
     }
-    labels = [next(one.label for one in MEASURES if one.key == key) for key in keys]
+    labels = [MEASURES[key].label for key in keys]
     columns = (Column("of the most", NAME), *(Column(label, NAME) for label in labels))
     rows = tuple(
         (network.name, *(bar((number(network, key) or 0) / most[key]) for key in keys))
@@ -69,7 +69,7 @@ def _overview(page: Page) -> Table:
     return Table("", tuple(columns), tuple(rows))
 
 
-def _timelines(networks: Sequence[Network]) -> Table:
+def _timelines(networks: Sequence[NetworkSection]) -> Table:
     columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak"))
     rows = []
     for network in networks:
@@ -81,11 +81,11 @@ def _timelines(networks: Sequence[Network]) -> Table:
     return Table("", columns, tuple(rows))
 
 
-def _findings(one: Network) -> Table:
-    columns = (Column("code", NAME), Column("where", NAME), Column(f"findings in {one.name}"))
+def _findings(network: NetworkSection) -> Table:
+    columns = (Column("code", NAME), Column("where", NAME), Column(f"findings in {network.name}"))
     rows = tuple(
         (found.get("code"), found.get("node") or "the network", found.get("message"))
-        for found in one.findings
+        for found in network.findings
     )
     return Table("", columns, rows)
 
@@ -102,14 +102,14 @@ def _runs(page: Page) -> Table:
     return Table("", columns, tuple(rows))
 
 
-def scatter(networks: Sequence[Network], x: str, y: str) -> str:
-    """Return networks by two measures, each as a letter, those that none beats as a capital.
+def scatter(networks: Sequence[NetworkSection], x: str, y: str) -> str:
+    """Plot networks by two measures, each as a letter, Pareto-optimal ones as capitals.
 
-    Both axes are logarithmic; what is not above 0 is left out.
+    Both axes are logarithmic; values that are not above 0 are left out.
     """
     from math import log
 
-    best = {one.id for one in front(comparable(networks), x, y)}
+    best = {network.id for network in pareto_front(comparable(networks), x, y)}
     known = [
         network
         for network in networks
@@ -118,26 +118,29 @@ def scatter(networks: Sequence[Network], x: str, y: str) -> str:
     shown = known[:26]
     if len(shown) < 2:
         return ""
-    across, up = ([log(number(one, key) or 1) for one in shown] for key in (x, y))
+    across, up = ([log(number(network, key) or 1) for network in shown] for key in (x, y))
     width, height = PLOT
     grid = [[" "] * width for _ in range(height)]
     keys = []
-    labels = [next(one.label for one in MEASURES if one.key == key) for key in (x, y)]
-    for place, one in enumerate(shown):
+    labels = [MEASURES[key].label for key in (x, y)]
+    for place, network in enumerate(shown):
         letter = chr(ord("a") + place)
-        letter = letter.upper() if one.id in best else letter
+        letter = letter.upper() if network.id in best else letter
         column = round((width - 1) * _part(across[place], across))
         row = round((height - 1) * (1 - _part(up[place], up)))
         grid[row][column] = letter if grid[row][column] == " " else "*"
-        keys.append(f"{letter} {one.name}")
+        keys.append(f"{letter} {network.name}")
     lines = [
         f" {labels[1]}",
         *(f" │{''.join(row).rstrip()}" for row in grid),
         f" └{'─' * width} {labels[0]}",
     ]
     more = f"; {len(known) - len(shown)} more are not shown" if len(known) > len(shown) else ""
-    told = "capitals are beaten by nobody at both, * is several"
-    return "\n".join([*lines, f" {', '.join(keys)}{more}", f" ({told}; logarithmic)"]) + "\n"
+    legend = "capitals are Pareto-optimal, * marks several networks"
+    return (
+        "\n".join([*lines, f" {', '.join(keys)}{more}", f" ({legend}; both axes are logarithmic)"])
+        + "\n"
+    )
 
 
 def _part(value: float, values: Sequence[float]) -> float:

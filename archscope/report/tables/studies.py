@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archscope.records.study import Finalist
-from archscope.report.pages.content import StudyPage
+from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table
 from archscope.units import format_duration
@@ -46,7 +46,7 @@ def found_parts(found: Any) -> list[Part]:
     return parts
 
 
-def study_parts(study: StudyPage, plot: bool) -> list[Table | str]:
+def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
     """Return a study in a report; `plot` adds sparklines and bars, for a terminal."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in study.counts)
     lines = [f"study {study.name}, {study.state}: {counts or 'no networks yet'}"]
@@ -121,8 +121,8 @@ def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
     return Table("proxies against the trained score (Spearman)", columns, rows)
 
 
-def _best_so_far(study: StudyPage) -> Table:
-    columns = (Column("arm", NAME), Column("trained", COUNT), Column("best so far", NAME),
+def _best_so_far(study: StudySection) -> Table:
+    columns = (Column("networks", NAME), Column("trained", COUNT), Column("best so far", NAME),
                Column("accuracy", SHARE))  # fmt: skip
     rows = tuple(
         (curve.name, len(curve.x), sparkline([value or 0.0 for value in curve.y]), curve.y[-1])
@@ -131,7 +131,7 @@ def _best_so_far(study: StudyPage) -> Table:
     return Table("", columns, rows)
 
 
-def _importance(study: StudyPage, plot: bool) -> Table:
+def _importance(study: StudySection, plot: bool) -> Table:
     columns = (Column("decision", NAME), Column("importance", SHARE), Column("", NAME, "bar"))
     most = study.importance[0][1] or 1.0
     width = 3 if plot else 2

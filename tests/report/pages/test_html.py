@@ -16,9 +16,9 @@ from archscope import analyze, load
 from archscope.drawing.tree import tree_of
 from archscope.language import zoo
 from archscope.report.formats import markdown, table
-from archscope.report.pages.content import Network, Page, Problem
+from archscope.report.pages.content import NetworkSection, Page, Problem
 from archscope.report.pages.html import bundle, html
-from archscope.report.pages.network_section import network_of
+from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.payload import for_script, network_data
 from archscope.report.pages.text_page import parts, scatter
 from archscope.report.sparkline import bar, sparkline
@@ -98,14 +98,14 @@ def test_a_page_for_the_network_fetches_plotly_alone(two: Page) -> None:
     assert len(text) < 200_000
 
 
-def hostile(five: tuple[Network, ...]) -> Page:
+def hostile(five: tuple[NetworkSection, ...]) -> Page:
     bad = structs.replace(five[0], id="hostile", name=HOSTILE, about=HOSTILE, paper=HOSTILE,
                           yaml=HOSTILE, source=HOSTILE)  # fmt: skip
     page = page_of(changed(bad, accuracy=nan), changed(five[1], accuracy=0.5), five[2])
     return structs.replace(page, title=HOSTILE, problems=(Problem(HOSTILE, HOSTILE),))
 
 
-def test_hostile_texts_stay_text(five: tuple[Network, ...]) -> None:
+def test_hostile_texts_stay_text(five: tuple[NetworkSection, ...]) -> None:
     page = hostile(five)
     plain = Outside()
     plain.feed(html(page_of(*five[:3]), charts=""))
@@ -125,18 +125,18 @@ def test_json_in_a_script_ends_nothing() -> None:
 def test_a_page_of_nothing() -> None:
     page = structs.replace(page_of(), problems=(Problem("runs/x", "there is no run"),))
     text = html(page, charts="")
-    assert "There is no network to speak of." in text
+    assert "There is no network in this report." in text
     assert "runs/x" in text
     assert 'id="overview"' not in text
 
 
-def test_one_network_has_nothing_to_be_compared_with(five: tuple[Network, ...]) -> None:
+def test_one_network_has_nothing_to_be_compared_with(five: tuple[NetworkSection, ...]) -> None:
     text = static(page_of(five[0]))
     assert 'id="trade-offs"' not in text and 'id="difference"' not in text
     assert 'id="network-vgg16" open' in text
 
 
-def test_text_charts(five: tuple[Network, ...]) -> None:
+def test_text_charts(five: tuple[NetworkSection, ...]) -> None:
     assert bar(1) == "█" * 10
     assert bar(1e-6) == "▏"
     assert bar(0) == ""
@@ -154,7 +154,7 @@ def test_500_networks_stay_under_25_megabytes() -> None:
     sizes = []
     for path in zoo().values():
         graph = load(path)
-        page = network_of(analyze(graph), graph, yaml=path.read_text(encoding="utf-8"))
+        page = describe_network(analyze(graph), graph, yaml=path.read_text(encoding="utf-8"))
         sizes.append(len(for_script(network_data(page, tree_of(page.layers)))))
     whole = 500 * sum(sizes) / len(sizes) + len(bundle())
     assert whole < 23_000_000, "findings and the table come on top"

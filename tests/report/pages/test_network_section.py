@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archscope import analyze, load
-from archscope.report.pages.network_section import identifier, network_of, stage_key
+from archscope.report.pages.network_section import describe_network, identifier, stage_key
 from tests.report.conftest import collected
 
 
@@ -31,7 +31,7 @@ def test_the_timeline_peaks_where_the_analysis_says() -> None:
 def test_bytes_follow_the_options(training: bool, batch: int) -> None:
     graph = load("googlenet")
     analysis = analyze(graph, batch=batch, dtype="float16", training=training)
-    page = network_of(analysis, graph)
+    page = describe_network(analysis, graph)
     assert len(page.layers) == len(analysis.layers)
     most = max(layer.alive_bytes or 0 for layer in page.layers)
     if not training:  # the peak of an analysis is that of inference
@@ -39,7 +39,7 @@ def test_bytes_follow_the_options(training: bool, batch: int) -> None:
 
 
 def test_a_saved_analysis_says_what_it_lacks() -> None:
-    page = network_of(analyze(load("lenet5")))
+    page = describe_network(analyze(load("lenet5")))
     assert page.missing and "timeline" in page.missing[0]
     assert all(layer.alive_bytes is None for layer in page.layers)
     assert page.scores == ()

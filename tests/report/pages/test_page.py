@@ -14,7 +14,7 @@ import pytest
 
 from archscope.drawing.layout import layout_of
 from archscope.drawing.tree import tree_of
-from archscope.report.pages.content import Network
+from archscope.report.pages.content import NetworkSection
 from archscope.report.pages.html import html
 from tests.report.conftest import collected, inspection, make_run, make_study, page_of
 from tests.report.pages.test_html import hostile
@@ -47,7 +47,9 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory: pytest.TempPathFactory, five: tuple[Network, ...]) -> dict[str, Path]:
+def paths(
+    tmp_path_factory: pytest.TempPathFactory, five: tuple[NetworkSection, ...]
+) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     run = make_run(folder / "runs" / "first")
     (run / "look.json").write_text(json.dumps(inspection()))

@@ -28,16 +28,16 @@ def test_a_study(tmp_path: Path) -> None:
     study = read_study(make_study(tmp_path / "first"))
     assert dict(study.counts) == {"trained": 6, "pruned": 2, "infeasible": 2}
     curves = {curve.name: curve.y for curve in study.best}
-    assert curves["control"] == (pytest.approx(0.54),)
+    assert curves["baseline"] == (pytest.approx(0.54),)
     assert curves["search"] == pytest.approx((0.5, 0.58, 0.58, 0.7, 0.74, 0.78, 0.78))
     assert dict(study.proxies) == {"up": pytest.approx(1), "down": pytest.approx(-1)}
     assert study.decisions == ("width", "kind"), "what never differs decides nothing"
-    assert len(study.trials) == len(study.work) == 8
-    assert {one.worker for one in study.work} == {0}
-    assert "trial 7 is the best with 78.0 %" in study.verdict
+    assert len(study.trials) == len(study.jobs) == 8
+    assert {job.worker for job in study.jobs} == {0}
+    assert "trial 7 is the best with 78.0 %" in study.conclusion
     assert study.state == "not finished"
     assert dict(study.facts)["data"] == "digits"
-    assert summary((), (), [study]) == (f"Study first: {study.verdict}",)
+    assert summary((), (), [study]) == (f"Study first: {study.conclusion}",)
 
 
 def test_what_is_broken_is_named(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_study_without_an_answer_yet(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "first")
     (folder / "trials.jsonl").write_text("")
     study = read_study(folder)
-    assert study.verdict == "No network has been trained to its end."
+    assert study.conclusion == "No network has been trained to its end."
     assert study.best == () and study.trials == ()
 
 
@@ -97,7 +97,7 @@ def test_the_band_is_that_of_all_draws(tmp_path: Path) -> None:
     control: list[float | None] = [0.5, None, 0.7, 0.6, 0.8]
     lines = [line(place, "control", value) for place, value in enumerate(control)]
     (folder / "trials.jsonl").write_text("\n".join(lines) + "\n")
-    low, high = read_study(folder).chance
+    low, high = read_study(folder).random_band
     assert low.x == (1.0, 2.0, 3.0, 4.0, 5.0)
     values = sorted(value or 0.0 for value in control)
     for draws in range(1, 6):
@@ -106,7 +106,7 @@ def test_the_band_is_that_of_all_draws(tmp_path: Path) -> None:
             wanted = best[ceil(share * len(best) - 1e-9) - 1]
             assert (edge.y[draws - 1] or 0.0) == wanted
     (folder / "trials.jsonl").write_text("\n".join(lines[:4]) + "\n")
-    assert read_study(folder).chance == (), "four say too little"
+    assert read_study(folder).random_band == (), "four say too little"
 
 
 def test_use_of_the_budget(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_studies_in_words(tmp_path: Path) -> None:
     inputs = collected(str(make_study(tmp_path / "first")))
     text = table.render(CommandOutput(parts(page_of(inputs=inputs), plot=True)))
     assert "study first, not finished: 6 trained, 2 pruned, 2 infeasible" in text
-    assert "control" in text and "rank correlation" in text and "missing: summary.json" in text
+    assert "baseline" in text and "rank correlation" in text and "missing: summary.json" in text
     assert "| search |" not in markdown.render(
         CommandOutput(parts(page_of(inputs=inputs), plot=False))
     )

@@ -1,4 +1,4 @@
-"""Sentences are computed: who wins, who is beaten, and what is not known."""
+"""Sentences of the summary, winners, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -7,54 +7,64 @@ from math import nan
 
 from msgspec import structs
 
-from archscope.report.pages.content import MEASURES, Network
-from archscope.report.pages.summary import comparable, front, number, summary, winners, written
+from archscope.report.pages.content import MEASURES, NetworkSection
+from archscope.report.pages.summary import (
+    comparable,
+    number,
+    pareto_front,
+    summary,
+    winners,
+    written,
+)
 from tests.report.conftest import changed, collected
 
 
-def test_the_five(five: tuple[Network, ...]) -> None:
+def test_the_five(five: tuple[NetworkSection, ...]) -> None:
     words = summary(five)
     assert words[0] == "5 networks, all with input 3x224x224."
     assert any(line.startswith("shufflenet_v2_x1_0 is the lightest") for line in words)
-    assert "Nobody beats shufflenet_v1_g3 and shufflenet_v2_x1_0 at macs and memory access" in (
-        " ".join(words)
+    assert (
+        "shufflenet_v1_g3 and shufflenet_v2_x1_0 are Pareto-optimal in macs and memory access; the"
+        " other 3 are dominated." in words
     )
     assert words[-1].startswith("Accuracy is not known")
 
 
-def test_winners(five: tuple[Network, ...]) -> None:
+def test_winners(five: tuple[NetworkSection, ...]) -> None:
     best = {winner.measure: winner.name for winner in winners(five)}
     assert best["macs"] == min(five, key=lambda one: one.totals.macs).name
     assert best["memory_access_bytes"] == "shufflenet_v2_x1_0"
     assert "accuracy" not in best
 
 
-def test_nobody_on_the_front_is_beaten_and_everybody_else_is(five: tuple[Network, ...]) -> None:
-    keys = [one.key for one in MEASURES if one.better and number(five[0], one.key) is not None]
-    signs = {one.key: -1 if one.better == "more" else 1 for one in MEASURES}
+def test_the_front_is_what_no_network_dominates(five: tuple[NetworkSection, ...]) -> None:
+    keys = [
+        one.key for one in MEASURES.values() if one.better and number(five[0], one.key) is not None
+    ]
+    signs = {one.key: -1 if one.better == "more" else 1 for one in MEASURES.values()}
     for x, y in product(keys, repeat=2):
         points = {one.id: (signs[x] * one.values[x], signs[y] * one.values[y]) for one in five
                   if number(one, x) is not None and number(one, y) is not None}  # fmt: skip
-        best = {one.id for one in front(five, x, y)}
+        best = {one.id for one in pareto_front(five, x, y)}
         for name, (a, b) in points.items():
-            beaten = any(c <= a and d <= b and (c, d) != (a, b) for c, d in points.values())
-            assert beaten == (name not in best)
+            dominated = any(c <= a and d <= b and (c, d) != (a, b) for c, d in points.values())
+            assert dominated == (name not in best)
 
 
-def test_accuracy_that_is_no_number_is_nobodys_win(five: tuple[Network, ...]) -> None:
+def test_accuracy_that_is_no_number_is_nobodys_win(five: tuple[NetworkSection, ...]) -> None:
     broken = changed(five[0], accuracy=nan)
     good, worse = changed(five[1], accuracy=0.9), changed(five[2], accuracy=0.8)
     (first, *_) = winners([broken, good, worse])
-    assert (first.measure, first.name, first.words) == (
+    assert (first.measure, first.name, first.margin) == (
         "accuracy", "resnet50", "10.0 points before mobilenet_v2",
     )  # fmt: skip
-    assert "Nobody beats resnet50 and mobilenet_v2 at macs and accuracy" in " ".join(
+    assert "resnet50 and mobilenet_v2 are Pareto-optimal in macs and accuracy" in " ".join(
         summary([broken, good, worse])
     )
     assert written(nan, "share") == "no number"
 
 
-def test_networks_of_other_inputs_are_not_compared(five: tuple[Network, ...]) -> None:
+def test_networks_of_other_inputs_are_not_compared(five: tuple[NetworkSection, ...]) -> None:
     (small,) = collected("lenet5").finish()
     assert comparable([small, *five]) == list(five)
     assert all(winner.name != "lenet5" for winner in winners([small, *five]))
@@ -69,11 +79,11 @@ def test_one_network_and_none() -> None:
     assert "lrn1" in words[1]
     assert words[-1].startswith("It breaks")
     assert winners([one]) == ()
-    assert summary([]) == ("There is no network to speak of.",)
+    assert summary([]) == ("There is no network in this report.",)
 
 
-def test_equals_are_told_as_equals(five: tuple[Network, ...]) -> None:
+def test_equals_are_told_as_equals(five: tuple[NetworkSection, ...]) -> None:
     twin = structs.replace(five[0], id="twin", name="twin")
     words = summary([five[0], twin])
     assert words[1].startswith("vgg16 and twin are the lightest, and equal")
-    assert [winner.words for winner in winners([five[0], twin])] == ["as has twin"] * 4
+    assert [winner.margin for winner in winners([five[0], twin])] == ["as has twin"] * 4

@@ -1,10 +1,10 @@
-// Small words that the rest is written in.
+// Helpers that the other scripts use.
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const measures = new Map(page.measures.map((one) => [one.key, one]));
 const networks = new Map(page.networks.map((one) => [one.id, one]));
 const find = (id) => document.getElementById(id);
 
-// A new element. Children that are text stay text, whatever is in them.
+// Create an element. Children that are text are never interpreted as markup.
 function make(tag, attributes = {}, ...children) {
   const parts = tag.split(":");
   const element = parts[1]
@@ -57,7 +57,7 @@ function written(value, kind) {
   return scaled(value, kind);
 }
 
-// Percents with as many digits as the axis needs, and no more.
+// Percentages with as many digits as the axis needs.
 const PERCENT = ".3~%";
 const shape = (out) => out.join("x");
 const known = (value) => typeof value === "number" && Number.isFinite(value);

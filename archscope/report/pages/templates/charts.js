@@ -1,9 +1,9 @@
-// Charts by plotly, in the colours of the page; drawn anew when those change.
+// Charts by plotly in the colours of the page; redrawn when those change.
 const drawn = new Map();
 
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// Texts of a chart are markup to plotly, so names of the user's are made plain.
+// Plotly interprets text as markup, so names given by users are escaped.
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function axis(title, more = {}) {
@@ -11,14 +11,14 @@ function axis(title, more = {}) {
     linecolor: tone("line"), automargin: true, ...more };
 }
 
-// Plotly takes a second to start, so the page is there first; then it starts, and charts come.
+// Plotly takes a second to start, so the page is rendered before it.
 let started = false;
 
 function startCharts() {
   const text = find("plotly");
   if (text) document.head.append(make("script", {}, text.textContent));
   started = true;
-  // One chart after another, so that the page is never stuck while many are drawn.
+  // One chart at a time, so that the page stays responsive.
   const waiting = [...drawn.keys()];
   const next = () => {
     const place = waiting.shift();
@@ -29,7 +29,7 @@ function startCharts() {
   next();
 }
 
-// Draw a chart; `build` returns traces and layout, and is asked again after a change of theme.
+// Draw a chart; `build` returns traces and layout, and is called again after a change of theme.
 function chart(place, build, clicked = null) {
   drawn.set(place, { build, clicked });
   if (started) redraw(place);

@@ -12,7 +12,7 @@ function startDifference() {
   showDifference();
 }
 
-// How many pixels of the input stand for one position; vectors come last.
+// The downsampling factor of a stage; vectors come last.
 function pixels(key) {
   if (key === "vector") return Infinity;
   return key.endsWith("x") ? 1 / Number(key.slice(0, -1)) : Number(key.slice(2));

@@ -1,4 +1,4 @@
-// The architecture as SVG. Blocks open and shut; boxes are as warm as their share is large.
+// The architecture as SVG. Blocks unfold and fold; the colour of a box shows its share.
 const HEATS = [["macs", "macs"], ["params", "params"], ["access", "memory access"], ["seconds", "measured time"]];
 const OPEN_AT_FIRST = 36; // boxes
 
@@ -50,16 +50,16 @@ class Drawing {
 
   show() {
     const whole = lay(this.net.root, 0, (item) => this.open.has(item.name));
-    const [blocks, wires, boxes] = [[], [], []];
+    const [blocks, edges, boxes] = [[], [], []];
     const collect = (laid, x, y, top) => {
       if (!top) (laid.inside.length ? blocks : boxes).push(this.box(laid, x, y));
-      for (const points of laid.wires) wires.push(make("svg:path", { class: "wire", d: wayOf(points, x, y) }));
+      for (const points of laid.edges) edges.push(make("svg:path", { class: "wire", d: wayOf(points, x, y) }));
       for (const [child, middle, above] of laid.inside) collect(child, x + middle - child.width / 2, y + above, false);
     };
     collect(whole, 0, 0, true);
     const scroll = this.place.scrollTop;
     this.place.replaceChildren(make("svg:svg", { width: whole.width, height: whole.height, role: "group", "aria-label": `architecture of ${this.net.name}` },
-      ...blocks, ...wires, ...boxes));
+      ...blocks, ...edges, ...boxes));
     const middle = () => { this.place.scrollLeft = (this.place.scrollWidth - this.place.clientWidth) / 2; };
     if (this.place.isConnected) middle(); else requestAnimationFrame(middle);
     this.place.scrollTop = scroll;

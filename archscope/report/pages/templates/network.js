@@ -1,4 +1,4 @@
-// Everything about one network, made when its section is opened.
+// The section on one network, built when it is opened.
 const KEYS = ["op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds"];
 
 function read(id) {
@@ -93,7 +93,7 @@ function fieldLine(net) {
     annotations: [{ xref: "paper", x: 0.01, y: whole, xanchor: "left", yanchor: "bottom", text: `the input: ${whole}`, showarrow: false }] }];
 }
 
-// Each layer by its macs per byte, under the roof of a machine that the reader describes.
+// The roofline: each layer by its macs per byte, for a machine that the reader describes.
 function roofline(net, place) {
   const compute = make("input", { type: "number", min: "0.001", step: "any", value: 1000 });
   const memory = make("input", { type: "number", min: "0.001", step: "any", value: 100 });

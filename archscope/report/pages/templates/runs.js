@@ -1,4 +1,4 @@
-// Trainings: curves by epoch and step, and which classes were taken for which.
+// Training runs: curves by epoch and step, the confusion matrix, and the inspection.
 function openRun(details) {
   const body = details.querySelector(".drawn");
   if (body.childElementCount) return;
@@ -24,7 +24,7 @@ function openRun(details) {
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
     { showlegend: curves.length > 1, xaxis: axis(axisName), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: PERCENT } : {}) }]);
   }
-  if (run.look) body.append(...inside(run));
+  if (run.look) body.append(...inspection(run));
   else body.append(make("p", { class: "note" }, `Filters, feature maps, layers and wrong images are not in this run folder; archscope evaluate RUN --keep puts them there.`));
   if (run.confusion) body.append(...confusion(run));
 }
@@ -32,8 +32,8 @@ function openRun(details) {
 const picture = (png, alt, more = "") => make("img", { src: `data:image/png;base64,${png}`, alt, class: `pixels ${more}`.trim() });
 const guessed = (one) => `${one.label}, taken for ${one.guess} (${written(one.probability, "share")})`;
 
-// The inside of a trained network: gradients, dead units, filters, feature maps, and its mistakes.
-function inside(run) {
+// The inspection of a trained network: gradients, dead units, filters, feature maps, mistakes.
+function inspection(run) {
   const { layers, filters, samples, wrong, images, data } = run.look;
   const parts = [];
   const pair = make("div", { class: "pair" });
@@ -41,7 +41,7 @@ function inside(run) {
     const known = layers.filter((layer) => layer[key] !== null).reverse();
     if (!known.length) return;
     if (key === "dead" && !known.some((layer) => layer.dead)) {
-      pair.append(make("div", {}, make("h4", {}, title), make("p", { class: "muted" }, `None: each unit of the ${known.length} rectifier${known.length > 1 ? "s" : ""} answers to some image.`)));
+      pair.append(make("div", {}, make("h4", {}, title), make("p", { class: "muted" }, `None: every unit of the ${known.length} rectifier${known.length > 1 ? "s" : ""} is active for some image.`)));
       return;
     }
     const place = chartPlace(`${title} of ${run.name}`);
@@ -60,7 +60,7 @@ function inside(run) {
       make("p", { class: "muted small" }, `${filters.about}; grey is 0, each filter to its own largest weight.`));
   }
   if (samples.length) {
-    parts.push(make("h4", {}, "What the layers see"), make("p", { class: "muted small" }, "Feature maps of single images, those that vary most, each from its least to its greatest value."));
+    parts.push(make("h4", {}, "Feature maps"), make("p", { class: "muted small" }, "The most varied feature maps of single images, each scaled to its own range."));
     for (const one of samples) {
       parts.push(make("figure", { class: "seen" }, make("div", {}, picture(one.png, `image of ${one.label}`, "sample"), make("figcaption", { class: "small" }, guessed(one))),
         ...one.maps.map((sheet) => make("div", { class: "maps", title: sheet.about }, picture(sheet.png, `maps of ${sheet.layer} for ${one.label}`, "sheet"), make("span", { class: "muted small" }, sheet.layer)))));
@@ -68,7 +68,7 @@ function inside(run) {
   }
   parts.push(make("h4", {}, "Wrong images"));
   if (wrong.length) {
-    parts.push(make("p", { class: "muted small" }, `Of the ${images.toLocaleString("en-US")} images of ${data}, those that it was surest of.`),
+    parts.push(make("p", { class: "muted small" }, `Of the ${images.toLocaleString("en-US")} images of ${data}, the most confident mistakes.`),
       make("div", { class: "gallery" }, ...wrong.map((one) => make("figure", {}, picture(one.png, `image of ${one.label}`, "sample"), make("figcaption", { class: "small" }, guessed(one))))));
   } else parts.push(make("p", { class: "muted" }, "None that can be shown."));
   return parts;

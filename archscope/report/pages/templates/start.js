@@ -1,4 +1,4 @@
-// Everything set going: the theme, the tables, and sections that open when they are asked for.
+// Start: the theme, the tables, and sections that are built when they are opened.
 const THEMES = ["system", "light", "dark"];
 
 function startTheme() {

@@ -2,7 +2,7 @@ const BYTES = new Set(["weights", "access", "peak"]); // costs that are bytes
 
 const LINES = 200; // of networks, in the chart of decisions
 
-// Searches: the best so far of each arm, what decided, and all trials side by side.
+// Searches: the best so far, the importance of decisions, and all trials as parallel coordinates.
 function openStudy(details) {
   const body = details.querySelector(".drawn");
   if (body.childElementCount) return;
@@ -13,13 +13,13 @@ function openStudy(details) {
   if (study.best.length) {
     pair.append(make("div", {}, make("h4", {}, "Best so far"), bestPlace));
     const [low, high] = study.chance;
-    const band = low ? [low, high].map((edge, top) => ({ type: "scatter", mode: "lines", name: "best of as many even draws, 95 %", showlegend: Boolean(top), hoverinfo: "skip", x: edge.x, y: edge.y,
+    const band = low ? [low, high].map((edge, top) => ({ type: "scatter", mode: "lines", name: "best of as many random networks, 95 %", showlegend: Boolean(top), hoverinfo: "skip", x: edge.x, y: edge.y,
       line: { width: 0, shape: "hv", color: tone("second") }, fill: top ? "tonexty" : "none", fillcolor: `${tone("second")}2e` })) : [];
-    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "The band is where the best of so many networks drawn evenly lies 95 times in 100, if those of the control arm stand for all that fit; it cannot reach beyond the best of them."
-      : "The control arm trained too few networks to say where others would lie."));
-    chart(bestPlace, () => [[...band, ...study.best.map((arm, number) => ({ type: "scatter", mode: "lines+markers", name: plain(arm.name), x: arm.x, y: arm.y,
+    if (study.best.length > 1) bestPlace.after(make("p", { class: "muted small" }, low ? "The band is the 95 % interval of the best of so many uniformly drawn networks, estimated from the baseline; it cannot exceed the best of the baseline."
+      : "The baseline trained too few networks to estimate the band of random search."));
+    chart(bestPlace, () => [[...band, ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: axis("networks trained by the arm", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: PERCENT }) }]);
+    { showlegend: true, xaxis: axis("trained networks", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: PERCENT }) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
@@ -36,7 +36,7 @@ function openStudy(details) {
       text: ordered.map(([, value]) => String(Number(value.toPrecision(3)))), textposition: "auto" }],
     { xaxis: axis(label), yaxis: axis("", { type: "category" }) }]);
   };
-  if (study.counts.length) bars("What became of the networks", study.counts, "networks");
+  if (study.counts.length) bars("Networks by outcome", study.counts, "networks");
   if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation");
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
@@ -49,11 +49,11 @@ function openStudy(details) {
   }
 }
 
-// How much of a budget the networks take; those beyond three times of it stand at its end.
+// How much of a budget the networks use; values beyond three times the budget are clipped.
 function budgetUse(study, use, pair) {
   const place = chartPlace(`use of the budget ${use.budget} of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, `Use of the budget ${use.budget}`), place));
-  const kinds = [["inside", use.inside, "accent", ""], ["beyond, and free", use.beyond, "second", "/"]];
+  const kinds = [["inside", use.inside, "accent", ""], ["beyond, not trained", use.beyond, "second", "/"]];
   const size = Math.max(...use.inside, ...use.beyond) > 1.5 ? 0.1 : 0.05;
   chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
     xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),
@@ -61,7 +61,7 @@ function budgetUse(study, use, pair) {
     shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } }] }]);
 }
 
-// Who trained what, when.
+// Trainings of each worker over time.
 function workers(study, pair) {
   const place = chartPlace(`workers of ${study.name}`);
   pair.append(make("div", {}, make("h4", {}, "Workers"), place));
@@ -74,8 +74,8 @@ function workers(study, pair) {
   }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: axis("seconds since the study began"), yaxis: axis("", { type: "category" }) }]);
 }
 
-// Parallel coordinates: a line for each training, the best tenth in colour and before the rest.
-// Plotly's own need code made at run time, which the page forbids.
+// Parallel coordinates: a line for each training, the best tenth in colour and in front.
+// Plotly's own use code generated at run time, which the page's security policy forbids.
 function decisions(study, body) {
   const place = chartPlace(`decisions of ${study.name}`, "tall");
   const told = make("p", { class: "muted small" });
@@ -84,8 +84,8 @@ function decisions(study, body) {
   const names = [...study.decisions.slice(0, 24), "accuracy"];
   place.style.minWidth = `${26 * names.length}px`; // names side by side need some room
   const column = (name) => study.columns.indexOf(name);
-  const judged = study.trials.filter((trial) => known(trial[column("accuracy")])).sort((one, other) => other[column("accuracy")] - one[column("accuracy")]);
-  const levels = new Map(names.map((name) => [name, [...new Set(judged.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
+  const ranked = study.trials.filter((trial) => known(trial[column("accuracy")])).sort((one, other) => other[column("accuracy")] - one[column("accuracy")]);
+  const levels = new Map(names.map((name) => [name, [...new Set(ranked.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
     (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : collator.compare(String(one), String(other))))]));
   const height = (trial, name) => {
     const [values, value] = [levels.get(name), trial[column(name)]];
@@ -93,15 +93,15 @@ function decisions(study, body) {
     if (name === "accuracy") return values.length > 1 ? (value - values[0]) / (values[values.length - 1] - values[0]) : 0.5;
     return values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5;
   };
-  const top = Math.max(1, Math.round(judged.length / 10));
+  const top = Math.max(1, Math.round(ranked.length / 10));
   const lines = (members, name, colour, opacity, width) => ({ type: "scatter", mode: "lines+markers", name, opacity, connectgaps: false,
     x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
     hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === "accuracy" ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
     marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
-  // Of very many lines a part says as much: every so manieth by accuracy.
+  // Of very many lines, draw an even sample by accuracy.
   const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
-  const [best, others] = [some(judged.slice(0, top), LINES / 4), some(judged.slice(top), LINES)];
-  const part = best.length + others.length < judged.length ? ` ${best.length + others.length} of ${judged.length} are drawn, evenly by accuracy.` : "";
+  const [best, others] = [some(ranked.slice(0, top), LINES / 4), some(ranked.slice(top), LINES)];
+  const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by accuracy.` : "";
   told.textContent = `Each line is a network that was trained; the best tenth is in colour.${part}`;
   chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
     { showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);

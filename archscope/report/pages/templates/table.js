@@ -1,4 +1,4 @@
-// Tables that sort by their headings, and the filter of the overview.
+// Sortable tables, and the filter of the overview.
 const collator = new Intl.Collator("en", { numeric: true });
 
 function sortable(whole) {
@@ -13,7 +13,7 @@ function sortable(whole) {
   });
 }
 
-// What is unknown goes last, whichever way.
+// Unknown values sort last in either direction.
 function sortRows(body, column, up) {
   const key = (row) => row.cells[column].dataset.value ?? "";
   const rows = [...body.rows].map((row) => [key(row), row]);
@@ -39,7 +39,7 @@ function worth(letters, kind) {
   return (physical ? { ...POWERS, ...SMALL } : POWERS)[prefix];
 }
 
-// Return the test that words of the filter ask for: conditions on measures, and parts of names.
+// Return the predicate of a filter text: conditions on measures, and parts of names.
 function wanted(text) {
   const tests = text.trim().toLowerCase() === "" ? [] : text.trim().split(/\s+/).map((word) => {
     const match = CONDITION.exec(word);

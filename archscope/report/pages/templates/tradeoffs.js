@@ -1,6 +1,6 @@
-// Networks by two measures: those that none beats, the rest dimmed, and what was pinned.
+// Networks by two measures: the Pareto front, the rest dimmed, and pinned networks.
 const pinned = new Set();
-const LABELLED = 24; // with more points names would lie over each other
+const LABELLED = 24; // with more points, names would overlap
 
 function startTradeoffs() {
   if (!find("scatter")) return;
@@ -25,15 +25,15 @@ function pin(id, on) {
   showTradeoffs();
 }
 
-// Return the networks that no other equals or beats by both measures while beating it by one.
-function frontOf(all, x, y) {
+// Return the networks that no other dominates by both measures.
+function paretoFront(all, x, y) {
   const cost = (one, key) => one.values[key] * (measures.get(key).better === "more" ? -1 : 1);
   return all.filter((one) => !all.some((other) =>
     cost(other, x) <= cost(one, x) && cost(other, y) <= cost(one, y) &&
     (cost(other, x) < cost(one, x) || cost(other, y) < cost(one, y))));
 }
 
-// Return the networks of the input that most have: macs of a digit and of a photograph are no match.
+// Return the networks with the most frequent input; costs for different inputs are not comparable.
 function comparable(all) {
   const groups = new Map();
   for (const one of all) groups.set(one.input, [...(groups.get(one.input) ?? []), one]);
@@ -44,26 +44,26 @@ function showTradeoffs() {
   const [x, y] = [find("axis-x").value, find("axis-y").value];
   const all = visible().filter((one) => known(one.values[x]) && known(one.values[y]));
   const alike = comparable(all);
-  const front = frontOf(alike, x, y);
-  const judged = measures.get(x).better && measures.get(y).better && x !== y;
-  chart(find("scatter"), () => scatter(all, alike, front, judged, x, y),
+  const front = paretoFront(alike, x, y);
+  const comparableMeasures = measures.get(x).better && measures.get(y).better && x !== y;
+  chart(find("scatter"), () => scatter(all, alike, front, comparableMeasures, x, y),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = front.map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "more" : "less"} ${measures.get(key).label}`;
   const rest = alike.length < all.length ? ` Compared ${alike.length > 1 ? `are the ${alike.length}` : "is the one"} with input ${alike[0].input}.` : "";
   find("front").textContent = !all.length ? "No network has both measures."
-    : judged ? `Nobody beats at ${direction(x)} and ${direction(y)} together: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
-    : "Of at least one of these measures neither more nor less is better, so nobody is dominated.";
+    : comparableMeasures ? `Pareto-optimal for ${direction(x)} and ${direction(y)}: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
+    : "At least one of these measures has no better direction, so no network is dominated.";
   find("pinned").replaceChildren(...[...pinned].map((id) => pinCard(networks.get(id))));
 }
 
-// The gist of a spec: channels at each size, four to a line.
+// A spec in brief: channels at each size, four to a line.
 function stagesOf(one) {
   const parts = one.stages.filter(([key]) => key !== "vector").map(([, size, , channels]) => `${channels}x${size}`);
   return parts.map((part, place) => (place && place % 4 === 0 ? `<br>${part}` : part)).join(" \u2192 ");
 }
 
-// A spec is read from its network's data when it is asked for.
+// The spec is read from the network's data when it is opened.
 function specOf(one) {
   const body = make("pre", { tabindex: 0, class: "small" });
   const details = make("details", { ontoggle: () => { body.textContent ||= JSON.parse(find(`data-${one.id}`).textContent).yaml ?? "not known"; } }, make("summary", {}, "spec"), body);
@@ -78,13 +78,13 @@ function pinCard(one) {
     ...keys.map((measure) => make("span", { class: "label" }, `${measure.label} ${written(one.values[measure.key], measure.kind)}`)), specOf(one));
 }
 
-function scatter(all, alike, front, judged, x, y) {
+function scatter(all, alike, front, comparableMeasures, x, y) {
   const others = new Set(all.filter((one) => !alike.includes(one)).map((one) => one.id));
   const best = new Set(front.map((one) => one.id));
-  const groups = judged
+  const groups = comparableMeasures
     ? [["other input", all.filter((one) => others.has(one.id)), "soft", "x-thin-open", 0.6],
        ["dominated", alike.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
-       ["not beaten", front, "accent", "circle", 1]]
+       ["Pareto-optimal", front, "accent", "circle", 1]]
     : [["networks", all, "accent", "circle", 1]];
   const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`, stagesOf(one),
     ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}`),
@@ -99,7 +99,7 @@ function scatter(all, alike, front, judged, x, y) {
     marker: { color: members.map((one) => tone(pinned.has(one.id) ? "second" : colour)), size: members.map((one) => (pinned.has(one.id) ? 15 : 10)),
       symbol: members.map((one) => (pinned.has(one.id) ? "diamond" : symbol)), line: { width: 1.5 } },
   }));
-  if (judged && front.length > 1) {
+  if (comparableMeasures && front.length > 1) {
     const ordered = [...front].sort((one, other) => one.values[x] - other.values[x]);
     const better = [x, y].map((key) => measures.get(key).better);
     traces.unshift({ type: "scatter", mode: "lines", hoverinfo: "skip", showlegend: false,
@@ -109,10 +109,10 @@ function scatter(all, alike, front, judged, x, y) {
   const log = find("log-axes").checked;
   const scale = (key) => ({ type: log && all.every((one) => one.values[key] > 0) ? "log" : "linear", ...ticks(key, all) });
   return [traces, { xaxis: axis(measures.get(x).label, scale(x)), yaxis: axis(measures.get(y).label, scale(y)),
-    showlegend: judged, margin: { l: 70, r: 40, t: 30, b: 56 } }];
+    showlegend: comparableMeasures, margin: { l: 70, r: 40, t: 30, b: 56 } }];
 }
 
-// Shares in percent, seconds and bytes in words that people use.
+// Shares in percent, seconds and bytes with their units.
 function ticks(key, all) {
   const kind = measures.get(key).kind;
   if (kind === "share") return { tickformat: PERCENT, nticks: 8 };

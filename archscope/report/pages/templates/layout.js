@@ -1,4 +1,4 @@
-// Where everything lies in a drawing: the same as archscope/drawing/place.py, for open and shut blocks.
+// The layout of a drawing: the same as archscope/drawing/layout.py, for open and folded blocks.
 const BOX = { width: 172, height: 42, beside: 18, below: 26, passing: 8, edge: 14, heading: 24, sweeps: 6 };
 const [ENTRY, EXIT] = [-1, -2];
 
@@ -17,7 +17,7 @@ function itemOf(packed, above, names) {
 
 function lay(item, depth, opened) {
   if (!item.children || (depth && !opened(item))) {
-    return { item, width: BOX.width, height: BOX.height, inside: [], wires: [] };
+    return { item, width: BOX.width, height: BOX.height, inside: [], edges: [] };
   }
   const children = item.children.map((child) => lay(child, depth + 1, opened));
   const slots = Math.max(...item.rows.flat()) + 1;
@@ -38,14 +38,14 @@ function lay(item, depth, opened) {
   });
   const [width, height] = [right - left + 2 * BOX.edge, y - BOX.below + BOX.edge];
   const inside = children.map((child, slot) => [child, middles[slot], tops[rowOf[slot]]]);
-  const wires = item.lines.map((way) => way.flatMap((slot, step) => {
+  const edges = item.lines.map((way) => way.flatMap((slot, step) => {
     if (slot === ENTRY) return [[width / 2, 0], [width / 2, heading]];
     if (slot === EXIT) return [[width / 2, height], [width / 2, height]];
     const [row, x] = [rowOf[slot], middles[slot]];
     const top = tops[row] + (step === 0 ? children[slot].height : 0);
     return [[x, top], [x, step === way.length - 1 ? tops[row] : bottoms[row]]];
   }));
-  return { item, width, height, inside, wires };
+  return { item, width, height, inside, edges };
 }
 
 function align(item, widths) {
