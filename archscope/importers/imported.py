@@ -1,4 +1,4 @@
-"""What an importer returns."""
+"""What an importer returns: a graph, and its weights where they are asked for."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def no_weights() -> dict[str, Any]:
 class Imported(Struct, frozen=True):
     """A graph, and the weights of its source by the nodes that have them.
 
-    `weights` makes a dict of torch tensors or numpy arrays when it is called; each is named after
-    its node and what it is to that: `layer1.0.conv1.weight`.
+    `weights()` returns torch tensors or numpy arrays, each named after its node and its name in
+    the torch module of that node's operator: `layer1.0.conv1.weight`.
     """
 
     graph: Graph

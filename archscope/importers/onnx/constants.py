@@ -1,4 +1,4 @@
-"""What ONNX operators give for constants, by ONNX's own reference."""
+"""The results of ONNX operators on constants, computed by ONNX's reference implementation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from archscope.errors import DataError
 from archscope.importers.onnx.model_file import library, named
 
-LARGEST = 1 << 28
-"""Elements that a computed constant may have; a file of bytes must not ask for all memory."""
+MAX_ELEMENTS = 1 << 28
+"""Size of the largest constant that is computed, so that a small file cannot ask for all memory."""
 
 RANDOM = frozenset({
     "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
@@ -18,20 +18,19 @@ RANDOM = frozenset({
 })  # fmt: skip
 
 
-def computed(
+def compute(
     node: Any,
     types: Mapping[str, Any],
     constants: Mapping[str, Any],
     opsets: Mapping[str, int],
     file: str,
 ) -> dict[str, Any]:
-    """Return what an operator gives for constants. Raises DataError."""
+    """Return the outputs of an operator on constants, by name. Raises DataError."""
     import numpy
 
     onnx = library()
-    for kind in types.values():
-        dims = kind.tensor_type.shape.dim
-        if prod(d.dim_value for d in dims) > LARGEST:
+    for output in types.values():
+        if prod(axis.dim_value for axis in output.tensor_type.shape.dim) > MAX_ELEMENTS:
             raise DataError(f"{file}: {named(node)} asks for a constant too large to keep")
     if node.op_type == "Identity":
         return {node.output[0]: constants[node.input[0]]}
@@ -46,7 +45,7 @@ def computed(
     try:
         try:
             alone = evaluator(graph, opsets=dict(opsets))
-        except RuntimeError:  # not written for so old an opset: the newest is tried
+        except RuntimeError:  # it does not implement so old an opset; the newest is tried
             alone = evaluator(node)
         results = alone.run(None, feeds)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""An ONNX file -> its model, checked far enough that the rest can trust it."""
+"""An ONNX file -> its model, checked as far as the importer relies on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from archscope.errors import ArchscopeError, DataError, UnavailableError
 
 OLDEST = 11
-"""The oldest opset that is read; before it, attributes stand where inputs stand now."""
+"""The oldest opset that is read; before it, some of today's inputs were attributes."""
 
 BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 DOMAIN = ""
@@ -31,15 +31,15 @@ def library() -> Any:
 
 
 def read_model(path: Path) -> Any:
-    """Return the model of a file, with its external data and its functions written out.
+    """Return the model of a file, with its external data loaded and its functions inlined.
 
-    Raises ArchscopeError for a file that is none, is broken, or asks for what is not supported.
+    Raises ArchscopeError for a file that is not ONNX, is damaged, or has what is not supported.
     """
     onnx = library()
     model = _parsed(onnx, path)
     if not model.graph.node:
         raise DataError(f"{path}: the model has no operators")
-    _check_words(model, path)
+    _check_names(model, path)
     _check_opset(onnx, model, path)
     _load_external(onnx, model, path)
     if model.functions:
@@ -56,7 +56,7 @@ def read_model(path: Path) -> Any:
 
 
 def named(node: Any) -> str:
-    """Return how a message speaks of an operator: `Conv '/stem/Conv'`."""
+    """Return an operator as messages name it: `Conv '/stem/Conv'`."""
     return f"{node.op_type} '{(node.name or next(iter(node.output), ''))[-100:]}'"
 
 
@@ -68,8 +68,8 @@ def domain_of(node: Any) -> str:
 def opsets(model: Any) -> dict[str, int]:
     """Return the version of each domain that a model asks for."""
     return {
-        DOMAIN if one.domain == "ai.onnx" else str(one.domain): int(one.version)
-        for one in model.opset_import
+        DOMAIN if entry.domain == "ai.onnx" else str(entry.domain): int(entry.version)
+        for entry in model.opset_import
     }
 
 
@@ -89,25 +89,25 @@ def _parsed(onnx: Any, path: Path) -> Any:
             raise DataError(
                 f"{path}: the ONNX file is damaged or cut short, at {len(content)} bytes"
             ) from None
-        raise DataError(f"{path}: is no ONNX file") from None
+        raise DataError(f"{path}: is not an ONNX file") from None
     if not model.ir_version or not model.HasField("graph"):
-        raise DataError(f"{path}: is no ONNX file")
+        raise DataError(f"{path}: is not an ONNX file")
     return model
 
 
-def _check_words(model: Any, path: Path) -> None:
-    """Make sure that names are text of one line, which protobuf does not promise."""
+def _check_names(model: Any, path: Path) -> None:
+    """Check that names are text of one line, which protobuf does not promise."""
     for holder in (model.graph, *model.functions):
-        words = [one.domain for one in model.opset_import]
+        names = [entry.domain for entry in model.opset_import]
         for node in holder.node:
-            words += [node.op_type, node.domain, node.name, *node.input, *node.output]
-            words += [attribute.name for attribute in node.attribute]
+            names += [node.op_type, node.domain, node.name, *node.input, *node.output]
+            names += [attribute.name for attribute in node.attribute]
         if holder is model.graph:
             for values in (holder.input, holder.output, holder.initializer, holder.value_info):
-                words += [value.name for value in values]
-        for word in words:
-            if not isinstance(word, str) or not word.isprintable():
-                raise DataError(f"{path}: the ONNX file is damaged: {word[:60]!r} is no name")
+                names += [value.name for value in values]
+        for name in names:
+            if not isinstance(name, str) or not name.isprintable():
+                raise DataError(f"{path}: the ONNX file is damaged: {name[:60]!r} is not a name")
 
 
 def _check_opset(onnx: Any, model: Any, path: Path) -> None:

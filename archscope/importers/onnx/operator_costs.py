@@ -74,7 +74,7 @@ def learned_params(operator: OnnxOperator, model: ResolvedModel, counted: set[st
     """
     places = LEARNED.get(operator.kind, range(len(operator.inputs)))
     names = [operator.inputs[place] for place in places if place < len(operator.inputs)]
-    found = 0
+    params = 0
     for name in names:
         value, sources = model.constants.get(name), model.sources.get(name)
         if value is None or not (sources or operator.kind in HOLDING):
@@ -82,10 +82,10 @@ def learned_params(operator: OnnxOperator, model: ResolvedModel, counted: set[st
         new = (sources or {name}) - counted
         counted.update(new)
         arrays = [model.constants[source] for source in new]
-        found += sum(
+        params += sum(
             array.size for array in arrays if operator.kind in LEARNED or _is_learnable(array)
         )
-    return found
+    return params
 
 
 def operator_cost(

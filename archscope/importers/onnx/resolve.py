@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.errors import DataError
-from archscope.importers.onnx.constants import RANDOM, computed
+from archscope.importers.onnx.constants import RANDOM, compute
 from archscope.importers.onnx.input_shapes import Sizes, input_shapes
 from archscope.importers.onnx.model_file import domain_of, library, named, opsets
 from archscope.importers.onnx.operators import (
@@ -183,7 +183,7 @@ class _Resolver:
         # The scales of packed weights are not weights themselves.
         inputs = node.input[:1] if node.op_type == "DequantizeLinear" else node.input
         sources = frozenset().union(*(self.sources.get(name, ()) for name in inputs))
-        for name, value in computed(node, types, self.constants, self.opsets, self.file).items():
+        for name, value in compute(node, types, self.constants, self.opsets, self.file).items():
             self._keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:

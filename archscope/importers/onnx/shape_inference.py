@@ -1,4 +1,4 @@
-"""The types and shapes that an ONNX operator gives, by ONNX's own shape inference."""
+"""Types and shapes of what an ONNX operator gives, by ONNX's own shape inference."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from archscope.errors import DataError
 from archscope.importers.onnx.model_file import domain_of, named, opsets
 
-SMALL = 4096
-"""Elements up to which shape inference is shown the values of a constant."""
+MAX_VALUES = 4096
+"""Size of the largest constant whose values shape inference gets."""
 
-ALIKE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
-"""Operators that give the type they get, of which ONNX does not say it."""
+SAME_TYPE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Operators whose result has the type of their input, which ONNX does not infer."""
 
-WEIGHTED = {"Conv": (1, 0), "ConvTranspose": (0, 1)}
-"""The axis of a convolution's weights that holds its inputs, and whether groups part it."""
+INPUT_AXES = {"Conv": 1, "ConvTranspose": 0}
+"""The axis of a convolution's weights along which its input channels lie."""
 
 
 class Inference:
-    """Answers for the operators of one model."""
+    """Shape inference for the operators of one model."""
 
     def __init__(self, onnx: Any, model: Any, file: str) -> None:
         self.onnx, self.file = onnx, file
@@ -27,9 +27,9 @@ class Inference:
         self.imports = list(model.opset_import)
 
     def types(
-        self, node: Any, given: Mapping[str, Any], constants: Mapping[str, Any]
+        self, node: Any, known: Mapping[str, Any], constants: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the types of an operator's outputs, those that are known. Raises DataError."""
+        """Return the types of an operator's outputs, as far as they follow. Raises DataError."""
         onnx, domain = self.onnx, domain_of(node)
         version = self.opsets.get(domain)
         if version is None:
@@ -44,32 +44,33 @@ class Inference:
                     f"{self.file}: opset {version} has no operator {node.op_type}"
                 ) from None
             return {}
-        types = {name: given[name] for name in node.input if name}
+        types = {name: known[name] for name in node.input if name}
         data = {
             name: onnx.numpy_helper.from_array(constants[name], name)
             for name in types
-            if name in constants and constants[name].size <= SMALL
+            if name in constants and constants[name].size <= MAX_VALUES
         }
         try:
-            found: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
+            inferred: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
                 schema, node, types, data, opset_imports=self.imports
             )
         except Exception as error:  # InferenceError and plain RuntimeError
             raise self._misfit(node, str(error)) from None
-        if domain == "" and node.op_type in ALIKE:
+        if domain == "" and node.op_type in SAME_TYPE:
             return {node.output[0]: types[node.input[0]]}
-        if domain == "" and node.op_type in WEIGHTED:
+        if domain == "" and node.op_type in INPUT_AXES:
             self._check_channels(node, types)
-        return found
+        return inferred
 
     def _check_channels(self, node: Any, types: Mapping[str, Any]) -> None:
-        """Hold a convolution's weights against what it reads, which ONNX does not."""
+        """Compare a convolution's weights with the channels of its input, which ONNX does not."""
         shapes = [
-            [one.dim_value for one in types[name].tensor_type.shape.dim] for name in node.input[:2]
+            [axis.dim_value for axis in types[name].tensor_type.shape.dim]
+            for name in node.input[:2]
         ]
-        place, whole = WEIGHTED[node.op_type]
-        groups = next((one.i for one in node.attribute if one.name == "group"), 1)
-        wanted = shapes[1][place] * (1 if whole else groups)
+        attributes = {attribute.name: attribute.i for attribute in node.attribute}
+        groups = attributes.get("group", 1) if node.op_type == "Conv" else 1
+        wanted = shapes[1][INPUT_AXES[node.op_type]] * groups
         if shapes[0][1] != wanted:
             raise self._misfit(
                 node, f"its weights are for {wanted} channels, its input has {shapes[0][1]}"

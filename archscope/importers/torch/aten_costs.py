@@ -137,27 +137,27 @@ def _products(name: str, foreign: Foreign) -> Cost:
 
 
 def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Cost:
-    """Return the product of all sizes: each pair of numbers that meet is multiplied once.
+    """Return the cost of a product of two tensors over named axes.
 
-    Axes that one tensor alone has, and the result lacks, are summed before. Where no sum is left
-    torch multiplies element by element, which is no product of matrices.
+    Axes that only one tensor has, and not the result, are summed first. Where no sum is left then
+    torch multiplies element by element, which is not a matrix product.
     """
     left, arrow, result = equation.replace(" ", "").partition("->")
-    words = left.split(",")
-    if "." in equation or not arrow or any(len(set(word)) < len(word) for word in words):
+    operands = left.split(",")
+    if "." in equation or not arrow or any(len(set(axes)) < len(axes) for axes in operands):
         return Cost(None, None)
     sizes: dict[str, int] = {}
-    for word, tensor in zip(words, tensors, strict=True):
-        for letter, size in zip(word, tensor.shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    met = {letter for letter in sizes if letter in result or all(letter in word for word in words)}
-    products = prod(sizes[letter] for letter in met)
-    alone = sum(
-        prod(tensor.shape) for word, tensor in zip(words, tensors, strict=True) if set(word) - met
+    for axes, tensor in zip(operands, tensors, strict=True):
+        for axis, size in zip(axes, tensor.shape, strict=True):
+            sizes[axis] = max(size, sizes.get(axis, 1))
+    kept = {axis for axis in sizes if axis in result or all(axis in axes for axes in operands)}
+    products = prod(sizes[axis] for axis in kept)
+    sums = sum(
+        prod(tensor.shape)
+        for axes, tensor in zip(operands, tensors, strict=True)
+        if set(axes) - kept
     )
-    if met <= set(result):
-        return Cost(0, products + alone)
-    return Cost(products, alone)
+    return Cost(0, products + sums) if kept <= set(result) else Cost(products, sums)
 
 
 def _attention(foreign: Foreign) -> Cost:

@@ -1,0 +1,42 @@
+"""The table of import formats: every folder is in it, and its patterns take no spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archscope.importers
+from archscope.errors import OptionError
+from archscope.importers.formats import FORMATS, format_of
+from archscope.sources import imported, is_foreign
+
+
+def test_every_folder_is_a_format_that_can_be_loaded() -> None:
+    root = Path(archscope.importers.__file__).parent
+    folders = {path.parent.name for path in root.glob("*/__init__.py")}
+    assert folders == {entry.folder for entry in FORMATS}
+    for entry in FORMATS:
+        if entry.folder == "onnx":
+            pytest.importorskip("onnx", reason="needs archscope[onnx]")
+        assert callable(entry.importer())
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [
+        ("net.onnx", "onnx"), ("a b/net:1.onnx", "onnx"), ("torchvision.models:vgg16", "torch"),
+        ("nets:Small.tiny", "torch"), ("resnet50", None), ("specs/net.yaml", None),
+        ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
+        ("nets.onnx.py", None), (":net", None), ("net:", None),
+    ],
+)  # fmt: skip
+def test_sources_are_told_from_specs(source: str, folder: str | None) -> None:
+    found = format_of(source)
+    assert (found and found.folder) == folder
+    assert is_foreign(source) == (folder is not None)
+
+
+def test_what_is_no_model_is_refused_with_what_models_look_like() -> None:
+    with pytest.raises(OptionError, match=r"expected \.onnx or package\.module:name"):
+        imported("resnet50")
