@@ -1,4 +1,4 @@
-"""What people call a network -> its document: a spec, or a model that is imported.
+"""What people call a network -> its graph and document: of a spec, or of a model to import.
 
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
 or function without arguments that returns one. Importing it runs that module's code. A path
@@ -8,16 +8,17 @@ that ends in `.onnx` is an ONNX file. Anything else is what `archscope.language`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope import language, space
 from archscope.errors import OptionError
 from archscope.importers.formats import FORMATS, Inputs, format_of
-from archscope.ir import Graph
+from archscope.ir import Graph, Node
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
-from archscope.language.write import to_yaml
+from archscope.language.flatten import flat_document, with_places
 
 if TYPE_CHECKING:
     from archscope.importers.imported import Imported
@@ -47,25 +48,32 @@ def document(
 ) -> Document:
     """Return the document of a spec or of a model. Raises ArchscopeError.
 
-    `input` gives shapes, without the batch, to a model that does not know them.
+    That of a model is flat: what is said of a layer names it as the model does. `input` gives
+    shapes, without the batch, to a model that does not know them.
     """
-    if text is None and isinstance(word, str) and is_foreign(word) and not Path(word).is_dir():
-        graph = imported(word, input).graph
-        return document_of(graph, word, limits)
+    if _is_model(word, text):
+        return flat_document(imported(str(word), input).graph, str(word))
     return language.document(word, limits, text, unsaved)
 
 
-def document_of(graph: Graph, word: str, limits: Limits = LIMITS) -> Document:
-    """Return a graph as a document, so that all that reads specs can take it.
-
-    It is flat: what is said of a layer names it as the model does.
-    """
-    return document_of_text(to_yaml(graph), word, limits)
-
-
-def document_of_text(text: str, word: str, limits: Limits = LIMITS) -> Document:
-    """Return the document of an imported model's spec, which errors call by the model's word."""
-    return language.document(word, limits, text.encode())
+def read(
+    word: str | Path,
+    limits: Limits = LIMITS,
+    text: bytes | None = None,
+    unsaved: Mapping[str, str] = {},
+    *,
+    set: Mapping[str, Any] | None = None,
+    input: Inputs = None,
+) -> tuple[Graph, Document]:
+    """Return the graph of a spec or of a model, and its document. Raises ArchscopeError."""
+    if not _is_model(word, text):
+        found = language.document(word, limits, text, unsaved)
+        return space.graph(found, set=set, input=input, limits=limits), found
+    graph = imported(str(word), input).graph
+    found = flat_document(graph, str(word))
+    if set or not is_plain(graph, limits):
+        return language.graph(found, set=set, limits=limits), found
+    return with_places(graph, found), found
 
 
 def load(
@@ -82,6 +90,27 @@ def load(
     to names of the spec's `let`; `input` replaces the shape of its input, channels first, or of
     several inputs by name.
     """
-    foreign = isinstance(word, str) and is_foreign(word)
-    read = document(word, limits, input=input)
-    return space.graph(read, set=set, input=None if foreign else input, limits=limits)
+    return read(word, limits, set=set, input=input)[0]
+
+
+def _is_model(word: str | Path, text: bytes | None) -> bool:
+    return text is None and isinstance(word, str) and is_foreign(word) and not Path(word).is_dir()
+
+
+def is_plain(graph: Graph, limits: Limits) -> bool:
+    """Return whether a graph is what its document says, so that that need not be expanded."""
+    places = {node.name: place for place, node in enumerate(graph.nodes)}
+    outputs = [places[output.node] for output in graph.outputs]
+    used = {output.node for output in graph.outputs}.union(*(n.inputs for n in graph.nodes))
+    return (
+        len(graph.nodes) <= limits.nodes
+        and outputs == sorted(outputs)
+        and all(graph.nodes[place].inputs for place in outputs)
+        and all(node.name in used for node in graph.nodes if node.inputs)
+        and all(prod(node.out) <= limits.number for node in graph.nodes)
+        and all(_has_weights(node) for node in graph.nodes if node.shares)
+    )
+
+
+def _has_weights(node: Node) -> bool:
+    return bool(node.op.params(*node.ins) or node.op.buffers(*node.ins))

@@ -10,8 +10,7 @@ from archscope.cli import FINE
 from archscope.cli.shared.options import output_option, shapes, write
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
-from archscope.language import graph as graph_of
-from archscope.sources import document_of_text, imported
+from archscope.sources import imported
 
 GROUP = "Convert"
 
@@ -58,7 +57,7 @@ def command(
             f"'{found.graph.name}' has operators that are not recognised: {', '.join(opaque)}{why}"
         )
     folded = readable(found.graph)
-    graph = graph_of(document_of_text(folded.text, source))
+    graph = folded.graph
     said = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
     if weights is not None:
         from archscope.weights import (  # torch, which a wrong source does not need

@@ -12,15 +12,17 @@ from archscope.folding.blocks import find_blocks
 from archscope.folding.parameters import blocks_of
 from archscope.folding.pieces import nodes_of
 from archscope.folding.series_parallel import entry_of, series
-from archscope.folding.text import folded_text
+from archscope.folding.spec import folded_document
 from archscope.ir import Graph, Node
-from archscope.language.write import to_yaml
+from archscope.language.flatten import flat_document
+from archscope.language.write import document_text
 
 
 class Folded(Struct, frozen=True):
-    """A spec, and what the nodes of the graph are called in it."""
+    """A spec, the graph that it says, and what the nodes of the original are called in it."""
 
     text: str
+    graph: Graph
     names: Mapping[str, str]
 
 
@@ -33,22 +35,20 @@ def readable(graph: Graph) -> Folded:
     try:
         chain = series(graph)
         find_blocks(chain, entry_of(graph))
-        text = folded_text(graph, chain, blocks_of(chain))
-        order = [*(node.name for node in graph.inputs), *nodes_of(chain)]
-        names = _names(graph, text, order)
-    except RecursionError:  # branches in branches, deeper than the language allows
-        names = None
-    if names is None:
-        return Folded(to_yaml(graph), {node.name: node.name for node in graph.nodes})
-    return Folded(text, names)
-
-
-def _names(graph: Graph, text: str, order: list[str]) -> dict[str, str] | None:
-    """Return the names of the nodes in a text, or None if it does not say the graph."""
-    try:
+        text = document_text(folded_document(graph, chain, blocks_of(chain)))
         made = language.graph(language.document("folded", text=text.encode()))
-    except ArchscopeError:
-        return None
+        names = _names(graph, made, [*(node.name for node in graph.inputs), *nodes_of(chain)])
+    except (ArchscopeError, RecursionError):  # also branches deeper than the language allows
+        names = None
+    if names is not None:
+        return Folded(text, made, names)
+    flat = flat_document(graph)
+    names = {node.name: node.name for node in graph.nodes}
+    return Folded(document_text(flat), language.graph(flat), names)
+
+
+def _names(graph: Graph, made: Graph, order: list[str]) -> dict[str, str] | None:
+    """Return what nodes are called in a graph made of a text, or None if that is not the same."""
     if len(made.nodes) != len(graph.nodes) or len({*order}) != len(made.nodes):
         return None
     names = {old: node.name for old, node in zip(order, made.nodes, strict=True)}

@@ -116,6 +116,7 @@ class Block(Struct, frozen=True, dict=True):
     names: frozenset[str]  # names given by `name:`
     cost: int = 0  # steps that its defaults count for
     open: bool = False  # whether its defaults have a hole
+    about: str = ""
 
     @cached_property
     def labels(self) -> dict[Layer, Label]:
@@ -164,7 +165,12 @@ class Document(Struct, frozen=True):
 
 
 def block_of(
-    name: str, at: Source, defaults: dict[str, Value | None], layers: Chain, open: bool = False
+    name: str,
+    at: Source,
+    defaults: dict[str, Value | None],
+    layers: Chain,
+    open: bool = False,
+    about: str = "",
 ) -> Block:
     """Return a block, with the names in its body that need an index to be told apart."""
     seen: set[str] = set()
@@ -187,7 +193,7 @@ def block_of(
 
     visit(layers, False)
     cost = sum(value.cost for value in defaults.values() if value) // VALUES_IN_STEP
-    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost, open)
+    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost, open, about)
 
 
 def layers_in(chain: Chain) -> Iterator[Layer]:

@@ -69,7 +69,10 @@ class Reader:
     def block(self, name: str, item: Item, at: Source) -> Block:
         """Read a block. Raises SpecError."""
         layers = self.chain(item.value["layers"], f"blocks.{name}.layers")
-        return block_of(name, at, self.parameters[name], layers, name in self.open_blocks)
+        about = item.value["about"].value if "about" in item.value else ""
+        open_ = name in self.open_blocks
+        about = about if isinstance(about, str) else ""
+        return block_of(name, at, self.parameters[name], layers, open_, about)
 
     def chain(self, item: Item, path: str) -> Chain:
         """Read a chain: a list of layers, or one layer alone. Raises SpecError."""

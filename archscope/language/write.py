@@ -1,14 +1,60 @@
-"""Graph -> YAML text: a flat spec that reads back to the same graph."""
+"""Document -> YAML text, with its blocks, expressions and holes. Comments are not kept.
+
+One style: a layer to a line, its arguments in braces; what does not fit on a line takes one for
+each of its parts. Chains stand in brackets only where they are a few words, or follow in `then`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archscope.errors import GraphError
-from archscope.ir import Graph, Node, Op, Output
-from archscope.ops.attributes import attributes
+from archscope.errors import SpecError
+from archscope.ir import Graph, Op, Source
+from archscope.language.document import GROUP, Block, Chain, Document, Head, Layer
+from archscope.language.expression import Expression
+from archscope.language.flatten import arguments, flat_document
+from archscope.language.usage import blocks_used
+from archscope.language.value import CHOICE, Hole, Value
+
+WIDTH = 120  # characters of a line
+SHORT = 80  # characters of layers that stand in brackets behind `then` or `else`
+FEW = 3  # words that are a chain in brackets anywhere
+CONSTANTS = ("true", "false", "null", "yes", "no", "on", "off")
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+_SENTENCE = re.compile(r"[A-Za-z=][!-~]*( [!-\"$-~][!-~]*)*")
+"""Words with single spaces between them, none of which begins a comment."""
+
+
+def document_text(document: Document) -> str:
+    """Return a spec that reads as the document, with the blocks that it uses.
+
+    Raises SpecError for a pattern, whose brackets have no word in a spec.
+    """
+    lines = [f"name: {_text(document.name)}"]
+    more = {"about": document.about, "paper": document.paper}
+    lines += [f"{key}: {_text(text)}" for key, text in more.items() if text]
+    if document.reference:
+        lines += _entry("reference", document.reference)
+    if list(document.inputs) == ["input"]:
+        lines += _entry("input", document.inputs["input"])
+    else:
+        lines += ["inputs:", *_indented(_entries(document.inputs))]
+    if document.let:
+        lines += ["let:", *_indented(_entries(document.let))]
+    used = blocks_used(document.blocks, document.body)
+    blocks = [block for name, block in document.blocks.items() if name in used]
+    if blocks:
+        lines += ["", "blocks:"]
+        for block in blocks:
+            lines += [f"  {block.name}:", *_indented(_block(block), 4)]
+    if blocks or document.let:
+        lines.append("")
+    lines += ["layers:", *_indented(_chain(document.body.layers, 2))]
+    return "\n".join(lines) + "\n"
 
 
 def to_yaml(graph: Graph) -> str:
@@ -17,110 +63,228 @@ def to_yaml(graph: Graph) -> str:
     Blocks stay visible in the names. Raises GraphError for a node that is two outputs at once,
     which the language cannot say.
     """
-    lines = head_lines(graph)
-    lines.append("layers:")
-    outputs = _outputs(graph)
-    owners = {node.shares for node in graph.nodes}
-    before: str | None = None
-    for node in graph.nodes:
-        if node.inputs:
-            lines += _layer(node, before, outputs.get(node.name), node.name in owners)
-            # A layer that is an output leaves the chain: the next must say what it reads.
-            before = None if node.name in outputs else node.name
-    return "\n".join(lines) + "\n"
-
-
-def head_lines(graph: Graph) -> list[str]:
-    """Return the lines above the layers: the name, what is known of it, the inputs."""
-    lines = [f"name: {scalar_text(graph.name)}"]
-    if graph.about:
-        lines.append(f"about: {line_text(graph.about)}")
-    if graph.paper:
-        lines.append(f"paper: {line_text(graph.paper)}")
-    if graph.reference:
-        lines.append(f"reference: {flow_text(dict(graph.reference))}")
-    if [node.name for node in graph.inputs] == ["input"]:
-        return [*lines, f"input: {flow_text(graph.inputs[0].out)}"]
-    lines.append("inputs:")
-    lines += [f"  {scalar_text(node.name)}: {flow_text(node.out)}" for node in graph.inputs]
-    return lines
+    return document_text(flat_document(graph))
 
 
 def layer_text(op: Op) -> str:
     """Return an operator as a layer: `relu`, `maxpool: 2`, `conv: {out: 64, kernel: 3}`."""
-    given = {
-        name: getattr(op, name)
-        for name, attribute in attributes(type(op)).items()
-        if attribute.required or getattr(op, name) != attribute.default
+    at = Source("", 1, 1)
+    return _layer(Layer(op.name, at, "", *arguments(op, at)), 0)[0]
+
+
+def _block(block: Block) -> list[str]:
+    lines = _entry("about", block.about, 4) if block.about else []
+    if block.defaults:
+        lines += _entry("with", block.defaults, 4)
+    words = [layer.word for layer in block.layers]
+    if len(words) <= FEW and all(map(_is_word, block.layers)):
+        return [*lines, f"layers: [{', '.join(words)}]"]
+    return [*lines, "layers:", *_indented(_chain(block.layers, 6))]
+
+
+def _chain(chain: Chain, column: int) -> list[str]:
+    """Return layers as the items of a list that begins in a column."""
+    return [line for layer in chain for line in _item(_layer(layer, column + 2))]
+
+
+def _layer(layer: Layer, column: int) -> list[str]:
+    """Return the lines of a layer that begins in a column. Raises SpecError."""
+    if layer.word == GROUP:
+        raise SpecError("a bracket of a pattern cannot be written as a spec", layer.at)
+    more = _modifiers(layer, column)
+    if layer.branches is not None:
+        branches = [
+            line for branch in layer.branches for line in _item(_branch(branch, column + 4))
+        ]
+        return [f"{layer.word}:", *_indented(branches), *more]
+    if layer.args:
+        return [*_entry(layer.word, _given(layer), column), *more]
+    return [f"{layer.word}: {{}}", *more] if more else [layer.word]
+
+
+def _branch(chain: Chain, column: int) -> list[str]:
+    if not chain:
+        return ["identity"]
+    lines = _layer(chain[0], column)
+    # Alone, `identity` is the empty branch; in a list it is the operator.
+    return lines if len(chain) == 1 and lines != ["identity"] else _chain(chain, column)
+
+
+def _modifiers(layer: Layer, column: int) -> list[str]:
+    """Return what stands beside the word of a layer, in the order in which it is read."""
+    lines: list[str] = []
+    sources = layer.sources
+    given: dict[str, Any] = {
+        "name": layer.name,
+        "from": sources[0] if sources and len(sources) == 1 else sources,
+        "share": layer.share,
+        "split": layer.split,
     }
-    if not given:
-        return op.name
-    if op.principal is not None and list(given) == [op.principal]:
-        return f"{op.name}: {flow_text(given[op.principal])}"
-    return f"{op.name}: {flow_text(given)}"
+    covering = {"each": layer.each, "repeat": layer.repeat, "when": layer.when}
+    for key, value in given.items():
+        lines += [] if value is None else _entry(key, value, column)
+    lines += _following("then", layer.then, column)
+    for key, value in covering.items():
+        lines += [] if value is None else _entry(key, value, column)
+    lines += _following("else", layer.otherwise, column)
+    return (
+        lines if layer.output is None else [*lines, *_entry("output", _head(layer.output), column)]
+    )
 
 
-def _outputs(graph: Graph) -> dict[str, Output]:
-    outputs: dict[str, Output] = {}
-    for output in graph.outputs:
-        if output.node in outputs:
-            raise GraphError(
-                f"'{output.node}' is two outputs, '{outputs[output.node].name}' and '{output.name}'"
-            )
-        outputs[output.node] = output
-    return outputs
+def _following(key: str, chain: Chain, column: int) -> list[str]:
+    """Return the lines of `then` or `else`, on one line where the layers are short."""
+    if not chain:
+        return []
+    if all(map(_is_short, chain)):
+        words = [
+            f"{{{layer.word}: {inline(_given(layer))}}}" if layer.args else layer.word
+            for layer in chain
+        ]
+        text = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
+        if len(text) <= SHORT:
+            return [f"{key}: {text}"]
+    if len(chain) == 1:
+        return [f"{key}:", *_indented(_layer(chain[0], column + 2))]
+    return [f"{key}:", *_indented(_chain(chain, column + 2))]
 
 
-def _layer(node: Node, before: str | None, output: Output | None, owner: bool) -> list[str]:
-    text = layer_text(node.op)
-    lines = [
-        f"  - {text}" if ":" in text else f"  - {text}: {{}}",
-        f"    name: {scalar_text(node.name)}",
-    ]
-    if node.inputs != (before,):
-        lines.append(f"    from: {flow_text(node.inputs)}")
-    if node.shares or owner:
-        lines.append(f"    share: {scalar_text(node.shares or node.name)}")
-    if output is not None:
-        lines.append(f"    output: {output_text(output)}")
+def _given(layer: Layer) -> Any:
+    """Return the arguments of a layer, or the one that stands alone."""
+    return next(iter(layer.args.values())) if layer.alone else layer.args
+
+
+def _is_word(layer: Layer) -> bool:
+    return _is_short(layer) and not layer.args
+
+
+def _is_short(layer: Layer) -> bool:
+    """Return whether nothing stands beside the arguments of a layer."""
+    parts = (
+        layer.branches, layer.then or None, layer.repeat, layer.each, layer.when,
+        layer.otherwise or None, layer.name, layer.sources, layer.share, layer.output, layer.split,
+    )  # fmt: skip
+    return layer.word != GROUP and all(part is None for part in parts)
+
+
+def _head(head: Head) -> Any:
+    """Return what stands behind `output:`, less what goes without saying."""
+    rows: dict[str, Any] = {"name": head.name}
+    if head.weight.content != 1:
+        rows["weight"] = head.weight
+    if head.train_only.content is not False:
+        rows["train_only"] = head.train_only
+    return rows if len(rows) > 1 else head.name
+
+
+def _entry(key: str, value: Any, column: int = 0) -> list[str]:
+    """Return the lines of a key and its value; one, unless that is too long and can be parted."""
+    tag, content = _parts(value)
+    begin = f"{key}: {tag}"
+    if isinstance(content, str):
+        return [begin + _text(content)]
+    line = (begin + ("" if value is None else _inline_content(content))).rstrip()
+    if column + len(line) <= WIDTH or not _has_parts(content):
+        return [line]
+    return [begin.rstrip(), *_indented(_lines(content, column + 2))]
+
+
+def _entries(rows: Mapping[str, Any], column: int = 2) -> list[str]:
+    return [line for key, value in rows.items() for line in _entry(_key(key), value, column)]
+
+
+def _lines(content: Any, column: int) -> list[str]:
+    """Return a mapping or list with a line for each part."""
+    if isinstance(content, dict):
+        return _entries(content, column)
+    lines = []
+    for part in content:
+        tag, inside = _parts(part)
+        line = tag + _inline_content(inside)
+        if column + 2 + len(line) > WIDTH and _has_parts(inside):
+            part_lines = _lines(inside, column + 2)
+            lines += ["- " + tag.rstrip(), *_indented(part_lines)] if tag else _item(part_lines)
+        else:
+            lines.append(f"- {line}")
     return lines
 
 
-def output_text(output: Output) -> str:
-    """Return what stands behind `output:`."""
-    head: dict[str, Any] = {"name": output.name}
-    if output.weight != 1:
-        head["weight"] = output.weight
-    if output.train_only:
-        head["train_only"] = True
-    return flow_text(head if len(head) > 1 else output.name)
+def _has_parts(content: Any) -> bool:
+    """Return whether content is better read on several lines if it is long: no list of numbers."""
+    if isinstance(content, list | tuple):
+        return any(isinstance(_parts(part)[1], dict | list | tuple) for part in content)
+    return isinstance(content, dict)
 
 
-def flow_text(value: Any) -> str:
-    """Return a value in YAML's flow style."""
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {flow_text(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(flow_text, value))}]"
-    return scalar_text(value)
+def _parts(value: Any) -> tuple[str, Any]:
+    """Return the tag of a value, which a hole has, and its content."""
+    if isinstance(value, Value):
+        return _parts(value.content)
+    if isinstance(value, Expression):
+        return "", value.text
+    if not isinstance(value, Hole):
+        return "", value
+    rows: dict[str, Any] = {}
+    if value.kind == CHOICE:
+        rows["of"] = list(value.alternatives)
+    else:
+        rows |= {"low": value.low, "high": value.high}
+        if value.step not in (None, 1):
+            rows["step"] = value.step
+        if value.log:
+            rows["log"] = True
+    if value.shared:
+        rows["shared"] = True
+    return f"!{value.kind} ", rows["of"] if list(rows) == ["of"] else rows
 
 
-def line_text(text: str) -> str:
-    """Return text that has a line of its own, in quotes only if YAML needs them."""
-    several = " " in text or "://" in text  # a word alone may be a constant
-    plain = re.fullmatch(r"[A-Za-z][!-~]*( [!-\"$-~][!-~]*)*", text)
-    if several and plain and ": " not in text and not text.endswith(":"):
+def inline(value: Any) -> str:
+    """Return a value on one line, in braces and brackets."""
+    tag, content = _parts(value)
+    return tag + _inline_content(content)
+
+
+def _inline_content(content: Any) -> str:
+    if isinstance(content, dict):
+        rows = (
+            f"{_key(key)}: {'' if value is None else inline(value)}"
+            for key, value in content.items()
+        )
+        return f"{{{', '.join(rows)}}}"
+    if isinstance(content, list | tuple):
+        return f"[{', '.join(map(inline, content))}]"
+    if isinstance(content, str):
+        plain = content.startswith("=") and not {*content} & {*",[]{}:?"}
+        return _text(content) if plain else _quoted(content)
+    if isinstance(content, bool):
+        return str(content).lower()
+    return "null" if content is None else repr(content)
+
+
+def _key(key: str) -> str:
+    return _quoted(str(key))
+
+
+def _text(text: str) -> str:
+    """Return text that ends its line, in quotes only if YAML needs them."""
+    several = " " in text or "://" in text or text.startswith("=")  # a word may be a constant
+    if several and _SENTENCE.fullmatch(text) and ": " not in text and not text.endswith(":"):
         return text
-    return scalar_text(text)
+    return _quoted(text)
 
 
-def scalar_text(value: Any) -> str:
-    """Return a value that is no list or mapping."""
-    if isinstance(value, str):
-        # A plain word needs no quotes; what could be taken for anything else gets JSON's.
-        plain = value.replace("_", "").replace(".", "").isalnum() and value[0].isalpha()
-        constant = value.lower() in ("true", "false", "null", "yes", "no", "on", "off")
-        return value if plain and not constant and value.isascii() else json.dumps(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else repr(value)
+def _quoted(text: str) -> str:
+    """Return text in quotes, unless it is a word that nothing else could be meant by."""
+    if _WORD.fullmatch(text) and text.lower() not in CONSTANTS:
+        return text
+    return json.dumps(text, ensure_ascii=max(text, default="") < "\U00010000")
+
+
+def _item(lines: list[str]) -> list[str]:
+    """Return lines as one item of a list."""
+    return [f"- {lines[0]}", *_indented(lines[1:])]
+
+
+def _indented(lines: Iterable[str], by: int = 2) -> list[str]:
+    space = " " * by
+    return [space + line for line in lines]

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
-from archscope.language import LIMITS, Limits, graph
+from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.yaml_items import HOLES
-from archscope.sources import document
+from archscope.sources import read
 
 _NETWORK = re.compile(r"^(layers|extends):", re.MULTILINE)
 _HOLE = re.compile("|".join(HOLES))
@@ -51,8 +51,7 @@ def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) 
     """Return a spec as a target; a mistake in it is kept, so that others can be linted."""
     try:
         text = _standard_input(limits) if source == "-" else None
-        read = document(source, limits, text, unsaved)
-        return Target(source, graph(read, limits=limits), read)
+        return Target(source, *read(source, limits, text, unsaved))
     except ArchscopeError as error:
         return Target(source, error=error)
 

@@ -23,8 +23,7 @@ from archscope.language.files import Collector, document_of
 from archscope.language.limits import Limits
 from archscope.language.usage import blocks_used
 from archscope.language.value import HolePaths, Value
-from archscope.language.write import to_yaml
-from archscope.language.write_document import document_text
+from archscope.language.write import document_text, to_yaml
 from archscope.space.decisions import Choices
 from archscope.space.occurrences import Call, Occurring, Turns, filled
 from archscope.space.open_domain import occurrences_of

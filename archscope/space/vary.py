@@ -18,7 +18,7 @@ from archscope.language.document import Block, Chain, Document, Layer
 from archscope.language.expand import expand
 from archscope.language.expression import Expression, reads_in
 from archscope.language.value import CHOICE, INT, Hole, Value
-from archscope.language.write_document import document_text
+from archscope.language.write import document_text
 
 ROLES = ("width", "kernel", "depth")
 KERNELS = (3, 5, 7)

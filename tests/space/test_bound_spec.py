@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from archscope.errors import OptionError, SpecError
 from archscope.ir import Graph
 from archscope.language import document, graph, load, spaces, zoo
-from archscope.language.write_document import document_text
+from archscope.language.write import document_text
 from archscope.space.bound_spec import bound_text, same
 from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, bind, space
@@ -54,7 +54,8 @@ def test_instances_that_differ_become_a_list() -> None:
         "blocks:\n"
         "  unit:\n"
         "    with: {out: , kernel: , wide: }\n"
-        "    layers: [{conv: {out: =out*wide, kernel: =kernel, padding: =kernel//2}}]\n"
+        "    layers:\n"
+        "      - conv: {out: =out*wide, kernel: =kernel, padding: =kernel//2}\n"
         "  stage:\n"
         "    with: {depth: , kernel: }\n"
         "    layers:\n"

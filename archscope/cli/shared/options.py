@@ -22,8 +22,7 @@ from archscope.language.limits import Limits
 from archscope.language.yaml_items import parse
 from archscope.report import formats
 from archscope.report.table import CommandOutput, Part, Table
-from archscope.sources import document, is_foreign
-from archscope.space import graph
+from archscope.sources import document, read
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -126,11 +125,9 @@ class SpecReader(Struct, frozen=True):
     def document(self, spec: str) -> tuple[Graph, Document]:
         """Return the graph that a word names, and its document. Raises ArchscopeError."""
         limits = Limits(nodes=self.max_nodes)
-        read = read_spec(spec, limits, self.inputs)
+        text = _standard_input(spec, limits)
         values = dict(map(setting, self.settings))
-        # A model is imported with these inputs, so that nothing is left to change.
-        given = None if is_foreign(spec) else shapes(self.inputs)
-        return graph(read, set=values, input=given, limits=limits), read
+        return read(spec, limits, text, set=values, input=shapes(self.inputs))
 
 
 reader_options = gathered("reader", SpecReader, spec_options)
@@ -139,8 +136,11 @@ reader_options = gathered("reader", SpecReader, spec_options)
 
 def read_spec(spec: str, limits: Limits = LIMITS, inputs: Sequence[str] = ()) -> Document:
     """Return the document that a command-line word names. Raises ArchscopeError."""
-    text = sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
-    return document(spec, limits, text, input=shapes(inputs))
+    return document(spec, limits, _standard_input(spec, limits), input=shapes(inputs))
+
+
+def _standard_input(spec: str, limits: Limits) -> bytes | None:
+    return sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
 
 
 def setting(text: str) -> tuple[str, Any]:

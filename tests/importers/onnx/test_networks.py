@@ -17,7 +17,7 @@ pytest.importorskip("onnxscript", reason="torch's newer exporter needs onnxscrip
 from archscope import analyze, language, load
 from archscope.analysis import Analysis
 from archscope.importers.onnx import from_file
-from archscope.sources import document_of
+from archscope.language.write import to_yaml
 from tests.importers.onnx.models import outputs
 from tests.zoo.oracle import torchvision
 
@@ -57,7 +57,7 @@ def field(result: Analysis) -> list[Any]:
 def check(name: str, path: Path, folded: bool = False) -> None:
     """Hold the file against the zoo's network, and what we build of it against onnxruntime."""
     found = from_file(path)
-    read = language.graph(document_of(found.graph, path.name))
+    read = language.graph(language.document(path.name, text=to_yaml(found.graph).encode()))
     result, zoo = analyze(read), analyze(load(name))
     assert result.unknown == ()
     assert not any(node.op.name == "opaque" for node in read.nodes)

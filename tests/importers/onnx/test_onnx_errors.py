@@ -17,7 +17,7 @@ from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
 from archscope.importers.onnx import from_file
 from archscope.importers.onnx.node_names import RESERVED
-from archscope.sources import document_of
+from archscope.language.write import to_yaml
 from tests.importers.onnx.models import model, numbers, saved
 
 SHAPE = (1, 4, 8, 8)
@@ -147,7 +147,7 @@ def test_hostile_names(tmp_path: Path) -> None:
     ]
     graph = from_file(saved(model(nodes, SHAPE, outputs=("v10",)), tmp_path)).graph
     assert len(graph.nodes) == 11
-    read = language.graph(document_of(graph, "net"))
+    read = language.graph(language.document("net", text=to_yaml(graph).encode()))
     assert [node.name for node in read.nodes] == [node.name for node in graph.nodes]
 
 

@@ -15,7 +15,7 @@ from archscope import language
 from archscope.analysis import analyze
 from archscope.build import build
 from archscope.importers.torch import from_module
-from archscope.sources import document_of
+from archscope.language.write import to_yaml
 from archscope.weights import state_dict_of
 from tests.importers.torch.modules import MODULES, Recurrent
 from tests.zoo.oracle import randomise
@@ -73,7 +73,7 @@ def test_output_is_that_of_the_module(name: str) -> None:
     module = module.eval()
     randomise(module)
     found = from_module(module, shapes)
-    graph = language.graph(document_of(found.graph, name))
+    graph = language.graph(language.document(name, text=to_yaml(found.graph).encode()))
     network = build(graph).eval()
     network.load_state_dict(state_dict_of(graph, found.weights()))
     inputs = batch(shapes, 3)

@@ -13,7 +13,7 @@ from archscope import language
 from archscope.build import build
 from archscope.errors import OptionError
 from archscope.importers.torch import from_module
-from archscope.sources import document_of
+from archscope.language.write import to_yaml
 from archscope.weights import state_dict_of
 from tests.importers.torch.modules import Recurrent, Two
 from tests.zoo.oracle import torchvision
@@ -72,7 +72,7 @@ def test_any_name_of_a_module_can_be_written() -> None:
     torch.manual_seed(0)
     module = Named().eval()
     found = from_module(module, (1, 4, 4))
-    graph = language.graph(document_of(found.graph, "named"))
+    graph = language.graph(language.document("named", text=to_yaml(found.graph).encode()))
     assert [output.name for output in graph.outputs] == ["aux", "out"]
     network = build(graph).eval()
     network.load_state_dict(state_dict_of(graph, found.weights()))

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archscope import language
 from archscope.analysis import analyze
 from archscope.build import build
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.importers.torch import from_module
-from archscope.sources import document_of_text
 from archscope.weights import state_dict_of
 from tests.importers.torch.test_modules import flops
 from tests.zoo.oracle import randomise
@@ -289,7 +287,7 @@ def test_form(name: str) -> None:
     assert (not result.opaque) == (name in WHOLE)
     if name in WHOLE:
         read = readable(found.graph)
-        graph = language.graph(document_of_text(read.text, "form"))
+        graph = read.graph
         network = build(graph).eval()
         network.load_state_dict(state_dict_of(graph, found.weights(), read.names))
         with torch.no_grad():
