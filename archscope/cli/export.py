@@ -84,9 +84,7 @@ def command(
     from archscope.exporters.export import export_network
 
     own = weights is None and seed is None and is_foreign(spec)
-    given = None
-    if own or weights is not None:
-        given = _of_model(spec, reader.inputs, graph) if weights is None else _read(weights)
+    given = _of_model(spec, reader.inputs, graph) if own else _read(weights) if weights else None
     exported = export_network(
         graph,
         to,
@@ -97,23 +95,22 @@ def command(
         opset=opset or OPSET,
     )
     files = {output: exported.content}
-    beside = output.with_suffix(".safetensors")
     if not FORMATS[to].holds_weights and (given is not None or seed is not None):
+        beside = output.with_suffix(".safetensors")
         if weights is not None and weights.resolve() == beside.resolve() and fused:
             raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
-        from safetensors.torch import save
-
-        files[beside] = save({k: v.contiguous() for k, v in exported.network.state_dict().items()})
+        files[beside] = exported.weights()
     for path, content in files.items():
         write_bytes(path, content)
+    network = exported.network.graph
     record = {
         "format": 1,
-        "name": exported.network.graph.name,
+        "name": network.name,
         "to": to,
         "opset": (opset or OPSET) if to == "onnx" else None,
         "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
-        "inputs": {node.name: node.out for node in exported.network.graph.inputs},
-        "outputs": [entry.name for entry in exported.network.graph.inference().outputs],
+        "inputs": {node.name: node.out for node in network.inputs},
+        "outputs": [entry.name for entry in network.inference().outputs],
         "weights": weights.as_posix() if weights else spec if own else "random",
         "seed": (seed or 0) if given is None else None,
         "fused": fused,
@@ -128,11 +125,11 @@ def _format(output: Path) -> str:
     for kind in FORMATS.values():
         if kind.suffix == output.suffix.lower():
             return kind.name
-    raise OptionError(f"the ending of '{output}' is no format ({KINDS}); --to says which")
+    raise OptionError(f"the suffix of '{output}' is not that of a format ({KINDS}); see --to")
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file, or the best of a run."""
+    """Return the weights of a file, or the best weights of a run."""
     if path.is_dir():
         from archscope.train.run_folder import read_weights as best
 
@@ -143,7 +140,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _of_model(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
-    """Return the weights that an imported model has itself."""
+    """Return the own weights of an imported model."""
     from archscope.weights import state_dict_of
 
     return state_dict_of(graph, imported(spec, shapes(inputs)).weights())

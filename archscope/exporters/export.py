@@ -25,6 +25,13 @@ class ExportedNetwork(Struct, frozen=True):
     difference: float | None  # largest one of the outputs, as a share; None if it was not checked
     norms_folded: int  # batch norms
 
+    def weights(self) -> bytes:
+        """Return the weights of the network as a safetensors file."""
+        from safetensors.torch import save
+
+        state = self.network.state_dict()
+        return save({name: tensor.contiguous() for name, tensor in state.items()})
+
 
 def export_network(
     graph: Graph,

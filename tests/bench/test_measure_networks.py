@@ -8,11 +8,9 @@ from archscope import load
 from archscope.analysis.cost import costs, total
 from archscope.bench import Bench, bench, latency, memory_check, timing
 from archscope.bench import machine as machines
-from archscope.bench.conditions import DTYPES, Conditions
+from archscope.bench.conditions import Conditions
 from archscope.bench.prepare import prepare
 from archscope.bench.roofline import Roofline
-from archscope.cli import bench as command
-from archscope.cli import device
 from archscope.errors import OptionError, UnavailableError
 from tests.bench.conftest import Clock
 
@@ -207,8 +205,3 @@ def test_containers_may_allow_less(tmp_path: object, monkeypatch: pytest.MonkeyP
     assert machines.free_bytes("cpu") == 600
     (folder / "memory.max").write_text("max\n")
     assert machines.free_bytes("cpu") > 600
-
-
-def test_the_command_line_knows_the_same_words() -> None:
-    assert command.DTYPES == device.DTYPES == DTYPES
-    assert command.DEVICES == device.DEVICES == machines.DEVICES

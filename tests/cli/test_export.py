@@ -148,7 +148,7 @@ def test_an_imported_model_keeps_its_weights(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-o", "net.h5"], "the ending of 'net.h5' is no format (.py torch, .onnx onnx"),
+        (["-o", "net.h5"], "the suffix of 'net.h5' is not that of a format (.py torch, .onnx onnx"),
         (["-o", "no/net.py"], "cannot write 'no/net.py': there is no folder 'no'"),
         (["-o", "n.py", "--seed", "1", "--weights", "w.safetensors"], "--seed is for random"),
         (["-o", "n.py", "--opset", "18"], "--opset is for ONNX, not for --to torch"),

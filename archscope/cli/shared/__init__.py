@@ -1,1 +1,1 @@
-"""What several commands share."""
+"""Options, input and output shared by several commands."""

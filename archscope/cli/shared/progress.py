@@ -1,4 +1,4 @@
-"""Progress, where someone is looking."""
+"""Progress on a terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import click
 
 
 def tell(text: str) -> None:
-    """Show progress on one line of standard error; an empty text takes it away."""
+    """Show progress on one line of standard error if that is a terminal; "" clears it."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)

@@ -1,1 +1,1 @@
-"""What was found as tables, before anyone decided how to show them."""
+"""Results as tables, independent of the output format."""

@@ -1,4 +1,4 @@
-"""An analysis as tables: one row for each layer or block, then the totals in words."""
+"""An analysis as tables: one row for each layer or block, then the totals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.ir import text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
 
-ROWS = 48  # more than a screen is folded, unless a depth is asked for
+ROWS = 48  # of a table that is not folded by default
 
 COLUMNS = (
     Column("layer"),
@@ -24,7 +24,6 @@ COLUMNS = (
     Column("field", NAME),
 )
 
-
 RECORD = (
     "name", "op", "out", "params", "buffers", "macs", "counted", "elementwise", "activations",
     "memory_access", "memory_access_bytes",
@@ -32,7 +31,7 @@ RECORD = (
 
 
 def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
-    """Return the layers as a table, folded at `depth` or so that it fits a screen."""
+    """Return the layers as a table, folded at `depth`, by default so that it fits the screen."""
     if depth is None:
         depth = fitting_depth(analysis.layers, ROWS)
     whole = analysis.totals
@@ -45,7 +44,7 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
 
 
 def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
-    """Return the layers with all their numbers, one column for each, for other programs."""
+    """Return the layers with all their numbers, one column for each."""
     rows = []
     for layer in fold(analysis.layers, depth or 0):
         view = layer.receptive_field
@@ -72,7 +71,7 @@ def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:
 
 
 def field_text(view: View | None) -> str:
-    """Return a receptive field as `212 / 32`: size and stride; `all` if it is the whole input."""
+    """Format a receptive field as size and stride, `212 / 32`, or `all` for the whole input."""
     if view is None:
         return ""
     if view.size is None or view.stride is None:
@@ -84,7 +83,7 @@ def field_text(view: View | None) -> str:
 
 
 def headline(analysis: Analysis) -> str:
-    """Return one line that says what was analysed."""
+    """Return the network, its input and the conditions as two lines."""
     shape = analysis.input
     shapes = (
         ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
@@ -97,28 +96,28 @@ def headline(analysis: Analysis) -> str:
 
 
 def at_least(analysis: Analysis) -> dict[str, str]:
-    """Return `>= ` for the totals that miss what was not recognised, nothing for the others."""
-    missed = {fact for one in analysis.unknown for fact in one.facts}
+    """Return `>= ` for each total that lacks unrecognised operators, else an empty string."""
+    missed = {fact for unknown in analysis.unknown for fact in unknown.facts}
     return {fact: ">= " if fact in missed else "" for fact in ("macs", "elementwise")}
 
 
 def unknown_lines(analysis: Analysis) -> list[str]:
-    """Return a line for each kind of operator of which a cost is unknown, and one for the rest."""
+    """Return one line for each kind of operator with an unknown cost, and one for the others."""
     words = {"macs": "macs", "elementwise": "other work"}
     counted = [layer for layer in analysis.opaque if not layer.facts]
     rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
     lines = [
-        f"unknown: {one.count} x {one.kind}, first at {one.nodes[0]}: its "
-        f"{' and '.join(words[fact] for fact in one.facts)} are not in the totals"
-        for one in analysis.unknown
+        f"unknown: {unknown.count} x {unknown.kind}, first at {unknown.nodes[0]}: its "
+        f"{' and '.join(words[fact] for fact in unknown.facts)} are not in the totals"
+        for unknown in analysis.unknown
     ]
     if counted:
-        lines.append(rest + ", ".join(f"{one.count} x {one.kind}" for one in counted))
+        lines.append(rest + ", ".join(f"{kind.count} x {kind.kind}" for kind in counted))
     return lines
 
 
 def saving_table(analysis: Analysis) -> list[Table]:
-    """Return a table of what folding batch norms saved, if they were folded."""
+    """Return the costs before and after folding batch norms, if they were folded."""
     if analysis.fused is None:
         return []
     words = {"elementwise": "other work", "memory_access": "memory access"}
@@ -138,7 +137,7 @@ def saving_table(analysis: Analysis) -> list[Table]:
 
 
 def summary_table(analysis: Analysis) -> Table:
-    """Return the totals, exact and readable, each with what it means."""
+    """Return the totals, exact and rounded, each with its meaning."""
     whole = analysis.totals
     view = analysis.receptive_field
     maps = f"feature maps alive at {whole.peak_node}"
@@ -185,7 +184,7 @@ def summary_table(analysis: Analysis) -> Table:
 
 
 def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
-    """Return a row for a convention other than macs, if one was asked for."""
+    """Return a row for the chosen counting convention, unless that is macs."""
     if analysis.count == "macs":
         return []
     rule = convention(analysis.count)

@@ -1,4 +1,4 @@
-"""The experiments of ShuffleNetV2 as tables."""
+"""The repeated experiments of ShuffleNetV2 as tables."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ VARIANT_COLUMNS = (
 
 
 def guideline_records(result: Guidelines) -> Table:
-    """Return all variants of all experiments as one table, for other programs."""
+    """Return all variants of all experiments as one table."""
     columns = (Column("experiment"), *VARIANT_COLUMNS, Column("verdict"), Column("paper_verdict"))
     rows = tuple(
         (experiment.code, *_variant(variant), variant.outcome, variant.paper_outcome)

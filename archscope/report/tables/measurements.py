@@ -173,7 +173,7 @@ def _layer_parts(result: Bench, slowest: int) -> list[Part]:
 
 
 def layer_records(result: Bench) -> Table:
-    """Return all layers of all networks with all digits, for other programs."""
+    """Return all layers of all networks as one table."""
     rows = tuple(
         (
             network.name,

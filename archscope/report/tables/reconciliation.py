@@ -1,4 +1,4 @@
-"""A reconciliation as tables: the numbers side by side, then the reasons line by line."""
+"""A reconciliation as tables: the number of each tool, then the reasons line by line."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ LINES = (
 
 
 def tables(result: Reconciliation) -> list[Any]:
-    """Return everything that there is to show."""
+    """Return the numbers, the reasons for their differences, and remarks."""
     return [headline(result), side_by_side(result), lines(result), *_remarks(result)]
 
 
 def headline(result: Reconciliation) -> str:
-    """Return a line that says what was counted."""
+    """Return the network, its input and its macs as two lines."""
     shape = result.input
     shapes = (
         ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
@@ -44,7 +44,7 @@ def headline(result: Reconciliation) -> str:
 
 
 def side_by_side(result: Reconciliation) -> Table:
-    """Return one row for each tool."""
+    """Return one row for each tool, with what it printed if it was run."""
     ran = any(tool.run for tool in result.tools)
     macs = f"{'>= ' if result.unknown else ''}{result.macs:,}"
     first = ("macs", "", macs, None, None, "products alone, no bias")
@@ -72,7 +72,7 @@ def _run(tool: Reckoning) -> tuple[Any, ...]:
 
 
 def lines(result: Reconciliation) -> Table:
-    """Return every reason for a difference; those of a tool sum to its difference."""
+    """Return one row for each reason; the amounts of a tool add up to its difference."""
     rows = tuple(
         (tool.name, reason.op, reason.layers, f"{reason.amount:+,}", reason.reason)
         for tool in result.tools
@@ -82,7 +82,7 @@ def lines(result: Reconciliation) -> Table:
 
 
 def records(result: Reconciliation) -> Table:
-    """Return macs and the reasons for other programs: a tool's amounts sum to what it prints."""
+    """Return macs and reasons as one table; the amounts of a tool add up to its number."""
     rows: list[tuple[Any, ...]] = []
     for tool in result.tools:
         rows.append((tool.name, tool.version, "", None, result.macs, "macs"))
