@@ -56,6 +56,11 @@ def call(target: str, *args: Any, **kwargs: Any) -> Call:
     return Call(target, args, tuple(kwargs.items()))
 
 
+def by_rank(pattern: str) -> tuple[str, ...]:
+    """Return a torch module's names for 1, 2 and 3 spatial axes: of `nn.Conv{}d`."""
+    return tuple(pattern.format(rank) for rank in (1, 2, 3))
+
+
 class Storage(Enum):
     """Where an operator leaves its result."""
 
@@ -80,20 +85,11 @@ class Saved(Struct, frozen=True, gc=False):
     fixed: int = 0
 
 
-def free(op: Op, *ins: Shape) -> int:
-    """State a zero: `macs = free`. A zero is written, never defaulted."""
-    return 0
-
-
-def moved(op: Op, *ins: Shape) -> int:
-    """State memory access as inputs + weights + output, each touched once."""
-    return sum(map(prod, ins)) + op.params(*ins) + op.buffers(*ins) + prod(op.shape(*ins))
-
-
 class Op(Struct, frozen=True, kw_only=True):
     """An operator: its fields are its attributes, its methods are facts.
 
-    Every fact takes the input shapes. A registered operator must state all of them.
+    Every fact takes the input shapes. A registered operator must state all of them; the traits
+    below hold where they are stated.
     """
 
     name: ClassVar[str]
@@ -101,11 +97,34 @@ class Op(Struct, frozen=True, kw_only=True):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)  # how many inputs, None = any number
     branching: ClassVar[bool] = False  # a spec may write its inputs in place, as branches
     storage: ClassVar[Storage] = Storage.NEW
+    modules: ClassVar[tuple[str, ...]] = ()  # what it is built as, where all tools were tried on it
+
+    commutative: ClassVar[bool] = False  # inputs may stand in any order and be nested
+    zero_is_neutral: ClassVar[bool] = False  # inputs that are zero may be left out
+    random: ClassVar[bool] = False  # draws while training, so that no two applications are one
+    valuewise: ClassVar[bool] = False  # each result depends on the value at its place alone
+    nonlinear: ClassVar[bool] = False  # keeps layers around it from merging into one
+    normalises: ClassVar[bool] = False  # brings values to a common scale
+    convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input
+    absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """The facts of which only a part is known: what an importer did not recognise."""
         return ()
+
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether inputs of zeros give zeros."""
+        return False
+
+    def is_zero(self, *zero: bool) -> bool:
+        """Return whether the result is zero everywhere, given which of the inputs are."""
+        return self.keeps_zero and all(zero)
+
+    def is_identity(self, *ins: Shape) -> bool:
+        """Return whether the result is the input, while training and after."""
+        return False
 
     @property
     def training_storage(self) -> Storage:

@@ -14,28 +14,10 @@ from hashlib import blake2b
 
 from msgspec import Struct
 
-from archscope.ir import Graph, Node, Op, Shape
+from archscope.ir import Graph, Op, Shape
 
-COMMUTING = frozenset({"add", "mul"})
-"""Operators whose inputs may stand in any order and be nested in themselves."""
-RANDOM = frozenset({"dropout", "stochastic_depth", "stochastic_pool"})
-"""Operators that give something else each time while training, so that twice is not once."""
-COMMUTES = -2  # the slot of every input of such an operator
-MAYBE_NOTHING = frozenset(
-    {
-        "identity", "dropout", "stochastic_depth", "times", "channel_shuffle", "flatten",
-        "reshape", "slice",
-    }
-)  # fmt: skip
-"""Operators that pass on what they read, some with certain attributes only."""
-KEEPS_ZERO = frozenset(
-    {
-        "avgpool", "channel_shuffle", "dropout", "flatten", "global_avgpool",
-        "global_maxpool", "identity", "leaky_relu", "maxpool", "mul", "prelu", "relu", "relu6",
-        "slice", "stochastic_depth", "tanh", "times",
-    }
-)  # fmt: skip
-"""Operators that make zeros of zeros alone."""
+ANY_SLOT = -2
+"""The slot of every input of a commutative operator."""
 
 
 class _Value(Struct, gc=False):
@@ -43,7 +25,7 @@ class _Value(Struct, gc=False):
 
     kind: int  # the digest of its operator
     inputs: tuple[int, ...]
-    commuting: bool
+    commutative: bool
     owner: str | None  # whose weights it uses, if it has any
 
 
@@ -59,7 +41,7 @@ def canonical(graph: Graph) -> str:
     for place in live:
         value = values[place]
         reads = [made[name] for name in value.inputs]
-        if value.commuting:
+        if value.commutative:
             reads.sort()
         made[place] = hash((value.kind, *reads))
     uses: dict[int, list[int]] = {place: [] for place in live}
@@ -72,8 +54,8 @@ def canonical(graph: Graph) -> str:
         if len(readers) > 1:
             readers.sort()
         own = used[place] = hash((made[place], *readers))
-        for slot, one in enumerate(value.inputs):
-            uses[one].append(hash((own, COMMUTES if value.commuting else slot)))
+        for slot, place_read in enumerate(value.inputs):
+            uses[place_read].append(hash((own, ANY_SLOT if value.commutative else slot)))
     groups: dict[str, list[int]] = {}
     for place in live:
         owner = values[place].owner
@@ -91,11 +73,11 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
     known: dict[tuple[object, ...], int] = {}
     zeros: set[int] = set()
 
-    def put(kind: int, inputs: tuple[int, ...], commuting: bool, owner: str | None) -> int:
-        key = (kind, tuple(sorted(inputs)) if commuting else inputs, owner)
+    def put(kind: int, inputs: tuple[int, ...], commutative: bool, owner: str | None) -> int:
+        key = (kind, tuple(sorted(inputs)) if commutative else inputs, owner)
         place = known.setdefault(key, len(values))
         if place == len(values):
-            values.append(_Value(kind, inputs, commuting, owner))
+            values.append(_Value(kind, inputs, commutative, owner))
         return place
 
     for number, node in enumerate(graph.nodes):
@@ -104,25 +86,25 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
         if not reads:
             named[name] = put(hash((_kind(op), number)), (), False, None)
             continue
-        if op.name in MAYBE_NOTHING and _is_identity(node):
+        if len(reads) == 1 and op.is_identity(*node.ins):
             named[name] = reads[0]
             continue
-        if (zeros or op.name == "times") and _is_zero(node, reads, zeros):
+        if op.is_zero(*[read in zeros for read in reads]):
             named[name] = put(_number(f"zero {node.out}"), (), False, None)
             zeros.add(named[name])
             continue
-        kind, commuting = _kind(op), op.name in COMMUTING
-        if commuting:
+        kind = _kind(op)
+        if op.commutative:
             reads = _flat(kind, reads, values)
-            if op.name == "add":
-                reads = tuple([name for name in reads if name not in zeros])
+            if op.zero_is_neutral:
+                reads = tuple([read for read in reads if read not in zeros])
             if len(reads) == 1:
                 named[name] = reads[0]
                 continue
         owner = None
-        if op.name in RANDOM or _weighted(op, node.ins):
+        if op.random or _weighted(op, node.ins):
             owner = node.shares or name
-        named[name] = put(kind, reads, commuting, owner)
+        named[name] = put(kind, reads, op.commutative, owner)
     return values, named
 
 
@@ -135,39 +117,6 @@ def _flat(kind: int, reads: tuple[int, ...], values: list[_Value]) -> tuple[int,
         for name in reads
         for term in (values[name].inputs if values[name].kind == kind else (name,))
     )
-
-
-def _is_identity(node: Node) -> bool:
-    """Return whether a node passes on what it reads."""
-    op = node.op
-    match op.name:
-        case "identity":
-            return True
-        case "dropout" | "stochastic_depth":
-            return bool(getattr(op, "p", 1) == 0)
-        case "times":
-            return bool(getattr(op, "factor", 0) == 1)
-        case "channel_shuffle":
-            return bool(getattr(op, "groups", 0) == 1)
-        case "flatten" | "reshape" | "slice":
-            return node.ins[0] == node.out
-    return False
-
-
-def _is_zero(node: Node, reads: tuple[int, ...], zeros: set[int]) -> bool:
-    """Return whether a node gives zeros whatever enters the network."""
-    op = node.op
-    if op.name == "times" and getattr(op, "factor", 1) == 0:
-        return True
-    if not zeros:
-        return False
-    if op.name == "mul":
-        return any(name in zeros for name in reads)
-    if not all(name in zeros for name in reads):
-        return False
-    if op.name == "conv":
-        return not getattr(op, "bias", True)
-    return op.name in KEEPS_ZERO or op.name in ("add", "concat")
 
 
 def _live(values: list[_Value], wanted: set[int]) -> list[int]:

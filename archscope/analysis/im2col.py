@@ -33,7 +33,7 @@ def im2col(graph: Graph, name: str) -> Im2col:
     if node is None:
         raise GraphError(f"'{graph.name}' has no node '{name}'")
     windows = node.facts.window
-    if node.op.name != "conv" or not windows:
+    if not node.op.convolution or not windows:
         raise GraphError(f"'{name}' is no convolution but '{node.op.name}'")
     groups = getattr(node.op, "groups", 1)
     window = prod(axis.kernel for axis in windows if isinstance(axis, Window))

@@ -45,7 +45,7 @@ def command(
       archscope im2col vgg16 stage0.conv1 --dtype float16
     """
     graph = reader.graph(spec)
-    convolutions = [node.name for node in graph.nodes if node.op.name == "conv"]
+    convolutions = [node.name for node in graph.nodes if node.op.convolution]
     inside = [name for name in convolutions if name.startswith(f"{node}.")]
     if len(inside) == 1:  # a block stands for its only convolution
         (node,) = inside

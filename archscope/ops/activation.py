@@ -6,20 +6,9 @@ from math import prod
 from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Storage,
-    Windows,
-    call,
-    free,
-    moved,
-)  # fmt: skip
+from archscope.ir import Call, Example, Op, Saved, Shape, Storage, call
 from archscope.ops.attributes import Number, Positive
+from archscope.ops.facts import free, moved, pointwise, same_shape
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
@@ -30,27 +19,25 @@ OUTPUT = Saved(output=True)
 class Activation(Op, frozen=True, kw_only=True):
     """What all activation functions share; not an operator itself."""
 
-    module: ClassVar[str]
+    valuewise = nonlinear = keeps_zero = True
+
     cost: ClassVar[int]
     keeps: ClassVar[Saved]
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
-
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
-
+    window = pointwise
+    shape = same_shape
     params = buffers = macs = free
     access = moved
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the operations and function calls of its formula for each element."""
         return self.cost * prod(ins[0])
 
     def saved(self, *ins: Shape) -> Saved:
         return self.keeps
 
     def torch(self, *ins: Shape) -> Call:
-        return call(self.module)
+        return call(self.modules[0])
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -61,14 +48,16 @@ class Activation(Op, frozen=True, kw_only=True):
 class ReLU(Activation, frozen=True):
     """max(x, 0)."""
 
-    module, cost, keeps, storage = "nn.ReLU", 1, OUTPUT, Storage.IN_PLACE
+    modules = ("nn.ReLU",)
+    cost, keeps, storage = 1, OUTPUT, Storage.IN_PLACE
 
 
 @op("relu6")
 class ReLU6(Activation, frozen=True):
     """min(max(x, 0), 6)."""
 
-    module, cost, storage = "nn.ReLU6", 2, Storage.IN_PLACE
+    modules = ("nn.ReLU6",)
+    cost, storage = 2, Storage.IN_PLACE
     keeps = Saved(input=True, copied=True)
 
 
@@ -77,22 +66,24 @@ class LeakyReLU(Activation, frozen=True):
     """x where positive, a small slope where negative."""
 
     principal = "slope"
-    module, cost, keeps, storage = "nn.LeakyReLU", 2, INPUT, Storage.IN_PLACE
+    modules = ("nn.LeakyReLU",)
+    cost, keeps, storage = 2, INPUT, Storage.IN_PLACE
 
-    slope: Annotated[Number, "factor of negative values"] = 0.01
+    slope: Annotated[Number, "slope of negative values"] = 0.01
 
     def torch(self, *ins: Shape) -> Call:
-        return call(self.module, self.slope)
+        return call(self.modules[0], self.slope)
 
 
 @op("prelu")
 class PReLU(Activation, frozen=True):
-    """Leaky ReLU whose slope is learned, He et al. 2015."""
+    """Leaky ReLU with a learned slope, He et al. 2015."""
 
     principal = "slopes"
-    module, cost, keeps = "nn.PReLU", 2, INPUT
+    modules = ("nn.PReLU",)
+    cost, keeps = 2, INPUT
 
-    slopes: Annotated[Positive, "number of learned slopes: 1 for all, or the channel count"] = 1
+    slopes: Annotated[Positive, "number of learned slopes: 1, or one for each channel"] = 1
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -106,7 +97,7 @@ class PReLU(Activation, frozen=True):
         return self.slopes
 
     def torch(self, *ins: Shape) -> Call:
-        return call(self.module, self.slopes)
+        return call(self.modules[0], self.slopes)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -117,63 +108,75 @@ class PReLU(Activation, frozen=True):
 class ELU(Activation, frozen=True):
     """x where positive, exp(x) - 1 where negative, Clevert et al. 2015."""
 
-    module, cost, keeps, storage = "nn.ELU", 3, INPUT, Storage.IN_PLACE
+    modules = ("nn.ELU",)
+    cost, keeps, storage = 3, INPUT, Storage.IN_PLACE
 
 
 @op("gelu")
 class GELU(Activation, frozen=True):
-    """x times the normal distribution function of x, Hendrycks and Gimpel 2016."""
+    """x times the normal cumulative distribution function of x, Hendrycks and Gimpel 2016."""
 
-    module, cost, keeps = "nn.GELU", 5, INPUT
+    modules = ("nn.GELU",)
+    cost, keeps = 5, INPUT
 
 
 @op("silu")
 class SiLU(Activation, frozen=True):
     """x times sigmoid(x), also called swish."""
 
-    module, cost, keeps = "nn.SiLU", 5, INPUT
+    modules = ("nn.SiLU",)
+    cost, keeps = 5, INPUT
 
 
 @op("hardswish")
 class Hardswish(Activation, frozen=True):
     """x times relu6(x + 3) / 6, Howard et al. 2019."""
 
-    module, cost, keeps = "nn.Hardswish", 5, INPUT
+    modules = ("nn.Hardswish",)
+    cost, keeps = 5, INPUT
 
 
 @op("hardsigmoid")
 class Hardsigmoid(Activation, frozen=True):
     """relu6(x + 3) / 6."""
 
-    module, cost, keeps = "nn.Hardsigmoid", 4, INPUT
+    keeps_zero = False
+    modules = ("nn.Hardsigmoid",)
+    cost, keeps = 4, INPUT
 
 
 @op("sigmoid")
 class Sigmoid(Activation, frozen=True):
     """1 / (1 + exp(-x))."""
 
-    module, cost, keeps = "nn.Sigmoid", 4, OUTPUT
+    keeps_zero = False
+    modules = ("nn.Sigmoid",)
+    cost, keeps = 4, OUTPUT
 
 
 @op("tanh")
 class Tanh(Activation, frozen=True):
     """Hyperbolic tangent."""
 
-    module, cost, keeps = "nn.Tanh", 1, OUTPUT
+    modules = ("nn.Tanh",)
+    cost, keeps = 1, OUTPUT
 
 
 @op("softplus")
 class Softplus(Activation, frozen=True):
     """log(1 + exp(x)), a smooth ReLU."""
 
-    module, cost, keeps = "nn.Softplus", 3, INPUT
+    keeps_zero = False
+    modules = ("nn.Softplus",)
+    cost, keeps = 3, INPUT
 
 
 @op("softsign")
 class Softsign(Activation, frozen=True):
     """x / (1 + |x|), Bergstra et al. 2009."""
 
-    module, cost, keeps = "nn.Softsign", 3, INPUT
+    modules = ("nn.Softsign",)
+    cost, keeps = 3, INPUT
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, elements=prod(ins[0]))  # 1 + |x|
@@ -181,12 +184,14 @@ class Softsign(Activation, frozen=True):
 
 @op("softmax")
 class Softmax(Activation, frozen=True):
-    """exp(x) over its sum along the channels, shifted by the maximum for safety."""
+    """exp(x) over its sum along the channels, shifted by the maximum for stability."""
 
-    module, cost, keeps = "nn.Softmax", 5, OUTPUT
+    valuewise = keeps_zero = False
+    modules = ("nn.Softmax",)
+    cost, keeps = 5, OUTPUT
 
     def torch(self, *ins: Shape) -> Call:
-        return call(self.module, dim=1)
+        return call(self.modules[0], dim=1)
 
 
 def onnx_plain(target: str, found: Op) -> None:

@@ -6,69 +6,22 @@ from math import prod
 from typing import Annotated
 
 from archscope.axes import Resample
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, by_rank, call
 from archscope.ops.attributes import Size
+from archscope.ops.facts import free, moved, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 from archscope.ops.reshape import Flatten
 
 
-@op("adaptive_avgpool")
-class AdaptiveAvgPool(Op, frozen=True, kw_only=True):
-    """Mean over windows chosen so that the output has the given size."""
+class AdaptivePool(Op, frozen=True, kw_only=True):
+    """What pools to a given number of positions share; not an operator itself."""
 
     principal = "size"
+    keeps_zero = True
 
-    size: Annotated[Size, "output positions"]
-
-    def window(self, *ins: Shape) -> Windows:
-        sizes = spatial(ins[0], "adaptive_avgpool")
-        outs = per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
-        if all(out == 1 for out in outs):
-            return WHOLE
-        return tuple(adaptive(size, out) for size, out in zip(sizes, outs, strict=True))
-
-    def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        sizes = spatial(x, "adaptive_avgpool")
-        return x[0], *per_axis(self.size, len(sizes), "size of 'adaptive_avgpool'")
-
-    params = buffers = macs = free
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count the elements of the true windows: their additions and one division for each."""
-        (x,) = ins
-        outs = self.shape(x)[1:]
-        return x[0] * prod(map(elements_read, x[1:], outs))
-
-    access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        # Down to one position torch takes the mean, which needs only sizes for its gradient.
-        return Saved(input=self.window(*ins) is not WHOLE)
-
-    def torch(self, *ins: Shape) -> Call:
-        outs = self.shape(*ins)[1:]
-        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (
-            Example(cls(size=5), ((8, 16, 16),)),
-            Example(cls(size=7), ((8, 7, 7),)),
-            Example(cls(size=(3, 1)), ((8, 7, 9),)),
-            Example(cls(size=1), ((8, 16, 16),)),
-        )
-
-
-@op("adaptive_maxpool")
-class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
-    """Largest value of windows chosen so that the output has the given size."""
-
-    principal = "size"
-
-    size: Annotated[Size, "output positions"]
+    size: Annotated[Size, "size of the output"]
 
     def window(self, *ins: Shape) -> Windows:
         sizes, outs = ins[0][1:], self.shape(*ins)[1:]
@@ -78,18 +31,55 @@ class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        rank = len(spatial(x, "adaptive_maxpool"))
-        return x[0], *per_axis(self.size, rank, "size of 'adaptive_maxpool'")
+        rank = len(spatial(x, self.name))
+        return x[0], *per_axis(self.size, rank, f"size of '{self.name}'")
 
     params = buffers = macs = free
+    access = moved
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=5), ((8, 16, 16),)),
+            Example(cls(size=7), ((8, 7, 7),)),
+            Example(cls(size=(3, 1)), ((8, 7, 9),)),
+            Example(cls(size=1), ((8, 16, 16),)),
+            Example(cls(size=3), ((8, 10),)),
+        )
+
+
+@op("adaptive_avgpool")
+class AdaptiveAvgPool(AdaptivePool, frozen=True):
+    """Mean over windows chosen so that the output has the given size."""
+
+    modules = by_rank("nn.AdaptiveAvgPool{}d")
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the elements of the true windows: their additions and one division for each."""
+        (x,) = ins
+        outs = self.shape(x)[1:]
+        return x[0] * prod(map(elements_read, x[1:], outs))
+
+    def saved(self, *ins: Shape) -> Saved:
+        # Down to one position torch takes the mean, which needs only sizes for its gradient.
+        return Saved(input=self.window(*ins) is not WHOLE)
+
+    def torch(self, *ins: Shape) -> Call:
+        outs = self.shape(*ins)[1:]
+        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
+
+
+@op("adaptive_maxpool")
+class AdaptiveMaxPool(AdaptivePool, frozen=True):
+    """Maximum over windows chosen so that the output has the given size."""
+
+    modules = by_rank("nn.AdaptiveMaxPool{}d")
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each value of a window but the first."""
         (x,) = ins
         out = self.shape(x)
         return x[0] * prod(map(elements_read, x[1:], out[1:])) - prod(out)
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=prod(self.shape(*ins)))
@@ -98,40 +88,19 @@ class AdaptiveMaxPool(Op, frozen=True, kw_only=True):
         outs = self.shape(*ins)[1:]
         return call(f"nn.AdaptiveMaxPool{len(outs)}d", short(outs))
 
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (
-            Example(cls(size=5), ((8, 16, 16),)),
-            Example(cls(size=(3, 1)), ((8, 7, 9),)),
-            Example(cls(size=1), ((8, 16, 16),)),
-            Example(cls(size=3), ((8, 10),)),
-        )
 
+class GlobalPool(Op, frozen=True, kw_only=True):
+    """What pools over all positions share; not an operator itself."""
 
-@op("global_avgpool")
-class GlobalAvgPool(Op, frozen=True, kw_only=True):
-    """Mean over all positions, which leaves one for each channel."""
-
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    keeps_zero = True
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        return x[0], *(1 for _ in spatial(x, "global_avgpool"))
+        return x[0], *(1 for _ in spatial(x, self.name))
 
+    window = whole
     params = buffers = macs = free
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count the additions and one division for each channel."""
-        return prod(ins[0])
-
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
-
-    def torch(self, *ins: Shape) -> Call:
-        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -142,38 +111,36 @@ class GlobalAvgPool(Op, frozen=True, kw_only=True):
         )
 
 
+@op("global_avgpool")
+class GlobalAvgPool(GlobalPool, frozen=True):
+    """Mean over all positions of each channel."""
+
+    modules = by_rank("nn.AdaptiveAvgPool{}d")
+    saved = saves_nothing
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions and one division for each channel."""
+        return prod(ins[0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
+
+
 @op("global_maxpool")
-class GlobalMaxPool(Op, frozen=True, kw_only=True):
-    """Largest value of all positions, which leaves one for each channel."""
+class GlobalMaxPool(GlobalPool, frozen=True):
+    """Maximum over all positions of each channel."""
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
-
-    def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        return x[0], *(1 for _ in spatial(x, "global_maxpool"))
-
-    params = buffers = macs = free
+    modules = by_rank("nn.AdaptiveMaxPool{}d")
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each value of a channel but the first."""
         return prod(ins[0]) - ins[0][0]
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=ins[0][0])
 
     def torch(self, *ins: Shape) -> Call:
         return call(f"nn.AdaptiveMaxPool{len(ins[0]) - 1}d", 1)
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (
-            Example(cls(), ((8, 16, 16),)),
-            Example(cls(), ((8, 16),)),
-            Example(cls(), ((4, 3, 4, 5),)),
-        )
 
 
 def adaptive(size: int, out: int) -> Resample:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
+from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call
 from archscope.ops.attributes import Flag, Padding, Positive, Size
+from archscope.ops.facts import free, moved, saves_input
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
 from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
 from archscope.ops.registry import op
@@ -26,22 +27,28 @@ def check_groups(name: str, channels: int, out: int, groups: int) -> None:
 
 @op("conv")
 class Conv(Op, frozen=True, kw_only=True):
-    """Convolution over 1 to 3 spatial axes, grouped and dilated at will."""
+    """Convolution over 1 to 3 spatial axes, optionally grouped and dilated."""
 
     principal = "out"
+    modules = (*by_rank("nn.Conv{}d"), *by_rank("archscope.nn.PaddedConv{}d"))
+    convolution = absorbs_scale = True
 
     out: Annotated[Positive, "output channels"]
-    kernel: Annotated[Size, "window size"] = 1
+    kernel: Annotated[Size, "size of the window"] = 1
     stride: Annotated[Size, "step of the window"] = 1
     padding: Annotated[
         Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
     ] = 0
-    dilation: Annotated[Size, "distance between the taps of the window"] = 1
+    dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
     groups: Annotated[
         Positive,
-        "parts of the channels that are convolved apart; the channel count makes it depthwise",
+        "groups of channels convolved separately; the channel count makes it depthwise",
     ] = 1
-    bias: Annotated[Flag, "add one learned number to each output channel"] = True
+    bias: Annotated[Flag, "add a learned bias to each output channel"] = True
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("conv", ins[0], self.kernel, self.stride, self.padding, self.dilation)
@@ -65,6 +72,7 @@ class Conv(Op, frozen=True, kw_only=True):
         return prod(self.shape(*ins)) * self.taps(ins[0])
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the additions of the bias."""
         return prod(self.shape(*ins)) if self.bias else 0
 
     access = moved
@@ -113,18 +121,24 @@ class Conv(Op, frozen=True, kw_only=True):
 
 @op("conv_transpose")
 class ConvTranspose(Op, frozen=True, kw_only=True):
-    """Transposed convolution: each input position paints a window of the output."""
+    """Transposed convolution: each input position adds a window to the output."""
 
     principal = "out"
+    modules = by_rank("nn.ConvTranspose{}d")
+    absorbs_scale = True
 
     out: Annotated[Positive, "output channels"]
-    kernel: Annotated[Size, "window size"] = 2
-    stride: Annotated[Size, "step of the painted windows, the factor of upsampling"] = 2
-    padding: Annotated[Padding, "output positions cut away at each side"] = 0
-    output_padding: Annotated[Padding, "output positions added behind"] = 0
-    dilation: Annotated[Size, "distance between the taps of the window"] = 1
-    groups: Annotated[Positive, "parts of the channels that are convolved apart"] = 1
-    bias: Annotated[Flag, "add one learned number to each output channel"] = True
+    kernel: Annotated[Size, "size of the window"] = 2
+    stride: Annotated[Size, "step of the output windows: the factor of upsampling"] = 2
+    padding: Annotated[Padding, "output positions cropped on each side"] = 0
+    output_padding: Annotated[Padding, "output positions added at the end"] = 0
+    dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
+    groups: Annotated[Positive, "groups of channels convolved separately"] = 1
+    bias: Annotated[Flag, "add a learned bias to each output channel"] = True
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
 
     def window(self, *ins: Shape) -> tuple[Scatter, ...]:
         rank = len(spatial(ins[0], "conv_transpose"))
@@ -161,12 +175,11 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
         return prod(ins[0]) * self.taps(ins[0])
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the additions of the bias."""
         return prod(self.shape(*ins)) if self.bias else 0
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved(input=True)
+    saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         (x,) = ins

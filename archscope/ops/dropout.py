@@ -5,31 +5,33 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Storage, Windows, call, free
+from archscope.ir import Call, Example, Op, Saved, Shape, Storage, call
 from archscope.ops.attributes import Share
+from archscope.ops.facts import free, pointwise, same_shape
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
 @op("dropout")
 class Dropout(Op, frozen=True, kw_only=True):
-    """Random zeros while training, nothing at inference, Srivastava et al. 2014."""
+    """Set random values to zero while training, do nothing at inference, Srivastava et al. 2014."""
 
     principal = "p"
     storage = Storage.VIEW
+    modules = ("nn.Dropout",)
+    random = valuewise = keeps_zero = True
 
-    p: Annotated[Share, "share of the values that become zero"] = 0.5
+    p: Annotated[Share, "probability that a value becomes zero"] = 0.5
 
     @property
     def training_storage(self) -> Storage:
         return Storage.NEW if self.p else Storage.VIEW
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.p == 0
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
-
+    window = pointwise
+    shape = same_shape
     params = buffers = macs = elementwise = access = free
 
     def saved(self, *ins: Shape) -> Saved:
@@ -49,7 +51,7 @@ class Dropout(Op, frozen=True, kw_only=True):
 
 @op("stochastic_depth")
 class StochasticDepth(Op, frozen=True, kw_only=True):
-    """All of an image or nothing while training, nothing done at inference, Huang et al. 2016.
+    """Drop a residual branch at random for each image while training, Huang et al. 2016.
 
     It ends a residual, whose unit is then skipped; what is left is scaled up, so that the mean
     stays.
@@ -57,19 +59,20 @@ class StochasticDepth(Op, frozen=True, kw_only=True):
 
     principal = "p"
     storage = Storage.VIEW
+    modules = ("archscope.nn.StochasticDepth",)
+    random = valuewise = keeps_zero = True
 
-    p: Annotated[Share, "share of the images whose values become zero"]
+    p: Annotated[Share, "probability that an image becomes zero"]
 
     @property
     def training_storage(self) -> Storage:
         return Storage.NEW if self.p else Storage.VIEW
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.p == 0
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
-
+    window = pointwise
+    shape = same_shape
     params = buffers = macs = elementwise = access = free
 
     def saved(self, *ins: Shape) -> Saved:

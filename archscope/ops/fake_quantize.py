@@ -6,25 +6,27 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ir import Call, Example, Op, Shape, call
 from archscope.ops.attributes import Count, Number, Positive
+from archscope.ops.facts import free, moved, pointwise, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
 @op("fake_quantize")
 class FakeQuantize(Op, frozen=True, kw_only=True):
-    """Quantised and brought back, Jacob et al. 2018: a pair of ONNX's QuantizeLinear and back.
+    """Quantise and dequantise, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
 
     Training lets gradients through as if nothing was rounded.
     """
 
-    scale: Annotated[Number, "distance of two numbers"]
-    zero: Annotated[Count, "how many numbers there are below zero"] = 128
-    levels: Annotated[Positive, "how many numbers there are"] = 256
+    valuewise = keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    scale: Annotated[Number, "step between neighbouring levels"]
+    zero: Annotated[Count, "zero point: the number of levels below zero"] = 128
+    levels: Annotated[Positive, "number of levels"] = 256
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         if self.scale <= 0 or self.zero >= self.levels:
@@ -41,9 +43,7 @@ class FakeQuantize(Op, frozen=True, kw_only=True):
         return 7 * prod(ins[0])
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.FakeQuantize", self.scale, self.zero, self.levels)

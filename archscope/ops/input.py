@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free
+from archscope.ir import Call, Example, Op, Shape, call
 from archscope.ops.attributes import Dimensions
+from archscope.ops.facts import free, pointwise, saves_nothing
 from archscope.ops.registry import op
 
 
@@ -17,16 +18,13 @@ class Input(Op, frozen=True, kw_only=True):
 
     size: Annotated[Dimensions, "channels, then the spatial axes"]
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         return self.size
 
     params = buffers = macs = elementwise = access = free
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.Identity")

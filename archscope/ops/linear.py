@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, free, moved, text_of
+from archscope.ir import Call, Example, Op, Shape, call, text_of
 from archscope.ops.attributes import Flag, Positive
+from archscope.ops.facts import free, moved, saves_input, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises, with_bias
 from archscope.ops.registry import op
 
@@ -16,9 +17,15 @@ class Linear(Op, frozen=True, kw_only=True):
     """Fully connected layer on a flat input."""
 
     principal = "out"
+    modules = ("nn.Linear",)
+    absorbs_scale = True
 
     out: Annotated[Positive, "output features"]
-    bias: Annotated[Flag, "add one learned number to each output"] = True
+    bias: Annotated[Flag, "add a learned bias to each output"] = True
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -37,15 +44,12 @@ class Linear(Op, frozen=True, kw_only=True):
         return self.out * ins[0][0]
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the additions of the bias."""
         return self.out if self.bias else 0
 
     access = moved
-
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved(input=True)
+    window = whole
+    saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         words = {} if self.bias else {"bias": False}

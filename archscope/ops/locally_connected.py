@@ -6,25 +6,31 @@ from math import prod
 from typing import Annotated
 
 from archscope.axes import Window
-from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved
+from archscope.ir import Call, Example, Op, Saved, Shape, call
 from archscope.ops.attributes import Flag, Padding, Positive, Size
+from archscope.ops.facts import free, moved
 from archscope.ops.geometry import sliding, torch_pad
 from archscope.ops.registry import op
 
 
 @op("locally_connected")
 class LocallyConnected(Op, frozen=True, kw_only=True):
-    """Convolution with weights and biases of its own at every position, LeCun 1989."""
+    """Convolution with weights and biases of their own at every position, LeCun 1989."""
 
     principal = "out"
+    modules = ("archscope.nn.LocallyConnected",)
 
     out: Annotated[Positive, "output channels"]
-    kernel: Annotated[Size, "window size"] = 1
+    kernel: Annotated[Size, "size of the window"] = 1
     stride: Annotated[Size, "step of the window"] = 1
     padding: Annotated[
         Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
     ] = 0
-    bias: Annotated[Flag, "add one learned number to each output value"] = True
+    bias: Annotated[Flag, "add a learned bias to each output value"] = True
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("locally_connected", ins[0], self.kernel, self.stride, self.padding)
@@ -46,6 +52,7 @@ class LocallyConnected(Op, frozen=True, kw_only=True):
         return prod(self.shape(*ins)) * self.taps(ins[0])
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the additions of the bias."""
         return prod(self.shape(*ins)) if self.bias else 0
 
     access = moved

@@ -6,21 +6,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-    text_of,
-)  # fmt: skip
+from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
 from archscope.ops.attributes import choice
+from archscope.ops.facts import free, moved, pointwise, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
@@ -32,13 +20,14 @@ def _listed(ins: tuple[Shape, ...]) -> str:
 
 @op("add")
 class Add(Op, frozen=True, kw_only=True):
-    """Sum of equal shapes."""
+    """Sum of inputs of equal shape."""
 
     arity = (2, None)
     branching = True
+    modules = ("archscope.nn.Add",)
+    commutative = zero_is_neutral = keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         if any(x != ins[0] for x in ins):
@@ -48,12 +37,11 @@ class Add(Op, frozen=True, kw_only=True):
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the additions."""
         return (len(ins) - 1) * prod(ins[0])
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Add")
@@ -68,13 +56,17 @@ class Add(Op, frozen=True, kw_only=True):
 
 @op("mul")
 class Mul(Op, frozen=True, kw_only=True):
-    """Product of shapes that are equal or 1 along each axis: gates and attention masks."""
+    """Product of inputs whose sizes are equal or 1 along each axis: gates and attention masks."""
 
     arity = (2, None)
     branching = True
+    modules = ("archscope.nn.Mul",)
+    commutative = keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_zero(self, *zero: bool) -> bool:
+        return any(zero)
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         ranks = {len(x) for x in ins}
@@ -88,6 +80,7 @@ class Mul(Op, frozen=True, kw_only=True):
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count the multiplications."""
         return (len(ins) - 1) * prod(self.shape(*ins))
 
     access = moved
@@ -114,13 +107,14 @@ class Mul(Op, frozen=True, kw_only=True):
 
 @op("concat")
 class Concat(Op, frozen=True, kw_only=True):
-    """Channels of all inputs behind one another."""
+    """Concatenate the channels of all inputs."""
 
     arity = (2, None)
     branching = True
+    modules = ("archscope.nn.Concat",)
+    keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         if any(x[1:] != ins[0][1:] for x in ins):
@@ -131,9 +125,7 @@ class Concat(Op, frozen=True, kw_only=True):
 
     params = buffers = macs = elementwise = free
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Concat")
@@ -151,15 +143,16 @@ Metric = Annotated[str, choice("euclidean", "manhattan")]
 
 @op("distance")
 class Distance(Op, frozen=True, kw_only=True):
-    """Distance of two flat descriptions, as siamese networks compare them."""
+    """Distance between two feature vectors, as in siamese networks."""
 
     principal = "metric"
     arity = (2, 2)
+    modules = ("archscope.nn.Distance",)
+    keeps_zero = True
 
-    metric: Annotated[Metric, "euclidean or manhattan"] = "euclidean"
+    metric: Annotated[Metric, "euclidean (L2) or manhattan (L1)"] = "euclidean"
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    window = whole
 
     def shape(self, *ins: Shape) -> Shape:
         if ins[0] != ins[1] or len(ins[0]) != 1:

@@ -6,21 +6,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-    text_of,
-)
+from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
 from archscope.ops.attributes import Flag, Number, Positive
+from archscope.ops.facts import free, moved, pointwise, same_shape, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float, with_bias
 from archscope.ops.registry import op
 
@@ -29,15 +17,15 @@ from archscope.ops.registry import op
 class BatchNorm(Op, frozen=True, kw_only=True):
     """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift."""
 
-    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
-    momentum: Annotated[Number, "share of each batch in the running statistics"] = 0.1
+    modules = by_rank("nn.BatchNorm{}d")
+    normalises = valuewise = True
+
+    eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
+    momentum: Annotated[Number, "weight of each batch in the running statistics"] = 0.1
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
-
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
+    window = pointwise
+    shape = same_shape
 
     def params(self, *ins: Shape) -> int:
         return 2 * ins[0][0] if self.affine else 0
@@ -83,19 +71,23 @@ STANDARDISE = 5
 
 @op("layernorm")
 class LayerNorm(Op, frozen=True, kw_only=True):
-    """Each position brought to mean 0 and deviation 1 over its channels, Ba et al. 2016.
+    """Normalise each position to mean 0 and variance 1 over its channels, Ba et al. 2016.
 
     Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
     """
 
-    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
+    modules = ("archscope.nn.LayerNorm",)
+    normalises = True
+
+    eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.affine
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
+    window = pointwise
+    shape = same_shape
 
     def params(self, *ins: Shape) -> int:
         return 2 * ins[0][0] if self.affine else 0
@@ -103,7 +95,7 @@ class LayerNorm(Op, frozen=True, kw_only=True):
     buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count what each element goes through, with the scale and the shift."""
+        """Count 5 operations for each element, and 2 more for a scale and a shift."""
         return (STANDARDISE + 2 * self.affine) * prod(ins[0])
 
     access = moved
@@ -127,21 +119,26 @@ class LayerNorm(Op, frozen=True, kw_only=True):
 
 @op("groupnorm")
 class GroupNorm(Op, frozen=True, kw_only=True):
-    """Groups of channels brought to mean 0 and deviation 1 over all positions, Wu and He 2018.
+    """Normalise groups of channels to mean 0 and variance 1 over all positions, Wu and He 2018.
 
     Its statistics are of the image at hand, also at inference: every output sees the whole input.
     """
 
     principal = "groups"
+    modules = ("nn.GroupNorm",)
+    normalises = True
 
     groups: Annotated[
-        Positive, "parts of the channels; 1 takes all together, the channel count each alone"
+        Positive, "groups of channels; 1 normalises all together, the channel count each alone"
     ] = 32
-    eps: Annotated[Number, "added to the variance before the root"] = 1e-5
+    eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.affine
+
+    window = whole
 
     def shape(self, *ins: Shape) -> Shape:
         if ins[0][0] % self.groups:
@@ -157,7 +154,7 @@ class GroupNorm(Op, frozen=True, kw_only=True):
     buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count what each element goes through, with the scale and the shift."""
+        """Count 5 operations for each element, and 2 more for a scale and a shift."""
         return (STANDARDISE + 2 * self.affine) * prod(ins[0])
 
     access = moved
@@ -188,14 +185,15 @@ class LocalResponseNorm(Op, frozen=True, kw_only=True):
     """
 
     principal = "size"
+    modules = ("nn.LocalResponseNorm",)
+    normalises = keeps_zero = True
 
-    size: Annotated[Positive, "channels that take part, the own one in the middle"] = 5
+    size: Annotated[Positive, "number of neighbouring channels, centred on the channel itself"] = 5
     alpha: Annotated[Number, "weight of the mean square"] = 1e-4
     beta: Annotated[Number, "exponent"] = 0.75
-    k: Annotated[Number, "added to the weighted mean square"] = 1.0
+    k: Annotated[Number, "constant added to the weighted mean square"] = 1.0
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -206,7 +204,7 @@ class LocalResponseNorm(Op, frozen=True, kw_only=True):
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count square, mean over the window, scale, shift, power and division."""
+        """Count a square, the mean over the window, a scale, a shift, a power and a division."""
         return (self.size + 5) * prod(ins[0])
 
     access = moved

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from archscope.errors import GraphError
-from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows, moved
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows
 from archscope.ops.attributes import POSITIVE, Count, Flag, Kind
+from archscope.ops.facts import moved
 from archscope.ops.registry import op
 
 
@@ -37,22 +38,22 @@ AnyShape = Annotated[
 
 @op("opaque")
 class Opaque(Op, frozen=True, kw_only=True):
-    """A foreign operator that has no word here; what is not said of it counts as unknown.
+    """A foreign operator without an equivalent here; what is not stated counts as unknown.
 
     Totals that it may add to read `>=`, and it cannot be built.
     """
 
     arity = (1, None)
 
-    kind: Annotated[Word, "its name where it comes from"]
-    size: Annotated[AnyShape, "shape of its result, without the batch"]
-    learned: Annotated[Count, "learnable numbers that it holds"] = 0
-    kept: Annotated[Count, "statistics that it keeps"] = 0
-    products: Annotated[Count | None, "its multiply-accumulates, where they are known"] = None
-    work: Annotated[Count | None, "its other arithmetic, where it is known"] = None
-    view: Annotated[Flag, "its result is its input, looked at differently"] = False
+    kind: Annotated[Word, "its name in the framework it comes from"]
+    size: Annotated[AnyShape, "shape of its output, without the batch"]
+    learned: Annotated[Count, "number of learnable parameters"] = 0
+    kept: Annotated[Count, "number of running statistics"] = 0
+    products: Annotated[Count | None, "multiply-accumulates, if known"] = None
+    work: Annotated[Count | None, "other arithmetic, if known"] = None
+    view: Annotated[Flag, "its output is a view of its input"] = False
     pointwise: Annotated[
-        Flag, "each position of its result depends on that position of its inputs alone"
+        Flag, "each output position depends on the same position of the inputs alone"
     ] = False
 
     @property
@@ -79,11 +80,11 @@ class Opaque(Op, frozen=True, kw_only=True):
         return self.kept
 
     def macs(self, *ins: Shape) -> int:
-        """Return what is known of them, at least."""
+        """Return what is known."""
         return self.products or 0
 
     def elementwise(self, *ins: Shape) -> int:
-        """Return what is known of it, at least."""
+        """Count what is known."""
         return self.work or 0
 
     def access(self, *ins: Shape) -> int:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from archscope.axes import Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, free, moved, text_of
+from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.conv import onnx_pads
+from archscope.ops.facts import free, moved, saves_input
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import short, sliding, symmetric, torch_pad
 from archscope.ops.registry import op
@@ -21,17 +22,22 @@ def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
 
 @op("maxpool")
 class MaxPool(Op, frozen=True, kw_only=True):
-    """Largest value of each window."""
+    """Maximum over each window."""
 
     principal = "kernel"
+    modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
+    keeps_zero = True
 
-    kernel: Annotated[Size, "window size"]
-    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
-    padding: Annotated[
-        Padding, "positions around the input that never win; at most half the kernel"
-    ] = 0
-    dilation: Annotated[Size, "distance between the taps of the window"] = 1
-    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
+    kernel: Annotated[Size, "size of the window"]
+    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
+    padding: Annotated[Padding, "padding, which is never the maximum; at most half the kernel"] = 0
+    dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
+    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
+        False
+    )
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         windows = sliding(
@@ -98,15 +104,22 @@ class MaxPool(Op, frozen=True, kw_only=True):
 
 @op("avgpool")
 class AvgPool(Op, frozen=True, kw_only=True):
-    """Mean of each window."""
+    """Mean over each window."""
 
     principal = "kernel"
+    modules = by_rank("nn.AvgPool{}d")
+    keeps_zero = True
 
-    kernel: Annotated[Size, "window size"]
-    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
+    kernel: Annotated[Size, "size of the window"]
+    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
     padding: Annotated[Padding, "zeros around the input; at most half the kernel"] = 0
-    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
-    count_padding: Annotated[Flag, "let the zeros of the padding take part in the mean"] = True
+    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
+        False
+    )
+    count_padding: Annotated[Flag, "include the zeros of the padding in the mean"] = True
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         stride = self.stride or self.kernel
@@ -132,9 +145,7 @@ class AvgPool(Op, frozen=True, kw_only=True):
         return prod(self.shape(*ins)) * prod(window.kernel for window in self.window(*ins))
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved(input=True)
+    saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
@@ -168,16 +179,18 @@ def _check_padding(name: str, windows: tuple[Window, ...]) -> None:
 
 @op("lp_pool")
 class LpPool(Op, frozen=True, kw_only=True):
-    """Root of the sum of powers of each window, Sermanet et al. 2012; L2 pooling unless said."""
+    """Lp norm of each window, Sermanet et al. 2012; L2 by default."""
 
     principal = "kernel"
+    modules = by_rank("nn.LPPool{}d")
+    keeps_zero = True
 
-    kernel: Annotated[Size, "window size"]
-    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
-    norm: Annotated[
-        Positive, "the power p; an odd one above 1 is for inputs that are not negative"
-    ] = 2
-    ceil: Annotated[Flag, "keep a last window that hangs over the edge"] = False
+    kernel: Annotated[Size, "size of the window"]
+    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
+    norm: Annotated[Positive, "the exponent p; odd values above 1 are for non-negative inputs"] = 2
+    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
+        False
+    )
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         stride = self.stride or self.kernel
@@ -219,16 +232,18 @@ class LpPool(Op, frozen=True, kw_only=True):
 
 @op("stochastic_pool")
 class StochasticPool(Op, frozen=True, kw_only=True):
-    """Stochastic pooling, Zeiler and Fergus 2013.
+    """Sample a value of each window while training, Zeiler and Fergus 2013.
 
-    While training a value of each window is drawn, with a probability in proportion to it; at
-    inference the values are averaged with these probabilities. Negative values have none.
+    The probability of a value is its share of the sum of the window; at inference the values are
+    averaged with these probabilities. Negative values have none.
     """
 
     principal = "kernel"
+    modules = ("archscope.nn.StochasticPool",)
+    random = keeps_zero = True
 
-    kernel: Annotated[Size, "window size"]
-    stride: Annotated[Size | None, "step of the window; the kernel, unless said"] = None
+    kernel: Annotated[Size, "size of the window"]
+    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("stochastic_pool", ins[0], self.kernel, self.stride or self.kernel, 0)

@@ -6,34 +6,27 @@ from typing import Annotated
 
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-    text_of,
-)
+from archscope.ir import Call, Example, Op, Shape, Windows, call, text_of
 from archscope.ops.attributes import Positive
+from archscope.ops.facts import free, moved, pointwise, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 
 @op("channel_shuffle")
 class ChannelShuffle(Op, frozen=True, kw_only=True):
-    """Channels dealt out anew, so that groups mix, Zhang et al. 2017."""
+    """Interleave the channels of groups, so that the groups mix, Zhang et al. 2017."""
 
     principal = "groups"
+    modules = ("nn.ChannelShuffle",)
+    keeps_zero = True
 
-    groups: Annotated[Positive, "groups to deal from"]
+    groups: Annotated[Positive, "number of groups to interleave"]
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.groups in (1, ins[0][0])
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         if ins[0][0] % self.groups:
@@ -45,9 +38,7 @@ class ChannelShuffle(Op, frozen=True, kw_only=True):
 
     params = buffers = macs = elementwise = free
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.ChannelShuffle", self.groups)
@@ -67,12 +58,14 @@ def _image(name: str, shape: Shape) -> None:
 
 @op("space_to_depth")
 class SpaceToDepth(Op, frozen=True, kw_only=True):
-    """Positions of each block as channels; with 2 it is the Focus layer of YOLOv5."""
+    """Rearrange blocks of positions into channels; with 2 it is the Focus layer of YOLOv5."""
 
     principal = "block"
+    modules = ("nn.PixelUnshuffle",)
+    keeps_zero = True
 
     block: Annotated[
-        Positive, "positions along each axis of a block; the channels grow by its square"
+        Positive, "size of a block along each axis; the channels are multiplied by its square"
     ] = 2
 
     def window(self, *ins: Shape) -> Windows:
@@ -90,9 +83,7 @@ class SpaceToDepth(Op, frozen=True, kw_only=True):
 
     params = buffers = macs = elementwise = free
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.PixelUnshuffle", self.block)
@@ -107,12 +98,14 @@ class SpaceToDepth(Op, frozen=True, kw_only=True):
 
 @op("pixel_shuffle")
 class PixelShuffle(Op, frozen=True, kw_only=True):
-    """Channels as positions of blocks, for upsampling, Shi et al. 2016."""
+    """Rearrange channels into blocks of positions, for upsampling, Shi et al. 2016."""
 
     principal = "block"
+    modules = ("nn.PixelShuffle",)
+    keeps_zero = True
 
     block: Annotated[
-        Positive, "positions along each axis of a block; the channels shrink by its square"
+        Positive, "size of a block along each axis; the channels are divided by its square"
     ] = 2
 
     def window(self, *ins: Shape) -> Windows:
@@ -129,9 +122,7 @@ class PixelShuffle(Op, frozen=True, kw_only=True):
 
     params = buffers = macs = elementwise = free
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.PixelShuffle", self.block)

@@ -6,17 +6,20 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import POINTWISE, Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ir import Call, Example, Op, Saved, Shape, call
 from archscope.ops.attributes import Positive
+from archscope.ops.facts import free, moved, pointwise, saves_nothing
 from archscope.ops.registry import op
 
 
 @op("channel_mean")
 class ChannelMean(Op, frozen=True, kw_only=True):
-    """Mean of the channels at each position, for spatial attention, Woo et al. 2018."""
+    """Mean over the channels at each position, for spatial attention, Woo et al. 2018."""
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    modules = ("archscope.nn.ChannelMean",)
+    keeps_zero = True
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         return 1, *ins[0][1:]
@@ -28,9 +31,7 @@ class ChannelMean(Op, frozen=True, kw_only=True):
         return prod(ins[0])
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.ChannelMean")
@@ -42,10 +43,12 @@ class ChannelMean(Op, frozen=True, kw_only=True):
 
 @op("channel_max")
 class ChannelMax(Op, frozen=True, kw_only=True):
-    """Largest channel at each position, for spatial attention, Woo et al. 2018."""
+    """Maximum over the channels at each position, for spatial attention, Woo et al. 2018."""
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    modules = ("archscope.nn.ChannelMax",)
+    keeps_zero = True
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         return 1, *ins[0][1:]
@@ -71,14 +74,15 @@ class ChannelMax(Op, frozen=True, kw_only=True):
 
 @op("maxout")
 class Maxout(Op, frozen=True, kw_only=True):
-    """Largest of each group of neighbouring channels, Goodfellow et al. 2013."""
+    """Maximum over each group of neighbouring channels, Goodfellow et al. 2013."""
 
     principal = "pieces"
+    modules = ("archscope.nn.Maxout",)
+    nonlinear = keeps_zero = True
 
-    pieces: Annotated[Positive, "channels in a group, of which one is left"] = 2
+    pieces: Annotated[Positive, "number of channels in a group, of which the largest is kept"] = 2
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins

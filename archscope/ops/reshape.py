@@ -6,21 +6,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Storage,
-    Windows,
-    call,
-    free,
-    text_of,
-)
+from archscope.ir import Call, Example, Op, Shape, Storage, call, text_of
 from archscope.ops.attributes import Count, Dimensions, Positive
+from archscope.ops.facts import free, pointwise, same_shape, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
@@ -30,17 +18,16 @@ class Identity(Op, frozen=True, kw_only=True):
     """The input, unchanged."""
 
     storage = Storage.VIEW
+    modules = ("nn.Identity",)
+    valuewise = keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_identity(self, *ins: Shape) -> bool:
+        return True
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
-
+    window = pointwise
+    shape = same_shape
     params = buffers = macs = elementwise = access = free
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.Identity")
@@ -52,20 +39,22 @@ class Identity(Op, frozen=True, kw_only=True):
 
 @op("flatten")
 class Flatten(Op, frozen=True, kw_only=True):
-    """All numbers of an image in one row."""
+    """Flatten each image into a vector."""
 
     storage = Storage.VIEW
+    modules = ("nn.Flatten",)
+    keeps_zero = True
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.shape(*ins) == ins[0]
+
+    window = whole
 
     def shape(self, *ins: Shape) -> Shape:
         return (prod(ins[0]),)
 
     params = buffers = macs = elementwise = access = free
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.Flatten")
@@ -77,15 +66,19 @@ class Flatten(Op, frozen=True, kw_only=True):
 
 @op("reshape")
 class Reshape(Op, frozen=True, kw_only=True):
-    """The same numbers in another shape."""
+    """Reshape the values of each image."""
 
     principal = "size"
     storage = Storage.VIEW
+    modules = ("archscope.nn.Reshape",)
+    keeps_zero = True
 
-    size: Annotated[Dimensions, "channels, then the spatial axes"]
+    size: Annotated[Dimensions, "target shape: channels, then the spatial axes"]
 
-    def window(self, *ins: Shape) -> Windows:
-        return WHOLE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.shape(*ins) == ins[0]
+
+    window = whole
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -97,9 +90,7 @@ class Reshape(Op, frozen=True, kw_only=True):
         return self.size
 
     params = buffers = macs = elementwise = access = free
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Reshape", *self.size)
@@ -117,12 +108,16 @@ class Slice(Op, frozen=True, kw_only=True):
     """A range of the channels; what `split` gives each branch."""
 
     storage = Storage.VIEW
+    modules = ("archscope.nn.Slice",)
+    keeps_zero = True
 
     start: Annotated[Count, "first channel"]
-    stop: Annotated[Positive, "first channel behind the range"]
+    stop: Annotated[Positive, "channel after the last"]
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.shape(*ins) == ins[0]
+
+    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -138,8 +133,7 @@ class Slice(Op, frozen=True, kw_only=True):
         """Count the range read and written, as every runtime but an eager view does."""
         return 2 * prod(self.shape(*ins))
 
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Slice", self.start, self.stop)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, free, moved
+from archscope.ir import Call, Example, Op, Shape, Windows, call
 from archscope.ops.attributes import Size, choice
+from archscope.ops.facts import free, moved, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
@@ -18,15 +19,20 @@ Interpolation = Annotated[str, choice("nearest", "linear")]
 
 @op("upsample")
 class Upsample(Op, frozen=True, kw_only=True):
-    """Resize by repeating the nearest value or by linear interpolation along each axis."""
+    """Resize by nearest-neighbour or linear interpolation."""
 
     principal = "scale"
+    modules = ("nn.Upsample",)
+    keeps_zero = True
 
-    scale: Annotated[Size | None, "factor of the number of positions"] = None
-    size: Annotated[Size | None, "number of positions, in place of a factor"] = None
+    scale: Annotated[Size | None, "factor of the output size"] = None
+    size: Annotated[Size | None, "output size, in place of a factor"] = None
     mode: Annotated[
         Interpolation, "nearest, or linear (bilinear in 2-D, trilinear in 3-D; half-pixel centres)"
     ] = "nearest"
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.shape(*ins) == ins[0]
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -52,9 +58,7 @@ class Upsample(Op, frozen=True, kw_only=True):
         return ((1 << len(ins[0])) - 1) * prod(self.shape(*ins))
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         out = self.shape(*ins)[1:]

@@ -5,19 +5,9 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from archscope.ir import (
-    POINTWISE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-)
+from archscope.ir import Call, Example, Op, Shape, call
 from archscope.ops.attributes import Flag, Number
+from archscope.ops.facts import free, moved, pointwise, same_shape, saves_input, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float
 from archscope.ops.merge import Mul
 from archscope.ops.registry import op
@@ -25,18 +15,21 @@ from archscope.ops.registry import op
 
 @op("scale")
 class Scale(Op, frozen=True, kw_only=True):
-    """A learned factor for each channel: layer scale, Touvron et al. 2021, and Caffe's scale."""
+    """Multiply each channel by a learned factor: the layer scale of Touvron et al. 2021."""
 
     principal = "initial"
+    modules = ("archscope.nn.Scale",)
+    valuewise = True
 
-    initial: Annotated[Number, "value of the factors before training"] = 1.0
+    initial: Annotated[Number, "initial value of the factors"] = 1.0
     bias: Annotated[Flag, "learn a shift for each channel as well"] = False
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
+    window = pointwise
+    shape = same_shape
 
     def params(self, *ins: Shape) -> int:
         return ins[0][0] * (1 + self.bias)
@@ -44,12 +37,11 @@ class Scale(Op, frozen=True, kw_only=True):
     buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
+        """Count a multiplication for each element, and an addition if there is a shift."""
         return prod(ins[0]) * (1 + self.bias)
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved(input=True)
+    saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         words = {"bias": True} if self.bias else {}
@@ -66,18 +58,22 @@ class Scale(Op, frozen=True, kw_only=True):
 
 @op("times")
 class Times(Op, frozen=True, kw_only=True):
-    """The input times a constant, as residuals are scaled in Szegedy et al. 2016."""
+    """Multiply by a constant, as residuals are scaled in Szegedy et al. 2016."""
 
     principal = "factor"
+    modules = ("archscope.nn.Times",)
+    valuewise = keeps_zero = True
 
     factor: Annotated[Number, "the constant"]
 
-    def window(self, *ins: Shape) -> Windows:
-        return POINTWISE
+    def is_zero(self, *zero: bool) -> bool:
+        return self.factor == 0 or all(zero)
 
-    def shape(self, *ins: Shape) -> Shape:
-        return ins[0]
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.factor == 1
 
+    window = pointwise
+    shape = same_shape
     params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
@@ -85,9 +81,7 @@ class Times(Op, frozen=True, kw_only=True):
         return prod(ins[0])
 
     access = moved
-
-    def saved(self, *ins: Shape) -> Saved:
-        return Saved()
+    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Times", self.factor)

@@ -6,20 +6,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import (
-    POINTWISE,
-    WHOLE,
-    Call,
-    Example,
-    Op,
-    Saved,
-    Shape,
-    Windows,
-    call,
-    free,
-    moved,
-)
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Windows, call
 from archscope.ops.attributes import Positive, choice
+from archscope.ops.facts import free, moved
 from archscope.ops.registry import op
 
 Along = Annotated[str, choice("channels", "positions")]
@@ -27,18 +16,20 @@ Along = Annotated[str, choice("channels", "positions")]
 
 @op("top_k")
 class TopK(Op, frozen=True, kw_only=True):
-    """The k largest values as they are, zeros for the rest, Makhzani and Frey 2014.
+    """Keep the k largest values and set the others to zero, Makhzani and Frey 2014.
 
     As a factor of `mul` it is hard attention: what is not among the k strongest is cut off, and
     learns nothing from this image.
     """
 
     principal = "k"
+    modules = ("archscope.nn.TopK",)
+    keeps_zero = True
 
-    k: Annotated[Positive, "number of values that are kept"]
-    along: Annotated[
-        Along, "channels, where each position keeps its own; or positions, where each channel does"
-    ] = "channels"
+    k: Annotated[Positive, "number of values to keep"]
+    along: Annotated[Along, "channels, for each position; or positions, for each channel"] = (
+        "channels"
+    )
 
     def window(self, *ins: Shape) -> Windows:
         return POINTWISE if self.along == "channels" else WHOLE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archscope.analysis.structure import structure
+from archscope.ir import Node
 from archscope.ops.norm import LocalResponseNorm
-from archscope.rules.kinds import NORMS
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule
 
@@ -33,9 +33,8 @@ class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
     depth: int = 11
 
     def check(self, network: Network) -> Iterator[Finding]:
-        kinds = tuple(norm for norm in NORMS if norm is not LocalResponseNorm)
         nodes = network.graph.nodes
-        if any(isinstance(node.op, kinds) or len(node.inputs) > 1 for node in nodes):
+        if any(_helps(node) for node in nodes):
             return
         depth = structure(network.graph).depth
         if depth > self.depth:
@@ -45,3 +44,9 @@ class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
                 f" (limit {self.depth})",
                 depth=depth,
             )
+
+
+def _helps(node: Node) -> bool:
+    """Return whether a layer keeps gradients alive: a normalisation or a shortcut."""
+    norm = node.op.normalises and not isinstance(node.op, LocalResponseNorm)
+    return norm or len(node.inputs) > 1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archscope.ops.activation import Activation
-from archscope.rules.kinds import TRANSPARENT, convolution, depthwise, grouped
+from archscope.rules.kinds import convolution, depthwise, grouped
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule
 
@@ -28,9 +27,9 @@ class GroupsWithoutShuffle(Rule, frozen=True, kw_only=True):
             op = convolution(node)
             if op is None or not grouped(node):
                 continue
-            found = network.before(node, (*TRANSPARENT, Activation))
+            found = network.before(node, lambda between: between.op.valuewise)
             while depthwise(found):
-                found = network.before(found, (*TRANSPARENT, Activation))
+                found = network.before(found, lambda between: between.op.valuewise)
             before = convolution(found)
             if before is not None and grouped(found) and before.groups == op.groups:
                 yield self.finding(

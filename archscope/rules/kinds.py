@@ -6,17 +6,12 @@ from math import prod
 
 from archscope.axes import Window
 from archscope.ir import Node
-from archscope.ops.activation import Activation, Softmax
 from archscope.ops.conv import Conv
-from archscope.ops.dropout import Dropout, StochasticDepth
-from archscope.ops.norm import BatchNorm, GroupNorm, LayerNorm, LocalResponseNorm
-from archscope.ops.reduce import Maxout
-from archscope.ops.reshape import Identity
-from archscope.ops.scale import Scale
 
-NORMS = (BatchNorm, LayerNorm, GroupNorm, LocalResponseNorm)
-TRANSPARENT = (BatchNorm, Scale, Dropout, StochasticDepth, Identity)
-"""Layers that leave each value where it is and, but for a scale and a shift, what it is."""
+
+def transparent(node: Node) -> bool:
+    """Return whether each value stays where it is and, but for a scale and shift, what it is."""
+    return node.op.valuewise and not node.op.nonlinear
 
 
 def convolution(node: Node) -> Conv | None:
@@ -57,9 +52,4 @@ def area(shape: tuple[int, ...]) -> int:
 
 def activation(node: Node) -> bool:
     """Return whether it is a non-linear function of each value."""
-    return isinstance(node.op, Activation) and not isinstance(node.op, Softmax)
-
-
-def nonlinear(node: Node) -> bool:
-    """Return whether something in it bends: an activation, maxout, a softmax."""
-    return isinstance(node.op, Activation | Maxout)
+    return node.op.valuewise and node.op.nonlinear

@@ -6,11 +6,7 @@ from collections.abc import Iterator
 
 from archscope.ir import Node
 from archscope.language.edit import Edit
-from archscope.ops.dropout import Dropout, StochasticDepth
-from archscope.ops.pool import AvgPool, MaxPool
-from archscope.ops.rearrange import ChannelShuffle
-from archscope.ops.reshape import Flatten, Identity, Slice
-from archscope.ops.resize import Upsample
+from archscope.ops.reshape import Identity
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Fix, Rule, rule
 
@@ -28,7 +24,7 @@ class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
     fixes = "safe"
 
     def check(self, network: Network) -> Iterator[Finding]:
-        idle = [node for node in network.graph.nodes if without_effect(node)]
+        idle = [node for node in network.graph.nodes if node.op.is_identity(*node.ins)]
         names = {node.name for node in idle}
         useful = {node.at for node in network.graph.nodes if idle and node.name not in names}
         for node in idle:
@@ -45,19 +41,3 @@ class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
         readers = [network.graph.by_name[name] for name in network.readers[node.name]]
         merged = all(len(reader.inputs) > 1 for reader in readers)
         return isinstance(node.op, Identity) and bool(readers) and merged
-
-
-def without_effect(node: Node) -> bool:
-    """Return whether a node changes neither shape nor values, while training and after."""
-    op = node.op
-    if isinstance(op, Identity):
-        return True
-    if len(node.ins) != 1 or node.ins[0] != node.out:
-        return False
-    if isinstance(op, Dropout | StochasticDepth):
-        return op.p == 0
-    if isinstance(op, MaxPool | AvgPool):
-        return all(axis.kernel == axis.stride == 1 for axis in op.window(*node.ins) or ())
-    return isinstance(op, Flatten | Slice | Upsample) or (
-        isinstance(op, ChannelShuffle) and op.groups in (1, node.out[0])
-    )

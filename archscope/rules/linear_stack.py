@@ -8,7 +8,7 @@ from archscope.ir import Node
 from archscope.ops.conv import Conv
 from archscope.ops.linear import Linear
 from archscope.ops.reshape import Flatten
-from archscope.rules.kinds import TRANSPARENT, convolution, taps
+from archscope.rules.kinds import convolution, taps, transparent
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule
 
@@ -29,7 +29,7 @@ class LinearStack(Rule, frozen=True, kw_only=True):
         for node in network.conv_like:
             if not isinstance(node.op, Conv | Linear):
                 continue
-            first = network.before(node, (*TRANSPARENT, Flatten))
+            first = network.before(node, _keeps_values)
             if not isinstance(first.op, Conv | Linear) or network.only_reader(first) is None:
                 continue
             if not self._saves(first, node):
@@ -55,3 +55,7 @@ class LinearStack(Rule, frozen=True, kw_only=True):
         windows = zip(one.window(*first.ins), other.window(*second.ins), strict=False)
         apart = any(min(a.kernel, b.kernel) == 1 < max(a.kernel, b.kernel) for a, b in windows)
         return apart and taps(first) > 1 and taps(second) > 1
+
+
+def _keeps_values(node: Node) -> bool:
+    return transparent(node) or isinstance(node.op, Flatten)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import cached_property
 
 from archscope.analysis.receptive_field import ReceptiveFields, receptive_fields
 from archscope.ir import Graph, Node, Source
 from archscope.language.document import Document
-from archscope.rules.kinds import TRANSPARENT
+from archscope.rules.kinds import transparent
 
 
 class Network:
@@ -60,11 +60,10 @@ class Network:
             return self.document.body.at if self.document else None
         return next((at for at in self.graph.trail(node) if at.file in self.home), node.at)
 
-    def before(self, node: Node, through: Iterable[type] = TRANSPARENT) -> Node:
+    def before(self, node: Node, through: Callable[[Node], bool] = transparent) -> Node:
         """Return what feeds a node of one input, seen through layers that change little."""
-        through = tuple(through)
         found = self.graph.by_name[node.inputs[0]]
-        while isinstance(found.op, through) and found.inputs:
+        while found.inputs and through(found):
             found = self.graph.by_name[found.inputs[0]]
         return found
 

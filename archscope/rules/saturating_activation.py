@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from archscope.analysis.structure import structure
 from archscope.ops.activation import Sigmoid, Softsign, Tanh
 from archscope.ops.merge import Mul
-from archscope.rules.kinds import NORMS
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Rule, rule
 
@@ -43,7 +42,7 @@ class SaturatingActivation(Rule, frozen=True, kw_only=True):
             readers = [network.graph.by_name[name].op for name in network.readers[node.name]]
             gate = any(isinstance(op, Mul) for op in readers)
             before = network.graph.by_name[node.inputs[0]].op
-            if gate or not readers or node.name in network.outputs or isinstance(before, NORMS):
+            if gate or not readers or node.name in network.outputs or before.normalises:
                 continue
             yield self.finding(
                 network,

@@ -11,11 +11,10 @@ from math import prod
 
 from archscope.errors import GraphError
 from archscope.ir import POINTWISE, Builder, Graph, Node, Shape
-from archscope.ops import OPS
-from archscope.ops.activation import Activation
-from archscope.ops.dropout import Dropout
+from archscope.ops.conv import Conv
 from archscope.ops.geometry import short
-from archscope.ops.reshape import Identity
+from archscope.ops.linear import Linear
+from archscope.ops.reshape import Flatten
 
 
 def fully_convolutional(graph: Graph) -> Graph:
@@ -32,14 +31,14 @@ def fully_convolutional(graph: Graph) -> Graph:
     for node in graph.nodes:
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
         flat = [name for name in inputs if name in flattened]
-        if node.op.name == "flatten":
+        if isinstance(node.op, Flatten):
             renamed[node.name] = inputs[0]
             flattened[inputs[0]] = builder.nodes[inputs[0]].out
             continue
-        if node.op.name == "linear" and flat:
+        if isinstance(node.op, Linear) and flat:
             found = True
             window = short(flattened[inputs[0]][1:])
-            op = OPS["conv"](out=node.out[0], kernel=window, bias=getattr(node.op, "bias", True))
+            op = Conv(out=node.out[0], kernel=window, bias=node.op.bias)
             builder.add(node.name, op, inputs, node.shares, node.at)
             flattened[node.name] = builder.nodes[node.name].out
             continue
@@ -55,8 +54,9 @@ def fully_convolutional(graph: Graph) -> Graph:
 
 def _check_slides(node: Node, positions: int) -> None:
     """Raise GraphError unless an operator does the same to a map as to the map flattened."""
-    each = isinstance(node.op, Activation | Dropout | Identity) and node.op.name != "softmax"
-    if not each and (positions > 1 or node.facts.window != POINTWISE):
+    numbers = node.facts.params + node.facts.buffers  # more than 1 are not the same everywhere
+    same = node.op.valuewise and numbers <= 1
+    if not same and (positions > 1 or node.facts.window != POINTWISE):
         raise GraphError(
             f"'{node.name}' ({node.op.name}) reads a flattened map and cannot slide over it"
         )

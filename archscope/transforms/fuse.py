@@ -9,9 +9,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from archscope.ir import Builder, Graph, Output
-
-FOLDABLE = ("conv", "conv_transpose", "linear")
-"""The operators that a batch norm behind them can be folded into."""
+from archscope.ops.norm import BatchNorm
 
 
 def fuse(graph: Graph) -> Graph:
@@ -54,11 +52,11 @@ def foldable(graph: Graph) -> dict[str, str]:
     outputs = {output.node for output in graph.outputs}
     found: dict[str, str] = {}
     for node in graph.nodes:
-        if node.op.name != "batchnorm":
+        if not isinstance(node.op, BatchNorm):
             continue
         (before,) = node.inputs
         alone = readers[before] == [node.name] and before not in outputs
-        if alone and graph.by_name[before].op.name in FOLDABLE:
+        if alone and graph.by_name[before].op.absorbs_scale:
             found[node.name] = before
     norm_of = {layer: norm for norm, layer in found.items()}
     families = _families(graph)

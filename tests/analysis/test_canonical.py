@@ -13,6 +13,7 @@ from msgspec import structs
 
 from archscope import load
 from archscope.analysis.canonical import canonical
+from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
 from archscope.language import zoo
 from archscope.ops import OPS
@@ -60,7 +61,7 @@ def commuted(graph: Graph) -> Graph:
     """Return the graph with the inputs of sums and products turned round."""
     nodes = tuple(
         structs.replace(node, inputs=node.inputs[::-1], ins=node.ins[::-1])
-        if node.op.name in ("add", "mul")
+        if node.op.commutative
         else node
         for node in graph.nodes
     )
@@ -100,7 +101,13 @@ def test_any_attribute_changes_it(graph: Graph, data: st.DataObject) -> None:
     old = getattr(node.op, key)
     assume(isinstance(old, int | float))
     value: Any = not old if isinstance(old, bool) else old + 1
-    changed = structs.replace(node, op=structs.replace(node.op, **{key: value}))
+    op = structs.replace(node.op, **{key: value})
+    try:
+        op.shape(*node.ins)
+    except ShapeError:
+        assume(False)
+    assume(not node.op.is_identity(*node.ins) and not op.is_identity(*node.ins))
+    changed = structs.replace(node, op=op)
     nodes = tuple(changed if one is node else one for one in graph.nodes)
     assert canonical(structs.replace(graph, nodes=nodes)) != canonical(graph)
 
@@ -129,7 +136,9 @@ def plain(graph: Graph) -> bool:
     nothing = {"identity", "add", "mul", "dropout", "flatten", "slice"}
     pure = [(node.op, node.inputs) for node in graph.nodes if not node.facts.params]
     shared = any(node.shares for node in graph.nodes)
-    used = not any(node.op.name in nothing for node in graph.nodes)
+    used = not any(
+        node.op.name in nothing or node.op.is_identity(*node.ins) for node in graph.nodes
+    )
     return used and len(live) == len(graph.nodes) and len(set(pure)) == len(pure) and not shared
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
 from archscope.errors import GraphError
-from archscope.ir import Graph, Node
+from archscope.ir import Graph, Node, by_rank
 
 
 class Layer(Struct, frozen=True, gc=False):
@@ -26,8 +26,7 @@ class Layer(Struct, frozen=True, gc=False):
     @property
     def unknown(self) -> tuple[str, ...]:
         """The facts of which only a part is known, where an importer did not recognise it."""
-        facts: tuple[str, ...] = getattr(self.node.op, "unknown", ())
-        return facts
+        return self.node.op.unknown
 
 
 class Term(Struct, frozen=True):
@@ -35,6 +34,18 @@ class Term(Struct, frozen=True):
 
     reason: str
     amount: Callable[[Layer], int]
+
+
+Rows = Iterable[tuple[str | tuple[str, ...], tuple[Term, ...]]]
+
+
+def table(rows: Rows) -> Mapping[str, tuple[Term, ...]]:
+    """Return terms by module; a name with `{}` stands for those of 1, 2 and 3 spatial axes."""
+    terms_of: dict[str, tuple[Term, ...]] = {}
+    for names, terms in rows:
+        for pattern in (names,) if isinstance(names, str) else names:
+            terms_of.update(dict.fromkeys(by_rank(pattern), terms))
+    return terms_of
 
 
 UNSEEN = Term("no output needs it, so it is not in the trace", lambda layer: -layer.macs)
@@ -46,7 +57,8 @@ class Convention(Struct, frozen=True, kw_only=True):
     """What one tool counts: macs, and for each module the terms by which it differs from them.
 
     The table is of the modules that `build` makes, as tools look at modules or at what these
-    do. A module that is not in it makes the count unknown; an empty row is a checked zero.
+    do. One that is not in it is counted as its macs if its operator was tried on every tool
+    (`Op.modules`); otherwise the count is unknown.
     """
 
     name: str
@@ -62,9 +74,13 @@ class Convention(Struct, frozen=True, kw_only=True):
         """Return why and by how much the count of a layer differs from macs; None if unknown."""
         if not layer.module:
             return ()
-        terms = () if self.modules is None else self.modules.get(layer.module)
-        if terms is None or layer.unknown:
+        if layer.unknown:
             return None
+        terms: tuple[Term, ...] = ()
+        if self.modules is not None:
+            if layer.module not in layer.node.op.modules:
+                return None
+            terms = self.modules.get(layer.module, ())
         if self.traced and not layer.live:
             terms = (UNSEEN,)
         counted = [(term.reason, term.amount(layer)) for term in (*terms, *self.always)]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table
 from archscope.analysis.conventions.terms import affine, each_taken, made
 
 
@@ -29,13 +28,16 @@ CONVENTION = Convention(
     version="0.1.5.post20221221",
     about="norms, 2-D adaptive means and resizes; no bias",
     traced=True,
-    modules=m.table(
+    modules=table(
         [
-            (m.BATCHNORM, (Term("batch norm: 2 for each element, 1 without factors", _batchnorm),)),
-            ((m.GROUPNORM, m.LAYERNORM), (NORM,)),
+            (
+                "nn.BatchNorm{}d",
+                (Term("batch norm: 2 for each element, 1 without factors", _batchnorm),),
+            ),
+            (("nn.GroupNorm", "archscope.nn.LayerNorm"), (NORM,)),
             ("nn.AdaptiveAvgPool2d", (each_taken("pooling: 1 for each input element"),)),
             (
-                m.UPSAMPLE,
+                "nn.Upsample",
                 (Term("resize: 1 for each output element, 4 if it is bilinear", _resize),),
             ),
         ]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table
 from archscope.analysis.conventions.terms import (
     BIAS,
     affine,
@@ -49,32 +48,40 @@ CONVENTION = Convention(
     version="0.7.5",
     about="bias, norms, activations, pools, some of them twice",
     per_image=True,
-    modules=m.table(
+    modules=table(
         [
-            ((*m.CONV, *m.TRANSPOSED, m.LINEAR), (BIAS,)),
-            (m.PADDED_CONV, (missed("bug: a subclass of a convolution is not counted"),)),
+            (("nn.Conv{}d", "nn.ConvTranspose{}d", "nn.Linear"), (BIAS,)),
             (
-                (*m.BATCHNORM, m.GROUPNORM),
+                "archscope.nn.PaddedConv{}d",
+                (missed("bug: a subclass of a convolution is not counted"),),
+            ),
+            (
+                ("nn.BatchNorm{}d", "nn.GroupNorm"),
                 (Term("norm: 2 for each element, 1 without learned factors", _norm),),
             ),
-            (m.LRN, (Term("norm: its products, sum and average pool", _lrn),)),
+            ("nn.LocalResponseNorm", (Term("norm: its products, sum and average pool", _lrn),)),
             (("nn.ReLU", "nn.PReLU", "nn.ELU", "nn.GELU"), (ACTIVATION, AGAIN)),
             (("nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", "nn.Softmax"), (ACTIVATION,)),
             (
-                (*m.MAXPOOL, *m.AVGPOOL, *m.ADAPTIVE_AVGPOOL, *m.ADAPTIVE_MAXPOOL),
+                (
+                    "nn.MaxPool{}d",
+                    "nn.AvgPool{}d",
+                    "nn.AdaptiveAvgPool{}d",
+                    "nn.AdaptiveMaxPool{}d",
+                ),
                 (POOL, POOL_AGAIN),
             ),
             (
-                m.PADDED_MAXPOOL,
+                "archscope.nn.PaddedMaxPool{}d",
                 (Term("pooling: 1 for each input element, padding with it", _padded),),
             ),
             (
-                m.LP_POOL,
+                "nn.LPPool{}d",
                 (Term("pooling: its parts", lambda layer: taken(layer) + 2 * made(layer)),),
             ),
-            (m.UPSAMPLE, (RESIZE, RESIZE_AGAIN)),
-            (m.ADD, (Term("addition: 1 for each element", merged),)),
-            (m.MUL, (Term("multiplication: 1 for each element", merged),)),
+            ("nn.Upsample", (RESIZE, RESIZE_AGAIN)),
+            ("archscope.nn.Add", (Term("addition: 1 for each element", merged),)),
+            ("archscope.nn.Mul", (Term("multiplication: 1 for each element", merged),)),
         ]
     ),
     written=(

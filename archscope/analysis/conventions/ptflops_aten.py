@@ -5,8 +5,7 @@ Its manual calls it the default backend; its code takes the other one.
 
 from __future__ import annotations
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention
+from archscope.analysis.conventions.convention import Convention, table
 from archscope.analysis.conventions.terms import BIAS
 
 CONVENTION = Convention(
@@ -14,5 +13,12 @@ CONVENTION = Convention(
     version="0.7.5",
     about="products with their bias",
     per_image=True,
-    modules=m.table([((*m.CONV, *m.PADDED_CONV, *m.TRANSPOSED, m.LINEAR), (BIAS,))]),
+    modules=table(
+        [
+            (
+                ("nn.Conv{}d", "archscope.nn.PaddedConv{}d", "nn.ConvTranspose{}d", "nn.Linear"),
+                (BIAS,),
+            )
+        ]
+    ),
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table
 from archscope.analysis.conventions.terms import affine, each, made, missed
 
 
@@ -44,23 +43,29 @@ CONVENTION = Convention(
     name="thop",
     version="0.1.1.post2209072238",
     about="norms, means, resizes and softmax; no bias",
-    modules=m.table(
+    modules=table(
         [
-            (m.PADDED_CONV, (missed("bug: a subclass of a convolution is not counted"),)),
-            (m.LOCALLY_CONNECTED, (missed("a module that it does not know"),)),
             (
-                m.TRANSPOSED,
+                "archscope.nn.PaddedConv{}d",
+                (missed("bug: a subclass of a convolution is not counted"),),
+            ),
+            ("archscope.nn.LocallyConnected", (missed("a module that it does not know"),)),
+            (
+                "nn.ConvTranspose{}d",
                 (Term("bug: weights counted at output positions, not input", _too_many),),
             ),
-            (m.BATCHNORM, (Term("batch norm: 4 for each element, 2 without factors", _batchnorm),)),
+            (
+                "nn.BatchNorm{}d",
+                (Term("batch norm: 4 for each element, 2 without factors", _batchnorm),),
+            ),
             ("nn.PReLU", (each("activation: 1 for each element"),)),
             ("nn.Softmax", (Term("softmax: 3 for each element, less 1 a position", _softmax),)),
-            (m.AVGPOOL, (each("pooling: 1 for each output element"),)),
+            ("nn.AvgPool{}d", (each("pooling: 1 for each output element"),)),
             (
-                m.ADAPTIVE_AVGPOOL,
+                "nn.AdaptiveAvgPool{}d",
                 (Term("pooling: the mean window and 1 for each output element", _adaptive),),
             ),
-            (m.UPSAMPLE, (Term("resize: 1, 5 or 11 for each output element", _resize),)),
+            ("nn.Upsample", (Term("resize: 1, 5 or 11 for each output element", _resize),)),
         ]
     ),
     written=(

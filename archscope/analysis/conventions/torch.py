@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Term
+from archscope.analysis.conventions.convention import Convention, Term, table
 
 CONVENTION = Convention(
     name="torch",
     version="2.13.0",
     about="2 for each multiply-accumulate",
-    modules=m.table([]),
+    modules=table([]),
     always=(Term("2 for each multiply-accumulate", lambda layer: layer.macs),),
     written=("on the CPU, F.scaled_dot_product_attention counts 0",),
 )

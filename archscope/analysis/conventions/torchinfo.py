@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table
 from archscope.analysis.conventions.terms import BIAS, at_outputs, params
 
 PARAMS = Term("params of the layer, once whatever the positions", params)
@@ -17,14 +16,31 @@ CONVENTION = Convention(
     name="torchinfo",
     version="1.8.0",
     about="params times positions of convolutions; params of the rest",
-    modules=m.table(
+    modules=table(
         [
-            ((*m.CONV, *m.PADDED_CONV, m.LINEAR, m.LOCALLY_CONNECTED), (BIAS,)),
             (
-                m.TRANSPOSED,
+                (
+                    "nn.Conv{}d",
+                    "archscope.nn.PaddedConv{}d",
+                    "nn.Linear",
+                    "archscope.nn.LocallyConnected",
+                ),
+                (BIAS,),
+            ),
+            (
+                "nn.ConvTranspose{}d",
                 (Term("bug: weights counted at output positions, not input", _too_many), BIAS),
             ),
-            ((*m.BATCHNORM, m.GROUPNORM, m.LAYERNORM, m.SCALE, "nn.PReLU"), (PARAMS,)),
+            (
+                (
+                    "nn.BatchNorm{}d",
+                    "nn.GroupNorm",
+                    "archscope.nn.LayerNorm",
+                    "archscope.nn.Scale",
+                    "nn.PReLU",
+                ),
+                (PARAMS,),
+            ),
         ]
     ),
     written=(

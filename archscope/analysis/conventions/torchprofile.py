@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions import modules as m
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table
 from archscope.analysis.conventions.terms import affine, each, made, merged
 
 
@@ -37,10 +36,10 @@ CONVENTION = Convention(
     version="0.1.0",
     about="norms, means, multiplications and resizes; no bias",
     traced=True,
-    modules=m.table(
+    modules=table(
         [
             (
-                m.TRANSPOSED,
+                "nn.ConvTranspose{}d",
                 (
                     Term(
                         "bug: weights counted at output positions, along the wrong axis",
@@ -49,7 +48,7 @@ CONVENTION = Convention(
                 ),
             ),
             (
-                (*m.BATCHNORM, m.GROUPNORM, m.LAYERNORM),
+                ("nn.BatchNorm{}d", "nn.GroupNorm", "archscope.nn.LayerNorm"),
                 (
                     Term(
                         "norm: 1 for each element, 0 without learned factors",
@@ -57,8 +56,8 @@ CONVENTION = Convention(
                     ),
                 ),
             ),
-            (m.LRN, (each("norm: 3 for each element, its products and mean", 3),)),
-            (m.SCALE, (each("multiplication: 1 for each element"),)),
+            ("nn.LocalResponseNorm", (each("norm: 3 for each element, its products and mean", 3),)),
+            ("archscope.nn.Scale", (each("multiplication: 1 for each element"),)),
             (
                 "nn.LeakyReLU",
                 (
@@ -68,12 +67,15 @@ CONVENTION = Convention(
                     ),
                 ),
             ),
-            ((*m.AVGPOOL, *m.ADAPTIVE_AVGPOOL, m.CHANNEL_MEAN), (MEAN,)),
-            (m.LP_POOL, (each("pooling: 3 for each output element, its parts", 3),)),
-            (m.STOCHASTIC_POOL, (Term("pooling: 1 for each value of a window", _windows),)),
-            (m.UPSAMPLE, (Term("resize: 4 for each output element if bilinear", _resize),)),
-            (m.MUL, (Term("multiplication: 1 for each element", merged),)),
-            (m.TIMES, (each("multiplication: 1 for each element"),)),
+            (("nn.AvgPool{}d", "nn.AdaptiveAvgPool{}d", "archscope.nn.ChannelMean"), (MEAN,)),
+            ("nn.LPPool{}d", (each("pooling: 3 for each output element, its parts", 3),)),
+            (
+                "archscope.nn.StochasticPool",
+                (Term("pooling: 1 for each value of a window", _windows),),
+            ),
+            ("nn.Upsample", (Term("resize: 4 for each output element if bilinear", _resize),)),
+            ("archscope.nn.Mul", (Term("multiplication: 1 for each element", merged),)),
+            ("archscope.nn.Times", (each("multiplication: 1 for each element"),)),
         ]
     ),
     written=("a convolution with padding='same' counts 0 (bug); build pads by numbers",),

@@ -33,9 +33,9 @@ def op_list() -> Table:
 def op_page(op: type[Op]) -> list[Part]:
     """Return the attributes and examples of an operator."""
     parts: list[Part] = [Heading(op.name), about(op)]
-    counted = (op.elementwise.__doc__ or "").strip().split("\n")[0]
-    if op.elementwise.__doc__ != Op.elementwise.__doc__ and counted:
-        parts.append(f"Other work: {counted[0].lower()}{counted[1:]}")
+    counted = (op.elementwise.__doc__ or "").split("\n")[0]
+    if counted:
+        parts.append(f"Other work: {counted.removeprefix('Count ')}")
     rows = tuple(
         (
             f"{name} (alone)" if name == op.principal else name,
