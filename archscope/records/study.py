@@ -1,4 +1,7 @@
-"""What a study remembers of every network that it asked about."""
+"""What a study keeps on disk of each network that it proposed, and of the best of them.
+
+Attributes have the names of the code; the keys on disk are those of the first release.
+"""
 
 from __future__ import annotations
 
@@ -8,64 +11,69 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 Outcome = Literal["trained", "pruned", "failed", "infeasible", "impossible", "known", "passed"]
-"""`trained` to its end, `pruned` before, `failed`; the rest was free: beyond the budget, no
-network at all, equal to an earlier one, or passed over by the proxies in front."""
+"""What became of a proposed network.
 
-PAID: tuple[Outcome, ...] = ("trained", "pruned", "failed")
+Training took place for `trained` (to the end), `pruned` (stopped early) and `failed`. The others
+cost none: `infeasible` is beyond a budget, `impossible` makes no network, `known` equals an
+earlier one, and `passed` was ranked below another by the zero-cost proxies.
+"""
+
+TRAINED: tuple[Outcome, ...] = ("trained", "pruned", "failed")
+"""Outcomes for which a training took place."""
 
 
 class Job(Struct, frozen=True):
-    """A network to be judged, and how; plain data that any process can take."""
+    """A network to train; plain data that any process can take."""
 
     number: int
-    spec: str  # the network to train, as YAML
+    spec: str  # the network as YAML
     digest: str
-    rungs: tuple[tuple[int, float], ...] = ()  # scores to reach by an epoch, or be stopped
-    keep: str | None = None  # the run folder that the training leaves, if it should
+    rungs: tuple[tuple[int, float], ...] = ()  # epochs, and the scores below which it is pruned
+    keep: str | None = None  # path of the run folder that the training leaves, if any
 
 
-class Verdict(Struct, frozen=True):
-    """What judging a network came to."""
+class TrialResult(Struct, frozen=True):
+    """The result of a training."""
 
     number: int
     outcome: Outcome
-    score: float | None = None  # what is compared: accuracy, then loss where accuracies are equal
-    scores: dict[str, float] = {}  # of the validation images
+    score: float | None = None  # for comparisons: accuracy, then loss where accuracies are equal
+    scores: dict[str, float] = {}  # on the validation images
     curve: tuple[float, ...] = ()  # the score after each epoch
-    proxies: dict[str, float] = {}  # what the network promised before it was trained
+    proxies: dict[str, float] = {}  # the zero-cost proxies before the training
     seconds: float = 0.0
     reason: str = ""
     cached: bool = False
-    worker: int = 0
-    started: float = 0.0  # seconds since the study began
+    worker: int = 0  # number of the process
+    started: float = 0.0  # seconds since the executor started
 
 
 class Trial(Struct, frozen=True):
-    """One question of a study: a network, where it came from, and its answer."""
+    """A network that a study proposed: its choices, its costs and what became of it."""
 
     number: int
-    choices: dict[str, Any] = field(name="genes")  # by path; on disk since before it was called so
+    choices: dict[str, Any] = field(name="genes")  # by path of the decision
     outcome: Outcome
-    origin: str  # the sampler, "control", "anchor: ...", "repair"
-    idle: dict[str, Any] = {}  # what was drawn where it does not count, which samplers remember
+    origin: str  # the sampler, "control" for the baseline, "anchor: ...", "repair"
+    idle: dict[str, Any] = {}  # values of inactive decisions, which samplers remember
     excess: dict[str, float] = {}  # beyond each budget, as a share of it; 0 or less is inside
     costs: dict[str, float] = {}
     digest: str = ""
-    values: tuple[float, ...] = ()  # the objectives, in their order
-    same_as: int | None = None
-    verdict: Verdict | None = None
+    values: tuple[float, ...] = ()  # of the objectives, in their order
+    same_as: int | None = None  # number of the equal network proposed before
+    result: TrialResult | None = field(default=None, name="verdict")
 
     @property
-    def paid(self) -> bool:
-        """Whether a network was trained for it."""
-        return self.outcome in PAID
+    def trained(self) -> bool:
+        """Whether its network was trained, be it in part or without success."""
+        return self.outcome in TRAINED
 
     @property
     def accuracy(self) -> float | None:
         """Accuracy, else the score, of a network that was trained to its end."""
-        if self.verdict is None or self.outcome != "trained":
+        if self.result is None or self.outcome != "trained":
             return None
-        value = self.verdict.scores.get("top1", self.verdict.score)
+        value = self.result.scores.get("top1", self.result.score)
         return value if value is not None and isfinite(value) else None
 
 

@@ -18,7 +18,7 @@ from archscope.errors import OptionError, UnavailableError
 from archscope.ir import Graph
 from archscope.language import document
 from archscope.metrics import MACS
-from archscope.records.study import Job, Trial, Verdict
+from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.samplers import EVOLUTION, NSGA, RANDOM, TPE, UNIFORM
 from archscope.search.study import Plan, Study
 from archscope.space.budget import Budget, violation, with_edge
@@ -133,13 +133,13 @@ class TableLookup:
 
     def __init__(self, scores: Mapping[str, float]) -> None:
         self.scores = scores
-        self.waiting: list[Verdict] = []
+        self.waiting: list[TrialResult] = []
 
     def submit(self, job: Job, graph: Graph) -> None:
         """Look a network up."""
-        self.waiting.append(Verdict(job.number, "trained", self.scores[job.digest]))
+        self.waiting.append(TrialResult(job.number, "trained", self.scores[job.digest]))
 
-    def collect(self) -> Verdict:
+    def collect(self) -> TrialResult:
         """Return the oldest answer."""
         return self.waiting.pop(0)
 
@@ -204,7 +204,7 @@ def _search(
     plan = Plan(budgets=with_edge(limits, edge), sampler=sampler, seed=seed, lag=1)
     study = Study(table.space, plan, TableLookup(table.scores))
     study.run(trials)
-    trained = [trial for trial in study.trials if trial.paid]
+    trained = [trial for trial in study.trials if trial.trained]
     regret = _regret(trained, max(score for _, score in inside))
     hypervolume = _hypervolume(trained, inside)
     return RegretCurve(sampler, seed, regret, len(study.trials), hypervolume)

@@ -16,9 +16,9 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import ArchscopeError
 from archscope.files import Cache
 from archscope.ir import Graph
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 
-CACHE = Cache("trainings", Verdict)
+CACHE = Cache("trainings", TrialResult)
 
 
 class Trainer(Struct, frozen=True, kw_only=True):
@@ -35,11 +35,11 @@ class Trainer(Struct, frozen=True, kw_only=True):
     cache: bool = True
 
 
-Work = Callable[[Trainer, Job], Verdict]
+Work = Callable[[Trainer, Job], TrialResult]
 """What a process does with a job; `judge`, but for tests."""
 
 
-def judge(trainer: Trainer, job: Job) -> Verdict:
+def judge(trainer: Trainer, job: Job) -> TrialResult:
     """Return what a candidate comes to; a network that cannot be trained has failed.
 
     An equal training that some study has done to its end is not done again.
@@ -57,7 +57,9 @@ def judge(trainer: Trainer, job: Job) -> Verdict:
             return _again(known, job)
         verdict = _train(trainer, job, graph, data)
     except ArchscopeError as error:
-        return Verdict(job.number, "failed", reason=str(error), seconds=time.perf_counter() - began)
+        return TrialResult(
+            job.number, "failed", reason=str(error), seconds=time.perf_counter() - began
+        )
     if trainer.cache and verdict.outcome == "trained":
         CACHE.put(key, verdict)
     return verdict
@@ -74,7 +76,7 @@ def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _again(known: Verdict, job: Job) -> Verdict:
+def _again(known: TrialResult, job: Job) -> TrialResult:
     """Return a remembered verdict as the one of this job, stopped where the job would be."""
     from msgspec import structs
 
@@ -91,7 +93,7 @@ def _again(known: Verdict, job: Job) -> Verdict:
     )  # fmt: skip
 
 
-def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> Verdict:
+def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> TrialResult:
     from archscope.search.proxies import proxy_scores
     from archscope.train import Recipe, train
     from archscope.train.recipe_files import change
@@ -121,11 +123,11 @@ def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> Verdict:
     best = summary.best.validation if summary.best else None
     seconds = time.perf_counter() - began
     if summary.state == "diverged" or best is None or not curve:
-        return Verdict(
+        return TrialResult(
             job.number, "failed", curve=tuple(curve), proxies=promised, seconds=seconds,
             reason=f"diverged: {summary.reason}", worker=os.getpid(),
         )  # fmt: skip
-    return Verdict(
+    return TrialResult(
         job.number,
         "pruned" if reason else "trained",
         max(curve),

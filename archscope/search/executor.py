@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from archscope.ir import Graph
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer
 
 
@@ -15,7 +15,7 @@ class Judge(Protocol):
     def submit(self, job: Job, graph: Graph) -> None:
         """Take a job; it may wait for others."""
 
-    def collect(self) -> Verdict:
+    def collect(self) -> TrialResult:
         """Return the next verdict, waiting for it."""
 
     def close(self, at_once: bool = False) -> None:

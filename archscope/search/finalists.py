@@ -26,7 +26,7 @@ def best(trials: Sequence[Trial], many: int) -> list[Trial]:
 
 def front(trials: Sequence[Trial], cost: str = "macs") -> list[Trial]:
     """Return the trained networks that no other beats in both score and a cost, cheapest first."""
-    judged = [trial for trial in trials if trial.verdict and trial.verdict.score is not None]
+    judged = [trial for trial in trials if trial.result and trial.result.score is not None]
     kept: list[Trial] = []
     for trial in sorted(judged, key=lambda trial: (trial.costs[cost], -_score(trial))):
         if not kept or _score(trial) > _score(kept[-1]):
@@ -43,7 +43,7 @@ def _empty(folder: Path) -> Path:
 
 
 def _score(trial: Trial) -> float:
-    score = trial.verdict.score if trial.verdict else None
+    score = trial.result.score if trial.result else None
     return -float("inf") if score is None else score
 
 

@@ -13,7 +13,7 @@ from msgspec import structs
 from pebble import ProcessExpired, ProcessPool
 
 from archscope.ir import Graph
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, Work, judge
 
 
@@ -32,7 +32,7 @@ class LocalJudge:
         """Take limits of one trial: its time, and the memory of its process (not on Windows)."""
         self.trainer, self.seconds, self.work = trainer, seconds, work
         self.began = time.perf_counter()
-        self.answers: queue.Queue[Verdict] = queue.Queue()
+        self.answers: queue.Queue[TrialResult] = queue.Queue()
         self.pool = ProcessPool(
             max_workers=workers,
             context=multiprocessing.get_context("spawn"),
@@ -46,7 +46,7 @@ class LocalJudge:
         future = self.pool.schedule(self.work, args=(self.trainer, job), timeout=self.seconds)
         future.add_done_callback(lambda done: self.answers.put(self._verdict(job, done, began)))
 
-    def collect(self) -> Verdict:
+    def collect(self) -> TrialResult:
         """Return the next verdict, whichever comes first."""
         while True:
             try:
@@ -62,9 +62,9 @@ class LocalJudge:
             self.pool.close()  # type: ignore[no-untyped-call]
         self.pool.join()
 
-    def _verdict(self, job: Job, future: Any, began: float) -> Verdict:
+    def _verdict(self, job: Job, future: Any, began: float) -> TrialResult:
         try:
-            verdict: Verdict = structs.replace(future.result(), started=began)
+            verdict: TrialResult = structs.replace(future.result(), started=began)
             return verdict
         except TimeoutError:
             reason = f"took longer than {self.seconds:g} s"
@@ -76,7 +76,7 @@ class LocalJudge:
             reason = "out of memory"
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-        return Verdict(job.number, "failed", reason=reason, started=began)
+        return TrialResult(job.number, "failed", reason=reason, started=began)
 
 
 def _prepare(threads: int, bytes_: int | None) -> None:

@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 from archscope import __version__
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, Work, graph_of, judge
 from archscope.search.local_executor import LocalJudge
 
@@ -54,7 +54,7 @@ class RayJudge:
         """Give a job to the cluster."""
         self._start(_Open(job, time.perf_counter() - self.began))
 
-    def collect(self) -> Verdict:
+    def collect(self) -> TrialResult:
         """Return the next verdict, whichever comes first."""
         while True:
             done, _ = self.ray.wait(list(self.open), timeout=0.2)  # so that Ctrl-C is heard
@@ -72,7 +72,7 @@ class RayJudge:
     def _start(self, one: _Open) -> None:
         self.open[self.task.remote(self.work, self.trainer, one.job, *self.limits)] = one
 
-    def _verdict(self, reference: Any, one: _Open) -> Verdict | None:
+    def _verdict(self, reference: Any, one: _Open) -> TrialResult | None:
         """Return what a task came to, or None if it had to begin anew."""
         from ray import exceptions
 
@@ -95,7 +95,7 @@ class RayJudge:
                     _unpack(answer.run, Path(one.job.keep))
                 return structs.replace(answer.verdict, started=one.began)
             reason = f"a machine of the cluster has archscope {answer.version}, not {__version__}"
-        return Verdict(one.job.number, "failed", reason=reason, started=one.began)
+        return TrialResult(one.job.number, "failed", reason=reason, started=one.began)
 
 
 class _Open(Struct, frozen=True):
@@ -110,7 +110,7 @@ class _Answer(Struct, frozen=True):
     """What comes back from another machine."""
 
     version: str
-    verdict: Verdict
+    verdict: TrialResult
     run: bytes | None  # the run folder, as a tar file
 
 
@@ -177,7 +177,7 @@ def _task(
 
 def _limited(
     work: Work, trainer: Trainer, job: Job, seconds: float | None, bytes_: int | None
-) -> Verdict:
+) -> TrialResult:
     """Train here, or where limits are to be held, in a process of its own."""
     if seconds is None and bytes_ is None:
         return work(trainer, job)

@@ -252,8 +252,8 @@ def _found(
 def correlations(trials: Sequence[Trial]) -> dict[str, float]:
     """Return Spearman's rank correlation of each proxy with the score, over trained networks."""
     judged = [
-        trial.verdict for trial in trials
-        if trial.outcome == "trained" and trial.verdict and trial.verdict.proxies
+        trial.result for trial in trials
+        if trial.outcome == "trained" and trial.result and trial.result.proxies
     ]  # fmt: skip
     if len(judged) < 4:
         return {}

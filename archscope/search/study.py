@@ -25,7 +25,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.metrics import ACCURACY, METRICS
-from archscope.records.study import Job, Outcome, Trial, Verdict
+from archscope.records.study import Job, Outcome, Trial, TrialResult
 from archscope.search.distributions import distributions, parameters, suggest
 from archscope.search.executor import Judge
 from archscope.search.samplers import EVOLUTION, TPE, UNIFORM, check_sampler, optuna_sampler
@@ -108,7 +108,7 @@ class Study:
         self.distributions = distributions(space)
         self.trials: list[Trial] = []
         self.open: list[_Open] = []
-        self.answers: dict[int, Verdict] = {}
+        self.answers: dict[int, TrialResult] = {}
         self.known: dict[str, Trial] = {}
         self.measured: dict[tuple[str, str], float] = {}  # by digest and metric
         self.asked = 0  # numbers given
@@ -143,24 +143,24 @@ class Study:
             self.asked = trial.number + 1
             self._skip_anchor(trial)
             self._constrain(asked, trial.excess)
-            if trial.outcome != "passed" and not trial.paid:
+            if trial.outcome != "passed" and not trial.trained:
                 self._free_again(asked, trial)
                 continue
             group.append((asked, trial))
             if self._is_drawn(trial) and len(group) < self.plan.prescreen:
                 continue
-            for one, member in sorted(group, key=lambda pair: pair[1].paid):
+            for one, member in sorted(group, key=lambda pair: pair[1].trained):
                 self._take_up(one, member)
             group = []
 
     def _take_up(self, asked: Any, trial: Trial) -> None:
         """Tell a trial that was passed over, or leave a paid one open as it was then."""
-        if not trial.paid:
+        if not trial.trained:
             self._tell(asked, (), "passed")
             self._record(trial)
             return
-        assert trial.verdict is not None
-        self.answers[trial.number] = trial.verdict
+        assert trial.result is not None
+        self.answers[trial.number] = trial.result
         self.open.append(_Open(trial.number, asked, trial, []))
         self.known[trial.digest] = trial
         self.paid += 1
@@ -265,7 +265,7 @@ class Study:
 
     def _child(self, random: Random) -> dict[str, Any] | None:
         """Return a changed copy of the best of a few recent networks."""
-        judged = [trial for trial in self.trials if trial.values and trial.paid][-POPULATION:]
+        judged = [trial for trial in self.trials if trial.values and trial.trained][-POPULATION:]
         if len(judged) < TOURNAMENT:
             return None
         parent = max(random.sample(judged, TOURNAMENT), key=lambda one: one.values[0])
@@ -346,7 +346,7 @@ class Study:
         self.open.pop(0)
         values = self._values(oldest.trial, verdict)
         trial = structs.replace(
-            oldest.trial, outcome=verdict.outcome, values=values, verdict=verdict
+            oldest.trial, outcome=verdict.outcome, values=values, result=verdict
         )
         for epoch, score in enumerate(verdict.curve, 1):
             if len(self.plan.objectives) == 1:
@@ -358,7 +358,7 @@ class Study:
             self._tell(asked, values, "trained" if values else "failed")
             self._record(structs.replace(twin, values=values))
 
-    def _values(self, trial: Trial, verdict: Verdict) -> tuple[float, ...]:
+    def _values(self, trial: Trial, verdict: TrialResult) -> tuple[float, ...]:
         if verdict.score is None or verdict.outcome == "failed":
             return ()
         costs = {**trial.costs, ACCURACY: verdict.score}
@@ -402,7 +402,7 @@ class Study:
         eta = self.plan.eta
         if eta < 2:
             return ()
-        curves = [t.verdict.curve for t in self.trials if t.verdict is not None]
+        curves = [t.result.curve for t in self.trials if t.result is not None]
         rungs = []
         epoch = 1
         while any(len(curve) > epoch for curve in curves):

@@ -136,7 +136,7 @@ class Folder:
         state = STATES[trial.outcome]
         if state == TrialState.COMPLETE and not trial.values:
             state = TrialState.FAIL
-        verdict = trial.verdict
+        verdict = trial.result
         attributes: dict[str, Any] = {
             "outcome": trial.outcome, "origin": trial.origin, "digest": trial.digest, **trial.costs,
         }  # fmt: skip

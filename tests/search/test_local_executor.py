@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
 from archscope.search.local_executor import LocalJudge
 
@@ -18,7 +18,7 @@ SPEC = "name: one\ninput: [1, 4, 4]\nlayers: [flatten, {linear: 2}]\n"
 GOOD, EXITS, KILLED, RAISES, HANGS, GREEDY = range(6)
 
 
-def fate(trainer: Trainer, job: Job) -> Verdict:
+def fate(trainer: Trainer, job: Job) -> TrialResult:
     """Work whose number says how it ends."""
     if job.number == EXITS:
         os._exit(7)
@@ -30,7 +30,7 @@ def fate(trainer: Trainer, job: Job) -> Verdict:
         threading.Event().wait()
     if job.number == GREEDY:
         bytearray(1 << 40)
-    return Verdict(job.number, "trained", 1.0)
+    return TrialResult(job.number, "trained", 1.0)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def judge() -> Iterator[LocalJudge]:
     made.close(at_once=True)
 
 
-def verdicts(judge: LocalJudge, *numbers: int) -> dict[int, Verdict]:
+def verdicts(judge: LocalJudge, *numbers: int) -> dict[int, TrialResult]:
     for number in numbers:
         job = Job(number, SPEC, "")
         judge.submit(job, graph_of(job))

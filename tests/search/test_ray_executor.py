@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from archscope.errors import OptionError
-from archscope.records.study import Job, Verdict
+from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
 from archscope.search.ray_executor import RETRIES, RayJudge, connect
 from tests.cli.conftest import Run
@@ -68,19 +68,19 @@ class Gate:
         self.opened.set()
 
 
-def at_gate(trainer: Trainer, job: Job) -> Verdict:
+def at_gate(trainer: Trainer, job: Job) -> TrialResult:
     """Work that ends when the test says so."""
     gate = ray.get_actor("gate")
     ray.get(gate.enter.remote(ray.get_runtime_context().get_node_id()))
-    return Verdict(job.number, "trained", 1.0)
+    return TrialResult(job.number, "trained", 1.0)
 
 
-def dying(trainer: Trainer, job: Job) -> Verdict:
+def dying(trainer: Trainer, job: Job) -> TrialResult:
     """Work that takes its process with it."""
     os._exit(7)
 
 
-def raising(trainer: Trainer, job: Job) -> Verdict:
+def raising(trainer: Trainer, job: Job) -> TrialResult:
     """Work that goes wrong."""
     raise ValueError("no such luck")
 

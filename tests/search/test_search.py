@@ -106,7 +106,7 @@ def test_a_killed_search_goes_on_to_the_same_end(run: Run, place: Path) -> None:
         "add = study_folder.Folder.add\n"
         "def stop(self, trial):\n"
         "    add(self, trial)\n"
-        "    if sum(trial.paid for trial in self.trials) == 2:\n"
+        "    if sum(trial.trained for trial in self.trials) == 2:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "study_folder.Folder.add = stop\n"
         "from archscope.cli import main\n"

@@ -11,7 +11,7 @@ from msgspec import structs
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language import document
-from archscope.records.study import Job, Trial, Verdict
+from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import parameters
 from archscope.search.study import Plan, Study
 from archscope.space.budget import budget
@@ -51,17 +51,17 @@ class Oracle:
     def submit(self, job: Job, graph: Graph) -> None:
         self.jobs.append(job)
 
-    def collect(self) -> Verdict:
+    def collect(self) -> TrialResult:
         place = self.order.randrange(len(self.jobs)) if self.order else 0
         return self.verdict(self.jobs.pop(place))
 
-    def verdict(self, job: Job) -> Verdict:
+    def verdict(self, job: Job) -> TrialResult:
         score = int(job.digest[:8], 16) / 16**8
         curve = (score / 2, score * 0.9, score)
         for epoch, least in job.rungs:
             if curve[epoch - 1] < least:
-                return Verdict(job.number, "pruned", curve[epoch - 1], {}, curve[:epoch])
-        return Verdict(job.number, "trained", score, {"top1": score}, curve)
+                return TrialResult(job.number, "pruned", curve[epoch - 1], {}, curve[:epoch])
+        return TrialResult(job.number, "trained", score, {"top1": score}, curve)
 
 
 LIMIT = budget("60KMACs")
@@ -81,7 +81,7 @@ def run(
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "evolution", "uniform"])
 def test_only_new_networks_inside_the_budget_are_paid_for(small: Space, sampler: str) -> None:
     _, trials = run(small, structs.replace(PLAN, sampler=sampler))
-    paid = [trial for trial in trials if trial.paid]
+    paid = [trial for trial in trials if trial.trained]
     assert len(paid) == 16
     assert all(one.costs["macs"] <= 60_000 for one in paid)
     assert len({one.digest for one in paid}) == 16
@@ -134,14 +134,14 @@ def test_the_control_has_its_share_and_anchors_come_first(small: Space) -> None:
     plan = structs.replace(PLAN, anchors=(("mine", choices),), control=0.5)
     _, trials = run(small, plan)
     assert trials[0].origin == "anchor: mine" and trials[0].choices == choices
-    origins = Counter(trial.origin for trial in trials if trial.paid)
+    origins = Counter(trial.origin for trial in trials if trial.trained)
     assert 6 <= origins["control"] <= 10
 
 
 def test_nothing_hangs_where_hardly_anything_fits(small: Space) -> None:
     least = budget("macs<=4.2K")
     _, trials = run(small, structs.replace(PLAN, budgets=(least,)), paid=50)
-    paid = [trial for trial in trials if trial.paid]
+    paid = [trial for trial in trials if trial.trained]
     assert 0 < len(paid) < 50  # the space holds no more of them
     assert all(one.costs["macs"] <= 4200 for one in paid)
 
@@ -153,7 +153,7 @@ def test_a_budget_that_nothing_fits_is_an_error(small: Space) -> None:
 
 def test_a_rung_stops_the_worse_and_knows_only_what_was_told(small: Space) -> None:
     _, trials = run(small, structs.replace(PLAN, eta=2), paid=24)
-    outcomes = Counter(trial.outcome for trial in trials if trial.paid)
+    outcomes = Counter(trial.outcome for trial in trials if trial.trained)
     assert outcomes["pruned"] > 3 and outcomes["trained"] > 3
     for order in range(2):
         again = run(small, structs.replace(PLAN, eta=2), paid=24, order=order)[1]
@@ -162,14 +162,14 @@ def test_a_rung_stops_the_worse_and_knows_only_what_was_told(small: Space) -> No
 
 def test_a_failed_network_is_paid_for_and_taught_to_nobody(small: Space) -> None:
     class Broken(Oracle):
-        def verdict(self, job: Job) -> Verdict:
+        def verdict(self, job: Job) -> TrialResult:
             if int(job.digest[-1], 16) % 2:
-                return Verdict(job.number, "failed", reason="its process died")
+                return TrialResult(job.number, "failed", reason="its process died")
             return super().verdict(job)
 
     study = Study(small, PLAN, Broken())
     study.run(12)
-    outcomes = Counter(trial.outcome for trial in study.trials if trial.paid)
+    outcomes = Counter(trial.outcome for trial in study.trials if trial.trained)
     assert outcomes["failed"] and outcomes["trained"]
     assert not any(trial.values for trial in study.trials if trial.outcome == "failed")
     states = Counter(trial.state.name for trial in study.model.get_trials(deepcopy=False))
@@ -187,7 +187,7 @@ def test_the_best_promise_of_several_is_trained(small: Space) -> None:
     plan = structs.replace(PLAN, prescreen=4, control=0.0)
     study = Study(small, plan, Oracle(), promise=promise)
     study.run(5)
-    paid = [trial.costs["macs"] for trial in study.trials if trial.paid]
+    paid = [trial.costs["macs"] for trial in study.trials if trial.trained]
     assert paid == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
     assert sum(trial.outcome == "passed" for trial in study.trials) == 15
 
@@ -218,7 +218,7 @@ def test_latency_is_measured_once_for_each_network(small: Space) -> None:
     plan = structs.replace(PLAN, budgets=(LIMIT, budget("4ms@cpu")))
     study = Study(small, plan, Oracle(), measure=measure)
     study.run(10)
-    paid = [trial for trial in study.trials if trial.paid]
+    paid = [trial for trial in study.trials if trial.trained]
     assert len(paid) == 10
     assert all(one.costs["latency"] <= 4 for one in paid)
     assert len(calls) == len({trial.digest for trial in study.trials if trial.digest})
@@ -228,8 +228,8 @@ def test_latency_is_measured_once_for_each_network(small: Space) -> None:
 def test_several_objectives(small: Space, cost: str) -> None:
     plan = structs.replace(PLAN, objectives=("accuracy", cost))
     _, trials = run(small, plan)
-    assert all(len(trial.values) == 2 for trial in trials if trial.paid)
-    assert all(trial.values[1] == trial.costs[cost] > 0 for trial in trials if trial.paid)
+    assert all(len(trial.values) == 2 for trial in trials if trial.trained)
+    assert all(trial.values[1] == trial.costs[cost] > 0 for trial in trials if trial.trained)
 
 
 def test_parameters_of_ordered_numbers_are_their_places(small: Space) -> None:

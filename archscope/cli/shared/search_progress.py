@@ -42,7 +42,7 @@ class Lines(Watch):
     def trial(self, trial: Trial, study: Study) -> None:
         """Tell of a trained network, and count the others."""
         self.counts[trial.outcome] += 1
-        if trial.paid:
+        if trial.trained:
             tell("")
             click.echo(self._line(trial), err=True)
         tell(self._state(study))
@@ -56,7 +56,7 @@ class Lines(Watch):
         tell("")
 
     def _line(self, trial: Trial) -> str:
-        verdict = trial.verdict
+        verdict = trial.result
         costs = (
             f"{format_count(trial.costs['macs'])} macs  {format_count(trial.costs['params'])}"
             f" params  {format_bytes(trial.costs['access'])} access"
@@ -84,7 +84,7 @@ class Lines(Watch):
             sum(self.counts.values()), 1
         )
         took = time.perf_counter() - self.began
-        done = sum(trial.paid for trial in study.trials)
+        done = sum(trial.trained for trial in study.trials)
         left = format_duration(took / paid * max(total - done, 0)) if paid else "?"
         best = "" if self.best is None else f"  best {100 * self.best:.1f} %"
         return (

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.records.study import PAID, Finalist, Outcome, Trial
+from archscope.records.study import TRAINED, Finalist, Outcome, Trial
 from archscope.report.pages.content import BudgetUse, Curve, StudySection, TrainingJob
 from archscope.report.pages.network_section import identifier
 from archscope.stats import rank_correlation
@@ -65,7 +65,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
              *(trial.costs.get(key) for key in _costs(trials)),
              *(trial.choices.get(key) for key in decisions))
             for trial in trials
-            if trial.paid
+            if trial.trained
         ),
         missing=tuple(missing),
         random_band=_random_band(trials),
@@ -119,7 +119,7 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
     if not trained:
         return "No network has been trained to its end."
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
-    many = sum(counts[outcome] for outcome in PAID)
+    many = sum(counts[outcome] for outcome in TRAINED)
     text = (
         f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number} is the"
         f" best with {100 * (first.accuracy or 0):.1f} % ({first.origin})."
@@ -153,7 +153,7 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
     trainer = question.get("trainer")
     if isinstance(trainer, dict) and trainer.get("data"):
         facts.append(("data", str(trainer["data"])))
-    spent = sum(trial.verdict.seconds for trial in trials if trial.verdict is not None)
+    spent = sum(trial.result.seconds for trial in trials if trial.result is not None)
     facts.append(("training", f"{spent:,.1f} s"))
     return tuple(facts)
 
@@ -165,7 +165,7 @@ def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
         trained = [
             trial
             for trial in trials
-            if trial.paid and (trial.origin in BASELINE) == (name == "baseline")
+            if trial.trained and (trial.origin in BASELINE) == (name == "baseline")
         ]
         most: float | None = None
         values = []
@@ -185,7 +185,7 @@ def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     the best of n draws is no better than the k-th with probability (k / m) ** n. Trainings that
     were stopped early rank below all others, without a value.
     """
-    trained = [trial for trial in trials if trial.paid]
+    trained = [trial for trial in trials if trial.trained]
     baseline = [trial.accuracy for trial in trained if trial.origin in BASELINE]
     if len(baseline) < FEWEST:
         return ()
@@ -217,18 +217,18 @@ def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
 
 def _jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:
     """Return the trainings, with workers numbered in the order in which they began."""
-    jobs = [(trial, trial.verdict) for trial in trials if trial.verdict and trial.paid]
-    began = sorted((verdict.started, verdict.worker) for _, verdict in jobs)
+    jobs = [(trial, trial.result) for trial in trials if trial.result and trial.trained]
+    began = sorted((result.started, result.worker) for _, result in jobs)
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(
         TrainingJob(
             trial.number,
-            workers.index(verdict.worker),
-            verdict.started,
-            verdict.seconds,
+            workers.index(result.worker),
+            result.started,
+            result.seconds,
             trial.outcome,
         )
-        for trial, verdict in jobs
+        for trial, result in jobs
     )
 
 
@@ -236,7 +236,7 @@ def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
     """Return the decisions that differ between trained networks."""
     values: dict[str, set[str]] = {}
     for trial in trials:
-        if trial.paid:
+        if trial.trained:
             for key, value in trial.choices.items():
                 values.setdefault(key, set()).add(str(value))
     return tuple(key for key, seen in values.items() if len(seen) > 1)
@@ -250,8 +250,8 @@ def _proxies(trials: Sequence[Trial]) -> tuple[tuple[str, float], ...]:
     """Return Spearman's rank correlation of each proxy with the accuracy."""
     pairs: dict[str, list[tuple[float, float]]] = {}
     for trial in trials:
-        if trial.accuracy is not None and trial.verdict is not None:
-            for key, value in trial.verdict.proxies.items():
+        if trial.accuracy is not None and trial.result is not None:
+            for key, value in trial.result.proxies.items():
                 if isfinite(value):
                     pairs.setdefault(key, []).append((value, trial.accuracy))
     found = []

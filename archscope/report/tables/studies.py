@@ -107,7 +107,7 @@ def _front(front: Sequence[Any]) -> Table:
     )  # fmt: skip
     rows = tuple(
         (
-            trial.number, trial.verdict.score, trial.costs["macs"], trial.costs["params"],
+            trial.number, trial.result.score, trial.costs["macs"], trial.costs["params"],
             trial.costs["access"], trial.origin,
         )
         for trial in front
