@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from archscope import analyze, load
@@ -65,6 +67,14 @@ def test_each_cost_is_a_budget_in_its_unit() -> None:
         limit = budget(f"{metric.name} <= {amount}{device}")
         assert (limit.metric, limit.most) == (metric.name, metric.unit.parse(amount))
         assert limit.meaning().startswith(f"{limit.text}: at most ")
+
+
+def test_what_measures_a_metric_is_there() -> None:
+    measured = [metric for metric in METRICS.values() if metric.is_measured]
+    assert [metric.name for metric in measured] == ["latency"]
+    for metric in measured:
+        module, _, function = metric.measured_by.partition(":")
+        assert callable(getattr(import_module(module), function))
 
 
 def test_a_new_metric_is_one_record(energy: Metric) -> None:

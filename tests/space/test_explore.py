@@ -74,6 +74,15 @@ def test_what_cannot_be_met_names_what_to_relax() -> None:
     assert [reason.metric for reason in result.blocking] == ["macs"]
 
 
+def test_what_to_relax_is_told_for_the_dtype() -> None:
+    found = space(document("tiny"))
+    steps = {}
+    for dtype, budget in (("float32", "peak<=40KiB"), ("int8", "peak<=10KiB")):
+        (first, *_) = explore(found, budgets([budget]), samples=10, dtype=dtype).relax["peak"]
+        steps[dtype] = first.step
+    assert steps["float32"] == 4 * steps["int8"] > 0
+
+
 def test_budgets_that_exclude_each_other() -> None:
     found = space(document("tiny"))
     result = explore(found, budgets(["macs<=3M", "params>=1.2M"]), samples=30)
