@@ -1,4 +1,4 @@
-"""Images to train with: where they come from, how they are split, and batches of them."""
+"""Data sets of images: sources, splits, augmentation and batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How images are brought to the input size of a network, as data that can be recorded."""
+"""Adaptation of images to the input shape of a network, as a record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANNELS = ("same", "repeat")
 
 
 class Adaptation(Struct, frozen=True):
-    """What happens to every image before a network sees it; shapes are (C, H, W)."""
+    """How every image is brought to a shape; shapes are (C, H, W)."""
 
     source: tuple[int, int, int]
     target: tuple[int, int, int]
@@ -34,8 +34,8 @@ class Adaptation(Struct, frozen=True):
         """Return uint8 (N, *source) as uint8 (N, *target).
 
         `resize` is bilinear, with a wider filter where images shrink, rounded to whole values;
-        `pad` puts the image in the centre of zeros, an odd rest below and to the right. An image
-        comes out the same whatever others are in the batch.
+        `pad` centres the image in zeros, with an odd rest below and to the right. The result does
+        not depend on the other images of a batch.
         """
         _, height, width = self.target
         if self.how == "resize":
@@ -50,7 +50,7 @@ class Adaptation(Struct, frozen=True):
         return images
 
     def adapted(self, images: Images) -> Images:
-        """Return all images of a set at once."""
+        """Return all images of a split, adapted."""
         return Images(self.apply(images.images), images.labels, images.classes)
 
     def bytes_of(self, count: int) -> int:
@@ -79,7 +79,7 @@ def fit(
 
     `how` is `resize` or `pad` and matters only where sizes differ; `channels="repeat"` gives a
     network of several channels the one channel of grey images several times. Raises OptionError,
-    which says what to do, where images do not fit.
+    with a remedy, where images do not fit.
     """
     for word, value, known in (("how", how, WAYS), ("channels", channels, CHANNELS)):
         if value not in known:

@@ -1,4 +1,4 @@
-"""Files of data sets, read whole into memory: bounded, and with errors that name the file."""
+"""Reading of data set files into memory, with size limits and errors that name the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from archscope.errors import DataError
 
 LIMIT = 2**29
-"""No file of a known data set has more bytes than this, unpacked."""
+"""Bytes that no file of a known data set exceeds, decompressed."""
 GZIP = b"\x1f\x8b"
 
 
@@ -30,7 +30,7 @@ def raw(path: Path, limit: int = LIMIT) -> bytes:
 
 
 def unpacked(data: bytes, path: Path, limit: int = LIMIT) -> bytes:
-    """Return what gzip packed, or the bytes as they are.
+    """Return gzip data decompressed, or other bytes unchanged.
 
     Raises DataError if they end too early, are damaged, or hold more than `limit` bytes.
     """
@@ -49,7 +49,7 @@ def unpacked(data: bytes, path: Path, limit: int = LIMIT) -> bytes:
 
 
 def check_sum(data: bytes, md5: str, path: Path, what: str = "") -> None:
-    """Raise DataError unless bytes have the checksum that is published for them."""
+    """Raise DataError unless bytes have their published checksum."""
     got = hashlib.md5(data, usedforsecurity=False).hexdigest()
     if got != md5:
         raise DataError(
@@ -61,7 +61,7 @@ def members(data: bytes, path: Path, names: Collection[str]) -> dict[str, bytes]
     """Return the files of a tar archive (gzip or not) that have one of these names, by name.
 
     Nothing is written to disk and no path of the archive is followed. Raises DataError for a
-    broken archive, for members that are no plain files, and for names that occur twice.
+    broken archive, for members that are not regular files, and for names that occur twice.
     """
     found: dict[str, bytes] = {}
     try:

@@ -1,6 +1,6 @@
-"""Changes to training images, on whole batches at once.
+"""Augmentation of training images, a batch at a time.
 
-The functions get their random numbers as arguments, so each is a plain function of tensors.
+The functions take their random numbers as arguments, so each is a pure function of tensors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archscope.errors import OptionError
 
 
 class Augment(Struct, frozen=True):
-    """What is done to training images at random; nothing, if nothing is said.
+    """Random changes to training images; none by default.
 
     `crop` pads by so many zero pixels on every side and cuts a window of the old size out. `flip`
     mirrors half of the images left to right. `cutout` sets a square of so many pixels a side to
@@ -62,7 +62,7 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
 def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
     """Return images (N, C, H, W) with a square around row and column, int64 (N,), set to zero.
 
-    What of the square lies outside of the image is lost, as in the paper. An even square has its
+    The part of the square outside of the image is lost, as in the paper. An even square has its
     larger half above and to the left.
     """
     height, width = images.shape[-2:]
@@ -74,7 +74,7 @@ def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
 
 
 def _within(centre: Tensor, size: int, side: int) -> Tensor:
-    """Return bool (N, size): which places the square covers along an axis."""
+    """Return bool (N, size): which positions the square covers along an axis."""
     first = (centre - side // 2).unsqueeze(1)
     places = torch.arange(size, device=centre.device)
     return (places >= first) & (places < first + side)

@@ -1,4 +1,4 @@
-"""Images with labels, and a data set made of them."""
+"""Labelled images, and data sets of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from archscope.errors import DataError
 from archscope.ir import text_of
 
 SHOWN = 5
-"""How many class names an error message lists."""
+"""Class names that an error message lists."""
 
 
 class Images(Struct, frozen=True, eq=False):
-    """Images and what each shows.
+    """Images and their labels.
 
     `images` is uint8 (N, C, H, W), `labels` int64 (N,) with values from 0 to `classes` - 1, where
-    `classes` is None if nobody said how many there are. Raises DataError if that is not so.
+    `classes` is None if unknown. Raises DataError for other types, shapes or labels.
     """
 
     images: Tensor
@@ -54,7 +54,7 @@ class Images(Struct, frozen=True, eq=False):
         return channels, height, width
 
     def take(self, places: Tensor) -> Images:
-        """Return the images at int64 places (M,), in that order."""
+        """Return the images at int64 indices (M,), in that order."""
         places = places.to(self.images.device)
         return Images(
             self.images.index_select(0, places), self.labels.index_select(0, places), self.classes
@@ -66,7 +66,7 @@ class Images(Struct, frozen=True, eq=False):
 
 
 class Dataset(Struct, frozen=True, eq=False):
-    """A data set as a source gives it; `test` is None if it has no test images of its own.
+    """A data set; `test` is None if it has no test images of its own.
 
     `digest` is the sha256 of the content: two data sets with one digest hold the same shapes,
     pixels, labels and class names in the same order.

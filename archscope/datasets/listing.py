@@ -1,4 +1,4 @@
-"""What data sets there are and what is in one, as plain values."""
+"""Lists of the data sets, and the content of one, as plain records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.datasets.source import DatasetSource, locate
 
 
 class Listing(Struct, frozen=True):
-    """One source. What depends on options or on the user's files is None."""
+    """One source of a data set. Values that depend on options or on the user's files are None."""
 
     name: str
     about: str
@@ -38,7 +38,7 @@ class ClassCount(Struct, frozen=True):
 
 
 class Contents(Struct, frozen=True):
-    """What is in a data set; mean and deviation are those of all training images, from 0 to 1."""
+    """The content of a data set; mean and deviation are of all training images, from 0 to 1."""
 
     name: str
     about: str
@@ -52,7 +52,7 @@ class Contents(Struct, frozen=True):
 
 
 def listing(folder: Path | None = None) -> tuple[Listing, ...]:
-    """Return every source, and whether its files are there; none is read."""
+    """Return every source, and whether its files exist; no file is read."""
     return tuple(_listed(find(name), folder) for name in names())
 
 
@@ -78,7 +78,7 @@ def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
 
 
 def contents(dataset: Dataset) -> Contents:
-    """Return what is in a data set that was read."""
+    """Return the content of a data set."""
     measured = statistics(dataset.train)
     test = None if dataset.test is None else _counts(dataset.test, len(dataset.classes))
     train = _counts(dataset.train, len(dataset.classes))

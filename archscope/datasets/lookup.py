@@ -1,4 +1,4 @@
-"""From the words of a user to a data set: `fashion-mnist`, `folder:photos`, `synthetic:seed=3`."""
+"""Data sets by name: `fashion-mnist`, `folder:photos`, `synthetic:seed=3`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def names() -> tuple[str, ...]:
 def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
     """Return a data set by its name, which may have options behind a colon.
 
-    `folder` is where to look, instead of the usual places. Raises OptionError for a name or
-    option that nobody knows, UnavailableError if files are missing, DataError if they are broken
+    `folder` is where to look, instead of the usual places. Raises OptionError for an unknown name
+    or option, UnavailableError if files are missing, DataError if they are broken
     or not the official ones.
     """
     word, colon, rest = name.partition(":")
@@ -60,7 +60,7 @@ def find(name: str) -> type[DatasetSource]:
 def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, str]]:
     """Return the argument and the options that follow `name:`.
 
-    Options are read from the end, as long as they are options: a path may hold anything else.
+    Options are read from the end, as a path may contain commas and equal signs.
     """
     parts = text.split(",")
     known = cls.options.__struct_fields__

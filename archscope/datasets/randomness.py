@@ -1,4 +1,4 @@
-"""Random numbers that depend on nothing but the numbers they are asked with."""
+"""Random generators that depend on a seed and a purpose alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archscope.errors import OptionError
 
 
 def generator(seed: int, *path: int) -> np.random.Generator:
-    """Return the generator of a seed for one purpose: epoch, step, rank and the like.
+    """Return the generator of a seed for one purpose, epoch, step and rank.
 
     Different paths give independent streams (numpy's SeedSequence). Raises OptionError for a
     negative seed.

@@ -1,4 +1,4 @@
-"""Pickles of numpy arrays of bytes, read without running anything that they name.
+"""Pickles of numpy byte arrays, read without running anything that they name.
 
 A pickle is a program: it may call whatever it can import. Here it can import four names, each of
 which is a stand-in of ours that only keeps what it is given. `pickle` documents this way of

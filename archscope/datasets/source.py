@@ -1,4 +1,4 @@
-"""How a source of images becomes known: `@source("digits")` on its class."""
+"""Base class and registry of the sources of data sets: `@source("digits")` registers one."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SYSTEM = Path("/usr/share/datasets")
 
 
 class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """A source that is always the same."""
+    """No options."""
 
 
 class DatasetSource(ABC):
     """Where a data set comes from; each kind is a file in `sources`.
 
-    `get` says in a sentence how to get the files; it is empty if they come along. `shape`,
+    `get` says in a sentence how to get the files; it is empty if they are included. `shape`,
     `images` (training and test) and `classes` are known before anything is read, or None.
     """
 
@@ -37,22 +37,22 @@ class DatasetSource(ABC):
     classes: ClassVar[int | None] = None
     options: ClassVar[type[Struct]] = NoOptions
     argument: ClassVar[str] = ""
-    """What a word without `=` behind the name is; empty if there may be none."""
+    """The meaning of a word without `=` after the name; empty if there may be none."""
 
     @classmethod
     def places(cls, folder: Path | None) -> tuple[Path, ...]:
-        """Return the folders to look in; none if the data comes along."""
+        """Return the folders to look in; none if the data are included."""
         return ()
 
     @classmethod
     def files(cls, place: Path) -> tuple[Path, ...] | str:
-        """Return the files that a place holds, or why they are not all there."""
+        """Return the files in a folder, or why they are not complete."""
         return ()
 
     @classmethod
     @abstractmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
-        """Return the data set that files hold. Raises DataError if they do not."""
+        """Return the data set in the files. Raises DataError if they are broken."""
 
 
 SOURCES: dict[str, type[DatasetSource]] = {}
@@ -75,9 +75,9 @@ def source(name: str) -> Callable[[SourceClass], SourceClass]:
 
 
 def usual_places(folder: Path | None, *names: str) -> tuple[Path, ...]:
-    """Return where files of a data set may lie, which goes by several names.
+    """Return the folders to search for a data set with several names.
 
-    A folder that the user gave is looked through alone; else the one that the environment names,
+    A folder that the user gave is the only one; otherwise it is the one named in the environment,
     then the system's. Only the user's own folder may hold the files directly.
     """
     if folder is not None:
@@ -88,7 +88,7 @@ def usual_places(folder: Path | None, *names: str) -> tuple[Path, ...]:
 
 
 def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:
-    """Return the first place that holds a source's files, and the files; None if none does."""
+    """Return the first folder that has a source's files, and the files; None if none has."""
     for place in cls.places(folder):
         files = cls.files(place)
         if not isinstance(files, str):

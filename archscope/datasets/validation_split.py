@@ -1,4 +1,4 @@
-"""Which training images are held back for validation."""
+"""The split of training images into training and validation, stratified by class."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from archscope.errors import OptionError
 
 Counts = NDArray[np.int64]
 
-PURPOSE = 1  # keeps this stream of random numbers apart from that of the batches
+PURPOSE = 1  # separates this random stream from that of the batches
 
 
 def split(images: Images, validation: float, seed: int) -> tuple[Images, Images]:
-    """Return the images to train with and those to validate with, in their old order.
+    """Return the images to train with and those to validate with, in their original order.
 
-    `validation` is the share of the latter, from 0 to below 1. Each class gives its share of its
-    images, rounded so that the total is right, and keeps at least one to train with. The same
+    `validation` is the share of the latter, from 0 to below 1. The share holds for each class,
+    rounded so that the total is right, and each keeps at least one image to train with. The same
     seed gives the same split. Raises OptionError for a share or seed out of range.
     """
     if not 0 <= validation < 1:
@@ -39,7 +39,7 @@ def split(images: Images, validation: float, seed: int) -> tuple[Images, Images]
 
 
 def _shares(counts: Counts, share: float) -> Counts:
-    """Return how many of each class are held back: largest remainders first, lower labels first."""
+    """Return how many of each class validate: by largest remainder, then by lowest label."""
     exact = counts * share
     held: Counts = np.floor(exact).astype(np.int64)
     rest = round(float(counts.sum() * share)) - int(held.sum())

@@ -1,4 +1,4 @@
-"""Every knob of a training, each with its meaning and the reason of its default."""
+"""Recipes: every knob of a training, with its meaning and the reason for its default."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Some = Annotated[int, Meta(ge=1)]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How to train, whatever the network: a value for every knob."""
+    """How to train a network: a value for every knob."""
 
     epochs: Annotated[
         Some | None,
@@ -299,7 +299,7 @@ KNOBS: dict[str, Any] = get_type_hints(Recipe, include_extras=True)
 def meaning(knob: str) -> str:
     """Return what a knob does and why its default is what it is."""
     return next(
-        one.description
-        for one in get_args(KNOBS[knob])
-        if isinstance(one, Meta) and one.description
+        meta.description
+        for meta in get_args(KNOBS[knob])
+        if isinstance(meta, Meta) and meta.description
     )

@@ -1,4 +1,4 @@
-"""A folder of one's own images, sorted into sub-folders by class."""
+"""Image folders: the user's own images in sub-folders by class."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARTS = ("train", "test")
 
 
 class ImageFolderOptions(Struct, frozen=True, forbid_unknown_fields=True):
-    """How images become alike: `size` is height and width; 1 channel is grey, 3 are colours."""
+    """How images are unified: `size` is height and width; 1 channel is grey, 3 are colours."""
 
     size: str | int | tuple[int, ...] = ()
     channels: Literal[1, 3] | Literal["1", "3"] = 3
@@ -57,7 +57,7 @@ class ImageFolder(DatasetSource):
 
     @classmethod
     def read(cls, files: tuple[Path, ...], options: ImageFolderOptions) -> Dataset:
-        """Return the images. Raises DataError for what is no image, or not like the others."""
+        """Return the images. Raises DataError for broken images, and for sizes that differ."""
         (root,) = files
         split = all((root / part).is_dir() for part in PARTS)
         roots = [root / part for part in PARTS] if split else [root]
@@ -77,7 +77,9 @@ class ImageFolder(DatasetSource):
 
 
 def _folders(path: Path) -> list[Path]:
-    return sorted(one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
+    return sorted(
+        folder for folder in path.iterdir() if folder.is_dir() and not folder.name.startswith(".")
+    )
 
 
 def _part(
@@ -118,7 +120,7 @@ def _part(
 
 
 def _pixels(path: Path, size: tuple[int, ...] | None, channels: int) -> Any:
-    """Return an image as uint8 (C, H, W), turned as its camera says."""
+    """Return an image as uint8 (C, H, W), rotated by its EXIF orientation."""
     from PIL import Image, ImageOps
 
     try:
