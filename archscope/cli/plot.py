@@ -19,7 +19,7 @@ FORMATS = ("svg", "png")
 
 @click.command("plot")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.argument("words", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
+@click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
 @cost_options
 @max_nodes_option
 @click.option("--x", default="macs", show_default=True, metavar="MEASURE",
@@ -32,7 +32,7 @@ FORMATS = ("svg", "png")
               help="An .svg or .png file.")  # fmt: skip
 def command(
     kind: str,
-    words: tuple[str, ...],
+    sources: tuple[str, ...],
     costs: dict[str, Any],
     max_nodes: int,
     x: str,
@@ -55,15 +55,12 @@ def command(
     form = output.suffix.lower().removeprefix(".")
     if form not in FORMATS:
         raise OptionError(f"a chart is an .svg or a .png, got '{output}'")
-    from archscope.cli.shared.report_inputs import Inputs
+    from archscope.cli.shared.report_inputs import read_inputs
     from archscope.report.charts import measure_named, plot
 
     for word in (x, y):
         measure_named(word)  # report a mistake before the work
-    inputs = Inputs(costs, max_nodes)
-    inputs.add_all(words)
-    for problem in inputs.problems:
-        click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
-    write_bytes(output, plot(kind, inputs.finish(), form, x=x, y=y, fact=fact))
+    networks = read_inputs(sources, costs, max_nodes).networks()
+    write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
     click.echo(output.as_posix())
     return FINE

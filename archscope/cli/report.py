@@ -1,22 +1,17 @@
-"""`archscope report`: networks, runs and studies on one page."""
+"""`archscope report`: a report on networks, runs and studies."""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from archscope import __version__
 from archscope.cli import FINE
 from archscope.cli.shared.options import cost_options, max_nodes_option, write
 from archscope.errors import OptionError
-
-if TYPE_CHECKING:
-    from archscope.cli.shared.report_inputs import Inputs
-    from archscope.report.pages.content import NetworkSection, Page
 
 GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
@@ -24,7 +19,7 @@ HOME = Path("reports")
 
 
 @click.command("report")
-@click.argument("words", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
+@click.argument("sources", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
 @cost_options
 @max_nodes_option
 @click.option("--title", default=None, help="Title of the report.")
@@ -40,7 +35,7 @@ HOME = Path("reports")
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
 def command(
-    words: tuple[str, ...],
+    sources: tuple[str, ...],
     costs: dict[str, Any],
     max_nodes: int,
     title: str | None,
@@ -62,13 +57,9 @@ def command(
       archscope report specs/mine.yaml runs/first bench.json
       archscope report --format terminal vgg16 mobilenet_v2
     """
-    from archscope.cli.shared.report_inputs import Inputs, default_words
+    from archscope.cli.shared.report_inputs import read_inputs
 
-    inputs = Inputs(costs, max_nodes)
-    inputs.add_all(words or default_words())
-    page = _page(inputs.finish(), inputs, title, _date(day))
-    for problem in page.problems:
-        click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
+    page = read_inputs(sources, costs, max_nodes).page(title, _date(day))
     if form == "html":
         from archscope.report.pages.html import html
 
@@ -92,41 +83,8 @@ def command(
     return FINE
 
 
-def _page(
-    networks: tuple[NetworkSection, ...], inputs: Inputs, title: str | None, day: str
-) -> Page:
-    from archscope.report.pages.content import FORMAT, Page
-    from archscope.report.pages.summary import measures_of, summary, winners
-
-    return Page(
-        format=FORMAT,
-        title=title
-        or _title(
-            [network.name for network in networks]
-            or [study.name for study in inputs.studies] + [run.name for run in inputs.runs]
-        ),
-        date=day,
-        archscope=__version__,
-        summary=summary(networks, inputs.runs, inputs.studies),
-        winners=winners(networks),
-        measures=measures_of(networks),
-        networks=networks,
-        runs=tuple(inputs.runs),
-        studies=tuple(inputs.studies),
-        problems=tuple(inputs.problems),
-    )
-
-
-def _title(names: list[str]) -> str:
-    if not names:
-        return "Nothing to report"
-    if len(names) == 1:
-        return names[0]
-    return ", ".join(names) if len(names) <= 5 else f"{len(names)} networks"
-
-
 def _date(day: str | None) -> str:
-    """Return the date as ISO 8601: as asked for, else SOURCE_DATE_EPOCH's, else today's."""
+    """Return the date as ISO 8601: the given one, else that of SOURCE_DATE_EPOCH, else today."""
     if day == "none":
         return ""
     if day is not None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from archscope.cli.shared.report_inputs import Inputs
 from archscope.report.pages.content import FORMAT, NetworkSection, Page
+from archscope.report.pages.inputs import ReportInputs
 from archscope.report.pages.summary import measures_of, summary, winners
 
 DATE = "2026-01-31"
@@ -20,14 +20,14 @@ FIVE = ("vgg16", "resnet50", "mobilenet_v2", "shufflenet_v1_g3", "shufflenet_v2_
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>"
 
 
-def collected(*words: str) -> Inputs:
-    inputs = Inputs({})
+def collected(*words: str) -> ReportInputs:
+    inputs = ReportInputs()
     for word in words:
         inputs.add(word)
     return inputs
 
 
-def page_of(*networks: NetworkSection, inputs: Inputs | None = None) -> Page:
+def page_of(*networks: NetworkSection, inputs: ReportInputs | None = None) -> Page:
     runs = tuple(inputs.runs) if inputs else ()
     return Page(
         format=FORMAT,
@@ -50,7 +50,7 @@ def changed(network: NetworkSection, **values: Any) -> NetworkSection:
 
 @pytest.fixture(scope="session")
 def five() -> tuple[NetworkSection, ...]:
-    return collected(*FIVE).finish()
+    return collected(*FIVE).networks()
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ when its command runs; only the help needs all of them.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
 import click
 
-from archscope import __version__, cli
+from archscope import __version__
 from archscope.errors import did_you_mean
 
 GROUPS = ("Analyze", "Visualize", "Convert", "Measure", "Train", "Search", "Reference")
@@ -20,7 +21,7 @@ GROUPS = ("Analyze", "Visualize", "Convert", "Measure", "Train", "Search", "Refe
 
 FILES = {
     module.name.rstrip("_"): module.name  # `import` is a keyword, its file is import_.py
-    for module in iter_modules(cli.__path__)
+    for module in iter_modules([str(Path(__file__).parents[1])])
     if not module.ispkg and "_" not in module.name.rstrip("_")  # bench_search is `bench search`
 }
 """The file of every command, by the name of the command."""
@@ -52,7 +53,7 @@ class Commands(click.Group):
 
 
 def _module(name: str) -> Any:
-    return import_module(f"{cli.__name__}.{FILES[name]}")
+    return import_module(f"archscope.cli.{FILES[name]}")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -47,7 +47,7 @@ def static(page: Page) -> str:
 @pytest.fixture(scope="module")
 def two() -> Page:
     inputs = collected("lenet5", PATTERN)
-    return page_of(*inputs.finish())
+    return page_of(*inputs.networks())
 
 
 def test_gold_page(two: Page) -> None:
@@ -61,7 +61,7 @@ def test_gold_markdown_and_terminal(two: Page) -> None:
 
 def test_the_same_page_twice_is_the_same_bytes(run_folder: Path) -> None:
     inputs = [collected("lenet5", str(run_folder)) for _ in range(2)]
-    first, second = (html(page_of(*read.finish(), inputs=read)) for read in inputs)
+    first, second = (html(page_of(*read.networks(), inputs=read)) for read in inputs)
     assert first == second
     assert len(first) < 6_000_000
 

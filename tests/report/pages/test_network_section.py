@@ -10,7 +10,7 @@ from tests.report.conftest import collected
 
 
 def test_stages_add_up_to_the_totals() -> None:
-    (one,) = collected("shufflenet_v2_x1_0").finish()
+    (one,) = collected("shufflenet_v2_x1_0").networks()
     for key in ("params", "macs", "memory_access_bytes"):
         assert sum(getattr(stage, key) for stage in one.stages) == getattr(one.totals, key)
     assert sum(stage.layers for stage in one.stages) == len(one.layers)
@@ -20,7 +20,7 @@ def test_stages_add_up_to_the_totals() -> None:
 
 
 def test_the_timeline_peaks_where_the_analysis_says() -> None:
-    (one,) = collected("resnet50").finish()
+    (one,) = collected("resnet50").networks()
     peak = max(one.layers, key=lambda layer: layer.alive_bytes or 0)
     assert peak.alive_bytes == one.totals.peak_activation_bytes
     assert peak.name == one.totals.peak_node
@@ -46,7 +46,7 @@ def test_a_saved_analysis_says_what_it_lacks() -> None:
 
 
 def test_coverage_is_the_part_of_the_input_that_is_seen() -> None:
-    (one,) = collected("vgg16").finish()
+    (one,) = collected("vgg16").networks()
     assert one.values["field"] == 212
     assert one.values["coverage"] == pytest.approx(212 / 224)
 

@@ -56,7 +56,7 @@ def paths(
     study = make_study(folder / "studies" / "search")
     inputs = collected(str(run), "googlenet", str(study))
     pages = {
-        "five": page_of(*five, *inputs.finish(), inputs=inputs),
+        "five": page_of(*five, *inputs.networks(), inputs=inputs),
         "hostile": hostile(five),
     }
     for name, page in pages.items():
@@ -170,7 +170,7 @@ def test_the_drawing_folds_and_is_that_of_python(opened: Any) -> None:
     script = """all => all.map(one => [one.dataset.name, ...['x', 'y', 'width', 'height'].map(
         key => Number(one.querySelector(':scope > rect').getAttribute(key)))])"""
     seen = {row[0]: row[1:] for row in drawing.locator("svg > g").evaluate_all(script)}
-    (google,) = collected("googlenet").finish()
+    (google,) = collected("googlenet").networks()
     wanted = layout_of(tree_of(google.layers), lambda *_: True)
     assert {box.item.name for box in wanted.boxes} == set(seen)
     for box in wanted.boxes:

@@ -55,8 +55,8 @@ def test_a_folder_of_runs_with_a_broken_one(tmp_path: Path) -> None:
     (make_run(tmp_path / "runs" / "c") / "spec.yaml").write_text("layers: [cnov: 3]")
     inputs = collected(str(tmp_path / "runs"))
     assert [run.name for run in inputs.runs] == ["a", "c"]
-    assert [one.name for one in inputs.finish()] == ["a"]
-    assert inputs.finish()[0].values["accuracy"] == 0.95
+    assert [one.name for one in inputs.networks()] == ["a"]
+    assert inputs.networks()[0].values["accuracy"] == 0.95
     assert ["b" in problem.source or "c" in problem.source for problem in inputs.problems] == [
         True,
         True,

@@ -73,7 +73,7 @@ def test_its_winner_stands_among_the_networks(tmp_path: Path) -> None:
     found = {"importance": {"width": 0.2, "kind": 0.8}, "finalists": last, "networks": "1,234"}
     (folder / "summary.json").write_bytes(msgspec.json.encode(found))
     inputs = collected(str(tmp_path / "studies"))
-    (winner,) = inputs.finish()
+    (winner,) = inputs.networks()
     assert winner.name == "winner of first"
     assert winner.values["accuracy"] == 0.81, "of the longer training, not of the search"
     assert inputs.studies[0].importance == (("kind", 0.8), ("width", 0.2))
@@ -134,7 +134,7 @@ def test_the_winners_trainings_are_runs(tmp_path: Path) -> None:
     inputs = collected(str(folder))
     assert [run.name for run in inputs.runs] == ["trial7-seed1"]
     assert ["trial7-seed2" in problem.source for problem in inputs.problems] == [True]
-    assert inputs.finish() == ()
+    assert inputs.networks() == ()
 
 
 def test_2000_trials_stay_under_25_megabytes(tmp_path: Path) -> None:

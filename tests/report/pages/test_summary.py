@@ -65,14 +65,14 @@ def test_accuracy_that_is_no_number_is_nobodys_win(five: tuple[NetworkSection, .
 
 
 def test_networks_of_other_inputs_are_not_compared(five: tuple[NetworkSection, ...]) -> None:
-    (small,) = collected("lenet5").finish()
+    (small,) = collected("lenet5").networks()
     assert comparable([small, *five]) == list(five)
     assert all(winner.name != "lenet5" for winner in winners([small, *five]))
     assert "compared here are the 5 with input 3x224x224" in summary([small, *five])[0]
 
 
 def test_one_network_and_none() -> None:
-    (one,) = collected("googlenet").finish()
+    (one,) = collected("googlenet").networks()
     words = summary([one])
     assert words[0] == "googlenet has 6.999 M params and needs 1.583 G macs for an input of" \
         " 3x224x224."  # fmt: skip

@@ -1,0 +1,263 @@
+"""The networks, runs and studies of a report, read from specs, folders and JSON files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from archscope import __version__
+from archscope.analysis import Analysis, analyze
+from archscope.errors import ArchscopeError, OptionError
+from archscope.ir import Graph
+from archscope.language import graph as graph_of
+from archscope.language import zoo
+from archscope.language.document import Document
+from archscope.linter import lint
+from archscope.linter.records import record
+from archscope.records.run_folder import SUMMARY, is_run
+from archscope.report.pages.content import (
+    FORMAT,
+    NetworkSection,
+    Page,
+    Problem,
+    RunSection,
+    StudySection,
+)
+from archscope.report.pages.network_section import describe_network
+from archscope.report.pages.run_section import read_run
+from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study, read_study
+from archscope.report.pages.summary import measures_of, summary, winners
+from archscope.rules.network import Network
+from archscope.rules.rule import RULES, Guideline
+from archscope.sources import document
+
+LARGEST = 1 << 28  # bytes of a JSON file; an analysis is never larger
+NAMED = 5  # networks that a title lists
+
+
+def read_source(source: str) -> tuple[Graph, Document]:
+    """Return the graph of a spec or of a model to import, and its document."""
+    read = document(source)
+    return graph_of(read), read
+
+
+class ReportInputs:
+    """Collects the content of a report, one input after another.
+
+    `costs` are keyword arguments of `analyze` that hold for every spec; `read` returns the graph
+    and the document of a source.
+    """
+
+    def __init__(
+        self,
+        costs: dict[str, Any] | None = None,
+        read: Callable[[str], tuple[Graph, Document]] = read_source,
+    ) -> None:
+        self.costs, self.read = costs or {}, read
+        self.sections: list[NetworkSection] = []
+        self.runs: list[RunSection] = []
+        self.studies: list[StudySection] = []
+        self.problems: list[Problem] = []
+        self.latency: dict[str, float] = {}  # seconds for one image, by network
+        self.layer_times: dict[str, dict[str, float]] = {}
+        self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
+
+    def add(self, source: str) -> None:
+        """Add a spec, a run, a study, a folder of either, or a JSON file.
+
+        Raises ArchscopeError for anything else. Runs and studies that are partly unreadable are
+        added as far as possible, and listed in `problems`.
+        """
+        path = Path(source)
+        if path.suffix == ".json":
+            self._json(path)
+        elif not _is_folder(path):
+            self._spec(source)
+        elif not self._run_or_study(path) and not sum(
+            self._run_or_study(inside) for inside in sorted(path.glob("*/"))
+        ):
+            reason = "there is no run and no study in this folder"
+            self.problems.append(Problem(path.as_posix(), reason))
+
+    def networks(self) -> tuple[NetworkSection, ...]:
+        """Return the networks, with the latency of those in a bench file."""
+        return tuple(
+            self._with_latency(section) if section.name in self.latency else section
+            for section in self.sections
+        )
+
+    def page(self, title: str | None, date: str) -> Page:
+        """Return the report; the default title names its networks, else its studies and runs."""
+        networks = self.networks()
+        names = [network.name for network in networks]
+        names = names or [study.name for study in self.studies] + [run.name for run in self.runs]
+        return Page(
+            format=FORMAT,
+            title=title or _title(names),
+            date=date,
+            archscope=__version__,
+            summary=summary(networks, self.runs, self.studies),
+            winners=winners(networks),
+            measures=measures_of(networks),
+            networks=networks,
+            runs=tuple(self.runs),
+            studies=tuple(self.studies),
+            problems=tuple(self.problems),
+        )
+
+    def _with_latency(self, network: NetworkSection) -> NetworkSection:
+        times = self.layer_times.get(network.name, {})
+        return structs.replace(
+            network,
+            values={**network.values, "latency_seconds": self.latency[network.name]},
+            layers=tuple(
+                structs.replace(layer, seconds=times.get(layer.name, layer.seconds))
+                for layer in network.layers
+            ),
+        )
+
+    @contextmanager
+    def _problem_of(self, path: Path, prefix: str = "") -> Iterator[None]:
+        """Turn an error inside of the context into a problem."""
+        try:
+            yield
+        except ArchscopeError as error:
+            self.problems.append(Problem(path.as_posix(), f"{prefix}{error}"))
+
+    def _spec(self, source: str, name: str | None = None, **measured: float | None) -> None:
+        graph, read = self.read(source)
+        network = Network(graph, read)
+        section = describe_network(
+            analyze(graph, **self.costs),
+            graph,
+            source=source,
+            name=name,
+            findings=tuple(map(record, lint(graph, read))),
+            scores=[rule.score(network) for rule in self.guidelines],
+            yaml=_text(read.file),
+            taken=_ids(self.sections),
+            measured=measured,
+        )
+        self.sections.append(section)
+
+    def _run_or_study(self, path: Path) -> bool:
+        """Add a folder if it is a run or a study, and return whether it is."""
+        if is_run(path):
+            self._run(path)
+        elif is_study(path):
+            self._study(path)
+        else:
+            return False
+        return True
+
+    def _run(self, path: Path) -> None:
+        with self._problem_of(path):
+            run = read_run(path, _ids(self.runs))
+            self.runs.append(run)
+            with self._problem_of(path, "its network is not shown: "):
+                self._spec((path / "spec.yaml").as_posix(), run.name, accuracy=run.accuracy)
+
+    def _study(self, path: Path) -> None:
+        with self._problem_of(path):
+            study = read_study(path, _ids(self.studies))
+            self.studies.append(study)
+            if study.finalists:
+                for folder in sorted(path.glob(f"finals/trial{study.finalists[0].trial}-seed*/")):
+                    with self._problem_of(folder):
+                        self.runs.append(read_run(folder, _ids(self.runs)))
+            winner = path / "winner.yaml"
+            if winner.exists():
+                with self._problem_of(path, "its winner is not shown: "):
+                    name, accuracy = f"winner of {study.name}", best_accuracy(path)
+                    self._spec(winner.as_posix(), name, accuracy=accuracy)
+
+    def _json(self, path: Path) -> None:
+        """Add the analyses or the measured latency in a JSON file."""
+        try:
+            if path.stat().st_size > LARGEST:
+                raise OptionError(f"'{path}' is larger than any analysis")
+            content = msgspec.json.decode(path.read_bytes())
+        except (OSError, msgspec.MsgspecError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise OptionError(f"cannot read '{path}': {reason}") from None
+        networks = content.get("networks", [content]) if isinstance(content, dict) else None
+        kind = "analysis, comparison or bench"
+        try:
+            if isinstance(content, dict) and "machine" in content and "networks" in content:
+                kind = "bench"
+                self._bench(msgspec.convert(networks, list[_Measured]))
+                return
+            analyses = msgspec.convert(networks or None, list[Analysis])
+        except msgspec.ValidationError as error:
+            about = f": {error}" if isinstance(networks, list) and networks else ""
+            raise OptionError(f"'{path}' is no {kind} of archscope{about}") from None
+        for analysis in analyses:
+            source = path.as_posix()
+            self.sections.append(
+                describe_network(analysis, source=source, taken=_ids(self.sections))
+            )
+
+    def _bench(self, results: Sequence[_Measured]) -> None:
+        """Take the latency per image of each network, at its smallest batch."""
+        for result in sorted(results, key=lambda result: -result.batch):
+            self.latency[result.name] = result.timing.median_seconds / result.batch
+            if result.layers is not None:
+                self.layer_times[result.name] = {
+                    layer.name: layer.seconds / result.batch for layer in result.layers.layers
+                }
+
+
+class _Timing(Struct):
+    median_seconds: float
+
+
+class _LayerTime(Struct):
+    name: str
+    seconds: float
+
+
+class _LayerTimes(Struct):
+    layers: tuple[_LayerTime, ...]
+
+
+class _Measured(Struct):
+    name: str
+    batch: int
+    timing: _Timing
+    layers: _LayerTimes | None = None
+
+
+def default_sources() -> Sequence[str]:
+    """Return the most recent run or study in the usual folders, else all networks of the zoo."""
+    files = (*Path("runs").glob(f"*/{SUMMARY}"), *Path("studies").glob(f"*/{TRIALS}"))
+    last = max(files, key=lambda file: (file.stat().st_mtime, file), default=None)
+    return [last.parent.as_posix()] if last else list(zoo())
+
+
+def _ids(sections: Sequence[NetworkSection | RunSection | StudySection]) -> list[str]:
+    return [section.id for section in sections]
+
+
+def _title(names: Sequence[str]) -> str:
+    if not names:
+        return "Nothing to report"
+    return ", ".join(names) if len(names) <= NAMED else f"{len(names)} networks"
+
+
+def _text(file: str) -> str | None:
+    try:
+        return Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError):
+        return None  # a pattern, or standard input
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
