@@ -1,4 +1,4 @@
-"""Charts as files: the pictures of the report for papers and slides, drawn by matplotlib."""
+"""Charts of the report as SVG and PNG files for papers and slides, drawn by matplotlib."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from io import BytesIO
 from typing import Any
 
 from archscope.drawing.heat import HEATS
-from archscope.errors import OptionError, UnavailableError
+from archscope.errors import OptionError, UnavailableError, did_you_mean
 from archscope.report.pages.content import MEASURES, Measure, NetworkSection
 from archscope.report.pages.summary import number, pareto_front, written
 from archscope.report.table import BYTES, COUNT, SHARE
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito's, which every eye tells apart."""
+"""The palette of Okabe and Ito, which is safe for colour-blind readers."""
 LINES = ("-", "--", "-.", ":")
-INCHES, DOTS = (7.0, 4.2), 160  # size, and dots of a PNG for each inch
+INCHES, DPI = (7.0, 4.2), 160
 BARS = 40  # layers that fit side by side with their names
 MIB = 1 << 20
 
@@ -58,17 +58,16 @@ def plot(
             _lines(axes, networks, kind)
         file = BytesIO()
         metadata = {"Date": None} if form == "svg" else {"Software": None}
-        figure.savefig(file, format=form, dpi=DOTS, metadata=metadata)
+        figure.savefig(file, format=form, dpi=DPI, metadata=metadata)
     return file.getvalue()
 
 
 def measure_named(word: str) -> Measure:
     """Return the measure of a key or label. Raises OptionError."""
-    from archscope.errors import did_you_mean
-
-    for one in MEASURES.values():
-        if word.lower() in (one.key.lower(), one.label, one.label.replace(" ", "_")):
-            return one
+    for measure in MEASURES.values():
+        label = measure.label
+        if word.lower() in (measure.key.lower(), label, label.replace(" ", "_")):
+            return measure
     keys = list(MEASURES)
     hint = did_you_mean(word, keys) or f"; there are {', '.join(keys)}"
     raise OptionError(f"no measure '{word}'{hint}")
@@ -82,24 +81,20 @@ def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measur
     ]
     if not known:
         raise OptionError(f"no network has both {x.label} and {y.label}")
-    judged = x.better is not None and y.better is not None
-    best = (
-        {one.id for one in pareto_front(known, x.key, y.key)}
-        if judged
-        else {one.id for one in known}
-    )
-    for one in known:
-        mine = one.id in best
-        place = (number(one, x.key), number(one, y.key))
-        colour = COLOURS[0] if mine else "#7a838d"
-        axes.plot(*place, "o", color=colour, markerfacecolor=colour if mine else "white")
-        axes.annotate(one.name, place, xytext=(0, 6), textcoords="offset points",
+    ranked = x.better is not None and y.better is not None
+    optimal = {network.id for network in (pareto_front(known, x.key, y.key) if ranked else known)}
+    for network in known:
+        place = (number(network, x.key), number(network, y.key))
+        colour, fill = (COLOURS[0],) * 2 if network.id in optimal else ("#7a838d", "white")
+        axes.plot(*place, "o", color=colour, markerfacecolor=fill)
+        axes.annotate(network.name, place, xytext=(0, 6), textcoords="offset points",
                       ha="center", fontsize=8, color=colour)  # fmt: skip
     for measure, axis, scale in (
         (x, axes.xaxis, axes.set_xscale),
         (y, axes.yaxis, axes.set_yscale),
     ):
-        if all((number(one, measure.key) or 0) > 0 for one in known) and measure.kind != SHARE:
+        positive = all((number(network, measure.key) or 0) > 0 for network in known)
+        if positive and measure.kind != SHARE:
             scale("log", base=2 if measure.kind == BYTES else 10)
         kind = measure.kind
         axis.set_major_formatter(lambda value, _, kind=kind: _tick(value, kind))
@@ -110,15 +105,17 @@ def _pareto(axes: Any, networks: Sequence[NetworkSection], x: Measure, y: Measur
 
 
 def _tick(value: float, kind: str) -> str:
-    """Return a round value without its last zeros: `100 M`."""
+    """Format a value without trailing zeros: `100 M`."""
     return re.sub(r"\.0+(?= |$)|(\.\d*[1-9])0+(?= |$)", r"\1", written(value, kind))
 
 
 def _lines(axes: Any, networks: Sequence[NetworkSection], kind: str) -> None:
-    """Draw memory or field over the layers, of networks of any length."""
+    """Draw the memory or the receptive field over the layers."""
     drawn = False
-    for place, one in enumerate(networks):
-        points = [layer.alive_bytes if kind == "memory" else layer.field for layer in one.layers]
+    for place, network in enumerate(networks):
+        points = [
+            layer.alive_bytes if kind == "memory" else layer.field for layer in network.layers
+        ]
         values = [point / (MIB if kind == "memory" else 1) for point in points if point is not None]
         if not values:
             continue
@@ -127,7 +124,9 @@ def _lines(axes: Any, networks: Sequence[NetworkSection], kind: str) -> None:
             "color": COLOURS[place % len(COLOURS)],
             "linestyle": LINES[place % len(LINES)],
         }
-        axes.step(range(len(values)), values, where="post", label=one.name, linewidth=1.6, **style)
+        axes.step(
+            range(len(values)), values, where="post", label=network.name, linewidth=1.6, **style
+        )
     if not drawn:
         raise OptionError("there is no memory timeline in a saved analysis; give the spec"
                           if kind == "memory" else "no layer has a receptive field")  # fmt: skip
@@ -138,14 +137,14 @@ def _lines(axes: Any, networks: Sequence[NetworkSection], kind: str) -> None:
 
 
 def _layers(axes: Any, networks: Sequence[NetworkSection], fact: str) -> None:
-    """Draw one network layer by layer, those without the fact left out; the last ones at most."""
+    """Draw the layers of one network that have the measure."""
     if len(networks) != 1:
         raise OptionError(f"layers are drawn of one network, got {len(networks)}")
-    (one,) = networks
+    (network,) = networks
     key = HEATS[fact]
-    bars = [(layer.name, getattr(layer, key)) for layer in one.layers if getattr(layer, key)]
+    bars = [(layer.name, getattr(layer, key)) for layer in network.layers if getattr(layer, key)]
     if not bars:
-        raise OptionError(f"no layer of {one.name} has {fact}")
+        raise OptionError(f"no layer of {network.name} has {fact}")
     axes.bar(range(len(bars)), [value for _, value in bars], color=COLOURS[0])
     axes.yaxis.set_major_formatter(
         lambda value, _: _tick(value, BYTES if fact == "memory" else COUNT)
@@ -156,5 +155,5 @@ def _layers(axes: Any, networks: Sequence[NetworkSection], fact: str) -> None:
     else:
         axes.set_xlabel(f"layers with {fact}, in order of execution")
     axes.set_ylabel("memory access" if fact == "memory" else fact)
-    axes.set_title(one.name, fontsize=10)
+    axes.set_title(network.name, fontsize=10)
     axes.margins(x=0.01)

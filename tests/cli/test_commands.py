@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 
-from archscope.cli.shared.app import FILES
+from archscope.cli.shared.app import FILES, GROUPS, archscope
 from archscope.language import LIMITS, zoo
 from archscope.language.yaml_items import parse
 from tests.cli.conftest import Run
@@ -117,6 +119,14 @@ def test_every_command_explains_itself_with_examples(command: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert f"archscope {command}" in result.stdout
     assert "Examples:" in result.stdout
+
+
+def test_the_help_lists_every_command_in_its_group() -> None:
+    names = archscope.list_commands(click.Context(archscope))
+    assert sorted(names) == sorted(FILES)
+    assert {"import", "bench"} <= set(names) and "bench_search" not in names
+    groups = [import_module(f"archscope.cli.{FILES[name]}").GROUP for name in names]
+    assert list(dict.fromkeys(groups)) == list(GROUPS), "every group has its commands together"
 
 
 def test_no_command_and_wrong_command(run: Run) -> None:
