@@ -58,7 +58,7 @@ def command(
         )
     folded = readable(found.graph)
     graph = folded.graph
-    said = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
+    summary = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
     if weights is not None:
         from archscope.weights import (  # torch, which a wrong source does not need
             state_dict_of,
@@ -67,9 +67,9 @@ def command(
 
         state = state_dict_of(graph, found.weights(), folded.names)
         write_weights(state, weights)
-        said += f", {len(state)} tensors in {weights}"
+        summary += f", {len(state)} tensors in {weights}"
     write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
     if opaque:
-        said += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
-    click.echo(f"{output or graph.name}: {said}", err=True)
+        summary += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
+    click.echo(f"{output or graph.name}: {summary}", err=True)
     return FINE
