@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.ir import Graph
 from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Unit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.bundle import Analysis, analyze
+from archscope.analysis.analyzer import analyze
+from archscope.analysis.result import Analysis
 
 __all__ = ["Analysis", "analyze"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from archscope.analysis.bundle import LayerReport
+from archscope.analysis.result import LayerReport
 
 SUMMED = (
     "params", "buffers", "macs", "counted", "elementwise", "activations", "memory_access",

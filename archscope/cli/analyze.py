@@ -9,7 +9,7 @@ import click
 from msgspec import structs
 
 from archscope.analysis import analyze
-from archscope.analysis.bundle import with_saving
+from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
 from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
@@ -100,7 +100,7 @@ def command(
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     if fused:
         folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
-        result = with_saving(result, folded)
+        result = with_totals_before(result, folded)
     if strict and result.unknown:
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")

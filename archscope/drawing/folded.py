@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from archscope.analysis.bundle import LayerReport
+from archscope.analysis.result import LayerReport
 from archscope.drawing.tree import TreeNode
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from archscope.analysis.bundle import Analysis, LayerReport
+from archscope.analysis.result import Analysis, LayerReport
 from archscope.drawing.tree import TreeNode
 
 HEATS = {

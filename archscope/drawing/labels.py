@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archscope.analysis.bundle import LayerReport
+from archscope.analysis.result import LayerReport
 from archscope.drawing.heat import total
 from archscope.drawing.tree import TreeNode
 from archscope.ir import text_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.bundle import analyze
+from archscope.analysis.analyzer import analyze
 from archscope.ir import Graph
 from archscope.verify.check import Check, compare
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
+from archscope.analysis.memory import in_place
 from archscope.errors import GraphError
 from archscope.ir import Graph, Node, by_rank
 
@@ -89,8 +90,6 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 def layers(graph: Graph) -> list[Layer]:
     """Return the nodes of a graph as tools meet them."""
-    from archscope.analysis.memory import in_place
-
     placed = in_place(graph)
     live = graph.ancestors(*(output.node for output in graph.outputs))
     return [

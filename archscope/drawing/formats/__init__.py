@@ -12,7 +12,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.errors import OptionError
 
 FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))

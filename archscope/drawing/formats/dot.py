@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.drawing.folded import FoldedTree, fold_tree
 from archscope.drawing.heat import intensity
 from archscope.drawing.labels import subtitle, title, tooltip

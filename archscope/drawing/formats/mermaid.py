@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.drawing.folded import FoldedTree, fold_tree
 from archscope.drawing.heat import colour, intensity
 from archscope.drawing.labels import subtitle, title

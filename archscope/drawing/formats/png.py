@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.drawing.formats import svg
 from archscope.errors import UnavailableError
 

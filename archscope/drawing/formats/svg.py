@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.drawing.folded import is_open
 from archscope.drawing.heat import colour, intensity
 from archscope.drawing.labels import shortened, subtitle, title, tooltip

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from archscope.analysis.bundle import Totals
+from archscope.analysis.result import Totals
 from archscope.metrics import METRICS
 from archscope.records.inspection import Inspection
 from archscope.records.study import Finalist

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from archscope.analysis.bundle import Analysis, LayerReport
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
+from archscope.analysis.result import Analysis, LayerReport
 from archscope.ir import Graph, text_of
 from archscope.metrics import METRICS
 from archscope.report.pages.content import LayerPoint, NetworkSection, Stage

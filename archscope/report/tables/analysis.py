@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from archscope.analysis.bundle import Analysis, LayerReport, View
 from archscope.analysis.by_block import fitting_depth, fold
 from archscope.analysis.count import convention
+from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
@@ -70,7 +70,7 @@ def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:
     )
 
 
-def field_text(view: View | None) -> str:
+def field_text(view: FieldView | None) -> str:
     """Format a receptive field as size and stride, `212 / 32`, or `all` for the whole input."""
     if view is None:
         return ""
@@ -203,7 +203,7 @@ def _reference(analysis: Analysis) -> tuple[str, str]:
     return "equal" if equal else "DIFFERS", f"{source}: {numbers}"
 
 
-def _field_words(view: View) -> tuple[str, str]:
+def _field_words(view: FieldView) -> tuple[str, str]:
     if not view.known and view.size is None:
         return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
     if view.size is None or view.stride is None or view.padding is None:

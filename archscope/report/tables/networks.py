@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from archscope.analysis.bundle import Analysis
+from archscope.analysis.result import Analysis
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHAPE, Column, Table
 from archscope.report.tables.analysis import at_least, field_text
 from archscope.units import format_count

@@ -1,0 +1,253 @@
+"""All analyses of a graph in one result."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from msgspec import structs
+
+from archscope.analysis.cost import DTYPES, Cost, costs, total
+from archscope.analysis.count import TOOLS
+from archscope.analysis.count import counted as count_by
+from archscope.analysis.memory import Memory, memory
+from archscope.analysis.receptive_field import (
+    LOST,
+    Field,
+    Reach,
+    ReceptiveFields,
+    receptive_fields,
+)
+from archscope.analysis.result import (
+    FORMAT,
+    Analysis,
+    FieldView,
+    Folding,
+    FoldTotals,
+    Head,
+    LargestBatch,
+    LayerReport,
+    Totals,
+    Unknown,
+)
+from archscope.analysis.structure import Structure, structure
+from archscope.errors import GraphError
+from archscope.ir import Graph
+
+
+def analyze(
+    graph: Graph,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    optimizer: str = "momentum",
+    training: bool = False,
+    memory_bytes: int | None = None,
+    count: str = "macs",
+) -> Analysis:
+    """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
+
+    `training` includes the parts that serve only training, such as auxiliary heads.
+    `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
+    of the `counted` numbers beside macs. Raises KeyError for an unknown dtype, optimizer or
+    convention, GraphError where a tool's convention cannot say what it counts.
+    """
+    if not training:
+        graph = graph.inference()
+    elif count in TOOLS:
+        raise GraphError(f"{count} is reproduced for inference, not with the parts for training")
+    size = DTYPES[dtype]
+    cost = costs(graph, batch)
+    whole = total(cost)
+    counted = count_by(graph, count, batch)
+    maps = memory(graph)
+    fields = {node.name: receptive_fields(graph, node.name) for node in graph.inputs}
+    main = next(iter(fields.values()))
+    views = {source: _trunk_view(graph, seen) for source, seen in fields.items()}
+    built = structure(graph)
+    opaque = _opaque(graph)
+    return Analysis(
+        format=FORMAT,
+        name=graph.name,
+        about=graph.about,
+        input=_input(graph),
+        batch=batch,
+        dtype=dtype,
+        optimizer=optimizer,
+        count=count,
+        mode="training" if training else "inference",
+        totals=_totals(whole, sum(counted.values()), maps, built, optimizer, batch, size),
+        receptive_field=next(iter(views.values())),
+        receptive_fields=views,
+        outputs=tuple(
+            Head(o.name, o.node, graph.by_name[o.node].out, o.weight, o.train_only)
+            for o in graph.outputs
+        ),
+        layers=_layers(graph, cost, counted, maps.in_place, main, size),
+        blocks=built.blocks,
+        clashes=main.clashes,
+        findings=(),
+        unknown=tuple(kind for kind in opaque if kind.facts),
+        opaque=opaque,
+        reference=dict(graph.reference),
+        largest_batch=None
+        if memory_bytes is None
+        else _largest_batch(maps, memory_bytes, whole, size, optimizer),
+        paper=graph.paper,
+    )
+
+
+def _input(graph: Graph) -> Any:
+    """Return the shape of the input, or the shapes by name."""
+    shapes = {node.name: node.out for node in graph.inputs}
+    return next(iter(shapes.values())) if len(shapes) == 1 else shapes
+
+
+def _totals(
+    whole: Cost,
+    counted: int,
+    maps: Memory,
+    built: Structure,
+    optimizer: str,
+    batch: int,
+    size: int,
+) -> Totals:
+    """Return the numbers of the whole network; `size` is the bytes of an element."""
+    access_bytes = whole.memory_access * size
+    return Totals(
+        params=whole.params,
+        buffers=whole.buffers,
+        macs=whole.macs,
+        counted=counted,
+        elementwise=whole.elementwise,
+        activations=whole.activations,
+        memory_access=whole.memory_access,
+        memory_access_bytes=access_bytes,
+        weight_bytes=(whole.params + whole.buffers) * size,
+        activation_bytes=maps.activations * batch * size,
+        peak_activation_bytes=maps.peak * batch * size,
+        peak_node=maps.peak_node,
+        saved_bytes=maps.saved_bytes(batch, size),
+        training_bytes=maps.training_bytes(whole.params, whole.buffers, optimizer, batch, size),
+        macs_per_byte=whole.macs / access_bytes if access_bytes else 0.0,
+        depth=built.depth,
+        longest_path=built.longest_path,
+        width=built.width,
+        layers=built.layers,
+    )
+
+
+def _layers(
+    graph: Graph,
+    cost: dict[str, Cost],
+    counted: dict[str, int],
+    in_place: frozenset[str],
+    fields: ReceptiveFields,
+    size: int,
+) -> tuple[LayerReport, ...]:
+    """Return a report of each node; `size` is the bytes of an element."""
+    views: dict[int, FieldView] = {}  # many nodes see the same
+    layers = []
+    for node in graph.nodes:
+        own = cost[node.name]
+        field = fields.fields.get(node.name)
+        view = None
+        if field is not None:
+            view = views.get(id(field))
+            if view is None:
+                view = views[id(field)] = field_view(field)
+        layers.append(
+            LayerReport(
+                node.name,
+                node.scope,
+                node.op.name,
+                node.inputs,
+                node.ins,
+                node.out,
+                own.params,
+                own.buffers,
+                own.macs,
+                counted[node.name],
+                own.elementwise,
+                own.activations,
+                own.memory_access,
+                own.memory_access * size,
+                view,
+                node.shares,
+                node.name in in_place,
+                node.at,
+            )
+        )
+    return tuple(layers)
+
+
+def _largest_batch(maps: Memory, room: int, whole: Cost, size: int, optimizer: str) -> LargestBatch:
+    """Return the batches whose inference and training fit into `room` bytes."""
+    return LargestBatch(
+        room,
+        maps.largest_batch(room, whole.params, whole.buffers, size),
+        maps.largest_batch(room, whole.params, whole.buffers, size, optimizer),
+    )
+
+
+def _opaque(graph: Graph) -> tuple[Unknown, ...]:
+    """Return the operators that were not recognised, by kind."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for node in graph.nodes:
+        if node.op.unknown:
+            facts = tuple(fact for fact in node.op.unknown if fact not in ("window", "torch"))
+            key = str(getattr(node.op, "kind", node.op.name)), facts
+            found.setdefault(key, []).append(node.name)
+    return tuple(
+        Unknown(kind, len(names), facts, tuple(names)) for (kind, facts), names in found.items()
+    )
+
+
+def field_view(field: Field, node: str | None = None, source: str | None = None) -> FieldView:
+    """Return the size, stride and padding of a receptive field along each axis."""
+    if field.axes is None:
+        return FieldView(None, None, None, None, field.known, node, source, field.known)
+    size, stride, padding = _numbers(field.axes)
+    smallest = None
+    if field.narrowest is not None and field.narrowest is not field.axes:
+        least = _numbers(field.narrowest)[0]
+        smallest = least if least != size else None
+    return FieldView(size, stride, padding, smallest, field.gated, node, source, field.known)
+
+
+@lru_cache(maxsize=1 << 14)
+def _numbers(
+    axes: tuple[Reach, ...],
+) -> tuple[tuple[int, ...], tuple[int | str, ...], tuple[int, ...]]:
+    """Return size, stride and padding along each axis."""
+    return (
+        tuple([axis.size for axis in axes]),
+        tuple([axis.stride for axis in axes]),
+        tuple([axis.padding for axis in axes]),
+    )
+
+
+def _trunk_view(graph: Graph, fields: ReceptiveFields) -> FieldView | None:
+    name = fields.trunk(graph)
+    if name:
+        return field_view(fields.fields[name], name, fields.source)
+    lost = next((name for name, field in fields.fields.items() if field.lost), None)
+    return field_view(LOST, lost, fields.source) if lost else None
+
+
+def with_totals_before(before: Analysis, after: Analysis) -> Analysis:
+    """Return the analysis of a network with folded batch norms, with its totals before."""
+    norms = len(before.layers) - len(after.layers)
+    return structs.replace(after, fused=Folding(norms, _fold_totals(before), _fold_totals(after)))
+
+
+def _fold_totals(analysis: Analysis) -> FoldTotals:
+    totals = analysis.totals
+    return FoldTotals(
+        len(analysis.layers),
+        totals.params,
+        totals.buffers,
+        totals.macs,
+        totals.elementwise,
+        totals.memory_access,
+    )

@@ -1,0 +1,189 @@
+"""The result of an analysis: the records behind every table, page and JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from archscope.analysis.notebook import html_table
+from archscope.analysis.receptive_field import Clash
+from archscope.analysis.structure import BlockShape
+from archscope.ir import Shape, Source, text_of
+from archscope.units import format_bytes, format_count
+
+FORMAT = 1
+"""Version of the JSON contract: keys may be added, never renamed."""
+
+
+class FieldView(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The receptive field of a node along each axis; None where it sees the whole input."""
+
+    size: tuple[int, ...] | None
+    stride: tuple[int | str, ...] | None
+    padding: tuple[int, ...] | None
+    smallest: tuple[int, ...] | None = None  # along the narrowest path, where it differs
+    sees_all: bool = field(name="global", default=False)  # itself or through a gate
+    node: str | None = None
+    input: str | None = None
+    known: bool = True
+
+
+class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
+    """One node with its numbers."""
+
+    name: str
+    scope: str
+    op: str
+    inputs: tuple[str, ...]
+    ins: tuple[Shape, ...]
+    out: Shape
+    params: int
+    buffers: int
+    macs: int
+    counted: int  # by the convention of the analysis
+    elementwise: int
+    activations: int
+    memory_access: int
+    memory_access_bytes: int
+    receptive_field: FieldView | None
+    shares: str | None
+    in_place: bool
+    at: Source | None
+
+
+class Totals(Struct, frozen=True):
+    """The numbers of a network."""
+
+    params: int
+    buffers: int
+    macs: int
+    counted: int  # by the convention of the analysis
+    elementwise: int
+    activations: int
+    memory_access: int
+    memory_access_bytes: int
+    weight_bytes: int
+    activation_bytes: int
+    peak_activation_bytes: int
+    peak_node: str
+    saved_bytes: int
+    training_bytes: int
+    macs_per_byte: float
+    depth: int
+    longest_path: int
+    width: int
+    layers: int
+
+
+class LargestBatch(Struct, frozen=True):
+    """How many images fit into memory: an upper bound, as the workspace of kernels is left out."""
+
+    memory_bytes: int
+    inference: int
+    training: int
+
+
+class Head(Struct, frozen=True):
+    """A named output."""
+
+    name: str
+    node: str
+    shape: Shape
+    weight: float
+    train_only: bool
+
+
+class Unknown(Struct, frozen=True):
+    """An operator that was not recognised: its kind, its nodes, and the facts not known of it."""
+
+    kind: str
+    count: int
+    facts: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+class FoldTotals(Struct, frozen=True):
+    """The totals that change when batch norms are folded into the layers before them."""
+
+    nodes: int
+    params: int
+    buffers: int
+    macs: int
+    elementwise: int
+    memory_access: int
+
+
+class Folding(Struct, frozen=True):
+    """How many batch norms were folded into other layers, with the totals before and after."""
+
+    norms: int
+    before: FoldTotals
+    after: FoldTotals
+
+
+class Analysis(Struct, frozen=True):
+    """Everything known of a network without running it; the JSON of `archscope analyze`."""
+
+    format: int
+    name: str
+    about: str
+    input: Any  # the shape, or shapes by name
+    batch: int
+    dtype: str
+    optimizer: str
+    count: str
+    mode: str  # "inference", or "training" with the parts that serve only training
+    totals: Totals
+    receptive_field: FieldView | None
+    receptive_fields: dict[str, FieldView | None]
+    outputs: tuple[Head, ...]
+    layers: tuple[LayerReport, ...]
+    blocks: tuple[BlockShape, ...]
+    clashes: tuple[Clash, ...]
+    findings: tuple[Any, ...]
+    unknown: tuple[Unknown, ...]
+    reference: dict[str, Any]
+    largest_batch: LargestBatch | None = None
+    paper: str = ""
+    opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
+    fused: Folding | None = None  # where the network was fused before it was analysed
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first input."""
+        return tuple(
+            next(iter(self.input.values())) if isinstance(self.input, dict) else self.input
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the totals as an HTML table for notebooks."""
+        title = " ".join(word for word in (self.name, self.about) if word)
+        return html_table(title, self._notebook_rows())
+
+    def _notebook_rows(self) -> dict[str, str]:
+        totals = self.totals
+        missed = {fact for kind in self.unknown for fact in kind.facts}
+        least = {fact: ">= " if fact in missed else "" for fact in ("macs", "elementwise")}
+        shapes = self.input if isinstance(self.input, dict) else {"": self.input}
+        inputs = (f"{name} {text_of(shape)}".strip() for name, shape in shapes.items())
+        return {
+            "input": ", ".join(inputs),
+            "params": f"{totals.params:,}",
+            "macs": f"{least['macs']}{totals.macs:,} ({format_count(totals.macs)})",
+            "other work": f"{least['elementwise']}{totals.elementwise:,}",
+            "memory access": format_bytes(totals.memory_access_bytes),
+            "peak": format_bytes(totals.peak_activation_bytes),
+            "depth": f"{totals.depth} of {totals.layers} layers have weights",
+            "receptive field": _field_text(self.receptive_field),
+            "not recognised": ", ".join(f"{kind.count} x {kind.kind}" for kind in self.opaque),
+        }
+
+
+def _field_text(view: FieldView | None) -> str:
+    if view is None:
+        return ""
+    if view.size is None or view.stride is None:
+        return "all" if view.known else "unknown"
+    stride = "x".join(map(str, view.stride))
+    return f"{text_of(view.size)}, stride {stride}, at {view.node}"
