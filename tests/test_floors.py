@@ -21,7 +21,7 @@ FLOORS = {
         "language analysis datasets",
         "metrics folding importers transforms",
         "space rules build drawing",
-        "sources weights",
+        "sources weights fused",
         "verify bench exporters linter",
         "train compress",
         "search",

@@ -65,7 +65,6 @@ class Stopwatch:
         self.twin: Network = copy.deepcopy(network, {id(name): name for name in shared})
         self.graph = network.graph.inference()
         self.names = [node.name for node in self.graph.nodes if node.inputs]
-        self.folded = set(prepared.folded)
         self.runs: list[tuple[float, list[float]]] = []
         self.spent: list[float] = []
         self.start = 0.0
@@ -96,8 +95,6 @@ class Stopwatch:
         whole = fmean(whole for whole, _ in fast)
         layers = []
         for name, *spent in zip(self.names, *(spent for _, spent in fast), strict=True):
-            if name in self.folded:
-                continue
             node = self.graph.by_name[name]
             seconds = fmean(spent)
             macs, moved = cost[name].macs, cost[name].memory_access * DTYPES[dtype]

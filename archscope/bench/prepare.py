@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archscope.bench.conditions import Conditions
-from archscope.bench.fused import fuse
 from archscope.build import Network, build
 from archscope.errors import OptionError
+from archscope.fused import fused_network
 from archscope.ir import Graph
 
 FORMATS: dict[int, Any] = {4: torch.channels_last, 5: torch.channels_last_3d}
@@ -29,7 +29,6 @@ class Prepared(Struct, frozen=True):
     network: Network
     inputs: tuple[Tensor, ...]
     call: Callable[[], object]  # one forward pass, or one step of training
-    folded: tuple[str, ...]  # names of the batch norms folded into other layers
 
 
 def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
@@ -43,7 +42,8 @@ def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
         torch.manual_seed(0)
         network = build(graph).train(conditions.training)
         inputs = tuple(torch.rand(batch, *node.out, dtype=dtype) for node in graph.inputs)
-    folded = fuse(network) if conditions.fused else ()
+    if conditions.fused:
+        network = fused_network(network)
     network.to(conditions.device, dtype)
     inputs = tuple(tensor.to(conditions.device) for tensor in inputs)
     if conditions.channels_last:
@@ -52,7 +52,7 @@ def prepare(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
     call = _inference(runner, inputs)
     if conditions.training:
         call = _training(graph, network, runner, inputs, conditions.optimizer)
-    return Prepared(network, inputs, call, folded)
+    return Prepared(network, inputs, call)
 
 
 def _channels_last(

@@ -11,9 +11,9 @@ from torch import Tensor
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.exporters.weight_files import fused_weights
+from archscope.fused import fused_network
 from archscope.ir import Graph
-from archscope.transforms.fuse import foldable, fuse
+from archscope.transforms.fuse import foldable
 from archscope.weights import load_weights
 
 
@@ -58,8 +58,7 @@ def export_network(
         norms, difference = 0, 0.0
         if fused:
             norms = len(foldable(graph.inference()))
-            plain, network = network, build(fuse(graph)).eval()
-            load_weights(network, fused_weights(graph, plain.state_dict()), "the fused network")
+            plain, network = network, fused_network(network)
             difference = largest_difference(plain, network, "fused network")
         content = export(network, opset)
         if kind.unchecked:

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope import analyze, load
 from archscope.build import Network, build
-from archscope.exporters.weight_files import fused_weights
+from archscope.fused import fused_weights
 from archscope.ir import Graph, Output
 from archscope.language.write import to_yaml
 from archscope.transforms.fuse import foldable, fuse

@@ -1,4 +1,4 @@
-"""Weights of a network whose batch norms were folded."""
+"""A network with its batch norms folded into the layers before them, weights and all."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from archscope.build import module_path
+from archscope.build import Network, build, module_path
 from archscope.ir import Graph
 from archscope.ops.conv import ConvTranspose
 from archscope.ops.norm import BatchNorm
-from archscope.transforms.fuse import foldable
-
-Weights = dict[str, Tensor]
+from archscope.transforms.fuse import foldable, fuse
 
 
-def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> Weights:
+def fused_network(network: Network) -> Network:
+    """Return a network of `fuse(graph)`, in eval mode, that computes the same but for rounding."""
+    fused = build(fuse(network.graph), device="meta").eval()
+    weights = fused_weights(network.graph, network.state_dict())
+    fused.load_state_dict(weights, assign=True)
+    return fused
+
+
+def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of `fuse(graph)` that make it compute what `graph` does with these.
 
     Sums are made in double precision, so that only the result is rounded.
