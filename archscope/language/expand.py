@@ -78,7 +78,7 @@ class GraphDomain:
         if document.open:
             self.lets[FILLER] = HoleFiller(self.choices, HolePaths())
         for name, value in document.inputs.items():
-            self.made.input(name, shapes.get(name) or self._input_shape(name, value), value.at)
+            self.made.input(name, shapes.get(name) or self.input_shape(name, value), value.at)
         inputs = tuple(document.inputs)
         body = Instance(document.body, entry=inputs)
         body.names.update({name: (name,) for name in inputs})
@@ -99,7 +99,8 @@ class GraphDomain:
         ends.difference_update(*(node.inputs for node in self.nodes.values()))
         return bool(ends - {output.node for output in self.made.outputs})
 
-    def _input_shape(self, name: str, value: Value) -> Shape:
+    def input_shape(self, name: str, value: Value) -> Shape:
+        """Return the shape of an input. Raises SpecError."""
         content = value(self.lets)
         shape = shape_of(content)
         if shape is None:

@@ -68,14 +68,18 @@ class OpenDomain:
 
     def run(self) -> None:
         """Collect the decisions in `decisions`. Raises SpecError."""
+        scope = self.enter_document()
+        walk = Elaborator(self.document.blocks, self.limits, self)
+        walk.chain(self.document.body.layers, Instance(self.document.body), scope, ())
+
+    def enter_document(self) -> OpenScope:
+        """Take up the holes of `let` and of the inputs, and return the scope of the layers."""
         document, lets = self.document, self.lets
         for name, value in document.let.items():
             lets.values[name] = self.value(value, lets, HolePaths())
         for value in document.inputs.values():
             self.value(value, lets, HolePaths())
-        scope = OpenScope(lets, {"in": SHAPES, "x": SHAPES})
-        walk = Elaborator(document.blocks, self.limits, self)
-        walk.chain(document.body.layers, Instance(document.body), scope, ())
+        return OpenScope(lets, {"in": SHAPES, "x": SHAPES})
 
     def layers(self, chain: Chain) -> Iterable[Layer]:
         """Return the layers of a chain that have holes in them."""

@@ -1,0 +1,239 @@
+"""Many candidates of a space at once, as rows of numbers: encoded, masked, and priced in numpy.
+
+A row has the place of each decision's choice among its alternatives. It costs what the tables of
+the pieces say, to the last digit; 64-bit integers hold every sum that the language allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archscope.errors import SpecError
+from archscope.ir import Shape
+from archscope.space.cost_tables import CostTables, PieceTable
+from archscope.space.decisions import Condition, Decision
+from archscope.space.pieces import NotAChainError
+from archscope.space.search_space import Space
+
+Rows = NDArray[np.int64]
+"""(candidates, decisions): places of choices, in the order of `Space.decisions`."""
+Flags = NDArray[np.bool_]
+SUMS = 4  # params, buffers, macs, memory access in elements
+LARGEST_KEY = 2**62
+
+
+class Encoding:
+    """Turns choices into rows and back, and masks decisions that do not count."""
+
+    def __init__(self, space: Space) -> None:
+        """Take a space whose decisions all have an end. Raises ValueError for another."""
+        self.space = space
+        self.values = [decision.values() for decision in space.decisions]
+        self.sizes = [len(values) for values in self.values]
+        self.column = {decision.path: i for i, decision in enumerate(space.decisions)}
+        self.default = np.array(
+            [_place(values, decision.default) for decision, values in self._decisions()], np.int64
+        )
+        when: dict[tuple[tuple[Condition, ...], ...], list[int]] = {}
+        for i, decision in enumerate(space.decisions):
+            if decision.when != ((),):
+                when.setdefault(decision.when, []).append(i)
+        self.rules = [
+            ([[self.condition(one) for one in conditions] for conditions in ways], columns)
+            for ways, columns in when.items()
+        ]
+
+    def _decisions(self) -> Iterable[tuple[Decision, tuple[Any, ...]]]:
+        return zip(self.space.decisions, self.values, strict=True)
+
+    def rows(self, candidates: Sequence[Mapping[str, Any]]) -> Rows:
+        """Return the rows of choices that have a value for every decision."""
+        return np.array(
+            [
+                [_place(values, choices[one.path]) for one, values in self._decisions()]
+                for choices in candidates
+            ],
+            np.int64,
+        ).reshape(len(candidates), len(self.values))
+
+    def choices(self, row: Rows) -> dict[str, Any]:
+        """Return the choices of one row, by path."""
+        return {one.path: values[i] for (one, values), i in zip(self._decisions(), row, strict=True)}
+
+    def condition(self, condition: Condition) -> tuple[list[int], Flags] | None:
+        """Return the columns of a condition, and whether it holds for the places in them.
+
+        None if it is not known; then it is taken to hold.
+        """
+        if condition.allowed is None:
+            return None
+        columns = [self.column[path] for path in condition.paths]
+        holds = np.zeros([self.sizes[column] for column in columns], bool)
+        for row in condition.allowed:
+            places = [_find(self.values[c], value) for c, value in zip(columns, row, strict=True)]
+            if None not in places:
+                holds[tuple(places)] = True
+        return columns, holds
+
+    def hold(self, conditions: Iterable[tuple[list[int], Flags] | None], rows: Rows) -> Flags:
+        """Return for each row whether all conditions hold."""
+        result = np.ones(len(rows), bool)
+        for condition in conditions:
+            if condition is not None:
+                columns, holds = condition
+                result &= holds[tuple(rows[:, columns].T)]
+        return result
+
+    def masked(self, rows: Rows) -> Rows:
+        """Return rows with the default where a decision does not count."""
+        rows = rows.copy()
+        for ways, columns in self.rules:
+            counts = np.zeros(len(rows), bool)
+            for conditions in ways:
+                counts |= self.hold(conditions, rows)
+            rows[np.ix_(~counts, columns)] = self.default[columns]
+        return rows
+
+    def counting(self, rows: Rows) -> Flags:
+        """Return for each masked row which decisions count."""
+        counts = np.ones(rows.shape, bool)
+        for ways, columns in self.rules:
+            some = np.zeros(len(rows), bool)
+            for conditions in ways:
+                some |= self.hold(conditions, rows)
+            counts[:, columns] = some[:, None]
+        return counts
+
+
+class BatchCosts:
+    """Prices rows by the tables of a space."""
+
+    def __init__(self, encoding: Encoding, tables: CostTables) -> None:
+        self.encoding, self.tables = encoding, tables
+        self.shapes: list[Shape] = []
+        self.numbers: dict[Shape, int] = {}
+        self.columns = [_TableColumns(self, table) for table in tables.tables]
+
+    def sums(self, rows: Rows) -> tuple[NDArray[np.int64], Flags]:
+        """Return params, buffers, macs and memory access of masked rows, and which are networks.
+
+        Shapes (rows, 4) and (rows,). Raises NotAChainError where only the graph can say it.
+        """
+        sums = np.zeros((len(rows), SUMS), np.int64)
+        networks = np.ones(len(rows), bool)
+        entering = self._entering(rows)
+        present = np.zeros(len(rows), bool)
+        for table in self.columns:
+            chosen = np.flatnonzero(networks & self.encoding.hold(table.conditions, rows))
+            if not len(chosen):
+                continue
+            places = table.places(rows[chosen], entering[chosen])
+            sums[chosen] += table.sums[places]
+            entering[chosen] = table.leaving[places]
+            networks[chosen] &= table.leaving[places] >= 0
+            present[chosen] = True
+        if not present.all():
+            raise NotAChainError
+        return sums, networks
+
+    def number(self, shape: Shape) -> int:
+        """Return the number by which arrays speak of a shape."""
+        if shape not in self.numbers:
+            self.numbers[shape] = len(self.shapes)
+            self.shapes.append(shape)
+        return self.numbers[shape]
+
+    def _entering(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the number of the shape of the input, for each row."""
+        first = self.encoding.choices(rows[0]) if len(rows) else {}
+        number = self.number(self.tables.entering(first)) if first else 0
+        if not self.tables.input_reads:
+            return np.full(len(rows), number, np.int64)
+        columns = [self.encoding.column[path] for path in self.tables.input_reads]
+        parts, inverse = np.unique(rows[:, columns], axis=0, return_inverse=True)
+        numbers = []
+        for part in range(len(parts)):
+            row = rows[int(np.argmax(inverse.ravel() == part))]
+            numbers.append(self.number(self.tables.entering(self.encoding.choices(row))))
+        return np.array(numbers, np.int64)[inverse.ravel()]
+
+
+class _TableColumns:
+    """The table of a piece as sorted keys, with sums and leaving shapes beside them."""
+
+    def __init__(self, batch: BatchCosts, table: PieceTable) -> None:
+        self.batch, self.table = batch, table
+        self.conditions = [batch.encoding.condition(one) for one in table.piece.conditions]
+        self.reads: tuple[str, ...] = ()
+        self.read_columns: list[int] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self.keys = np.empty(0, np.int64)
+        self.sums = np.empty((0, SUMS), np.int64)
+        self.leaving = np.empty(0, np.int64)  # numbers of shapes; -1 where there is no network
+
+    def places(self, rows: Rows, entering: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the places of rows in the table, which is filled where it lacks them."""
+        while True:
+            keys = self._keys(rows, entering)
+            places = np.searchsorted(self.keys, keys)
+            inside = places < len(self.keys)
+            missing = ~inside
+            missing[inside] = self.keys[places[inside]] != keys[inside]
+            if not missing.any():
+                return places
+            self._fill(rows, entering, keys, np.flatnonzero(missing))
+
+    def _keys(self, rows: Rows, entering: NDArray[np.int64]) -> NDArray[np.int64]:
+        keys = entering.astype(np.int64)
+        for column in self.read_columns:
+            keys = keys * self.batch.encoding.sizes[column] + rows[:, column]
+        return keys
+
+    def _fill(
+        self, rows: Rows, entering: NDArray[np.int64], keys: NDArray[np.int64], missing: Any
+    ) -> None:
+        encoding = self.batch.encoding
+        _, first = np.unique(keys[missing], return_index=True)
+        new = []
+        for row in missing[first]:
+            choices = encoding.choices(rows[row])
+            try:
+                sums, shape = self.table.look_up(choices, self.batch.shapes[entering[row]])
+                new.append((int(keys[row]), sums, self.batch.number(shape)))
+            except SpecError:
+                new.append((int(keys[row]), (0,) * SUMS, -1))
+            if self.table.reads != self.reads:
+                self.reads = self.table.reads
+                self.read_columns = [encoding.column[path] for path in self.reads]
+                if prod(encoding.sizes[c] for c in self.read_columns) > LARGEST_KEY >> 16:
+                    raise NotAChainError
+                self._clear()
+                return  # the keys are others now
+        self.keys = np.concatenate([self.keys, [key for key, _, _ in new]])
+        self.sums = np.concatenate([self.sums, np.array([sums for _, sums, _ in new], np.int64)])
+        self.leaving = np.concatenate([self.leaving, [number for _, _, number in new]])
+        order = np.argsort(self.keys)
+        self.keys, self.sums = self.keys[order], self.sums[order]
+        self.leaving = self.leaving[order]
+
+
+def _find(values: Sequence[Any], value: Any) -> int | None:
+    flag = isinstance(value, bool)
+    for place, other in enumerate(values):
+        if other == value and isinstance(other, bool) is flag:
+            return place
+    return None
+
+
+def _place(values: Sequence[Any], value: Any) -> int:
+    place = _find(values, value)
+    if place is None:
+        raise ValueError(value)
+    return place

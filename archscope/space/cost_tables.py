@@ -1,0 +1,139 @@
+"""The cost of every piece of a space, found out once for each of the choices that it reads.
+
+A piece is elaborated when its cost is asked for the first time, with choices that note which of
+them it reads. What it reads is decided by what it has read so far, so a piece whose choices agree
+in all that an earlier elaboration read costs the same: no analysis of the text can be wrong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archscope.analysis.cost import Sums
+from archscope.errors import SpecError
+from archscope.ir import Shape
+from archscope.language.document import Document
+from archscope.language.limits import Limits
+from archscope.space.pieces import NotAChainError, Piece, PieceChain, chain_of
+
+Known = tuple[Sums, Shape] | SpecError
+"""What a piece costs and the shape that leaves it, or why these choices make no network."""
+
+
+class CostTables:
+    """Sums up what the pieces of a space cost."""
+
+    def __init__(self, chain: PieceChain) -> None:
+        self.chain = chain
+        self.tables = [PieceTable(chain, piece) for piece in chain.pieces]
+        self.input_reads: tuple[str, ...] = ()  # the paths of choices that decide the input
+        self.shapes: dict[tuple[Any, ...], Shape] = {}
+
+    @classmethod
+    def of(cls, document: Document, limits: Limits) -> CostTables | None:
+        """Return the tables of a space, or None if it is no chain of pieces. Raises SpecError."""
+        try:
+            return cls(chain_of(document, limits))
+        except NotAChainError:
+            return None
+
+    def sums(self, choices: Mapping[str, Any]) -> Sums | None:
+        """Return the sums over the network that choices make, one for each decision by path.
+
+        None if it turns out that the network is no chain. Raises SpecError if the choices make no
+        network.
+        """
+        params = buffers = macs = access = 0
+        shape = self.entering(choices)
+        present = False
+        try:
+            for table in self.tables:
+                if table.present(choices):
+                    sums, shape = table.look_up(choices, shape)
+                    params += sums[0]
+                    buffers += sums[1]
+                    macs += sums[2]
+                    access += sums[3]
+                    present = True
+        except NotAChainError:
+            return None
+        # Where no layer is left, the graph says what is wrong with that.
+        return (params, buffers, macs, access) if present else None
+
+    def entering(self, choices: Mapping[str, Any]) -> Shape:
+        """Return the shape of the input. Raises SpecError."""
+        key = tuple([choices[path] for path in self.input_reads])
+        if key not in self.shapes:
+            noted = NotedChoices(choices)
+            shape = self.chain.entering(noted)
+            if not noted.read <= set(self.input_reads):
+                self.input_reads = (*self.input_reads, *noted.read - set(self.input_reads))
+                self.shapes.clear()
+                key = tuple([choices[path] for path in self.input_reads])
+            self.shapes[key] = shape
+        return self.shapes[key]
+
+
+class PieceTable:
+    """What one piece costs, by the shape that enters it and the choices that it reads."""
+
+    def __init__(self, chain: PieceChain, piece: Piece) -> None:
+        self.chain, self.piece = chain, piece
+        self.reads: tuple[str, ...] = ()  # the paths of the choices, as far as they are known
+        self.known: dict[tuple[Any, ...], Known] = {}
+        self.conditions = tuple(
+            (condition.paths[0], frozenset(row[0] for row in condition.allowed or ()))
+            if len(condition.paths) == 1
+            else (condition.paths, condition.allowed or frozenset())
+            for condition in piece.conditions
+        )
+
+    def present(self, choices: Mapping[str, Any]) -> bool:
+        """Return whether the piece is part of the network that choices make."""
+        for path, allowed in self.conditions:
+            if isinstance(path, str):
+                if choices[path] not in allowed:
+                    return False
+            elif tuple([choices[part] for part in path]) not in allowed:
+                return False
+        return True
+
+    def look_up(self, choices: Mapping[str, Any], entering: Shape) -> tuple[Sums, Shape]:
+        """Return the sums over the nodes of the piece, and the shape that leaves it.
+
+        Raises SpecError, and NotAChainError if it ends in more than one value.
+        """
+        key = (entering, *[choices[path] for path in self.reads])
+        known = self.known.get(key)
+        if known is None:
+            known = self._elaborate(choices, entering)
+        if isinstance(known, SpecError):
+            raise known
+        return known
+
+    def _elaborate(self, choices: Mapping[str, Any], entering: Shape) -> Known:
+        noted = NotedChoices(choices)
+        known: Known
+        try:
+            known = self.piece.costs(self.chain.document, self.chain.limits, noted, entering)
+        except SpecError as error:
+            known = error
+        more = noted.read - set(self.reads)
+        if more:  # what is known does not say what it has read of these
+            self.reads = (*self.reads, *sorted(more))
+            self.known.clear()
+        self.known[entering, *[choices[path] for path in self.reads]] = known
+        return known
+
+
+class NotedChoices(dict[str, Any]):
+    """Choices that note which of them are read."""
+
+    def __init__(self, choices: Mapping[str, Any]) -> None:
+        super().__init__(choices)
+        self.read: set[str] = set()
+
+    def __getitem__(self, path: str) -> Any:
+        self.read.add(path)
+        return super().__getitem__(path)

@@ -1,0 +1,195 @@
+"""A space as a chain of pieces: parts of the network that one value enters and one value leaves.
+
+This is a domain of `language.elaborate`, as `open_domain` is. It cuts the chain of layers wherever
+exactly one feature map passes, so that what a piece costs depends on the shape that enters it and
+on the few decisions that it reads, and the costs of a network are sums over its pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.analysis.cost import Sums, sums_of
+from archscope.ir import Shape
+from archscope.language.document import Block, Chain, Document, Layer, layers_in
+from archscope.language.elaborate import Elaborator, Instance, Walk
+from archscope.language.expand import GraphDomain
+from archscope.language.expression import Expression, names_in
+from archscope.language.limits import Limits
+from archscope.language.value import FILLER, HoleFiller, HolePaths
+from archscope.space.open_domain import NoFlow, OpenDomain
+from archscope.space.open_values import ChosenFrame, Conditions, OpenScope
+
+
+class NotAChainError(Exception):
+    """More than one value passes somewhere, so that the network is no chain of pieces."""
+
+
+class Piece(Struct, frozen=True):
+    """A layer at one place of the network, in one turn of the loops around it."""
+
+    layer: Layer
+    instance: Instance
+    turns: tuple[int, ...]
+    scope: OpenScope
+
+    @property
+    def conditions(self) -> Conditions:
+        """The values of decisions with which it is part of the network."""
+        return self.scope.conditions
+
+    def costs(
+        self, document: Document, limits: Limits, choices: Mapping[str, Any], entering: Shape
+    ) -> tuple[Sums, Shape]:
+        """Return the sums over its nodes, and the shape that leaves it. Raises SpecError.
+
+        `choices` has a value for every decision, by path; `entering` is the shape of the feature
+        map that enters, channels first.
+        """
+        domain = GraphDomain(document, limits, choices)
+        domain.lets[FILLER] = HoleFiller(choices, HolePaths())
+        made, layer = domain.made, self.layer
+        made.input("x", entering, layer.at)
+        flow = ("x",)
+        around = self.instance
+        instance = Instance(around.block, around.path, flow)
+        instance.turns = self.turns
+        frame = ChosenFrame(self.scope, choices, instance.hole_paths(layer))
+        domain.enter(layer, instance, frame, flow)
+        block = document.blocks.get(layer.word)
+        if block is None:
+            flow = domain.operator(layer, instance, frame, flow)
+        else:
+            walk = Elaborator(document.blocks, limits, domain)
+            inside, inner = domain.call(layer, block, instance, frame, flow)
+            flow = domain.body(inside, inner, flow, walk.chain)
+        if len(flow) != 1 or made.outputs:
+            raise NotAChainError
+        sums = sums_of([node for name, node in domain.nodes.items() if name != "x"])
+        return sums, domain.nodes[flow[0]].out
+
+
+class PieceChain(Struct, frozen=True):
+    """A space as a chain of pieces, in order."""
+
+    document: Document
+    limits: Limits
+    pieces: tuple[Piece, ...]
+
+    def entering(self, choices: Mapping[str, Any]) -> Shape:
+        """Return the shape of the input. Raises SpecError."""
+        domain = GraphDomain(self.document, self.limits, choices)
+        domain.lets[FILLER] = HoleFiller(choices, HolePaths())
+        ((name, value),) = self.document.inputs.items()
+        return domain.input_shape(name, value)
+
+
+def chain_of(document: Document, limits: Limits) -> PieceChain:
+    """Return a document as a chain of pieces. Raises NotAChainError, SpecError."""
+    if len(document.inputs) != 1:
+        raise NotAChainError
+    chains = (block.layers for block in document.all_blocks)
+    if any(layer.output is not None for chain in chains for layer in layers_in(chain)):
+        raise NotAChainError
+    domain = PieceDomain(document, limits)
+    domain.run()
+    return PieceChain(document, limits, tuple(domain.pieces))
+
+
+class PieceDomain:
+    """The domain of open values whose operators and blocks become pieces."""
+
+    def __init__(self, document: Document, limits: Limits) -> None:
+        self.document = document
+        self.open = OpenDomain(document, limits)
+        self.steps = self.open.steps
+        self.pieces: list[Piece] = []
+        self.walker = Elaborator(document.blocks, limits, self)
+        self.calls: list[tuple[Layer, Instance, OpenScope]] = []  # that are being entered
+
+    def run(self) -> None:
+        """Collect the pieces. Raises NotAChainError, SpecError."""
+        body = self.document.body
+        self.walker.chain(body.layers, Instance(body), self.open.enter_document(), ())
+
+    def layers(self, chain: Chain) -> Iterable[Layer]:
+        """Return all layers of a chain."""
+        return chain
+
+    def enter(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> None:
+        """Refuse layers that share weights with others."""
+        if layer.share is not None:
+            raise NotAChainError
+
+    def sources(self, layer: Layer, instance: Instance, flow: NoFlow) -> NoFlow:
+        """Refuse: values pass by."""
+        raise NotAChainError
+
+    def turns(self, layer: Layer, instance: Instance, scope: OpenScope) -> Iterator[OpenScope]:
+        """Yield a scope for each turn that there may be."""
+        return self.open.turns(layer, instance, scope)
+
+    def condition(
+        self, layer: Layer, instance: Instance, scope: OpenScope
+    ) -> tuple[OpenScope | None, OpenScope | None]:
+        """Return the scopes in which `when` is true and false. Raises NotAChainError."""
+        scopes = self.open.condition(layer, instance, scope)
+        for under in scopes:
+            if under is not None and any(part.allowed is None for part in under.conditions):
+                raise NotAChainError  # it depends on shapes
+        return scopes
+
+    def either(self, then: NoFlow, otherwise: NoFlow) -> NoFlow:
+        """Return nothing."""
+        return then
+
+    def branches(
+        self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow
+    ) -> Iterable[NoFlow]:
+        """Refuse: several values pass."""
+        raise NotAChainError
+
+    def merge(self, layer: Layer, ends: Iterable[NoFlow]) -> NoFlow:
+        """Refuse, as `branches` does."""
+        raise NotAChainError
+
+    def operator(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> NoFlow:
+        """Make an operator a piece."""
+        self._add(layer, instance, scope)
+        return flow
+
+    def call(
+        self, layer: Layer, block: Block, instance: Instance, scope: OpenScope, flow: NoFlow
+    ) -> tuple[Instance, OpenScope]:
+        """Return an instance of a block, and a scope of its values."""
+        self.calls.append((layer, instance, scope))
+        return self.open.call(layer, block, instance, scope, flow)
+
+    def body(
+        self, instance: Instance, scope: OpenScope, flow: NoFlow, walk: Walk[OpenScope, NoFlow]
+    ) -> NoFlow:
+        """Make a block a piece, or several if it is a chain whose layers have holes of their own."""
+        layer, around, outside = self.calls.pop()
+        if self.open.visited.intersection(instance.block.layers):
+            pieces, calls, depth = len(self.pieces), len(self.calls), self.walker.depth
+            try:
+                return walk(instance.block.layers, instance, scope, flow)
+            except NotAChainError:
+                del self.pieces[pieces:], self.calls[calls:]
+                self.walker.depth = depth
+        self._add(layer, around, outside)
+        return flow
+
+    def _add(self, layer: Layer, instance: Instance, scope: OpenScope) -> None:
+        """Add a piece, unless its arguments read a shape other than that of what enters it."""
+        for value in layer.args.values():
+            for part in value.parts():
+                if isinstance(part.content, Expression):
+                    for name in names_in(part.content.text) - {"x"}:
+                        found = scope.find(name)
+                        if found is not None and found.deps is None:
+                            raise NotAChainError
+        self.pieces.append(Piece(layer, instance, instance.turns, scope))
