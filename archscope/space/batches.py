@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.space.cost_tables import CostTables, PieceTable
+from archscope.space.counting import Plan
 from archscope.space.decisions import Condition, Decision
 from archscope.space.pieces import NotAChainError
 from archscope.space.search_space import Space
@@ -237,3 +238,30 @@ def _place(values: Sequence[Any], value: Any) -> int:
     if place is None:
         raise ValueError(value)
     return place
+
+
+def drawn_rows(plan: Plan, encoding: Encoding, number: int, random: np.random.Generator) -> Rows:
+    """Return rows of networks of a plan, each network with the same chance.
+
+    The chances are right to 53 bits; decisions that do not count have their default.
+    """
+    rows = np.tile(encoding.default, (number, 1))
+    _draw(plan, encoding, rows, np.arange(number), random)
+    return rows
+
+
+def _draw(
+    plan: Plan, encoding: Encoding, rows: Rows, chosen: NDArray[np.int64], random: np.random.Generator
+) -> None:
+    for decision in plan.free:
+        column = encoding.column[decision.path]
+        rows[chosen, column] = random.integers(encoding.sizes[column], size=len(chosen))
+    for branch in plan.branches:
+        column = encoding.column[branch.path]
+        chances = [option.count / branch.count for _, option in branch.options]
+        drawn = random.choice(len(chances), size=len(chosen), p=np.array(chances) / sum(chances))
+        for place, (value, option) in enumerate(branch.options):
+            part = chosen[drawn == place]
+            if len(part):
+                rows[part, column] = _place(encoding.values[column], value)
+                _draw(option, encoding, rows, part, random)
