@@ -44,7 +44,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def _distribution(decision: Decision) -> BaseDistribution:
-    if _ordered(decision):
+    if _by_place(decision):
         return IntDistribution(0, len(decision.alternatives) - 1)
     if decision.kind == CHOICE:
         return CategoricalDistribution(decision.alternatives)
@@ -58,7 +58,7 @@ def _suggest(trial: Trial, decision: Decision) -> Any:
     if decision.size == 1:
         return decision.default
     if decision.kind == CHOICE:
-        if _ordered(decision):
+        if _by_place(decision):
             return decision.alternatives[trial.suggest_int(path, 0, len(decision.alternatives) - 1)]
         return trial.suggest_categorical(path, decision.alternatives)
     if decision.kind == INT:
@@ -69,14 +69,9 @@ def _suggest(trial: Trial, decision: Decision) -> Any:
 
 
 def _parameter(decision: Decision, value: Any) -> Any:
-    return decision.alternatives.index(value) if _ordered(decision) else value
+    return decision.alternatives.index(value) if _by_place(decision) else value
 
 
-def _ordered(decision: Decision) -> bool:
-    """Return whether the alternatives are three or more numbers, ascending or descending."""
-    values = list(decision.alternatives)
-    if decision.kind != CHOICE or len(values) < 3 or decision.labels:
-        return False
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-        return False
-    return values in (sorted(values), sorted(values, reverse=True))
+def _by_place(decision: Decision) -> bool:
+    """Return whether its alternatives are told by their places in their order."""
+    return decision.kind == CHOICE and decision.ordered

@@ -97,7 +97,8 @@ class Encoding:
             counts = np.zeros(len(rows), bool)
             for conditions in ways:
                 counts |= self.hold(conditions, rows)
-            rows[np.ix_(~counts, columns)] = self.default[columns]
+            idle = np.flatnonzero(~counts)
+            rows[idle[:, None], columns] = self.default[columns]
         return rows
 
     def counting(self, rows: Rows) -> Flags:

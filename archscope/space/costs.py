@@ -41,6 +41,11 @@ class _Counted:
         }
 
 
+def array_costs(sums: Any, dtype: str = "float32") -> dict[str, Any]:
+    """Return the metrics that need no graph for an array (networks, 4) of sums, each an array."""
+    return _Counted(sums.T, DTYPES[dtype]).costs()
+
+
 def costs_of(graph: Graph, dtype: str = "float32") -> Costs:
     """Return the costs of a graph, without its parts that serve only training."""
     graph = graph.inference()

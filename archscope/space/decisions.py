@@ -56,6 +56,18 @@ class Decision(Struct, frozen=True):
             condition.allowed is not None for conditions in self.when for condition in conditions
         )
 
+    @property
+    def ordered(self) -> bool:
+        """Whether its values are three or more numbers, ascending or descending."""
+        if self.kind != CHOICE:
+            return self.size is not None and self.size > 2
+        values = list(self.alternatives)
+        if len(values) < 3 or self.labels:
+            return False
+        if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+            return False
+        return values in (sorted(values), sorted(values, reverse=True))
+
     def values(self) -> tuple[Any, ...]:
         """Return all alternatives. Raises ValueError if there is no end of them."""
         if self.kind == CHOICE:

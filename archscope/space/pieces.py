@@ -19,6 +19,7 @@ from archscope.language.elaborate import Elaborator, Instance, Walk
 from archscope.language.expand import GraphDomain
 from archscope.language.expression import Expression, names_in
 from archscope.language.limits import Limits
+from archscope.language.node_builder import NodeNames
 from archscope.language.value import FILLER, HoleFiller, HolePaths
 from archscope.space.open_domain import NoFlow, OpenDomain
 from archscope.space.open_values import ChosenFrame, Conditions, OpenScope
@@ -42,7 +43,7 @@ class Piece(Struct, frozen=True):
         return self.scope.conditions
 
     def costs(
-        self, document: Document, limits: Limits, choices: Mapping[str, Any], entering: Shape
+        self, document: Document, limits: Limits, choices: dict[str, Any], entering: Shape
     ) -> tuple[Sums, Shape]:
         """Return the sums over its nodes, and the shape that leaves it. Raises SpecError.
 
@@ -53,7 +54,7 @@ class Piece(Struct, frozen=True):
         domain.lets[FILLER] = HoleFiller(choices, HolePaths())
         made, layer = domain.made, self.layer
         made.input("x", entering, layer.at)
-        flow = ("x",)
+        flow: NodeNames = ("x",)
         around = self.instance
         instance = Instance(around.block, around.path, flow)
         instance.turns = self.turns
@@ -182,6 +183,10 @@ class PieceDomain:
                 self.walker.depth = depth
         self._add(layer, around, outside)
         return flow
+
+    def output(self, layer: Layer, scope: OpenScope, flow: NoFlow) -> None:
+        """Refuse, as `sources` does."""
+        raise NotAChainError
 
     def _add(self, layer: Layer, instance: Instance, scope: OpenScope) -> None:
         """Add a piece, unless its arguments read a shape other than that of what enters it."""

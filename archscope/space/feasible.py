@@ -1,0 +1,110 @@
+"""The networks of a space that lie inside budgets: drawn uniformly, tested and varied as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from archscope.space.batches import BatchCosts, Encoding, Flags, Rows, drawn_rows
+from archscope.space.budget import Budget, violation
+from archscope.space.cost_tables import CostTables
+from archscope.space.costs import CostModel, array_costs
+from archscope.space.counting import TooManyError, plan
+from archscope.space.pieces import NotAChainError
+from archscope.space.search_space import Space
+
+BATCH, MOST_BATCHES = 4096, 64
+SLOW_BATCH = 256  # where every candidate is a graph
+
+
+class FeasibleSet:
+    """Rows of one space inside budgets.
+
+    Budgets that take a graph or a measurement are tested by `fits` alone; `inside` and `draw` leave
+    them out.
+    """
+
+    def __init__(self, space: Space, budgets: Sequence[Budget], cost_model: CostModel) -> None:
+        """Take a space. Raises ValueError if one of its decisions has no end."""
+        self.encoding = Encoding(space)
+        self.budgets, self.cost_model = tuple(budgets), cost_model
+        tables = CostTables.of(space.document, space.limits)
+        self.batch = None if tables is None else BatchCosts(self.encoding, tables)
+        try:
+            self.plan = plan(space)
+        except TooManyError:
+            self.plan = None
+
+    def masked(self, rows: Rows) -> Rows:
+        """Return rows with the default where a decision does not count."""
+        return self.encoding.masked(rows)
+
+    def inside(self, rows: Rows) -> Flags:
+        """Return for each masked row whether it is a network inside the budgets."""
+        if self.batch is not None and len(rows):
+            try:
+                sums, networks = self.batch.sums(rows)
+            except NotAChainError:
+                self.batch = None
+            else:
+                costs = array_costs(sums, self.cost_model.dtype)
+                for budget in self.budgets:
+                    if budget.metric in costs:
+                        most = np.inf if budget.most is None else budget.most
+                        values = costs[budget.metric]
+                        networks &= (values <= most) & (values >= (budget.least or 0))
+                return networks
+        return np.array([self.fits(row) for row in rows], bool)
+
+    def fits(self, row: Rows) -> bool:
+        """Return whether one masked row is a network inside all static budgets."""
+        return violation(self.budgets, self.cost_model.masked(self.encoding.choices(row))) == 0
+
+    def draw(self, number: int, random: np.random.Generator) -> Rows:
+        """Return up to `number` rows inside, each network with the same chance.
+
+        Fewer come back where few of many draws are inside.
+        """
+        size = BATCH if self.batch is not None else SLOW_BATCH
+        found: list[Rows] = []
+        have = 0
+        for _ in range(MOST_BATCHES):
+            rows = self._any(size, random)
+            found.append(rows[self.inside(rows)])
+            have += len(found[-1])
+            if have >= number:
+                break
+        return np.concatenate(found)[:number]
+
+    def _any(self, number: int, random: np.random.Generator) -> Rows:
+        if self.plan is not None:
+            return drawn_rows(self.plan, self.encoding, number, random)
+        sizes = self.encoding.sizes
+        drawn = [random.integers(size, size=number) for size in sizes]
+        return self.masked(np.stack(drawn, 1).astype(np.int64))
+
+    def neighbours(self, row: Rows) -> Rows:
+        """Return the networks that differ from a masked row in one decision that counts."""
+        counts = self.encoding.counting(row[None])[0]
+        changes: list[Any] = [
+            (column, value)
+            for column, size in enumerate(self.encoding.sizes)
+            if counts[column]
+            for value in range(size)
+            if value != row[column]
+        ]
+        rows = np.repeat(row[None], len(changes), 0)
+        for place, (column, value) in enumerate(changes):
+            rows[place, column] = value
+        return self.masked(rows)
+
+    def changed(self, row: Rows, number: int, random: np.random.Generator) -> Rows:
+        """Return copies of a row with one to three decisions drawn anew."""
+        rows = np.repeat(row[None], number, 0)
+        columns = np.flatnonzero(np.array(self.encoding.sizes) > 1)
+        for place in range(number):
+            for column in random.choice(columns, size=random.integers(1, 4)):
+                rows[place, column] = random.integers(self.encoding.sizes[column])
+        return self.masked(rows)
