@@ -45,7 +45,7 @@ class Encoding:
             if decision.when != ((),):
                 when.setdefault(decision.when, []).append(i)
         self.rules = [
-            ([[self.condition(one) for one in conditions] for conditions in ways], columns)
+            ([[self.condition(part) for part in conditions] for conditions in ways], columns)
             for ways, columns in when.items()
         ]
 
@@ -56,7 +56,7 @@ class Encoding:
         """Return the rows of choices that have a value for every decision."""
         return np.array(
             [
-                [_place(values, choices[one.path]) for one, values in self._decisions()]
+                [_place(values, choices[decision.path]) for decision, values in self._decisions()]
                 for choices in candidates
             ],
             np.int64,
@@ -64,7 +64,8 @@ class Encoding:
 
     def choices(self, row: Rows) -> dict[str, Any]:
         """Return the choices of one row, by path."""
-        return {one.path: values[i] for (one, values), i in zip(self._decisions(), row, strict=True)}
+        placed = zip(self._decisions(), row, strict=True)
+        return {decision.path: values[place] for (decision, values), place in placed}
 
     def condition(self, condition: Condition) -> tuple[list[int], Flags] | None:
         """Return the columns of a condition, and whether it holds for the places in them.
@@ -170,7 +171,7 @@ class _TableColumns:
 
     def __init__(self, batch: BatchCosts, table: PieceTable) -> None:
         self.batch, self.table = batch, table
-        self.conditions = [batch.encoding.condition(one) for one in table.piece.conditions]
+        self.conditions = [batch.encoding.condition(part) for part in table.piece.conditions]
         self.reads: tuple[str, ...] = ()
         self.read_columns: list[int] = []
         self._clear()
@@ -252,7 +253,11 @@ def drawn_rows(plan: Plan, encoding: Encoding, number: int, random: np.random.Ge
 
 
 def _draw(
-    plan: Plan, encoding: Encoding, rows: Rows, chosen: NDArray[np.int64], random: np.random.Generator
+    plan: Plan,
+    encoding: Encoding,
+    rows: Rows,
+    chosen: NDArray[np.int64],
+    random: np.random.Generator,
 ) -> None:
     for decision in plan.free:
         column = encoding.column[decision.path]

@@ -1,7 +1,7 @@
 """What the candidates of one search space have in common, kept from one to the next.
 
 A block without holes becomes the same nodes wherever it has the same arguments and input shapes.
-So it is expanded once, and placed again under other names or counted by its sums.
+So it is expanded once, and placed again under other names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.analysis.cost import Sums, sums_of
 from archscope.ir import Graph, Node, Op, Source
 from archscope.language.document import Document, Layer, layers_in
 from archscope.language.elaborate import Instance, Walk
@@ -24,8 +23,6 @@ from archscope.language.usage import blocks_used
 from archscope.language.value import FILLER, Value
 
 MOST = 1 << 14  # blocks that are kept
-STAND_IN = Source("", 0, 0)
-"""The place of nodes that only give a shape, because their block has been counted."""
 
 
 class CachedBlock(Struct, frozen=True, gc=False):
@@ -35,7 +32,6 @@ class CachedBlock(Struct, frozen=True, gc=False):
     names: tuple[str, ...]
     ends: tuple[int | str, ...]  # an input of the block by number, or a node of it
     steps: int
-    sums: Sums
     sites: tuple[tuple[str, Source], ...]  # of the blocks inside
 
 
@@ -54,27 +50,12 @@ class BlockCache:
         domain.run()
         return domain.made.graph(self.document)
 
-    def sums(self, choices: Mapping[str, Any]) -> Sums | None:
-        """Return the sums over all nodes of a candidate. Raises SpecError.
-
-        None if parts of it serve only training: to leave them out, its graph must be made.
-        """
-        reuse = _Reuse(self)
-        counted = reuse.counted = []
-        domain = GraphDomain(self.document, self.limits, choices, reuse)
-        domain.run()
-        if any(output.train_only for output in domain.made.outputs):
-            return None
-        rest = (sums_of([node]) for node in domain.nodes.values() if node.at is not STAND_IN)
-        return tuple(map(sum, zip(*counted, *rest, strict=True)))
-
 
 class _Reuse:
     """Takes the blocks of one candidate from a cache; see `expand.Reuse`."""
 
     def __init__(self, cache: BlockCache) -> None:
         self.cache, self.constants = cache, cache.constants
-        self.counted: list[Sums] | None = None  # the sums of blocks that are not placed
 
     def body(
         self,
@@ -99,9 +80,6 @@ class _Reuse:
         except TypeError:  # an argument is a list or a row
             return walk(block.layers, instance, frame, flow)
         if known is not None:
-            if self.counted is not None:
-                self.counted.append(known.sums)
-                return _stand_in(known, instance, made)
             domain.steps.spend(known.steps, block.at)
             names = [instance.prefix + name for name in known.names]
             fits = len(made.nodes) + len(known.nodes) <= domain.limits.nodes
@@ -109,9 +87,7 @@ class _Reuse:
                 made.taken.update(dict.fromkeys(names))
                 return _placed(known, instance, made)
         before = len(made.nodes), len(made.taken), len(made.sites), domain.steps.spent
-        counted, self.counted = self.counted, None  # what is kept must be whole
         flow = walk(block.layers, instance, frame, flow)
-        self.counted = counted
         if len(cache.known) >= MOST:
             cache.known.clear()
         cache.known[key] = _cached(instance, made, flow, before, domain.steps.spent)
@@ -139,7 +115,6 @@ def _cached(
         tuple(name[skip:] for name in islice(made.taken, before[1], None)),
         relative(flow),
         spent - before[3],
-        sums_of(nodes),
         tuple((name[skip:], at) for name, at in islice(made.sites.items(), before[2], None)),
     )  # fmt: skip
 
@@ -153,20 +128,6 @@ def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNa
         nodes[name] = Node(name, op, read, ins, out, shares and prefix + shares, at)
     made.sites.update({prefix + name: at for name, at in known.sites})
     return tuple([entry[end] if isinstance(end, int) else prefix + end for end in known.ends])
-
-
-def _stand_in(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
-    """Return the last nodes of a known block in another place; they only give shapes."""
-    flow = []
-    for end in known.ends:
-        if isinstance(end, int):
-            flow.append(instance.entry[end])
-            continue
-        name = instance.prefix + end
-        _, op, _, ins, out, _, _ = next(node for node in known.nodes if node[0] == end)
-        made.nodes[name] = Node(name, op, instance.entry, ins, out, None, STAND_IN)
-        flow.append(name)
-    return tuple(flow)
 
 
 def closed_blocks(document: Document) -> dict[str, tuple[str, ...]]:

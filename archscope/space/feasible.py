@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from archscope.space.batches import BatchCosts, Encoding, Flags, Rows, drawn_rows
 from archscope.space.budget import Budget, violation
-from archscope.space.cost_tables import CostTables
 from archscope.space.costs import CostModel, array_costs
-from archscope.space.counting import TooManyError, plan
+from archscope.space.counting import Plan, TooManyError, plan
 from archscope.space.pieces import NotAChainError
 from archscope.space.search_space import Space
 
@@ -30,12 +30,11 @@ class FeasibleSet:
         """Take a space. Raises ValueError if one of its decisions has no end."""
         self.encoding = Encoding(space)
         self.budgets, self.cost_model = tuple(budgets), cost_model
-        tables = CostTables.of(space.document, space.limits)
+        tables = space.cost_tables
         self.batch = None if tables is None else BatchCosts(self.encoding, tables)
-        try:
+        self.plan: Plan | None = None  # None if networks cannot be counted
+        with suppress(TooManyError):
             self.plan = plan(space)
-        except TooManyError:
-            self.plan = None
 
     def masked(self, rows: Rows) -> Rows:
         """Return rows with the default where a decision does not count."""

@@ -34,4 +34,4 @@ class Features:
             if decision.ordered:
                 steps = rows[:, column, None] > np.arange(size - 1)
                 parts.append(steps * np.sqrt(0.5 / (size - 1)))
-        return np.concatenate(parts, 1) / np.sqrt(len(self.columns))
+        return np.asarray(np.concatenate(parts, 1) / np.sqrt(len(self.columns)))

@@ -172,7 +172,7 @@ class PieceDomain:
     def body(
         self, instance: Instance, scope: OpenScope, flow: NoFlow, walk: Walk[OpenScope, NoFlow]
     ) -> NoFlow:
-        """Make a block a piece, or several if it is a chain whose layers have holes of their own."""
+        """Make a block a piece, or several if it is a chain of layers with holes of their own."""
         layer, around, outside = self.calls.pop()
         if self.open.visited.intersection(instance.block.layers):
             pieces, calls, depth = len(self.pieces), len(self.calls), self.walker.depth

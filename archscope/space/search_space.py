@@ -16,6 +16,7 @@ from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.value import CHOICE, FLOAT, Value
 from archscope.space.block_cache import BlockCache
+from archscope.space.cost_tables import CostTables
 from archscope.space.decisions import Choices, Condition, Decision
 from archscope.space.open_domain import decisions_of
 
@@ -56,6 +57,14 @@ class Space(Struct, frozen=True, dict=True):
     @cached_property
     def _blocks(self) -> BlockCache:
         return BlockCache(self.document, self.limits)
+
+    @cached_property
+    def cost_tables(self) -> CostTables | None:
+        """What the pieces of the networks cost, None if the networks are no chains of pieces."""
+        alternatives = (decision.alternatives for decision in self.decisions)
+        if any(len({*values}) < len(values) for values in alternatives):
+            return None  # 1 and true are equal, but do not make equal networks
+        return CostTables.of(self.document, self.limits)
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
@@ -102,7 +111,7 @@ class Space(Struct, frozen=True, dict=True):
 
         Quicker than making the graph. Raises SpecError if these values make no network.
         """
-        sums = self._blocks.sums(choices)
+        sums = None if self.cost_tables is None else self.cost_tables.sums(choices)
         return sums_of(self.graph(choices).inference().nodes) if sums is None else sums
 
     def graph(self, choices: Choices) -> Graph:
