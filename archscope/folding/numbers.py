@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from archscope.folding.expressions import MISSING, FoldedBlock, Path
 from archscope.folding.pieces import Chain, Item
-from archscope.folding.terms import MISSING, Block, Path
 
 
 class Cell(Struct, eq=False):
@@ -21,7 +21,9 @@ class Cell(Struct, eq=False):
     usual: bool = False  # whether it is the default of an inner block in every instance
 
 
-def cells_of(copies: Sequence[Chain], path: Path, blocks: Mapping[str, Block]) -> Iterator[Cell]:
+def cells_of(
+    copies: Sequence[Chain], path: Path, blocks: Mapping[str, FoldedBlock]
+) -> Iterator[Cell]:
     """Yield the numbers of a chain; `copies` are turns of a run, whose shapes may differ."""
     for place, items in enumerate(zip(*copies, strict=True)):
         item, here = items[0], (*path, place)
@@ -55,7 +57,7 @@ def cells_of(copies: Sequence[Chain], path: Path, blocks: Mapping[str, Block]) -
             yield from cells_of(inner, (*here, number), blocks)
 
 
-def _lead(runs: Sequence[Item], path: Path, blocks: Mapping[str, Block]) -> Iterator[Cell]:
+def _lead(runs: Sequence[Item], path: Path, blocks: Mapping[str, FoldedBlock]) -> Iterator[Cell]:
     """Yield the numbers of the first turn of runs, then those of the others."""
     firsts = list(cells_of([run.copies[0] for run in runs], (*path, 0), blocks))
     rest = [turn for run in runs for turn in run.copies[1:]]

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from archscope.folding.blocks import representatives
+from archscope.folding.expressions import (
+    MISSING,
+    Condition,
+    Derived,
+    FoldedBlock,
+    Parameter,
+    factor_of,
+    is_equal,
+    is_half,
+)
 from archscope.folding.naming import parameter_name
 from archscope.folding.numbers import Cell, cells_of, column_of
 from archscope.folding.pieces import Chain, Item, all_chains, instances_in, weight
-from archscope.folding.terms import MISSING, Block, Condition, Derived, Parameter
 
-FACTORS = range(2, 33)
+CHANNELS = ("out", "groups", "start", "stop")
+"""Attributes that count channels, and so may follow from the width of a value."""
 ONES = ("stride", "groups", "dilation")
 """Attributes that are 1 unless they are said."""
 ORDER = {"out": 0, "kernel": 1, "depth": 3}
 """The places of kinds of parameters; all others stand between."""
 
 
-def blocks_of(chain: Chain) -> dict[str, Block]:
+def blocks_of(chain: Chain) -> dict[str, FoldedBlock]:
     """Return the blocks of a chain, inner ones first, and fill in what each instance gives."""
     instances = instances_in(chain)
     written: dict[str, list[Item]] = {}
@@ -27,7 +37,7 @@ def blocks_of(chain: Chain) -> dict[str, Block]:
         for item in inner:
             if item.is_block:
                 written.setdefault(item.word, []).append(item)
-    blocks: dict[str, Block] = {}
+    blocks: dict[str, FoldedBlock] = {}
 
     def resolve(word: str) -> None:
         if word in blocks:
@@ -45,8 +55,12 @@ def blocks_of(chain: Chain) -> dict[str, Block]:
 
 
 def _block(
-    word: str, example: Item, instances: list[Item], written: list[Item], blocks: dict[str, Block]
-) -> Block:
+    word: str,
+    example: Item,
+    instances: list[Item],
+    written: list[Item],
+    blocks: dict[str, FoldedBlock],
+) -> FoldedBlock:
     rows = [
         {cell.path: cell for cell in cells_of([instance.body], (), blocks)}
         for instance in instances
@@ -56,7 +70,7 @@ def _block(
     ]
     if any(item.lead for item in example.body):
         entering = [None] * len(entering)  # what enters the first turn only
-    block = Block(word, example)
+    block = FoldedBlock(word, example)
     columns = [column_of(cell, rows) for cell in cells_of([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
     for column in columns:
@@ -77,74 +91,47 @@ def _block(
     return block
 
 
-def _said(column: Cell, block: Block, entering: list[int | None]) -> Any:
+def _said(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Any:
     """Return what the block says of a number: MISSING where an inner block's default holds."""
     present = [value for value in column.values if value is not MISSING]
     if column.usual or not present:
         return MISSING
     if all(value == present[0] for value in present):
         return present[0]
-    for source, values, factors in _sources(column, block, entering):
-        pairs = [
-            (value, other)
-            for value, other in zip(column.values, values, strict=True)
-            if value is not MISSING
-        ]
-        derived = _derived(source, pairs, factors, exact=column.kind != "padding")
-        if derived is not None:
-            return derived
+    derived = _derived(column, block, entering)
+    if derived is not None:
+        return derived
     parameter = Parameter(column.kind, column.values)
     block.parameters.append(parameter)
     return Derived(parameter)
 
 
-def _sources(
-    column: Cell, block: Block, entering: list[int | None]
-) -> Iterator[tuple[Parameter | str, list[Any], bool]]:
-    """Yield what a number may be computed from, and whether factors are allowed."""
-    same = [parameter for parameter in block.parameters if parameter.kind == column.kind]
-    for one in same:
-        yield one, one.values, False
-    if column.kind == "padding":
-        for parameter in block.parameters:
-            if parameter.kind == "kernel":
-                yield parameter, parameter.values, True
-    if column.kind not in ("out", "groups", "start", "stop"):
-        return
-    widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
-    for factors in (False, True):
-        if factors or column.kind != "out":
-            yield from ((width, width.values, factors) for width in widths)
-        yield "in.channels", entering, factors
-        yield "x.channels", column.channels, factors
-
-
-def _derived(
-    source: Parameter | str, pairs: list[tuple[Any, Any]], factors: bool, exact: bool
-) -> Derived | None:
-    """Return how values follow from a source, if they do."""
-    if not all(_is_whole(value) and _is_whole(other) for value, other in pairs):
-        if isinstance(source, str) or factors:
-            return None
-        return Derived(source) if all(value == other for value, other in pairs) else None
-    if not factors:
-        return Derived(source) if all(value == other for value, other in pairs) else None
-    if not exact:
-        half = all(other // 2 == value for value, other in pairs)
-        return Derived(source, by=2) if half else None
-    value, other = pairs[0]
-    if other and value % other == 0 and value // other in FACTORS:
-        times = value // other
-        if all(times * other == value for value, other in pairs):
-            return Derived(source, times=times)
-    if value and other % value == 0 and other // value in FACTORS:
-        by = other // value
-        if all(value * by == other for value, other in pairs):
-            return Derived(source, by=by)
+def _derived(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Derived | None:
+    """Return how a number follows from a parameter or from channels, if it does."""
+    for parameter in block.parameters:
+        if parameter.kind == column.kind and is_equal(column.values, parameter.values):
+            return Derived(parameter)
+        if (parameter.kind, column.kind) == ("kernel", "padding") and is_half(
+            column.values, parameter.values
+        ):
+            return Derived(parameter, by=2)
+    if column.kind not in CHANNELS:
+        return None
+    widths = [(width, width.values) for width in block.parameters if width.kind == "out"]
+    sources: list[tuple[Parameter | str, Sequence[Any]]] = [
+        *widths, ("in.channels", entering), ("x.channels", column.channels),
+    ]  # fmt: skip
+    for source, values in sources:
+        if is_equal(column.values, values):
+            return Derived(source)
+    for source, values in sources:
+        factor = factor_of(column.values, values)
+        if factor is not None:
+            return Derived(source, *factor)
     return None
 
 
-def condition(column: Cell, block: Block, entering: list[int | None]) -> Any:
+def condition(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Any:
     """Return what says in which instances a branch is not the identity."""
     *start, _ = column.path
     outs = [
@@ -178,11 +165,7 @@ def _holds(out: Derived | None, stride: Parameter | None, i: int, entering: int 
     return bool(out.source.values[i] * out.times // out.by != entering)
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _name(block: Block) -> None:
+def _name(block: FoldedBlock) -> None:
     """Name the parameters: of several widths the last is `out`, what the block gives."""
     widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     taken: set[str] = set()
@@ -194,7 +177,7 @@ def _name(block: Block) -> None:
     block.parameters.sort(key=lambda parameter: ORDER.get(parameter.kind, 2))
 
 
-def _set_default(parameter: Parameter, block: Block, written: list[Item]) -> None:
+def _set_default(parameter: Parameter, block: FoldedBlock, written: list[Item]) -> None:
     """Give a parameter the default that most instances want, if it is not what makes them."""
     given = [row.args.get(parameter.name, MISSING) for row in written]
     known = [value for value in given if value is not MISSING]

@@ -8,12 +8,11 @@ from typing import Any
 from msgspec import structs
 
 from archscope.errors import SpecError
+from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Parameter, Path
 from archscope.folding.naming import RESERVED, distinct
 from archscope.folding.pieces import Chain, Item, nodes_of
-from archscope.folding.terms import MISSING, Block, Derived, Parameter, Path
 from archscope.ir import Graph, Source
-from archscope.language.document import Block as SpecBlock
-from archscope.language.document import Document, Layer, block_of
+from archscope.language.document import Block, Document, Layer, block_of
 from archscope.language.expression import Expression
 from archscope.language.flatten import document_of, head_of, plain
 from archscope.language.syntax import WORD
@@ -27,9 +26,9 @@ GATHER = "gather"
 """The block without layers, which lets several values go on side by side."""
 
 
-def folded_document(graph: Graph, chain: Chain, blocks: Mapping[str, Block]) -> Document:
+def folded_document(graph: Graph, chain: Chain, blocks: Mapping[str, FoldedBlock]) -> Document:
     """Return the document of a folded graph. Raises SpecError for what no layer can say."""
-    made: dict[str, SpecBlock] = {}
+    made: dict[str, Block] = {}
     if any(item.grows for block in blocks.values() for item in block.example.body):
         about = "values that go on side by side"
         made[GATHER] = block_of(GATHER, NOWHERE, {}, (), about=about)
@@ -85,7 +84,7 @@ class _LayerMaker:
 
     def __init__(
         self,
-        blocks: Mapping[str, Block],
+        blocks: Mapping[str, FoldedBlock],
         texts: Mapping[Path, Any] | None,
         names: Mapping[str, str],
     ) -> None:

@@ -1,4 +1,8 @@
-"""What equal blocks differ in: the parameters of their class, as few as say it all."""
+"""The parameters of each class, and what its constructor says in terms of them.
+
+A class stands for several blocks. What an argument is in each of them is a column; how columns
+follow from one another is found as it is for the blocks of folded specs.
+"""
 
 from __future__ import annotations
 
@@ -8,132 +12,139 @@ from typing import Any
 from msgspec import Struct, field
 
 from archscope.exporters.source.calls import SIZES, Argument, arguments
-from archscope.exporters.source.constructor import Block, Kind, Layer, Part, Run, kinds
-from archscope.exporters.source.functions import Path, Scope
+from archscope.exporters.source.constructor import (
+    Block,
+    Layer,
+    Part,
+    Run,
+    ScopeClass,
+    scope_classes,
+)
+from archscope.exporters.source.scopes import Path, Scope
+from archscope.folding.expressions import Derived, Parameter, factor_of, is_equal, is_half
 
 FEW = 4  # so many blocks that differ are plainer one by one than in a loop
-MOST = 64  # a factor beyond is chance, not design
 
 
-class Param(Struct, frozen=True):
-    """A parameter of a class."""
-
-    name: str
-    word: str  # what it is in torch's words: `out_channels`
-    kind: str
-    default: Any
-    values: tuple[Any, ...]  # for each instance
-
-
-class Word(Struct, frozen=True):
-    """One argument as it is written; `keyword` is empty where it stands by its place."""
+class WrittenArgument(Struct, frozen=True):
+    """One argument of a call; `keyword` is empty where it stands by its place."""
 
     keyword: str
     text: str
 
 
-class Row(Struct, frozen=True):
-    """A part of a class as it is written: a call, or a loop of calls."""
+class Assignment(Struct, frozen=True):
+    """One assignment of a constructor: a module, or several in a loop."""
 
     path: Path
     target: str | int  # a module of torch, or the number of a class
-    words: tuple[Word, ...]
-    base: str = ""  # of a loop: names without their numbers
+    arguments: tuple[WrittenArgument, ...]
+    base: str = ""  # of a loop: the name of its modules without their numbers
     start: int = 0
     count: str = ""
-    each: str = ""  # what a loop goes along: the name of one
-    all: str = ""  # and the text of all
+    variable: str = ""  # of a loop over a list: the name of its elements
+    iterated: str = ""  # and the list
 
 
-class Class(Struct, frozen=True):
-    """A class: its parameters, its parts, and what was said of each instance."""
+class SourceClass(Struct, frozen=True):
+    """A class: the scopes that it stands for, its parameters and its constructor."""
 
-    kind: Kind
-    params: list[Param] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    scopes: ScopeClass
+    parameters: list[Parameter] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+    """What torch calls each parameter: `out_channels`."""
 
 
 class _UnevenError(Exception):
     """Blocks in a row that differ in too much to be a loop."""
 
 
-def classes(root: Scope) -> list[Class]:
+def classes(root: Scope) -> list[SourceClass]:
     """Return the classes of a network, each after those that it uses; the network is the last."""
-    plain: set[Path] = set()  # where blocks in a row are written one by one
+    unrolled: set[Path] = set()  # scopes in which blocks in a row are written one by one
     while True:
-        made = _classes(kinds(root, plain), plain)
+        made = _classes(scope_classes(root, unrolled), unrolled)
         if made is not None:
             return made
 
 
-def _classes(kinds: list[Kind], plain: set[Path]) -> list[Class] | None:
+def _classes(found: list[ScopeClass], unrolled: set[Path]) -> list[SourceClass] | None:
     """Return the classes, None if some blocks are better written one by one."""
-    made: list[Class] = []
+    made: list[SourceClass] = []
     given: dict[Path, dict[str, Any]] = {}  # the parameters of each instance
-    for kind in kinds:
-        maker = _Maker(kind, made, given)
+    for scopes in found:
+        maker = _ClassMaker(scopes, made, given)
         try:
             made.append(maker.make())
         except _UnevenError:
-            plain.update(scope.path for scope, _ in kind.instances)
+            unrolled.update(scope.path for scope, _ in scopes.instances)
             return None
-        for number, (scope, _) in enumerate(kind.instances):
-            given[scope.path] = {one.name: one.values[number] for one in made[-1].params}
+        for number, (scope, _) in enumerate(scopes.instances):
+            given[scope.path] = {
+                parameter.name: parameter.values[number] for parameter in made[-1].parameters
+            }
     return made
 
 
-class _Maker:
-    """Makes one class of its instances."""
+class _ClassMaker:
+    """Makes one class of the scopes that it stands for."""
 
-    def __init__(self, kind: Kind, made: list[Class], given: dict[Path, dict[str, Any]]) -> None:
-        self.kind, self.made, self.given = kind, made, given
-        self.result = Class(kind)
+    def __init__(
+        self, scopes: ScopeClass, made: list[SourceClass], given: dict[Path, dict[str, Any]]
+    ) -> None:
+        self.scopes, self.made, self.given = scopes, made, given
+        self.result = SourceClass(scopes)
 
-    def make(self) -> Class:
-        columns = zip(*(parts for _, parts in self.kind.instances), strict=True)
+    def make(self) -> SourceClass:
+        columns = zip(*(parts for _, parts in self.scopes.instances), strict=True)
         for parts in columns:
             first = parts[0]
             if isinstance(first, Layer):
-                self.result.rows.append(self._layer(first, parts))
+                self.result.assignments.append(self._layer(first, parts))
             elif isinstance(first, Run):
-                self.result.rows.append(self._run(first, parts))
+                self.result.assignments.append(self._run(first, parts))
             else:
-                self.result.rows.append(self._block(first, parts))
+                self.result.assignments.append(self._block(first, parts))
         return self.result
 
-    def _layer(self, first: Layer, parts: tuple[Part, ...]) -> Row:
+    def _layer(self, first: Layer, parts: tuple[Part, ...]) -> Assignment:
         calls = [arguments(part.call) for part in parts if isinstance(part, Layer)]
-        words = []
+        written = []
         for column in zip(*calls, strict=True):
-            values = tuple(one.value for one in column)
+            values = tuple(argument.value for argument in column)
             argument = column[0]
             if argument.name == "inplace":  # where one may not, none does
                 values = (all(values),) * len(values)
             text = self._text(argument, argument.kind, values, first.path[-1])
             if text is not None:
-                words.append(Word("" if argument.positional else argument.name, text))
-        return Row(first.path, first.call.target, tuple(words))
+                keyword = "" if argument.positional else argument.name
+                written.append(WrittenArgument(keyword, text))
+        return Assignment(first.path, first.call.target, tuple(written))
 
-    def _block(self, first: Block, parts: tuple[Part, ...]) -> Row:
+    def _block(self, first: Block, parts: tuple[Part, ...]) -> Assignment:
         rows = [self.given[part.scope.path] for part in parts if isinstance(part, Block)]
-        words = []
-        for param in self.made[first.number].params:
-            values = tuple(row[param.name] for row in rows)
-            argument = Argument(param.word, values[0], param.default)
-            text = self._text(argument, param.kind, values, first.path[-1])
+        inner = self.made[first.number]
+        written = []
+        for parameter in inner.parameters:
+            values = tuple(row[parameter.name] for row in rows)
+            argument = Argument(inner.words[parameter.name], values[0], parameter.default)
+            text = self._text(argument, parameter.kind, values, first.path[-1])
             if text is not None:
-                words.append(Word(param.name, text))
-        return Row(first.path, first.number, tuple(words))
+                written.append(WrittenArgument(parameter.name, text))
+        return Assignment(first.path, first.number, tuple(written))
 
-    def _run(self, first: Run, parts: tuple[Part, ...]) -> Row:
+    def _run(self, first: Run, parts: tuple[Part, ...]) -> Assignment:
         runs = [part for part in parts if isinstance(part, Run)]
         counts = tuple(len(run.scopes) for run in runs)
-        params = self.made[first.number].params
+        inner = self.made[first.number]
         values = {
-            param.name: [[self.given[s.path][param.name] for s in run.scopes] for run in runs]
-            for param in params
+            parameter.name: [
+                [self.given[scope.path][parameter.name] for scope in run.scopes] for run in runs
+            ]
+            for parameter in inner.parameters
         }
-        lists = [param for param in params if _growth(values[param.name]) is None]
+        lists = [name for name, rows in values.items() if _growth(rows) is None]
         if set(counts) == {1}:
             path = (f"{first.base}{first.start}",)
             blocks = tuple(Block(path, run.scopes[0], run.number) for run in runs)
@@ -143,30 +154,32 @@ class _Maker:
             raise _UnevenError
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None
-        words, along = [], ("", "")
-        for param in params:
-            if param in lists:
-                name = f"each_{param.word}"
-                rows = tuple(map(tuple, values[param.name]))
-                argument = Argument(f"all_{param.word}", rows[0])
-                along = name, self._text(argument, f"all {param.kind}", rows, first.base) or ""
-                words.append(Word(param.name, name))
+        written, along = [], ("", "")
+        for parameter in inner.parameters:
+            word = inner.words[parameter.name]
+            if parameter.name in lists:
+                rows = tuple(map(tuple, values[parameter.name]))
+                argument = Argument(f"all_{word}", rows[0])
+                iterated = self._text(argument, f"all {parameter.kind}", rows, first.base)
+                along = f"each_{word}", iterated or ""
+                written.append(WrittenArgument(parameter.name, along[0]))
             else:
-                text = self._even(param, values[param.name], first.base)
-                words += [Word(param.name, text)] if text else []
-        return Row(
-            (first.base,), first.number, tuple(words), first.base, first.start, count, *along
+                text = self._even(parameter, word, values[parameter.name], first.base)
+                written += [WrittenArgument(parameter.name, text)] if text else []
+        return Assignment(
+            (first.base,), first.number, tuple(written), first.base, first.start, count, *along
         )
 
-    def _even(self, param: Param, values: list[list[Any]], owner: str) -> str | None:
+    def _even(
+        self, parameter: Parameter, word: str, values: list[list[Any]], owner: str
+    ) -> str | None:
         """Return a parameter in a loop over which it stays or grows, None if it is left out."""
         starts, steps = tuple(row[0] for row in values), _growth(values)
         assert steps is not None
         if not any(steps):
-            return self._text(
-                Argument(param.word, starts[0], param.default), param.kind, starts, owner
-            )
-        start = self._text(Argument(param.word, starts[0]), param.kind, starts, owner)
+            argument = Argument(word, starts[0], parameter.default)
+            return self._text(argument, parameter.kind, starts, owner)
+        start = self._text(Argument(word, starts[0]), parameter.kind, starts, owner)
         step = self._text(Argument("growth", steps[0]), "growth", steps, owner)
         return f"{start} + i * {step}"
 
@@ -176,17 +189,18 @@ class _Maker:
         """Return an argument as it is written, None if it can be left out."""
         if len({repr(value) for value in values}) == 1:
             return None if repr(values[0]) == repr(argument.default) else literal(values[0])
-        for param in self.result.params:
-            said = _said(param, kind, values)
-            if said:
-                return said
-        taken = {param.name for param in self.result.params}
+        for parameter in self.result.parameters:
+            derived = _derived(parameter, kind, values)
+            if derived is not None:
+                return derived.written("{} * {}", "{} // {}")
+        taken = {parameter.name for parameter in self.result.parameters}
         name = argument.name
         if name in taken:
             name = f"{owner}_{name}"
         while name in taken or not name.isidentifier():
             name = f"p_{name}" if not name.isidentifier() else f"{name}_"
-        self.result.params.append(Param(name, argument.name, kind, argument.default, values))
+        self.result.parameters.append(Parameter(kind, values, name, argument.default))
+        self.result.words[name] = argument.name
         return name
 
 
@@ -208,25 +222,16 @@ def _growth(values: list[list[Any]]) -> tuple[int, ...] | None:
     return tuple(usual if step is None else step for step in steps)
 
 
-def _said(param: Param, kind: str, values: tuple[Any, ...]) -> str | None:
-    """Return a column of values in terms of a parameter, None if it does not follow from it."""
-    if param.kind == kind and list(map(repr, param.values)) == list(map(repr, values)):
-        return param.name
-    whole = all(type(value) is int and value > 0 for value in (*param.values, *values))
-    pairs = list(zip(param.values, values, strict=True))
-    if (param.kind, kind) == ("kernel_size", "padding"):
-        numbers = all(type(value) is int for pair in pairs for value in pair)
-        return f"{param.name} // 2" if numbers and all(a // 2 == b for a, b in pairs) else None
-    if not whole or kind != SIZES or param.kind != SIZES:
+def _derived(parameter: Parameter, kind: str, values: tuple[Any, ...]) -> Derived | None:
+    """Return how a column of values follows from a parameter, if it does."""
+    if parameter.kind == kind and is_equal(values, parameter.values):
+        return Derived(parameter)
+    if (parameter.kind, kind) == ("kernel_size", "padding"):
+        return Derived(parameter, by=2) if is_half(values, parameter.values) else None
+    if (parameter.kind, kind) != (SIZES, SIZES):
         return None
-    first, other = pairs[0]
-    factor = other // first
-    if 1 < factor <= MOST and all(b == factor * a for a, b in pairs):
-        return f"{factor} * {param.name}"
-    factor = first // other
-    if 1 < factor <= MOST and all(a == factor * b for a, b in pairs):
-        return f"{param.name} // {factor}"
-    return None
+    factor = factor_of(values, parameter.values)
+    return None if factor is None else Derived(parameter, *factor)
 
 
 def literal(value: Any) -> str:

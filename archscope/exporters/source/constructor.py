@@ -1,4 +1,7 @@
-"""What stands in the constructor of a block: layers, blocks, and blocks in a row as a loop."""
+"""The blocks of a network sorted into classes, and what their constructors make.
+
+A constructor makes layers, blocks, and blocks in a row, which become a loop.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from msgspec import Struct
 from torch import nn
 
 from archscope.exporters.source.calls import arguments
-from archscope.exporters.source.functions import Path, Scope, Step
+from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
 
 JOINS = {"archscope.nn.Add": "+", "archscope.nn.Mul": "*", "archscope.nn.Concat": ""}
@@ -43,22 +46,22 @@ class Run(Struct, frozen=True):
 Part = Layer | Block | Run
 
 
-class Kind(Struct, frozen=True):
-    """Blocks that differ in numbers only: one class."""
+class ScopeClass(Struct, frozen=True):
+    """Scopes that differ in numbers only, so that one class can stand for all."""
 
     number: int
     sequential: bool
     instances: list[tuple[Scope, tuple[Part, ...]]]
 
 
-def kinds(root: Scope, plain: Collection[Path] = ()) -> list[Kind]:
+def scope_classes(root: Scope, unrolled: Collection[Path] = ()) -> list[ScopeClass]:
     """Return the classes of a network, each after those that it uses; the network is the last.
 
-    In the scopes at `plain`, blocks in a row are written one by one.
+    In the scopes at `unrolled`, blocks in a row are written one by one.
     """
-    sorter = _Sorter(plain)
-    sorter.place(root)
-    return sorter.kinds
+    classifier = _Classifier(unrolled)
+    classifier.place(root)
+    return classifier.found
 
 
 def is_join(step: Step) -> bool:
@@ -66,10 +69,10 @@ def is_join(step: Step) -> bool:
     return isinstance(step.part, Call) and step.part.target in JOINS and len(step.inputs) > 1
 
 
-class _Sorter:
-    def __init__(self, plain: Collection[Path]) -> None:
-        self.plain = plain
-        self.kinds: list[Kind] = []
+class _Classifier:
+    def __init__(self, unrolled: Collection[Path]) -> None:
+        self.unrolled = unrolled
+        self.found: list[ScopeClass] = []
         self.known: dict[object, int] = {}
 
     def place(self, scope: Scope) -> int:
@@ -83,14 +86,14 @@ class _Sorter:
             else:
                 parts.append(Layer(step.path, step.part))
         sequential = is_sequential(scope)
-        if sequential and scope.path not in self.plain:
+        if sequential and scope.path not in self.unrolled:
             parts = _runs(parts)
         key = sequential, tuple(map(_form, parts)), None if sequential else _wires(scope)
         if key not in self.known:
-            self.known[key] = len(self.kinds)
-            self.kinds.append(Kind(len(self.kinds), sequential, []))
+            self.known[key] = len(self.found)
+            self.found.append(ScopeClass(len(self.found), sequential, []))
         number = self.known[key]
-        self.kinds[number].instances.append((scope, tuple(parts)))
+        self.found[number].instances.append((scope, tuple(parts)))
         return number
 
 

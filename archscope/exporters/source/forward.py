@@ -1,4 +1,4 @@
-"""The body of `forward`: which value goes where, under names that say what it is by then."""
+"""The statements of a module's `forward`, whose variables are named after what they hold."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from archscope.build import attribute_name
 from archscope.exporters.source.constructor import JOINS, is_join
-from archscope.exporters.source.functions import Path, Scope, Step
 from archscope.exporters.source.line_breaking import STEP, Chain, Group, Text, statement
+from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
 
 TAKEN = {"self", "torch", "nn", "x", "dict", *dir(builtins), *keyword.kwlist}
@@ -41,7 +41,7 @@ def arguments(scope: Scope, names: Mapping[str, str]) -> list[str]:
     return found
 
 
-class Flow:
+class ForwardWriter:
     """Writes the statements of one `forward`."""
 
     def __init__(self, scope: Scope, outputs: Mapping[str, str], inputs: Mapping[str, str]) -> None:

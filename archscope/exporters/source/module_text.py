@@ -11,11 +11,12 @@ from archscope import __version__
 from archscope.analysis import analyze
 from archscope.build import attribute_name
 from archscope.exporters.source.calls import NONE
-from archscope.exporters.source.class_parameters import Class, Param, Row, classes, literal
-from archscope.exporters.source.forward import Flow, is_plain
-from archscope.exporters.source.functions import scopes
+from archscope.exporters.source.class_parameters import Assignment, SourceClass, classes, literal
+from archscope.exporters.source.forward import ForwardWriter, is_plain
 from archscope.exporters.source.helpers import helpers
 from archscope.exporters.source.line_breaking import STEP, WIDTH, Group, Text, spread, statement
+from archscope.exporters.source.scopes import scopes
+from archscope.folding.expressions import Parameter
 from archscope.ir import Graph, text_of
 
 BODY = 2 * STEP
@@ -28,10 +29,10 @@ def write(graph: Graph) -> str:
     The file needs nothing but torch. Its class is `__all__`; the names of its weights are those
     of `archscope.build.build(graph)`. Raises GraphError for what cannot be built.
     """
-    return _Writer(graph).text()
+    return _ModuleWriter(graph).text()
 
 
-class _Writer:
+class _ModuleWriter:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.classes = classes(scopes(graph))
@@ -52,8 +53,8 @@ class _Writer:
         """Return the docstring of the file: what the network is and costs."""
         graph, own = self.graph, analyze(self.graph)
         inputs = ", ".join(
-            text_of(n.out) if len(graph.inputs) == 1 else f"{n.name} {text_of(n.out)}"
-            for n in graph.inputs
+            text_of(node.out) if len(graph.inputs) == 1 else f"{node.name} {text_of(node.out)}"
+            for node in graph.inputs
         )
         more = ""
         if any(output.train_only for output in graph.outputs):
@@ -77,9 +78,11 @@ class _Writer:
         """Return a name for each class, after the blocks that it stands for."""
         taken = {"Tensor", "Any"}
         for made in self.classes:
-            for row in made.rows:
-                if isinstance(row.target, str) and row.target.startswith("archscope.nn."):
-                    self.carried.add(row.target.rpartition(".")[2])
+            for assignment in made.assignments:
+                if isinstance(assignment.target, str) and assignment.target.startswith(
+                    "archscope.nn."
+                ):
+                    self.carried.add(assignment.target.rpartition(".")[2])
         taken |= self.carried | {f"_{name}" for name in self.carried}
         root = _camel(self.graph.name) or "Network"
         root = f"Net{root}" if not root[0].isalpha() else root
@@ -88,7 +91,7 @@ class _Writer:
         taken.add(root)
         names = []
         for made in self.classes[:-1]:
-            base = name = _class_name(made.kind.instances[0][0].path)
+            base = name = _class_name(made.scopes.instances[0][0].path)
             number = 2
             while name in taken:
                 name, number = f"{base}{number}", number + 1
@@ -98,17 +101,17 @@ class _Writer:
 
     def _class(self, number: int) -> list[str]:
         made = self.classes[number]
-        base = "nn.Sequential" if made.kind.sequential else "nn.Module"
+        base = "nn.Sequential" if made.scopes.sequential else "nn.Module"
         lines = [f"class {self.names[number]}({base}):", *self._docstring(made), ""]
-        if made.rows:
+        if made.assignments:
             lines += self._constructor(made)
-        if not made.kind.sequential:
-            lines += [""] if made.rows else []
+        if not made.scopes.sequential:
+            lines += [""] if made.assignments else []
             lines += self._forward(made)
         return lines
 
-    def _docstring(self, made: Class) -> list[str]:
-        instances = made.kind.instances
+    def _docstring(self, made: SourceClass) -> list[str]:
+        instances = made.scopes.instances
         path = ".".join(instances[0][0].path)
         text = f"{len(instances)} blocks, the first of them {path}."
         if not path:
@@ -124,82 +127,98 @@ class _Writer:
             f'{STEP}"""',
         ]
 
-    def _constructor(self, made: Class) -> list[str]:
-        params = ["self", *map(_declared, _in_order(made.params))]
-        lines = statement(STEP, Group("def __init__(", tuple(params), ") -> None:"))
+    def _constructor(self, made: SourceClass) -> list[str]:
+        parameters = ["self", *map(_declared, _in_order(made.parameters))]
+        lines = statement(STEP, Group("def __init__(", tuple(parameters), ") -> None:"))
         counted = self._counted(made)
         if counted is not None:
             return lines + statement(BODY, Group("super().__init__(", counted, ")"))
         lines.append(f"{BODY}super().__init__()")
         holders: set[tuple[str, ...]] = set()
-        for row in made.rows:
-            for depth in range(1, len(row.path)):
-                if row.path[:depth] not in holders:
-                    holders.add(row.path[:depth])
-                    lines += _hang(row.path[:depth], "nn.Module()")
-            lines += self._loop(row) if row.count else _hang(row.path, self._call(row))
+        for assignment in made.assignments:
+            for depth in range(1, len(assignment.path)):
+                if assignment.path[:depth] not in holders:
+                    holders.add(assignment.path[:depth])
+                    lines += _hang(assignment.path[:depth], "nn.Module()")
+            lines += (
+                self._loop(assignment)
+                if assignment.count
+                else _hang(assignment.path, self._call(assignment))
+            )
         return lines
 
-    def _counted(self, made: Class) -> tuple[Text, ...] | None:
+    def _counted(self, made: SourceClass) -> tuple[Text, ...] | None:
         """Return the parts of a sequence that are called 0, 1, 2: torch names them so itself."""
         items: list[Text] = []
-        if not made.kind.sequential:
+        if not made.scopes.sequential:
             return None
-        for place, row in enumerate(made.rows):
-            if not row.count and row.path == (str(place),):
-                items.append(self._call(row))
+        for place, assignment in enumerate(made.assignments):
+            if not assignment.count and assignment.path == (str(place),):
+                items.append(self._call(assignment))
                 continue
-            item = f"*({self._call(row)} for i in range({row.count}))"
-            last = place == len(made.rows) - 1
+            item = f"*({self._call(assignment)} for i in range({assignment.count}))"
+            last = place == len(made.assignments) - 1
             long = len(item) > WIDTH - 20
-            if not row.count or row.base or row.each or row.start != place or not last or long:
+            if (
+                not assignment.count
+                or assignment.base
+                or assignment.variable
+                or assignment.start != place
+                or not last
+                or long
+            ):
                 return None
             grows = re.search(r"\bi \*", item)
             items.append(item if grows else item.replace(" for i in ", " for _ in "))
         return tuple(items)
 
-    def _call(self, row: Row) -> Text:
-        if isinstance(row.target, str):
-            name = row.target.removeprefix("archscope.nn.")
-            texts = [spread(w.text, w.keyword and f"{w.keyword}=") for w in row.words]
+    def _call(self, assignment: Assignment) -> Text:
+        if isinstance(assignment.target, str):
+            name = assignment.target.removeprefix("archscope.nn.")
+            texts = [
+                spread(argument.text, argument.keyword and f"{argument.keyword}=")
+                for argument in assignment.arguments
+            ]
             return Group(f"{name}(", tuple(texts), ")")
-        given = {word.keyword: word.text for word in row.words}
+        given = {word.keyword: word.text for word in assignment.arguments}
         words: list[Text] = []
-        for place, param in enumerate(_in_order(self.classes[row.target].params)):
-            if param.name in given:
-                by_place = place < PLACED and param.default is NONE and place == len(words)
-                words.append(spread(given[param.name], "" if by_place else f"{param.name}="))
-        return Group(f"{self.names[row.target]}(", tuple(words), ")")
+        for place, parameter in enumerate(_in_order(self.classes[assignment.target].parameters)):
+            if parameter.name in given:
+                by_place = place < PLACED and parameter.default is NONE and place == len(words)
+                words.append(
+                    spread(given[parameter.name], "" if by_place else f"{parameter.name}=")
+                )
+        return Group(f"{self.names[assignment.target]}(", tuple(words), ")")
 
-    def _loop(self, row: Row) -> list[str]:
+    def _loop(self, assignment: Assignment) -> list[str]:
         """Return blocks in a row as a loop."""
         lines: list[str] = []
-        if row.each:
-            whole = row.all
+        if assignment.variable:
+            whole = assignment.iterated
             if whole.startswith("("):
-                whole = row.each.replace("each", "fixed")
-                lines += statement(BODY, spread(row.all), f"{whole} = ")
-            lines.append(f"{BODY}for i, {row.each} in enumerate({whole}):")
+                whole = assignment.variable.replace("each", "fixed")
+                lines += statement(BODY, spread(assignment.iterated), f"{whole} = ")
+            lines.append(f"{BODY}for i, {assignment.variable} in enumerate({whole}):")
         else:
-            lines.append(f"{BODY}for i in range({row.count}):")
-        offset = f"i + {row.start}" if row.start else "i"
-        call = self._call(row)
-        name = f'f"{row.base}{{{offset}}}"'
+            lines.append(f"{BODY}for i in range({assignment.count}):")
+        offset = f"i + {assignment.start}" if assignment.start else "i"
+        call = self._call(assignment)
+        name = f'f"{assignment.base}{{{offset}}}"'
         added = Group("self.add_module(", (name, call), ")")
         return lines + statement(BODY + STEP, added)
 
-    def _forward(self, made: Class) -> list[str]:
-        scope = made.kind.instances[0][0]
+    def _forward(self, made: SourceClass) -> list[str]:
+        scope = made.scopes.instances[0][0]
         outputs: dict[str, str] = {}
         inputs: dict[str, str] = {}
         if not scope.path:
             inputs = {node.name: node.name for node in self.graph.inputs}
             if len(self.graph.outputs) > 1:
                 outputs = {
-                    value: one.name
-                    for value, one in zip(scope.outputs, self.graph.outputs, strict=True)
+                    value: output.name
+                    for value, output in zip(scope.outputs, self.graph.outputs, strict=True)
                 }
-        flow = Flow(scope, outputs, inputs)
+        flow = ForwardWriter(scope, outputs, inputs)
         kept = [output for output in self.graph.outputs if not output.train_only]
         heads = not scope.path and len(self.graph.outputs) > 1
         result = "Tensor"
@@ -217,13 +236,15 @@ class _Writer:
             if len(kept) < len(values):
                 lines.append(f"{BODY}if self.training:")
                 lines += statement(BODY + STEP, self._dictionary(flow, values), "return ")
-            some: Text = self._dictionary(flow, {one.name: values[one.name] for one in kept})
+            some: Text = self._dictionary(
+                flow, {output.name: values[output.name] for output in kept}
+            )
             if len(kept) == 1:
                 some = flow.value(values[kept[0].name])
             lines += statement(BODY, some, "return ")
         return lines
 
-    def _dictionary(self, flow: Flow, values: dict[str, str]) -> Group:
+    def _dictionary(self, flow: ForwardWriter, values: dict[str, str]) -> Group:
         items = tuple(f"{literal(name)}: {flow.value(value)}" for name, value in values.items())
         return Group("{", items, "}", True)
 
@@ -239,14 +260,14 @@ def _hang(path: tuple[str, ...], call: Text) -> list[str]:
     return statement(BODY, Group(f"{text}.add_module(", (literal(name), call), ")"))
 
 
-def _in_order(params: Iterable[Param]) -> list[Param]:
-    return sorted(params, key=lambda param: param.default is not NONE)
+def _in_order(parameters: Iterable[Parameter]) -> list[Parameter]:
+    return sorted(parameters, key=lambda parameter: parameter.default is not NONE)
 
 
-def _declared(param: Param) -> str:
-    kind = " | ".join(dict.fromkeys(_annotation(value) for value in param.values))
-    default = "" if param.default is NONE else f" = {literal(param.default)}"
-    return f"{param.name}: {kind}{default}"
+def _declared(parameter: Parameter) -> str:
+    kind = " | ".join(dict.fromkeys(_annotation(value) for value in parameter.values))
+    default = "" if parameter.default is NONE else f" = {literal(parameter.default)}"
+    return f"{parameter.name}: {kind}{default}"
 
 
 def _annotation(value: Any) -> str:

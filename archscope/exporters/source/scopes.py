@@ -34,7 +34,7 @@ class Scope(Struct, frozen=True):
 
 def scopes(graph: Graph) -> Scope:
     """Return the whole network as a scope of scopes; nodes that only pass on are left out."""
-    return _Cut(_without_identities(graph), in_place(graph)).scope(())
+    return _ScopeMaker(_without_identities(graph), in_place(graph)).scope(())
 
 
 def _without_identities(graph: Graph) -> Graph:
@@ -58,7 +58,7 @@ def _without_identities(graph: Graph) -> Graph:
     return structs.replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 
-class _Cut:
+class _ScopeMaker:
     """Cuts a graph at the borders of its blocks."""
 
     def __init__(self, graph: Graph, placed: frozenset[str]) -> None:
