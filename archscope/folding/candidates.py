@@ -1,64 +1,69 @@
-"""The rows of items in a chain that could be blocks: they read one another and one value more."""
+"""Enumerate the sequences of layers in a chain that could become a block.
+
+The layers of such a sequence read one another, and one value from outside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from archscope.folding.pieces import Chain, references
-from archscope.folding.same_structure import Shapes
+from archscope.folding.structure_ids import StructureIds
 
-LONGEST = 12  # items of a block that is a plain chain, before it has blocks of its own
-WIDEST = 40  # items of a block whose layers say what they read
+LONGEST = 12  # pieces of a block that is a plain chain, before it has blocks of its own
+WIDEST = 40  # pieces of a block whose layers say what they read
 
-Gram = tuple[int, ...]
-"""The shapes of items in a row."""
+Signature = tuple[int, ...]
+"""The structure ids of pieces in sequence. Sequences with equal signatures can be one block."""
 
 
-class Rows:
-    """The rows of a chain, as long as it stays what it is."""
+class Candidates:
+    """The candidate sequences of a chain. Valid until the chain is changed."""
 
-    def __init__(self, chain: Chain, shapes: Shapes) -> None:
-        self.chain, self.shapes = chain, shapes
-        self.keys = [shapes(item) for item in chain]
-        self.stops = [item.pinned or item.grows or not (item.word or item.is_run) for item in chain]
-        self.places = {item.value: place for place, item in enumerate(chain)}
-        self.last = [-1] * len(chain)  # the place of the last reader of each item
-        for place, item in enumerate(chain):
-            for name in item.inputs:
+    def __init__(self, chain: Chain, structure_ids: StructureIds) -> None:
+        self.chain, self.structure_ids = chain, structure_ids
+        self.keys = [structure_ids(piece) for piece in chain]
+        self.stops = [
+            piece.pinned or piece.grows or not (piece.word or piece.is_run) for piece in chain
+        ]
+        self.places = {piece.value: place for place, piece in enumerate(chain)}
+        self.last = [-1] * len(chain)  # the place of the last reader of each piece
+        for place, piece in enumerate(chain):
+            for name in piece.inputs:
                 if name in self.places:
                     self.last[self.places[name]] = place
 
-    def __iter__(self) -> Iterator[tuple[int, Gram]]:
-        """Yield the shapes of each row, with the place where it begins."""
+    def __iter__(self) -> Iterator[tuple[int, Signature]]:
+        """Yield the signature of each candidate, with the place where it begins."""
         for start in range(len(self.chain)):
-            yield from ((start, gram) for gram in self.grams(start, WIDEST))
+            yield from ((start, signature) for signature in self.signatures(start, WIDEST))
 
-    def grams(self, start: int, most: int) -> Iterator[Gram]:
-        """Yield the shapes of the rows from a place on."""
+    def signatures(self, start: int, most: int) -> Iterator[Signature]:
+        """Yield the signatures of the candidates that begin at a place, of up to `most` pieces."""
         chain = self.chain
         entry = chain[start].inputs
-        gram: list[int] = []
+        signature: list[int] = []
         plain, read = True, -1
         for place in range(start, min(start + most, len(chain))):
-            item = chain[place]
-            if self.stops[place] or (plain and len(gram) == LONGEST and item.sources is None):
+            piece = chain[place]
+            if self.stops[place] or (plain and len(signature) == LONGEST and piece.sources is None):
                 return
             key = self.keys[place]
-            if gram:
+            if signature:
                 if any(
-                    self.places.get(name, -1) < start and (name,) != entry for name in item.inputs
+                    self.places.get(name, -1) < start and (name,) != entry for name in piece.inputs
                 ):
                     return
                 read = max(read, self.last[place - 1])
-                if item.sources is not None:
+                if piece.sources is not None:
                     plain = False
-                    key = self.shapes.number(("from", key, references(chain, place, start)))
-            gram.append(key)
+                    key = self.structure_ids.id_of(("from", key, references(chain, place, start)))
+            signature.append(key)
             if read <= place:
-                yield tuple(gram)
+                yield tuple(signature)
 
-    def find(self, gram: Gram) -> Iterator[int]:
-        """Yield the places where a row begins, those that overlap too."""
+    def find(self, signature: Signature) -> Iterator[int]:
+        """Yield the places where candidates with a signature begin, overlapping ones too."""
         for start, key in enumerate(self.keys):
-            if key == gram[0] and gram in self.grams(start, len(gram)):
+            if key == signature[0] and signature in self.signatures(start, len(signature)):
                 yield start

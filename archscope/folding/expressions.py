@@ -11,13 +11,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.folding.pieces import Item
+from archscope.folding.pieces import Piece
 
 Path = tuple[Any, ...]
-"""Where a number stands in a chain: places of layers and branches, then its name."""
+"""The place of a number in a chain: indices of layers and branches, then its name."""
 
 MISSING: Any = object()
-"""The number of a layer that an instance does not have."""
+"""Stands for the number of a layer that an instance does not have."""
 
 LARGEST_FACTOR = 64  # a factor beyond is chance, not design
 
@@ -32,7 +32,7 @@ class Parameter(Struct, eq=False):
     halved: Parameter | None = None  # the kernel, of which this is half by default
 
     def usual(self, args: dict[str, Any]) -> Any:
-        """Return what it is in an instance that does not say it."""
+        """Return its value in an instance that does not give it."""
         if self.halved is None:
             return self.default
         kernel = args[self.halved.name]
@@ -63,7 +63,7 @@ class Derived(Struct, eq=False):
 
 
 class Condition(Struct, eq=False):
-    """What decides whether an instance of a block has a shortcut of its own."""
+    """The condition under which an instance has a layer on its shortcut, not the identity."""
 
     stride: Parameter | None = None
     out: Derived | None = None
@@ -78,12 +78,12 @@ class Condition(Struct, eq=False):
 
 
 class FoldedBlock(Struct, eq=False):
-    """A block that will be written."""
+    """A block with its parameters."""
 
     name: str
-    example: Item
+    example: Piece
     parameters: list[Parameter] = []
-    texts: dict[Path, Any] = {}  # what its layers say: a number, or a Derived
+    texts: dict[Path, Any] = {}  # what its layers are given: a number, or a Derived
 
 
 def is_equal(column: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Graph -> YAML text as a person would write it: what comes again is a block or a `repeat`."""
+"""Turn a flat graph into a short spec: what occurs repeatedly becomes a block or a `repeat`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.errors import ArchscopeError
 from archscope.folding.blocks import find_blocks
 from archscope.folding.parameters import blocks_of
 from archscope.folding.pieces import nodes_of
-from archscope.folding.series_parallel import entry_of, series
+from archscope.folding.series_parallel import chain_of, entry_of
 from archscope.folding.spec import folded_document
 from archscope.ir import Graph, Node
 from archscope.language.flatten import flat_document
@@ -19,7 +19,7 @@ from archscope.language.write import document_text
 
 
 class Folded(Struct, frozen=True):
-    """A spec, the graph that it says, and what the nodes of the original are called in it."""
+    """A spec, its graph, and the new name of each node of the original graph."""
 
     text: str
     graph: Graph
@@ -29,11 +29,11 @@ class Folded(Struct, frozen=True):
 def readable(graph: Graph) -> Folded:
     """Return a short spec of a graph, and the new names of its nodes.
 
-    The text is read again and compared with the graph, node for node; should it not say the
-    same, the flat text is returned, in which every node keeps its name. Raises GraphError.
+    The text is read again and compared with the graph, node for node. If they differ, the flat
+    text is returned, in which every node keeps its name. Raises GraphError.
     """
     try:
-        chain = series(graph)
+        chain = chain_of(graph)
         find_blocks(chain, entry_of(graph))
         text = document_text(folded_document(graph, chain, blocks_of(chain)))
         made = language.graph(language.document("folded", text=text.encode()))
@@ -48,7 +48,7 @@ def readable(graph: Graph) -> Folded:
 
 
 def _names(graph: Graph, made: Graph, order: list[str]) -> dict[str, str] | None:
-    """Return what nodes are called in a graph made of a text, or None if that is not the same."""
+    """Return the new names of nodes, or None if the graph that was read is not the same."""
     if len(made.nodes) != len(graph.nodes) or len({*order}) != len(made.nodes):
         return None
     names = {old: node.name for old, node in zip(order, made.nodes, strict=True)}

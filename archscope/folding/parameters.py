@@ -1,4 +1,9 @@
-"""Instances of a block -> its parameters, and what its layers say in terms of them."""
+"""Find the parameters that a block needs, and the expressions of its layers.
+
+Instances of a block differ in numbers. A number that is the same in all instances is written as
+it is; one that follows from a parameter or from channels becomes an expression; any other becomes
+a parameter.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archscope.folding.blocks import representatives
+from archscope.folding.columns import Column, column_of, columns_in
 from archscope.folding.expressions import (
     MISSING,
     Condition,
@@ -18,25 +24,24 @@ from archscope.folding.expressions import (
     is_half,
 )
 from archscope.folding.naming import parameter_name
-from archscope.folding.numbers import Cell, cells_of, column_of
-from archscope.folding.pieces import Chain, Item, all_chains, instances_in, weight
+from archscope.folding.pieces import Chain, Piece, all_chains, instances_in, weight
 
 CHANNELS = ("out", "groups", "start", "stop")
 """Attributes that count channels, and so may follow from the width of a value."""
 ONES = ("stride", "groups", "dilation")
-"""Attributes that are 1 unless they are said."""
+"""Attributes whose usual value is 1."""
 ORDER = {"out": 0, "kernel": 1, "depth": 3}
-"""The places of kinds of parameters; all others stand between."""
+"""The order of parameters by kind; all others are 2."""
 
 
 def blocks_of(chain: Chain) -> dict[str, FoldedBlock]:
-    """Return the blocks of a chain, inner ones first, and fill in what each instance gives."""
+    """Return the blocks of a chain, inner ones first, and set the arguments of each instance."""
     instances = instances_in(chain)
-    written: dict[str, list[Item]] = {}
+    written: dict[str, list[Piece]] = {}
     for inner in representatives(chain):
-        for item in inner:
-            if item.is_block:
-                written.setdefault(item.word, []).append(item)
+        for piece in inner:
+            if piece.is_block:
+                written.setdefault(piece.word, []).append(piece)
     blocks: dict[str, FoldedBlock] = {}
 
     def resolve(word: str) -> None:
@@ -44,9 +49,9 @@ def blocks_of(chain: Chain) -> dict[str, FoldedBlock]:
             return
         example = max(instances[word], key=weight)
         for inner in all_chains(example.body):
-            for item in inner:
-                if item.is_block:
-                    resolve(item.word)
+            for piece in inner:
+                if piece.is_block:
+                    resolve(piece.word)
         blocks[word] = _block(word, example, instances[word], written[word], blocks)
 
     for word in instances:
@@ -56,22 +61,22 @@ def blocks_of(chain: Chain) -> dict[str, FoldedBlock]:
 
 def _block(
     word: str,
-    example: Item,
-    instances: list[Item],
-    written: list[Item],
+    example: Piece,
+    instances: list[Piece],
+    written: list[Piece],
     blocks: dict[str, FoldedBlock],
 ) -> FoldedBlock:
-    rows = [
-        {cell.path: cell for cell in cells_of([instance.body], (), blocks)}
+    by_instance = [
+        {column.path: column for column in columns_in([instance.body], (), blocks)}
         for instance in instances
     ]
     entering: list[int | None] = [
         instance.entry[0] if instance.entry else None for instance in instances
     ]
-    if any(item.lead for item in example.body):
+    if any(piece.first_differs for piece in example.body):
         entering = [None] * len(entering)  # what enters the first turn only
     block = FoldedBlock(word, example)
-    columns = [column_of(cell, rows) for cell in cells_of([example.body], (), blocks)]
+    columns = [column_of(column, by_instance) for column in columns_in([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
     for column in columns:
         if column.kind != "when":
@@ -80,8 +85,8 @@ def _block(
         if column.kind == "when" and len({*column.values} - {MISSING}) == 2:
             block.texts[column.path] = condition(column, block, entering)
     _name(block)
-    for i, one in enumerate(instances):
-        one.args = {
+    for i, instance in enumerate(instances):
+        instance.args = {
             parameter.name: parameter.values[i]
             for parameter in block.parameters
             if parameter.values[i] is not MISSING
@@ -91,8 +96,8 @@ def _block(
     return block
 
 
-def _said(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Any:
-    """Return what the block says of a number: MISSING where an inner block's default holds."""
+def _said(column: Column, block: FoldedBlock, entering: list[int | None]) -> Any:
+    """Return what the layers of a block are given: MISSING where an inner default holds."""
     present = [value for value in column.values if value is not MISSING]
     if column.usual or not present:
         return MISSING
@@ -106,7 +111,7 @@ def _said(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Any:
     return Derived(parameter)
 
 
-def _derived(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Derived | None:
+def _derived(column: Column, block: FoldedBlock, entering: list[int | None]) -> Derived | None:
     """Return how a number follows from a parameter or from channels, if it does."""
     for parameter in block.parameters:
         if parameter.kind == column.kind and is_equal(column.values, parameter.values):
@@ -131,8 +136,8 @@ def _derived(column: Cell, block: FoldedBlock, entering: list[int | None]) -> De
     return None
 
 
-def condition(column: Cell, block: FoldedBlock, entering: list[int | None]) -> Any:
-    """Return what says in which instances a branch is not the identity."""
+def condition(column: Column, block: FoldedBlock, entering: list[int | None]) -> Any:
+    """Return the condition that holds in the instances in which a branch is not the identity."""
     *start, _ = column.path
     outs = [
         said
@@ -166,7 +171,7 @@ def _holds(out: Derived | None, stride: Parameter | None, i: int, entering: int 
 
 
 def _name(block: FoldedBlock) -> None:
-    """Name the parameters: of several widths the last is `out`, what the block gives."""
+    """Name the parameters. Of several widths the last is `out`, that of the block's output."""
     widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     taken: set[str] = set()
     for parameter in block.parameters:
@@ -177,15 +182,21 @@ def _name(block: FoldedBlock) -> None:
     block.parameters.sort(key=lambda parameter: ORDER.get(parameter.kind, 2))
 
 
-def _set_default(parameter: Parameter, block: FoldedBlock, written: list[Item]) -> None:
-    """Give a parameter the default that most instances want, if it is not what makes them."""
-    given = [row.args.get(parameter.name, MISSING) for row in written]
+def _set_default(parameter: Parameter, block: FoldedBlock, written: list[Piece]) -> None:
+    """Set the default of a parameter to its most frequent value.
+
+    Widths and depths have none: they are what tells instances apart.
+    """
+    given = [instance.args.get(parameter.name, MISSING) for instance in written]
     known = [value for value in given if value is not MISSING]
     if parameter.kind == "padding":
         for kernel in block.parameters:
             if kernel.kind == "kernel":
                 parameter.halved = kernel
-                fits = [parameter.usual(row.args) == row.args[parameter.name] for row in written]
+                fits = [
+                    parameter.usual(instance.args) == instance.args[parameter.name]
+                    for instance in written
+                ]
                 if 2 * sum(fits) > len(fits):
                     return
                 parameter.halved = None

@@ -1,4 +1,4 @@
-"""The pieces of a spec that is being folded: operators, merges of branches, runs and blocks."""
+"""The tree that a graph is folded into: chains of operators, merges, runs and blocks."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from archscope.ir import Node, Output, Shape
 Key = tuple[Any, ...]
 
 
-class Item(Struct, eq=False):
-    """One layer to be: an operator with its branches, a run, or an instance of a block.
+class Piece(Struct, eq=False):
+    """A future layer of the spec: an operator with its branches, a run, or a block instance.
 
-    A run has `copies`, alike in every number; an instance of a block has a `body`, and so has
-    a side head, whose layers stand behind one another in `then`.
+    A run is a sequence that repeats: its turns are `copies`, equal in every number. An instance
+    of a block has a `body`, and so has a side head, whose layers follow in `then`.
     """
 
     word: str  # the operator or block; empty for a run and a side head
     inputs: tuple[str, ...]  # the nodes that it reads
     value: str  # the node that it ends in
-    entry: Shape | None  # of what enters, where that is one value
+    entry: Shape | None  # shape of the input, if there is one input
     node: Node | None = None  # of an operator
-    branches: list[list[Item]] = []
+    branches: list[list[Piece]] = []
     slices: list[str] = []  # the nodes of `split`
-    body: list[Item] = []
-    copies: list[list[Item]] = []
-    closed: int = 0  # numbers shared weights that are used only inside one piece
-    held: bool = False  # whether others share weights with layers in it
-    sources: tuple[str, ...] | None = None  # what `from` must say
-    read: bool = False  # whether a `from` says it
+    body: list[Piece] = []
+    copies: list[list[Piece]] = []
+    closed: int = 0  # above 0 if its weights are shared only inside one piece: their number
+    held: bool = False  # whether layers outside share weights with layers in it
+    sources: tuple[str, ...] | None = None  # what `from` must name
+    read: bool = False  # whether a `from` names it
     output: Output | None = None
     share: str | None = None
     grows: bool = False  # whether each turn of a run reads all before it
-    lead: bool = False  # whether the first turn of a run differs in numbers
+    first_differs: bool = False  # whether the first turn of a run differs in numbers
     args: dict[str, Any] = {}  # the numbers of an operator, the parameters of a block
 
     @property
     def pinned(self) -> bool:
-        """Whether it must stay where it is written: outputs and shared weights."""
+        """Whether it is an output or shares weights, and so cannot become part of a block."""
         return self.output is not None or self.share is not None or self.held
 
     @property
@@ -54,124 +54,126 @@ class Item(Struct, eq=False):
         return bool(self.body) and bool(self.word)
 
 
-Chain = list[Item]
+Chain = list[Piece]
 
 
-def leaf(node: Node) -> Item:
-    """Return the item of a node."""
+def leaf(node: Node) -> Piece:
+    """Return the piece of a node."""
     entry = node.ins[0] if len(node.ins) == 1 else None
     numbers = {
         name: value
         for name, value in structs.asdict(node.op).items()
         if isinstance(value, int | float | tuple) and not isinstance(value, bool)
     }
-    return Item(node.op.name, node.inputs, node.name, entry, node, args=numbers)
+    return Piece(node.op.name, node.inputs, node.name, entry, node, args=numbers)
 
 
-def instance(word: str, items: Chain) -> Item:
-    """Return items as an instance of a block."""
-    first, last = items[0], items[-1]
-    made = Item(word, first.inputs, last.value, first.entry, body=[*items])
+def instance(word: str, pieces: Chain) -> Piece:
+    """Return pieces as an instance of a block."""
+    first, last = pieces[0], pieces[-1]
+    made = Piece(word, first.inputs, last.value, first.entry, body=[*pieces])
     made.sources, made.read = first.sources, last.read
-    say_sources(made.body, made.inputs)
+    mark_sources(made.body, made.inputs)
     return made
 
 
-def say_sources(chain: Chain, flow: tuple[str, ...]) -> None:
-    """Let each item say what it reads where that is not what stands before it."""
-    made = {item.value: item for item in chain}
-    for item in chain:
-        item.sources, item.read = None, False
-    for item in chain:
-        if item.inputs != flow:
-            item.sources = item.inputs
-            for name in item.inputs:
+def mark_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Set `sources` of each piece that does not read the piece before it, and `read` of these."""
+    made = {piece.value: piece for piece in chain}
+    for piece in chain:
+        piece.sources, piece.read = None, False
+    for piece in chain:
+        if piece.inputs != flow:
+            piece.sources = piece.inputs
+            for name in piece.inputs:
                 if name in made:
                     made[name].read = True
-        if item.output is None:
-            flow = (item.value,)
+        if piece.output is None:
+            flow = (piece.value,)
 
 
-def say_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
-    """Let items of a chain, and of all blocks in it, say what they read where they must."""
-    say_sources(chain, flow)
+def mark_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
+    """Set `sources` and `read` in a chain, and in all blocks in it."""
+    mark_sources(chain, flow)
     for inner in all_chains(chain):
-        for item in inner:
-            if item.is_block and not any(one.grows for one in item.body):
-                say_sources(item.body, item.inputs)
+        for piece in inner:
+            if piece.is_block and not any(inner_piece.grows for inner_piece in piece.body):
+                mark_sources(piece.body, piece.inputs)
 
 
 def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
-    """Return how far before an item stands what it reads, 0 for what is before `start`."""
-    places = {item.value: back for back, item in enumerate(chain[start:place], start)}
+    """Return how far before a piece its inputs are, 0 for those before `start`."""
+    places = {piece.value: back for back, piece in enumerate(chain[start:place], start)}
     return tuple(place - places[name] if name in places else 0 for name in chain[place].inputs)
 
 
-def is_depthwise(item: Item) -> bool:
-    """Return whether an item convolves each channel alone."""
-    channels = item.entry[0] if item.entry else 1
-    return channels > 1 and item.args.get("groups") == item.args.get("out") == channels
+def is_depthwise(piece: Piece) -> bool:
+    """Return whether a piece is a depthwise convolution."""
+    channels = piece.entry[0] if piece.entry else 1
+    return channels > 1 and piece.args.get("groups") == piece.args.get("out") == channels
 
 
-def chains_in(item: Item) -> Iterator[Chain]:
-    """Yield the chains that an item holds."""
-    yield from item.branches
-    if item.body:
-        yield item.body
-    yield from item.copies
+def chains_in(piece: Piece) -> Iterator[Chain]:
+    """Yield the chains that a piece holds."""
+    yield from piece.branches
+    if piece.body:
+        yield piece.body
+    yield from piece.copies
 
 
 def all_chains(chain: Chain) -> Iterator[Chain]:
     """Yield a chain and every chain inside it."""
     yield chain
-    for item in chain:
-        for inner in chains_in(item):
+    for piece in chain:
+        for inner in chains_in(piece):
             yield from all_chains(inner)
 
 
-def instances_in(chain: Chain) -> dict[str, list[Item]]:
-    """Return the instances of each block, those in all turns and instances."""
-    found: dict[str, list[Item]] = {}
+def instances_in(chain: Chain) -> dict[str, list[Piece]]:
+    """Return all instances of each block, including those in turns and in other instances."""
+    found: dict[str, list[Piece]] = {}
     for inner in all_chains(chain):
-        for item in inner:
-            if item.is_block:
-                found.setdefault(item.word, []).append(item)
+        for piece in inner:
+            if piece.is_block:
+                found.setdefault(piece.word, []).append(piece)
     return found
 
 
-def first_node(item: Item) -> str:
-    """Return the node that the text of an item makes first."""
-    return next(nodes_of([item]))
+def first_node(piece: Piece) -> str:
+    """Return the first node that the layer of a piece makes."""
+    return next(nodes_of([piece]))
 
 
-def last_node(item: Item) -> str:
-    """Return the node that the text of an item makes last."""
-    while item.node is None:
-        item = (item.copies[-1] if item.is_run else item.body)[-1]
-    return item.node.name
+def last_node(piece: Piece) -> str:
+    """Return the last node that the layer of a piece makes."""
+    while piece.node is None:
+        piece = (piece.copies[-1] if piece.is_run else piece.body)[-1]
+    return piece.node.name
 
 
-def nodes_of(chain: Iterable[Item]) -> Iterator[str]:
-    """Yield the nodes of a chain in the order in which its text makes them."""
-    for item in chain:
-        yield from item.slices
-        for inner in chains_in(item):
+def nodes_of(chain: Iterable[Piece]) -> Iterator[str]:
+    """Yield the nodes of a chain in the order in which its spec makes them."""
+    for piece in chain:
+        yield from piece.slices
+        for inner in chains_in(piece):
             yield from nodes_of(inner)
-        if item.node is not None:
-            yield item.node.name
+        if piece.node is not None:
+            yield piece.node.name
 
 
-def weight(item: Item) -> int:
-    """Return how many nodes an item has."""
-    return sum(1 for _ in nodes_of([item]))
+def weight(piece: Piece) -> int:
+    """Return how many nodes a piece has."""
+    return sum(1 for _ in nodes_of([piece]))
 
 
-def lines(chain: Iterable[Item]) -> int:
-    """Return about how many lines a chain takes."""
+def lines(chain: Iterable[Piece]) -> int:
+    """Estimate how many lines of text a chain takes."""
     count = 0
-    for item in chain:
-        count += 1 + (item.sources is not None) + item.read
-        count += sum(max(1, lines(branch)) for branch in item.branches)
-        if item.is_run:
-            count += lines(item.copies[0]) + item.lead  # which is a layer of its own here
+    for piece in chain:
+        count += 1 + (piece.sources is not None) + piece.read
+        count += sum(max(1, lines(branch)) for branch in piece.branches)
+        if piece.is_run:
+            count += (
+                lines(piece.copies[0]) + piece.first_differs
+            )  # which is a layer of its own here
     return count

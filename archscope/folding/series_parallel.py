@@ -1,69 +1,72 @@
-"""Graph -> a chain: branches that part and come together again become one item."""
+"""Turn a graph into a chain of pieces: branches that fork and merge again become one piece.
+
+In graph theory this is a series-parallel decomposition.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 
 from archscope.folding.dense import find_dense
-from archscope.folding.pieces import Chain, Item, leaf, say_sources
-from archscope.folding.sharing import close_shares
+from archscope.folding.pieces import Chain, Piece, leaf, mark_sources
+from archscope.folding.shared_weights import mark_enclosed_shares
 from archscope.ir import Graph, Node, Output
 
 
-def series(graph: Graph) -> Chain:
-    """Return the graph as a chain, whose items read what stands before them or say what else."""
+def chain_of(graph: Graph) -> Chain:
+    """Return the graph as a chain; pieces that do not read the one before have `sources`."""
     outputs = {output.node: output for output in graph.outputs}
     reads = Counter(name for node in graph.nodes for name in node.inputs)
     reads.update(list(outputs))
     owners = {node.shares for node in graph.nodes}
-    items: dict[str, Item] = {}
+    pieces: dict[str, Piece] = {}
     for node in graph.nodes:
         if not node.inputs:
             continue
-        item = leaf(node)
-        item.output = outputs.get(node.name)
+        piece = leaf(node)
+        piece.output = outputs.get(node.name)
         if node.shares or node.name in owners:
-            item.share = node.shares or node.name
-        items[node.name] = item
+            piece.share = node.shares or node.name
+        pieces[node.name] = piece
         if node.op.branching and len(node.inputs) > 1:
-            _join(item, items, reads)
-    find_dense(items, reads)
-    _leave_unsaid(graph, items)
-    chain = _with_heads(graph, items, reads)
-    say_sources(chain, entry_of(graph))
-    close_shares(chain)
+            _join(piece, pieces, reads)
+    find_dense(pieces, reads)
+    _leave_unsaid(graph, pieces)
+    chain = _with_heads(graph, pieces, reads)
+    mark_sources(chain, entry_of(graph))
+    mark_enclosed_shares(chain)
     return chain
 
 
 def entry_of(graph: Graph) -> tuple[str, ...]:
-    """Return what the first layer of a graph reads if it does not say so."""
+    """Return what the first layer of a graph reads if it has no `from`."""
     inputs = tuple(node.name for node in graph.inputs)
     return inputs if len(inputs) == 1 else ()
 
 
-def _back(value: str, items: dict[str, Item], reads: Counter[str]) -> tuple[str, Chain]:
-    """Follow a value back to one that others read, too; return that, and the way."""
+def _back(value: str, pieces: dict[str, Piece], reads: Counter[str]) -> tuple[str, Chain]:
+    """Follow a value back to one with several readers; return that and the pieces between."""
     way: Chain = []
-    while value in items and reads[value] == 1:
-        item = items[value]
-        if item.output is not None or len(item.inputs) != 1:
+    while value in pieces and reads[value] == 1:
+        piece = pieces[value]
+        if piece.output is not None or len(piece.inputs) != 1:
             break
-        way.append(item)
-        value = item.inputs[0]
+        way.append(piece)
+        value = piece.inputs[0]
     return value, way[::-1]
 
 
-def _join(merge: Item, items: dict[str, Item], reads: Counter[str]) -> None:
-    """Take the branches of a merge into it, if all of them begin at one value."""
-    ways = [_back(value, items, reads) for value in merge.inputs]
+def _join(merge: Piece, pieces: dict[str, Piece], reads: Counter[str]) -> None:
+    """Move the branches of a merge into it, if all of them begin at one value."""
+    ways = [_back(value, pieces, reads) for value in merge.inputs]
     forks = {fork for fork, _ in ways}
     if len(forks) != 1:
         return
     (fork,) = forks
     merge.branches = [way for _, way in ways]
     for way in merge.branches:
-        for item in way:
-            del items[item.value]
+        for piece in way:
+            del pieces[piece.value]
     reads[fork] -= len(ways) - 1
     node: Node | None = merge.node
     assert node is not None
@@ -73,8 +76,8 @@ def _join(merge: Item, items: dict[str, Item], reads: Counter[str]) -> None:
     _split(merge)
 
 
-def _split(merge: Item) -> None:
-    """Say `split` where every branch begins with its equal part of the channels."""
+def _split(merge: Piece) -> None:
+    """Replace slices by `split` if every branch begins with an equal part of the channels."""
     parts = []
     for way in merge.branches:
         if not way or way[0].word != "slice" or way[0].pinned:
@@ -89,33 +92,38 @@ def _split(merge: Item) -> None:
     merge.branches = [way[1:] for way in merge.branches]
 
 
-def _leave_unsaid(graph: Graph, items: dict[str, Item]) -> None:
-    """Do not say that the end of the chain is the output, which goes without saying."""
+def _leave_unsaid(graph: Graph, pieces: dict[str, Piece]) -> None:
+    """Clear the output of the last piece if it is the default: the end of the chain."""
     last = graph.outputs[-1]
-    item = items.get(last.node)
+    piece = pieces.get(last.node)
     plain = last == Output("output", last.node)
-    if item is not None and plain and next(reversed(items)) == last.node:
+    if piece is not None and plain and next(reversed(pieces)) == last.node:
         read = any(last.node in node.inputs for node in graph.nodes)
-        item.output = item.output if read else None
+        piece.output = piece.output if read else None
 
 
-def _with_heads(graph: Graph, items: dict[str, Item], reads: Counter[str]) -> Chain:
-    """Return the items as a chain; side heads stand where they leave it."""
-    heads: dict[str, list[Item]] = {}
+def _with_heads(graph: Graph, pieces: dict[str, Piece], reads: Counter[str]) -> Chain:
+    """Return the pieces as a chain, with side heads where they leave it."""
+    heads: dict[str, list[Piece]] = {}
     for output in graph.outputs[:-1]:
-        item = items.get(output.node)
-        if item is None or item.output is None or reads[item.value] != 1 or len(item.inputs) != 1:
+        piece = pieces.get(output.node)
+        if (
+            piece is None
+            or piece.output is None
+            or reads[piece.value] != 1
+            or len(piece.inputs) != 1
+        ):
             continue
-        fork, way = _back(item.inputs[0], items, reads)
-        entry = way[0].entry if way else item.entry
-        head = Item("", (fork,), item.value, entry, body=[*way, item], output=item.output)
-        item.output = None
-        for one in head.body:
-            del items[one.value]
+        fork, way = _back(piece.inputs[0], pieces, reads)
+        entry = way[0].entry if way else piece.entry
+        head = Piece("", (fork,), piece.value, entry, body=[*way, piece], output=piece.output)
+        piece.output = None
+        for part in head.body:
+            del pieces[part.value]
         heads.setdefault(fork, []).append(head)
     chain: Chain = []
     for name in [node.name for node in graph.inputs]:
         chain += heads.pop(name, [])
-    for item in items.values():
-        chain += [item, *heads.pop(item.value, [])]
+    for piece in pieces.values():
+        chain += [piece, *heads.pop(piece.value, [])]
     return chain

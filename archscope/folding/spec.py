@@ -1,4 +1,4 @@
-"""A folded chain and its blocks -> the document of a spec."""
+"""Make the document of a spec from a folded chain and its blocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.errors import SpecError
 from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Parameter, Path
 from archscope.folding.naming import RESERVED, distinct
-from archscope.folding.pieces import Chain, Item, nodes_of
+from archscope.folding.pieces import Chain, Piece, nodes_of
 from archscope.ir import Graph, Source
 from archscope.language.document import Block, Document, Layer, block_of
 from archscope.language.expression import Expression
@@ -23,13 +23,13 @@ from archscope.ops.attributes import attributes
 
 NOWHERE = Source("", 1, 1)
 GATHER = "gather"
-"""The block without layers, which lets several values go on side by side."""
+"""The block without layers through which several values are passed on together."""
 
 
 def folded_document(graph: Graph, chain: Chain, blocks: Mapping[str, FoldedBlock]) -> Document:
-    """Return the document of a folded graph. Raises SpecError for what no layer can say."""
+    """Return the document of a folded graph. Raises SpecError for what a layer cannot express."""
     made: dict[str, Block] = {}
-    if any(item.grows for block in blocks.values() for item in block.example.body):
+    if any(piece.grows for block in blocks.values() for piece in block.example.body):
         about = "values that go on side by side"
         made[GATHER] = block_of(GATHER, NOWHERE, {}, (), about=about)
     for block in blocks.values():
@@ -49,34 +49,34 @@ def _default(parameter: Parameter) -> Value | None:
 
 
 def _value(content: Any) -> Value:
-    """Return what is said of a number, an expression if it is text that begins with `=`."""
+    """Return a number, or an expression if it is text that begins with `=`, as a value."""
     if isinstance(content, str) and content.startswith("="):
         return Value(Expression(content, NOWHERE), NOWHERE, False)
     return Value(plain(content), NOWHERE, True)
 
 
 def _names(chain: Chain, known: Mapping[str, str], blocks: Collection[str]) -> dict[str, str]:
-    """Return how layers are called that others read by name, beside names that are known."""
+    """Return names for the layers that others read, in addition to known names."""
     words = {*OPS, *blocks}  # with numbers, these are names that layers get by themselves
     taken = {*words, *known.values()}
     names = {**known}
-    for item in chain:
-        if item.read:
-            names[item.value] = distinct(_scope(item, words), taken)
-            taken.add(names[item.value])
+    for piece in chain:
+        if piece.read:
+            names[piece.value] = distinct(_scope(piece, words), taken)
+            taken.add(names[piece.value])
     return names
 
 
-def _scope(item: Item, words: set[str]) -> str:
-    """Return how the model calls an item, where that is no name that layers get by themselves."""
-    names = [name.split(".") for name in nodes_of([item])]
+def _scope(piece: Piece, words: set[str]) -> str:
+    """Return the name of a piece in the original network, unless it looks like a default name."""
+    names = [name.split(".") for name in nodes_of([piece])]
     scope = names[0] if len(names) == 1 else names[0][:-1]
     while any(name[: len(scope)] != scope for name in names):
         scope = scope[:-1]
     name = scope[-1] if scope else ""
     # A number at its end is of a count, or one that layers get by themselves.
     fits = WORD.match(name) and not name[-1].isdigit() and name not in {*words, *RESERVED}
-    return name if fits else item.word or "run"
+    return name if fits else piece.word or "run"
 
 
 class _LayerMaker:
@@ -94,29 +94,29 @@ class _LayerMaker:
     def chain(self, chain: Chain, path: Path) -> tuple[Layer, ...]:
         """Return the layers of a chain."""
         layers: list[Layer] = []
-        for place, item in enumerate(chain):
-            if item.grows:
+        for place, piece in enumerate(chain):
+            if piece.grows:
                 layers[-1] = _with(layers[-1], name="new")
-                layers += self._growing(item, (*path, place))
+                layers += self._growing(piece, (*path, place))
             else:
-                layers.append(self.layer(item, (*path, place)))
+                layers.append(self.layer(piece, (*path, place)))
         return tuple(layers)
 
-    def layer(self, item: Item, path: Path) -> Layer:
-        """Return a layer with all that stands beside it."""
-        if item.is_run:
-            count = _value(self._said((*path, "repeat"), len(item.copies)))
-            if item.lead:
-                first = self._lead(item.copies, path)
+    def layer(self, piece: Piece, path: Path) -> Layer:
+        """Return the layer of a piece with its modifiers."""
+        if piece.is_run:
+            count = _value(self._said((*path, "repeat"), len(piece.copies)))
+            if piece.first_differs:
+                first = self._uneven_run(piece.copies, path)
             else:
-                first = self._with_then(item.copies[0], (*path, 0))
-            return _with(first, repeat=count, **self._beside(item))
-        if item.body and not item.is_block:
-            return _with(self._with_then(item.body, (*path, 0)), **self._beside(item))
-        if not item.branches:
-            return _with(self._alone(item, path), **self._beside(item))
+                first = self._with_then(piece.copies[0], (*path, 0))
+            return _with(first, repeat=count, **self._beside(piece))
+        if piece.body and not piece.is_block:
+            return _with(self._with_then(piece.body, (*path, 0)), **self._beside(piece))
+        if not piece.branches:
+            return _with(self._alone(piece, path), **self._beside(piece))
         branches: list[tuple[Layer, ...]] = []
-        for number, branch in enumerate(item.branches):
+        for number, branch in enumerate(piece.branches):
             inside = (*path, number)
             when = self.texts and self.texts.get((*inside, "when"))
             if when:
@@ -124,50 +124,50 @@ class _LayerMaker:
                 branches.append((optional,))
             else:
                 branches.append(self.chain(branch, inside))
-        made = Layer(item.word, NOWHERE, "", {}, branches=tuple(branches))
-        split = _value(len(item.slices)) if item.slices else None
-        return _with(made, split=split, **self._beside(item))
+        made = Layer(piece.word, NOWHERE, "", {}, branches=tuple(branches))
+        split = _value(len(piece.slices)) if piece.slices else None
+        return _with(made, split=split, **self._beside(piece))
 
     def _with_then(self, chain: Chain, path: Path) -> Layer:
-        """Return a chain as one layer, whose others follow in `then`."""
+        """Return a chain as its first layer, with the others in `then`."""
         first, *rest = self.chain(chain, path)
         return _with(first, then=tuple(rest))
 
-    def _growing(self, item: Item, path: Path) -> list[Layer]:
-        """Return layers that carry all values along."""
+    def _growing(self, piece: Piece, path: Path) -> list[Layer]:
+        """Return the layers of a dense run, which carry all earlier values along."""
         gather = Layer(GATHER, NOWHERE, "", {}, name="features", sources=("in", "new"))
-        first, *rest = self.chain(item.copies[0], (*path, 0))
+        first, *rest = self.chain(piece.copies[0], (*path, 0))
         if rest:
             rest[-1] = _with(rest[-1], name="new")
         else:
             first = _with(first, name="new")
         again = structs.replace(gather, sources=("features", "new"))
-        count = _value(self._said((*path, "repeat"), len(item.copies)))
+        count = _value(self._said((*path, "repeat"), len(piece.copies)))
         return [gather, _with(first, then=(*rest, again), repeat=count)]
 
-    def _beside(self, item: Item) -> dict[str, Any]:
-        """Return the name of an item, what it reads, whose weights it has and what it gives."""
+    def _beside(self, piece: Piece) -> dict[str, Any]:
+        """Return the name, inputs, shared weights and output of a layer."""
         share = None
-        if item.share is not None:
-            share = self.shares.setdefault(item.share, distinct("shared", self.shares.values()))
+        if piece.share is not None:
+            share = self.shares.setdefault(piece.share, distinct("shared", self.shares.values()))
         return {
-            "name": self.names[item.value] if item.read else None,
-            "sources": item.sources and tuple(self.names[name] for name in item.sources),
+            "name": self.names[piece.value] if piece.read else None,
+            "sources": piece.sources and tuple(self.names[name] for name in piece.sources),
             "share": share,
-            "output": item.output and head_of(item.output, NOWHERE),
+            "output": piece.output and head_of(piece.output, NOWHERE),
         }
 
     def _said(self, path: Path, number: Any) -> Any:
-        """Return what is said of a number: itself, an expression, or MISSING for nothing."""
+        """Return what a layer is given for a number: itself, an expression, or MISSING."""
         said = number if self.texts is None else self.texts.get(path, number)
         return said.text if isinstance(said, Derived) else said
 
-    def _alone(self, item: Item, path: Path) -> Layer:
-        """Return a layer without branches and without what stands beside it."""
-        if item.is_block:
-            return self._instance(item, self._given(item, path, ()))
-        assert item.node is not None
-        op = item.node.op
+    def _alone(self, piece: Piece, path: Path) -> Layer:
+        """Return the layer of an operator or instance without its modifiers."""
+        if piece.is_block:
+            return self._instance(piece, self._given(piece, path, ()))
+        assert piece.node is not None
+        op = piece.node.op
         given = {}
         for name, attribute in attributes(type(op)).items():
             value = getattr(op, name)
@@ -175,10 +175,10 @@ class _LayerMaker:
             derived = isinstance(said, str) and said.startswith("=")
             if attribute.required or derived or value != attribute.default:
                 given[name] = said
-        return _layer(item.word, given, op.principal)
+        return _layer(piece.word, given, op.principal)
 
-    def _lead(self, copies: list[Chain], path: Path) -> Layer:
-        """Return a block whose first turn is given other values than the rest."""
+    def _uneven_run(self, copies: list[Chain], path: Path) -> Layer:
+        """Return the layer of a run whose first turn is given other values than the rest."""
         (first,), (other,) = copies[:2]
         starts = self._given(first, (*path, 0, 0), ())
         given = self._given(other, (*path, 1, 0), starts)
@@ -186,24 +186,26 @@ class _LayerMaker:
         both = {}
         for name, start in starts.items():
             rest = given.get(name, start)  # what only a shortcut needs, the rest do not have
-            one, two = _term(start), _term(rest)
-            both[name] = start if one == two else f"={one} if first else {two}"
+            in_first, in_others = _term(start), _term(rest)
+            both[name] = (
+                start if in_first == in_others else f"={in_first} if first else {in_others}"
+            )
         return self._instance(first, both)
 
-    def _instance(self, item: Item, given: Mapping[str, Any]) -> Layer:
-        parameters = self.blocks[item.word].parameters
-        return _layer(item.word, given, parameters[0].name if len(parameters) == 1 else None)
+    def _instance(self, piece: Piece, given: Mapping[str, Any]) -> Layer:
+        parameters = self.blocks[piece.word].parameters
+        return _layer(piece.word, given, parameters[0].name if len(parameters) == 1 else None)
 
-    def _given(self, item: Item, path: Path, wanted: Collection[str]) -> dict[str, Any]:
-        """Return what an instance gives; what goes without saying only if it is wanted."""
+    def _given(self, piece: Piece, path: Path, wanted: Collection[str]) -> dict[str, Any]:
+        """Return the arguments of an instance; of those equal to defaults only the wanted ones."""
         given = {}
-        for parameter in self.blocks[item.word].parameters:
+        for parameter in self.blocks[piece.word].parameters:
             name = parameter.name
-            number = item.args.get(name, MISSING)
+            number = piece.args.get(name, MISSING)
             if number is MISSING:
                 continue
             said = self._said((*path, name), number)
-            if self.texts is None and number == parameter.usual(item.args):
+            if self.texts is None and number == parameter.usual(piece.args):
                 said = MISSING
             if said is not MISSING:
                 given[name] = said
@@ -213,7 +215,7 @@ class _LayerMaker:
 
 
 def _term(said: Any) -> str:
-    """Return what is said of a number as a part of an expression."""
+    """Return an argument as a term of an expression."""
     return said.removeprefix("=") if isinstance(said, str) else inline(said)
 
 
@@ -223,8 +225,8 @@ def _layer(word: str, given: Mapping[str, Any], alone: str | None) -> Layer:
 
 
 def _with(layer: Layer, **more: Any) -> Layer:
-    """Return a layer with more beside it. Raises SpecError if that stands there already."""
+    """Return a layer with more modifiers. Raises SpecError if it has one of them already."""
     more = {key: value for key, value in more.items() if value is not None and value != ()}
     if any(getattr(layer, key) for key in more):
-        raise SpecError("a layer cannot say this twice", NOWHERE)
+        raise SpecError("a layer cannot have a modifier twice", NOWHERE)
     return structs.replace(layer, **more)

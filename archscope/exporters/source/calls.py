@@ -1,4 +1,4 @@
-"""Torch calls with every argument by name, so that calls that differ can be told apart by them."""
+"""Torch calls with the name, value and default of every argument."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def module_class(target: str) -> type[nn.Module]:
 
 
 def arguments(call: Call) -> tuple[Argument, ...]:
-    """Return all arguments of a call, those left to their defaults, too."""
+    """Return all arguments of a call, including those left to their defaults."""
     names, defaults = _signature(call.target)
     given = dict(call.kwargs)
     positional = [

@@ -1,7 +1,7 @@
-"""The parameters of each class, and what its constructor says in terms of them.
+"""Find the parameters of each class, and the arguments of the calls in its constructor.
 
-A class stands for several blocks. What an argument is in each of them is a column; how columns
-follow from one another is found as it is for the blocks of folded specs.
+A class stands for several scopes. The values of an argument in all of them are a column; whether
+one column follows from another is decided as for the blocks of folded specs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from archscope.exporters.source.constructor import (
 from archscope.exporters.source.scopes import Path, Scope
 from archscope.folding.expressions import Derived, Parameter, factor_of, is_equal, is_half
 
-FEW = 4  # so many blocks that differ are plainer one by one than in a loop
+FEW = 4  # up to so many unequal blocks are written one by one, not as a loop
 
 
 class WrittenArgument(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The blocks of a network sorted into classes, and what their constructors make.
+"""Group the scopes of a network into classes, and list what each constructor makes.
 
 A constructor makes layers, blocks, and blocks in a row, which become a loop.
 """
@@ -35,7 +35,7 @@ class Block(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """Instances of one class, numbered on, each reading the one before."""
+    """Instances of one class with consecutive numbers, each reading the one before."""
 
     base: str
     start: int
@@ -65,7 +65,7 @@ def scope_classes(root: Scope, unrolled: Collection[Path] = ()) -> list[ScopeCla
 
 
 def is_join(step: Step) -> bool:
-    """Tell whether a step is written as an expression, such as a sum."""
+    """Return whether a step is written as an expression, such as a sum."""
     return isinstance(step.part, Call) and step.part.target in JOINS and len(step.inputs) > 1
 
 
@@ -76,7 +76,7 @@ class _Classifier:
         self.known: dict[object, int] = {}
 
     def place(self, scope: Scope) -> int:
-        """Return the number of the class of a scope, new if none was like it."""
+        """Return the number of the class of a scope, a new one if none has the same structure."""
         parts: list[Part] = []
         for step in scope.steps:
             if not step.new or is_join(step):
@@ -98,7 +98,7 @@ class _Classifier:
 
 
 def is_sequential(scope: Scope) -> bool:
-    """Tell whether each step of a scope reads the one before and nothing else."""
+    """Return whether each step of a scope reads the one before and nothing else."""
     value = scope.inputs
     for step in scope.steps:
         plain = step.new and not step.training and not is_join(step)
@@ -111,7 +111,7 @@ def is_sequential(scope: Scope) -> bool:
 
 
 def _runs(parts: list[Part]) -> list[Part]:
-    """Return the parts of a sequence with blocks that are numbered on and alike as runs."""
+    """Return the parts of a sequence, with consecutive blocks of one class as runs."""
     found: list[Part] = []
     for part in parts:
         base, number = _numbered(part.path[-1]) if isinstance(part, Block) else ("", None)
@@ -138,7 +138,7 @@ def _numbered(name: str) -> tuple[str, int | None]:
 
 
 def _form(part: Part) -> object:
-    """Return what instances of one class have in common in a part."""
+    """Return a key that is equal for a part in all scopes of one class."""
     if isinstance(part, Layer):
         names = tuple((argument.name, argument.positional) for argument in arguments(part.call))
         return part.path, part.call.target, names
@@ -148,7 +148,7 @@ def _form(part: Part) -> object:
 
 
 def _wires(scope: Scope) -> object:
-    """Return which step reads what, in words that do not say where the scope stands."""
+    """Return a key of which step reads what, independent of where the scope stands."""
     local: dict[str, object] = {name: number for number, name in enumerate(scope.inputs)}
     wires: list[object] = [len(scope.inputs)]
     for place, step in enumerate(scope.steps):

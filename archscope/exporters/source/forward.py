@@ -18,7 +18,7 @@ SHORT = 60  # a longer sum stands in a line of its own
 
 
 def member(path: Path) -> str:
-    """Return how a block calls what hangs at a path below it."""
+    """Return the expression for the submodule at a path."""
     text = "self"
     for name in map(attribute_name, path):
         text += f".{name}" if is_plain(name) else f'.get_submodule("{name}")'
@@ -26,7 +26,7 @@ def member(path: Path) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether an attribute can be written with a dot."""
+    """Return whether an attribute can be written with a dot."""
     return name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
 
 
@@ -58,7 +58,7 @@ class ForwardWriter:
         self.inline: dict[str, Text] = {}
 
     def body(self, indent: str, *, returning: bool) -> list[str]:
-        """Return the statements, with the return of what the last one makes where asked for."""
+        """Return the statements, with a final `return` if `returning`."""
         lines: list[str] = []
         training = False
         for place, step in enumerate(self.steps):
@@ -76,7 +76,7 @@ class ForwardWriter:
         return lines
 
     def value(self, name: str) -> str:
-        """Return a value as it is called now."""
+        """Return the expression that holds a value at this point."""
         return str(self.inline.get(name, self.held.get(name, name)))
 
     def _expression(self, step: Step) -> Text:
@@ -107,7 +107,7 @@ class ForwardWriter:
         return statement(indent, expression, f"{left} = ")
 
     def _forget(self, place: int) -> None:
-        """Free the names of values that nobody reads any more."""
+        """Free the names of values that are not read any more."""
         for name in list(self.held):
             if name in self.reads and max(self.reads[name]) > place:
                 continue
@@ -115,7 +115,7 @@ class ForwardWriter:
                 del self.held[name]
 
     def _goes_on(self, place: int, step: Step) -> bool:
-        """Tell whether the next step alone reads what a step returns."""
+        """Return whether the next step is the only reader of what a step returns."""
         return (
             self.reads[step.outputs[0]] == [place + 1]
             and place + 1 < len(self.steps)
@@ -132,7 +132,7 @@ class ForwardWriter:
         return _free(meaning if meaning not in live or meaning != "y" else step.path[-1], live)
 
     def _meaning(self, step: Step, value: str) -> str:
-        """Return what a value is at the end of the chain of steps that it goes through."""
+        """Return a name for a value, after the last step of the chain that it goes through."""
         while True:
             if value in self.outputs:
                 return self.outputs[value]
@@ -160,7 +160,7 @@ def _used(scope: Scope) -> list[Step]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Return a name that can be written and means nothing else."""
+    """Return an unused identifier that begins with a name."""
     if not is_plain(name) and not keyword.iskeyword(name):
         name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
         name = f"x{name}" if not name or not name.isidentifier() else name

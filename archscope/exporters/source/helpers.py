@@ -39,7 +39,7 @@ def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             source = ast.get_source_segment(text, node)
             assert source is not None
-            read = [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
+            read = [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
             defined[node.name] = source, read
         elif isinstance(node, ast.Import):
             imports.update({entry.name: f"import {entry.name}" for entry in node.names})

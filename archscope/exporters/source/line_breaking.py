@@ -1,4 +1,4 @@
-"""Lines of Python no longer than a limit, broken where ruff and black break them."""
+"""Break long statements into lines as ruff and black do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ STEP = "    "
 
 
 class Group(Struct, frozen=True):
-    """Items between brackets, which may go on lines of their own.
+    """Items between brackets, which can be broken over lines.
 
-    `tall` says that they do so one by one as soon as they do not fit on one line.
+    A `tall` group has a line for each item as soon as it does not fit on one line.
     """
 
     opening: str
@@ -24,7 +24,7 @@ class Group(Struct, frozen=True):
 
 
 class Chain(Struct, frozen=True):
-    """Terms between operators, which may go on lines of their own."""
+    """Terms between operators, which can be broken over lines."""
 
     terms: tuple[str, ...]
     sign: str

@@ -1,4 +1,4 @@
-"""The whole Python file: imports, modules that torch lacks, one class for each kind of block."""
+"""Write the Python file of a network: imports, modules that torch lacks, and classes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _ModuleWriter:
         return f'"""{text}\n"""'
 
     def _class_names(self) -> list[str]:
-        """Return a name for each class, after the blocks that it stands for."""
+        """Return a name for each class, after the scopes that it stands for."""
         taken = {"Tensor", "Any"}
         for made in self.classes:
             for assignment in made.assignments:
@@ -148,7 +148,7 @@ class _ModuleWriter:
         return lines
 
     def _counted(self, made: SourceClass) -> tuple[Text, ...] | None:
-        """Return the parts of a sequence that are called 0, 1, 2: torch names them so itself."""
+        """Return the parts of a sequence, if their names are those that torch gives: 0, 1, 2."""
         items: list[Text] = []
         if not made.scopes.sequential:
             return None
@@ -250,7 +250,7 @@ class _ModuleWriter:
 
 
 def _hang(path: tuple[str, ...], call: Text) -> list[str]:
-    """Return the statement that hangs a module at a path."""
+    """Return the statement that assigns a module to a path."""
     *holders, name = map(attribute_name, path)
     text = "self"
     for holder in holders:

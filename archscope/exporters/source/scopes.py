@@ -1,4 +1,4 @@
-"""A graph as nested functions: what each block is given, what it does in turn, what it returns."""
+"""View a graph as nested functions: the inputs, steps and outputs of each block."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Path = tuple[str, ...]
 
 
 class Step(Struct, frozen=True):
-    """One call in a block: of the module at a path below it, which it may be the first to name."""
+    """One call in a block, of the module at a path relative to the block."""
 
     path: Path
     part: Call | Scope
     inputs: tuple[str, ...]  # values, each called after the node that made it
     outputs: tuple[str, ...]
-    new: bool = True  # the module hangs here; else an earlier step made it
-    training: bool = False  # it serves only outputs of training
+    new: bool = True  # whether the module is made here, not by an earlier step
+    training: bool = False  # whether it serves only outputs of training
 
 
 class Scope(Struct, frozen=True):
@@ -33,15 +33,15 @@ class Scope(Struct, frozen=True):
 
 
 def scopes(graph: Graph) -> Scope:
-    """Return the whole network as a scope of scopes; nodes that only pass on are left out."""
+    """Return the whole network as a scope of scopes, without identities."""
     return _ScopeMaker(_without_identities(graph), in_place(graph)).scope(())
 
 
 def _without_identities(graph: Graph) -> Graph:
-    """Return the graph with what `identity` reads in its place.
+    """Return the graph with each `identity` replaced by its input.
 
-    What is in place is asked of the graph as it was: an identity keeps its input from being
-    overwritten.
+    Which operators work in place is decided on the original graph, in which an identity keeps
+    its input from being overwritten.
     """
     renamed: dict[str, str] = {}
     nodes = []
@@ -59,7 +59,7 @@ def _without_identities(graph: Graph) -> Graph:
 
 
 class _ScopeMaker:
-    """Cuts a graph at the borders of its blocks."""
+    """Divides a graph at the borders of its blocks."""
 
     def __init__(self, graph: Graph, placed: frozenset[str]) -> None:
         self.graph, self.placed = graph, placed
@@ -81,7 +81,7 @@ class _ScopeMaker:
             self.whole[path] = not path or self._is_whole(path)
 
     def scope(self, path: Path) -> Scope:
-        """Return a block that can be called."""
+        """Return the scope of a block."""
         steps: list[Step] = []
         seen: set[Path] = set()
         for node in self.members[path]:
@@ -97,7 +97,7 @@ class _ScopeMaker:
         return Scope(path, inputs, tuple(steps), tuple(o.node for o in self.graph.outputs))
 
     def _unit(self, node: Node, path: Path) -> Path | None:
-        """Return the outermost block below a path that holds a node and can be called."""
+        """Return the outermost block below a path that holds a node and can be a function."""
         own = self.paths[node.name]
         for depth in range(len(path) + 1, len(own)):
             if self.whole[own[:depth]]:
@@ -139,7 +139,7 @@ class _ScopeMaker:
         )
 
     def _is_whole(self, path: Path) -> bool:
-        """Tell whether a block can be called: its nodes stand together and return something."""
+        """Return whether a block can be a function: consecutive nodes with an output."""
         members = self.members[path]
         numbers = [self.index[node.name] for node in members]
         if numbers[-1] - numbers[0] + 1 != len(numbers) or not self._outputs(path):
@@ -157,7 +157,7 @@ class _ScopeMaker:
         return True
 
     def _twin(self, path: Path, node: Node) -> Path | None:
-        """Return the block that a block is once more, with the same weights, if there is one."""
+        """Return an earlier block with the same structure and weights, if there is one."""
         assert node.shares is not None
         tail = self.paths[node.name][len(path) :]
         owner = self.paths[node.shares]
@@ -175,7 +175,7 @@ class _ScopeMaker:
         return earlier
 
     def _form(self, path: Path) -> list[object]:
-        """Return what a block does, in words that do not say where it stands."""
+        """Return a key of what a block computes, independent of where it stands."""
         inputs, outputs = self._inputs(path), set(self._outputs(path))
         local: dict[str, object] = {name: number for number, name in enumerate(inputs)}
         form: list[object] = []
