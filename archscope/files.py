@@ -51,6 +51,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def append_bytes(path: Path, content: bytes) -> None:
+    """Append to a file, and return when that is on the disk.
+
+    Raises OptionError if the system refuses; a part of the content may be written then.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
 def refusal(path: Path, error: OSError) -> OptionError:
     """Return the error that says why the system refuses to write a file."""
     reason = error.strerror or str(error)

@@ -10,20 +10,37 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show, together
-from archscope.errors import OptionError
+from archscope.cli.shared.options import gathered, output_options, setting, show, together
+from archscope.errors import OptionError, did_you_mean
 from archscope.units import parse_bytes, parse_duration
 
 if TYPE_CHECKING:
-    from archscope.search.executor import Crew
-    from archscope.search.search import Question
+    from archscope.search.config import SearchConfig
+    from archscope.search.evaluation import Trainer
+    from archscope.search.executor import ExecutorFactory
 
-_question = together(
-    click.option(
-        "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
-        help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
-        " 8ms@cpu; several hold together.",
-    ),
+GROUP = "Search"
+
+
+def limits_of(
+    max_time: str | None, trial_time: str | None, trial_memory: str | None, **finals: int
+) -> dict[str, Any]:
+    """Return the keyword arguments of `search` that end it and its trainings."""
+    return {
+        "max_time": parse_duration(max_time) if max_time else None,
+        "trial_time": parse_duration(trial_time) if trial_time else None,
+        "trial_bytes": parse_bytes(trial_memory) if trial_memory else None,
+        **finals,
+    }
+
+
+budget_option = click.option(
+    "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
+    help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
+    " 8ms@cpu; several hold together.",
+)  # fmt: skip
+
+strategy_options = gathered("strategy", dict, together(
     click.option(
         "--trials", type=click.IntRange(1), default=16, show_default=True,
         help="Networks to train; what is beyond the budget or known already is free.",
@@ -34,8 +51,8 @@ _question = together(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option(
-        "--control", type=click.FloatRange(0, 1), default=0.2, show_default=True,
-        help="Share of the trials drawn evenly from all networks that fit, to compare with.",
+        "--control", "baseline", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+        help="Share of the trials drawn uniformly from all networks that fit, as a baseline.",
     ),
     click.option(
         "--prescreen", type=click.IntRange(1), default=1, show_default=True,
@@ -43,8 +60,8 @@ _question = together(
     ),
     click.option(
         "--lag", type=click.IntRange(1), default=4, show_default=True,
-        help="Trials that may be in work at once. Part of the question: the sampler answers"
-        " without those.",
+        help="Trials that may run at once. The sampler does not wait for their results, so this is"
+        " part of what the study depends on.",
     ),
     click.option(
         "--eta", type=click.IntRange(0), default=3, show_default=True,
@@ -57,9 +74,10 @@ _question = together(
     click.option(
         "--start", multiple=True, metavar="SPEC", help="A network of the space to begin with."
     ),
-)  # fmt: skip
+))  # fmt: skip
+"""The fields of a `SearchConfig` that decide what is proposed."""
 
-_training = together(
+training_options = gathered("training", dict, together(
     click.option("--data", default="digits", show_default=True, help="Images to train on."),
     click.option("--data-dir", "folder", metavar="DIR", help="Where the images are."),
     click.option(
@@ -77,9 +95,10 @@ _training = together(
         help="Of each training; results depend on it, so it does not follow the workers.",
     ),
     click.option("--no-cache", is_flag=True, help="Train also what an earlier study has trained."),
-)  # fmt: skip
+))  # fmt: skip
+"""How candidates are trained."""
 
-_running = together(
+executor_options = gathered("where", dict, together(
     click.option(
         "--workers", "-j", type=click.IntRange(1), default=None,
         help="Processes that train at once; by default one for each processor, at most 4.",
@@ -92,8 +111,12 @@ _running = together(
         "--address", metavar="HOST:PORT",
         help="The Ray cluster; by default the one that this machine belongs to.",
     ),
-    click.option("--max-time", metavar="TIME", help="Begin no trial after this: 20m."),
-    click.option("--trial-time", metavar="TIME", help="Give up a trial after this."),
+))  # fmt: skip
+"""Where candidates are trained."""
+
+limit_options = gathered("limits", limits_of, together(
+    click.option("--max-time", metavar="TIME", help="Start no trial after this: 20m."),
+    click.option("--trial-time", metavar="TIME", help="Stop a trial after this."),
     click.option("--trial-memory", metavar="BYTES", help="Memory that one training may take."),
     click.option(
         "--top", type=click.IntRange(0), default=2, show_default=True,
@@ -107,6 +130,9 @@ _running = together(
         "--stretch", type=click.IntRange(1), default=2, show_default=True,
         help="How much longer each is trained then.",
     ),
+))  # fmt: skip
+
+folder_options = together(
     click.option("--name", metavar="NAME", help="Folder of the study in --studies-dir."),
     click.option(
         "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"),
@@ -117,43 +143,23 @@ _running = together(
     ),
 )  # fmt: skip
 
-GROUP = "Search"
-
 
 @click.command("search")
 @click.argument("spec", default="mobile")
-@_question
-@_training
-@_running
+@budget_option
+@strategy_options
+@training_options
+@executor_options
+@limit_options
+@folder_options
 @output_options
 def command(
     spec: str,
     texts: tuple[str, ...],
-    trials: int,
-    sampler: str,
-    seed: int,
-    control: float,
-    prescreen: int,
-    lag: int,
-    eta: int,
-    objectives: str,
-    start: tuple[str, ...],
-    data: str,
-    folder: str | None,
-    resolution: int,
-    epochs: int,
-    knobs: tuple[str, ...],
-    threads: int,
-    no_cache: bool,
-    workers: int | None,
-    executor: str,
-    address: str | None,
-    max_time: str | None,
-    trial_time: str | None,
-    trial_memory: str | None,
-    top: int,
-    seeds: int,
-    stretch: int,
+    strategy: dict[str, Any],
+    training: dict[str, Any],
+    where: dict[str, Any],
+    limits: dict[str, Any],
     name: str | None,
     studies_dir: Path,
     storage: str | None,
@@ -164,8 +170,8 @@ def command(
 
     SPEC is a spec with holes, by default the space `mobile` that ships with archscope. Every
     network is analysed at the input of the space; those inside the budget are trained briefly on
-    small images, and the best of them again, longer. The same command goes on with a study that
-    was interrupted; --trials may grow.
+    small images, and the best of them again, longer. The same command resumes a study that was
+    interrupted; --trials may grow.
 
     \b
     Examples:
@@ -174,54 +180,26 @@ def command(
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
-    from archscope.cli.shared.search_progress import watch_of  # optuna takes a second to load
+    from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.report.tables.studies import found_parts
-    from archscope.search.evaluation import Trainer
-    from archscope.search.search import Question, search
+    from archscope.search.config import SearchConfig
+    from archscope.search.search import search
     from archscope.space.budget import budgets
 
-    named = tuple(word.strip() for word in objectives.split(","))
-    _check_objectives(named)
-    limits = tuple(budgets(texts, _look))
-    question = Question(
+    strategy["objectives"] = _objectives(strategy["objectives"])
+    config = SearchConfig(
         spec=spec,
-        budgets=limits,
-        sampler=sampler,
-        trials=trials,
-        seed=seed,
-        control=control,
-        prescreen=prescreen,
-        lag=lag,
-        eta=eta,
-        objectives=named,
-        start=start,
-        resolution=resolution or None,
-        trainer=Trainer(
-            data=data,
-            folder=folder,
-            recipe=_recipe(epochs, knobs),
-            seed=seed,
-            threads=threads,
-            adapt={"channels": "repeat"},
-            cache=not no_cache,
-        ),
+        budgets=budgets(texts, _costs_by_name),
+        resolution=training["resolution"] or None,
+        trainer=_trainer(strategy["seed"], **training),
+        **strategy,
     )
-    crew = _crew(executor, workers, address, question)
-    path = studies_dir / (name or _name(spec, texts, data))
-    watch = watch_of(path)
+    executor = _executor(config, **where)
+    path = studies_dir / (name or _name(spec, texts, training["data"]))
+    progress = SearchProgressLines(path)
     try:
         found = search(
-            question,
-            path,
-            crew=crew,
-            storage=storage,
-            max_time=parse_duration(max_time) if max_time else None,
-            trial_time=parse_duration(trial_time) if trial_time else None,
-            trial_bytes=parse_bytes(trial_memory) if trial_memory else None,
-            top=top,
-            seeds=seeds,
-            stretch=stretch,
-            watch=watch,
+            config, path, executor=executor, storage=storage, progress=progress, **limits
         )
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; the same command goes on with {path}", err=True)
@@ -230,39 +208,43 @@ def command(
     return FINE
 
 
-def _crew(executor: str, workers: int | None, address: str | None, question: Question) -> Crew:
+def _executor(
+    config: SearchConfig, executor: str, workers: int | None, address: str | None
+) -> ExecutorFactory:
+    """Return what trains, connected to its cluster if there is one. Raises OptionError."""
     if executor == "local":
-        from archscope.search.local_executor import LocalJudge
+        from archscope.search.local_executor import LocalExecutor
 
         if address is not None:
             raise OptionError("--address names a Ray cluster; add --executor ray")
-        return partial(LocalJudge, workers=workers or min(os.cpu_count() or 1, 4))
+        return partial(LocalExecutor, workers=workers or min(os.cpu_count() or 1, 4))
     if workers is not None:
         raise OptionError("--workers is of this machine; a Ray cluster knows its own processors")
-    from archscope.search.ray_executor import RayJudge, connect, room
+    from archscope.search.ray_executor import RayExecutor, capacity, connect
 
     connect(address)
-    places = room(question.trainer.threads)
-    if places > question.lag:
+    trainings = capacity(config.trainer.threads)
+    if trainings > config.lag:
         click.echo(
-            f"note: the cluster has room for {places} trainings, --lag {question.lag} lets"
-            f" {question.lag} be in work at once",
+            f"note: the cluster has room for {trainings} trainings, --lag {config.lag} lets"
+            f" {config.lag} run at once",
             err=True,
         )
-    return partial(RayJudge, address=address)
+    return partial(RayExecutor, address=address)
 
 
-def _look(spec: str) -> Any:
+def _costs_by_name(spec: str) -> dict[str, float]:
     from archscope.sources import load
     from archscope.space.costs import costs_of
 
     return costs_of(load(spec))
 
 
-def _check_objectives(names: tuple[str, ...]) -> None:
-    from archscope.errors import did_you_mean
+def _objectives(text: str) -> tuple[str, ...]:
+    """Return the metrics that `--objectives` names. Raises OptionError."""
     from archscope.metrics import objectives
 
+    names = tuple(name.strip() for name in text.split(","))
     known = objectives()
     for name in names:
         if name not in known:
@@ -270,19 +252,39 @@ def _check_objectives(names: tuple[str, ...]) -> None:
             raise OptionError(f"--objectives: no objective is called '{name}'{hint}")
     if len(set(names)) < len(names):
         raise OptionError("--objectives names one twice")
+    return names
 
 
-def _recipe(epochs: int, knobs: tuple[str, ...]) -> dict[str, Any]:
-    from archscope.cli.shared.options import setting
+def _trainer(
+    seed: int,
+    data: str,
+    folder: str | None,
+    resolution: int,
+    epochs: int,
+    knobs: tuple[str, ...],
+    threads: int,
+    no_cache: bool,
+) -> Trainer:
+    """Return how candidates are trained. Raises OptionError for a knob that does not exist."""
+    from archscope.search.evaluation import Trainer
     from archscope.train.recipe import Recipe
     from archscope.train.recipe_files import change
 
     recipe = {"epochs": epochs, **dict(map(setting, knobs))}
-    change(Recipe(), recipe)  # a mistake is told now, not by every trial
-    return recipe
+    change(Recipe(), recipe)  # so that a mistake is not told by every trial
+    return Trainer(
+        data=data,
+        folder=folder,
+        recipe=recipe,
+        seed=seed,
+        threads=threads,
+        adapt={"channels": "repeat"},
+        cache=not no_cache,
+    )
 
 
 def _name(spec: str, texts: tuple[str, ...], data: str) -> str:
+    """Return the default name of a study."""
     words = [Path(spec).stem, *texts, data]
     return "-".join(
         "".join(c if c.isalnum() or c in "._" else "_" for c in word).strip("_") for word in words

@@ -1,1 +1,1 @@
-"""Choosing between networks: how large a space is, what fits a budget, and how to draw from it."""
+"""Architecture search: a strategy proposes networks of a space, and executors train them."""

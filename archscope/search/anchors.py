@@ -1,4 +1,4 @@
-"""Networks that a study begins with: the user's, and the ends and the middle of the space."""
+"""Anchors, the networks that a study begins with: the user's, and some of every size."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from archscope.space.sampling import Candidate, Sampler
 from archscope.space.search_space import Space
 
 DRAWS = 64
+"""Feasible networks of which the smallest, the median and the largest are taken."""
 
 
 def anchors(
     space: Space, budgets: Sequence[Budget], start: Sequence[str], seed: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield networks inside the budgets by name: those asked for, then least, median and most macs.
+    """Yield names and choices of the anchors: those in `start`, then least, median and most macs.
 
-    Raises OptionError if a network that was asked for is no member of the space.
+    Raises OptionError if a network in `start` is not found in the space.
     """
     sampler = Sampler(space, budgets, seed)
     drawn = [sampler.feasible() for _ in range(DRAWS)]
@@ -33,7 +34,7 @@ def anchors(
 
 
 def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the choices of a network of the space that a spec says, or of which it is a member."""
+    """Return the choices of the network that a spec names. Raises OptionError if none is found."""
     graph = load(name)
     wanted = canonical(graph)
     near = [space.defaults, *(one.choices for one in drawn)]

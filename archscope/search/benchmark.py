@@ -20,7 +20,8 @@ from archscope.language import document
 from archscope.metrics import MACS
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.samplers import EVOLUTION, NSGA, RANDOM, TPE, UNIFORM
-from archscope.search.study import Plan, Study
+from archscope.search.strategy import Strategy
+from archscope.search.study import Study
 from archscope.space.budget import Budget, violation, with_edge
 from archscope.space.costs import Costs, costs_of
 from archscope.space.search_space import Space, space
@@ -201,8 +202,8 @@ def _search(
     sampler, seed = run
     table = _table(*source)
     inside = table.inside(limits)
-    plan = Plan(budgets=with_edge(limits, edge), sampler=sampler, seed=seed, lag=1)
-    study = Study(table.space, plan, TableLookup(table.scores))
+    strategy = Strategy(budgets=with_edge(limits, edge), sampler=sampler, seed=seed, lag=1)
+    study = Study(table.space, strategy, TableLookup(table.scores))
     study.run(trials)
     trained = [trial for trial in study.trials if trial.trained]
     regret = _regret(trained, max(score for _, score in inside))

@@ -43,14 +43,19 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     }
 
 
-def _distribution(decision: Decision) -> BaseDistribution:
-    if _by_place(decision):
-        return IntDistribution(0, len(decision.alternatives) - 1)
+def plain_distribution(decision: Decision) -> BaseDistribution:
+    """Return the distribution of a decision's own values, whether they are ordered or not."""
     if decision.kind == CHOICE:
         return CategoricalDistribution(decision.alternatives)
     if decision.kind == INT:
         return IntDistribution(decision.low, decision.high, step=decision.step)
     return FloatDistribution(decision.low, decision.high, log=decision.log, step=decision.step)
+
+
+def _distribution(decision: Decision) -> BaseDistribution:
+    if _by_place(decision):
+        return IntDistribution(0, len(decision.alternatives) - 1)
+    return plain_distribution(decision)
 
 
 def _suggest(trial: Trial, decision: Decision) -> Any:

@@ -1,4 +1,4 @@
-"""Training a candidate briefly, in whatever process: a job in, a verdict out."""
+"""Training a candidate briefly, in whatever process: a job in, a result out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope import __version__
 from archscope.analysis.canonical import canonical
@@ -17,32 +17,33 @@ from archscope.errors import ArchscopeError
 from archscope.files import Cache
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
+from archscope.search.pruning import pruned
 
 CACHE = Cache("trainings", TrialResult)
 
 
 class Trainer(Struct, frozen=True, kw_only=True):
-    """How candidates are trained: plain data, the same for all of a study."""
+    """How candidates are trained: plain data, the same for all trials of a study."""
 
     data: str
     folder: str | None = None
     recipe: dict[str, Any] = {}
     seed: int = 0
     device: str = "cpu"
-    threads: int = 1  # of one training; the same for any number of workers, or results differ
+    threads: int = 1  # of each training; results depend on it
     adapt: dict[str, Any] = {}
     proxies: bool = True
     cache: bool = True
 
 
-Work = Callable[[Trainer, Job], TrialResult]
-"""What a process does with a job; `judge`, but for tests."""
+Evaluate = Callable[[Trainer, Job], TrialResult]
+"""What a process does with a job: `evaluate`, except in tests."""
 
 
-def judge(trainer: Trainer, job: Job) -> TrialResult:
-    """Return what a candidate comes to; a network that cannot be trained has failed.
+def evaluate(trainer: Trainer, job: Job) -> TrialResult:
+    """Train a candidate and return its result; a network that cannot be trained has failed.
 
-    An equal training that some study has done to its end is not done again.
+    A training that some study has finished is taken from the cache, unless its run is kept.
     """
     import torch
 
@@ -50,19 +51,18 @@ def judge(trainer: Trainer, job: Job) -> TrialResult:
     torch.set_num_threads(trainer.threads)
     try:
         graph = graph_of(job)
-        data = _data(trainer)
+        data = _data(trainer.data, trainer.folder)
         key = cache_key(graph, data.digest, trainer)
-        known = CACHE.get(key) if trainer.cache and job.keep is None else None
-        if known is not None:
-            return _again(known, job)
-        verdict = _train(trainer, job, graph, data)
+        cached = CACHE.get(key) if trainer.cache and job.keep is None else None
+        if cached is not None:
+            return _from_cache(cached, job)
+        result = _train(trainer, job, graph, data)
     except ArchscopeError as error:
-        return TrialResult(
-            job.number, "failed", reason=str(error), seconds=time.perf_counter() - began
-        )
-    if trainer.cache and verdict.outcome == "trained":
-        CACHE.put(key, verdict)
-    return verdict
+        took = time.perf_counter() - began
+        return TrialResult(job.number, "failed", reason=str(error), seconds=took)
+    if trainer.cache and result.outcome == "trained":
+        CACHE.put(key, result)
+    return result
 
 
 def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
@@ -76,19 +76,17 @@ def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _again(known: TrialResult, job: Job) -> TrialResult:
-    """Return a remembered verdict as the one of this job, stopped where the job would be."""
-    from msgspec import structs
-
-    outcome, curve, reason = known.outcome, known.curve, known.reason
-    for epoch, least in job.rungs:
-        if len(curve) > epoch and curve[epoch - 1] < least:
-            outcome, curve = "pruned", curve[:epoch]
-            reason = f"{curve[-1]:.4f} after epoch {epoch}, below {least:.4f}"
+def _from_cache(cached: TrialResult, job: Job) -> TrialResult:
+    """Return a finished training as the result of a job, pruned where the job would be."""
+    outcome, curve, reason = cached.outcome, cached.curve, cached.reason
+    for epoch, reached in enumerate(cached.curve[:-1], 1):
+        stopped = pruned(job.rungs, epoch, reached)
+        if stopped:
+            outcome, curve, reason = "pruned", curve[:epoch], stopped
             break
     score = max(curve) if curve else None
     return structs.replace(
-        known, number=job.number, outcome=outcome, curve=curve, score=score, reason=reason,
+        cached, number=job.number, outcome=outcome, curve=curve, score=score, reason=reason,
         cached=True, worker=os.getpid(),
     )  # fmt: skip
 
@@ -100,50 +98,38 @@ def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> TrialResult:
 
     recipe = change(Recipe(), trainer.recipe)
     began = time.perf_counter()
-    promised = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
+    proxies = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
     curve: list[float] = []
     reason = ""
-    rungs = dict(job.rungs)
-    judged = max(1, round(len(data.train) * recipe.validation))
+    images = max(1, round(len(data.train) * recipe.validation))
 
     def report(epoch: int, scores: dict[str, float]) -> bool:
         nonlocal reason
-        curve.append(score_of(scores, judged))
-        least = rungs.get(epoch)
-        if least is None or curve[-1] >= least:
-            return False
-        reason = f"{curve[-1]:.4f} after epoch {epoch}, below {least:.4f}"
-        return True
+        curve.append(score_of(scores, images))
+        reason = pruned(job.rungs, epoch, curve[-1])
+        return bool(reason)
 
-    result = train(
+    summary = train(
         graph, data, recipe, seed=trainer.seed, device=trainer.device, adapt=trainer.adapt,
         report=report, run_dir=job.keep, data={"name": trainer.data, "folder": trainer.folder},
-    )  # fmt: skip
-    summary = result.summary
+    ).summary  # fmt: skip
     best = summary.best.validation if summary.best else None
-    seconds = time.perf_counter() - began
+    result = TrialResult(
+        job.number, "failed", curve=tuple(curve), proxies=proxies,
+        seconds=time.perf_counter() - began, worker=os.getpid(),
+    )  # fmt: skip
     if summary.state == "diverged" or best is None or not curve:
-        return TrialResult(
-            job.number, "failed", curve=tuple(curve), proxies=promised, seconds=seconds,
-            reason=f"diverged: {summary.reason}", worker=os.getpid(),
-        )  # fmt: skip
-    return TrialResult(
-        job.number,
-        "pruned" if reason else "trained",
-        max(curve),
-        dict(best),
-        tuple(curve),
-        promised,
-        seconds,
-        reason,
-        worker=os.getpid(),
-    )
+        return structs.replace(result, reason=f"diverged: {summary.reason}")
+    return structs.replace(
+        result, outcome="pruned" if reason else "trained", score=max(curve), scores=dict(best),
+        reason=reason,
+    )  # fmt: skip
 
 
 def score_of(scores: dict[str, float], images: int) -> float:
-    """Return the accuracy, and where few images make accuracies equal, less loss as more of it.
+    """Return the accuracy, raised by less than one image is worth for a lower loss.
 
-    The loss moves the score by less than one image does.
+    With few images many networks have the same accuracy; the loss ranks these.
     """
     return scores["top1"] + 0.999 / images / (1 + max(scores["loss"], 0.0))
 
@@ -155,12 +141,8 @@ def graph_of(job: Job) -> Graph:
     return graph(document(f"trial{job.number}.yaml", text=job.spec.encode()))
 
 
-def _data(trainer: Trainer) -> Any:
-    return _loaded(trainer.data, trainer.folder)
-
-
 @lru_cache(maxsize=2)
-def _loaded(name: str, folder: str | None) -> Any:
+def _data(name: str, folder: str | None) -> Any:
     from archscope.datasets import load
 
     return load(name, None if folder is None else Path(folder))

@@ -1,4 +1,4 @@
-"""Who trains the networks of a study, and where."""
+"""The interface of executors, which train the networks of a study."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer
 
 
-class Judge(Protocol):
-    """Who trains networks. Answers may come in any order."""
+class Executor(Protocol):
+    """Trains networks, several at once; results may come in any order."""
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Take a job; it may wait for others."""
+        """Queue a job; `graph` is its network."""
 
     def collect(self) -> TrialResult:
-        """Return the next verdict, waiting for it."""
+        """Wait for the next result and return it."""
 
     def close(self, at_once: bool = False) -> None:
-        """Take no more jobs, after the work in hand or at once."""
+        """Stop, after the trainings that run or, with `at_once`, in the middle of them."""
 
 
-class Crew(Protocol):
-    """Where networks are trained: makes a judge for one way to train them."""
+class ExecutorFactory(Protocol):
+    """Makes an executor for one way to train."""
 
     def __call__(
-        self, trainer: Trainer, *, seconds: float | None = None, bytes_: int | None = None
-    ) -> Judge:
-        """Return a judge that holds each training to a time and a memory."""
+        self, trainer: Trainer, *, seconds: float | None = None, memory_bytes: int | None = None
+    ) -> Executor:
+        """Return an executor that stops each training beyond a time or a memory."""

@@ -1,9 +1,9 @@
-"""The end of a study: the best networks trained longer, several times, and a winner exported."""
+"""The end of a study: the best networks trained again, longer and with several seeds."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -12,39 +12,30 @@ from msgspec import structs
 
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
+from archscope.metrics import MACS
 from archscope.records.study import Finalist, Job, Trial
 from archscope.search.evaluation import Trainer
-from archscope.search.executor import Crew
+from archscope.search.executor import Executor, ExecutorFactory
 from archscope.stats import bootstrap_interval
+
+EPOCHS = 5
+"""Of a recipe that does not say."""
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
-    """Return the best of the trained networks, the first best."""
-    judged = [trial for trial in trials if trial.outcome == "trained" and trial.values]
-    return sorted(judged, key=lambda trial: (-_score(trial), trial.number))[:many]
+    """Return the networks with the best scores, of those trained to the end."""
+    trained = [trial for trial in trials if trial.outcome == "trained" and trial.values]
+    return sorted(trained, key=lambda trial: (-_score(trial), trial.number))[:many]
 
 
-def front(trials: Sequence[Trial], cost: str = "macs") -> list[Trial]:
-    """Return the trained networks that no other beats in both score and a cost, cheapest first."""
-    judged = [trial for trial in trials if trial.result and trial.result.score is not None]
+def front(trials: Sequence[Trial], cost: str = MACS) -> list[Trial]:
+    """Return the Pareto front of score against a cost over trained networks, cheapest first."""
+    trained = [trial for trial in trials if trial.result and trial.result.score is not None]
     kept: list[Trial] = []
-    for trial in sorted(judged, key=lambda trial: (trial.costs[cost], -_score(trial))):
+    for trial in sorted(trained, key=lambda trial: (trial.costs[cost], -_score(trial))):
         if not kept or _score(trial) > _score(kept[-1]):
             kept.append(trial)
     return kept
-
-
-def _empty(folder: Path) -> Path:
-    """Return a run folder that is not there, after an earlier end of the study if need be."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _score(trial: Trial) -> float:
-    score = trial.result.score if trial.result else None
-    return -float("inf") if score is None else score
 
 
 def finalists(
@@ -54,61 +45,72 @@ def finalists(
     *,
     seeds: int,
     stretch: int,
-    crew: Crew,
+    executor: ExecutorFactory,
     folder: Path,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    on_final: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Finalist]:
-    """Train networks again, `stretch` times as long, with several seeds; the best mean is first.
+    """Train networks `stretch` times as long with several seeds, and return the best mean first.
 
-    "Tied" says that the 95 % interval of a network reaches the mean of the first. With few seeds
-    intervals are narrow by chance: they say what these runs showed, and no more.
+    The runs are kept in `folder`. A network is tied with the first if its 95 % interval reaches
+    the mean of that. With few seeds intervals are narrow by chance: they describe these runs only.
     """
-    if not chosen:
-        return []
-    epochs = max(1, trainer.recipe.get("epochs", 5) * stretch)
+    epochs = max(1, trainer.recipe.get("epochs", EPOCHS) * stretch)
     longer = structs.replace(trainer, recipe={**trainer.recipe, "epochs": epochs}, proxies=False)
-    verdicts: dict[tuple[int, int], float] = {}
-    total = len(chosen) * seeds
-    for seed in range(seeds):
-        judge = crew(structs.replace(longer, seed=trainer.seed + 1 + seed))
+    accuracies: dict[Path, float] = {}
+    for seed in range(1, seeds + 1) if chosen else ():
+        trained = executor(structs.replace(longer, seed=trainer.seed + seed))
         try:
-            for place, trial in enumerate(chosen):
-                graph = graph_of(trial.choices)
-                keep = _empty(folder / f"trial{trial.number}-seed{seed + 1}")
-                job = Job(place, to_yaml(graph), trial.digest, keep=keep.as_posix())
-                judge.submit(job, graph)
+            runs = [_run_folder(folder, trial, seed) for trial in chosen]
+            for place, (trial, run) in enumerate(zip(chosen, runs, strict=True)):
+                _submit(trained, place, trial, graph_of(trial.choices), run)
             for _ in chosen:
-                verdict = judge.collect()
-                if verdict.score is not None:
-                    verdicts[verdict.number, seed] = verdict.scores["top1"]
-                progress(len(verdicts), total)
+                result = trained.collect()
+                if result.score is not None:
+                    accuracies[runs[result.number]] = result.scores["top1"]
+                on_final(len(accuracies), len(chosen) * seeds)
         finally:
-            judge.close(at_once=True)
-    rows = []
-    for place, trial in enumerate(chosen):
-        scores = tuple(verdicts[place, s] for s in range(seeds) if (place, s) in verdicts)
-        runs = tuple(
-            (folder / f"trial{trial.number}-seed{s + 1}").as_posix()
-            for s in range(seeds)
-            if (place, s) in verdicts
-        )
-        if scores:
-            low, high = bootstrap_interval(scores)
-            spread = stdev(scores) if len(scores) > 1 else None
-            rows.append(
-                Finalist(
-                    trial.number,
-                    trial.choices,
-                    trial.costs,
-                    _score(trial),
-                    scores,
-                    fmean(scores),
-                    spread,
-                    low,
-                    high,
-                    runs=runs,
-                    best_run=max(zip(scores, runs, strict=True))[1],
-                )
-            )
-    rows.sort(key=lambda row: (-row.mean, row.trial))
-    return [structs.replace(row, tied=row.high >= rows[0].mean) for row in rows]
+            trained.close(at_once=True)
+    found = []
+    for trial in chosen:
+        runs = [_run_folder(folder, trial, seed) for seed in range(1, seeds + 1)]
+        own = {run.as_posix(): accuracies[run] for run in runs if run in accuracies}
+        if own:
+            found.append(_finalist(trial, own))
+    found.sort(key=lambda finalist: (-finalist.mean, finalist.trial))
+    return [structs.replace(row, tied=row.high >= found[0].mean) for row in found]
+
+
+def _submit(executor: Executor, place: int, trial: Trial, graph: Graph, run: Path) -> None:
+    """Queue a training into an empty run folder; the study may have ended before."""
+    if run.exists():
+        shutil.rmtree(run)
+    run.parent.mkdir(parents=True, exist_ok=True)
+    executor.submit(Job(place, to_yaml(graph), trial.digest, keep=run.as_posix()), graph)
+
+
+def _run_folder(folder: Path, trial: Trial, seed: int) -> Path:
+    return folder / f"trial{trial.number}-seed{seed}"
+
+
+def _finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
+    """Return the record of a network from the accuracies of its runs."""
+    scores = tuple(accuracies.values())
+    low, high = bootstrap_interval(scores)
+    return Finalist(
+        trial.number,
+        trial.choices,
+        trial.costs,
+        _score(trial),
+        scores,
+        fmean(scores),
+        stdev(scores) if len(scores) > 1 else None,
+        low,
+        high,
+        runs=tuple(accuracies),
+        best_run=max(accuracies, key=lambda run: (accuracies[run], run)),
+    )
+
+
+def _score(trial: Trial) -> float:
+    score = trial.result.score if trial.result else None
+    return -float("inf") if score is None else score

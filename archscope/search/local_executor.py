@@ -1,4 +1,4 @@
-"""Candidates trained by processes of this machine."""
+"""The executor that trains candidates in processes of this machine."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pebble import ProcessExpired, ProcessPool
 
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
-from archscope.search.evaluation import Trainer, Work, judge
+from archscope.search.evaluation import Evaluate, Trainer, evaluate
 
 
-class LocalJudge:
-    """Trains in so many processes; one that crashes or takes too long fails its trial alone."""
+class LocalExecutor:
+    """Trains in a pool of processes; one that crashes or takes too long fails one trial."""
 
     def __init__(
         self,
@@ -26,46 +26,46 @@ class LocalJudge:
         workers: int = 1,
         *,
         seconds: float | None = None,
-        bytes_: int | None = None,
-        work: Work = judge,
+        memory_bytes: int | None = None,
+        evaluate: Evaluate = evaluate,
     ) -> None:
-        """Take limits of one trial: its time, and the memory of its process (not on Windows)."""
-        self.trainer, self.seconds, self.work = trainer, seconds, work
+        """Take limits of one training: its time, and the memory of its process (not on Windows)."""
+        self.trainer, self.seconds, self.evaluate = trainer, seconds, evaluate
         self.began = time.perf_counter()
-        self.answers: queue.Queue[TrialResult] = queue.Queue()
+        self.results: queue.Queue[TrialResult] = queue.Queue()
         self.pool = ProcessPool(
             max_workers=workers,
             context=multiprocessing.get_context("spawn"),
-            initializer=_prepare,
-            initargs=(trainer.threads, bytes_),
+            initializer=_initialize,
+            initargs=(trainer.threads, memory_bytes),
         )
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Give a job to the next free process."""
+        """Queue a job for the next free process."""
         began = time.perf_counter() - self.began
-        future = self.pool.schedule(self.work, args=(self.trainer, job), timeout=self.seconds)
-        future.add_done_callback(lambda done: self.answers.put(self._verdict(job, done, began)))
+        future = self.pool.schedule(self.evaluate, args=(self.trainer, job), timeout=self.seconds)
+        future.add_done_callback(lambda done: self.results.put(self._result(job, done, began)))
 
     def collect(self) -> TrialResult:
-        """Return the next verdict, whichever comes first."""
+        """Wait for the next result and return it."""
         while True:
             try:
-                return self.answers.get(timeout=0.2)  # so that Ctrl-C is heard
+                return self.results.get(timeout=0.2)  # so that Ctrl-C gets through
             except queue.Empty:
                 continue
 
     def close(self, at_once: bool = False) -> None:
-        """End the processes, after their work or at once."""
+        """End the processes, after the queued jobs or at once."""
         if at_once:
             self.pool.stop()  # type: ignore[no-untyped-call]
         else:
             self.pool.close()  # type: ignore[no-untyped-call]
         self.pool.join()
 
-    def _verdict(self, job: Job, future: Any, began: float) -> TrialResult:
+    def _result(self, job: Job, future: Any, began: float) -> TrialResult:
         try:
-            verdict: TrialResult = structs.replace(future.result(), started=began)
-            return verdict
+            result: TrialResult = structs.replace(future.result(), started=began)
+            return result
         except TimeoutError:
             reason = f"took longer than {self.seconds:g} s"
         except ProcessExpired as error:
@@ -79,16 +79,16 @@ class LocalJudge:
         return TrialResult(job.number, "failed", reason=reason, started=began)
 
 
-def _prepare(threads: int, bytes_: int | None) -> None:
-    """Get a process ready: its threads and its memory; Ctrl-C is for the parent."""
+def _initialize(threads: int, memory_bytes: int | None) -> None:
+    """Set the threads and the memory of a process, and leave Ctrl-C to its parent."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
-    if bytes_ is not None:
+    if memory_bytes is not None:
         try:
             import resource
         except ImportError:  # Windows
             return
-        resource.setrlimit(resource.RLIMIT_DATA, (bytes_, bytes_))
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))

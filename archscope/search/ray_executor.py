@@ -1,4 +1,4 @@
-"""Candidates trained by the machines of a Ray cluster."""
+"""The executor that trains candidates on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from archscope import __version__
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
-from archscope.search.evaluation import Trainer, Work, graph_of, judge
-from archscope.search.local_executor import LocalJudge
+from archscope.search.evaluation import Evaluate, Trainer, evaluate, graph_of
+from archscope.search.local_executor import LocalExecutor
 
 RETRIES = 3
-"""How often a training starts again because its machine was lost."""
+"""How often a training restarts because its machine was lost."""
 
-PATIENCE = 5.0  # seconds until a machine that does not answer is given up
+TIMEOUT = 5.0  # seconds to connect to the cluster
 
 
-class RayJudge:
-    """Trains on a cluster, as many at once as it has processors for.
+class RayExecutor:
+    """Trains as many candidates at once as the cluster has processors for.
 
-    A training whose machine is lost begins anew on another. Machines need the archscope of this
-    one, and the images at the same place.
+    A training whose machine is lost restarts on another. All machines need the same version of
+    archscope, and the images at the same path.
     """
 
     def __init__(
@@ -40,40 +40,42 @@ class RayJudge:
         address: str | None = None,
         *,
         seconds: float | None = None,
-        bytes_: int | None = None,
-        work: Work = judge,
+        memory_bytes: int | None = None,
+        evaluate: Evaluate = evaluate,
     ) -> None:
-        """Take the cluster's address and limits of one trial. Raises OptionError."""
+        """Take the address of the cluster and limits of one training. Raises OptionError."""
         self.ray = connect(address)
-        self.trainer, self.limits, self.work = trainer, (seconds, bytes_), work
+        self.trainer, self.evaluate = trainer, evaluate
+        self.limits = seconds, memory_bytes
         self.began = time.perf_counter()
         self.task = self.ray.remote(_task).options(num_cpus=trainer.threads, max_retries=0)
-        self.open: dict[Any, _Open] = {}
+        self.running: dict[Any, _Running] = {}  # by the reference to the result
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Give a job to the cluster."""
-        self._start(_Open(job, time.perf_counter() - self.began))
+        """Queue a job in the cluster."""
+        self._start(_Running(job, time.perf_counter() - self.began))
 
     def collect(self) -> TrialResult:
-        """Return the next verdict, whichever comes first."""
+        """Wait for the next result and return it."""
         while True:
-            done, _ = self.ray.wait(list(self.open), timeout=0.2)  # so that Ctrl-C is heard
-            for one in done:
-                verdict = self._verdict(one, self.open.pop(one))
-                if verdict is not None:
-                    return verdict
+            done, _ = self.ray.wait(list(self.running), timeout=0.2)  # so that Ctrl-C gets through
+            for reference in done:
+                result = self._result(reference, self.running.pop(reference))
+                if result is not None:
+                    return result
 
     def close(self, at_once: bool = False) -> None:
-        """Give up what is still in work; the connection serves the next judge."""
-        for one in self.open:
-            self.ray.cancel(one, force=True)
-        self.open.clear()
+        """Cancel what is running; the connection stays for the next executor."""
+        for reference in self.running:
+            self.ray.cancel(reference, force=True)
+        self.running.clear()
 
-    def _start(self, one: _Open) -> None:
-        self.open[self.task.remote(self.work, self.trainer, one.job, *self.limits)] = one
+    def _start(self, running: _Running) -> None:
+        reference = self.task.remote(self.evaluate, self.trainer, running.job, *self.limits)
+        self.running[reference] = running
 
-    def _verdict(self, reference: Any, one: _Open) -> TrialResult | None:
-        """Return what a task came to, or None if it had to begin anew."""
+    def _result(self, reference: Any, running: _Running) -> TrialResult | None:
+        """Return the result of a task, or None if it had to be restarted."""
         from ray import exceptions
 
         lost = (exceptions.NodeDiedError, exceptions.WorkerCrashedError,
@@ -81,8 +83,8 @@ class RayJudge:
         try:
             answer: _Answer = self.ray.get(reference)
         except lost:
-            if one.losses < RETRIES:
-                self._start(structs.replace(one, losses=one.losses + 1))
+            if running.losses < RETRIES:
+                self._start(structs.replace(running, losses=running.losses + 1))
                 return None
             reason = f"its process or machine was lost {RETRIES + 1} times"
         except exceptions.OutOfMemoryError:
@@ -91,31 +93,31 @@ class RayJudge:
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}"
         else:
             if answer.version == __version__:
-                if one.job.keep is not None and answer.run is not None:
-                    _unpack(answer.run, Path(one.job.keep))
-                return structs.replace(answer.verdict, started=one.began)
+                if running.job.keep is not None and answer.run is not None:
+                    _unpack(answer.run, Path(running.job.keep))
+                return structs.replace(answer.result, started=running.began)
             reason = f"a machine of the cluster has archscope {answer.version}, not {__version__}"
-        return TrialResult(one.job.number, "failed", reason=reason, started=one.began)
+        return TrialResult(running.job.number, "failed", reason=reason, started=running.began)
 
 
-class _Open(Struct, frozen=True):
-    """A job without its verdict."""
+class _Running(Struct, frozen=True):
+    """A job without its result."""
 
     job: Job
     began: float
-    losses: int = 0
+    losses: int = 0  # of the machine that ran it
 
 
 class _Answer(Struct, frozen=True):
-    """What comes back from another machine."""
+    """What another machine returns."""
 
     version: str
-    verdict: TrialResult
+    result: TrialResult
     run: bytes | None  # the run folder, as a tar file
 
 
 def connect(address: str | None = None) -> Any:
-    """Return Ray, connected to a cluster: the one named, or that of this machine.
+    """Return Ray, connected to the cluster at an address, or to that of this machine.
 
     Raises OptionError if Ray is not installed or no cluster answers.
     """
@@ -125,7 +127,7 @@ def connect(address: str | None = None) -> Any:
         raise OptionError("Ray is not installed; pip install 'archscope[ray]'") from None
     if ray.is_initialized():
         return ray
-    _knock(address)
+    _check_address(address)
     try:
         ray.init(address or "auto", log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -139,15 +141,15 @@ def connect(address: str | None = None) -> Any:
     return ray
 
 
-def room(threads: int) -> int:
-    """Return how many trainings of so many threads the connected cluster does at once."""
+def capacity(threads: int) -> int:
+    """Return how many trainings of so many threads the connected cluster runs at once."""
     import ray
 
     return int(ray.cluster_resources().get("CPU", 0)) // threads  # type: ignore[no-untyped-call]
 
 
-def _knock(address: str | None) -> None:
-    """See that somebody listens, because Ray waits for a minute where nobody does."""
+def _check_address(address: str | None) -> None:
+    """Raise OptionError if nothing listens at an address; Ray itself would wait for a minute."""
     if address is None or address in ("auto", "local"):
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -157,31 +159,31 @@ def _knock(address: str | None) -> None:
             f" '{address}'"
         )
     try:
-        socket.create_connection((host, int(port)), PATIENCE).close()
+        socket.create_connection((host, int(port)), TIMEOUT).close()
     except (OSError, OverflowError) as error:
         raise OptionError(f"--address: nobody answers at {host}:{port}: {error}") from None
 
 
 def _task(
-    work: Work, trainer: Trainer, job: Job, seconds: float | None, bytes_: int | None
+    evaluate: Evaluate, trainer: Trainer, job: Job, seconds: float | None, memory_bytes: int | None
 ) -> _Answer:
-    """Train on a machine of the cluster; a run folder goes back with the verdict."""
+    """Train on a machine of the cluster; a run folder is returned with the result."""
     if job.keep is None:
-        return _Answer(__version__, _limited(work, trainer, job, seconds, bytes_), None)
+        return _Answer(__version__, _limited(evaluate, trainer, job, seconds, memory_bytes), None)
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / Path(job.keep).name
         here = structs.replace(job, keep=kept.as_posix())
-        verdict = _limited(work, trainer, here, seconds, bytes_)
-        return _Answer(__version__, verdict, _pack(kept) if kept.is_dir() else None)
+        result = _limited(evaluate, trainer, here, seconds, memory_bytes)
+        return _Answer(__version__, result, _pack(kept) if kept.is_dir() else None)
 
 
 def _limited(
-    work: Work, trainer: Trainer, job: Job, seconds: float | None, bytes_: int | None
+    evaluate: Evaluate, trainer: Trainer, job: Job, seconds: float | None, memory_bytes: int | None
 ) -> TrialResult:
-    """Train here, or where limits are to be held, in a process of its own."""
-    if seconds is None and bytes_ is None:
-        return work(trainer, job)
-    inner = LocalJudge(trainer, seconds=seconds, bytes_=bytes_, work=work)
+    """Train in this process or, if there are limits, in one of its own."""
+    if seconds is None and memory_bytes is None:
+        return evaluate(trainer, job)
+    inner = LocalExecutor(trainer, seconds=seconds, memory_bytes=memory_bytes, evaluate=evaluate)
     try:
         inner.submit(job, graph_of(job))
         return inner.collect()
@@ -197,7 +199,7 @@ def _pack(folder: Path) -> bytes:
 
 
 def _unpack(packed: bytes, folder: Path) -> None:
-    """Write a run folder whole, or not at all."""
+    """Write a run folder, whole or not at all."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         whole = Path(temporary) / folder.name
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:

@@ -1,4 +1,4 @@
-"""Where Optuna keeps the trials of a study."""
+"""The storage in which Optuna keeps the trials of a study."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import optuna
 from archscope.errors import OptionError
 
 PATIENCE = 10  # seconds for a proxy to answer
-PORT = 13000  # of Optuna's own proxy server, if no other is named
+PORT = 13000  # default of Optuna's proxy server
 
 
 def opened(url: str) -> str | optuna.storages.BaseStorage:
-    """Return what Optuna takes for a URL: of a data base, or `grpc://HOST:PORT` of a proxy.
+    """Return the storage at the URL of a database, or of a proxy as `grpc://HOST:PORT`.
 
     Raises OptionError if no proxy answers.
     """

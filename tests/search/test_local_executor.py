@@ -1,4 +1,4 @@
-"""Trainings in processes of this machine: whatever happens to one is its own trial's."""
+"""Trainings in processes of this machine: whatever happens to one is one failed trial."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
-from archscope.search.local_executor import LocalJudge
+from archscope.search.local_executor import LocalExecutor
 
 SPEC = "name: one\ninput: [1, 4, 4]\nlayers: [flatten, {linear: 2}]\n"
 GOOD, EXITS, KILLED, RAISES, HANGS, GREEDY = range(6)
 
 
 def fate(trainer: Trainer, job: Job) -> TrialResult:
-    """Work whose number says how it ends."""
+    """Evaluate a job as its number says."""
     if job.number == EXITS:
         os._exit(7)
     if job.number == KILLED:
@@ -34,17 +34,19 @@ def fate(trainer: Trainer, job: Job) -> TrialResult:
 
 
 @pytest.fixture
-def judge() -> Iterator[LocalJudge]:
-    made = LocalJudge(Trainer(data="none"), workers=1, seconds=5, bytes_=1 << 34, work=fate)
+def executor() -> Iterator[LocalExecutor]:
+    made = LocalExecutor(
+        Trainer(data="none"), workers=1, seconds=5, memory_bytes=1 << 34, evaluate=fate
+    )
     yield made
     made.close(at_once=True)
 
 
-def verdicts(judge: LocalJudge, *numbers: int) -> dict[int, TrialResult]:
+def results(executor: LocalExecutor, *numbers: int) -> dict[int, TrialResult]:
     for number in numbers:
         job = Job(number, SPEC, "")
-        judge.submit(job, graph_of(job))
-    return {one.number: one for one in (judge.collect() for _ in numbers)}
+        executor.submit(job, graph_of(job))
+    return {one.number: one for one in (executor.collect() for _ in numbers)}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +65,10 @@ def verdicts(judge: LocalJudge, *numbers: int) -> dict[int, TrialResult]:
         ),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_is_one_failed_trial(judge: LocalJudge, number: int, said: str) -> None:
-    found = verdicts(judge, number, GOOD)
+def test_what_goes_wrong_is_one_failed_trial(
+    executor: LocalExecutor, number: int, said: str
+) -> None:
+    found = results(executor, number, GOOD)
     assert found[number].outcome == "failed"
     assert said in found[number].reason
     assert found[GOOD].outcome == "trained"

@@ -13,7 +13,7 @@ import pytest
 from archscope.errors import OptionError
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
-from archscope.search.ray_executor import RETRIES, RayJudge, connect
+from archscope.search.ray_executor import RETRIES, RayExecutor, connect
 from tests.cli.conftest import Run
 from tests.search.test_search import SPACE, WORDS, trials
 
@@ -69,55 +69,55 @@ class Gate:
 
 
 def at_gate(trainer: Trainer, job: Job) -> TrialResult:
-    """Work that ends when the test says so."""
+    """Evaluate a job when the test says so."""
     gate = ray.get_actor("gate")
     ray.get(gate.enter.remote(ray.get_runtime_context().get_node_id()))
     return TrialResult(job.number, "trained", 1.0)
 
 
 def dying(trainer: Trainer, job: Job) -> TrialResult:
-    """Work that takes its process with it."""
+    """End the process."""
     os._exit(7)
 
 
 def raising(trainer: Trainer, job: Job) -> TrialResult:
-    """Work that goes wrong."""
+    """Raise an error."""
     raise ValueError("no such luck")
 
 
-def submit(judge: RayJudge, number: int) -> None:
+def submit(executor: RayExecutor, number: int) -> None:
     job = Job(number, SPEC, "")
-    judge.submit(job, graph_of(job))
+    executor.submit(job, graph_of(job))
 
 
 def test_what_a_lost_machine_did_is_done_by_another(cluster: Any) -> None:
     other = cluster.add_node(num_cpus=1, object_store_memory=STORE)
-    judge = RayJudge(Trainer(data="none"), cluster.address, work=at_gate)
+    executor = RayExecutor(Trainer(data="none"), cluster.address, evaluate=at_gate)
     head = ray.get_runtime_context().get_node_id()
     stay = {"num_cpus": 0, "name": "gate", "resources": {"node:__internal_head__": 0.001}}
     gate = ray.remote(Gate).options(**stay).remote()
     for number in range(2):
-        submit(judge, number)
+        submit(executor, number)
     begun = ray.get(gate.begun.remote(2))
     assert len(set(begun)) == 2
     cluster.remove_node(other, allow_graceful=False)
     ray.get(gate.open.remote())
-    verdicts = sorted((judge.collect() for _ in range(2)), key=lambda one: one.number)
-    assert [verdict.outcome for verdict in verdicts] == ["trained", "trained"]
+    results = sorted((executor.collect() for _ in range(2)), key=lambda one: one.number)
+    assert [result.outcome for result in results] == ["trained", "trained"]
     assert ray.get(gate.begun.remote(3))[2] == head
     ray.kill(gate)
 
 
 @pytest.mark.parametrize(
-    "work, said",
+    "evaluate, said",
     [(dying, f"its process or machine was lost {RETRIES + 1} times"), (raising, "no such luck")],
 )
-def test_a_crash_is_one_failed_trial(cluster: Any, work: Any, said: str) -> None:
-    judge = RayJudge(Trainer(data="none"), cluster.address, work=work)
-    submit(judge, 4)
-    verdict = judge.collect()
-    assert (verdict.number, verdict.outcome) == (4, "failed")
-    assert said in verdict.reason
+def test_a_crash_is_one_failed_trial(cluster: Any, evaluate: Any, said: str) -> None:
+    executor = RayExecutor(Trainer(data="none"), cluster.address, evaluate=evaluate)
+    submit(executor, 4)
+    result = executor.collect()
+    assert (result.number, result.outcome) == (4, "failed")
+    assert said in result.reason
 
 
 def test_a_study_is_the_same_on_a_cluster(cluster: Any, run: Run, tmp_path: Path) -> None:

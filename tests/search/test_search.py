@@ -75,9 +75,9 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     build(load(run_folder / "spec.yaml")).load_state_dict(
         load_file(run_folder / "best.safetensors")
     )
-    paid = [row for row in trials(study) if row["verdict"] is not None]
-    assert len(paid) == 5 and len({row["digest"] for row in paid}) == 5
-    assert all(34_000 <= row["costs"]["macs"] <= 40_000 for row in paid)  # type: ignore[index]
+    trained = [row for row in trials(study) if row["verdict"] is not None]
+    assert len(trained) == 5 and len({row["digest"] for row in trained}) == 5
+    assert all(34_000 <= row["costs"]["macs"] <= 40_000 for row in trained)  # type: ignore[index]
     kept = optuna.load_study(study_name="one", storage=f"sqlite:///{study / 'study.db'}")
     states = {trial.state.name for trial in kept.trials}
     first = len(kept.trials)
@@ -103,12 +103,12 @@ def test_a_killed_search_goes_on_to_the_same_end(run: Run, place: Path) -> None:
     code = (
         "import os, signal, sys\n"
         "from archscope.search import study_folder\n"
-        "add = study_folder.Folder.add\n"
+        "add = study_folder.StudyFolder.add\n"
         "def stop(self, trial):\n"
         "    add(self, trial)\n"
         "    if sum(trial.trained for trial in self.trials) == 2:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "study_folder.Folder.add = stop\n"
+        "study_folder.StudyFolder.add = stop\n"
         "from archscope.cli import main\n"
         "if __name__ == '__main__': main(sys.argv[1:])\n"
     )

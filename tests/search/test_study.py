@@ -1,4 +1,4 @@
-"""What a study promises, with judges that answer from a table."""
+"""What a study promises, with an executor that computes results from digests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from archscope.ir import Graph
 from archscope.language import document
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import parameters
-from archscope.search.study import Plan, Study
+from archscope.search.strategy import Strategy
+from archscope.search.study import Study
 from archscope.space.budget import budget
 from archscope.space.search_space import Space, space
 
@@ -41,7 +42,7 @@ def small() -> Space:
     return space(document("small.yaml", text=SPACE.encode()))
 
 
-class Oracle:
+class FakeExecutor:
     """Scores networks by a fixed function of what they are, in whatever order a seed gives."""
 
     def __init__(self, order: int | None = None) -> None:
@@ -51,11 +52,14 @@ class Oracle:
     def submit(self, job: Job, graph: Graph) -> None:
         self.jobs.append(job)
 
+    def close(self, at_once: bool = False) -> None:
+        self.jobs.clear()
+
     def collect(self) -> TrialResult:
         place = self.order.randrange(len(self.jobs)) if self.order else 0
-        return self.verdict(self.jobs.pop(place))
+        return self.result(self.jobs.pop(place))
 
-    def verdict(self, job: Job) -> TrialResult:
+    def result(self, job: Job) -> TrialResult:
         score = int(job.digest[:8], 16) / 16**8
         curve = (score / 2, score * 0.9, score)
         for epoch, least in job.rungs:
@@ -65,28 +69,28 @@ class Oracle:
 
 
 LIMIT = budget("60KMACs")
-PLAN = Plan(budgets=(LIMIT,), sampler="random", seed=3, control=0.25)
+STRATEGY = Strategy(budgets=(LIMIT,), sampler="random", seed=3, baseline=0.25)
 
 
 def run(
-    space_: Space, plan: Plan = PLAN, paid: int = 16, order: int | None = None
+    space_: Space, strategy: Strategy = STRATEGY, trainings: int = 16, order: int | None = None
 ) -> tuple[Study, list[Trial]]:
     told: list[Trial] = []
-    study = Study(space_, plan, Oracle(order), shown=told.append)
-    study.run(paid)
+    study = Study(space_, strategy, FakeExecutor(order), on_trial=told.append)
+    study.run(trainings)
     assert told == study.trials
     return study, study.trials
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "evolution", "uniform"])
-def test_only_new_networks_inside_the_budget_are_paid_for(small: Space, sampler: str) -> None:
-    _, trials = run(small, structs.replace(PLAN, sampler=sampler))
-    paid = [trial for trial in trials if trial.trained]
-    assert len(paid) == 16
-    assert all(one.costs["macs"] <= 60_000 for one in paid)
-    assert len({one.digest for one in paid}) == 16
+def test_only_new_networks_inside_the_budget_are_trained(small: Space, sampler: str) -> None:
+    _, trials = run(small, structs.replace(STRATEGY, sampler=sampler))
+    trained = [trial for trial in trials if trial.trained]
+    assert len(trained) == 16
+    assert all(one.costs["macs"] <= 60_000 for one in trained)
+    assert len({one.digest for one in trained}) == 16
     assert [trial.number for trial in trials] == list(range(len(trials)))
-    assert all(one.values for one in paid)
+    assert all(one.values for one in trained)
     for trial in trials:
         if trial.outcome == "known":
             twin = trials[trial.same_as or 0]
@@ -94,27 +98,27 @@ def test_only_new_networks_inside_the_budget_are_paid_for(small: Space, sampler:
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution"])
-def test_the_order_of_the_answers_does_not_matter(small: Space, sampler: str) -> None:
-    plan = structs.replace(PLAN, sampler=sampler)
-    _, expected = run(small, plan, paid=12)
-    assert run(small, plan, paid=12, order=0)[1] == expected
+def test_the_order_of_the_results_does_not_matter(small: Space, sampler: str) -> None:
+    strategy = structs.replace(STRATEGY, sampler=sampler)
+    _, expected = run(small, strategy, trainings=12)
+    assert run(small, strategy, trainings=12, order=0)[1] == expected
 
 
 def test_another_seed_is_another_study(small: Space) -> None:
     _, one = run(small)
-    _, other = run(small, structs.replace(PLAN, seed=4))
+    _, other = run(small, structs.replace(STRATEGY, seed=4))
     assert [t.choices for t in one] != [t.choices for t in other]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution", "random"])
 @pytest.mark.parametrize("first", [1, 7])
-def test_a_study_that_goes_on_equals_one_that_never_stopped(
+def test_a_resumed_study_equals_one_that_never_stopped(
     small: Space, sampler: str, first: int
 ) -> None:
-    plan = structs.replace(PLAN, sampler=sampler)
-    _, whole = run(small, plan)
-    _, begun = run(small, plan, paid=first)
-    study = Study(small, plan, Oracle())
+    strategy = structs.replace(STRATEGY, sampler=sampler)
+    _, whole = run(small, strategy)
+    _, begun = run(small, strategy, trainings=first)
+    study = Study(small, strategy, FakeExecutor())
     study.replay(begun)
     study.run(16)
     assert study.trials == whole
@@ -123,16 +127,16 @@ def test_a_study_that_goes_on_equals_one_that_never_stopped(
 def test_a_killed_study_loses_only_what_was_not_told(small: Space) -> None:
     _, whole = run(small)
     for cut in (0, 1, 13, len(whole) // 2):
-        study = Study(small, PLAN, Oracle())
+        study = Study(small, STRATEGY, FakeExecutor())
         study.replay(whole[:cut])
         study.run(16)
         assert study.trials == whole
 
 
-def test_the_control_has_its_share_and_anchors_come_first(small: Space) -> None:
+def test_the_baseline_has_its_share_and_anchors_come_first(small: Space) -> None:
     choices = dict(small.defaults)
-    plan = structs.replace(PLAN, anchors=(("mine", choices),), control=0.5)
-    _, trials = run(small, plan)
+    strategy = structs.replace(STRATEGY, anchors=(("mine", choices),), baseline=0.5)
+    _, trials = run(small, strategy)
     assert trials[0].origin == "anchor: mine" and trials[0].choices == choices
     origins = Counter(trial.origin for trial in trials if trial.trained)
     assert 6 <= origins["control"] <= 10
@@ -140,68 +144,68 @@ def test_the_control_has_its_share_and_anchors_come_first(small: Space) -> None:
 
 def test_nothing_hangs_where_hardly_anything_fits(small: Space) -> None:
     least = budget("macs<=4.2K")
-    _, trials = run(small, structs.replace(PLAN, budgets=(least,)), paid=50)
-    paid = [trial for trial in trials if trial.trained]
-    assert 0 < len(paid) < 50  # the space holds no more of them
-    assert all(one.costs["macs"] <= 4200 for one in paid)
+    _, trials = run(small, structs.replace(STRATEGY, budgets=(least,)), trainings=50)
+    trained = [trial for trial in trials if trial.trained]
+    assert 0 < len(trained) < 50  # the space holds no more of them
+    assert all(one.costs["macs"] <= 4200 for one in trained)
 
 
 def test_a_budget_that_nothing_fits_is_an_error(small: Space) -> None:
     with pytest.raises(OptionError, match=r"no network of .* was found inside macs<=100"):
-        run(small, structs.replace(PLAN, budgets=(budget("macs<=100"),)))
+        run(small, structs.replace(STRATEGY, budgets=(budget("macs<=100"),)))
 
 
 def test_a_rung_stops_the_worse_and_knows_only_what_was_told(small: Space) -> None:
-    _, trials = run(small, structs.replace(PLAN, eta=2), paid=24)
+    _, trials = run(small, structs.replace(STRATEGY, eta=2), trainings=24)
     outcomes = Counter(trial.outcome for trial in trials if trial.trained)
     assert outcomes["pruned"] > 3 and outcomes["trained"] > 3
     for order in range(2):
-        again = run(small, structs.replace(PLAN, eta=2), paid=24, order=order)[1]
+        again = run(small, structs.replace(STRATEGY, eta=2), trainings=24, order=order)[1]
         assert again == trials
 
 
-def test_a_failed_network_is_paid_for_and_taught_to_nobody(small: Space) -> None:
-    class Broken(Oracle):
-        def verdict(self, job: Job) -> TrialResult:
+def test_a_failed_network_counts_as_trained_and_teaches_nothing(small: Space) -> None:
+    class Broken(FakeExecutor):
+        def result(self, job: Job) -> TrialResult:
             if int(job.digest[-1], 16) % 2:
                 return TrialResult(job.number, "failed", reason="its process died")
-            return super().verdict(job)
+            return super().result(job)
 
-    study = Study(small, PLAN, Broken())
+    study = Study(small, STRATEGY, Broken())
     study.run(12)
     outcomes = Counter(trial.outcome for trial in study.trials if trial.trained)
     assert outcomes["failed"] and outcomes["trained"]
     assert not any(trial.values for trial in study.trials if trial.outcome == "failed")
-    states = Counter(trial.state.name for trial in study.model.get_trials(deepcopy=False))
+    states = Counter(trial.state.name for trial in study.learner.study.get_trials(deepcopy=False))
     assert states["RUNNING"] == states["WAITING"] == 0
 
 
-def test_the_best_promise_of_several_is_trained(small: Space) -> None:
+def test_the_best_of_several_by_proxies_is_trained(small: Space) -> None:
     seen: list[float] = []
 
-    def promise(graph: Graph) -> dict[str, float]:
+    def proxy_scores(graph: Graph) -> dict[str, float]:
         macs = float(sum(facts.macs for facts in graph.facts.values()))
         seen.append(macs)
         return {"macs": macs}
 
-    plan = structs.replace(PLAN, prescreen=4, control=0.0)
-    study = Study(small, plan, Oracle(), promise=promise)
+    strategy = structs.replace(STRATEGY, prescreen=4, baseline=0.0)
+    study = Study(small, strategy, FakeExecutor(), proxy_scores=proxy_scores)
     study.run(5)
-    paid = [trial.costs["macs"] for trial in study.trials if trial.trained]
-    assert paid == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
+    trained = [trial.costs["macs"] for trial in study.trials if trial.trained]
+    assert trained == [max(seen[at : at + 4]) for at in range(0, 20, 4)]
     assert sum(trial.outcome == "passed" for trial in study.trials) == 15
 
 
 @pytest.mark.parametrize("first", [1, 3])
-def test_a_screened_study_goes_on_as_well(small: Space, first: int) -> None:
-    def promise(graph: Graph) -> dict[str, float]:
+def test_a_prescreened_study_is_resumed_as_well(small: Space, first: int) -> None:
+    def proxy_scores(graph: Graph) -> dict[str, float]:
         return {"macs": float(sum(facts.macs for facts in graph.facts.values()))}
 
-    plan = structs.replace(PLAN, prescreen=3)
-    whole = Study(small, plan, Oracle(), promise=promise)
+    strategy = structs.replace(STRATEGY, prescreen=3)
+    whole = Study(small, strategy, FakeExecutor(), proxy_scores=proxy_scores)
     whole.run(8)
-    study = Study(small, plan, Oracle(), promise=promise)
-    begun = Study(small, plan, Oracle(), promise=promise)
+    study = Study(small, strategy, FakeExecutor(), proxy_scores=proxy_scores)
+    begun = Study(small, strategy, FakeExecutor(), proxy_scores=proxy_scores)
     begun.run(first)
     study.replay(begun.trials)
     study.run(8)
@@ -215,19 +219,19 @@ def test_latency_is_measured_once_for_each_network(small: Space) -> None:
         calls.append(1)
         return sum(facts.macs for facts in graph.facts.values()) / 10_000
 
-    plan = structs.replace(PLAN, budgets=(LIMIT, budget("4ms@cpu")))
-    study = Study(small, plan, Oracle(), measure=measure)
+    strategy = structs.replace(STRATEGY, budgets=(LIMIT, budget("4ms@cpu")))
+    study = Study(small, strategy, FakeExecutor(), measure=measure)
     study.run(10)
-    paid = [trial for trial in study.trials if trial.trained]
-    assert len(paid) == 10
-    assert all(one.costs["latency"] <= 4 for one in paid)
+    trained = [trial for trial in study.trials if trial.trained]
+    assert len(trained) == 10
+    assert all(one.costs["latency"] <= 4 for one in trained)
     assert len(calls) == len({trial.digest for trial in study.trials if trial.digest})
 
 
 @pytest.mark.parametrize("cost", ["macs", "weights", "peak"])
 def test_several_objectives(small: Space, cost: str) -> None:
-    plan = structs.replace(PLAN, objectives=("accuracy", cost))
-    _, trials = run(small, plan)
+    strategy = structs.replace(STRATEGY, objectives=("accuracy", cost))
+    _, trials = run(small, strategy)
     assert all(len(trial.values) == 2 for trial in trials if trial.trained)
     assert all(trial.values[1] == trial.costs[cost] > 0 for trial in trials if trial.trained)
 

@@ -1,98 +1,93 @@
-"""What a person sees while a search goes on: a line for each trained network, and the state."""
+"""The progress of a search on standard error: a line for each trained network, and the state."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from archscope.cli.shared.progress import tell
-from archscope.records.study import Trial
-from archscope.search.search import Question, Watch
-from archscope.search.study import Study
+from archscope.records.study import TRAINED, Trial
+from archscope.search.config import SearchConfig
+from archscope.search.progress import SearchProgress
+from archscope.search.strategy import BASELINE
 from archscope.space.search_space import Space
 from archscope.units import format_bytes, format_count, format_duration
 
 
-class Lines(Watch):
-    """A line on standard error for each trained network; where someone looks, the state below."""
+class SearchProgressLines(SearchProgress):
+    """Prints a line for each trained network and, in a terminal, the state below them."""
 
     def __init__(self, path: Path) -> None:
+        """Take the folder of the study."""
         self.path = path
         self.began = time.perf_counter()
         self.best: float | None = None
-        self.counts: Counter[str] = Counter()
-        self.question: Question | None = None
-        self.known = 0
+        self.counts: Counter[str] = Counter()  # outcomes of this run
+        self.total = 0  # trainings of the study
+        self.resumed: Sequence[Trial] = ()
 
-    def begin(self, question: Question, space: Space, known: int) -> None:
-        """Say what is searched, inside what."""
-        self.question, self.known = question, known
+    def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
+        """Print what is searched, inside which budgets."""
+        self.total, self.resumed = config.trials, tuple(resumed)
         (entry, *_) = space.graph(space.defaults).inputs
         at = "x".join(map(str, entry.out))
         click.echo(f"searching {space.name}, {len(space.decisions)} decisions", err=True)
-        for budget in question.budgets:
+        for budget in config.budgets:
             click.echo(f"  {budget.meaning(at)}", err=True)
-        if known:
-            click.echo(f"going on with {self.path}, {known} trials are there", err=True)
+        if resumed:
+            click.echo(f"going on with {self.path}, {len(resumed)} trials are there", err=True)
 
-    def trial(self, trial: Trial, study: Study) -> None:
-        """Tell of a trained network, and count the others."""
+    def on_trial(self, trial: Trial) -> None:
+        """Print a line for a trained network, and count the others."""
         self.counts[trial.outcome] += 1
         if trial.trained:
             tell("")
             click.echo(self._line(trial), err=True)
-        tell(self._state(study))
+        tell(self._state())
 
-    def finals(self, done: int, of: int) -> None:
-        """Tell how far the last trainings are."""
-        tell(f"training the best again: {done} of {of}")
+    def on_final(self, done: int, total: int) -> None:
+        """Show how many of the last trainings have ended."""
+        tell(f"training the best again: {done} of {total}")
 
     def close(self) -> None:
-        """Take the state away."""
+        """Remove the state."""
         tell("")
 
     def _line(self, trial: Trial) -> str:
-        verdict = trial.result
+        result = trial.result
         costs = (
             f"{format_count(trial.costs['macs'])} macs  {format_count(trial.costs['params'])}"
             f" params  {format_bytes(trial.costs['access'])} access"
         )
-        if verdict is None or verdict.score is None:
-            reason = verdict.reason if verdict else ""
+        if result is None or result.score is None:
+            reason = result.reason if result else ""
             return f"trial {trial.number:>4}  {trial.outcome}  {costs}  {reason}"
         mark = ""
-        if trial.outcome == "trained" and (self.best is None or verdict.score > self.best):
-            self.best = verdict.score
+        if trial.outcome == "trained" and (self.best is None or result.score > self.best):
+            self.best = result.score
             mark = "  best so far"
-        score = verdict.scores.get("top1", verdict.score)
-        took = "known from before" if verdict.cached else format_duration(verdict.seconds)
+        score = result.scores.get("top1", result.score)
+        took = "from the cache" if result.cached else format_duration(result.seconds)
         stopped = "  stopped early" if trial.outcome == "pruned" else ""
+        origin = "baseline" if trial.origin == BASELINE else trial.origin
         return (
             f"trial {trial.number:>4}  {100 * score:5.1f} %  {costs}  {took}"
-            f"  {trial.origin}{stopped}{mark}"
+            f"  {origin}{stopped}{mark}"
         )
 
-    def _state(self, study: Study) -> str:
-        asked = len(study.trials)
-        paid = sum(self.counts[name] for name in ("trained", "pruned", "failed"))
-        total = self.question.trials if self.question else 0
-        feasible = 1 - (self.counts["infeasible"] + self.counts["impossible"]) / max(
-            sum(self.counts.values()), 1
-        )
+    def _state(self) -> str:
+        proposed = self.counts.total()
+        trained = sum(self.counts[outcome] for outcome in TRAINED)
+        feasible = 1 - (self.counts["infeasible"] + self.counts["impossible"]) / proposed
+        done = trained + sum(trial.trained for trial in self.resumed)
         took = time.perf_counter() - self.began
-        done = sum(trial.trained for trial in study.trials)
-        left = format_duration(took / paid * max(total - done, 0)) if paid else "?"
+        left = format_duration(took / trained * max(self.total - done, 0)) if trained else "?"
         best = "" if self.best is None else f"  best {100 * self.best:.1f} %"
         return (
-            f"{done} of {total} trained, {asked} asked{best}  {100 * feasible:.0f} % inside"
-            f" the budget  {self.counts['known']} known  ETA {left}"
+            f"{done} of {self.total} trained, {len(self.resumed) + proposed} proposed{best}"
+            f"  {100 * feasible:.0f} % inside the budget  {self.counts['known']} known  ETA {left}"
         )
-
-
-def watch_of(path: Path) -> Watch:
-    """Return who tells the user how the search goes."""
-    return Lines(path) if sys.stderr is not None else Watch()

@@ -1,0 +1,54 @@
+"""The configuration of a search: everything that decides its result, apart from where it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field, to_builtins
+
+from archscope.metrics import ACCURACY
+from archscope.search.anchors import anchors
+from archscope.search.evaluation import Trainer
+from archscope.search.strategy import Strategy
+from archscope.space.budget import Budget
+from archscope.space.search_space import Space
+
+DEFAULT = "mobile"
+
+
+class SearchConfig(Struct, frozen=True, kw_only=True):
+    """What to search, how, and how candidates are trained."""
+
+    spec: str = DEFAULT
+    budgets: tuple[Budget, ...] = ()
+    sampler: str = "tpe"
+    trials: int = 24  # networks to train
+    seed: int = 0
+    lag: int = 4
+    baseline: float = field(default=0.2, name="control")
+    prescreen: int = 1
+    eta: int = 3
+    objectives: tuple[str, ...] = (ACCURACY,)
+    start: tuple[str, ...] = ()
+    resolution: int | None = 32  # of the images that candidates are trained on; None: the spec's
+    trainer: Trainer
+
+    def strategy(self, space: Space) -> Strategy:
+        """Return the strategy of the study. Raises OptionError for anchors that do not exist."""
+        return Strategy(
+            budgets=self.budgets,
+            sampler=self.sampler,
+            seed=self.seed,
+            lag=self.lag,
+            baseline=self.baseline,
+            anchors=tuple(anchors(space, self.budgets, self.start, self.seed)),
+            objectives=self.objectives,
+            prescreen=self.prescreen,
+            eta=self.eta if len(self.objectives) == 1 else 0,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return what study.json keeps; a study may be resumed with more trials."""
+        rows: dict[str, Any] = to_builtins(self)
+        del rows["trials"]
+        return {**rows, "budgets": [budget.text for budget in self.budgets]}

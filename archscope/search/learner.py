@@ -1,0 +1,77 @@
+"""What samplers learn from: the trials of a study as Optuna keeps them in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from archscope.metrics import METRICS
+from archscope.records.study import Outcome
+from archscope.search.distributions import distributions, parameters
+from archscope.search.samplers import optuna_sampler
+from archscope.search.strategy import Strategy
+from archscope.space.decisions import Choices
+from archscope.space.search_space import Space
+
+
+class Learner:
+    """Asks Optuna for networks and tells it what became of them."""
+
+    def __init__(self, space: Space, strategy: Strategy) -> None:
+        self.space, self.strategy = space, strategy
+        self.distributions = distributions(space)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        self.study = optuna.create_study(directions=directions(strategy.objectives))
+
+    def sample(self, seed: int) -> optuna.Trial:
+        """Return a trial with parameters that the sampler chooses."""
+        self.study.sampler = optuna_sampler(self.strategy.sampler, seed, self.distributions)
+        return self.study.ask()
+
+    def enqueue(self, choices: Choices) -> optuna.Trial:
+        """Return a trial with the parameters of given choices."""
+        full = {**self.space.defaults, **choices}
+        self.study.enqueue_trial(parameters(self.space, full))
+        return self.study.ask()
+
+    def constrain(self, trial: optuna.Trial, excess: Mapping[str, float]) -> None:
+        """Tell how far a network is beyond each budget."""
+        for budget, beyond in excess.items():
+            trial.set_constraint(budget, beyond)
+
+    def report(self, trial: optuna.Trial, curve: Sequence[float]) -> None:
+        """Tell the learning curve of a training; Optuna takes none for several objectives."""
+        if len(self.strategy.objectives) == 1:
+            for epoch, score in enumerate(curve, 1):
+                trial.report(score, epoch)
+
+    def tell(self, trial: optuna.Trial, outcome: Outcome, values: Sequence[float]) -> None:
+        """Tell what became of a network; samplers learn nothing from a failure."""
+        state = state_of(outcome, values)
+        if state == TrialState.COMPLETE:
+            self.study.tell(trial, list(values))
+        else:
+            self.study.tell(trial, state=state)
+
+
+def state_of(outcome: Outcome, values: Sequence[Any]) -> TrialState:
+    """Return the state that Optuna has for an outcome."""
+    if outcome in ("trained", "known") and values:
+        return TrialState.COMPLETE
+    if outcome in ("infeasible", "impossible", "pruned"):
+        return TrialState.PRUNED
+    return TrialState.FAIL
+
+
+def directions(objectives: Sequence[str]) -> list[StudyDirection]:
+    """Return whether more or less of each objective is better."""
+    return [
+        StudyDirection.MAXIMIZE if METRICS[name].better == "more" else StudyDirection.MINIMIZE
+        for name in objectives
+    ]

@@ -1,0 +1,100 @@
+"""The result of a search, with what its trials say about proxies and decisions."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+import optuna
+from msgspec import Struct
+
+from archscope.records.study import Finalist, Trial
+from archscope.search.finalists import front
+from archscope.search.study_folder import StudyFolder
+from archscope.space.counting import TooManyError, plan
+from archscope.space.search_space import Space
+from archscope.stats import rank_correlation
+
+FEWEST_PROXIES = 4
+"""Trained networks for the rank correlation of proxies."""
+
+FEWEST_IMPORTANCE = 8
+"""Trained networks for the importance of decisions."""
+
+
+class SearchResult(Struct, frozen=True):
+    """What a search found; summary.json keeps it."""
+
+    folder: str
+    space: str
+    networks: str  # the number of networks of the space, in words if there are too many
+    outcomes: dict[str, int]
+    seconds: float
+    finalists: tuple[Finalist, ...]
+    winner: Finalist | None
+    front: tuple[Trial, ...]
+    correlations: dict[str, float]  # Spearman's, of each proxy with the score
+    importance: dict[str, float]  # of each decision for the score, the most important first
+    reason: str  # why the search ended
+
+
+def result_of(
+    folder: StudyFolder, space: Space, finalists: Sequence[Finalist], seconds: float, reason: str
+) -> SearchResult:
+    """Return the result of the study in a folder."""
+    try:
+        networks = f"{plan(space).count:,}"
+    except TooManyError:
+        networks = "more than can be counted"
+    return SearchResult(
+        folder=folder.path.as_posix(),
+        space=space.name,
+        networks=networks,
+        outcomes=dict(Counter(trial.outcome for trial in folder.trials)),
+        seconds=seconds,
+        finalists=tuple(finalists),
+        winner=finalists[0] if finalists else None,
+        front=tuple(front(folder.trials)),
+        correlations=correlations(folder.trials),
+        importance=importance(folder.optuna_study),
+        reason=reason,
+    )
+
+
+def correlations(trials: Sequence[Trial]) -> dict[str, float]:
+    """Return Spearman's rank correlation of each proxy with the score, over trained networks.
+
+    Empty if there are too few.
+    """
+    results = [
+        trial.result for trial in trials
+        if trial.outcome == "trained" and trial.result and trial.result.proxies
+    ]  # fmt: skip
+    if len(results) < FEWEST_PROXIES:
+        return {}
+    scores = [result.score or 0.0 for result in results]
+    found = {}
+    for name in results[0].proxies:
+        value = rank_correlation([result.proxies[name] for result in results], scores)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def importance(study: optuna.Study) -> dict[str, float]:
+    """Return how much each decision matters for the score, by PED-ANOVA.
+
+    Watanabe et al. 2023, arXiv:2304.10255. Empty if there are too few trials or several
+    objectives.
+    """
+    scored = [trial for trial in study.get_trials(deepcopy=False) if trial.values]
+    if len(scored) < FEWEST_IMPORTANCE or len(scored[0].values) > 1:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = optuna.importance.get_param_importances(study)
+        except (ValueError, RuntimeError):
+            return {}
+    return {name: float(share) for name, share in found.items()}

@@ -1,0 +1,59 @@
+"""The strategy of a study: what decides, with the space, which networks it trains."""
+
+from __future__ import annotations
+
+import hashlib
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.metrics import ACCURACY
+from archscope.search.samplers import TPE, UNIFORM
+from archscope.space.budget import Budget
+
+BASELINE = "control"
+"""The origin of networks drawn for the baseline, as it stands on disk."""
+
+
+class Strategy(Struct, frozen=True, kw_only=True):
+    """How a study chooses networks; equal strategies with equal results make equal studies."""
+
+    budgets: tuple[Budget, ...] = ()
+    sampler: str = TPE
+    seed: int = 0
+    lag: int = 4  # trainings whose results a new proposal does not wait for
+    baseline: float = 0.0  # share of the trainings drawn uniformly from all that fit
+    anchors: tuple[tuple[str, dict[str, Any]], ...] = ()  # names and choices of the first networks
+    objectives: tuple[str, ...] = (ACCURACY,)
+    prescreen: int = 1  # feasible networks proposed for each that is trained
+    eta: int = 0  # one training of so many passes each rung of successive halving; 0: all do
+    unique: bool = True  # whether equal networks are trained once
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that are limited or optimised."""
+        return tuple(dict.fromkeys([*(b.metric for b in self.budgets), *self.objectives]))
+
+    def uniform_origin(self, number: int) -> str | None:
+        """Return the origin of a training if it is drawn uniformly, None if it is sampled.
+
+        `number` counts trainings from 0. The baseline's are spread evenly over them.
+        """
+        if self.sampler == UNIFORM:
+            return UNIFORM
+        due = int((number + 1) * self.baseline + 1e-9) > int(number * self.baseline + 1e-9)
+        return BASELINE if due else None
+
+    def is_sampled(self, origin: str) -> bool:
+        """Return whether an origin is the sampler, or the repair of one of its proposals."""
+        return origin in (self.sampler, "repair") and self.sampler != UNIFORM
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a proposal, which depends on nothing else that happens."""
+        digest = hashlib.sha256(f"{self.seed}/{number}".encode()).digest()
+        return int.from_bytes(digest[:4], "big")
+
+    def random(self, number: int) -> Random:
+        """Return the random numbers of a proposal."""
+        return Random(self.seed_of(number))  # noqa: S311 nothing secret is drawn
