@@ -13,32 +13,15 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from archscope.axes import Axis, Window
-from archscope.build import build, make
+from archscope.build import build
 from archscope.ir import POINTWISE, WHOLE, Example, Shape, Storage
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 from archscope.verify.macs import MATRIX_WORK
 from tests.nets import Net
+from tests.ops.cases import CASES, every_case, every_op, module_of, tensors
 
-CASES = [
-    pytest.param(example, id=f"{name}-{number}")
-    for name, op in sorted(OPS.items())
-    if name != "input"
-    for number, example in enumerate(op.examples())
-]
 IN_PLACE = [case for case in CASES if case.values[0].op.storage is Storage.IN_PLACE]
-every_case = pytest.mark.parametrize("case", CASES)
-every_op = pytest.mark.parametrize("name", sorted(OPS))
-
-
-def module_of(case: Example, **more: bool) -> nn.Module:
-    torch.manual_seed(0)
-    return make(case.op.torch(*case.ins).with_(**more)).eval()
-
-
-def tensors(ins: tuple[Shape, ...], batch: int = 2) -> list[Tensor]:
-    torch.manual_seed(1)
-    return [torch.randn(batch, *shape, requires_grad=True) for shape in ins]
 
 
 @every_case

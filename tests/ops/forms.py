@@ -1,0 +1,279 @@
+"""Operators spelled out in elementary arithmetic, and a counter of that arithmetic.
+
+Torch computes an operator in kernels of its own. `FORMS` has the textbook form of those that are
+no elementary arithmetic themselves; each takes the module, for its weights and geometry, and the
+inputs. A new operator needs a form only if its module runs kernels that `Work` does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from math import prod, sqrt
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from archscope.ir import Example
+
+MOVES = frozenset((
+    "alias", "as_strided", "cat", "channel_shuffle", "native_channel_shuffle", "clone",
+    "constant_pad_nd", "detach", "expand", "gather", "index", "index_select", "permute",
+    "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",
+    "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
+    "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
+    "stack",
+))  # fmt: skip
+"""Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
+
+ELEMENTARY = frozenset((
+    "abs", "add", "clamp_max", "clamp_min", "div", "erf", "exp", "gt", "log", "mul", "neg", "pow",
+    "reciprocal", "round", "sqrt", "sub", "tanh",
+))  # fmt: skip
+"""Kernels of one operation for each element of their result."""
+
+
+class Work(TorchDispatchMode):
+    """Counts the arithmetic of what runs under it, but for multiply-accumulates."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__
+        if name not in MOVES:
+            self.operations += self.cost(name, args, out)
+        return out
+
+    @staticmethod
+    def cost(name: str, args: Any, out: Any) -> int:
+        """Return the operations of one kernel; an error names the kernel that has no entry."""
+        if name in ELEMENTARY:
+            return int(out.numel())
+        if name == "clamp":
+            return int(out.numel()) * sum(end is not None for end in args[1:])
+        if name in ("sum", "amax"):
+            return int(args[0].numel() - out.numel())
+        if name == "mean":  # the sum, and a division
+            return int(args[0].numel())
+        if name == "convolution":
+            return int(out.numel()) if args[2] is not None else 0
+        if name == "addmm":
+            return int(out.numel())
+        if name in ("mm", "bmm"):
+            return 0
+        if name == "topk":  # at least a comparison for each value
+            return int(args[0].numel())
+        raise AssertionError(f"no elementary arithmetic: aten.{name}; write the operator's form")
+
+
+def per_axis(value: Any, rank: int) -> tuple[int, ...]:
+    return tuple(value) if isinstance(value, tuple) else (value,) * rank
+
+
+def windows(module: Any, x: Tensor, out: Tensor, fill: float) -> Tensor:
+    """Return what each output of a pooling module reads, along the last axis."""
+    rank = x.ndim - 2
+    x = functional.pad(x, getattr(module, "pad", ()), value=fill)
+    kernel = per_axis(getattr(module, "kernel_size", None) or module.kernel, rank)
+    stride = per_axis(module.stride, rank)
+    padding = per_axis(getattr(module, "padding", 0), rank)
+    dilation = per_axis(getattr(module, "dilation", 1), rank)
+    over = max(kernel) * max(dilation)  # a last window may reach beyond the input
+    x = functional.pad(x, tuple(n for p in reversed(padding) for n in (p, p + over)), value=fill)
+    for axis, size in enumerate(out.shape[2:]):
+        places = [
+            start * stride[axis] + tap * dilation[axis]
+            for start in range(size)
+            for tap in range(kernel[axis])
+        ]
+        x = x.index_select(axis + 2, torch.tensor(places))
+        x = x.unflatten(axis + 2, (size, kernel[axis])).movedim(axis + 3, -1)
+    return x.flatten(2 + rank)
+
+
+def cells(x: Tensor, out: Tensor, reduce: Callable[[Tensor], Tensor]) -> Tensor:
+    """Reduce the window of each output of an adaptive pool."""
+    results = []
+    for place in product(*map(range, out.shape[2:])):
+        window = x
+        for axis, (at, size) in enumerate(zip(place, out.shape[2:], strict=True), start=2):
+            whole = x.shape[axis]
+            first, last = at * whole // size, -(-(at + 1) * whole // size)
+            window = window.narrow(axis, first, last - first)
+        results.append(reduce(window.flatten(2)))
+    return torch.stack(results, dim=-1).view_as(out)
+
+
+def standardised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
+    centred = x - x.mean(dims, keepdim=True)
+    return centred / ((centred * centred).mean(dims, keepdim=True) + eps).sqrt()
+
+
+def affine(module: Any, x: Tensor) -> Tensor:
+    if module.weight is None:
+        return x
+    shape = (-1, *(1,) * (x.ndim - 2))
+    return x * module.weight.view(shape) + module.bias.view(shape)
+
+
+def batchnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """At inference the statistics, scale and shift are constants: one factor and one shift."""
+    factor = (module.running_var.numpy() + module.eps) ** -0.5
+    if module.affine:
+        factor = factor * module.weight.detach().numpy()
+    shift = -module.running_mean.numpy() * factor
+    if module.affine:
+        shift = shift + module.bias.detach().numpy()
+    shape = (-1, *(1,) * (x.ndim - 2))
+    return x * torch.tensor(factor).view(shape) + torch.tensor(shift).view(shape)
+
+
+def groupnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    groups = x.view(x.shape[0], module.num_groups, -1)
+    return affine(module, standardised(groups, (2,), module.eps).view_as(x))
+
+
+def lrn(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    before = module.size // 2
+    squares = functional.pad((x * x).movedim(1, -1), (before, module.size - 1 - before))
+    mean = squares.unfold(-1, module.size, 1).mean(-1).movedim(-1, 1)
+    return x / (mean * module.alpha + module.k) ** module.beta
+
+
+def avgpool(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    sums = windows(module, x, out, 0.0).sum(-1)
+    return sums / torch.tensor(held(module, x, out)).view(out.shape[2:])
+
+
+def held(module: Any, x: Tensor, out: Tensor) -> list[float]:
+    """Return how many values each window holds, without those beyond the padding."""
+    rank = x.ndim - 2
+    kernel, stride = per_axis(module.kernel_size, rank), per_axis(module.stride, rank)
+    padding = per_axis(getattr(module, "padding", 0), rank)
+    padded = getattr(module, "count_include_pad", False)
+    counts = [1.0]
+    for size, length, k, s, p in zip(
+        x.shape[2:], out.shape[2:], kernel, stride, padding, strict=True
+    ):
+        first, last = (-p, size + p) if padded else (0, size)
+        along = [min(u * s - p + k, last) - max(u * s - p, first) for u in range(length)]
+        counts = [count * own for count in counts for own in along]
+    return counts
+
+
+def lp_pool(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    powers = x ** float(module.norm_type)
+    sums = windows(module, powers, out, 0.0).sum(-1)
+    if module.ceil_mode:  # torch multiplies the mean of what a window holds by its size
+        taps = prod(per_axis(module.kernel_size, x.ndim - 2))
+        ratios = torch.tensor([taps / count for count in held(module, x, out)])
+        sums = sums * ratios.view(out.shape[2:])
+    return sums ** (1 / module.norm_type)
+
+
+def stochastic_pool(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    taps = windows(module, x, out, 0.0)
+    return (taps / taps.sum(-1, keepdim=True) * taps).sum(-1)
+
+
+def upsample(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Linear along each axis: a weighted sum of 2 neighbours an axis, the weights constants."""
+    if module.mode == "nearest":
+        return functional.interpolate(x, size=out.shape[2:])
+    terms = []
+    for high in product((0, 1), repeat=x.ndim - 2):
+        corner, weight = x, [1.0]
+        for axis, (up, size) in enumerate(zip(high, out.shape[2:], strict=True), start=2):
+            whole = x.shape[axis]
+            at = [max((u + 0.5) * whole / size - 0.5, 0) for u in range(size)]
+            places = [min(int(a) + up, whole - 1) for a in at]
+            corner = corner.index_select(axis, torch.tensor(places))
+            shares = [a - int(a) if up else 1 - (a - int(a)) for a in at]
+            weight = [w * share for w in weight for share in shares]
+        terms.append(corner * torch.tensor(weight).view(out.shape[2:]))
+    return sum(terms[1:], terms[0])
+
+
+def softmax(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    powers = (x - x.amax(1, keepdim=True)).exp()
+    return powers / powers.sum(1, keepdim=True)
+
+
+def distance(module: Any, out: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    difference = a - b
+    if module.metric == "manhattan":
+        return difference.abs().sum(1, keepdim=True)
+    return (difference * difference).sum(1, keepdim=True).sqrt()
+
+
+def leaky(x: Tensor, slope: Any) -> Tensor:
+    return torch.where(x > 0, x, x * slope)
+
+
+def hard(x: Tensor) -> Tensor:
+    return (x + 3).clamp_min(0).clamp_max(6)
+
+
+Form = Callable[..., Tensor]
+
+FORMS: dict[str, Form] = {
+    "relu": lambda module, out, x: x.clamp_min(0),
+    "relu6": lambda module, out, x: x.clamp_min(0).clamp_max(6),
+    "leaky_relu": lambda module, out, x: leaky(x, module.negative_slope),
+    "prelu": lambda module, out, x: leaky(x, module.weight.view(-1, *(1,) * (x.ndim - 2))),
+    "elu": lambda module, out, x: torch.where(x > 0, x, x.exp() - 1),
+    "gelu": lambda module, out, x: x * (((x / sqrt(2)).erf() + 1) * 0.5),
+    "silu": lambda module, out, x: x * ((-x).exp() + 1).reciprocal(),
+    "hardswish": lambda module, out, x: x * hard(x) / 6,
+    "hardsigmoid": lambda module, out, x: hard(x) / 6,
+    "sigmoid": lambda module, out, x: ((-x).exp() + 1).reciprocal(),
+    "softplus": lambda module, out, x: (x.exp() + 1).log(),
+    "softmax": softmax,
+    "batchnorm": batchnorm,
+    "layernorm": lambda module, out, x: affine(module, standardised(x, (1,), module.eps)),
+    "groupnorm": groupnorm,
+    "lrn": lrn,
+    "maxpool": lambda module, out, x: windows(module, x, out, -torch.inf).amax(-1),
+    "avgpool": avgpool,
+    "lp_pool": lp_pool,
+    "stochastic_pool": stochastic_pool,
+    "adaptive_avgpool": lambda module, out, x: cells(x, out, lambda taps: taps.mean(-1)),
+    "adaptive_maxpool": lambda module, out, x: cells(x, out, lambda taps: taps.amax(-1)),
+    "global_maxpool": lambda module, out, x: x.flatten(2).amax(-1).view_as(out),
+    "upsample": upsample,
+    "distance": distance,
+}
+"""The form of each operator whose module is no elementary arithmetic."""
+
+NON_NEGATIVE = {"lp_pool", "stochastic_pool"}
+"""Operators whose form holds for inputs that are not negative, as behind a ReLU."""
+
+
+def _statistics(case: Example) -> int:
+    groups = getattr(case.op, "groups", prod(case.ins[0][1:]))
+    return -2 * int(groups)
+
+
+UNCOUNTED: dict[str, tuple[str, Callable[[Example], int]]] = {
+    "layernorm": ("eps and root of the deviation, once a position", _statistics),
+    "groupnorm": ("eps and root of the deviation, once a group", _statistics),
+    "softmax": (
+        "maximum and sum are counted once for each value, the first of a position with them",
+        lambda case: 2 * prod(case.ins[0][1:]),
+    ),
+    "lp_pool": (
+        "torch's correction of windows that reach beyond the input is no part of the norm",
+        lambda case: -int(getattr(case.op, "ceil", 0)) * prod(case.op.shape(*case.ins)),
+    ),
+    "distance": (
+        "the root of a Euclidean distance is counted for a Manhattan one, too",
+        lambda case: int(getattr(case.op, "metric", "") == "manhattan"),
+    ),
+}
+"""By how much, and why, an operator states another number than its form has."""
