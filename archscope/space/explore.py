@@ -22,6 +22,7 @@ from archscope.space.search_space import Space
 from archscope.stats import wilson_interval
 
 ENUMERABLE = 20_000  # networks that are evaluated one by one
+COUNTABLE = 2**62  # networks of which those inside a budget are counted exactly
 SAMPLES = 300
 SWEEPS = 4
 Progress = Callable[[int, int], None]
@@ -124,7 +125,9 @@ def explore(
         else plan.endless,
         exact=counted,
         ranges=ranges,
-        share=_share(costs, static, exact) if static else None,
+        share=(_counted_share(space, plan, static, dtype, exact) or _share(costs, static, exact))
+        if static
+        else None,
         example=example if static else None,
         blocking=blocking,
         relax={limit.metric: relaxations(space, limit, ends, dtype) for limit in blocking},
@@ -177,6 +180,23 @@ def _share(costs: list[Costs | None], limits: Sequence[Budget], exact: bool) -> 
     seen = len(costs)
     low, high = (inside / seen,) * 2 if exact else wilson_interval(inside, seen)
     return FeasibleShare(inside / seen, low, high, inside, seen, invalid, exact)
+
+
+def _counted_share(
+    space: Space, plan: Plan | None, limits: Sequence[Budget], dtype: str, enumerated: bool
+) -> FeasibleShare | None:
+    """Return the share of all networks inside a budget, or None if they cannot be counted."""
+    if enumerated or plan is None or plan.count >= COUNTABLE or len(limits) != 1:
+        return None
+    if space.cost_tables is None or METRICS[limits[0].metric].needs_graph or not space.certain:
+        return None
+    from archscope.space.budget_counting import count_inside  # numpy takes its time
+
+    inside = count_inside(plan, space, limits[0], dtype)
+    if inside is None:
+        return None
+    share = inside / plan.count
+    return FeasibleShare(share, share, share, inside, plan.count, 0, True)
 
 
 def _range(metric: str, known: list[Costs], ends: Ends, exact: bool) -> CostRange:

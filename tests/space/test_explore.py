@@ -34,7 +34,7 @@ def test_small_spaces_are_exact() -> None:
 
 def test_samples_agree_with_the_whole() -> None:
     found = space(document("cifar_macro"))
-    limits = budgets(["macs<=40M"], edge=0)
+    limits = budgets(["macs<=40M", "params<=100M"], edge=0)  # two are not counted exactly
     drawn = explore(found, limits, samples=300).share
     assert drawn is not None
     assert not drawn.exact

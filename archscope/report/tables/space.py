@@ -138,7 +138,9 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
 
 def _share_line(share: FeasibleShare) -> str:
     if share.exact:
-        line = f"{share.inside:,} of {share.seen:,} networks fit ({100 * share.share:.3g} %)"
+        line = (
+            f"{share.inside:,} of {share.seen:,} networks fit ({100 * share.share:.5g} %), exactly"
+        )
     else:
         line = (
             f"{100 * share.share:.3g} % of {share.seen:,} networks drawn fit"
