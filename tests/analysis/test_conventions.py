@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+import archscope.analysis.conventions
 from archscope import analyze, load
-from archscope.analysis.conventions.convention import layers
+from archscope.analysis.conventions.convention import Term, layers
 from archscope.analysis.count import COUNTS, TOOLS, convention, counted
 from archscope.analysis.reconcile import reconcile
 from archscope.errors import GraphError
 from archscope.ir import Call, Graph, Shape, call
 from archscope.ops import OPS
+from archscope.report.tables.analysis import summary_table
 from archscope.report.tables.reconciliation import headline, tables
 from tests.nets import Net, chain
 
@@ -120,7 +123,7 @@ def answers() -> dict[str, dict[str, str]]:
         return {row["trap"]: row for row in csv.DictReader(file)}
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", COLUMNS)
 @pytest.mark.parametrize("trap", EXPRESSED)
 def test_traps_are_counted_as_the_tool_does(trap: str, tool: str) -> None:
     cell = answers()[trap][COLUMNS[tool]].rstrip("W")
@@ -132,23 +135,74 @@ def test_traps_are_counted_as_the_tool_does(trap: str, tool: str) -> None:
         assert ours == measured
 
 
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", COLUMNS)
 def test_a_batch_of_four(tool: str) -> None:
     cell = int(answers()["conv batch=4"][COLUMNS[tool]])
     ours = analyze(conv(), count=tool, batch=4).totals.counted
     assert ours == cell * (2 if tool == "torch" else 1)
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_terms_lead_from_macs_to_the_count(count: str) -> None:
-    graph = load("mobilenet_v3_small")
+def check(count: str, name: str) -> None:
+    """Check one convention on one network, by its terms, as a whole and where it is printed."""
+    graph = load(name).inference()
     rule = convention(count)
     assert rule.name == count
+    assert rule.about and not rule.about.endswith(".")
     numbers = counted(graph, count)
+    assert all(isinstance(number, int) and number >= 0 for number in numbers.values())
     for layer in layers(graph):
         differences = rule.differences(layer)
         assert differences is not None
+        assert all(reason and amount for reason, amount in differences)
         assert numbers[layer.node.name] == layer.macs + sum(amount for _, amount in differences)
+    whole = analyze(graph, count=count)
+    assert [layer.counted for layer in whole.layers] == list(numbers.values())
+    assert whole.totals.counted == sum(numbers.values()) > 0
+    if count == "macs":
+        assert whole.totals.counted == whole.totals.macs
+        return
+    printed = [row for row in summary_table(whole).rows if f"{whole.totals.counted:,}" in row]
+    assert printed and f"count {count}" in str(printed)
+    (reckoning,) = reconcile(graph, [count]).tools
+    assert (reckoning.name, reckoning.counted) == (count, whole.totals.counted)
+    assert reckoning.difference == sum(reason.amount for reason in reckoning.reasons)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "mobilenet_v3_small", "googlenet"])
+@pytest.mark.parametrize("count", COUNTS)
+def test_terms_lead_from_macs_to_the_count(count: str, name: str) -> None:
+    check(count, name)
+
+
+def test_every_file_is_in_the_table() -> None:
+    folder = Path(archscope.analysis.conventions.__file__).parent
+    helpers = {"__init__", "convention", "ours", "terms"}
+    files = {path.stem for path in folder.glob("*.py")} - helpers
+    assert files == {tool.replace("-", "_") for tool in TOOLS}
+    assert set(COLUMNS) <= set(TOOLS), "what was measured is of a tool that is there"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"about": ""},
+        {"always": (Term("less than nothing", lambda layer: -2 * layer.macs),)},
+        {"always": (Term("half", lambda layer: layer.macs / 2),)},
+        {"always": (Term("", lambda layer: layer.macs),)},
+        {"modules": {}},
+    ],
+)
+def test_a_broken_convention_is_found(
+    change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "archscope.analysis.conventions.thop"
+    broken = structs.replace(convention("thop"), **change)
+    check("thop", "lenet5")
+    monkeypatch.setattr(f"{module}.CONVENTION", broken)
+    with pytest.raises((AssertionError, GraphError)):
+        check("thop", "mobilenet_v3_small")
+        assert sum(counted(load("mobilenet_v3_small"), "thop").values()) == 62_477_944
 
 
 def test_an_unknown_module_is_no_silent_zero() -> None:

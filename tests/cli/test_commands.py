@@ -14,6 +14,7 @@ import pytest
 from archscope.cli.shared.app import FILES, GROUPS, archscope
 from archscope.language import LIMITS, zoo
 from archscope.language.yaml_items import parse
+from archscope.verify import CHECKS
 from tests.cli.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,7 @@ def test_verify_agrees_and_says_what_it_held(run: Run) -> None:
     result = run("verify", "siamese", "--format", "json")
     assert result.code == 0
     (network,) = json.loads(result.out)["networks"]
-    assert len(network["checks"]) == 7
+    assert len(network["checks"]) == len(CHECKS)
     assert not any(check["differences"] for check in network["checks"])
 
 

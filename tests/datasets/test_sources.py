@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from archscope.datasets import Images, fit, load, names, statistics
+from archscope.datasets import Images, fit, load, statistics
 from archscope.datasets.images import dataset
 from archscope.datasets.source import SYSTEM, VARIABLE
 from archscope.errors import ArchscopeError, DataError, OptionError, UnavailableError
@@ -18,12 +18,6 @@ from archscope.errors import ArchscopeError, DataError, OptionError, Unavailable
 @pytest.fixture(autouse=True)
 def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-
-
-def test_names() -> None:
-    assert names() == (
-        "cifar10", "cifar100", "digits", "fashion-mnist", "folder", "mnist", "synthetic",
-    )  # fmt: skip
 
 
 def test_digits_are_scikit_learn_s() -> None:

@@ -12,8 +12,8 @@ WIDE = Table("", (Column("name", NAME), Column("about", wide=True)), (("tiny", "
 OUTPUT = CommandOutput([Heading("Networks"), PLAIN, "a line\n", WIDE], lambda: {"tiny": 1234})
 
 
-def test_the_formats_are_the_files_of_the_folder() -> None:
-    assert formats.FORMATS == ("csv", "json", "markdown", "table")
+def test_formats_that_tools_rely_on_are_there() -> None:
+    assert {"csv", "json", "markdown", "table"} <= set(formats.FORMATS)
 
 
 @pytest.mark.parametrize("form", formats.FORMATS)

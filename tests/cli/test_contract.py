@@ -1,0 +1,89 @@
+"""Every command explains itself and refuses what it does not know; a new file is tested here."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+
+import click
+import pytest
+
+from archscope.cli.shared import app
+from archscope.cli.shared.app import FILES, GROUPS, archscope
+from tests.cli.conftest import Run
+
+every_command = pytest.mark.parametrize("name", FILES)
+
+
+def command_of(name: str) -> click.Command:
+    found = archscope.get_command(click.Context(archscope), name)
+    assert found is not None
+    return found
+
+
+def examples(page: str) -> list[list[str]]:
+    """Return the commands of the examples in a help text, each as words, without what follows."""
+    return [
+        shlex.split(line.partition(" | ")[0])
+        for line in page.splitlines()
+        if line.strip().startswith("archscope ")
+    ]
+
+
+def check_page(name: str, command: click.Command) -> None:
+    page = inspect.cleandoc(command.help or "")
+    assert page.split("\n")[0].endswith("."), "the first line is a sentence"
+    assert command.name == name
+    shown = examples(page)
+    assert name in {words[1] for words in shown}, "a command has an example"
+    for words in shown:
+        options = options_of(command if words[1] == name else command_of(words[1]))
+        used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
+        assert used <= options, "an example has an option that there is not"
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {word for param in command.params for word in (*param.opts, *param.secondary_opts)}
+
+
+def check_refusal(run: Run, name: str) -> None:
+    result = run(name, "--no-such-option")
+    assert (result.code, result.out) == (2, "")
+    *usage, mistake = result.err.splitlines()
+    assert "--no-such-option" in mistake
+    assert not any("rror" in line or "Traceback" in line for line in usage)
+
+
+@every_command
+def test_its_page_has_an_example_that_can_be_typed(name: str) -> None:
+    check_page(name, command_of(name))
+    assert app._module(name).GROUP in GROUPS
+
+
+@every_command
+def test_an_unknown_option_is_one_line_and_exit_code_2(run: Run, name: str) -> None:
+    check_refusal(run, name)
+
+
+@every_command
+def test_every_option_is_explained(name: str) -> None:
+    for param in command_of(name).params:
+        if isinstance(param, click.Option):
+            plain = param.show_default and not isinstance(param.type, click.Choice)
+            assert param.help or plain, f"{param.opts} has neither help nor a default that says it"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "Do something",
+        "Do something.",
+        "Do something.\n\n\b\nExample:\n  archscope analyze x",
+        "Do something.\n\n\b\nExample:\n  archscope broken x --fast",
+    ],
+)
+def test_a_broken_page_is_found(page: str) -> None:
+    right = click.Command("broken", help="Do something.\n\nExample:\n  archscope broken x")
+    check_page("broken", right)
+    with pytest.raises(AssertionError):
+        check_page("broken", click.Command("broken", help=page))
