@@ -43,7 +43,7 @@ budget_option = click.option(
 strategy_options = gathered("strategy", dict, together(
     click.option(
         "--trials", type=click.IntRange(1), default=16, show_default=True,
-        help="Networks to train; what is beyond the budget or known already is free.",
+        help="Networks to train; those beyond the budget or equal to an earlier one do not count.",
     ),
     click.option(
         "--sampler", default="tpe", show_default=True,
@@ -56,7 +56,8 @@ strategy_options = gathered("strategy", dict, together(
     ),
     click.option(
         "--prescreen", type=click.IntRange(1), default=1, show_default=True,
-        help="Draw so many networks for each trial and train the one that proxies rank best.",
+        help="Propose so many networks for each trial and train the one that zero-cost proxies"
+        " rank best.",
     ),
     click.option(
         "--lag", type=click.IntRange(1), default=4, show_default=True,
@@ -65,21 +66,22 @@ strategy_options = gathered("strategy", dict, together(
     ),
     click.option(
         "--eta", type=click.IntRange(0), default=3, show_default=True,
-        help="Let the best of so many go on at each rung of the learning curve; 0 lets all.",
+        help="Successive halving: one of so many goes on at each rung of the learning curve; 0"
+        " lets all go on.",
     ),
     click.option(
         "--objectives", default="accuracy", show_default=True, metavar="LIST",
         help="accuracy, or several at once: accuracy,macs,latency.",
     ),
     click.option(
-        "--start", multiple=True, metavar="SPEC", help="A network of the space to begin with."
+        "--start", multiple=True, metavar="SPEC", help="A network of the space to train first."
     ),
 ))  # fmt: skip
 """The fields of a `SearchConfig` that decide what is proposed."""
 
 training_options = gathered("training", dict, together(
-    click.option("--data", default="digits", show_default=True, help="Images to train on."),
-    click.option("--data-dir", "folder", metavar="DIR", help="Where the images are."),
+    click.option("--data", default="digits", show_default=True, help="Data set to train on."),
+    click.option("--data-dir", "folder", metavar="DIR", help="Folder of the data set."),
     click.option(
         "--resolution", type=click.IntRange(0), default=32, show_default=True,
         help="Side of the images trained on; 0 takes the input of the space. Costs are always"
@@ -88,47 +90,47 @@ training_options = gathered("training", dict, together(
     click.option("--epochs", type=click.IntRange(1), default=2, show_default=True),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
-        help="Another value for a knob of the recipe, as in `archscope train`.",
+        help="Set a knob of the recipe to another value, as in `archscope train`.",
     ),
     click.option(
         "--threads", type=click.IntRange(1), default=1, show_default=True,
-        help="Of each training; results depend on it, so it does not follow the workers.",
+        help="Threads of each training; results depend on it.",
     ),
-    click.option("--no-cache", is_flag=True, help="Train also what an earlier study has trained."),
+    click.option("--no-cache", is_flag=True, help="Also train what an earlier study has trained."),
 ))  # fmt: skip
 """How candidates are trained."""
 
 executor_options = gathered("where", dict, together(
     click.option(
         "--workers", "-j", type=click.IntRange(1), default=None,
-        help="Processes that train at once; by default one for each processor, at most 4.",
+        help="Processes that train in parallel; by default one for each processor, at most 4.",
     ),
     click.option(
         "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
-        help="Train on this machine, or on those of a Ray cluster.",
+        help="Train on this machine, or on a Ray cluster.",
     ),
     click.option(
         "--address", metavar="HOST:PORT",
-        help="The Ray cluster; by default the one that this machine belongs to.",
+        help="Address of the Ray cluster; by default the one that this machine belongs to.",
     ),
 ))  # fmt: skip
 """Where candidates are trained."""
 
 limit_options = gathered("limits", limits_of, together(
-    click.option("--max-time", metavar="TIME", help="Start no trial after this: 20m."),
-    click.option("--trial-time", metavar="TIME", help="Stop a trial after this."),
-    click.option("--trial-memory", metavar="BYTES", help="Memory that one training may take."),
+    click.option("--max-time", metavar="TIME", help="Start no trial after this time: 20m."),
+    click.option("--trial-time", metavar="TIME", help="Stop a trial after this time."),
+    click.option("--trial-memory", metavar="BYTES", help="Memory that a training may use."),
     click.option(
         "--top", type=click.IntRange(0), default=2, show_default=True,
         help="Networks to train again at the end.",
     ),
     click.option(
         "--seeds", type=click.IntRange(1), default=2, show_default=True,
-        help="Times that each is trained again.",
+        help="Trainings of each of them, with different seeds.",
     ),
     click.option(
         "--stretch", type=click.IntRange(1), default=2, show_default=True,
-        help="How much longer each is trained then.",
+        help="Factor by which they train longer.",
     ),
 ))  # fmt: skip
 
@@ -169,9 +171,9 @@ def command(
     """Search a space of networks for the best inside a budget.
 
     SPEC is a spec with holes, by default the space `mobile` that ships with archscope. Every
-    network is analysed at the input of the space; those inside the budget are trained briefly on
-    small images, and the best of them again, longer. The same command resumes a study that was
-    interrupted; --trials may grow.
+    proposed network is analysed at the input of the space; those inside the budget are trained
+    briefly on small images, and the best of them again, for longer. The same command resumes a
+    study that was interrupted; --trials may grow.
 
     \b
     Examples:

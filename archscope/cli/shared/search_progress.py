@@ -33,6 +33,8 @@ class SearchProgressLines(SearchProgress):
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
         """Print what is searched, inside which budgets."""
         self.total, self.resumed = config.trials, tuple(resumed)
+        scores = [t.result.score for t in resumed if t.outcome == "trained" and t.result]
+        self.best = max((score for score in scores if score is not None), default=None)
         (entry, *_) = space.graph(space.defaults).inputs
         at = "x".join(map(str, entry.out))
         click.echo(f"searching {space.name}, {len(space.decisions)} decisions", err=True)

@@ -18,7 +18,7 @@ PEERS = {"mobile": ("shufflenet_v2_x1_5", "mobilenet_v2"), "resnet": ("resnet18"
 
 
 def found_parts(found: Any) -> list[Part]:
-    """Return the tables and lines of a `search.Found`: finalists, Pareto front, proxies."""
+    """Return the tables and lines of a `SearchResult`: finalists, Pareto front, proxies."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
     parts: list[Part] = [
         f"{found.space}: {found.networks} networks; {counts}; {found.reason};"

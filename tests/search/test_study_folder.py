@@ -1,0 +1,107 @@
+"""What a study keeps on disk, and what happens where that is damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import optuna
+import pytest
+
+from archscope.errors import OptionError
+from archscope.files import is_locked
+from archscope.language import document
+from archscope.records.study import Trial, TrialResult
+from archscope.search.config import SearchConfig
+from archscope.search.evaluation import Trainer
+from archscope.search.study_folder import StudyFolder
+from archscope.space.budget import budgets
+from archscope.space.search_space import Space, space
+
+SPACE = space(document("line", text=b"input: [3, 8, 8]\nlayers: [conv: !choice [4, 6]]\n"))
+(PATH,) = SPACE.by_path
+CONFIG = SearchConfig(spec="line", budgets=budgets(["5MMACs"]), trainer=Trainer(data="digits"))
+TRIALS = (
+    Trial(0, {PATH: 4}, "infeasible", "tpe", excess={"5MMACs": 0.5}, costs={"macs": 7e6}),
+    Trial(1, {PATH: 6}, "trained", "control", values=(0.5,),
+          result=TrialResult(1, "trained", 0.5, {"top1": 0.5}, (0.4, 0.5))),
+    Trial(2, {PATH: 6}, "known", "tpe", values=(0.5,), same_as=1),
+    Trial(3, {PATH: 6}, "failed", "tpe", result=TrialResult(3, "failed", reason="no such luck")),
+)  # fmt: skip
+
+
+def opened(path: Path, networks: Space = SPACE, config: SearchConfig = CONFIG) -> StudyFolder:
+    return StudyFolder(path, networks, config.record())
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = opened(tmp_path / "one")
+    for trial in TRIALS:
+        folder.add(trial)
+    folder.release()
+    return tmp_path / "one"
+
+
+def test_keys_on_disk_are_those_of_the_first_release(study: Path) -> None:
+    config = json.loads((study / "study.json").read_text())
+    assert list(config) == [
+        "spec", "budgets", "sampler", "seed", "lag", "control", "prescreen", "eta", "objectives",
+        "start", "resolution", "trainer",
+    ]  # fmt: skip
+    assert config["budgets"] == ["5MMACs"] and config["trainer"]["data"] == "digits"
+    rows = [json.loads(line) for line in (study / "trials.jsonl").read_text().splitlines()]
+    assert list(rows[1]) == [
+        "number", "genes", "outcome", "origin", "idle", "excess", "costs", "digest", "values",
+        "same_as", "verdict",
+    ]  # fmt: skip
+    assert list(rows[1]["verdict"]) == [
+        "number", "outcome", "score", "scores", "curve", "proxies", "seconds", "reason", "cached",
+        "worker", "started",
+    ]  # fmt: skip
+
+
+def test_optuna_stores_the_trials(study: Path) -> None:
+    storage = f"sqlite:///{study / 'study.db'}"
+    stored = optuna.load_study(study_name="one", storage=storage).trials
+    assert [trial.state.name for trial in stored] == ["PRUNED", "COMPLETE", "COMPLETE", "FAIL"]
+    assert [trial.params for trial in stored] == [trial.choices for trial in TRIALS]
+    assert stored[1].intermediate_values == {1: 0.4, 2: 0.5}
+    assert stored[3].user_attrs["reason"] == "no such luck"
+
+
+@pytest.mark.parametrize("rest", [b"", b'{"number": 4, "gen', b'{"number": 4}\n', b"\xff\n"])
+def test_what_is_not_a_whole_trial_is_removed(study: Path, rest: bytes) -> None:
+    with (study / "trials.jsonl").open("ab") as file:
+        file.write(rest)
+    folder = opened(study)
+    folder.release()
+    assert folder.trials == list(TRIALS)
+    lines = (study / "trials.jsonl").read_bytes().splitlines()
+    assert [msgspec.json.decode(line, type=Trial) for line in lines] == list(TRIALS)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
+def test_a_damaged_configuration_is_one_error_and_frees_the_lock(
+    study: Path, content: bytes
+) -> None:
+    (study / "study.json").write_bytes(content)
+    with pytest.raises(OptionError, match=r"^cannot read '.*study\.json': "):
+        opened(study)
+    assert not is_locked(study / "lock")
+
+
+def test_another_configuration_needs_another_folder(study: Path) -> None:
+    with pytest.raises(OptionError, match="begun with another seed: 0, now 1; give it another"):
+        opened(study, config=msgspec.structs.replace(CONFIG, seed=1))
+    opened(study, config=msgspec.structs.replace(CONFIG, trials=1000)).release()
+
+
+def test_a_trial_that_cannot_be_written_is_one_error(study: Path) -> None:
+    folder = opened(study)
+    (study / "trials.jsonl").unlink()
+    (study / "trials.jsonl").mkdir()
+    with pytest.raises(OptionError, match=r"^cannot write '.*trials\.jsonl': is a directory$"):
+        folder.add(TRIALS[0])
+    folder.release()
