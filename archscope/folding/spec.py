@@ -12,7 +12,7 @@ from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Paramet
 from archscope.folding.naming import RESERVED, distinct
 from archscope.folding.pieces import Chain, Piece, nodes_of
 from archscope.ir import Graph, Source
-from archscope.language.document import Block, Document, Layer, block_of
+from archscope.language.document import Block, Document, Layer
 from archscope.language.expression import Expression
 from archscope.language.flatten import document_of, head_of, plain
 from archscope.language.syntax import WORD
@@ -31,13 +31,13 @@ def folded_document(graph: Graph, chain: Chain, blocks: Mapping[str, FoldedBlock
     made: dict[str, Block] = {}
     if any(piece.grows for block in blocks.values() for piece in block.example.body):
         about = "values that go on side by side"
-        made[GATHER] = block_of(GATHER, NOWHERE, {}, (), about=about)
+        made[GATHER] = Block(GATHER, NOWHERE, {}, (), about=about)
     for block in blocks.values():
         example = block.example
         names = _names(example.body, dict.fromkeys(example.inputs, "in"), blocks)
         layers = _LayerMaker(blocks, block.texts, names).chain(example.body, ())
         defaults = {parameter.name: _default(parameter) for parameter in block.parameters}
-        made[block.name] = block_of(block.name, NOWHERE, defaults, layers)
+        made[block.name] = Block(block.name, NOWHERE, defaults, layers)
     names = _names(chain, {node.name: node.name for node in graph.inputs}, blocks)
     return document_of(graph, _LayerMaker(blocks, None, names).chain(chain, ()), made)
 

@@ -1,4 +1,16 @@
-"""Specs: YAML text, a zoo name or a one-line pattern -> Graph."""
+"""Specs: YAML text, a zoo name or a one-line pattern -> Graph.
+
+A spec passes through these files:
+
+* `yaml_items`: text -> items that know their line;
+* `files`: `extends` and `use` are followed; `pattern` reads a one-line pattern instead;
+* `read_layers`, `read_values`: items -> a `document` of blocks and layers, with each `value` a
+  constant, an `expression` or a hole;
+* `elaborate`: the walk through a document; `expand`: the walk that makes its graph, in which
+  `let`, `loops`, `checks` and `node_builder` have their parts.
+
+`write` and `write_document` make text again, `edit` changes text in place.
+"""
 
 from __future__ import annotations
 
@@ -41,18 +53,19 @@ def document(
     text: bytes | None = None,
     unsaved: Mapping[str, str] = {},
 ) -> Document:
-    """Return the document of a spec, read from `text` in place of the source if that is given.
+    """Return the document of a spec. Raises ArchscopeError.
 
-    `unsaved` has texts that stand for those of files, by resolved path. Raises ArchscopeError.
+    With `text`, that is read, and `source` only names it. `unsaved` maps resolved paths of files
+    to texts that are read in their place, as an editor has them.
     """
     name = str(source)
     collector = Collector(limits, unsaved)
     if text is not None:
-        shown = "<stdin>" if name == "-" else name
-        content = decode(text, shown, limits)
+        file = "<stdin>" if name == "-" else name
+        content = decode(text, file, limits)
         if _is_pattern(content.strip()):
             return _pattern(content.strip(), limits)
-        return document_of(collector.text(content, shown, Path()), shown, "stdin")
+        return document_of(collector.text(content, file, Path()), file, "stdin")
     if isinstance(source, str) and _is_pattern(name):
         return _pattern(name, limits)
     path = Path(source)
@@ -62,7 +75,10 @@ def document(
 
 
 def _present(path: Path) -> Path:
-    """Return the path if something is there: a pipe, or a directory, which reading refuses."""
+    """Return a path that exists: a pipe, or a directory, which reading refuses.
+
+    Raises ArchscopeError if there is none.
+    """
     name = path.as_posix()
     named = path.suffix in (".yaml", ".yml")
     try:
@@ -79,7 +95,7 @@ def _present(path: Path) -> Path:
 
 
 def _is_pattern(text: str) -> bool:
-    begins = text.lower().startswith("input ")  # whatever stands for the arrows then
+    begins = text.lower().startswith("input ")  # with mistaken arrows, too
     return (begins or "->" in text) and "\n" not in text
 
 

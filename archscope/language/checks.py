@@ -1,4 +1,4 @@
-"""Values of modifiers: computed, checked, and refused with what they should have been."""
+"""Values of arguments and modifiers: computed, and checked to be what they must be."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ MOST_AXES = 4  # channels, and three spatial axes
 SHAPE = f"a list of 1 to {MOST_AXES} whole numbers from 1 to {LARGEST}, channels first"
 
 
-def checked(kind: Kind, what: str, value: Value, scope: Frame) -> Any:
-    """Return a value of a kind. Raises SpecError, which calls it `what`."""
+def checked(
+    kind: Kind, value: Value, scope: Frame, name: str, owner: str = "", optional: bool = False
+) -> Any:
+    """Return a value as one of a kind, or None if it is `optional`. Raises SpecError.
+
+    Messages call it by its name, and by what it is an argument of.
+    """
     content = value(scope)
+    if optional and content is None:
+        return None
     try:
         return kind.read(content)
     except ValueError:
+        what = f"'{name}' of '{owner}'" if owner else f"'{name}'"
         hint = forgotten(content, scope)
         raise SpecError(
             f"{what} must be {kind.text}, got {quoted(content)}{hint}", value.at
@@ -29,7 +37,7 @@ def checked(kind: Kind, what: str, value: Value, scope: Frame) -> Any:
 
 
 def truth(value: Value, scope: Frame, what: str) -> bool:
-    """Return whether a value is true; a number is where it is not 0. Raises SpecError."""
+    """Return whether a value is true, or a number other than 0. Raises SpecError."""
     content = value(scope)
     if not isinstance(content, bool | int):
         hint = forgotten(content, scope)
@@ -38,7 +46,7 @@ def truth(value: Value, scope: Frame, what: str) -> bool:
 
 
 def shape_of(content: Any) -> Shape | None:
-    """Return what a list says as the shape of an input, or None if it says none."""
+    """Return a list as the shape of an input, or None if it is none."""
     if not isinstance(content, list | tuple) or not 1 <= len(content) <= MOST_AXES:
         return None
     try:

@@ -26,7 +26,7 @@ class Head(Struct, frozen=True):
     train_only: Value
 
 
-class Layer(Struct, frozen=True, eq=False):
+class Layer(Struct, frozen=True, eq=False, dict=True):
     """One entry of a chain. Layers are equal only to themselves, so that each can be a key."""
 
     word: str  # the operator or block
@@ -45,8 +45,6 @@ class Layer(Struct, frozen=True, eq=False):
     share: str | None = None
     output: Head | None = None
     split: Value | None = None
-    cost: int = 1  # steps that a visit counts for
-    open: bool = False  # whether it, or a layer in it, has a hole
 
     @property
     def base(self) -> str:
@@ -57,6 +55,19 @@ class Layer(Struct, frozen=True, eq=False):
     def looped(self) -> bool:
         """Whether it takes turns: it has `repeat` or `each`."""
         return self.repeat is not None or self.each is not None
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether it, or a layer in it, has a hole."""
+        return any(value.open for value in self.slots().values()) or any(
+            layer.open for chain in self.chains for layer in chain
+        )
+
+    @cached_property
+    def cost(self) -> int:
+        """The steps that a visit counts for."""
+        work = sum(value.cost for value in self.slots().values())
+        return 1 + len(self.branches or ()) + work // VALUES_IN_STEP
 
     @property
     def chains(self) -> tuple[Chain, ...]:
@@ -112,11 +123,43 @@ class Block(Struct, frozen=True, dict=True):
     at: Source
     defaults: dict[str, Value | None]  # None: must be given
     layers: Chain
-    numbered: frozenset[str]  # names that occur more than once and so get an index
-    names: frozenset[str]  # names given by `name:`
-    cost: int = 0  # steps that its defaults count for
-    open: bool = False  # whether its defaults have a hole
     about: str = ""
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether its defaults have a hole."""
+        return any(value.open for value in self.defaults.values() if value is not None)
+
+    @cached_property
+    def cost(self) -> int:
+        """The steps that its defaults count for."""
+        return sum(value.cost for value in self.defaults.values() if value) // VALUES_IN_STEP
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that `name` gives to its layers."""
+        return frozenset(layer.name for layer in layers_in(self.layers) if layer.name)
+
+    @cached_property
+    def numbered(self) -> frozenset[str]:
+        """The names of nodes that occur more than once, and so get an index."""
+        seen: set[str] = set()
+        twice: set[str] = set()
+
+        def visit(chain: Chain, looped: bool) -> None:
+            for layer in chain:
+                inside = looped or layer.looped
+                if layer.word != GROUP:
+                    if inside or (layer.base in seen and not layer.name):
+                        twice.add(layer.base)
+                    seen.add(layer.base)
+                if layer.split is not None:
+                    twice.add("slice")
+                for part in layer.chains:
+                    visit(part, inside)
+
+        visit(self.layers, False)
+        return frozenset(twice)
 
     @cached_property
     def labels(self) -> dict[Layer, Label]:
@@ -144,7 +187,7 @@ class Block(Struct, frozen=True, dict=True):
                 yield from (layer.output.weight, layer.output.train_only)
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, dict=True):
     """A whole spec, with everything that it takes from other files."""
 
     name: str
@@ -156,44 +199,19 @@ class Document(Struct, frozen=True):
     reference: dict[str, Any] = {}
     paper: str = ""
     file: str = ""  # where it was read from
-    open: bool = False  # whether it has holes
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether it has holes, which makes it a search space."""
+        values = (*self.let.values(), *self.inputs.values())
+        return any(value.open for value in values) or any(
+            block.open or any(layer.open for layer in block.layers) for block in self.all_blocks
+        )
 
     @property
     def all_blocks(self) -> tuple[Block, ...]:
         """The body, and the blocks."""
         return (self.body, *self.blocks.values())
-
-
-def block_of(
-    name: str,
-    at: Source,
-    defaults: dict[str, Value | None],
-    layers: Chain,
-    open: bool = False,
-    about: str = "",
-) -> Block:
-    """Return a block, with the names in its body that need an index to be told apart."""
-    seen: set[str] = set()
-    twice: set[str] = set()
-    given: set[str] = set()
-
-    def visit(chain: Chain, looped: bool) -> None:
-        for layer in chain:
-            inside = looped or layer.looped
-            if layer.word != GROUP:
-                if inside or (layer.base in seen and not layer.name):
-                    twice.add(layer.base)
-                seen.add(layer.base)
-            if layer.name:
-                given.add(layer.name)
-            if layer.split is not None:
-                twice.add("slice")
-            for part in layer.chains:
-                visit(part, inside)
-
-    visit(layers, False)
-    cost = sum(value.cost for value in defaults.values() if value) // VALUES_IN_STEP
-    return Block(name, at, defaults, layers, frozenset(twice), frozenset(given), cost, open, about)
 
 
 def layers_in(chain: Chain) -> Iterator[Layer]:

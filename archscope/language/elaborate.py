@@ -1,6 +1,6 @@
 """The walk through a document: chains, loops, conditions, branches and blocks.
 
-The walk exists once. What values are while it walks is said by a domain:
+The walk exists once. A domain defines what values are meanwhile:
 
 * `expand.GraphDomain` computes them, and makes each operator a node of a graph;
 * `archscope.space.open_domain` lets them depend on decisions, and makes each hole a decision.
@@ -76,7 +76,7 @@ Walk = Callable[[Chain, Instance, Scope, Flow], Flow]
 
 
 class Domain(Protocol[Scope, Flow]):
-    """What values, scopes and flows are. Every method may raise SpecError."""
+    """The meaning of values, scopes and flows. Every method may raise SpecError."""
 
     steps: StepCounter
 
@@ -157,15 +157,15 @@ class Elaborator(Generic[Scope, Flow]):
         if layer.sources:
             flow = domain.sources(layer, instance, flow)
         start = flow
-        if layer.looped:
+        if layer.repeat is None and layer.each is None:
+            flow = self._turn(layer, instance, scope, flow)
+        else:
             domain.enter(layer, instance, scope, flow)
             around = instance.turns
             for turn, inside in enumerate(domain.turns(layer, instance, scope)):
                 instance.turns = (*around, turn)
                 flow = self._turn(layer, instance, inside, flow)
             instance.turns = around
-        else:
-            flow = self._turn(layer, instance, scope, flow)
         if layer.output is None:
             return flow
         if flow != start:  # `when` may leave an output out
@@ -199,7 +199,8 @@ class Elaborator(Generic[Scope, Flow]):
             flow = domain.operator(layer, instance, scope, flow)
         elif layer.word != GROUP:
             block = self.blocks[layer.word]
-            self.spend(block.cost, layer.at)
+            if block.cost:
+                self.spend(block.cost, layer.at)
             inside, inner = domain.call(layer, block, instance, scope, flow)
             flow = domain.body(inside, inner, flow, self.chain)
         if layer.name:

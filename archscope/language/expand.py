@@ -65,6 +65,7 @@ class GraphDomain:
         reuse: Reuse | None = None,
     ) -> None:
         self.document, self.limits, self.choices = document, limits, choices
+        self.open = document.open
         self.reuse = reuse
         self.constants: dict[Layer, Op] = {} if reuse is None else reuse.constants
         self.steps = StepCounter(limits.steps)
@@ -75,7 +76,7 @@ class GraphDomain:
     def run(self, shapes: Mapping[str, Shape] = {}) -> None:
         """Expand the document into `made`. Raises SpecError."""
         document = self.document
-        if document.open:
+        if self.open:
             self.lets[FILLER] = HoleFiller(self.choices, HolePaths())
         for name, value in document.inputs.items():
             self.made.input(name, shapes.get(name) or self.input_shape(name, value), value.at)
@@ -85,15 +86,15 @@ class GraphDomain:
         frame = Frame(self.lets, {"in": self.shapes(inputs)})
         walk = Elaborator(document.blocks, self.limits, self)
         flow = walk.chain(document.body.layers, body, frame, inputs if len(inputs) == 1 else ())
-        if self._unsaid(flow):
+        if self._is_output(flow):
             self.made.output("output", flow, document.body.at)
         if not self.made.outputs:
             raise SpecError("the spec has no layer that computes anything", document.body.at)
 
-    def _unsaid(self, flow: NodeNames) -> bool:
-        """Return whether the end of the document is an output though no layer says so.
+    def _is_output(self, flow: NodeNames) -> bool:
+        """Return whether the end of the document is an output without `output` beside it.
 
-        It is if something computes it and nothing reads it; where heads do, they are the outputs.
+        It is if something computes it and nothing reads it; else the outputs are those of heads.
         """
         ends = {name for name in flow if self.nodes[name].inputs}
         ends.difference_update(*(node.inputs for node in self.nodes.values()))
@@ -121,7 +122,7 @@ class GraphDomain:
     def enter(self, layer: Layer, instance: Instance, frame: Frame, flow: NodeNames) -> None:
         """Tell a frame what enters the layer, and how its holes are filled."""
         frame["x"] = self.shapes(flow)
-        if layer.open:
+        if self.open and layer.open:
             frame[FILLER] = HoleFiller(self.choices, instance.hole_paths(layer))
 
     def sources(self, layer: Layer, instance: Instance, flow: NodeNames) -> NodeNames:
@@ -202,10 +203,8 @@ class GraphDomain:
         fields = {}
         for name, value in layer.args.items():
             attribute = table[name]
-            optional = not attribute.required and attribute.default is None
-            if optional and value(frame) is None:
-                continue
-            fields[name] = checked(attribute.kind, f"'{name}' of '{layer.word}'", value, frame)
+            optional = attribute.default is None and not attribute.required
+            fields[name] = checked(attribute.kind, value, frame, name, layer.word, optional)
         for name, attribute in table.items():
             if attribute.required and name not in fields:
                 raise SpecError(f"'{layer.word}' needs '{name}': {attribute.about}", layer.at)
@@ -220,10 +219,12 @@ class GraphDomain:
         """Return an instance of a block, under a name of its own, and a frame of its values."""
         if not flow:
             raise SpecError(_nothing_enters(layer, instance), layer.at)
-        inner = Frame(self.lets, {name: value(frame) for name, value in layer.args.items()})
+        inner = Frame(self.lets)
+        for name, value in layer.args.items():
+            inner[name] = value(frame)
         inner["in"] = self.shapes(flow)
-        path = instance.hole_paths(layer).own if self.document.open else ""
-        if block.open:
+        path = instance.hole_paths(layer).own if self.open else ""
+        if self.open and block.open:
             inner[FILLER] = HoleFiller(self.choices, HolePaths(path, f"{block.name}."))
         for name, default in block.defaults.items():
             if name not in inner and default is not None:
@@ -245,7 +246,7 @@ class GraphDomain:
         """Add an output of the network."""
         head = layer.output
         assert head is not None
-        weight = checked(NUMBER, "'weight'", head.weight, frame)
+        weight = checked(NUMBER, head.weight, frame, "weight")
         train_only = truth(head.train_only, frame, "train_only")
         self.made.output(head.name, flow, layer.at, weight, train_only)
 

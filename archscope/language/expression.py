@@ -26,7 +26,7 @@ Compute = Callable[[Scope], Any]
 
 
 class ExpressionError(Exception):
-    """An expression or its values are wrong; the message does not know the place yet."""
+    """An error in an expression or its values, before its place is known."""
 
     kind: type[SpecError] = SpecError
 
@@ -35,18 +35,18 @@ class ExpressionError(Exception):
         self.hint = hint  # what stands behind the quoted expression
 
     def at(self, text: str, place: Source) -> SpecError:
-        """Return the error for the user, about the expression `text`."""
+        """Return the user's error for the expression `text` at a place."""
         return self.kind(f"{self} in '{shortened(text, 120)}'{self.hint}", place)
 
 
 class ExpressionLimitError(ExpressionError):
-    """An expression asks for more than a limit allows."""
+    """An expression exceeds a limit."""
 
     kind = LimitError
 
 
 class Expression:
-    """An expression of a spec, ready to be computed in many scopes."""
+    """A compiled expression, to be computed in many scopes."""
 
     __slots__ = ("at", "compute", "cost", "text")
 
@@ -137,7 +137,7 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 
 
 def _plain(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Keep a comparison from lists and rows: lists of lists of lists could take forever."""
+    """Refuse lists and rows in a comparison: lists of lists of lists could take forever."""
 
     def checked(a: Any, b: Any) -> Any:
         if isinstance(a, list | dict) or isinstance(b, list | dict):
@@ -168,7 +168,7 @@ _OPERATORS = {"and", "or", "not", "if", "else", "in"}
 
 
 def _name_in(text: str) -> str:
-    """Return the text with `in` renamed where a value is due; behind a value it is an operator."""
+    """Rename `in` where a value is due; behind a value it is an operator."""
     behind = False
 
     def renamed(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Files -> one document: `extends` and `use` are followed, what they bring is merged."""
+"""Files -> a document: follow `extends` and `use`, and merge what they bring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import Document, block_of
+from archscope.language.document import Block, Document
 from archscope.language.limits import Limits
 from archscope.language.read_layers import Reader
 from archscope.language.read_values import value_of
@@ -22,7 +22,7 @@ from archscope.language.syntax import (
     mapping,
     values_of,
 )
-from archscope.language.value import Hole, Value
+from archscope.language.value import Value
 from archscope.language.yaml_items import Item, parse, read_text
 
 REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")
@@ -45,7 +45,7 @@ def spaces() -> dict[str, Path]:
 
 
 class Parts(Struct):
-    """What a file says, with what it extends and uses merged in, before it is read as layers."""
+    """The contents of a file, with those that it extends and uses merged in."""
 
     fields: dict[str, Item]
     let: dict[str, Item]
@@ -53,7 +53,7 @@ class Parts(Struct):
 
 
 class Collector:
-    """Follows a file to the files that it names."""
+    """Collects the contents of a file and of the files that it names."""
 
     def __init__(self, limits: Limits, unsaved: Mapping[str, str] = {}) -> None:
         self.limits = limits
@@ -61,23 +61,23 @@ class Collector:
         self.trail: list[str] = []
         self.files = 0
 
-    def file(self, path: Path, asked: object = None) -> Parts:
-        """Return the parts of a file. Raises SpecError, at `asked` if it goes in a circle."""
+    def file(self, path: Path, at: Source | None = None) -> Parts:
+        """Return the parts of a file. Raises SpecError, in a circle at `at`."""
         key = str(path.resolve())
         text = self.unsaved.get(key)
         if text is None:
             text = read_text(path, self.limits)
         if key in self.trail:
             names = " -> ".join(Path(name).name for name in [*self.trail, key])
-            raise SpecError(f"files take each other in, in a circle: {names}", asked)
+            raise SpecError(f"files take each other in, in a circle: {names}", at)
         self.trail.append(key)
         parts = self.text(text, path.as_posix(), path.parent)
         self.trail.pop()
         return parts
 
-    def text(self, text: str, shown: str, folder: Path) -> Parts:
+    def text(self, text: str, file: str, folder: Path) -> Parts:
         """Return the parts of a text. Raises SpecError."""
-        root = parse(text, shown, self.limits)
+        root = parse(text, file, self.limits)
         fields = mapping(root, "a spec", "")
         for key in fields:
             if key not in FILE_KEYS:
@@ -128,7 +128,7 @@ class Collector:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is such a file; a name that no file can have is none."""
+    """Return whether a file exists; False for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -140,31 +140,32 @@ def specs_in(folder: Path) -> list[Path]:
     return [*folder.glob("*.yaml"), *folder.glob("blocks/*.yaml")]
 
 
-def document_of(parts: Parts, shown: str, stem: str) -> Document:
-    """Return the document that merged parts make. Raises SpecError."""
+def document_of(parts: Parts, file: str, stem: str) -> Document:
+    """Return the document of merged parts; without a name of its own, `stem` is its name.
+
+    Raises SpecError.
+    """
     fields = parts.fields
-    start = Source(shown, 1, 1)
+    start = Source(file, 1, 1)
     if "layers" not in fields:
         hint = ""
         if parts.blocks and "extends" not in fields:
             hint = "; a file of blocks is for 'use'"
         raise SpecError(f"a spec needs 'layers'{hint}", start)
     reader = Reader(parts.blocks)
-    holes = reader.holes
-    let = {key: value_of(item, key, holes) for key, item in parts.let.items()}
+    let = {key: value_of(item, key) for key, item in parts.let.items()}
     blocks = {name: reader.block(name, item, at) for name, (item, at) in parts.blocks.items()}
     layers = reader.chain(fields["layers"], "layers")
     return Document(
         name=_text(fields, "name", stem),
-        inputs=_inputs(fields, start, holes),
+        inputs=_inputs(fields, start),
         let=let,
         blocks=blocks,
-        body=block_of("", fields["layers"].at, {}, layers),
+        body=Block("", fields["layers"].at, {}, layers),
         about=_text(fields, "about", ""),
         reference=_reference(fields),
         paper=_text(fields, "paper", ""),
-        file=shown,
-        open=bool(holes),
+        file=file,
     )
 
 
@@ -172,17 +173,17 @@ def _text(fields: dict[str, Item], key: str, default: str) -> str:
     item = fields.get(key)
     if item is None or item.value is None:
         return default
-    item.close()
+    item.refuse_hole()
     if isinstance(item.value, dict | list):
         raise SpecError(f"'{key}' must be text, got {item.kind}", item.at)
     return str(item.value)
 
 
-def _inputs(fields: dict[str, Item], start: Source, holes: list[Hole]) -> dict[str, Value]:
+def _inputs(fields: dict[str, Item], start: Source) -> dict[str, Value]:
     if "input" in fields and "inputs" in fields:
         raise SpecError("a spec has 'input' or 'inputs', not both", fields["inputs"].at)
     if "input" in fields:
-        return {"input": value_of(fields["input"], "input", holes)}
+        return {"input": value_of(fields["input"], "input")}
     if "inputs" not in fields:
         raise SpecError("a spec needs 'input: [channels, height, width]'", start)
     item = fields["inputs"]
@@ -192,7 +193,7 @@ def _inputs(fields: dict[str, Item], start: Source, holes: list[Hole]) -> dict[s
     for name in shapes:
         if not PATH.match(name) or name == "in":
             raise SpecError(f"'{name}' cannot name an input", key_at(item, name), "inputs")
-    return {name: value_of(shape, name, holes) for name, shape in shapes.items()}
+    return {name: value_of(shape, name) for name, shape in shapes.items()}
 
 
 def _reference(fields: dict[str, Item]) -> dict[str, Any]:

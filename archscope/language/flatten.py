@@ -9,7 +9,7 @@ from msgspec import structs
 
 from archscope.errors import GraphError
 from archscope.ir import Graph, Op, Output, Source
-from archscope.language.document import Block, Chain, Document, Head, Layer, block_of
+from archscope.language.document import Block, Chain, Document, Head, Layer
 from archscope.language.value import Value
 from archscope.ops.attributes import attributes
 
@@ -77,7 +77,7 @@ def document_of(
         node.name: Value(list(node.out), place, True)
         for node, place in zip(graph.inputs, places, strict=True)
     }
-    body = block_of("", at or Source(file, 1, 1), {}, layers)
+    body = Block("", at or Source(file, 1, 1), {}, layers)
     return Document(
         inputs=inputs, let={}, blocks=dict(blocks), body=body, file=file, **_fields(graph)
     )

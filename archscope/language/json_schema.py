@@ -16,7 +16,7 @@ CHAIN = {"$ref": "#/$defs/chain"}
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema; wherever a value stands, an expression may stand, too."""
+    """Return the schema, in which expressions may stand for values."""
     return {
         "$schema": DIALECT,
         "title": "archscope spec",
@@ -131,7 +131,7 @@ def _modifiers() -> dict[str, Any]:
 
 
 def _open(shape: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that takes an expression in place of the value."""
+    """Return a schema that allows an expression in place of a value."""
     return {"anyOf": [shape, EXPRESSION]}
 
 

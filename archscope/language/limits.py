@@ -1,4 +1,4 @@
-"""What a spec may ask for at most. A refusal names the limit, and none is silent."""
+"""Limits on what a spec may ask for; the error for exceeding one names it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archscope.ir import Source
 
 
 class Limits(Struct, frozen=True):
-    """Bounds on the reading of specs, so that a hostile file costs little."""
+    """Bounds on reading and expanding specs, so that a hostile file costs little."""
 
     file_bytes: int = 1 << 20  # of one file
     files: int = 64  # that one spec may take in through `use` and `extends`

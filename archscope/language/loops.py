@@ -1,4 +1,4 @@
-"""The turns of `repeat` and `each`, with the names that each of them brings."""
+"""The turns of `repeat` and `each`, with the names that expressions may read in each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from archscope.ops.attributes import COUNT
 def turns(
     layer: Layer, frame: Frame, most: int, spend: Callable[[int, Source], None]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the names of each turn; `spend` is told the steps they count for. Raises SpecError."""
+    """Yield the names of each turn with their values. Raises SpecError.
+
+    `most` bounds the turns, and `spend` counts the steps of work.
+    """
     rows: Iterable[dict[str, Any]]
     if layer.repeat is not None:
-        count = checked(COUNT, "'repeat'", layer.repeat, frame)
+        count = checked(COUNT, layer.repeat, frame, "repeat")
         _check_turns(count, most, layer.repeat.at)
         rows = repeat({}, count)
     else:

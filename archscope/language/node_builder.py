@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from archscope.errors import LimitError, ShapeError, SpecError
-from archscope.ir import Builder, Graph, Node, Op, Output, Shape, Source, text_of
+from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.language.document import Document
 from archscope.language.elaborate import Instance
 from archscope.language.limits import Limits, StepCounter
@@ -21,14 +21,10 @@ class NodeBuilder:
     def __init__(self, limits: Limits, steps: StepCounter) -> None:
         self.limits, self.steps = limits, steps
         self.builder = Builder()
+        self.nodes = self.builder.nodes  # by name
         self.outputs: list[Output] = []
         self.sites: dict[str, Source] = {}  # where each instance of a block is used
         self.taken: dict[str, None] = {}  # the names of nodes and of instances, in order
-
-    @property
-    def nodes(self) -> dict[str, Node]:
-        """The nodes by name."""
-        return self.builder.nodes
 
     def graph(self, document: Document) -> Graph:
         """Return the graph of a document whose nodes are all here."""
@@ -61,8 +57,8 @@ class NodeBuilder:
     def claim(self, instance: Instance, base: str, at: Source) -> str:
         """Return the full name of the next node or block called `base`. Raises SpecError."""
         name = instance.node_name(base)
-        # Names grow with the depth of blocks, and are kept for every node.
-        self.steps.spend(len(name) // 64, at)
+        if len(name) >= 64:  # names grow with the depth of blocks, and are kept for every node
+            self.steps.spend(len(name) // 64, at)
         if name in self.taken:
             raise SpecError(f"the name '{name}' is taken already", at)
         self.taken[name] = None

@@ -1,4 +1,4 @@
-"""What is given beside a spec: values for names of its `let`, and shapes of its inputs."""
+"""Overrides of a spec by `--set` and `--input`: values of `let`, and shapes of inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.language.value import Value
 
 
 def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what `let` gets from `--set`. Raises OptionError."""
+    """Return values that replace those of `let`, by name. Raises OptionError."""
     for name, value in given.items():
         if name not in document.let:
             known = shortened(", ".join(document.let)) or "none"
@@ -33,7 +33,7 @@ def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def input_shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
-    """Return the shapes that replace those of inputs, by name. Raises OptionError."""
+    """Return shapes that replace those of inputs, by name. Raises OptionError."""
     names = ", ".join(document.inputs)
     if not isinstance(given, Mapping):
         if len(document.inputs) != 1:

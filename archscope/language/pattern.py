@@ -1,4 +1,4 @@
-"""One-line patterns, as every course writes networks.
+"""One-line patterns, in which courses write networks.
 
     INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import GROUP, Chain, Document, Layer, block_of
+from archscope.language.document import GROUP, Block, Chain, Document, Layer
 from archscope.language.expression import Expression
 from archscope.language.limits import Limits
 from archscope.language.syntax import LOOP_NAMES, WORD
@@ -66,7 +66,7 @@ class _Parser:
         if self.position < len(self.tokens):
             word, at = self.tokens[self.position]
             raise SpecError(f"expected '->' or the end, got {quoted(word)}", at)
-        body = block_of("", Source(FILE, 1, 1), {}, layers)
+        body = Block("", Source(FILE, 1, 1), {}, layers)
         return Document("pattern", {"input": Value(shape, at, True)}, self.let, {}, body)
 
     def peek(self) -> str:

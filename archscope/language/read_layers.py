@@ -1,4 +1,4 @@
-"""Items -> layers: what each line of a spec says, checked, its expressions compiled.
+"""Items -> layers. Names of operators, attributes, blocks and parameters are checked.
 
 Names of operators, attributes and parameters are checked here, so that a typo is found even in
 a block that nothing uses. Shapes and values are the matter of `expand`.
@@ -11,7 +11,7 @@ from typing import Any
 
 from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import VALUES_IN_STEP, Block, Chain, Head, Layer, block_of
+from archscope.language.document import Block, Chain, Head, Layer
 from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     BLOCK_KEYS,
@@ -27,7 +27,7 @@ from archscope.language.syntax import (
     unquoted,
     values_of,
 )
-from archscope.language.value import Hole, Value
+from archscope.language.value import Value
 from archscope.language.yaml_items import Item
 from archscope.ops import OPS
 from archscope.ops.attributes import attribute_names
@@ -38,8 +38,6 @@ class Reader:
 
     def __init__(self, blocks: Mapping[str, tuple[Item, Source]]) -> None:
         """Read the heads of all blocks. Raises SpecError."""
-        self.holes: list[Hole] = []
-        self.open_blocks: set[str] = set()
         self.parameters = {name: self._parameters(name, *block) for name, block in blocks.items()}
 
     def _parameters(self, name: str, item: Item, at: Source) -> dict[str, Value | None]:
@@ -58,25 +56,18 @@ class Reader:
         if "with" not in body or body["with"].empty:
             return {}
         rows = values_of(body["with"], "'with'", f"{path}.with")
-        before = len(self.holes)
-        parameters = {
-            key: None if row.empty else value_of(row, key, self.holes) for key, row in rows.items()
-        }
-        if len(self.holes) > before:
-            self.open_blocks.add(name)
-        return parameters
+        return {key: None if row.empty else value_of(row, key) for key, row in rows.items()}
 
     def block(self, name: str, item: Item, at: Source) -> Block:
         """Read a block. Raises SpecError."""
         layers = self.chain(item.value["layers"], f"blocks.{name}.layers")
         about = item.value["about"].value if "about" in item.value else ""
-        open_ = name in self.open_blocks
         about = about if isinstance(about, str) else ""
-        return block_of(name, at, self.parameters[name], layers, open_, about)
+        return Block(name, at, self.parameters[name], layers, about)
 
     def chain(self, item: Item, path: str) -> Chain:
         """Read a chain: a list of layers, or one layer alone. Raises SpecError."""
-        item.close()
+        item.refuse_hole()
         if isinstance(item.value, list):
             return tuple(self.layer(part, f"{path}[{i}]") for i, part in enumerate(item.value))
         if item.value is None:
@@ -86,7 +77,7 @@ class Reader:
     def layer(self, item: Item, path: str) -> Layer:
         """Read one layer. Raises SpecError."""
         try:
-            item.close()
+            item.refuse_hole()
             if isinstance(item.value, str):
                 return self._word_alone(item, path)
             if isinstance(item.value, dict):
@@ -111,13 +102,11 @@ class Reader:
         word = words[0]
         at = key_at(item, word)
         self._check_word(word, at)
-        before = len(self.holes)
         fields: dict[str, Any] = self._arguments(word, item.value[word], at, path)
         for key, modifier in item.value.items():
             if key != word:
                 fields.update(self._modifier(key, modifier, f"{path}.{key}"))
-        open_ = len(self.holes) > before
-        layer = Layer(word, at, path, **fields, cost=_cost(fields), open=open_)
+        layer = Layer(word, at, path, **fields)
         self._check_modifiers(layer, item)
         return layer
 
@@ -153,7 +142,7 @@ class Reader:
     def _arguments(self, word: str, item: Item, at: Source, path: str) -> dict[str, Any]:
         op = OPS.get(word)
         if op is not None and op.branching and isinstance(item.value, list):
-            item.close()
+            item.refuse_hole()
             branches = tuple(
                 self._branch(part, f"{path}.{word}[{i}]") for i, part in enumerate(item.value)
             )
@@ -165,9 +154,7 @@ class Reader:
         if isinstance(item.value, dict) and item.tag is None:
             self._check_names(word, item, taken)
             self._check_given(word, set(item.value), at)
-            return {
-                "args": {key: value_of(value, key, self.holes) for key, value in item.value.items()}
-            }
+            return {"args": {key: value_of(value, key) for key, value in item.value.items()}}
         if op is not None and op.principal is None:
             raise SpecError(f"'{word}' takes no value of its own, got {item.kind}", item.at)
         if not taken:
@@ -175,7 +162,7 @@ class Reader:
         first = next(iter(taken))
         self._check_given(word, {first}, at)
         name = first if op is None or op.principal is None else op.principal
-        return {"args": {name: value_of(item, name, self.holes)}, "alone": True}
+        return {"args": {name: value_of(item, name)}, "alone": True}
 
     def _check_names(self, word: str, item: Item, taken: Collection[str]) -> None:
         what = "attribute" if word in OPS else "parameter"
@@ -208,7 +195,7 @@ class Reader:
         if key in ("repeat", "when", "split"):
             if item.empty:
                 raise SpecError(f"'{key}' has no value", item.at, path)
-            return {key: value_of(item, key, self.holes)}
+            return {key: value_of(item, key)}
         if key == "each":
             if isinstance(item.value, str) and item.value.startswith("="):
                 raise SpecError(
@@ -219,12 +206,7 @@ class Reader:
             rows = values_of(item, "'each'", path, LOOP_NAMES)
             if not rows:
                 raise SpecError("'each' names no list", item.at, path)
-            return {
-                key: {
-                    name: value_of(values, f"each.{name}", self.holes)
-                    for name, values in rows.items()
-                }
-            }
+            return {key: {name: value_of(values, f"each.{name}") for name, values in rows.items()}}
         if key == "from":
             parts = item.value if isinstance(item.value, list) else [item]
             if not parts:
@@ -273,12 +255,3 @@ def _check_keys(item: Item, known: Collection[str], what: str, path: str) -> Non
             raise SpecError(
                 f"unknown key '{key}' in {what}{did_you_mean(key, known)}", key_at(item, key), path
             )
-
-
-def _cost(fields: dict[str, Any]) -> int:
-    """Return the steps that a visit of a layer counts for."""
-    values: list[Value | None] = [*fields["args"].values()]
-    values += [fields.get(key) for key in ("repeat", "when", "split")]
-    values += (fields.get("each") or {}).values()
-    work = sum(value.cost for value in values if value is not None)
-    return 1 + len(fields.get("branches") or ()) + work // VALUES_IN_STEP

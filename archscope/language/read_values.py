@@ -25,17 +25,18 @@ KEYS = {
 MOST = 100_000  # alternatives of one hole
 
 
-def value_of(item: Item, label: str = "", found: list[Hole] | None = None) -> Value:
+def value_of(item: Item, label: str | None = None) -> Value:
     """Return the value that an item stands for. Raises SpecError.
 
-    Where holes may stand, `label` names the value inside what holds it, and `found` collects
-    them.
+    With a label, which names it inside what holds it, it may be a hole or have holes in it.
     """
-    if item.tag is not None and found is not None:
-        hole = _hole(item, label, found)
-        found.append(hole)
-        return Value(hole, item.at, False)
-    item.close()
+    if item.tag is not None and label is not None:
+        return Value(_hole(item, label), item.at, False)
+    item.refuse_hole()
+
+    def inside(part: Item, key: object) -> Value:
+        return value_of(part, None if label is None else f"{label}.{key}")
+
     content = item.value
     if isinstance(content, str):
         if content.startswith("="):
@@ -44,19 +45,19 @@ def value_of(item: Item, label: str = "", found: list[Hole] | None = None) -> Va
         if len(content) > LIMITS.text:
             raise LimitError(f"text longer than the limit of {LIMITS.text} characters", item.at)
     if isinstance(content, list):
-        values = [value_of(part, f"{label}.{i}", found) for i, part in enumerate(content)]
+        values = [inside(part, i) for i, part in enumerate(content)]
         if all(value.constant for value in values):
             return Value([value.content for value in values], item.at, True)
         return Value(values, item.at, False, sum(value.cost for value in values))
     if isinstance(content, dict):
-        rows = {key: value_of(part, f"{label}.{key}", found) for key, part in content.items()}
+        rows = {key: inside(part, key) for key, part in content.items()}
         if all(value.constant for value in rows.values()):
             return Value({key: value.content for key, value in rows.items()}, item.at, True)
         return Value(rows, item.at, False, sum(value.cost for value in rows.values()))
     return Value(content, item.at, True)
 
 
-def _hole(item: Item, label: str, found: list[Hole]) -> Hole:
+def _hole(item: Item, label: str) -> Hole:
     """Return the hole that a tagged item stands for. Raises SpecError."""
     kind = (item.tag or "")[1:]
     rows = item.value
@@ -71,7 +72,7 @@ def _hole(item: Item, label: str, found: list[Hole]) -> Hole:
             raise SpecError(f"'!{kind}' has no '{key}'{hint}", (item.keys or {}).get(key, item.at))
     shared = _flag(rows, "shared")
     if kind == CHOICE:
-        alternatives = _alternatives(item, rows, label, found)
+        alternatives = _alternatives(item, rows, label)
         scalar = all(
             value.constant and not isinstance(value.content, list | dict | None)
             for value in alternatives
@@ -89,9 +90,7 @@ def _hole(item: Item, label: str, found: list[Hole]) -> Hole:
     return Hole(kind, label, item.at, low=low, high=high, step=step, log=log, shared=shared)
 
 
-def _alternatives(
-    item: Item, rows: dict[str, Item], label: str, found: list[Hole]
-) -> tuple[Value, ...]:
+def _alternatives(item: Item, rows: dict[str, Item], label: str) -> tuple[Value, ...]:
     if "of" not in rows:
         raise SpecError("'!choice' needs 'of: [...]'", item.at)
     listed = rows["of"]
@@ -106,7 +105,7 @@ def _alternatives(
     alternatives = []
     seen: set[tuple[type, Any]] = set()
     for index, part in enumerate(listed.value):
-        alternatives.append(value_of(part, f"{label}.{index}", found))
+        alternatives.append(value_of(part, f"{label}.{index}"))
         if not isinstance(part.value, list | dict):
             key = type(part.value), part.value
             if key in seen:

@@ -1,4 +1,4 @@
-"""The words of the language, and checks that an item of a file is what must stand there."""
+"""The words of the language, and checks that an item is of the kind that must stand there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SYNONYMS = {
     "gap": "global_avgpool", "swish": "silu", "deconv": "conv_transpose",
     "skip": "identity", "shortcut": "identity", "cat": "concat", "sum": "add",
 }  # fmt: skip
-"""What others call our operators, where the spelling is too far off for a guess."""
+"""Other names of our operators, where the spelling is too far off to be guessed."""
 PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*\Z")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 LOOP_NAMES = ("i", "first", "last")
@@ -34,7 +34,7 @@ LOOP_NAMES = ("i", "first", "last")
 
 def mapping(item: Item, what: str, path: str) -> dict[str, Item]:
     """Return the items of a mapping. Raises SpecError for anything else."""
-    item.close()
+    item.refuse_hole()
     if not isinstance(item.value, dict):
         raise SpecError(f"{what} must be a mapping, got {item.kind}", item.at, path)
     return item.value
@@ -42,7 +42,7 @@ def mapping(item: Item, what: str, path: str) -> dict[str, Item]:
 
 def listing(item: Item, what: str, path: str) -> list[Item]:
     """Return the items of a list. Raises SpecError for anything else."""
-    item.close()
+    item.refuse_hole()
     if not isinstance(item.value, list):
         raise SpecError(f"{what} must be a list, got {item.kind}", item.at, path)
     return item.value
@@ -50,7 +50,7 @@ def listing(item: Item, what: str, path: str) -> list[Item]:
 
 def name_of(item: Item, what: str, path: str, pattern: re.Pattern[str] = WORD) -> str:
     """Return a name. Raises SpecError for anything that cannot be one."""
-    item.close()
+    item.refuse_hole()
     name = item.value
     if not isinstance(name, str) or not pattern.match(name) or len(name) > LIMITS.text:
         raise SpecError(
@@ -74,7 +74,7 @@ def values_of(item: Item, what: str, path: str, reserved: Iterable[str] = ()) ->
 
 
 def unquoted(key: str) -> str:
-    """Return the hint for a key that is the end of an expression that YAML has cut."""
+    """Return a hint if a key is the end of an expression that YAML has cut in two."""
     return UNQUOTED if {*key} & {*")]}"} else ""
 
 

@@ -1,4 +1,4 @@
-"""Which blocks and names of a document does anything use?"""
+"""Which blocks and names of `let` a document uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def blocks_used(blocks: Mapping[str, Block], root: Block) -> set[str]:
-    """Return the names of the blocks that one uses, also through others."""
+    """Return the names of the blocks that a block uses, directly or through others."""
     used: set[str] = set()
     waiting = [root]
     while waiting:
@@ -23,7 +23,7 @@ def blocks_used(blocks: Mapping[str, Block], root: Block) -> set[str]:
 
 
 def names_used(document: Document) -> set[str]:
-    """Return the names of `let` that the inputs and layers read, also through one another.
+    """Return the names of `let` that inputs and layers read, directly or through others.
 
     A word of an expression counts as a name even where it is an attribute, so that a name that
     something might use is never called unused.

@@ -1,4 +1,4 @@
-"""YAML text -> items that know their line. Safe: no tags are constructed, nothing recurses."""
+"""YAML text -> items that know their line, without constructing tags and without recursion."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CONSTANTS = {
 _DIGITS = 40  # a longer word is no number; it would also cost the patterns above much time
 
 HOLES = ("!choice", "!int", "!float")
-"""The tags of the language: they leave a value open, which makes the spec a search space."""
+"""The tags of holes: values that a spec leaves open, which makes it a search space."""
 _ANY_HOLE = f"{', '.join(HOLES[:-1])} or {HOLES[-1]}"
 
 
@@ -40,7 +40,7 @@ class Item(Struct):
 
     @property
     def kind(self) -> str:
-        """What to call it in a message."""
+        """How messages describe it."""
         if isinstance(self.value, dict):
             return "a mapping"
         if isinstance(self.value, list):
@@ -52,7 +52,7 @@ class Item(Struct):
         """Whether nothing is written here."""
         return self.value is None and self.tag is None
 
-    def close(self) -> None:
+    def refuse_hole(self) -> None:
         """Raise SpecError if a hole stands here."""
         if self.tag is not None:
             raise SpecError(
@@ -63,7 +63,7 @@ class Item(Struct):
 
     def plain(self) -> Any:
         """Return the value without positions. Raises SpecError if any of it is left open."""
-        self.close()
+        self.refuse_hole()
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -71,40 +71,40 @@ class Item(Struct):
         return self.value
 
 
-def read_text(path: Path, limits: Limits, shown: str | None = None) -> str:
+def read_text(path: Path, limits: Limits) -> str:
     """Return the text of a file. Raises SpecError if it cannot be read as UTF-8 text."""
-    shown = shown or shortened(path.as_posix(), 1000)
+    name = shortened(path.as_posix(), 1000)
     try:
         with path.open("rb") as file:
             data = file.read(limits.file_bytes + 1)
     except IsADirectoryError:
-        raise SpecError("this is a directory, expected a spec file", shown) from None
+        raise SpecError("this is a directory, expected a spec file", name) from None
     except (OSError, ValueError) as error:
         # What Windows says of a directory is 'permission denied'.
         if isinstance(error, PermissionError) and path.is_dir():
-            raise SpecError("this is a directory, expected a spec file", shown) from None
+            raise SpecError("this is a directory, expected a spec file", name) from None
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"cannot read it: {reason[0].lower()}{reason[1:]}", shown) from None
-    return decode(data, shown, limits)
+        raise SpecError(f"cannot read it: {reason[0].lower()}{reason[1:]}", name) from None
+    return decode(data, name, limits)
 
 
-def decode(data: bytes, shown: str, limits: Limits) -> str:
-    """Return bytes as text. Raises SpecError for too many, or for what is not UTF-8."""
+def decode(data: bytes, file: str, limits: Limits) -> str:
+    """Decode the text of a file. Raises SpecError if it is too large, or not UTF-8."""
     if len(data) > limits.file_bytes:
-        raise LimitError(f"the file is larger than the limit of {limits.file_bytes} bytes", shown)
+        raise LimitError(f"the file is larger than the limit of {limits.file_bytes} bytes", file)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start]
         column = error.start - (before.rfind(b"\n") + 1) + 1
-        at = Source(shown, before.count(b"\n") + 1, column)
+        at = Source(file, before.count(b"\n") + 1, column)
         raise SpecError(
             f"expected UTF-8 text, got the byte 0x{data[error.start]:02x}", at
         ) from None
 
 
 def parse(text: str, file: str, limits: Limits) -> Item:
-    """Return the one document of a YAML text. Raises SpecError."""
+    """Return the root of a YAML text with one document. Raises SpecError."""
     composer = _Composer(file, limits)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
@@ -157,7 +157,7 @@ def _scalar(event: Any) -> Any:
 
 
 class _Part(Struct):
-    """An item that is being filled, or that an alias may repeat."""
+    """An item while it is composed, or that an alias may repeat."""
 
     item: Item
     anchor: str | None
@@ -168,7 +168,7 @@ class _Part(Struct):
 
 
 class _Composer:
-    """Builds items from parser events, with a stack of its own in place of recursion."""
+    """Composes items from parser events, with a stack of its own in place of recursion."""
 
     def __init__(self, file: str, limits: Limits) -> None:
         self.file, self.limits = file, limits

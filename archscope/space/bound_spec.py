@@ -97,7 +97,7 @@ class _Lift:
         for name in self._callees_first():
             blocks[name] = self._block(blocks[name], self.occurrences.calls.get(name, {}))
         body = self._block(source.body, {"": Call(None, "", ())})
-        return structs.replace(source, let=let, inputs=inputs, blocks=blocks, body=body, open=False)
+        return structs.replace(source, let=let, inputs=inputs, blocks=blocks, body=body)
 
     def _callees_first(self) -> list[str]:
         blocks = self.source.blocks

@@ -255,10 +255,7 @@ def _with(document: Document, holes: dict[Key, Hole]) -> Document:
         slots = {slot: put(value, ("layer", old, slot)) for slot, value in old.slots().items()}
         if old.word == "conv" and ("layer", old, "kernel") in holes:
             slots["padding"] = Value("same", old.at, True)
-        made = old.with_chains(chain).with_slots(slots)
-        inside = (part for chain in made.chains for part in chain)
-        open_ = any(value.open for value in slots.values()) or any(part.open for part in inside)
-        return structs.replace(made, open=open_)
+        return old.with_chains(chain).with_slots(slots)
 
     def chain(layers: Chain) -> Chain:
         return tuple(map(layer, layers))
@@ -269,13 +266,10 @@ def _with(document: Document, holes: dict[Key, Hole]) -> Document:
             key: None if value is None else put(value, ("default", name, key))
             for key, value in block.defaults.items()
         }
-        open_ = any(key[:2] == ("default", name) for key in holes)
-        blocks[name] = structs.replace(
-            block, defaults=defaults, layers=chain(block.layers), open=open_
-        )
+        blocks[name] = structs.replace(block, defaults=defaults, layers=chain(block.layers))
     let = {name: put(value, ("let", name)) for name, value in document.let.items()}
     body = structs.replace(document.body, layers=chain(document.body.layers))
-    return structs.replace(document, let=let, blocks=blocks, body=body, open=True)
+    return structs.replace(document, let=let, blocks=blocks, body=body)
 
 
 def _put(value: Value, inside: Key, hole: Hole) -> Value:
