@@ -65,6 +65,14 @@ def append_bytes(path: Path, content: bytes) -> None:
         raise refusal(path, error) from None
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, where they do not exist. Raises OptionError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal(path, error) from None
+
+
 def refusal(path: Path, error: OSError) -> OptionError:
     """Return the error that says why the system refuses to write a file."""
     reason = error.strerror or str(error)
@@ -93,7 +101,9 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         raise PermissionError(0, "the file is read-only")
     aside = target.with_name(f".archscope.{os.urandom(8).hex()}")
     try:
-        with aside.open("xb") as file:  # with the mode that the umask gives to new files
+        # A new file has the mode that the umask leaves; an old one may hold what others must not see.
+        mode = 0o600 if before else 0o666
+        with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -199,6 +209,6 @@ class Cache(Generic[Record]):
     def put(self, key: Any, value: Record) -> None:
         """Keep the result for a key."""
         path = self.path(key)
-        with suppress(OSError, OptionError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OptionError):
+            make_folder(path.parent)
             write_bytes(path, msgspec.json.encode(value))

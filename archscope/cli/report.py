@@ -12,6 +12,7 @@ import click
 from archscope.cli import FINE
 from archscope.cli.shared.options import cost_options, max_nodes_option, write
 from archscope.errors import OptionError
+from archscope.files import make_folder
 
 GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
@@ -65,7 +66,7 @@ def command(
 
         path = output or HOME / "report.html"
         if output is None:
-            HOME.mkdir(exist_ok=True)
+            make_folder(HOME)
         write(html(page, plotlyjs), path)
         click.echo(path.as_posix())
     elif form == "json":

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
+from archscope.files import make_folder
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.metrics import MACS
@@ -84,7 +85,7 @@ def _submit(executor: Executor, place: int, trial: Trial, graph: Graph, run: Pat
     """Queue a training into an empty run folder; the study may have ended before."""
     if run.exists():
         shutil.rmtree(run)
-    run.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(run.parent)
     executor.submit(Job(place, to_yaml(graph), trial.digest, keep=run.as_posix()), graph)
 
 

@@ -21,7 +21,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
-from archscope.files import append_bytes, locked, refusal, write_json, write_text
+from archscope.files import append_bytes, locked, make_folder, write_json, write_text
 from archscope.metrics import ACCURACY
 from archscope.records.study import Trial
 from archscope.search.distributions import plain_distribution
@@ -48,10 +48,7 @@ class StudyFolder:
         self.distributions = {
             decision.path: plain_distribution(decision) for decision in space.decisions
         }
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refusal(path, error) from None
+        make_folder(path)
         self.lock = locked(path / "lock", f"the study '{path}' is in use")
         try:
             self._check_config(config)

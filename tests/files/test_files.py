@@ -20,6 +20,7 @@ from archscope.files import (
     cache_folder,
     is_locked,
     locked,
+    make_folder,
     write_bytes,
     write_json,
     write_text,
@@ -125,6 +126,14 @@ def test_a_place_that_takes_no_file_is_one_error(tmp_path: Path, name: str, reas
     (tmp_path / "file").write_text("")
     with pytest.raises(OptionError, match=f"cannot write '.*': {reason}"):
         write_text(tmp_path / name, "")
+
+
+def test_a_folder_that_cannot_be_made_is_one_error(tmp_path: Path) -> None:
+    make_folder(tmp_path / "one" / "other")
+    make_folder(tmp_path / "one" / "other")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptionError, match=r"cannot write '.*below': not a directory"):
+        make_folder(tmp_path / "file" / "below")
 
 
 @posix
