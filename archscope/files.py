@@ -101,7 +101,7 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         raise PermissionError(0, "the file is read-only")
     aside = target.with_name(f".archscope.{os.urandom(8).hex()}")
     try:
-        # A new file has the mode that the umask leaves; an old one may hold what others must not see.
+        # The umask decides on new files; what replaces an old one is nobody else's meanwhile.
         mode = 0o600 if before else 0o666
         with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
