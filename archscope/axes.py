@@ -1,7 +1,4 @@
-"""Windows along one axis: what each output of an operator reads of its input.
-
-Output size and receptive field are two readings of one record, so they cannot disagree.
-"""
+"""Windows along one axis: which input positions each output position reads."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ from msgspec import Struct
 
 
 class Window(Struct, frozen=True, gc=False):
-    """What one output of a sliding operator reads of its input, along one axis.
+    """What an output position of a sliding operator reads, along one axis.
 
-    Output size and receptive field are two readings of it, so they cannot disagree.
+    Output sizes and receptive fields are both derived from it, so they cannot disagree.
     """
 
     kernel: int = 1
@@ -29,7 +26,7 @@ class Window(Struct, frozen=True, gc=False):
 
     @property
     def extent(self) -> int:
-        """Input positions from the first tap to the last, both counted."""
+        """Input positions from the first tap to the last, inclusive."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
@@ -43,7 +40,7 @@ class Window(Struct, frozen=True, gc=False):
         if not self.ceil:
             return room // self.stride + 1
         count = -(-room // self.stride) + 1
-        # A window that would start in the padding behind the input is dropped.
+        # A window that would start in the padding after the input is dropped.
         return count - 1 if (count - 1) * self.stride >= size + self.before else count
 
     def taps(self, position: int) -> tuple[int, ...]:
@@ -53,7 +50,7 @@ class Window(Struct, frozen=True, gc=False):
 
 
 class Scatter(Struct, frozen=True, gc=False):
-    """What one output of a transposed convolution reads, along one axis."""
+    """What an output position of a transposed convolution reads, along one axis."""
 
     kernel: int
     stride: int = 1
@@ -79,7 +76,7 @@ class Scatter(Struct, frozen=True, gc=False):
         )
 
     def taps(self, position: int) -> tuple[int, ...]:
-        """Return the input positions that output `position` reads; none where it has a hole."""
+        """Return the input positions that output `position` reads; none between the windows."""
         hits = (position + self.padding - self.dilation * tap for tap in range(self.kernel))
         return tuple(sorted(hit // self.stride for hit in hits if hit % self.stride == 0))
 
@@ -92,7 +89,7 @@ class Resample(Struct, frozen=True, gc=False):
 
     @classmethod
     def between(cls, size: int, out: int, reads: Callable[[int], range]) -> Resample:
-        """Build it for `size` inputs and `out` outputs from what each output reads."""
+        """Return the pattern of `out` outputs on `size` inputs; `reads` tells what each reads."""
         shared = gcd(size, out)
         return cls(size // shared, tuple(reads(position) for position in range(out // shared)))
 

@@ -16,7 +16,7 @@ Probe = Callable[[str, Tensor], Tensor]
 
 
 class Block(nn.Module):
-    """A block of the spec; it only holds its parts, the network runs them."""
+    """A block of the spec: a container, whose parts are run by the network."""
 
 
 class Network(nn.Module):
@@ -46,14 +46,14 @@ class Network(nn.Module):
         self.plans = {True: _plan(graph), False: _plan(graph.inference())}
 
     def part(self, node: str) -> nn.Module:
-        """Return the module that runs a node: what hangs at its place by now."""
+        """Return the module that currently runs a node."""
         module: nn.Module = self
         for attribute in self.paths[node]:
             module = getattr(module, attribute)
         return module
 
     def _register(self, path: tuple[str, ...], module: nn.Module) -> None:
-        """Hang a module into the tree of blocks."""
+        """Register a module in the tree of blocks."""
         holder: nn.Module = self
         *scopes, name = path
         for scope in scopes:
@@ -71,7 +71,7 @@ class Network(nn.Module):
     def run(
         self, inputs: tuple[Tensor, ...], probe: Probe | None = None
     ) -> Tensor | dict[str, Tensor]:
-        """Return the outputs; the network goes on with what `probe` makes of each value."""
+        """Return the outputs; `probe` may observe and replace the value of each node."""
         steps, outputs = self.plans[self.training]
         names = [node.name for node in self.graph.inputs]
         if len(inputs) != len(names):
@@ -92,7 +92,7 @@ Plan = tuple[list[tuple[Node, list[str]]], list[tuple[str, str]]]
 
 
 def _plan(graph: Graph) -> Plan:
-    """Return the nodes to run, each with the values that nobody needs after it, and the outputs."""
+    """Return the nodes to run, each with the values to free after it, and the outputs."""
     last: dict[str, str] = {}
     for node in graph.nodes:
         for name in (node.name, *node.inputs):
@@ -109,7 +109,7 @@ def _plan(graph: Graph) -> Plan:
 def build(graph: Graph, *, device: str | torch.device | None = None) -> Network:
     """Return the torch module of a graph, with torch's own initial weights.
 
-    `device` may be "meta", which makes shapes without numbers.
+    `device` may be "meta": shapes without numbers.
     """
     if device is None:
         return Network(graph)
@@ -126,14 +126,14 @@ def make(described: Call) -> nn.Module:
 
 
 TAKEN = frozenset(dir(nn.Module())) | set(dir(Network)) | {"graph", "paths", "plans"}
-"""Attributes that torch or `Network` has."""
+"""Attribute names that torch or `Network` uses."""
 
 
 def attribute_name(name: str) -> str:
-    """Return the attribute under which a node or block hangs; `_` follows what is taken."""
+    """Return the attribute name of a node or block; `_` is appended to names in use."""
     return f"{name}_" if name in TAKEN or name.rstrip("_") in TAKEN else name
 
 
 def module_path(name: str) -> str:
-    """Return the path of a node's module: its name, but for attributes that are taken."""
+    """Return the path of a node's module: its name, with `_` after attribute names in use."""
     return ".".join(map(attribute_name, name.split(".")))

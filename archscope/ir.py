@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 def text_of(shape: Iterable[int]) -> str:
-    """Return a shape as people write it: `3x224x224`."""
+    """Format a shape: `3x224x224`."""
     return "x".join(map(str, shape))
 
 
@@ -65,8 +65,8 @@ class Storage(Enum):
     """Where an operator leaves its result."""
 
     NEW = "new"  # in memory of its own
-    IN_PLACE = "in place"  # over its input, when nothing else reads that
-    VIEW = "view"  # it is its input, looked at differently
+    IN_PLACE = "in place"  # over its input, if nothing else reads that
+    VIEW = "view"  # in the memory of its input
 
 
 class Saved(Struct, frozen=True, gc=False):
@@ -88,8 +88,8 @@ class Saved(Struct, frozen=True, gc=False):
 class Op(Struct, frozen=True, kw_only=True):
     """An operator: its fields are its attributes, its methods are facts.
 
-    Every fact takes the input shapes. A registered operator must state all of them; the traits
-    below hold where they are stated.
+    Every fact takes the input shapes. A registered operator must state all of them; a trait
+    that is not stated does not hold.
     """
 
     name: ClassVar[str]
@@ -109,8 +109,13 @@ class Op(Struct, frozen=True, kw_only=True):
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
 
     @property
+    def label(self) -> str:
+        """The name for messages: that in its own framework, if it was not recognised."""
+        return self.name
+
+    @property
     def unknown(self) -> tuple[str, ...]:
-        """The facts of which only a part is known: what an importer did not recognise."""
+        """The facts that are known only in part, of an operator that was not recognised."""
         return ()
 
     @property
@@ -128,7 +133,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
     @property
     def training_storage(self) -> Storage:
-        """Where it leaves its result while training, where that differs from inference."""
+        """Where it leaves its result while training, if that differs from inference."""
         return self.storage
 
     def shape(self, *ins: Shape) -> Shape:
@@ -136,11 +141,11 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def params(self, *ins: Shape) -> int:
-        """Return the number of learnable numbers."""
+        """Return the number of learnable parameters."""
         raise NotImplementedError
 
     def buffers(self, *ins: Shape) -> int:
-        """Return the number of kept statistics (torch's step counter is none)."""
+        """Return the number of running statistics, without torch's step counter."""
         raise NotImplementedError
 
     def macs(self, *ins: Shape) -> int:
@@ -148,7 +153,7 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def elementwise(self, *ins: Shape) -> int:
-        """Return all other arithmetic for one image, one for each operation on an element."""
+        """Return all other arithmetic for one image: 1 for each operation on an element."""
         raise NotImplementedError
 
     def access(self, *ins: Shape) -> int:
@@ -156,7 +161,7 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def window(self, *ins: Shape) -> Windows:
-        """Return what one output reads, for each spatial axis."""
+        """Return what an output position reads, along each spatial axis."""
         raise NotImplementedError
 
     def saved(self, *ins: Shape) -> Saved:
@@ -169,7 +174,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        """Return cases for the contract test and the reference."""
+        """Return examples for the contract tests and the reference."""
         raise NotImplementedError
 
 
@@ -201,7 +206,7 @@ class Facts(Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=1 << 16)
 def facts(op: Op, ins: tuple[Shape, ...]) -> Facts:
-    """Ask an operator for its counted facts; networks repeat themselves, so answers are kept."""
+    """Return the counted facts of an operator; cached, as networks repeat themselves."""
     return Facts(
         op.params(*ins),
         op.buffers(*ins),
@@ -265,7 +270,7 @@ class Graph(Struct, frozen=True, dict=True):
     about: str = ""
     reference: tuple[tuple[str, Any], ...] = ()
     paper: str = ""
-    sites: Mapping[str, Source] = {}  # where each instance of a block is asked for, by scope
+    sites: Mapping[str, Source] = {}  # where each instance of a block is used, by scope
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -291,7 +296,7 @@ class Graph(Struct, frozen=True, dict=True):
         return {node.name: facts(node.op, node.ins) for node in self.nodes}
 
     def trail(self, node: Node) -> Iterator[Source]:
-        """Return where a node was written, then where the block around it was asked for, and on."""
+        """Yield where a node was written, then where each block around it was used, inside out."""
         if node.at is not None:
             yield node.at
         scope = node.scope
@@ -302,12 +307,12 @@ class Graph(Struct, frozen=True, dict=True):
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        """The nodes that read nothing: what is fed to the network."""
+        """The nodes that read nothing: the inputs of the network."""
         return tuple(node for node in self.nodes if not node.inputs)
 
     @property
     def main(self) -> Output:
-        """The output that inference is about: the last that is not only for training."""
+        """The main output of inference: the last that is not only for training."""
         return next((o for o in reversed(self.outputs) if not o.train_only), self.outputs[-1])
 
     def readers(self) -> dict[str, list[str]]:
@@ -319,7 +324,7 @@ class Graph(Struct, frozen=True, dict=True):
         return readers
 
     def ancestors(self, *names: str) -> set[str]:
-        """Return these nodes and all that they depend on."""
+        """Return these nodes and all nodes that they depend on."""
         wanted = set(names)
         for node in reversed(self.nodes):
             if node.name in wanted:
@@ -338,9 +343,9 @@ class Graph(Struct, frozen=True, dict=True):
         return self.only(set(self.by_name) - drop, kept)
 
     def only(self, names: set[str], outputs: tuple[Output, ...]) -> Graph:
-        """Return the graph of those of these nodes whose inputs are among them, too.
+        """Return the subgraph of these nodes, without those whose inputs are not among them.
 
-        Weights whose owner is left out pass to the first node that shares them.
+        Weights whose owner is left out belong to the first node that shares them.
         """
         heirs: dict[str, str] = {}
         nodes: dict[str, Node] = {}
@@ -365,7 +370,7 @@ class Graph(Struct, frozen=True, dict=True):
 
 
 class Builder:
-    """Collects nodes in order, inferring each output shape from the inputs'."""
+    """Collects nodes in order, and infers each output shape from the input shapes."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
@@ -393,5 +398,5 @@ class Builder:
         return name
 
     def share(self, name: str, owner: str) -> None:
-        """Let a node use the weights of an earlier one."""
+        """Let a node share the weights of an earlier one."""
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)

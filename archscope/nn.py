@@ -1,4 +1,4 @@
-"""Modules that torch.nn lacks: merges of branches, ranges of channels, uneven padding."""
+"""Modules that torch.nn lacks: merges, channel ranges, asymmetric padding and others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Mul(nn.Module):
 
 
 class Concat(nn.Module):
-    """Channels of all tensors behind one another."""
+    """Concatenation of channels."""
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the tensors joined along axis 1."""
@@ -52,7 +52,7 @@ class Slice(nn.Module):
 
 
 class Distance(nn.Module):
-    """Distance of two batches of flat descriptions, shape (N, 1)."""
+    """Distance between two batches of feature vectors, shape (N, 1)."""
 
     def __init__(self, metric: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Distance(nn.Module):
 
 
 class _Padded(nn.Module):
-    """Pads unevenly before what it is mixed into; `pad` is in torch's order, last axis first."""
+    """Mixin that pads asymmetrically first; `pad` is in torch's order, last axis first."""
 
     fill = 0.0
 
@@ -79,41 +79,41 @@ class _Padded(nn.Module):
         self.pad = pad
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad, then do what the other base does."""
+        """Pad, then apply the other base class."""
         padded: Tensor = super().forward(functional.pad(x, self.pad, value=self.fill))
         return padded
 
     def extra_repr(self) -> str:
-        """Return the padding behind what the other base prints."""
+        """Return the arguments of the other base class and the padding."""
         return f"{super().extra_repr()}, pad={self.pad}"
 
 
 class PaddedConv1d(_Padded, nn.Conv1d):
-    """Conv1d with other padding before than behind."""
+    """Conv1d with asymmetric padding."""
 
 
 class PaddedConv2d(_Padded, nn.Conv2d):
-    """Conv2d with other padding before than behind."""
+    """Conv2d with asymmetric padding."""
 
 
 class PaddedConv3d(_Padded, nn.Conv3d):
-    """Conv3d with other padding before than behind."""
+    """Conv3d with asymmetric padding."""
 
 
 class PaddedMaxPool1d(_Padded, nn.MaxPool1d):
-    """MaxPool1d with other padding before than behind; padding never wins."""
+    """MaxPool1d with asymmetric padding, which is never the maximum."""
 
     fill = -torch.inf
 
 
 class PaddedMaxPool2d(_Padded, nn.MaxPool2d):
-    """MaxPool2d with other padding before than behind; padding never wins."""
+    """MaxPool2d with asymmetric padding, which is never the maximum."""
 
     fill = -torch.inf
 
 
 class PaddedMaxPool3d(_Padded, nn.MaxPool3d):
-    """MaxPool3d with other padding before than behind; padding never wins."""
+    """MaxPool3d with asymmetric padding, which is never the maximum."""
 
     fill = -torch.inf
 
@@ -135,14 +135,14 @@ class Times(nn.Module):
 
 
 class FakeQuantize(nn.Module):
-    """A tensor rounded to `levels` numbers at a distance, `zero` of them below zero."""
+    """A tensor rounded to `levels` multiples of `scale`, `zero` of them below zero."""
 
     def __init__(self, scale: float, zero: int, levels: int) -> None:
         super().__init__()
         self.scale, self.zero, self.levels = scale, zero, levels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the nearest of the numbers; gradients pass as if it was the input."""
+        """Return the nearest level; gradients pass through as if nothing was rounded."""
         given = x.detach()
         places = ((given / self.scale).round() + self.zero).clamp(0, self.levels - 1)
         rounded = (places - self.zero) * self.scale
@@ -162,7 +162,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 class Scale(nn.Module):
-    """Learned factors of the channels, and shifts."""
+    """Learned factors of the channels, and optional shifts."""
 
     def __init__(self, channels: int, initial: float = 1.0, bias: bool = False) -> None:
         super().__init__()
@@ -181,14 +181,14 @@ class Scale(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Leaves out all of an image with probability `p` while training, and scales up the rest."""
+    """Sets whole images to 0 with probability `p` while training, and scales up the others."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the tensor, or the images that stay."""
+        """Return the tensor, with dropped images set to 0 while training."""
         if not self.training or not self.p:
             return x
         kept = x.new_empty((len(x), *(1 for _ in x.shape[1:]))).bernoulli_(1 - self.p)
@@ -207,9 +207,9 @@ def _windows(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Ten
 
 
 class StochasticPool(nn.Module):
-    """A value of each window drawn in proportion to its size; at inference their mean so weighed.
+    """Draws a value of each window in proportion to its size; at inference their weighted mean.
 
-    Where no value of a window is positive, all are as likely.
+    Where no value of a window is positive, all are equally likely.
     """
 
     def __init__(self, kernel: tuple[int, ...], stride: tuple[int, ...]) -> None:
@@ -217,7 +217,7 @@ class StochasticPool(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Draw or weigh the values of each window."""
+        """Return a sampled value of each window, or the weighted mean at inference."""
         windows = _windows(x, self.kernel, self.stride)
         windows = windows.clone(memory_format=torch.contiguous_format)
         windows = windows.flatten(2 + len(self.kernel))
@@ -239,7 +239,7 @@ class StochasticPool(nn.Module):
 
 
 class Maxout(nn.Module):
-    """Largest of each group of neighbouring channels."""
+    """Maximum over each group of neighbouring channels."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
@@ -255,7 +255,7 @@ class Maxout(nn.Module):
 
 
 class LocallyConnected(nn.Module):
-    """Convolution with weights of its own at every position, for inputs of one size.
+    """Convolution with its own weights at every position, for inputs of one size.
 
     `weight` is (positions, channels in * taps, channels out), `pad` is in torch's order.
     """
@@ -280,7 +280,7 @@ class LocallyConnected(nn.Module):
             nn.init.uniform_(parameter, -bound, bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Multiply what each position reads with its own matrix."""
+        """Return the product of each window with the matrix of its position."""
         windows = _windows(functional.pad(x, self.pad), self.kernel, self.stride)
         rank = len(self.kernel)
         order = (*range(2, 2 + rank), 0, 1, *range(2 + rank, 2 + 2 * rank))
@@ -297,7 +297,7 @@ class LocallyConnected(nn.Module):
 
 
 class Reshape(nn.Module):
-    """The numbers of each image in another shape."""
+    """Reshape of each image."""
 
     def __init__(self, *size: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Questions to a graph, one in each file; `analyze` asks them all."""
+"""Analyses of a graph, one in each file; `analyze` runs them all."""
 
 from __future__ import annotations
 

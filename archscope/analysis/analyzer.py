@@ -196,7 +196,7 @@ def _opaque(graph: Graph) -> tuple[Unknown, ...]:
     for node in graph.nodes:
         if node.op.unknown:
             facts = tuple(fact for fact in node.op.unknown if fact not in ("window", "torch"))
-            key = str(getattr(node.op, "kind", node.op.name)), facts
+            key = node.op.label, facts
             found.setdefault(key, []).append(node.name)
     return tuple(
         Unknown(kind, len(names), facts, tuple(names)) for (kind, facts), names in found.items()

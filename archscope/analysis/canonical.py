@@ -1,8 +1,8 @@
-"""Which networks are the same? A digest that names and the order of branches do not change.
+"""A digest of a network that does not depend on names or on the order of branches.
 
 What computes nothing of its own is left out first: identities, what no output reads, sums with
-zeros, the same function of the same value twice. Then every value gets a digest of how it is
-made, and from that one of how it is used, as in the colour refinement of Weisfeiler and Lehman
+zeros, the same function of the same value twice. Every value then gets a digest of how it is
+computed, and from that one of how it is used, as in the colour refinement of Weisfeiler and Lehman
 (1968) along and against the edges. Equal digests mean equal networks up to graphs that
 refinement cannot tell apart, which differ in neither operators nor neighbourhoods.
 """
@@ -30,10 +30,10 @@ class _Value(Struct, gc=False):
 
 
 def canonical(graph: Graph) -> str:
-    """Return 32 hexadecimal digits: the same for networks that differ only in how they are written.
+    """Return 32 hexadecimal digits, equal for networks that differ only in how they are written.
 
-    Names of nodes, files and the network itself do not enter; names, weights and modes of
-    outputs do, and every attribute of an operator.
+    Names of nodes, files and the network itself have no influence; the names, weights and modes
+    of outputs do, and every attribute of an operator.
     """
     values, named = _values(graph)
     live = _live(values, {named[output.node] for output in graph.outputs})

@@ -1,4 +1,4 @@
-"""What does every node cost: numbers to learn, arithmetic, traffic to and from memory?"""
+"""The cost of every node: parameters, arithmetic, and traffic to and from memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DTYPES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 class Cost(Struct, frozen=True, gc=False):
     """The cost of one node, or of many together. Everything but params and buffers is per batch."""
 
-    params: int  # learnable numbers, of shared weights only where they stand first
+    params: int  # learnable; of shared weights only where they are first used
     buffers: int  # running statistics
     macs: int  # multiply-accumulates of convolutions and matrix products
     elementwise: int  # all other arithmetic

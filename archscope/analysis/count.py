@@ -1,7 +1,7 @@
-"""Conventions of counting: what a number that someone else printed had in it.
+"""Conventions of counting: what the number that a tool prints includes.
 
 The core is macs. A convention is a table of what a tool adds to them or misses, kept in
-`conventions/`, one file for each tool, and loaded when it is asked for.
+`conventions/`, one file for each tool, and loaded on demand.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
         if layer.unknown:
             raise GraphError(
                 f"'{graph.name}' has operators that are not recognised, such as"
-                f" {getattr(node.op, 'kind', node.op.name)} at {node.name}: what {name} counts"
+                f" {node.op.label} at {node.name}: what {name} counts"
                 " of them is not known, so there is no total"
             )
         if differences is None:

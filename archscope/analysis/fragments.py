@@ -1,4 +1,4 @@
-"""Of how many pieces is each building block made?"""
+"""The building blocks of a network, and how many fragments each has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archscope.analysis.structure import is_fragment
 from archscope.ir import Graph, Node
 
 
-class Piece(Struct, frozen=True, gc=False):
+class BuildingBlock(Struct, frozen=True, gc=False):
     """A building block: what lies between two values through which everything must pass."""
 
     scope: str  # the innermost block of the spec that holds it
@@ -19,17 +19,17 @@ class Piece(Struct, frozen=True, gc=False):
     branches: int  # of them side by side at most: on the same level, counted from its entry
 
 
-def pieces(graph: Graph) -> tuple[Piece, ...]:
+def building_blocks(graph: Graph) -> tuple[BuildingBlock, ...]:
     """Return the building blocks of a graph, in order: those parts in which branches merge.
 
     ShuffleNetV2 (arXiv:1807.11164, guideline 3) counts the fragments of a building block without
     saying where one ends. Where blocks overlap, as cells that read the two cells before them,
-    each instance of a block of the spec that merges something is taken for one.
+    each instance of a block of the spec that merges something counts as a building block.
     """
-    return tuple(_pieces(graph, graph.nodes))
+    return tuple(_blocks(graph, graph.nodes))
 
 
-def _pieces(graph: Graph, nodes: Sequence[Node]) -> Iterator[Piece]:
+def _blocks(graph: Graph, nodes: Sequence[Node]) -> Iterator[BuildingBlock]:
     for part in _between_cuts(nodes):
         merges = {node.scope for node in part if len(node.inputs) > 1}
         if not merges:
@@ -38,13 +38,13 @@ def _pieces(graph: Graph, nodes: Sequence[Node]) -> Iterator[Piece]:
         if len(outermost) > 1 or (outermost and not part[0].inputs):
             for scope in outermost:
                 inside = f"{scope}."
-                yield from _pieces(graph, [node for node in part if node.name.startswith(inside)])
+                yield from _blocks(graph, [node for node in part if node.name.startswith(inside)])
         elif sum(not node.inputs for node in part) < 2:  # several inputs: towers, not branches
-            yield _piece(graph, part)
+            yield _block(graph, part)
 
 
 def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
-    """Return the runs of nodes that end in a node which no connection goes past.
+    """Yield the runs of nodes that end in a node which no connection bypasses.
 
     The nodes are in topological order, so that every path goes through such a node.
     """
@@ -67,7 +67,7 @@ def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
 
 
 def _outermost(scopes: set[str]) -> list[str]:
-    """Return the scopes that lie in no other of them, in order."""
+    """Return the scopes that lie in no other of them, sorted."""
     kept: list[str] = []
     for scope in sorted(scopes):
         if not any(scope.startswith(f"{other}.") for other in kept):
@@ -75,7 +75,7 @@ def _outermost(scopes: set[str]) -> list[str]:
     return kept
 
 
-def _piece(graph: Graph, part: Sequence[Node]) -> Piece:
+def _block(graph: Graph, part: Sequence[Node]) -> BuildingBlock:
     level: dict[str, int] = {}
     count: dict[int, int] = {}
     for node in part:
@@ -85,7 +85,9 @@ def _piece(graph: Graph, part: Sequence[Node]) -> Piece:
             count[high] = count.get(high, 0) + 1
         level[node.name] = high
     end = part[-1]
-    return Piece(_shared_scope(part), end.name, sum(count.values()), max(count.values(), default=0))
+    return BuildingBlock(
+        _shared_scope(part), end.name, sum(count.values()), max(count.values(), default=0)
+    )
 
 
 def _shared_scope(part: Sequence[Node]) -> str:

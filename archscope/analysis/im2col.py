@@ -1,4 +1,4 @@
-"""A convolution as one matrix product: which matrices, and how much memory do they take?"""
+"""A convolution as one matrix product: the matrices, and the memory they take."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How much memory do feature maps need: all of them, at the peak, and for training?
+"""The memory of feature maps: of all of them, at the peak of inference, and for training.
 
 The model is eager execution in the order of the nodes. A value lives from the node that makes
-it to the last that reads it. Views share the memory of what they look at, and an activation
-function works in place where nothing else needs its input (`in_place`); the built module does
-exactly the same. Workspace of kernels and the allocator's rounding are not in it.
+it to the last that reads it. Views share the memory of their input, and an activation
+function works in place where nothing else needs its input (`in_place`), exactly as in the module
+that `build` makes. The workspace of kernels and the allocator's rounding are not included.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Kept(Struct, frozen=True, gc=False):
 class Memory(Struct, frozen=True):
     """Feature maps of one image, in elements, and what autograd keeps of it."""
 
-    activations: int  # all feature maps, the input with them
-    peak: int  # most that is alive at once
-    peak_node: str  # the first node that runs while so much is
+    activations: int  # all feature maps, including the input
+    peak: int  # the most that are alive at once
+    peak_node: str  # the first node that runs at the peak
     timeline: tuple[int, ...]  # alive while each node of the graph runs
     saved: int  # elements kept for the backward pass
     saved_indices: int  # whole numbers of 8 bytes kept for it
@@ -44,7 +44,7 @@ class Memory(Struct, frozen=True):
         return (weights + self.peak * batch) * size
 
     def saved_bytes(self, batch: int, size: int) -> int:
-        """Return what the backward pass of a batch needs kept."""
+        """Return the bytes kept for the backward pass of a batch."""
         per_image = self.saved * size + self.saved_indices * 8
         return per_image * batch + self.saved_fixed * 4
 
@@ -53,8 +53,8 @@ class Memory(Struct, frozen=True):
     ) -> int:
         """Return weights + gradients + optimizer state + saved feature maps.
 
-        It is what is held when the forward pass ends, a lower bound of the peak: short-lived
-        tensors of the backward pass come on top.
+        This is what is held at the end of the forward pass, a lower bound of the peak: short-lived
+        tensors of the backward pass are not included.
         """
         held = (params * (2 + OPTIMIZERS[optimizer]) + buffers) * size
         return held + self.saved_bytes(batch, size)
@@ -62,7 +62,7 @@ class Memory(Struct, frozen=True):
     def largest_batch(
         self, room: int, params: int, buffers: int, size: int, optimizer: str | None = None
     ) -> int:
-        """Return how many images fit into `room` bytes, for training if an optimizer is named."""
+        """Return how many images fit into `room` bytes: for training if an optimizer is given."""
         if optimizer is None:
             fixed = (params + buffers) * size
             each = self.peak * size
@@ -97,7 +97,7 @@ def memory(graph: Graph) -> Memory:
 
 
 def peak_of(graph: Graph) -> int:
-    """Return the most elements of feature maps alive at once for one image, and only that."""
+    """Return only the peak: the most elements of feature maps alive at once, for one image."""
     return max(_timeline(graph, storages(graph, in_place(graph), training=False)))
 
 

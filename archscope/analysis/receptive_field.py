@@ -1,10 +1,10 @@
-"""Which part of the input does every value see?
+"""Receptive fields: the part of the input that every value depends on.
 
 Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill
-2019, made exact for graphs: a node carries along each axis the interval of input positions that
-it sees, the union over all paths, and its stride. Where upsampling makes neighbours see
-differently, one interval for each phase of the repeating pattern is carried, so that strides
-are rational and nothing is rounded. Intervals reach into the padding and beyond the input.
+2019, made exact for graphs: along each axis a node carries the interval of input positions that it
+sees, the union over all paths, and its stride. Where upsampling makes neighbours see different
+intervals, there is one for each phase of the repeating pattern, so that strides are rational and
+nothing is rounded. Intervals reach into the padding and beyond the input.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ UNITS = tuple((Window(),) * rank for rank in range(4))
 
 
 class Clash(Struct, frozen=True):
-    """A merge of branches that look at the input differently."""
+    """A merge of branches whose receptive fields do not line up."""
 
     node: str
     kind: str  # "unequal stride" or "shifted centre"

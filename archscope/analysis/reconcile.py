@@ -1,4 +1,4 @@
-"""Why do tools print other numbers for one network? Line by line, from macs to each of them."""
+"""Why tools print different numbers for one network: the reasons, from macs to each count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.ir import Graph
 
 
 class Reason(Struct, frozen=True):
-    """What one kind of layer adds to a tool's number, or takes from it, for one reason."""
+    """What one kind of operator adds to a tool's count, or takes from it, for one reason."""
 
     op: str
     layers: int
@@ -22,7 +22,7 @@ class Reason(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """What the tool itself said, where it was run."""
+    """The number that the tool itself printed, where it was run."""
 
     version: str | None  # that is installed, None if none is
     counted: int | None
@@ -30,8 +30,8 @@ class Run(Struct, frozen=True):
     note: str = ""
 
 
-class Reckoning(Struct, frozen=True):
-    """One tool's number, and the lines that lead to it from macs."""
+class ToolCount(Struct, frozen=True):
+    """The count of one tool, and the reasons for its difference from macs."""
 
     name: str
     version: str
@@ -52,11 +52,11 @@ class Reconciliation(Struct, frozen=True):
     input: Any  # the shape, or shapes by name
     macs: int
     unknown: tuple[str, ...]  # layers that may have more macs than are known
-    tools: tuple[Reckoning, ...]
+    tools: tuple[ToolCount, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether no tool that was run said another number than its table."""
+        """Whether every tool that was run printed the number of its table."""
         return not any(tool.run and tool.run.equal is False for tool in self.tools)
 
 
@@ -79,13 +79,13 @@ def reconcile(graph: Graph, names: Iterable[str] = COUNTS) -> Reconciliation:
     )
 
 
-def _reckon(rule: Convention, met: list[Layer], macs: int) -> Reckoning:
+def _reckon(rule: Convention, met: list[Layer], macs: int) -> ToolCount:
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     unknown = []
     for layer in met:
         differences = rule.differences(layer)
         if differences is None:
-            kind = getattr(layer.node.op, "kind", layer.module)
+            kind = layer.node.op.label if layer.unknown else layer.module
             unknown.append(f"{layer.node.name} ({kind})")
         for reason, amount in differences or ():
             many, summed = sums.get((layer.node.op.name, reason), (0, 0))
@@ -93,7 +93,7 @@ def _reckon(rule: Convention, met: list[Layer], macs: int) -> Reckoning:
     reasons = [Reason(op, many, reason, amount) for (op, reason), (many, amount) in sums.items()]
     reasons.sort(key=lambda reason: -abs(reason.amount))
     difference = None if unknown else sum(reason.amount for reason in reasons)
-    return Reckoning(
+    return ToolCount(
         rule.name,
         rule.version,
         rule.about,

@@ -1,4 +1,4 @@
-"""How is a network built: how deep, how wide, of how many pieces?"""
+"""The structure of a network: its depth, its width, and the fragments of its blocks."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def structure(graph: Graph) -> Structure:
             depth[name] = length[name] = level[name] = 0
             continue
         if len(inputs) == 1:
-            (one,) = inputs
-            deep, long, high = depth[one], length[one], level[one]
+            (source,) = inputs
+            deep, long, high = depth[source], length[source], level[source]
         else:
             deep = max([depth[name] for name in inputs])
             long = max([length[name] for name in inputs])
@@ -78,15 +78,15 @@ def is_fragment(node: Node, facts: Facts) -> bool:
 
 
 def _with_parents(members: dict[str, dict[int, int]]) -> dict[str, dict[int, int]]:
-    """Return what is in each scope with the scopes inside it; '' has everything."""
-    everyone: dict[str, dict[int, int]] = {}
+    """Return the levels of each scope, including the scopes inside it; '' is the whole network."""
+    whole: dict[str, dict[int, int]] = {}
     for scope, levels in members.items():
         path = scope
         while True:
-            held = everyone.setdefault(path, {})
+            held = whole.setdefault(path, {})
             for level, count in levels.items():
                 held[level] = held.get(level, 0) + count
             if not path:
                 break
             path = path.rpartition(".")[0]
-    return everyone
+    return whole

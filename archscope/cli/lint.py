@@ -13,7 +13,7 @@ from archscope.cli import FAILED, FINDINGS, FINE
 from archscope.cli.shared.options import output_option, show, together, write
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
-from archscope.linter.fix import Mended, fix
+from archscope.linter.fix import FixResult, fix
 from archscope.linter.runner import Linter, merged
 from archscope.linter.targets import expand, is_folder, load
 from archscope.report import findings as reports
@@ -98,17 +98,17 @@ def command(
     specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))
     if safe or unsafe or diff:
-        mended = fix(sources, config, [Path(spec) for spec in specs if is_folder(spec)], unsafe)
+        fixed = fix(sources, config, [Path(spec) for spec in specs if is_folder(spec)], unsafe)
         if diff:
-            changes = _diff(mended)
+            changes = _diff(fixed)
             write(changes or "nothing to fix", output)
             return FINDINGS if changes and not exit_zero else FINE
-        for path, (_, after) in mended.texts.items():
+        for path, (_, after) in fixed.texts.items():
             write_text(path, after)
-        results = mended.left
-        if mended.counts:
-            fixed = ", ".join(f"{code} {count}" for code, count in sorted(mended.counts.items()))
-            click.echo(f"fixed {mended.counts.total()}: {fixed}", err=True)
+        results = fixed.left
+        if fixed.counts:
+            counts = ", ".join(f"{code} {count}" for code, count in sorted(fixed.counts.items()))
+            click.echo(f"fixed {fixed.counts.total()}: {counts}", err=True)
     else:
         linter = Linter(config)
         results = [
@@ -151,10 +151,10 @@ def _codes(options: tuple[str, ...]) -> list[str]:
     return [code.strip() for option in options for code in option.split(",") if code.strip()]
 
 
-def _diff(mended: Mended) -> str:
+def _diff(result: FixResult) -> str:
     """Return what fixing would change, as a unified diff."""
     lines: list[str] = []
-    for path, (before, after) in sorted(mended.texts.items()):
+    for path, (before, after) in sorted(result.texts.items()):
         name = reports.relative(path.as_posix())
         lines += difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, name)
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""Linting: rules at work on specs, what is silenced, and what is mended."""
+"""Linting: running rules on specs, suppressing findings, and applying fixes."""
 
 from archscope.linter.runner import lint
 from archscope.rules.rule import Finding

@@ -1,4 +1,4 @@
-"""What the linter is told: which rules, with which thresholds, in which files."""
+"""The configuration of the linter: which rules, with which thresholds, in which files."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ KEYS = ("select", "ignore", "severity", "per-file-ignores", "rules")
 
 
 class Config(Struct, frozen=True):
-    """What the linter is told. Codes may be beginnings: `CHN` is a family, '' everything."""
+    """The configuration. Codes may be prefixes: `CHN` selects a family, '' everything."""
 
     select: tuple[str, ...] = ("",)
     ignore: tuple[str, ...] = ()
-    severity: str = WARNING  # findings that matter less are counted and not shown
+    severity: str = WARNING  # findings below it are counted but not shown
     per_file_ignores: Mapping[str, tuple[str, ...]] = {}
-    rules: Mapping[str, Rule] = {}  # those with thresholds of their own
+    rules: Mapping[str, Rule] = {}  # rules with configured thresholds
 
     def chosen(self) -> list[Rule]:
         """Return the rules to run."""
         return [
             self.rules.get(code) or cls()
             for code, cls in sorted(RULES.items())
-            if _any_begins(code, self.select) and not _any_begins(code, self.ignore)
+            if _matches_any(code, self.select) and not _matches_any(code, self.ignore)
         ]
 
     def ignored(self, code: str, file: str) -> bool:
@@ -39,7 +39,7 @@ class Config(Struct, frozen=True):
         return any(
             fnmatch(Path(file).as_posix(), pattern) or fnmatch(Path(file).name, pattern)
             for pattern, codes in self.per_file_ignores.items()
-            if _any_begins(code, codes)
+            if _matches_any(code, codes)
         )
 
     def shows(self, severity: str) -> bool:
@@ -47,14 +47,14 @@ class Config(Struct, frozen=True):
         return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity)
 
 
-def _any_begins(code: str, beginnings: Iterable[str]) -> bool:
-    return any(code.startswith(beginning) for beginning in beginnings)
+def _matches_any(code: str, prefixes: Iterable[str]) -> bool:
+    return any(code.startswith(prefix) for prefix in prefixes)
 
 
 def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
-    """Return the codes that words mean: codes, families, names of rules, or ALL.
+    """Return the codes that words stand for: codes, families, names of rules, or ALL.
 
-    Raises OptionError for a word that means none.
+    Raises OptionError for an unknown word.
     """
     found = []
     names = {cls.name: code for code, cls in RULES.items()}
@@ -62,7 +62,7 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
         code = str(word).upper()
         if code == "ALL":
             found.append("")
-        elif any(one.startswith(code) for one in RULES) and code:
+        elif any(known.startswith(code) for known in RULES) and code:
             found.append(code)
         elif word in names:
             found.append(names[word])
@@ -73,7 +73,7 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
 
 
 def find(folder: Path) -> Path | None:
-    """Return the configuration that holds in a folder: the nearest, in it or above it."""
+    """Return the configuration file for a folder: the nearest, in it or above it."""
     for place in (folder, *folder.parents):
         own = place / "archscope.toml"
         if own.is_file():
@@ -135,7 +135,7 @@ def _table(table: dict[str, Any], key: str, where: str) -> dict[str, Any]:
 
 
 def _configured(code: str, values: Any, where: str) -> tuple[str, Rule]:
-    """Return a rule with thresholds of its own. Raises OptionError."""
+    """Return a rule with configured thresholds. Raises OptionError."""
     if code not in RULES:
         raise OptionError(f"{where}: no rule has the code '{code}'{did_you_mean(code, RULES)}")
     cls = RULES[code]

@@ -1,4 +1,4 @@
-"""Findings -> changed texts: fixes are made until there are none, and held to what they promise."""
+"""Applying fixes: edits of spec texts, repeated until no fix is left."""
 
 from __future__ import annotations
 
@@ -17,41 +17,42 @@ from archscope.rules.rule import Finding, Fix
 from archscope.sources import is_foreign
 
 PASSES = 20
-"""A fix may make room for another; more rounds than this are two fixes that quarrel."""
+"""A fix may enable another; after this many rounds, two fixes undo each other."""
 
 
-class Mended(Struct):
-    """What fixing came to."""
+class FixResult(Struct):
+    """The outcome of fixing."""
 
     texts: dict[Path, tuple[str, str]]  # the text before and after, of files that change
     counts: Counter[str]  # fixes made, by code
-    left: list[tuple[Target, list[Finding]]]  # what is found afterwards
+    left: list[tuple[Target, list[Finding]]]  # remaining findings
 
 
 def fix(
     sources: Sequence[str], config: Config, folders: Iterable[Path], unsafe: bool = False
-) -> Mended:
-    """Return the texts that fixing specs comes to; nothing is written.
+) -> FixResult:
+    """Return the fixed texts of specs; nothing is written.
 
     Files are changed only if they are among the sources or in one of the folders. An operator
     in a block is changed only if every instance of it, in all the specs, has the finding. A change
-    that leaves any of the specs unreadable is not made.
+    that makes any of the specs unreadable is discarded.
     """
     unsaved: dict[str, str] = {}
     counts: Counter[str] = Counter()
     refused: set[Edit] = set()
     results: list[tuple[Target, list[Finding]]] = []
-    open_ = _Open(sources, folders)
+    editable = _EditableFiles(sources, folders)
     for _ in range(PASSES):
         targets = [load(source, unsaved) for source in sources]
         results = _findings(targets, config, unsaved)
         chosen = [
-            (code, one)
-            for code, one in _fixes(targets, results, unsafe)
-            if all(open_.holds(edit.file) for edit in one.edits) and not refused & set(one.edits)
+            (code, found)
+            for code, found in _fixes(targets, results, unsafe)
+            if all(editable.holds(edit.file) for edit in found.edits)
+            and not refused & set(found.edits)
         ]
         changed = False
-        for file in sorted({edit.file for _, one in chosen for edit in one.edits}):
+        for file in sorted({edit.file for _, found in chosen for edit in found.edits}):
             key = str(Path(file).resolve())
             before = unsaved.get(key)
             text = Path(file).read_text(encoding="utf-8") if before is None else before
@@ -77,11 +78,11 @@ def fix(
         text = Path(key).read_text(encoding="utf-8")
         if after != text:
             texts[Path(key)] = text, after
-    return Mended(texts, counts, results)
+    return FixResult(texts, counts, results)
 
 
-class _Open:
-    """Which files may be changed."""
+class _EditableFiles:
+    """The files that may be changed."""
 
     def __init__(self, sources: Iterable[str], folders: Iterable[Path]) -> None:
         self.files = {Path(source).resolve() for source in sources if not is_foreign(source)}
@@ -105,7 +106,7 @@ def _findings(
 def _fixes(
     targets: Sequence[Target], results: Iterable[tuple[Target, list[Finding]]], unsafe: bool
 ) -> list[tuple[str, Fix]]:
-    """Return the fixes that hold wherever the text that they change is at work."""
+    """Return the fixes that apply to every instance of the text that they change."""
     nodes = Counter(
         (node.at.file, (node.at.line, node.at.column))
         for target in targets
@@ -121,16 +122,16 @@ def _fixes(
             if finding.fix and (finding.fix.safe or unsafe)
         )
     return [
-        (code, one)
-        for (code, one), times in wanted.items()
-        if all(times >= nodes[edit.file, edit.at] for edit in one.edits)
+        (code, found)
+        for (code, found), times in wanted.items()
+        if all(times >= nodes[edit.file, edit.at] for edit in found.edits)
     ]
 
 
 def _patched(
     text: str, file: str, chosen: Sequence[tuple[str, Fix]]
 ) -> tuple[str, list[str], list[Edit]]:
-    """Return a text with its fixes made, their codes and their edits."""
+    """Return the fixed text, and the codes and edits of the fixes made."""
     try:
         spec = EditableSpec(text)
     except yaml.YAMLError:
@@ -138,8 +139,8 @@ def _patched(
     patches: list[Patch] = []
     codes: list[str] = []
     edits: list[Edit] = []
-    for code, one in chosen:
-        own = [(edit, spec.patch(edit)) for edit in one.edits if edit.file == file]
+    for code, found in chosen:
+        own = [(edit, spec.patch(edit)) for edit in found.edits if edit.file == file]
         for edit, patch in own:
             if patch is not None:
                 patches.append(patch)

@@ -1,4 +1,4 @@
-"""Comments that silence findings: `# noqa: G1` on a line, `# archscope: noqa` for a file."""
+"""Comments that suppress findings: `# noqa: G1` on a line, `# archscope: noqa` for a file."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _COMMENT = re.compile(
 )
 
 
-class Silence(Struct, frozen=True):
-    """What the comments of a file silence: codes by line, and codes everywhere.
+class Suppressions(Struct, frozen=True):
+    """The codes that the comments of a file suppress: by line, and everywhere.
 
     The empty code stands for all.
     """
@@ -22,25 +22,22 @@ class Silence(Struct, frozen=True):
     everywhere: tuple[str, ...]
 
     def covers(self, code: str, line: int) -> bool:
-        """Return whether a finding is silenced."""
+        """Return whether a finding is suppressed."""
         prefixes = (*self.lines.get(line, ()), *self.everywhere)
         return any(matches(code, prefix) for prefix in prefixes)
 
 
 def matches(code: str, prefix: str) -> bool:
-    """Return whether a code is meant by a prefix: `CHN` means all of a family, '' everything.
-
-    A digit ends where it ends: G1 is not the beginning of another code.
-    """
+    """Return whether a prefix covers a code: `CHN` covers a family, '' everything."""
     return code.startswith(prefix)
 
 
-def silence(text: str) -> Silence:
-    """Return what the comments of a text silence."""
+def suppressions_in(text: str) -> Suppressions:
+    """Return what the comments of a text suppress."""
     lines: dict[int, tuple[str, ...]] = {}
     everywhere: tuple[str, ...] = ()
     if "noqa" not in text.lower():
-        return Silence(lines, everywhere)
+        return Suppressions(lines, everywhere)
     for number, line in enumerate(text.splitlines(), 1):
         found = _COMMENT.search(line)
         if found is None:
@@ -50,4 +47,4 @@ def silence(text: str) -> Silence:
             everywhere += codes
         else:
             lines[number] = codes
-    return Silence(lines, everywhere)
+    return Suppressions(lines, everywhere)

@@ -1,4 +1,4 @@
-"""Rules -> findings: each placed in the spec, silenced where the spec says so, and merged."""
+"""Rules -> findings: each located in the spec, suppressed where the spec says so, and merged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.ir import Graph, Source
 from archscope.language.document import Document
 from archscope.linter.config import Config
-from archscope.linter.noqa import Silence, silence
+from archscope.linter.noqa import Suppressions, suppressions_in
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding
 
@@ -21,7 +21,7 @@ def lint(
     """Return what the rules find in a network, of every severity.
 
     With the document that the graph was read from, findings know their line and `# noqa`
-    comments are heard. Findings of one rule in one place are one, with the others named.
+    comments apply. Findings of one rule in one place are merged, and name the other nodes.
     """
     linter = Linter(config or Config())
     return merged(linter.findings(graph, document))
@@ -34,34 +34,34 @@ class Linter:
         self.config = config
         self.rules = config.chosen()
         self.unsaved = unsaved
-        self.silences: dict[str, Silence] = {}
+        self.suppressions: dict[str, Suppressions] = {}
 
     def findings(self, graph: Graph, document: Document | None) -> list[Finding]:
-        """Return what the rules find in a network, one for each node, less what is silenced."""
+        """Return what the rules find in a network, one for each node, without suppressed ones."""
         network = Network(graph, document)
         return [
             finding
             for rule in self.rules
             for finding in rule.check(network)
-            if not self._silenced(network, finding)
+            if not self._suppressed(network, finding)
         ]
 
-    def _silenced(self, network: Network, finding: Finding) -> bool:
+    def _suppressed(self, network: Network, finding: Finding) -> bool:
         if network.document and self.config.ignored(finding.code, network.document.file):
             return True
         places: list[Source] = [finding.at] if finding.at else []
         if finding.node is not None:
             places += network.full.trail(network.full.by_name[finding.node])
-        if any(self._silence(at.file).covers(finding.code, at.line) for at in places):
+        if any(self._suppressions(at.file).covers(finding.code, at.line) for at in places):
             return True
         # A spec that extends another may have no layer of its own.
         file = network.document.file if network.document else ""
-        return self._silence(file).covers(finding.code, 0)
+        return self._suppressions(file).covers(finding.code, 0)
 
-    def _silence(self, file: str) -> Silence:
-        known = self.silences.get(file)
+    def _suppressions(self, file: str) -> Suppressions:
+        known = self.suppressions.get(file)
         if known is None:
-            known = self.silences[file] = silence(self._text(file))
+            known = self.suppressions[file] = suppressions_in(self._text(file))
         return known
 
     def _text(self, file: str) -> str:
@@ -83,8 +83,8 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         together.setdefault((finding.network, finding.code, place), []).append(finding)
     shown = []
     for group in together.values():
-        heaviest = max(group, key=lambda one: one.weight)
-        others = tuple(one.node for one in group if one.node and one is not heaviest)
+        heaviest = max(group, key=lambda finding: finding.weight)
+        others = tuple(other.node for other in group if other.node and other is not heaviest)
         shown.append(structs.replace(heaviest, others=others))
     return tuple(sorted(shown, key=_order))
 

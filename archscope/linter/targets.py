@@ -1,4 +1,4 @@
-"""What is to be linted: files, folders and names of the zoo -> networks."""
+"""The networks to lint, from files, folders and names of the zoo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOLE = re.compile("|".join(HOLES))
 
 
 class Target(Struct, frozen=True):
-    """Something to lint, or the reason why it cannot be."""
+    """A network to lint, or the error that prevents it."""
 
     source: str
     graph: Graph | None = None
@@ -31,7 +31,7 @@ class Target(Struct, frozen=True):
 
 
 def expand(words: Iterable[str]) -> Iterator[str]:
-    """Return the specs that words name; of a folder, all networks in it.
+    """Yield the specs that words name; for a folder, all networks in it.
 
     Files of blocks alone and search spaces are no networks. Raises OptionError for a folder
     without any.
@@ -48,7 +48,7 @@ def expand(words: Iterable[str]) -> Iterator[str]:
 
 
 def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) -> Target:
-    """Return a spec as a target; a mistake in it is kept, so that others can be linted."""
+    """Return a spec as a target; an error in it is kept, so that others can still be linted."""
     try:
         text = _standard_input(limits) if source == "-" else None
         return Target(source, *read(source, limits, text, unsaved))
@@ -63,7 +63,7 @@ def _standard_input(limits: Limits) -> bytes:
 
 
 def is_folder(word: str) -> bool:
-    """Return whether a word names a folder; what no file can be called names none."""
+    """Return whether a word names a folder; a word that is no valid path does not."""
     try:
         return Path(word).is_dir()
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
 """Operators of other frameworks, described so that an op's own file can recognise them.
 
 Importers turn what they find into `Foreign`; `@recognises("aten.relu.default")` beside an
-operator turns that into the operator, or None where it says something that we have no word for.
+operator turns that into the operator, or None if there is no equivalent one here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from archscope.ir import Op
 
 
 class Tensor(Struct, frozen=True):
-    """A value that a foreign operator reads; `shape` is whole, with the batch."""
+    """A value that a foreign operator reads; `shape` includes the batch."""
 
     name: str
     shape: tuple[int, ...]
-    constant: bool = False  # a weight, or another number that no input decides
+    constant: bool = False  # a weight, or anything else that does not depend on the input
     value: Any = None  # of a small constant, as nested tuples
 
 
@@ -28,21 +28,21 @@ class Foreign(Struct, frozen=True):
 
     target: str  # "aten.conv2d.default", "onnx.Conv"
     args: Mapping[str, Any]  # by name; tensors as Tensor
-    out: tuple[int, ...]  # the whole shape of the result, with the batch
+    out: tuple[int, ...]  # the shape of the result, including the batch
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """All tensors that it reads, in order."""
         return tuple(
-            one
+            item
             for value in self.args.values()
-            for one in (value if isinstance(value, tuple | list) else (value,))
-            if isinstance(one, Tensor)
+            for item in (value if isinstance(value, tuple | list) else (value,))
+            if isinstance(item, Tensor)
         )
 
     @property
     def ins(self) -> tuple[Tensor, ...]:
-        """The tensors that are no constants."""
+        """The tensors that are not constant."""
         return tuple(tensor for tensor in self.tensors if not tensor.constant)
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -51,7 +51,7 @@ class Foreign(Struct, frozen=True):
 
 
 class Recognised(Struct, frozen=True):
-    """What a foreign operator is in our words."""
+    """The operator that is equivalent to a foreign one."""
 
     op: Op
     inputs: tuple[Tensor, ...]

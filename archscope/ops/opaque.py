@@ -61,6 +61,10 @@ class Opaque(Op, frozen=True, kw_only=True):
         return Storage.VIEW if self.view else Storage.NEW
 
     @property
+    def label(self) -> str:
+        return self.kind
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         given = {"macs": self.products, "elementwise": self.work}
         missing = tuple(fact for fact, number in given.items() if number is None)

@@ -1,4 +1,4 @@
-"""Opinions about networks, one rule in each file; they are found by walking this folder."""
+"""Lint rules, one in each file; they are found by walking this folder."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
 
     def score(self, network: Network) -> Score:
         pairs = [against_dense(node) for node in network.conv_like if grouped(node)]
-        access, dense = sum(one for one, _ in pairs), sum(other for _, other in pairs)
+        access, dense = sum(own for own, _ in pairs), sum(full for _, full in pairs)
         value = round(access / dense, 4) if pairs else None
         return Score(
             self.code, value, self.limit, "x", value is not None and value > self.limit,

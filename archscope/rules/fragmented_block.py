@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archscope.analysis.fragments import Piece, pieces
+from archscope.analysis.fragments import BuildingBlock, building_blocks
 from archscope.rules.network import Network
 from archscope.rules.rule import Finding, Guideline, Score, rule
 
@@ -38,22 +38,22 @@ class FragmentedBlock(Guideline, frozen=True, kw_only=True):
     branches: int = 2
 
     def check(self, network: Network) -> Iterator[Finding]:
-        for piece in pieces(network.graph):
-            if self._broken(piece):
+        for block in building_blocks(network.graph):
+            if self._broken(block):
                 yield self.finding(
                     network,
-                    f"block of {piece.fragments} fragments, {piece.branches} side by side"
+                    f"block of {block.fragments} fragments, {block.branches} side by side"
                     f" (limit {self.fragments})",
-                    network.graph.by_name[piece.end],
-                    weight=piece.fragments,
-                    block=piece.scope,
-                    fragments=piece.fragments,
-                    branches=piece.branches,
+                    network.graph.by_name[block.end],
+                    weight=block.fragments,
+                    block=block.scope,
+                    fragments=block.fragments,
+                    branches=block.branches,
                 )
 
     def score(self, network: Network) -> Score:
-        all_ = pieces(network.graph)
-        worst = max(all_, key=lambda piece: (self._broken(piece), piece.fragments), default=None)
+        all_ = building_blocks(network.graph)
+        worst = max(all_, key=lambda block: (self._broken(block), block.fragments), default=None)
         return Score(
             self.code,
             worst.fragments if worst else None,
@@ -63,5 +63,5 @@ class FragmentedBlock(Guideline, frozen=True, kw_only=True):
             "convolutions and poolings of the block that has most",
         )
 
-    def _broken(self, piece: Piece) -> bool:
-        return piece.fragments > self.fragments and piece.branches >= self.branches
+    def _broken(self, block: BuildingBlock) -> bool:
+        return block.fragments > self.fragments and block.branches >= self.branches

@@ -1,4 +1,4 @@
-"""What kind of layer is this? The words in which rules speak of operators."""
+"""Predicates of layers that rules share: depthwise, grouped, pointwise and others."""
 
 from __future__ import annotations
 

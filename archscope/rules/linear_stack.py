@@ -47,12 +47,12 @@ class LinearStack(Rule, frozen=True, kw_only=True):
         """Return whether two layers are cheaper than one that computes as much."""
         if first.out[0] < min(first.ins[0][0], second.out[0]):
             return True
-        one, other = convolution(first), convolution(second)
-        if one is None or other is None:
+        former, latter = convolution(first), convolution(second)
+        if former is None or latter is None:
             return False
-        if one.groups > 1 or other.groups > 1:
+        if former.groups > 1 or latter.groups > 1:
             return True
-        windows = zip(one.window(*first.ins), other.window(*second.ins), strict=False)
+        windows = zip(former.window(*first.ins), latter.window(*second.ins), strict=False)
         apart = any(min(a.kernel, b.kernel) == 1 < max(a.kernel, b.kernel) for a, b in windows)
         return apart and taps(first) > 1 and taps(second) > 1
 

@@ -1,4 +1,4 @@
-"""A network as rules see it: its graph, where it was written, and answers that rules share."""
+"""The network that rules inspect: its graph, its document, and analyses that rules share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archscope.rules.kinds import transparent
 
 
 class Network:
-    """A graph under inspection. Rules ask it, and each question is answered once."""
+    """A graph under inspection, with cached analyses."""
 
     def __init__(self, graph: Graph, document: Document | None = None) -> None:
-        """Take a graph and, where it was read from a spec, that document."""
+        """Take a graph and, if it was read from a spec, the document."""
         self.full = graph
         self.graph = graph.inference()
         self.document = document
@@ -33,7 +33,7 @@ class Network:
 
     @cached_property
     def fields(self) -> ReceptiveFields:
-        """What every node sees of the first input."""
+        """The receptive fields of the first input."""
         return receptive_fields(self.graph)
 
     @cached_property
@@ -61,14 +61,14 @@ class Network:
         return next((at for at in self.graph.trail(node) if at.file in self.home), node.at)
 
     def before(self, node: Node, through: Callable[[Node], bool] = transparent) -> Node:
-        """Return what feeds a node of one input, seen through layers that change little."""
+        """Return what feeds a node of one input, skipping layers for which `through` holds."""
         found = self.graph.by_name[node.inputs[0]]
         while found.inputs and through(found):
             found = self.graph.by_name[found.inputs[0]]
         return found
 
     def only_reader(self, node: Node) -> Node | None:
-        """Return the one node that reads this, if it is the only one and no output."""
+        """Return the only reader of a node; None if it has several or is an output."""
         names = self.readers[node.name]
         if len(names) != 1 or node.name in self.outputs:
             return None

@@ -1,4 +1,4 @@
-"""What a rule is: thresholds as fields, a manual page as docstring, findings with evidence."""
+"""The base of lint rules: thresholds as fields, a manual page as docstring, and findings."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from archscope.rules.network import Network
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 SEVERITIES = (INFO, WARNING, ERROR)
-"""How much a finding matters, the least first."""
+"""Severities of findings, in ascending order."""
 
 
 class Fix(Struct, frozen=True, gc=False):
-    """A change of the spec that ends a finding.
+    """A change of the spec that resolves a finding.
 
-    A safe one leaves the function that the network computes as it is, for equal weights.
+    A safe fix does not change the function that the network computes, for equal weights.
     """
 
     about: str  # what it does: "remove the second activation"
@@ -29,19 +29,19 @@ class Fix(Struct, frozen=True, gc=False):
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """One place where a network breaks a rule, with what was measured there."""
+    """A place where a network breaks a rule, with the evidence."""
 
     code: str
-    message: str  # one sentence, with the evidence in it
+    message: str  # one sentence that includes the evidence
     severity: str
     network: str
     node: str | None = None  # None: the network as a whole
     scope: str = ""
     at: Source | None = None
     evidence: dict[str, Any] = {}
-    others: tuple[str, ...] = ()  # more nodes that stand in the same place of the spec
+    others: tuple[str, ...] = ()  # further nodes from the same place of the spec
     fix: Fix | None = None
-    weight: float = 0.0  # of the findings in one place, the heaviest is shown
+    weight: float = 0.0  # of the findings in one place, the one of most weight is shown
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -103,10 +103,10 @@ def rule(code: str, name: str) -> Any:
 
 
 class Score(Struct, frozen=True, gc=False):
-    """How a network stands to a guideline, as one number for the score card."""
+    """The value of a guideline for a network, for the score card."""
 
     code: str
-    value: float | None  # None: the network has nothing that the guideline speaks of
+    value: float | None  # None: the guideline does not apply
     limit: float
     unit: str
     broken: bool
@@ -117,5 +117,5 @@ class Guideline(Rule, frozen=True, kw_only=True):
     """A rule that gives every network a score, such as ShuffleNetV2's four."""
 
     def score(self, network: Network) -> Score:
-        """Return how the network stands."""
+        """Return the score of the network."""
         raise NotImplementedError

@@ -72,7 +72,7 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
 
     def score(self, network: Network) -> Score:
         all_ = [traffic(node) for node in network.conv_like if pointwise(node)]
-        access, bound = sum(one.access for one in all_), sum(one.bound for one in all_)
+        access, bound = sum(layer.access for layer in all_), sum(layer.bound for layer in all_)
         value = round(access / bound, 4) if bound else None
         total = sum(facts.access for facts in network.graph.facts.values())
         broken = value is not None and value > self.limit and access - bound > self.share * total

@@ -124,7 +124,7 @@ def _layers(
 def _filters(trained: TrainedClassifier) -> ImageGrid | None:
     """Return the filters of the first convolution as images, grey where a weight is 0."""
     for node in trained.network.graph.nodes:
-        if node.op.name != "conv" or not node.inputs:
+        if not node.op.convolution:
             continue
         weight = trained.network.part(node.name).weight
         if not isinstance(weight, Tensor) or weight.ndim != 4 or weight.shape[1] not in DRAWABLE:

@@ -1,1 +1,1 @@
-"""Graph -> Graph: the same function in another form, one transform in each file."""
+"""Transforms of a graph into another graph, one in each file."""

@@ -1,7 +1,7 @@
 """Batch norms folded into the layers before them: the form in which networks are deployed.
 
-At inference a batch norm is a scale and a shift of each channel, which a convolution or a linear
-layer can do itself: w' = w * s and b' = (b - mean) * s + shift, with s = scale / sqrt(var + eps).
+At inference a batch norm scales and shifts each channel, which a convolution or a linear layer
+can do itself: w' = w * s and b' = (b - mean) * s + shift, with s = scale / sqrt(var + eps).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from archscope.ops.norm import BatchNorm
 
 
 def fuse(graph: Graph) -> Graph:
-    """Return the graph for inference without the batch norms that the layers before can do.
+    """Return the graph for inference with batch norms folded into the layers before them.
 
-    A layer that takes one in has a bias. What serves only training is left out, because a folded
-    norm cannot be trained.
+    Those layers get a bias. Parts that serve only training are left out, because a folded norm
+    cannot be trained.
     """
     graph = graph.inference()
     gone = foldable(graph)
@@ -32,7 +32,7 @@ def fuse(graph: Graph) -> Graph:
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs
     )
-    # What was published of a network is not said of this form of it.
+    # Published numbers are about the network as it was.
     return structs.replace(
         graph,
         name=f"{graph.name}_fused",
@@ -43,10 +43,10 @@ def fuse(graph: Graph) -> Graph:
 
 
 def foldable(graph: Graph) -> dict[str, str]:
-    """Return the batch norms that can be folded, each with the layer that takes it in.
+    """Return the batch norms that can be folded, each with the layer that it is folded into.
 
-    A norm can be folded if it alone reads its layer, which is no output. Where layers share
-    weights, each must be followed by a norm, and those must share theirs, too.
+    A norm can be folded if it is the only reader of its layer, which is no output. Where layers
+    share weights, each must be followed by a norm, and these must share theirs, too.
     """
     readers = graph.readers()
     outputs = {output.node for output in graph.outputs}
@@ -73,7 +73,7 @@ def _owner(graph: Graph, name: str) -> str:
 
 
 def _families(graph: Graph) -> dict[str, list[str]]:
-    """Return the nodes that use the same weights, by the name of the owner."""
+    """Return the nodes that share weights, by the name of the owner."""
     families: dict[str, list[str]] = {}
     for node in graph.nodes:
         families.setdefault(node.shares or node.name, []).append(node.name)

@@ -1,4 +1,4 @@
-"""Our numbers against those of others: torch, fvcore, derivatives, publications."""
+"""Checks of the static numbers against torch, fvcore, derivatives and publications."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def verify(
     only: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda name: None,
 ) -> Verification:
-    """Hold every static number of a graph against an independent oracle.
+    """Compare every static number of a graph with an independent oracle.
 
-    `only` names the checks to run; all if it is empty. `progress` is told each check's name
-    before it runs. Runs torch on the CPU, for seconds. The training check takes in the parts
-    that serve only training, the others look at inference.
+    `only` names the checks to run; all if it is empty. `progress` is called with the name of each
+    check before it runs. Runs torch on the CPU, for seconds. The `saved` check includes the parts
+    that serve only training, the others are about inference.
     """
     lean = graph.inference()
     results = []

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.ir import Graph
 
 
 class Difference(Struct, frozen=True):
-    """One number that an oracle sees otherwise."""
+    """A number on which we and the oracle differ."""
 
     node: str  # or "total"
     what: str
@@ -20,11 +20,11 @@ class Difference(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """One comparison of our numbers with an oracle's."""
+    """A comparison of our numbers with those of an oracle."""
 
     name: str
     oracle: str
-    compared: int  # numbers held against each other
+    compared: int  # how many numbers
     differences: tuple[Difference, ...]
     note: str = ""  # what could not be compared, and why
 
@@ -39,7 +39,7 @@ def compare(
     pairs: Iterable[tuple[str, Any, Any]],
     note: str = "",
 ) -> Check:
-    """Return the check that (node, ours, theirs) triples make."""
+    """Return the check of (node, ours, theirs) triples."""
     rows = list(pairs)
     differences = tuple(
         Difference(node, what, _text(ours), _text(theirs))

@@ -16,7 +16,7 @@ MATRIX_WORK = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
 
 
 def check_fvcore(graph: Graph) -> Check:
-    """Count with fvcore, whose flop is one multiply-accumulate."""
+    """Compare with fvcore, which counts 1 for each multiply-accumulate."""
     network = build(graph).eval()
     inputs = tuple(torch.rand(1, *node.out) for node in graph.inputs)
     analysis = FlopCountAnalysis(network, inputs).unsupported_ops_warnings(False)
@@ -42,9 +42,9 @@ def check_fvcore(graph: Graph) -> Check:
 
 
 def check_torch(graph: Graph) -> Check:
-    """Count with torch.utils.flop_counter, whose flops are two for each multiply-accumulate.
+    """Compare with torch.utils.flop_counter, which counts 2 for each multiply-accumulate.
 
-    It looks at shapes only, so the tensors need no numbers.
+    It needs only shapes, so tensors are on the meta device.
     """
     network = build(graph, device="meta").eval()
     inputs = tuple(torch.empty(1, *node.out, device="meta") for node in graph.inputs)

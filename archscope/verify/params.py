@@ -11,7 +11,7 @@ from archscope.verify.check import Check, compare
 
 
 def check(graph: Graph) -> Check:
-    """Count the numbers that each sub-module holds, shared ones once."""
+    """Compare with the numbers that each sub-module holds; shared ones count once."""
     network = build(graph, device="meta")
     cost = costs(graph)
     pairs: list[tuple[str, object, object]] = []
@@ -26,7 +26,7 @@ def check(graph: Graph) -> Check:
 
 
 def _numbers(module: nn.Module) -> tuple[int, int]:
-    """Return learnable numbers and statistics; torch's step counter is none of them."""
+    """Return the number of parameters and of statistics, without torch's step counter."""
     statistics = sum(
         buffer.numel()
         for name, buffer in module.named_buffers()

@@ -1,9 +1,9 @@
-"""Other tools at work on the module that `build` makes: the oracles of `analysis/conventions`.
+"""Other tools, run on the module that `build` makes: the oracles of `analysis/conventions`.
 
-A tool is a function from a graph to the number that it prints. Each imports its library
-itself, so that a missing one is missed only when asked, and gets a module of its own, as some
-leave hooks and buffers behind. Those that look at shapes only get tensors without numbers; not
-ptflops, whose patches see how torch takes a linear layer apart for such tensors.
+A tool is a function from a graph to the number that it prints. Each imports its library when it
+is called, and gets its own module, as some leave hooks and buffers behind. Tools that need only
+shapes get tensors on the meta device; not ptflops, whose patches would see how torch decomposes
+a linear layer there.
 """
 
 from __future__ import annotations

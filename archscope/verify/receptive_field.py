@@ -3,7 +3,7 @@
 The module gets positive random weights and sums in place of maxima, so that no derivative
 cancels. A forward-mode derivative by all inputs before a position is non-zero at an output
 exactly if the output sees one of them; by all inputs behind it, likewise. So the first and
-the last input that each output of each node sees are held against torch at every node, in one
+the last input that each output of each node sees are compared with torch at every node, in one
 pass for each axis, on an input that is longer than the field. After each node its values
 become ones and its derivatives small positive numbers again: nothing vanishes, however deep.
 """
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad as typeless_forward_ad
 
-from archscope.analysis.other_inputs import with_inputs
 from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, receptive_fields
 from archscope.build import Network
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
+from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, compare
 from archscope.verify.surrogate import surrogate
 
@@ -61,7 +61,7 @@ def check(graph: Graph) -> Check:
 
 
 def _alike(fields: ReceptiveFields) -> bool:
-    """Return whether all axes are equal, so that one of them tells of the others."""
+    """Return whether all axes are equal, so that checking one is enough."""
     return all(len(set(field.axes)) == 1 for field in fields.fields.values() if field.axes)
 
 
@@ -134,9 +134,9 @@ def _whole(graph: Graph, fields: ReceptiveFields, axis: int) -> dict[str, set[in
         if not node.inputs:
             whole[node.name] = set(range(node.out[axis + 1]))
         elif window:
-            before, one = whole[node.inputs[0]], window[axis]
+            before, along = whole[node.inputs[0]], window[axis]
             outputs = range(node.out[axis + 1])
-            whole[node.name] = {u for u in outputs if before.issuperset(one.taps(u))}
+            whole[node.name] = {u for u in outputs if before.issuperset(along.taps(u))}
         else:
             entering = [whole[name] for name in node.inputs if name in whole]
             whole[node.name] = set.intersection(*entering)
@@ -185,7 +185,7 @@ def _seen(
             return ones  # a gate sees everything; what it scales is what we look at
         # The field of a value is that of all its channels together, a slice of them or not.
         marks = (tangent.abs() > NOISE).any(dim=1, keepdim=True)
-        seen[name] = marks.any(dim=[one for one in range(1, marks.dim()) if one != axis + 2])
+        seen[name] = marks.any(dim=[other for other in range(1, marks.dim()) if other != axis + 2])
         # Not alike in all channels, or the derivative of a softmax would cancel.
         weights = torch.rand(value.shape[1:2] + (1,) * (marks.dim() - 2), dtype=dtype) + 0.5
         dual: Tensor = forward_ad.make_dual(ones, marks * weights)
@@ -207,7 +207,7 @@ def _seen(
 
 
 def _compared(name: str, reach: Reach, whole: set[int], seen: Tensor, cuts: list[Cut]) -> Pairs:
-    """Return as words which outputs with a whole field see beyond each cut, by us and by torch."""
+    """Describe which outputs with a whole field see beyond each cut, by us and by torch."""
     spans = [(position, reach.at(position)) for position in sorted(whole)]
     inside = [(position, *span) for position, span in spans if span is not None]
     pairs: Pairs = []

@@ -15,7 +15,7 @@ BATCH = 2  # batch norm refuses to train on one value
 
 
 def check(graph: Graph) -> Check:
-    """Run a training step's forward pass and weigh every tensor that autograd keeps."""
+    """Run the forward pass of a training step and sum the tensors that autograd keeps."""
     network = build(graph).train()
     weights = {p.untyped_storage().data_ptr() for p in (*network.parameters(), *network.buffers())}
     current: dict[int, int] = {}
@@ -46,7 +46,7 @@ def check(graph: Graph) -> Check:
         kept = maps.kept.get(node.name)
         ours = 0
         if kept is not None:
-            numbers = sum(maps.sizes[one] for one in kept.maps) + kept.elements
+            numbers = sum(maps.sizes[name] for name in kept.maps) + kept.elements
             ours = (numbers * 4 + kept.indices * 8) * BATCH + kept.fixed * 4
         pairs.append((node.name, ours, seen[node.name]))
     pairs.append(("total", maps.saved_bytes(BATCH, 4), sum(everything.values())))

@@ -11,7 +11,7 @@ from archscope.verify.check import Check, compare
 
 
 def check(graph: Graph) -> Check:
-    """Run one random image through the module and look at every value."""
+    """Run a random image through the module and compare the shape of every value."""
     seen: dict[str, tuple[int, ...]] = {}
 
     def probe(name: str, value: Tensor) -> Tensor:

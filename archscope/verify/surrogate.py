@@ -1,4 +1,4 @@
-"""A module whose derivatives cannot cancel: what it does not see, it does not read."""
+"""A variant of the module whose derivatives cannot cancel."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def surrogate(graph: Graph) -> Network:
 
 
 class Sum(nn.Module):
-    """Sums each window of a maximum, so that all its values have a say."""
+    """Sums each window of a max pool, so that the output depends on all its values."""
 
     def __init__(self, pool: MaxPool) -> None:
         super().__init__()
         self.pool = pool
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the sums, as many as the pool has maxima."""
+        """Return the sum of each window of the pool."""
         pool: Any = self.pool
         sizes = pool(x).shape
         if hasattr(pool, "pad"):
@@ -49,7 +49,7 @@ class Sum(nn.Module):
             value if isinstance(value, tuple) else (value,) * (x.dim() - 2)
             for value in (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
         )
-        # Behind the input stands room enough for a last window that hangs over.
+        # Padding at the end makes room for a last window that reaches beyond the input.
         sides = [(p, p + k * d) for p, k, d in zip(padding, kernel, dilation, strict=True)]
         x = functional.pad(x, [side for pair in reversed(sides) for side in pair])
         convolve: Any = getattr(functional, f"conv{len(kernel)}d")

@@ -13,7 +13,7 @@ from archscope.ir import Graph
 from archscope.language import load
 from archscope.language.files import zoo_folder
 from archscope.linter.config import Config
-from archscope.linter.fix import Mended, fix
+from archscope.linter.fix import FixResult, fix
 from tests.rules.cases import CASES, Case
 
 FIXABLE = [case for case in CASES if case.expected and case.code in (
@@ -21,7 +21,7 @@ FIXABLE = [case for case in CASES if case.expected and case.code in (
 )]  # fmt: skip
 
 
-def mend(path: Path, unsafe: bool = False) -> Mended:
+def mend(path: Path, unsafe: bool = False) -> FixResult:
     mended = fix([path.as_posix()], Config(), [], unsafe)
     for file, (_, after) in mended.texts.items():
         file.write_text(after, encoding="utf-8")

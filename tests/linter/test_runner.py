@@ -12,7 +12,7 @@ from archscope.language import document, graph, zoo
 from archscope.language import load as load_graph
 from archscope.linter import lint
 from archscope.linter.config import Config, codes_of, find, read
-from archscope.linter.noqa import silence
+from archscope.linter.noqa import suppressions_in
 from archscope.linter.targets import expand, load
 from archscope.rules.rule import RULES, Finding
 
@@ -102,9 +102,9 @@ def test_a_comment_of_the_file_silences_everywhere(tmp_path: Path) -> None:
     assert not lint(graph(name), name)
 
 
-def test_silence_reads_codes() -> None:
+def test_comments_suppress_codes() -> None:
     text = "a # noqa: G1, G2 CHN\nb\nc # noqa\n# archscope: noqa: UNU"
-    name = silence(text)
+    name = suppressions_in(text)
     assert name.lines == {1: ("G1", "G2", "CHN"), 3: ("",)}
     assert name.everywhere == ("UNU",)
     assert name.covers("CHN101", 1) and not name.covers("ACT101", 1)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from archscope import load
-from archscope.analysis.other_inputs import with_inputs
 from archscope.build import build
 from archscope.errors import GraphError
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
+from archscope.transforms.input_shapes import with_inputs
 
 SMALL = "INPUT 3x16x16 -> [CONV 8 -> RELU -> POOL]*2 -> FC 20 -> RELU -> DROPOUT -> FC 10"
 

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 
 from archscope.analysis.memory import in_place
 from archscope.ir import Call, Graph, Node
+from archscope.ops.reshape import Identity
 
 Path = tuple[str, ...]
 
@@ -47,7 +48,7 @@ def _without_identities(graph: Graph) -> Graph:
     nodes = []
     for node in graph.nodes:
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
-        if node.op.name == "identity":
+        if isinstance(node.op, Identity):
             renamed[node.name] = inputs[0]
         else:
             nodes.append(structs.replace(node, inputs=inputs))

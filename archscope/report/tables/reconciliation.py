@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archscope.analysis.reconcile import Reckoning, Reconciliation
+from archscope.analysis.reconcile import Reconciliation, ToolCount
 from archscope.ir import text_of
 from archscope.report.table import COUNT, NAME, SHARE, TEXT, Column, Table
 
@@ -62,7 +62,7 @@ def side_by_side(result: Reconciliation) -> Table:
     return Table("", (*SIDE[:5], *RUN) if ran else SIDE, tuple(rows))
 
 
-def _run(tool: Reckoning) -> tuple[Any, ...]:
+def _run(tool: ToolCount) -> tuple[Any, ...]:
     run = tool.run
     if run is None:
         return None, None, None

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, Node, Output, text_of
+from archscope.ops.merge import Distance
 from archscope.train.recipe import Recipe
 from archscope.train.recipe_files import change
 
@@ -32,7 +33,7 @@ def tower(graph: Graph) -> tuple[Graph, str | None]:
     `manhattan`, or None if the network has none. Raises OptionError if branches differ in layers
     or weights, if they meet elsewhere than in a distance, or if the embedding is not flat.
     """
-    compared = [node for node in graph.nodes if node.op.name == "distance"]
+    compared = [node for node in graph.nodes if isinstance(node.op, Distance)]
     kinds = sorted({str(getattr(node.op, "metric", "")) for node in compared})
     if len(kinds) > 1:
         raise OptionError(f"'{graph.name}' compares by {' and '.join(kinds)}; one can be trained")

@@ -6,8 +6,8 @@ import pytest
 
 from archscope import load
 from archscope.analysis import analyze
-from archscope.analysis.other_inputs import with_inputs
 from archscope.errors import GraphError, ShapeError
+from archscope.transforms.input_shapes import with_inputs
 from tests.nets import chain
 
 

@@ -1,4 +1,4 @@
-"""Which shape does every value have, for other inputs than the graph was made for?"""
+"""The same nodes for inputs of other shapes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from archscope.ir import Builder, Graph, Node, Shape
 
 
 def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
-    """Return the same nodes fed with other input shapes.
+    """Return the graph with other input shapes.
 
-    Only operators adapt: what a spec computed from the old shapes stays as it was.
+    Only the shapes adapt: attributes that a spec computed from the old shapes stay as they are.
     Raises GraphError for a name that is no input, ShapeError naming the node that cannot follow.
     """
     unknown = set(shapes) - {node.name for node in graph.inputs}
