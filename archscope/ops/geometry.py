@@ -1,4 +1,4 @@
-"""Windows from attributes: one value or one for each axis, padding in all its spellings."""
+"""Windows from attributes: values for all axes or for each, and every form of padding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 
 
 def per_axis(value: Value | tuple[Value, ...], rank: int, what: str) -> tuple[Value, ...]:
-    """Return `value` for each of `rank` axes; a single one stands for all."""
+    """Return a value for each of `rank` axes; a single value stands for all. Raises ShapeError."""
     if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:
@@ -23,7 +23,7 @@ def per_axis(value: Value | tuple[Value, ...], rank: int, what: str) -> tuple[Va
 
 
 def short(values: Iterable[Value]) -> Value | tuple[Value, ...]:
-    """Return the one value that all axes share, or the tuple."""
+    """Return the value that all axes share, or the tuple of values."""
     values = tuple(values)
     return values[0] if all(value == values[0] for value in values) else values
 
@@ -47,7 +47,7 @@ def sliding(
     """Return the window along each spatial axis of `shape`.
 
     `same` pads as TensorFlow does: the output has ceil(size / stride) positions and the odd
-    one of padding stands behind the input. With stride 1 that is torch's `same`, too.
+    position of padding is after the input. With stride 1 that equals torch's `same`.
     """
     sizes = spatial(shape, name)
     rank = len(sizes)
@@ -81,7 +81,7 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
 
 
 def symmetric(windows: tuple[Window, ...]) -> bool:
-    """Return whether every axis has as much padding before as behind."""
+    """Return whether every axis has equal padding before and after."""
     return all(window.before == window.after for window in windows)
 
 

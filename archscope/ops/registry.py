@@ -1,4 +1,4 @@
-"""How an operator becomes known: `@op("conv")` on its class."""
+"""The registry of operators: `@op("conv")` on a class adds it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ OpClass = TypeVar("OpClass", bound=type[Op])
 def op(name: str) -> Callable[[OpClass], OpClass]:
     """Register an operator under `name`.
 
-    Raises TypeError for a second one of that name, for a fact that is left unsaid, or for an
-    attribute without a kind or a description.
+    Raises TypeError if the name is taken, if a fact is not stated, or if an attribute has no kind
+    or no description.
     """
 
     def register(cls: OpClass) -> OpClass:

@@ -1,4 +1,4 @@
-"""A convention: what a number that someone printed has in it beside macs, and what it lacks."""
+"""A convention: what the count of a tool includes beside macs, and what it lacks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from archscope.ir import Graph, Node, by_rank
 
 
 class Layer(Struct, frozen=True, gc=False):
-    """A node as a tool meets it: the module that `build` makes of it, and where it stands."""
+    """A node as a tool sees it: the module that `build` makes of it, and its state."""
 
     node: Node
     module: str  # "nn.Conv2d", "" for an input, or the operator's name where there is none
     in_place: bool  # it overwrites its input
-    live: bool  # some output needs it; a trace has nothing else
+    live: bool  # an output depends on it; a trace has only such nodes
 
     @property
     def macs(self) -> int:
@@ -26,12 +26,12 @@ class Layer(Struct, frozen=True, gc=False):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The facts of which only a part is known, where an importer did not recognise it."""
+        """The facts that are known only in part, of an operator that was not recognised."""
         return self.node.op.unknown
 
 
 class Term(Struct, frozen=True):
-    """One reason why a tool's count of a layer differs from macs, and by how much."""
+    """A reason why the count of a layer differs from macs, and by how much."""
 
     reason: str
     amount: Callable[[Layer], int]
@@ -89,7 +89,7 @@ class Convention(Struct, frozen=True, kw_only=True):
 
 
 def layers(graph: Graph) -> list[Layer]:
-    """Return the nodes of a graph as tools meet them."""
+    """Return the nodes of a graph as tools see them."""
     placed = in_place(graph)
     live = graph.ancestors(*(output.node for output in graph.outputs))
     return [

@@ -1,4 +1,4 @@
-"""The measures that tools count by, and the terms that several share."""
+"""The sizes that tools count by, and the terms that several tools share."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def affine(layer: Layer) -> bool:
 
 
 def merged(layer: Layer) -> int:
-    """Return the elements of the results that merging one input after another makes."""
+    """Return the elements of all intermediate results of merging inputs one by one."""
     ins = layer.node.ins
     total, shape = 0, ins[0]
     for x in ins[1:]:
@@ -43,9 +43,9 @@ def merged(layer: Layer) -> int:
 
 
 def at_outputs(layer: Layer) -> int:
-    """Return what a transposed convolution would cost if it met its weights at every output.
+    """Return the cost of a transposed convolution if its weights were applied at every output.
 
-    It meets them at every input position, so this is too much by the stride along each axis.
+    They are applied at every input position, so this is too much by the stride along each axis.
     """
     (x,) = layer.node.ins
     positions, outputs = prod(x[1:]), prod(layer.node.out[1:])
@@ -63,7 +63,7 @@ def each_taken(reason: str, times: int = 1) -> Term:
 
 
 def missed(reason: str) -> Term:
-    """Return the term of a product that a tool does not see."""
+    """Return the term of a product that a tool does not count."""
     return Term(reason, lambda layer: -layer.macs)
 
 
