@@ -10,6 +10,7 @@ import click
 from archscope.cli import FINE
 from archscope.cli.shared.options import output_options, show
 from archscope.cli.shared.progress import tell
+from archscope.search.samplers import SAMPLERS, check_sampler
 
 
 @click.command("bench search")
@@ -31,7 +32,7 @@ from archscope.cli.shared.progress import tell
 @click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=12, show_default=True)
 @click.option(
-    "--samplers", default="tpe,evolution,nsga2,random,uniform", show_default=True, metavar="LIST",
+    "--samplers", "names", default=",".join(SAMPLERS), show_default=True, metavar="LIST",
     help="Which to compare; uniform is the baseline.",
 )  # fmt: skip
 @click.option("--workers", "-j", type=click.IntRange(1), default=None)
@@ -44,7 +45,7 @@ def command(
     trials: int,
     edge: float,
     seeds: int,
-    samplers: str,
+    names: str,
     workers: int | None,
     form: str,
     output: Path | None,
@@ -61,20 +62,19 @@ def command(
     """
     from archscope.report.tables.studies import quality_table
     from archscope.search.benchmark import compare_samplers
-    from archscope.search.samplers import check_sampler
     from archscope.sources import load
     from archscope.space.budget import budgets
     from archscope.space.costs import costs_of
 
-    names = [word.strip() for word in samplers.split(",")]
-    for name in names:
+    samplers = [word.strip() for word in names.split(",")]
+    for name in samplers:
         check_sampler(name)
     found = compare_samplers(
         table,
         spec,
         budgets(texts, lambda name: costs_of(load(name)), edge=0),
         edge=edge,
-        samplers=names,
+        samplers=samplers,
         trials=trials,
         seeds=seeds,
         workers=workers or os.cpu_count() or 1,

@@ -12,6 +12,7 @@ import click
 from archscope.cli import FINE
 from archscope.cli.shared.options import gathered, output_options, setting, show, together
 from archscope.errors import OptionError, did_you_mean
+from archscope.search import samplers
 from archscope.units import parse_bytes, parse_duration
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ strategy_options = gathered("strategy", dict, together(
         help="Networks to train; those beyond the budget or equal to an earlier one do not count.",
     ),
     click.option(
-        "--sampler", default="tpe", show_default=True,
-        help="tpe, nsga2, random, evolution or uniform.",
+        "--sampler", type=click.Choice(samplers.SAMPLERS), default=samplers.DEFAULT,
+        show_default=True, help="What proposes networks. "
+        + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
     click.option(

@@ -19,7 +19,7 @@ from archscope.ir import Graph
 from archscope.language import document
 from archscope.metrics import MACS
 from archscope.records.study import Job, Trial, TrialResult
-from archscope.search.samplers import EVOLUTION, NSGA, RANDOM, TPE, UNIFORM
+from archscope.search.samplers import SAMPLERS
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import Budget, violation, with_edge
@@ -27,7 +27,6 @@ from archscope.space.costs import Costs, costs_of
 from archscope.space.search_space import Space, space
 from archscope.stats import bootstrap_interval
 
-SAMPLERS = (TPE, EVOLUTION, NSGA, RANDOM, UNIFORM)
 MARKS = (25, 50, 100)
 """Numbers of trained networks after which regret is told."""
 

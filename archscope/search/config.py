@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field, to_builtins
 
 from archscope.metrics import ACCURACY
+from archscope.search import samplers
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
 from archscope.search.strategy import Strategy
@@ -21,7 +22,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
 
     spec: str = DEFAULT
     budgets: tuple[Budget, ...] = ()
-    sampler: str = "tpe"
+    sampler: str = samplers.DEFAULT
     trials: int = 24  # networks to train
     seed: int = 0
     lag: int = 4

@@ -13,7 +13,6 @@ from optuna.trial import TrialState
 from archscope.metrics import METRICS
 from archscope.records.study import Outcome
 from archscope.search.distributions import distributions, parameters
-from archscope.search.samplers import optuna_sampler
 from archscope.search.strategy import Strategy
 from archscope.space.decisions import Choices
 from archscope.space.search_space import Space
@@ -29,9 +28,9 @@ class Learner:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         self.study = optuna.create_study(directions=directions(strategy.objectives))
 
-    def sample(self, seed: int) -> optuna.Trial:
-        """Return a trial with parameters that the sampler chooses."""
-        self.study.sampler = optuna_sampler(self.strategy.sampler, seed, self.distributions)
+    def sample(self, sampler: optuna.samplers.BaseSampler) -> optuna.Trial:
+        """Return a trial with parameters that a sampler of Optuna chooses."""
+        self.study.sampler = sampler
         return self.study.ask()
 
     def enqueue(self, choices: Choices) -> optuna.Trial:

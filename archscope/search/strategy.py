@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.metrics import ACCURACY
-from archscope.search.samplers import TPE, UNIFORM
+from archscope.search.samplers import DEFAULT, UNIFORM
 from archscope.space.budget import Budget
 
 BASELINE = "control"
@@ -20,7 +20,7 @@ class Strategy(Struct, frozen=True, kw_only=True):
     """How a study chooses networks; equal strategies with equal results make equal studies."""
 
     budgets: tuple[Budget, ...] = ()
-    sampler: str = TPE
+    sampler: str = DEFAULT
     seed: int = 0
     lag: int = 4  # trainings whose results a new proposal does not wait for
     baseline: float = 0.0  # share of the trainings drawn uniformly from all that fit

@@ -25,6 +25,7 @@ from archscope.search.history import History
 from archscope.search.learner import Learner
 from archscope.search.proposals import Proposal, Proposer
 from archscope.search.pruning import rungs_of
+from archscope.search.sampler_context import SamplerContext
 from archscope.search.samplers import check_sampler
 from archscope.search.screening import Measure, Screening
 from archscope.search.strategy import Strategy
@@ -76,7 +77,9 @@ class Study:
         self.learner = Learner(space, strategy)
         self.screening = Screening(space, strategy, measure)
         self.history = History(on_trial)
-        self.proposer = Proposer(space, strategy, self.learner, self.screening, self.history)
+        self.proposer = Proposer(
+            SamplerContext(space, strategy, self.learner, self.screening, self.history)
+        )
         self.running: list[_Running] = []
         self.results: dict[int, TrialResult] = {}  # that came before an earlier one
 

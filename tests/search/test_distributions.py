@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import optuna
 import pytest
-from optuna.samplers import NSGAIISampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from archscope.language import document, spaces
 from archscope.search.distributions import distributions, suggest
-from archscope.search.samplers import optuna_sampler
+from archscope.search.optuna_samplers import fixed_space
 from archscope.space.search_space import Space, space
 
 LINE = """
@@ -33,20 +35,22 @@ def test_distributions_are_what_is_drawn_from(networks: Space) -> None:
 
 
 THEIRS = {
-    "tpe": lambda seed: TPESampler(seed=seed, multivariate=True),
-    "nsga2": lambda seed: NSGAIISampler(seed=seed, population_size=20),
+    TPESampler: {"multivariate": True},
+    NSGAIISampler: {"population_size": 20},
+    RandomSampler: {},
 }
 
 
-@pytest.mark.parametrize("name", THEIRS)
-def test_samplers_draw_what_optunas_own_would(name: str) -> None:
+@pytest.mark.parametrize(("kind", "options"), THEIRS.items())
+def test_samplers_draw_what_optunas_own_would(
+    kind: type[BaseSampler], options: dict[str, Any]
+) -> None:
     networks = space(document("line", text=LINE.encode()))
-    known = distributions(networks)
     drawn = []
-    for ours in (True, False):
+    for made in (fixed_space(kind, distributions(networks)), kind):
         study = optuna.create_study(direction="maximize")
         for seed in range(45):
-            study.sampler = optuna_sampler(name, seed, known) if ours else THEIRS[name](seed)
+            study.sampler = made(seed=seed, **options)
             trial = study.ask()
             choices = suggest(trial, networks)
             drawn.append(choices)

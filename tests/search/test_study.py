@@ -82,48 +82,6 @@ def run(
     return study, study.trials
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "evolution", "uniform"])
-def test_only_new_networks_inside_the_budget_are_trained(small: Space, sampler: str) -> None:
-    _, trials = run(small, structs.replace(STRATEGY, sampler=sampler))
-    trained = [trial for trial in trials if trial.trained]
-    assert len(trained) == 16
-    assert all(one.costs["macs"] <= 60_000 for one in trained)
-    assert len({one.digest for one in trained}) == 16
-    assert [trial.number for trial in trials] == list(range(len(trials)))
-    assert all(one.values for one in trained)
-    for trial in trials:
-        if trial.outcome == "known":
-            twin = trials[trial.same_as or 0]
-            assert twin.digest == trial.digest and twin.values == trial.values
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "evolution"])
-def test_the_order_of_the_results_does_not_matter(small: Space, sampler: str) -> None:
-    strategy = structs.replace(STRATEGY, sampler=sampler)
-    _, expected = run(small, strategy, trainings=12)
-    assert run(small, strategy, trainings=12, order=0)[1] == expected
-
-
-def test_another_seed_is_another_study(small: Space) -> None:
-    _, one = run(small)
-    _, other = run(small, structs.replace(STRATEGY, seed=4))
-    assert [t.choices for t in one] != [t.choices for t in other]
-
-
-@pytest.mark.parametrize("sampler", ["tpe", "evolution", "random"])
-@pytest.mark.parametrize("first", [1, 7])
-def test_a_resumed_study_equals_one_that_never_stopped(
-    small: Space, sampler: str, first: int
-) -> None:
-    strategy = structs.replace(STRATEGY, sampler=sampler)
-    _, whole = run(small, strategy)
-    _, begun = run(small, strategy, trainings=first)
-    study = Study(small, strategy, FakeExecutor())
-    study.replay(begun)
-    study.run(16)
-    assert study.trials == whole
-
-
 def test_a_killed_study_loses_only_what_was_not_told(small: Space) -> None:
     _, whole = run(small)
     for cut in (0, 1, 13, len(whole) // 2):

@@ -1,0 +1,19 @@
+"""Every decision sampled on its own, by Optuna."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archscope.search.sampler_context import Sampler, SamplerContext
+
+ABOUT = "every decision sampled on its own"
+
+
+def make(context: SamplerContext) -> Sampler:
+    """Return the sampler of a study."""
+    from optuna.samplers import RandomSampler
+
+    from archscope.search.optuna_samplers import optuna_sampler
+
+    return optuna_sampler(context, RandomSampler)
