@@ -10,6 +10,7 @@ import pytest
 from archscope import load
 from archscope.cli import main
 from archscope.language import document
+from archscope.search.samplers import SAMPLERS, about
 from archscope.space.search_space import space
 
 ROOT = Path(__file__).parents[1]
@@ -36,3 +37,9 @@ def test_specs_in_the_manual_load(page: str, tmp_path: Path) -> None:
         path.write_text(spec, encoding="utf-8")
         found = document(path)
         assert space(found).decisions if found.open else load(path).nodes
+
+
+def test_the_manual_lists_every_sampler() -> None:
+    page = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
+    assert rows == [(name, about(name)) for name in SAMPLERS]
