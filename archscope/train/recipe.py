@@ -31,235 +31,170 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     epochs: Annotated[
         Some | None,
-        Meta(
-            description="Times that all images are seen. Default 5: enough to rank networks on"
-            " small images. null: as often as max_time allows; the schedule then follows the"
-            " clock, and the run cannot be repeated exactly."
-        ),
+        "Times that all images are seen. Default 5: enough to rank networks on small images."
+        " null: as often as max_time allows; the schedule then follows the clock, and the run"
+        " cannot be repeated exactly.",
     ] = 5
     max_time: Annotated[
         Rate | None,
-        Meta(
-            description="Seconds (or text such as 5m) after which training stops, between two"
-            " steps. The schedule hurries if it falls behind. Default null: only epochs"
-            " decide, which can be repeated."
-        ),
+        "Seconds (or text such as 5m) after which training stops, between two steps. The schedule"
+        " hurries if it falls behind. Default null: only epochs decide, which can be repeated.",
     ] = None
     batch: Annotated[
         Some,
-        Meta(
-            description="Images of one step, over all processes together. Default 32: few"
-            " epochs of a small data set should still be some hundreds of steps."
-        ),
+        "Images of one step, over all processes together. Default 32: few epochs of a small data"
+        " set should still be some hundreds of steps.",
     ] = 32
     optimizer: Annotated[
         Optimizer,
-        Meta(
-            description="Default adamw: it needs no tuning for networks with and without batch"
-            " norm, which a search mixes."
-        ),
+        "Default adamw: it needs no tuning for networks with and without batch norm, which a"
+        " search mixes.",
     ] = "adamw"
     learning_rate: Annotated[
         Rate,
-        Meta(
-            description="The highest of the schedule. Default 0.003, about the largest that"
-            " plain deep networks without batch norm take from adamw."
-        ),
+        "The highest of the schedule. Default 0.003, about the largest that plain deep networks"
+        " without batch norm take from adamw.",
     ] = 0.003
     momentum: Annotated[
         Share,
-        Meta(
-            description="Of momentum and nesterov (v = momentum v + g, w = w - rate v), and of"
-            " rmsprop if not 0; the first beta of adam and adamw. Default 0.9, as nearly"
-            " everyone's."
-        ),
+        "Of momentum and nesterov (v = momentum v + g, w = w - rate v), and of rmsprop if not 0;"
+        " the first beta of adam and adamw. Default 0.9, as nearly everyone's.",
     ] = 0.9
     weight_decay: Annotated[
         Amount,
-        Meta(
-            description="L2: this times the weight is added to its gradient; adamw takes it from"
-            " the weight apart from the gradient. Biases and norms are left alone, as decay"
-            " there only costs accuracy. Default 0.01, torch's own for adamw."
-        ),
+        "L2: this times the weight is added to its gradient; adamw takes it from the weight apart"
+        " from the gradient. Biases and norms are left alone, as decay there only costs accuracy."
+        " Default 0.01, torch's own for adamw.",
     ] = 0.01
     l1: Annotated[
         Amount,
-        Meta(
-            description="L1: this times the sum of absolute weights is added to the loss."
-            " Default 0: it costs a pass over all weights and helps only who wants zeros."
-        ),
+        "L1: this times the sum of absolute weights is added to the loss. Default 0: it costs a"
+        " pass over all weights and helps only who wants zeros.",
     ] = 0.0
     schedule: Annotated[
         Schedule,
-        Meta(
-            description="How the learning rate moves from step to step. Default one-cycle: a rise,"
-            " then a fall to nothing, which gives most in few epochs (Smith 2018)."
-        ),
+        "How the learning rate moves from step to step. Default one-cycle: a rise, then a fall to"
+        " nothing, which gives most in few epochs (Smith 2018).",
     ] = "one-cycle"
     warmup: Annotated[
         Share,
-        Meta(
-            description="Share of all steps in which the rate rises to its height. Default 0.2:"
-            " the steps are few, and networks without batch norm diverge without a rise."
-        ),
+        "Share of all steps in which the rate rises to its height. Default 0.2: the steps are"
+        " few, and networks without batch norm diverge without a rise.",
     ] = 0.2
     milestones: Annotated[
         tuple[Annotated[float, Meta(gt=0, lt=1)], ...],
-        Meta(
-            description="Of schedule step: shares of all steps after which the rate is multiplied"
-            " by gamma. Default a half and three quarters, as ResNet on CIFAR-10."
-        ),
+        "Of schedule step: shares of all steps after which the rate is multiplied by gamma."
+        " Default a half and three quarters, as ResNet on CIFAR-10.",
     ] = (0.5, 0.75)
     gamma: Annotated[
-        float,
-        Meta(gt=0, le=1, description="Of schedule step. Default 0.1, as ResNet."),
+        Annotated[float, Meta(gt=0, le=1)],
+        "Of schedule step. Default 0.1, as ResNet.",
     ] = 0.1
     loss: Annotated[
         Loss,
-        Meta(
-            description="Default cross-entropy. hinge is the multi-class SVM with margin 1; l1, l2"
-            " and smooth-l1 compare the outputs with 1 for the class and 0 for others. The others"
-            " train embeddings: contrastive, triplet, quadruplet and coupled-clusters by the"
-            " distances of images, center, sphereface, cosface, am-softmax and arcface by what"
-            " they learn of each class."
-        ),
+        "Default cross-entropy. hinge is the multi-class SVM with margin 1; l1, l2 and smooth-l1"
+        " compare the outputs with 1 for the class and 0 for others. The others train embeddings:"
+        " contrastive, triplet, quadruplet and coupled-clusters by the distances of images,"
+        " center, sphereface, cosface, am-softmax and arcface by what they learn of each class.",
     ] = "cross-entropy"
     margin: Annotated[
         Rate | None,
-        Meta(
-            description="Of metric losses: how far apart is far enough. Default null: the papers'"
-            " (4 of sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and 1"
-            " for distances, whose scale the network finds."
-        ),
+        "Of metric losses: how far apart is far enough. Default null: the papers' (4 of"
+        " sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and 1 for"
+        " distances, whose scale the network finds.",
     ] = None
     scale: Annotated[
         Rate | None,
-        Meta(
-            description="Of sphereface, cosface, am-softmax and arcface: what cosines are"
-            " multiplied by. Default null: the papers' (1, 64, 30 and 64)."
-        ),
+        "Of sphereface, cosface, am-softmax and arcface: what cosines are multiplied by. Default"
+        " null: the papers' (1, 64, 30 and 64).",
     ] = None
     distance: Annotated[
         Distance,
-        Meta(
-            description="How contrastive, triplet and quadruplet compare embeddings. Default auto:"
-            " as the network's own distance does, or euclidean where it has none."
-        ),
+        "How contrastive, triplet and quadruplet compare embeddings. Default auto: as the"
+        " network's own distance does, or euclidean where it has none.",
     ] = "auto"
     mining: Annotated[
         Mining,
-        Meta(
-            description="Triplets of a batch that count: each anchor's hard one, all semihard, or"
-            " all. Default hard: most triplets are easy soon, and teach nothing (Hermans 2017)."
-        ),
+        "Triplets of a batch that count: each anchor's hard one, all semihard, or all. Default"
+        " hard: most triplets are easy soon, and teach nothing (Hermans 2017).",
     ] = "hard"
     per_class: Annotated[
         Annotated[int, Meta(ge=2)],
-        Meta(
-            description="Of metric losses: images of a class that come together in a batch."
-            " Default 4, as Hermans 2017: three matches for each image, and still many classes."
-        ),
+        "Of metric losses: images of a class that come together in a batch. Default 4, as Hermans"
+        " 2017: three matches for each image, and still many classes.",
     ] = 4
     unseen: Annotated[
         Annotated[float, Meta(gt=0, lt=1)],
-        Meta(
-            description="Of metric losses: share of the classes that are not trained on; a third"
-            " of them validate, the rest test. Default 0.5, as is the custom (Song 2016)."
-        ),
+        "Of metric losses: share of the classes that are not trained on; a third of them"
+        " validate, the rest test. Default 0.5, as is the custom (Song 2016).",
     ] = 0.5
     label_smoothing: Annotated[
         Share,
-        Meta(
-            description="Share of each label given to all classes. Default 0: it helps long"
-            " trainings and hinders brief ones."
-        ),
+        "Share of each label given to all classes. Default 0: it helps long trainings and hinders"
+        " brief ones.",
     ] = 0.0
     clip: Annotated[
         Rate | None,
-        Meta(
-            description="Largest norm of the whole gradient; a larger one is scaled down to it."
-            " Default 5: ordinary steps stay below, a single wild step does no harm. null: none."
-        ),
+        "Largest norm of the whole gradient; a larger one is scaled down to it. Default 5:"
+        " ordinary steps stay below, a single wild step does no harm. null: none.",
     ] = 5.0
     accumulate: Annotated[
         Some,
-        Meta(
-            description="Parts that a batch is computed in, to save memory; batch norm sees each"
-            " part alone. Default 1."
-        ),
+        "Parts that a batch is computed in, to save memory; batch norm sees each part alone."
+        " Default 1.",
     ] = 1
     ema: Annotated[
         Share,
-        Meta(
-            description="Decay of the moving average of the weights, which is then what is"
-            " validated and kept. Default 0, none: a schedule that falls to nothing averages"
-            " already."
-        ),
+        "Decay of the moving average of the weights, which is then what is validated and kept."
+        " Default 0, none: a schedule that falls to nothing averages already.",
     ] = 0.0
     patience: Annotated[
         Some | None,
-        Meta(
-            description="Epochs without a better validation after which to stop. Default null:"
-            " one-cycle is at its best at its end."
-        ),
+        "Epochs without a better validation after which to stop. Default null: one-cycle is at"
+        " its best at its end.",
     ] = None
     validation: Annotated[
         Share,
-        Meta(
-            description="Share of the training images kept apart to choose the best weights;"
-            " test images never do. Default 0.1."
-        ),
+        "Share of the training images kept apart to choose the best weights; test images never"
+        " do. Default 0.1.",
     ] = 0.1
     crop: Annotated[
         Count,
-        Meta(
-            description="Shift images by up to this many pixels. Default 0: few epochs cannot"
-            " overfit, and augmented images take longer to learn."
-        ),
+        "Shift images by up to this many pixels. Default 0: few epochs cannot overfit, and"
+        " augmented images take longer to learn.",
     ] = 0
     flip: Annotated[
         bool,
-        Meta(description="Mirror half of the images. Default false: digits and letters mind."),
+        "Mirror half of the images. Default false: digits and letters mind.",
     ] = False
     cutout: Annotated[
         Count,
-        Meta(description="Side of a square that is blanked (DeVries 2017). Default 0, none."),
+        "Side of a square that is blanked (DeVries 2017). Default 0, none.",
     ] = 0
     mixup: Annotated[
         Amount,
-        Meta(description="Alpha of the blend of images and labels (Zhang 2018). Default 0, none."),
+        "Alpha of the blend of images and labels (Zhang 2018). Default 0, none.",
     ] = 0.0
     precision: Annotated[
         Precision,
-        Meta(
-            description="Of convolutions and matrix products. Default auto: bfloat16 on a GPU"
-            " that has it, float32 elsewhere, as CPUs rarely gain."
-        ),
+        "Of convolutions and matrix products. Default auto: bfloat16 on a GPU that has it,"
+        " float32 elsewhere, as CPUs rarely gain.",
     ] = "auto"
     channels_last: Annotated[
         bool | None,
-        Meta(
-            description="Keep images as height, width, channels. Default null: where precision"
-            " is below float32, whose kernels want it."
-        ),
+        "Keep images as height, width, channels. Default null: where precision is below float32,"
+        " whose kernels want it.",
     ] = None
     compile: Annotated[
         bool,
-        Meta(
-            description="Compile the network with torch.compile. Default false: it takes a minute,"
-            " which brief trainings do not win back."
-        ),
+        "Compile the network with torch.compile. Default false: it takes a minute, which brief"
+        " trainings do not win back.",
     ] = False
-    log_every: Annotated[
-        Some,
-        Meta(description="Steps between two lines of steps.csv. Default 20."),
-    ] = 20
+    log_every: Annotated[Some, "Steps between two lines of steps.csv. Default 20."] = 20
     checkpoint_every: Annotated[
         Amount,
-        Meta(
-            description="Seconds between two states that --resume can go on from, beside the one"
-            " of each epoch; looked at where a line is logged. Default 30."
-        ),
+        "Seconds between two states that --resume can go on from, beside the one of each epoch;"
+        " looked at where a line is logged. Default 30.",
     ] = 30.0
 
     def __post_init__(self) -> None:
@@ -293,13 +228,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 KNOBS: dict[str, Any] = get_type_hints(Recipe, include_extras=True)
-"""The type of every knob, with bounds and description."""
+"""The type of every knob, with bounds and, last of its metadata, the description."""
 
 
 def meaning(knob: str) -> str:
     """Return what a knob does and why its default is what it is."""
-    return next(
-        meta.description
-        for meta in get_args(KNOBS[knob])
-        if isinstance(meta, Meta) and meta.description
-    )
+    return str(KNOBS[knob].__metadata__[-1])
