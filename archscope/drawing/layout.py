@@ -17,6 +17,8 @@ PADDING, HEADING = 14.0, 24.0  # inside of a block: around its members, and abov
 SWEEPS = 6
 
 Point = tuple[float, float]
+EdgePath = tuple[Point, ...]
+"""An edge: straight from the first point to the second, then curved, and so on in turns."""
 
 
 class Box(Struct, frozen=True):
@@ -29,12 +31,6 @@ class Box(Struct, frozen=True):
     height: float
     depth: int
     open: bool
-
-
-class EdgePath(Struct, frozen=True):
-    """An edge: straight from the first point to the second, then curved, and so on in turns."""
-
-    points: tuple[Point, ...]
 
 
 class Layout(Struct, frozen=True):
@@ -69,9 +65,7 @@ def _collect(
     placed: _Placed, x: float, y: float, depth: int, boxes: list[Box], edges: list[EdgePath]
 ) -> None:
     boxes.append(Box(placed.node, x, y, placed.width, placed.height, depth, bool(placed.members)))
-    edges.extend(
-        EdgePath(tuple((x + left, y + top) for left, top in points)) for points in placed.edges
-    )
+    edges.extend(tuple((x + left, y + top) for left, top in points) for points in placed.edges)
     for inner, middle, top in placed.members:
         _collect(inner, x + middle - inner.width / 2, y + top, depth + 1, boxes, edges)
 

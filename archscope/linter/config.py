@@ -31,7 +31,7 @@ class Config(Struct, frozen=True):
         return [
             self.rules.get(code) or cls()
             for code, cls in sorted(RULES.items())
-            if _matches_any(code, self.select) and not _matches_any(code, self.ignore)
+            if code.startswith(self.select) and not code.startswith(self.ignore)
         ]
 
     def ignored(self, code: str, file: str) -> bool:
@@ -39,16 +39,12 @@ class Config(Struct, frozen=True):
         return any(
             fnmatch(Path(file).as_posix(), pattern) or fnmatch(Path(file).name, pattern)
             for pattern, codes in self.per_file_ignores.items()
-            if _matches_any(code, codes)
+            if code.startswith(codes)
         )
 
     def shows(self, severity: str) -> bool:
         """Return whether findings of a severity are shown."""
         return SEVERITIES.index(severity) >= SEVERITIES.index(self.severity)
-
-
-def _matches_any(code: str, prefixes: Iterable[str]) -> bool:
-    return any(code.startswith(prefix) for prefix in prefixes)
 
 
 def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
@@ -62,7 +58,7 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
         code = str(word).upper()
         if code == "ALL":
             found.append("")
-        elif any(known.startswith(code) for known in RULES) and code:
+        elif code and any(known.startswith(code) for known in RULES):
             found.append(code)
         elif word in names:
             found.append(names[word])

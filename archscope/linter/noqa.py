@@ -13,23 +13,14 @@ _COMMENT = re.compile(
 
 
 class Suppressions(Struct, frozen=True):
-    """The codes that the comments of a file suppress: by line, and everywhere.
-
-    The empty code stands for all.
-    """
+    """The prefixes of codes that the comments of a file suppress: by line, and everywhere."""
 
     lines: dict[int, tuple[str, ...]]
     everywhere: tuple[str, ...]
 
     def covers(self, code: str, line: int) -> bool:
         """Return whether a finding is suppressed."""
-        prefixes = (*self.lines.get(line, ()), *self.everywhere)
-        return any(matches(code, prefix) for prefix in prefixes)
-
-
-def matches(code: str, prefix: str) -> bool:
-    """Return whether a prefix covers a code: `CHN` covers a family, '' everything."""
-    return code.startswith(prefix)
+        return code.startswith((*self.lines.get(line, ()), *self.everywhere))
 
 
 def suppressions_in(text: str) -> Suppressions:

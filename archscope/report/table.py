@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -31,6 +31,27 @@ class Table(Struct, frozen=True):
     columns: tuple[Column, ...]
     rows: tuple[tuple[Any, ...], ...]
     totals: tuple[tuple[Any, ...], ...] = ()
+
+
+T = TypeVar("T")
+
+Field = tuple[Column, Callable[[T], Any]]
+"""A column, and how its value is taken from the item of a row."""
+
+
+def table_of(items: Iterable[T], *fields: Field[T], title: str = "") -> Table:
+    """Return a table with one row for each item."""
+    return Table(title, columns_of(fields), tuple(cells_of(item, fields) for item in items))
+
+
+def columns_of(fields: Iterable[Field[T]]) -> tuple[Column, ...]:
+    """Return the columns of some fields."""
+    return tuple(column for column, _ in fields)
+
+
+def cells_of(item: T, fields: Iterable[Field[T]]) -> tuple[Any, ...]:
+    """Return the values of an item in the order of the fields."""
+    return tuple(value(item) for _, value in fields)
 
 
 class Heading(Struct, frozen=True):

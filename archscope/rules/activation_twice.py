@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ir import Node
-from archscope.language.edit import Edit
 from archscope.ops.activation import Hardsigmoid, ReLU, ReLU6, Sigmoid, Softplus
 from archscope.rules.kinds import activation
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.rules.rule import Findings, Rule, removal, rule
 
 
 @rule("ACT103", "activation-twice")
@@ -23,7 +20,7 @@ class ActivationTwice(Rule, frozen=True, kw_only=True):
 
     fixes = "safe"
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.graph.nodes:
             if not activation(node):
                 continue
@@ -31,16 +28,12 @@ class ActivationTwice(Rule, frozen=True, kw_only=True):
             if not activation(first):
                 continue
             idle = changes_nothing(first, node)
-            fix = None
-            if idle and node.at:
-                edit = Edit(node.at.file, (node.at.line, node.at.column))
-                fix = Fix(f"remove '{node.op.name}'", (edit,), safe=True)
             effect = ", which changes nothing" if idle else ""
             yield self.finding(
                 network,
                 f"{node.op.name} follows {first.op.name}{effect}",
                 node,
-                fix=fix,
+                fix=removal(node.op.name, node.at, safe=True) if idle else None,
                 before=first.name,
                 changes_nothing=idle,
             )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.language.edit import Edit
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.linear import Linear
 from archscope.ops.norm import BatchNorm
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.rules.rule import Findings, Fix, Rule, rule
 
 
 @rule("NRM101", "bias-before-norm")
@@ -25,7 +23,7 @@ class BiasBeforeNorm(Rule, frozen=True, kw_only=True):
 
     fixes = "unsafe"
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.graph.nodes:
             if not isinstance(node.op, BatchNorm):
                 continue

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.rules.kinds import convolution, depthwise
 from archscope.rules.network import Network
-from archscope.rules.rule import INFO, Finding, Rule, rule
+from archscope.rules.rule import INFO, Findings, Rule, rule
 
 
 @rule("CHN101", "channels-off-lanes")
@@ -32,7 +30,7 @@ class ChannelsOffLanes(Rule, frozen=True, kw_only=True):
 
     multiple: int = 8
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.conv_like:
             op = convolution(node)
             if op is None or depthwise(node) or not op.out % self.multiple:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from archscope.language.edit import Edit
 from archscope.rules.network import Network
-from archscope.rules.rule import ERROR, Finding, Fix, Rule, rule
+from archscope.rules.rule import ERROR, Findings, Rule, removal, rule
 
 
 @rule("UNU102", "dead-layer")
@@ -21,24 +18,21 @@ class DeadLayer(Rule, frozen=True, kw_only=True):
     severity = ERROR
     fixes = "unsafe"
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         graph = network.full
         alive = graph.ancestors(*(output.node for output in graph.outputs))
         readers = graph.readers()
         for node in graph.nodes:
             if node.name in alive:
                 continue
-            fix = None
-            if node.at and not readers[node.name] and node.inputs:
-                edit = Edit(node.at.file, (node.at.line, node.at.column), unread=True)
-                fix = Fix(f"remove '{node.op.name}'", (edit,))
+            removable = node.inputs and not readers[node.name]
             facts = graph.facts[node.name]
             yield self.finding(
                 network,
                 f"'{node.name}' reaches no output: {facts.macs:,} macs and {facts.params:,} params"
                 " for nothing",
                 node,
-                fix=fix,
+                fix=removal(node.op.name, node.at, unread=True) if removable else None,
                 macs=facts.macs,
                 params=facts.params,
             )

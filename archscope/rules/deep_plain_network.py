@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.analysis.structure import structure
 from archscope.ir import Node
 from archscope.ops.norm import LocalResponseNorm
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("NRM102", "deep-plain-network")
@@ -32,7 +30,7 @@ class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
 
     depth: int = 11
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         nodes = network.graph.nodes
         if any(_helps(node) for node in nodes):
             return

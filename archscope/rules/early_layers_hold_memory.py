@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.analysis.memory import memory
 from archscope.rules.kinds import area
 from archscope.rules.network import Network
-from archscope.rules.rule import INFO, Finding, Rule, rule
+from archscope.rules.rule import INFO, Findings, Rule, rule
 
 
 @rule("CST103", "early-layers-hold-memory")
@@ -30,7 +28,7 @@ class EarlyMemory(Rule, frozen=True, kw_only=True):
     share: float = 0.5
     stride: int = 2
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         graph = network.graph
         size = max((area(node.out) for node in graph.inputs), default=1)
         rank = max((len(node.out) - 1 for node in graph.inputs), default=0)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ops.merge import Add, Mul
 from archscope.ops.norm import BatchNorm
 from archscope.rules.kinds import activation, depthwise
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Guideline, Score, rule
+from archscope.rules.rule import Findings, Guideline, Score, rule
 
 
 @rule("G4", "element-wise-share")
@@ -37,7 +35,7 @@ class ElementwiseShare(Guideline, frozen=True, kw_only=True):
 
     limit: float = 0.5
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         score = self.score(network)
         if score.broken and score.value is not None:
             parts = _parts(network)
@@ -58,10 +56,9 @@ class ElementwiseShare(Guideline, frozen=True, kw_only=True):
         parts = _parts(network)
         total = sum(parts.values())
         value = round(1 - parts.get(OTHER, 0) / total, 4) if total else None
-        return Score(
-            self.code, value, self.limit, "share", value is not None and value > self.limit,
-            "share of element-wise work in the memory access",
-        )  # fmt: skip
+        about = "share of element-wise work in the memory access"
+        broken = value is not None and value > self.limit
+        return Score(self.code, value, self.limit, "share", broken, about)
 
 
 OTHER = "other"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ir import Node
 from archscope.rules.kinds import area, convolution, grouped, taps
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Guideline, Score, rule
+from archscope.rules.rule import Findings, Guideline, Score, rule
 
 
 @rule("G2", "excessive-groups")
@@ -34,7 +32,7 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
 
     limit: float = 1.2
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         score = self.score(network)
         if not score.broken:
             return
@@ -63,10 +61,9 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
         pairs = [against_dense(node) for node in network.conv_like if grouped(node)]
         access, dense = sum(own for own, _ in pairs), sum(full for _, full in pairs)
         value = round(access / dense, 4) if pairs else None
-        return Score(
-            self.code, value, self.limit, "x", value is not None and value > self.limit,
-            "memory access of convolutions in groups over that of dense ones",
-        )  # fmt: skip
+        about = "memory access of convolutions in groups over that of dense ones"
+        broken = value is not None and value > self.limit
+        return Score(self.code, value, self.limit, "x", broken, about)
 
 
 def against_dense(node: Node) -> tuple[int, float]:

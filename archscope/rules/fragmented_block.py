@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.analysis.fragments import BuildingBlock, building_blocks
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Guideline, Score, rule
+from archscope.rules.rule import Findings, Guideline, Score, rule
 
 
 @rule("G3", "fragmented-block")
@@ -37,7 +35,7 @@ class FragmentedBlock(Guideline, frozen=True, kw_only=True):
     fragments: int = 5
     branches: int = 2
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for block in building_blocks(network.graph):
             if self._broken(block):
                 yield self.finding(
@@ -54,14 +52,10 @@ class FragmentedBlock(Guideline, frozen=True, kw_only=True):
     def score(self, network: Network) -> Score:
         all_ = building_blocks(network.graph)
         worst = max(all_, key=lambda block: (self._broken(block), block.fragments), default=None)
-        return Score(
-            self.code,
-            worst.fragments if worst else None,
-            self.fragments,
-            "fragments",
-            worst is not None and self._broken(worst),
-            "convolutions and poolings of the block that has most",
-        )
+        about = "convolutions and poolings of the block that has most"
+        broken = worst is not None and self._broken(worst)
+        most = worst.fragments if worst else None
+        return Score(self.code, most, self.fragments, "fragments", broken, about)
 
     def _broken(self, block: BuildingBlock) -> bool:
         return block.fragments > self.fragments and block.branches >= self.branches

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.rules.kinds import convolution, depthwise, grouped
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("CHN102", "groups-without-shuffle")
@@ -22,7 +20,7 @@ class GroupsWithoutShuffle(Rule, frozen=True, kw_only=True):
     Source: Zhang et al. 2017, arXiv:1707.01083, figure 1.
     """
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.conv_like:
             op = convolution(node)
             if op is None or not grouped(node):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ops.linear import Linear
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("CST101", "heavy-classifier")
@@ -31,7 +29,7 @@ class HeavyClassifier(Rule, frozen=True, kw_only=True):
     share: float = 0.5
     params: int = 1_000_000
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         graph = network.graph
         owned = {
             node.name: facts.params

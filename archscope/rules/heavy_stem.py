@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.rules.kinds import area
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("CST104", "heavy-stem")
@@ -29,7 +27,7 @@ class HeavyStem(Rule, frozen=True, kw_only=True):
     share: float = 0.1
     positions: int = 128 * 128
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         graph = network.graph
         size = max((area(node.out) for node in graph.inputs), default=1)
         if size < self.positions:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.rules.kinds import convolution, depthwise, taps
 from archscope.rules.network import Network
-from archscope.rules.rule import INFO, Finding, Rule, rule
+from archscope.rules.rule import INFO, Findings, Rule, rule
 
 
 @rule("CST102", "large-kernel")
@@ -30,7 +28,7 @@ class LargeKernel(Rule, frozen=True, kw_only=True):
 
     kernel: int = 3
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         first = {node.name for node in network.graph.inputs}
         for node in network.conv_like:
             op = convolution(node)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.axes import Window
 from archscope.ops.pool import AvgPool, MaxPool
 from archscope.rules.network import Network
-from archscope.rules.rule import INFO, Finding, Rule, rule
+from archscope.rules.rule import INFO, Findings, Rule, rule
 
 
 @rule("POL101", "large-pooling")
@@ -28,7 +26,7 @@ class LargePooling(Rule, frozen=True, kw_only=True):
 
     kernel: int = 3
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.graph.nodes:
             if not isinstance(node.op, MaxPool | AvgPool):
                 continue

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ir import Node
-from archscope.language.edit import Edit
 from archscope.ops.reshape import Identity
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.rules.rule import Findings, Rule, removal, rule
 
 
 @rule("UNU101", "layer-without-effect")
@@ -23,17 +20,14 @@ class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
 
     fixes = "safe"
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         idle = [node for node in network.graph.nodes if node.op.is_identity(*node.ins)]
         names = {node.name for node in idle}
         useful = {node.at for node in network.graph.nodes if idle and node.name not in names}
         for node in idle:
             if node.at in useful or self._shortcut(network, node):
                 continue
-            fix = None
-            if node.at:
-                edit = Edit(node.at.file, (node.at.line, node.at.column))
-                fix = Fix(f"remove '{node.op.name}'", (edit,), safe=True)
+            fix = removal(node.op.name, node.at, safe=True)
             yield self.finding(network, f"{node.op.name} gives out what it takes in", node, fix=fix)
 
     def _shortcut(self, network: Network, node: Node) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from archscope.ir import text_of
 from archscope.rules.kinds import convolution, taps
 from archscope.rules.network import Network
-from archscope.rules.rule import INFO, Finding, Rule, rule
+from archscope.rules.rule import INFO, Findings, Rule, rule
 
 
 @rule("RFD102", "layers-beyond-input")
@@ -32,7 +31,7 @@ class LayersBeyondInput(Rule, frozen=True, kw_only=True):
 
     share: float = 0.1
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         graph, fields = network.graph, network.fields.fields
         size = graph.by_name[network.fields.source].out[1:]
         beyond = []
@@ -48,7 +47,7 @@ class LayersBeyondInput(Rule, frozen=True, kw_only=True):
             yield self.finding(
                 network,
                 f"{len(beyond)} convolutions, from '{beyond[0].name}' on, widen a field that sees"
-                f" all of {'x'.join(map(str, size))} already:"
+                f" all of {text_of(size)} already:"
                 f" {100 * macs / network.macs:.0f} % of the macs",
                 beyond[0],
                 layers=len(beyond),

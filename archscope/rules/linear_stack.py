@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ir import Node
 from archscope.ops.conv import Conv
 from archscope.ops.linear import Linear
 from archscope.ops.reshape import Flatten
 from archscope.rules.kinds import convolution, taps, transparent
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("ACT104", "linear-stack")
@@ -25,7 +23,7 @@ class LinearStack(Rule, frozen=True, kw_only=True):
     What helps: an activation between them, or one layer in place of both.
     """
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.conv_like:
             if not isinstance(node.op, Conv | Linear):
                 continue

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("RFD103", "misaligned-merge")
@@ -20,7 +18,7 @@ class MisalignedMerge(Rule, frozen=True, kw_only=True):
     Source: Araujo, Norris and Sim 2019, Distill, on alignment.
     """
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for clash in network.fields.clashes:
             branches = ", ".join(f"'{name}'" for name in clash.branches)
             yield self.finding(

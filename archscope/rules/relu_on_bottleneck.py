@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.ops.activation import ReLU, ReLU6
 from archscope.rules.kinds import depthwise, pointwise
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("ACT101", "relu-on-bottleneck")
@@ -30,7 +28,7 @@ class ReluOnBottleneck(Rule, frozen=True, kw_only=True):
 
     ratio: float = 2.0
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node in network.graph.nodes:
             if not isinstance(node.op, ReLU | ReLU6):
                 continue

@@ -44,6 +44,22 @@ class Finding(Struct, frozen=True, gc=False):
     weight: float = 0.0  # of the findings in one place, the one of most weight is shown
 
 
+Findings = Iterator[Finding]
+
+
+def removal(
+    what: str, at: Source | None, *, safe: bool = False, unread: bool = False
+) -> Fix | None:
+    """Return the fix that takes out what stands at a place; None where there is no place.
+
+    An `unread` layer stays as long as something reads it.
+    """
+    if at is None:
+        return None
+    edit = Edit(at.file, (at.line, at.column), unread=unread)
+    return Fix(f"remove '{what}'", (edit,), safe)
+
+
 class Rule(Struct, frozen=True, kw_only=True):
     """A guideline: its fields are thresholds, its docstring is the manual page."""
 
@@ -52,7 +68,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     severity: ClassVar[str] = WARNING
     fixes: ClassVar[str] = ""  # "safe" or "unsafe", of rules that can mend what they find
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         """Return what the rule finds. It changes nothing, prints nothing and never raises."""
         raise NotImplementedError
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.analysis.structure import structure
 from archscope.ops.activation import Sigmoid, Softsign, Tanh
 from archscope.ops.merge import Mul
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("ACT102", "saturating-activation")
@@ -31,13 +29,13 @@ class SaturatingActivation(Rule, frozen=True, kw_only=True):
 
     depth: int = 5
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         suspects = [
             node for node in network.graph.nodes if isinstance(node.op, Sigmoid | Tanh | Softsign)
         ]
-        if not suspects or structure(network.graph).depth <= self.depth:
+        deep = structure(network.graph).depth if suspects else 0
+        if deep <= self.depth:
             return
-        deep = structure(network.graph).depth
         for node in suspects:
             readers = [network.graph.by_name[name].op for name in network.readers[node.name]]
             gate = any(isinstance(op, Mul) for op in readers)

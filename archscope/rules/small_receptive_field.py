@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
+from archscope.ir import text_of
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("RFD101", "small-receptive-field")
@@ -29,7 +28,7 @@ class SmallReceptiveField(Rule, frozen=True, kw_only=True):
 
     coverage: float = 0.5
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         trunk = network.fields.trunk(network.graph)
         if trunk is None:
             return
@@ -42,14 +41,10 @@ class SmallReceptiveField(Rule, frozen=True, kw_only=True):
         if min(shares) < self.coverage:
             yield self.finding(
                 network,
-                f"the last feature map sees {_times(sizes)} of {_times(input_)} inputs"
+                f"the last feature map sees {text_of(sizes)} of {text_of(input_)} inputs"
                 f" (coverage {min(shares):.2f}, limit {self.coverage:g})",
                 network.graph.by_name[trunk],
                 receptive_field=sizes,
                 input=input_,
                 coverage=round(min(shares), 4),
             )
-
-
-def _times(sizes: tuple[int, ...]) -> str:
-    return "x".join(map(str, sizes))

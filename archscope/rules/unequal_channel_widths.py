@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import sqrt
-
-from msgspec import Struct
 
 from archscope.ir import Node
 from archscope.rules.kinds import area, convolution, pointwise
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Guideline, Score, rule
-
-
-class Traffic(Struct, frozen=True, gc=False):
-    """The memory access of a 1x1 convolution, in elements, and the least that its macs need."""
-
-    access: int
-    bound: float
+from archscope.rules.rule import Findings, Guideline, Score, rule
 
 
 @rule("G1", "unequal-channel-widths")
@@ -46,15 +36,15 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
     limit: float = 1.1
     share: float = 0.01
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         score = self.score(network)
         if not score.broken:
             return
         for node in network.conv_like:
             if not pointwise(node):
                 continue
-            moved = traffic(node)
-            ratio = moved.access / moved.bound
+            access, least = traffic(node)
+            ratio = access / least
             if ratio > self.limit:
                 c1, c2 = node.ins[0][0], node.out[0]
                 yield self.finding(
@@ -62,30 +52,28 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
                     f"1x1 convolution {c1} -> {c2} moves {ratio:.2f} times the least memory access"
                     f" of its macs (network {score.value:.2f}, limit {self.limit:g})",
                     node,
-                    weight=moved.access - moved.bound,
+                    weight=access - least,
                     channels=(c1, c2),
-                    memory_access=moved.access,
-                    least_memory_access=round(moved.bound),
+                    memory_access=access,
+                    least_memory_access=round(least),
                     ratio=round(ratio, 4),
                     network_ratio=score.value,
                 )
 
     def score(self, network: Network) -> Score:
-        all_ = [traffic(node) for node in network.conv_like if pointwise(node)]
-        access, bound = sum(layer.access for layer in all_), sum(layer.bound for layer in all_)
+        pairs = [traffic(node) for node in network.conv_like if pointwise(node)]
+        access, bound = sum(access for access, _ in pairs), sum(least for _, least in pairs)
         value = round(access / bound, 4) if bound else None
         total = sum(facts.access for facts in network.graph.facts.values())
         broken = value is not None and value > self.limit and access - bound > self.share * total
-        return Score(
-            self.code, value, self.limit, "x", broken,
-            "memory access of 1x1 convolutions over its lower bound",
-        )  # fmt: skip
+        about = "memory access of 1x1 convolutions over its lower bound"
+        return Score(self.code, value, self.limit, "x", broken, about)
 
 
-def traffic(node: Node) -> Traffic:
-    """Return what a 1x1 convolution moves, and its lower bound at equal macs and groups."""
+def traffic(node: Node) -> tuple[int, float]:
+    """Return the memory access of a 1x1 convolution, in elements, and the least for its macs."""
     op = convolution(node)
     assert op is not None
     c1, c2, hw = node.ins[0][0], node.out[0], area(node.out)
     weights = c1 * c2 // op.groups
-    return Traffic(hw * (c1 + c2) + weights, 2 * hw * sqrt(c1 * c2) + weights)
+    return hw * (c1 + c2) + weights, 2 * hw * sqrt(c1 * c2) + weights

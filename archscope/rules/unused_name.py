@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.errors import did_you_mean
-from archscope.language.edit import Edit
 from archscope.language.usage import names_used
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Fix, Rule, rule
+from archscope.rules.rule import Findings, Rule, removal, rule
 
 
 @rule("UNU103", "unused-name")
@@ -22,7 +19,7 @@ class UnusedName(Rule, frozen=True, kw_only=True):
 
     fixes = "safe"
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         document = network.document
         if document is None:
             return
@@ -30,13 +27,11 @@ class UnusedName(Rule, frozen=True, kw_only=True):
         for name, value in document.let.items():
             if name in used or value.at.file != document.file:
                 continue
-            at = value.at
-            edit = Edit(at.file, (at.line, at.column))
             hint = did_you_mean(name, used)
             yield self.finding(
                 network,
                 f"nothing uses the name '{name}'{hint}",
-                at=at,
-                fix=Fix(f"remove '{name}'", (edit,), safe=not hint),
+                at=value.at,
+                fix=removal(name, value.at, safe=not hint),
                 name=name,
             )

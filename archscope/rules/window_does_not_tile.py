@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from archscope.axes import Window
 from archscope.rules.network import Network
-from archscope.rules.rule import Finding, Rule, rule
+from archscope.rules.rule import Findings, Rule, rule
 
 
 @rule("SHP101", "window-does-not-tile")
@@ -21,7 +19,7 @@ class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
     What helps: padding, `ceil: true` of a pooling, or an input size that tiles.
     """
 
-    def check(self, network: Network) -> Iterator[Finding]:
+    def check(self, network: Network) -> Findings:
         for node, facts in zip(network.graph.nodes, network.graph.facts.values(), strict=True):
             windows = facts.window
             if not windows or len(node.ins) != 1:
@@ -31,7 +29,7 @@ class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
                 _unread(window, size) if isinstance(window, Window) else 0 for window, size in sides
             )
             if any(lost):
-                axis = next(i for i, one in enumerate(lost) if one)
+                axis = next(place for place, unread in enumerate(lost) if unread)
                 window, size = sides[axis]
                 assert isinstance(window, Window)
                 room = size + window.before + window.after - window.extent

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from archscope.records.training import Diagnosis, Epoch, Interval
 
 
@@ -27,38 +29,23 @@ class Callback:
         """The training is over, however it ended."""
 
 
+def _forward(name: str) -> Any:
+    def call(self: CallbackList, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, name)(*args)
+
+    return call
+
+
 class CallbackList(Callback):
     """Calls several callbacks in order."""
 
     def __init__(self, *callbacks: Callback) -> None:
         self.callbacks = callbacks
 
-    def on_begin(self, steps: int, total: int | None) -> None:
-        """Pass on that training begins."""
-        for callback in self.callbacks:
-            callback.on_begin(steps, total)
-
-    def on_step(self) -> None:
-        """Pass on a step."""
-        for callback in self.callbacks:
-            callback.on_step()
-
-    def on_interval(self, row: Interval) -> None:
-        """Pass on an interval."""
-        for callback in self.callbacks:
-            callback.on_interval(row)
-
-    def on_epoch(self, row: Epoch) -> None:
-        """Pass on an epoch."""
-        for callback in self.callbacks:
-            callback.on_epoch(row)
-
-    def on_diagnosis(self, diagnosis: Diagnosis) -> None:
-        """Pass on a diagnosis."""
-        for callback in self.callbacks:
-            callback.on_diagnosis(diagnosis)
-
-    def close(self) -> None:
-        """Pass on the end."""
-        for callback in self.callbacks:
-            callback.close()
+    on_begin = _forward("on_begin")
+    on_step = _forward("on_step")
+    on_interval = _forward("on_interval")
+    on_epoch = _forward("on_epoch")
+    on_diagnosis = _forward("on_diagnosis")
+    close = _forward("close")

@@ -35,37 +35,42 @@ def diagnose(network: Network, images: Tensor, epoch: int) -> list[Diagnosis]:
     return [*_gradients(network, epoch), *_activations(network, images[:IMAGES], epoch)]
 
 
-def _gradients(network: Network, epoch: int) -> Iterator[Diagnosis]:
-    sizes: dict[str, float] = {}
+def weights_of(network: Network) -> Iterator[tuple[str, Tensor]]:
+    """Yield the layers with weights of their own, and these; not norms, which have one axis."""
     for node in network.graph.nodes:
         weight = getattr(network.part(node.name), "weight", None) if node.inputs else None
-        if node.shares is None and isinstance(weight, Tensor) and weight.grad is not None:
-            if weight.ndim < 2:
-                continue  # norms; their scale says nothing of the layers
-            gradient = weight.grad.float().norm().item()
-            sizes[node.name] = gradient / weight.numel() ** 0.5
-            against = gradient / max(weight.detach().float().norm().item(), 1e-12)
-            if against > EXPLODING:
-                yield Diagnosis(
-                    "exploding gradient",
-                    node.name,
-                    against,
-                    f"the gradient of '{node.name}' is {against:.3g} times as large as its weights;"
-                    " lower learning_rate or clip",
-                    epoch + 1,
-                )
+        if node.shares is None and isinstance(weight, Tensor) and weight.ndim >= 2:
+            yield node.name, weight
+
+
+def dead_units(outputs: Tensor) -> Tensor:
+    """Return which channels (C,) of a rectifier's outputs (N, C, ...) are 0 for all images."""
+    return (outputs.transpose(0, 1).flatten(1) <= 0).all(1)
+
+
+def _gradients(network: Network, epoch: int) -> Iterator[Diagnosis]:
+    sizes: dict[str, float] = {}
+    for name, weight in weights_of(network):
+        if weight.grad is None:
+            continue
+        gradient = weight.grad.float().norm().item()
+        sizes[name] = gradient / weight.numel() ** 0.5
+        against = gradient / max(weight.detach().float().norm().item(), 1e-12)
+        if against > EXPLODING:
+            message = (
+                f"the gradient of '{name}' is {against:.3g} times as large as its weights;"
+                " lower learning_rate or clip"
+            )
+            yield Diagnosis("exploding gradient", name, against, message, epoch + 1)
     largest = max(sizes.values(), default=0.0)
     for name, size in sizes.items():
         share = size / largest if largest else 1.0  # a loss of 0 has no gradient anywhere
         if share < VANISHING:
-            yield Diagnosis(
-                "vanishing gradient",
-                name,
-                share,
+            message = (
                 f"the gradient of '{name}' is {share:.1g} of the largest layer's; it learns"
-                " nothing (batch norm, shortcuts or relu help)",
-                epoch + 1,
+                " nothing (batch norm, shortcuts or relu help)"
             )
+            yield Diagnosis("vanishing gradient", name, share, message, epoch + 1)
 
 
 def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Diagnosis]:
@@ -75,7 +80,7 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Diagn
     def probe(name: str, value: Tensor) -> Tensor:
         op = ops[name]
         if op in RECTIFIERS:
-            dead = (value.transpose(0, 1).flatten(1) <= 0).all(1)
+            dead = dead_units(value)
             share = dead.double().mean().item()
             if share >= DEAD:
                 message = (

@@ -1,8 +1,10 @@
-"""Scores of a network on images that it is not trained on."""
+"""Scores of a network on images that it is not trained on: means of measures, confusion."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,34 +29,33 @@ def evaluate(
     """
     if isinstance(task, ScoresAll):
         return task.scores(*outputs_of(module, batches, how))
+    sums = torch.zeros(len(task.measures) + 1, dtype=torch.float64, device=how.device)
+    own = islice(batches, processes.rank, None, processes.count)
+    for outputs, labels in predictions(module, own, how):
+        sums[:-1] += task.tally(outputs, labels)
+        sums[-1] += len(labels)
+    return means(task, processes.sum(sums))
+
+
+def predictions(
+    module: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], how: Arithmetic
+) -> Iterator[tuple[Any, Tensor]]:
+    """Yield a module's outputs in inference mode with the labels, batch by batch."""
     before = module.training
     module.eval()
-    sums = torch.zeros(len(task.measures) + 1, dtype=torch.float64, device=how.device)
     with torch.no_grad():
-        for number, (images, labels) in enumerate(batches):
-            if number % processes.count != processes.rank:
-                continue
+        for images, labels in batches:
             with how.autocast():
                 outputs = module(images)
-            sums[:-1] += task.tally(outputs, labels)
-            sums[-1] += len(images)
+            yield outputs, labels
     module.train(before)
-    return means(task, processes.sum(sums))
 
 
 def outputs_of(
     module: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], how: Arithmetic
 ) -> tuple[Tensor, Tensor]:
     """Return a module's only output in inference mode for all images, (N, ...), and the labels."""
-    before = module.training
-    module.eval()
-    outputs, labels = [], []
-    with torch.no_grad():
-        for images, given in batches:
-            with how.autocast():
-                outputs.append(module(images))
-            labels.append(given)
-    module.train(before)
+    outputs, labels = zip(*predictions(module, batches, how), strict=True)
     return torch.cat(outputs), torch.cat(labels)
 
 
@@ -64,3 +65,20 @@ def means(task: Task, sums: Tensor) -> Scores:
     return {
         name: total / images for name, total in zip(task.measures, totals, strict=True) if images
     }
+
+
+def hits(outputs: Tensor, labels: Tensor, among: int = 1) -> Tensor:
+    """Return how many images of a batch have their class among the largest outputs.
+
+    Outputs are (N, K); labels are whole (N), or shares of each class (N, K), whose largest
+    counts.
+    """
+    wanted = labels if labels.ndim == 1 else labels.argmax(1)
+    if among == 1:
+        return (outputs.argmax(1) == wanted).sum()
+    return (outputs.topk(among, 1).indices == wanted[:, None]).any(1).sum()
+
+
+def confusion(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return how often class i (row) was predicted as class j (column), as (K, K)."""
+    return torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, classes)

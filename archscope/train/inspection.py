@@ -21,8 +21,8 @@ from archscope.records.inspection import (
     LayerStatistics,
     Sample,
 )
-from archscope.train.accuracy import confusion
-from archscope.train.diagnostics import IMAGES, RECTIFIERS
+from archscope.train.diagnostics import IMAGES, RECTIFIERS, dead_units, weights_of
+from archscope.train.evaluation import confusion, predictions
 from archscope.train.loader import EvaluationLoader
 from archscope.train.trained_network import TrainedClassifier, load_classifier
 
@@ -74,12 +74,10 @@ def _predict(trained: TrainedClassifier, loader: EvaluationLoader) -> tuple[Tens
     """Return the probability of each class for each image, (N, K), and the confusion matrix."""
     matrix = torch.zeros(len(trained.classes), len(trained.classes), dtype=torch.int64)
     probabilities = []
-    with torch.no_grad():
-        for batch, labels in loader:
-            with trained.how.autocast():
-                logits = trained.task.logits(trained.network(batch))
-            probabilities.append(logits.float().softmax(1).cpu())
-            matrix += confusion(logits.argmax(1), labels, len(trained.classes)).cpu()
+    for outputs, labels in predictions(trained.network, loader, trained.how):
+        logits = trained.task.logits(outputs)
+        probabilities.append(logits.float().softmax(1).cpu())
+        matrix += confusion(logits.argmax(1), labels, len(trained.classes)).cpu()
     return torch.cat(probabilities), matrix
 
 
@@ -101,23 +99,21 @@ def _layers(
 
     def probe(name: str, value: Tensor) -> Tensor:
         if ops[name] in RECTIFIERS:
-            zero = (value.transpose(0, 1).flatten(1) <= 0).all(1)
-            dead[name] = zero.double().mean().item()
+            dead[name] = dead_units(value).double().mean().item()
         return value
 
     with torch.no_grad():
         network.run((images[:IMAGES],), probe)
     network.zero_grad()
     torch.autograd.backward(trained.task.loss(network(images[:BATCH]), labels[:BATCH]))
-    for node in network.graph.nodes:
-        weight = getattr(network.part(node.name), "weight", None) if node.inputs else None
-        gradient = None
-        if node.shares is None and isinstance(weight, Tensor) and weight.ndim >= 2:
-            size = weight.detach().float().norm().item()
-            if weight.grad is not None and size:
-                gradient = weight.grad.float().norm().item() / size
-        if gradient is not None or node.name in dead:
-            yield LayerStatistics(node.name, node.op.name, gradient, dead.get(node.name))
+    gradients = {
+        name: weight.grad.float().norm().item() / size
+        for name, weight in weights_of(network)
+        if weight.grad is not None and (size := weight.detach().float().norm().item())
+    }
+    for name, op in ops.items():
+        if name in gradients or name in dead:
+            yield LayerStatistics(name, op, gradients.get(name), dead.get(name))
     network.zero_grad()
 
 

@@ -21,7 +21,7 @@ from archscope.train.evaluation import evaluate, means
 from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
-from archscope.train.recorder import Recorder
+from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
 
@@ -152,12 +152,8 @@ class Loop:
         if recipe.clip is not None:
             self.norm = clip_grad_norm_(state.network.parameters(), recipe.clip)
         elif (state.steps + 1) % recipe.log_every == 0 or state.step + 1 == self.loader.steps:
-            gradients = [
-                parameter.grad
-                for parameter in state.network.parameters()
-                if parameter.grad is not None
-            ]
-            self.norm = get_total_norm(gradients)
+            weights = state.network.parameters()
+            self.norm = get_total_norm([w.grad for w in weights if w.grad is not None])
         state.scaler.step(state.optimizer)
         state.scaler.update()
         if state.average is not None:

@@ -14,6 +14,9 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 """The mean loss of outputs (N, K) and labels: classes (N), or a share of each class (N, K)."""
 
 
+DISTANCES = {"l1": nn.L1Loss, "l2": nn.MSELoss, "smooth-l1": nn.SmoothL1Loss}
+
+
 def criterion(recipe: Recipe, *, smooth: bool = True) -> Criterion:
     """Return the loss of a recipe for classes; label smoothing only if `smooth`."""
     smoothing = recipe.label_smoothing if smooth else 0.0
@@ -22,12 +25,8 @@ def criterion(recipe: Recipe, *, smooth: bool = True) -> Criterion:
             return nn.CrossEntropyLoss(label_smoothing=smoothing)
         case "hinge":
             return nn.MultiMarginLoss()
-        case "l1":
-            return _against_shares(nn.L1Loss(), smoothing)
-        case "l2":
-            return _against_shares(nn.MSELoss(), smoothing)
-        case "smooth-l1":
-            return _against_shares(nn.SmoothL1Loss(), smoothing)
+        case "l1" | "l2" | "smooth-l1":
+            return _against_shares(DISTANCES[recipe.loss](), smoothing)
         case _:
             raise OptionError(f"the loss {recipe.loss} trains embeddings, not classes")
 

@@ -1,10 +1,12 @@
-"""Optimizers by name, all of them torch's."""
+"""Optimizers by name, and the moving average of weights, all of them torch's."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn, optim
+from torch.optim.swa_utils import AveragedModel
 
 from archscope.train.recipe import Recipe
 
@@ -44,15 +46,23 @@ def parameter_groups(module: nn.Module, decay: float) -> list[dict[str, Any]]:
 
     Weights have two axes or more; biases and the scales of norms have one.
     """
-    weights = [
-        parameter
-        for parameter in module.parameters()
-        if parameter.requires_grad and parameter.ndim > 1
-    ]
-    others = [
-        parameter
-        for parameter in module.parameters()
-        if parameter.requires_grad and parameter.ndim <= 1
-    ]
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    weights = [parameter for parameter in trained if parameter.ndim > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1]
     groups = [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
+
+
+def average(module: nn.Module, decay: float) -> AveragedModel:
+    """Return a copy of a module that follows its weights: a = decay a + (1 - decay) w.
+
+    The decay grows from 0.1 to its value, (1 + n) / (10 + n) after n steps, so that the random
+    weights of the start do not linger. Buffers, such as running statistics, are those of the
+    module.
+    """
+
+    def follow(averages: Any, weights: Any, steps: Any) -> None:
+        now = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        torch._foreach_lerp_(averages, weights, 1 - now)
+
+    return AveragedModel(module, multi_avg_fn=torch.no_grad()(follow))

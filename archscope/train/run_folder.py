@@ -1,4 +1,6 @@
-"""The run folder of a training; every file in it is complete at any moment.
+"""Where the results of a training go: nowhere, or into a run folder.
+
+Every file in it is complete at any moment:
 
 spec.yaml         the network, with every layer named
 recipe.yaml       every setting of the recipe
@@ -27,6 +29,7 @@ from filelock import FileLock
 from msgspec import structs
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from archscope.errors import OptionError
 from archscope.files import refusal, write_bytes, write_json, write_text
@@ -36,7 +39,38 @@ from archscope.records.run_folder import SUMMARY, lock
 from archscope.records.training import Epoch, Interval, RunSummary
 from archscope.train import recipe_files
 from archscope.train.recipe import Recipe
-from archscope.train.recorder import Recorder, Weights
+
+Weights = dict[str, Tensor]
+
+
+class Recorder:
+    """Keeps the best weights in memory and nothing else; a run folder writes everything."""
+
+    def __init__(self) -> None:
+        self.weights: Weights = {}
+
+    def write_interval(self, row: Interval) -> None:
+        """Record an interval of steps."""
+
+    def write_epoch(self, row: Epoch) -> None:
+        """Record an epoch."""
+
+    def write_best(self, weights: Weights, row: Epoch) -> None:
+        """Record the weights of the best epoch so far."""
+        self.weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+    def write_last(self, weights: Weights, row: Epoch) -> None:
+        """Record the weights that an epoch ended with."""
+
+    def write_checkpoint(self, state: dict[str, Any]) -> None:
+        """Record the state that training can resume from."""
+
+    def write_summary(self) -> None:
+        """Record the summary of this moment."""
+
+    def best_weights(self) -> Weights:
+        """Return the weights of the best epoch so far; empty before the first."""
+        return self.weights
 
 
 class RunFolder(Recorder):
@@ -76,14 +110,6 @@ class RunFolder(Recorder):
         self.release()
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def write_text(self, name: str, content: str) -> None:
-        """Write a text file."""
-        write_text(self.path / name, content)
-
-    def write_json(self, name: str, content: Any) -> None:
-        """Write a JSON file."""
-        write_json(self.path / name, content)
-
     def write_interval(self, row: Interval) -> None:
         """Append a row to steps.csv."""
         self._add("steps.csv", row)
@@ -110,7 +136,7 @@ class RunFolder(Recorder):
     def write_summary(self) -> None:
         """Write run.json."""
         if self.summarize is not None:
-            self.write_json(SUMMARY, self.summarize())
+            write_json(self.path / SUMMARY, self.summarize())
 
     def best_weights(self) -> Weights:
         """Return the weights of best.safetensors; none if there is no such file."""

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.records.training import Diagnosis, Epoch
-from archscope.train.ema import average
-from archscope.train.optimizers import optimizer
+from archscope.train.optimizers import average, optimizer
 from archscope.train.recipe import Recipe
 
 

@@ -14,8 +14,8 @@ from archscope.errors import OptionError
 from archscope.records.evaluation import Evaluation
 from archscope.records.run_folder import read_summary
 from archscope.records.training import FORMAT
-from archscope.train.accuracy import confusion
 from archscope.train.device import Arithmetic, arithmetic, select_device
+from archscope.train.evaluation import confusion, predictions
 from archscope.train.loader import EvaluationLoader
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.run_folder import read_graph, read_recipe, read_weights
@@ -112,12 +112,10 @@ def evaluate_run(
     task, classes = trained.task, len(trained.classes)
     sums = torch.zeros(len(task.measures), dtype=torch.float64, device=trained.how.device)
     matrix = torch.zeros(classes, classes, dtype=torch.int64)
-    with torch.no_grad():
-        for batch, labels in trained.loader(dataset, images):
-            with trained.how.autocast():
-                outputs = trained.network(batch)
-            sums += task.tally(outputs, labels)
-            matrix += confusion(task.logits(outputs).argmax(1), labels, classes).cpu()
+    loader = trained.loader(dataset, images)
+    for outputs, labels in predictions(trained.network, loader, trained.how):
+        sums += task.tally(outputs, labels)
+        matrix += confusion(task.logits(outputs).argmax(1), labels, classes).cpu()
     return Evaluation(
         FORMAT,
         run.name,

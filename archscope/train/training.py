@@ -17,6 +17,7 @@ from archscope.analysis import analyze
 from archscope.build import Network, build
 from archscope.datasets import Dataset, fit, statistics
 from archscope.errors import ArchscopeError, OptionError
+from archscope.files import write_json, write_text
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.records.run_folder import read_summary
@@ -34,10 +35,9 @@ from archscope.train.metric_learning.embedding import to_embed
 from archscope.train.optimizers import STATES
 from archscope.train.out_of_memory import is_out_of_memory, memory_advice
 from archscope.train.recipe import Recipe
-from archscope.train.recorder import Recorder
-from archscope.train.run_folder import RunFolder, read_graph, read_recipe
+from archscope.train.run_folder import Recorder, RunFolder, read_graph, read_recipe
 from archscope.train.tasks import Task
-from archscope.train.tasks.by_recipe import task_for
+from archscope.train.tasks.classification import Classification
 
 
 class RunResult(Struct, frozen=True, eq=False):
@@ -174,6 +174,16 @@ def resume(
             folder.release()
 
 
+def task_for(graph: Graph, dataset: Dataset, recipe: Recipe) -> Task:
+    """Return the task for the loss of a recipe: metric learning or classification."""
+    if not recipe.metric:
+        return Classification(graph, len(dataset.classes), recipe)
+    # The library of metric losses takes a while to import; few trainings need it.
+    from archscope.train.tasks.metric import MetricLearning
+
+    return MetricLearning(graph, recipe)
+
+
 @contextmanager
 def _session(settings: RunSettings) -> Iterator[torch.device]:
     """Select the device; restore torch's settings and random state afterwards."""
@@ -229,12 +239,12 @@ class _Training:
         where, settings = self.how, self.settings
         folder.summarize = self.summary
         try:
-            folder.write_text("spec.yaml", to_yaml(self.graph))
-            folder.write_text("recipe.yaml", recipe_files.text(self.recipe))
+            write_text(folder.path / "spec.yaml", to_yaml(self.graph))
+            write_text(folder.path / "recipe.yaml", recipe_files.text(self.recipe))
             count = self.processes.count
             environment = describe_environment(where, settings.seed, settings.deterministic, count)
-            folder.write_json("environment.json", environment)
-            folder.write_json("analysis.json", self.analysis)
+            write_json(folder.path / "environment.json", environment)
+            write_json(folder.path / "analysis.json", self.analysis)
             folder.write_summary()
         except ArchscopeError:
             folder.remove()

@@ -89,10 +89,10 @@ def test_no_line_passes_over_a_closed_box(name: str) -> None:
     found = drawn(name)
     closed = [box for box in found.boxes if not box.open]
     for edge in found.edges:
-        low = min(y for _, y in edge.points) - 1
-        high = max(y for _, y in edge.points) + 1
+        low = min(y for _, y in edge) - 1
+        high = max(y for _, y in edge) + 1
         near = [box for box in closed if box.y < high and box.y + box.height > low]
-        for point in samples(edge.points):
+        for point in samples(edge):
             assert not any(within(point, box) for box in near)
 
 

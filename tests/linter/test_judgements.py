@@ -65,17 +65,17 @@ def test_memory_access_of_table_1_grows_with_the_ratio() -> None:
     ratios, least = [], []
     for ratio, (c1, c2) in TABLE_1:
         moved = []
-        for one, other in ((c1, c2), (c2, c1)):
-            (node,) = convolution(one, other).conv_like
+        for inputs, outputs in ((c1, c2), (c2, c1)):
+            (node,) = convolution(inputs, outputs).conv_like
             moved.append(traffic(node))
-        for one_way in moved:  # c1 -> c2 -> c1
-            assert one_way.access == 56 * 56 * (c1 + c2) + c1 * c2
+        for access, bound in moved:  # c1 -> c2 -> c1
+            assert access == 56 * 56 * (c1 + c2) + c1 * c2
             macs = 56 * 56 * c1 * c2
-            assert isclose(one_way.bound, 2 * sqrt(56 * 56 * macs) + macs / 56**2)
+            assert isclose(bound, 2 * sqrt(56 * 56 * macs) + macs / 56**2)
             # Equation 1's bound is reached at 1:1.
-            assert (one_way.access == one_way.bound) == (ratio == 1)
-        ratios.append(moved[0].access)
-        least.append(moved[0].bound)
+            assert (access == bound) == (ratio == 1)
+        ratios.append(moved[0][0])
+        least.append(moved[0][1])
     assert ratios == sorted(ratios)
     assert max(least) / min(least) < 1.03  # equal macs, as far as whole channels allow
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from archscope.train import Recipe
-from archscope.train.accuracy import confusion, hits
+from archscope.train.evaluation import confusion, hits
 from archscope.train.losses import criterion, l1_penalty
 
 RANDOM = np.random.default_rng(0)

@@ -66,7 +66,7 @@ def test_biases_and_norms_do_not_decay() -> None:
 
 
 def test_the_average_of_weights_follows_its_formula() -> None:
-    from archscope.train.ema import average
+    from archscope.train.optimizers import average
 
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)

@@ -43,7 +43,7 @@ def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
 
 def _path(edge: EdgePath) -> str:
     """Return the path data of an edge: straight within a row, curved between two rows."""
-    (x, y), *rest = edge.points
+    (x, y), *rest = edge
     commands = [f"M{_n(x)} {_n(y)}"]
     for number, (to_x, to_y) in enumerate(rest):
         if number % 2 == 0 or to_x == x:

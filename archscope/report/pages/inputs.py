@@ -19,6 +19,7 @@ from archscope.language import zoo
 from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
+from archscope.linter.targets import is_folder
 from archscope.records.run_folder import SUMMARY, is_run
 from archscope.report.pages.content import (
     FORMAT,
@@ -76,7 +77,7 @@ class ReportInputs:
         path = Path(source)
         if path.suffix == ".json":
             self._json(path)
-        elif not _is_folder(path):
+        elif not is_folder(source):
             self._spec(source)
         elif not self._run_or_study(path) and not sum(
             self._run_or_study(inside) for inside in sorted(path.glob("*/"))
@@ -254,10 +255,3 @@ def _text(file: str) -> str | None:
         return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, ValueError):
         return None  # a pattern, or standard input
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False

@@ -12,7 +12,7 @@ from archscope.analysis.result import Analysis, LayerReport
 from archscope.ir import Graph, text_of
 from archscope.metrics import METRICS
 from archscope.report.pages.content import LayerPoint, NetworkSection, Stage
-from archscope.report.tables.analysis import field_text, unknown_lines
+from archscope.report.tables.analysis import field_text, input_text, unknown_lines
 from archscope.rules.rule import Score
 
 VECTOR = "vector"
@@ -56,7 +56,7 @@ def describe_network(
         source=source or name,
         about=analysis.about,
         paper=analysis.paper,
-        input=_input(analysis),
+        input=input_text(analysis.input),
         batch=analysis.batch,
         dtype=analysis.dtype,
         values=values,
@@ -126,22 +126,8 @@ def _alive(analysis: Analysis, graph: Graph | None) -> Sequence[int | None]:
 def _point(layer: LayerReport, alive: int | None) -> LayerPoint:
     view = layer.receptive_field
     stride = str(view.stride[0]) if view and view.stride else ""
+    size = max(view.size) if view and view.size else None
     return LayerPoint(
-        layer.name,
-        layer.op,
-        layer.inputs,
-        layer.out,
-        layer.params,
-        layer.macs,
-        layer.memory_access_bytes,
-        alive,
-        max(view.size) if view and view.size else None,
-        stride,
-    )
-
-
-def _input(analysis: Analysis) -> str:
-    shape = analysis.input
-    if isinstance(shape, dict):
-        return ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
-    return text_of(shape)
+        layer.name, layer.op, layer.inputs, layer.out, layer.params, layer.macs,
+        layer.memory_access_bytes, alive, size, stride,
+    )  # fmt: skip

@@ -27,12 +27,7 @@ def page_data(page: Page) -> dict[str, Any]:
         "measures": page.measures,
         "networks": [
             {
-                "id": network.id,
-                "name": network.name,
-                "about": network.about,
-                "input": network.input,
-                "field": network.field,
-                "values": network.values,
+                **_fields(network, "id", "name", "about", "input", "field", "values"),
                 "broken": [score.code for score in network.scores if score.broken],
                 "stages": [msgspec.structs.astuple(stage) for stage in network.stages],
             }
@@ -47,25 +42,15 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
     number = {op: place for place, op in enumerate(ops)}
     place_of = {layer.name: place for place, layer in enumerate(network.layers)}
     return {
-        "about": network.about,
-        "paper": network.paper,
-        "source": network.source,
-        "batch": network.batch,
-        "dtype": network.dtype,
+        **_fields(network, "about", "paper", "source", "batch", "dtype"),
         "peak": network.totals.peak_node,
         "peak_bytes": network.totals.peak_activation_bytes,
         "ops": ops,
         "layers": [
             (
-                number[layer.op],
-                [place_of[name] for name in layer.inputs],
-                layer.out,
-                layer.params,
-                layer.macs,
-                layer.memory_access_bytes,
-                layer.alive_bytes,
-                layer.field,
-                layer.stride,
+                number[layer.op], [place_of[name] for name in layer.inputs], layer.out,
+                layer.params, layer.macs, layer.memory_access_bytes, layer.alive_bytes,
+                layer.field, layer.stride,
                 *((layer.seconds,) if layer.seconds is not None else ()),
             )
             for layer in network.layers
@@ -73,9 +58,12 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "tree": _compact(root),
         "scores": network.scores,
         "findings": [_finding(finding) for finding in network.findings],
-        "yaml": network.yaml,
-        "missing": network.missing,
-    }
+        **_fields(network, "yaml", "missing"),
+    }  # fmt: skip
+
+
+def _fields(network: NetworkSection, *names: str) -> dict[str, Any]:
+    return {name: getattr(network, name) for name in names}
 
 
 def _compact(node: TreeNode) -> list[Any]:

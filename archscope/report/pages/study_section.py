@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from archscope.stats import rank_correlation
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
 """Origins of trials that were drawn uniformly from all feasible networks."""
+
+ASKED = ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectives",
+         "networks", "reason")  # fmt: skip
+"""Keys of study.json and summary.json that are listed, in this order."""
 
 FEWEST = 5  # values that a correlation or a band is computed from
 
@@ -99,11 +104,9 @@ def _trials(file: Path, missing: list[str]) -> list[Trial]:
 def _object(file: Path, missing: list[str]) -> dict[str, Any]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-    except OSError as error:
-        missing.append(f"{file.name}: {error.strerror}")
-    except msgspec.MsgspecError as error:
-        missing.append(f"{file.name}: {error}")
-    return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        missing.append(f"{file.name}: {getattr(error, 'strerror', error)}")
+        return {}
 
 
 def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, ...]:
@@ -137,17 +140,7 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:
     facts = [
         (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-        for key in (
-            "spec",
-            "budgets",
-            "sampler",
-            "seed",
-            "control",
-            "prescreen",
-            "objectives",
-            "networks",
-            "reason",
-        )
+        for key in ASKED
         if (value := question.get(key)) not in (None, [])
     ]
     trainer = question.get("trainer")
@@ -162,20 +155,20 @@ def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     """Return the best so far of the search and of its baseline, by the networks each trained."""
     curves = []
     for name in ("search", "baseline"):
-        trained = [
-            trial
+        accuracies = [
+            trial.accuracy
             for trial in trials
             if trial.trained and (trial.origin in BASELINE) == (name == "baseline")
         ]
-        most: float | None = None
-        values = []
-        for trial in trained:
-            if trial.accuracy is not None:
-                most = trial.accuracy if most is None else max(most, trial.accuracy)
-            values.append(most)
-        if most is not None:
-            curves.append(Curve(name, tuple(map(float, range(1, len(trained) + 1))), tuple(values)))
+        values = tuple(accumulate(accuracies, _better))
+        if values and values[-1] is not None:
+            steps = tuple(map(float, range(1, len(values) + 1)))
+            curves.append(Curve(name, steps, values))
     return tuple(curves)
+
+
+def _better(best: float | None, accuracy: float | None) -> float | None:
+    return max((value for value in (best, accuracy) if value is not None), default=None)
 
 
 def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
@@ -222,14 +215,11 @@ def _jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(
         TrainingJob(
-            trial.number,
-            workers.index(result.worker),
-            result.started,
-            result.seconds,
+            trial.number, workers.index(result.worker), result.started, result.seconds,
             trial.outcome,
         )
         for trial, result in jobs
-    )
+    )  # fmt: skip
 
 
 def _decisions(trials: Sequence[Trial]) -> tuple[str, ...]:
@@ -254,11 +244,9 @@ def _proxies(trials: Sequence[Trial]) -> tuple[tuple[str, float], ...]:
             for key, value in trial.result.proxies.items():
                 if isfinite(value):
                     pairs.setdefault(key, []).append((value, trial.accuracy))
-    found = []
-    for key, points in pairs.items():
-        if len(points) < FEWEST:
-            continue
-        agreement = rank_correlation(*zip(*points, strict=True))
-        if agreement is not None:
-            found.append((key, agreement))
-    return tuple(found)
+    found = (
+        (key, rank_correlation(*zip(*points, strict=True)))
+        for key, points in pairs.items()
+        if len(points) >= FEWEST
+    )
+    return tuple((key, agreement) for key, agreement in found if agreement is not None)

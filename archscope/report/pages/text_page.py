@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from math import log
 
 from archscope.report.pages.content import MEASURES, NetworkSection, Page
 from archscope.report.pages.summary import comparable, number, pareto_front, written
 from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import COUNT, NAME, SHARE, Column, Table
+from archscope.report.table import COUNT, NAME, SHARE, Column, Table, table_of
 from archscope.report.tables.studies import study_parts
 
 PLOT = (56, 14)  # characters across and lines down
@@ -70,36 +70,40 @@ def _overview(page: Page) -> Table:
 
 
 def _timelines(networks: Sequence[NetworkSection]) -> Table:
-    columns = (Column("network", NAME), Column("memory while it runs", NAME), Column("peak"))
-    rows = []
-    for network in networks:
+    def timeline(network: NetworkSection) -> str:
         alive = [layer.alive_bytes for layer in network.layers if layer.alive_bytes is not None]
-        peak = written(network.totals.peak_activation_bytes, "bytes")
-        rows.append(
-            (network.name, sparkline(alive) or "not known", f"{peak} at {network.totals.peak_node}")
-        )
-    return Table("", columns, tuple(rows))
+        return sparkline(alive) or "not known"
+
+    def peak(network: NetworkSection) -> str:
+        totals = network.totals
+        return f"{written(totals.peak_activation_bytes, 'bytes')} at {totals.peak_node}"
+
+    return table_of(
+        networks,
+        (Column("network", NAME), lambda network: network.name),
+        (Column("memory while it runs", NAME), timeline),
+        (Column("peak"), peak),
+    )
 
 
 def _findings(network: NetworkSection) -> Table:
-    columns = (Column("code", NAME), Column("where", NAME), Column(f"findings in {network.name}"))
-    rows = tuple(
-        (found.get("code"), found.get("node") or "the network", found.get("message"))
-        for found in network.findings
+    return table_of(
+        network.findings,
+        (Column("code", NAME), lambda found: found.get("code")),
+        (Column("where", NAME), lambda found: found.get("node") or "the network"),
+        (Column(f"findings in {network.name}"), lambda found: found.get("message")),
     )
-    return Table("", columns, rows)
 
 
 def _runs(page: Page) -> Table:
-    columns = (
-        Column("run", NAME), Column("network", NAME), Column("state", NAME),
-        Column("epochs", COUNT), Column("right", SHARE),
-    )  # fmt: skip
-    rows: list[tuple[Any, ...]] = []
-    for run in page.runs:
-        done = len(run.epochs[0].x) if run.epochs else 0
-        rows.append((run.name, run.network, run.state, done, run.accuracy))
-    return Table("", columns, tuple(rows))
+    return table_of(
+        page.runs,
+        (Column("run", NAME), lambda run: run.name),
+        (Column("network", NAME), lambda run: run.network),
+        (Column("state", NAME), lambda run: run.state),
+        (Column("epochs", COUNT), lambda run: len(run.epochs[0].x) if run.epochs else 0),
+        (Column("right", SHARE), lambda run: run.accuracy),
+    )
 
 
 def scatter(networks: Sequence[NetworkSection], x: str, y: str) -> str:
@@ -107,8 +111,6 @@ def scatter(networks: Sequence[NetworkSection], x: str, y: str) -> str:
 
     Both axes are logarithmic; values that are not above 0 are left out.
     """
-    from math import log
-
     best = {network.id for network in pareto_front(comparable(networks), x, y)}
     known = [
         network

@@ -7,22 +7,17 @@ from msgspec import structs
 from archscope.analysis.by_block import fitting_depth, fold
 from archscope.analysis.count import convention
 from archscope.analysis.result import Analysis, FieldView, LayerReport
-from archscope.ir import text_of
+from archscope.ir import Shape, text_of
 from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
 
 ROWS = 48  # of a table that is not folded by default
 
 COLUMNS = (
-    Column("layer"),
-    Column("op", NAME),
-    Column("out", SHAPE),
-    Column("params", COUNT),
-    Column("macs", COUNT),
-    Column("% macs", SHARE),
-    Column("memory access", BYTES),
+    Column("layer"), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
+    Column("macs", COUNT), Column("% macs", SHARE), Column("memory access", BYTES),
     Column("field", NAME),
-)
+)  # fmt: skip
 
 RECORD = (
     "name", "op", "out", "params", "buffers", "macs", "counted", "elementwise", "activations",
@@ -57,17 +52,11 @@ def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
 
 
 def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:
-    counted = bool(layer.inputs)
-    return (
-        layer.name,
-        layer.op,
-        layer.out,
-        layer.params if layer.params else ("shared" if layer.shares else None),
-        layer.macs or None,
-        layer.macs / macs if layer.macs else None,
-        layer.memory_access_bytes if counted else None,
-        field_text(layer.receptive_field),
-    )
+    params = layer.params or ("shared" if layer.shares else None)
+    share = layer.macs / macs if layer.macs else None
+    access = layer.memory_access_bytes if layer.inputs else None
+    field = field_text(layer.receptive_field)
+    return layer.name, layer.op, layer.out, params, layer.macs or None, share, access, field
 
 
 def field_text(view: FieldView | None) -> str:
@@ -76,22 +65,22 @@ def field_text(view: FieldView | None) -> str:
         return ""
     if view.size is None or view.stride is None:
         return "all" if view.known else "?"
-    sizes, strides = set(view.size), set(view.stride)
-    size = str(view.size[0]) if len(sizes) == 1 else text_of(view.size)
-    stride = str(view.stride[0]) if len(strides) == 1 else "x".join(map(str, view.stride))
-    return f"{size} / {stride}{' + gates' if view.sees_all else ''}{'' if view.known else ' ?'}"
+    marks = f"{' + gates' if view.sees_all else ''}{'' if view.known else ' ?'}"
+    return f"{_short(view.size)} / {_short(view.stride)}{marks}"
+
+
+def input_text(shape: Shape | dict[str, Shape]) -> str:
+    """Format the shape of the one input, or of several by name."""
+    if isinstance(shape, dict):
+        return ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
+    return text_of(shape)
 
 
 def headline(analysis: Analysis) -> str:
     """Return the network, its input and the conditions as two lines."""
-    shape = analysis.input
-    shapes = (
-        ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
-        if isinstance(shape, dict)
-        else text_of(shape)
-    )
     about = f"  {analysis.about}" if analysis.about else ""
     mode = ", with the parts that serve only training" if analysis.mode == "training" else ""
+    shapes = input_text(analysis.input)
     return f"{analysis.name}{about}\ninput {shapes}, batch {analysis.batch}, {analysis.dtype}{mode}"
 
 
@@ -145,16 +134,13 @@ def summary_table(analysis: Analysis) -> Table:
     path = f"{whole.longest_path} nodes on the longest path, {whole.width} side by side at most"
     access = f"{format_bytes(whole.memory_access_bytes)}, {whole.macs_per_byte:.1f} macs for a byte"
     products = "multiply-accumulates of convolutions and matrix products"
+    other = "bias, norm, activation, pooling, add; no macs"
     more = at_least(analysis)
     rows: list[tuple[object, ...]] = [
         ("params", f"{whole.params:,}", f"{format_bytes(whole.weight_bytes)} with buffers"),
         ("macs", f"{more['macs']}{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
         *_counted(analysis),
-        (
-            "other work",
-            f"{more['elementwise']}{whole.elementwise:,}",
-            "bias, norm, activation, pooling, add; no macs",
-        ),
+        ("other work", f"{more['elementwise']}{whole.elementwise:,}", other),
         ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
         ("memory access", f"{whole.memory_access:,}", access),
         ("feature maps", format_bytes(whole.activation_bytes), "all of them, with the input"),
@@ -170,14 +156,9 @@ def summary_table(analysis: Analysis) -> Table:
     ]
     if analysis.largest_batch is not None:
         fits = analysis.largest_batch
-        rows.append(
-            (
-                "largest batch",
-                f"{fits.inference:,}",
-                f"in {format_bytes(fits.memory_bytes)} at inference, at most; {fits.training:,}"
-                f" in training with {analysis.optimizer}",
-            )
-        )
+        where = f"in {format_bytes(fits.memory_bytes)} at inference, at most"
+        training = f"{fits.training:,} in training with {analysis.optimizer}"
+        rows.append(("largest batch", f"{fits.inference:,}", f"{where}; {training}"))
     if analysis.reference:
         rows.append(("reference", *_reference(analysis)))
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))

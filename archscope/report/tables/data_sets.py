@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archscope.ir import text_of
-from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Part, Table
+from archscope.report.table import BYTES, COUNT, NAME, SHAPE, Column, Part, Table, table_of
 
 if TYPE_CHECKING:
     from archscope.datasets.listing import Contents, Listing
@@ -14,20 +14,19 @@ if TYPE_CHECKING:
 
 def data_sets_table(listed: Sequence[Listing]) -> Table:
     """Return a row for each data set."""
-    columns = (
-        Column("data set", NAME, "name"), Column("train", COUNT), Column("test", COUNT),
-        Column("shape", SHAPE), Column("classes", COUNT), Column("size", BYTES, "bytes"),
-        Column("found", NAME), Column("looked in", wide=True), Column("about", wide=True),
-        Column("get", wide=True),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            source.name, source.train, source.test, source.shape, source.classes, source.bytes,
-            source.found, ", ".join(source.places), source.about, source.get,
-        )
-        for source in listed
-    )  # fmt: skip
-    return Table("", columns, rows)
+    return table_of(
+        listed,
+        (Column("data set", NAME, "name"), lambda source: source.name),
+        (Column("train", COUNT), lambda source: source.train),
+        (Column("test", COUNT), lambda source: source.test),
+        (Column("shape", SHAPE), lambda source: source.shape),
+        (Column("classes", COUNT), lambda source: source.classes),
+        (Column("size", BYTES, "bytes"), lambda source: source.bytes),
+        (Column("found", NAME), lambda source: source.found),
+        (Column("looked in", wide=True), lambda source: ", ".join(source.places)),
+        (Column("about", wide=True), lambda source: source.about),
+        (Column("get", wide=True), lambda source: source.get),
+    )
 
 
 def data_set_parts(contents: Contents) -> list[Part]:

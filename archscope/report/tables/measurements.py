@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from archscope.report.table import COUNT, MEASURE, NAME, RATIO, SHAPE, SHARE, Column, Part, Table
+from archscope.report.table import (
+    COUNT,
+    MEASURE,
+    NAME,
+    RATIO,
+    SHAPE,
+    SHARE,
+    Column,
+    Field,
+    Part,
+    Table,
+    cells_of,
+    columns_of,
+    table_of,
+)  # fmt: skip
 from archscope.units import format_measure
 
 if TYPE_CHECKING:
@@ -22,26 +36,15 @@ SLOWEST = 20
 
 def roofline_table(roofs: Sequence[Roofline]) -> Table:
     """Return the rooflines of a machine, one row each."""
-    columns = (
-        Column("threads", COUNT),
-        Column("dtype", NAME),
-        Column("GMAC/s", MEASURE, "gmacs_per_second"),
-        Column("GB/s", MEASURE, "gbytes_per_second"),
-        Column("us a call", MEASURE, "overhead_us"),
-        Column("ridge macs/B", MEASURE, "ridge_macs_per_byte"),
+    return table_of(
+        roofs,
+        (Column("threads", COUNT), lambda roof: roof.threads),
+        (Column("dtype", NAME), lambda roof: roof.dtype),
+        (Column("GMAC/s", MEASURE, "gmacs_per_second"), lambda roof: roof.gmacs_per_second),
+        (Column("GB/s", MEASURE, "gbytes_per_second"), lambda roof: roof.gbytes_per_second),
+        (Column("us a call", MEASURE, "overhead_us"), lambda roof: roof.overhead_seconds * 1e6),
+        (Column("ridge macs/B", MEASURE, "ridge_macs_per_byte"), lambda roof: roof.ridge),
     )
-    rows = tuple(
-        (
-            roof.threads,
-            roof.dtype,
-            roof.gmacs_per_second,
-            roof.gbytes_per_second,
-            roof.overhead_seconds * 1e6,
-            roof.ridge,
-        )
-        for roof in roofs
-    )
-    return Table("", columns, rows)
 
 
 def busy_notes(roofs: Sequence[Roofline]) -> list[str]:
@@ -63,35 +66,26 @@ def headline(machine: Machine, conditions: Conditions) -> str:
 
 def network_table(result: Bench) -> Table:
     """Return the networks, one row each, with their speed over that of the first."""
-    columns = (
-        Column("network", NAME),
-        Column("batch", COUNT),
-        Column("macs", COUNT),
-        Column("ms", MEASURE, "median_ms"),
-        Column("25 %", MEASURE, "lower_quartile_ms"),
-        Column("75 %", MEASURE, "upper_quartile_ms"),
-        Column("runs", COUNT),
-        Column("images/s", MEASURE, "images_per_second"),
-        Column("ratio", RATIO, "speed_ratio"),
-        Column("GMAC/s", MEASURE, "gmacs_per_second"),
-    )
     first = result.networks[0].images_per_second
-    rows = tuple(
+    return table_of(
+        result.networks,
+        (Column("network", NAME), lambda network: network.name),
+        (Column("batch", COUNT), lambda network: network.batch),
+        (Column("macs", COUNT), lambda network: network.macs),
+        (Column("ms", MEASURE, "median_ms"), lambda net: net.timing.median_seconds * 1e3),
         (
-            network.name,
-            network.batch,
-            network.macs,
-            network.timing.median_seconds * 1e3,
-            network.timing.lower_quartile_seconds * 1e3,
-            network.timing.upper_quartile_seconds * 1e3,
-            network.timing.runs,
-            network.images_per_second,
-            network.images_per_second / first,
-            network.gmacs_per_second,
-        )
-        for network in result.networks
+            Column("25 %", MEASURE, "lower_quartile_ms"),
+            lambda network: network.timing.lower_quartile_seconds * 1e3,
+        ),
+        (
+            Column("75 %", MEASURE, "upper_quartile_ms"),
+            lambda network: network.timing.upper_quartile_seconds * 1e3,
+        ),
+        (Column("runs", COUNT), lambda network: network.timing.runs),
+        (Column("images/s", MEASURE, "images_per_second"), lambda net: net.images_per_second),
+        (Column("ratio", RATIO, "speed_ratio"), lambda net: net.images_per_second / first),
+        (Column("GMAC/s", MEASURE, "gmacs_per_second"), lambda net: net.gmacs_per_second),
     )
-    return Table("", columns, rows)
 
 
 def load_notes(result: Bench | Guidelines) -> list[str]:
@@ -131,18 +125,24 @@ def network_records(result: Bench) -> Table:
     return layer_records(result) if result.roofline else network_table(result)
 
 
-LAYER_COLUMNS = (
-    Column("layer"),
-    Column("op", NAME),
-    Column("out", SHAPE),
-    Column("ms", MEASURE),
-    Column("share", SHARE),
-    Column("macs", COUNT),
-    Column("GMAC/s", MEASURE, "gmacs_per_second"),
-    Column("GB/s", MEASURE, "gbytes_per_second"),
-    Column("macs/B", MEASURE, "macs_per_byte"),
-    Column("bound", NAME),
-    Column("of roof", SHARE, "of_roof"),
+LAYER_FIELDS: tuple[Field[LayerTiming], ...] = (
+    (Column("layer"), lambda layer: layer.name),
+    (Column("op", NAME), lambda layer: layer.op),
+    (Column("out", SHAPE), lambda layer: layer.out),
+    (Column("ms", MEASURE), lambda layer: layer.seconds * 1e3),
+    (Column("share", SHARE), lambda layer: layer.share),
+    (Column("macs", COUNT), lambda layer: layer.macs or None),
+    (
+        Column("GMAC/s", MEASURE, "gmacs_per_second"),
+        lambda layer: layer.gmacs_per_second if layer.macs else None,
+    ),
+    (Column("GB/s", MEASURE, "gbytes_per_second"), lambda layer: layer.gbytes_per_second),
+    (
+        Column("macs/B", MEASURE, "macs_per_byte"),
+        lambda layer: layer.macs_per_byte if layer.macs else None,
+    ),
+    (Column("bound", NAME), lambda layer: layer.bound),
+    (Column("of roof", SHARE, "of_roof"), lambda layer: layer.of_roof),
 )
 
 
@@ -153,13 +153,12 @@ def _layer_parts(result: Bench, slowest: int) -> list[Part]:
         if network.layers is None:
             continue
         layers = network.layers.layers
+        count = len(layers)
         if slowest:
             layers = tuple(sorted(layers, key=lambda layer: -layer.seconds)[:slowest])
-        which = f"the {len(layers)} slowest" if len(layers) < len(network.layers.layers) else "all"
-        title = (
-            f"{network.name}, batch {network.batch}: {which} of {len(network.layers.layers)} layers"
-        )
-        parts += [Table(title, LAYER_COLUMNS, tuple(map(_layer, layers))), _sums(network)]
+        which = f"the {len(layers)} slowest" if len(layers) < count else "all"
+        title = f"{network.name}, batch {network.batch}: {which} of {count} layers"
+        parts += [table_of(layers, *LAYER_FIELDS, title=title), _sums(network)]
     if result.roofline is not None:
         roof = result.roofline
         parts.append(
@@ -174,36 +173,18 @@ def _layer_parts(result: Bench, slowest: int) -> list[Part]:
 
 def layer_records(result: Bench) -> Table:
     """Return all layers of all networks as one table."""
+    fields: tuple[Field[LayerTiming], ...] = (
+        *LAYER_FIELDS,
+        (Column("memory_access_bytes"), lambda layer: layer.memory_access_bytes),
+        (Column("least_ms"), lambda layer: layer.least_seconds * 1e3),
+    )
     rows = tuple(
-        (
-            network.name,
-            network.batch,
-            *_layer(layer),
-            layer.memory_access_bytes,
-            layer.least_seconds * 1e3,
-        )
+        (network.name, network.batch, *cells_of(layer, fields))
         for network in result.networks
         if network.layers is not None
         for layer in network.layers.layers
     )
-    more = (Column("memory_access_bytes"), Column("least_ms"))
-    return Table("", (Column("network"), Column("batch"), *LAYER_COLUMNS, *more), rows)
-
-
-def _layer(layer: LayerTiming) -> tuple[Any, ...]:
-    return (
-        layer.name,
-        layer.op,
-        layer.out,
-        layer.seconds * 1e3,
-        layer.share,
-        layer.macs or None,
-        layer.gmacs_per_second if layer.macs else None,
-        layer.gbytes_per_second,
-        layer.macs_per_byte if layer.macs else None,
-        layer.bound,
-        layer.of_roof,
-    )
+    return Table("", (Column("network"), Column("batch"), *columns_of(fields)), rows)
 
 
 def _sums(network: Measured) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archscope.analysis.reconcile import Reconciliation, ToolCount
-from archscope.ir import text_of
 from archscope.report.table import COUNT, NAME, SHARE, TEXT, Column, Table
+from archscope.report.tables.analysis import input_text
 
 SIDE = (
     Column("tool", NAME),
@@ -33,14 +33,8 @@ def tables(result: Reconciliation) -> list[Any]:
 
 def headline(result: Reconciliation) -> str:
     """Return the network, its input and its macs as two lines."""
-    shape = result.input
-    shapes = (
-        ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
-        if isinstance(shape, dict)
-        else text_of(shape)
-    )
     macs = f"{'>= ' if result.unknown else ''}{result.macs:,}"
-    return f"{result.name}\ninput {shapes}, one image, inference; macs {macs}"
+    return f"{result.name}\ninput {input_text(result.input)}, one image, inference; macs {macs}"
 
 
 def side_by_side(result: Reconciliation) -> Table:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from inspect import cleandoc
 from typing import Any
 
-from archscope.report.table import COUNT, NAME, Column, Heading, Part, Table
+from archscope.report.table import COUNT, NAME, Column, Heading, Part, Table, table_of
 from archscope.rules.rule import RULES, Finding, Rule, Score
 
 _THRESHOLD = re.compile(r"^(\w+): (.+)$")
@@ -16,14 +16,14 @@ _THRESHOLD = re.compile(r"^(\w+): (.+)$")
 
 def rule_list() -> Table:
     """Return one row for each rule."""
-    columns = (
-        Column("code", NAME), Column("rule", NAME), Column("severity", NAME),
-        Column("fix", NAME), Column("about"),
-    )  # fmt: skip
-    rows = tuple(
-        (code, cls.name, cls.severity, cls.fixes, about(cls)) for code, cls in sorted(RULES.items())
+    return table_of(
+        [RULES[code] for code in sorted(RULES)],
+        (Column("code", NAME), lambda rule: rule.code),
+        (Column("rule", NAME), lambda rule: rule.name),
+        (Column("severity", NAME), lambda rule: rule.severity),
+        (Column("fix", NAME), lambda rule: rule.fixes),
+        (Column("about"), about),
     )
-    return Table("", columns, rows)
 
 
 def rule_page(cls: type[Rule]) -> list[Part]:

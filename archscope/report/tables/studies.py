@@ -8,7 +8,7 @@ from typing import Any
 from archscope.records.study import Finalist
 from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
-from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table
+from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table, table_of
 from archscope.units import format_duration
 
 LISTED = 8  # decisions, the most important ones
@@ -65,21 +65,19 @@ def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
 
 def quality_table(found: Any) -> Table:
     """Return one row for each sampler of `search.benchmark.compare_samplers`."""
-    marks = list(found[0].regret)
-    columns = (
-        Column("sampler", NAME), Column("seeds", COUNT),
-        *(Column(f"regret@{mark}", RATIO) for mark in marks),
-        Column("from", RATIO, "interval_from"), Column("to", RATIO, "interval_to"),
-        Column("hypervolume", RATIO), Column("proposed", RATIO, "asks_per_trial"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            result.sampler, result.seeds, *(result.regret[mark] for mark in marks),
-            result.low, result.high, result.hypervolume, result.proposals,
-        )
-        for result in found
-    )  # fmt: skip
-    return Table("", columns, rows)
+    return table_of(
+        found,
+        (Column("sampler", NAME), lambda result: result.sampler),
+        (Column("seeds", COUNT), lambda result: result.seeds),
+        *(
+            (Column(f"regret@{mark}", RATIO), lambda result, mark=mark: result.regret[mark])
+            for mark in found[0].regret
+        ),
+        (Column("from", RATIO, "interval_from"), lambda result: result.low),
+        (Column("to", RATIO, "interval_to"), lambda result: result.high),
+        (Column("hypervolume", RATIO), lambda result: result.hypervolume),
+        (Column("proposed", RATIO, "asks_per_trial"), lambda result: result.proposals),
+    )
 
 
 def _finalists(finalists: Sequence[Finalist]) -> Table:
@@ -101,18 +99,16 @@ def _finalists(finalists: Sequence[Finalist]) -> Table:
 
 
 def _front(front: Sequence[Any]) -> Table:
-    columns = (
-        Column("trial", COUNT), Column("score", SHARE), Column("macs", COUNT),
-        Column("params", COUNT), Column("access", BYTES), Column("from", NAME, "origin"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            trial.number, trial.result.score, trial.costs["macs"], trial.costs["params"],
-            trial.costs["access"], trial.origin,
-        )
-        for trial in front
-    )  # fmt: skip
-    return Table("Pareto front of score and macs", columns, rows)
+    return table_of(
+        front,
+        (Column("trial", COUNT), lambda trial: trial.number),
+        (Column("score", SHARE), lambda trial: trial.result.score),
+        (Column("macs", COUNT), lambda trial: trial.costs["macs"]),
+        (Column("params", COUNT), lambda trial: trial.costs["params"]),
+        (Column("access", BYTES), lambda trial: trial.costs["access"]),
+        (Column("from", NAME, "origin"), lambda trial: trial.origin),
+        title="Pareto front of score and macs",
+    )
 
 
 def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
@@ -122,13 +118,13 @@ def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
 
 
 def _best_so_far(study: StudySection) -> Table:
-    columns = (Column("networks", NAME), Column("trained", COUNT), Column("best so far", NAME),
-               Column("accuracy", SHARE))  # fmt: skip
-    rows = tuple(
-        (curve.name, len(curve.x), sparkline([value or 0.0 for value in curve.y]), curve.y[-1])
-        for curve in study.best
+    return table_of(
+        study.best,
+        (Column("networks", NAME), lambda curve: curve.name),
+        (Column("trained", COUNT), lambda curve: len(curve.x)),
+        (Column("best so far", NAME), lambda curve: sparkline([y or 0.0 for y in curve.y])),
+        (Column("accuracy", SHARE), lambda curve: curve.y[-1]),
     )
-    return Table("", columns, rows)
 
 
 def _importance(study: StudySection, plot: bool) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table
+from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table, table_of
 from archscope.units import format_duration
 
 if TYPE_CHECKING:
@@ -58,38 +58,23 @@ def seeds_table(summaries: Sequence[RunSummary]) -> Table:
 
 def runs_table(summaries: Sequence[RunSummary]) -> Table:
     """Return a row for each run."""
-    columns = (
-        Column("run", NAME),
-        Column("network", NAME),
-        Column("data", NAME),
-        Column("state", NAME),
-        Column("epochs", COUNT),
-        Column("params", COUNT),
-        Column("macs", COUNT),
-        Column("measure", NAME),
-        Column("validation", SHARE),
-        Column("test", SHARE),
-        Column("time", NAME),
-    )
-    rows = tuple(
+    return table_of(
+        summaries,
+        (Column("run", NAME), lambda run: run.name),
+        (Column("network", NAME), lambda run: run.network),
+        (Column("data", NAME), lambda run: run.data["name"]),
+        (Column("state", NAME), lambda run: run.state),
+        (Column("epochs", COUNT), lambda run: run.epochs),
+        (Column("params", COUNT), lambda run: run.params),
+        (Column("macs", COUNT), lambda run: run.macs),
+        (Column("measure", NAME), lambda run: run.goal),
         (
-            summary.name,
-            summary.network,
-            summary.data["name"],
-            summary.state,
-            summary.epochs,
-            summary.params,
-            summary.macs,
-            summary.goal,
-            summary.best.validation[summary.goal]
-            if summary.best and summary.best.validation
-            else None,
-            summary.test[summary.goal] if summary.test else None,
-            format_duration(summary.seconds),
-        )
-        for summary in summaries
+            Column("validation", SHARE),
+            lambda run: run.best.validation[run.goal] if run.best and run.best.validation else None,
+        ),
+        (Column("test", SHARE), lambda run: run.test[run.goal] if run.test else None),
+        (Column("time", NAME), lambda run: format_duration(run.seconds)),
     )
-    return Table("", columns, rows)
 
 
 def evaluation_tables(title: str, result: Evaluation) -> list[Table]:

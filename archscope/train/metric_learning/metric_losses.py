@@ -9,11 +9,9 @@ import torch
 from pytorch_metric_learning import losses, miners
 from pytorch_metric_learning.distances import LpDistance
 from torch import Tensor, nn
+from torch.nn import functional
 
-from archscope.train.metric_learning.center import CenterLoss
-from archscope.train.metric_learning.clusters import CoupledClustersLoss
-from archscope.train.metric_learning.distance import ORDERS
-from archscope.train.metric_learning.quadruplet import QuadrupletLoss
+from archscope.train.metric_learning.distance import ORDERS, pairwise
 from archscope.train.recipe import Recipe
 
 
@@ -95,6 +93,94 @@ class TripletLoss(nn.Module):
         chosen = self.miner(embeddings, labels) if self.miner is not None else None
         loss: Tensor = self.loss(embeddings, labels, chosen)
         return loss
+
+
+class QuadrupletLoss(nn.Module):
+    """Matching pairs are to be closer than pairs of other classes, with the anchor or without.
+
+    Chen, Chen, Zhang, Huang 2017 (CVPR), equation 8, with g as distance: the mean over anchors of
+    max(0, g(i,j)^2 - g(i,k)^2 + margin) + max(0, g(i,j)^2 - g(l,k)^2 + margin / 2), where j is of
+    the class of i, and k and l are of two others. Of all quadruplets of a batch, each anchor takes
+    the hardest: its farthest j, its nearest k, and the l nearest to that k. A term whose images the
+    batch does not have is left out. The second margin is the smaller, as the paper
+    asks; that it is half of the first is our choice.
+    """
+
+    def __init__(self, margin: float, distance: str) -> None:
+        super().__init__()
+        self.margin, self.distance = margin, distance
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
+        squares = pairwise(embeddings, self.distance).square()
+        same = labels[:, None] == labels[None]
+        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        far = squares.masked_fill(~same | itself, -torch.inf).amax(1)
+        near, k = squares.masked_fill(same, torch.inf).min(1)
+        apart = squares[k].masked_fill(same | same[k], torch.inf).amin(1)
+        # Where there is no such image the term is -inf, and max(0, -inf) is 0 without gradient.
+        first = (far - near + self.margin).relu()
+        second = (far - apart + self.margin / 2).relu()
+        return (first + second).mean()
+
+
+class CoupledClustersLoss(nn.Module):
+    """Images of a class are to be closer to their centre than the nearest of the others is.
+
+    Liu, Tian, Yang, Pang, Huang 2016 (CVPR, Deep Relative Distance Learning), equation 5: with c
+    the mean of a class's embeddings in the batch and x* the image of another class nearest to it,
+    the sum over the class of max(0, |x - c|^2 + margin - |x* - c|^2) / 2. Each class of the batch
+    takes its turn, and the sum is divided by the number of images. A class with one image in the
+    batch, or alone in it, adds nothing.
+    """
+
+    def __init__(self, margin: float) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
+        total = embeddings.sum() * 0  # something to derive, whatever the batch has
+        for label in torch.unique(labels):
+            mine = labels == label
+            if mine.sum() < 2 or mine.all():
+                continue
+            squares = (embeddings - embeddings[mine].mean(0)).square().sum(1)
+            nearest = squares[~mine].amin()
+            total = total + (squares[mine] + self.margin - nearest).relu().sum() / 2
+        return total / len(labels)
+
+
+class CenterLoss(nn.Module):
+    """Softmax tells classes apart while each class is drawn to its centre.
+
+    Wen, Zhang, Li, Qiao 2016 (ECCV), equation 5: cross-entropy of a linear layer on the embedding,
+    and share / 2 times |x - c|^2 to the centre c of the class, as the mean over the batch. Centres
+    are no weights: in training, each moves by rate * sum(c - x) / (1 + n) over its n images of
+    the batch (equation 4). Rate 0.5 and share 0.003 are the paper's.
+    """
+
+    centers: Tensor
+
+    def __init__(self, classes: int, size: int, share: float = 0.003, rate: float = 0.5) -> None:
+        super().__init__()
+        self.classify = nn.Linear(size, classes)
+        self.register_buffer("centers", torch.zeros(classes, size))
+        self.share, self.rate = share, rate
+
+    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of embeddings (N, D) with labels (N,), a scalar; move the centres."""
+        away = embeddings - self.centers[labels]
+        drawn = away.square().sum(1).mean() / 2
+        loss = functional.cross_entropy(self.classify(embeddings), labels) + self.share * drawn
+        if self.training:
+            self._move(away.detach(), labels)
+        return loss
+
+    def _move(self, away: Tensor, labels: Tensor) -> None:
+        sums = torch.zeros_like(self.centers).index_add_(0, labels, away)
+        counts = torch.bincount(labels, minlength=len(self.centers))
+        self.centers += self.rate * sums / (1 + counts)[:, None]
 
 
 MARGINS = {

@@ -11,7 +11,7 @@ from torch import Tensor
 from archscope.build import Network
 from archscope.errors import OptionError
 from archscope.ir import Graph, text_of
-from archscope.train.accuracy import hits
+from archscope.train.evaluation import hits
 from archscope.train.losses import criterion
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs, split_images

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
-from archscope.train.accuracy import hits
+from archscope.train.evaluation import hits
 from archscope.train.tasks import Outputs, split_images
 
 if TYPE_CHECKING:

@@ -129,7 +129,7 @@ def test_axes_and_pins(opened: Any) -> None:
     one.page.locator("#scatter .xtitle", has_text="G4").wait_for()
     assert "less G4" in one.page.inner_text("#front")
     one.page.select_option("#axis-y", "depth")
-    assert "nobody is dominated" in one.page.inner_text("#front")
+    assert "no network is dominated" in one.page.inner_text("#front")
 
     one.page.check("input[aria-label='pin resnet50']")
     assert "resnet50" in one.page.inner_text("#pinned")
