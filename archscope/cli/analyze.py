@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,12 +12,12 @@ from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
 from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
+    Output,
     SpecReader,
     cost_options,
     one_spec,
     output_options,
     reader_options,
-    show,
 )
 from archscope.errors import GraphError, OptionError
 from archscope.report.table import Part
@@ -46,13 +45,16 @@ GROUP = "Analyze"
     " table is folded to fit the screen.",
 )  # fmt: skip
 @click.option(
-    "--memory", metavar="BYTES", help="Show the largest batch that fits into this: --memory 8GiB."
+    "--memory",
+    "memory_bytes",
+    type=parse_bytes,
+    metavar="BYTES",
+    help="Show the largest batch that fits into this: --memory 8GiB.",
 )
 @click.option(
     "--count",
     type=click.Choice(list(COUNTS)),
     default="macs",
-    show_default=True,
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
     " every operation, the others count as the tool of that name.",
 )
@@ -69,14 +71,13 @@ def command(
     reader: SpecReader,
     costs: dict[str, Any],
     depth: int | None,
-    memory: str | None,
+    memory_bytes: int | None,
     count: str,
     fused: bool,
     linted: bool,
     strict: bool,
     limits: list[Limit],
-    form: str,
-    output: Path | None,
+    output: Output,
 ) -> int:
     """Count params, MACs, memory and receptive field of a network.
 
@@ -96,7 +97,6 @@ def command(
     if fused and costs["training"]:
         raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
     graph, document = reader.document(spec)
-    memory_bytes = parse_bytes(memory) if memory else None
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     if fused:
         folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
@@ -114,5 +114,5 @@ def command(
         findings = lint(graph, document)
         result = structs.replace(result, findings=tuple(map(record, findings)))
         parts += map(line, findings)
-    show(parts, form, output, lambda: result, lambda: layer_records(result, depth))
+    output.show(parts, lambda: result, lambda: layer_records(result, depth))
     return exit_code([result], limits)

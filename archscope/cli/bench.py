@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.bench.conditions import DEVICES, DTYPES
-from archscope.cli import FINE
 from archscope.cli.shared.options import (
+    Output,
     SpecReader,
     many_specs,
     output_options,
     reader_options,
-    show,
 )
 from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError
@@ -55,21 +53,18 @@ class Bench(click.Command):
     type=click.IntRange(1),
     multiple=True,
     default=(1,),
-    show_default=True,
     help="Images in a batch; repeatable.",
 )
 @click.option(
     "--device",
     type=click.Choice(DEVICES),
     default="auto",
-    show_default=True,
     help="Device to run on; auto uses a GPU if there is one.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(DTYPES),
     default="float32",
-    show_default=True,
     help="Element type of weights and inputs.",
 )
 @click.option(
@@ -80,7 +75,6 @@ class Bench(click.Command):
     "--optimizer",
     type=click.Choice(list(OPTIMIZERS)),
     default="momentum",
-    show_default=True,
     help="Optimizer of the training step.",
 )
 @click.option("--channels-last", is_flag=True, help="Use the channels-last memory format.")
@@ -93,14 +87,13 @@ class Bench(click.Command):
     "--slowest",
     type=click.IntRange(0),
     default=SLOWEST,
-    show_default=True,
     help="Number of slowest layers to show per network; 0 shows all, in order.",
 )
 @click.option(
     "--time",
-    "time",
+    "seconds",
+    type=parse_duration,
     default="2s",
-    show_default=True,
     metavar="TIME",
     help="How long to measure each network: 500ms, 2s, 1min.",
 )
@@ -120,13 +113,7 @@ class Bench(click.Command):
     help="Use multiples of 8 as the channels of guideline G1 instead of the paper's.",
 )
 @output_options
-def command(
-    specs: tuple[str, ...],
-    reader: SpecReader,
-    form: str,
-    output: Path | None,
-    **options: Any,
-) -> int:
+def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **options: Any) -> None:
     """Measure the latency of networks: the median of many runs, with its quartiles.
 
     Weights and inputs are random. The runs of several networks are interleaved, so that a machine
@@ -143,7 +130,6 @@ def command(
       archscope bench mobilenet_v2 --training --batch 16 --format json -o bench.json
       archscope bench guidelines
     """
-    options["seconds"] = parse_duration(options.pop("time"))
     slowest, scale, aligned = map(options.pop, ("slowest", "scale", "aligned"))
     if GUIDELINES in specs:
         if len(specs) > 1 or reader.settings or reader.inputs:
@@ -152,7 +138,8 @@ def command(
                 " a file of that name is './guidelines'"
             )
         options |= {"scale": int(scale or 2), "aligned": aligned}
-        return _guidelines(options, form, output)
+        _guidelines(options, output)
+        return
     if scale or aligned:
         raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
     graphs = list(map(reader.graph, specs))
@@ -163,11 +150,10 @@ def command(
     finally:
         tell("")
     parts = network_parts(result, slowest)
-    show(parts, form, output, lambda: result, lambda: network_records(result))
-    return FINE
+    output.show(parts, lambda: result, lambda: network_records(result))
 
 
-def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
+def _guidelines(options: dict[str, Any], output: Output) -> None:
     """Run the experiments of ShuffleNetV2."""
     for name in ("training", "fused", "per_layer"):
         if options.pop(name):
@@ -183,5 +169,4 @@ def _guidelines(options: dict[str, Any], form: str, output: Path | None) -> int:
         result = guidelines(progress=tell, **options)
     finally:
         tell("")
-    show(guideline_parts(result), form, output, lambda: result, lambda: guideline_records(result))
-    return FINE
+    output.show(guideline_parts(result), lambda: result, lambda: guideline_records(result))

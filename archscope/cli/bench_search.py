@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.progress import tell
 from archscope.search.samplers import SAMPLERS, check_sampler
 
@@ -19,20 +18,20 @@ from archscope.search.samplers import SAMPLERS, check_sampler
     help="Real results: `arch` has a digit for each decision of the space, in order.",
 )  # fmt: skip
 @click.option("--space", "spec", required=True, metavar="SPEC", help="The space of the table.")
-@click.option("--column", default="mean_acc", show_default=True, help="The scores of the table.")
+@click.option("--column", default="mean_acc", help="The scores of the table.")
 @click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
     help="As in `archscope search`, by any metric but those that are measured.",
 )  # fmt: skip
 @click.option(
-    "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85, show_default=True,
+    "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85,
     help="Lower edge of a single budget, as `archscope search` has it; 0 is none. Regret is to the"
     " best network inside the budget as it was written, without this edge.",
 )  # fmt: skip
-@click.option("--trials", type=click.IntRange(1), default=100, show_default=True)
-@click.option("--seeds", type=click.IntRange(1), default=12, show_default=True)
+@click.option("--trials", type=click.IntRange(1), default=100)
+@click.option("--seeds", type=click.IntRange(1), default=12)
 @click.option(
-    "--samplers", "names", default=",".join(SAMPLERS), show_default=True, metavar="LIST",
+    "--samplers", "names", default=",".join(SAMPLERS), metavar="LIST",
     help="Which to compare; uniform is the baseline.",
 )  # fmt: skip
 @click.option("--workers", "-j", type=click.IntRange(1), default=None)
@@ -47,9 +46,8 @@ def command(
     seeds: int,
     names: str,
     workers: int | None,
-    form: str,
-    output: Path | None,
-) -> int:
+    output: Output,
+) -> None:
     """Replay a table of trained networks and say how near the samplers come to its best.
 
     Regret is the distance to the best network inside the budget, in the unit of the table, the
@@ -82,5 +80,4 @@ def command(
         progress=tell,
     )
     tell("")
-    show([quality_table(found)], form, output, lambda: {"format": 1, "samplers": found})
-    return FINE
+    output.show([quality_table(found)], lambda: {"format": 1, "samplers": found})

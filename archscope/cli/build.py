@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 
 GROUP = "Convert"
@@ -16,11 +15,7 @@ GROUP = "Convert"
 @one_spec
 @reader_options
 @output_option
-def command(
-    spec: str,
-    reader: SpecReader,
-    output: Path | None,
-) -> int:
+def command(spec: str, reader: SpecReader, output: Path | None) -> None:
     """Print the PyTorch module of a network, as torch shows it.
 
     The module is built on torch's meta device, so that even a large one takes no memory. In
@@ -35,4 +30,3 @@ def command(
     from archscope.build import build  # torch takes seconds; a wrong spec should not
 
     write(str(build(graph, device="meta")), output)
-    return FINE

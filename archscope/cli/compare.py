@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,12 +9,12 @@ import click
 from archscope.analysis import analyze
 from archscope.cli.shared.limits import Limit, exit_code, limit_options
 from archscope.cli.shared.options import (
+    Output,
     SpecReader,
     cost_options,
     many_specs,
     output_options,
     reader_options,
-    show,
 )
 from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
@@ -37,8 +36,7 @@ def command(
     costs: dict[str, Any],
     limits: list[Limit],
     plot: bool,
-    form: str,
-    output: Path | None,
+    output: Output,
 ) -> int:
     """Compare networks, one row each, with their ratios to the first.
 
@@ -53,7 +51,7 @@ def command(
     results = [analyze(graph, **costs) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
-    if plot and form == "table":
+    if plot and output.form == "table":
         from archscope.report.pages.network_section import describe_network
         from archscope.report.pages.text_page import pictures
 
@@ -63,5 +61,5 @@ def command(
             networks.append(describe_network(result, graph, taken=taken))
             taken.append(networks[-1].id)
         parts += pictures(networks)
-    show(parts, form, output, lambda: {"format": 1, "networks": results})
+    output.show(parts, lambda: {"format": 1, "networks": results})
     return exit_code(results, limits)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
@@ -38,7 +37,7 @@ def command(
     convolutional: bool,
     fused: bool,
     output: Path | None,
-) -> int:
+) -> None:
     """Rewrite a network as another spec: flat, folded, fully convolutional or fused.
 
     The result is equivalent, up to rounding with --fused.
@@ -63,4 +62,3 @@ def command(
     if fused:
         graph = fuse(graph)
     write(readable(graph).text if fold else to_yaml(graph), output)
-    return FINE

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.report.table import Part
 from archscope.report.tables.data_sets import data_set_parts, data_sets_table
 
@@ -21,7 +20,7 @@ GROUP = "Train"
     help="Look in this folder instead of the usual places.",
 )  # fmt: skip
 @output_options
-def command(name: str | None, folder: Path | None, form: str, output: Path | None) -> int:
+def command(name: str | None, folder: Path | None, output: Output) -> None:
     """List the data sets to train with, or read one and say what is in it.
 
     Nothing is downloaded: the list says where each was looked for and how to get it. Another
@@ -41,17 +40,16 @@ def command(name: str | None, folder: Path | None, form: str, output: Path | Non
 
         found = listing(folder)
         parts: list[Part] = [data_sets_table(found)]
-        if form == "table":
+        if output.form == "table":
             parts += [
                 f" {source.name} is in none of {', '.join(source.places)}:\n   {source.get}"
                 for source in found
                 if not source.present
             ]
-        show(parts, form, output, lambda: {"format": 1, "data": found})
-        return FINE
+        output.show(parts, lambda: {"format": 1, "data": found})
+        return
     from archscope.datasets import load
     from archscope.datasets.listing import contents
 
     result = contents(load(name, folder))
-    show(data_set_parts(result), form, output, lambda: {"format": 1, "data": result})
-    return FINE
+    output.show(data_set_parts(result), lambda: {"format": 1, "data": result})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.progress import tell
 from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
@@ -21,7 +18,6 @@ GROUP = "Measure"
     "--device",
     type=click.Choice(DEVICES),
     default="auto",
-    show_default=True,
     help="Device to measure; auto is a GPU if there is one.",
 )
 @click.option(
@@ -40,13 +36,8 @@ GROUP = "Measure"
 @click.option("--refresh", is_flag=True, help="Measure again even if the result is cached.")
 @output_options
 def command(
-    device: str,
-    dtypes: tuple[str, ...],
-    threads: tuple[int, ...],
-    refresh: bool,
-    form: str,
-    output: Path | None,
-) -> int:
+    device: str, dtypes: tuple[str, ...], threads: tuple[int, ...], refresh: bool, output: Output
+) -> None:
     """Measure the roofline of this machine: arithmetic, memory bandwidth and call overhead.
 
     GMAC/s are 10^9 multiply-accumulates per second of a square matrix product; vendors count
@@ -78,5 +69,4 @@ def command(
         tell("")
     where = f"{place.device}: {place.name}, {place.cores} cores, torch {place.torch}"
     parts: list[Part] = [where, roofline_table(roofs), *busy_notes(roofs)]
-    show(parts, form, output, lambda: {"format": 1, "rooflines": roofs})
-    return FINE
+    output.show(parts, lambda: {"format": 1, "rooflines": roofs})

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from archscope.analysis import analyze
-from archscope.cli import FINE
 from archscope.cli.shared.options import (
     SpecReader,
     one_spec,
@@ -26,11 +25,11 @@ GROUP = "Visualize"
 @click.command("draw")
 @one_spec
 @reader_options
-@click.option("--training/--inference", default=False,
+@click.option("--training/--inference", show_default=False,
               help="Include, or leave out, the parts that serve only training.")  # fmt: skip
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
               help="Draw blocks at this depth as one box; by default none.")  # fmt: skip
-@click.option("--heat", type=click.Choice([*HEATS, "none"]), default="macs", show_default=True,
+@click.option("--heat", type=click.Choice([*HEATS, "none"]), default="macs",
               help="Colour boxes by their share of this.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Format of the drawing; by default the suffix of the file decides.")  # fmt: skip
@@ -43,7 +42,7 @@ def command(
     heat: str,
     form: str | None,
     output: Path | None,
-) -> int:
+) -> None:
     """Draw a network: boxes with shape, macs and params, inside of the blocks they belong to.
 
     Branches stand side by side, and the larger the share of a box, the warmer its colour. In an
@@ -64,4 +63,3 @@ def command(
         write(drawing, output)
     elif output is not None:
         write_bytes(output, drawing)
-    return FINE

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.training_options import (
     data_options,
     dataset_of,
@@ -25,9 +23,9 @@ GROUP = "Train"
 @click.command("evaluate")
 @click.argument("run")
 @data_options
-@click.option("--split", type=click.Choice(["test", "train"]), default="test", show_default=True,
+@click.option("--split", type=click.Choice(["test", "train"]), default="test",
               help="Which images of the data set.")  # fmt: skip
-@click.option("--weights", type=click.Choice(["best", "last"]), default="best", show_default=True,
+@click.option("--weights", type=click.Choice(["best", "last"]), default="best",
               help="Of the best validation, or of the last epoch.")  # fmt: skip
 @click.option("--keep", is_flag=True,
               help="Keep filters, feature maps, wrong images and the confusion matrix in the run"
@@ -35,7 +33,7 @@ GROUP = "Train"
 @machine_options
 @runs_dir_option
 @output_options
-def command(run: str, form: str, output: Path | None, **options: Any) -> int:
+def command(run: str, output: Output, **options: Any) -> None:
     """Measure the network of a run on the test images of a data set.
 
     Without --data it is the data set that the run was trained on. Accuracy by class and the
@@ -71,8 +69,7 @@ def command(run: str, form: str, output: Path | None, **options: Any) -> int:
     title = f"{path.name} ({which} weights) on {dataset.name}, {split}"
     if summary.task["kind"] == "metric":
         pairs = evaluate_pairs(path, dataset, images, which, device)
-        show([pair_evaluation_table(title, pairs)], form, output, lambda: pairs)
+        output.show([pair_evaluation_table(title, pairs)], lambda: pairs)
     else:
         result = evaluate_run(path, dataset, images, which, device)
-        show(evaluation_tables(title, result), form, output, lambda: result)
-    return FINE
+        output.show(evaluation_tables(title, result), lambda: result)

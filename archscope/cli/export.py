@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import (
-    SpecReader,
-    one_spec,
-    reader_options,
-    shapes,
-    show,
-)
+from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options, shapes
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import write_bytes
@@ -41,12 +34,11 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
               help="Weights: a .safetensors file, or the folder of a run.")  # fmt: skip
 @click.option("--seed", type=int, default=None,
               help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
-@click.option("--fused", is_flag=True,
-              help="Fold batch norms into the layers before them.")  # fmt: skip
+@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option("--opset", type=click.IntRange(1), default=None,
               help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
-              show_default=True, help="Format of the summary that is printed.")  # fmt: skip
+              help="Format of the summary that is printed.")  # fmt: skip
 def command(
     spec: str,
     reader: SpecReader,
@@ -57,7 +49,7 @@ def command(
     fused: bool,
     opset: int | None,
     form: str,
-) -> int:
+) -> None:
     """Write a network as Python source, ONNX, TorchScript or a torch.export program.
 
     Every export is loaded and compared with the network itself, for two batch sizes, before the
@@ -117,8 +109,7 @@ def command(
         "norms_folded": exported.norms_folded,
         "difference": exported.difference,
     }
-    show([export_table(record)], form, None, lambda: record)
-    return FINE
+    Output(form).show([export_table(record)], lambda: record)
 
 
 def _format(output: Path) -> str:

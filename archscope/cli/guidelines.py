@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import (
+    Output,
     SpecReader,
     many_specs,
     output_options,
     reader_options,
-    show,
 )
 from archscope.report.tables.rules import score_card
 from archscope.rules.network import Network
@@ -26,13 +24,7 @@ GROUP = "Analyze"
 @reader_options
 @click.option("--strict", is_flag=True, help="Exit with 1 if a guideline is broken.")
 @output_options
-def command(
-    specs: tuple[str, ...],
-    reader: SpecReader,
-    strict: bool,
-    form: str,
-    output: Path | None,
-) -> int:
+def command(specs: tuple[str, ...], reader: SpecReader, strict: bool, output: Output) -> int:
     """Score networks by the four guidelines of ShuffleNetV2, one row each.
 
     G1: memory access of 1x1 convolutions over its lower bound. G2: memory access of grouped
@@ -53,6 +45,6 @@ def command(
         "format": 1,
         "networks": [{"name": name, "scores": scores} for name, scores in cards],
     }
-    show([score_card(cards)], form, output, lambda: data)
+    output.show([score_card(cards)], lambda: data)
     broken = any(score.broken for _, scores in cards for score in scores)
     return FINDINGS if strict and broken else FINE

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.im2col import im2col
-from archscope.cli import FINE
-from archscope.cli.shared.options import SpecReader, one_spec, output_options, reader_options, show
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    one_spec,
+    output_options,
+    reader_options,
+)
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.im2col import im2col_parts
 
@@ -21,18 +24,11 @@ GROUP = "Analyze"
 @click.argument("node")
 @reader_options
 @click.option(
-    "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True,
+    "--dtype", type=click.Choice(list(DTYPES)), default="float32",
     help="Element type for which bytes are counted.",
 )  # fmt: skip
 @output_options
-def command(
-    spec: str,
-    node: str,
-    reader: SpecReader,
-    dtype: str,
-    form: str,
-    output: Path | None,
-) -> int:
+def command(spec: str, node: str, reader: SpecReader, dtype: str, output: Output) -> None:
     """Show a convolution as the matrix product W_row X_col, with the memory of its matrices.
 
     X_col holds every window of the input as a column, so it is larger than the input by the
@@ -53,5 +49,4 @@ def command(
         hint = did_you_mean(node, convolutions) or f"; a convolution is {convolutions[0]}"
         raise OptionError(f"'{graph.name}' has no node '{node}'{hint if convolutions else ''}")
     view = im2col(graph, node)
-    show(im2col_parts(view, dtype), form, output, lambda: {"format": 1, "im2col": view})
-    return FINE
+    output.show(im2col_parts(view, dtype), lambda: {"format": 1, "im2col": view})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import output_option, shapes, write
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
@@ -29,12 +28,8 @@ GROUP = "Convert"
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail if an operator is not recognised.")
 def command(
-    source: str,
-    inputs: tuple[str, ...],
-    output: Path | None,
-    weights: Path | None,
-    strict: bool,
-) -> int:
+    source: str, inputs: tuple[str, ...], output: Path | None, weights: Path | None, strict: bool
+) -> None:
     """Convert a model of PyTorch or ONNX to a spec.
 
     SOURCE is a path that ends in .onnx, or `package.module:name`: the name of an nn.Module, or of
@@ -72,4 +67,3 @@ def command(
     if opaque:
         summary += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
     click.echo(f"{output or graph.name}: {summary}", err=True)
-    return FINE

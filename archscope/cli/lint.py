@@ -10,7 +10,7 @@ import click
 from msgspec import structs
 
 from archscope.cli import FAILED, FINDINGS, FINE
-from archscope.cli.shared.options import output_option, show, together, write
+from archscope.cli.shared.options import Output, output_option, together, write
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import FixResult, fix
@@ -49,9 +49,7 @@ fix_options = together(
         "--unsafe-fixes", "unsafe", is_flag=True,
         help="Apply all fixes, including those that change the network.",
     ),
-    click.option(
-        "--diff", is_flag=True, help="Show what fixing would change without changing it."
-    ),
+    click.option("--diff", is_flag=True, help="Show what fixing would change without changing it."),
 )  # fmt: skip
 
 
@@ -62,9 +60,8 @@ fix_options = together(
 @click.option("--statistics", "counted", is_flag=True, help="Count findings by rule.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are findings.")
 @click.option(
-    "--format", "form", type=click.Choice(reports.FORMATS), default="text", show_default=True,
-    help="Output format.",
-)  # fmt: skip
+    "--format", "form", type=click.Choice(reports.FORMATS), default="text", help="Output format."
+)
 @output_option
 def command(
     specs: tuple[str, ...],
@@ -123,7 +120,7 @@ def command(
     networks = sum(target.graph is not None for target, _ in results)
     report = LintReport(shown, len(found) - len(shown), networks)
     if counted and form == "text":
-        show([statistics(shown), summary(report)], "table", output, dict)
+        Output("table", output).show([statistics(shown), summary(report)])
     else:
         write(reports.render(report, form), output)
     if errors:

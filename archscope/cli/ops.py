@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.ops import OPS
 from archscope.report.table import Part
@@ -20,7 +17,7 @@ GROUP = "Reference"
 @click.argument("names", nargs=-1, metavar="[OP]...")
 @click.option("--all", "everything", is_flag=True, help="Show the page of every operator.")
 @output_options
-def command(names: tuple[str, ...], everything: bool, form: str, output: Path | None) -> int:
+def command(names: tuple[str, ...], everything: bool, output: Output) -> None:
     """List the operators that specs are made of, or show attributes and examples of some.
 
     \b
@@ -36,5 +33,4 @@ def command(names: tuple[str, ...], everything: bool, form: str, output: Path | 
     parts: list[Part] = [op_list()]
     if names or everything:
         parts = [part for op in ops for part in op_page(op)]
-    show(parts, form, output, lambda: {"format": 1, "ops": list(map(op_record, ops))})
-    return FINE
+    output.show(parts, lambda: {"format": 1, "ops": list(map(op_record, ops))})

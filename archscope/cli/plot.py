@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import cost_options, max_nodes_option
 from archscope.errors import OptionError
 from archscope.files import write_bytes
@@ -22,12 +21,13 @@ FORMATS = ("svg", "png")
 @click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
 @cost_options
 @max_nodes_option
-@click.option("--x", default="macs", show_default=True, metavar="MEASURE",
+@click.option("--x", default="macs", metavar="MEASURE",
               help="Measure on the x axis of pareto: any column of the report.")  # fmt: skip
-@click.option("--y", default="memory_access_bytes", show_default=True, metavar="MEASURE",
-              help="Measure on the y axis of pareto.")  # fmt: skip
+@click.option(
+    "--y", default="memory_access_bytes", metavar="MEASURE", help="Measure on the y axis of pareto."
+)
 @click.option("--of", "fact", type=click.Choice(("macs", "params", "memory")), default="macs",
-              show_default=True, help="Measure shown by the bars of layers.")  # fmt: skip
+              help="Measure shown by the bars of layers.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
               help="An .svg or .png file.")  # fmt: skip
 def command(
@@ -39,7 +39,7 @@ def command(
     y: str,
     fact: str,
     output: Path,
-) -> int:
+) -> None:
     """Draw a chart for a paper or a slide.
 
     pareto plots networks by two measures and dims dominated ones; memory and field follow
@@ -63,4 +63,3 @@ def command(
     networks = read_inputs(sources, costs, max_nodes).networks()
     write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
     click.echo(output.as_posix())
-    return FINE

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from msgspec import structs
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import find_run
 from archscope.report.table import NAME, SHARE, Column, Table
@@ -19,13 +18,10 @@ GROUP = "Train"
 @click.command("predict")
 @click.argument("run")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True,
-              help="Classes to show.")  # fmt: skip
+@click.option("--top", type=click.IntRange(1), default=5, help="Classes to show.")
 @runs_dir_option
 @output_options
-def command(
-    run: str, images: tuple[Path, ...], top: int, runs_dir: Path, form: str, output: Path | None
-) -> int:
+def command(run: str, images: tuple[Path, ...], top: int, runs_dir: Path, output: Output) -> None:
     """Show the classes that the network of a run finds likeliest for image files.
 
     Images are brought to the shape of the training images, then treated as those were.
@@ -40,5 +36,4 @@ def command(
     predictions = predict(find_run(run, runs_dir), images, top)
     columns = (Column("image", NAME), Column("class", NAME), Column("probability", SHARE))
     rows = tuple(map(structs.astuple, predictions))
-    show([Table("", columns, rows)], form, output, lambda: {"format": 1, "images": predictions})
-    return FINE
+    output.show([Table("", columns, rows)], lambda: {"format": 1, "images": predictions})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import msgspec
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.report.table import NAME, Column, Table
 
 GROUP = "Train"
@@ -17,7 +14,7 @@ GROUP = "Train"
 @click.command("recipes")
 @click.argument("names", nargs=-1, metavar="[RECIPE]...")
 @output_options
-def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
+def command(names: tuple[str, ...], output: Output) -> None:
     """Show every knob of a recipe: its value in each recipe, what it does, and why.
 
     \b
@@ -39,8 +36,7 @@ def command(names: tuple[str, ...], form: str, output: Path | None) -> int:
         "recipes": chosen,
         "knobs": {knob: meaning(knob) for knob in KNOBS},
     }
-    show([Table("", columns, rows)], form, output, lambda: data)
-    return FINE
+    output.show([Table("", columns, rows)], lambda: data)
 
 
 def _text(value: object) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.analysis.count import COUNTS
 from archscope.analysis.reconcile import reconcile, with_runs
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.shared.options import SpecReader, one_spec, output_options, reader_options, show
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    one_spec,
+    output_options,
+    reader_options,
+)
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.reconciliation import records, tables
 
@@ -29,12 +33,7 @@ GROUP = "Analyze"
 @reader_options
 @output_options
 def command(
-    spec: str,
-    tools: tuple[str, ...],
-    ran: bool,
-    reader: SpecReader,
-    form: str,
-    output: Path | None,
+    spec: str, tools: tuple[str, ...], ran: bool, reader: SpecReader, output: Output
 ) -> int:
     """Show what each tool counts in a network, and explain line by line why.
 
@@ -59,5 +58,5 @@ def command(
         from archscope.verify.peers import runs  # torch takes a second to load
 
         result = with_runs(result, runs(graph, result))
-    show(tables(result), form, output, lambda: result, lambda: records(result))
+    output.show(tables(result), lambda: result, lambda: records(result))
     return FINE if result.agrees else FINDINGS

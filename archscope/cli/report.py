@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import cost_options, max_nodes_option, write
 from archscope.errors import OptionError
 from archscope.files import make_folder
@@ -24,10 +23,8 @@ HOME = Path("reports")
 @cost_options
 @max_nodes_option
 @click.option("--title", default=None, help="Title of the report.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="html", show_default=True,
-              help="Output format.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(FORMATS), default="html", help="Output format.")
 @click.option("--plotlyjs", type=click.Choice(("embed", "cdn")), default="embed",
-              show_default=True,
               help="Embed plotly.js in the page, or load it from a CDN: 5 MB smaller, but not"
               " readable offline.")  # fmt: skip
 @click.option("--date", "day", metavar="DATE", default=None,
@@ -44,7 +41,7 @@ def command(
     plotlyjs: str,
     day: str | None,
     output: Path | None,
-) -> int:
+) -> None:
     """Write a self-contained HTML report that compares networks, runs and studies.
 
     The page opens offline. Specs, folders of runs and studies, and files that `analyze`,
@@ -81,7 +78,6 @@ def command(
         terminal = form == "terminal"
         shown = CommandOutput(parts(page, plot=terminal))
         write(formats.render(shown, "table" if terminal else form, screen=output is None), output)
-    return FINE
 
 
 def _date(day: str | None) -> str:

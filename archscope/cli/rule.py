@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import Part
 from archscope.report.tables.rules import rule_list, rule_page, rule_record
@@ -20,7 +17,7 @@ GROUP = "Reference"
 @click.argument("codes", nargs=-1, metavar="[CODE]...")
 @click.option("--all", "everything", is_flag=True, help="Show the page of every rule.")
 @output_options
-def command(codes: tuple[str, ...], everything: bool, form: str, output: Path | None) -> int:
+def command(codes: tuple[str, ...], everything: bool, output: Output) -> None:
     """List the linter's rules, or explain some: why, above which threshold, and what helps.
 
     \b
@@ -39,5 +36,4 @@ def command(codes: tuple[str, ...], everything: bool, form: str, output: Path | 
     parts: list[Part] = [rule_list()]
     if codes or everything:
         parts = [part for rule in rules for part in rule_page(rule)]
-    show(parts, form, output, lambda: {"format": 1, "rules": list(map(rule_record, rules))})
-    return FINE
+    output.show(parts, lambda: {"format": 1, "rules": list(map(rule_record, rules))})

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 from msgspec import structs
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import all_runs, is_training, read_summary
 from archscope.report.tables.trainings import runs_table
@@ -19,7 +18,7 @@ GROUP = "Train"
 @click.command("runs")
 @runs_dir_option
 @output_options
-def command(runs_dir: Path, form: str, output: Path | None) -> int:
+def command(runs_dir: Path, output: Output) -> None:
     """List the runs of a folder with their state and scores.
 
     A run that says running, but that no process is at work on, was killed; `archscope train
@@ -36,8 +35,7 @@ def command(runs_dir: Path, form: str, output: Path | None) -> int:
         if summary.state == "running" and not is_training(path):
             summary = structs.replace(summary, state="killed")
         summaries.append(summary)
-    if not summaries and form == "table":
+    if not summaries and output.form == "table":
         click.echo(f"no runs in '{runs_dir}'; `archscope train` makes one")
-        return FINE
-    show([runs_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
-    return FINE
+        return
+    output.show([runs_table(summaries)], lambda: {"format": 1, "runs": summaries})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from archscope.cli import FINE
 from archscope.cli.shared.options import output_option, write
 from archscope.language.json_schema import schema
 
@@ -15,7 +14,7 @@ GROUP = "Reference"
 
 @click.command("schema")
 @output_option
-def command(output: Path | None) -> int:
+def command(output: Path | None) -> None:
     """Write the JSON Schema of specs, so that an editor completes and checks them.
 
     With the YAML extension of VS Code, for example, begin a spec with the line
@@ -28,4 +27,3 @@ def command(output: Path | None) -> int:
     import json  # keeps the order of keys, unlike sorting, and needs no types
 
     write(json.dumps(schema(), indent=2), output)
-    return FINE

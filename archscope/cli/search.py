@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli import FINE
-from archscope.cli.shared.options import gathered, output_options, setting, show, together
+from archscope.cli.shared.options import Output, gathered, output_options, setting, together
 from archscope.errors import OptionError, did_you_mean
+from archscope.metrics import objectives
 from archscope.search import samplers
 from archscope.units import parse_bytes, parse_duration
 
@@ -22,57 +22,58 @@ if TYPE_CHECKING:
 
 GROUP = "Search"
 
-
-def limits_of(
-    max_time: str | None, trial_time: str | None, trial_memory: str | None, **finals: int
-) -> dict[str, Any]:
-    """Return the keyword arguments of `search` that end it and its trainings."""
-    return {
-        "max_time": parse_duration(max_time) if max_time else None,
-        "trial_time": parse_duration(trial_time) if trial_time else None,
-        "trial_bytes": parse_bytes(trial_memory) if trial_memory else None,
-        **finals,
-    }
-
-
 budget_option = click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
     help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
     " 8ms@cpu; several hold together.",
 )  # fmt: skip
 
+
+def _objectives(text: str) -> tuple[str, ...]:
+    """Return the metrics that `--objectives` names. Raises OptionError."""
+    names = tuple(name.strip() for name in text.split(","))
+    known = objectives()
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise OptionError(f"--objectives: no objective is called '{name}'{hint}")
+    if len(set(names)) < len(names):
+        raise OptionError("--objectives names one twice")
+    return names
+
+
 strategy_options = gathered("strategy", dict, together(
     click.option(
-        "--trials", type=click.IntRange(1), default=16, show_default=True,
+        "--trials", type=click.IntRange(1), default=16,
         help="Networks to train; those beyond the budget or equal to an earlier one do not count.",
     ),
     click.option(
         "--sampler", type=click.Choice(samplers.SAMPLERS), default=samplers.DEFAULT,
-        show_default=True, help="What proposes networks. "
+        help="What proposes networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
     ),
-    click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+    click.option("--seed", type=click.IntRange(0), default=0),
     click.option(
-        "--control", "baseline", type=click.FloatRange(0, 1), default=0.2, show_default=True,
+        "--control", "baseline", type=click.FloatRange(0, 1), default=0.2,
         help="Share of the trials drawn uniformly from all networks that fit, as a baseline.",
     ),
     click.option(
-        "--prescreen", type=click.IntRange(1), default=1, show_default=True,
+        "--prescreen", type=click.IntRange(1), default=1,
         help="Propose so many networks for each trial and train the one that zero-cost proxies"
         " rank best.",
     ),
     click.option(
-        "--lag", type=click.IntRange(1), default=4, show_default=True,
+        "--lag", type=click.IntRange(1), default=4,
         help="Trials that may run at once. The sampler does not wait for their results, so this is"
         " part of what the study depends on.",
     ),
     click.option(
-        "--eta", type=click.IntRange(0), default=3, show_default=True,
+        "--eta", type=click.IntRange(0), default=3,
         help="Successive halving: one of so many goes on at each rung of the learning curve; 0"
         " lets all go on.",
     ),
     click.option(
-        "--objectives", default="accuracy", show_default=True, metavar="LIST",
+        "--objectives", type=_objectives, default="accuracy", metavar="LIST",
         help="accuracy, or several at once: accuracy,macs,latency.",
     ),
     click.option(
@@ -82,20 +83,20 @@ strategy_options = gathered("strategy", dict, together(
 """The fields of a `SearchConfig` that decide what is proposed."""
 
 training_options = gathered("training", dict, together(
-    click.option("--data", default="digits", show_default=True, help="Data set to train on."),
+    click.option("--data", default="digits", help="Data set to train on."),
     click.option("--data-dir", "folder", metavar="DIR", help="Folder of the data set."),
     click.option(
-        "--resolution", type=click.IntRange(0), default=32, show_default=True,
+        "--resolution", type=click.IntRange(0), default=32,
         help="Side of the images trained on; 0 takes the input of the space. Costs are always"
         " those at the input of the space.",
     ),
-    click.option("--epochs", type=click.IntRange(1), default=2, show_default=True),
+    click.option("--epochs", type=click.IntRange(1), default=2),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
         help="Set a knob of the recipe to another value, as in `archscope train`.",
     ),
     click.option(
-        "--threads", type=click.IntRange(1), default=1, show_default=True,
+        "--threads", type=click.IntRange(1), default=1,
         help="Threads of each training; results depend on it.",
     ),
     click.option("--no-cache", is_flag=True, help="Also train what an earlier study has trained."),
@@ -108,7 +109,7 @@ executor_options = gathered("where", dict, together(
         help="Processes that train in parallel; by default one for each processor, at most 4.",
     ),
     click.option(
-        "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+        "--executor", type=click.Choice(["local", "ray"]), default="local",
         help="Train on this machine, or on a Ray cluster.",
     ),
     click.option(
@@ -118,29 +119,34 @@ executor_options = gathered("where", dict, together(
 ))  # fmt: skip
 """Where candidates are trained."""
 
-limit_options = gathered("limits", limits_of, together(
-    click.option("--max-time", metavar="TIME", help="Start no trial after this time: 20m."),
-    click.option("--trial-time", metavar="TIME", help="Stop a trial after this time."),
-    click.option("--trial-memory", metavar="BYTES", help="Memory that a training may use."),
+limit_options = gathered("limits", dict, together(
     click.option(
-        "--top", type=click.IntRange(0), default=2, show_default=True,
-        help="Networks to train again at the end.",
+        "--max-time", type=parse_duration, metavar="TIME",
+        help="Start no trial after this time: 20m.",
     ),
     click.option(
-        "--seeds", type=click.IntRange(1), default=2, show_default=True,
+        "--trial-time", type=parse_duration, metavar="TIME", help="Stop a trial after this time."
+    ),
+    click.option(
+        "--trial-memory", "trial_bytes", type=parse_bytes, metavar="BYTES",
+        help="Memory that a training may use.",
+    ),
+    click.option(
+        "--top", type=click.IntRange(0), default=2, help="Networks to train again at the end."
+    ),
+    click.option(
+        "--seeds", type=click.IntRange(1), default=2,
         help="Trainings of each of them, with different seeds.",
     ),
     click.option(
-        "--stretch", type=click.IntRange(1), default=2, show_default=True,
-        help="Factor by which they train longer.",
+        "--stretch", type=click.IntRange(1), default=2, help="Factor by which they train longer."
     ),
 ))  # fmt: skip
 
 folder_options = together(
     click.option("--name", metavar="NAME", help="Folder of the study in --studies-dir."),
     click.option(
-        "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"),
-        show_default=True, metavar="DIR",
+        "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"), metavar="DIR"
     ),
     click.option(
         "--storage", metavar="URL", help="Where Optuna keeps the trials; by default in the folder."
@@ -167,9 +173,8 @@ def command(
     name: str | None,
     studies_dir: Path,
     storage: str | None,
-    form: str,
-    output: Path | None,
-) -> int:
+    output: Output,
+) -> None:
     """Search a space of networks for the best inside a budget.
 
     SPEC is a spec with holes, by default the space `mobile` that ships with archscope. Every
@@ -190,11 +195,10 @@ def command(
     from archscope.search.search import search
     from archscope.space.budget import budgets
 
-    strategy["objectives"] = _objectives(strategy["objectives"])
     config = SearchConfig(
         spec=spec,
         budgets=budgets(texts, _costs_by_name),
-        resolution=training["resolution"] or None,
+        resolution=training.pop("resolution") or None,
         trainer=_trainer(strategy["seed"], **training),
         **strategy,
     )
@@ -208,8 +212,7 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"\ninterrupted; the same command goes on with {path}", err=True)
         raise
-    show(found_parts(found), form, output, lambda: {"format": 1, "study": found})
-    return FINE
+    output.show(found_parts(found), lambda: {"format": 1, "study": found})
 
 
 def _executor(
@@ -244,30 +247,8 @@ def _costs_by_name(spec: str) -> dict[str, float]:
     return costs_of(load(spec))
 
 
-def _objectives(text: str) -> tuple[str, ...]:
-    """Return the metrics that `--objectives` names. Raises OptionError."""
-    from archscope.metrics import objectives
-
-    names = tuple(name.strip() for name in text.split(","))
-    known = objectives()
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise OptionError(f"--objectives: no objective is called '{name}'{hint}")
-    if len(set(names)) < len(names):
-        raise OptionError("--objectives names one twice")
-    return names
-
-
 def _trainer(
-    seed: int,
-    data: str,
-    folder: str | None,
-    resolution: int,
-    epochs: int,
-    knobs: tuple[str, ...],
-    threads: int,
-    no_cache: bool,
+    seed: int, epochs: int, knobs: tuple[str, ...], no_cache: bool, **options: Any
 ) -> Trainer:
     """Return how candidates are trained. Raises OptionError for a knob that does not exist."""
     from archscope.search.evaluation import Trainer
@@ -276,15 +257,8 @@ def _trainer(
 
     recipe = {"epochs": epochs, **dict(map(setting, knobs))}
     change(Recipe(), recipe)  # so that a mistake is not told by every trial
-    return Trainer(
-        data=data,
-        folder=folder,
-        recipe=recipe,
-        seed=seed,
-        threads=threads,
-        adapt={"channels": "repeat"},
-        cache=not no_cache,
-    )
+    adapt = {"channels": "repeat"}
+    return Trainer(seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, **options)
 
 
 def _name(spec: str, texts: tuple[str, ...], data: str) -> str:

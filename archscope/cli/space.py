@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.analysis.cost import DTYPES
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import (
+    Output,
     SpecReader,
     one_spec,
     output_options,
     read_spec,
     setting,
     shapes,
-    show,
     spec_options,
     together,
     write,
@@ -50,9 +48,9 @@ _space_options = together(
         "--samples", type=click.IntRange(1), default=None,
         help="Draw so many networks, also where all could be evaluated.",
     ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is drawn."),
+    click.option("--seed", type=int, default=0, help="Seed of what is drawn."),
     click.option(
-        "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True,
+        "--dtype", type=click.Choice(list(DTYPES)), default="float32",
         help="Element type that bytes are counted for.",
     ),
 )  # fmt: skip
@@ -75,8 +73,7 @@ def command(
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     max_nodes: int,
-    form: str,
-    output: Path | None,
+    output: Output,
 ) -> int:
     """Show how many networks a spec with holes stands for, and what they cost.
 
@@ -96,7 +93,7 @@ def command(
     if vary is not None:
         from archscope.space.vary import vary_text
 
-        write(vary_text(document, vary.split(",")), output)
+        write(vary_text(document, vary.split(",")), output.output)
         return FINE
     if not document.open:
         raise OptionError(
@@ -114,9 +111,9 @@ def command(
         progress=lambda done, of: tell(f"{done:,} of {of:,} networks"),
     )  # fmt: skip
     tell("")
-    if form == "csv":
-        show([decision_table(networks, grouped=False)], form, output, dict)
+    if output.form == "csv":
+        output.show([decision_table(networks, grouped=False)])
     else:
-        parts = space_parts(networks, limits, found, grouped=form == "table" and not every)
-        show(parts, form, output, lambda: space_data(networks, limits, found))
+        parts = space_parts(networks, limits, found, grouped=output.form == "table" and not every)
+        output.show(parts, lambda: space_data(networks, limits, found))
     return FINDINGS if found.blocking else FINE

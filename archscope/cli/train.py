@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
-from archscope.cli.shared.options import SpecReader, output_options, show, spec_options
+from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
 from archscope.cli.shared.training_options import (
     data_options,
@@ -41,27 +41,30 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 @data_options
 @recipe_options
 @machine_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+@click.option("--seed", type=click.IntRange(0), default=0,
               help="Decides split, initial weights, order and all random changes.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), metavar="N",
               help="Train with N seeds, from --seed on; report mean and spread.")  # fmt: skip
 @click.option("--deterministic", is_flag=True,
               help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
 @teacher_options
-@click.option("--embedding", metavar="NODE",
-              help="Train a metric loss on this node's output; drop the rest.")  # fmt: skip
+@click.option(
+    "--embedding", metavar="NODE", help="Train a metric loss on this node's output; drop the rest."
+)
 @click.option("--resume", metavar="RUN", help="Continue a run; takes no SPEC and no knobs.")
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @runs_dir_option
-@click.option("--look/--no-look", default=True, show_default=True,
+@click.option("--look/--no-look", default=True,
               help="Keep filters, feature maps and wrong test images in the run folder, for"
               " `archscope report`.")  # fmt: skip
 @click.option("--log", type=click.Choice(["tensorboard"]),
               help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-@spec_options
+@reader_options
 @output_options
-def command(spec: str | None, resume: str | None, **options: Any) -> int:
+def command(
+    spec: str | None, resume: str | None, reader: SpecReader, output: Output, **options: Any
+) -> int:
     """Train a network on images and leave a run folder.
 
     Test images are evaluated once, at the end, with the weights that did best on the validation
@@ -85,23 +88,22 @@ def command(spec: str | None, resume: str | None, **options: Any) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if resume is not None:
         _refuse_beside_resume()
-        return _finish([_resume(resume, **options)], options)
+        return _finish([_resume(resume, **options)], output, options)
     name = options["name"]
     if name is not None and (not name or Path(name).name != name):
         raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
-    reader = SpecReader(options["settings"], options["inputs"], options["max_nodes"])
     graph = reader.graph(spec or "")
-    return _finish(_Trainings(graph, options).run(), options)
+    return _finish(_Trainings(graph, options, reader.max_nodes).run(), output, options)
 
 
 class _Trainings:
     """The runs of one command line: one for each seed, and one of the teacher."""
 
-    def __init__(self, graph: Graph, options: dict[str, Any]) -> None:
+    def __init__(self, graph: Graph, options: dict[str, Any], max_nodes: int) -> None:
         from archscope import datasets
         from archscope.train import recipe_files
 
-        self.options = options
+        self.options, self.max_nodes = options, max_nodes
         self.recipe = recipe_files.read(options["recipe"] or "brief", _changes(options))
         if self.recipe.metric and options["teacher"]:
             raise OptionError(
@@ -129,7 +131,7 @@ class _Trainings:
 
     def _teacher(self, spec: str) -> Path:
         """Train the teacher first, and return its run."""
-        graph = SpecReader(max_nodes=self.options["max_nodes"]).graph(spec)
+        graph = SpecReader(max_nodes=self.max_nodes).graph(spec)
         path = self.path.with_name(f"{self.path.name}-teacher")
         result = self._train(graph, path, self.options["seed"], None)
         if result.summary.state != "finished" or result.folder is None:
@@ -239,7 +241,7 @@ def _inspect(result: RunResult, data_dir: Path | None) -> None:
         write_inspection(folder, inspect_run(folder, dataset, dataset.test, summary.device))
 
 
-def _finish(results: list[RunResult], options: dict[str, Any]) -> int:
+def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -> int:
     """Show the results, and return the exit code."""
     summaries = [result.summary for result in results]
     last = results[-1]
@@ -248,15 +250,14 @@ def _finish(results: list[RunResult], options: dict[str, Any]) -> int:
     if options["look"]:
         for result in results:
             _inspect(result, options["data_dir"])
-    form, output = options["form"], options["output"]
     if len(results) > 1:
-        show([seeds_table(summaries)], form, output, lambda: {"format": 1, "runs": summaries})
+        output.show([seeds_table(summaries)], lambda: {"format": 1, "runs": summaries})
     else:
-        show([summary_table(last.summary)], form, output, lambda: last.summary)
+        output.show([summary_table(last.summary)], lambda: last.summary)
     for summary in summaries:
         if summary.state == "diverged":
             click.echo(f"{summary.name} diverged: {summary.reason}; try a lower --lr", err=True)
-    if form == "table" and output is None and last.summary.state == "finished":
+    if output == Output() and last.summary.state == "finished":
         if len(results) == 1:
             click.echo(last.summary.fit)
         click.echo("".join(f"run: {result.folder}\n" for result in results), nl=False)

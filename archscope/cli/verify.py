@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
 from archscope.cli import FINDINGS, FINE
-from archscope.cli.shared.options import SpecReader, output_options, reader_options, show
+from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
 from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError, did_you_mean
 from archscope.language import zoo
@@ -30,8 +29,7 @@ def command(
     everything: bool,
     reader: SpecReader,
     only: tuple[str, ...],
-    form: str,
-    output: Path | None,
+    output: Output,
 ) -> int:
     """Check every number of a network against an independent oracle.
 
@@ -59,7 +57,7 @@ def command(
             raise OptionError(f"no check '{name}'{known}")
     results = [verify(graph, only=only, progress=_teller(graph.name)) for graph in graphs]
     tell("")
-    show(verification_parts(results), form, output, lambda: {"format": 1, "networks": results})
+    output.show(verification_parts(results), lambda: {"format": 1, "networks": results})
     return FINE if all(result.agrees for result in results) else FINDINGS
 
 

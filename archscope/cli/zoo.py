@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archscope.analysis import analyze
-from archscope.cli import FINE
-from archscope.cli.shared.options import output_options, show
+from archscope.cli.shared.options import Output, output_options
 from archscope.language import load, zoo
 from archscope.report.tables.networks import zoo_table
 
@@ -17,7 +14,7 @@ GROUP = "Reference"
 
 @click.command("zoo")
 @output_options
-def command(form: str, output: Path | None) -> int:
+def command(output: Output) -> None:
     """List the networks that ship with archscope, with their totals.
 
     The name of a network is a SPEC: `archscope analyze resnet50` works in any folder. Markdown
@@ -37,5 +34,4 @@ def command(form: str, output: Path | None) -> int:
             "networks": [{key: getattr(result, key) for key in keys} for result in results],
         }
 
-    show([zoo_table(results)], form, output, data)
-    return FINE
+    output.show([zoo_table(results)], data)

@@ -56,7 +56,9 @@ def _module(name: str) -> Any:
     return import_module(f"archscope.cli.{FILES[name]}")
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, prog_name="archscope")
 def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.

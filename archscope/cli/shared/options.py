@@ -39,20 +39,18 @@ def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], C
 
 
 def gathered(
-    argument: str,
-    make: Callable[..., Any],
-    options: Callable[[Callable[..., int]], Callable[..., int]],
-) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    argument: str, make: Callable[..., Any], options: Callable[[Any], Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds options and passes `make(**values)` as one argument."""
 
-    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def run(**values: Any) -> int:
+        def run(**values: Any) -> Any:
             own = {name: values.pop(name) for name in names}
             return command(**values, **{argument: make(**own)})
 
         before = len(getattr(command, "__click_params__", ()))
-        decorated = options(run)
+        decorated: Callable[..., Any] = options(run)
         names = [param.name for param in getattr(decorated, "__click_params__")[before:]]  # noqa: B009
         return decorated
 
@@ -62,7 +60,7 @@ def gathered(
 one_spec = click.argument("spec")
 many_specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 max_nodes_option = click.option(
-    "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes, show_default=True,
+    "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes,
     help="Refuse specs that expand to more layers than this.",
 )  # fmt: skip
 output_option = click.option(
@@ -84,31 +82,21 @@ spec_options = together(
 )  # fmt: skip
 
 cost_options = gathered("costs", dict, together(
+    click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch."),
     click.option(
-        "--batch", type=click.IntRange(1), default=1, show_default=True, help="Images in a batch."
-    ),
-    click.option(
-        "--dtype", type=click.Choice(list(DTYPES)), default="float32", show_default=True,
+        "--dtype", type=click.Choice(list(DTYPES)), default="float32",
         help="Element type for which bytes are counted.",
     ),
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
-        show_default=True, help="Optimizer for which training memory is counted.",
+        help="Optimizer for which training memory is counted.",
     ),
     click.option(
-        "--training/--inference", default=False,
+        "--training/--inference", show_default=False,
         help="Include, or leave out, the parts that serve only training, such as auxiliary heads.",
     ),
 ))  # fmt: skip
 """The keyword arguments of `analyze` that say what is counted, as the `costs` of a command."""
-
-output_options = together(
-    click.option(
-        "--format", "form", type=click.Choice(formats.FORMATS), default="table",
-        show_default=True, help="Output format.",
-    ),
-    output_option,
-)  # fmt: skip
 
 
 class SpecReader(Struct, frozen=True):
@@ -185,12 +173,28 @@ def write(text: str, path: Path | None) -> None:
         write_text(path, text if text.endswith("\n") else f"{text}\n")
 
 
-def show(
-    parts: Sequence[Part],
-    form: str,
-    path: Path | None,
-    data: Callable[[], Any],
-    records: Callable[[], Table] | None = None,
-) -> None:
-    """Write a result in an output format; the other arguments are those of `CommandOutput`."""
-    write(formats.render(CommandOutput(parts, data, records), form, screen=path is None), path)
+class Output(Struct, frozen=True):
+    """The format in which a command shows its result, and the file if it is not the terminal."""
+
+    form: str = "table"
+    output: Path | None = None
+
+    def show(
+        self,
+        parts: Sequence[Part],
+        data: Callable[[], Any] = dict,
+        records: Callable[[], Table] | None = None,
+    ) -> None:
+        """Write a result; the arguments are those of `CommandOutput`."""
+        shown = CommandOutput(parts, data, records)
+        write(formats.render(shown, self.form, screen=self.output is None), self.output)
+
+
+output_options = gathered("output", Output, together(
+    click.option(
+        "--format", "form", type=click.Choice(formats.FORMATS), default="table",
+        help="Output format.",
+    ),
+    output_option,
+))  # fmt: skip
+"""The format and file of a result, as the `output` of a command."""

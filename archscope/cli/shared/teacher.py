@@ -23,11 +23,11 @@ teacher_options = together(
         help="Learn from this run's outputs, too; a SPEC is trained first, in the same way.",
     ),
     click.option(
-        "--temperature", type=float, default=4.0, show_default=True,
+        "--temperature", type=float, default=4.0,
         help="How much of the teacher's doubts to show; 1 is its own probabilities.",
     ),
     click.option(
-        "--alpha", type=float, default=0.7, show_default=True,
+        "--alpha", type=float, default=0.7,
         help="Share of the teacher in the loss; the rest is the labels'.",
     ),
     click.option(

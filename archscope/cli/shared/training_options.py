@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 runs_dir_option = click.option(
     "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-    show_default=True, help="Where runs are kept.",
+    help="Where runs are kept.",
 )  # fmt: skip
 
 data_options = together(
@@ -28,11 +28,11 @@ data_options = together(
         help="Where the files of the data set are, if not in a usual place.",
     ),
     click.option(
-        "--adapt", type=click.Choice(["resize", "pad"]), default="resize", show_default=True,
+        "--adapt", type=click.Choice(["resize", "pad"]), default="resize",
         help="How to bring images to the size of the network's input.",
     ),
     click.option(
-        "--channels", type=click.Choice(["same", "repeat"]), default="same", show_default=True,
+        "--channels", type=click.Choice(["same", "repeat"]), default="same",
         help="Repeat the one channel of grey images for a network that takes several, or not.",
     ),
 )  # fmt: skip
