@@ -36,11 +36,10 @@ class EarlyMemory(Rule, frozen=True, kw_only=True):
         if size < SMALL:
             return
         held = total = 0
-        for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
-            if not node.inputs or node.op.storage.value != "new":
-                continue
-            total += facts.elements
-            held += facts.elements if area(node.out) >= least else 0
+        for node in graph.nodes:
+            if node.inputs and node.op.storage.value == "new":
+                total += node.facts.elements
+                held += node.facts.elements if area(node.out) >= least else 0
         if total and held > self.share * total:
             yield self.finding(
                 network,

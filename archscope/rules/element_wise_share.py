@@ -67,7 +67,8 @@ OTHER = "other"
 def _parts(network: Network) -> dict[str, int]:
     """Return memory access by kind of work, for one image."""
     parts: dict[str, int] = {}
-    for node, facts in zip(network.graph.nodes, network.graph.facts.values(), strict=True):
+    for node in network.graph.nodes:
+        facts = node.facts
         if depthwise(node):
             kind = "depthwise"
         elif activation(node):

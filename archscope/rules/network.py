@@ -44,11 +44,7 @@ class Network:
     @cached_property
     def conv_like(self) -> list[Node]:
         """The nodes that have macs and weights, in order."""
-        return [
-            node
-            for node, facts in zip(self.graph.nodes, self.graph.facts.values(), strict=True)
-            if facts.macs and facts.params
-        ]
+        return [node for node in self.graph.nodes if node.facts.macs and node.facts.params]
 
     def place(self, node: Node | None) -> Source | None:
         """Return where a finding about a node belongs: the nearest place in the spec itself.

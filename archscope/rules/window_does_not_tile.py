@@ -20,8 +20,8 @@ class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
     """
 
     def check(self, network: Network) -> Findings:
-        for node, facts in zip(network.graph.nodes, network.graph.facts.values(), strict=True):
-            windows = facts.window
+        for node in network.graph.nodes:
+            windows = node.facts.window
             if not windows or len(node.ins) != 1:
                 continue
             sides = tuple(zip(windows, node.ins[0][1:], strict=True))

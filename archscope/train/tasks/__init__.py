@@ -30,16 +30,19 @@ class Task(Protocol):
     goal: str  # the measure that chooses the best weights; more is better
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
-        """Return the images to train, validate and test with."""
+        """Return images to train and validate with, each class split alike, and those to test."""
+        return *split(dataset.train, recipe.validation, seed), dataset.test
 
     def check(self, graph: Graph) -> None:
         """Raise OptionError if the network cannot be trained for the task."""
 
     def begin(self, network: Network, loader: TrainingLoader) -> None:
-        """Prepare to train a network with the batches of a loader."""
+        """Prepare to train a network with the batches of a loader; by default nothing."""
+        return
 
     def targets(self, images: Tensor, labels: Tensor) -> Any:
-        """Return what the outputs of a training batch are compared with."""
+        """Return what the outputs of a training batch are compared with, such as the labels."""
+        return labels
 
     def loss(self, outputs: Outputs, targets: Any) -> Tensor:
         """Return the loss to train with, the mean over a batch as a scalar."""
@@ -58,8 +61,3 @@ class ScoresAll(Protocol):
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
         """Return the scores of the outputs of inference for all images."""
-
-
-def split_images(dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
-    """Split the training images, each class alike; the test images are those of the data set."""
-    return *split(dataset.train, recipe.validation, seed), dataset.test

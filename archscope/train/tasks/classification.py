@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from archscope.build import Network
 from archscope.errors import OptionError
 from archscope.ir import Graph, text_of
 from archscope.train.evaluation import hits
 from archscope.train.losses import criterion
 from archscope.train.recipe import Recipe
-from archscope.train.tasks import Outputs, split_images
-
-if TYPE_CHECKING:
-    from archscope.train.loader import TrainingLoader
+from archscope.train.tasks import Outputs, Task
 
 
-class Classification:
+class Classification(Task):
     """Trains the sum of the losses of all outputs, weighted as in the spec.
 
     Accuracy is that of the network's main output: `top1`, and `top5` of more than ten classes.
@@ -28,7 +24,6 @@ class Classification:
 
     goal = "top1"
     about: dict[str, Any] = {"kind": "classification"}
-    divide = staticmethod(split_images)
 
     def __init__(self, graph: Graph, classes: int, recipe: Recipe) -> None:
         self.classes = classes
@@ -54,13 +49,6 @@ class Classification:
                     f"output '{output.name}' of '{graph.name}' is {text_of(shape)}, but the data"
                     f" have {self.classes} classes; many specs take --set classes={self.classes}"
                 )
-
-    def begin(self, network: Network, loader: TrainingLoader) -> None:
-        """Nothing to prepare."""
-
-    def targets(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the labels."""
-        return labels
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the weighted sum over all outputs, including those only for training."""

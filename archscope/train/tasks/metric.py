@@ -20,13 +20,13 @@ from archscope.train.metric_learning.embedding import HEAD, tower
 from archscope.train.metric_learning.metric_losses import distance_of, metric_loss
 from archscope.train.metric_learning.verification import batch_auc, verify
 from archscope.train.recipe import Recipe
-from archscope.train.tasks import Outputs, Parts
+from archscope.train.tasks import Outputs, Parts, Task
 
 if TYPE_CHECKING:
     from archscope.train.loader import TrainingLoader
 
 
-class MetricLearning:
+class MetricLearning(Task):
     """Trains the tower of a network with a metric loss over the batch, and verifies pairs.
 
     Classes are split, not images: validation and test are of classes that training never saw.
@@ -73,10 +73,6 @@ class MetricLearning:
             self.about["untrained"] = evaluate(network, self, loader.validation, loader.how)
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
         network.add_module(HEAD, self.criterion.to(loader.how.device))
-
-    def targets(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the labels."""
-        return labels
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the loss of a batch, computed in float32 whatever the precision of the network."""

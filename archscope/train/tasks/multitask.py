@@ -13,13 +13,13 @@ from archscope.build import Network
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, text_of
 from archscope.train.evaluation import hits
-from archscope.train.tasks import Outputs, split_images
+from archscope.train.tasks import Outputs, Task
 
 if TYPE_CHECKING:
     from archscope.train.loader import TrainingLoader
 
 
-class MultiTask:
+class MultiTask(Task):
     """Trains the sum of the losses of all outputs, weighted as in the spec.
 
     `tables` hold the labels for each output: int64 (M,) of classes, trained
@@ -29,7 +29,6 @@ class MultiTask:
     """
 
     about: dict[str, Any] = {"kind": "multitask"}
-    divide = staticmethod(split_images)
 
     def __init__(self, tables: Mapping[str, Tensor], graph: Graph, goal: str | None = None) -> None:
         self.tables = dict(tables)
