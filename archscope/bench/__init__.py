@@ -5,8 +5,9 @@
     interleaved.py, timing.py  runs of several networks in turns, and their quartiles
     prepare.py                 a graph as a call of torch; another runtime gets a file beside it
     conditions.py, machine.py  how and where a network runs
-    layer_timings.py           the time of each layer, and bottleneck.py what limits it
-    roofline.py                arithmetic, memory bandwidth and call overhead of the machine
+    layer_timings.py           the time of each layer
+    roofline.py                arithmetic, memory bandwidth and call overhead of the machine, and
+                               which of them limits a layer
 
 Importing this package does not import torch.
 """
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from archscope.bench.machine import this_machine
     from archscope.bench.measure_networks import Bench, Measured, bench, latency
-    from archscope.bench.roofline_cache import known as known_roofline
+    from archscope.bench.roofline import known_roofline
     from archscope.bench.timing import Timing
 
 __all__ = [
@@ -29,11 +30,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is measured with torch when it is asked for."""
-    if name == "this_machine":
-        return import_module("archscope.bench.machine").this_machine
-    if name == "known_roofline":
-        return import_module("archscope.bench.roofline_cache").known
-    if name in __all__:
-        file = "timing" if name == "Timing" else "measure_networks"
-        return getattr(import_module(f"archscope.bench.{file}"), name)
-    raise AttributeError(f"module 'archscope.bench' has no attribute '{name}'")
+    if name not in __all__:
+        raise AttributeError(f"module 'archscope.bench' has no attribute '{name}'")
+    files = {"this_machine": "machine", "known_roofline": "roofline", "Timing": "timing"}
+    file = files.get(name, "measure_networks")
+    return getattr(import_module(f"archscope.bench.{file}"), name)

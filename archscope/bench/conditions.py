@@ -20,8 +20,8 @@ class Conditions(Struct, frozen=True):
     """How a network runs."""
 
     device: str
-    dtype: str
-    threads: int
+    dtype: str = "float32"
+    threads: int = 1
     training: bool = False  # a step: forward, loss, backward, optimizer
     optimizer: str = "momentum"  # of training
     channels_last: bool = False
@@ -40,13 +40,8 @@ class Conditions(Struct, frozen=True):
     def __str__(self) -> str:
         words = [f"{self.threads} thread{'s' if self.threads > 1 else ''}", self.dtype]
         words.append(f"training with {self.optimizer}" if self.training else "inference")
-        flags = {
-            "channels last": "channels_last",
-            "compiled": "compiled",
-            "fused": "fused",
-            "processor time": "processor_time",
-        }
-        words += [word for word, field in flags.items() if getattr(self, field)]
+        flags = ("channels_last", "compiled", "fused", "processor_time")
+        words += [flag.replace("_", " ") for flag in flags if getattr(self, flag)]
         return ", ".join(words)
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from archscope.bench import memory_check
 from archscope.bench.conditions import Conditions
 from archscope.bench.layer_timings import Stopwatch
-from archscope.bench.machine import Machine, free_bytes, using_threads
+from archscope.bench.machine import free_bytes, using_threads
 from archscope.bench.prepare import Prepared, prepare
 from archscope.bench.timing import MIN_TURNS, Clock, Turns, measure
 from archscope.errors import OptionError
@@ -31,7 +31,6 @@ class JobResult(Struct, frozen=True):
 
 def run_interleaved(
     jobs: Sequence[Job],
-    machine: Machine,
     conditions: Conditions,
     *,
     seconds: float,
@@ -48,7 +47,7 @@ def run_interleaved(
         raise OptionError("there is nothing to measure: name networks, and batches of 1 or more")
     if seconds < 0:
         raise OptionError(f"expected a time of 0 seconds or more, got {seconds:g}")
-    memory_check.check_memory(jobs, conditions, free_bytes(machine.device))
+    memory_check.check_memory(jobs, conditions, free_bytes(conditions.device))
     calls: list[Callable[[], object]] = []
     stopwatches: list[Stopwatch | None] = []
     with using_threads(conditions.threads):

@@ -11,9 +11,8 @@ from msgspec import Struct
 from torch import nn
 
 from archscope.analysis.cost import DTYPES, costs
-from archscope.bench.bottleneck import BOUNDS, bottleneck_of
 from archscope.bench.prepare import Prepared
-from archscope.bench.roofline import Roofline
+from archscope.bench.roofline import BOUNDS, Roofline
 from archscope.bench.timing import Clock
 from archscope.build import Network
 from archscope.ir import Shape
@@ -98,23 +97,22 @@ class Stopwatch:
             node = self.graph.by_name[name]
             seconds = fmean(spent)
             macs, moved = cost[name].macs, cost[name].memory_access * DTYPES[dtype]
-            bound, least_seconds = bottleneck_of(roof, macs, moved)
-            layers.append(
-                LayerTiming(
-                    name,
-                    node.op.name,
-                    node.out,
-                    seconds,
-                    seconds / whole,
-                    macs,
-                    moved,
-                    macs / seconds / 1e9,
-                    moved / seconds / 1e9,
-                    macs / moved if moved else None,
-                    bound,
-                    least_seconds,
-                )
+            bound, least_seconds = roof.bottleneck(macs, moved)
+            layer = LayerTiming(
+                name=name,
+                op=node.op.name,
+                out=node.out,
+                seconds=seconds,
+                share=seconds / whole,
+                macs=macs,
+                memory_access_bytes=moved,
+                gmacs_per_second=macs / seconds / 1e9,
+                gbytes_per_second=moved / seconds / 1e9,
+                macs_per_byte=macs / moved if moved else None,
+                bound=bound,
+                least_seconds=least_seconds,
             )
+            layers.append(layer)
         total = sum(layer.seconds for layer in layers)
         by_bound = {
             name: sum(layer.seconds for layer in layers if layer.bound == name) for name in BOUNDS

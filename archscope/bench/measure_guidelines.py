@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import psutil
 from msgspec import Struct, field
 
@@ -91,35 +93,25 @@ def guidelines(
     aligned: bool = False,
     batch: int = 1,
     device: str = "auto",
-    dtype: str = "float32",
     threads: int | None = 1,
-    channels_last: bool = False,
-    compiled: bool = False,
     seconds: float = 2.0,
-    processor_time: bool = False,
     clock: Clock | None = None,
     progress: Progress = lambda words: None,
+    **others: Any,
 ) -> Guidelines:
     """Repeat experiments 1 to 4 of arXiv:1807.11164, section 2, for `seconds` per stack.
 
     `aligned` uses multiples of 8 as the channels of G1, so that the alignment of kernels is not
     measured. The stacks of an experiment run in turns, and each round gives one ratio of speeds,
     so that a machine that becomes slower affects both sides of it. One thread by default, as on
-    the paper's ARM; None lets torch choose.
+    the paper's ARM; None lets torch choose. The others are fields of `Conditions`.
 
     Raises OptionError for a scale that the paper does not have, UnavailableError for a device
     that does not exist here.
     """
     place = this_machine(device)
-    conditions = conditions_on(
-        place,
-        dtype=dtype,
-        threads=threads,
-        channels_last=channels_last,
-        compiled=compiled,
-        processor_time=processor_time,
-    )
-    clock = clock or clock_of(processor_time)
+    conditions = conditions_on(place, threads, **others)
+    clock = clock or clock_of(conditions.processor_time)
     load = psutil.getloadavg()[0]
     results = []
     for experiment in experiments(place.device, scale, aligned):
@@ -127,14 +119,9 @@ def guidelines(
         def tell(words: str, code: str = experiment.code) -> None:
             progress(f"{code}: {words}")
 
+        jobs = [(graph, batch) for graph in experiment.graphs]
         runs = run_interleaved(
-            [(graph, batch) for graph in experiment.graphs],
-            place,
-            conditions,
-            seconds=seconds,
-            clock=clock,
-            progress=tell,
-            min_turns=ROUNDS,
+            jobs, conditions, seconds=seconds, clock=clock, progress=tell, min_turns=ROUNDS
         )
         results.append(_result(experiment, [run.turns for run in runs], batch, place, scale))
     platform = PLATFORM[place.device]
@@ -172,21 +159,20 @@ def _result(
             for platform in ("GPU", "ARM")
         }
         speed = speed_ratio(turns[number], turns[0]) if number else None
-        results.append(
-            VariantResult(
-                variant.name,
-                variant.settings,
-                cost[number].macs,
-                cost[number].macs / cost[0].macs,
-                cost[number].memory_access / cost[0].memory_access,
-                timing(turns[number]),
-                speed,
-                paper["GPU"],
-                paper["ARM"],
-                speed.outcome if speed else "",
-                paper_outcome(paper[nearest]) if speed else "",
-            )
+        result = VariantResult(
+            name=variant.name,
+            settings=variant.settings,
+            macs=cost[number].macs,
+            macs_ratio=cost[number].macs / cost[0].macs,
+            memory_access_ratio=cost[number].memory_access / cost[0].memory_access,
+            timing=timing(turns[number]),
+            speed=speed,
+            paper_gpu=paper["GPU"],
+            paper_arm=paper["ARM"],
+            outcome=speed.outcome if speed else "",
+            paper_outcome=paper_outcome(paper[nearest]) if speed else "",
         )
+        results.append(result)
     others = tuple(results[1:])
     agreeing = sum(other.outcome == other.paper_outcome for other in others)
     sentence = _sentence(code, baseline, others, nearest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import psutil
 from msgspec import Struct
@@ -12,8 +13,7 @@ from archscope.bench.conditions import Conditions
 from archscope.bench.interleaved import JobResult, Progress, run_interleaved
 from archscope.bench.layer_timings import LayerTimings
 from archscope.bench.machine import Machine, this_machine, using_threads
-from archscope.bench.roofline import Roofline
-from archscope.bench.roofline_cache import known
+from archscope.bench.roofline import Roofline, known_roofline
 from archscope.bench.timing import Clock, Timing, clock_of, timing
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -47,34 +47,13 @@ class Bench(Struct, frozen=True):
     roofline: Roofline | None = None  # that layers are held against
 
 
-def conditions_on(
-    machine: Machine,
-    *,
-    dtype: str = "float32",
-    threads: int | None = None,
-    training: bool = False,
-    optimizer: str = "momentum",
-    channels_last: bool = False,
-    compiled: bool = False,
-    fused: bool = False,
-    processor_time: bool = False,
-) -> Conditions:
+def conditions_on(machine: Machine, threads: int | None, **others: Any) -> Conditions:
     """Return conditions; `threads` is by default the number that torch chooses.
 
-    Raises OptionError for unknown names and contradictions.
+    The others are fields of `Conditions`. Raises OptionError for unknown names and contradictions.
     """
     with using_threads(threads) as used:
-        return Conditions(
-            machine.device,
-            dtype,
-            used,
-            training,
-            optimizer,
-            channels_last,
-            compiled,
-            fused,
-            processor_time,
-        )
+        return Conditions(machine.device, threads=used, **others)
 
 
 def bench(
@@ -82,60 +61,37 @@ def bench(
     *,
     batches: Sequence[int] = (1,),
     device: str = "auto",
-    dtype: str = "float32",
     threads: int | None = None,
-    training: bool = False,
-    optimizer: str = "momentum",
-    channels_last: bool = False,
-    compiled: bool = False,
-    fused: bool = False,
     per_layer: bool = False,
     seconds: float = 2.0,
-    processor_time: bool = False,
     clock: Clock | None = None,
     progress: Progress = lambda words: None,
+    **others: Any,
 ) -> Bench:
     """Measure the latency of graphs with every batch, in turns, each for `seconds`.
 
-    Measures inference, or with `training` a step of forward pass, loss, backward pass and
-    optimizer. `threads` is by default the number that torch chooses. `fused` folds batch norms
-    into the layers before them. `per_layer` times every layer and compares it with the roofline,
-    which is measured first if it is not cached. `processor_time` measures the CPU time of one
-    thread instead of wall-clock time, so that other work on the machine matters less. `progress`
-    is called with a short text about what happens; `clock` is for tests.
+    `threads` is by default the number that torch chooses; the others are fields of `Conditions`,
+    such as `training=True`, which measures a step of forward pass, loss, backward pass and
+    optimizer instead of inference. `per_layer` times every layer and compares it with the
+    roofline, which is measured first if it is not cached. `progress` is called with a short text
+    about what happens; `clock` is for tests.
 
     Raises OptionError for contradictory options and for a batch that does not fit into memory,
     UnavailableError for a device or dtype that does not exist here.
     """
-    if per_layer and (training or compiled):
-        raise OptionError("layers are timed at inference of a network that is not compiled")
     place = this_machine(device)
-    conditions = conditions_on(
-        place,
-        dtype=dtype,
-        threads=threads,
-        training=training,
-        optimizer=optimizer,
-        channels_last=channels_last,
-        compiled=compiled,
-        fused=fused,
-        processor_time=processor_time,
-    )
-    clock = clock or clock_of(processor_time)
+    conditions = conditions_on(place, threads, **others)
+    if per_layer and (conditions.training or conditions.compiled):
+        raise OptionError("layers are timed at inference of a network that is not compiled")
+    clock = clock or clock_of(conditions.processor_time)
     load, roof = psutil.getloadavg()[0], None
     if per_layer:
         progress("measuring the machine")
-        roof = known(place, dtype, conditions.threads)
-    lean = [graph if training else graph.inference() for graph in graphs]
+        roof = known_roofline(place, conditions.dtype, conditions.threads)
+    lean = [graph if conditions.training else graph.inference() for graph in graphs]
     jobs = [(graph, batch) for graph in lean for batch in batches]
     results = run_interleaved(
-        jobs,
-        place,
-        conditions,
-        seconds=seconds,
-        clock=clock,
-        progress=progress,
-        per_layer=per_layer,
+        jobs, conditions, seconds=seconds, clock=clock, progress=progress, per_layer=per_layer
     )
     networks = tuple(
         _measured(graph, batch, result, conditions, roof)
@@ -159,16 +115,8 @@ def latency(
     Raises OptionError if it does not fit into memory, UnavailableError for a device that does
     not exist here.
     """
-    result = bench(
-        [graph],
-        batches=[batch],
-        device=device,
-        threads=threads,
-        dtype=dtype,
-        fused=True,
-        seconds=seconds,
-        clock=clock,
-    )
+    options: dict[str, Any] = {"dtype": dtype, "fused": True, "seconds": seconds, "clock": clock}
+    result = bench([graph], batches=[batch], device=device, threads=threads, **options)
     return result.networks[0].timing
 
 
@@ -180,19 +128,9 @@ def milliseconds(graph: Graph) -> float:
 def _measured(
     graph: Graph, batch: int, result: JobResult, conditions: Conditions, roof: Roofline | None
 ) -> Measured:
-    cost = total(costs(graph, batch))
-    spent = timing(result.turns)
-    layers = None
+    cost, spent, layers = total(costs(graph, batch)), timing(result.turns), None
     if result.stopwatch is not None and roof is not None:
         layers = result.stopwatch.layers(batch, conditions.dtype, roof)
-    rate = cost.macs / spent.median_seconds / 1e9
-    return Measured(
-        graph.name,
-        batch,
-        cost.params,
-        cost.macs,
-        spent,
-        batch / spent.median_seconds,
-        None if conditions.training else rate,
-        layers,
-    )
+    images = batch / spent.median_seconds
+    rate = None if conditions.training else cost.macs / spent.median_seconds / 1e9
+    return Measured(graph.name, batch, cost.params, cost.macs, spent, images, rate, layers)

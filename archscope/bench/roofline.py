@@ -1,4 +1,10 @@
-"""The roofline of a machine: peak arithmetic, memory bandwidth and call overhead."""
+"""The roofline of a machine: peak arithmetic, memory bandwidth and call overhead.
+
+The roofline model of Williams, Waterman and Patterson 2009 (doi:10.1145/1498765.1498785), with
+the overhead of a call as a third lower bound: no layer takes less time than its arithmetic at
+the machine's peak, its bytes at the bandwidth, or an empty call. Measured once for a machine, and
+kept in the user's cache folder.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +18,12 @@ from msgspec import Struct
 from torch import nn
 from torch.utils.benchmark import timer
 
-from archscope.bench.machine import Machine, free_bytes
+from archscope.bench.machine import Machine, free_bytes, using_threads
 from archscope.bench.timing import Clock, measure, timing
 from archscope.errors import UnavailableError
+from archscope.files import Cache
+
+COMPUTE, MEMORY, OVERHEAD = BOUNDS = ("compute", "memory", "overhead")
 
 SECONDS = 0.1  # for the bandwidth, the call, and each size of a product
 SMALLEST, LARGEST = 256, 8192  # rows of the matrices that are multiplied
@@ -37,6 +46,55 @@ class Roofline(Struct, frozen=True):
     def ridge(self) -> float:
         """The macs per byte above which arithmetic takes longer than memory access."""
         return self.gmacs_per_second / self.gbytes_per_second
+
+    def lower_bounds(self, macs: int, memory_access_bytes: int) -> dict[str, float]:
+        """Return the least seconds that arithmetic, memory and call overhead allow, by bound."""
+        return {
+            COMPUTE: macs / (self.gmacs_per_second * 1e9),
+            MEMORY: memory_access_bytes / (self.gbytes_per_second * 1e9),
+            OVERHEAD: self.overhead_seconds,
+        }
+
+    def bottleneck(self, macs: int, memory_access_bytes: int) -> tuple[str, float]:
+        """Return the largest of the three lower bounds: its name and its seconds."""
+        bounds = self.lower_bounds(macs, memory_access_bytes)
+        return max(bounds.items(), key=lambda bound: bound[1])
+
+
+CACHE = Cache("rooflines", Roofline)
+
+
+def recall(machine: Machine, dtype: str, threads: int) -> Roofline | None:
+    """Return the roofline measured before, or None if there is none that can be read."""
+    wanted = (machine, dtype, threads)
+    found = CACHE.get(wanted)
+    return found if found and (found.machine, found.dtype, found.threads) == wanted else None
+
+
+def keep(roof: Roofline) -> None:
+    """Put a roofline into the cache; where that cannot be written, it is measured again."""
+    CACHE.put((roof.machine, roof.dtype, roof.threads), roof)
+
+
+def known_roofline(
+    machine: Machine,
+    dtype: str = "float32",
+    threads: int | None = None,
+    *,
+    refresh: bool = False,
+    clock: Clock = timer,
+) -> Roofline:
+    """Return the roofline from the cache, or measure it, which takes about a second, and keep it.
+
+    `threads` is torch's own number unless given. Raises UnavailableError if torch cannot
+    multiply the dtype there.
+    """
+    with using_threads(threads) as used:
+        roof = None if refresh else recall(machine, dtype, used)
+        if roof is None:
+            roof = measure_roofline(machine, dtype, used, clock=clock)
+            keep(roof)
+        return roof
 
 
 def measure_roofline(

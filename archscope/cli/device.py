@@ -53,7 +53,7 @@ def command(
       archscope device --device cuda --dtype float16 --format json
     """
     from archscope.bench.machine import this_machine, using_threads
-    from archscope.bench.roofline_cache import known  # torch takes seconds to load
+    from archscope.bench.roofline import known_roofline  # torch takes seconds to load
 
     place = this_machine(device)
     if not threads:
@@ -64,7 +64,7 @@ def command(
         for count in dict.fromkeys(threads):
             for name in dict.fromkeys(dtypes or ("float32", "bfloat16")):
                 tell(f"measuring {name}, {count} threads")
-                roofs.append(known(place, name, count, refresh=refresh))
+                roofs.append(known_roofline(place, name, count, refresh=refresh))
     finally:
         tell("")
     where = f"{place.device}: {place.name}, {place.cores} cores, torch {place.torch}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archscope.bench import roofline_cache
+from archscope.bench import roofline
 from archscope.bench.machine import Machine, this_machine
 from archscope.bench.roofline import Roofline
 from tests.cli.conftest import run
@@ -47,7 +47,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def known_machine() -> Roofline:
     """Put a roofline of this machine into the cache, so that none is measured."""
     roof = roofline_of(this_machine("cpu"), threads=1)
-    roofline_cache.keep(roof)
+    roofline.keep(roof)
     return roof
 
 

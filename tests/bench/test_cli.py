@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archscope.bench import roofline_cache, timing
+from archscope.bench import roofline, timing
 from archscope.bench.machine import Machine
 from archscope.bench.roofline import Roofline
 from tests.bench.conftest import roofline_of
@@ -26,7 +26,7 @@ def no_roofline_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     def instant(place: Machine, dtype: str, threads: int, **words: object) -> Roofline:
         return roofline_of(place, threads)
 
-    monkeypatch.setattr(roofline_cache, "measure_roofline", instant)
+    monkeypatch.setattr(roofline, "measure_roofline", instant)
 
 
 def test_table(run: Run) -> None:
@@ -114,5 +114,5 @@ def test_device_warns_of_a_busy_machine(run: Run, monkeypatch: pytest.MonkeyPatc
     def busy(place: Machine, dtype: str, threads: int, **words: object) -> Roofline:
         return Roofline(place, dtype, threads, 1.0, 1.0, 1e-6, 99.0)
 
-    monkeypatch.setattr(roofline_cache, "measure_roofline", busy)
+    monkeypatch.setattr(roofline, "measure_roofline", busy)
     assert "the machine was busy" in run("device", "--device", "cpu", "--threads", "1").out

@@ -5,11 +5,11 @@ import torch
 
 from archscope import load
 from archscope.analysis.cost import costs, total
-from archscope.bench.bottleneck import BOUNDS
 from archscope.bench.conditions import Conditions
 from archscope.bench.layer_timings import LayerTimings, Stopwatch
 from archscope.bench.machine import this_machine
 from archscope.bench.prepare import prepare
+from archscope.bench.roofline import BOUNDS
 from archscope.ir import Graph
 from tests.bench.conftest import Clock, roofline_of
 
