@@ -17,8 +17,13 @@ from archscope.cli.shared.options import (
 )
 from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError
-from archscope.report.tables.guideline_experiments import guideline_parts, guideline_records
-from archscope.report.tables.measurements import SLOWEST, network_parts, network_records
+from archscope.report.tables.measurements import (
+    SLOWEST,
+    guideline_parts,
+    guideline_records,
+    network_parts,
+    network_records,
+)
 from archscope.units import parse_duration
 
 GROUP = "Measure"
