@@ -172,9 +172,9 @@ def test_the_drawing_folds_and_is_that_of_python(opened: Any) -> None:
     seen = {row[0]: row[1:] for row in drawing.locator("svg > g").evaluate_all(script)}
     (google,) = collected("googlenet").networks()
     wanted = layout_of(tree_of(google.layers), lambda *_: True)
-    assert {box.item.name for box in wanted.boxes} == set(seen)
+    assert {box.node.name for box in wanted.boxes} == set(seen)
     for box in wanted.boxes:
-        assert seen[box.item.name] == pytest.approx([box.x, box.y, box.width, box.height])
+        assert seen[box.node.name] == pytest.approx([box.x, box.y, box.width, box.height])
     body.get_by_role("button", name="Fold all", exact=True).click()
     assert drawing.locator("g.box").count() == len(tree_of(google.layers).children)
 
