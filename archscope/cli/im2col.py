@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from archscope.analysis.cost import DTYPES
 from archscope.analysis.im2col import im2col
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
+    dtype_option,
     one_spec,
     output_options,
     reader_options,
@@ -23,10 +23,7 @@ GROUP = "Analyze"
 @one_spec
 @click.argument("node")
 @reader_options
-@click.option(
-    "--dtype", type=click.Choice(list(DTYPES)), default="float32",
-    help="Element type for which bytes are counted.",
-)  # fmt: skip
+@dtype_option
 @output_options
 def command(spec: str, node: str, reader: SpecReader, dtype: str, output: Output) -> None:
     """Show a convolution as the matrix product W_row X_col, with the memory of its matrices.

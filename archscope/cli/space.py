@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import click
 
-from archscope.analysis.cost import DTYPES
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
+    dtype_option,
     one_spec,
     output_options,
-    read_spec,
-    setting,
-    shapes,
-    spec_options,
+    reader_options,
     together,
     write,
 )
 from archscope.cli.shared.progress import tell
 from archscope.errors import OptionError
-from archscope.language.limits import Limits
 from archscope.report.tables.space import decision_table, space_data, space_parts
 from archscope.space.budget import budgets
 from archscope.space.costs import Costs, costs_of
@@ -49,17 +45,14 @@ _space_options = together(
         help="Draw so many networks, also where all could be evaluated.",
     ),
     click.option("--seed", type=int, default=0, help="Seed of what is drawn."),
-    click.option(
-        "--dtype", type=click.Choice(list(DTYPES)), default="float32",
-        help="Element type that bytes are counted for.",
-    ),
+    dtype_option,
 )  # fmt: skip
 
 
 @click.command("space")
 @one_spec
 @_space_options
-@spec_options
+@reader_options
 @output_options
 def command(
     spec: str,
@@ -70,9 +63,7 @@ def command(
     samples: int | None,
     seed: int,
     dtype: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    max_nodes: int,
+    reader: SpecReader,
     output: Output,
 ) -> int:
     """Show how many networks a spec with holes stands for, and what they cost.
@@ -88,8 +79,7 @@ def command(
       archscope space my_space.yaml --all --format csv
       archscope space resnet18 --vary width,depth -o my_space.yaml
     """
-    sizes = Limits(nodes=max_nodes)
-    document = read_spec(spec, sizes, inputs)
+    document = reader.source(spec)
     if vary is not None:
         from archscope.space.vary import vary_text
 
@@ -100,10 +90,10 @@ def command(
             f"'{document.name}' leaves nothing open; '--vary width,kernel,depth -o FILE' makes a"
             " space of it"
         )
-    networks = space(document, set=dict(map(setting, settings)), input=shapes(inputs), limits=sizes)
+    networks = space(document, limits=reader.limits, **reader.changes)
 
     def costs_by_name(name: str) -> Costs:
-        return costs_of(SpecReader(inputs=inputs).graph(name), dtype)
+        return costs_of(SpecReader(inputs=reader.inputs).graph(name), dtype)
 
     limits = budgets(texts, costs_by_name, edge)
     found = explore(

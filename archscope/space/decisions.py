@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from archscope.errors import quoted
 from archscope.ir import Source
-from archscope.language.value import CHOICE, INT
+from archscope.language.value import CHOICE, FLOAT, INT
 
 Choices = Mapping[str, Any]
 """A value for each decision, by path."""
@@ -81,12 +81,7 @@ class Decision(Struct, frozen=True):
     def takes(self, value: Any) -> bool:
         """Return whether a value is one of the alternatives."""
         if self.kind == CHOICE:
-            flag = isinstance(value, bool)
-            return any(
-                alternative == value
-                for alternative in self.alternatives
-                if isinstance(alternative, bool) is flag
-            )
+            return bool(self._equal(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if not self.low <= value <= self.high or (self.kind == INT and value != int(value)):
@@ -95,6 +90,19 @@ class Decision(Struct, frozen=True):
             return True
         steps = (value - self.low) / self.step
         return bool(abs(steps - round(steps)) < 1e-6)
+
+    def exact(self, value: Any) -> Any:
+        """Return a value it takes in the type of the space: 1 and 1.0 make the same network."""
+        if self.kind == CHOICE:
+            return self._equal(value)[0]
+        return float(value) if self.kind == FLOAT else int(value)
+
+    def _equal(self, value: Any) -> list[Any]:
+        """Return the alternatives equal to a value; true is not 1."""
+        flag = isinstance(value, bool)
+        return [
+            same for same in self.alternatives if same == value and isinstance(same, bool) is flag
+        ]
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from archscope.ir import Graph, Shape, Source
 from archscope.language.document import Document
 from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
-from archscope.language.value import CHOICE, FLOAT, Value
+from archscope.language.value import CHOICE, Value
 from archscope.space.block_cache import BlockCache
 from archscope.space.cost_tables import CostTables
 from archscope.space.decisions import Choices, Condition, Decision
@@ -200,7 +200,7 @@ def checked_choices(space: Space, choices: Choices, partial: bool = False) -> di
                 else f"'{path}' must be {decision.text}, got {quoted(value)}"
             )
     if partial:
-        return {path: _exact(space.by_path[path], value) for path, value in choices.items()}
+        return {path: space.by_path[path].exact(value) for path, value in choices.items()}
     full = space.masked(choices)
     missing = [
         decision.path
@@ -213,19 +213,7 @@ def checked_choices(space: Space, choices: Choices, partial: bool = False) -> di
         raise OptionError(f"'{missing[0]}'{more} of '{space.name}' {have} no value")
     # What may or may not count is asked for when the network is made.
     return {
-        path: _exact(space.by_path[path], value)
+        path: space.by_path[path].exact(value)
         for path, value in full.items()
         if path in choices or space.by_path[path].certain
     }
-
-
-def _exact(decision: Decision, value: Any) -> Any:
-    """Return a value in the type of the space, so that 1 and 1.0 make the same network."""
-    if decision.kind == CHOICE:
-        flag = isinstance(value, bool)
-        return next(
-            alternative
-            for alternative in decision.alternatives
-            if alternative == value and isinstance(alternative, bool) is flag
-        )
-    return float(value) if decision.kind == FLOAT else int(value)

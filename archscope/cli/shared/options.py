@@ -63,6 +63,10 @@ max_nodes_option = click.option(
     "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes,
     help="Refuse specs that expand to more layers than this.",
 )  # fmt: skip
+dtype_option = click.option(
+    "--dtype", type=click.Choice(list(DTYPES)), default="float32",
+    help="Element type for which bytes are counted.",
+)  # fmt: skip
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
     help="Write to a file instead of the terminal.",
@@ -83,10 +87,7 @@ spec_options = together(
 
 cost_options = gathered("costs", dict, together(
     click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch."),
-    click.option(
-        "--dtype", type=click.Choice(list(DTYPES)), default="float32",
-        help="Element type for which bytes are counted.",
-    ),
+    dtype_option,
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
         help="Optimizer for which training memory is counted.",
@@ -106,25 +107,32 @@ class SpecReader(Struct, frozen=True):
     inputs: Sequence[str] = ()
     max_nodes: int = LIMITS.nodes
 
+    @property
+    def limits(self) -> Limits:
+        """The limits of reading, with the given number of nodes."""
+        return Limits(nodes=self.max_nodes)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The keyword arguments `set` and `input` of a network. Raises OptionError."""
+        return {"set": dict(map(setting, self.settings)), "input": shapes(self.inputs)}
+
+    def source(self, spec: str) -> Document:
+        """Return the document that a word names, perhaps with holes. Raises ArchscopeError."""
+        text = _standard_input(spec, self.limits)
+        return document(spec, self.limits, text, input=shapes(self.inputs))
+
     def graph(self, spec: str) -> Graph:
         """Return the graph that a command-line word names. Raises ArchscopeError."""
         return self.document(spec)[0]
 
     def document(self, spec: str) -> tuple[Graph, Document]:
         """Return the graph that a word names, and its document. Raises ArchscopeError."""
-        limits = Limits(nodes=self.max_nodes)
-        text = _standard_input(spec, limits)
-        values = dict(map(setting, self.settings))
-        return read(spec, limits, text, set=values, input=shapes(self.inputs))
+        return read(spec, self.limits, _standard_input(spec, self.limits), **self.changes)
 
 
 reader_options = gathered("reader", SpecReader, spec_options)
 """The options of specs, as the `reader` of a command."""
-
-
-def read_spec(spec: str, limits: Limits = LIMITS, inputs: Sequence[str] = ()) -> Document:
-    """Return the document that a command-line word names. Raises ArchscopeError."""
-    return document(spec, limits, _standard_input(spec, limits), input=shapes(inputs))
 
 
 def _standard_input(spec: str, limits: Limits) -> bytes | None:
