@@ -167,5 +167,5 @@ def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch
 
 
 def test_formats_say_what_they_are() -> None:
-    assert {kind.suffix for kind in FORMATS.values()} == {".py", ".onnx", ".pt", ".pt2"}
+    assert {".py", ".onnx", ".pt", ".pt2"} <= {kind.suffix for kind in FORMATS.values()}
     assert isinstance(build(small()), Network)

@@ -59,7 +59,9 @@ def check(form: str, analysis: Analysis) -> None:
     assert text == formats.render(output_of(analysis), form), "the same output gives the same text"
     assert text == click.unstyle(formats.render(output_of(analysis), form, screen=True))
     if text.startswith(("{", "[")):
-        json.loads(text)
+        one_object = "\n{" not in text.strip()[1:]
+        for document in [text] if one_object else text.splitlines():
+            json.loads(document)
     words = set(re.split(r"[\s|,\"]+", text))
     for layer in analysis.layers:
         assert layer.name in words
