@@ -27,7 +27,7 @@ from archscope.space.costs import Costs, costs_of
 from archscope.space.search_space import Space, space
 from archscope.stats import bootstrap_interval
 
-MARKS = (25, 50, 100)
+MARKS = (16, 25, 50, 100)
 """Numbers of trained networks after which regret is told."""
 
 
@@ -201,7 +201,7 @@ def _search(
     sampler, seed = run
     table = _table(*source)
     inside = table.inside(limits)
-    strategy = Strategy(budgets=with_edge(limits, edge), sampler=sampler, seed=seed, lag=1)
+    strategy = Strategy(budgets=with_edge(limits, edge), sampler=sampler, seed=seed)
     study = Study(table.space, strategy, TableLookup(table.scores))
     study.run(trials)
     trained = [trial for trial in study.trials if trial.trained]

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.metrics import ACCURACY
-from archscope.search.samplers import DEFAULT, UNIFORM
+from archscope.search.samplers import DEFAULT, UNIFORM, starts
 from archscope.space.budget import Budget
 
 BASELINE = "control"
@@ -23,7 +23,7 @@ class Strategy(Struct, frozen=True, kw_only=True):
     sampler: str = DEFAULT
     seed: int = 0
     lag: int = 4  # trainings whose results a new proposal does not wait for
-    baseline: float = 0.0  # share of the trainings drawn uniformly from all that fit
+    baseline: float = 0.2  # share of the trainings drawn uniformly from all that fit
     anchors: tuple[tuple[str, dict[str, Any]], ...] = ()  # names and choices of the first networks
     objectives: tuple[str, ...] = (ACCURACY,)
     prescreen: int = 1  # feasible networks proposed for each that is trained
@@ -38,12 +38,17 @@ class Strategy(Struct, frozen=True, kw_only=True):
     def uniform_origin(self, number: int) -> str | None:
         """Return the origin of a training if it is drawn uniformly, None if it is sampled.
 
-        `number` counts trainings from 0. The baseline's are spread evenly over them.
+        `number` counts trainings from 0, anchors included. The baseline's are those that the
+        sampler draws uniformly to begin with, and more, spread evenly, where its share is larger.
         """
         if self.sampler == UNIFORM:
             return UNIFORM
-        due = int((number + 1) * self.baseline + 1e-9) > int(number * self.baseline + 1e-9)
-        return BASELINE if due else None
+        if not self.baseline:
+            return None
+        first = starts(self.sampler)  # the sampler's uniform draws are the baseline's
+        before, after = (int(count * self.baseline + 1e-9) for count in (number, number + 1))
+        starting = number < first + len(self.anchors)
+        return BASELINE if starting or after > max(before, first) else None
 
     def is_sampled(self, origin: str) -> bool:
         """Return whether an origin is the sampler, or the repair of one of its proposals."""

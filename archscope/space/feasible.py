@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archscope.space.batches import BatchCosts, Encoding, Flags, Rows, drawn_rows
 from archscope.space.budget import Budget, violation
@@ -40,22 +41,33 @@ class FeasibleSet:
         """Return rows with the default where a decision does not count."""
         return self.encoding.masked(rows)
 
+    def sums(self, rows: Rows) -> NDArray[np.int64] | None:
+        """Return params, buffers, macs and memory access of masked rows; None if no tables say."""
+        priced = self._priced(rows)
+        return None if priced is None else priced[0]
+
     def inside(self, rows: Rows) -> Flags:
         """Return for each masked row whether it is a network inside the budgets."""
-        if self.batch is not None and len(rows):
-            try:
-                sums, networks = self.batch.sums(rows)
-            except NotAChainError:
-                self.batch = None
-            else:
-                costs = array_costs(sums, self.cost_model.dtype)
-                for budget in self.budgets:
-                    if budget.metric in costs:
-                        most = np.inf if budget.most is None else budget.most
-                        values = costs[budget.metric]
-                        networks &= (values <= most) & (values >= (budget.least or 0))
-                return networks
-        return np.array([self.fits(row) for row in rows], bool)
+        priced = self._priced(rows)
+        if priced is None:
+            return np.array([self.fits(row) for row in rows], bool)
+        sums, networks = priced
+        costs = array_costs(sums, self.cost_model.dtype)
+        for budget in self.budgets:
+            if budget.metric in costs:
+                most = np.inf if budget.most is None else budget.most
+                values = costs[budget.metric]
+                networks &= (values <= most) & (values >= (budget.least or 0))
+        return networks
+
+    def _priced(self, rows: Rows) -> tuple[NDArray[np.int64], Flags] | None:
+        if self.batch is None or not len(rows):
+            return None
+        try:
+            return self.batch.sums(rows)
+        except NotAChainError:
+            self.batch = None
+            return None
 
     def fits(self, row: Rows) -> bool:
         """Return whether one masked row is a network inside all static budgets."""

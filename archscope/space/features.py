@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from archscope.space.batches import Encoding, Rows
+from archscope.space.batches import Rows
+from archscope.space.feasible import FeasibleSet
 
 Points = NDArray[np.float64]
+
+COST_WEIGHT = 0.1
+"""How far networks are apart whose costs differ by one standard deviation of the logarithm."""
 
 
 class Features:
     """Places rows so that the squared distance of two is the share of decisions they differ in.
 
     Values that stand in an order differ by half their mismatch and half their distance in that
-    order. A decision that does not count has a value of its own.
+    order. A decision that does not count has a value of its own. Where costs are sums over pieces,
+    params, macs and memory access add a little distance.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        self.encoding = encoding
-        self.columns = [i for i, size in enumerate(encoding.sizes) if size > 1]
+    def __init__(self, feasible: FeasibleSet, typical: Rows) -> None:
+        """Take rows by which costs are standardised."""
+        self.feasible, self.encoding = feasible, feasible.encoding
+        self.columns = [i for i, size in enumerate(self.encoding.sizes) if size > 1]
+        costs = self._log_costs(typical)
+        self.center: Any = 0.0
+        self.spread: Any = 1.0
+        if costs is not None:
+            self.center, self.spread = costs.mean(0), np.maximum(costs.std(0), 1e-9)
 
     def points(self, rows: Rows) -> Points:
         """Return the points of masked rows, (rows, dimensions)."""
@@ -28,10 +41,17 @@ class Features:
         for column in self.columns:
             size = self.encoding.sizes[column]
             place = np.where(counts[:, column], rows[:, column], size)
-            decision = self.encoding.space.decisions[column]
-            weight = 0.25 if decision.ordered else 0.5
-            parts.append(np.eye(size + 1)[place] * np.sqrt(weight))
-            if decision.ordered:
+            ordered = self.encoding.space.decisions[column].ordered
+            parts.append(np.eye(size + 1)[place] * np.sqrt(0.25 if ordered else 0.5))
+            if ordered:
                 steps = rows[:, column, None] > np.arange(size - 1)
                 parts.append(steps * np.sqrt(0.5 / (size - 1)))
-        return np.asarray(np.concatenate(parts, 1) / np.sqrt(len(self.columns)))
+        points = np.concatenate(parts, 1) / np.sqrt(len(self.columns))
+        costs = self._log_costs(rows)
+        if costs is None:
+            return np.asarray(points)
+        return np.concatenate([points, COST_WEIGHT * (costs - self.center) / self.spread], 1)
+
+    def _log_costs(self, rows: Rows) -> Points | None:
+        sums = self.feasible.sums(rows)
+        return None if sums is None else np.asarray(np.log(np.maximum(sums[:, [0, 2, 3]], 1)))

@@ -176,10 +176,11 @@ def test_a_broken_sampler_is_found(
     check: Callable[[Space, str], None],
 ) -> None:
     module, load_module = ModuleType("broken"), samplers.sampler_module
-    monkeypatch.setattr(
-        "archscope.search.sampler_context.sampler_module",
-        lambda name: module if name == "broken" else load_module(name),
-    )
+    for place in ("archscope.search.sampler_context", "archscope.search.samplers"):
+        monkeypatch.setattr(
+            f"{place}.sampler_module",
+            lambda name: module if name == "broken" else load_module(name),
+        )
     monkeypatch.setattr(samplers, "SAMPLERS", (*SAMPLERS, "broken"))
     module.make = load_module("random").make  # type: ignore[attr-defined]
     if check is not check_seeds:

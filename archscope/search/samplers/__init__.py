@@ -1,8 +1,9 @@
 """Samplers, one in each file: `--sampler tpe` is tpe.py.
 
-Each file has `ABOUT`, a line for the help, and `make(context)`, which is called once for a study
-with a `SamplerContext` and returns a `Sampler`. They are found by walking this folder, and import
-optuna when they are made: the help lists them without.
+Each file has `ABOUT`, a line for the help, `STARTS` if it begins with uniform draws, and
+`make(context)`, which is called once for a study with a `SamplerContext` and returns a `Sampler`.
+They are found by walking this folder, and import optuna when they are made: the help lists them
+without.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from archscope.errors import OptionError, did_you_mean
 
-DEFAULT, UNIFORM = "tpe", "uniform"
+DEFAULT, UNIFORM = "surrogate", "uniform"
 """The sampler of a search unless another is named, and that of the baseline."""
 
 SAMPLERS = tuple(
@@ -36,6 +37,12 @@ def about(name: str) -> str:
     """Return what one of `SAMPLERS` does, in a line."""
     line: str = sampler_module(name).ABOUT
     return line
+
+
+def starts(name: str) -> int:
+    """Return how many networks one of `SAMPLERS` draws uniformly before it chooses any."""
+    number: int = getattr(sampler_module(name), "STARTS", 0)
+    return number
 
 
 def sampler_module(name: str) -> Any:

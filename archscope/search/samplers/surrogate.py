@@ -1,0 +1,60 @@
+"""Expected improvement by a model of the score, over the networks inside the budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from archscope.metrics import METRICS
+from archscope.search.samplers import UNIFORM
+
+if TYPE_CHECKING:
+    import optuna
+
+    from archscope.search.sampler_context import Sampler, SamplerContext
+    from archscope.search.surrogate import Surrogate
+
+ABOUT = (
+    "models the score and proposes the largest expected improvement inside the budget; where there"
+    " are several objectives or continuous decisions, it is tpe"
+)
+STARTS = 10
+
+
+def make(context: SamplerContext) -> Sampler:
+    """Return the sampler of a study."""
+    import numpy as np
+
+    from archscope.search.sampler_context import make_sampler
+    from archscope.search.surrogate import Surrogate
+    from archscope.space.feasible import FeasibleSet
+
+    space, strategy, history = context.space, context.strategy, context.history
+    if len(strategy.objectives) > 1 or any(decision.size is None for decision in space.decisions):
+        return make_sampler("tpe", context)
+    uniform = make_sampler(UNIFORM, context)
+
+    @cache
+    def surrogate() -> Surrogate:
+        return Surrogate(FeasibleSet(space, strategy.budgets, context.cost_model), strategy.seed)
+
+    def propose() -> Iterator[optuna.Trial]:
+        scored = [trial for trial in history.trials if trial.values and trial.trained]
+        if history.trainings < STARTS + len(strategy.anchors) or len(scored) < 2:
+            yield from uniform()
+            return
+        encoding = surrogate().feasible.encoding
+        sign = -1 if METRICS[strategy.objectives[0]].better == "less" else 1
+        rows = encoding.rows([trial.choices for trial in scored])
+        scores = np.array([sign * trial.values[0] for trial in scored])
+        while True:
+            begun = context.screening.known.values()
+            pending = encoding.rows([trial.choices for trial in begun if trial.result is None])
+            told = encoding.rows([trial.choices for trial in (*history.trials, *begun)])
+            row = surrogate().propose(rows, scores, pending, told, history.proposed)
+            if row is None:
+                return
+            yield context.learner.enqueue(encoding.choices(row))
+
+    return propose
