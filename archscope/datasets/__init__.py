@@ -9,7 +9,7 @@ from archscope.datasets.batches import Batches
 from archscope.datasets.images import Dataset, Images
 from archscope.datasets.lookup import load, names
 from archscope.datasets.normalization import Statistics, statistics
-from archscope.datasets.validation_split import split
+from archscope.datasets.splits import split
 
 __all__ = [
     "Adaptation", "Augment", "Batches", "Dataset", "Images", "Statistics",

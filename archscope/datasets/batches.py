@@ -12,8 +12,7 @@ from torch import Tensor
 from archscope.datasets import augmentation
 from archscope.datasets.adaptation import Adaptation
 from archscope.datasets.augmentation import Augment
-from archscope.datasets.epoch_order import EpochOrder
-from archscope.datasets.grouped_order import GroupedEpochOrder
+from archscope.datasets.epoch_order import EpochOrder, GroupedEpochOrder
 from archscope.datasets.images import Images
 from archscope.datasets.normalization import Statistics
 from archscope.datasets.randomness import generator

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from msgspec import Struct
 
-from archscope.datasets.images import Dataset, Images
+from archscope.datasets.images import Dataset
 from archscope.datasets.lookup import find, names
 from archscope.datasets.normalization import statistics
 from archscope.datasets.source import DatasetSource, locate
@@ -80,24 +80,20 @@ def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
 def contents(dataset: Dataset) -> Contents:
     """Return the content of a data set."""
     measured = statistics(dataset.train)
-    test = None if dataset.test is None else _counts(dataset.test, len(dataset.classes))
-    train = _counts(dataset.train, len(dataset.classes))
+    train, test = (
+        [None] * len(dataset.classes)
+        if part is None
+        else torch.bincount(part.labels, minlength=len(dataset.classes)).tolist()
+        for part in (dataset.train, dataset.test)
+    )
     return Contents(
         name=dataset.name,
         about=dataset.about,
         shape=dataset.train.shape,
         train=len(dataset.train),
         test=None if dataset.test is None else len(dataset.test),
-        classes=tuple(
-            ClassCount(name, train[label], None if test is None else test[label])
-            for label, name in enumerate(dataset.classes)
-        ),
+        classes=tuple(map(ClassCount, dataset.classes, train, test)),
         mean=measured.mean,
         std=measured.std,
         digest=dataset.digest,
     )
-
-
-def _counts(images: Images, classes: int) -> list[int]:
-    counts: list[int] = torch.bincount(images.labels, minlength=classes).tolist()
-    return counts

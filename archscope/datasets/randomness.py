@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from archscope.errors import OptionError
 
@@ -16,3 +19,13 @@ def generator(seed: int, *path: int) -> np.random.Generator:
     if seed < 0:
         raise OptionError(f"a seed is 0 or greater, got {seed}")
     return np.random.default_rng([seed, *path])
+
+
+def shuffled_by_class(
+    labels: NDArray[Any], random: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of labels (N,) by class, in random order within, and places within."""
+    order = random.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    counts = np.bincount(labels)
+    return order, np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)

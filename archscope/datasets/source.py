@@ -1,12 +1,11 @@
-"""Base class and registry of the sources of data sets: `@source("digits")` registers one."""
+"""Base class and registry of the sources of data sets; every subclass with a name is registered."""
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -17,13 +16,16 @@ VARIABLE = "ARCHSCOPE_DATA"
 SYSTEM = Path("/usr/share/datasets")
 """Where Debian's packages put data sets."""
 
+SOURCES: dict[str, type[DatasetSource]] = {}
+"""Every source by its name."""
+
 
 class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """No options."""
 
 
 class DatasetSource(ABC):
-    """Where a data set comes from; each kind is a file in `sources`.
+    """Where a data set comes from; the files in `sources` define them.
 
     `get` says in a sentence how to get the files; it is empty if they are included. `shape`,
     `images` (training and test) and `classes` are known before anything is read, or None.
@@ -38,11 +40,27 @@ class DatasetSource(ABC):
     options: ClassVar[type[Struct]] = NoOptions
     argument: ClassVar[str] = ""
     """The meaning of a word without `=` after the name; empty if there may be none."""
+    folders: ClassVar[tuple[str, ...]] = ()
+    """The usual names of the folder with the files; empty if the data are included."""
+
+    def __init_subclass__(cls) -> None:
+        if cls.name:
+            SOURCES[cls.name] = cls
 
     @classmethod
     def places(cls, folder: Path | None) -> tuple[Path, ...]:
-        """Return the folders to look in; none if the data are included."""
-        return ()
+        """Return the folders to look in; none if the data are included.
+
+        A folder that the user gave is the only one; otherwise it is the one named in the
+        environment, then the system's. Only the user's own folder may hold the files directly.
+        """
+        if not cls.folders:
+            return ()
+        if folder is not None:
+            return (folder, *(folder / name for name in cls.folders))
+        named = os.environ.get(VARIABLE)
+        roots = [*([Path(named).expanduser()] if named else []), SYSTEM]
+        return tuple(root / name for root in roots for name in cls.folders)
 
     @classmethod
     def files(cls, place: Path) -> tuple[Path, ...] | str:
@@ -53,38 +71,6 @@ class DatasetSource(ABC):
     @abstractmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
         """Return the data set in the files. Raises DataError if they are broken."""
-
-
-SOURCES: dict[str, type[DatasetSource]] = {}
-"""Every source by its name."""
-
-SourceClass = TypeVar("SourceClass", bound=type[DatasetSource])
-
-
-def source(name: str) -> Callable[[SourceClass], SourceClass]:
-    """Register a source under `name`. Raises TypeError for a second one of that name."""
-
-    def register(cls: SourceClass) -> SourceClass:
-        if name in SOURCES:
-            raise TypeError(f"two sources are named '{name}'")
-        cls.name = name
-        SOURCES[name] = cls
-        return cls
-
-    return register
-
-
-def usual_places(folder: Path | None, *names: str) -> tuple[Path, ...]:
-    """Return the folders to search for a data set with several names.
-
-    A folder that the user gave is the only one; otherwise it is the one named in the environment,
-    then the system's. Only the user's own folder may hold the files directly.
-    """
-    if folder is not None:
-        return (folder, *(folder / name for name in names))
-    named = os.environ.get(VARIABLE)
-    roots = [*([Path(named).expanduser()] if named else []), SYSTEM]
-    return tuple(root / name for root in roots for name in names)
 
 
 def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from archscope.datasets import Dataset, archives, cifar_archives, idx, restricted_pickle
-from archscope.datasets.sources import cifar10, cifar100
+from archscope.datasets import Dataset, archives, restricted_pickle
+from archscope.datasets.sources import cifar, mnist
 from archscope.errors import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -37,8 +37,7 @@ def read_pair(folder: Path, images: bytes, labels: bytes, sums: tuple[str, str])
     paths = folder / "train-images-idx3-ubyte.gz", folder / "train-labels-idx1-ubyte"
     paths[0].write_bytes(images)
     paths[1].write_bytes(labels)
-    known = dict(zip((idx.TRAIN_IMAGES, idx.TRAIN_LABELS), sums, strict=True))
-    return idx.pair(*paths, COUNT, known, SIDE)
+    return mnist.pair(*paths, COUNT, sums, SIDE)
 
 
 def md5(data: bytes) -> str:
@@ -93,7 +92,7 @@ PER_FILE = 20
 PIXELS = RANDOM.integers(0, 256, (6 * PER_FILE, 3072), dtype=np.uint8)
 
 
-def small(layout: cifar_archives.Layout) -> cifar_archives.Layout:
+def small(layout: cifar.CifarLayout) -> cifar.CifarLayout:
     """The layout with few images and no known checksums."""
     files_of_training = len(layout.binary.train)
     return structs.replace(
@@ -106,11 +105,11 @@ def small(layout: cifar_archives.Layout) -> cifar_archives.Layout:
     )
 
 
-LAYOUTS = {name: small(module.LAYOUT) for name, module in (("10", cifar10), ("100", cifar100))}
+LAYOUTS = {"10": small(cifar.CIFAR10), "100": small(cifar.CIFAR100)}
 NAMES = [f"kind{number}" for number in range(10)]
 
 
-def parts(layout: cifar_archives.Layout, binary: bool) -> dict[str, bytes]:
+def parts(layout: cifar.CifarLayout, binary: bool) -> dict[str, bytes]:
     """Files as the official archives have them: binary records, or pickles of protocol 2."""
     form = layout.binary if binary else layout.python
     made: dict[str, bytes] = {}
@@ -137,10 +136,10 @@ def packed(members: dict[str, bytes], prefix: str = "some/folder/") -> bytes:
     return buffer.getvalue()
 
 
-def read(layout: cifar_archives.Layout, folder: Path) -> Dataset:
-    paths = cifar_archives.files(layout, folder)
+def read(layout: cifar.CifarLayout, folder: Path) -> Dataset:
+    paths = cifar.files(layout, folder)
     assert not isinstance(paths, str), paths
-    return cifar_archives.read(layout, paths, "cifar", "")
+    return cifar.read(layout, paths, "cifar", "")
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -245,7 +244,7 @@ def test_names_that_occur_twice(tmp_path: Path) -> None:
 
 
 def test_checksums_are_checked(tmp_path: Path) -> None:
-    layout = cifar10.LAYOUT
+    layout = cifar.CIFAR10
     path = tmp_path / layout.python.archive
     path.write_bytes(packed(PYTHON))
     with pytest.raises(DataError, match="expected md5 c58f30108f718f92721af3b95e74349a, got"):

@@ -9,13 +9,12 @@ import numpy as np
 import torch
 
 from archscope.datasets.images import Dataset, Images, dataset
-from archscope.datasets.source import DatasetSource, source
+from archscope.datasets.source import DatasetSource
 
 DARKEST = 16
 TEST_EVERY = 5
 
 
-@source("digits")
 class Digits(DatasetSource):
     """Handwritten digits of 8 x 8 pixels, from scikit-learn.
 
@@ -24,6 +23,7 @@ class Digits(DatasetSource):
     image in scikit-learn's order.
     """
 
+    name = "digits"
     about = "handwritten digits of 8 x 8 pixels, from scikit-learn"
     shape, images, classes = (1, 8, 8), (1_442, 355), 10
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
-from archscope.datasets.source import DatasetSource, source
+from archscope.datasets.source import DatasetSource
 from archscope.errors import DataError, OptionError
 from archscope.ir import text_of
 
@@ -31,7 +31,6 @@ class ImageFolderOptions(Struct, frozen=True, forbid_unknown_fields=True):
     channels: Literal[1, 3] | Literal["1", "3"] = 3
 
 
-@source("folder")
 class ImageFolder(DatasetSource):
     """Images in sub-folders, one for each class: PATH/cat/1.png.
 
@@ -40,6 +39,7 @@ class ImageFolder(DatasetSource):
     size. Hidden files and files that are no images by their ending are left out.
     """
 
+    name = "folder"
     about = "images in sub-folders, one for each class"
     get = "give a folder with one sub-folder of images for each class"
     options = ImageFolderOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archscope.datasets import Dataset, Images
-from archscope.datasets.class_split import check_pairs, of_classes
+from archscope.datasets.splits import check_pairs, of_classes
 from archscope.records.evaluation import PairEvaluation
 from archscope.records.run_folder import read_summary
 from archscope.records.training import FORMAT

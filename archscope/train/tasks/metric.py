@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archscope.build import Network
 from archscope.datasets import Dataset
-from archscope.datasets.class_split import split_classes
+from archscope.datasets.splits import split_classes
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.training import Scores

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from archscope import datasets
 from archscope.datasets import Augment, Batches, Statistics, fit
-from archscope.datasets.class_split import split_classes
-from archscope.datasets.grouped_order import GroupedEpochOrder
+from archscope.datasets.epoch_order import GroupedEpochOrder
 from archscope.datasets.images import Images, dataset
+from archscope.datasets.splits import split_classes
 from archscope.errors import OptionError
 
 DIGITS = datasets.load("digits")

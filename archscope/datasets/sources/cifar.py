@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,12 +12,19 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from archscope.datasets import restricted_pickle
-from archscope.datasets.archives import LIMIT, check_sum, members, raw
+from archscope.datasets.archives import check_sum, members, raw
 from archscope.datasets.images import Dataset, Images, dataset
+from archscope.datasets.source import DatasetSource
 from archscope.errors import DataError
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
+DOWNLOAD = (
+    "download {0}-python.tar.gz or {0}-binary.tar.gz from"
+    " https://www.cs.toronto.edu/~kriz/cifar.html"
+)
+
+Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 class ArchiveFormat(Struct, frozen=True):
@@ -48,8 +55,102 @@ class CifarLayout(Struct, frozen=True):
     label_key: str
     names_key: str
     classes: int
-    train: int
-    test: int
+    train: int = 50_000
+    test: int = 10_000
+
+
+CIFAR10 = CifarLayout(
+    binary=ArchiveFormat(
+        archive="cifar-10-binary.tar.gz",
+        folder="cifar-10-batches-bin",
+        train=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
+        test=("test_batch.bin",),
+        meta="batches.meta.txt",
+        sums={"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
+    ),
+    python=ArchiveFormat(
+        archive="cifar-10-python.tar.gz",
+        folder="cifar-10-batches-py",
+        train=tuple(f"data_batch_{number}" for number in range(1, 6)),
+        test=("test_batch",),
+        meta="batches.meta",
+        sums={
+            "cifar-10-python.tar.gz": "c58f30108f718f92721af3b95e74349a",
+            "data_batch_1": "c99cafc152244af753f735de768cd75f",
+            "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+            "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+            "data_batch_4": "634d18415352ddfa80567beed471001a",
+            "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+            "test_batch": "40351d587109b95175f43aff81a1287e",
+            "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+        },
+    ),
+    label_bytes=1,
+    label_key="labels",
+    names_key="label_names",
+    classes=10,
+)
+
+CIFAR100 = CifarLayout(
+    binary=ArchiveFormat(
+        archive="cifar-100-binary.tar.gz",
+        folder="cifar-100-binary",
+        train=("train.bin",),
+        test=("test.bin",),
+        meta="fine_label_names.txt",
+        sums={"cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8"},
+    ),
+    python=ArchiveFormat(
+        archive="cifar-100-python.tar.gz",
+        folder="cifar-100-python",
+        train=("train",),
+        test=("test",),
+        meta="meta",
+        sums={
+            "cifar-100-python.tar.gz": "eb9058c3a382ffc7106e4002c42a8d85",
+            "train": "16019d7e3df5f24257cddd939b257f8d",
+            "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+            "meta": "7973b15100ade9c7d40fb424638fde48",
+        },
+    ),
+    label_bytes=2,  # coarse, fine
+    label_key="fine_labels",
+    names_key="fine_label_names",
+    classes=100,
+)
+
+
+class _Cifar(DatasetSource):
+    layout: ClassVar[CifarLayout]
+    shape = SHAPE
+
+    @classmethod
+    def files(cls, place: Path) -> tuple[Path, ...] | str:
+        return files(cls.layout, place)
+
+    @classmethod
+    def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
+        return read(cls.layout, files, cls.name, cls.about)
+
+
+class Cifar10(_Cifar):
+    """CIFAR-10."""
+
+    name, folders = "cifar10", ("cifar10", "cifar-10")
+    about = "small colour photos of ten kinds of things (Krizhevsky 2009)"
+    get = DOWNLOAD.format("cifar-10")
+    layout = CIFAR10
+    images, classes = (layout.train, layout.test), layout.classes
+
+
+class Cifar100(_Cifar):
+    """CIFAR-100, with its fine labels."""
+
+    name, folders = "cifar100", ("cifar100", "cifar-100")
+    about = "small colour photos of a hundred kinds of things (Krizhevsky 2009)"
+    get = DOWNLOAD.format("cifar-100")
+    layout = CIFAR100
+    images, classes = (layout.train, layout.test), layout.classes
 
 
 def files(layout: CifarLayout, place: Path) -> tuple[Path, ...] | str:
@@ -77,27 +178,21 @@ def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> D
     Raises DataError for files that are not whole, not the official ones where their md5 is
     known, or do not hold what they should.
     """
-    form = next(
-        form
-        for form in (layout.binary, layout.python)
-        if paths[0].name == form.archive or paths[-1].name == form.meta
-    )
-    if len(paths) == 1:
-        packed = raw(paths[0])
-        if form.archive in form.sums:
-            check_sum(packed, form.sums[form.archive], paths[0])
-        held = members(packed, paths[0], form.names)
+    packed = len(paths) == 1
+    binary = paths[-1].name in (layout.binary.archive, layout.binary.meta)
+    form = layout.binary if binary else layout.python
+    held = {path.name: raw(path) for path in paths}
+    for path in paths:
+        if path.name in form.sums:
+            check_sum(held[path.name], form.sums[path.name], path)
+    where = {path.name: path for path in paths}
+    if packed:
+        held = members(held[paths[0].name], paths[0], form.names)
+        where = {name: paths[0] / name for name in form.names}
         missing = [name for name in form.names if name not in held]
         if missing:
             raise DataError(f"'{paths[0]}' holds no {missing[0]}")
-        where = {name: paths[0] / name for name in form.names}
-    else:
-        held = {path.name: raw(path, LIMIT) for path in paths}
-        where = {path.name: path for path in paths}
-        for path in paths:
-            if path.name in form.sums:
-                check_sum(held[path.name], form.sums[path.name], path)
-    take = _binary if form is layout.binary else _pickled
+    take = _binary if binary else _pickled
     parts = [
         _images([take(layout, held[name], where[name]) for name in names], count, where[names[0]])
         for names, count in ((form.train, layout.train), (form.test, layout.test))
@@ -106,16 +201,13 @@ def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> D
     return dataset(name, parts[0], parts[1], classes, about)
 
 
-Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-
-
 def _binary(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
     """Return pixels (n, 3072) and labels (n,) of records: labels, then red, green and blue."""
     size = layout.label_bytes + PIXELS
     if not data or len(data) % size:
         raise DataError(f"'{path}' should hold records of {size:,} bytes, has {len(data):,} bytes")
     records = np.frombuffer(data, dtype=np.uint8).reshape(-1, size)
-    labels = records[:, layout.label_bytes - 1].astype(np.int64)
+    labels = records[:, layout.label_bytes - 1].tolist()
     return records[:, layout.label_bytes :], _checked(labels, layout, path)
 
 
@@ -129,16 +221,15 @@ def _pickled(layout: CifarLayout, data: bytes, path: Path) -> Arrays:
         raise DataError(f"'{path}' should hold a list of numbers under '{layout.label_key}'")
     if len(labels) != len(pixels):
         raise DataError(f"'{path}' holds {len(pixels):,} images and {len(labels):,} labels")
-    wrong = [label for label in labels if not 0 <= label < layout.classes]
-    return pixels, _checked(np.array(wrong[:1] or labels, dtype=object), layout, path)
+    return pixels, _checked(labels, layout, path)
 
 
-def _checked(labels: Any, layout: CifarLayout, path: Path) -> Any:
+def _checked(labels: list[int], layout: CifarLayout, path: Path) -> NDArray[np.int64]:
     """Return labels as int64, all of them those of a class."""
-    wrong = [label for label in (labels.min(), labels.max()) if not 0 <= label < layout.classes]
+    wrong = [label for label in labels if not 0 <= label < layout.classes]
     if wrong:
         raise DataError(f"'{path}' has label {wrong[0]}, expected 0 to {layout.classes - 1}")
-    return labels.astype(np.int64)
+    return np.array(labels, dtype=np.int64)
 
 
 def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
@@ -153,17 +244,13 @@ def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
 
 def _classes(layout: CifarLayout, form: ArchiveFormat, data: bytes, path: Path) -> tuple[str, ...]:
     """Return the names of the classes, which come with the images."""
-    if form is layout.binary:
-        names = tuple(data.decode("latin-1").split())
-    else:
+    listed: Any = data.split()
+    if form is layout.python:
         listed = restricted_pickle.mapping(data, path).get(layout.names_key)
         if not isinstance(listed, list) or not all(
             isinstance(name, bytes | str) for name in listed
         ):
             raise DataError(f"'{path}' should hold a list of names under '{layout.names_key}'")
-        names = tuple(
-            name.decode("latin-1") if isinstance(name, bytes) else name for name in listed
-        )
-    if len(names) != layout.classes:
-        raise DataError(f"'{path}' names {len(names)} classes, expected {layout.classes}")
-    return names
+    if len(listed) != layout.classes:
+        raise DataError(f"'{path}' names {len(listed)} classes, expected {layout.classes}")
+    return tuple(name.decode("latin-1") if isinstance(name, bytes) else name for name in listed)

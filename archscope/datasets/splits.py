@@ -1,21 +1,56 @@
-"""A split of a data set by class, for metric learning: no part shares a class with another."""
+"""Splits of a data set: stratified for validation, and by class for metric learning."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from archscope.datasets.images import Dataset, Images
-from archscope.datasets.randomness import generator
+from archscope.datasets.randomness import generator, shuffled_by_class
 from archscope.errors import OptionError
 
-PURPOSE = 4
+Counts = NDArray[np.int64]
+
+PURPOSE, CLASS_PURPOSE = 1, 4  # separate these random streams from that of the batches
 LEAST = 2
-"""Classes that each part needs."""
+"""Classes that each part of a split by class needs."""
+
+
+def split(images: Images, validation: float, seed: int) -> tuple[Images, Images]:
+    """Return the images to train with and those to validate with, in their original order.
+
+    `validation` is the share of the latter, from 0 to below 1. The share holds for each class,
+    rounded so that the total is right, and each keeps at least one image to train with. The same
+    seed gives the same split. Raises OptionError for a share or seed out of range.
+    """
+    if not 0 <= validation < 1:
+        raise OptionError(f"validation is a share from 0 to below 1, got {validation}")
+    labels = images.labels.cpu().numpy()
+    counts = np.bincount(labels)
+    order, rank = shuffled_by_class(labels, generator(seed, PURPOSE))
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[order] = rank < np.repeat(_shares(counts, validation), counts)
+    train, held = (
+        images.take(torch.from_numpy(np.flatnonzero(part))) for part in (~chosen, chosen)
+    )
+    return train, held
+
+
+def _shares(counts: Counts, share: float) -> Counts:
+    """Return how many of each class validate: by largest remainder, then by lowest label."""
+    exact = counts * share
+    held: Counts = np.floor(exact).astype(np.int64)
+    rest = round(float(counts.sum() * share)) - int(held.sum())
+    for label in np.argsort(held - exact, kind="stable")[: max(rest, 0)]:
+        held[label] += 1
+    kept: Counts = np.minimum(held, np.maximum(counts - 1, 0))
+    return kept
 
 
 class ClassSplit(Struct, frozen=True, eq=False):
-    """A data set divided by class. Labels of `train` count from 0; the others are unchanged.
+    """A data set whose parts share no class. Labels of `train` count from 0.
 
     `classes` are the labels of the data set in each part, ascending.
     """
@@ -35,7 +70,7 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
     class too few images.
     """
     count = len(dataset.classes)
-    order: list[int] = generator(seed, PURPOSE).permutation(count).tolist()
+    order: list[int] = generator(seed, CLASS_PURPOSE).permutation(count).tolist()
     unseen_count = round(count * unseen)
     validated = max(LEAST, round(unseen_count / 3)) if validate else 0
     parts = {
@@ -52,23 +87,20 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
                 f" {len(classes['test'])} to test with, there are not {LEAST} for each"
             )
     source = dataset.train if dataset.test is None else dataset.test
-    train = of_classes(dataset.train, classes["taught"])
+    taught = classes["taught"]
+    train = of_classes(dataset.train, taught)
     validation = of_classes(dataset.train, classes["validation"])
     test = of_classes(source, classes["test"])
     for name, images in (("validation", validation), ("test", test)):
         check_pairs(dataset, name, images, classes[name])
-    return ClassSplit(_renumbered(train, classes["taught"]), validation, test, classes)
+    labels_from_0 = torch.searchsorted(torch.tensor(taught), train.labels)
+    train = Images(train.images, labels_from_0, len(taught))
+    return ClassSplit(train, validation, test, classes)
 
 
 def of_classes(images: Images, labels: tuple[int, ...]) -> Images:
-    """Return the images of some classes, in their original order."""
+    """Return the images with these labels, in their original order."""
     return images.take(torch.isin(images.labels, torch.tensor(labels)).nonzero()[:, 0])
-
-
-def _renumbered(images: Images, labels: tuple[int, ...]) -> Images:
-    """Return the same images with labels that count from 0."""
-    places = torch.searchsorted(torch.tensor(labels), images.labels)
-    return Images(images.images, places, len(labels))
 
 
 def check_pairs(dataset: Dataset, part: str, images: Images, labels: tuple[int, ...]) -> None:
