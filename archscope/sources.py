@@ -21,7 +21,7 @@ from archscope.language.document import Document
 from archscope.language.flatten import flat_document, with_places
 
 if TYPE_CHECKING:
-    from archscope.importers.imported import Imported
+    from archscope.importers.formats import Imported
 
 
 def is_foreign(word: str) -> bool:

@@ -88,7 +88,7 @@ def state_dict_of(
             raise GraphError(f"the network has no weight '{path}'")
         # A factor for each channel is the same numbers with and without axes of one position.
         tensor = torch.as_tensor(value).detach().cpu()
-        if _long_axes(tensor.shape) != _long_axes(wanted[path].shape):
+        if tensor.squeeze().shape != wanted[path].squeeze().shape:
             raise GraphError(
                 f"the weight '{path}' is {tuple(wanted[path].shape)}, got {tuple(tensor.shape)}"
             )
@@ -100,7 +100,3 @@ def state_dict_of(
     if missing:
         raise GraphError(f"no weights were found for {', '.join(missing[:3])}")
     return state
-
-
-def _long_axes(shape: tuple[int, ...]) -> list[int]:
-    return [size for size in shape if size != 1]

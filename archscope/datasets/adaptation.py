@@ -96,7 +96,12 @@ def fit(
     if source[0] == wanted:
         channels = "same"
     elif channels == "same" or source[0] != 1:
-        raise OptionError(_channels_differ(dataset.name, source, target))
+        grey = ", or have the grey channel repeated (channels=repeat)" if source[0] == 1 else ""
+        has, takes = (f"{n} channel{'s' * (n != 1)}" for n in (source[0], wanted))
+        raise OptionError(
+            f"data set '{dataset.name}' has {has}, the spec takes {takes};"
+            f" give the spec the images' shape (--input {text_of(source)}){grey}"
+        )
     if source[1:] == (height, width):
         how = "none"
     elif how == "pad" and (height < source[1] or width < source[2]):
@@ -105,17 +110,3 @@ def fit(
             " which is smaller; resize them"
         )
     return Adaptation(source, target, how, channels)
-
-
-def _channels_differ(name: str, source: tuple[int, ...], target: tuple[int, ...]) -> str:
-    message = (
-        f"data set '{name}' has {_count(source[0])}, the spec takes {_count(target[0])};"
-        f" give the spec the images' shape (--input {text_of(source)})"
-    )
-    if source[0] == 1:
-        message += ", or have the grey channel repeated (channels=repeat)"
-    return message
-
-
-def _count(channels: int) -> str:
-    return f"{channels} channel" if channels == 1 else f"{channels} channels"

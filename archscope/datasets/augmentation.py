@@ -66,11 +66,8 @@ def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
     larger half above and to the left.
     """
     height, width = images.shape[-2:]
-    return images.masked_fill(
-        (_within(row, height, side).unsqueeze(2) & _within(column, width, side).unsqueeze(1))
-        .unsqueeze(1),
-        0,
-    )  # fmt: skip
+    square = _within(row, height, side).unsqueeze(2) & _within(column, width, side).unsqueeze(1)
+    return images.masked_fill(square.unsqueeze(1), 0)
 
 
 def _within(centre: Tensor, size: int, side: int) -> Tensor:
@@ -88,7 +85,5 @@ def mixup(
     Image i is `share` of itself and the rest of image partner[i], and so is its label.
     """
     targets = functional.one_hot(labels, classes).to(images.dtype)
-    return (
-        torch.lerp(images[partner], images, share),
-        torch.lerp(targets[partner], targets, share),
-    )
+    blended, soft = (torch.lerp(values[partner], values, share) for values in (images, targets))
+    return blended, soft

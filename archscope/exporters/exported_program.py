@@ -18,8 +18,7 @@ from archscope.exporters.comparison import random_inputs
 def export(network: Network, opset: int) -> bytes:
     """Return an exported program for any batch."""
     inputs, content = random_inputs(network, 2), io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's own making
+    with warnings.catch_warnings(action="ignore"):  # of torch's own making
         program = torch.export.export(network, inputs, dynamic_shapes=any_batch(len(inputs)))
         torch.export.save(program, content)
     return content.getvalue()
@@ -27,8 +26,7 @@ def export(network: Network, opset: int) -> bytes:
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
     """Return the module of an exported program."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return torch.export.load(io.BytesIO(content)).module()
 
 

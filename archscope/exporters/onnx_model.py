@@ -73,8 +73,8 @@ def _model(network: Network, opset: int) -> Any:
     for logger in quiet:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # of torch's own making
+        # Warnings are of torch's own making.
+        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
             program = torch.onnx.export(
                 network,
                 inputs,

@@ -31,7 +31,6 @@ def export(network: Network, opset: int) -> bytes:
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
     """Return the traced network of a file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         read: Callable[[io.BytesIO], Callable[..., Any]] = torch.jit.load
         return read(io.BytesIO(content))

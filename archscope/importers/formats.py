@@ -1,4 +1,4 @@
-"""The formats that a network can be imported from, each loaded when it is asked for.
+"""The formats that a network can be imported from, each loaded on demand, and what an import is.
 
 To add a format, write a folder beside this file whose `__init__.py` has a function that takes a
 source and the shape of its input and returns an `Imported`, and add a line to `FORMATS`.
@@ -9,17 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import Any
 
 from msgspec import Struct
 
-from archscope.ir import Shape
-
-if TYPE_CHECKING:
-    from archscope.importers.imported import Imported
+from archscope.ir import Graph, Shape
 
 Inputs = Shape | Mapping[str, Shape] | None
 """The shape of a network's input, or of each input by name, without the batch."""
+
+
+class Imported(Struct, frozen=True):
+    """A graph, and the weights of its source by the nodes that have them.
+
+    `weights()` returns torch tensors or numpy arrays, each named after its node and its name in
+    the torch module of that node's operator: `layer1.0.conv1.weight`.
+    """
+
+    graph: Graph
+    weights: Callable[[], Mapping[str, Any]]
 
 
 class ImportFormat(Struct, frozen=True):

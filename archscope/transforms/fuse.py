@@ -58,23 +58,12 @@ def foldable(graph: Graph) -> dict[str, str]:
         alone = readers[before] == [node.name] and before not in outputs
         if alone and graph.by_name[before].op.absorbs_scale:
             found[node.name] = before
+    families: dict[str, set[str]] = {}  # the nodes that share weights, by their owner
+    for node in graph.nodes:
+        families.setdefault(node.shares or node.name, set()).add(node.name)
+    family_of = {name: family for family in families.values() for name in family}
     norm_of = {layer: norm for norm, layer in found.items()}
-    families = _families(graph)
     for layer, norm in norm_of.items():
-        layers, norms = families[_owner(graph, layer)], families[_owner(graph, norm)]
-        if {norm_of.get(layer) for layer in layers} != set(norms):
+        if {norm_of.get(other) for other in family_of[layer]} != family_of[norm]:
             del found[norm]
     return found
-
-
-def _owner(graph: Graph, name: str) -> str:
-    node = graph.by_name[name]
-    return node.shares or node.name
-
-
-def _families(graph: Graph) -> dict[str, list[str]]:
-    """Return the nodes that share weights, by the name of the owner."""
-    families: dict[str, list[str]] = {}
-    for node in graph.nodes:
-        families.setdefault(node.shares or node.name, []).append(node.name)
-    return families

@@ -8,19 +8,19 @@ import torch
 from msgspec import Struct
 
 from archscope.ir import Graph
-from archscope.verify import macs, params, receptive_field, reference, saved, shapes
+from archscope.verify import oracles, receptive_field
 from archscope.verify.check import Check, Checker, Difference
 
 __all__ = ["CHECKS", "Check", "Difference", "Verification", "verify"]
 
 CHECKS: dict[str, Checker] = {
-    "shapes": shapes.check,
-    "params": params.check,
-    "macs-fvcore": macs.check_fvcore,
-    "macs-torch": macs.check_torch,
+    "shapes": oracles.check_shapes,
+    "params": oracles.check_params,
+    "macs-fvcore": oracles.check_macs_fvcore,
+    "macs-torch": oracles.check_macs_torch,
     "receptive-field": receptive_field.check,
-    "saved": saved.check,
-    "reference": reference.check,
+    "saved": oracles.check_saved,
+    "reference": oracles.check_reference,
 }
 """Every check by name, in the order in which they run."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -31,22 +31,18 @@ class Check(Struct, frozen=True):
 
 Checker = Callable[[Graph], Check]
 
+Pairs = list[tuple[str, Any, Any]]
+"""Nodes, our numbers and those of the oracle."""
 
-def compare(
-    name: str,
-    oracle: str,
-    what: str,
-    pairs: Iterable[tuple[str, Any, Any]],
-    note: str = "",
-) -> Check:
+
+def compare(name: str, oracle: str, what: str, pairs: Pairs, note: str = "") -> Check:
     """Return the check of (node, ours, theirs) triples."""
-    rows = list(pairs)
     differences = tuple(
         Difference(node, what, _text(ours), _text(theirs))
-        for node, ours, theirs in rows
+        for node, ours, theirs in pairs
         if ours != theirs
     )
-    return Check(name, oracle, len(rows), differences, note)
+    return Check(name, oracle, len(pairs), differences, note)
 
 
 def _text(value: Any) -> str:

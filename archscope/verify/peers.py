@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from archscope.analysis.count import TOOLS
 from archscope.analysis.reconcile import Reconciliation, Run
-from archscope.build import Network, build
 from archscope.errors import UnavailableError, did_you_mean
 from archscope.ir import Graph
+from archscope.verify.oracles import fvcore_analysis, network_and_inputs
 
 Peer = Callable[[Graph], float]
 
@@ -78,36 +78,27 @@ def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
     return found
 
 
-def _module(graph: Graph, device: str) -> tuple[Network, tuple[Tensor, ...]]:
-    """Return the module of a graph, ready for inference, and inputs for it."""
-    inputs = tuple(torch.rand(1, *node.out, device=device) for node in graph.inputs)
-    return build(graph, device=device).eval(), inputs
-
-
 def _fvcore(graph: Graph) -> float:
-    module, inputs = _module(graph, "cpu")
-    analysis: Any = import_module("fvcore.nn").FlopCountAnalysis(module, inputs)
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    return float(analysis.tracer_warnings("none").total())
+    return float(fvcore_analysis(*network_and_inputs(graph, "cpu")).total())
 
 
 def _torchprofile(graph: Graph) -> float:
-    return float(import_module("torchprofile").profile_macs(*_module(graph, "cpu")))
+    return float(import_module("torchprofile").profile_macs(*network_and_inputs(graph, "cpu")))
 
 
 def _torchinfo(graph: Graph) -> float:
-    module, inputs = _module(graph, "meta")
+    module, inputs = network_and_inputs(graph, "meta")
     summary: Any = import_module("torchinfo").summary
     return float(summary(module, input_data=inputs, device="meta", verbose=0).total_mult_adds)
 
 
 def _thop(graph: Graph) -> float:
-    macs, _ = import_module("thop").profile(*_module(graph, "meta"), verbose=False)
+    macs, _ = import_module("thop").profile(*network_and_inputs(graph, "meta"), verbose=False)
     return float(macs)
 
 
 def _torch(graph: Graph) -> float:
-    module, inputs = _module(graph, "meta")
+    module, inputs = network_and_inputs(graph, "meta")
     counter: Any = import_module("torch.utils.flop_counter").FlopCounterMode(display=False)
     with counter:
         module(*inputs)
@@ -132,7 +123,7 @@ def _ptflops(backend: str) -> Peer:
         with _absent("torchvision", "timm"):  # it can do without, and a broken one would stop it
             ask: Any = import_module("ptflops").get_model_complexity_info
         module: nn.Module
-        module, inputs = _module(graph, "cpu")
+        module, inputs = network_and_inputs(graph, "cpu")
         words: dict[str, Any] = {}
         if len(inputs) > 1:
             module = _Named(module)

@@ -21,7 +21,7 @@ from archscope.build import Network
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
 from archscope.transforms.input_shapes import with_inputs
-from archscope.verify.check import Check, compare
+from archscope.verify.check import Check, Pairs, compare
 from archscope.verify.surrogate import surrogate
 
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
@@ -30,7 +30,6 @@ LONGEST = 4096  # positions of a test input along one axis
 NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as other axes, to save work
 NOISE = 1e-9  # what rounding leaves of a weight of 0 when torch interpolates in float64
 
-Pairs = list[tuple[str, object, object]]
 Cut = tuple[int, bool]
 """A position, and whether the inputs from it on are changed, or those before it."""
 

@@ -17,7 +17,7 @@ from archscope.build import build
 from archscope.ir import POINTWISE, WHOLE, Example, Shape, Storage
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
-from archscope.verify.macs import MATRIX_WORK
+from archscope.verify.oracles import MATRIX_WORK
 from tests.nets import Net
 from tests.ops.cases import CASES, every_case, every_op, module_of, tensors
 

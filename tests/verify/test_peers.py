@@ -131,7 +131,7 @@ def test_torchvision_s_modules(name: str, tool: str, monkeypatch: pytest.MonkeyP
             module = getattr(torchvision().models, name)().eval()
             return module, (torch.rand(1, *graph.inputs[0].out),)
 
-    monkeypatch.setattr(peers, "_module", theirs)
+    monkeypatch.setattr(peers, "network_and_inputs", theirs)
     (told,) = reconcile(graph, [tool]).tools
     left_out = TORCHVISION.get((name, tool), [])
     missing = sum(

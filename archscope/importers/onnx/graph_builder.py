@@ -6,16 +6,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import ShapeError
-from archscope.importers.imported import Imported
-from archscope.importers.onnx.input_shapes import Sizes
-from archscope.importers.onnx.model_file import read_model
-from archscope.importers.onnx.node_names import name_part, names_of, unused, valid_start
+from archscope.errors import ArchscopeError, ShapeError
+from archscope.importers.formats import Imported, Inputs
+from archscope.importers.onnx.model_file import library, read_model
+from archscope.importers.onnx.node_names import name_part, names_of, take_name, valid_start
 from archscope.importers.onnx.operator_costs import POINTWISE, learned_params, operator_cost
 from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.resolve import ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
-from archscope.ir import Builder, Graph, Op, Output
+from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 
@@ -40,15 +39,18 @@ Those of all others are ONNX's own.
 """
 
 
-def from_file(path: str | Path, input: Sizes = None) -> Imported:
+def from_file(path: str | Path, input: Inputs = None) -> Imported:
     """Return the network that an ONNX file holds, and its weights.
 
     `input` says the size of the input without the batch, or of each input by name, where the
     file leaves it open. Raises ArchscopeError.
     """
     path = Path(path)
-    model = read_model(path)
-    resolved = simplify(resolve(model, path.as_posix(), input))
+    library()
+    try:
+        resolved = simplify(resolve(read_model(path), input))
+    except ArchscopeError as error:
+        raise type(error)(f"{path.as_posix()}: {error}") from None
     return _GraphBuilder(resolved).graph(name_part(path.stem, "network"))
 
 
@@ -61,7 +63,7 @@ class _GraphBuilder:
         self.builder = Builder()
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
-        self.owners: dict[tuple[Op, tuple[str, ...]], str] = {}
+        self.owners: dict[tuple[Op, tuple[Shape, ...], tuple[str, ...]], str] = {}
         self.counted: set[str] = set()  # constants that an opaque node holds already
 
     def graph(self, name: str) -> Imported:
@@ -70,20 +72,18 @@ class _GraphBuilder:
         used: set[str] = set()
         for value in model.inputs:
             title = self.title(value, "input") if len(model.inputs) > 1 else "input"
-            title = unused("input" if title == "in" else title, used)
-            used.add(title)
+            title = take_name("input" if title == "in" else title, used)
             self.nodes[value] = self.builder.add(title, OPS["input"](size=self.size(value)))
         for operator, node in zip(model.operators, names_of(model, used), strict=True):
             recognised = self.recognise(operator)
             if recognised is None or not self.add(operator, node, recognised):
                 self.add_opaque(operator, node)
         outputs = self.outputs()
-        graph = Graph(name, tuple(self.builder.nodes.values()), outputs)
-        return Imported(graph, self.arrays)
+        return Imported(Graph(name, tuple(self.builder.nodes.values()), outputs), self.arrays)
 
     def title(self, value: str, default: str) -> str:
         """Return what the file calls an input or output, as a name."""
-        return valid_start([name_part(self.model.titles.get(value, value), default)])[0]
+        return valid_start(name_part(self.model.titles.get(value, value), default))
 
     def arrays(self) -> dict[str, Any]:
         """Return the weights as arrays that torch takes, with the step counters of its norms."""
@@ -108,11 +108,10 @@ class _GraphBuilder:
         values = [value for value in self.model.outputs if value in self.nodes]
         for value in values:  # the others are constants: no work of the network
             title = self.title(value, "output") if len(values) > 1 else "output"
-            title = unused(title, titles)
-            titles.add(title)
+            title = take_name(title, titles)
             node = self.nodes[value]
             if node in ends:
-                copy = unused(f"{title}_copy", set(self.builder.nodes))
+                copy = take_name(f"{title}_copy", set(self.builder.nodes))
                 node = self.builder.add(copy, OPS["identity"](), (node,))
             ends.add(node)
             outputs.append(Output(title, node))
@@ -167,13 +166,12 @@ class _GraphBuilder:
     def add(self, operator: OnnxOperator, node: str, found: Recognised) -> bool:
         """Add a recognised operator; return False if its shape is not the file's."""
         names = [self.nodes[tensor.name] for tensor in found.inputs]
-        out = self.model.shapes[operator.outputs[0]][1:]
+        ins = tuple(self.builder.nodes[name].out for name in names)
+        held = tuple(weight.name for weight in found.weights.values())
         try:
-            if found.op.shape(*(self.builder.nodes[name].out for name in names)) != out:
+            if found.op.shape(*ins) != self.model.shapes[operator.outputs[0]][1:]:
                 return False
-            held = tuple(weight.name for weight in found.weights.values())
-            key = found.op, tuple(self.builder.nodes[name].out for name in names), held
-            owner = self.owners.setdefault(key, node) if held else node  # type: ignore[arg-type]
+            owner = self.owners.setdefault((found.op, ins, held), node) if held else node
             shares = None if owner == node else owner
             self.nodes[operator.outputs[0]] = self.builder.add(node, found.op, names, shares)
         except (ShapeError, ArithmeticError):
@@ -185,31 +183,31 @@ class _GraphBuilder:
 
     def add_opaque(self, operator: OnnxOperator, node: str) -> None:
         """Add an operator that none of ours stands for, with what is known of it."""
-        reads = [name for name in operator.inputs if name and name in self.nodes]
-        sources = tuple(dict.fromkeys(self.nodes[name] for name in reads))
+        reads = (self.nodes[name] for name in operator.inputs if name in self.nodes)
+        sources = tuple(dict.fromkeys(reads))
+        sources = sources or tuple(self.nodes.values())[:1]
         params = learned_params(operator, self.model, self.counted)
-        cost = operator_cost(operator, self.model, prod(self.size(operator.outputs[0])))
-        for place, name in enumerate(operator.outputs):
-            if not name:
-                continue
-            products, work = cost if place == 0 else (0, 0)
+        outputs = {name: place for place, name in enumerate(operator.outputs) if name}
+        first = next(iter(outputs))
+        products, work = operator_cost(operator, self.model, prod(self.size(first)))
+        pointwise = self.pointwise(operator, self.model.shapes[first])
+        for name, place in outputs.items():
             op = OPS["opaque"](
                 kind=f"onnx.{operator.kind}"[:200],
                 size=self.size(name),
-                learned=params if place == 0 else 0,
+                learned=params,
                 products=products,
                 work=work,
-                pointwise=self.pointwise(operator),
+                pointwise=pointwise,
             )
-            title = node if place == 0 else unused(f"{node}_{place}", set(self.builder.nodes))
-            self.nodes[name] = self.builder.add(
-                title, op, sources or tuple(self.nodes.values())[:1]
-            )
+            title = node if name == first else f"{node}_{place}"
+            title = take_name(title, set(self.builder.nodes))
+            self.nodes[name] = self.builder.add(title, op, sources)
+            params = products = work = 0  # which are those of the first
 
-    def pointwise(self, operator: OnnxOperator) -> bool:
+    def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""
         shapes = [self.model.shapes[name] for name in operator.inputs if name in self.nodes]
-        out = self.model.shapes[operator.outputs[0]]
         return (
             operator.kind in POINTWISE
             and len(out) > 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.resolve import ResolvedModel
@@ -39,23 +39,23 @@ def names_of(model: ResolvedModel, taken: Iterable[str] = ()) -> list[str]:
     """
     paths = [_path(model, operator) for operator in model.operators]
     operators_of = Counter(path for path, _ in paths)
-    scopes = {".".join(parts) for path, _ in paths for parts in _prefixes(path)}
+    scopes = {".".join(path[:end]) for path, _ in paths for end in range(1, len(path))}
     used = set(taken)
     names = []
     for path, own in paths:
         alone = path and operators_of[path] == 1 and ".".join(path) not in scopes
         name = ".".join(path if alone else (*path, own))
-        names.append(unused(name, used, scopes))
-        used.add(names[-1])
+        names.append(take_name(name, used, scopes))
     return names
 
 
-def unused(name: str, used: set[str], scopes: set[str] = frozenset()) -> str:  # type: ignore[assignment]
-    """Return the name, with a number behind it if it is taken."""
+def take_name(name: str, used: set[str], scopes: Collection[str] = ()) -> str:
+    """Return the name, with a number behind it if it is taken, and add it to those used."""
     candidate, number = name, 1
     while candidate in used or candidate in scopes:
         number += 1
         candidate = f"{name}_{number}"
+    used.add(candidate)
     return candidate
 
 
@@ -65,15 +65,9 @@ def name_part(text: str, default: str = "op") -> str:
     return f"{part}_op" if part in RESERVED or f"{part}_" in RESERVED else part or default
 
 
-def valid_start(parts: Sequence[str]) -> tuple[str, ...]:
-    """Return parts whose first begins as a name must, with a letter or underscore."""
-    if parts and not re.match(r"[A-Za-z_]", parts[0]):
-        return (f"_{parts[0]}", *parts[1:])
-    return tuple(parts)
-
-
-def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [path[:end] for end in range(1, len(path))]
+def valid_start(name: str) -> str:
+    """Return a name that begins as it must, with a letter or underscore."""
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
 def _path(model: ResolvedModel, operator: OnnxOperator) -> tuple[tuple[str, ...], str]:
@@ -95,12 +89,13 @@ def _path(model: ResolvedModel, operator: OnnxOperator) -> tuple[tuple[str, ...]
             path += (segment if known is None else segment[len(known) + 1 :]).split(".")
         return _cut(path), name_part(snake(last))
     if operator.name and not re.search(r"[/.]", operator.name):
-        return (), valid_start([name_part(snake(operator.name))])[0]
+        return (), valid_start(name_part(snake(operator.name)))
     return _cut(re.split(r"[/.]", operator.name)) if operator.name else (), kind
 
 
 def _cut(parts: Sequence[str]) -> tuple[str, ...]:
-    return valid_start([name_part(part) for part in parts if part][-DEEPEST:])
+    kept = [name_part(part) for part in parts if part][-DEEPEST:]
+    return (valid_start(kept[0]), *kept[1:]) if kept else ()
 
 
 def snake(word: str) -> str:

@@ -101,14 +101,10 @@ def operator_cost(
         weight = model.shapes[operator.inputs[CONVOLVING[operator.kind]]]
         bias = elements if len(operator.inputs) > 2 else 0
         return elements * prod(weight[1:]), bias if operator.kind == "Conv" else None
-    if operator.kind in ("MatMul", "Linear"):
-        inner = model.shapes[operator.inputs[0]][-1]
-        return elements * inner, elements if len(operator.inputs) > 2 else 0
-    if operator.kind == "Gemm":
-        inner = model.shapes[operator.inputs[0]][0 if operator.attributes.get("transA") else 1]
-        return elements * inner, None
-    if operator.kind in ("MatMulInteger", "QLinearMatMul"):
-        return elements * model.shapes[operator.inputs[0]][-1], None
+    if operator.kind in ("MatMul", "Linear", "Gemm", "MatMulInteger", "QLinearMatMul"):
+        inner = model.shapes[operator.inputs[0]][0 if operator.attributes.get("transA") else -1]
+        bias = elements if len(operator.inputs) > 2 else 0
+        return elements * inner, bias if operator.kind in ("MatMul", "Linear") else None
     if operator.kind in WORK:
         return 0, WORK[operator.kind] * elements
     if operator.kind in SUMMING or operator.kind == "Clip":  # which compares with each limit

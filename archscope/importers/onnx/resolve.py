@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from archscope.errors import DataError
-from archscope.importers.onnx.constants import RANDOM, compute
-from archscope.importers.onnx.input_shapes import Sizes, input_shapes
-from archscope.importers.onnx.model_file import domain_of, library, named, opsets
-from archscope.importers.onnx.operators import (
-    OnnxOperator,
-    SplitList,
-    range_of,
-    scopes_of,
-    split_list,
-)
-from archscope.importers.onnx.shape_inference import Inference
+from archscope.importers.formats import Inputs
+from archscope.importers.onnx.inference import RANDOM, compute, infer_types
+from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
+from archscope.importers.onnx.model_file import library, named, opsets
+from archscope.importers.onnx.operators import OnnxOperator, SplitList, scopes_of
 from archscope.ir import text_of
 
 
@@ -44,24 +38,22 @@ class ResolvedModel(Struct):
         return readers
 
 
-def resolve(model: Any, file: str, sizes: Sizes = None) -> ResolvedModel:
+def resolve(model: Any, sizes: Inputs = None) -> ResolvedModel:
     """Return a model resolved for inputs of the given sizes. Raises ArchscopeError."""
-    resolver = _Resolver(library(), model, file, sizes)
+    resolver = _Resolver(model, sizes)
     for node in model.graph.node:
         try:
             resolver.visit(node)
         except (AttributeError, LookupError, TypeError, ValueError):
-            raise DataError(f"{file}: {named(node)} is not as ONNX defines it") from None
+            raise DataError(f"{named(node)} is not as ONNX defines it") from None
     return resolver.result()
 
 
 class _Resolver:
     """Visits the nodes of a model in order and keeps the type of each value."""
 
-    def __init__(self, onnx: Any, model: Any, file: str, sizes: Sizes) -> None:
-        self.onnx, self.model, self.file = onnx, model, file
-        self.opsets = opsets(model)
-        self.inference = Inference(onnx, model, file)
+    def __init__(self, model: Any, sizes: Inputs) -> None:
+        self.onnx, self.model = library(), model
         self.types: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.constants: dict[str, Any] = {}
@@ -72,64 +64,55 @@ class _Resolver:
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
         for tensor in model.graph.initializer:
-            self._keep(tensor.name, self._array(tensor))
+            try:
+                self._keep(tensor.name, self.onnx.numpy_helper.to_array(tensor))
+            except Exception as error:  # too few bytes, an unknown type
+                raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
             self.initializers.add(tensor.name)
-            if tensor.data_type != onnx.TensorProto.INT64:  # which says sizes and places
+            if tensor.data_type != tensor.INT64:  # which says sizes and places
                 self.sources[tensor.name] = frozenset([tensor.name])
         inputs = [info for info in model.graph.input if info.name not in self.constants]
-        self.inputs = input_shapes(inputs, sizes, file)
-        self.shapes |= self.inputs
-        make_type = onnx.helper.make_tensor_type_proto
+        self.inputs = input_shapes(inputs, sizes)
         for info in inputs:
-            elements = info.type.tensor_type.elem_type
-            self.types[info.name] = make_type(elements, self.shapes[info.name])
+            self._type(info.name, info.type.tensor_type.elem_type, self.inputs[info.name])
 
-    def _array(self, tensor: Any) -> Any:
-        try:
-            return self.onnx.numpy_helper.to_array(tensor)
-        except Exception as error:  # too few bytes, an unknown type
-            raise DataError(
-                f"{self.file}: the weights '{tensor.name}' are broken: {error}"
-            ) from None
+    def _type(self, name: str, elements: int, shape: Sequence[int]) -> None:
+        self.types[name] = self.onnx.helper.make_tensor_type_proto(elements, shape)
+        self.shapes[name] = tuple(shape)
 
     def _keep(self, name: str, value: Any) -> None:
         self.constants[name] = value
-        self.shapes[name] = tuple(value.shape)
-        elements = self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype)
-        self.types[name] = self.onnx.helper.make_tensor_type_proto(elements, value.shape)
+        self._type(name, self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
     def visit(self, node: Any) -> None:
         """Compute an operator whose inputs are constant, or keep it with the shapes it gives."""
         for name in node.input:
             if name and name not in self.types:
-                raise DataError(
-                    f"{self.file}: {named(node)} reads '{name}', which no operator gives"
-                )
-        kind, domain = str(node.op_type), domain_of(node)
-        if domain == "" and kind == "SplitToSequence":
+                raise DataError(f"{named(node)} reads '{name}', which no operator gives")
+        kind = f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
+        if kind == "SplitToSequence":
             return self._split_list(node)
-        if domain == "" and kind == "SequenceAt":
+        if kind == "SequenceAt":
             return self._part_of_list(node)
-        if domain == "" and kind == "CastLike":
+        if kind == "CastLike":
             node = self._cast(node)
         shapes = [self.shapes.get(name) for name in node.input if name]
-        if domain == "" and kind == "Shape" and shapes[0] is not None:
+        if kind == "Shape" and shapes[0] is not None:
             return self._shape(node, shapes[0])
+        types = infer_types(self.model, node, self.types, self.constants)
         constant = all(name in self.constants for name in node.input if name)
-        types = self.inference.types(node, self.types, self.constants)
-        if constant and kind not in RANDOM and domain == "":
+        if constant and kind not in RANDOM and not node.domain:
             return self._fold(node, types)
-        for name in node.output:
-            if name:
-                self._note(node, name, types.get(name) or self.declared.get(name))
+        for name in filter(None, node.output):
+            self._note(node, name, types.get(name) or self.declared.get(name))
         self.operators.append(
             OnnxOperator(
-                kind if domain == "" else f"{domain}.{kind}",
+                kind,
                 node.name,
                 tuple(node.input),
                 tuple(node.output),
                 {attribute.name: self._plain(attribute) for attribute in node.attribute},
-                self.opsets.get(domain, 1),
+                opsets(self.model).get(node.domain, 1),
                 scopes_of(node),
             )
         )
@@ -150,32 +133,43 @@ class _Resolver:
 
     def _cast(self, node: Any) -> Any:
         """Return a cast to the type of another value as a cast to a type, or as an identity."""
-        to = self.types[node.input[1]].tensor_type.elem_type
+        kept, to = (self.types[name].tensor_type.elem_type for name in node.input[:2])
         make_node = self.onnx.helper.make_node
-        if self.types[node.input[0]].tensor_type.elem_type == to:
+        if kept == to:
             return make_node("Identity", node.input[:1], node.output, node.name)
         return make_node("Cast", node.input[:1], node.output, node.name, to=to)
 
     def _split_list(self, node: Any) -> None:
-        parts = split_list(node, self.shapes, self.constants)
-        if parts is None:
-            raise DataError(f"{self.file}: {named(node)} splits in a way that is not supported")
-        self.lists[node.output[0]] = parts
-        self.types[node.output[0]] = self.types[node.input[0]]
+        """Keep where the parts that SplitToSequence makes end."""
+        attributes = {attribute.name: attribute.i for attribute in node.attribute}
+        source, name = node.input[0], node.output[0]
+        axis = attributes.get("axis", 0) % len(self.shapes[source])
+        length = self.shapes[source][axis]
+        sizes = self.constants.get(node.input[1]) if len(node.input) > 1 else None
+        ends: list[int] = []
+        if sizes is not None and attributes.get("keepdims", 1) and (sizes >= 1).all():
+            ends = sizes.cumsum().tolist()
+            if sizes.ndim == 0:
+                ends = [*range(int(sizes), length, int(sizes)), length]
+        if ends[-1:] != [length]:
+            raise DataError(f"{named(node)} splits in a way that is not supported")
+        self.lists[name] = SplitList(source, axis, tuple(ends))
+        self.types[name] = self.types[source]
 
     def _part_of_list(self, node: Any) -> None:
         parts, place = self.lists.get(node.input[0]), self.constants.get(node.input[1])
         if parts is None or place is None or not -len(parts.ends) <= int(place) < len(parts.ends):
-            raise DataError(f"{self.file}: {named(node)} takes a part that is not known")
-        operator = range_of(node, parts, int(place))
+            raise DataError(f"{named(node)} takes a part that is not known")
+        at = int(place) % len(parts.ends)
+        start, stop = (0, *parts.ends)[at], parts.ends[at]
         size = list(self.shapes[parts.source])
-        size[parts.axis] = operator.attributes["stop"] - operator.attributes["start"]
-        name = node.output[0]
-        self.types[name] = self.onnx.helper.make_tensor_type_proto(
-            self.types[parts.source].tensor_type.elem_type, size
+        size[parts.axis] = stop - start
+        self._type(node.output[0], self.types[parts.source].tensor_type.elem_type, size)
+        attributes = {"axis": parts.axis, "start": start, "stop": stop}
+        outputs, scopes = tuple(node.output), scopes_of(node)
+        self.operators.append(
+            OnnxOperator("Range", node.name, (parts.source,), outputs, attributes, 1, scopes)
         )
-        self.shapes[name] = tuple(size)
-        self.operators.append(operator)
 
     def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
         """Keep what an operator on constants gives as constants."""
@@ -183,7 +177,7 @@ class _Resolver:
         # The scales of packed weights are not weights themselves.
         inputs = node.input[:1] if node.op_type == "DequantizeLinear" else node.input
         sources = frozenset().union(*(self.sources.get(name, ()) for name in inputs))
-        for name, value in compute(node, types, self.constants, self.opsets, self.file).items():
+        for name, value in compute(self.model, node, types, self.constants).items():
             self._keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
@@ -192,33 +186,31 @@ class _Resolver:
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type and shape of a value. Raises DataError where they are not known."""
-        if domain_of(node) and (kind is None or not kind.tensor_type.HasField("shape")):
+        if node.domain and (kind is None or not kind.tensor_type.HasField("shape")):
             raise DataError(
-                f"{self.file}: nothing says the shape that {named(node)}"
-                f" of domain '{domain_of(node)}' gives; the file's value_info can say it"
+                f"nothing says the shape that {named(node)} of domain '{node.domain}' gives;"
+                " the file's value_info can say it"
             )
         if kind is None:
-            raise DataError(f"{self.file}: nothing says what {named(node)} gives")
+            raise DataError(f"nothing says what {named(node)} gives")
         self.types[name] = kind
         if not kind.HasField("tensor_type"):
             raise DataError(
-                f"{self.file}: {named(node)} gives something other than a tensor,"
-                " which is not supported"
+                f"{named(node)} gives something other than a tensor, which is not supported"
             )
-        tensor = kind.tensor_type
-        dims = [axis.dim_value if axis.HasField("dim_value") else None for axis in tensor.shape.dim]
-        if not tensor.HasField("shape") or None in dims:
+        dims = fixed_axes(kind.tensor_type)
+        if not kind.tensor_type.HasField("shape") or None in dims:
             declared = self.declared.get(name)
             if declared is not None and declared is not kind:
                 return self._note(node, name, declared)
             raise DataError(
-                f"{self.file}: the size of what {named(node)} gives depends on the data;"
+                f"the size of what {named(node)} gives depends on the data;"
                 " archscope analyses networks whose shapes are fixed"
             )
         self.shapes[name] = tuple(dim for dim in dims if dim is not None)
         if 0 in dims:
             raise DataError(
-                f"{self.file}: {named(node)} leaves nothing of its input:"
+                f"{named(node)} leaves nothing of its input:"
                 f" it would give {text_of(self.shapes[name])}"
             )
         return None
@@ -228,14 +220,14 @@ class _Resolver:
         outputs = [info.name for info in self.model.graph.output]
         for name in outputs:
             if name not in self.types:
-                raise DataError(f"{self.file}: no operator gives the output '{name}'")
+                raise DataError(f"no operator gives the output '{name}'")
         wanted, kept = set(outputs), []
         for operator in reversed(self.operators):
             if wanted & {name for name in operator.outputs if name}:
                 wanted.update(operator.inputs)
                 kept.append(operator)
         if not kept:
-            raise DataError(f"{self.file}: no output depends on an input")
+            raise DataError("no output depends on an input")
         batch = next(iter(self.inputs.values()))[0]
         return ResolvedModel(
             kept[::-1], self.constants, self.initializers, self.sources, self.shapes,

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns import (
-    activations,
     affine,
     channels_last,
     data_movement,
-    norms,
+    decomposed,
     quantization,
 )
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
@@ -20,15 +19,15 @@ Patterns = Mapping[str, tuple[Pattern, ...]]
 """Patterns by the kind of the operator that ends them, in the order in which they are tried."""
 
 LONG: Patterns = {
-    "Mul": (activations.gelu, activations.hard_swish),
-    "Div": (activations.gelu, activations.hard_swish),
-    "Add": (norms.group_norm, norms.layer_norm),
+    "Mul": (decomposed.gelu, decomposed.hard_swish),
+    "Div": (decomposed.gelu, decomposed.hard_swish),
+    "Add": (decomposed.group_norm, decomposed.layer_norm),
 }
 """Patterns of many operators, applied before short patterns change their parts."""
 
 SHORT: Patterns = {
-    "Mul": (activations.swish, activations.hard_sigmoid, affine.channel_scale),
-    "Div": (activations.hard_sigmoid,),
+    "Mul": (decomposed.swish, decomposed.hard_sigmoid, affine.channel_scale),
+    "Div": (decomposed.hard_sigmoid,),
     "Add": (affine.linear_bias, affine.conv_bias, affine.channel_shift),
     "MatMul": (affine.matmul,),
     "Gemm": (affine.gemm,),

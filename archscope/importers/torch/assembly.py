@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 
 from torch import nn
 
-from archscope.importers.torch.module_names import names_of
+from archscope.importers.torch.layers import names_of
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.ir import Builder, Graph, Output, Shape
 from archscope.ops.foreign import Tensor
@@ -61,14 +62,12 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
     unused = {path: p.numel() for path, p in parameters.items() if path not in used}
     if not unused:
         return ""
-    scopes: dict[str, None] = {}  # the outermost modules that have no parameter in use
+    listed: list[str] = []  # the outermost modules that have no parameter in use
     for path in unused:
-        parts = path.split(".")
-        prefixes = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        scopes[next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))] = (
-            None
-        )
-    listed = list(scopes)
+        prefixes = accumulate(path.split("."), "{}.{}".format)
+        scope = next(p for p in prefixes if not any(f"{u}.".startswith(f"{p}.") for u in used))
+        if scope not in listed:
+            listed.append(scope)
     more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
     names = ", ".join(listed[:3]) + more
     return f"{sum(unused.values()):,} params take no part in inference and are left out: {names}"

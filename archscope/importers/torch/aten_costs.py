@@ -45,16 +45,16 @@ POOL_PREFIXES = ("upsample_", "avg_pool", "max_pool", "adaptive_avg_pool", "adap
 """Prefixes of the names of more such operators."""
 
 ELEMENTWISE = {
-    "add": 1, "sub": 1, "rsub": 1, "mul": 1, "div": 1, "neg": 1, "abs": 1, "exp": 1, "log": 1,
-    "sqrt": 1, "rsqrt": 1, "square": 1, "pow": 1, "relu": 1, "clamp": 1, "clamp_min": 1,
-    "maximum": 1, "minimum": 1, "sigmoid": 4, "tanh": 1, "gelu": 5, "silu": 5, "softmax": 5,
-    "mish": 5, "where": 1, "masked_fill": 1, "erf": 1, "sin": 1, "cos": 1, "log1p": 1, "expm1": 1,
-    "log2": 1, "reciprocal": 1, "sign": 1, "floor": 1, "ceil": 1, "round": 1, "clamp_max": 1,
-    "eq": 1, "ne": 1, "lt": 1, "le": 1, "gt": 1, "ge": 1, "floor_divide": 1, "remainder": 1,
-    "fmod": 1, "logical_and": 1, "logical_or": 1, "logical_not": 1, "bitwise_and": 1,
-    "bitwise_or": 1, "bitwise_not": 1, "relu6": 2, "leaky_relu": 2, "hardtanh": 2,
-    "elu": 3, "softplus": 3, "hardswish": 5, "hardsigmoid": 4, "prelu": 2, "addcmul": 2, "lerp": 3,
-    "batch_norm": 2,
+    **dict.fromkeys((
+        "add", "sub", "rsub", "mul", "div", "neg", "abs", "exp", "log", "sqrt", "rsqrt", "square",
+        "pow", "relu", "clamp", "clamp_min", "clamp_max", "maximum", "minimum", "tanh", "where",
+        "masked_fill", "erf", "sin", "cos", "log1p", "expm1", "log2", "reciprocal", "sign", "floor",
+        "ceil", "round", "eq", "ne", "lt", "le", "gt", "ge", "floor_divide", "remainder", "fmod",
+        "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not",
+    ), 1),
+    "relu6": 2, "leaky_relu": 2, "hardtanh": 2, "prelu": 2, "addcmul": 2, "batch_norm": 2,
+    "elu": 3, "softplus": 3, "lerp": 3, "sigmoid": 4, "hardsigmoid": 4, "gelu": 5, "silu": 5,
+    "softmax": 5, "mish": 5, "hardswish": 5,
 }  # fmt: skip
 """Operations on each element of the result, as our own operators count them."""
 
@@ -125,9 +125,7 @@ def _products(name: str, foreign: Foreign) -> Cost:
         return Cost(out * tensors[0].shape[-1], 0)
     if name in ("addmm", "baddbmm") and len(tensors) == 3:
         return Cost(out * tensors[1].shape[-1], out)
-    if name == "mv" and len(tensors) == 2:
-        return Cost(prod(tensors[0].shape), 0)
-    if name == "dot" and len(tensors) == 2:
+    if name in ("mv", "dot") and len(tensors) == 2:
         return Cost(prod(tensors[0].shape), 0)
     if name == "einsum" and len(tensors) == 2:
         return _einsum(foreign.args["equation"], tensors)

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from archscope.errors import ArchscopeError, OptionError, did_you_mean
-from archscope.importers.imported import Imported
-from archscope.importers.torch.module import from_module
+from archscope.importers.formats import Imported
+from archscope.importers.torch.program import from_module
 from archscope.ir import Shape
 
 DEFAULT_INPUT = (3, 224, 224)
@@ -72,17 +72,14 @@ def load_module(source: str) -> nn.Module:
 def _import(path: str) -> Any:
     try:
         return importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if error.name and (path == error.name or path.startswith(f"{error.name}.")):
-            raise OptionError(f"there is no module '{error.name}' to import") from None
-        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
-    except RuntimeError as error:
-        if "torchvision::nms does not exist" in str(error) and not _DECLARED:
-            _declare_torchvision_operators()
-            return _import(path)
-        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
     except (Exception, SystemExit) as error:
-        raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{path}.".startswith(f"{missing}."):
+            raise OptionError(f"there is no module '{missing}' to import") from None
+        if "torchvision::nms does not exist" not in str(error) or _DECLARED:
+            raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
+    _declare_torchvision_operators()
+    return _import(path)
 
 
 def _declare_torchvision_operators() -> None:

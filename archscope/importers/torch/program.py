@@ -1,4 +1,4 @@
-"""An exported program of torch -> Graph: its nodes in order, each operator as layers of ours."""
+"""nn.Module -> Graph: the nodes of its exported program in order, each as layers of ours."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ from torch import fx, nn
 from torch.utils._pytree import tree_unflatten
 
 from archscope.errors import GraphError
-from archscope.importers.imported import Imported
+from archscope.importers.formats import Imported
 from archscope.importers.torch.assembly import assemble
 from archscope.importers.torch.aten import SPLITS, WRAPPERS, WRITABLE_VIEWS
-from archscope.importers.torch.module_names import is_name
-from archscope.importers.torch.tracing import without_batch
+from archscope.importers.torch.layers import is_name
+from archscope.importers.torch.tracing import trace_module, without_batch
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
 
 
-class ProgramImporter:
+def from_module(model: nn.Module, input: Any, name: str | None = None) -> Imported:
+    """Return the graph of a module at inference, and its weights. Raises ArchscopeError.
+
+    `input` is a shape without the batch, several of them, shapes by the names of forward's
+    arguments, or tensors with the batch, in place of shapes.
+    """
+    program = trace_module(model, input)
+    return _ProgramImporter(program, model).imported(name or type(model).__name__)
+
+
+class _ProgramImporter:
     """Runs through a program once and keeps the value of each node."""
 
     def __init__(self, program: torch.export.ExportedProgram, model: nn.Module) -> None:

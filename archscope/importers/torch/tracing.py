@@ -24,20 +24,18 @@ BATCH = 1009
 Nothing is computed: the tensors are shapes only, so a large batch costs nothing.
 """
 
-Shapes = Shape | Sequence[Shape] | Mapping[str, Shape]
 
-
-def trace_module(model: nn.Module, shapes: Shapes) -> torch.export.ExportedProgram:
+def trace_module(model: nn.Module, input: Any) -> torch.export.ExportedProgram:
     """Return the program of a module at inference. Raises ArchscopeError.
 
-    A copy that shares the module's weights runs on tensors without numbers, so that the modes,
-    buffers and counters of the module stay as they are.
+    `input` is that of `from_module`. A copy that shares the module's weights runs on tensors
+    without numbers, so that the modes, buffers and counters of the module stay as they are.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     if not isinstance(model, nn.Module):
         raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
-    args, kwargs = _arguments(shapes)
+    args, kwargs = _shapes(input)
     with _quiet(), _copy_of(model) as still:
         place = _device_and_dtype(model)
         with FakeTensorMode(allow_non_fake_inputs=True):
@@ -61,12 +59,17 @@ def without_batch(shape: tuple[int, ...]) -> Shape:
     return shape
 
 
-def _arguments(shapes: Shapes) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
-    if isinstance(shapes, Mapping):
-        return (), {name: tuple(shape) for name, shape in shapes.items()}
-    if all(isinstance(size, int) for size in shapes):
-        return (tuple(shapes),), {}  # type: ignore[arg-type]
-    return tuple(tuple(shape) for shape in shapes), {}  # type: ignore[arg-type]
+def _shapes(input: Any) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
+    """Return the shapes, without the batch, of arguments by place and of those by name."""
+    if isinstance(input, Mapping):
+        return (), {name: _shape(part) for name, part in input.items()}
+    if isinstance(input, torch.Tensor) or all(isinstance(size, int) for size in input):
+        return (_shape(input),), {}
+    return tuple(map(_shape, input)), {}
+
+
+def _shape(part: Any) -> Shape:
+    return tuple(part.shape[1:]) if isinstance(part, torch.Tensor) else tuple(part)
 
 
 def _device_and_dtype(model: nn.Module) -> dict[str, Any]:
@@ -102,8 +105,11 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.ERROR)
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            warnings.simplefilter("ignore")
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(StringIO()),
+            redirect_stderr(StringIO()),
+        ):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -117,9 +123,8 @@ def _reason(model: nn.Module, error: Exception, shapes: Sequence[Shape]) -> str:
     line = re.sub(rf"\b{BATCH}\b", "N", line)  # the user's batch is none of ours
     kind = type(error).__name__
     words = ("data-dependent", "data dependent", "GuardOnDataDependent")
-    if kind == "GuardOnDataDependentSymNode" or any(word in text for word in words):
-        return (
-            f"'{name}' cannot be traced: what it runs depends on the numbers of its input ({line})"
-        )
+    if any(word in f"{kind} {text}" for word in words):
+        reason = "what it runs depends on the numbers of its input"
+        return f"'{name}' cannot be traced: {reason} ({line})"
     sizes = ", ".join(map(text_of, shapes))
     return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"

@@ -15,6 +15,7 @@ from torch import fx
 
 import archscope.ops
 from archscope.errors import ShapeError
+from archscope.importers.torch.absorbed import PERMUTE, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
     RESHAPES,
@@ -26,16 +27,12 @@ from archscope.importers.torch.aten import (
     shuffled_groups,
 )
 from archscope.importers.torch.aten_costs import FREE, aten_cost
-from archscope.importers.torch.channels_last import ChannelsLast
-from archscope.importers.torch.layer import ImportedLayer
+from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import BATCH, without_batch
 from archscope.importers.torch.weight_table import WeightTable, paths_of
-from archscope.importers.torch.zero_padding import PAD, ZeroPadding
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.opaque import Opaque
 from archscope.ops.rearrange import ChannelShuffle
-
-PERMUTE = "aten.permute.default"
 
 
 class OperatorTranslator:
@@ -52,8 +49,7 @@ class OperatorTranslator:
         self.weights = WeightTable(program)
         self.layers: dict[str, ImportedLayer] = {}
         self.shared: dict[str, str] = {}  # layers by those that have the same weights
-        self.channels_last = ChannelsLast()
-        self.padding = ZeroPadding()
+        self.absorbed = AbsorbedMaps()
         self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
         self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
 
@@ -64,18 +60,15 @@ class OperatorTranslator:
             return self.weights.constant(node.name, foreign)
         if returns_input(foreign):
             return foreign.ins[0]
-        value = (
-            self._shuffled(node, foreign)
-            or self.channels_last.permuted(foreign)
-            or self.padding.padded(foreign)
-        )
+        value = self._shuffled(node, foreign) or self.absorbed.permuted(foreign)
+        value = value or self.absorbed.padded(foreign)
         if value is not None:
             return value
-        first = self.channels_last.as_channels_first(foreign)
+        first = self.absorbed.as_channels_first(foreign)
         found = self._recognised(first)
         if first is not None and found is not None:
-            return self.channels_last.to_last(self._add(node, first.out, found))
-        found = self._recognised(self.padding.into_convolution(foreign))
+            return self.absorbed.channels_last(self._add(node, first.out, found))
+        found = self._recognised(self.absorbed.into_convolution(foreign))
         if found is not None:
             return self._add(node, foreign.out, found)
         args = {key: self.materialise(node, value) for key, value in foreign.args.items()}
@@ -90,19 +83,13 @@ class OperatorTranslator:
         """Return a value; the permutation or padding that it was spared becomes a layer."""
         if isinstance(value, tuple):
             return tuple(self.materialise(node, part) for part in value)
-        permuted = value in self.channels_last
-        if not permuted and value not in self.padding:
+        absorbed = self.absorbed.find(value)
+        if absorbed is None:
             return value
         if value.name not in self.materialised:
-            kind = PERMUTE if permuted else PAD
-            before = (
-                self.channels_last.first[value.name]
-                if permuted
-                else self.padding.unpadded[value.name][0]
-            )
-            size = without_batch(value.shape)
-            op = Opaque(kind=kind, size=size, products=0, work=0, view=permuted)
-            found = Recognised(op, (self.materialise(node, before),))
+            size, view = without_batch(value.shape), absorbed.kind == PERMUTE
+            op = Opaque(kind=absorbed.kind, size=size, products=0, work=0, view=view)
+            found = Recognised(op, (self.materialise(node, absorbed.inner),))
             self.materialised[value.name] = self._add(node, value.shape, found)
         return self.materialised[value.name]
 
@@ -112,7 +99,7 @@ class OperatorTranslator:
         if found is None:
             return None
         source, (batch, groups, each, *positions) = self.values.get(found[0]), found[1]
-        if not isinstance(source, Tensor) or source in self.channels_last or source in self.padding:
+        if not isinstance(source, Tensor) or self.absorbed.find(source):
             return None
         if not source.shape == foreign.out == (batch, groups * each, *positions):
             return None

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from archscope.build import build
-from archscope.importers.imported import Imported
+from archscope.importers.formats import Imported
 
 Array = numpy.ndarray[Any, Any]
 

@@ -153,3 +153,12 @@ def test_hostile_names(tmp_path: Path) -> None:
 
 def test_names_that_torch_takes_are_known() -> None:
     assert {name for name in TAKEN if not name.startswith("_")} <= RESERVED
+
+
+def test_operator_whose_first_output_nobody_wants(tmp_path: Path) -> None:
+    weights = {"w": numbers(1, 12, 4), "r": numbers(1, 12, 3)}
+    node = helper.make_node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=3)
+    _, lstm = from_file(
+        saved(model([node], (5, 2, 4), weights, outputs=("h",)), tmp_path)
+    ).graph.nodes
+    assert (lstm.op.kind, lstm.facts.params) == ("onnx.LSTM", 12 * 4 + 12 * 3)

@@ -15,6 +15,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     Dataflow,
     NoMatchError,
     Replacement,
+    require,
 )
 from archscope.importers.onnx.resolve import ResolvedModel
 
@@ -60,8 +61,7 @@ def sink_transposes_of_sum(flow: Dataflow, operator: OnnxOperator) -> Replacemen
     """Move the two transposes in front of a sum behind it."""
     left, right = (_to_last(flow, name) for name in operator.inputs)
     shapes = {flow.shape(name) for name in (*operator.inputs, *operator.outputs)}
-    if left is right or len(shapes) > 1:
-        raise NoMatchError
+    require(left is not right and len(shapes) == 1)
     return _sunk(flow, operator, operator, [left, right], right.inputs[:1])
 
 
@@ -85,30 +85,24 @@ def cancel_transposes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     """Leave out a transpose and the one that undoes it."""
     transpose = _to_last(flow, operator.inputs[0])
     producer = flow.match(transpose.inputs[0])
-    if not _is_to_first(flow, operator) or len(producer.outputs) > 1:
-        raise NoMatchError
+    require(_is_to_first(flow, operator) and len(producer.outputs) == 1)
     return [producer, transpose, operator], [replace(producer, outputs=operator.outputs)]
 
 
 def _to_last(flow: Dataflow, name: str) -> OnnxOperator:
     """Return the transpose that moves the channels of a value to the end. Raises NoMatchError."""
     transpose = flow.match(name, "Transpose")
-    if not _is_to_last(flow, transpose):
-        raise NoMatchError
+    require(_is_to_last(flow, transpose))
     return transpose
 
 
 def _is_to_last(flow: Dataflow, operator: OnnxOperator) -> bool:
-    if operator.kind != "Transpose":
-        return False
-    rank = len(flow.shape(operator.inputs[0]))
+    rank = len(flow.shape(operator.inputs[0])) if operator.kind == "Transpose" else 0
     return rank > 2 and operator.attributes.get("perm") == [0, *range(2, rank), 1]
 
 
 def _is_to_first(flow: Dataflow, operator: OnnxOperator) -> bool:
-    if operator.kind != "Transpose":
-        return False
-    rank = len(flow.shape(operator.inputs[0]))
+    rank = len(flow.shape(operator.inputs[0])) if operator.kind == "Transpose" else 0
     return rank > 2 and operator.attributes.get("perm") == [0, rank - 1, *range(1, rank - 1)]
 
 
@@ -125,11 +119,9 @@ def _for_channels_first(flow: Dataflow, operator: OnnxOperator) -> OnnxOperator:
         inputs = (x, flow.derive(names[0], KERNEL, kernel), *names[1:])
         return replace(operator, kind="Conv", inputs=inputs)
     per_channel = all(value.size == shape[-1] == value.shape[-1] for value in constants)
-    if not per_channel or flow.shape(operator.outputs[0]) != shape:
-        raise NoMatchError
+    require(per_channel and flow.shape(operator.outputs[0]) == shape)
     if operator.kind == "LayerNormalization" and len(names) == 2:
-        if operator.attributes.get("axis", -1) % len(shape) != len(shape) - 1:
-            raise NoMatchError
+        require(operator.attributes.get("axis", -1) % len(shape) == len(shape) - 1)
         return replace(operator, kind="ChannelNorm")
     if operator.kind == "Mul":
         factors = flow.derive(names[0], FLAT, constants[0].reshape(-1))

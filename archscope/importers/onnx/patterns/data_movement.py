@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.patterns.dataflow import Dataflow, NoMatchError, Replacement, fuse
+from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
 
 
 def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
@@ -14,13 +14,9 @@ def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     transpose = _behind_copies(flow, operator.inputs[0], "Transpose", between)
     split = _behind_copies(flow, transpose.inputs[0], "Reshape", between)
     image, groups = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
-    if (
-        transpose.attributes.get("perm") != [0, 2, 1, *range(3, len(groups))]
-        or groups[0] != image[0]
-        or groups[1] * groups[2] != image[1]  # so that what is left are the positions
-        or flow.shape(operator.outputs[0]) != image
-    ):
-        raise NoMatchError
+    require(transpose.attributes.get("perm") == [0, 2, 1, *range(3, len(groups))])
+    require(groups[0] == image[0] and flow.shape(operator.outputs[0]) == image)
+    require(groups[1] * groups[2] == image[1])  # so that what is left are the positions
     old = [split, transpose, *between, operator]
     _, new = fuse(old, "ChannelShuffle", split.inputs[:1], groups=groups[1])
     rounded = [copy for copy in between if copy.kind == "FakeQuantize"]
@@ -46,11 +42,8 @@ def gather_everything(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     """Match a gather of all numbers in their order, which torch's exporter writes for strides."""
     flat = flow.match(operator.inputs[0], "Reshape")
     places = flow.constant(operator.inputs[1])
-    if (
-        flow.shape(flat.outputs[0]) != (places.size,)
-        or places.reshape(-1).tolist() != list(range(places.size))
-    ):  # fmt: skip
-        raise NoMatchError
+    require(flow.shape(flat.outputs[0]) == (places.size,))
+    require(places.reshape(-1).tolist() == list(range(places.size)))
     unchanged = flow.shape(flat.inputs[0]) == flow.shape(operator.outputs[0])
     return fuse([flat, operator], "Identity" if unchanged else "Reshape", flat.inputs[:1])
 
@@ -80,8 +73,7 @@ def slice_of_one_axis(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         [int(number) for number in values] if values is not None else None
         for values in (flow.model.constants.get(name) for name in (*rest, "", "")[:2])
     )
-    if any(step != 1 for step in steps or ()) or len(cut) > 1:
-        raise NoMatchError
+    require(all(step == 1 for step in steps or ()) and len(cut) < 2)
     if not cut:
         return fuse([operator], "Identity", (x,))
     axes = [axis % len(shape) for axis in (range(len(starts)) if axes is None else axes)]
@@ -101,8 +93,8 @@ def mean_without_axes(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         return fuse([operator], "Identity", operator.inputs[:1])
     axes = sorted(axis % len(shape) for axis in (axes or range(len(shape))))
     keeps_axes = len(shape) == len(out)
-    if len(operator.inputs) == 1 and keeps_axes and operator.attributes.get("axes") == axes:
-        raise NoMatchError
+    # Nor a mean that is of this form already.
+    require(len(operator.inputs) > 1 or not keeps_axes or operator.attributes.get("axes") != axes)
     mean = replace(operator, inputs=operator.inputs[:1], attributes={"axes": axes, "keepdims": 1})
     if keeps_axes:
         return [operator], [mean]
@@ -119,27 +111,20 @@ def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     rank = len(flow.shape(pad.inputs[0]))
     fill = flow.number(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else 0.0
     own = operator.attributes.get("pads") or [0] * (2 * (rank - 2))
-    if (
-        operator.attributes.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID")
-        or pad.attributes.get("mode", "constant") != "constant"
-        or any(pad.inputs[3:4])
-        or len(amounts) != 2 * rank
-        or min(amounts) < 0
-        or fill != (float("-inf") if operator.kind == "MaxPool" else 0.0)
-        or any(amounts[axis] or amounts[rank + axis] for axis in (0, 1))
-    ):
-        raise NoMatchError
+    require(operator.attributes.get("auto_pad", "NOTSET") in ("NOTSET", "VALID"))
+    require(pad.attributes.get("mode", "constant") == "constant" and not any(pad.inputs[3:4]))
+    require(fill == (float("-inf") if operator.kind == "MaxPool" else 0.0))
+    require(len(amounts) == 2 * rank and min(amounts) >= 0)
+    require(not any(amounts[axis] or amounts[rank + axis] for axis in (0, 1)))
     before, after = [*amounts[2:rank]], [*amounts[rank + 2 :]]
     sums = [int(a) + int(b) for a, b in zip(own, [*before, *after], strict=True)]
     attributes = {**operator.attributes, "pads": sums}
     attributes.pop("auto_pad", None)
     if operator.kind == "AveragePool":
-        if any(own) or before != after or attributes.get("ceil_mode"):
-            raise NoMatchError
+        require(not any(own) and before == after and not attributes.get("ceil_mode"))
         attributes["count_include_pad"] = 1
     if operator.kind == "MaxPool":
         taps = attributes["kernel_shape"]
-        if any(2 * amount > size for amount, size in zip(sums, [*taps, *taps], strict=True)):
-            raise NoMatchError
+        require(all(2 * n <= size for n, size in zip(sums, [*taps, *taps], strict=True)))
     inputs = (pad.inputs[0], *operator.inputs[1:])
     return [pad, operator], [replace(operator, inputs=inputs, attributes=attributes)]

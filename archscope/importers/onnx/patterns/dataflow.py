@@ -22,6 +22,12 @@ class NoMatchError(LookupError):
     """The operators are not those of the pattern."""
 
 
+def require(condition: bool) -> None:
+    """Raise NoMatchError unless a condition of a pattern holds."""
+    if not condition:
+        raise NoMatchError
+
+
 class Dataflow:
     """The operators of a model by the values that they produce and read."""
 
@@ -82,14 +88,12 @@ class Dataflow:
             model.initializers.add(derived)
         return derived
 
-    def per_channel(self, name: str, shape: tuple[int, ...]) -> str | None:
-        """Return the flat constant that has one number for each channel of a shape, or None."""
-        value = self.model.constants.get(name)
-        if value is None or len(shape) < 2 or value.size != shape[1] or value.ndim > len(shape):
-            return None
+    def per_channel(self, name: str, shape: tuple[int, ...]) -> str:
+        """Return the flat constant with one number per channel of a shape. Raises NoMatchError."""
+        value = self.constant(name)
+        require(len(shape) > 1 and value.ndim <= len(shape))
         aligned = (1,) * (len(shape) - value.ndim) + tuple(value.shape)
-        if aligned != (1, shape[1], *(1 for _ in shape[2:])):
-            return None
+        require(aligned == (1, shape[1], *(1 for _ in shape[2:])))
         return self.derive(name, FLAT, value.reshape(-1))
 
     def shape(self, name: str) -> tuple[int, ...]:

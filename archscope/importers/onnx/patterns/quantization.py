@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.patterns.dataflow import Dataflow, NoMatchError, Replacement, fuse
+from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
 from archscope.importers.onnx.resolve import ResolvedModel
 
 RANGES = {"i1": (-128, 256), "u1": (0, 256), "i2": (-32768, 65536), "u2": (0, 65536)}
@@ -18,24 +18,16 @@ def fake_quantize(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     parameters = []
     for name, inverse in zip(quantize.inputs[1:], operator.inputs[1:], strict=True):
         value, other = flow.constant(name), flow.constant(inverse)
-        if value.size != 1 or value.dtype != other.dtype or value != other:
-            raise NoMatchError
+        require(value.size == 1 and value.dtype == other.dtype and bool(value == other))
         parameters.append(value.reshape(()))
     scale, *zeros = parameters
     dtype = zeros[0].dtype.str[1:] if zeros else "u1"
-    if dtype not in RANGES or any(
-        half.attributes.get("output_dtype") for half in (quantize, operator)
-    ):
-        raise NoMatchError
+    parts = [quantize, operator]
+    require(dtype in RANGES and not any(part.attributes.get("output_dtype") for part in parts))
     low, levels = RANGES[dtype]
-    return fuse(
-        [quantize, operator],
-        "FakeQuantize",
-        quantize.inputs[:1],
-        scale=float(scale),
-        zero=(int(zeros[0]) if zeros else 0) - low,
-        levels=levels,
-    )
+    zero = (int(zeros[0]) if zeros else 0) - low
+    inputs = quantize.inputs[:1]
+    return fuse(parts, "FakeQuantize", inputs, scale=float(scale), zero=zero, levels=levels)
 
 
 def share_inverses(model: ResolvedModel) -> list[OnnxOperator]:

@@ -1,4 +1,4 @@
-"""Activation functions that ONNX files write out as arithmetic."""
+"""Activation functions and norms that ONNX files write out as arithmetic."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from math import isclose, sqrt
 
 from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import (
+    FLAT,
     Dataflow,
-    NoMatchError,
     Replacement,
     fuse,
     in_either_order,
+    require,
 )
 
 
@@ -24,20 +25,14 @@ def swish(flow: Dataflow, operator: OnnxOperator) -> Replacement:
             operators, kind = [softplus, function, operator], "Mish"
         elif function.kind == "Sigmoid":
             operators, kind = [function, operator], "Swish"
-        elif _has_slope_of_a_sixth(function):
-            operators, kind = [function, operator], "HardSwish"
         else:
-            raise NoMatchError
-        if operators[0].inputs[0] != x:
-            raise NoMatchError
+            operators, kind = [function, operator], "HardSwish"
+            attributes = {"alpha": 0.2, "beta": 0.5} | function.attributes
+            require(isclose(attributes["alpha"], 1 / 6, rel_tol=1e-5) and attributes["beta"] == 0.5)
+        require(operators[0].inputs[0] == x)
         return fuse(operators, kind, (x,))
 
     return in_either_order(operator.inputs, gated)
-
-
-def _has_slope_of_a_sixth(hard_sigmoid: OnnxOperator) -> bool:
-    attributes = {"alpha": 0.2, "beta": 0.5} | hard_sigmoid.attributes
-    return isclose(attributes["alpha"], 1 / 6, rel_tol=1e-5) and attributes["beta"] == 0.5
 
 
 def hard_sigmoid(flow: Dataflow, operator: OnnxOperator) -> Replacement:
@@ -52,8 +47,7 @@ def hard_swish(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 
     def gated(x: str, gate: str) -> Replacement:
         of, relu6 = _relu6_of_x_plus_3(flow, gate)
-        if of != x:
-            raise NoMatchError
+        require(of == x)
         return fuse([*relu6, product, operator], "HardSwish", (x,))
 
     return in_either_order(product.inputs, gated)
@@ -63,10 +57,8 @@ def _a_sixth_of(flow: Dataflow, operator: OnnxOperator) -> str:
     """Return the value that an operator divides by six. Raises NoMatchError."""
     value, number = flow.value_and_number(operator)
     divides = operator.kind == "Div"
-    if (divides and operator.inputs[0] != value) or not number:
-        raise NoMatchError
-    if not isclose(1 / number if divides else number, 1 / 6, rel_tol=1e-5):
-        raise NoMatchError
+    require(bool(number) and (not divides or operator.inputs[0] == value))
+    require(isclose(1 / number if divides else number, 1 / 6, rel_tol=1e-5))
     return value
 
 
@@ -75,8 +67,7 @@ def _relu6_of_x_plus_3(flow: Dataflow, name: str) -> tuple[str, list[OnnxOperato
     clip = flow.match(name, "Clip")
     plus = flow.match(clip.inputs[0], "Add")
     x, addend = flow.value_and_number(plus)
-    if [flow.number(limit) for limit in clip.inputs[1:]] != [0, 6] or addend != 3:
-        raise NoMatchError
+    require([flow.number(limit) for limit in clip.inputs[1:]] == [0, 6] and addend == 3)
     return x, [plus, clip]
 
 
@@ -90,15 +81,13 @@ def gelu(flow: Dataflow, operator: OnnxOperator) -> Replacement:
             if number is not None:
                 factor = factor / number if divisor else factor * number
                 continue
-            if divisor:
-                raise NoMatchError
+            require(not divisor)
             further = flow.find(name, "Mul", "Div")
             if further is not None and (further.kind == "Mul" or flow.number(further.inputs[1])):
                 products.append(further)
             else:
                 values.append(name)
-    if len(values) != 2 or not isclose(factor, 0.5):
-        raise NoMatchError
+    require(len(values) == 2 and isclose(factor, 0.5))
 
     def gated(x: str, gate: str) -> Replacement:
         plus = flow.match(gate, "Add")
@@ -107,8 +96,50 @@ def gelu(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         scaled = flow.match(erf.inputs[0], "Div", "Mul")
         value, number = flow.value_and_number(scaled)
         divisor = number if scaled.kind == "Div" else 1 / (number or 1)
-        if addend != 1 or value != x or not isclose(divisor, sqrt(2), rel_tol=1e-5):
-            raise NoMatchError
+        require(addend == 1 and value == x and isclose(divisor, sqrt(2), rel_tol=1e-5))
         return fuse([scaled, erf, plus, *products[::-1]], "Gelu", (x,), approximate="none")
 
     return in_either_order(values, gated)
+
+
+def group_norm(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the group norm that torch's older exporter writes as an instance norm of groups."""
+    scaled = flow.match(operator.inputs[0], "Mul")
+    merge = flow.match(scaled.inputs[0], "Reshape")
+    norm = flow.match(merge.inputs[0], "InstanceNormalization")
+    split = flow.match(norm.inputs[0], "Reshape")
+    image, groups = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
+    ones, zeros = map(flow.constant, norm.inputs[1:3])
+    weight, bias = flow.constant(scaled.inputs[1]), flow.constant(operator.inputs[1])
+    require(bool((ones == 1).all()) and not zeros.any())
+    require(len(groups) == 3 and groups[0] == image[0] and flow.shape(merge.outputs[0]) == image)
+    require(weight.shape == bias.shape == (image[1], *(1 for _ in image[2:])))
+    inputs = (
+        split.inputs[0],
+        flow.derive(scaled.inputs[1], FLAT, weight.reshape(-1)),
+        flow.derive(operator.inputs[1], FLAT, bias.reshape(-1)),
+    )
+    epsilon = norm.attributes.get("epsilon", 1e-5)
+    operators = [split, norm, merge, scaled, operator]
+    return fuse(operators, "GroupNormalization", inputs, num_groups=groups[1], epsilon=epsilon)
+
+
+def layer_norm(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the layer norm of the last axis that opsets below 17 write as arithmetic."""
+    scaled = flow.match(operator.inputs[0], "Mul")
+    ratio = flow.match(scaled.inputs[0], "Div")
+    deviation = flow.match(ratio.inputs[1], "Sqrt")
+    plus = flow.match(deviation.inputs[0], "Add")
+    added_to, epsilon = flow.value_and_number(plus)
+    variance = flow.match(added_to, "ReduceMean")
+    power = flow.match(variance.inputs[0], "Pow")
+    centred = flow.match(power.inputs[0], "Sub", readers=2)
+    mean = flow.match(centred.inputs[1], "ReduceMean")
+    x, weight, bias = mean.inputs[0], scaled.inputs[1], operator.inputs[1]
+    rank = len(flow.shape(x))
+    axes = {tuple(reduced.attributes.get("axes", ())) for reduced in (mean, variance)}
+    require(centred.inputs[0] == x and ratio.inputs[0] == centred.outputs[0])
+    require(axes in ({(rank - 1,)}, {(-1,)}) and flow.number(power.inputs[1]) == 2)
+    require(flow.constant(weight).shape == flow.constant(bias).shape == flow.shape(x)[-1:])
+    operators = [mean, centred, power, variance, plus, deviation, ratio, scaled, operator]
+    return fuse(operators, "LayerNormalization", (x, weight, bias), axis=-1, epsilon=epsilon)

@@ -1,4 +1,4 @@
-"""Names of imported layers: the paths of the modules that made them."""
+"""Imported layers, and their names: the paths of the modules that made them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,23 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from archscope.importers.torch.layer import ImportedLayer
+from msgspec import Struct
+
+from archscope.ir import Op
+from archscope.ops.foreign import Tensor
 
 LONGEST = 80
 """Characters of a name; a spec takes a few more."""
+
+
+class ImportedLayer(Struct, frozen=True):
+    """An operator of ours, on values of the program."""
+
+    path: str  # of the module that made it
+    kind: str  # the operator's name, or that of the opaque operator that it stands for
+    op: Op
+    inputs: tuple[str, ...]
+    weights: Mapping[str, Tensor]  # by their names in the state_dict of the torch module
 
 
 def names_of(

@@ -1,0 +1,110 @@
+"""What one ONNX operator gives: its types by ONNX's shape inference, its values by its reference.
+
+Both are ONNX's own implementations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from archscope.errors import DataError
+from archscope.importers.onnx.model_file import first_line, library, named, opsets
+
+MAX_ELEMENTS = 1 << 28
+"""Size of the largest constant that is computed, so that a small file cannot ask for all memory."""
+
+MAX_VALUES = 4096
+"""Size of the largest constant whose values shape inference gets."""
+
+RANDOM = frozenset({
+    "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
+    "Bernoulli",
+})  # fmt: skip
+
+SAME_TYPE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Operators whose result has the type of their input, which ONNX does not infer."""
+
+INPUT_AXES = {"Conv": 1, "ConvTranspose": 0}
+"""The axis of a convolution's weights along which its input channels lie."""
+
+
+def infer_types(
+    model: Any, node: Any, known: Mapping[str, Any], constants: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the types of an operator's outputs, as far as they follow. Raises DataError."""
+    onnx, domain = library(), node.domain
+    version = opsets(model).get(domain)
+    if version is None:
+        raise DataError(f"{named(node)} is of domain '{domain}', whose version is not given")
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, domain)
+    except onnx.defs.SchemaError:
+        if domain == "":
+            raise DataError(f"opset {version} has no operator {node.op_type}") from None
+        return {}
+    types = {name: known[name] for name in node.input if name}
+    data = {
+        name: onnx.numpy_helper.from_array(constants[name], name)
+        for name in types
+        if name in constants and constants[name].size <= MAX_VALUES
+    }
+    try:
+        inferred: dict[str, Any] = onnx.shape_inference.infer_node_outputs(
+            schema, node, types, data, opset_imports=list(model.opset_import)
+        )
+    except Exception as error:  # InferenceError and plain RuntimeError
+        raise DataError(f"{named(node)} does not fit its inputs: {first_line(error)}") from None
+    if domain == "" and node.op_type in SAME_TYPE:
+        return {node.output[0]: types[node.input[0]]}
+    if domain == "" and node.op_type in INPUT_AXES:
+        _check_channels(node, types)
+    return inferred
+
+
+def _check_channels(node: Any, types: Mapping[str, Any]) -> None:
+    """Compare a convolution's weights with the channels of its input, which ONNX does not."""
+    image, weight = (
+        [axis.dim_value for axis in types[name].tensor_type.shape.dim] for name in node.input[:2]
+    )
+    attributes = {attribute.name: attribute.i for attribute in node.attribute}
+    groups = attributes.get("group", 1) if node.op_type == "Conv" else 1
+    wanted = weight[INPUT_AXES[node.op_type]] * groups
+    if image[1] != wanted:
+        raise DataError(
+            f"{named(node)} does not fit its inputs: its weights are for {wanted} channels,"
+            f" its input has {image[1]}"
+        )
+
+
+def compute(
+    model: Any, node: Any, types: Mapping[str, Any], constants: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the outputs of an operator on constants, by name. Raises DataError."""
+    import numpy
+
+    onnx = library()
+    for output in types.values():
+        if prod(axis.dim_value for axis in output.tensor_type.shape.dim) > MAX_ELEMENTS:
+            raise DataError(f"{named(node)} asks for a constant too large to keep")
+    if node.op_type == "Identity":
+        return {node.output[0]: constants[node.input[0]]}
+    feeds = {name: constants[name] for name in node.input if name}
+    outputs = [name for name in node.output if name]
+    info, untyped = onnx.helper.make_value_info, onnx.TypeProto()
+    graph = onnx.helper.make_graph(
+        [node], "alone", [info(name, untyped) for name in feeds],
+        [info(name, untyped) for name in outputs],
+    )  # fmt: skip
+    evaluator = onnx.reference.ReferenceEvaluator
+    try:
+        try:
+            alone = evaluator(graph, opsets=opsets(model))
+        except RuntimeError:  # it does not implement so old an opset; the newest is tried
+            alone = evaluator(node)
+        results = alone.run(None, feeds)
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{named(node)} cannot be computed: {reason}") from None
+    return dict(zip(outputs, map(numpy.asarray, results), strict=True))

@@ -1,0 +1,177 @@
+"""Shapes, params, MACs and memory against torch and fvcore, and totals against publications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from archscope.analysis.analyzer import analyze
+from archscope.analysis.cost import costs, total
+from archscope.analysis.memory import memory
+from archscope.build import Network, build, module_path
+from archscope.ir import Graph, Node
+from archscope.verify.check import Check, Pairs, compare
+
+MATRIX_WORK = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
+"""fvcore's names for what counts as MACs; it adds norms, pools and resizes of its own."""
+
+BATCH = 2  # for the training step: batch norm refuses to train on one value
+
+
+def network_and_inputs(graph: Graph, device: str = "cpu") -> tuple[Network, tuple[Tensor, ...]]:
+    """Return the module of a graph, ready for inference, and one random image for it."""
+    inputs = tuple(torch.rand(1, *node.out, device=device) for node in graph.inputs)
+    return build(graph, device=device).eval(), inputs
+
+
+def fvcore_analysis(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
+    """Return fvcore's analysis of a run, which warns of nothing."""
+    from fvcore.nn import FlopCountAnalysis
+
+    analysis = FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False)
+    return analysis.uncalled_modules_warnings(False).tracer_warnings("none")
+
+
+def check_shapes(graph: Graph) -> Check:
+    """Run a random image through the module and compare the shape of every value."""
+    seen: dict[str, tuple[int, ...]] = {}
+
+    def probe(name: str, value: Tensor) -> Tensor:
+        seen[name] = tuple(value.shape[1:])
+        return value
+
+    network, inputs = network_and_inputs(graph)
+    with torch.inference_mode():
+        network.run(inputs, probe)
+    pairs = [(node.name, node.out, seen[node.name]) for node in graph.nodes]
+    return compare("shapes", "torch forward pass", "shape", pairs)
+
+
+def check_params(graph: Graph) -> Check:
+    """Compare with the numbers that each sub-module holds; shared ones count once."""
+    network, cost = build(graph, device="meta"), costs(graph)
+    counted = [(node.name, cost[node.name], network.part(node.name)) for node in _owners(graph)]
+    counted.append(("total", total(cost), network))
+    pairs = [(name, (own.params, own.buffers), _numbers(part)) for name, own, part in counted]
+    return compare("params", "torch module", "params and buffers", pairs)
+
+
+def _numbers(module: nn.Module) -> tuple[int, int]:
+    """Return the number of parameters and of statistics, without torch's step counter."""
+    statistics = sum(
+        buffer.numel()
+        for name, buffer in module.named_buffers()
+        if not name.endswith("num_batches_tracked")
+    )
+    return sum(parameter.numel() for parameter in module.parameters()), statistics
+
+
+def check_macs_fvcore(graph: Graph) -> Check:
+    """Compare with fvcore, which counts 1 for each multiply-accumulate."""
+    counted = fvcore_analysis(*network_and_inputs(graph)).by_module_and_operator()
+    live = graph.ancestors(*(output.node for output in graph.outputs))
+    ours: dict[str, int] = {}
+    for node in graph.nodes:
+        owner = node.shares or node.name
+        # What no output needs is not in the trace that fvcore counts.
+        ours[owner] = ours.get(owner, 0) + (node.facts.macs if node.name in live else 0)
+
+    def theirs(path: str) -> int:
+        return sum(int(counted[path][kind]) for kind in MATRIX_WORK)
+
+    names = [node.name for node in _owners(graph)]
+    pairs = [(name, ours[name], theirs(module_path(name))) for name in names]
+    pairs.append(("total", sum(ours.values()), theirs("")))
+    dead = len(graph.nodes) - len(live)
+    note = f"{dead} nodes that no output needs count 0" if dead else ""
+    return compare("macs", "fvcore conv + linear", "macs", pairs, note)
+
+
+def check_macs_torch(graph: Graph) -> Check:
+    """Compare with torch.utils.flop_counter, which counts 2 for each multiply-accumulate.
+
+    It needs only shapes, so tensors are on the meta device.
+    """
+    network, inputs = network_and_inputs(graph, "meta")
+    counter = FlopCounterMode(display=False)
+    before = 0
+    seen: dict[str, int] = {}
+
+    def probe(name: str, value: Tensor) -> Tensor:
+        nonlocal before
+        now = counter.get_total_flops()
+        seen[name], before = (now - before) // 2, now
+        return value
+
+    with torch.no_grad(), counter:
+        network.run(inputs, probe)
+    pairs = [(node.name, node.facts.macs, seen[node.name]) for node in graph.nodes]
+    pairs.append(("total", sum(n.facts.macs for n in graph.nodes), sum(seen.values())))
+    return compare("macs", "torch FlopCounterMode / 2", "macs", pairs)
+
+
+def check_saved(graph: Graph) -> Check:
+    """Run the forward pass of a training step and sum the tensors that autograd keeps."""
+    network = build(graph).train()
+    weights = {p.untyped_storage().data_ptr() for p in (*network.parameters(), *network.buffers())}
+    current: dict[int, int] = {}
+    everything: dict[int, int] = {}
+    alive: list[Tensor] = []  # so that no storage is freed and its address used again
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            alive.append(tensor.detach())
+            current[storage.data_ptr()] = storage.nbytes()
+            everything[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    seen: dict[str, int] = {}
+
+    def probe(name: str, value: Tensor) -> Tensor:
+        seen[name] = sum(current.values())
+        current.clear()
+        alive.append(value.detach())
+        return value
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        network.run(tuple(torch.rand(BATCH, *node.out) for node in graph.inputs), probe)
+    maps = memory(graph)
+    pairs = []
+    for node in graph.nodes:
+        kept = maps.kept.get(node.name)
+        ours = 0
+        if kept is not None:
+            numbers = sum(maps.sizes[name] for name in kept.maps) + kept.elements
+            ours = (numbers * 4 + kept.indices * 8) * BATCH + kept.fixed * 4
+        pairs.append((node.name, ours, seen[node.name]))
+    pairs.append(("total", maps.saved_bytes(BATCH, 4), sum(everything.values())))
+    return compare("saved bytes", "torch saved-tensor hooks", f"bytes for {BATCH} images", pairs)
+
+
+def check_reference(graph: Graph) -> Check:
+    """Compare the totals with the `reference:` that the spec quotes."""
+    quoted = dict(graph.reference)
+    analysis = analyze(graph)
+    pairs: Pairs = [
+        (key, getattr(analysis.totals, key), quoted[key])
+        for key in ("params", "macs")
+        if key in quoted
+    ]
+    if "receptive_field" in quoted:
+        field = analysis.receptive_field
+        axes = (field.size, field.stride, field.padding) if field else (None, None, None)
+        ours = [axis[0] if axis else None for axis in axes]
+        pairs.append(("receptive_field", ours, quoted["receptive_field"]))
+    source = str(quoted.get("source", "the spec"))
+    note = "" if pairs else "the spec quotes no numbers"
+    return compare("reference", source, "published number", pairs, note)
+
+
+def _owners(graph: Graph) -> list[Node]:
+    """Return the nodes that have a module of their own."""
+    return [node for node in graph.nodes if node.inputs and node.shares is None]
