@@ -1,4 +1,4 @@
-"""Base class and registry of the sources of data sets; every subclass with a name is registered."""
+"""Base class and registry of the sources of data sets: `@register` adds one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ VARIABLE = "ARCHSCOPE_DATA"
 SYSTEM = Path("/usr/share/datasets")
 """Where Debian's packages put data sets."""
 
-SOURCES: dict[str, type[DatasetSource]] = {}
-"""Every source by its name."""
-
 
 class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """No options."""
@@ -31,7 +28,7 @@ class DatasetSource(ABC):
     `images` (training and test) and `classes` are known before anything is read, or None.
     """
 
-    name: ClassVar[str] = ""
+    name: ClassVar[str]
     about: ClassVar[str]
     get: ClassVar[str] = ""
     shape: ClassVar[tuple[int, int, int] | None] = None
@@ -42,10 +39,6 @@ class DatasetSource(ABC):
     """The meaning of a word without `=` after the name; empty if there may be none."""
     folders: ClassVar[tuple[str, ...]] = ()
     """The usual names of the folder with the files; empty if the data are included."""
-
-    def __init_subclass__(cls) -> None:
-        if cls.name:
-            SOURCES[cls.name] = cls
 
     @classmethod
     def places(cls, folder: Path | None) -> tuple[Path, ...]:
@@ -71,6 +64,18 @@ class DatasetSource(ABC):
     @abstractmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
         """Return the data set in the files. Raises DataError if they are broken."""
+
+
+SOURCES: dict[str, type[DatasetSource]] = {}
+"""Every source by its name."""
+
+
+def register(cls: type[DatasetSource]) -> type[DatasetSource]:
+    """Register a source under its name. Raises TypeError for a second one of that name."""
+    if cls.name in SOURCES:
+        raise TypeError(f"two sources are named '{cls.name}'")
+    SOURCES[cls.name] = cls
+    return cls
 
 
 def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from archscope.datasets import restricted_pickle
 from archscope.datasets.archives import check_sum, members, raw
 from archscope.datasets.images import Dataset, Images, dataset
-from archscope.datasets.source import DatasetSource
+from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError
 
 SHAPE = (3, 32, 32)
@@ -133,6 +133,7 @@ class _Cifar(DatasetSource):
         return read(cls.layout, files, cls.name, cls.about)
 
 
+@register
 class Cifar10(_Cifar):
     """CIFAR-10."""
 
@@ -143,6 +144,7 @@ class Cifar10(_Cifar):
     images, classes = (layout.train, layout.test), layout.classes
 
 
+@register
 class Cifar100(_Cifar):
     """CIFAR-100, with its fine labels."""
 

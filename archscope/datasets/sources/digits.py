@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from archscope.datasets.images import Dataset, Images, dataset
-from archscope.datasets.source import DatasetSource
+from archscope.datasets.source import DatasetSource, register
 
 DARKEST = 16
 TEST_EVERY = 5
 
 
+@register
 class Digits(DatasetSource):
     """Handwritten digits of 8 x 8 pixels, from scikit-learn.
 

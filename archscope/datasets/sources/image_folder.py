@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
-from archscope.datasets.source import DatasetSource
+from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError, OptionError
 from archscope.ir import text_of
 
@@ -31,6 +31,7 @@ class ImageFolderOptions(Struct, frozen=True, forbid_unknown_fields=True):
     channels: Literal[1, 3] | Literal["1", "3"] = 3
 
 
+@register
 class ImageFolder(DatasetSource):
     """Images in sub-folders, one for each class: PATH/cat/1.png.
 

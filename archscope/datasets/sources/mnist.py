@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from archscope.datasets.archives import check_sum, raw, unpacked
 from archscope.datasets.images import Dataset, Images, dataset
-from archscope.datasets.source import DatasetSource
+from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError
 from archscope.ir import text_of
 
@@ -52,6 +52,7 @@ class _Idx(DatasetSource):
         return dataset(cls.name, train, test, cls.labels, cls.about)
 
 
+@register
 class Mnist(_Idx):
     """MNIST."""
 
@@ -65,6 +66,7 @@ class Mnist(_Idx):
     )  # fmt: skip
 
 
+@register
 class FashionMnist(_Idx):
     """Fashion-MNIST."""
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from archscope.datasets.images import Dataset, Images, dataset
 from archscope.datasets.lookup import sizes
 from archscope.datasets.randomness import generator
-from archscope.datasets.source import DatasetSource
+from archscope.datasets.source import DatasetSource, register
 from archscope.errors import OptionError
 
 LIMIT_BYTES = 2**30
@@ -30,6 +30,7 @@ class SyntheticOptions(Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
 
 
+@register
 class Synthetic(DatasetSource):
     """Each class is a pattern of soft spots; an image is its class's pattern under noise.
 
