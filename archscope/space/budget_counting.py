@@ -1,9 +1,9 @@
 """How many networks of a space lie inside a budget, exactly.
 
-One pass over the chain of pieces keeps, for each shape that may leave a piece and each combination
-of choices that later pieces still read, how many ways there are to reach every cost. Where too many
-costs would have to be told apart, the chain is cut once, and the ways before and after the cut are
-brought together.
+One pass over the chain of segments keeps, for each shape that may leave a segment and each
+combination of choices that later segments still read, how many ways there are to reach every cost.
+Where too many costs would have to be told apart, the chain is cut once, and the ways before and
+after the cut are brought together.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from archscope.errors import SpecError
-from archscope.space.batches import Encoding
 from archscope.space.budget import Budget
-from archscope.space.cost_tables import CostTables, PieceTable
+from archscope.space.cost_tables import CostTables, SegmentTable
 from archscope.space.costs import array_costs
 from archscope.space.counting import Plan
-from archscope.space.pieces import NotAChainError
+from archscope.space.rows import Encoding
 from archscope.space.search_space import Space
+from archscope.space.segments import NotAChainError
 
 Integers = NDArray[np.int64]
 State = tuple[int, tuple[int, ...]]
@@ -47,10 +47,10 @@ _ONE = Ways(np.zeros(1, np.int64), np.ones(1, np.int64))
 
 
 def count_inside(plan: Plan, space: Space, budget: Budget, dtype: str = "float32") -> int | None:
-    """Return how many networks of a space lie inside a budget whose metric is a sum over pieces.
+    """Return how many networks of a space lie inside a budget whose metric is a sum over segments.
 
     `plan` counts fewer than 2**62 networks, none of them endless. None if too many costs would have
-    to be told apart, or if the networks are no chains of pieces.
+    to be told apart, or if the networks are no chains of segments.
     """
     most = np.inf if budget.most is None else budget.most
     if space.cost_tables is None or plan.endless:
@@ -63,7 +63,7 @@ def count_inside(plan: Plan, space: Space, budget: Budget, dtype: str = "float32
 
 
 class _Counter:
-    """Walks the chain of pieces of one space."""
+    """Walks the chain of segments of one space."""
 
     def __init__(self, encoding: Encoding, tables: CostTables, metric: str, dtype: str) -> None:
         self.encoding, self.tables = encoding, tables.tables
@@ -80,7 +80,7 @@ class _Counter:
         self._learn()
 
     def _learn(self) -> None:
-        """Walk all states once, so that it is known what every piece reads."""
+        """Walk all states once, so that it is known what every segment reads."""
         while True:
             self._schedule()
             before = [table.reads for table in self.tables]
@@ -93,14 +93,14 @@ class _Counter:
                 return
 
     def _schedule(self) -> None:
-        """Decide for each piece which decisions are made before it, and which are done after."""
+        """Decide for each segment which decisions are made before it, and which are done after."""
         needs = [self._with_parents(step.columns()) for step in self.steps]
         rest = set(range(len(self.encoding.sizes))).difference(*needs)
         needs.append(self._with_parents(rest))
         last = {column: place for place, need in enumerate(needs) for column in need}
         live: list[int] = []
-        self.live = []  # columns of states before each piece
-        self.made = []  # columns of the decisions made at each piece, parents first
+        self.live = []  # columns of states before each segment
+        self.made = []  # columns of the decisions made at each segment, parents first
         for place, need in enumerate(needs):
             self.live.append(tuple(live))
             new = self._parents_first(need - set(live))
@@ -139,7 +139,7 @@ class _Counter:
         return self.numbers[shape]
 
     def moves(self, place: int, state: State) -> list[tuple[State, int]]:
-        """Return what a state becomes after a piece, once for each way, with the cost."""
+        """Return what a state becomes after a segment, once for each way, with the cost."""
         shape, held = state
         rows = [dict(zip(self.live[place], held, strict=True))]
         for column in self.made[place]:
@@ -186,9 +186,9 @@ class _Counter:
     def _forward(
         self, states: dict[State, Ways], place: int, most: float
     ) -> tuple[int, dict[State, Ways]]:
-        """Return the ways after the pieces from a place on, and how far they got.
+        """Return the ways after the segments from a place on, and how far they got.
 
-        They stop before the piece at which more than `MOST_COSTS` would have to be told apart.
+        They stop before the segment at which more than `MOST_COSTS` would have to be told apart.
         """
         for here in range(place, len(self.steps) + 1):
             parts: dict[State, list[tuple[Ways, int]]] = {}
@@ -202,19 +202,19 @@ class _Counter:
 
 
 class _Step:
-    """A piece as the counter takes it."""
+    """A segment as the counter takes it."""
 
-    def __init__(self, counter: _Counter, table: PieceTable) -> None:
+    def __init__(self, counter: _Counter, table: SegmentTable) -> None:
         self.counter, self.table = counter, table
         encoding = counter.encoding
-        conditions = table.piece.conditions
+        conditions = table.segment.conditions
         self.condition_columns = {
             encoding.column[path] for condition in conditions for path in condition.paths
         }
         self.known: dict[tuple[int, ...], tuple[int, int] | None] = {}
 
     def columns(self) -> set[int]:
-        """Return the decisions that the piece reads, as far as that is known."""
+        """Return the decisions that the segment reads, as far as that is known."""
         self.known.clear()
         column = self.counter.encoding.column
         self.reads = sorted(self.condition_columns | {column[path] for path in self.table.reads})

@@ -1,7 +1,7 @@
-"""The cost of every piece of a space, found out once for each of the choices that it reads.
+"""The cost of every segment of a space, found out once for each of the choices that it reads.
 
-A piece is elaborated when its cost is asked for the first time, with choices that note which of
-them it reads. What it reads is decided by what it has read so far, so a piece whose choices agree
+A segment is elaborated when its cost is asked for the first time, with choices that note which of
+them it reads. What it reads is decided by what it has read so far, so a segment whose choices agree
 in all that an earlier elaboration read costs the same: no analysis of the text can be wrong here.
 """
 
@@ -15,24 +15,24 @@ from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.language.document import Document
 from archscope.language.limits import Limits
-from archscope.space.pieces import NotAChainError, Piece, PieceChain, chain_of
+from archscope.space.segments import NotAChainError, Segment, SegmentChain, chain_of
 
 Known = tuple[Sums, Shape] | SpecError
-"""What a piece costs and the shape that leaves it, or why these choices make no network."""
+"""What a segment costs and the shape that leaves it, or why these choices make no network."""
 
 
 class CostTables:
-    """Sums up what the pieces of a space cost."""
+    """Sums up what the segments of a space cost."""
 
-    def __init__(self, chain: PieceChain) -> None:
+    def __init__(self, chain: SegmentChain) -> None:
         self.chain = chain
-        self.tables = [PieceTable(chain, piece) for piece in chain.pieces]
+        self.tables = [SegmentTable(chain, segment) for segment in chain.segments]
         self.input_reads: tuple[str, ...] = ()  # the paths of choices that decide the input
         self.shapes: dict[tuple[Any, ...], Shape] = {}
 
     @classmethod
     def of(cls, document: Document, limits: Limits) -> CostTables | None:
-        """Return the tables of a space, or None if it is no chain of pieces. Raises SpecError."""
+        """Return the tables of a space, or None if it is no chain of segments. Raises SpecError."""
         try:
             return cls(chain_of(document, limits))
         except NotAChainError:
@@ -75,22 +75,22 @@ class CostTables:
         return self.shapes[key]
 
 
-class PieceTable:
-    """What one piece costs, by the shape that enters it and the choices that it reads."""
+class SegmentTable:
+    """What one segment costs, by the shape that enters it and the choices that it reads."""
 
-    def __init__(self, chain: PieceChain, piece: Piece) -> None:
-        self.chain, self.piece = chain, piece
+    def __init__(self, chain: SegmentChain, segment: Segment) -> None:
+        self.chain, self.segment = chain, segment
         self.reads: tuple[str, ...] = ()  # the paths of the choices, as far as they are known
         self.known: dict[tuple[Any, ...], Known] = {}
         self.conditions = tuple(
             (condition.paths[0], frozenset(row[0] for row in condition.allowed or ()))
             if len(condition.paths) == 1
             else (condition.paths, condition.allowed or frozenset())
-            for condition in piece.conditions
+            for condition in segment.conditions
         )
 
     def present(self, choices: Mapping[str, Any]) -> bool:
-        """Return whether the piece is part of the network that choices make."""
+        """Return whether the segment is part of the network that choices make."""
         for path, allowed in self.conditions:
             if isinstance(path, str):
                 if choices[path] not in allowed:
@@ -100,7 +100,7 @@ class PieceTable:
         return True
 
     def look_up(self, choices: Mapping[str, Any], entering: Shape) -> tuple[Sums, Shape]:
-        """Return the sums over the nodes of the piece, and the shape that leaves it.
+        """Return the sums over the nodes of the segment, and the shape that leaves it.
 
         Raises SpecError, and NotAChainError if it ends in more than one value.
         """
@@ -116,7 +116,7 @@ class PieceTable:
         noted = NotedChoices(choices)
         known: Known
         try:
-            known = self.piece.costs(self.chain.document, self.chain.limits, noted, entering)
+            known = self.segment.costs(self.chain.document, self.chain.limits, noted, entering)
         except SpecError as error:
             known = error
         more = noted.read - set(self.reads)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archscope.space.batches import BatchCosts, Encoding, Flags, Rows, drawn_rows
 from archscope.space.budget import Budget, violation
 from archscope.space.costs import CostModel, array_costs
 from archscope.space.counting import Plan, TooManyError, plan
-from archscope.space.pieces import NotAChainError
+from archscope.space.rows import BatchCosts, Encoding, Flags, Rows, drawn_rows
 from archscope.space.search_space import Space
+from archscope.space.segments import NotAChainError
 
 BATCH, MOST_BATCHES = 4096, 64
 SLOW_BATCH = 256  # where every candidate is a graph

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archscope.space.batches import Rows
 from archscope.space.feasible import FeasibleSet
+from archscope.space.rows import Rows
 
 Points = NDArray[np.float64]
 
@@ -20,8 +20,8 @@ class Features:
     """Places rows so that the squared distance of two is the share of decisions they differ in.
 
     Values that stand in an order differ by half their mismatch and half their distance in that
-    order. A decision that does not count has a value of its own. Where costs are sums over pieces,
-    params, macs and memory access add a little distance.
+    order. A decision that does not count has a value of its own. Where costs are sums over
+    segments, params, macs and memory access add a little distance.
     """
 
     def __init__(self, feasible: FeasibleSet, typical: Rows) -> None:

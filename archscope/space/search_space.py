@@ -60,7 +60,7 @@ class Space(Struct, frozen=True, dict=True):
 
     @cached_property
     def cost_tables(self) -> CostTables | None:
-        """What the pieces of the networks cost, None if the networks are no chains of pieces."""
+        """What the segments of the networks cost, None if these are no chains of segments."""
         alternatives = (decision.alternatives for decision in self.decisions)
         if any(len({*values}) < len(values) for values in alternatives):
             return None  # 1 and true are equal, but do not make equal networks

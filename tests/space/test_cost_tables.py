@@ -11,9 +11,9 @@ import pytest
 from archscope.analysis.cost import sums_of
 from archscope.errors import SpecError
 from archscope.language import document, spaces
-from archscope.space.batches import BatchCosts, Encoding, drawn_rows
 from archscope.space.cost_tables import CostTables
 from archscope.space.counting import plan
+from archscope.space.rows import BatchCosts, Encoding, drawn_rows
 from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, space
 from tests.space.test_holes import BLOCKS, space_of

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import optuna
 
     from archscope.search.sampler_context import Sampler, SamplerContext
-    from archscope.search.surrogate import Surrogate
+    from archscope.search.score_model import Surrogate
 
 ABOUT = (
     "models the score and proposes the largest expected improvement inside the budget; where there"
@@ -27,7 +27,7 @@ def make(context: SamplerContext) -> Sampler:
     import numpy as np
 
     from archscope.search.sampler_context import make_sampler
-    from archscope.search.surrogate import Surrogate
+    from archscope.search.score_model import Surrogate
     from archscope.space.feasible import FeasibleSet
 
     space, strategy, history = context.space, context.strategy, context.history

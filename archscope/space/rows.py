@@ -1,7 +1,7 @@
 """Many candidates of a space at once, as rows of numbers: encoded, masked, and priced in numpy.
 
 A row has the place of each decision's choice among its alternatives. It costs what the tables of
-the pieces say, to the last digit; 64-bit integers hold every sum that the language allows.
+the segments say, to the last digit; 64-bit integers hold every sum that the language allows.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from archscope.errors import SpecError
 from archscope.ir import Shape
-from archscope.space.cost_tables import CostTables, PieceTable
+from archscope.space.cost_tables import CostTables, SegmentTable
 from archscope.space.counting import Plan
 from archscope.space.decisions import Condition, Decision
-from archscope.space.pieces import NotAChainError
 from archscope.space.search_space import Space
+from archscope.space.segments import NotAChainError
 
 Rows = NDArray[np.int64]
 """(candidates, decisions): places of choices, in the order of `Space.decisions`."""
@@ -167,11 +167,11 @@ class BatchCosts:
 
 
 class _TableColumns:
-    """The table of a piece as sorted keys, with sums and leaving shapes beside them."""
+    """The table of a segment as sorted keys, with sums and leaving shapes beside them."""
 
-    def __init__(self, batch: BatchCosts, table: PieceTable) -> None:
+    def __init__(self, batch: BatchCosts, table: SegmentTable) -> None:
         self.batch, self.table = batch, table
-        self.conditions = [batch.encoding.condition(part) for part in table.piece.conditions]
+        self.conditions = [batch.encoding.condition(part) for part in table.segment.conditions]
         self.reads: tuple[str, ...] = ()
         self.read_columns: list[int] = []
         self._clear()

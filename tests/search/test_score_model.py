@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archscope.language import document
-from archscope.search.surrogate import Mixture, Surrogate
+from archscope.search.score_model import Mixture, Surrogate
 from archscope.space.budget import Budget
 from archscope.space.costs import CostModel
 from archscope.space.feasible import FeasibleSet

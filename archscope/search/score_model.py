@@ -16,9 +16,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import BayesianRidge
 
-from archscope.space.batches import Rows
 from archscope.space.feasible import FeasibleSet
 from archscope.space.features import Features, Points
+from archscope.space.rows import Rows
 
 Values = NDArray[np.float64]
 

@@ -1,8 +1,8 @@
-"""A space as a chain of pieces: parts of the network that one value enters and one value leaves.
+"""A space as a chain of segments: parts of the network that one value enters and one value leaves.
 
 This is a domain of `language.elaborate`, as `open_domain` is. It cuts the chain of layers wherever
-exactly one feature map passes, so that what a piece costs depends on the shape that enters it and
-on the few decisions that it reads, and the costs of a network are sums over its pieces.
+exactly one feature map passes, so that what a segment costs depends on the shape that enters it and
+on the few decisions that it reads, and the costs of a network are sums over its segments.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from archscope.space.open_values import ChosenFrame, Conditions, OpenScope
 
 
 class NotAChainError(Exception):
-    """More than one value passes somewhere, so that the network is no chain of pieces."""
+    """More than one value passes somewhere, so that the network is no chain of segments."""
 
 
-class Piece(Struct, frozen=True):
+class Segment(Struct, frozen=True):
     """A layer at one place of the network, in one turn of the loops around it."""
 
     layer: Layer
@@ -73,12 +73,12 @@ class Piece(Struct, frozen=True):
         return sums, domain.nodes[flow[0]].out
 
 
-class PieceChain(Struct, frozen=True):
-    """A space as a chain of pieces, in order."""
+class SegmentChain(Struct, frozen=True):
+    """A space as a chain of segments, in order."""
 
     document: Document
     limits: Limits
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
     def entering(self, choices: Mapping[str, Any]) -> Shape:
         """Return the shape of the input. Raises SpecError."""
@@ -88,31 +88,31 @@ class PieceChain(Struct, frozen=True):
         return domain.input_shape(name, value)
 
 
-def chain_of(document: Document, limits: Limits) -> PieceChain:
-    """Return a document as a chain of pieces. Raises NotAChainError, SpecError."""
+def chain_of(document: Document, limits: Limits) -> SegmentChain:
+    """Return a document as a chain of segments. Raises NotAChainError, SpecError."""
     if len(document.inputs) != 1:
         raise NotAChainError
     chains = (block.layers for block in document.all_blocks)
     if any(layer.output is not None for chain in chains for layer in layers_in(chain)):
         raise NotAChainError
-    domain = PieceDomain(document, limits)
+    domain = SegmentDomain(document, limits)
     domain.run()
-    return PieceChain(document, limits, tuple(domain.pieces))
+    return SegmentChain(document, limits, tuple(domain.segments))
 
 
-class PieceDomain:
-    """The domain of open values whose operators and blocks become pieces."""
+class SegmentDomain:
+    """The domain of open values whose operators and blocks become segments."""
 
     def __init__(self, document: Document, limits: Limits) -> None:
         self.document = document
         self.open = OpenDomain(document, limits)
         self.steps = self.open.steps
-        self.pieces: list[Piece] = []
+        self.segments: list[Segment] = []
         self.walker = Elaborator(document.blocks, limits, self)
         self.calls: list[tuple[Layer, Instance, OpenScope]] = []  # that are being entered
 
     def run(self) -> None:
-        """Collect the pieces. Raises NotAChainError, SpecError."""
+        """Collect the segments. Raises NotAChainError, SpecError."""
         body = self.document.body
         self.walker.chain(body.layers, Instance(body), self.open.enter_document(), ())
 
@@ -158,7 +158,7 @@ class PieceDomain:
         raise NotAChainError
 
     def operator(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> NoFlow:
-        """Make an operator a piece."""
+        """Make an operator a segment."""
         self._add(layer, instance, scope)
         return flow
 
@@ -172,14 +172,14 @@ class PieceDomain:
     def body(
         self, instance: Instance, scope: OpenScope, flow: NoFlow, walk: Walk[OpenScope, NoFlow]
     ) -> NoFlow:
-        """Make a block a piece, or several if it is a chain of layers with holes of their own."""
+        """Make a block a segment, or several if it is a chain of layers with holes of their own."""
         layer, around, outside = self.calls.pop()
         if self.open.visited.intersection(instance.block.layers):
-            pieces, calls, depth = len(self.pieces), len(self.calls), self.walker.depth
+            segments, calls, depth = len(self.segments), len(self.calls), self.walker.depth
             try:
                 return walk(instance.block.layers, instance, scope, flow)
             except NotAChainError:
-                del self.pieces[pieces:], self.calls[calls:]
+                del self.segments[segments:], self.calls[calls:]
                 self.walker.depth = depth
         self._add(layer, around, outside)
         return flow
@@ -189,7 +189,7 @@ class PieceDomain:
         raise NotAChainError
 
     def _add(self, layer: Layer, instance: Instance, scope: OpenScope) -> None:
-        """Add a piece, unless its arguments read a shape other than that of what enters it."""
+        """Add a segment, unless its arguments read a shape other than that of what enters it."""
         for value in layer.args.values():
             for part in value.parts():
                 if isinstance(part.content, Expression):
@@ -197,4 +197,4 @@ class PieceDomain:
                         found = scope.find(name)
                         if found is not None and found.deps is None:
                             raise NotAChainError
-        self.pieces.append(Piece(layer, instance, instance.turns, scope))
+        self.segments.append(Segment(layer, instance, instance.turns, scope))
