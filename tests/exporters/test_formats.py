@@ -90,8 +90,8 @@ def test_source_of_a_fused_network_takes_its_weights() -> None:
 
 
 def test_heads_for_training_are_not_in_files() -> None:
-    made = export_network(load("googlenet"), "torchscript")
-    out = torch.jit.load(io.BytesIO(made.content))(torch.rand(1, 3, 224, 224))
+    made = export_network(load("googlenet", input=(3, 96, 96)), "torchscript")
+    out = torch.jit.load(io.BytesIO(made.content))(torch.rand(1, 3, 96, 96))
     assert isinstance(out, Tensor) and out.shape == (1, 1000)
 
 

@@ -41,10 +41,16 @@ def test_spec_to_module_to_spec(name: str) -> None:
     assert totals(from_module(build(graph, device="meta"), inputs).graph) == totals(graph)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "squeezenet1_1", "shufflenet_v2_x0_5", "resnet18"])
-def test_spec_to_onnx_to_spec(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("lenet5", {}), ("squeezenet1_1", {}), ("shufflenet_v2_x0_5", {"depths": [2, 3, 2]}),
+        ("resnet18", {"depths": [1, 2, 1, 1], "width": 0.5}),
+    ],
+)  # fmt: skip
+def test_spec_to_onnx_to_spec(name: str, values: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="torch writes ONNX with onnxscript")
-    graph = load(name)
+    graph = load(name, set=values)
     path = tmp_path / "net.onnx"
     path.write_bytes(export_network(graph, "onnx").content)
     assert totals(load(path.as_posix()), *LONGER, *INFERENCE) == totals(graph, *LONGER, *INFERENCE)

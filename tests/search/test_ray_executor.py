@@ -121,7 +121,7 @@ def test_a_crash_is_one_failed_trial(cluster: Any, evaluate: Any, said: str) -> 
 
 
 def test_a_study_is_the_same_on_a_cluster(cluster: Any, run: Run, tmp_path: Path) -> None:
-    assert run(*WORDS, "--name", "here", "--no-cache").code == 0
+    assert run(*WORDS, "--name", "here", "--no-cache", "-j", "1").code == 0
     there = run(*WORDS, "--name", "there", "--no-cache", "--executor", "ray", "--address",
                 cluster.address, "--trial-time", "100s")  # fmt: skip
     assert there.code == 0, there.err

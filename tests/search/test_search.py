@@ -88,7 +88,7 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     assert run(*WORDS, "--name", "two", "-j", "1").code == 0
     assert trials(place / "studies/two") == trials(study)
     # The same command goes on, and more trials are more of the same.
-    again = run(*WORDS, "--name", "one", "--trials", "6")
+    again = run(*WORDS, "--name", "one", "--trials", "6", "-j", "1")
     assert again.code == 0 and "going on with" in again.err
     assert trials(study)[:first] == trials(place / "studies/two")
     # Another question needs another name.

@@ -17,6 +17,7 @@ from tests.cli.conftest import Run
 from tests.search.test_search import WORDS, place, trials
 
 __all__ = ["place"]
+FEW = (*WORDS, "--trials", "2", "-j", "1")
 SERVER = """
 import sys, optuna
 storage = optuna.storages.RDBStorage(sys.argv[1])
@@ -39,7 +40,7 @@ def proxy(tmp_path: Path) -> Iterator[int]:
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 def test_trials_behind_a_proxy(run: Run, proxy: int, place: Path) -> None:
-    result = run(*WORDS, "--name", "one", "--storage", f"grpc://localhost:{proxy}")
+    result = run(*FEW, "--name", "one", "--storage", f"grpc://localhost:{proxy}")
     assert result.code == 0, result.err
     kept = optuna.load_study(study_name="one", storage=f"sqlite:///{place / 'far.db'}")
     assert len(kept.trials) == len(trials(place / "studies/one"))
@@ -48,8 +49,8 @@ def test_trials_behind_a_proxy(run: Run, proxy: int, place: Path) -> None:
 
 def test_another_study_of_this_name_is_left_alone(run: Run, place: Path) -> None:
     far = f"sqlite:///{(place / 'far.db').as_posix()}"
-    assert run(*WORDS, "--name", "one", "--storage", far).code == 0
-    other = run(*WORDS, "--name", "one", "--storage", far, "--studies-dir", "others")
+    assert run(*FEW, "--name", "one", "--storage", far).code == 0
+    other = run(*FEW, "--name", "one", "--storage", far, "--studies-dir", "others")
     assert other.code == 2
     assert "has another study 'one'" in other.err
 

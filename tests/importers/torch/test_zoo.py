@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,12 +15,11 @@ from tests.zoo.oracle import torchvision
 
 NAMES = torchvision().models.list_models(module=torchvision().models)
 DAILY = {
-    "alexnet", "convnext_tiny", "efficientnet_b1", "googlenet", "inception_v3", "maxvit_t",
-    "mnasnet0_5", "mobilenet_v2", "regnet_y_400mf", "resnet18", "resnext50_32x4d",
-    "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t", "vgg11_bn", "vit_b_32",
-    "wide_resnet50_2",
+    "alexnet", "googlenet", "inception_v3", "maxvit_t", "mnasnet0_5", "mobilenet_v2",
+    "regnet_y_400mf", "resnet18", "resnext50_32x4d", "squeezenet1_1", "swin_v2_t", "vgg11_bn",
+    "vit_b_16",
 }  # fmt: skip
-"""One of each family but DenseNet, which test_torch_weights has; others differ in size."""
+"""One of each family but those that test_weights has; others differ in size."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "vit_h_14": {"image_size": 518}, "googlenet": {"init_weights": True},
     "inception_v3": {"init_weights": True},
@@ -41,14 +41,26 @@ def test_there_are_eighty() -> None:
     assert set(NAMES) >= DAILY
 
 
-@pytest.mark.parametrize("name", NAMES)
+@cache
+def imported(name: str) -> tuple[Analysis, Any]:
+    """Return the analysis of an import, and what torchvision says of the network."""
+    weights = torchvision().models.get_model_weights(name).DEFAULT
+    size = weights.transforms().crop_size[0]
+    module = made(name, **SETTINGS.get(name, {}))
+    return analyze(from_module(module, (3, size, size), name).graph), weights
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.xdist_group("vit")) if n == "vit_b_16" else n
+        for n in NAMES
+    ],
+)
 def test_params_and_macs_are_those_of_torchvision(name: str) -> None:
     if name not in DAILY and not EVERY:
         pytest.skip("runs where ARCHSCOPE_EVERY_MODEL is set; others of its family run")
-    weights = torchvision().models.get_model_weights(name).DEFAULT
-    size = weights.transforms().crop_size[0]
-    settings = SETTINGS.get(name, {})
-    result = analyze(from_module(made(name, **settings), (3, size, size), name).graph)
+    result, weights = imported(name)
     left_out = {"inception_v3": 3_326_696}.get(name, 0)  # its second head, which only trains
     assert result.totals.params + left_out == weights.meta["num_params"]
     assert round(result.totals.macs / 1e9, 3) == weights.meta["_ops"]
@@ -63,8 +75,9 @@ def is_transformer(name: str) -> bool:
     return name.startswith(("vit", "swin", "maxvit"))
 
 
+@pytest.mark.xdist_group("vit")
 def test_attention_is_counted_and_listed() -> None:
-    result: Analysis = analyze(from_module(made("vit_b_16"), (3, 224, 224)).graph)
+    result, _ = imported("vit_b_16")
     kinds = {layer.kind: layer.count for layer in result.opaque}
     assert kinds["aten.scaled_dot_product_attention.default"] == 12
     layers = [layer for layer in result.layers if layer.out == (12, 197, 64) and layer.macs]
