@@ -33,8 +33,7 @@ class Format(Struct, frozen=True):
 
     def exporter(self) -> Callable[[Network, int], bytes]:
         """Return `export(network, opset)`, which returns the content of a file."""
-        export: Callable[[Network, int], bytes] = self._module().export
-        return export
+        return self._module().export  # type: ignore[no-any-return]
 
     def loader(self) -> Callable[[bytes, Mapping[str, Tensor]], Callable[..., Outputs]]:
         """Return `load(content, weights)`, which returns a function that runs the file.
@@ -42,8 +41,7 @@ class Format(Struct, frozen=True):
         The function takes the network's inputs, in their order. `weights` are for formats whose
         files hold none. A format with a reason in `unchecked` has no `load`.
         """
-        load: Callable[[bytes, Mapping[str, Tensor]], Callable[..., Outputs]] = self._module().load
-        return load
+        return self._module().load  # type: ignore[no-any-return]
 
     def _module(self) -> Any:
         return import_module(f"archscope.exporters.{self.module}")

@@ -40,9 +40,8 @@ class ImportFormat(Struct, frozen=True):
 
     def importer(self) -> Callable[[str, Inputs], Imported]:
         """Return the function that imports a source of this format."""
-        function: Callable[[str, Inputs], Imported]
-        function = getattr(import_module(f"archscope.importers.{self.folder}"), self.function)
-        return function
+        module = import_module(f"archscope.importers.{self.folder}")
+        return getattr(module, self.function)  # type: ignore[no-any-return]
 
 
 FORMATS = (

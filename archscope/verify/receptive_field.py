@@ -13,22 +13,25 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import forward_ad as typeless_forward_ad
+from torch.nn import functional
 
 from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, receptive_fields
-from archscope.build import Network
+from archscope.build import Network, build
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
 from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, Pairs, compare
-from archscope.verify.surrogate import surrogate
 
 forward_ad: Any = typeless_forward_ad  # torch gives it no types
 ORACLE = "torch derivatives"
 LONGEST = 4096  # positions of a test input along one axis
 NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as other axes, to save work
 NOISE = 1e-9  # what rounding leaves of a weight of 0 when torch interpolates in float64
+
+MaxPool = nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d
+AdaptiveMaxPool = nn.AdaptiveMaxPool1d | nn.AdaptiveMaxPool2d | nn.AdaptiveMaxPool3d
 
 Cut = tuple[int, bool]
 """A position, and whether the inputs from it on are changed, or those before it."""
@@ -78,7 +81,7 @@ def _check_axis(
         fitted = _fitted(graph, source, tuple(sizes))
         if fitted is None:
             continue
-        network = surrogate(fitted)
+        network = _surrogate(fitted)
         fields = receptive_fields(fitted, source.name)
         reaches = _reaches(fields, axis)
         whole = _whole(fitted, fields, axis)
@@ -223,3 +226,47 @@ def _text(side: str, cut: int, outputs: list[int]) -> str:
     shown = f"outputs {outputs[0]} to {outputs[-1]}" if outputs else "no outputs"
     whole = len(outputs) == outputs[-1] - outputs[0] + 1 if outputs else True
     return f"input {side} {cut}: {shown}{'' if whole else f', {len(outputs)} of them'}"
+
+
+def _surrogate(graph: Graph) -> Network:
+    """Return the module of a graph with positive weights, and sums in place of maxima."""
+    network = build(graph).eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+        if parameter.dim() > 1:
+            parameter.copy_(torch.rand_like(parameter) + 0.5)
+    for module in list(network.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, MaxPool):
+                setattr(module, name, _Sum(child))
+            elif isinstance(child, AdaptiveMaxPool):
+                axes = type(child).__name__[-2:]
+                setattr(module, name, getattr(nn, f"AdaptiveAvgPool{axes}")(child.output_size))
+    return network
+
+
+class _Sum(nn.Module):
+    """Sums each window of a max pool, so that the output depends on all its values."""
+
+    def __init__(self, pool: MaxPool) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum of each window of the pool."""
+        pool: Any = self.pool
+        sizes = pool(x).shape
+        if hasattr(pool, "pad"):
+            x = functional.pad(x, pool.pad)
+        kernel, stride, padding, dilation = (
+            value if isinstance(value, tuple) else (value,) * (x.dim() - 2)
+            for value in (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
+        )
+        # Padding at the end makes room for a last window that reaches beyond the input.
+        sides = [(p, p + k * d) for p, k, d in zip(padding, kernel, dilation, strict=True)]
+        x = functional.pad(x, [side for pair in reversed(sides) for side in pair])
+        convolve: Any = getattr(functional, f"conv{len(kernel)}d")
+        ones = x.new_ones(1, 1, *kernel)
+        sums = convolve(x.flatten(0, 1)[:, None], ones, None, stride, 0, dilation)
+        cropped: Tensor = sums[(..., *(slice(size) for size in sizes[2:]))]
+        return cropped.reshape(sizes)

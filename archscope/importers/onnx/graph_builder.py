@@ -11,8 +11,7 @@ from archscope.importers.formats import Imported, Inputs
 from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import name_part, names_of, take_name, valid_start
 from archscope.importers.onnx.operator_costs import POINTWISE, learned_params, operator_cost
-from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.resolve import ResolvedModel, resolve
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
 from archscope.ir import Builder, Graph, Op, Output, Shape
 from archscope.ops import OPS

@@ -6,8 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
-from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 LONGEST = 60
 """Characters that are kept of each part of a name."""

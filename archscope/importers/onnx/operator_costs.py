@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 MOVING = frozenset({
     "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Concat", "Split", "Slice", "Range",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,27 @@ from archscope.importers.formats import Inputs
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
 from archscope.importers.onnx.model_file import library, named, opsets
-from archscope.importers.onnx.operators import OnnxOperator, SplitList, scopes_of
 from archscope.ir import text_of
+
+
+class OnnxOperator(Struct, frozen=True):
+    """An operator with its attributes as plain data and absent inputs as empty names."""
+
+    kind: str  # the operator type, behind its domain where that is not ONNX's own
+    name: str  # of the node in the file
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Any]
+    version: int
+    scopes: tuple[str, ...] = ()  # module paths, outermost first, where the exporter wrote them
+
+
+class _SplitList(Struct, frozen=True):
+    """A value split along an axis into a list of parts, which end at `ends`."""
+
+    source: str
+    axis: int
+    ends: tuple[int, ...]
 
 
 class ResolvedModel(Struct):
@@ -60,7 +80,7 @@ class _Resolver:
         self.initializers: set[str] = set()
         self.sources: dict[str, frozenset[str]] = {}
         self.operators: list[OnnxOperator] = []
-        self.lists: dict[str, SplitList] = {}
+        self.lists: dict[str, _SplitList] = {}
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
         for tensor in model.graph.initializer:
@@ -113,7 +133,7 @@ class _Resolver:
                 tuple(node.output),
                 {attribute.name: self._plain(attribute) for attribute in node.attribute},
                 opsets(self.model).get(node.domain, 1),
-                scopes_of(node),
+                _scopes_of(node),
             )
         )
         return None
@@ -153,7 +173,7 @@ class _Resolver:
                 ends = [*range(int(sizes), length, int(sizes)), length]
         if ends[-1:] != [length]:
             raise DataError(f"{named(node)} splits in a way that is not supported")
-        self.lists[name] = SplitList(source, axis, tuple(ends))
+        self.lists[name] = _SplitList(source, axis, tuple(ends))
         self.types[name] = self.types[source]
 
     def _part_of_list(self, node: Any) -> None:
@@ -166,7 +186,7 @@ class _Resolver:
         size[parts.axis] = stop - start
         self._type(node.output[0], self.types[parts.source].tensor_type.elem_type, size)
         attributes = {"axis": parts.axis, "start": start, "stop": stop}
-        outputs, scopes = tuple(node.output), scopes_of(node)
+        outputs, scopes = tuple(node.output), _scopes_of(node)
         self.operators.append(
             OnnxOperator("Range", node.name, (parts.source,), outputs, attributes, 1, scopes)
         )
@@ -233,3 +253,15 @@ class _Resolver:
             kept[::-1], self.constants, self.initializers, self.sources, self.shapes,
             list(self.inputs), outputs, batch,
         )  # fmt: skip
+
+
+def _scopes_of(node: Any) -> tuple[str, ...]:
+    """Return the module paths that torch's exporter writes on an operator, outermost first."""
+    for entry in node.metadata_props:
+        if entry.key == "pkg.torch.onnx.name_scopes":
+            try:
+                found = ast.literal_eval(entry.value)
+            except (ValueError, SyntaxError):
+                return ()
+            return tuple(map(str, found)) if isinstance(found, list) else ()
+    return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns import (
     affine,
     channels_last,
@@ -13,7 +12,7 @@ from archscope.importers.onnx.patterns import (
     quantization,
 )
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 Patterns = Mapping[str, tuple[Pattern, ...]]
 """Patterns by the kind of the operator that ends them, in the order in which they are tried."""

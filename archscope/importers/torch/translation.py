@@ -18,7 +18,9 @@ from archscope.errors import ShapeError
 from archscope.importers.torch.absorbed import PERMUTE, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
+    FREE,
     RESHAPES,
+    aten_cost,
     is_pointwise,
     is_view,
     module_path,
@@ -26,7 +28,6 @@ from archscope.importers.torch.aten import (
     returns_input,
     shuffled_groups,
 )
-from archscope.importers.torch.aten_costs import FREE, aten_cost
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import BATCH, without_batch
 from archscope.importers.torch.weight_table import WeightTable, paths_of

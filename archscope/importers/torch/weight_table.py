@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from archscope.importers.torch.aten import COPIES, RESHAPES
-from archscope.importers.torch.aten_costs import FREE, Cost, aten_cost
+from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost
 from archscope.importers.torch.tracing import without_batch
 from archscope.ir import Op
 from archscope.ops.foreign import Foreign, Recognised, Tensor

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import (
     FLAT,
     TRANSPOSED,
@@ -14,6 +13,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     in_either_order,
     require,
 )
+from archscope.importers.onnx.resolve import OnnxOperator
 
 
 def matmul(flow: Dataflow, operator: OnnxOperator) -> Replacement:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import (
     FLAT,
     KERNEL,
@@ -17,7 +16,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     Replacement,
     require,
 )
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 ELEMENTWISE = (
     "Relu", "Gelu", "Swish", "HardSwish", "HardSigmoid", "Sigmoid", "Tanh", "Clip", "Elu",

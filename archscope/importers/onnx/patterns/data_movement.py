@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
+from archscope.importers.onnx.resolve import OnnxOperator
 
 
 def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:

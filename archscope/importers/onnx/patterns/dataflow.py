@@ -8,8 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.operators import OnnxOperator
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 FLAT, TRANSPOSED, KERNEL = "|flat", "|turned", "|kernel"
 """Suffixes to the names of weights that are kept in another shape."""

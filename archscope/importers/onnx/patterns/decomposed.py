@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import isclose, sqrt
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import (
     FLAT,
     Dataflow,
@@ -13,6 +12,7 @@ from archscope.importers.onnx.patterns.dataflow import (
     in_either_order,
     require,
 )
+from archscope.importers.onnx.resolve import OnnxOperator
 
 
 def swish(flow: Dataflow, operator: OnnxOperator) -> Replacement:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from archscope.importers.onnx.operators import OnnxOperator
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
-from archscope.importers.onnx.resolve import ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 RANGES = {"i1": (-128, 256), "u1": (0, 256), "i2": (-32768, 65536), "u2": (0, 65536)}
 """The lowest number and the count of numbers, for the integer types that numpy has."""
