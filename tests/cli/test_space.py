@@ -42,7 +42,7 @@ def test_json(run: Run) -> None:
     assert data["networks"] == "113799168"
     assert data["exact"] is True
     assert data["decisions"][0]["alternatives"] == [8, 16, 24]
-    assert {one["metric"] for one in data["costs"]} == {
+    assert {one["metric"] for one in data["costs"]} >= {
         "macs", "params", "weights", "access", "peak",
     }  # fmt: skip
     assert data["budgets"][0]["most"] == 20e6
