@@ -7,7 +7,7 @@ A spec passes through these files:
 * `read_layers`, `read_values`: items -> a `document` of blocks and layers, with each `value` a
   constant, an `expression` or a hole;
 * `elaborate`: the walk through a document; `expand`: the walk that makes its graph, in which
-  `let`, `loops`, `checks` and `node_builder` have their parts.
+  `checks` and `node_builder` have their parts.
 
 `write` and `write_document` make text again, `edit` changes text in place.
 """

@@ -1,16 +1,19 @@
-"""Values of arguments and modifiers: computed, and checked to be what they must be."""
+"""Values of arguments, modifiers and loops: computed, and checked to be what they must be."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any
 
 from archscope.errors import SpecError, quoted
-from archscope.ir import Shape
+from archscope.ir import Shape, Source
+from archscope.language.document import VALUES_IN_STEP, Layer
 from archscope.language.expression import Frame
+from archscope.language.limits import check_limit
 from archscope.language.value import Value
-from archscope.ops.attributes import LARGEST, POSITIVE, Kind
+from archscope.ops.attributes import COUNT, LARGEST, POSITIVE, Kind
 
 MOST_AXES = 4  # channels, and three spatial axes
 SHAPE = f"a list of 1 to {MOST_AXES} whole numbers from 1 to {LARGEST}, channels first"
@@ -81,3 +84,42 @@ def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list
             split.at,
         )
     return sizes
+
+
+def turns(
+    layer: Layer, frame: Frame, most: int, spend: Callable[[int, Source], None]
+) -> Iterator[dict[str, Any]]:
+    """Yield the names of each turn with their values. Raises SpecError.
+
+    `most` bounds the turns, and `spend` counts the steps of work.
+    """
+    rows: Iterable[dict[str, Any]]
+    if layer.repeat is not None:
+        count = checked(COUNT, layer.repeat, frame, "repeat")
+        check_limit(count, most, "more turns than", layer.repeat.at)
+        rows = repeat({}, count)
+    else:
+        columns = _columns(layer, frame, most)
+        count = len(next(iter(columns.values())))
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    for i, row in enumerate(rows):
+        spend(len(row) // VALUES_IN_STEP, layer.at)
+        yield {**row, "i": i, "first": i == 0, "last": i == count - 1}
+
+
+def _columns(layer: Layer, frame: Frame, most: int) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for name, value in (layer.each or {}).items():
+        column = value(frame)
+        if not isinstance(column, list):
+            hint = forgotten(column, frame)
+            raise SpecError(f"'each' walks lists, '{name}' is {quoted(column)}{hint}", value.at)
+        check_limit(len(column), most, "more turns than", value.at)
+        columns[name] = column
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise SpecError(
+            f"'each' walks lists together, but their lengths differ: {listed}", layer.at
+        )
+    return columns

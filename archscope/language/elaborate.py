@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any, Generic, Protocol, TypeVar
 
+from msgspec import Struct
+
 from archscope.errors import LENGTH, LimitError, SpecError
 from archscope.language.document import GROUP, Block, Chain, Layer
 from archscope.language.limits import Limits, StepCounter
@@ -24,30 +26,18 @@ Scope = TypeVar("Scope")
 Flow = TypeVar("Flow", bound=Sized)
 
 
-class Instance:
+class Instance(Struct, eq=False):
     """The body of a document, or a block at one place of the network, while it is walked."""
 
-    __slots__ = (
-        "block", "counters", "entry", "mirror", "names", "path", "prefix", "shares", "turns",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        block: Block,
-        path: str = "",
-        entry: Any = (),
-        prefix: str = "",
-        mirror: tuple[str, str] | None = None,
-    ) -> None:
-        self.block = block
-        self.path = path  # what the paths of its holes begin with
-        self.entry = entry  # the flow that enters it
-        self.prefix = prefix  # what the names of its nodes begin with
-        self.mirror = mirror  # its prefix, and that of the instance whose weights it shares
-        self.turns: tuple[int, ...] = ()  # of the loops around the layer at hand
-        self.names: dict[str, Any] = {}  # the flows that leave its named layers
-        self.counters: dict[str, int] = {}  # of the nodes that have one name
-        self.shares: dict[str, str] = {}  # which node owns the weights of a name in `share`
+    block: Block
+    path: str = ""  # what the paths of its holes begin with
+    entry: Any = ()  # the flow that enters it
+    prefix: str = ""  # what the names of its nodes begin with
+    mirror: tuple[str, str] | None = None  # its prefix, and that whose weights it shares
+    turns: tuple[int, ...] = ()  # of the loops around the layer at hand
+    names: dict[str, Any] = {}  # the flows that leave its named layers
+    counters: dict[str, int] = {}  # of the nodes that have one name
+    shares: dict[str, str] = {}  # which node owns the weights of a name in `share`
 
     def hole_paths(self, layer: Layer) -> HolePaths:
         """Return what the paths of the holes of a layer begin with."""

@@ -8,15 +8,13 @@ from typing import Any, Protocol
 
 from archscope.errors import SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Op, Shape
-from archscope.language.checks import SHAPE, checked, part_sizes, shape_of, truth
+from archscope.language.checks import SHAPE, checked, part_sizes, shape_of, truth, turns
 from archscope.language.document import Block, Chain, Document, Layer
 from archscope.language.elaborate import Elaborator, Instance, Walk
 from archscope.language.expression import Frame
-from archscope.language.let import Lets
 from archscope.language.limits import LIMITS, Limits, StepCounter
-from archscope.language.loops import turns
 from archscope.language.node_builder import NodeBuilder, NodeNames, mirror_of
-from archscope.language.value import FILLER, HoleFiller, HolePaths, Value
+from archscope.language.value import FILLER, HoleFiller, HolePaths, Lets, Value
 from archscope.ops import OPS
 from archscope.ops.attributes import NUMBER, attributes
 

@@ -243,30 +243,35 @@ def _compile(node: ast.expr, depth: int = 0) -> Compute:
         case ast.Name(id=name):
             return _name("in" if name == _IN else name)
         case ast.Attribute(value=base, attr=attr):
-            return _attribute(sub(base), attr)
+            holder = sub(base)
+            return lambda scope: _attribute(holder(scope), attr)
         case ast.BinOp(left=left, op=kind, right=right) if type(kind) in _BINARY:
             return _binary(_BINARY[type(kind)], sub(left), sub(right))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _negative(sub(operand))
+            return _binary(operator.mul, lambda scope: -1, sub(operand))
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             inner = sub(operand)
             return lambda scope: not inner(scope)
         case ast.BoolOp(op=kind, values=values):
-            return _bool(isinstance(kind, ast.And), [sub(value) for value in values])
+            conjunction, terms = isinstance(kind, ast.And), [sub(value) for value in values]
+            return lambda scope: _bool(conjunction, terms, scope)
         case ast.Compare(left=left, ops=kinds, comparators=rights) if all(
             type(kind) in _COMPARE for kind in kinds
         ):
             compares = [_COMPARE[type(kind)] for kind in kinds]
-            return _chain(compares, [sub(left), *map(sub, rights)])
+            first, others = sub(left), [sub(right) for right in rights]
+            return lambda scope: _compare(first(scope), compares, others, scope)
         case ast.IfExp(test=test, body=body, orelse=orelse):
             condition, yes, no = sub(test), sub(body), sub(orelse)
             return lambda scope: yes(scope) if condition(scope) else no(scope)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             if name not in FUNCTIONS:
                 raise ExpressionError(f"unknown function '{name}'", did_you_mean(name, FUNCTIONS))
-            return _call(name, [sub(arg) for arg in args])
+            function, given = FUNCTIONS[name], [sub(arg) for arg in args]
+            return lambda scope: _call(name, function, [arg(scope) for arg in given])
         case ast.Subscript(value=base, slice=index) if not isinstance(index, ast.Slice):
-            return _item(sub(base), sub(index))
+            holder, place = sub(base), sub(index)
+            return lambda scope: _item(holder(scope), place(scope))
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             parts = [sub(element) for element in elements]
             return lambda scope: [part(scope) for part in parts]
@@ -300,20 +305,16 @@ def _name(name: str) -> Compute:
     return compute
 
 
-def _attribute(base: Compute, attr: str) -> Compute:
-    def compute(scope: Scope) -> Any:
-        value = base(scope)
-        if isinstance(value, tuple):
-            if attr not in _SHAPE:
-                raise ExpressionError(f"a shape has no '{attr}'", did_you_mean(attr, _SHAPE))
-            return _SHAPE[attr](value)
-        if isinstance(value, dict):
-            if attr not in value:
-                raise ExpressionError(f"no '{attr}' in this row", did_you_mean(attr, value))
-            return value[attr]
-        raise ExpressionError(f"'.{attr}' of {quoted(value)}, which is no shape or row")
-
-    return compute
+def _attribute(value: Any, attr: str) -> Any:
+    if isinstance(value, tuple):
+        if attr not in _SHAPE:
+            raise ExpressionError(f"a shape has no '{attr}'", did_you_mean(attr, _SHAPE))
+        return _SHAPE[attr](value)
+    if isinstance(value, dict):
+        if attr not in value:
+            raise ExpressionError(f"no '{attr}' in this row", did_you_mean(attr, value))
+        return value[attr]
+    raise ExpressionError(f"'.{attr}' of {quoted(value)}, which is no shape or row")
 
 
 def _binary(combine: Callable[[Any, Any], Any], left: Compute, right: Compute) -> Compute:
@@ -336,68 +337,43 @@ def _binary(combine: Callable[[Any, Any], Any], left: Compute, right: Compute) -
     return compute
 
 
-def _negative(inner: Compute) -> Compute:
-    def compute(scope: Scope) -> Any:
-        value = inner(scope)
-        if not isinstance(value, int | float):
-            raise ExpressionError(f"arithmetic needs numbers, got {quoted(value)}")
-        return -value
-
-    return compute
-
-
-def _bool(conjunction: bool, parts: list[Compute]) -> Compute:
-    def compute(scope: Scope) -> Any:
-        value: Any = conjunction
-        for part in parts:
-            value = part(scope)
-            if bool(value) is not conjunction:
-                break
-        return value
-
-    return compute
+def _bool(conjunction: bool, terms: list[Compute], scope: Scope) -> Any:
+    """Return the first term that decides an `and` or an `or`, or the last."""
+    value: Any = conjunction
+    for term in terms:
+        value = term(scope)
+        if bool(value) is not conjunction:
+            break
+    return value
 
 
-def _chain(compares: list[Callable[[Any, Any], Any]], parts: list[Compute]) -> Compute:
-    def compute(scope: Scope) -> Any:
-        left = parts[0](scope)
-        for compare, part in zip(compares, parts[1:], strict=True):
-            right = part(scope)
-            try:
-                if not compare(left, right):
-                    return False
-            except TypeError:
-                raise ExpressionError(
-                    f"cannot compare {quoted(left)} with {quoted(right)}"
-                ) from None
-            left = right
-        return True
-
-    return compute
-
-
-def _call(name: str, args: list[Compute]) -> Compute:
-    function = FUNCTIONS[name]
-
-    def compute(scope: Scope) -> Any:
-        values = [arg(scope) for arg in args]
+def _compare(
+    left: Any, compares: list[Callable[[Any, Any], Any]], others: list[Compute], scope: Scope
+) -> bool:
+    """Return whether each comparison of a chain `a < b < c` holds."""
+    for compare, other in zip(compares, others, strict=True):
+        right = other(scope)
         try:
-            return _bounded(function(*values))
-        except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-            given = ", ".join(map(quoted, values)) or "nothing"
-            raise ExpressionError(f"'{name}' cannot take {given}") from None
+            if not compare(left, right):
+                return False
+        except TypeError:
+            raise ExpressionError(f"cannot compare {quoted(left)} with {quoted(right)}") from None
+        left = right
+    return True
 
-    return compute
+
+def _call(name: str, function: Callable[..., Any], values: list[Any]) -> Any:
+    try:
+        return _bounded(function(*values))
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        given = ", ".join(map(quoted, values)) or "nothing"
+        raise ExpressionError(f"'{name}' cannot take {given}") from None
 
 
-def _item(base: Compute, index: Compute) -> Compute:
-    def compute(scope: Scope) -> Any:
-        values, at = base(scope), index(scope)
-        if not isinstance(values, list | tuple):
-            raise ExpressionError(f"[{quoted(at)}] of {quoted(values)}, which is no list")
-        try:
-            return values[at]
-        except (IndexError, TypeError):
-            raise ExpressionError(f"no element {quoted(at)} in a list of {len(values)}") from None
-
-    return compute
+def _item(values: Any, at: Any) -> Any:
+    if not isinstance(values, list | tuple):
+        raise ExpressionError(f"[{quoted(at)}] of {quoted(values)}, which is no list")
+    try:
+        return values[at]
+    except (IndexError, TypeError):
+        raise ExpressionError(f"no element {quoted(at)} in a list of {len(values)}") from None

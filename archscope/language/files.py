@@ -8,20 +8,21 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import LimitError, SpecError, did_you_mean, quoted
+from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.document import Block, Document
-from archscope.language.limits import Limits
+from archscope.language.limits import Limits, check_limit
 from archscope.language.read_layers import Reader
 from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     FILE_KEYS,
     PATH,
+    check_keys,
     key_at,
     listing,
     mapping,
     values_of,
-)
+)  # fmt: skip
 from archscope.language.value import Value
 from archscope.language.yaml_items import Item, parse, read_text
 
@@ -79,10 +80,7 @@ class Collector:
         """Return the parts of a text. Raises SpecError."""
         root = parse(text, file, self.limits)
         fields = mapping(root, "a spec", "")
-        for key in fields:
-            if key not in FILE_KEYS:
-                hint = did_you_mean(key, FILE_KEYS)
-                raise SpecError(f"unknown key '{key}'{hint}", key_at(root, key))
+        check_keys(root, FILE_KEYS)
         parts = Parts({}, {}, {})
         if "extends" in fields:
             item = fields["extends"]
@@ -99,7 +97,7 @@ class Collector:
                 parts.blocks[name] = block, key_at(item, name)
         if "let" in fields:
             parts.let = {**parts.let, **values_of(fields["let"], "'let'", "let")}
-        if {"input", "inputs"} & set(fields):
+        if {"input", "inputs"} & set(fields):  # either replaces either
             parts.fields.pop("input", None)
             parts.fields.pop("inputs", None)
         parts.fields.update(fields)
@@ -107,8 +105,7 @@ class Collector:
 
     def _find(self, item: Item, folder: Path, key: str) -> Path:
         self.files += 1
-        if self.files > self.limits.files:
-            raise LimitError(f"more files than the limit of {self.limits.files}", item.at)
+        check_limit(self.files, self.limits.files, "more files than", item.at)
         if not isinstance(item.value, str) or not item.value:
             raise SpecError(f"'{key}' must name a file, got {item.kind}", item.at)
         name = item.value
@@ -116,15 +113,13 @@ class Collector:
         for place in places:
             if is_file(place / name):
                 return place / name
-        for shipped in (zoo(), spaces()):
-            if name in shipped:
-                return shipped[name]
+        shipped = spaces() | zoo()
+        if name in shipped:
+            return shipped[name]
         known = {p.relative_to(place).as_posix() for place in places for p in specs_in(place)}
-        raise SpecError(
-            f"'{key}' names {quoted(name)}, which is no file beside this one and no spec of the zoo"
-            f"{did_you_mean(name, known | {*zoo(), *spaces()})}",
-            item.at,
-        )
+        hint = did_you_mean(name, known | shipped.keys())
+        where = f"no file beside this one and no spec of the zoo{hint}"
+        raise SpecError(f"'{key}' names {quoted(name)}, which is {where}", item.at)
 
 
 def is_file(path: Path) -> bool:
@@ -201,18 +196,13 @@ def _reference(fields: dict[str, Item]) -> dict[str, Any]:
     if item is None:
         return {}
     rows = mapping(item, "'reference'", "reference")
+    check_keys(item, REFERENCE_KEYS, path="reference")
     for key, value in rows.items():
-        if key not in REFERENCE_KEYS:
-            hint = did_you_mean(key, REFERENCE_KEYS)
-            raise SpecError(f"unknown key '{key}'{hint}", key_at(item, key), "reference")
-        if key in ("params", "macs"):
-            _check_whole(key, value)
+        numbers = [value] if key in ("params", "macs") else []
         if key == "receptive_field":
-            for size in listing(value, "'receptive_field'", "reference"):
-                _check_whole(key, size)
+            numbers = listing(value, "'receptive_field'", "reference")
+        for number in numbers:
+            if isinstance(number.value, bool) or not isinstance(number.value, int):
+                wanted = f"'{key}' must be a whole number, got {number.kind}"
+                raise SpecError(wanted, number.at, "reference")
     return {key: value.plain() for key, value in rows.items()}
-
-
-def _check_whole(key: str, item: Item) -> None:
-    if isinstance(item.value, bool) or not isinstance(item.value, int):
-        raise SpecError(f"'{key}' must be a whole number, got {item.kind}", item.at, "reference")

@@ -10,67 +10,47 @@ from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-EXPRESSION = {"type": "string", "pattern": "^="}
-NAME = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$"}
-CHAIN = {"$ref": "#/$defs/chain"}
+TEXT, NUMBER, INTEGER, BOOLEAN, ANY_LIST, ANY_MAPPING = (
+    {"type": name} for name in ("string", "number", "integer", "boolean", "array", "object")
+)
+EXPRESSION = {**TEXT, "pattern": "^="}
+NAME = {**TEXT, "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$"}
 
 
 def schema() -> dict[str, Any]:
     """Return the schema, in which expressions may stand for values."""
+    chain, layer, shape = _defined("chain"), _defined("layer"), _defined("shape")
+    reference = {"params": INTEGER, "macs": INTEGER, "receptive_field": _list_of(INTEGER)}
+    word = {**TEXT, "description": "an operator or block by its name"}
+    # Any other key of a layer is a block with its arguments.
+    rows = {**ANY_MAPPING, "properties": {**_operators(), **_modifiers()}, "minProperties": 1}
+    size = _open({**INTEGER, "minimum": 1})
     return {
         "$schema": DIALECT,
         "title": "archscope spec",
         "type": "object",
         "properties": {
-            "name": {"type": "string"},
-            "about": {"type": "string"},
-            "paper": {"type": "string"},
-            "reference": _closed(
-                {
-                    "params": {"type": "integer"},
-                    "macs": {"type": "integer"},
-                    "receptive_field": {"type": "array", "items": {"type": "integer"}},
-                    "source": {"type": "string"},
-                    "note": {"type": "string"},
-                }
-            ),
-            "input": {"$ref": "#/$defs/shape"},
-            "inputs": {"type": "object", "additionalProperties": {"$ref": "#/$defs/shape"}},
-            "use": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
-            "extends": {"type": "string"},
-            "let": {"type": "object", "propertyNames": NAME},
-            "blocks": {"type": "object", "additionalProperties": {"$ref": "#/$defs/block"}},
-            "layers": CHAIN,
+            "name": TEXT,
+            "about": TEXT,
+            "paper": TEXT,
+            "reference": _closed({**reference, "source": TEXT, "note": TEXT}),
+            "input": shape,
+            "inputs": {**ANY_MAPPING, "additionalProperties": shape},
+            "use": _either(TEXT, _list_of(TEXT)),
+            "extends": TEXT,
+            "let": {**ANY_MAPPING, "propertyNames": NAME},
+            "blocks": {**ANY_MAPPING, "additionalProperties": _defined("block")},
+            "layers": chain,
         },
         "additionalProperties": False,
         "$defs": {
-            "shape": {
-                "type": "array",
-                "items": _open({"type": "integer", "minimum": 1}),
-                "minItems": 1,
-                "maxItems": 4,
-            },
+            "shape": {**_list_of(size), "minItems": 1, "maxItems": 4},
             "block": _closed(
-                {"about": {"type": "string"}, "with": {"type": ["object", "null"]}, "layers": CHAIN}
+                {"about": TEXT, "with": {"type": ["object", "null"]}, "layers": chain}
             ),
-            "chain": {
-                "anyOf": [
-                    {"$ref": "#/$defs/layer"},
-                    {"type": "array", "items": {"$ref": "#/$defs/layer"}},
-                ]
-            },
-            "branches": {"type": "array", "items": CHAIN, "minItems": 2},
-            "layer": {
-                "anyOf": [
-                    {"type": "string", "description": "an operator or block by its name"},
-                    {
-                        "type": "object",
-                        "properties": {**_operators(), **_modifiers()},
-                        # Any other key is a block with its arguments.
-                        "minProperties": 1,
-                    },
-                ]
-            },
+            "chain": _either(layer, _list_of(layer)),
+            "branches": {**_list_of(chain), "minItems": 2},
+            "layer": _either(word, rows),
         },
     }
 
@@ -86,18 +66,11 @@ def _operator(op: type[Op]) -> dict[str, Any]:
         for name, attribute in table.items()
     }
     required = [name for name, attribute in table.items() if attribute.required]
-    forms: list[dict[str, Any]] = [
-        {
-            "type": "object",
-            "properties": properties,
-            "required": required,
-            "additionalProperties": False,
-        }
-    ]
+    forms = [_closed(properties, required=required)]
     if op.principal is not None:
         forms.append(_open(table[op.principal].kind.schema))
     if op.branching:
-        forms.append({"$ref": "#/$defs/branches"})
+        forms.append(_defined("branches"))
     if not required:
         forms.append({"type": "null"})
     about = (op.__doc__ or "").strip().split("\n")[0]
@@ -105,35 +78,38 @@ def _operator(op: type[Op]) -> dict[str, Any]:
 
 
 def _modifiers() -> dict[str, Any]:
-    output = {
-        **_closed(
-            {
-                "name": NAME,
-                "weight": _open({"type": "number"}),
-                "train_only": _open({"type": "boolean"}),
-            }
-        ),
-        "required": ["name"],
-    }
+    head = {"name": NAME, "weight": _open(NUMBER), "train_only": _open(BOOLEAN)}
     shapes: dict[str, Any] = {
-        "then": CHAIN,
-        "else": CHAIN,
-        "repeat": _open({"type": "integer", "minimum": 0}),
-        "each": {"type": "object"},
-        "when": _open({"type": "boolean"}),
+        "then": _defined("chain"),
+        "else": _defined("chain"),
+        "repeat": _open({**INTEGER, "minimum": 0}),
+        "each": ANY_MAPPING,
+        "when": _open(BOOLEAN),
         "name": NAME,
-        "from": {"anyOf": [NAME, {"type": "array", "items": NAME, "minItems": 1}]},
+        "from": _either(NAME, {**_list_of(NAME), "minItems": 1}),
         "share": NAME,
-        "output": {"anyOf": [NAME, output]},
-        "split": _open({"anyOf": [{"type": "integer"}, {"type": "array"}]}),
+        "output": _either(NAME, {**_closed(head), "required": ["name"]}),
+        "split": _open(_either(INTEGER, ANY_LIST)),
     }
     return {key: shapes[key] for key in MODIFIERS}
 
 
+def _defined(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _either(*shapes: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [*shapes]}
+
+
+def _list_of(shape: dict[str, Any]) -> dict[str, Any]:
+    return {**ANY_LIST, "items": shape}
+
+
 def _open(shape: dict[str, Any]) -> dict[str, Any]:
     """Return a schema that allows an expression in place of a value."""
-    return {"anyOf": [shape, EXPRESSION]}
+    return _either(shape, EXPRESSION)
 
 
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {**ANY_MAPPING, "properties": properties, **more, "additionalProperties": False}

@@ -28,13 +28,17 @@ class Limits(Struct, frozen=True):
 LIMITS = Limits()
 
 
-class StepCounter:
+def check_limit(count: float, most: int, what: str, at: Source | str) -> None:
+    """Raise LimitError, which begins with what there is too much of, beyond a limit."""
+    if not count <= most:
+        raise LimitError(f"{what} the limit of {most}", at)
+
+
+class StepCounter(Struct):
     """Counts the work that is spent on a document."""
 
-    __slots__ = ("limit", "spent")
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.spent = limit, 0
+    limit: int
+    spent: int = 0
 
     def spend(self, steps: int, at: Source) -> None:
         """Count steps of work. Raises LimitError beyond the limit."""

@@ -18,7 +18,7 @@ from archscope.errors import LimitError, SpecError, did_you_mean, quoted
 from archscope.ir import Source
 from archscope.language.document import GROUP, Block, Chain, Document, Layer
 from archscope.language.expression import Expression
-from archscope.language.limits import Limits
+from archscope.language.limits import Limits, check_limit
 from archscope.language.syntax import LOOP_NAMES, WORD
 from archscope.language.value import Value
 from archscope.ops import OPS
@@ -72,6 +72,12 @@ class _Parser:
     def peek(self) -> str:
         return self.tokens[self.position][0] if self.position < len(self.tokens) else ""
 
+    def accept(self, token: str) -> bool:
+        """Read a token if it comes next."""
+        found = self.peek() == token
+        self.position += found
+        return found
+
     def next(self, wanted: str) -> tuple[str, Source]:
         if self.position == len(self.tokens):
             raise SpecError(f"the pattern ends where {wanted} should be", self.end)
@@ -85,8 +91,7 @@ class _Parser:
 
     def chain(self) -> Chain:
         layers = [*self.element()]
-        while self.peek() == "->":
-            self.next("'->'")
+        while self.accept("->"):
             layers += self.element()
         return tuple(layers)
 
@@ -95,8 +100,7 @@ class _Parser:
         word, at = self.next("a layer")
         if word == "[":
             self.depth += 1
-            if self.depth > self.limits.depth:
-                raise LimitError(f"nested deeper than the limit of {self.limits.depth}", at)
+            check_limit(self.depth, self.limits.depth, "nested deeper than", at)
             layers = self.chain()
             self.expect("]")
             self.depth -= 1
@@ -104,12 +108,10 @@ class _Parser:
             layers = self.word(word, at)
         else:
             raise SpecError(f"expected a layer or '[', got {quoted(word)}", at)
-        if self.peek() == "?":
-            self.next("'?'")
+        if self.accept("?"):
             self.let["pool"] = Value(True, at, True)
             layers = (self.group(layers, at, when=Value(Expression("=pool", at), at, False)),)
-        if self.peek() == "*":
-            self.next("'*'")
+        if self.accept("*"):
             layers = (self.group(layers, at, repeat=self.count()),)
         return layers
 

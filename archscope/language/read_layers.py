@@ -1,7 +1,7 @@
-"""Items -> layers. Names of operators, attributes, blocks and parameters are checked.
+"""Items -> layers.
 
-Names of operators, attributes and parameters are checked here, so that a typo is found even in
-a block that nothing uses. Shapes and values are the matter of `expand`.
+Names of operators, attributes, blocks and parameters are checked here, so that a typo is found
+even in a block that nothing uses. Shapes and values are the matter of `expand`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from archscope.language.syntax import (
     PATH,
     SYNONYMS,
     WORD,
+    check_keys,
     key_at,
     mapping,
     name_of,
@@ -43,14 +44,13 @@ class Reader:
     def _parameters(self, name: str, item: Item, at: Source) -> dict[str, Value | None]:
         path = f"blocks.{name}"
         if not WORD.match(name):
-            raise SpecError(
-                f"'{name}' cannot name a block, expected letters, digits and '_'", at, path
-            )
+            expected = "expected letters, digits and '_'"
+            raise SpecError(f"'{name}' cannot name a block, {expected}", at, path)
         if name in OPS or name in MODIFIERS:
             taken = "an operator" if name in OPS else "a word of the language"
             raise SpecError(f"'{name}' is {taken} and cannot name a block", at, path)
         body = mapping(item, "a block", path)
-        _check_keys(item, BLOCK_KEYS, "a block", path)
+        check_keys(item, BLOCK_KEYS, " in a block", path)
         if "layers" not in body:
             raise SpecError("a block needs 'layers'", at, path)
         if "with" not in body or body["with"].empty:
@@ -130,11 +130,8 @@ class Reader:
             if wrong in self._taken_by(known[0]):
                 hint = f"; write '{known[0]}: {{{wrong}: ...}}'"
             raise SpecError(f"unknown key '{wrong}' beside '{known[0]}'{hint}", key_at(item, wrong))
-        names = " and ".join(f"'{word}'" for word in words[:2])
-        raise SpecError(
-            f"a layer names one operator or block, got {names}; begin each with its own '-'",
-            key_at(item, words[1]),
-        )
+        got = f"got '{words[0]}' and '{words[1]}'; begin each with its own '-'"
+        raise SpecError(f"a layer names one operator or block, {got}", key_at(item, words[1]))
 
     def _taken_by(self, word: str) -> Collection[str]:
         return attribute_names(OPS[word]) if word in OPS else self.parameters[word]
@@ -143,9 +140,8 @@ class Reader:
         op = OPS.get(word)
         if op is not None and op.branching and isinstance(item.value, list):
             item.refuse_hole()
-            branches = tuple(
-                self._branch(part, f"{path}.{word}[{i}]") for i, part in enumerate(item.value)
-            )
+            parts = enumerate(item.value)
+            branches = tuple(self._branch(part, f"{path}.{word}[{i}]") for i, part in parts)
             return {"args": {}, "branches": branches}
         taken = self._taken_by(word)
         if item.empty:
@@ -198,11 +194,8 @@ class Reader:
             return {key: value_of(item, key)}
         if key == "each":
             if isinstance(item.value, str) and item.value.startswith("="):
-                raise SpecError(
-                    f"'each' must name what it walks, got {item.kind}; write {{row: {item.value}}}",
-                    item.at,
-                    path,
-                )
+                got = f"got {item.kind}; write {{row: {item.value}}}"
+                raise SpecError(f"'each' must name what it walks, {got}", item.at, path)
             rows = values_of(item, "'each'", path, LOOP_NAMES)
             if not rows:
                 raise SpecError("'each' names no list", item.at, path)
@@ -224,7 +217,7 @@ class Reader:
         if not isinstance(item.value, dict):
             return Head(name_of(item, "'output'", path, PATH), weight, train_only)
         rows = mapping(item, "'output'", path)
-        _check_keys(item, HEAD_KEYS, "an output", path)
+        check_keys(item, HEAD_KEYS, " in an output", path)
         if "name" not in rows:
             raise SpecError("'output' needs a name", item.at, path)
         return Head(
@@ -247,11 +240,3 @@ class Reader:
             refuse(layer.word, f"'{layer.word}' needs at least two branches")
         if layer.output and (layer.repeat or layer.each):
             refuse("output", "an output cannot be repeated")
-
-
-def _check_keys(item: Item, known: Collection[str], what: str, path: str) -> None:
-    for key in item.value:
-        if key not in known:
-            raise SpecError(
-                f"unknown key '{key}' in {what}{did_you_mean(key, known)}", key_at(item, key), path
-            )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from keyword import iskeyword
 
-from archscope.errors import SpecError
+from archscope.errors import SpecError, did_you_mean
 from archscope.ir import Source
 from archscope.language.expression import UNQUOTED
 from archscope.language.limits import LIMITS
@@ -81,3 +81,11 @@ def unquoted(key: str) -> str:
 def key_at(item: Item, key: str) -> Source:
     """Return where a key of a mapping stands."""
     return (item.keys or {}).get(key, item.at)
+
+
+def check_keys(item: Item, known: Collection[str], inside: str = "", path: str = "") -> None:
+    """Raise SpecError for a key of a mapping that is none of the known ones."""
+    for key in item.value:
+        if key not in known:
+            message = f"unknown key '{key}'{inside}{did_you_mean(key, known)}"
+            raise SpecError(message, key_at(item, key), path)

@@ -9,7 +9,13 @@ from msgspec import Struct
 
 from archscope.errors import SpecError
 from archscope.ir import Source
-from archscope.language.expression import Expression
+from archscope.language.expression import (
+    Expression,
+    ExpressionError,
+    ExpressionLimitError,
+    Frame,
+)
+from archscope.language.limits import LIMITS
 
 FILLER = "!"
 """The name, which no spec can use, under which a scope keeps the `HoleFiller` of its holes."""
@@ -115,3 +121,36 @@ class HoleFiller(Struct, frozen=True, gc=False):
             )
         choice = self.choices[path]
         return choice if hole.scalar else hole.alternatives[choice](scope)
+
+
+class Lets(Frame):
+    """The scope of `let`: values that may read one another, each computed when it is read first."""
+
+    __slots__ = ("pending", "values_of")
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        super().__init__(None)
+        self.values_of = values
+        self.pending: list[str] = []  # those that are being computed
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.values_of:
+            raise KeyError(name)
+        if name in self.pending:
+            circle = [*self.pending[self.pending.index(name) :], name]
+            raise ExpressionError(f"'let' goes in a circle ({' -> '.join(circle)})")
+        if len(self.pending) == LIMITS.depth:
+            raise ExpressionLimitError(
+                f"values of 'let' in a row beyond the limit of {LIMITS.depth}"
+            )
+        self.pending.append(name)
+        value = self.values_of[name](self)
+        if value is None:
+            raise ExpressionError(f"'{name}' has no value", f"; give it one with --set {name}=...")
+        self[name] = value
+        self.pending.pop()
+        return value
+
+    def names(self) -> set[str]:
+        """Return all names known here."""
+        return set(self.values_of)

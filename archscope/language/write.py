@@ -13,10 +13,9 @@ from typing import Any
 
 from archscope.errors import SpecError
 from archscope.ir import Graph, Op, Source
-from archscope.language.document import GROUP, Block, Chain, Document, Head, Layer
+from archscope.language.document import GROUP, Block, Chain, Document, Head, Layer, blocks_used
 from archscope.language.expression import Expression
 from archscope.language.flatten import arguments, flat_document
-from archscope.language.usage import blocks_used
 from archscope.language.value import CHOICE, Hole, Value
 
 WIDTH = 120  # characters of a line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 import yaml
 from msgspec import Struct
@@ -12,7 +12,7 @@ from msgspec import Struct
 from archscope.errors import LimitError, SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Source
 from archscope.language.expression import UNQUOTED
-from archscope.language.limits import Limits
+from archscope.language.limits import Limits, check_limit
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -95,12 +95,14 @@ def decode(data: bytes, file: str, limits: Limits) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = data[: error.start]
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        at = Source(file, before.count(b"\n") + 1, column)
-        raise SpecError(
-            f"expected UTF-8 text, got the byte 0x{data[error.start]:02x}", at
-        ) from None
+        at = _end_of(data[: error.start], b"\n", file)
+        what = f"expected UTF-8 text, got the byte 0x{data[error.start]:02x}"
+        raise SpecError(what, at) from None
+
+
+def _end_of(text: AnyStr, newline: AnyStr, file: str) -> Source:
+    """Return the place behind the last character of the beginning of a file."""
+    return Source(file, text.count(newline) + 1, len(text) - text.rfind(newline))
 
 
 def parse(text: str, file: str, limits: Limits) -> Item:
@@ -115,8 +117,7 @@ def parse(text: str, file: str, limits: Limits) -> Item:
         raise SpecError(_explain(error, text), at) from None
     except yaml.YAMLError as error:
         position = getattr(error, "position", None)
-        before = text[:position] if isinstance(position, int) else ""
-        at = Source(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        at = _end_of(text[:position] if isinstance(position, int) else "", "\n", file)
         reason = str(getattr(error, "reason", error)).splitlines()[0]
         raise SpecError(f"not YAML: {reason}", at) from None
     if composer.root is None or composer.root.empty:
@@ -147,12 +148,10 @@ def _scalar(event: Any) -> Any:
         return text  # it was quoted
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if len(text) > _DIGITS:
-        return text
-    if _INTEGER.match(text):
-        return int(text.replace("_", ""))
-    if _FLOAT.match(text):
-        return float(text.replace("_", ""))
+    if len(text) <= _DIGITS:
+        for pattern, number in ((_INTEGER, int), (_FLOAT, float)):
+            if pattern.match(text):
+                return number(text.replace("_", ""))
     return text
 
 
@@ -233,13 +232,9 @@ class _Composer:
             self.anchors[part.anchor] = part
         self.total += part.size
         if self.total > self.limits.items:
-            raise LimitError(
-                f"the file holds more than the limit of {self.limits.items} values,"
-                " each use of an alias counted in full",
-                at,
-            )
-        if len(self.stack) + part.height > self.limits.depth:
-            raise LimitError(f"nested deeper than the limit of {self.limits.depth}", at)
+            most = f"the limit of {self.limits.items} values, each use of an alias counted in full"
+            raise LimitError(f"the file holds more than {most}", at)
+        check_limit(len(self.stack) + part.height, self.limits.depth, "nested deeper than", at)
         if not self.stack:
             self.root = item
             return
@@ -266,10 +261,8 @@ class _Composer:
         if not isinstance(key, str):
             key = "null" if key is None else str(key).lower()
         if len(key) > self.limits.name:
-            raise LimitError(
-                f"the key {quoted(key)} is longer than the limit of {self.limits.name} characters",
-                at,
-            )
+            most = f"the limit of {self.limits.name} characters"
+            raise LimitError(f"the key {quoted(key)} is longer than {most}", at)
         if not key.isprintable():
             raise SpecError(f"expected a key on one line, got {quoted(key)}", at)
         if holder.keys is not None and key in holder.keys:

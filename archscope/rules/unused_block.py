@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archscope.language.usage import blocks_used
+from archscope.language.document import blocks_used
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Rule, removal, rule
 

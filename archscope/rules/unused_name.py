@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archscope.errors import did_you_mean
-from archscope.language.usage import names_used
+from archscope.language.document import names_used
 from archscope.rules.network import Network
 from archscope.rules.rule import Findings, Rule, removal, rule
 

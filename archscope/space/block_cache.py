@@ -13,13 +13,12 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.ir import Graph, Node, Op, Source
-from archscope.language.document import Document, Layer, layers_in
+from archscope.language.document import Document, Layer, blocks_used, layers_in
 from archscope.language.elaborate import Instance, Walk
 from archscope.language.expand import GraphDomain
 from archscope.language.expression import Frame, names_in
 from archscope.language.limits import Limits
 from archscope.language.node_builder import NodeBuilder, NodeNames
-from archscope.language.usage import blocks_used
 from archscope.language.value import FILLER, Value
 
 MOST = 1 << 14  # blocks that are kept

@@ -16,12 +16,11 @@ from msgspec import structs
 
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph
-from archscope.language.document import Block, Chain, Document, Layer, layers_in
+from archscope.language.document import Block, Chain, Document, Layer, blocks_used, layers_in
 from archscope.language.expand import expand
 from archscope.language.expression import Expression
 from archscope.language.files import Collector, document_of
 from archscope.language.limits import Limits
-from archscope.language.usage import blocks_used
 from archscope.language.value import HolePaths, Value
 from archscope.language.write import document_text, to_yaml
 from archscope.space.decisions import Choices
