@@ -7,19 +7,21 @@ from collections.abc import Callable, Container, Iterator
 
 from archscope.folding.candidates import Candidates, Signature
 from archscope.folding.naming import name_blocks
+from archscope.folding.piece_ids import StructureIds
 from archscope.folding.pieces import (
     Chain,
     Key,
     Piece,
     all_chains,
+    all_pieces,
     instance,
+    instances_in,
     lines,
     mark_all_sources,
     weight,
-)
+)  # fmt: skip
 from archscope.folding.repeats import cohesion, find_runs, in_then, split_first_turns
-from archscope.folding.siamese import find_siamese
-from archscope.folding.structure_ids import StructureIds
+from archscope.folding.shared_weights import find_siamese
 
 MOST = 60  # blocks
 HEADING = 3  # lines of a block beside its layers
@@ -69,14 +71,8 @@ def _is_block(pieces: Chain) -> bool:
 
 def representatives(chain: Chain) -> Iterator[Chain]:
     """Yield each chain that is written: of all instances of a block only the largest."""
-    fullest: dict[str, Piece] = {}
-    for inner in all_chains(chain):
-        for piece in inner:
-            if piece.is_block:
-                known = fullest.get(piece.word)
-                if known is None or weight(piece) > weight(known):
-                    fullest[piece.word] = piece
-    todo = [chain, *(piece.body for piece in fullest.values())]
+    instances = instances_in(chain).values()
+    todo = [chain, *(max(pieces, key=weight).body for pieces in instances)]
     while todo:
         inner = todo.pop(0)
         yield inner
@@ -149,7 +145,7 @@ def _replace(
     chain: Chain, signature: Signature, scoped: bool, structure_ids: StructureIds, word: str
 ) -> None:
     """Make every sequence with this signature an instance of a block."""
-    own = {id(piece.body) for inner in all_chains(chain) for piece in inner if piece.word == word}
+    own = {id(piece.body) for piece in all_pieces(chain) if piece.word == word}
     for inner in [inner for inner in all_chains(chain) if id(inner) not in own]:
         size, free, starts = len(signature), 0, []
         for start in Candidates(inner, structure_ids).find(signature):
@@ -167,8 +163,7 @@ def _inline(chain: Chain) -> None:
     """
     kept = {
         piece.word
-        for inner in all_chains(chain)
-        for piece in inner
+        for piece in all_pieces(chain)
         if any(part.sources is not None or part.grows for part in piece.body[1:])
     }
     joined = in_then(chain)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archscope.folding.piece_ids import StructureIds
 from archscope.folding.pieces import Chain, references
-from archscope.folding.structure_ids import StructureIds
 
 LONGEST = 12  # pieces of a block that is a plain chain, before it has blocks of its own
 WIDEST = 40  # pieces of a block whose layers say what they read

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from archscope.folding.piece_ids import StructureIds, ValueIds
 from archscope.folding.pieces import Chain, Piece
-from archscope.folding.structure_ids import StructureIds
-from archscope.folding.value_ids import ValueIds
 
 LEAST = 2  # concats that grow, beside the last
 

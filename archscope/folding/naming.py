@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from keyword import iskeyword
 
-from archscope.folding.pieces import Chain, Piece, all_chains, instances_in, is_depthwise, weight
+from archscope.folding.pieces import Chain, Piece, all_pieces, inner_first, is_depthwise, weight
 from archscope.language.syntax import LOOP_NAMES, MODIFIERS
 from archscope.ops import OPS
 
@@ -16,24 +16,14 @@ RESERVED = {"x", "in", "input", "gather", "features", "new", *LOOP_NAMES, *MODIF
 
 def name_blocks(chain: Chain) -> None:
     """Name all blocks after their contents, inner blocks first."""
-    instances = instances_in(chain)
-    names: dict[str, str] = {}
-
-    def name(word: str) -> None:
-        if word in names:
-            return
-        body = max(instances[word], key=weight).body
-        for inner in all_chains(body):
-            for piece in inner:
-                if piece.word in instances:
-                    name(piece.word)
+    names: set[str] = set()
+    for word, instances in inner_first(chain).items():
+        body = max(instances, key=weight).body
         described = "tower" if "tower" in word else _described(body)
-        names[word] = distinct(described, {*names.values(), *OPS, *RESERVED})
-        for instance in instances[word]:
-            instance.word = names[word]
-
-    for word in instances:
-        name(word)
+        name = distinct(described, {*names, *OPS, *RESERVED})
+        names.add(name)
+        for instance in instances:
+            instance.word = name
 
 
 def distinct(name: str, taken: Collection[str]) -> str:
@@ -51,7 +41,6 @@ def parameter_name(name: str, taken: Collection[str]) -> str:
 
 
 def _described(pieces: Chain) -> str:
-    inside = [piece for chain in all_chains(pieces) for piece in chain]
     runs = [piece for piece in pieces if piece.is_run]
     merges = [piece for piece in pieces if piece.branches]
     if any(piece.word == "channel_shuffle" for piece in pieces):
@@ -63,7 +52,7 @@ def _described(pieces: Chain) -> str:
         return _merged(merges[0], pieces)
     if any(piece.is_block and piece.body[0].branches for piece in pieces):
         return "stage" if len(pieces) > 2 else "block"
-    convs = [piece for piece in inside if piece.word.startswith("conv") and piece.node]
+    convs = [piece for piece in all_pieces(pieces) if piece.word.startswith("conv") and piece.node]
     depthwise = [is_depthwise(piece) for piece in convs]
     if any(depthwise) and len(convs) > 1:
         inverted = sum(depthwise) == 1 and not depthwise[0] and not depthwise[-1]
@@ -79,15 +68,14 @@ def _described(pieces: Chain) -> str:
 
 def _merged(merge: Piece, pieces: Chain) -> str:
     longest = max(merge.branches, key=len)
-    words = [piece.word for chain in all_chains(longest) for piece in chain]
+    inside = [*all_pieces(longest)]
     if merge.word == "mul" and len(pieces) == 1:
-        return "squeeze_excite" if "global_avgpool" in words else "gate"
+        squeezes = any(piece.word == "global_avgpool" for piece in inside)
+        return "squeeze_excite" if squeezes else "gate"
     if merge.word == "add":
         convs = [piece for piece in longest if piece.word.startswith(("conv", "bn_relu_conv"))]
-        depthwise = any(is_depthwise(piece) for chain in all_chains(longest) for piece in chain)
-        return (
-            "residual" if depthwise else {2: "basic", 3: "bottleneck"}.get(len(convs), "residual")
-        )
+        known = {} if any(map(is_depthwise, inside)) else {2: "basic", 3: "bottleneck"}
+        return known.get(len(convs), "residual")
     if merge.word != "concat":
         return "block"
     if not all(merge.branches):

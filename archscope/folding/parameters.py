@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
+from operator import eq
 from typing import Any
 
 from archscope.folding.blocks import representatives
@@ -24,7 +26,7 @@ from archscope.folding.expressions import (
     is_half,
 )
 from archscope.folding.naming import parameter_name
-from archscope.folding.pieces import Chain, Piece, all_chains, instances_in, weight
+from archscope.folding.pieces import Chain, Piece, inner_first, weight
 
 CHANNELS = ("out", "groups", "start", "stop")
 """Attributes that count channels, and so may follow from the width of a value."""
@@ -36,45 +38,27 @@ ORDER = {"out": 0, "kernel": 1, "depth": 3}
 
 def blocks_of(chain: Chain) -> dict[str, FoldedBlock]:
     """Return the blocks of a chain, inner ones first, and set the arguments of each instance."""
-    instances = instances_in(chain)
     written: dict[str, list[Piece]] = {}
     for inner in representatives(chain):
         for piece in inner:
             if piece.is_block:
                 written.setdefault(piece.word, []).append(piece)
     blocks: dict[str, FoldedBlock] = {}
-
-    def resolve(word: str) -> None:
-        if word in blocks:
-            return
-        example = max(instances[word], key=weight)
-        for inner in all_chains(example.body):
-            for piece in inner:
-                if piece.is_block:
-                    resolve(piece.word)
-        blocks[word] = _block(word, example, instances[word], written[word], blocks)
-
-    for word in instances:
-        resolve(word)
+    for word, instances in inner_first(chain).items():
+        blocks[word] = _block(word, instances, written[word], blocks)
     return blocks
 
 
 def _block(
-    word: str,
-    example: Piece,
-    instances: list[Piece],
-    written: list[Piece],
-    blocks: dict[str, FoldedBlock],
+    word: str, instances: list[Piece], written: list[Piece], blocks: dict[str, FoldedBlock]
 ) -> FoldedBlock:
+    example = max(instances, key=weight)
     by_instance = [
         {column.path: column for column in columns_in([instance.body], (), blocks)}
         for instance in instances
     ]
-    entering: list[int | None] = [
-        instance.entry[0] if instance.entry else None for instance in instances
-    ]
-    if any(piece.first_differs for piece in example.body):
-        entering = [None] * len(entering)  # what enters the first turn only
+    uneven = any(piece.first_differs for piece in example.body)  # what enters is that of one turn
+    entering = [None if uneven or not piece.entry else piece.entry[0] for piece in instances]
     block = FoldedBlock(word, example)
     columns = [column_of(column, by_instance) for column in columns_in([example.body], (), blocks)]
     columns.sort(key=lambda column: any(value is MISSING for value in column.values))
@@ -116,9 +100,8 @@ def _derived(column: Column, block: FoldedBlock, entering: list[int | None]) -> 
     for parameter in block.parameters:
         if parameter.kind == column.kind and is_equal(column.values, parameter.values):
             return Derived(parameter)
-        if (parameter.kind, column.kind) == ("kernel", "padding") and is_half(
-            column.values, parameter.values
-        ):
+        halved = (parameter.kind, column.kind) == ("kernel", "padding")
+        if halved and is_half(column.values, parameter.values):
             return Derived(parameter, by=2)
     if column.kind not in CHANNELS:
         return None
@@ -147,14 +130,10 @@ def condition(column: Column, block: FoldedBlock, entering: list[int | None]) ->
         and not isinstance(said.source, str)
         and said.source.kind == "out"
     ]
-    strides: list[Parameter | None] = [
-        parameter for parameter in block.parameters if parameter.kind == "stride"
-    ]
-    for out in (*outs[-1:], None):
-        for stride in (None, *strides):
-            if out is None and stride is None:
-                continue
-            holds = [_holds(out, stride, i, entering[i]) for i in range(len(column.values))]
+    strides = [parameter for parameter in block.parameters if parameter.kind == "stride"]
+    for out, stride in product((*outs[-1:], None), (None, *strides)):
+        if out is not None or stride is not None:
+            holds = [_holds(out, stride, i, width) for i, width in enumerate(entering)]
             if holds == column.values:
                 return Condition(stride, out)
     parameter = Parameter("project", column.values)
@@ -175,9 +154,8 @@ def _name(block: FoldedBlock) -> None:
     widths = [parameter for parameter in block.parameters if parameter.kind == "out"]
     taken: set[str] = set()
     for parameter in block.parameters:
-        parameter.name = parameter_name(
-            "width" if parameter in widths[:-1] else parameter.kind, taken
-        )
+        wanted = "width" if parameter in widths[:-1] else parameter.kind
+        parameter.name = parameter_name(wanted, taken)
         taken.add(parameter.name)
     block.parameters.sort(key=lambda parameter: ORDER.get(parameter.kind, 2))
 
@@ -193,11 +171,8 @@ def _set_default(parameter: Parameter, block: FoldedBlock, written: list[Piece])
         for kernel in block.parameters:
             if kernel.kind == "kernel":
                 parameter.halved = kernel
-                fits = [
-                    parameter.usual(instance.args) == instance.args[parameter.name]
-                    for instance in written
-                ]
-                if 2 * sum(fits) > len(fits):
+                usual = [parameter.usual(instance.args) for instance in written]
+                if 2 * sum(map(eq, usual, given)) > len(given):
                     return
                 parameter.halved = None
     common, count = Counter(known).most_common(1)[0]

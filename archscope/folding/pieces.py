@@ -95,10 +95,9 @@ def mark_sources(chain: Chain, flow: tuple[str, ...]) -> None:
 def mark_all_sources(chain: Chain, flow: tuple[str, ...]) -> None:
     """Set `sources` and `read` in a chain, and in all blocks in it."""
     mark_sources(chain, flow)
-    for inner in all_chains(chain):
-        for piece in inner:
-            if piece.is_block and not any(inner_piece.grows for inner_piece in piece.body):
-                mark_sources(piece.body, piece.inputs)
+    for piece in all_pieces(chain):
+        if piece.is_block and not any(part.grows for part in piece.body):
+            mark_sources(piece.body, piece.inputs)
 
 
 def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
@@ -129,14 +128,35 @@ def all_chains(chain: Chain) -> Iterator[Chain]:
             yield from all_chains(inner)
 
 
+def all_pieces(chain: Chain) -> Iterator[Piece]:
+    """Yield the pieces of a chain and of every chain inside it."""
+    return (piece for inner in all_chains(chain) for piece in inner)
+
+
 def instances_in(chain: Chain) -> dict[str, list[Piece]]:
     """Return all instances of each block, including those in turns and in other instances."""
     found: dict[str, list[Piece]] = {}
-    for inner in all_chains(chain):
-        for piece in inner:
-            if piece.is_block:
-                found.setdefault(piece.word, []).append(piece)
+    for piece in all_pieces(chain):
+        if piece.is_block:
+            found.setdefault(piece.word, []).append(piece)
     return found
+
+
+def inner_first(chain: Chain) -> dict[str, list[Piece]]:
+    """Return all instances of each block, blocks after those that they use."""
+    found, ordered = instances_in(chain), dict[str, list[Piece]]()
+
+    def visit(word: str) -> None:
+        if word not in ordered:
+            example = max(found[word], key=weight)
+            for piece in all_pieces(example.body):
+                if piece.is_block:
+                    visit(piece.word)
+            ordered[word] = found[word]
+
+    for word in found:
+        visit(word)
+    return ordered
 
 
 def first_node(piece: Piece) -> str:
@@ -172,8 +192,6 @@ def lines(chain: Iterable[Piece]) -> int:
     for piece in chain:
         count += 1 + (piece.sources is not None) + piece.read
         count += sum(max(1, lines(branch)) for branch in piece.branches)
-        if piece.is_run:
-            count += (
-                lines(piece.copies[0]) + piece.first_differs
-            )  # which is a layer of its own here
+        if piece.is_run:  # a first turn that differs is a layer of its own here
+            count += lines(piece.copies[0]) + piece.first_differs
     return count

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
+from archscope.folding.piece_ids import ValueIds
 from archscope.folding.pieces import (
     Chain,
     Piece,
     all_chains,
+    all_pieces,
     first_node,
     last_node,
     lines,
     weight,
 )  # fmt: skip
-from archscope.folding.value_ids import ValueIds
 
 LONGEST = 6  # pieces in one turn
 
@@ -32,8 +35,7 @@ def in_then(chain: Chain) -> set[int]:
     """
     return {
         id(part)
-        for inner in all_chains(chain)
-        for piece in inner
+        for piece in all_pieces(chain)
         for part in (piece.copies or ([] if piece.is_block else [piece.body]))
     }
 
@@ -131,9 +133,8 @@ def cohesion(chain: Chain, place: int) -> tuple[int, int]:
         return (0, 0)
     before = last_node(chain[place - 1]).split(".")
     after = first_node(chain[place]).split(".")
-    common = 0
-    while common < min(len(before), len(after)) - 1 and before[common] == after[common]:
-        common += 1
+    pairs = zip(before[:-1], after[:-1], strict=False)
+    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     piece = chain[place]
     heavy = bool(piece.branches) or piece.is_block or piece.word.startswith("conv")
     return (common, 0 if heavy else 1)

@@ -29,7 +29,7 @@ def chain_of(graph: Graph) -> Chain:
             piece.share = node.shares or node.name
         pieces[node.name] = piece
         if node.op.branching and len(node.inputs) > 1:
-            _join(piece, pieces, reads)
+            _join(piece, node, pieces, reads)
     find_dense(pieces, reads)
     _leave_unsaid(graph, pieces)
     chain = _with_heads(graph, pieces, reads)
@@ -56,7 +56,7 @@ def _back(value: str, pieces: dict[str, Piece], reads: Counter[str]) -> tuple[st
     return value, way[::-1]
 
 
-def _join(merge: Piece, pieces: dict[str, Piece], reads: Counter[str]) -> None:
+def _join(merge: Piece, node: Node, pieces: dict[str, Piece], reads: Counter[str]) -> None:
     """Move the branches of a merge into it, if all of them begin at one value."""
     ways = [_back(value, pieces, reads) for value in merge.inputs]
     forks = {fork for fork, _ in ways}
@@ -68,11 +68,8 @@ def _join(merge: Piece, pieces: dict[str, Piece], reads: Counter[str]) -> None:
         for piece in way:
             del pieces[piece.value]
     reads[fork] -= len(ways) - 1
-    node: Node | None = merge.node
-    assert node is not None
     merge.inputs = (fork,)
-    firsts = [way[0] for way in merge.branches if way]
-    merge.entry = firsts[0].entry if firsts else node.ins[0]
+    merge.entry = next((way[0].entry for way in merge.branches if way), node.ins[0])
     _split(merge)
 
 
@@ -107,12 +104,9 @@ def _with_heads(graph: Graph, pieces: dict[str, Piece], reads: Counter[str]) -> 
     heads: dict[str, list[Piece]] = {}
     for output in graph.outputs[:-1]:
         piece = pieces.get(output.node)
-        if (
-            piece is None
-            or piece.output is None
-            or reads[piece.value] != 1
-            or len(piece.inputs) != 1
-        ):
+        if piece is None or piece.output is None:
+            continue
+        if reads[piece.value] != 1 or len(piece.inputs) != 1:
             continue
         fork, way = _back(piece.inputs[0], pieces, reads)
         entry = way[0].entry if way else piece.entry

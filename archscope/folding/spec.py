@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from archscope.errors import SpecError
 from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Parameter, Path
@@ -79,17 +79,13 @@ def _scope(piece: Piece, words: set[str]) -> str:
     return name if fits else piece.word or "run"
 
 
-class _LayerMaker:
+class _LayerMaker(Struct):
     """Makes the layers of chains, of a block or of the network."""
 
-    def __init__(
-        self,
-        blocks: Mapping[str, FoldedBlock],
-        texts: Mapping[Path, Any] | None,
-        names: Mapping[str, str],
-    ) -> None:
-        self.blocks, self.texts, self.names = blocks, texts, names
-        self.shares: dict[str, str] = {}
+    blocks: Mapping[str, FoldedBlock]
+    texts: Mapping[Path, Any] | None  # those of a block; None for the network
+    names: Mapping[str, str]
+    shares: dict[str, str] = {}
 
     def chain(self, chain: Chain, path: Path) -> tuple[Layer, ...]:
         """Return the layers of a chain."""
@@ -136,14 +132,11 @@ class _LayerMaker:
     def _growing(self, piece: Piece, path: Path) -> list[Layer]:
         """Return the layers of a dense run, which carry all earlier values along."""
         gather = Layer(GATHER, NOWHERE, "", {}, name="features", sources=("in", "new"))
-        first, *rest = self.chain(piece.copies[0], (*path, 0))
-        if rest:
-            rest[-1] = _with(rest[-1], name="new")
-        else:
-            first = _with(first, name="new")
+        layers = [*self.chain(piece.copies[0], (*path, 0))]
+        layers[-1] = _with(layers[-1], name="new")
         again = structs.replace(gather, sources=("features", "new"))
         count = _value(self._said((*path, "repeat"), len(piece.copies)))
-        return [gather, _with(first, then=(*rest, again), repeat=count)]
+        return [gather, _with(layers[0], then=(*layers[1:], again), repeat=count)]
 
     def _beside(self, piece: Piece) -> dict[str, Any]:
         """Return the name, inputs, shared weights and output of a layer."""
@@ -187,9 +180,8 @@ class _LayerMaker:
         for name, start in starts.items():
             rest = given.get(name, start)  # what only a shortcut needs, the rest do not have
             in_first, in_others = _term(start), _term(rest)
-            both[name] = (
-                start if in_first == in_others else f"={in_first} if first else {in_others}"
-            )
+            uneven = f"={in_first} if first else {in_others}"
+            both[name] = start if in_first == in_others else uneven
         return self._instance(first, both)
 
     def _instance(self, piece: Piece, given: Mapping[str, Any]) -> Layer:

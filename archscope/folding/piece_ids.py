@@ -1,20 +1,18 @@
-"""Ids of the structure of pieces: equal for pieces that can be instances of one block.
-
-Their operators and wiring are equal; their numbers may differ.
-"""
+"""Ids of pieces: equal for what can be instances of one block, or turns of one run."""
 
 from __future__ import annotations
 
-from archscope.folding.pieces import Chain, Key, Piece, all_chains, is_depthwise
+from archscope.folding.pieces import Chain, Key, Piece, all_pieces, is_depthwise, references
 from archscope.ops.attributes import attributes
 
 SHORTCUT = 2  # pieces of a shortcut at most
 
 
 class StructureIds:
-    """The structure ids of the pieces of a chain. Valid until the chain is changed.
+    """Ids of the pieces of a chain, equal where operators and wiring are; numbers may differ.
 
-    `ids` holds the id of each structure, and can be shared between chains.
+    They are valid until the chain is changed. `ids` holds the id of each structure, and can be
+    shared between chains.
     """
 
     def __init__(self, chain: Chain, ids: dict[Key, int]) -> None:
@@ -22,12 +20,11 @@ class StructureIds:
         self.known: dict[int, int] = {}
         self.plain: dict[int, int] = {}
         self.shortcuts: dict[Key, set[Key]] = {}
-        for inner in all_chains(chain):
-            for piece in inner:
-                side = shortcut(piece)
-                if side is not None:
-                    found = self.shortcuts.setdefault(self._without(piece, side), set())
-                    found.add(self._row(piece.branches[side]))
+        for piece in all_pieces(chain):
+            side = shortcut(piece)
+            if side is not None:
+                found = self.shortcuts.setdefault(self._without(piece, side), set())
+                found.add(self._row(piece.branches[side]))
 
     def id_of(self, key: Key) -> int:
         """Return the id of a structure."""
@@ -52,11 +49,8 @@ class StructureIds:
 
     def _without(self, piece: Piece, side: int) -> Key:
         """Return the structure of a sum without one branch."""
-        return (
-            piece.word,
-            side,
-            *(self._row(b) for i, b in enumerate(piece.branches) if i != side),
-        )
+        others = [branch for i, branch in enumerate(piece.branches) if i != side]
+        return (piece.word, side, *map(self._row, others))
 
     def _row(self, chain: Chain) -> Key:
         return (*map(self._exact, chain),)
@@ -79,15 +73,9 @@ class StructureIds:
             (name, "number") if name in piece.args else (name, getattr(op, name))
             for name in attributes(type(op))
         )
-        kind = "depthwise" if is_depthwise(piece) else ""
-        return (
-            piece.word,
-            kind,
-            fixed,
-            piece.closed,
-            len(piece.slices),
-            *[self._row(b) for b in piece.branches],
-        )
+        branches = map(self._row, piece.branches)
+        facts = (is_depthwise(piece), fixed, piece.closed, len(piece.slices))
+        return (piece.word, *facts, *branches)
 
 
 def shortcut(piece: Piece) -> int | None:
@@ -99,3 +87,37 @@ def shortcut(piece: Piece) -> int | None:
     if sizes[side] > 1 and piece.branches[side][0].is_run:
         return None  # its other pieces could not follow in `then`
     return side if sizes[side] <= SHORTCUT and sizes[side] < sizes[1 - side] else None
+
+
+class ValueIds:
+    """Ids of pieces, equal for those that are written the same."""
+
+    def __init__(self) -> None:
+        self.ids: dict[Key, int] = {}
+
+    def __call__(self, piece: Piece, inside: bool = False) -> int:
+        """Return the id of a piece.
+
+        Turns of a run share what is said to be shared, so such layers must be `inside` a block.
+        """
+        return self.ids.setdefault(self._key(piece, inside), len(self.ids))
+
+    def _key(self, piece: Piece, inside: bool) -> Key:
+        shared = piece.closed if inside else 0
+        alone = not inside and (piece.sources is not None or piece.read)
+        if alone or piece.grows or (piece.pinned and not shared and not (inside and piece.held)):
+            return ("pinned", piece.value)
+        if piece.is_run:
+            turns = (piece.copies[0], piece.copies[-1])
+            rows = [(*(self(inner, inside) for inner in turn),) for turn in turns]
+            return ("run", len(piece.copies), *rows)
+        if piece.is_block:
+            links = [
+                references(piece.body, place)
+                for place, inner in enumerate(piece.body)
+                if inner.sources is not None
+            ]
+            return ("block", piece.word, *(self(inner, True) for inner in piece.body), *links)
+        assert piece.node is not None
+        branches = [(*(self(inner, inside) for inner in branch),) for branch in piece.branches]
+        return (piece.word, piece.node.op, shared, len(piece.slices), *branches)
