@@ -20,17 +20,15 @@ from archscope.exporters.source.constructor import (
     ScopeClass,
     scope_classes,
 )
+from archscope.exporters.source.line_breaking import Text, literal
 from archscope.exporters.source.scopes import Path, Scope
 from archscope.folding.expressions import Derived, Parameter, factor_of, is_equal, is_half
 
 FEW = 4  # up to so many unequal blocks are written one by one, not as a loop
 
 
-class WrittenArgument(Struct, frozen=True):
-    """One argument of a call; `keyword` is empty where it stands by its place."""
-
-    keyword: str
-    text: str
+Written = tuple[str, Text]
+"""The keyword and text of an argument of a call. It has no keyword where it stands by its place."""
 
 
 class Assignment(Struct, frozen=True):
@@ -38,12 +36,12 @@ class Assignment(Struct, frozen=True):
 
     path: Path
     target: str | int  # a module of torch, or the number of a class
-    arguments: tuple[WrittenArgument, ...]
+    arguments: tuple[Written, ...]
     base: str = ""  # of a loop: the name of its modules without their numbers
     start: int = 0
-    count: str = ""
+    count: Text = ""
     variable: str = ""  # of a loop over a list: the name of its elements
-    iterated: str = ""  # and the list
+    iterated: Text = ""  # and the list
 
 
 class SourceClass(Struct, frozen=True):
@@ -97,20 +95,18 @@ class _ClassMaker:
         self.result = SourceClass(scopes)
 
     def make(self) -> SourceClass:
-        columns = zip(*(parts for _, parts in self.scopes.instances), strict=True)
-        for parts in columns:
-            first = parts[0]
-            if isinstance(first, Layer):
-                self.result.assignments.append(self._layer(first, parts))
-            elif isinstance(first, Run):
-                self.result.assignments.append(self._run(first, parts))
-            else:
-                self.result.assignments.append(self._block(first, parts))
+        for parts in zip(*(parts for _, parts in self.scopes.instances), strict=True):
+            self.result.assignments.append(self._assignment(parts[0], parts))
         return self.result
+
+    def _assignment(self, first: Part, parts: tuple[Part, ...]) -> Assignment:
+        if isinstance(first, Layer):
+            return self._layer(first, parts)
+        return self._run(first, parts) if isinstance(first, Run) else self._block(first, parts)
 
     def _layer(self, first: Layer, parts: tuple[Part, ...]) -> Assignment:
         calls = [arguments(part.call) for part in parts if isinstance(part, Layer)]
-        written = []
+        written: list[Written] = []
         for column in zip(*calls, strict=True):
             values = tuple(argument.value for argument in column)
             argument = column[0]
@@ -118,20 +114,19 @@ class _ClassMaker:
                 values = (all(values),) * len(values)
             text = self._text(argument, argument.kind, values, first.path[-1])
             if text is not None:
-                keyword = "" if argument.positional else argument.name
-                written.append(WrittenArgument(keyword, text))
+                written.append(("" if argument.positional else argument.name, text))
         return Assignment(first.path, first.call.target, tuple(written))
 
     def _block(self, first: Block, parts: tuple[Part, ...]) -> Assignment:
         rows = [self.given[part.scope.path] for part in parts if isinstance(part, Block)]
         inner = self.made[first.number]
-        written = []
+        written: list[Written] = []
         for parameter in inner.parameters:
             values = tuple(row[parameter.name] for row in rows)
             argument = Argument(inner.words[parameter.name], values[0], parameter.default)
             text = self._text(argument, parameter.kind, values, first.path[-1])
             if text is not None:
-                written.append(WrittenArgument(parameter.name, text))
+                written.append((parameter.name, text))
         return Assignment(first.path, first.number, tuple(written))
 
     def _run(self, first: Run, parts: tuple[Part, ...]) -> Assignment:
@@ -154,7 +149,8 @@ class _ClassMaker:
             raise _UnevenError
         count = self._text(Argument(f"{first.base or 'part'}s", counts[0]), "count", counts, "")
         assert count is not None
-        written, along = [], ("", "")
+        written: list[Written] = []
+        along: tuple[str, Text] = ("", "")
         for parameter in inner.parameters:
             word = inner.words[parameter.name]
             if parameter.name in lists:
@@ -162,17 +158,17 @@ class _ClassMaker:
                 argument = Argument(f"all_{word}", rows[0])
                 iterated = self._text(argument, f"all {parameter.kind}", rows, first.base)
                 along = f"each_{word}", iterated or ""
-                written.append(WrittenArgument(parameter.name, along[0]))
+                written.append((parameter.name, along[0]))
             else:
                 text = self._even(parameter, word, values[parameter.name], first.base)
-                written += [WrittenArgument(parameter.name, text)] if text else []
+                written += [(parameter.name, text)] if text else []
         return Assignment(
             (first.base,), first.number, tuple(written), first.base, first.start, count, *along
         )
 
     def _even(
         self, parameter: Parameter, word: str, values: list[list[Any]], owner: str
-    ) -> str | None:
+    ) -> Text | None:
         """Return a parameter in a loop over which it stays or grows, None if it is left out."""
         starts, steps = tuple(row[0] for row in values), _growth(values)
         assert steps is not None
@@ -185,7 +181,7 @@ class _ClassMaker:
 
     def _text(
         self, argument: Argument, kind: str, values: tuple[Any, ...], owner: str
-    ) -> str | None:
+    ) -> Text | None:
         """Return an argument as it is written, None if it can be left out."""
         if len({repr(value) for value in values}) == 1:
             return None if repr(values[0]) == repr(argument.default) else literal(values[0])
@@ -232,15 +228,3 @@ def _derived(parameter: Parameter, kind: str, values: tuple[Any, ...]) -> Derive
         return None
     factor = factor_of(values, parameter.values)
     return None if factor is None else Derived(parameter, *factor)
-
-
-def literal(value: Any) -> str:
-    """Return a value as Python reads it."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return f'float("{value}")'
-    if isinstance(value, str):
-        return '"' + repr(value)[1:-1].replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        inner = ", ".join(map(literal, value))
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    return repr(value)

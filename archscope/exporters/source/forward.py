@@ -77,10 +77,13 @@ class ForwardWriter:
 
     def value(self, name: str) -> str:
         """Return the expression that holds a value at this point."""
-        return str(self.inline.get(name, self.held.get(name, name)))
+        return str(self._text(name))
+
+    def _text(self, name: str) -> Text:
+        return self.inline.get(name, self.held.get(name, name))
 
     def _expression(self, step: Step) -> Text:
-        inputs = [self.inline.get(name, self.held.get(name, name)) for name in step.inputs]
+        inputs = [self._text(name) for name in step.inputs]
         if not is_join(step):
             return Group(f"{member(step.path)}(", tuple(inputs), ")")
         assert isinstance(step.part, Call)
@@ -100,19 +103,14 @@ class ForwardWriter:
         free = [self.held.pop(name) for name in dict.fromkeys(dead)]
         for name in step.inputs:  # what stands in the expression is used up with it
             self.inline.pop(name, None)
-        self._forget(place)
+        # The names of values that nothing reads from here on are free again.
+        self.held = {
+            k: v for k, v in self.held.items() if max(self.reads.get(k, ()), default=0) > place
+        }
         for value in step.outputs:
             self.held[value] = self._name(place, step, value, free)
         left = ", ".join(self.held[value] for value in step.outputs)
         return statement(indent, expression, f"{left} = ")
-
-    def _forget(self, place: int) -> None:
-        """Free the names of values that are not read any more."""
-        for name in list(self.held):
-            if name in self.reads and max(self.reads[name]) > place:
-                continue
-            if not any(name in step.inputs for step in self.steps[place + 1 :]):
-                del self.held[name]
 
     def _goes_on(self, place: int, step: Step) -> bool:
         """Return whether the next step is the only reader of what a step returns."""

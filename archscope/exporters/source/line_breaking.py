@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from math import isfinite
+from typing import Any
+
+from msgspec import Struct, structs
 
 WIDTH = 100
 STEP = "    "
@@ -58,22 +61,19 @@ def statement(indent: str, text: Text, before: str = "", after: str = "") -> lis
     return [*lines, f"{indent}{text.closing}{after}"]
 
 
-def spread(text: str, before: str = "") -> Text:
-    """Return a tuple as a group, so that it may be broken; other text as it is."""
-    if not text.startswith("(") or not text.endswith(")"):
-        return before + text
-    items, depth, start = [], 0, 1
-    for place, sign in enumerate(text[1:-1], start=1):
-        depth += (sign in "([") - (sign in ")]")
-        if depth < 0:  # these brackets are not of one tuple
-            return before + text
-        if sign == "," and not depth:
-            items.append(text[start:place])
-            start = place + 1
-    rest = text[start:-1].strip()
-    return Group(
-        f"{before}(",
-        tuple(spread(item.strip()) for item in (*items, *([rest] if rest else []))),
-        ")" if rest else ",)",
-        True,
-    )
+def literal(value: Any) -> Text:
+    """Return a value as Python reads it; a tuple as a group, so that it can be broken."""
+    if isinstance(value, float) and not isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, str):
+        return '"' + repr(value)[1:-1].replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return Group("(", tuple(map(literal, value)), ",)" if len(value) == 1 else ")", True)
+    return repr(value)
+
+
+def prefixed(before: str, text: Text) -> Text:
+    """Return a text behind another, to be broken in the same places."""
+    if isinstance(text, Group):
+        return structs.replace(text, opening=before + text.opening)
+    return f"{before}{text}"

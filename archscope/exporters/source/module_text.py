@@ -11,10 +11,18 @@ from archscope import __version__
 from archscope.analysis import analyze
 from archscope.build import attribute_name
 from archscope.exporters.source.calls import NONE
-from archscope.exporters.source.class_parameters import Assignment, SourceClass, classes, literal
-from archscope.exporters.source.forward import ForwardWriter, is_plain
+from archscope.exporters.source.class_parameters import Assignment, SourceClass, classes
+from archscope.exporters.source.forward import ForwardWriter, is_plain, member
 from archscope.exporters.source.helpers import helpers
-from archscope.exporters.source.line_breaking import STEP, WIDTH, Group, Text, spread, statement
+from archscope.exporters.source.line_breaking import (
+    STEP,
+    WIDTH,
+    Group,
+    Text,
+    literal,
+    prefixed,
+    statement,
+)
 from archscope.exporters.source.scopes import scopes
 from archscope.folding.expressions import Parameter
 from archscope.ir import Graph, text_of
@@ -36,7 +44,6 @@ class _ModuleWriter:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.classes = classes(scopes(graph))
-        self.carried: set[str] = set()
         self.names = self._class_names()
 
     def text(self) -> str:
@@ -77,12 +84,9 @@ class _ModuleWriter:
     def _class_names(self) -> list[str]:
         """Return a name for each class, after the scopes that it stands for."""
         taken = {"Tensor", "Any"}
-        for made in self.classes:
-            for assignment in made.assignments:
-                if isinstance(assignment.target, str) and assignment.target.startswith(
-                    "archscope.nn."
-                ):
-                    self.carried.add(assignment.target.rpartition(".")[2])
+        targets = [part.target for made in self.classes for part in made.assignments]
+        own = [name for name in targets if isinstance(name, str) and "archscope.nn." in name]
+        self.carried = {name.removeprefix("archscope.nn.") for name in own}
         taken |= self.carried | {f"_{name}" for name in self.carried}
         root = _camel(self.graph.name) or "Network"
         root = f"Net{root}" if not root[0].isalpha() else root
@@ -158,15 +162,8 @@ class _ModuleWriter:
                 continue
             item = f"*({self._call(assignment)} for i in range({assignment.count}))"
             last = place == len(made.assignments) - 1
-            long = len(item) > WIDTH - 20
-            if (
-                not assignment.count
-                or assignment.base
-                or assignment.variable
-                or assignment.start != place
-                or not last
-                or long
-            ):
+            named = assignment.base or assignment.variable or assignment.start != place
+            if not assignment.count or named or not last or len(item) > WIDTH - 20:
                 return None
             grows = re.search(r"\bi \*", item)
             items.append(item if grows else item.replace(" for i in ", " for _ in "))
@@ -175,19 +172,15 @@ class _ModuleWriter:
     def _call(self, assignment: Assignment) -> Text:
         if isinstance(assignment.target, str):
             name = assignment.target.removeprefix("archscope.nn.")
-            texts = [
-                spread(argument.text, argument.keyword and f"{argument.keyword}=")
-                for argument in assignment.arguments
-            ]
+            texts = [prefixed(word and f"{word}=", text) for word, text in assignment.arguments]
             return Group(f"{name}(", tuple(texts), ")")
-        given = {word.keyword: word.text for word in assignment.arguments}
+        given = dict(assignment.arguments)
         words: list[Text] = []
         for place, parameter in enumerate(_in_order(self.classes[assignment.target].parameters)):
             if parameter.name in given:
                 by_place = place < PLACED and parameter.default is NONE and place == len(words)
-                words.append(
-                    spread(given[parameter.name], "" if by_place else f"{parameter.name}=")
-                )
+                keyword = "" if by_place else f"{parameter.name}="
+                words.append(prefixed(keyword, given[parameter.name]))
         return Group(f"{self.names[assignment.target]}(", tuple(words), ")")
 
     def _loop(self, assignment: Assignment) -> list[str]:
@@ -195,9 +188,9 @@ class _ModuleWriter:
         lines: list[str] = []
         if assignment.variable:
             whole = assignment.iterated
-            if whole.startswith("("):
+            if isinstance(whole, Group):
                 whole = assignment.variable.replace("each", "fixed")
-                lines += statement(BODY, spread(assignment.iterated), f"{whole} = ")
+                lines += statement(BODY, assignment.iterated, f"{whole} = ")
             lines.append(f"{BODY}for i, {assignment.variable} in enumerate({whole}):")
         else:
             lines.append(f"{BODY}for i in range({assignment.count}):")
@@ -236,12 +229,9 @@ class _ModuleWriter:
             if len(kept) < len(values):
                 lines.append(f"{BODY}if self.training:")
                 lines += statement(BODY + STEP, self._dictionary(flow, values), "return ")
-            some: Text = self._dictionary(
-                flow, {output.name: values[output.name] for output in kept}
-            )
-            if len(kept) == 1:
-                some = flow.value(values[kept[0].name])
-            lines += statement(BODY, some, "return ")
+            some = {output.name: values[output.name] for output in kept}
+            only = flow.value(*some.values()) if len(kept) == 1 else self._dictionary(flow, some)
+            lines += statement(BODY, only, "return ")
         return lines
 
     def _dictionary(self, flow: ForwardWriter, values: dict[str, str]) -> Group:
@@ -251,13 +241,10 @@ class _ModuleWriter:
 
 def _hang(path: tuple[str, ...], call: Text) -> list[str]:
     """Return the statement that assigns a module to a path."""
-    *holders, name = map(attribute_name, path)
-    text = "self"
-    for holder in holders:
-        text += f".{holder}" if is_plain(holder) else f'.get_submodule("{holder}")'
+    holder, name = member(path[:-1]), attribute_name(path[-1])
     if is_plain(name):
-        return statement(BODY, call, f"{text}.{name} = ")
-    return statement(BODY, Group(f"{text}.add_module(", (literal(name), call), ")"))
+        return statement(BODY, call, f"{holder}.{name} = ")
+    return statement(BODY, Group(f"{holder}.add_module(", (literal(name), call), ")"))
 
 
 def _in_order(parameters: Iterable[Parameter]) -> list[Parameter]:
@@ -293,11 +280,8 @@ def _imports(lines: set[str], body: str) -> list[str]:
     def order(line: str) -> tuple[bool, str]:
         return line.startswith("from"), line
 
-    return [
-        *sorted(standard, key=order),
-        *([""] if standard else []),
-        *sorted(own, key=order),
-    ]
+    blank = [""] if standard else []
+    return [*sorted(standard, key=order), *blank, *sorted(own, key=order)]
 
 
 def _isort(name: str) -> tuple[bool, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from msgspec import Struct, structs
 
 from archscope.analysis.memory import in_place
@@ -116,28 +114,19 @@ class _ScopeMaker:
     def _enter(self, unit: Path, path: Path) -> Step:
         owner = self.same.get(unit, unit)
         training = not path and self.members[unit][0].name in self.training
-        return Step(
-            owner[len(path) :],
-            self.scope(owner),
-            self._inputs(unit),
-            self._outputs(unit),
-            owner == unit,
-            training,
-        )
+        inputs, outputs = self._inputs(unit), self._outputs(unit)
+        tail = owner[len(path) :]
+        return Step(tail, self.scope(owner), inputs, outputs, owner == unit, training)
 
     def _inputs(self, path: Path) -> tuple[str, ...]:
         own = {node.name for node in self.members[path]}
-        return _unique(
-            name for node in self.members[path] for name in node.inputs if name not in own
-        )
+        read = (name for node in self.members[path] for name in node.inputs)
+        return tuple(dict.fromkeys(name for name in read if name not in own))
 
     def _outputs(self, path: Path) -> tuple[str, ...]:
-        own = {node.name for node in self.members[path]}
-        return tuple(
-            name
-            for name in (node.name for node in self.members[path])
-            if name in self.results or not own.issuperset(self.readers[name])
-        )
+        own = dict.fromkeys(node.name for node in self.members[path])
+        left = [name for name in own if not own.keys() >= {*self.readers[name]}]
+        return tuple(name for name in own if name in self.results or name in left)
 
     def _is_whole(self, path: Path) -> bool:
         """Return whether a block can be a function: consecutive nodes with an output."""
@@ -187,7 +176,3 @@ class _ScopeMaker:
             marks = node.name in self.placed, node.name in outputs, node.name in self.training
             form.append((name, node.op, node.ins, wires, marks))
         return form
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
