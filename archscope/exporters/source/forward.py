@@ -104,9 +104,8 @@ class ForwardWriter:
         for name in step.inputs:  # what stands in the expression is used up with it
             self.inline.pop(name, None)
         # The names of values that nothing reads from here on are free again.
-        self.held = {
-            k: v for k, v in self.held.items() if max(self.reads.get(k, ()), default=0) > place
-        }
+        read = {value for value, places in self.reads.items() if places[-1] > place}
+        self.held = {value: name for value, name in self.held.items() if value in read}
         for value in step.outputs:
             self.held[value] = self._name(place, step, value, free)
         left = ", ".join(self.held[value] for value in step.outputs)
