@@ -6,17 +6,24 @@ from math import prod
 from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, Storage, call
+from archscope.ir import Call, Example, Saved, Shape, Storage, call
 from archscope.ops.attributes import Number, Positive
-from archscope.ops.facts import free, moved, pointwise, same_shape
-from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
+from archscope.ops.facts import Weightless, pointwise, same_shape
+from archscope.ops.foreign import (
+    Foreign,
+    Recognised,
+    Tensor,
+    recognises,
+    recognises_as,
+    round_float,
+)
 from archscope.ops.registry import op
 
 INPUT = Saved(input=True)
 OUTPUT = Saved(output=True)
 
 
-class Activation(Op, frozen=True, kw_only=True):
+class Activation(Weightless, frozen=True, kw_only=True):
     """What all activation functions share; not an operator itself."""
 
     valuewise = nonlinear = keeps_zero = True
@@ -26,8 +33,6 @@ class Activation(Op, frozen=True, kw_only=True):
 
     window = pointwise
     shape = same_shape
-    params = buffers = macs = free
-    access = moved
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the operations and function calls of its formula for each element."""
@@ -35,9 +40,6 @@ class Activation(Op, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return self.keeps
-
-    def torch(self, *ins: Shape) -> Call:
-        return call(self.modules[0])
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -71,9 +73,6 @@ class LeakyReLU(Activation, frozen=True):
 
     slope: Annotated[Number, "slope of negative values"] = 0.01
 
-    def torch(self, *ins: Shape) -> Call:
-        return call(self.modules[0], self.slope)
-
 
 @op("prelu")
 class PReLU(Activation, frozen=True):
@@ -95,9 +94,6 @@ class PReLU(Activation, frozen=True):
 
     def params(self, *ins: Shape) -> int:
         return self.slopes
-
-    def torch(self, *ins: Shape) -> Call:
-        return call(self.modules[0], self.slopes)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -194,20 +190,50 @@ class Softmax(Activation, frozen=True):
         return call(self.modules[0], dim=1)
 
 
-def onnx_plain(target: str, found: Op) -> None:
-    """Recognise an ONNX activation function without attributes."""
-
-    def recognise(foreign: Foreign) -> Recognised | None:
-        return Recognised(found, foreign.ins) if len(foreign.ins) == 1 else None
-
-    recognises(f"onnx.{target}")(recognise)
-
-
-for _target, _found in {
-    "Relu": ReLU(), "Sigmoid": Sigmoid(), "Tanh": Tanh(), "HardSwish": Hardswish(),
-    "Softplus": Softplus(), "Softsign": Softsign(),
-}.items():  # fmt: skip
-    onnx_plain(_target, _found)
+recognises_as(ReLU, "onnx.Relu", "aten.relu.default")
+recognises_as(ReLU6, "aten.relu6.default")
+recognises_as(LeakyReLU, "aten.leaky_relu.default", slope="negative_slope")
+recognises_as(ELU, "onnx.Elu", when=lambda f: f.get("alpha", 1.0) == 1)
+recognises_as(
+    ELU,
+    "aten.elu.default",
+    when=lambda f: all(f.args[name] == 1 for name in ("alpha", "scale", "input_scale")),
+)
+recognises_as(  # the exact one, not its approximation by tanh
+    GELU,
+    "onnx.Gelu",
+    "aten.gelu.default",
+    when=lambda f: f.get("approximate", "none") == "none",
+)
+recognises_as(SiLU, "aten.silu.default")
+recognises_as(SiLU, "onnx.Swish", when=lambda f: f.get("alpha", 1.0) == 1)
+recognises_as(Hardswish, "onnx.HardSwish", "aten.hardswish.default")
+recognises_as(Hardsigmoid, "aten.hardsigmoid.default")
+recognises_as(  # ONNX's own default is a slope of 0.2
+    Hardsigmoid,
+    "onnx.HardSigmoid",
+    when=lambda f: abs(f.get("alpha", 0.2) - 1 / 6) <= 1e-6 and f.get("beta", 0.5) == 0.5,
+)
+recognises_as(Sigmoid, "onnx.Sigmoid", "aten.sigmoid.default")
+recognises_as(Tanh, "onnx.Tanh", "aten.tanh.default")
+recognises_as(Softplus, "onnx.Softplus")
+recognises_as(
+    Softplus,
+    "aten.softplus.default",
+    when=lambda f: (f.args["beta"], f.args["threshold"]) == (1, 20),
+)
+recognises_as(Softsign, "onnx.Softsign")
+recognises_as(  # over the channels
+    Softmax,
+    "onnx.Softmax",
+    "aten.softmax.int",
+    when=lambda f: f.get("dim", f.get("axis", -1)) % len(f.out) == 1,
+)
+recognises_as(  # what torch calls relu6 inside
+    ReLU6,
+    "aten.hardtanh.default",
+    when=lambda f: (f.args["min_val"], f.args["max_val"]) == (0, 6),
+)
 
 
 @recognises("onnx.LeakyRelu")
@@ -225,90 +251,14 @@ def onnx_prelu(foreign: Foreign) -> Recognised | None:
     return Recognised(PReLU(slopes=slope.shape[0]), (x,), {"weight": slope})
 
 
-@recognises("onnx.Elu")
-def onnx_elu(foreign: Foreign) -> Recognised | None:
-    """Recognise an ELU of alpha 1."""
-    return Recognised(ELU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
-
-
-@recognises("onnx.Gelu")
-def onnx_gelu(foreign: Foreign) -> Recognised | None:
-    """Recognise the exact GELU, not its approximation by tanh."""
-    exact = foreign.get("approximate", "none") == "none"
-    return Recognised(GELU(), foreign.ins) if exact else None
-
-
-@recognises("onnx.Swish")
-def onnx_swish(foreign: Foreign) -> Recognised | None:
-    """Recognise a swish without a factor inside."""
-    return Recognised(SiLU(), foreign.ins) if foreign.get("alpha", 1.0) == 1 else None
-
-
-@recognises("onnx.HardSigmoid")
-def onnx_hard_sigmoid(foreign: Foreign) -> Recognised | None:
-    """Recognise the hard sigmoid of slope 1/6; ONNX's own default is 0.2."""
-    slope, shift = foreign.get("alpha", 0.2), foreign.get("beta", 0.5)
-    if abs(slope - 1 / 6) > 1e-6 or shift != 0.5:
-        return None
-    return Recognised(Hardsigmoid(), foreign.ins)
-
-
-@recognises("onnx.Clip")
-def onnx_clip(foreign: Foreign) -> Recognised | None:
-    """Recognise min(max(x, 0), 6), and max(x, 0)."""
+@recognises("onnx.Clip", "aten.clamp.default", "aten.clamp_min.default")
+def clamp(foreign: Foreign) -> Recognised | None:
+    """Recognise max(x, 0), and min(max(x, 0), 6)."""
     least, most = foreign.get("min"), foreign.get("max")
-    if least is None or least.value != 0:
+    low, high = (end.value if isinstance(end, Tensor) else end for end in (least, most))
+    if low != 0 or not (most is None or high == 6):
         return None
-    if most is None:
-        return Recognised(ReLU(), foreign.ins[:1])
-    return Recognised(ReLU6(), foreign.ins[:1]) if most.value == 6 else None
-
-
-@recognises("onnx.Softmax")
-def onnx_softmax(foreign: Foreign) -> Recognised | None:
-    """Recognise a softmax over the channels."""
-    (x,) = foreign.ins
-    axis = foreign.get("axis", -1) % len(x.shape)
-    return Recognised(Softmax(), (x,)) if axis == 1 else None
-
-
-def _plain(target: str, activation: type[Activation]) -> None:
-    """Recognise an activation function that has no attributes."""
-
-    @recognises(target)
-    def recognised(foreign: Foreign) -> Recognised | None:
-        return Recognised(activation(), foreign.ins)
-
-
-for _target, _activation in {
-    "relu": ReLU, "relu6": ReLU6, "silu": SiLU, "hardswish": Hardswish,
-    "hardsigmoid": Hardsigmoid, "sigmoid": Sigmoid, "tanh": Tanh,
-}.items():  # fmt: skip
-    _plain(f"aten.{_target}.default", _activation)
-
-
-@recognises("aten.hardtanh.default")
-def hardtanh_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise what torch calls relu6 inside."""
-    ends = foreign.args["min_val"], foreign.args["max_val"]
-    return Recognised(ReLU6(), foreign.ins) if ends == (0, 6) else None
-
-
-@recognises("aten.clamp.default", "aten.clamp_min.default")
-def clamp_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a ReLU and a ReLU6 that are spelled as limits."""
-    if foreign.get("min") != 0:
-        return None
-    most = foreign.get("max")
-    if most is None:
-        return Recognised(ReLU(), foreign.ins)
-    return Recognised(ReLU6(), foreign.ins) if most == 6 else None
-
-
-@recognises("aten.leaky_relu.default")
-def leaky_relu_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's leaky ReLU."""
-    return Recognised(LeakyReLU(slope=foreign.args["negative_slope"]), foreign.ins)
+    return Recognised(ReLU() if most is None else ReLU6(), foreign.ins[:1])
 
 
 @recognises("aten.prelu.default")
@@ -316,30 +266,3 @@ def prelu_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's learned leaky ReLU."""
     weight = foreign.args["weight"]
     return Recognised(PReLU(slopes=weight.shape[0]), foreign.ins, {"weight": weight})
-
-
-@recognises("aten.elu.default")
-def elu_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's ELU with its usual numbers."""
-    usual = all(foreign.args[name] == 1 for name in ("alpha", "scale", "input_scale"))
-    return Recognised(ELU(), foreign.ins) if usual else None
-
-
-@recognises("aten.gelu.default")
-def gelu_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's exact GELU."""
-    return Recognised(GELU(), foreign.ins) if foreign.args["approximate"] == "none" else None
-
-
-@recognises("aten.softplus.default")
-def softplus_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's softplus with its usual numbers."""
-    usual = (foreign.args["beta"], foreign.args["threshold"]) == (1, 20)
-    return Recognised(Softplus(), foreign.ins) if usual else None
-
-
-@recognises("aten.softmax.int")
-def softmax_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's softmax over the channels."""
-    (x,) = foreign.ins
-    return Recognised(Softmax(), (x,)) if foreign.args["dim"] % len(x.shape) == 1 else None

@@ -8,14 +8,26 @@ from typing import Annotated
 from archscope.axes import Resample
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, by_rank, call
 from archscope.ops.attributes import Size
-from archscope.ops.facts import free, moved, saves_nothing, whole
-from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
+from archscope.ops.facts import Weightless, saves_nothing, whole
+from archscope.ops.foreign import (
+    Foreign,
+    Recognised,
+    per_axis_or_one,
+    recognises,
+    recognises_as,
+)
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 from archscope.ops.reshape import Flatten
 
 
-class AdaptivePool(Op, frozen=True, kw_only=True):
+def adaptive_module(op: Op, *ins: Shape) -> Call:
+    """Describe the module of the input's rank, which takes the sizes of the output."""
+    sizes = op.shape(*ins)[1:]
+    return call(op.modules[len(sizes) - 1], short(sizes))
+
+
+class AdaptivePool(Weightless, frozen=True, kw_only=True):
     """What pools to a given number of positions share; not an operator itself."""
 
     principal = "size"
@@ -34,8 +46,7 @@ class AdaptivePool(Op, frozen=True, kw_only=True):
         rank = len(spatial(x, self.name))
         return x[0], *per_axis(self.size, rank, f"size of '{self.name}'")
 
-    params = buffers = macs = free
-    access = moved
+    torch = adaptive_module
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -64,10 +75,6 @@ class AdaptiveAvgPool(AdaptivePool, frozen=True):
         # Down to one position torch takes the mean, which needs only sizes for its gradient.
         return Saved(input=self.window(*ins) is not WHOLE)
 
-    def torch(self, *ins: Shape) -> Call:
-        outs = self.shape(*ins)[1:]
-        return call(f"nn.AdaptiveAvgPool{len(outs)}d", short(outs))
-
 
 @op("adaptive_maxpool")
 class AdaptiveMaxPool(AdaptivePool, frozen=True):
@@ -84,12 +91,8 @@ class AdaptiveMaxPool(AdaptivePool, frozen=True):
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=prod(self.shape(*ins)))
 
-    def torch(self, *ins: Shape) -> Call:
-        outs = self.shape(*ins)[1:]
-        return call(f"nn.AdaptiveMaxPool{len(outs)}d", short(outs))
 
-
-class GlobalPool(Op, frozen=True, kw_only=True):
+class GlobalPool(Weightless, frozen=True, kw_only=True):
     """What pools over all positions share; not an operator itself."""
 
     keeps_zero = True
@@ -99,8 +102,7 @@ class GlobalPool(Op, frozen=True, kw_only=True):
         return x[0], *(1 for _ in spatial(x, self.name))
 
     window = whole
-    params = buffers = macs = free
-    access = moved
+    torch = adaptive_module
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -122,9 +124,6 @@ class GlobalAvgPool(GlobalPool, frozen=True):
         """Count the additions and one division for each channel."""
         return prod(ins[0])
 
-    def torch(self, *ins: Shape) -> Call:
-        return call(f"nn.AdaptiveAvgPool{len(ins[0]) - 1}d", 1)
-
 
 @op("global_maxpool")
 class GlobalMaxPool(GlobalPool, frozen=True):
@@ -139,9 +138,6 @@ class GlobalMaxPool(GlobalPool, frozen=True):
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=ins[0][0])
 
-    def torch(self, *ins: Shape) -> Call:
-        return call(f"nn.AdaptiveMaxPool{len(ins[0]) - 1}d", 1)
-
 
 def adaptive(size: int, out: int) -> Resample:
     """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
@@ -154,10 +150,7 @@ def elements_read(size: int, out: int) -> int:
     return sum(map(len, axis.reads)) * (out // axis.period)
 
 
-@recognises("onnx.GlobalAveragePool")
-def onnx_global_avgpool(foreign: Foreign) -> Recognised | None:
-    """Recognise a mean over all positions."""
-    return Recognised(GlobalAvgPool(), foreign.ins)
+recognises_as(GlobalAvgPool, "onnx.GlobalAveragePool")
 
 
 @recognises("onnx.ReduceMean")

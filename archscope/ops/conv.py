@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call
+from archscope.ir import Call, Example, Saved, Shape, by_rank, call
 from archscope.ops.attributes import Flag, Padding, Positive, Size
-from archscope.ops.facts import free, moved, saves_input
+from archscope.ops.facts import Weighted, saves_input, stated
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
-from archscope.ops.geometry import per_axis, short, sliding, spatial, symmetric, torch_pad
+from archscope.ops.geometry import (
+    padded,
+    per_axis,
+    short,
+    slid,
+    sliding,
+    spatial,
+    symmetric,
+    taps,
+    torch_pad,
+)
 from archscope.ops.registry import op
 
 
@@ -25,20 +35,36 @@ def check_groups(name: str, channels: int, out: int, groups: int) -> None:
             )
 
 
-@op("conv")
-class Conv(Op, frozen=True, kw_only=True):
-    """Convolution over 1 to 3 spatial axes, optionally grouped and dilated."""
+class Convolution(Weighted, frozen=True, kw_only=True):
+    """What convolutions share whose windows slide over the input; not an operator itself."""
 
-    principal = "out"
-    modules = (*by_rank("nn.Conv{}d"), *by_rank("archscope.nn.PaddedConv{}d"))
-    convolution = absorbs_scale = True
-
-    out: Annotated[Positive, "output channels"]
     kernel: Annotated[Size, "size of the window"] = 1
     stride: Annotated[Size, "step of the window"] = 1
     padding: Annotated[
         Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
     ] = 0
+
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        raise NotImplementedError
+
+    def taps(self, x: Shape) -> int:
+        """Return the weights that one output reads: input channels of its group times window."""
+        return x[0] * taps(self.window(x))
+
+    def shape(self, *ins: Shape) -> Shape:
+        return self.out, *slid(self.window(*ins), ins[0])
+
+    def macs(self, *ins: Shape) -> int:
+        return prod(self.shape(*ins)) * self.taps(ins[0])
+
+
+@op("conv")
+class Conv(Convolution, frozen=True, kw_only=True):
+    """Convolution over 1 to 3 spatial axes, optionally grouped and dilated."""
+
+    modules = (*by_rank("nn.Conv{}d"), *by_rank("archscope.nn.PaddedConv{}d"))
+    convolution = absorbs_scale = True
+
     dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
     groups: Annotated[
         Positive,
@@ -46,62 +72,40 @@ class Conv(Op, frozen=True, kw_only=True):
     ] = 1
     bias: Annotated[Flag, "add a learned bias to each output channel"] = True
 
-    @property
-    def keeps_zero(self) -> bool:
-        return not self.bias
-
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("conv", ins[0], self.kernel, self.stride, self.padding, self.dilation)
 
     def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        windows = self.window(x)
-        check_groups("conv", x[0], self.out, self.groups)
-        return self.out, *(w.slide(size) for w, size in zip(windows, x[1:], strict=True))
+        out = Convolution.shape(self, *ins)
+        check_groups("conv", ins[0][0], self.out, self.groups)
+        return out
 
     def taps(self, x: Shape) -> int:
-        """Return the weights that one output reads: input channels of its group times window."""
-        return x[0] // self.groups * prod(window.kernel for window in self.window(x))
+        return x[0] // self.groups * taps(self.window(x))
 
     def params(self, *ins: Shape) -> int:
         return self.out * (self.taps(ins[0]) + self.bias)
 
-    buffers = free
-
-    def macs(self, *ins: Shape) -> int:
-        return prod(self.shape(*ins)) * self.taps(ins[0])
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count the additions of the bias."""
-        return prod(self.shape(*ins)) if self.bias else 0
-
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
-        (x,) = ins
-        windows = self.window(x)
+        windows = self.window(*ins)
         if symmetric(windows):
             return Saved(input=True)
-        padded = (w.before + size + w.after for w, size in zip(windows, x[1:], strict=True))
-        return Saved(elements=x[0] * prod(padded))
+        return Saved(elements=padded(windows, ins[0]))
 
     def torch(self, *ins: Shape) -> Call:
-        (x,) = ins
-        windows = self.window(x)
-        words: dict[str, object] = {
-            "stride": short(w.stride for w in windows),
-            "padding": short(w.before for w in windows) if symmetric(windows) else 0,
-            "dilation": short(w.dilation for w in windows),
-            "groups": self.groups,
-        }
-        words = {word: value for word, value in words.items() if value != (word != "padding")}
-        if not self.bias:
-            words["bias"] = False
-        target = f"nn.Conv{len(windows)}d"
+        windows = self.window(*ins)
+        words = stated(
+            stride=short(w.stride for w in windows),
+            padding=short(w.before for w in windows) if symmetric(windows) else 0,
+            dilation=short(w.dilation for w in windows),
+            groups=self.groups,
+            bias=self.bias,
+        )
+        target = "nn.Conv"
         if not symmetric(windows):
-            target = f"archscope.nn.PaddedConv{len(windows)}d"
-            words["pad"] = torch_pad(windows)
-        return call(target, x[0], self.out, short(w.kernel for w in windows), **words)
+            target, words["pad"] = "archscope.nn.PaddedConv", torch_pad(windows)
+        kernel = short(w.kernel for w in windows)
+        return call(f"{target}{len(windows)}d", ins[0][0], self.out, kernel, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -120,14 +124,12 @@ class Conv(Op, frozen=True, kw_only=True):
 
 
 @op("conv_transpose")
-class ConvTranspose(Op, frozen=True, kw_only=True):
+class ConvTranspose(Weighted, frozen=True, kw_only=True):
     """Transposed convolution: each input position adds a window to the output."""
 
-    principal = "out"
     modules = by_rank("nn.ConvTranspose{}d")
     absorbs_scale = True
 
-    out: Annotated[Positive, "output channels"]
     kernel: Annotated[Size, "size of the window"] = 2
     stride: Annotated[Size, "step of the output windows: the factor of upsampling"] = 2
     padding: Annotated[Padding, "output positions cropped on each side"] = 0
@@ -135,10 +137,6 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
     dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
     groups: Annotated[Positive, "groups of channels convolved separately"] = 1
     bias: Annotated[Flag, "add a learned bias to each output channel"] = True
-
-    @property
-    def keeps_zero(self) -> bool:
-        return not self.bias
 
     def window(self, *ins: Shape) -> tuple[Scatter, ...]:
         rank = len(spatial(ins[0], "conv_transpose"))
@@ -160,25 +158,18 @@ class ConvTranspose(Op, frozen=True, kw_only=True):
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
         check_groups("conv_transpose", x[0], self.out, self.groups)
-        return self.out, *(w.slide(n) for w, n in zip(self.window(x), x[1:], strict=True))
+        return self.out, *slid(self.window(x), x)
 
     def taps(self, x: Shape) -> int:
         """Return the weights that one input value meets."""
-        return self.out // self.groups * prod(window.kernel for window in self.window(x))
+        return self.out // self.groups * taps(self.window(x))
 
     def params(self, *ins: Shape) -> int:
         return ins[0][0] * self.taps(ins[0]) + self.out * self.bias
 
-    buffers = free
-
     def macs(self, *ins: Shape) -> int:
         return prod(ins[0]) * self.taps(ins[0])
 
-    def elementwise(self, *ins: Shape) -> int:
-        """Count the additions of the bias."""
-        return prod(self.shape(*ins)) if self.bias else 0
-
-    access = moved
     saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
@@ -226,54 +217,59 @@ def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
     return pairs
 
 
+def onnx_steps(foreign: Foreign, rank: int) -> dict[str, Any]:
+    """Return the stride and dilation that an ONNX operator states."""
+    names = {"stride": "strides", "dilation": "dilations"}
+    return {name: short(foreign.get(other) or (1,) * rank) for name, other in names.items()}
+
+
 @recognises("onnx.Conv")
 def onnx_conv(foreign: Foreign) -> Recognised | None:
     """Recognise a convolution whose weights are constant."""
-    x, weight, bias = foreign.get("X"), foreign.get("W"), foreign.get("B")
-    rank = len(x.shape) - 2
-    padding = onnx_pads(foreign, rank)
-    held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
+    held = with_bias(foreign, "W", "B")
+    out, _, *kernel = held["weight"].shape
+    padding = onnx_pads(foreign, len(kernel))
     if padding is None or not all(value.constant for value in held.values()):
         return None
     found = Conv(
-        out=weight.shape[0],
-        kernel=short(weight.shape[2:]),
-        stride=short(foreign.get("strides") or (1,) * rank),
+        out=out,
+        kernel=short(kernel),
         padding=padding,
-        dilation=short(foreign.get("dilations") or (1,) * rank),
         groups=foreign.get("group", 1),
-        bias=bias is not None,
+        bias="bias" in held,
+        **onnx_steps(foreign, len(kernel)),
     )
-    return Recognised(found, (x,), held)
+    return Recognised(found, (foreign.get("X"),), held)
 
 
 @recognises("onnx.ConvTranspose")
 def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
     """Recognise a transposed convolution that cuts as much away before as behind."""
-    x, weight, bias = foreign.get("X"), foreign.get("W"), foreign.get("B")
-    rank = len(x.shape) - 2
+    held = with_bias(foreign, "W", "B")
+    _, out, *kernel = held["weight"].shape
+    rank = len(kernel)
     padding = onnx_pads(foreign, rank)
-    held = {"weight": weight, "bias": bias} if bias is not None else {"weight": weight}
     if foreign.get("output_shape") or not all(value.constant for value in held.values()):
         return None
-    if (
-        padding is None
-        or padding == "same"
-        or (isinstance(padding, tuple) and any(isinstance(side, tuple) for side in padding))
-    ):
+    sides = padding if isinstance(padding, tuple) else (padding,)
+    if padding is None or not all(isinstance(side, int) for side in sides):
         return None
     groups = foreign.get("group", 1)
     found = ConvTranspose(
-        out=weight.shape[1] * groups,
-        kernel=short(weight.shape[2:]),
-        stride=short(foreign.get("strides") or (1,) * rank),
+        out=out * groups,
+        kernel=short(kernel),
         padding=padding,
         output_padding=short(foreign.get("output_padding") or (0,) * rank),
-        dilation=short(foreign.get("dilations") or (1,) * rank),
         groups=groups,
-        bias=bias is not None,
+        bias="bias" in held,
+        **onnx_steps(foreign, rank),
     )
-    return Recognised(found, (x,), held)
+    return Recognised(found, (foreign.get("X"),), held)
+
+
+def torch_numbers(foreign: Foreign, *names: str) -> dict[str, Any]:
+    """Return arguments of torch by name, each as one number or as one for each axis."""
+    return {name: per_axis_or_one(foreign.args[name]) for name in names}
 
 
 @recognises(
@@ -282,33 +278,30 @@ def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
 )  # fmt: skip
 def conv_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's convolution; importers may give pairs [before, after] as its padding."""
-    weight = foreign.args["weight"]
+    held = with_bias(foreign)
+    out, _, *kernel = held["weight"].shape
     padding = foreign.args["padding"]
     if padding == "valid":
         padding = 0
     elif padding != "same" and all(isinstance(side, int) for side in padding):
         padding = per_axis_or_one(padding)
-    stride, kernel = foreign.args["stride"], per_axis_or_one(weight.shape[2:])
-    return Recognised(
-        Conv(
-            out=weight.shape[0],
-            kernel=kernel,
-            stride=per_axis_or_one(stride),
-            padding=padding,
-            dilation=per_axis_or_one(foreign.args["dilation"]),
-            groups=foreign.args["groups"],
-            bias=foreign.get("bias") is not None,
-        ),
-        (foreign.args["input"],),
-        with_bias(foreign),
+    found = Conv(
+        out=out,
+        kernel=short(kernel),
+        padding=padding,
+        groups=foreign.args["groups"],
+        bias="bias" in held,
+        **torch_numbers(foreign, "stride", "dilation"),
     )
+    return Recognised(found, (foreign.args["input"],), held)
 
 
 @recognises("channels.linear")
 def conv_of_linear(foreign: Foreign) -> Recognised | None:
     """Recognise a linear layer of each position whose channels importers brought to the front."""
-    op = Conv(out=foreign.args["weight"].shape[0], kernel=1, bias=foreign.get("bias") is not None)
-    return Recognised(op, (foreign.args["input"],), with_bias(foreign))
+    held = with_bias(foreign)
+    found = Conv(out=held["weight"].shape[0], kernel=1, bias="bias" in held)
+    return Recognised(found, (foreign.args["input"],), held)
 
 
 @recognises(
@@ -316,16 +309,14 @@ def conv_of_linear(foreign: Foreign) -> Recognised | None:
 )  # fmt: skip
 def conv_transpose_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's transposed convolution."""
-    weight = foreign.args["weight"]
-    numbers = {
-        name: per_axis_or_one(foreign.args[name])
-        for name in ("stride", "padding", "output_padding", "dilation")
-    }
-    op = ConvTranspose(
-        out=weight.shape[1] * foreign.args["groups"],
-        kernel=per_axis_or_one(weight.shape[2:]),
-        groups=foreign.args["groups"],
-        bias=foreign.get("bias") is not None,
-        **numbers,
+    held = with_bias(foreign)
+    _, out, *kernel = held["weight"].shape
+    groups = foreign.args["groups"]
+    found = ConvTranspose(
+        out=out * groups,
+        kernel=short(kernel),
+        groups=groups,
+        bias="bias" in held,
+        **torch_numbers(foreign, "stride", "padding", "output_padding", "dilation"),
     )
-    return Recognised(op, (foreign.args["input"],), with_bias(foreign))
+    return Recognised(found, (foreign.args["input"],), held)

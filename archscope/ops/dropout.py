@@ -5,23 +5,21 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from archscope.ir import Call, Example, Op, Saved, Shape, Storage, call
+from archscope.ir import Example, Saved, Shape, Storage
 from archscope.ops.attributes import Share
-from archscope.ops.facts import free, pointwise, same_shape
+from archscope.ops.facts import Weightless, free, pointwise, same_shape
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
-@op("dropout")
-class Dropout(Op, frozen=True, kw_only=True):
-    """Set random values to zero while training, do nothing at inference, Srivastava et al. 2014."""
+class Drop(Weightless, frozen=True, kw_only=True):
+    """What operators share that drop something at random; not an operator itself."""
 
     principal = "p"
     storage = Storage.VIEW
-    modules = ("nn.Dropout",)
     random = valuewise = keeps_zero = True
 
-    p: Annotated[Share, "probability that a value becomes zero"] = 0.5
+    p: Annotated[Share, "probability of being dropped"]
 
     @property
     def training_storage(self) -> Storage:
@@ -32,13 +30,19 @@ class Dropout(Op, frozen=True, kw_only=True):
 
     window = pointwise
     shape = same_shape
-    params = buffers = macs = elementwise = access = free
+    elementwise = access = free
+
+
+@op("dropout")
+class Dropout(Drop, frozen=True, kw_only=True):
+    """Set random values to zero while training, do nothing at inference, Srivastava et al. 2014."""
+
+    modules = ("nn.Dropout",)
+
+    p: Annotated[Share, "probability that a value becomes zero"] = 0.5
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(elements=prod(ins[0]) if self.p else 0)
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.Dropout", self.p)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -50,36 +54,19 @@ class Dropout(Op, frozen=True, kw_only=True):
 
 
 @op("stochastic_depth")
-class StochasticDepth(Op, frozen=True, kw_only=True):
+class StochasticDepth(Drop, frozen=True, kw_only=True):
     """Drop a residual branch at random for each image while training, Huang et al. 2016.
 
     It ends a residual, whose unit is then skipped; what is left is scaled up, so that the mean
     stays.
     """
 
-    principal = "p"
-    storage = Storage.VIEW
     modules = ("archscope.nn.StochasticDepth",)
-    random = valuewise = keeps_zero = True
 
     p: Annotated[Share, "probability that an image becomes zero"]
 
-    @property
-    def training_storage(self) -> Storage:
-        return Storage.NEW if self.p else Storage.VIEW
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return self.p == 0
-
-    window = pointwise
-    shape = same_shape
-    params = buffers = macs = elementwise = access = free
-
     def saved(self, *ins: Shape) -> Saved:
         return Saved(elements=1 if self.p else 0)
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.StochasticDepth", self.p)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

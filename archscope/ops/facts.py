@@ -1,4 +1,4 @@
-"""Facts that many operators share: `macs = free`, `window = pointwise`.
+"""Facts and traits that many operators share: `macs = free`, or a base class for a family.
 
 Operators state every fact, also a zero, so that no number is there by default.
 """
@@ -6,8 +6,12 @@ Operators state every fact, also a zero, so that no number is there by default.
 from __future__ import annotations
 
 from math import prod
+from typing import Annotated
 
-from archscope.ir import POINTWISE, WHOLE, Op, Saved, Shape, Windows
+from msgspec import structs
+
+from archscope.ir import POINTWISE, WHOLE, Call, Op, Saved, Shape, Storage, Windows, call
+from archscope.ops.attributes import Positive
 
 
 def same_shape(op: Op, *ins: Shape) -> Shape:
@@ -43,3 +47,70 @@ def saves_nothing(op: Op, *ins: Shape) -> Saved:
 def saves_input(op: Op, *ins: Shape) -> Saved:
     """Return that autograd keeps the input."""
     return Saved(input=True)
+
+
+def module_of_attributes(op: Op, *ins: Shape) -> Call:
+    """Describe the operator's module, which takes its attributes in order."""
+    return call(op.modules[0], *structs.astuple(op))
+
+
+class Weightless(Op, frozen=True, kw_only=True):
+    """What operators without weights and products share; not an operator itself."""
+
+    params = buffers = macs = free
+    access = moved
+    torch = module_of_attributes
+
+
+class Rearrangement(Weightless, frozen=True):
+    """What operators that pass numbers on as they are share; not an operator itself."""
+
+    keeps_zero = True
+    elementwise = free
+    saved = saves_nothing
+
+
+class View(Rearrangement, frozen=True):
+    """What operators share whose result lies in the memory of the input; not one itself."""
+
+    storage = Storage.VIEW
+    access = free
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.shape(*ins) == ins[0]
+
+
+class Weighted(Op, frozen=True, kw_only=True):
+    """What convolutions and linear layers share; not an operator itself."""
+
+    principal = "out"
+    buffers = free
+    access = moved
+
+    out: Annotated[Positive, "output channels"]
+
+    @property
+    def bias(self) -> bool:
+        """Whether a learned number is added to each output; the last attribute of each."""
+        raise NotImplementedError
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions of the bias."""
+        return prod(self.shape(*ins)) if self.bias else 0
+
+
+TORCH_DEFAULTS = {
+    "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True, "ceil_mode": False,
+    "count_include_pad": True, "eps": 1e-5, "momentum": 0.1, "affine": True,
+    "elementwise_affine": True,
+}  # fmt: skip
+"""Values of keyword arguments that torch's modules have where none is given."""
+
+
+def stated(**words: object) -> dict[str, object]:
+    """Return the keyword arguments that differ from torch's defaults."""
+    return {word: value for word, value in words.items() if value != TORCH_DEFAULTS[word]}

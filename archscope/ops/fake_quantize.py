@@ -6,15 +6,15 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Shape, call
+from archscope.ir import Call, Example, Shape, call
 from archscope.ops.attributes import Count, Number, Positive
-from archscope.ops.facts import free, moved, pointwise, saves_nothing
+from archscope.ops.facts import Weightless, pointwise, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 
 @op("fake_quantize")
-class FakeQuantize(Op, frozen=True, kw_only=True):
+class FakeQuantize(Weightless, frozen=True, kw_only=True):
     """Quantise and dequantise, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
 
     Training lets gradients through as if nothing was rounded.
@@ -36,13 +36,10 @@ class FakeQuantize(Op, frozen=True, kw_only=True):
             )
         return ins[0]
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count a division, rounding, two shifts, two limits and a product for each element."""
         return 7 * prod(ins[0])
 
-    access = moved
     saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:

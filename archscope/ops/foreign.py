@@ -78,6 +78,27 @@ def recognises(*targets: str) -> Callable[[Recogniser], Recogniser]:
     return register
 
 
+def recognises_as(
+    op: type[Op],
+    *targets: str,
+    when: Callable[[Foreign], bool] = lambda foreign: True,
+    **names: str,
+) -> None:
+    """Register an operator of one input for foreign ones that do the same.
+
+    `names` gives the foreign name of each attribute. `when` tells whether it is the same with
+    attributes that have no equivalent here. Raises TypeError for a target that is taken.
+    """
+
+    def recognise(foreign: Foreign) -> Recognised | None:
+        if len(foreign.ins) != 1 or not when(foreign):
+            return None
+        given = {name: foreign.args[other] for name, other in names.items()}
+        return Recognised(op(**given), foreign.ins)
+
+    recognises(*targets)(recognise)
+
+
 def per_axis_or_one(values: Any) -> Any:
     """Return the one number that a list repeats, or the list as a tuple."""
     if isinstance(values, list | tuple):
@@ -97,7 +118,7 @@ def round_float(value: float) -> float:
     return float(value)
 
 
-def with_bias(foreign: Foreign) -> dict[str, Tensor]:
-    """Return the arguments `weight` and `bias`, those that are given."""
-    given = {name: foreign.get(name) for name in ("weight", "bias")}
+def with_bias(foreign: Foreign, weight: str = "weight", bias: str = "bias") -> dict[str, Tensor]:
+    """Return the weight and the bias of a foreign operator, by argument name, if it has them."""
+    given = {"weight": foreign.get(weight), "bias": foreign.get(bias)}
     return {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import TypeVar
 
-from archscope.axes import Window
+from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
 from archscope.ir import Shape, text_of
 from archscope.ops.attributes import Padding, Size
@@ -72,6 +73,22 @@ def sliding(
                 f" with padding is {size + window.before + window.after} wide"
             )
     return windows
+
+
+def slid(windows: tuple[Window | Scatter, ...], shape: Shape) -> Shape:
+    """Return the spatial sizes that windows leave of an input."""
+    return tuple(window.slide(size) for window, size in zip(windows, shape[1:], strict=True))
+
+
+def padded(windows: tuple[Window, ...], shape: Shape) -> int:
+    """Return the elements of an input together with its padding."""
+    sizes = (w.before + size + w.after for w, size in zip(windows, shape[1:], strict=True))
+    return shape[0] * prod(sizes)
+
+
+def taps(windows: tuple[Window | Scatter, ...]) -> int:
+    """Return the positions of a kernel along all axes."""
+    return prod(window.kernel for window in windows)
 
 
 def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

@@ -6,56 +6,26 @@ from math import prod
 from typing import Annotated
 
 from archscope.axes import Window
-from archscope.ir import Call, Example, Op, Saved, Shape, call
-from archscope.ops.attributes import Flag, Padding, Positive, Size
-from archscope.ops.facts import free, moved
+from archscope.ir import Call, Example, Saved, Shape, call
+from archscope.ops.attributes import Flag
+from archscope.ops.conv import Convolution
 from archscope.ops.geometry import sliding, torch_pad
 from archscope.ops.registry import op
 
 
 @op("locally_connected")
-class LocallyConnected(Op, frozen=True, kw_only=True):
+class LocallyConnected(Convolution, frozen=True, kw_only=True):
     """Convolution with weights and biases of their own at every position, LeCun 1989."""
 
-    principal = "out"
     modules = ("archscope.nn.LocallyConnected",)
 
-    out: Annotated[Positive, "output channels"]
-    kernel: Annotated[Size, "size of the window"] = 1
-    stride: Annotated[Size, "step of the window"] = 1
-    padding: Annotated[
-        Padding, "zeros around the input; `same` keeps ceil(size / stride) positions"
-    ] = 0
     bias: Annotated[Flag, "add a learned bias to each output value"] = True
-
-    @property
-    def keeps_zero(self) -> bool:
-        return not self.bias
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return sliding("locally_connected", ins[0], self.kernel, self.stride, self.padding)
 
-    def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        return self.out, *(w.slide(size) for w, size in zip(self.window(x), x[1:], strict=True))
-
-    def taps(self, x: Shape) -> int:
-        """Return the weights that one output reads: input channels times window."""
-        return x[0] * prod(window.kernel for window in self.window(x))
-
     def params(self, *ins: Shape) -> int:
         return prod(self.shape(*ins)) * (self.taps(ins[0]) + self.bias)
-
-    buffers = free
-
-    def macs(self, *ins: Shape) -> int:
-        return prod(self.shape(*ins)) * self.taps(ins[0])
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count the additions of the bias."""
-        return prod(self.shape(*ins)) if self.bias else 0
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         """Count the columns: a copy of the input for each position that reads it."""

@@ -6,9 +6,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
+from archscope.ir import Example, Saved, Shape, text_of
 from archscope.ops.attributes import choice
-from archscope.ops.facts import free, moved, pointwise, saves_nothing, whole
+from archscope.ops.facts import Weightless, free, pointwise, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
@@ -18,33 +18,31 @@ def _listed(ins: tuple[Shape, ...]) -> str:
     return " and ".join(map(text_of, ins))
 
 
-@op("add")
-class Add(Op, frozen=True, kw_only=True):
-    """Sum of inputs of equal shape."""
+class Merge(Weightless, frozen=True):
+    """What operators share that join branches position by position; not an operator itself."""
 
     arity = (2, None)
-    branching = True
-    modules = ("archscope.nn.Add",)
-    commutative = zero_is_neutral = keeps_zero = True
-
+    branching = keeps_zero = True
     window = pointwise
+
+
+@op("add")
+class Add(Merge, frozen=True, kw_only=True):
+    """Sum of inputs of equal shape."""
+
+    modules = ("archscope.nn.Add",)
+    commutative = zero_is_neutral = True
 
     def shape(self, *ins: Shape) -> Shape:
         if any(x != ins[0] for x in ins):
             raise ShapeError(f"'add' needs equal shapes, got {_listed(ins)}")
         return ins[0]
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions."""
         return (len(ins) - 1) * prod(ins[0])
 
-    access = moved
     saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Add")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -55,18 +53,14 @@ class Add(Op, frozen=True, kw_only=True):
 
 
 @op("mul")
-class Mul(Op, frozen=True, kw_only=True):
+class Mul(Merge, frozen=True, kw_only=True):
     """Product of inputs whose sizes are equal or 1 along each axis: gates and attention masks."""
 
-    arity = (2, None)
-    branching = True
     modules = ("archscope.nn.Mul",)
-    commutative = keeps_zero = True
+    commutative = True
 
     def is_zero(self, *zero: bool) -> bool:
         return any(zero)
-
-    window = pointwise
 
     def shape(self, *ins: Shape) -> Shape:
         ranks = {len(x) for x in ins}
@@ -77,13 +71,9 @@ class Mul(Op, frozen=True, kw_only=True):
             )
         return tuple(axis.pop() if axis else 1 for axis in sizes)
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count the multiplications."""
         return (len(ins) - 1) * prod(self.shape(*ins))
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         partial = ins[0]
@@ -92,9 +82,6 @@ class Mul(Op, frozen=True, kw_only=True):
             partial = self.shape(partial, x)
             extra += prod(partial)
         return Saved(input=True, elements=extra)
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Mul")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -106,15 +93,12 @@ class Mul(Op, frozen=True, kw_only=True):
 
 
 @op("concat")
-class Concat(Op, frozen=True, kw_only=True):
+class Concat(Merge, frozen=True, kw_only=True):
     """Concatenate the channels of all inputs."""
 
-    arity = (2, None)
-    branching = True
     modules = ("archscope.nn.Concat",)
-    keeps_zero = True
-
-    window = pointwise
+    elementwise = free
+    saved = saves_nothing
 
     def shape(self, *ins: Shape) -> Shape:
         if any(x[1:] != ins[0][1:] for x in ins):
@@ -122,13 +106,6 @@ class Concat(Op, frozen=True, kw_only=True):
                 f"'concat' needs equal shapes but for the channels, got {_listed(ins)}"
             )
         return sum(x[0] for x in ins), *ins[0][1:]
-
-    params = buffers = macs = elementwise = free
-    access = moved
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Concat")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -142,7 +119,7 @@ Metric = Annotated[str, choice("euclidean", "manhattan")]
 
 
 @op("distance")
-class Distance(Op, frozen=True, kw_only=True):
+class Distance(Weightless, frozen=True, kw_only=True):
     """Distance between two feature vectors, as in siamese networks."""
 
     principal = "metric"
@@ -159,19 +136,12 @@ class Distance(Op, frozen=True, kw_only=True):
             raise ShapeError(f"'distance' needs two flat inputs of one length, got {_listed(ins)}")
         return (1,)
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count the difference, its square or absolute value, and the sum."""
         return 3 * ins[0][0]
 
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         return Saved(output=True, elements=ins[0][0])
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Distance", self.metric)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -8,17 +8,60 @@ from typing import Annotated
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
 from archscope.ops.attributes import Flag, Number, Positive
-from archscope.ops.facts import free, moved, pointwise, same_shape, whole
-from archscope.ops.foreign import Foreign, Recognised, recognises, round_float, with_bias
+from archscope.ops.facts import Weightless, free, moved, pointwise, same_shape, stated, whole
+from archscope.ops.foreign import (
+    Foreign,
+    Recognised,
+    Tensor,
+    recognises,
+    round_float,
+    with_bias,
+)
 from archscope.ops.registry import op
 
 
+class Normalisation(Op, frozen=True, kw_only=True):
+    """What norms share that may learn a scale and a shift; not an operator itself."""
+
+    normalises = True
+
+    @property
+    def affine(self) -> bool:
+        """Whether it learns a scale and a shift for each channel; the last attribute of each."""
+        raise NotImplementedError
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.affine
+
+    def params(self, *ins: Shape) -> int:
+        return 2 * ins[0][0] if self.affine else 0
+
+    macs = free
+    access = moved
+
+
+STANDARDISE = 5
+"""Work on an element: sum, centre, square, sum of squares, divide by the deviation."""
+
+
+class Standardisation(Normalisation, frozen=True):
+    """What norms share whose statistics are those of the image; not an operator itself."""
+
+    buffers = free
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count 5 operations for each element, and 2 more for a scale and a shift."""
+        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
+
+
 @op("batchnorm")
-class BatchNorm(Op, frozen=True, kw_only=True):
+class BatchNorm(Normalisation, frozen=True, kw_only=True):
     """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift."""
 
     modules = by_rank("nn.BatchNorm{}d")
-    normalises = valuewise = True
+    valuewise = True
+    keeps_zero = False
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     momentum: Annotated[Number, "weight of each batch in the running statistics"] = 0.1
@@ -27,28 +70,18 @@ class BatchNorm(Op, frozen=True, kw_only=True):
     window = pointwise
     shape = same_shape
 
-    def params(self, *ins: Shape) -> int:
-        return 2 * ins[0][0] if self.affine else 0
-
     def buffers(self, *ins: Shape) -> int:
         return 2 * ins[0][0]
-
-    macs = free
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a multiplication and an addition for each element."""
         return 2 * prod(ins[0])
 
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, fixed=2 * ins[0][0])
 
     def torch(self, *ins: Shape) -> Call:
-        words: dict[str, object] = {"eps": self.eps, "momentum": self.momentum}
-        words = {word: value for word, value in words.items() if value != BATCHNORM_DEFAULTS[word]}
-        if not self.affine:
-            words["affine"] = False
+        words = stated(eps=self.eps, momentum=self.momentum, affine=self.affine)
         rank = max(len(ins[0]) - 1, 1)
         return call(f"nn.BatchNorm{rank}d", ins[0][0], **words)
 
@@ -62,50 +95,27 @@ class BatchNorm(Op, frozen=True, kw_only=True):
         )
 
 
-BATCHNORM_DEFAULTS = {"eps": 1e-5, "momentum": 0.1}
-
-
-STANDARDISE = 5
-"""Work on an element: sum, centre, square, sum of squares, divide by the deviation."""
-
-
 @op("layernorm")
-class LayerNorm(Op, frozen=True, kw_only=True):
+class LayerNorm(Standardisation, frozen=True, kw_only=True):
     """Normalise each position to mean 0 and variance 1 over its channels, Ba et al. 2016.
 
     Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
     """
 
     modules = ("archscope.nn.LayerNorm",)
-    normalises = True
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
 
-    @property
-    def keeps_zero(self) -> bool:
-        return not self.affine
-
     window = pointwise
     shape = same_shape
-
-    def params(self, *ins: Shape) -> int:
-        return 2 * ins[0][0] if self.affine else 0
-
-    buffers = macs = free
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count 5 operations for each element, and 2 more for a scale and a shift."""
-        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         """State the input, and a mean and a deviation for each position."""
         return Saved(input=True, elements=2 * prod(ins[0][1:]))
 
     def torch(self, *ins: Shape) -> Call:
-        words = {} if self.affine else {"elementwise_affine": False}
+        words = stated(elementwise_affine=self.affine)
         return call("archscope.nn.LayerNorm", ins[0][0], eps=self.eps, **words)
 
     @classmethod
@@ -118,7 +128,7 @@ class LayerNorm(Op, frozen=True, kw_only=True):
 
 
 @op("groupnorm")
-class GroupNorm(Op, frozen=True, kw_only=True):
+class GroupNorm(Standardisation, frozen=True, kw_only=True):
     """Normalise groups of channels to mean 0 and variance 1 over all positions, Wu and He 2018.
 
     Its statistics are of the image at hand, also at inference: every output sees the whole input.
@@ -126,17 +136,12 @@ class GroupNorm(Op, frozen=True, kw_only=True):
 
     principal = "groups"
     modules = ("nn.GroupNorm",)
-    normalises = True
 
     groups: Annotated[
         Positive, "groups of channels; 1 normalises all together, the channel count each alone"
     ] = 32
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
-
-    @property
-    def keeps_zero(self) -> bool:
-        return not self.affine
 
     window = whole
 
@@ -148,23 +153,12 @@ class GroupNorm(Op, frozen=True, kw_only=True):
             )
         return ins[0]
 
-    def params(self, *ins: Shape) -> int:
-        return 2 * ins[0][0] if self.affine else 0
-
-    buffers = macs = free
-
-    def elementwise(self, *ins: Shape) -> int:
-        """Count 5 operations for each element, and 2 more for a scale and a shift."""
-        return (STANDARDISE + 2 * self.affine) * prod(ins[0])
-
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         """State the input, and a mean and a deviation for each group."""
         return Saved(input=True, elements=2 * self.groups)
 
     def torch(self, *ins: Shape) -> Call:
-        words = {} if self.affine else {"affine": False}
+        words = stated(affine=self.affine)
         return call("nn.GroupNorm", self.groups, ins[0][0], eps=self.eps, **words)
 
     @classmethod
@@ -177,7 +171,7 @@ class GroupNorm(Op, frozen=True, kw_only=True):
 
 
 @op("lrn")
-class LocalResponseNorm(Op, frozen=True, kw_only=True):
+class LocalResponseNorm(Weightless, frozen=True, kw_only=True):
     """Local response normalisation, Krizhevsky et al. 2012.
 
     Each value is divided by (k + alpha * mean of the squares)^beta over neighbouring channels.
@@ -201,13 +195,9 @@ class LocalResponseNorm(Op, frozen=True, kw_only=True):
             raise ShapeError(f"'lrn' needs 1 to 3 spatial axes, got {text_of(x)}")
         return x
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count a square, the mean over the window, a scale, a shift, a power and a division."""
         return (self.size + 5) * prod(ins[0])
-
-    access = moved
 
     def saved(self, *ins: Shape) -> Saved:
         (x,) = ins
@@ -265,8 +255,7 @@ def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
 @recognises("onnx.InstanceNormalization", "onnx.GroupNormalization")
 def onnx_groupnorm(foreign: Foreign) -> Recognised | None:
     """Recognise a group norm; an instance norm takes each channel alone."""
-    x, *held = foreign.tensors
-    scale, bias = held
+    x, scale, bias = foreign.tensors
     if not (scale.constant and bias.constant and scale.shape == bias.shape == x.shape[1:2]):
         return None  # opset 18 has a factor for each group
     found = GroupNorm(
@@ -290,52 +279,43 @@ def onnx_lrn(foreign: Foreign) -> Recognised | None:
     return Recognised(found, (foreign.get("X"),))
 
 
+def _affine_of_torch(foreign: Foreign) -> dict[str, Tensor] | None:
+    """Return the scale and the shift, both or none; None if there is only one of them."""
+    held = with_bias(foreign)
+    return held if len(held) != 1 else None
+
+
 @recognises("aten.batch_norm.default")
 def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's batch normalisation with kept statistics."""
-    given = with_bias(foreign)
+    given = _affine_of_torch(foreign)
     kept = {name: foreign.get(name) for name in ("running_mean", "running_var")}
-    if len(given) == 1 or None in kept.values() or foreign.args["training"]:
+    if given is None or None in kept.values() or foreign.args["training"]:
         return None
     op = BatchNorm(eps=foreign.args["eps"], momentum=foreign.args["momentum"], affine=bool(given))
     return Recognised(op, (foreign.args["input"],), {**given, **kept})
 
 
-@recognises("aten.layer_norm.default")
+@recognises("aten.layer_norm.default", "channels.layer_norm")
 def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's layer norm where the channels come last: on flat inputs."""
-    x = foreign.args["input"]
-    given = with_bias(foreign)
-    if len(x.shape) != 2 or len(foreign.args["normalized_shape"]) != 1 or len(given) == 1:
+    """Recognise torch's layer norm of flat inputs, or of channels brought to the front."""
+    x, given = foreign.args["input"], _affine_of_torch(foreign)
+    normalised = tuple(foreign.args["normalized_shape"])
+    if foreign.target == "channels.layer_norm":
+        fits = normalised == x.shape[1:2]
+    else:
+        fits = len(x.shape) == 2 and len(normalised) == 1
+    if given is None or not fits:
         return None
     return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
 
 
-@recognises("channels.layer_norm")
-def layernorm_of_channels(foreign: Foreign) -> Recognised | None:
-    """Recognise a layer norm of the channels that importers brought to the front."""
-    x, given = foreign.args["input"], with_bias(foreign)
-    if tuple(foreign.args["normalized_shape"]) != x.shape[1:2] or len(given) == 1:
-        return None
-    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
-
-
-@recognises("aten.group_norm.default")
+@recognises("aten.group_norm.default", "aten.instance_norm.default")
 def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's group norm."""
-    given = with_bias(foreign)
-    if len(given) == 1:
+    """Recognise torch's group norm; an instance norm has one channel in each group."""
+    x, given = foreign.args["input"], _affine_of_torch(foreign)
+    if given is None or not foreign.get("use_input_stats", True):
         return None
-    op = GroupNorm(groups=foreign.args["num_groups"], eps=foreign.args["eps"], affine=bool(given))
-    return Recognised(op, (foreign.args["input"],), given)
-
-
-@recognises("aten.instance_norm.default")
-def instancenorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's instance norm: a group norm of one channel in each group."""
-    given = with_bias(foreign)
-    if len(given) == 1 or not foreign.args["use_input_stats"]:
-        return None
-    x = foreign.args["input"]
-    op = GroupNorm(groups=x.shape[1], eps=foreign.args["eps"], affine=bool(given))
+    groups = foreign.get("num_groups", x.shape[1])
+    op = GroupNorm(groups=groups, eps=foreign.args["eps"], affine=bool(given))
     return Recognised(op, (x,), given)

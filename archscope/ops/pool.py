@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from archscope.axes import Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
+from archscope.ir import Call, Example, Saved, Shape, by_rank, call, text_of
 from archscope.ops.attributes import Flag, Padding, Positive, Size
-from archscope.ops.conv import onnx_pads
-from archscope.ops.facts import free, moved, saves_input
+from archscope.ops.conv import onnx_pads, onnx_steps, torch_numbers
+from archscope.ops.facts import Weightless, saves_input, stated
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
-from archscope.ops.geometry import short, sliding, symmetric, torch_pad
+from archscope.ops.geometry import padded, short, slid, sliding, symmetric, taps, torch_pad
 from archscope.ops.registry import op
 
 
-def _slid(shape: Shape, windows: tuple[Window, ...]) -> Shape:
-    return shape[0], *(w.slide(size) for w, size in zip(windows, shape[1:], strict=True))
-
-
-@op("maxpool")
-class MaxPool(Op, frozen=True, kw_only=True):
-    """Maximum over each window."""
+class Pool(Weightless, frozen=True, kw_only=True):
+    """What pools over sliding windows share; not an operator itself."""
 
     principal = "kernel"
-    modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
     keeps_zero = True
 
     kernel: Annotated[Size, "size of the window"]
     stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
+
+    def window(self, *ins: Shape) -> tuple[Window, ...]:
+        return self.sliding(ins[0])
+
+    def sliding(
+        self, x: Shape, padding: Padding = 0, dilation: Size = 1, ceil: bool = False
+    ) -> tuple[Window, ...]:
+        """Return the window along each spatial axis. Raises ShapeError."""
+        return sliding(
+            self.name, x, self.kernel, self.stride or self.kernel, padding, dilation, ceil
+        )
+
+    def shape(self, *ins: Shape) -> Shape:
+        sizes = slid(self.window(*ins), ins[0])
+        return ins[0][0], *sizes
+
+
+@op("maxpool")
+class MaxPool(Pool, frozen=True, kw_only=True):
+    """Maximum over each window."""
+
+    modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
+
     padding: Annotated[Padding, "padding, which is never the maximum; at most half the kernel"] = 0
     dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
     ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
@@ -40,32 +57,16 @@ class MaxPool(Op, frozen=True, kw_only=True):
         return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
-        windows = sliding(
-            "maxpool",
-            ins[0],
-            self.kernel,
-            self.stride or self.kernel,
-            self.padding,
-            self.dilation,
-            self.ceil,
-        )
+        windows = self.sliding(ins[0], self.padding, self.dilation, self.ceil)
         _check_padding("maxpool", windows)
         if self.ceil and not symmetric(windows):
             # The window that hangs over the edge might see nothing but padding.
             raise ShapeError("'maxpool' with ceil needs the same padding on both sides of an axis")
         return windows
 
-    def shape(self, *ins: Shape) -> Shape:
-        return _slid(ins[0], self.window(*ins))
-
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each value of a window but the first."""
-        taps = prod(window.kernel for window in self.window(*ins))
-        return prod(self.shape(*ins)) * (taps - 1)
-
-    access = moved
+        return prod(self.shape(*ins)) * (taps(self.window(*ins)) - 1)
 
     def saved(self, *ins: Shape) -> Saved:
         (x,) = ins
@@ -73,23 +74,21 @@ class MaxPool(Op, frozen=True, kw_only=True):
         windows = self.window(x)
         if symmetric(windows):
             return Saved(input=True, indices=indices)
-        padded = (w.before + size + w.after for w, size in zip(windows, x[1:], strict=True))
-        return Saved(elements=x[0] * prod(padded), indices=indices)
+        return Saved(elements=padded(windows, x), indices=indices)
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
         even = symmetric(windows)
-        words: dict[str, object] = {"stride": short(w.stride for w in windows)}
-        if even and any(w.before for w in windows):
-            words["padding"] = short(w.before for w in windows)
-        if any(w.dilation > 1 for w in windows):
-            words["dilation"] = short(w.dilation for w in windows)
-        if self.ceil:
-            words["ceil_mode"] = True
+        words = stated(
+            padding=short(w.before for w in windows) if even else 0,
+            dilation=short(w.dilation for w in windows),
+            ceil_mode=self.ceil,
+        )
         if not even:
             words["pad"] = torch_pad(windows)
         target = "nn.MaxPool" if even else "archscope.nn.PaddedMaxPool"
-        return call(f"{target}{len(windows)}d", short(w.kernel for w in windows), **words)
+        kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
+        return call(f"{target}{len(windows)}d", kernel, stride=stride, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -103,15 +102,11 @@ class MaxPool(Op, frozen=True, kw_only=True):
 
 
 @op("avgpool")
-class AvgPool(Op, frozen=True, kw_only=True):
+class AvgPool(Pool, frozen=True, kw_only=True):
     """Mean over each window."""
 
-    principal = "kernel"
     modules = by_rank("nn.AvgPool{}d")
-    keeps_zero = True
 
-    kernel: Annotated[Size, "size of the window"]
-    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
     padding: Annotated[Padding, "zeros around the input; at most half the kernel"] = 0
     ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
         False
@@ -122,8 +117,7 @@ class AvgPool(Op, frozen=True, kw_only=True):
         return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
-        stride = self.stride or self.kernel
-        windows = sliding("avgpool", ins[0], self.kernel, stride, self.padding, 1, self.ceil)
+        windows = self.sliding(ins[0], self.padding, ceil=self.ceil)
         if not symmetric(windows):
             raise ShapeError("'avgpool' needs the same padding on both sides of an axis")
         _check_padding("avgpool", windows)
@@ -135,28 +129,21 @@ class AvgPool(Op, frozen=True, kw_only=True):
             )
         return windows
 
-    def shape(self, *ins: Shape) -> Shape:
-        return _slid(ins[0], self.window(*ins))
-
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions and one division for each window."""
-        return prod(self.shape(*ins)) * prod(window.kernel for window in self.window(*ins))
+        return prod(self.shape(*ins)) * taps(self.window(*ins))
 
-    access = moved
     saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
-        words: dict[str, object] = {"stride": short(w.stride for w in windows)}
-        if any(w.before for w in windows):
-            words["padding"] = short(w.before for w in windows)
-        if self.ceil:
-            words["ceil_mode"] = True
-        if not self.count_padding:
-            words["count_include_pad"] = False
-        return call(f"nn.AvgPool{len(windows)}d", short(w.kernel for w in windows), **words)
+        words = stated(
+            padding=short(w.before for w in windows),
+            ceil_mode=self.ceil,
+            count_include_pad=self.count_padding,
+        )
+        kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
+        return call(f"nn.AvgPool{len(windows)}d", kernel, stride=stride, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -178,36 +165,22 @@ def _check_padding(name: str, windows: tuple[Window, ...]) -> None:
 
 
 @op("lp_pool")
-class LpPool(Op, frozen=True, kw_only=True):
+class LpPool(Pool, frozen=True, kw_only=True):
     """Lp norm of each window, Sermanet et al. 2012; L2 by default."""
 
-    principal = "kernel"
     modules = by_rank("nn.LPPool{}d")
-    keeps_zero = True
 
-    kernel: Annotated[Size, "size of the window"]
-    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
     norm: Annotated[Positive, "the exponent p; odd values above 1 are for non-negative inputs"] = 2
     ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
         False
     )
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
-        stride = self.stride or self.kernel
-        return sliding("lp_pool", ins[0], self.kernel, stride, 0, 1, self.ceil)
-
-    def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        return x[0], *(w.slide(size) for w, size in zip(self.window(x), x[1:], strict=True))
-
-    params = buffers = macs = free
+        return self.sliding(ins[0], ceil=self.ceil)
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a power for each value, and for each window the additions and the root."""
-        taps = prod(window.kernel for window in self.window(*ins))
-        return prod(ins[0]) + prod(self.shape(*ins)) * taps
-
-    access = moved
+        return prod(ins[0]) + prod(self.shape(*ins)) * taps(self.window(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
         # The powers, then torch's mean, its sign and size, and their product times the taps.
@@ -216,7 +189,7 @@ class LpPool(Op, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
         kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
-        words = {"ceil_mode": True} if self.ceil else {}
+        words = stated(ceil_mode=self.ceil)
         return call(f"nn.LPPool{len(windows)}d", self.norm, kernel, stride=stride, **words)
 
     @classmethod
@@ -231,40 +204,23 @@ class LpPool(Op, frozen=True, kw_only=True):
 
 
 @op("stochastic_pool")
-class StochasticPool(Op, frozen=True, kw_only=True):
+class StochasticPool(Pool, frozen=True, kw_only=True):
     """Sample a value of each window while training, Zeiler and Fergus 2013.
 
     The probability of a value is its share of the sum of the window; at inference the values are
     averaged with these probabilities. Negative values have none.
     """
 
-    principal = "kernel"
     modules = ("archscope.nn.StochasticPool",)
-    random = keeps_zero = True
-
-    kernel: Annotated[Size, "size of the window"]
-    stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None
-
-    def window(self, *ins: Shape) -> tuple[Window, ...]:
-        return sliding("stochastic_pool", ins[0], self.kernel, self.stride or self.kernel, 0)
-
-    def shape(self, *ins: Shape) -> Shape:
-        (x,) = ins
-        return x[0], *(w.slide(size) for w, size in zip(self.window(x), x[1:], strict=True))
-
-    params = buffers = macs = free
+    random = True
 
     def elementwise(self, *ins: Shape) -> int:
         """Count for each value of a window its share of the sum, and the weighted sum."""
-        taps = prod(window.kernel for window in self.window(*ins))
-        return prod(self.shape(*ins)) * (4 * taps - 2)
-
-    access = moved
+        return prod(self.shape(*ins)) * (4 * taps(self.window(*ins)) - 2)
 
     def saved(self, *ins: Shape) -> Saved:
-        taps = prod(window.kernel for window in self.window(*ins))
         out = prod(self.shape(*ins))
-        return Saved(elements=out * taps, indices=out)
+        return Saved(elements=out * taps(self.window(*ins)), indices=out)
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
@@ -284,87 +240,64 @@ class StochasticPool(Op, frozen=True, kw_only=True):
         )
 
 
+def _onnx_pool(foreign: Foreign) -> dict[str, Any]:
+    """Return the attributes that ONNX states of every pool; the padding is None if unknown."""
+    rank = len(foreign.ins[0].shape) - 2
+    return {
+        "kernel": short(foreign.get("kernel_shape")),
+        "padding": onnx_pads(foreign, rank),
+        "ceil": bool(foreign.get("ceil_mode", 0)),
+        **onnx_steps(foreign, rank),
+    }
+
+
 @recognises("onnx.MaxPool")
 def onnx_maxpool(foreign: Foreign) -> Recognised | None:
     """Recognise a maximum over windows."""
-    (x,) = foreign.ins
-    rank = len(x.shape) - 2
-    padding = onnx_pads(foreign, rank)
-    if padding is None:
-        return None
-    found = MaxPool(
-        kernel=short(foreign.get("kernel_shape")),
-        stride=short(foreign.get("strides") or (1,) * rank),
-        padding=padding,
-        dilation=short(foreign.get("dilations") or (1,) * rank),
-        ceil=bool(foreign.get("ceil_mode", 0)),
-    )
-    return Recognised(found, (x,))
+    given = _onnx_pool(foreign)
+    return Recognised(MaxPool(**given), foreign.ins) if given["padding"] is not None else None
 
 
 @recognises("onnx.AveragePool")
 def onnx_avgpool(foreign: Foreign) -> Recognised | None:
     """Recognise a mean over windows without gaps."""
-    (x,) = foreign.ins
-    rank = len(x.shape) - 2
-    padding = onnx_pads(foreign, rank)
-    if padding is None or padding == "same" or set(foreign.get("dilations") or [1]) != {1}:
+    given = _onnx_pool(foreign)
+    padding = given["padding"]
+    if given.pop("dilation") != 1 or padding in (None, "same"):
         return None
-    count = bool(foreign.get("count_include_pad", 0)) or padding == 0
-    found = AvgPool(
-        kernel=short(foreign.get("kernel_shape")),
-        stride=short(foreign.get("strides") or (1,) * rank),
-        padding=padding,
-        ceil=bool(foreign.get("ceil_mode", 0)),
-        count_padding=count,
-    )
-    return Recognised(found, (x,))
+    counts = bool(foreign.get("count_include_pad", 0)) or padding == 0
+    return Recognised(AvgPool(**given, count_padding=counts), foreign.ins)
 
 
 @recognises("onnx.LpPool")
 def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
     """Recognise Lp pooling without padding or gaps, of an even norm."""
-    (x,) = foreign.ins
-    rank = len(x.shape) - 2
+    given = _onnx_pool(foreign)
     norm = foreign.get("p", 2)
-    if onnx_pads(foreign, rank) != 0 or set(foreign.get("dilations") or [1]) != {1} or norm % 2:
+    if given.pop("padding") != 0 or given.pop("dilation") != 1 or norm % 2:
         return None
-    found = LpPool(
-        kernel=short(foreign.get("kernel_shape")),
-        stride=short(foreign.get("strides") or (1,) * rank),
-        norm=norm,
-        ceil=bool(foreign.get("ceil_mode", 0)),
-    )
-    return Recognised(found, (x,))
+    return Recognised(LpPool(**given, norm=norm), foreign.ins)
+
+
+def _torch_pool(foreign: Foreign) -> dict[str, Any]:
+    """Return the attributes that torch states of every pool."""
+    given = torch_numbers(foreign, "stride", "padding")
+    kernel = per_axis_or_one(foreign.args["kernel_size"])
+    given["stride"] = given["stride"] or kernel
+    return {"kernel": kernel, "ceil": foreign.args["ceil_mode"], **given}
 
 
 @recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
 def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's maximum pooling."""
-    given = foreign.args
-    kernel = per_axis_or_one(given["kernel_size"])
-    op = MaxPool(
-        kernel=kernel,
-        stride=per_axis_or_one(given["stride"]) or kernel,
-        padding=per_axis_or_one(given["padding"]),
-        dilation=per_axis_or_one(given["dilation"]),
-        ceil=given["ceil_mode"],
-    )
-    return Recognised(op, foreign.ins)
+    found = MaxPool(**_torch_pool(foreign), **torch_numbers(foreign, "dilation"))
+    return Recognised(found, foreign.ins)
 
 
 @recognises("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
 def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's average pooling."""
-    given = foreign.args
     if foreign.get("divisor_override") is not None:
         return None
-    kernel = per_axis_or_one(given["kernel_size"])
-    op = AvgPool(
-        kernel=kernel,
-        stride=per_axis_or_one(given["stride"]) or kernel,
-        padding=per_axis_or_one(given["padding"]),
-        ceil=given["ceil_mode"],
-        count_padding=given["count_include_pad"],
-    )
-    return Recognised(op, foreign.ins)
+    found = AvgPool(**_torch_pool(foreign), count_padding=foreign.args["count_include_pad"])
+    return Recognised(found, foreign.ins)

@@ -6,20 +6,19 @@ from typing import Annotated
 
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Shape, Windows, call, text_of
+from archscope.ir import Example, Shape, Windows, text_of
 from archscope.ops.attributes import Positive
-from archscope.ops.facts import free, moved, pointwise, saves_nothing
-from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.facts import Rearrangement, pointwise
+from archscope.ops.foreign import recognises_as
 from archscope.ops.registry import op
 
 
 @op("channel_shuffle")
-class ChannelShuffle(Op, frozen=True, kw_only=True):
+class ChannelShuffle(Rearrangement, frozen=True, kw_only=True):
     """Interleave the channels of groups, so that the groups mix, Zhang et al. 2017."""
 
     principal = "groups"
     modules = ("nn.ChannelShuffle",)
-    keeps_zero = True
 
     groups: Annotated[Positive, "number of groups to interleave"]
 
@@ -36,13 +35,6 @@ class ChannelShuffle(Op, frozen=True, kw_only=True):
             )
         return ins[0]
 
-    params = buffers = macs = elementwise = free
-    access = moved
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.ChannelShuffle", self.groups)
-
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -57,12 +49,11 @@ def _image(name: str, shape: Shape) -> None:
 
 
 @op("space_to_depth")
-class SpaceToDepth(Op, frozen=True, kw_only=True):
+class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
     """Rearrange blocks of positions into channels; with 2 it is the Focus layer of YOLOv5."""
 
     principal = "block"
     modules = ("nn.PixelUnshuffle",)
-    keeps_zero = True
 
     block: Annotated[
         Positive, "size of a block along each axis; the channels are multiplied by its square"
@@ -81,13 +72,6 @@ class SpaceToDepth(Op, frozen=True, kw_only=True):
             )
         return x[0] * self.block**2, x[1] // self.block, x[2] // self.block
 
-    params = buffers = macs = elementwise = free
-    access = moved
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.PixelUnshuffle", self.block)
-
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -97,12 +81,11 @@ class SpaceToDepth(Op, frozen=True, kw_only=True):
 
 
 @op("pixel_shuffle")
-class PixelShuffle(Op, frozen=True, kw_only=True):
+class PixelShuffle(Rearrangement, frozen=True, kw_only=True):
     """Rearrange channels into blocks of positions, for upsampling, Shi et al. 2016."""
 
     principal = "block"
     modules = ("nn.PixelShuffle",)
-    keeps_zero = True
 
     block: Annotated[
         Positive, "size of a block along each axis; the channels are divided by its square"
@@ -120,13 +103,6 @@ class PixelShuffle(Op, frozen=True, kw_only=True):
             )
         return x[0] // self.block**2, x[1] * self.block, x[2] * self.block
 
-    params = buffers = macs = elementwise = free
-    access = moved
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.PixelShuffle", self.block)
-
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -135,39 +111,12 @@ class PixelShuffle(Op, frozen=True, kw_only=True):
         )
 
 
-@recognises("onnx.ChannelShuffle")
-def onnx_shuffle(foreign: Foreign) -> Recognised | None:
-    """Recognise a channel shuffle, as the importer brings it."""
-    return Recognised(ChannelShuffle(groups=foreign.get("groups")), foreign.ins)
-
-
-@recognises("onnx.DepthToSpace")
-def onnx_depth_to_space(foreign: Foreign) -> Recognised | None:
-    """Recognise a pixel shuffle; ONNX's default order is another."""
-    if foreign.get("mode", "DCR") != "CRD":
-        return None
-    return Recognised(PixelShuffle(block=foreign.get("blocksize")), foreign.ins)
-
-
-@recognises("onnx.Unshuffle")
-def onnx_unshuffle(foreign: Foreign) -> Recognised | None:
-    """Recognise blocks whose positions become channels, as the importer brings them."""
-    return Recognised(SpaceToDepth(block=foreign.get("block")), foreign.ins)
-
-
-@recognises("aten.channel_shuffle.default")
-def channel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's channel shuffle."""
-    return Recognised(ChannelShuffle(groups=foreign.args["groups"]), foreign.ins)
-
-
-@recognises("aten.pixel_shuffle.default")
-def pixel_shuffle_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's pixel shuffle."""
-    return Recognised(PixelShuffle(block=foreign.args["upscale_factor"]), foreign.ins)
-
-
-@recognises("aten.pixel_unshuffle.default")
-def space_to_depth_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's pixel unshuffle."""
-    return Recognised(SpaceToDepth(block=foreign.args["downscale_factor"]), foreign.ins)
+recognises_as(
+    ChannelShuffle, "onnx.ChannelShuffle", "aten.channel_shuffle.default", groups="groups"
+)
+recognises_as(PixelShuffle, "aten.pixel_shuffle.default", block="upscale_factor")
+recognises_as(SpaceToDepth, "aten.pixel_unshuffle.default", block="downscale_factor")
+recognises_as(SpaceToDepth, "onnx.Unshuffle", block="block")
+recognises_as(  # ONNX's default order is another
+    PixelShuffle, "onnx.DepthToSpace", when=lambda f: f.get("mode") == "CRD", block="blocksize"
+)

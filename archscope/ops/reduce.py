@@ -6,17 +6,15 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, call
+from archscope.ir import Example, Saved, Shape
 from archscope.ops.attributes import Positive
-from archscope.ops.facts import free, moved, pointwise, saves_nothing
+from archscope.ops.facts import Weightless, pointwise, saves_nothing
 from archscope.ops.registry import op
 
 
-@op("channel_mean")
-class ChannelMean(Op, frozen=True, kw_only=True):
-    """Mean over the channels at each position, for spatial attention, Woo et al. 2018."""
+class OverChannels(Weightless, frozen=True):
+    """What operators share that leave one channel; not an operator itself."""
 
-    modules = ("archscope.nn.ChannelMean",)
     keeps_zero = True
 
     window = pointwise
@@ -24,56 +22,40 @@ class ChannelMean(Op, frozen=True, kw_only=True):
     def shape(self, *ins: Shape) -> Shape:
         return 1, *ins[0][1:]
 
-    params = buffers = macs = free
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (Example(cls(), ((8, 6, 7),)), Example(cls(), ((8, 12),)), Example(cls(), ((8,),)))
+
+
+@op("channel_mean")
+class ChannelMean(OverChannels, frozen=True, kw_only=True):
+    """Mean over the channels at each position, for spatial attention, Woo et al. 2018."""
+
+    modules = ("archscope.nn.ChannelMean",)
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions and one division for each position."""
         return prod(ins[0])
 
-    access = moved
     saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.ChannelMean")
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (Example(cls(), ((8, 6, 7),)), Example(cls(), ((8, 12),)), Example(cls(), ((8,),)))
 
 
 @op("channel_max")
-class ChannelMax(Op, frozen=True, kw_only=True):
+class ChannelMax(OverChannels, frozen=True, kw_only=True):
     """Maximum over the channels at each position, for spatial attention, Woo et al. 2018."""
 
     modules = ("archscope.nn.ChannelMax",)
-    keeps_zero = True
-
-    window = pointwise
-
-    def shape(self, *ins: Shape) -> Shape:
-        return 1, *ins[0][1:]
-
-    params = buffers = macs = free
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each channel but the first."""
         return (ins[0][0] - 1) * prod(ins[0][1:])
 
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, output=True)
 
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.ChannelMax")
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (Example(cls(), ((8, 6, 7),)), Example(cls(), ((8, 12),)), Example(cls(), ((8,),)))
-
 
 @op("maxout")
-class Maxout(Op, frozen=True, kw_only=True):
+class Maxout(Weightless, frozen=True, kw_only=True):
     """Maximum over each group of neighbouring channels, Goodfellow et al. 2013."""
 
     principal = "pieces"
@@ -92,19 +74,12 @@ class Maxout(Op, frozen=True, kw_only=True):
             )
         return x[0] // self.pieces, *x[1:]
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each channel of a group but the first."""
         return (self.pieces - 1) * prod(self.shape(*ins))
 
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, output=True)
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Maxout", self.pieces)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

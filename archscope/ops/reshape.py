@@ -6,31 +6,22 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Shape, Storage, call, text_of
+from archscope.ir import Call, Example, Shape, call, text_of
 from archscope.ops.attributes import Count, Dimensions, Positive
-from archscope.ops.facts import free, pointwise, same_shape, saves_nothing, whole
-from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.facts import View, pointwise, same_shape, whole
+from archscope.ops.foreign import Foreign, Recognised, recognises, recognises_as
 from archscope.ops.registry import op
 
 
 @op("identity")
-class Identity(Op, frozen=True, kw_only=True):
+class Identity(View, frozen=True, kw_only=True):
     """The input, unchanged."""
 
-    storage = Storage.VIEW
     modules = ("nn.Identity",)
-    valuewise = keeps_zero = True
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return True
+    valuewise = True
 
     window = pointwise
     shape = same_shape
-    params = buffers = macs = elementwise = access = free
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.Identity")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -38,26 +29,15 @@ class Identity(Op, frozen=True, kw_only=True):
 
 
 @op("flatten")
-class Flatten(Op, frozen=True, kw_only=True):
+class Flatten(View, frozen=True, kw_only=True):
     """Flatten each image into a vector."""
 
-    storage = Storage.VIEW
     modules = ("nn.Flatten",)
-    keeps_zero = True
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return self.shape(*ins) == ins[0]
 
     window = whole
 
     def shape(self, *ins: Shape) -> Shape:
         return (prod(ins[0]),)
-
-    params = buffers = macs = elementwise = access = free
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("nn.Flatten")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -65,18 +45,13 @@ class Flatten(Op, frozen=True, kw_only=True):
 
 
 @op("reshape")
-class Reshape(Op, frozen=True, kw_only=True):
+class Reshape(View, frozen=True, kw_only=True):
     """Reshape the values of each image."""
 
     principal = "size"
-    storage = Storage.VIEW
     modules = ("archscope.nn.Reshape",)
-    keeps_zero = True
 
     size: Annotated[Dimensions, "target shape: channels, then the spatial axes"]
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return self.shape(*ins) == ins[0]
 
     window = whole
 
@@ -88,9 +63,6 @@ class Reshape(Op, frozen=True, kw_only=True):
                 f" got {prod(x)} of {text_of(x)}"
             )
         return self.size
-
-    params = buffers = macs = elementwise = access = free
-    saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Reshape", *self.size)
@@ -104,18 +76,13 @@ class Reshape(Op, frozen=True, kw_only=True):
 
 
 @op("slice")
-class Slice(Op, frozen=True, kw_only=True):
+class Slice(View, frozen=True, kw_only=True):
     """A range of the channels; what `split` gives each branch."""
 
-    storage = Storage.VIEW
     modules = ("archscope.nn.Slice",)
-    keeps_zero = True
 
     start: Annotated[Count, "first channel"]
     stop: Annotated[Positive, "channel after the last"]
-
-    def is_identity(self, *ins: Shape) -> bool:
-        return self.shape(*ins) == ins[0]
 
     window = pointwise
 
@@ -127,16 +94,9 @@ class Slice(Op, frozen=True, kw_only=True):
             )
         return self.stop - self.start, *x[1:]
 
-    params = buffers = macs = elementwise = free
-
     def access(self, *ins: Shape) -> int:
         """Count the range read and written, as every runtime but an eager view does."""
         return 2 * prod(self.shape(*ins))
-
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Slice", self.start, self.stop)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -146,19 +106,8 @@ class Slice(Op, frozen=True, kw_only=True):
         )
 
 
-@recognises("onnx.Identity")
-def onnx_identity(foreign: Foreign) -> Recognised | None:
-    """Recognise what changes nothing."""
-    return Recognised(Identity(), foreign.ins)
-
-
-@recognises("onnx.Range")
-def onnx_range(foreign: Foreign) -> Recognised | None:
-    """Recognise a range of the channels, as the importer brings it."""
-    if foreign.get("axis") != 1:
-        return None
-    found = Slice(start=foreign.get("start"), stop=foreign.get("stop"))
-    return Recognised(found, foreign.ins)
+recognises_as(Identity, "onnx.Identity")
+recognises_as(Slice, "onnx.Range", when=lambda f: f.get("axis") == 1, start="start", stop="stop")
 
 
 @recognises("onnx.Reshape", "onnx.Flatten", "onnx.Squeeze", "onnx.Unsqueeze")

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Shape, Windows, call
+from archscope.ir import Call, Example, Shape, Windows, call
 from archscope.ops.attributes import Size, choice
-from archscope.ops.facts import free, moved, saves_nothing
+from archscope.ops.facts import Weightless, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
@@ -18,7 +18,7 @@ Interpolation = Annotated[str, choice("nearest", "linear")]
 
 
 @op("upsample")
-class Upsample(Op, frozen=True, kw_only=True):
+class Upsample(Weightless, frozen=True, kw_only=True):
     """Resize by nearest-neighbour or linear interpolation."""
 
     principal = "scale"
@@ -49,15 +49,12 @@ class Upsample(Op, frozen=True, kw_only=True):
         read = _nearest if self.mode == "nearest" else _linear
         return tuple(read(a, b) for a, b in zip(x[1:], self.shape(x)[1:], strict=True))
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count the multiplications and additions of a linear mix of two values on each axis."""
         if self.mode == "nearest":
             return 0
         return ((1 << len(ins[0])) - 1) * prod(self.shape(*ins))
 
-    access = moved
     saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:

@@ -7,8 +7,23 @@ from typing import Annotated
 
 from archscope.ir import Call, Example, Op, Shape, call
 from archscope.ops.attributes import Flag, Number
-from archscope.ops.facts import free, moved, pointwise, same_shape, saves_input, saves_nothing
-from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, round_float
+from archscope.ops.facts import (
+    Weightless,
+    free,
+    moved,
+    pointwise,
+    same_shape,
+    saves_input,
+    saves_nothing,
+)
+from archscope.ops.foreign import (
+    Foreign,
+    Recognised,
+    Tensor,
+    recognises,
+    round_float,
+    with_bias,
+)
 from archscope.ops.merge import Mul
 from archscope.ops.registry import op
 
@@ -57,7 +72,7 @@ class Scale(Op, frozen=True, kw_only=True):
 
 
 @op("times")
-class Times(Op, frozen=True, kw_only=True):
+class Times(Weightless, frozen=True, kw_only=True):
     """Multiply by a constant, as residuals are scaled in Szegedy et al. 2016."""
 
     principal = "factor"
@@ -74,17 +89,11 @@ class Times(Op, frozen=True, kw_only=True):
 
     window = pointwise
     shape = same_shape
-    params = buffers = macs = free
+    saved = saves_nothing
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a multiplication for each element."""
         return prod(ins[0])
-
-    access = moved
-    saved = saves_nothing
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Times", self.factor)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -94,9 +103,8 @@ class Times(Op, frozen=True, kw_only=True):
 @recognises("onnx.Scale")
 def onnx_scale(foreign: Foreign) -> Recognised | None:
     """Recognise a factor for each channel, and a shift, as the importer brings them."""
-    x, scale, bias = foreign.get("X"), foreign.get("scale"), foreign.get("bias")
-    held = {"weight": scale, "bias": bias} if bias is not None else {"weight": scale}
-    return Recognised(Scale(bias=bias is not None), (x,), held)
+    held = with_bias(foreign, "scale")
+    return Recognised(Scale(bias="bias" in held), (foreign.get("X"),), held)
 
 
 @recognises("onnx.Mul", "onnx.Div")

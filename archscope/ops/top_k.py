@@ -6,16 +6,16 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Windows, call
+from archscope.ir import POINTWISE, WHOLE, Example, Saved, Shape, Windows
 from archscope.ops.attributes import Positive, choice
-from archscope.ops.facts import free, moved
+from archscope.ops.facts import Weightless
 from archscope.ops.registry import op
 
 Along = Annotated[str, choice("channels", "positions")]
 
 
 @op("top_k")
-class TopK(Op, frozen=True, kw_only=True):
+class TopK(Weightless, frozen=True, kw_only=True):
     """Keep the k largest values and set the others to zero, Makhzani and Frey 2014.
 
     As a factor of `mul` it is hard attention: what is not among the k strongest is cut off, and
@@ -41,20 +41,13 @@ class TopK(Op, frozen=True, kw_only=True):
             raise ShapeError(f"'top_k' keeps {self.k} {self.along}, but its input has only {size}")
         return x
 
-    params = buffers = macs = free
-
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison for each value."""
         return prod(ins[0])
 
-    access = moved
-
     def saved(self, *ins: Shape) -> Saved:
         (x,) = ins
         return Saved(indices=self.k * (prod(x[1:]) if self.along == "channels" else x[0]))
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.TopK", self.k, self.along)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
