@@ -70,7 +70,7 @@ def analyze(
         format=FORMAT,
         name=graph.name,
         about=graph.about,
-        input=_input(graph),
+        input=input_shapes(graph),
         batch=batch,
         dtype=dtype,
         optimizer=optimizer,
@@ -97,8 +97,8 @@ def analyze(
     )
 
 
-def _input(graph: Graph) -> Any:
-    """Return the shape of the input, or the shapes by name."""
+def input_shapes(graph: Graph) -> Any:
+    """Return the shape of the input, or the shapes by name if there are several."""
     shapes = {node.name: node.out for node in graph.inputs}
     return next(iter(shapes.values())) if len(shapes) == 1 else shapes
 
@@ -243,11 +243,5 @@ def with_totals_before(before: Analysis, after: Analysis) -> Analysis:
 
 def _fold_totals(analysis: Analysis) -> FoldTotals:
     totals = analysis.totals
-    return FoldTotals(
-        len(analysis.layers),
-        totals.params,
-        totals.buffers,
-        totals.macs,
-        totals.elementwise,
-        totals.memory_access,
-    )
+    counted = [getattr(totals, name) for name in FoldTotals.__struct_fields__[1:]]
+    return FoldTotals(len(analysis.layers), *counted)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -77,24 +79,18 @@ def _outermost(scopes: set[str]) -> list[str]:
 
 def _block(graph: Graph, part: Sequence[Node]) -> BuildingBlock:
     level: dict[str, int] = {}
-    count: dict[int, int] = {}
+    count: Counter[int] = Counter()
     for node in part:
         high = max((level.get(name, 0) for name in node.inputs), default=0)
         if is_fragment(node, graph.facts[node.name]):
             high += 1
-            count[high] = count.get(high, 0) + 1
+            count[high] += 1
         level[node.name] = high
-    end = part[-1]
-    return BuildingBlock(
-        _shared_scope(part), end.name, sum(count.values()), max(count.values(), default=0)
-    )
+    widest = max(count.values(), default=0)
+    return BuildingBlock(_shared_scope(part), part[-1].name, count.total(), widest)
 
 
 def _shared_scope(part: Sequence[Node]) -> str:
     scopes = [node.scope.split(".") for node in part]
-    shared = []
-    for names in zip(*scopes, strict=False):
-        if len(set(names)) > 1:
-            break
-        shared.append(names[0])
-    return ".".join(shared)
+    shared = takewhile(lambda names: len(set(names)) == 1, zip(*scopes, strict=False))
+    return ".".join(names[0] for names in shared)

@@ -8,6 +8,8 @@ that `build` makes. The workspace of kernels and the allocator's rounding are no
 
 from __future__ import annotations
 
+from collections import Counter
+
 from msgspec import Struct
 
 from archscope.ir import Graph, Storage
@@ -108,12 +110,8 @@ def in_place(graph: Graph) -> frozenset[str]:
     that made it does not keep it for its gradient.
     """
     able = [node for node in graph.nodes if node.op.storage is Storage.IN_PLACE]
-    readers: dict[str, int] = {}
-    for node in graph.nodes:
-        for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    for output in graph.outputs:
-        readers[output.node] = readers.get(output.node, 0) + 1
+    readers = Counter([name for node in graph.nodes for name in node.inputs])
+    readers.update([output.node for output in graph.outputs])
     return frozenset(
         node.name
         for node in able

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from archscope.analysis.analyzer import input_shapes
 from archscope.analysis.conventions.convention import Convention, Layer, layers
 from archscope.analysis.count import COUNTS, convention
 from archscope.ir import Graph
@@ -68,11 +69,10 @@ def reconcile(graph: Graph, names: Iterable[str] = COUNTS) -> Reconciliation:
     graph = graph.inference()
     met = layers(graph)
     macs = sum(layer.macs for layer in met)
-    shapes = {node.name: node.out for node in graph.inputs}
     return Reconciliation(
         1,
         graph.name,
-        next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        input_shapes(graph),
         macs,
         tuple(layer.node.name for layer in met if "macs" in layer.unknown),
         tuple(_reckon(convention(name), met, macs) for name in names if name != "macs"),

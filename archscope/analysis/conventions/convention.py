@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import chain
 
 from msgspec import Struct
 
@@ -37,15 +39,23 @@ class Term(Struct, frozen=True):
     amount: Callable[[Layer], int]
 
 
-Rows = Iterable[tuple[str | tuple[str, ...], tuple[Term, ...]]]
+def term(reason: str) -> Callable[[Callable[[Layer], int]], Term]:
+    """Make a term of the function that returns its amount."""
+    return partial(Term, reason)
 
 
-def table(rows: Rows) -> Mapping[str, tuple[Term, ...]]:
-    """Return terms by module; a name with `{}` stands for those of 1, 2 and 3 spatial axes."""
+Row = tuple[Term | tuple[Term, ...], *tuple[str, ...]]
+
+
+def table(*rows: Row) -> Mapping[str, tuple[Term, ...]]:
+    """Return terms by module from rows of terms and the modules that have them.
+
+    A name with `{}` stands for those of 1, 2 and 3 spatial axes.
+    """
     terms_of: dict[str, tuple[Term, ...]] = {}
-    for names, terms in rows:
-        for pattern in (names,) if isinstance(names, str) else names:
-            terms_of.update(dict.fromkeys(by_rank(pattern), terms))
+    for terms, *patterns in rows:
+        for name in chain.from_iterable(map(by_rank, patterns)):
+            terms_of[name] = (terms,) if isinstance(terms, Term) else terms
     return terms_of
 
 

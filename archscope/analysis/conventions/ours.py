@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from archscope.analysis.conventions.convention import Convention, Layer, Term
+from archscope.analysis.conventions.convention import Convention, Layer, Term, term
 
 
+@term("bias: 1 for each output element")
 def _bias(layer: Layer) -> int:
     return layer.node.facts.elementwise if layer.macs else 0
 
@@ -17,7 +18,7 @@ MACS = Convention(
 SEED = Convention(
     name="seed",
     about="(k * k * Cin + 1) * Cout * H * W, a bias is one more",
-    always=(Term("bias: 1 for each output element", _bias),),
+    always=(_bias,),
 )
 
 STRICT = Convention(

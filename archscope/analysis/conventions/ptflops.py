@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions.convention import Convention, Layer, Term, table
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table, term
 from archscope.analysis.conventions.terms import (
     BIAS,
     affine,
@@ -17,16 +17,19 @@ from archscope.analysis.conventions.terms import (
 )
 
 
+@term("norm: 2 for each element, 1 without learned factors")
 def _norm(layer: Layer) -> int:
     return made(layer) * (2 if affine(layer) else 1)
 
 
+@term("norm: its products, sum and average pool")
 def _lrn(layer: Layer) -> int:
     channels, *sizes = layer.node.out
     around = getattr(layer.node.op, "size", 1) - 1
     return 3 * made(layer) + (channels + around) * prod(sizes)
 
 
+@term("pooling: 1 for each input element, padding with it")
 def _padded(layer: Layer) -> int:
     (x,) = layer.node.ins
     axes = layer.node.op.window(x) or ()
@@ -34,6 +37,11 @@ def _padded(layer: Layer) -> int:
     for axis, length in zip(axes, x[1:], strict=True):
         size *= length + getattr(axis, "before", 0) + getattr(axis, "after", 0)
     return size
+
+
+@term("pooling: its parts")
+def _lp_pool(layer: Layer) -> int:
+    return taken(layer) + 2 * made(layer)
 
 
 ACTIVATION = each("activation: 1 for each element")
@@ -49,40 +57,19 @@ CONVENTION = Convention(
     about="bias, norms, activations, pools, some of them twice",
     per_image=True,
     modules=table(
-        [
-            (("nn.Conv{}d", "nn.ConvTranspose{}d", "nn.Linear"), (BIAS,)),
-            (
-                "archscope.nn.PaddedConv{}d",
-                (missed("bug: a subclass of a convolution is not counted"),),
-            ),
-            (
-                ("nn.BatchNorm{}d", "nn.GroupNorm"),
-                (Term("norm: 2 for each element, 1 without learned factors", _norm),),
-            ),
-            ("nn.LocalResponseNorm", (Term("norm: its products, sum and average pool", _lrn),)),
-            (("nn.ReLU", "nn.PReLU", "nn.ELU", "nn.GELU"), (ACTIVATION, AGAIN)),
-            (("nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", "nn.Softmax"), (ACTIVATION,)),
-            (
-                (
-                    "nn.MaxPool{}d",
-                    "nn.AvgPool{}d",
-                    "nn.AdaptiveAvgPool{}d",
-                    "nn.AdaptiveMaxPool{}d",
-                ),
-                (POOL, POOL_AGAIN),
-            ),
-            (
-                "archscope.nn.PaddedMaxPool{}d",
-                (Term("pooling: 1 for each input element, padding with it", _padded),),
-            ),
-            (
-                "nn.LPPool{}d",
-                (Term("pooling: its parts", lambda layer: taken(layer) + 2 * made(layer)),),
-            ),
-            ("nn.Upsample", (RESIZE, RESIZE_AGAIN)),
-            ("archscope.nn.Add", (Term("addition: 1 for each element", merged),)),
-            ("archscope.nn.Mul", (Term("multiplication: 1 for each element", merged),)),
-        ]
+        (BIAS, "nn.Conv{}d", "nn.ConvTranspose{}d", "nn.Linear"),
+        (missed("bug: a subclass of a convolution is not counted"), "archscope.nn.PaddedConv{}d"),
+        (_norm, "nn.BatchNorm{}d", "nn.GroupNorm"),
+        (_lrn, "nn.LocalResponseNorm"),
+        ((ACTIVATION, AGAIN), "nn.ReLU", "nn.PReLU", "nn.ELU", "nn.GELU"),
+        (ACTIVATION, "nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", "nn.Softmax"),
+        ((POOL, POOL_AGAIN), "nn.MaxPool{}d", "nn.AvgPool{}d"),
+        ((POOL, POOL_AGAIN), "nn.AdaptiveAvgPool{}d", "nn.AdaptiveMaxPool{}d"),
+        (_padded, "archscope.nn.PaddedMaxPool{}d"),
+        (_lp_pool, "nn.LPPool{}d"),
+        ((RESIZE, RESIZE_AGAIN), "nn.Upsample"),
+        (Term("addition: 1 for each element", merged), "archscope.nn.Add"),
+        (Term("multiplication: 1 for each element", merged), "archscope.nn.Mul"),
     ),
     written=(
         "`x + y`, as torchvision adds, and `x * y` count 0; torch.add and torch.mul, as build"

@@ -14,11 +14,6 @@ CONVENTION = Convention(
     about="products with their bias",
     per_image=True,
     modules=table(
-        [
-            (
-                ("nn.Conv{}d", "archscope.nn.PaddedConv{}d", "nn.ConvTranspose{}d", "nn.Linear"),
-                (BIAS,),
-            )
-        ]
+        (BIAS, "nn.Conv{}d", "archscope.nn.PaddedConv{}d", "nn.ConvTranspose{}d", "nn.Linear")
     ),
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions.convention import Convention, Layer, Term, table
+from archscope.analysis.conventions.convention import Convention, Layer, table, term
 from archscope.analysis.conventions.terms import affine, each, made, missed
 
 
+@term("batch norm: 4 for each element, 2 without factors")
 def _batchnorm(layer: Layer) -> int:
     return made(layer) * (4 if affine(layer) else 2)
 
 
+@term("bug: weights counted at output positions, not input")
 def _too_many(layer: Layer) -> int:
     groups = getattr(layer.node.op, "groups", 1)
     # It takes the input channels of a group times the weight's own outputs, all of them.
@@ -20,6 +22,7 @@ def _too_many(layer: Layer) -> int:
     return made(layer) * (channels // groups) * taps - layer.macs
 
 
+@term("pooling: the mean window and 1 for each output element")
 def _adaptive(layer: Layer) -> int:
     """Return int((mean window + 1) * outputs), in the floating point of the tool."""
     sizes, outs = layer.node.ins[0][1:], layer.node.out[1:]
@@ -27,11 +30,13 @@ def _adaptive(layer: Layer) -> int:
     return int((window + 1) * made(layer))
 
 
+@term("softmax: 3 for each element, less 1 a position")
 def _softmax(layer: Layer) -> int:
     channels = layer.node.ins[0][0]
     return made(layer) // channels * (3 * channels - 1)
 
 
+@term("resize: 1, 5 or 11 for each output element")
 def _resize(layer: Layer) -> int:
     if not layer.node.facts.elementwise:
         return made(layer)
@@ -44,29 +49,15 @@ CONVENTION = Convention(
     version="0.1.1.post2209072238",
     about="norms, means, resizes and softmax; no bias",
     modules=table(
-        [
-            (
-                "archscope.nn.PaddedConv{}d",
-                (missed("bug: a subclass of a convolution is not counted"),),
-            ),
-            ("archscope.nn.LocallyConnected", (missed("a module that it does not know"),)),
-            (
-                "nn.ConvTranspose{}d",
-                (Term("bug: weights counted at output positions, not input", _too_many),),
-            ),
-            (
-                "nn.BatchNorm{}d",
-                (Term("batch norm: 4 for each element, 2 without factors", _batchnorm),),
-            ),
-            ("nn.PReLU", (each("activation: 1 for each element"),)),
-            ("nn.Softmax", (Term("softmax: 3 for each element, less 1 a position", _softmax),)),
-            ("nn.AvgPool{}d", (each("pooling: 1 for each output element"),)),
-            (
-                "nn.AdaptiveAvgPool{}d",
-                (Term("pooling: the mean window and 1 for each output element", _adaptive),),
-            ),
-            ("nn.Upsample", (Term("resize: 1, 5 or 11 for each output element", _resize),)),
-        ]
+        (missed("bug: a subclass of a convolution is not counted"), "archscope.nn.PaddedConv{}d"),
+        (missed("a module that it does not know"), "archscope.nn.LocallyConnected"),
+        (_too_many, "nn.ConvTranspose{}d"),
+        (_batchnorm, "nn.BatchNorm{}d"),
+        (each("activation: 1 for each element"), "nn.PReLU"),
+        (_softmax, "nn.Softmax"),
+        (each("pooling: 1 for each output element"), "nn.AvgPool{}d"),
+        (_adaptive, "nn.AdaptiveAvgPool{}d"),
+        (_resize, "nn.Upsample"),
     ),
     written=(
         "F.adaptive_avg_pool2d, x.mean((2, 3)) and F.interpolate count 0, their modules do not",

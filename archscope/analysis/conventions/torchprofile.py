@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import prod
 
-from archscope.analysis.conventions.convention import Convention, Layer, Term, table
+from archscope.analysis.conventions.convention import Convention, Layer, Term, table, term
 from archscope.analysis.conventions.terms import affine, each, made, merged
 
 
+@term("bug: weights counted at output positions, along the wrong axis")
 def _transposed(layer: Layer) -> int:
     """Return output elements times the axis of the weight (in, out / groups) that it takes."""
     (x,) = layer.node.ins
@@ -17,11 +18,13 @@ def _transposed(layer: Layer) -> int:
     return made(layer) * (out // groups if out == x[0] else x[0]) * taps - layer.macs
 
 
+@term("resize: 4 for each output element if bilinear")
 def _resize(layer: Layer) -> int:
     bilinear = layer.node.facts.elementwise and len(layer.node.out) == 3
     return 4 * made(layer) if bilinear else 0
 
 
+@term("pooling: 1 for each value of a window")
 def _windows(layer: Layer) -> int:
     # Each value of a window times its share of the sum.
     (x,) = layer.node.ins
@@ -29,7 +32,18 @@ def _windows(layer: Layer) -> int:
     return made(layer) * kernel
 
 
+@term("norm: 1 for each element, 0 without learned factors")
+def _norm(layer: Layer) -> int:
+    return made(layer) * affine(layer)
+
+
+@term("activation: 1 for each element, 0 if it works in place")
+def _leaky_relu(layer: Layer) -> int:
+    return 0 if layer.in_place else made(layer)
+
+
 MEAN = each("pooling: 1 for each output element")
+PRODUCT = each("multiplication: 1 for each element")
 
 CONVENTION = Convention(
     name="torchprofile",
@@ -37,46 +51,16 @@ CONVENTION = Convention(
     about="norms, means, multiplications and resizes; no bias",
     traced=True,
     modules=table(
-        [
-            (
-                "nn.ConvTranspose{}d",
-                (
-                    Term(
-                        "bug: weights counted at output positions, along the wrong axis",
-                        _transposed,
-                    ),
-                ),
-            ),
-            (
-                ("nn.BatchNorm{}d", "nn.GroupNorm", "archscope.nn.LayerNorm"),
-                (
-                    Term(
-                        "norm: 1 for each element, 0 without learned factors",
-                        lambda layer: made(layer) * affine(layer),
-                    ),
-                ),
-            ),
-            ("nn.LocalResponseNorm", (each("norm: 3 for each element, its products and mean", 3),)),
-            ("archscope.nn.Scale", (each("multiplication: 1 for each element"),)),
-            (
-                "nn.LeakyReLU",
-                (
-                    Term(
-                        "activation: 1 for each element, 0 if it works in place",
-                        lambda layer: 0 if layer.in_place else made(layer),
-                    ),
-                ),
-            ),
-            (("nn.AvgPool{}d", "nn.AdaptiveAvgPool{}d", "archscope.nn.ChannelMean"), (MEAN,)),
-            ("nn.LPPool{}d", (each("pooling: 3 for each output element, its parts", 3),)),
-            (
-                "archscope.nn.StochasticPool",
-                (Term("pooling: 1 for each value of a window", _windows),),
-            ),
-            ("nn.Upsample", (Term("resize: 4 for each output element if bilinear", _resize),)),
-            ("archscope.nn.Mul", (Term("multiplication: 1 for each element", merged),)),
-            ("archscope.nn.Times", (each("multiplication: 1 for each element"),)),
-        ]
+        (_transposed, "nn.ConvTranspose{}d"),
+        (_norm, "nn.BatchNorm{}d", "nn.GroupNorm", "archscope.nn.LayerNorm"),
+        (each("norm: 3 for each element, its products and mean", 3), "nn.LocalResponseNorm"),
+        (_leaky_relu, "nn.LeakyReLU"),
+        (MEAN, "nn.AvgPool{}d", "nn.AdaptiveAvgPool{}d", "archscope.nn.ChannelMean"),
+        (each("pooling: 3 for each output element, its parts", 3), "nn.LPPool{}d"),
+        (_windows, "archscope.nn.StochasticPool"),
+        (_resize, "nn.Upsample"),
+        (PRODUCT, "archscope.nn.Scale", "archscope.nn.Times"),
+        (Term("multiplication: 1 for each element", merged), "archscope.nn.Mul"),
     ),
     written=("a convolution with padding='same' counts 0 (bug); build pads by numbers",),
 )
