@@ -31,7 +31,6 @@ from archscope.language.syntax import (
 from archscope.language.value import Value
 from archscope.language.yaml_items import Item
 from archscope.ops import OPS
-from archscope.ops.attributes import attribute_names
 
 
 class Reader:
@@ -134,7 +133,7 @@ class Reader:
         raise SpecError(f"a layer names one operator or block, {got}", key_at(item, words[1]))
 
     def _taken_by(self, word: str) -> Collection[str]:
-        return attribute_names(OPS[word]) if word in OPS else self.parameters[word]
+        return OPS[word].__struct_fields__ if word in OPS else self.parameters[word]
 
     def _arguments(self, word: str, item: Item, at: Source, path: str) -> dict[str, Any]:
         op = OPS.get(word)

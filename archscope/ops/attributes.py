@@ -44,16 +44,20 @@ def whole(least: int, most: int = LARGEST) -> Callable[[Any], int]:
     return read
 
 
+def listed(read: Callable[[Any], int], most: int) -> Callable[[Any], tuple[int, ...]]:
+    """Return a reader of lists of 1 to `most` values."""
+
+    def read_all(value: Any) -> tuple[int, ...]:
+        if not isinstance(value, list | tuple) or not 1 <= len(value) <= most:
+            raise ValueError
+        return tuple(map(read, value))
+
+    return read_all
+
+
 def _sizes(value: Any) -> int | tuple[int, ...]:
-    if isinstance(value, list | tuple) and 1 <= len(value) <= 3:
-        return tuple(map(whole(1, WIDEST), value))
-    return whole(1, WIDEST)(value)
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 4:
-        raise ValueError
-    return tuple(map(whole(1), value))
+    read = whole(1, WIDEST)
+    return listed(read, 3)(value) if isinstance(value, list | tuple) else read(value)
 
 
 def _padding(value: Any) -> int | tuple[Any, ...] | str:
@@ -92,11 +96,12 @@ def _integer_schema(least: int, most: int = LARGEST) -> dict[str, Any]:
     return {"type": "integer", "minimum": least, "maximum": most}
 
 
-def _array_schema(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items, "minItems": 1, "maxItems": 3}
+def array_schema(items: dict[str, Any], most: int = 3, least: int = 1) -> dict[str, Any]:
+    """Return the JSON Schema of lists."""
+    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
 
 
-_PAIR = {"type": "array", "items": _integer_schema(0), "minItems": 2, "maxItems": 2}
+_PAIR = array_schema(_integer_schema(0), 2, least=2)
 
 POSITIVE = Kind("a whole number of at least 1", whole(1), _integer_schema(1))
 COUNT = Kind("a whole number of at least 0", whole(0), _integer_schema(0))
@@ -107,13 +112,13 @@ SHARE = Kind(
 FLAG = Kind("true or false", _flag, {"type": "boolean"})
 SHAPE = Kind(
     "a list of 1 to 4 whole numbers of at least 1, channels first",
-    _shape,
-    {**_array_schema(_integer_schema(1)), "maxItems": 4},
+    listed(whole(1), 4),
+    array_schema(_integer_schema(1), 4),
 )
 SIZE = Kind(
     f"a whole number from 1 to {WIDEST}, or one for each axis",
     _sizes,
-    {"anyOf": [_integer_schema(1, WIDEST), _array_schema(_integer_schema(1, WIDEST))]},
+    {"anyOf": [_integer_schema(1, WIDEST), array_schema(_integer_schema(1, WIDEST))]},
 )
 PADDING = Kind(
     "a whole number of at least 0, one for each axis, a pair [before, after] for each axis,"
@@ -123,7 +128,7 @@ PADDING = Kind(
         "anyOf": [
             _integer_schema(0),
             {"const": "same"},
-            _array_schema({"anyOf": [_integer_schema(0), _PAIR]}),
+            array_schema({"anyOf": [_integer_schema(0), _PAIR]}),
         ]
     },
 )
@@ -189,8 +194,3 @@ def _metadata(annotation: Any) -> Iterator[Any]:
     yield from getattr(annotation, "__metadata__", ())
     for part in get_args(annotation):
         yield from _metadata(part)
-
-
-def attribute_names(op: type[Op]) -> tuple[str, ...]:
-    """Return the names of an operator's attributes."""
-    return op.__struct_fields__

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from archscope.errors import GraphError
 from archscope.ir import POINTWISE, WHOLE, Call, Example, Op, Saved, Shape, Storage, Windows
-from archscope.ops.attributes import POSITIVE, Count, Flag, Kind
+from archscope.ops.attributes import POSITIVE, Count, Flag, Kind, array_schema, listed
 from archscope.ops.facts import moved
 from archscope.ops.registry import op
 
@@ -17,12 +17,6 @@ def _word(value: Any) -> str:
     return value
 
 
-def _any_shape(value: Any) -> tuple[int, ...]:
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= 8:
-        raise ValueError
-    return tuple(map(POSITIVE.read, value))
-
-
 Word = Annotated[
     str, Kind("a word of at most 200 letters", _word, {"type": "string", "minLength": 1})
 ]
@@ -30,8 +24,8 @@ AnyShape = Annotated[
     tuple[int, ...],
     Kind(
         "a list of 1 to 8 whole numbers of at least 1",
-        _any_shape,
-        {"type": "array", "items": POSITIVE.schema, "minItems": 1, "maxItems": 8},
+        listed(POSITIVE.read, 8),
+        array_schema(POSITIVE.schema, 8),
     ),
 ]
 

@@ -22,9 +22,15 @@ from archscope.space.decisions import Choices, Decision
 from archscope.space.search_space import Space
 
 
-def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Return the choices that a trial suggests, a value for every decision."""
-    return {decision.path: _suggest(trial, decision) for decision in space.decisions}
+def choices_of(trial: Trial, space: Space) -> dict[str, Any]:
+    """Return the choices that a trial stands for, a value for every decision."""
+    given = trial.params
+    return {
+        decision.path: _choice(decision, given[decision.path])
+        if decision.size != 1
+        else decision.default
+        for decision in space.decisions
+    }
 
 
 def parameters(space: Space, choices: Choices) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def parameters(space: Space, choices: Choices) -> dict[str, Any]:
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Return the distributions that `suggest` draws from; decisions with one value have none."""
+    """Return the distributions of all decisions; those with one value have none."""
     return {
         decision.path: _distribution(decision) for decision in space.decisions if decision.size != 1
     }
@@ -58,19 +64,8 @@ def _distribution(decision: Decision) -> BaseDistribution:
     return plain_distribution(decision)
 
 
-def _suggest(trial: Trial, decision: Decision) -> Any:
-    path = decision.path
-    if decision.size == 1:
-        return decision.default
-    if decision.kind == CHOICE:
-        if _by_place(decision):
-            return decision.alternatives[trial.suggest_int(path, 0, len(decision.alternatives) - 1)]
-        return trial.suggest_categorical(path, decision.alternatives)
-    if decision.kind == INT:
-        return trial.suggest_int(path, decision.low, decision.high, step=decision.step)
-    return trial.suggest_float(
-        path, decision.low, decision.high, step=decision.step, log=decision.log
-    )
+def _choice(decision: Decision, parameter: Any) -> Any:
+    return decision.alternatives[parameter] if _by_place(decision) else parameter
 
 
 def _parameter(decision: Decision, value: Any) -> Any:

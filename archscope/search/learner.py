@@ -31,13 +31,13 @@ class Learner:
     def sample(self, sampler: optuna.samplers.BaseSampler) -> optuna.Trial:
         """Return a trial with parameters that a sampler of Optuna chooses."""
         self.study.sampler = sampler
-        return self.study.ask()
+        return self.study.ask(self.distributions)
 
     def enqueue(self, choices: Choices) -> optuna.Trial:
         """Return a trial with the parameters of given choices."""
         full = {**self.space.defaults, **choices}
         self.study.enqueue_trial(parameters(self.space, full))
-        return self.study.ask()
+        return self.study.ask(self.distributions)
 
     def constrain(self, trial: optuna.Trial, excess: Mapping[str, float]) -> None:
         """Tell how far a network is beyond each budget."""

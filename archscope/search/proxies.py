@@ -8,7 +8,7 @@ arXiv:1810.02340), grad_norm (Abdelfattah et al. 2021, arXiv:2101.08134), synflo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,9 @@ PRESCREEN = ("synflow", "naswot", "jacob_cov")
 """Proxies whose mean rank predicts accuracy best on NAS-Bench-201 (Spearman 0.87)."""
 
 TINY = 1e-12
+
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU)
+"""Modules whose units are active where their result is above zero."""
 
 
 def proxy_scores(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[str, float]:
@@ -63,10 +66,8 @@ def naswot(network: Network, images: Tensor) -> float:
     codes: list[Tensor] = []
 
     def record(name: str, value: Tensor) -> Tensor:
-        if isinstance(network.graph.by_name[name].op.name, str) and name in network.paths:
-            part = network.part(name)
-            if isinstance(part, nn.ReLU | nn.ReLU6 | nn.Hardswish | nn.SiLU | nn.GELU):
-                codes.append((value > 0).flatten(1).float())
+        if name in network.paths and isinstance(network.part(name), RECTIFIERS):
+            codes.append((value > 0).flatten(1).float())
         return value
 
     with torch.no_grad(), _mode(network, training=True):
@@ -114,14 +115,8 @@ def synflow(network: Network, images: Tensor) -> float:
                 weight.abs_()
         ones = torch.ones(1, *images.shape[1:], dtype=torch.float64)
         with _mode(network, training=False):
-            flow = _main(network, ones).sum()
-            weights = list(network.parameters())
-            gradients = torch.autograd.grad(flow, weights, allow_unused=True)
-        total = sum(
-            float((weight * gradient).detach().abs().sum())
-            for weight, gradient in zip(weights, gradients, strict=True)
-            if gradient is not None
-        )
+            pairs = _gradients(_main(network, ones).sum(), network.parameters())
+        total = sum(float((weight * gradient).abs().sum()) for weight, gradient in pairs)
         return float(torch.tensor(total).clamp_min(TINY).log())
     finally:
         network.float()
@@ -134,11 +129,16 @@ def _over_weights(
     with _mode(network, training=True):
         outputs = _main(network, images)
         loss = functional.cross_entropy(outputs, labels % outputs.shape[1])
-        weights = [weight for weight in network.parameters() if weight.ndim > 1]
-        gradients = torch.autograd.grad(loss, weights, allow_unused=True)
-    return float(
-        sum(part(w.detach(), g) for w, g in zip(weights, gradients, strict=True) if g is not None)
-    )
+        pairs = _gradients(loss, (w for w in network.parameters() if w.ndim > 1))
+    return float(sum(part(weight, gradient) for weight, gradient in pairs))
+
+
+def _gradients(value: Tensor, weights: Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Return the weights that a value depends on, with their gradients."""
+    weights = list(weights)
+    gradients = torch.autograd.grad(value, weights, allow_unused=True)
+    pairs = zip(weights, gradients, strict=True)
+    return [(weight.detach(), gradient) for weight, gradient in pairs if gradient is not None]
 
 
 def _main(network: Network, images: Tensor) -> Tensor:

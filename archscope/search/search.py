@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,28 @@ from archscope.search.evaluation import Trainer
 from archscope.search.executor import ExecutorFactory
 from archscope.search.finalists import best, finalists
 from archscope.search.local_executor import LocalExecutor
-from archscope.search.progress import SearchProgress
 from archscope.search.result import SearchResult, result_of
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
 from archscope.sources import document
 from archscope.space.bound_spec import bound_text
 from archscope.space.search_space import Space, space
+
+
+class SearchProgress:
+    """Callbacks that do nothing; subclasses show what they like."""
+
+    def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
+        """Handle the start; `resumed` are the trials of an earlier run."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """Handle a trial that has ended; they come in the order of their numbers."""
+
+    def on_final(self, done: int, total: int) -> None:
+        """Handle the end of one of the last trainings."""
+
+    def close(self) -> None:
+        """Handle the end of the search, however it ends."""
 
 
 def search(

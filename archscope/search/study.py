@@ -19,7 +19,7 @@ from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.metrics import ACCURACY, METRICS
 from archscope.records.study import Job, Trial, TrialResult
-from archscope.search.distributions import suggest
+from archscope.search.distributions import choices_of
 from archscope.search.executor import Executor
 from archscope.search.history import History
 from archscope.search.learner import Learner
@@ -109,7 +109,6 @@ class Study:
         for trial in trials:
             self._wait_for_room()
             draw = self.learner.enqueue({**trial.choices, **trial.idle})
-            suggest(draw, self.space)
             self.history.proposed = trial.number + 1
             self.proposer.skip_anchor(trial.origin)
             self.learner.constrain(draw, trial.excess)
@@ -153,7 +152,7 @@ class Study:
     def _first(self, proposals: Iterable[Proposal]) -> Candidate | None:
         """Return the first proposal that is worth a training; those before it are answered."""
         for draw, origin in proposals:
-            values = suggest(draw, self.space)
+            values = choices_of(draw, self.space)
             choices = self.space.masked(values)
             idle = {path: value for path, value in values.items() if choices[path] != value}
             trial = self.screening.trial(self.history.proposed, choices, idle, origin)

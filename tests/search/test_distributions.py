@@ -9,7 +9,7 @@ import pytest
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 from archscope.language import document, spaces
-from archscope.search.distributions import distributions, suggest
+from archscope.search.distributions import choices_of, distributions, parameters
 from archscope.search.optuna_samplers import fixed_space
 from archscope.space.search_space import Space, space
 
@@ -27,11 +27,12 @@ def all_spaces() -> list[Space]:
 
 
 @pytest.mark.parametrize("networks", all_spaces(), ids=lambda networks: networks.name)
-def test_distributions_are_what_is_drawn_from(networks: Space) -> None:
+def test_parameters_are_those_of_the_choices(networks: Space) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    trial = study.ask()
-    suggest(trial, networks)
-    assert distributions(networks) == trial.distributions
+    trial = study.ask(distributions(networks))
+    choices = choices_of(trial, networks)
+    assert all(choices[each.path] in each.values() for each in networks.decisions if each.size)
+    assert parameters(networks, choices) == trial.params
 
 
 THEIRS = {
@@ -51,8 +52,8 @@ def test_samplers_draw_what_optunas_own_would(
         study = optuna.create_study(direction="maximize")
         for seed in range(45):
             study.sampler = made(seed=seed, **options)
-            trial = study.ask()
-            choices = suggest(trial, networks)
+            trial = study.ask(distributions(networks))
+            choices = choices_of(trial, networks)
             drawn.append(choices)
             study.tell(trial, sum(float(v) for v in choices.values() if not isinstance(v, str)))
     assert drawn[:45] == drawn[45:]

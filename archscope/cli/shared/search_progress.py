@@ -12,7 +12,7 @@ import click
 from archscope.cli.shared.progress import tell
 from archscope.records.study import TRAINED, Trial
 from archscope.search.config import SearchConfig
-from archscope.search.progress import SearchProgress
+from archscope.search.search import SearchProgress
 from archscope.search.strategy import BASELINE
 from archscope.space.search_space import Space
 from archscope.units import format_bytes, format_count, format_duration
