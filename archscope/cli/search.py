@@ -48,7 +48,7 @@ strategy_options = gathered("strategy", dict, together(
         help="Networks to train; those beyond the budget or equal to an earlier one do not count.",
     ),
     click.option(
-        "--sampler", type=click.Choice(samplers.SAMPLERS), default=samplers.DEFAULT,
+        "--sampler", default=samplers.DEFAULT, metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
         help="What proposes networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
     ),
