@@ -132,7 +132,7 @@ def _rule(conditions: tuple[Condition, ...]) -> Rule:
         if len(condition.paths) == 1
         else (condition.paths, condition.allowed)
         for condition in conditions
-        if condition.allowed is not None  # what is not known is taken to hold
+        if condition.allowed is not None  # an unknown condition is taken to hold
     )
 
 

@@ -32,7 +32,7 @@ def read_model(path: Path) -> Any:
     """Return the model of a file, with its external data loaded and its functions inlined.
 
     The domain of ONNX's own operators is "" in it, never `ai.onnx`. Raises ArchscopeError for a
-    file that is not ONNX, is damaged, or has what is not supported.
+    file that is not ONNX, is damaged, or uses a feature that is not supported.
     """
     onnx = library()
     model = _parsed(onnx, path)

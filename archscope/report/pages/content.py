@@ -86,7 +86,7 @@ class NetworkSection(Struct, frozen=True):
     stages: tuple[Stage, ...]
     layers: tuple[LayerPoint, ...]
     yaml: str | None
-    missing: tuple[str, ...]  # what is not known, and why
+    missing: tuple[str, ...]  # unknown facts, each with the reason
 
 
 class Winner(Struct, frozen=True):
