@@ -1,0 +1,47 @@
+"""Priors: models of ImageNet accuracy, fitted to networks that others have trained.
+
+Each prior is a file here with `ABOUT`, a line for the help, and `load()`, beside a JSON file of the
+same name with its coefficients, their source and their error. They are found by walking this
+folder. Predictions take neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol
+
+from msgspec import Struct
+
+from archscope.errors import OptionError, did_you_mean
+from archscope.ir import Graph
+
+
+class Prediction(Struct, frozen=True):
+    """A predicted top-1 accuracy in percent, and the interval that it lies in nine times of ten."""
+
+    mean: float
+    low: float
+    high: float
+    unlike: tuple[str, ...] = ()
+    """In what the network is unlike all that the prior was fitted to, one sentence part each."""
+
+
+class Prior(Protocol):
+    """A model that predicts the accuracy of networks."""
+
+    def predict(self, graph: Graph) -> Prediction:
+        """Return the predicted accuracy of a network."""
+
+
+PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))
+"""Every prior by name."""
+
+
+def load(name: str) -> Prior:
+    """Return a prior by name. Raises OptionError if there is none of this name."""
+    if name not in PRIORS:
+        hint = did_you_mean(name, PRIORS) or f"; there are {', '.join(PRIORS)}"
+        raise OptionError(f"no prior is called '{name}'{hint}")
+    prior: Prior = import_module(f"{__name__}.{name}").load()
+    return prior
