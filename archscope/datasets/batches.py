@@ -30,7 +30,8 @@ class Batches:
     The content of a step depends on seed, epoch, step and rank alone: a run that is resumed in the
     middle of an epoch gets the same images. Order of work: adapt, crop, flip, normalise, cutout
     (zero is the mean then), mixup. `batch` is per process; with `world_size` processes each
-    `rank` sees its own share. With `per_class`, that many images of a class come together
+    `rank` sees its own share. The steps of an epoch are equally large but for one image, or, with
+    `drop_last`, full. With `per_class`, that many images of a class come together
     (`GroupedEpochOrder`), in a new order each epoch and without incomplete batches. Raises
     OptionError for values out of range, for images of another shape than the adaptation's, and
     for mixup of images without a number of classes.

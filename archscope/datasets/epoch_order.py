@@ -17,9 +17,11 @@ PURPOSE, GROUPED_PURPOSE = 2, 5
 class EpochOrder:
     """The steps of an epoch over `images` images in batches of `batch`, for one of `world` ranks.
 
-    All ranks together see each image once: a step takes the next world * batch images of the
-    epoch's order and divides them as evenly as possible, so every rank has the same number of
-    steps. One process with batches of world * batch sees the same images at the same step.
+    All ranks together see each image once, in as few steps as there can be of world * batch
+    images; their sizes differ by one image at most, so that no step is much smaller than others.
+    With `drop_last` steps are full instead, and what fills none is left out. A step is divided as
+    evenly as possible, so every rank has the same number of steps. One process with batches of
+    world * batch sees the same images at the same step.
 
     Raises OptionError where a step would leave a rank without images.
     """
@@ -40,17 +42,19 @@ class EpochOrder:
         if world < 1 or not 0 <= rank < world:
             raise OptionError(f"rank is from 0 to world_size - 1, got {rank} of {world}")
         self.images, self.seed, self.shuffle = images, seed, shuffle
-        self.rank, self.world, self.step = rank, world, batch * world
-        whole, rest = divmod(images, self.step)
-        self.steps = whole if drop_last else math.ceil(images / self.step)
-        if drop_last and not whole:
+        self.rank, self.world = rank, world
+        step = batch * world
+        self.steps = images // step if drop_last else math.ceil(images / step)
+        self.used = self.steps * step if drop_last else images  # in each epoch
+        if drop_last and not self.steps:
             raise OptionError(
                 f"{images} images do not fill one batch of {_of(batch, world)}, and incomplete"
                 " batches are dropped"
             )
-        if not drop_last and 0 < rest < world:
+        least = self.used // max(self.steps, 1)
+        if images and least < world:
             raise OptionError(
-                f"the last of {images} images in batches of {_of(batch, world)} leave {rest} for"
+                f"{images} images in batches of {_of(batch, world)} leave {least} for"
                 f" {world} processes; drop the last batch or choose another batch"
             )
         generator(seed)
@@ -63,8 +67,15 @@ class EpochOrder:
 
     def batch(self, places: Tensor, step: int) -> Tensor:
         """Return the indices that this rank takes of an epoch's order at a step."""
-        together = places[step * self.step : (step + 1) * self.step]
+        together = places[self._begin(step) : self._begin(step + 1)]
         return together.tensor_split(self.world)[self.rank]
+
+    def size(self, step: int) -> int:
+        """Return how many images all ranks together see at a step."""
+        return self._begin(step + 1) - self._begin(step)
+
+    def _begin(self, step: int) -> int:
+        return step * self.used // self.steps
 
 
 def _of(batch: int, world: int) -> str:

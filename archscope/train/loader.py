@@ -18,9 +18,11 @@ EVALUATION_BATCH = 256  # images at once where no gradients are kept
 class TrainingLoader:
     """Batches of a training split, in an order that the seed fixes, and of a validation split.
 
-    All images are kept on the device as bytes. The incomplete batch at the end of an epoch is
-    dropped; its images differ from epoch to epoch. Raises OptionError for a batch that is larger
-    than the training split, or that cannot be divided as the recipe and the processes need it.
+    All images are kept on the device as bytes. An epoch has every image once, in steps of the
+    recipe's batch or slightly fewer, so that none is much smaller than the others; a training split
+    that is smaller than a batch is one step. Of groups of a class, those that fill no step are left
+    out; they differ from epoch to epoch. Raises OptionError for a batch that cannot be divided as
+    the recipe and the processes need it.
     """
 
     def __init__(
@@ -34,11 +36,6 @@ class TrainingLoader:
         how: Arithmetic,
         processes: Processes = ALONE,
     ) -> None:
-        if recipe.batch > len(train):
-            raise OptionError(
-                f"the batch of {recipe.batch} is larger than the {len(train)} images that there"
-                " are to train with"
-            )
         group = recipe.per_class if recipe.metric else 1
         if recipe.batch % (processes.count * recipe.accumulate * group):
             raise OptionError(
@@ -52,7 +49,7 @@ class TrainingLoader:
         self.how, self.statistics, self.adaptation = how, statistics, adaptation
         self.batches = Batches(
             train.to(how.device), recipe.batch // processes.count, seed, augment, statistics,
-            adaptation, drop_last=True, rank=processes.rank, world_size=processes.count,
+            adaptation, rank=processes.rank, world_size=processes.count,
             per_class=recipe.per_class if recipe.metric else None,
         )  # fmt: skip
         self.steps = len(self.batches)
@@ -62,6 +59,10 @@ class TrainingLoader:
         """Yield the batches of an epoch from a step on: images (N, C, H, W) and labels."""
         for images, labels in self.batches.epoch(epoch, start):
             yield images.to(memory_format=self.how.layout), labels
+
+    def images_of(self, step: int) -> int:
+        """Return how many images all processes together see at a step of an epoch."""
+        return self.batches.order.size(step)
 
     def evaluation(self, images: Images) -> EvaluationLoader:
         """Return a loader of other images that are adapted and normalised in the same way."""

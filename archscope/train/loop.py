@@ -133,9 +133,11 @@ class Loop:
         for group in state.optimizer.param_groups:
             group["lr"] = self.rate
         state.optimizer.zero_grad()
-        size = len(images) // recipe.accumulate
-        parts = zip(torch.split(images, size), torch.split(labels, size), strict=True)
-        for part, wanted in parts:
+        together = self.loader.images_of(state.step)
+        parts = min(recipe.accumulate, len(images))
+        for part, wanted in zip(
+            images.tensor_split(parts), labels.tensor_split(parts), strict=True
+        ):
             with self.how.autocast():
                 targets = self.task.targets(part, wanted)
                 outputs = self.runner(part)
@@ -143,11 +145,11 @@ class Loop:
             state.interval_sums[:-1] += self.task.tally(outputs, targets, loss)
             if recipe.l1:
                 loss = loss + recipe.l1 * l1_penalty(state.network)
-            if recipe.accumulate > 1:
-                loss = loss / recipe.accumulate
+            # Processes average their gradients; each image should weigh the same in the step.
+            loss = loss * (len(part) * self.processes.count / together)
             state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         state.interval_sums[-1] += len(images)
-        state.interval_images += recipe.batch
+        state.interval_images += together
         state.scaler.unscale_(state.optimizer)
         if recipe.clip is not None:
             self.norm = clip_grad_norm_(state.network.parameters(), recipe.clip)

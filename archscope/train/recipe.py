@@ -42,8 +42,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = None
     batch: Annotated[
         Some,
-        "Images of one step, over all processes together. Default 32: few epochs of a small data"
-        " set should still be some hundreds of steps.",
+        "Largest number of images of a step, over all processes together. An epoch sees every image"
+        " in as few steps as that takes, all of nearly the same size. Default 32: few epochs of a"
+        " small data set should still be some hundreds of steps.",
     ] = 32
     optimizer: Annotated[
         Optimizer,

@@ -112,8 +112,8 @@ def test_ranks_share_the_epoch(count: int, batch: int, world: int, drop: bool, e
     try:
         ranks = [batches(images, batch, rank=rank, **options) for rank in range(world)]
     except OptionError:
-        rest = count % (batch * world)
-        assert count < batch * world if drop else rest < world
+        steps = -(-count // (batch * world))
+        assert count < batch * world if drop else count // steps < world
         return
     assert len({len(rank) for rank in ranks}) == 1
     steps = [[numbers(x) for x, _ in rank.epoch(epoch)] for rank in ranks]
@@ -124,6 +124,8 @@ def test_ranks_share_the_epoch(count: int, batch: int, world: int, drop: bool, e
         assert len(seen) == len(set(seen)) == count - count % (batch * world)
     else:
         assert seen == list(range(count))
+        sizes = [sum(len(one[step]) for one in steps) for step in range(len(ranks[0]))]
+        assert max(sizes) - min(sizes) <= 1 and len(sizes) == -(-count // (batch * world))
     # One process with the batches of all together sees the same images at the same step.
     alone = batches(images, batch * world, drop_last=drop)
     for step, (x, _) in enumerate(alone.epoch(epoch)):
@@ -204,7 +206,7 @@ def test_batch_by_batch_is_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"batch": 0}, "1 image or more, got 0"),
         ({"batch": 11, "drop_last": True}, "10 images do not fill one batch of 11"),
-        ({"batch": 3, "world_size": 3}, "leave 1 for 3 processes"),
+        ({"batch": 4, "world_size": 11}, "leave 10 for 11 processes"),
         ({"batch": 2, "rank": 2, "world_size": 2}, "got 2 of 2"),
         ({"batch": 2, "seed": -1}, "a seed is 0 or greater"),
     ],
