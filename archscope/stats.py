@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import exp, lgamma, log, log1p, sqrt
 from random import Random
 from statistics import StatisticsError, correlation, fmean
 
 RESAMPLES = 2000
 """Of the bootstrap."""
+
+CHANCE = 0.01
+"""Probability below which a score is no chance."""
 
 Z95 = 1.96
 """Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
@@ -47,3 +50,28 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     spread = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def binomial_tail(successes: int, trials: int, chance: float) -> float:
+    """Return the probability of at least so many successes, each of the trials being one by chance.
+
+    That is the p-value of the one-sided exact binomial test.
+    """
+    if successes <= 0 or chance >= 1:
+        return 1.0
+    if chance <= 0:
+        return 0.0
+    whole, up, down = lgamma(trials + 1), log(chance), log1p(-chance)
+    return min(1.0, sum(
+        exp(whole - lgamma(k + 1) - lgamma(trials - k + 1) + k * up + (trials - k) * down)
+        for k in range(successes, trials + 1)
+    ))  # fmt: skip
+
+
+def beyond_chance(accuracy: float, images: int, chance: float, among: int = 1) -> bool:
+    """Return whether an accuracy on so many images is beyond guessing (binomial test).
+
+    `chance` is the accuracy of always guessing the most frequent class; `among` is how many
+    accuracies this is the best of (Bonferroni's correction). Of no images it is not.
+    """
+    return images > 0 and among * binomial_tail(round(accuracy * images), images, chance) < CHANCE

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from archscope.stats import bootstrap_interval, rank_correlation, wilson_interval
+from archscope.stats import (
+    beyond_chance,
+    binomial_tail,
+    bootstrap_interval,
+    rank_correlation,
+    wilson_interval,
+)
 
 PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=30)
 
@@ -37,3 +43,20 @@ def test_the_interval_of_a_mean_holds_it() -> None:
     low, high = bootstrap_interval([1.0, 2.0, 3.0, 4.0])
     assert 1 <= low < 2.5 < high <= 4
     assert bootstrap_interval([2.0, 2.0]) == (2.0, 2.0)
+
+
+@given(st.integers(0, 60), st.integers(1, 60), st.floats(0.01, 0.99))
+def test_binomial_tail_is_scipy_s(successes: int, trials: int, chance: float) -> None:
+    from scipy.stats import binomtest
+
+    successes = min(successes, trials)
+    expected = binomtest(successes, trials, chance, alternative="greater").pvalue
+    assert binomial_tail(successes, trials, chance) == pytest.approx(expected, abs=1e-9)
+
+
+def test_beyond_chance() -> None:
+    assert beyond_chance(0.3, 100, 0.1) and not beyond_chance(0.16, 100, 0.1)
+    assert beyond_chance(0.19, 100, 0.1) and not beyond_chance(0.19, 100, 0.1, among=50)
+    assert not beyond_chance(0.9, 100, 0.9), "guessing the most frequent class"
+    assert not beyond_chance(1.0, 0, 0.1)
+    assert beyond_chance(1.0, 5000, 0.999)

@@ -69,8 +69,8 @@ strategy_options = gathered("strategy", dict, together(
     ),
     click.option(
         "--eta", type=click.IntRange(0), default=3,
-        help="Successive halving: one of so many goes on at each rung of the learning curve; 0"
-        " lets all go on.",
+        help="Successive halving: one of so many goes on at each rung of the learning curve, by the"
+        " validation loss, once scores are beyond chance; 0 lets all go on.",
     ),
     click.option(
         "--objectives", type=_objectives, default="accuracy", metavar="LIST",

@@ -28,24 +28,31 @@ class Job(Struct, frozen=True):
     number: int
     spec: str  # the network as YAML
     digest: str
-    rungs: tuple[tuple[int, float], ...] = ()  # epochs, and the scores below which it is pruned
+    rungs: tuple[tuple[int, float], ...] = ()  # epochs, and the validation losses that prune it
     keep: str | None = None  # path of the run folder that the training leaves, if any
 
 
 class TrialResult(Struct, frozen=True):
-    """The result of a training."""
+    """The result of a training.
+
+    The score of a network, by which networks are compared, is its accuracy on the validation images
+    after its best epoch; the loss decides which of two epochs of equal accuracy is better.
+    """
 
     number: int
     outcome: Outcome
-    score: float | None = None  # for comparisons: accuracy, then loss where accuracies are equal
-    scores: dict[str, float] = {}  # on the validation images
-    curve: tuple[float, ...] = ()  # the score after each epoch
+    score: float | None = None
+    scores: dict[str, float] = {}  # on the validation images, after the best epoch
+    curve: tuple[float, ...] = ()  # validation accuracy after each epoch
     proxies: dict[str, float] = {}  # the zero-cost proxies before the training
     seconds: float = 0.0
     reason: str = ""
     cached: bool = False
     worker: int = 0  # number of the process
     started: float = 0.0  # seconds since the executor started
+    losses: tuple[float, ...] = ()  # validation loss after each epoch
+    validated: int = 0  # validation images, of all splits together
+    chance: float = 0.0  # accuracy of always guessing the most frequent class
 
 
 class Trial(Struct, frozen=True):
@@ -70,11 +77,18 @@ class Trial(Struct, frozen=True):
 
     @property
     def accuracy(self) -> float | None:
-        """Accuracy, else the score, of a network that was trained to its end."""
-        if self.result is None or self.outcome != "trained":
+        """The score of a network that was trained to its end."""
+        if self.outcome != "trained" or self.score is None:
             return None
-        value = self.result.scores.get("top1", self.result.score)
-        return value if value is not None and isfinite(value) else None
+        return self.score if isfinite(self.score) else None
+
+    @property
+    def score(self) -> float | None:
+        """The score of a network that was trained, be it in part."""
+        if self.result is None:
+            return None
+        # Studies of earlier versions have a score that is raised where the loss is low.
+        return self.result.scores.get("top1", self.result.score)
 
 
 class Finalist(Struct, frozen=True):
@@ -84,7 +98,7 @@ class Finalist(Struct, frozen=True):
     choices: dict[str, Any] = field(name="genes")  # by path of the decision
     costs: dict[str, float]
     searched: float  # its score in the search
-    scores: tuple[float, ...]  # validation accuracies, one for each seed
+    scores: tuple[float, ...]  # of the longer trainings, one for each seed
     mean: float
     spread: float | None  # standard deviation; None of one seed
     low: float  # 95 % interval of the mean, by the bootstrap

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
@@ -19,7 +18,13 @@ from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.pruning import pruned
 
+if TYPE_CHECKING:
+    from archscope.search.training_images import TrainingImages
+
 CACHE = Cache("trainings", TrialResult)
+
+SPLIT_SEEDS = 1_000_003
+"""Between the seeds of repeated splits, so that they are no other trial's."""
 
 
 class Trainer(Struct, frozen=True, kw_only=True):
@@ -27,6 +32,7 @@ class Trainer(Struct, frozen=True, kw_only=True):
 
     data: str
     folder: str | None = None
+    images: int = 0  # to train on in each epoch; 0 for all
     recipe: dict[str, Any] = {}
     seed: int = 0
     device: str = "cpu"
@@ -47,19 +53,27 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
     """
     import torch
 
+    from archscope.search.training_images import load_images
+
     began = time.perf_counter()
     torch.set_num_threads(trainer.threads)
     try:
         graph = graph_of(job)
-        data = _data(trainer.data, trainer.folder)
-        key = cache_key(graph, data.digest, trainer)
+        share = trainer.recipe.get("validation")
+        images = load_images(
+            trainer.data, trainer.folder, trainer.images, share, trainer.seed, job.keep is not None
+        )
+        key = cache_key(graph, images.dataset.digest, trainer)
         cached = CACHE.get(key) if trainer.cache and job.keep is None else None
         if cached is not None:
             return _from_cache(cached, job)
-        result = _train(trainer, job, graph, data)
+        result = _train(trainer, job, graph, images)
     except ArchscopeError as error:
         took = time.perf_counter() - began
         return TrialResult(job.number, "failed", reason=str(error), seconds=took)
+    result = structs.replace(
+        result, number=job.number, seconds=time.perf_counter() - began, worker=os.getpid()
+    )
     if trainer.cache and result.outcome == "trained":
         CACHE.put(key, result)
     return result
@@ -72,66 +86,74 @@ def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
     return (
         canonical(graph), data, sorted(trainer.recipe.items()), trainer.seed, trainer.device,
         trainer.threads, sorted(trainer.adapt.items()), trainer.proxies, __version__,
-        str(torch.__version__),
+        str(torch.__version__), trainer.images,
     )  # fmt: skip
 
 
 def _from_cache(cached: TrialResult, job: Job) -> TrialResult:
     """Return a finished training as the result of a job, pruned where the job would be."""
-    outcome, curve, reason = cached.outcome, cached.curve, cached.reason
-    for epoch, reached in enumerate(cached.curve[:-1], 1):
-        stopped = pruned(job.rungs, epoch, reached)
-        if stopped:
-            outcome, curve, reason = "pruned", curve[:epoch], stopped
-            break
-    score = max(curve) if curve else None
-    return structs.replace(
-        cached, number=job.number, outcome=outcome, curve=curve, score=score, reason=reason,
-        cached=True, worker=os.getpid(),
-    )  # fmt: skip
+    found = structs.replace(cached, number=job.number, cached=True, worker=os.getpid())
+    for epoch, loss in enumerate(cached.losses[:-1], 1):
+        reason = pruned(job.rungs, epoch, loss)
+        if reason:
+            seen = zip(cached.curve[:epoch], cached.losses[:epoch], strict=True)
+            return scored(
+                structs.replace(found, outcome="pruned", reason=reason),
+                [{"top1": accuracy, "loss": loss} for accuracy, loss in seen],
+            )
+    return found
 
 
-def _train(trainer: Trainer, job: Job, graph: Graph, data: Any) -> TrialResult:
+def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> TrialResult:
+    """Train a network once for each split of the images."""
     from archscope.search.proxies import proxy_scores
     from archscope.train import Recipe, train
     from archscope.train.recipe_files import change
 
-    recipe = change(Recipe(), trainer.recipe)
-    began = time.perf_counter()
+    recipe = change(Recipe(), {**trainer.recipe, "validation": images.validation})
+    data = images.dataset
     proxies = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
-    curve: list[float] = []
-    reason = ""
-    images = max(1, round(len(data.train) * recipe.validation))
+    result = TrialResult(job.number, "failed", proxies=proxies, chance=images.chance)
+    rungs = job.rungs if images.splits == 1 else ()  # small sets train fast, and to the end
+    reason, validated = "", 0
+    splits: list[list[dict[str, float]]] = []  # of each the scores after each epoch
 
     def report(epoch: int, scores: dict[str, float]) -> bool:
         nonlocal reason
-        curve.append(score_of(scores, images))
-        reason = pruned(job.rungs, epoch, curve[-1])
+        splits[-1].append(scores)
+        reason = pruned(rungs, epoch, scores["loss"])
         return bool(reason)
 
-    summary = train(
-        graph, data, recipe, seed=trainer.seed, device=trainer.device, adapt=trainer.adapt,
-        report=report, run_dir=job.keep, data={"name": trainer.data, "folder": trainer.folder},
-    ).summary  # fmt: skip
-    best = summary.best.validation if summary.best else None
-    result = TrialResult(
-        job.number, "failed", curve=tuple(curve), proxies=proxies,
-        seconds=time.perf_counter() - began, worker=os.getpid(),
-    )  # fmt: skip
-    if summary.state == "diverged" or best is None or not curve:
-        return structs.replace(result, reason=f"diverged: {summary.reason}")
+    for part in range(images.splits):
+        splits.append([])
+        summary = train(
+            graph, data, recipe, seed=trainer.seed + part * SPLIT_SEEDS, device=trainer.device,
+            adapt=trainer.adapt, report=report, run_dir=job.keep if part == 0 else None,
+            data={"name": trainer.data, "folder": trainer.folder},
+        ).summary  # fmt: skip
+        if summary.state == "diverged" or not splits[-1]:
+            return structs.replace(result, reason=f"diverged: {summary.reason}")
+        validated += summary.data["validation"]
+    epochs = [
+        {name: fmean(scores[name] for scores in epoch) for name in epoch[0]}
+        for epoch in zip(*splits, strict=False)
+    ]
+    return scored(
+        structs.replace(
+            result, outcome="pruned" if reason else "trained", reason=reason, validated=validated
+        ),
+        epochs,
+    )
+
+
+def scored(result: TrialResult, epochs: Sequence[dict[str, float]]) -> TrialResult:
+    """Return a result with the scores after each epoch; that of the best epoch is its score."""
+    best = max(epochs, key=lambda scores: (scores["top1"], -scores["loss"]))
     return structs.replace(
-        result, outcome="pruned" if reason else "trained", score=max(curve), scores=dict(best),
-        reason=reason,
+        result, score=best["top1"], scores=dict(best),
+        curve=tuple(scores["top1"] for scores in epochs),
+        losses=tuple(scores["loss"] for scores in epochs),
     )  # fmt: skip
-
-
-def score_of(scores: dict[str, float], images: int) -> float:
-    """Return the accuracy, raised by less than one image is worth for a lower loss.
-
-    With few images many networks have the same accuracy; the loss ranks these.
-    """
-    return scores["top1"] + 0.999 / images / (1 + max(scores["loss"], 0.0))
 
 
 def graph_of(job: Job) -> Graph:
@@ -139,10 +161,3 @@ def graph_of(job: Job) -> Graph:
     from archscope.language import document, graph
 
     return graph(document(f"trial{job.number}.yaml", text=job.spec.encode()))
-
-
-@lru_cache(maxsize=2)
-def _data(name: str, folder: str | None) -> Any:
-    from archscope.datasets import load
-
-    return load(name, None if folder is None else Path(folder))

@@ -26,12 +26,12 @@ EPOCHS = 5
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
     """Return the networks with the best scores, of those trained to the end."""
     trained = [trial for trial in trials if trial.outcome == "trained" and trial.values]
-    return sorted(trained, key=lambda trial: (-_score(trial), trial.number))[:many]
+    return sorted(trained, key=lambda trial: (-_score(trial), _loss(trial), trial.number))[:many]
 
 
 def front(trials: Sequence[Trial], cost: str = MACS) -> list[Trial]:
     """Return the Pareto front of score against a cost over trained networks, cheapest first."""
-    trained = [trial for trial in trials if trial.result and trial.result.score is not None]
+    trained = [trial for trial in trials if trial.accuracy is not None]
     kept: list[Trial] = []
     for trial in sorted(trained, key=lambda trial: (trial.costs[cost], -_score(trial))):
         if not kept or _score(trial) > _score(kept[-1]):
@@ -67,7 +67,7 @@ def finalists(
             for _ in chosen:
                 result = trained.collect()
                 if result.score is not None:
-                    accuracies[runs[result.number]] = result.scores["top1"]
+                    accuracies[runs[result.number]] = result.score
                 on_final(len(accuracies), len(chosen) * seeds)
         finally:
             trained.close(at_once=True)
@@ -113,5 +113,9 @@ def _finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
 
 
 def _score(trial: Trial) -> float:
-    score = trial.result.score if trial.result else None
-    return -float("inf") if score is None else score
+    return -float("inf") if trial.score is None else trial.score
+
+
+def _loss(trial: Trial) -> float:
+    """Return the validation loss that decides between equal scores."""
+    return trial.result.scores.get("loss", 0.0) if trial.result else 0.0

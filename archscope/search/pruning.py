@@ -4,28 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archscope.records.study import TrialResult
+from archscope.stats import beyond_chance
+
 Rungs = tuple[tuple[int, float], ...]
-"""Epochs, in ascending order, and the score that a training must have reached after each."""
+"""Epochs, in ascending order, and the validation loss that a training may have after each."""
 
 
-def rungs_of(curves: Sequence[Sequence[float]], eta: int) -> Rungs:
-    """Return the rungs for a new training: the scores of the best 1/eta of the given curves.
+def rungs_of(results: Sequence[TrialResult], eta: int) -> Rungs:
+    """Return the rungs for a new training: the losses of the best 1/eta of the given trainings.
 
-    A rung stands after 1, eta, eta^2 ... epochs. There are none below an `eta` of 2.
+    A rung stands after 1, eta, eta^2 ... epochs, unless no network has a score beyond chance by
+    then, as nothing is known of them yet. There are none below an `eta` of 2.
     """
     rungs = []
     epoch = 1
-    while eta > 1 and any(len(curve) > epoch for curve in curves):
-        reached = sorted((c[epoch - 1] for c in curves if len(c) >= epoch), reverse=True)
-        if len(reached) >= eta:
-            rungs.append((epoch, reached[len(reached) // eta - 1]))
+    while eta > 1 and any(len(result.losses) > epoch for result in results):
+        reached = [result for result in results if len(result.losses) >= epoch]
+        best = max(reached, key=lambda result: result.curve[epoch - 1])
+        if len(reached) >= eta and beyond_chance(
+            best.curve[epoch - 1], best.validated, best.chance, among=len(reached)
+        ):
+            losses = sorted(result.losses[epoch - 1] for result in reached)
+            rungs.append((epoch, losses[len(losses) // eta - 1]))
         epoch *= eta
     return tuple(rungs)
 
 
-def pruned(rungs: Rungs, epoch: int, score: float) -> str:
+def pruned(rungs: Rungs, epoch: int, loss: float) -> str:
     """Return why a training ends after an epoch, an empty text if it goes on."""
-    least = dict(rungs).get(epoch)
-    if least is None or score >= least:
+    most = dict(rungs).get(epoch)
+    if most is None or loss <= most:
         return ""
-    return f"{score:.4f} after epoch {epoch}, below {least:.4f}"
+    return f"validation loss {loss:.4f} after epoch {epoch}, above {most:.4f}"

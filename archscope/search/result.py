@@ -67,16 +67,15 @@ def correlations(trials: Sequence[Trial]) -> dict[str, float]:
 
     Empty if there are too few.
     """
-    results = [
-        trial.result for trial in trials
-        if trial.outcome == "trained" and trial.result and trial.result.proxies
+    known = [
+        (trial.result.proxies, trial.accuracy) for trial in trials
+        if trial.accuracy is not None and trial.result and trial.result.proxies
     ]  # fmt: skip
-    if len(results) < FEWEST_PROXIES:
+    if len(known) < FEWEST_PROXIES:
         return {}
-    scores = [result.score or 0.0 for result in results]
     found = {}
-    for name in results[0].proxies:
-        value = rank_correlation([result.proxies[name] for result in results], scores)
+    for name in known[0][0]:
+        value = rank_correlation([proxies[name] for proxies, _ in known], [s for _, s in known])
         if value is not None:
             found[name] = value
     return found

@@ -196,8 +196,8 @@ class Study:
         self._start(draw, trial)
         graph = self.trained_as(trial.choices)
         # Only trials that are told set rungs: the same ones for any number of workers.
-        curves = [told.result.curve for told in self.trials if told.result is not None]
-        rungs = rungs_of(curves, self.strategy.eta)
+        results = [told.result for told in self.trials if told.result is not None]
+        rungs = rungs_of(results, self.strategy.eta)
         self.executor.submit(Job(trial.number, to_yaml(graph), trial.digest, rungs), graph)
 
     def _wait_for_room(self) -> None:

@@ -6,28 +6,49 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from archscope.datasets import load
 from archscope.files import Cache
 from archscope.records.study import Job, TrialResult
 from archscope.search import evaluation
 from archscope.search.evaluation import Trainer, cache_key, evaluate, graph_of
 from archscope.search.pruning import pruned, rungs_of
-
-CURVES = [[0.1, 0.2, 0.3], [0.2, 0.4, 0.5], [0.3, 0.3], [0.4]]
-
-
-def test_rungs_are_the_scores_of_the_best_share() -> None:
-    assert rungs_of(CURVES, 2) == ((1, 0.3), (2, 0.4))
-    assert rungs_of(CURVES, 3) == ((1, 0.4),)
-    assert rungs_of(CURVES[:1], 2) == (), "one curve has no best half"
-    assert rungs_of(CURVES, 0) == rungs_of([], 2) == ()
+from archscope.search.training_images import load_images
 
 
-def test_a_training_ends_below_a_rung() -> None:
-    rungs = ((1, 0.3), (2, 0.4))
-    assert pruned(rungs, 1, 0.25) == "0.2500 after epoch 1, below 0.3000"
-    assert pruned(rungs, 1, 0.3) == pruned(rungs, 3, 0.0) == ""
+def ended(*curve: float, losses: tuple[float, ...] | None = None) -> TrialResult:
+    """A training with an accuracy after each epoch, on 100 images of ten classes."""
+    found = losses or tuple(1 - accuracy for accuracy in curve)
+    return TrialResult(1, "trained", curve=curve, losses=found, validated=100, chance=0.1)
+
+
+RESULTS = [ended(0.1, 0.2, 0.3), ended(0.2, 0.4, 0.5), ended(0.3, 0.3), ended(0.4)]
+
+
+def test_rungs_are_the_losses_of_the_best_share() -> None:
+    assert rungs_of(RESULTS, 2) == ((1, 0.7), (2, 0.6))
+    assert rungs_of(RESULTS, 3) == ((1, 0.6),)
+    assert rungs_of(RESULTS[:1], 2) == (), "one training has no best half"
+    assert rungs_of(RESULTS, 0) == rungs_of([], 2) == ()
+
+
+def test_the_loss_decides_where_accuracies_say_otherwise() -> None:
+    results = [ended(0.5, 0.6, losses=(2.0, 1.0)), ended(0.4, 0.5, losses=(1.0, 0.9))]
+    assert rungs_of(results, 2) == ((1, 1.0),)
+
+
+def test_nobody_is_stopped_while_scores_are_at_chance_level() -> None:
+    guessing = [ended(0.1, 0.5), ended(0.12, 0.5), ended(0.16, 0.5)]
+    assert rungs_of(guessing, 3) == ()
+    assert rungs_of([*guessing, ended(0.3, 0.5)], 3) == ((1, 0.7),)
+    unknown = [structs.replace(one, validated=0) for one in RESULTS]
+    assert rungs_of(unknown, 2) == (), "nothing is known of chance"
+
+
+def test_a_training_ends_above_a_rung() -> None:
+    rungs = ((1, 0.7), (2, 0.6))
+    assert pruned(rungs, 1, 0.75) == "validation loss 0.7500 after epoch 1, above 0.7000"
+    assert pruned(rungs, 1, 0.7) == pruned(rungs, 3, 9.0) == ""
 
 
 @pytest.fixture
@@ -37,17 +58,39 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
 
 
 @pytest.mark.parametrize(
-    "rungs, outcome, curve",
-    [((), "trained", (0.1, 0.3, 0.2)), (((1, 0.1), (2, 0.4)), "pruned", (0.1, 0.3))],
+    "rungs, outcome, curve, score",
+    [((), "trained", (0.2, 0.3, 0.4), 0.4), (((1, 2.0), (2, 1.0)), "pruned", (0.2, 0.3), 0.3)],
 )
 def test_a_cached_training_is_pruned_where_it_would_have_been(
-    job: Job, rungs: tuple[tuple[int, float], ...], outcome: str, curve: tuple[float, ...]
+    job: Job,
+    rungs: tuple[tuple[int, float], ...],
+    outcome: str,
+    curve: tuple[float, ...],
+    score: float,
 ) -> None:
     trainer = Trainer(data="synthetic:classes=2,shape=1x4x4,images=8,test=2")
     cache: Cache[TrialResult] = evaluation.CACHE
-    key = cache_key(graph_of(job), load(trainer.data, None).digest, trainer)
-    cache.put(key, TrialResult(1, "trained", 0.3, {"top1": 0.3}, (0.1, 0.3, 0.2)))
+    images = load_images(trainer.data, None, 0, None, 0, False)
+    key = cache_key(graph_of(job), images.dataset.digest, trainer)
+    done = TrialResult(
+        1, "trained", 0.4, {"top1": 0.4}, (0.2, 0.3, 0.4), losses=(1.9, 1.7, 0.2), validated=8
+    )
+    cache.put(key, done)
     result = evaluate(trainer, Job(job.number, job.spec, "", rungs))
     assert (result.number, result.cached) == (7, True)
-    assert (result.outcome, result.curve, result.score) == (outcome, curve, 0.3)
+    assert (result.outcome, result.curve, result.score) == (outcome, curve, score)
+    assert result.scores["top1"] == result.score
     assert bool(result.reason) == bool(rungs)
+
+
+def test_the_score_is_that_of_the_best_epoch_and_the_mean_of_all_splits(job: Job) -> None:
+    few = Trainer(
+        data="synthetic:classes=2,shape=1x4x4,images=48,test=2,noise=2", recipe={"epochs": 3},
+        proxies=False, cache=False,
+    )  # fmt: skip
+    result = evaluate(few, job)
+    assert result.outcome == "trained", result.reason
+    assert result.score == result.scores["top1"] == max(result.curve)
+    assert len(result.curve) == len(result.losses) == 3
+    assert result.validated == 20 * 12, "a quarter of the images, as often as is allowed"
+    assert result.chance == 0.5

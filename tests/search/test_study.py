@@ -62,10 +62,18 @@ class FakeExecutor:
     def result(self, job: Job) -> TrialResult:
         score = int(job.digest[:8], 16) / 16**8
         curve = (score / 2, score * 0.9, score)
-        for epoch, least in job.rungs:
-            if curve[epoch - 1] < least:
-                return TrialResult(job.number, "pruned", curve[epoch - 1], {}, curve[:epoch])
-        return TrialResult(job.number, "trained", score, {"top1": score}, curve)
+        losses = tuple(1 - value for value in curve)
+        known = TrialResult(
+            job.number, "trained", score, {"top1": score}, curve, losses=losses,
+            validated=1000, chance=0.01,
+        )  # fmt: skip
+        for epoch, most in job.rungs:
+            if losses[epoch - 1] > most:
+                return structs.replace(
+                    known, outcome="pruned", score=curve[epoch - 1], scores={},
+                    curve=curve[:epoch], losses=losses[:epoch],
+                )  # fmt: skip
+        return known
 
 
 LIMIT = budget("60KMACs")

@@ -33,8 +33,8 @@ class SearchProgressLines(SearchProgress):
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
         """Print what is searched, inside which budgets."""
         self.total, self.resumed = config.trials, tuple(resumed)
-        scores = [t.result.score for t in resumed if t.outcome == "trained" and t.result]
-        self.best = max((score for score in scores if score is not None), default=None)
+        scores = [trial.accuracy for trial in resumed if trial.accuracy is not None]
+        self.best = max(scores, default=None)
         (entry, *_) = space.graph(space.defaults).inputs
         at = "x".join(map(str, entry.out))
         click.echo(f"searching {space.name}, {len(space.decisions)} decisions", err=True)
@@ -65,19 +65,18 @@ class SearchProgressLines(SearchProgress):
             f"{format_count(trial.costs['macs'])} macs  {format_count(trial.costs['params'])}"
             f" params  {format_bytes(trial.costs['access'])} access"
         )
-        if result is None or result.score is None:
+        if result is None or trial.score is None:
             reason = result.reason if result else ""
             return f"trial {trial.number:>4}  {trial.outcome}  {costs}  {reason}"
         mark = ""
-        if trial.outcome == "trained" and (self.best is None or result.score > self.best):
-            self.best = result.score
+        if trial.accuracy is not None and (self.best is None or trial.accuracy > self.best):
+            self.best = trial.accuracy
             mark = "  best so far"
-        score = result.scores.get("top1", result.score)
         took = "from the cache" if result.cached else format_duration(result.seconds)
         stopped = "  stopped early" if trial.outcome == "pruned" else ""
         origin = "baseline" if trial.origin == BASELINE else trial.origin
         return (
-            f"trial {trial.number:>4}  {100 * score:5.1f} %  {costs}  {took}"
+            f"trial {trial.number:>4}  {100 * trial.score:5.1f} %  {costs}  {took}"
             f"  {origin}{stopped}{mark}"
         )
 

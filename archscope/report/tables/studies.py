@@ -102,19 +102,19 @@ def _front(front: Sequence[Any]) -> Table:
     return table_of(
         front,
         (Column("trial", COUNT), lambda trial: trial.number),
-        (Column("score", SHARE), lambda trial: trial.result.score),
+        (Column("accuracy", SHARE, "score"), lambda trial: trial.accuracy),
         (Column("macs", COUNT), lambda trial: trial.costs["macs"]),
         (Column("params", COUNT), lambda trial: trial.costs["params"]),
         (Column("access", BYTES), lambda trial: trial.costs["access"]),
         (Column("from", NAME, "origin"), lambda trial: trial.origin),
-        title="Pareto front of score and macs",
+        title="Pareto front of validation accuracy and macs",
     )
 
 
 def _proxies(correlations: Iterable[tuple[str, float]]) -> Table:
     rows = tuple(sorted(correlations, key=lambda proxy: -proxy[1]))
     columns = Column("proxy", NAME), Column("rank correlation", RATIO)
-    return Table("proxies against the trained score (Spearman)", columns, rows)
+    return Table("proxies against the validation accuracy (Spearman)", columns, rows)
 
 
 def _best_so_far(study: StudySection) -> Table:

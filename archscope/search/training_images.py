@@ -1,0 +1,80 @@
+"""The images that candidates are trained on, and those that their score is measured on."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+
+import torch
+from msgspec import Struct, structs
+
+from archscope.datasets import Dataset, load, split
+from archscope.errors import OptionError
+
+LEAST_VALIDATED = 334
+"""Validation images of which each is under 0.3 point of accuracy."""
+
+MOST_VALIDATED = 2000
+"""Validation images for which the score of a brief training is certain enough."""
+
+LARGEST_SHARE = 0.25
+"""Of the images that validate; a training set that is too small is split repeatedly instead."""
+
+MOST_SPLITS = 20
+
+
+class TrainingImages(Struct, frozen=True, eq=False):
+    """A data set as candidates are trained on it."""
+
+    dataset: Dataset
+    validation: float  # share of its training images that validates in each split
+    splits: int  # trainings of a candidate, each with another split; its score is their mean
+    chance: float  # accuracy of always guessing the most frequent class
+
+
+@lru_cache(maxsize=2)
+def load_images(
+    name: str, folder: str | None, images: int, share: float | None, seed: int, test: bool
+) -> TrainingImages:
+    """Return `training_images` of a data set by its name. Raises ArchscopeError."""
+    return training_images(_data(name, folder), images, share, seed, test=test)
+
+
+@lru_cache(maxsize=1)
+def _data(name: str, folder: str | None) -> Dataset:
+    return load(name, None if folder is None else Path(folder))
+
+
+def training_images(
+    data: Dataset, images: int, share: float | None, seed: int, *, test: bool
+) -> TrainingImages:
+    """Return at most `images` to train on (0: all) beside enough to validate with.
+
+    `share` of the training images validates; with None it is a tenth, or what it takes for one
+    image to be less than 0.3 point of accuracy, at most a quarter. Where that is too few, there
+    are several splits. Every part has the classes in the shares of the whole; `seed` decides which
+    images are in it. Test images are left out unless `test`: no score depends on them. Raises
+    OptionError if no image validates.
+    """
+    count = len(data.train)
+    validated = round(count * (0.1 if share is None else share))
+    if share is None:
+        enough = min(LEAST_VALIDATED, int(count * LARGEST_SHARE))
+        validated = min(max(validated, enough), MOST_VALIDATED)
+    if not validated:
+        raise OptionError(
+            f"'{data.name}' has {count} images to train with, of which none validates; networks are"
+            " compared on validation images (knob validation)"
+        )
+    chance = float(torch.bincount(data.train.labels).max()) / count
+    used = min(count, (images or count) + validated)
+    if used < count:
+        digest = hashlib.sha256(f"{data.digest}/{used}/{seed}".encode()).hexdigest()
+        part, _ = split(data.train, 1 - used / count, seed)
+        data = structs.replace(data, train=part, digest=digest)
+    if not test:
+        data = structs.replace(data, test=None)
+    splits = min(max(1, ceil(LEAST_VALIDATED / validated)), MOST_SPLITS)
+    return TrainingImages(data, validated / len(data.train), splits, chance)
