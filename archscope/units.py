@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import inf
 
 from msgspec import Struct
 
@@ -40,7 +41,10 @@ class Unit(Struct, frozen=True):
         if quantity is None or letters not in self.factors:
             noun = self.name or f"a {self.kind}"
             raise OptionError(f"expected {noun} such as {self.examples}, got '{text}'")
-        return quantity[0] * self.factors[letters]
+        value = quantity[0] * self.factors[letters]
+        if value == inf:
+            raise OptionError(f"'{text}' is more than any network has")
+        return value
 
     def exact(self, value: float) -> str:
         """Return a value with all its digits, without the name of the unit."""
@@ -73,7 +77,10 @@ def parse_duration(text: str) -> float:
     parts = _PART.findall(text.strip())
     if not parts or _PART.sub("", text.strip()):
         raise OptionError(f"expected a time such as 500ms, 90s, 5m or 1h30m, got '{text}'")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds == inf:
+        raise OptionError(f"'{text}' is longer than any time")
+    return seconds
 
 
 def format_duration(seconds: float) -> str:

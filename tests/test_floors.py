@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     room: floor
     for floor, rooms in enumerate((
-        "errors axes",
+        "errors axes printable",
         "units files stats",
         "ir records",
         "ops nn",

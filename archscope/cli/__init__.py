@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import atexit
 import gc
-import os
 import sys
 from collections.abc import Sequence
 
-FINE, FINDINGS, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit codes: fine; findings, differences or over budget; could not run; Ctrl-C."""
+FINE, FINDINGS, FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+"""Exit codes: fine; findings, differences or over budget; could not run; Ctrl-C; SIGTERM."""
 
 # Skip the garbage collection before exit, which finds nothing and takes 0.5 s with torch.
 atexit.register(gc.freeze)
@@ -19,7 +18,14 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code; a user error is one line on standard error."""
     # The default thresholds cost short commands a fifth of their time and free nothing.
     gc.set_threshold(100_000, 50, 50)
+    from archscope.cli.shared.process import prepared
+
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    with prepared():
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
     if {"-h", "--help"} & set(words):
         from rich_click.patch import patch  # only help needs it, and it takes 0.1 s
 
@@ -29,22 +35,31 @@ def main(args: Sequence[str] | None = None) -> int:
     from archscope.cli.shared.app import (
         archscope,
     )  # after the patch, which replaces the base classes
+    from archscope.cli.shared.process import Terminated, check_surroundings, reason
+    from archscope.cli.shared.terminal import say, usage_error
     from archscope.errors import ArchscopeError
 
     try:
+        check_surroundings(words)
         code = archscope.main(words, prog_name="archscope", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        usage_error(error)
         return FAILED
     except ArchscopeError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         return FAILED
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as error:
+        terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+        say("terminated" if terminated else "interrupted")
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
-        # The reader closed the pipe, as `head` does; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
+    except OSError as error:
+        say(f"error: {reason(error)}")
+        return FAILED
+    except MemoryError:
+        say("error: out of memory")
+        return FAILED
     return code if isinstance(code, int) else FINE

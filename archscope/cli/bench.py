@@ -15,7 +15,7 @@ from archscope.cli.shared.options import (
     output_options,
     reader_options,
 )
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError
 from archscope.report.tables.measurements import (
     SLOWEST,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from archscope.cli.shared.options import Output, output_options
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import tell
 from archscope.search.samplers import SAMPLERS, check_sampler
 
 

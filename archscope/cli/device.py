@@ -6,7 +6,7 @@ import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli.shared.options import Output, output_options
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import tell
 from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import (
     data_options,
     dataset_of,
@@ -65,7 +66,7 @@ def command(run: str, output: Output, **options: Any) -> None:
         from archscope.train.inspection import inspect_run
 
         kept = write_inspection(path, inspect_run(path, dataset, images, device))
-        click.echo(f"kept: {kept.as_posix()}", err=True)
+        say(f"kept: {kept.as_posix()}")
     title = f"{path.name} ({which} weights) on {dataset.name}, {split}"
     if summary.task["kind"] == "metric":
         pairs = evaluate_pairs(path, dataset, images, which, device)

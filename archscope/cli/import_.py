@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli.shared.options import output_option, shapes, write
+from archscope.cli.shared.terminal import say
 from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.sources import imported
@@ -66,4 +67,4 @@ def command(
     write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
     if opaque:
         summary += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
-    click.echo(f"{output or graph.name}: {summary}", err=True)
+    say(f"{output or graph.name}: {summary}")

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from archscope.cli import FAILED, FINDINGS, FINE
 from archscope.cli.shared.options import Output, output_option, together, write
+from archscope.cli.shared.terminal import say
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
 from archscope.linter.fix import FixResult, fix
@@ -105,7 +106,7 @@ def command(
         results = fixed.left
         if fixed.counts:
             counts = ", ".join(f"{code} {count}" for code, count in sorted(fixed.counts.items()))
-            click.echo(f"fixed {fixed.counts.total()}: {counts}", err=True)
+            say(f"fixed {fixed.counts.total()}: {counts}")
     else:
         linter = Linter(config)
         results = [
@@ -114,7 +115,7 @@ def command(
         ]
     errors = [target.error for target, _ in results if target.error]
     for error in errors:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
     found = [finding for _, findings in results for finding in merged(findings)]
     shown = tuple(finding for finding in found if config.shows(finding.severity))
     networks = sum(target.graph is not None for target, _ in results)

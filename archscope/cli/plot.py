@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import cost_options, max_nodes_option
+from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 
@@ -62,4 +63,4 @@ def command(
         measure_named(word)  # report a mistake before the work
     networks = read_inputs(sources, costs, max_nodes).networks()
     write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
-    click.echo(output.as_posix())
+    show(output.as_posix())

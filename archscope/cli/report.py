@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from archscope.cli.shared.options import cost_options, max_nodes_option, write
+from archscope.cli.shared.options import cost_options, max_nodes_option, wide_option, write
+from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import make_folder
 
@@ -32,6 +33,7 @@ HOME = Path("reports")
               " or today]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
+@wide_option
 def command(
     sources: tuple[str, ...],
     costs: dict[str, Any],
@@ -41,6 +43,7 @@ def command(
     plotlyjs: str,
     day: str | None,
     output: Path | None,
+    wide: bool,
 ) -> None:
     """Write a self-contained HTML report that compares networks, runs and studies.
 
@@ -65,7 +68,7 @@ def command(
         if output is None:
             make_folder(HOME)
         write(html(page, plotlyjs), path)
-        click.echo(path.as_posix())
+        show(path.as_posix())
     elif form == "json":
         import msgspec
 
@@ -76,7 +79,7 @@ def command(
         from archscope.report.table import CommandOutput
 
         terminal = form == "terminal"
-        shown = CommandOutput(parts(page, plot=terminal))
+        shown = CommandOutput(parts(page, plot=terminal), wide=wide)
         write(formats.render(shown, "table" if terminal else form, screen=output is None), output)
 
 

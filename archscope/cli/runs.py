@@ -8,6 +8,7 @@ import click
 from msgspec import structs
 
 from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.terminal import show
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import all_runs, is_training, read_summary
 from archscope.report.tables.trainings import runs_table
@@ -36,6 +37,6 @@ def command(runs_dir: Path, output: Output) -> None:
             summary = structs.replace(summary, state="killed")
         summaries.append(summary)
     if not summaries and output.form == "table":
-        click.echo(f"no runs in '{runs_dir}'; `archscope train` makes one")
+        show(f"no runs in '{runs_dir}'; `archscope train` makes one")
         return
     output.show([runs_table(summaries)], lambda: {"format": 1, "runs": summaries})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli.shared.options import Output, gathered, output_options, setting, together
+from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError, did_you_mean
 from archscope.metrics import objectives
 from archscope.search import samplers
@@ -210,7 +211,7 @@ def command(
             config, path, executor=executor, storage=storage, progress=progress, **limits
         )
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted; the same command goes on with {path}", err=True)
+        say(f"\ninterrupted; the same command goes on with {path}")
         raise
     output.show(found_parts(found), lambda: {"format": 1, "study": found})
 
@@ -232,10 +233,9 @@ def _executor(
     connect(address)
     trainings = capacity(config.trainer.threads)
     if trainings > config.lag:
-        click.echo(
+        say(
             f"note: the cluster has room for {trainings} trainings, --lag {config.lag} lets"
-            f" {config.lag} run at once",
-            err=True,
+            f" {config.lag} run at once"
         )
     return partial(RayExecutor, address=address)
 

@@ -15,7 +15,7 @@ from archscope.cli.shared.options import (
     together,
     write,
 )
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError
 from archscope.report.tables.space import decision_table, space_data, space_parts
 from archscope.space.budget import budgets

@@ -14,6 +14,7 @@ import click
 from archscope.cli import FINDINGS, FINE, INTERRUPTED
 from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
+from archscope.cli.shared.terminal import say, show
 from archscope.cli.shared.training_options import (
     data_options,
     dataset_of,
@@ -256,11 +257,11 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
         output.show([summary_table(last.summary)], lambda: last.summary)
     for summary in summaries:
         if summary.state == "diverged":
-            click.echo(f"{summary.name} diverged: {summary.reason}; try a lower --lr", err=True)
+            say(f"{summary.name} diverged: {summary.reason}; try a lower --lr")
     if output == Output() and last.summary.state == "finished":
         if len(results) == 1:
-            click.echo(last.summary.fit)
-        click.echo("".join(f"run: {result.folder}\n" for result in results), nl=False)
+            show(last.summary.fit)
+        show("".join(f"run: {result.folder}\n" for result in results))
     if last.summary.state == "stopped":
-        click.echo(f"stopped; go on with: archscope train --resume {last.folder}", err=True)
+        say(f"stopped; go on with: archscope train --resume {last.folder}")
     return max(ENDINGS[summary.state] for summary in summaries)

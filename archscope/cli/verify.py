@@ -8,7 +8,7 @@ import click
 
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError, did_you_mean
 from archscope.language import zoo
 from archscope.report.tables.verification import verification_parts

@@ -11,8 +11,9 @@ from archscope.ir import text_of
 from archscope.units import format_value
 
 COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measure"
-TEXT, NAME, SHAPE = "text", "name", "shape"  # only text may be broken into lines
+TEXT, NAME, SHAPE = "text", "name", "shape"  # texts, then names may be broken into lines
 NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
+MINOR = 0  # rank of a column that others can be computed from
 
 
 class Column(Struct, frozen=True):
@@ -22,6 +23,7 @@ class Column(Struct, frozen=True):
     kind: str = TEXT
     key: str = ""  # the heading in formats for programs, if it differs
     wide: bool = False  # too long for a terminal, which leaves it out
+    rank: int = 1  # where there is no room, the lowest is left out first, and the last among equals
 
 
 class Table(Struct, frozen=True):
@@ -69,6 +71,7 @@ class CommandOutput(Struct, frozen=True):
     parts: Sequence[Part]  # for people
     data: Callable[[], Any] = dict  # for JSON
     records: Callable[[], Table] | None = None  # one flat table for CSV, if not those of `parts`
+    wide: bool = False  # whether the table format shows all columns, however long its lines
 
 
 def readable(value: Any, kind: str) -> str:

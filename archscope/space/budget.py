@@ -15,6 +15,9 @@ from archscope.units import COUNT, Unit, split_quantity, split_word
 EDGE = 0.85
 """How far below a single budget networks may lie, so that a search stays near its limit."""
 
+MOST = 1e30
+"""The largest number of a budget; beyond, nothing can be compared."""
+
 EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"
     " 'weights 10MB', 'access 50MiB', '60% of mobilenet_v2', '60% params of resnet50', 8ms@cpu"
@@ -207,6 +210,8 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
     number, letters = quantity
     if not number:
         raise _refusal(text, "no network costs nothing")
+    if number > MOST:
+        raise _refusal(text, f"no network costs more than {MOST:g}")
     if letters in ("B", "bytes"):
         raise _refusal(text, f"'{letters}' could be bytes or billions; write KiB, MB, or G")
     if re.match(r"[kKMGT]i?b\Z", letters):

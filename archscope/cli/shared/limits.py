@@ -10,6 +10,7 @@ from msgspec import Struct
 from archscope.analysis import Analysis
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import gathered, together
+from archscope.cli.shared.terminal import say
 from archscope.metrics import METRICS, Metric
 
 
@@ -46,7 +47,7 @@ def _limits(**texts: str | None) -> list[Limit]:
         most = metric.unit.parse(text)
         limits.append(Limit(metric, round(most) if metric.unit.whole else most))
         if "flop" in text.lower():
-            click.echo(f"{text}: one FLOP for each multiply-accumulate, as papers count", err=True)
+            say(f"{text}: one FLOP for each multiply-accumulate, as papers count")
     return limits
 
 
@@ -68,5 +69,5 @@ def exit_code(results: Sequence[Analysis], limits: Sequence[Limit]) -> int:
     """Print what exceeds a limit on standard error, and return the exit code."""
     lines = [line for result in results for limit in limits if (line := limit.message(result))]
     for line in lines:
-        click.echo(line, err=True)
+        say(line)
     return FINDINGS if lines else FINE

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
+from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.ir import Graph, Shape
@@ -71,6 +72,9 @@ output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
     help="Write to a file instead of the terminal.",
 )  # fmt: skip
+wide_option = click.option(
+    "--wide", is_flag=True, help="Show all columns of a table, also those that do not fit."
+)
 
 spec_options = together(
     click.option(
@@ -136,7 +140,11 @@ reader_options = gathered("reader", SpecReader, spec_options)
 
 
 def _standard_input(spec: str, limits: Limits) -> bytes | None:
-    return sys.stdin.buffer.read(limits.file_bytes + 1) if spec == "-" else None
+    if spec != "-":
+        return None
+    if sys.stdin is None:
+        raise OptionError("cannot read standard input: it is closed")
+    return sys.stdin.buffer.read(limits.file_bytes + 1)
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -176,7 +184,7 @@ def _shape(text: str) -> Shape:
 def write(text: str, path: Path | None) -> None:
     """Print a text, or write it to a file. Raises OptionError if that cannot be written."""
     if path is None:
-        click.echo(text, nl=not text.endswith("\n"))
+        show(text)
     else:
         write_text(path, text if text.endswith("\n") else f"{text}\n")
 
@@ -186,6 +194,7 @@ class Output(Struct, frozen=True):
 
     form: str = "table"
     output: Path | None = None
+    wide: bool = False
 
     def show(
         self,
@@ -194,7 +203,7 @@ class Output(Struct, frozen=True):
         records: Callable[[], Table] | None = None,
     ) -> None:
         """Write a result; the arguments are those of `CommandOutput`."""
-        shown = CommandOutput(parts, data, records)
+        shown = CommandOutput(parts, data, records, self.wide)
         write(formats.render(shown, self.form, screen=self.output is None), self.output)
 
 
@@ -204,5 +213,6 @@ output_options = gathered("output", Output, together(
         help="Output format.",
     ),
     output_option,
+    wide_option,
 ))  # fmt: skip
 """The format and file of a result, as the `output` of a command."""

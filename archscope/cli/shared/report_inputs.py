@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import SpecReader
+from archscope.cli.shared.terminal import say
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
 MANY = 10  # sources that take long enough for a progress bar
@@ -23,5 +24,5 @@ def read_inputs(sources: Sequence[str], costs: dict[str, Any], max_nodes: int) -
         for source in bar:
             inputs.add(source)
     for problem in inputs.problems:
-        click.echo(f"not shown: {problem.source}: {problem.reason}", err=True)
+        say(f"not shown: {problem.source}: {problem.reason}")
     return inputs

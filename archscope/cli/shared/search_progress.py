@@ -7,9 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from archscope.cli.shared.progress import tell
+from archscope.cli.shared.terminal import say, tell
 from archscope.records.study import TRAINED, Trial
 from archscope.search.config import SearchConfig
 from archscope.search.search import SearchProgress
@@ -37,18 +35,18 @@ class SearchProgressLines(SearchProgress):
         self.best = max(scores, default=None)
         (entry, *_) = space.graph(space.defaults).inputs
         at = "x".join(map(str, entry.out))
-        click.echo(f"searching {space.name}, {len(space.decisions)} decisions", err=True)
+        say(f"searching {space.name}, {len(space.decisions)} decisions")
         for budget in config.budgets:
-            click.echo(f"  {budget.meaning(at)}", err=True)
+            say(f"  {budget.meaning(at)}")
         if resumed:
-            click.echo(f"going on with {self.path}, {len(resumed)} trials are there", err=True)
+            say(f"going on with {self.path}, {len(resumed)} trials are there")
 
     def on_trial(self, trial: Trial) -> None:
         """Print a line for a trained network, and count the others."""
         self.counts[trial.outcome] += 1
         if trial.trained:
             tell("")
-            click.echo(self._line(trial), err=True)
+            say(self._line(trial))
         tell(self._state())
 
     def on_final(self, done: int, total: int) -> None:

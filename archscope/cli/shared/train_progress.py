@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import click
-
+from archscope.cli.shared.terminal import say
 from archscope.records.training import Diagnosis, Epoch, Interval, Scores
 from archscope.train.callbacks import Callback, CallbackList
 
@@ -39,7 +38,7 @@ class ProgressLines(Callback):
 
     def print(self, text: str) -> None:
         """Print a line."""
-        click.echo(text, err=True)
+        say(text)
 
 
 class ProgressBar(ProgressLines):

@@ -1,103 +1,158 @@
-"""Tables for the terminal: aligned lines, or rich's tables where text has to be wrapped.
+"""Tables for the terminal: aligned lines, never wider than the screen, and no number cut.
 
-Most tables fit, and importing rich takes longer than analysing the network.
+A table that is too wide has its headings and names broken into lines, then its texts; columns that
+still do not fit are left out, and a line below the table says which.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Sequence
+from itertools import zip_longest
 
 import click
-from msgspec import structs
+from msgspec import Struct
 
-from archscope.report.table import NUMBERS, TEXT, CommandOutput, Heading, Part, Table, readable
+from archscope.printable import printable, width_of
+from archscope.report.table import (
+    NAME,
+    NUMBERS,
+    TEXT,
+    Column,
+    CommandOutput,
+    Heading,
+    Part,
+    Table,
+    readable,
+)
+from archscope.report.wrapping import longest_piece, wrapped
 
-WIDTH = 120  # unless a terminal says how wide it is
+WIDTH = 120  # of texts, unless a terminal says how wide it is
 GAP = 3  # spaces between columns
+NARROW = {NAME: 16, TEXT: 24}  # to which these may be wrapped
+
+
+class _Screen(Struct, frozen=True):
+    """How wide lines may be, whether columns are left out for that, and whether there is bold."""
+
+    width: int
+    strict: bool
+    bold: bool
 
 
 def render(output: CommandOutput, screen: bool = False) -> str:
-    """Return tables and lines as text; on a screen as wide as that, with bold headings."""
-    on_terminal = screen and sys.stdout.isatty()
-    width = shutil.get_terminal_size((WIDTH, 0)).columns if on_terminal else WIDTH
-    return "".join(_part(part, width, screen) for part in output.parts)
+    """Return tables and lines as text; on a screen as wide as that, with bold headings.
+
+    A file or a pipe has all columns, so that lines may become longer there. `COLUMNS` says how
+    wide a pipe is to be; `NO_COLOR` is without bold, too.
+    """
+    seen = _screen(screen)
+    return "".join(_part(part, seen, output.wide) for part in output.parts)
 
 
-def _part(part: Part, width: int, styled: bool) -> str:
+def _screen(screen: bool) -> _Screen:
+    on_terminal = screen and sys.stdout is not None and sys.stdout.isatty()
+    strict = on_terminal or (screen and os.environ.get("COLUMNS", "").isdecimal())
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if strict else WIDTH
+    return _Screen(width, strict, on_terminal and not os.environ.get("NO_COLOR"))
+
+
+def _part(part: Part, screen: _Screen, wide: bool) -> str:
     if isinstance(part, Table):
-        return _table(_narrow(part), width, styled)
-    return f"{part.text if isinstance(part, Heading) else part}\n"
+        return _table(part, screen, wide)
+    return f"{printable(part.text if isinstance(part, Heading) else part, lines=True)}\n"
 
 
-def _narrow(table: Table) -> Table:
-    """Return a table without its wide columns."""
-    kept = [number for number, column in enumerate(table.columns) if not column.wide]
-    if len(kept) == len(table.columns):
-        return table
-    rows, totals = (
-        tuple(tuple(row[number] for number in kept) for row in part)
-        for part in (table.rows, table.totals)
-    )
-    columns = tuple(table.columns[number] for number in kept)
-    return structs.replace(table, columns=columns, rows=rows, totals=totals)
+class _Cells(Struct):
+    """A column as it is written: its heading, its cells, and how wide they are."""
+
+    column: Column
+    name: str
+    cells: list[str]
+    width: int
+
+    @property
+    def least(self) -> int:
+        """The width below which a number, a shape or a word of the heading would be cut."""
+        heading = longest_piece(self.name)
+        if self.column.kind not in NARROW:
+            return max(heading, *map(width_of, self.cells), 0)
+        longest = max(map(longest_piece, self.cells), default=0)
+        return max(heading, longest, min(NARROW[self.column.kind], self.width))
 
 
-def _table(table: Table, width: int, styled: bool) -> str:
-    title = f"{table.title}\n" if table.title else ""
-    kinds = [column.kind for column in table.columns]
-    rows = [
-        [readable(value, kind) for value, kind in zip(row, kinds, strict=True)]
-        for row in (*table.rows, *table.totals)
+def _table(table: Table, screen: _Screen, wide: bool) -> str:
+    shown = [_cells(table, n) for n, column in enumerate(table.columns) if wide or not column.wide]
+    lost = [] if wide or _total(shown) <= screen.width else _fit(shown, screen)
+    lines = [_lines([column.name for column in shown], shown)]
+    lines += [_lines(row, shown) for row in zip(*(column.cells for column in shown), strict=True)]
+    if screen.bold:
+        for number in (0, *range(len(table.rows) + 1, len(lines))):
+            lines[number] = [click.style(line, bold=True) for line in lines[number]]
+    rule = f" {'─' * (_total(shown) - 1)}"
+    heading, body, totals = lines[0], lines[1 : len(table.rows) + 1], lines[len(table.rows) + 1 :]
+    parts = [[printable(table.title)] if table.title else [], heading, [rule], *body]
+    parts += [
+        *([[""]] if totals else []),
+        *totals,
+        wrapped(_omission(table, lost), screen.width) if lost else [],
     ]
-    heading = [column.name for column in table.columns]
-    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
-    if sum(widths) + GAP * len(widths) > width:
-        return title + _wrapped(table, rows, width, styled)
-    lines = [_line(cells, widths, kinds) for cells in (heading, *rows)]
-    rule = f" {'─' * (sum(widths) + GAP * (len(widths) - 1))}"
-    if styled:
-        bold = {0, *range(len(lines) - len(table.totals), len(lines))}
-        lines = [
-            click.style(line, bold=True) if number in bold else line
-            for number, line in enumerate(lines)
-        ]
-    body = lines[1 : len(table.rows) + 1]
-    totals = lines[len(table.rows) + 1 :]
-    return title + "\n".join([lines[0], rule, *body, *([""] if totals else []), *totals]) + "\n\n"
+    return "\n".join(line for part in parts for line in part) + "\n\n"
 
 
-def _line(cells: list[str], widths: list[int], kinds: list[str]) -> str:
-    aligned = (
-        cell.rjust(width) if kind in NUMBERS else cell.ljust(width)
-        for cell, width, kind in zip(cells, widths, kinds, strict=True)
-    )
-    return f" {(' ' * GAP).join(aligned)}".rstrip()
+def _cells(table: Table, number: int) -> _Cells:
+    column = table.columns[number]
+    cells = [printable(readable(row[number], column.kind)) for row in (*table.rows, *table.totals)]
+    name = printable(column.name)
+    return _Cells(column, name, cells, max(map(width_of, (name, *cells))))
 
 
-def _wrapped(table: Table, rows: list[list[str]], width: int, styled: bool) -> str:
-    """Return a table that is too wide, with its texts wrapped."""
-    from io import StringIO
+def _fit(shown: list[_Cells], screen: _Screen) -> list[Column]:
+    """Make columns narrower, remove those for which there is no room, and return these."""
+    natural = {id(column): column.width for column in shown}
+    for column in shown:
+        column.width = column.least
+    lost: list[Column] = []
+    while screen.strict and len(shown) > 1 and _total(shown) > screen.width:
+        places = range(len(shown) - 1, 0, -1)  # the first column says what a row is about
+        lost.append(shown.pop(min(places, key=lambda place: shown[place].column.rank)).column)
+    for kinds in ({column.column.kind for column in shown} - {NAME, TEXT}, {NAME}, {TEXT}):
+        room = max(0, screen.width - _total(shown))
+        broken = [column for column in shown if column.column.kind in kinds]
+        missing = sum(natural[id(column)] - column.width for column in broken)
+        for column in broken:
+            more = natural[id(column)] - column.width
+            column.width += more if missing <= room else room * more // missing
+    return lost
 
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
 
-    rich = RichTable(box=SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        rich.add_column(
-            column.name,
-            justify="right" if column.kind in NUMBERS else "left",
-            overflow="fold",
-            no_wrap=column.kind != TEXT,  # a wrapped number or shape is hard to read
-        )
-    for number, cells in enumerate(rows):
-        if table.totals and number == len(table.rows):
-            rich.add_section()
-        total = number >= len(table.rows)
-        rich.add_row(*map(Text, cells), style="bold" if total else "")
-    file = StringIO()
-    Console(file=file, width=width, highlight=False, force_terminal=styled).print(rich)
-    lines = [line.rstrip() for line in file.getvalue().splitlines()]
-    return "\n".join(lines).strip("\n") + "\n\n"
+def _total(shown: Sequence[_Cells]) -> int:
+    return 1 + sum(column.width for column in shown) + GAP * (len(shown) - 1)
+
+
+def _omission(table: Table, lost: Sequence[Column]) -> str:
+    """Return the line that says which columns are left out."""
+    names = [column.name for column in table.columns]
+    words = [
+        column.name if column.name and names.count(column.name) == 1 else column.key or "another"
+        for column in table.columns
+        if any(column is other for other in lost)
+    ]
+    count = "1 column does" if len(lost) == 1 else f"{len(lost)} columns do"
+    return f"{count} not fit: {', '.join(map(printable, words))}; --wide shows all"
+
+
+def _lines(cells: Sequence[str], shown: Sequence[_Cells]) -> list[str]:
+    """Return a row as lines, as many as its longest cell has."""
+    broken = [wrapped(cell, column.width) for cell, column in zip(cells, shown, strict=True)]
+    return [
+        f" {(' ' * GAP).join(map(_aligned, texts, shown))}".rstrip()
+        for texts in zip_longest(*broken, fillvalue="")
+    ]
+
+
+def _aligned(text: str, column: _Cells) -> str:
+    space = " " * (column.width - width_of(text))
+    return space + text if column.column.kind in NUMBERS else text + space

@@ -8,14 +8,14 @@ from archscope.analysis.by_block import fitting_depth, fold
 from archscope.analysis.count import convention
 from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
-from archscope.report.table import BYTES, COUNT, NAME, SHAPE, SHARE, TEXT, Column, Table
+from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
 
 ROWS = 48  # of a table that is not folded by default
 
 COLUMNS = (
     Column("layer"), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
-    Column("macs", COUNT), Column("% macs", SHARE), Column("memory access", BYTES),
+    Column("macs", COUNT), Column("% macs", SHARE, rank=MINOR), Column("memory access", BYTES),
     Column("field", NAME),
 )  # fmt: skip
 

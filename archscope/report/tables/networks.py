@@ -6,7 +6,18 @@ import re
 from collections.abc import Sequence
 
 from archscope.analysis.result import Analysis
-from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHAPE, Column, Field, Table, table_of
+from archscope.report.table import (
+    BYTES,
+    COUNT,
+    MINOR,
+    NAME,
+    RATIO,
+    SHAPE,
+    Column,
+    Field,
+    Table,
+    table_of,
+)
 from archscope.report.tables.analysis import at_least, field_text
 from archscope.units import format_count
 
@@ -19,13 +30,19 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         *INTRODUCTION,
         (Column("params", COUNT), lambda result: result.totals.params),
         (
-            Column("ratio", RATIO, "params_ratio"),
+            Column("ratio", RATIO, "params_ratio", rank=MINOR),
             lambda result: _ratio(result.totals.params, first.totals.params),
         ),
         (Column("macs", COUNT), _macs),
-        (Column("ratio", RATIO, "macs_ratio"), lambda result: _macs_ratio(result, first)),
+        (
+            Column("ratio", RATIO, "macs_ratio", rank=MINOR),
+            lambda result: _macs_ratio(result, first),
+        ),
         *MEMORY,
-        (Column("macs/B", RATIO, "macs_per_byte"), lambda result: result.totals.macs_per_byte),
+        (
+            Column("macs/B", RATIO, "macs_per_byte", rank=MINOR),
+            lambda result: result.totals.macs_per_byte,
+        ),
         DEPTH,
         RECEPTIVE_FIELD,
     )

@@ -1,0 +1,39 @@
+"""Breaking the text of a cell into lines, without a break inside a number or before its unit."""
+
+from __future__ import annotations
+
+import re
+
+from archscope.printable import width_of
+
+_UNIT = r"(?: (?:%|[kKMGT]i?B?|B|[pnum]?[sJW]|min|h)(?![\w%]))?"
+_NUMBER = rf"(?:>= )?[-+]?\d+(?:[.,x]\d+)*(?:e[-+]?\d+)?{_UNIT}"
+_PIECES = re.compile(rf"{_NUMBER}|[^\W\d]{{1,12}}|\s+|.")
+"""Numbers with their units, parts of words, spaces and marks."""
+
+
+def longest_piece(text: str) -> int:
+    """Return the width of the longest part that is not to be broken."""
+    return max(map(width_of, _PIECES.findall(text)), default=0)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text, broken between words and, where one is too long, inside of it."""
+    if width_of(text) <= width:
+        return [text]
+    lines = [""]
+    for word in _words(text):
+        pieces = [word] if width_of(word) <= width else _PIECES.findall(word)
+        space = " " if lines[-1] else ""
+        for piece in pieces:
+            if lines[-1] and width_of(lines[-1] + space + piece) > width:
+                lines.append(piece)
+            else:
+                lines[-1] += space + piece
+            space = ""
+    return lines
+
+
+def _words(text: str) -> list[str]:
+    """Return what stands between spaces, numbers together with their units."""
+    return re.findall(rf"(?:{_NUMBER}|\S)+", text)
