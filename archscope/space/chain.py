@@ -1,0 +1,272 @@
+"""A space as a chain of states and moves, for dynamic programming over its networks.
+
+A state before a segment is the shape that enters it with the choices that later segments still
+read. A move makes the decisions that are first read here, and passes the segment: it has a cost and
+leads to a state before the next segment. Each network of the space is one way along the chain, so
+that counting, drawing and optimising its networks are passes over the moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from archscope.errors import SpecError
+from archscope.space.cost_tables import SegmentTable
+from archscope.space.costs import array_costs
+from archscope.space.rows import SUMS, Encoding, Rows
+from archscope.space.segments import NotAChainError
+
+Integers = NDArray[np.int64]
+Scope = tuple[int, ...]
+"""Columns of an `Encoding` whose choices are looked at together."""
+State = tuple[int, Scope]
+"""The number of a shape, and the places of the choices that are still to be read."""
+
+MOST_STATES = 200_000
+MOST_MOVES = 1_000_000
+
+
+class TooWideError(Exception):
+    """Too many states, moves, costs or networks would have to be told apart."""
+
+
+class Moves(Struct, frozen=True):
+    """The moves past one segment, sorted by the state that they leave."""
+
+    source: Integers  # numbers of states before the segment
+    target: Integers  # numbers of states before the next segment
+    sums: Integers  # (moves, 4): params, buffers, macs, memory access in elements
+    columns: Scope  # the decisions that are made here
+    picks: Rows  # (moves, decisions made here)
+    scoped: dict[int, Integers]
+    """For each scope that is complete here, by its number: flat places of the choices in it."""
+    first: Integers  # (states + 1,): number of the first move of each state
+
+    def leaving(self, states: Integers) -> tuple[Integers, Integers]:
+        """Return all moves that leave states: the places of the states, and the moves."""
+        numbers = self.first[states + 1] - self.first[states]
+        place = np.repeat(np.arange(len(states)), numbers)
+        begin = np.cumsum(numbers) - numbers
+        return place, np.arange(len(place)) - begin[place] + self.first[states][place]
+
+    def best(self, ufunc: np.ufunc, values: Any, none: float) -> Any:
+        """Return `ufunc.reduce` of the values of the moves of each state, `none` without moves."""
+        states = len(self.first) - 1
+        found = np.full((states, *values.shape[1:]), none, values.dtype)
+        leaves = np.flatnonzero(np.diff(self.first))
+        if len(leaves):
+            found[leaves] = ufunc.reduceat(values, self.first[leaves])
+        return found
+
+
+class Chain:
+    """The states and moves of a space, from one state before the first segment to the end."""
+
+    def __init__(self, encoding: Encoding, scopes: Sequence[Scope] = ()) -> None:
+        """Take a space by its encoding, and scopes that each end up in `scoped` of one place.
+
+        Raises NotAChainError for a space that is no chain of segments, and TooWideError.
+        """
+        tables = encoding.space.cost_tables
+        if tables is None or all(table.segment.conditions for table in tables.tables):
+            raise NotAChainError("the space is no chain of segments that one value passes")
+        self.encoding, self.scopes = encoding, tuple(map(tuple, scopes))
+        self.tables = tables.tables
+        self.shapes: list[Any] = []
+        self.numbers: dict[Any, int] = {}
+        self.parents = [
+            {encoding.column[path] for way in decision.when for part in way for path in part.paths}
+            for decision in encoding.space.decisions
+        ]
+        self.conditions = [
+            [[encoding.condition(part) for part in way] for way in decision.when]
+            for decision in encoding.space.decisions
+        ]
+        self.steps = [_Step(self, table) for table in self.tables]
+        self.start = self.number(tables.entering(encoding.space.defaults))
+        if tables.input_reads:
+            raise TooWideError("the shape of the input is open")
+        self.moves = self._compiled()
+
+    def costs(self, place: int, metrics: Sequence[str], dtype: str) -> Integers:
+        """Return the costs of the moves at a place, (moves, metrics)."""
+        costs = array_costs(self.moves[place].sums, dtype)
+        parts = [costs[metric] for metric in metrics]
+        return np.stack(parts, 1) if parts else np.empty((len(self.moves[place].sums), 0), np.int64)
+
+    def rows(self, ways: Sequence[Integers]) -> Rows:
+        """Return the rows of networks by their moves: for each place, those of all networks."""
+        rows = np.tile(self.encoding.default, (len(ways[0]), 1))
+        for moves, taken in zip(self.moves, ways, strict=True):
+            rows[:, moves.columns] = moves.picks[taken]
+        return rows
+
+    def number(self, shape: Any) -> int:
+        """Return the number of a shape."""
+        if shape not in self.numbers:
+            self.numbers[shape] = len(self.shapes)
+            self.shapes.append(shape)
+        return self.numbers[shape]
+
+    def _compiled(self) -> list[Moves]:
+        """Return the moves of all places, once it is known what every segment reads."""
+        while True:
+            self._schedule()
+            before = [table.reads for table in self.tables]
+            states: list[State] = [(self.start, ())]
+            compiled = []
+            for place in range(len(self.steps)):
+                moves, states = self._moves(place, states)
+                compiled.append(moves)
+            if before == [table.reads for table in self.tables]:
+                return [*compiled, self._moves(len(self.steps), states)[0]]
+
+    def _schedule(self) -> None:
+        """Decide at which place each decision is made and each scope is complete."""
+        needs = [self._with_parents(step.columns()) for step in self.steps]
+        first: dict[int, int] = {}
+        for place, need in enumerate(needs):
+            for column in need:
+                first.setdefault(column, place)
+        needs.append(set())
+        self.complete: list[list[int]] = [[] for _ in needs]
+        for number, scope in enumerate(self.scopes):
+            whole = self._with_parents(scope)
+            place = max((first[column] for column in whole if column in first), default=-1)
+            needs[place] |= whole
+            self.complete[place].append(number)
+        needs[-1] |= self._with_parents(set(range(len(self.encoding.sizes))).difference(*needs))
+        last = {column: place for place, need in enumerate(needs) for column in need}
+        live: list[int] = []
+        self.live: list[Scope] = []  # columns of the states before each place
+        self.made: list[list[int]] = []  # columns of the decisions made there, parents first
+        for place, need in enumerate(needs):
+            self.live.append(tuple(live))
+            self.made.append(self._parents_first(need - set(live)))
+            live = [column for column in [*live, *self.made[-1]] if last[column] > place]
+        self.live.append(())
+
+    def _with_parents(self, columns: Iterable[int]) -> set[int]:
+        found: set[int] = set()
+        todo = list(columns)
+        while todo:
+            column = todo.pop()
+            if column not in found:
+                found.add(column)
+                todo += self.parents[column]
+        return found
+
+    def _parents_first(self, columns: set[int]) -> list[int]:
+        order: list[int] = []
+        while columns:
+            ready = sorted(column for column in columns if not self.parents[column] & columns)
+            order += ready
+            columns = columns - {*ready}
+        return order
+
+    def _moves(self, place: int, states: list[State]) -> tuple[Moves, list[State]]:
+        """Return the moves at a place, and the states that they lead to."""
+        order = (*self.live[place], *self.made[place])
+        at = {column: position for position, column in enumerate(order)}
+        keep = [at[column] for column in self.live[place + 1]]
+        step = self.steps[place] if place < len(self.steps) else None
+        numbers: dict[State, int] = {}
+        moves: list[tuple[int, ...]] = []
+        rows: list[Scope] = []
+        for source, (shape, held) in enumerate(states):
+            for row in self._assignments(place, held, at):
+                found = ((0,) * SUMS, shape) if step is None else step.passed(shape, row, at)
+                if found is None:
+                    continue
+                sums, leaving = found
+                state = leaving, tuple([row[position] for position in keep])
+                moves.append((source, numbers.setdefault(state, len(numbers)), *sums))
+                rows.append(row)
+            if len(moves) > MOST_MOVES or len(numbers) > MOST_STATES:
+                raise TooWideError("too many choices must be remembered along the chain")
+        table = np.array(moves, np.int64).reshape(-1, 2 + SUMS)
+        chosen = np.array(rows, np.int64).reshape(len(moves), len(order))
+        scoped = {number: self._flat(number, chosen, at) for number in self.complete[place]}
+        first = np.searchsorted(table[:, 0], np.arange(len(states) + 1))
+        made = tuple(self.made[place])
+        picks = chosen[:, [at[column] for column in made]]
+        return Moves(table[:, 0], table[:, 1], table[:, 2:], made, picks, scoped, first), [*numbers]
+
+    def _flat(self, number: int, chosen: Rows, at: dict[int, int]) -> Integers:
+        """Return the places of choices in the table of a scope, which has an axis for each."""
+        flat = np.zeros(len(chosen), np.int64)
+        for column in self.scopes[number]:
+            flat = flat * self.encoding.sizes[column] + chosen[:, at[column]]
+        return flat
+
+    def _assignments(self, place: int, held: Scope, at: dict[int, int]) -> Iterable[Scope]:
+        """Return held choices with every way to make the decisions of a place."""
+        rows = [held]
+        for column in self.made[place]:
+            if self.encoding.space.decisions[column].when == ((),):
+                values: Iterable[int] = range(self.encoding.sizes[column])
+                rows = [(*row, value) for row in rows for value in values]
+            else:
+                rows = [(*row, value) for row in rows for value in self._values(column, row, at)]
+            if len(rows) > MOST_MOVES:
+                raise TooWideError("too many decisions are read at once")
+        return rows
+
+    def _values(self, column: int, row: Scope, at: dict[int, int]) -> Iterator[int]:
+        counts = any(
+            all(
+                part is None or part[1][tuple([row[at[other]] for other in part[0]])]
+                for part in way
+            )
+            for way in self.conditions[column]
+        )
+        return iter(
+            range(self.encoding.sizes[column]) if counts else [int(self.encoding.default[column])]
+        )
+
+
+class _Step:
+    """A segment, with what is known of how shapes and choices pass it."""
+
+    def __init__(self, chain: Chain, table: SegmentTable) -> None:
+        self.chain, self.table = chain, table
+        column = chain.encoding.column
+        conditions = table.segment.conditions
+        self.conditions = {column[path] for part in conditions for path in part.paths}
+        self.known: dict[Scope, tuple[tuple[int, ...], int] | None] = {}
+
+    def columns(self) -> set[int]:
+        """Return the decisions that the segment reads, as far as that is known."""
+        self.known.clear()
+        column = self.chain.encoding.column
+        self.reads = sorted(self.conditions | {column[path] for path in self.table.reads})
+        return {*self.reads}
+
+    def passed(
+        self, shape: int, row: Scope, at: dict[int, int]
+    ) -> tuple[tuple[int, ...], int] | None:
+        """Return the sums and the number of the shape that leaves; None if it is no network."""
+        key = (shape, *[row[at[column]] for column in self.reads])
+        if key not in self.known:
+            self.known[key] = self._passed(shape, row, at)
+        return self.known[key]
+
+    def _passed(
+        self, shape: int, row: Scope, at: dict[int, int]
+    ) -> tuple[tuple[int, ...], int] | None:
+        chain, encoding = self.chain, self.chain.encoding
+        choices = dict(encoding.space.defaults)
+        for column, position in at.items():
+            choices[encoding.space.decisions[column].path] = encoding.values[column][row[position]]
+        if not self.table.present(choices):
+            return (0,) * SUMS, shape
+        try:
+            sums, leaving = self.table.look_up(choices, chain.shapes[shape])
+        except SpecError:
+            return None
+        return sums, chain.number(leaving)
