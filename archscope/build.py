@@ -35,14 +35,18 @@ class Network(nn.Module):
         for node in graph.nodes:
             if not node.inputs:
                 continue
-            if node.shares is not None:
-                self.paths[node.name] = self.paths[node.shares]
-                continue
             described = node.op.torch(*node.ins)
+            owner = node if node.shares is None else graph.by_name[node.shares]
+            if owner is not node and described == owner.op.torch(*owner.ins):
+                self.paths[node.name] = self.paths[owner.name]
+                continue
             if node.name in placed:
                 described = described.with_(inplace=True)
+            module = make(described)
+            if owner is not node:
+                tie(module, self.part(owner.name))
             self.paths[node.name] = tuple(map(attribute_name, node.name.split(".")))
-            self._register(self.paths[node.name], make(described))
+            self._register(self.paths[node.name], module)
         self.plans = {True: _plan(graph), False: _plan(graph.inference())}
 
     def part(self, node: str) -> nn.Module:
@@ -123,6 +127,38 @@ def make(described: Call) -> nn.Module:
     source: Any = {"nn": nn, "archscope.nn": archscope.nn}[library]
     module: nn.Module = getattr(source, name)(*described.args, **dict(described.kwargs))
     return module
+
+
+def tie(module: nn.Module, owner: nn.Module) -> None:
+    """Let a module read its weights from another that has weights of these names and shapes.
+
+    They are then no weights of its own, in its state dict neither.
+    """
+    held = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    names = tuple(name for name, _ in held)
+    for name in names:
+        delattr(module, name)
+    module.__dict__["weights_owner"] = owner  # past torch, which would make it a sub-module
+    module.__class__ = _tied(type(module), names)
+
+
+def _tied(cls: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
+    """Return a class of modules whose weights of these names are those of their owner."""
+
+    def of_owner(name: str) -> property:
+        return property(lambda module: getattr(module.__dict__["weights_owner"], name))
+
+    def reduced(module: nn.Module) -> tuple[Any, ...]:
+        return _untouched, (cls, names), module.__dict__
+
+    words: dict[str, Any] = {name: of_owner(name) for name in names}
+    return type(cls.__name__, (cls,), {**words, "__reduce__": reduced})
+
+
+def _untouched(cls: type[nn.Module], names: tuple[str, ...]) -> nn.Module:
+    """Return a tied module without its state, for copies and pickles."""
+    made = _tied(cls, names)
+    return made.__new__(made)
 
 
 TAKEN = frozenset(dir(nn.Module())) | set(dir(Network)) | {"graph", "paths", "plans"}

@@ -172,6 +172,13 @@ class Op(Struct, frozen=True, kw_only=True):
         """Describe the torch module that computes it."""
         raise NotImplementedError
 
+    def weights_key(self, *ins: Shape) -> object:
+        """Return a key that is equal for operators whose weights have equal names and shapes.
+
+        Such operators can share their weights. Without more knowledge it is the torch module.
+        """
+        return self.torch(*ins)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         """Return examples for the contract tests and the reference."""
@@ -240,6 +247,14 @@ class Node(Struct, frozen=True, gc=False):
     out: Shape
     shares: str | None = None  # the earlier node whose weights it uses
     at: Source | None = None
+    new_params: int | None = None  # where earlier nodes hold a part of its weights in another form
+
+    @property
+    def own_params(self) -> int:
+        """The learnable numbers that no earlier node holds, so that sums count each once."""
+        if self.shares is not None:
+            return 0
+        return self.facts.params if self.new_params is None else self.new_params
 
     @property
     def scope(self) -> str:
@@ -382,6 +397,7 @@ class Builder:
         inputs: Iterable[str] = (),
         shares: str | None = None,
         at: Source | None = None,
+        new_params: int | None = None,
     ) -> str:
         """Add a node and return its name. Raises ShapeError if the inputs do not suit it."""
         inputs = tuple(inputs)
@@ -394,9 +410,13 @@ class Builder:
         if min(out, default=1) < 1:
             taken = " and ".join(map(text_of, ins))
             raise ShapeError(f"'{op.name}' leaves nothing of {taken}: it would give {text_of(out)}")
-        self.nodes[name] = Node(name, op, inputs, ins, out, shares, at)
+        self.nodes[name] = Node(name, op, inputs, ins, out, shares, at, new_params)
         return name
 
     def share(self, name: str, owner: str) -> None:
         """Let a node share the weights of an earlier one."""
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)
+
+    def count(self, name: str, params: int) -> None:
+        """Say how many of the params of a node count where it stands."""
+        self.nodes[name] = structs.replace(self.nodes[name], new_params=params)

@@ -35,10 +35,9 @@ def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
     result = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         weights = facts.params + facts.buffers
-        owned = node.shares is None
         result[node.name] = Cost(
-            facts.params if owned else 0,
-            facts.buffers if owned else 0,
+            node.own_params,
+            facts.buffers if node.shares is None else 0,
             facts.macs * batch,
             facts.elementwise * batch,
             facts.elements * batch if facts.macs else 0,
@@ -65,7 +64,7 @@ def sums_of(nodes: Sequence[Node], known: Iterable[Facts] | None = None) -> Sums
     params = buffers = macs = access = 0
     for node, facts in zip(nodes, known or (node.facts for node in nodes), strict=True):
         if node.shares is None:
-            params += facts.params
+            params += facts.params if node.new_params is None else node.new_params
             buffers += facts.buffers
         macs += facts.macs
         access += facts.access

@@ -45,6 +45,7 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
     name: str | None = None
     sources: tuple[str, ...] | None = None
     share: str | None = None
+    params: int | None = None  # those that count here, where weights are an earlier layer's
     output: Head | None = None
     split: Value | None = None
 

@@ -193,7 +193,7 @@ class GraphDomain:
                 " write a list of branches under it, or 'from: [a, b]' beside it",
                 layer.at,
             )
-        return (self.made.add(instance, layer.base, op, flow, layer.at, layer.share),)
+        return (self.made.add(instance, layer.base, op, flow, layer.at, layer.share, layer.params),)
 
     def _op(self, layer: Layer, frame: Frame) -> Op:
         cls = OPS[layer.word]

@@ -66,7 +66,7 @@ class NodeBuilder:
 
     def add(
         self, instance: Instance, base: str, op: Op, flow: NodeNames, at: Source,
-        share: str | None = None,
+        share: str | None = None, new_params: int | None = None,
     ) -> str:  # fmt: skip
         """Add a node to an instance and return its name. Raises SpecError."""
         if len(self.nodes) >= self.limits.nodes:
@@ -74,7 +74,7 @@ class NodeBuilder:
         name = self.claim(instance, base, at)
         mirror = mirror_of(instance, name, share)
         try:
-            self.builder.add(name, op, flow, None, at)
+            self.builder.add(name, op, flow, None, at, new_params)
         except ShapeError as error:
             raise SpecError(str(error), at) from None
         self._check_size(name, at)
@@ -99,8 +99,8 @@ class NodeBuilder:
         owner = self.nodes.get(mirror[1] + name[len(mirror[0]) :])
         if owner is None:
             raise SpecError(f"'{name}' cannot share weights: '{mirror[1]}' has no such part", at)
-        got, wanted = node.op.torch(*node.ins), owner.op.torch(*owner.ins)
-        if got != wanted:
+        if node.op.weights_key(*node.ins) != owner.op.weights_key(*owner.ins):
+            got, wanted = node.op.torch(*node.ins), owner.op.torch(*owner.ins)
             raise SpecError(f"'{name}' cannot share weights: it is {got}, not {wanted}", at)
         self.builder.share(name, owner.shares or owner.name)
 

@@ -13,7 +13,7 @@ from archscope.language.limits import LIMITS
 from archscope.language.yaml_items import Item
 
 MODIFIERS = (
-    "then", "repeat", "each", "when", "else", "name", "from", "share", "output", "split",
+    "then", "repeat", "each", "when", "else", "name", "from", "share", "params", "output", "split",
 )  # fmt: skip
 FILE_KEYS = (
     "name", "about", "paper", "reference", "input", "inputs", "use", "extends", "let", "blocks",

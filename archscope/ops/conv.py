@@ -92,6 +92,11 @@ class Conv(Convolution, frozen=True, kw_only=True):
             return Saved(input=True)
         return Saved(elements=padded(windows, ins[0]))
 
+    def weights_key(self, *ins: Shape) -> object:
+        """Return the shape of the weights and the number of biases, as a transposed one does."""
+        sizes = per_axis(self.kernel, len(ins[0]) - 1, "kernel")
+        return (self.out, ins[0][0] // self.groups, *sizes), self.out * self.bias
+
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
         words = stated(
@@ -171,6 +176,10 @@ class ConvTranspose(Weighted, frozen=True, kw_only=True):
         return prod(ins[0]) * self.taps(ins[0])
 
     saved = saves_input
+
+    def weights_key(self, *ins: Shape) -> object:
+        sizes = per_axis(self.kernel, len(ins[0]) - 1, "kernel")
+        return (ins[0][0], self.out // self.groups, *sizes), self.out * self.bias
 
     def torch(self, *ins: Shape) -> Call:
         (x,) = ins

@@ -31,7 +31,7 @@ class HeavyClassifier(Rule, frozen=True, kw_only=True):
 
     def check(self, network: Network) -> Findings:
         graph = network.graph
-        owned = {node.name: node.facts.params for node in graph.nodes if node.shares is None}
+        owned = {node.name: node.own_params for node in graph.nodes if node.shares is None}
         total = sum(owned.values())
         heads = [node for node in graph.nodes if isinstance(node.op, Linear) and node.name in owned]
         held = sum(owned[node.name] for node in heads)

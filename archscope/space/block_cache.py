@@ -108,7 +108,7 @@ def _cached(
     return CachedBlock(
         tuple(
             (node.name[skip:], node.op, relative(node.inputs), node.ins, node.out,
-             node.shares and node.shares[skip:], node.at)
+             node.shares and node.shares[skip:], node.at, node.new_params)
             for node in nodes
         ),
         tuple(name[skip:] for name in islice(made.taken, before[1], None)),
@@ -121,10 +121,11 @@ def _cached(
 def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
     """Add the nodes of a known block in another place, and return the last."""
     prefix, entry, nodes = instance.prefix, instance.entry, made.nodes
-    for suffix, op, inputs, ins, out, shares, at in known.nodes:
+    for suffix, op, inputs, ins, out, shares, at, new_params in known.nodes:
         name = prefix + suffix
         read = tuple([entry[name] if type(name) is int else prefix + name for name in inputs])
-        nodes[name] = Node(name, op, read, ins, out, shares and prefix + shares, at)
+        owner = shares and prefix + shares
+        nodes[name] = Node(name, op, read, ins, out, owner, at, new_params)
     made.sites.update({prefix + name: at for name, at in known.sites})
     return tuple([entry[end] if isinstance(end, int) else prefix + end for end in known.ends])
 

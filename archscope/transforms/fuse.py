@@ -27,7 +27,7 @@ def fuse(graph: Graph) -> Graph:
             continue
         op = structs.replace(node.op, bias=True) if node.name in layers else node.op
         inputs = (gone.get(name, name) for name in node.inputs)
-        builder.add(node.name, op, inputs, node.shares, node.at)
+        builder.add(node.name, op, inputs, node.shares, node.at, node.new_params)
     outputs = tuple(
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs
@@ -56,7 +56,8 @@ def foldable(graph: Graph) -> dict[str, str]:
             continue
         (before,) = node.inputs
         alone = readers[before] == [node.name] and before not in outputs
-        if alone and graph.by_name[before].op.absorbs_scale:
+        tied = graph.by_name[before].new_params is not None  # to weights that it would not scale
+        if alone and not tied and graph.by_name[before].op.absorbs_scale:
             found[node.name] = before
     families: dict[str, set[str]] = {}  # the nodes that share weights, by their owner
     for node in graph.nodes:
@@ -64,6 +65,9 @@ def foldable(graph: Graph) -> dict[str, str]:
     family_of = {name: family for family in families.values() for name in family}
     norm_of = {layer: norm for norm, layer in found.items()}
     for layer, norm in norm_of.items():
-        if {norm_of.get(other) for other in family_of[layer]} != family_of[norm]:
+        # Of a convolution and its transpose, output channels lie along different axes.
+        kinds = {type(graph.by_name[other].op) for other in family_of[layer]}
+        norms = {norm_of.get(other) for other in family_of[layer]}
+        if len(kinds) > 1 or norms != family_of[norm]:
             del found[norm]
     return found

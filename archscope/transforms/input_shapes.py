@@ -25,7 +25,7 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
         if node.name in shapes:
             op = structs.replace(op, size=shapes[node.name])
         try:
-            builder.add(node.name, op, node.inputs, node.shares, node.at)
+            builder.add(node.name, op, node.inputs, node.shares, node.at, node.new_params)
         except ShapeError as error:
             raise ShapeError(f"{node.name}: {error}") from None
         if node.shares is not None:
@@ -35,6 +35,6 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
 
 
 def _check_shared(node: Node, owner: Node) -> None:
-    wanted, got = owner.op.torch(*owner.ins), node.op.torch(*node.ins)
-    if got != wanted:
+    if node.op.weights_key(*node.ins) != owner.op.weights_key(*owner.ins):
+        wanted, got = owner.op.torch(*owner.ins), node.op.torch(*node.ins)
         raise ShapeError(f"{node.name}: cannot share weights: it is {got}, not {wanted}")

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archscope.analysis.analyzer import analyze
 from archscope.analysis.cost import costs, total
 from archscope.analysis.memory import memory
-from archscope.build import Network, build, module_path
+from archscope.build import Network, build
 from archscope.ir import Graph, Node
 from archscope.verify.check import Check, Pairs, compare
 
@@ -54,10 +54,18 @@ def check_shapes(graph: Graph) -> Check:
 def check_params(graph: Graph) -> Check:
     """Compare with the numbers that each sub-module holds; shared ones count once."""
     network, cost = build(graph, device="meta"), costs(graph)
-    counted = [(node.name, cost[node.name], network.part(node.name)) for node in _owners(graph)]
-    counted.append(("total", total(cost), network))
-    pairs = [(name, (own.params, own.buffers), _numbers(part)) for name, own, part in counted]
-    return compare("params", "torch module", "params and buffers", pairs)
+    owners = _owners(graph)
+    # Weights that are tied in another form are copies in the module, which count again there.
+    copies = {node.name: node.facts.params - cost[node.name].params for node in owners}
+    pairs: Pairs = []
+    for node in owners:
+        own = cost[node.name]
+        ours = own.params + copies[node.name], own.buffers
+        pairs.append((node.name, ours, _numbers(network.part(node.name))))
+    whole, added = total(cost), sum(copies.values())
+    pairs.append(("total", (whole.params + added, whole.buffers), _numbers(network)))
+    note = f"{added:,} params are copies of others in the module" if added else ""
+    return compare("params", "torch module", "params and buffers", pairs, note)
 
 
 def _numbers(module: nn.Module) -> tuple[int, int]:
@@ -72,19 +80,22 @@ def _numbers(module: nn.Module) -> tuple[int, int]:
 
 def check_macs_fvcore(graph: Graph) -> Check:
     """Compare with fvcore, which counts 1 for each multiply-accumulate."""
-    counted = fvcore_analysis(*network_and_inputs(graph)).by_module_and_operator()
+    network, inputs = network_and_inputs(graph)
+    counted = fvcore_analysis(network, inputs).by_module_and_operator()
     live = graph.ancestors(*(output.node for output in graph.outputs))
     ours: dict[str, int] = {}
+    first: dict[str, str] = {}  # the node that each module was made for
     for node in graph.nodes:
-        owner = node.shares or node.name
-        # What no output needs is not in the trace that fvcore counts.
-        ours[owner] = ours.get(owner, 0) + (node.facts.macs if node.name in live else 0)
+        if node.inputs:
+            path = ".".join(network.paths[node.name])
+            first.setdefault(path, node.name)
+            # What no output needs is not in the trace that fvcore counts.
+            ours[path] = ours.get(path, 0) + (node.facts.macs if node.name in live else 0)
 
     def theirs(path: str) -> int:
         return sum(int(counted[path][kind]) for kind in MATRIX_WORK)
 
-    names = [node.name for node in _owners(graph)]
-    pairs = [(name, ours[name], theirs(module_path(name))) for name in names]
+    pairs = [(first[path], macs, theirs(path)) for path, macs in ours.items()]
     pairs.append(("total", sum(ours.values()), theirs("")))
     dead = len(graph.nodes) - len(live)
     note = f"{dead} nodes that no output needs count 0" if dead else ""

@@ -8,11 +8,14 @@ import pickle
 
 import pytest
 import torch
+from msgspec import structs
 from torch import Tensor, nn
+from torch.nn import functional
 
 from archscope import load
 from archscope.build import TAKEN, Network, attribute_name, build, module_path
 from archscope.ir import Graph, Output
+from archscope.verify import verify
 from tests.nets import Net, chain
 
 
@@ -216,3 +219,28 @@ def test_gradient_steps_lower_the_loss() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] / 2
+
+
+def test_weights_shared_by_other_modules() -> None:
+    """They are the owner's, in copies, in other types and while training, too."""
+    net = Net(x=(3, 8, 8))
+    first = net("conv", "x", name="a", out=3, kernel=3, padding=1)
+    net("batchnorm", net("conv", first, name="b", out=3, kernel=3, stride=2), name="norm")
+    graph = net.graph("norm")
+    nodes = [structs.replace(n, shares="a") if n.name == "b" else n for n in graph.nodes]
+    graph = structs.replace(graph, nodes=tuple(nodes))
+    network = build(graph)
+    assert set(network.state_dict()) == {
+        "a.weight", "a.bias", "norm.weight", "norm.bias", "norm.running_mean",
+        "norm.running_var", "norm.num_batches_tracked",
+    }  # fmt: skip
+    for made in (network, copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        made.double().train()
+        made(image().double()).sum().backward()
+        assert made.get_submodule("b").weight is made.get_submodule("a").weight
+        wanted = functional.conv2d(image().double(), made.get_submodule("a").weight, stride=2)
+        torch.testing.assert_close(
+            made.get_submodule("b")(image().double()),
+            wanted + made.get_submodule("a").bias.view(-1, 1, 1),
+        )
+    assert verify(graph).agrees

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archscope.analysis.cost import costs, sums_of, total
 from archscope.ir import Graph, Output
 from tests.language.texts import graph_of, names, refusal
 
@@ -72,6 +73,33 @@ def test_other_sizes_of_maps_may_share_but_not_other_weights() -> None:
     text = "layers: [{conv: 3, share: w}, maxpool: 2, {conv: %s, share: w}]"
     assert shares(graph_of(text % 3)) == {"conv1": "conv0"}
     assert "'conv1' cannot share weights: it is nn.Conv2d(3, 4, 1)" in refusal(text % 4)
+
+
+def test_weights_may_be_shared_by_layers_that_use_them_otherwise() -> None:
+    text = """
+    layers:
+      - {conv: {out: 3, kernel: 3, bias: false}, share: w}
+      - {conv: {out: 3, kernel: 3, bias: false, stride: 2, padding: [[1, 0], [0, 1]]}, share: w}
+      - {conv_transpose: {out: 3, kernel: 3, bias: false}, share: w}
+      - {batchnorm: {eps: 0.1}, share: n}
+      - {batchnorm: {}, share: n}
+    """
+    assert shares(graph_of(text)) == {
+        "conv1": "conv0", "conv_transpose": "conv0", "batchnorm1": "batchnorm0",
+    }  # fmt: skip
+    wider = text.replace("conv_transpose: {out: 3", "conv_transpose: {out: 4")
+    assert "'conv_transpose' cannot share weights" in refusal(wider)
+    with_bias = text.replace("out: 3, kernel: 3, bias: false, stride", "out: 3, kernel: 3, stride")
+    assert "'conv1' cannot share weights" in refusal(with_bias)
+
+
+def test_params_that_count_elsewhere() -> None:
+    text = "layers: [conv: 3, {conv: 3, params: %s}, conv: 3]"
+    net = graph_of(text % 3)
+    assert total(costs(net)).params == sums_of(net.nodes)[0] == 12 + 3 + 12
+    assert net.nodes[2].facts.params == 12
+    assert "'params' must be a whole number of at least 0, got '=3'" in refusal(text % "=3")
+    assert "a block" in refusal("blocks: {b: {layers: relu}}\nlayers: [{b: {}, params: 3}]")
 
 
 HEAD = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from archscope.analysis.memory import in_place
+from archscope.errors import GraphError
 from archscope.ir import Call, Graph, Node
 from archscope.ops.reshape import Identity
 
@@ -108,6 +109,11 @@ class _ScopeMaker:
         if node.name in self.placed:
             described = described.with_(inplace=True)
         owner = self.paths[node.shares or node.name][len(path) :]
+        if node.shares is not None and node.op != self.graph.by_name[node.shares].op:
+            raise GraphError(
+                f"'{node.name}' and '{node.shares}' share weights and differ in attributes,"
+                " which Python source cannot say; the other formats can"
+            )
         training = not path and node.name in self.training
         return Step(owner, described, node.inputs, (node.name,), node.shares is None, training)
 
