@@ -8,12 +8,13 @@ from typing import Any
 
 from archscope.errors import ArchscopeError, ShapeError
 from archscope.importers.formats import Imported, Inputs
+from archscope.importers.onnx.learned import LearnedWeights
 from archscope.importers.onnx.model_file import library, read_model
 from archscope.importers.onnx.node_names import name_part, names_of, take_name, valid_start
-from archscope.importers.onnx.operator_costs import POINTWISE, learned_params, operator_cost
+from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify
-from archscope.ir import Builder, Graph, Op, Output, Shape
+from archscope.ir import Builder, Graph, Output, Shape
 from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 
@@ -62,8 +63,8 @@ class _GraphBuilder:
         self.builder = Builder()
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
-        self.owners: dict[tuple[Op, tuple[Shape, ...], tuple[str, ...]], str] = {}
-        self.counted: set[str] = set()  # constants that an opaque node holds already
+        self.owners: dict[tuple[object, ...], str] = {}  # the node that has these weights first
+        self.learned = LearnedWeights(model)
 
     def graph(self, name: str) -> Imported:
         """Return the graph of all operators."""
@@ -166,18 +167,25 @@ class _GraphBuilder:
         """Add a recognised operator; return False if its shape is not the file's."""
         names = [self.nodes[tensor.name] for tensor in found.inputs]
         ins = tuple(self.builder.nodes[name].out for name in names)
-        held = tuple(weight.name for weight in found.weights.values())
         try:
             if found.op.shape(*ins) != self.model.shapes[operator.outputs[0]][1:]:
                 return False
-            owner = self.owners.setdefault((found.op, ins, held), node) if held else node
-            shares = None if owner == node else owner
-            self.nodes[operator.outputs[0]] = self.builder.add(node, found.op, names, shares)
+            self.nodes[operator.outputs[0]] = self.builder.add(node, found.op, names)
         except (ShapeError, ArithmeticError):
             return False
-        if shares is None:
-            for word, tensor in found.weights.items():
-                self.weights[f"{node}.{word}"] = tensor.name
+        held = {word: self.learned.same(tensor.name) for word, tensor in found.weights.items()}
+        owner = node
+        if held:
+            key = (found.op.weights_key(*ins), *held.items())
+            owner = self.owners.setdefault(key, node)
+        params = self.learned.params(operator)
+        if owner != node:
+            self.builder.share(node, owner)
+            return True
+        if params != self.builder.nodes[node].facts.params:
+            self.builder.count(node, params)
+        for word, tensor in found.weights.items():
+            self.weights[f"{node}.{word}"] = tensor.name
         return True
 
     def add_opaque(self, operator: OnnxOperator, node: str) -> None:
@@ -185,7 +193,7 @@ class _GraphBuilder:
         reads = (self.nodes[name] for name in operator.inputs if name in self.nodes)
         sources = tuple(dict.fromkeys(reads))
         sources = sources or tuple(self.nodes.values())[:1]
-        params = learned_params(operator, self.model, self.counted)
+        params, kept = self.learned.params(operator), self.learned.statistics(operator)
         outputs = {name: place for place, name in enumerate(operator.outputs) if name}
         first = next(iter(outputs))
         products, work = operator_cost(operator, self.model, prod(self.size(first)))
@@ -195,6 +203,7 @@ class _GraphBuilder:
                 kind=f"onnx.{operator.kind}"[:200],
                 size=self.size(name),
                 learned=params,
+                kept=kept,
                 products=products,
                 work=work,
                 pointwise=pointwise,
@@ -202,7 +211,7 @@ class _GraphBuilder:
             title = node if name == first else f"{node}_{place}"
             title = take_name(title, set(self.builder.nodes))
             self.nodes[name] = self.builder.add(title, op, sources)
-            params = products = work = 0  # which are those of the first
+            params = kept = products = work = 0  # which are those of the first
 
     def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""

@@ -1,9 +1,8 @@
-"""Params, multiply-accumulates and other work of ONNX operators that have no operator of ours."""
+"""Multiply-accumulates and other work of ONNX operators that have no operator of ours."""
 
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
@@ -48,44 +47,6 @@ FREE = POINTWISE | SUMMING | {
 CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
 """Convolutions that we have no operator for, and which of their inputs are the weights."""
 
-LEARNED = {
-    "QLinearConv": (3, 8), "ConvInteger": (1,), "QLinearMatMul": (3,), "MatMulInteger": (1,),
-    "QuantizeLinear": (0,), "DequantizeLinear": (0,),
-}  # fmt: skip
-"""The inputs of quantized operators that were learned; the others say how they are packed."""
-
-HOLDING = frozenset({
-    "Linear", "MatMul", "Gemm", "Conv", "ConvTranspose", "DeformConv", "LSTM", "GRU", "RNN",
-    "LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization",
-    "PRelu", "Attention", *LEARNED,
-})  # fmt: skip
-"""Operators whose constants are params even where the file has them as `Constant`."""
-
-FLOATS = "fV"
-"""Kinds of numpy's types that are floating point; V stands for those that numpy lacks."""
-
-
-def learned_params(operator: OnnxOperator, model: ResolvedModel, counted: set[str]) -> int:
-    """Return the count of an operator's params, each counted where it is first read.
-
-    A file does not say which constants were learned. All floating-point initializers count as
-    params, and so do all constants of operators that multiply by matrices or normalise.
-    """
-    places = LEARNED.get(operator.kind, range(len(operator.inputs)))
-    names = [operator.inputs[place] for place in places if place < len(operator.inputs)]
-    params = 0
-    for name in names:
-        value, sources = model.constants.get(name), model.sources.get(name)
-        if value is None or not (sources or operator.kind in HOLDING):
-            continue
-        new = (sources or {name}) - counted
-        counted.update(new)
-        arrays = [model.constants[source] for source in new]
-        params += sum(
-            array.size for array in arrays if operator.kind in LEARNED or _is_learnable(array)
-        )
-    return params
-
 
 def operator_cost(
     operator: OnnxOperator, model: ResolvedModel, elements: int
@@ -110,10 +71,3 @@ def operator_cost(
         extra = elements if operator.kind == "Mean" else 0
         return 0, elements * (sum(map(bool, operator.inputs)) - 1) + extra
     return (0, None) if operator.kind in FREE else (None, None)
-
-
-def _is_learnable(value: Any) -> bool:
-    """Return whether an array has several elements of a type that is learned."""
-    # Quantized weights are bytes; other integers are shapes and places.
-    integers = value.dtype.itemsize == 1 and value.dtype.kind in "iu" and value.ndim > 1
-    return value.size > 1 and (integers or value.dtype.kind in FLOATS)

@@ -13,6 +13,7 @@ from archscope.importers.formats import Inputs
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
 from archscope.importers.onnx.model_file import library, named, opsets
+from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
 
 
@@ -42,7 +43,7 @@ class ResolvedModel(Struct):
     operators: list[OnnxOperator]
     constants: dict[str, Any]  # numpy arrays by name
     initializers: set[str]  # constants that the file has under this name
-    sources: dict[str, frozenset[str]]  # the initializers that a constant is computed from
+    sources: dict[str, frozenset[str]]  # the constants of the file that one is computed from
     shapes: dict[str, tuple[int, ...]]  # with the batch in front
     inputs: list[str]
     outputs: list[str]
@@ -194,14 +195,15 @@ class _Resolver:
     def _fold(self, node: Any, types: Mapping[str, Any]) -> None:
         """Keep what an operator on constants gives as constants."""
         self.types.update(types)
-        # The scales of packed weights are not weights themselves.
-        inputs = node.input[:1] if node.op_type == "DequantizeLinear" else node.input
+        inputs = [node.input[place] for place in weight_inputs(node.op_type, len(node.input))
+                  if place < len(node.input)]  # fmt: skip
         sources = frozenset().union(*(self.sources.get(name, ()) for name in inputs))
         for name, value in compute(self.model, node, types, self.constants).items():
             self._keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
                 self.initializers.add(name)  # how torch's exporter writes equal weights once
+            if not node.input and value.dtype != "int64":
                 self.sources[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:

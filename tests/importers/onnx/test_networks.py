@@ -28,7 +28,10 @@ FIELDS = ("size", "stride", "padding", "smallest", "sees_all", "known")
 
 
 def network(name: str) -> tuple[torch.nn.Module, torch.Tensor]:
-    """Return a network whose norms do something, and a batch for it."""
+    """Return a network whose norms do something, and a batch for it.
+
+    No two of its weights are equal: exporters write equal ones once.
+    """
     torch.manual_seed(0)
     words = {"init_weights": False} if name == "inception_v3" else {}
     module = getattr(torchvision().models, name)(**words).eval()
@@ -36,6 +39,10 @@ def network(name: str) -> tuple[torch.nn.Module, torch.Tensor]:
         if isinstance(norm, torch.nn.BatchNorm2d):
             norm.running_mean.normal_(0, 0.1)
             norm.running_var.uniform_(0.5, 1.5)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
     size = 299 if name == "inception_v3" else 224
     return module, torch.zeros(2, 3, size, size)
 

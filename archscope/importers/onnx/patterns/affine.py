@@ -72,7 +72,8 @@ def conv_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:
 def zero_bias(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     """Drop the zeros that torch's exporter computes for a convolution without a bias."""
     bias = operator.inputs[2]
-    require(not flow.model.sources.get(bias) and not flow.constant(bias).any())
+    sources = flow.model.sources.get(bias, frozenset())
+    require(not sources & flow.model.initializers and not flow.constant(bias).any())
     return [operator], [replace(operator, inputs=operator.inputs[:2])]
 
 

@@ -1,0 +1,114 @@
+"""Which constants of a model were learned, and at which operator each of them counts.
+
+A file does not mark what was learned. Its params are the distinct initializers that reach an
+operator as weights, each counted once, however often and in whatever form it is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.weight_inputs import (
+    HOLDING,
+    NORMS,
+    STATES,
+    STATISTICS,
+    weight_inputs,
+)
+
+SCALED = frozenset({"Add", "Mul"})
+"""Operators by which a single number may be learned, such as the gain of a branch."""
+
+GENERATED = re.compile(r"onnx::|/|val_|const|\d+$|.*(Constant|_output_\d+$|:0$)", re.IGNORECASE)
+"""How exporters name numbers that are no parameter of a module."""
+
+
+class LearnedWeights:
+    """Counts the learned constants of operators, each where it is first read."""
+
+    def __init__(self, model: ResolvedModel) -> None:
+        self.model = model
+        self.counted: set[str] = set()
+        self.alike: dict[tuple[Any, ...], list[str]] = {}
+
+    def params(self, operator: OnnxOperator) -> int:
+        """Return how many params an operator adds to those that were counted before."""
+        places = weight_inputs(operator.kind, len(operator.inputs))
+        return self._new(operator, places) + self._states(operator)
+
+    def statistics(self, operator: OnnxOperator) -> int:
+        """Return how many statistics an operator adds to those that were counted before."""
+        return self._new(operator, STATISTICS.get(operator.kind, ()))
+
+    def same(self, name: str) -> str:
+        """Return the first constant that was asked for and is this one: equal, of one origin."""
+        value, sources = self.model.constants[name], self.model.sources.get(name)
+        if not sources:
+            return name
+        import numpy
+
+        known = self.alike.setdefault((sources, value.shape), [])
+        for other in known:
+            if other == name or numpy.array_equal(self.model.constants[other], value):
+                return other
+        known.append(name)
+        return name
+
+    def _new(self, operator: OnnxOperator, places: Iterable[int]) -> int:
+        count = 0
+        for place in places:
+            name = operator.inputs[place] if place < len(operator.inputs) else ""
+            for source in self._learned(operator, name) if name else ():
+                if source not in self.counted:
+                    self.counted.add(source)
+                    count += self.model.constants[source].size
+        return count
+
+    def _states(self, operator: OnnxOperator) -> int:
+        constants, inputs = self.model.constants, operator.inputs
+        places = STATES.get(operator.kind, ())
+        given = [place for place in places if place < len(inputs) and inputs[place] in constants]
+        learned = tuple(
+            place
+            for place in given
+            if self._initializers(inputs[place]) and constants[inputs[place]].any()
+        )
+        return self._new(operator, learned)
+
+    def _initializers(self, name: str) -> list[str]:
+        sources = self.model.sources.get(name, ())
+        return sorted(source for source in sources if source in self.model.initializers)
+
+    def _learned(self, operator: OnnxOperator, name: str) -> list[str]:
+        """Return the constants of the file behind an input that count as learned."""
+        value = self.model.constants.get(name)
+        if value is None:
+            return []
+        holds = operator.kind in HOLDING
+        found = self._initializers(name)
+        if not found and holds:
+            found = (
+                [] if _fills(operator, value) else sorted(self.model.sources.get(name) or [name])
+            )
+        arrays = {source: self.model.constants[source] for source in found}
+        if len(arrays) > 1:  # numbers among them, such as an epsilon, say how they are computed
+            arrays = {source: array for source, array in arrays.items() if array.size > 1} or arrays
+        return [source for source, array in arrays.items() if self._counts(operator, source, array)]
+
+    def _counts(self, operator: OnnxOperator, source: str, array: Any) -> bool:
+        if operator.kind in HOLDING:
+            return array.dtype.kind in "fViu"
+        if array.size == 1:
+            named = operator.kind in SCALED and not GENERATED.match(source)
+            return named and array.dtype.kind in "fV"
+        # Quantized weights are bytes; other integers are shapes and places.
+        integers = array.dtype.itemsize == 1 and array.dtype.kind in "iu" and array.ndim > 1
+        return integers or array.dtype.kind in "fV"
+
+
+def _fills(operator: OnnxOperator, value: Any) -> bool:
+    """Return whether a constant is the ones or zeros of a norm that learned nothing."""
+    return operator.kind in NORMS and value.size > 1 and bool((value == value.flat[0]).all())
