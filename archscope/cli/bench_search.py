@@ -58,11 +58,12 @@ def command(
     Example:
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
     """
+    from archscope.cli.shared.reference_costs import costs_in
     from archscope.report.tables.studies import quality_table
     from archscope.search.benchmark import compare_samplers
-    from archscope.sources import load
+    from archscope.sources import document
     from archscope.space.budget import budgets
-    from archscope.space.costs import costs_of
+    from archscope.space.search_space import space
 
     samplers = [word.strip() for word in names.split(",")]
     for name in samplers:
@@ -70,7 +71,7 @@ def command(
     found = compare_samplers(
         table,
         spec,
-        budgets(texts, lambda name: costs_of(load(name)), edge=0),
+        budgets(texts, costs_in(lambda: space(document(spec))), edge=0),
         edge=edge,
         samplers=samplers,
         trials=trials,

@@ -190,15 +190,18 @@ def command(
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
+    from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
     from archscope.search.search import search
+    from archscope.sources import document
     from archscope.space.budget import budgets
+    from archscope.space.search_space import space
 
     config = SearchConfig(
         spec=spec,
-        budgets=budgets(texts, _costs_by_name),
+        budgets=budgets(texts, costs_in(lambda: space(document(spec)))),
         resolution=training.pop("resolution") or None,
         trainer=_trainer(strategy["seed"], **training),
         **strategy,
@@ -238,13 +241,6 @@ def _executor(
             f" {config.lag} run at once"
         )
     return partial(RayExecutor, address=address)
-
-
-def _costs_by_name(spec: str) -> dict[str, float]:
-    from archscope.sources import load
-    from archscope.space.costs import costs_of
-
-    return costs_of(load(spec))
 
 
 def _trainer(

@@ -15,11 +15,11 @@ from archscope.cli.shared.options import (
     together,
     write,
 )
+from archscope.cli.shared.reference_costs import costs_in
 from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError
 from archscope.report.tables.space import decision_table, space_data, space_parts
 from archscope.space.budget import budgets
-from archscope.space.costs import Costs, costs_of
 from archscope.space.explore import explore
 from archscope.space.search_space import space
 
@@ -92,10 +92,7 @@ def command(
         )
     networks = space(document, limits=reader.limits, **reader.changes)
 
-    def costs_by_name(name: str) -> Costs:
-        return costs_of(SpecReader(inputs=reader.inputs).graph(name), dtype)
-
-    limits = budgets(texts, costs_by_name, edge)
+    limits = budgets(texts, costs_in(lambda: networks, dtype), edge)
     found = explore(
         networks, limits, seed=seed, samples=samples, dtype=dtype,
         progress=lambda done, of: tell(f"{done:,} of {of:,} networks"),

@@ -49,5 +49,23 @@ def input_shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict
         shape = shape_of(content)
         if shape is None:
             raise OptionError(f"the shape of '{name}' must be {SHAPE}, got {quoted(content)}")
+        _check_axes(name, document.inputs[name].content, shape)
         shapes[name] = shape
     return shapes
+
+
+def _check_axes(name: str, declared: Any, shape: Shape) -> None:
+    """Raise OptionError for a shape with other axes than those of a list in the spec.
+
+    An input that is one expression, `input: =shape`, leaves open how many there are.
+    """
+    if not isinstance(declared, list | tuple) or len(declared) == len(shape):
+        return
+    sizes = [getattr(size, "content", size) for size in declared]
+    known = [str(size) if isinstance(size, int) else "?" for size in sizes]
+    missing = known[: max(0, len(known) - len(shape))]
+    write = "x".join((*missing, *map(str, shape[-len(known) :])))
+    raise OptionError(
+        f"{quoted(shape)} has {len(shape)} axes, '{name}' of the spec has {len(known)}:"
+        f" {'x'.join(known)}, channels first; write {write}"
+    )

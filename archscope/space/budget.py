@@ -18,6 +18,9 @@ EDGE = 0.85
 MOST = 1e30
 """The largest number of a budget; beyond, nothing can be compared."""
 
+DEVICES = ("cpu",)
+"""Devices that latency is measured on: this machine's."""
+
 EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"
     " 'weights 10MB', 'access 50MiB', '60% of mobilenet_v2', '60% params of resnet50', 8ms@cpu"
@@ -137,6 +140,9 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
             raise _refusal(words, f"{metric.name} needs a device: {metric.unit.examples}@cpu")
         if device and not metric.is_measured:
             raise _refusal(words, f"{metric.name} is counted, not measured on a device")
+        if device and device not in DEVICES:
+            hint = did_you_mean(device, DEVICES) or "; the only one is cpu, that of this machine"
+            raise _refusal(words, f"the device '{device}' is not known{hint}")
         note = "measured, not counted" if device else note
     if ">" in sign:
         return Budget(words, metric.name, None, most, device, note)

@@ -86,3 +86,16 @@ def test_a_file_of_ones_own(run: Run, tmp_path: Path) -> None:
     data = json.loads(out)
     assert data["name"] == "mine"
     assert "stem" not in [one["path"] for one in data["decisions"]]
+
+
+def test_a_share_is_of_the_network_at_the_input_of_the_space(run: Run) -> None:
+    macs = json.loads(run("analyze", "mobilenet_v2", "--input", "1x40x40", "--format", "json").out)
+    limits = ("--input", "1x40x40", "--budget", "100% of mobilenet_v2", "--format", "json")
+    data = json.loads(run(*TINY, *limits).out)
+    assert data["budgets"][0]["most"] == macs["totals"]["macs"]
+
+
+def test_a_share_of_a_network_that_cannot_take_the_input_is_refused(run: Run) -> None:
+    result = run(*TINY, "--budget", "60% of alexnet")
+    assert (result.code, result.out) == (2, "")
+    assert "'alexnet' cannot take 1x28x28, the input of 'tiny'" in result.err

@@ -186,8 +186,8 @@ TWO = "inputs: {left: [3, 8, 8], right: [3, 8, 8]}\nlayers: [{concat: {}, from: 
 
 def test_input_is_replaced() -> None:
     assert sizes(graph_of("layers: relu", input=(1, 4, 4))) == [(1, 4, 4)]
-    assert sizes(graph_of("layers: relu", input=[1, 4.0])) == [(1, 4)]
-    assert sizes(graph_of("layers: relu", input={"input": (2,)})) == [(2,)]
+    assert sizes(graph_of("layers: relu", input=[1, 4.0, 2])) == [(1, 4, 2)]
+    assert sizes(graph_of("layers: relu", input={"input": (2, 1, 1)})) == [(2, 1, 1)]
     assert sizes(graph_of(TWO, input={"right": (5, 8, 8)})) == [(3, 8, 8), (5, 8, 8)]
     assert sizes(graph_of(TWO, input={})) == [(3, 8, 8), (3, 8, 8)]
 
@@ -232,3 +232,27 @@ def test_shapes_of_unknown_inputs() -> None:
     assert said(TWO, input=(3, 8, 8)) == (
         "the spec has several inputs; give a shape by name: left, right"
     )
+
+
+@pytest.mark.parametrize(
+    "declared, given, write",
+    [
+        ("[3, 224, 224]", (64, 64), "3x64x64"),
+        ("[3, 224, 224]", (1, 3, 64, 64), "3x64x64"),
+        ("[3, 224]", (64,), "3x64"),
+        ("[=1+2, 8, 8]", (4, 4), r"\?x4x4"),
+    ],
+)
+def test_an_input_with_other_axes_is_told_how_to_write_it(
+    declared: str, given: tuple[int, ...], write: str
+) -> None:
+    text = f"input: {declared}\nlayers:\n  - conv: {{out: 4, kernel: 1}}\n".encode()
+    with pytest.raises(OptionError, match=rf"axes, 'input' of the spec has .* write {write}$"):
+        graph(document("x.yaml", text=text), input=given)
+
+
+def test_an_input_that_is_one_expression_may_have_any_axes() -> None:
+    text = b"let: {shape: [3, 8, 8]}\ninput: =shape\nlayers:\n  - conv: {out: 4, kernel: 1}\n"
+    read = document("x.yaml", text=text)
+    assert graph(read).inputs[0].out == (3, 8, 8)
+    assert graph(read, input=(3, 8)).outputs and graph(read, set={"shape": [2, 5]})

@@ -47,7 +47,7 @@ def taken(*texts: str, edge: float | None = None) -> tuple[Budget, ...]:
         ("60% params of mobilenet_v2", "params", 0.6 * 3504872, 0.51 * 3504872),
         ("params <= 60% of mobilenet_v2", "params", 0.6 * 3504872, 0.51 * 3504872),
         ("8ms@cpu", "latency", 8, None),
-        ("latency<=0.5s@cuda:0", "latency", 500, None),
+        ("latency<=0.5s@cpu", "latency", 500, None),
     ],
 )
 def test_what_is_taken(text: str, metric: str | None, most: float | None, least: float) -> None:
@@ -88,6 +88,13 @@ def test_what_is_taken(text: str, metric: str | None, most: float | None, least:
         ("macs ..300M", "'' is no amount for the lower end"),
         ("5M params@cpu", "params is counted, not measured on a device"),
         ("peak 5ms", "peak is in bytes, not ms"),
+        (
+            "2ms@raspi4",
+            "the device 'raspi4' is not known; the only one is cpu, that of this machine",
+        ),
+        ("8ms@CPU", "the device 'CPU' is not known, did you mean 'cpu'?"),
+        ("latency<=0.5s@cuda:0", "the device 'cuda:0' is not known"),
+        ("1e400MACs", "no network costs more than 1e+30"),
         ("60% latency of resnet50", "latency is no share of a count; write 8ms@cpu"),
         ("300MMACs/s", "unknown unit 'MMACs/s'"),
     ],
