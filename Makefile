@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example bench clean
+.PHONY: help demo test check lint format docs example bench prior clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
@@ -53,6 +53,10 @@ example: $(VENV)/.dev  ## write the committed report of the zoo, and the picture
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.analyze
+
+# TABLE is nasbench results of Accel-NASBench, with a digit for each decision of the space `mnas`.
+prior: $(VENV)/.dev  ## fit the prior of the search anew: make prior TABLE=table.csv
+	$(BIN)/python -m benchmarks.fit_imagenet_prior $(TABLE)
 
 clean:  ## remove the environment, builds and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

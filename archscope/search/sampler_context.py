@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from archscope.search.history import History
 from archscope.search.learner import Learner
+from archscope.search.prior_model import PriorModel
 from archscope.search.samplers import sampler_module
 from archscope.search.screening import Screening
 from archscope.search.strategy import Strategy
@@ -39,6 +40,7 @@ class SamplerContext(Struct, frozen=True):
     learner: Learner
     screening: Screening
     history: History
+    prior: PriorModel | None = None  # what is expected of the scores before any training
 
     @property
     def cost_model(self) -> CostModel:

@@ -29,6 +29,12 @@ class Strategy(Struct, frozen=True, kw_only=True):
     prescreen: int = 1  # feasible networks proposed for each that is trained
     eta: int = 0  # one training of so many passes each rung of successive halving; 0: all do
     unique: bool = True  # whether equal networks are trained once
+    starts: int | None = None  # networks drawn uniformly before the sampler chooses; None: its own
+
+    @property
+    def first(self) -> int:
+        """The number of networks drawn uniformly before the sampler chooses any."""
+        return starts(self.sampler) if self.starts is None else self.starts
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -45,7 +51,7 @@ class Strategy(Struct, frozen=True, kw_only=True):
             return UNIFORM
         if not self.baseline:
             return None
-        first = starts(self.sampler)  # the sampler's uniform draws are the baseline's
+        first = self.first  # the sampler's uniform draws are the baseline's
         before, after = (int(count * self.baseline + 1e-9) for count in (number, number + 1))
         starting = number < first + len(self.anchors)
         return BASELINE if starting or after > max(before, first) else None

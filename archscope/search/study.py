@@ -23,6 +23,7 @@ from archscope.search.distributions import choices_of
 from archscope.search.executor import Executor
 from archscope.search.history import History
 from archscope.search.learner import Learner
+from archscope.search.prior_model import PriorModel
 from archscope.search.proposals import Proposal, Proposer
 from archscope.search.pruning import rungs_of
 from archscope.search.sampler_context import SamplerContext
@@ -62,13 +63,15 @@ class Study:
         on_trial: Callable[[Trial], None] = lambda trial: None,
         trained_as: Callable[[dict[str, Any]], Graph] | None = None,
         proxy_scores: ProxyScores | None = None,
+        prior: PriorModel | None = None,
         measure: Measure = lambda name, graph: METRICS[name].measure(graph),
     ) -> None:
         """Take a space, a strategy and what trains the networks.
 
         `on_trial` is called with every trial, in order. `trained_as` returns the network that is
         trained in place of the one whose costs count, such as the same at a lower resolution.
-        `proxy_scores` ranks networks for prescreening. Raises OptionError for an unknown sampler.
+        `proxy_scores` ranks networks for prescreening; `prior` is what samplers may expect of
+        scores. Raises OptionError for an unknown sampler.
         """
         check_sampler(strategy.sampler)
         self.space, self.strategy, self.executor = space, strategy, executor
@@ -78,7 +81,7 @@ class Study:
         self.screening = Screening(space, strategy, measure)
         self.history = History(on_trial)
         self.proposer = Proposer(
-            SamplerContext(space, strategy, self.learner, self.screening, self.history)
+            SamplerContext(space, strategy, self.learner, self.screening, self.history, prior)
         )
         self.running: list[_Running] = []
         self.results: dict[int, TrialResult] = {}  # that came before an earlier one

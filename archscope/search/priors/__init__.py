@@ -13,8 +13,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from archscope.errors import OptionError, did_you_mean
+from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.ir import Graph
+
+
+class NotCoveredError(ArchscopeError):
+    """A prior can say nothing of a network; the message says why."""
 
 
 class Prediction(Struct, frozen=True):
@@ -31,7 +35,7 @@ class Prior(Protocol):
     """A model that predicts the accuracy of networks."""
 
     def predict(self, graph: Graph) -> Prediction:
-        """Return the predicted accuracy of a network."""
+        """Return the predicted accuracy of a network. Raises NotCoveredError."""
 
 
 PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))

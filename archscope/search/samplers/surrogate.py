@@ -37,11 +37,12 @@ def make(context: SamplerContext) -> Sampler:
 
     @cache
     def surrogate() -> Surrogate:
-        return Surrogate(FeasibleSet(space, strategy.budgets, context.cost_model), strategy.seed)
+        feasible = FeasibleSet(space, strategy.budgets, context.cost_model)
+        return Surrogate(feasible, strategy.seed, context.prior)
 
     def propose() -> Iterator[optuna.Trial]:
         scored = [trial for trial in history.trials if trial.values and trial.trained]
-        if history.trainings < STARTS + len(strategy.anchors) or len(scored) < 2:
+        if history.trainings < strategy.first + len(strategy.anchors) or len(scored) < 2:
             yield from uniform()
             return
         encoding = surrogate().feasible.encoding
