@@ -29,13 +29,17 @@ def is_foreign(word: str) -> bool:
     return format_of(word) is not None
 
 
-def imported(word: str, input: Inputs = None) -> Imported:
-    """Return the model that a word names. Raises ArchscopeError."""
+def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
+    """Return the model that a word names. Raises ArchscopeError.
+
+    `batch` matters where images are not alike: the graph is that of one image in such a batch.
+    """
     found = format_of(word)
     if found is None:
         expected = " or ".join(entry.about for entry in FORMATS)
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
-    return found.importer()(word, input)
+    words = {"batch": batch} if found.batched else {}
+    return found.importer()(word, input, **words)
 
 
 def document(
@@ -64,12 +68,16 @@ def read(
     *,
     set: Mapping[str, Any] | None = None,
     input: Inputs = None,
+    batch: int = 1,
 ) -> tuple[Graph, Document]:
-    """Return the graph of a spec or of a model, and its document. Raises ArchscopeError."""
+    """Return the graph of a spec or of a model, and its document. Raises ArchscopeError.
+
+    `batch` is that of `imported`.
+    """
     if not _is_model(word, text):
         found = language.document(word, limits, text, unsaved)
         return space.graph(found, set=set, input=input, limits=limits), found
-    graph = imported(str(word), input).graph
+    graph = imported(str(word), input, batch).graph
     found = flat_document(graph, str(word))
     if set or not is_plain(graph, limits):
         return language.graph(found, set=set, limits=limits), found

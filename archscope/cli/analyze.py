@@ -96,7 +96,7 @@ def command(
     """
     if fused and costs["training"]:
         raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
-    graph, document = reader.document(spec)
+    graph, document = reader.document(spec, costs["batch"])
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     if fused:
         folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)

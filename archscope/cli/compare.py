@@ -47,7 +47,7 @@ def command(
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
-    graphs = list(map(reader.graph, specs))
+    graphs = [reader.graph(spec, costs["batch"]) for spec in specs]
     results = [analyze(graph, **costs) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]

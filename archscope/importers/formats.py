@@ -37,8 +37,9 @@ class ImportFormat(Struct, frozen=True):
     function: str
     pattern: str  # of a whole source
     about: str  # what a source looks like, for messages
+    batched: bool = False  # the function takes a `batch`, too, as images may not be alike
 
-    def importer(self) -> Callable[[str, Inputs], Imported]:
+    def importer(self) -> Callable[..., Imported]:
         """Return the function that imports a source of this format."""
         module = import_module(f"archscope.importers.{self.folder}")
         return getattr(module, self.function)  # type: ignore[no-any-return]
@@ -48,7 +49,7 @@ FORMATS = (
     ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name"),
+                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True),
 )  # fmt: skip
 """All formats; a source is of the first one whose pattern it matches."""
 

@@ -45,6 +45,7 @@ class Opaque(Op, frozen=True, kw_only=True):
     kept: Annotated[Count, "number of running statistics"] = 0
     products: Annotated[Count | None, "multiply-accumulates, if known"] = None
     work: Annotated[Count | None, "other arithmetic, if known"] = None
+    least: Annotated[Flag, "`products` are a part, of the others the number is not known"] = False
     view: Annotated[Flag, "its output is a view of its input"] = False
     pointwise: Annotated[
         Flag, "each output position depends on the same position of the inputs alone"
@@ -60,7 +61,7 @@ class Opaque(Op, frozen=True, kw_only=True):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        given = {"macs": self.products, "elementwise": self.work}
+        given = {"macs": None if self.least else self.products, "elementwise": self.work}
         missing = tuple(fact for fact, number in given.items() if number is None)
         return (*missing, "torch") if self.pointwise else (*missing, "window", "torch")
 

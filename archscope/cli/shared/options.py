@@ -126,13 +126,14 @@ class SpecReader(Struct, frozen=True):
         text = _standard_input(spec, self.limits)
         return document(spec, self.limits, text, input=shapes(self.inputs))
 
-    def graph(self, spec: str) -> Graph:
+    def graph(self, spec: str, batch: int = 1) -> Graph:
         """Return the graph that a command-line word names. Raises ArchscopeError."""
-        return self.document(spec)[0]
+        return self.document(spec, batch)[0]
 
-    def document(self, spec: str) -> tuple[Graph, Document]:
+    def document(self, spec: str, batch: int = 1) -> tuple[Graph, Document]:
         """Return the graph that a word names, and its document. Raises ArchscopeError."""
-        return read(spec, self.limits, _standard_input(spec, self.limits), **self.changes)
+        text = _standard_input(spec, self.limits)
+        return read(spec, self.limits, text, batch=batch, **self.changes)
 
 
 reader_options = gathered("reader", SpecReader, spec_options)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from archscope.importers.torch.tracing import BATCH
+from archscope.importers.torch.batch import Batch
 from archscope.ops.foreign import Foreign, Tensor
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
@@ -36,7 +36,8 @@ class AbsorbedMaps:
     A convolution that reads a padded map pads for itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
         self.maps: dict[str, AbsorbedMap] = {}
 
     def find(self, value: object, kind: str | None = None) -> AbsorbedMap | None:
@@ -96,7 +97,7 @@ class AbsorbedMaps:
         pads = tuple(foreign.args["pad"])
         axes = len(x.shape) - 2
         known = self.find(x, PAD)
-        if known or x.shape[0] != BATCH or min(pads) < 0 or len(pads) > 2 * axes:
+        if known or not self.batch.leads(x.shape) or min(pads) < 0 or len(pads) > 2 * axes:
             return None
         pairs = list(zip(pads[::2], pads[1::2], strict=True))[::-1]  # torch has the last axis first
         pairs = [(0, 0)] * (axes - len(pairs)) + pairs

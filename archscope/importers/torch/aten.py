@@ -11,7 +11,7 @@ from math import prod
 from msgspec import Struct
 from torch import fx
 
-from archscope.importers.torch.tracing import BATCH
+from archscope.importers.torch.batch import Batch
 from archscope.ops.foreign import Foreign, Tensor
 
 COPIES = {
@@ -20,6 +20,16 @@ COPIES = {
 }  # fmt: skip
 """Operators whose result equals their input."""
 
+SAME: dict[str, tuple[str, dict[str, object]]] = {
+    "aten._native_batch_norm_legit_no_training.default":
+        ("aten.batch_norm.default", {"training": False}),
+    "aten._unsafe_view.default": ("aten.view.default", {}),
+}  # fmt: skip
+"""Operators by their usual names, with the arguments that these have besides."""
+
+OVERWRITES = {"aten.copy.default", "aten.slice_scatter.default"}
+"""Operators that put a source into a part of their input, or over the whole of it."""
+
 RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
 SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
 DROPOUTS = {
@@ -27,12 +37,6 @@ DROPOUTS = {
 }  # fmt: skip
 WRAPPERS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
 """Operators that run a graph of their own in another mode."""
-
-WRITABLE_VIEWS = {
-    *RESHAPES, *SPLITS, "aten.slice.Tensor", "aten.select.int", "aten.transpose.int",
-    "aten.permute.default", "aten.narrow.default", "aten.unsqueeze.default",
-}  # fmt: skip
-"""Operators whose result shares the memory of their input, so that work in place changes both."""
 
 VIEWS = {
     "permute", "transpose", "view", "unflatten", "unsqueeze", "squeeze", "select", "slice",
@@ -50,7 +54,9 @@ MOVES = VIEWS | {
     "new_empty", "zeros_like", "ones_like", "full_like", "empty_like", "zeros", "ones", "full",
     "empty", "arange", "eye", "scalar_tensor", "lift_fresh_copy", "to", "_to_copy", "type_as",
     "dropout", "feature_dropout", "alpha_dropout", "detach_", "copy", "slice_scatter",
-    "select_scatter", "upsample_nearest2d", "tril", "triu", "meshgrid", "rot90",
+    "select_scatter", "diagonal_scatter", "as_strided_scatter", "index_put", "index_copy",
+    "index_fill", "masked_scatter", "scatter", "fill", "zero", "upsample_nearest2d", "tril", "triu",
+    "meshgrid", "rot90",
 }  # fmt: skip
 """Operators that compute nothing at inference."""
 
@@ -58,7 +64,15 @@ OTHER = {
     "max_unpool2d", "glu", "log_sigmoid", "selu", "celu", "rand", "randn", "rand_like",
     "randn_like", "bernoulli", "grid_sampler", "grid_sampler_2d", "log_softmax", "logsumexp",
     "cumsum", "cumprod", "topk", "sort", "argsort", "argmax", "argmin", "one_hot", "linspace",
-    "var", "std", "var_mean", "std_mean", "norm", "prod",
+    "var", "std", "var_mean", "std_mean", "norm", "prod", "softmin", "threshold", "rrelu",
+    "nonzero", "masked_select", "take", "take_along_dim", "kthvalue", "median", "nanmedian", "mode",
+    "quantile", "cummax", "cummin", "logcumsumexp", "logaddexp", "unique", "bucketize",
+    "searchsorted", "histc", "cosine_similarity", "pairwise_distance", "diff", "trace",
+    "multinomial", "normal", "nan_to_num", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft",
+    "fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn", "fft_ifftn", "fft_rfftn",
+    "fft_irfftn", "complex", "real", "imag", "view_as_real", "view_as_complex", "polar", "angle",
+    "embedding_bag", "col_indices", "fake_quantize_per_tensor_affine",
+    "fake_quantize_per_channel_affine", "affine_grid_generator",
 }  # fmt: skip
 """Operators without matrix products, whose other arithmetic is not known."""
 
@@ -91,21 +105,25 @@ def module_path(node: fx.Node) -> str:
     return str([*stack.values()][-1][0]) if stack else ""
 
 
-def returns_input(foreign: Foreign) -> bool:
-    """Return whether an operator gives back its input as it is."""
+def passed_on(foreign: Foreign) -> Tensor | None:
+    """Return the input that an operator gives back as it is, None if there is none."""
+    first = foreign.ins[0]
     if foreign.target in COPIES:
-        return True
+        return first
     if foreign.target == "aten.pad.default":
-        return not any(foreign.args["pad"])
+        return None if any(foreign.args["pad"]) else first
     if foreign.target in DROPOUTS:
-        return not foreign.args["p"]
+        return None if foreign.args["p"] else first
+    if foreign.target in OVERWRITES:
+        first = foreign.args["src"]
+        return first if isinstance(first, Tensor) and first.shape == foreign.out else None
     casts = foreign.target.startswith(("aten.to.", "aten._to_copy."))
     if casts or foreign.target in ("aten.expand.default", "aten.slice.Tensor", *RESHAPES):
-        return foreign.ins[0].shape == foreign.out
-    return False
+        return first if first.shape == foreign.out else None
+    return None
 
 
-def is_pointwise(foreign: Foreign) -> bool:
+def is_pointwise(foreign: Foreign, batch: Batch) -> bool:
     """Return whether each position of a result depends on that position of the inputs alone."""
     name = name_of(foreign.target)
     if name == "batch_norm" and foreign.args["training"]:
@@ -115,7 +133,8 @@ def is_pointwise(foreign: Foreign) -> bool:
     out = foreign.out
     return name in ELEMENTWISE and all(
         len(tensor.shape) == len(out) > 1
-        and tensor.shape[0] == out[0] == BATCH
+        and batch.leads(tensor.shape)
+        and batch.leads(out)
         and all(size in (1, most) for size, most in zip(tensor.shape[2:], out[2:], strict=True))
         for tensor in foreign.ins
     )
@@ -167,9 +186,19 @@ class Cost(Struct, frozen=True):
     macs: int | None
     work: int | None
 
-    def per_image(self) -> Cost:
+    def per_image(self, batch: int) -> Cost:
         """Return the share of one image of the batch, rounded up."""
-        return Cost(*(n if n is None else -(-n // BATCH) for n in (self.macs, self.work)))
+        return Cost(*(n if n is None else -(-n // batch) for n in (self.macs, self.work)))
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Both numbers, 0 where they are not known."""
+        return self.macs or 0, self.work or 0
+
+    @property
+    def known(self) -> Cost:
+        """The part that is known."""
+        return Cost(*self.numbers)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(_sum(self.macs, other.macs), _sum(self.work, other.work))
@@ -203,6 +232,8 @@ def aten_cost(foreign: Foreign) -> Cost:
         return Cost(0, None)
     if name in ("mean", "sum", "amax", "amin", "max", "min", "any", "all", "col2im"):
         return Cost(0, prod(foreign.tensors[0].shape))
+    if name in ("index_add", "scatter_add", "index_reduce", "scatter_reduce"):
+        return Cost(0, prod(foreign.args.get("source", foreign.args.get("src")).shape))
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
         return Cost(0, 2 * prod(foreign.tensors[0].shape) + out)
     if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
@@ -250,12 +281,13 @@ def _einsum(equation: str, tensors: tuple[Tensor, ...]) -> Cost:
     for axes, tensor in zip(operands, tensors, strict=True):
         for axis, size in zip(axes, tensor.shape, strict=True):
             sizes[axis] = max(size, sizes.get(axis, 1))
+    sizes = {axis: size for axis, size in sizes.items() if size > 1}  # torch does the same
     kept = {axis for axis in sizes if axis in result or all(axis in axes for axes in operands)}
     products = prod(sizes[axis] for axis in kept)
     sums = sum(
         prod(tensor.shape)
         for axes, tensor in zip(operands, tensors, strict=True)
-        if set(axes) - kept
+        if set(axes) & sizes.keys() - kept
     )
     return Cost(0, products + sums) if kept <= set(result) else Cost(products, sums)
 

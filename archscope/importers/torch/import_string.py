@@ -26,13 +26,15 @@ DEFAULT_INPUT = (3, 224, 224)
 _DECLARED: list[Any] = []  # libraries, whose definitions go with them
 
 
-def from_import_string(source: str, input: Shape | Mapping[str, Shape] | None = None) -> Imported:
-    """Return the import of `package.module:name`. Raises ArchscopeError."""
+def from_import_string(
+    source: str, input: Shape | Mapping[str, Shape] | None = None, batch: int = 1
+) -> Imported:
+    """Return the import of `package.module:name` for a batch. Raises ArchscopeError."""
     name = source.partition(":")[2].rpartition(".")[2]
     with _without_garbage_collection():
         model = load_module(source)
         try:
-            return from_module(model, DEFAULT_INPUT if input is None else input, name)
+            return from_module(model, DEFAULT_INPUT if input is None else input, name, batch)
         except ArchscopeError as error:
             if input is not None or "cannot run" not in str(error):
                 raise

@@ -7,53 +7,85 @@ from operator import getitem
 from typing import Any
 
 import torch
+from msgspec import structs
 from torch import fx, nn
 from torch.utils._pytree import tree_unflatten
 
-from archscope.errors import GraphError
+from archscope.errors import GraphError, OptionError
 from archscope.importers.formats import Imported
+from archscope.importers.torch.arguments import Arguments, arguments_of
 from archscope.importers.torch.assembly import assemble
-from archscope.importers.torch.aten import SPLITS, WRAPPERS, WRITABLE_VIEWS
+from archscope.importers.torch.aten import SAME, SPLITS, WRAPPERS
+from archscope.importers.torch.functional import written
 from archscope.importers.torch.layers import is_name
-from archscope.importers.torch.tracing import trace_module, without_batch
+from archscope.importers.torch.tracing import Trace, traces
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
 
 
-def from_module(model: nn.Module, input: Any, name: str | None = None) -> Imported:
+def from_module(model: nn.Module, input: Any, name: str | None = None, batch: int = 1) -> Imported:
     """Return the graph of a module at inference, and its weights. Raises ArchscopeError.
 
     `input` is a shape without the batch, several of them, shapes by the names of forward's
-    arguments, or tensors with the batch, in place of shapes.
+    arguments, or tensors with the batch, in place of shapes; they may stand in lists and dicts as
+    forward takes them, beside other values. The graph is that of one image. Where the cost of a
+    module is not proportional to the batch, as of products that mix images, it is the share of
+    one image in a batch of `batch`, and `about` says so.
     """
-    program = trace_module(model, input)
-    return _ProgramImporter(program, model).imported(name or type(model).__name__)
+    if not isinstance(model, nn.Module):
+        raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
+    arguments = arguments_of(model, input)
+    uneven: dict[str, None] = {}
+    for trace in traces(model, arguments, batch):
+        importer = _ProgramImporter(trace, model, arguments)
+        importer.run()
+        if importer.translator.alike:
+            break
+        uneven |= importer.translator.uneven
+    why = trace.reason
+    if uneven and not trace.batch.alike:
+        listed = ", ".join([*uneven][:3]) + (", ..." if len(uneven) > 3 else "")
+        why = f"the cost of {listed} is not proportional to the batch"
+    remark = f"counted at batch {trace.batch.size}: {why}" if why else ""
+    return importer.imported(name or type(model).__name__, remark)
+
+
+def _foreign(target: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> Foreign:
+    """Return an operator by its usual name."""
+    usual, more = SAME.get(target, (target, {}))
+    return Foreign(usual, {**arguments, **more}, shape)
 
 
 class _ProgramImporter:
     """Runs through a program once and keeps the value of each node."""
 
-    def __init__(self, program: torch.export.ExportedProgram, model: nn.Module) -> None:
-        self.program, self.model = program, model
-        signature = program.graph_signature
+    def __init__(self, trace: Trace, model: nn.Module, arguments: Arguments) -> None:
+        self.program, self.batch, self.model = trace.program, trace.batch, model
+        signature = self.program.graph_signature
         self.weights = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self.constants = dict(signature.inputs_to_lifted_tensor_constants)
+        self.shapes = {part.sizes(self.batch.size): part.shape for part in arguments.given}
         self.inputs: dict[str, Shape] = {}
         self.values: dict[fx.Node, Any] = {}
-        self.translator = OperatorTranslator(program, self.values)
+        self.outputs: list[Any] = []
+        self.translator = OperatorTranslator(trace, self.values)
 
-    def imported(self, name: str) -> Imported:
-        """Return the graph with its weights."""
+    def run(self) -> None:
+        """Translate all operators that the outputs depend on."""
         self.program.graph.eliminate_dead_code()
-        outputs = self._run(self.program.graph_module)
+        self.outputs = self._run(self.program.graph_module)
+
+    def imported(self, name: str, remark: str) -> Imported:
+        """Return the graph with its weights."""
+        outputs, translator = self.outputs, self.translator
         ends = [output for output in outputs if isinstance(output, Tensor) and not output.constant]
         if not ends:
             raise GraphError(f"'{name}' gives nothing that depends on its input")
-        translator = self.translator
         graph, names = assemble(
             name, self.model, self.inputs, translator, ends, self._output_names(outputs)
         )
+        about = "; ".join(filter(None, (graph.about, remark)))
         paths = {
             f"{names[key]}.{suffix}": tensor.name
             for key, layer in translator.layers.items()
@@ -61,7 +93,10 @@ class _ProgramImporter:
             for suffix, tensor in layer.weights.items()
         }
         tensors = translator.weights.tensors
-        return Imported(graph, lambda: {key: tensors[path] for key, path in paths.items()})
+        return Imported(
+            structs.replace(graph, about=about),
+            lambda: {key: tensors[path] for key, path in paths.items()},
+        )
 
     def _run(self, module: fx.GraphModule) -> list[Any]:
         """Return the outputs of a graph, having translated its operators."""
@@ -99,7 +134,7 @@ class _ProgramImporter:
             sources[node.name] = frozenset()
             self.values[node] = Tensor(node.name, shape, True, value)
         elif isinstance(node.meta.get("val"), torch.Tensor):
-            self.inputs[node.name] = without_batch(shape)
+            self.inputs[node.name] = self.shapes.get(shape, shape) or (1,)
             self.values[node] = Tensor(node.name, shape)
 
     def _value(self, node: fx.Node) -> Any:
@@ -118,38 +153,16 @@ class _ProgramImporter:
                     f" input, by '{target}'"
                 )
             if isinstance(result, tuple | list):
-                return Foreign(target, arguments, ())
+                return _foreign(target, arguments, ())
             return result
         shape = tuple(map(int, result.shape))
-        in_place = node.target._schema.is_mutable if hasattr(node.target, "_schema") else False
-        changed = node.args[0] if in_place and isinstance(node.args[0], fx.Node) else None
-        if in_place:
-            library, name, *overload = target.split(".")
-            target = ".".join([library, name.rstrip("_"), *overload])
-        if changed is not None:
-            self._check_views(node, changed)
-        value = self.translator.translate(node, Foreign(target, arguments, shape))
-        if changed is not None:
-            self.values[changed] = value  # who reads it from now on reads what it became
+        changed = written(node)
+        if changed:
+            library, operator, *overload = target.split(".")
+            target = ".".join([library, operator.rstrip("_"), *overload])
+        value = self.translator.translate(node, _foreign(target, arguments, shape))
+        self.values |= dict.fromkeys(changed, value)  # who reads it next reads what it became
         return value
-
-    def _check_views(self, node: fx.Node, changed: fx.Node) -> None:
-        """Refuse work in place on a part of something that is read later."""
-        old = self.values.get(changed)
-        base = changed
-        parts = [
-            user for user in changed.users if str(user.target) in WRITABLE_VIEWS and user < node
-        ]
-        while str(base.target) in WRITABLE_VIEWS or base.target is getitem:
-            base = base.args[0]  # type: ignore[assignment]
-            parts.append(base)
-        if isinstance(old, Tensor) and old.constant:
-            return
-        if any(user > node for part in parts for user in part.users):
-            raise GraphError(
-                f"'{node.target}' works in place on a part of a tensor that is read again,"
-                " which cannot be followed"
-            )
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
         schema = getattr(node.target, "_schema", None)

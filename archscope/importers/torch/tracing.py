@@ -4,72 +4,126 @@ from __future__ import annotations
 
 import copy
 import logging
-import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from itertools import chain
 from typing import Any
 
 import torch
-from torch import nn
+from msgspec import Struct
+from torch import fx, nn
+from torch.overrides import TorchFunctionMode
 
-from archscope.errors import GraphError, OptionError
-from archscope.ir import Shape, text_of
-
-BATCH = 1009
-"""A prime that no layer has as its size, so that the axis of the batch is known by it.
-
-Nothing is computed: the tensors are shapes only, so a large batch costs nothing.
-"""
+from archscope.errors import GraphError
+from archscope.importers.torch.arguments import Arguments, listed
+from archscope.importers.torch.aten import module_path
+from archscope.importers.torch.batch import PRIMES, Batch
+from archscope.importers.torch.functional import functional
 
 
-def trace_module(model: nn.Module, input: Any) -> torch.export.ExportedProgram:
-    """Return the program of a module at inference. Raises ArchscopeError.
+class Trace(Struct, frozen=True):
+    """The program of a module at inference for one size of the batch."""
 
-    `input` is that of `from_module`. A copy that shares the module's weights runs on tensors
+    program: torch.export.ExportedProgram
+    batch: Batch
+    reason: str = ""  # why it was not traced at others
+
+
+def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace]:
+    """Yield traces at batches by which images can be told, then one at the batch of the user.
+
+    The first whose costs are proportional to its batch is the one to take; the last holds of no
+    other batch. Raises ArchscopeError. A copy that shares the module's weights runs on tensors
     without numbers, so that the modes, buffers and counters of the module stay as they are.
     """
+    reason = ""
+    for size in PRIMES:
+        try:
+            program = _exported(model, arguments, Batch(size))
+        except _SomeImagesError:
+            reason = "it takes parts of a batch"
+            continue
+        except GraphError:
+            raise
+        except Exception:  # what is wrong is said of the batch of the user
+            reason = "it does not run at others"
+            break
+        reason = "it goes through the images of a batch" if _repeats(program.graph, size) else ""
+        if reason:
+            break
+        yield Trace(program, Batch(size))
+    try:
+        program = _exported(model, arguments, Batch(batch, alike=False))
+    except GraphError:
+        raise
+    except Exception as error:
+        raise GraphError(_error_text(model, error, listed(arguments))) from None
+    yield Trace(program, Batch(batch, alike=False), reason)
+
+
+def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.export.ExportedProgram:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    if not isinstance(model, nn.Module):
-        raise OptionError(f"expected a torch.nn.Module, got {type(model).__name__}")
-    args, kwargs = _shapes(input)
     with _quiet(), _copy_of(model) as still:
-        place = _device_and_dtype(model)
         with FakeTensorMode(allow_non_fake_inputs=True):
-            given = tuple(torch.empty(BATCH, *shape, **place) for shape in args)
-            named = {name: torch.empty(BATCH, *shape, **place) for name, shape in kwargs.items()}
+            args, kwargs = arguments.tensors(batch.size, **_device_and_dtype(model))
+        with torch.no_grad(), _WholeBatches(batch):
+            program = torch.export.export(still, args, kwargs)
         try:
-            with torch.no_grad():
-                program = torch.export.export(still, given, named)
-        except Exception as error:
-            raise GraphError(_reason(model, error, (*args, *kwargs.values()))) from None
-    return program
+            return functional(program)
+        except Exception:
+            name = type(model).__name__
+            raise GraphError(
+                f"'{name}' changes parts of tensors, which cannot be followed"
+            ) from None
 
 
-def without_batch(shape: tuple[int, ...]) -> Shape:
-    """Return a shape without the batch, wherever that stands and whatever was folded into it."""
-    for axis, size in enumerate(shape):
-        if size == BATCH:
-            return shape[:axis] + shape[axis + 1 :]
-        if size and size % BATCH == 0:
-            return (*shape[:axis], size // BATCH, *shape[axis + 1 :])
-    return shape
+class _SomeImagesError(Exception):
+    """A part of the images is taken out of the batch."""
 
 
-def _shapes(input: Any) -> tuple[tuple[Shape, ...], dict[str, Shape]]:
-    """Return the shapes, without the batch, of arguments by place and of those by name."""
-    if isinstance(input, Mapping):
-        return (), {name: _shape(part) for name, part in input.items()}
-    if isinstance(input, torch.Tensor) or all(isinstance(size, int) for size in input):
-        return (_shape(input),), {}
-    return tuple(map(_shape, input)), {}
+class _WholeBatches(TorchFunctionMode):
+    """Stops a trace that takes images out of a batch, before it does so for each of many."""
+
+    PART = frozenset({"__getitem__", "select", "narrow", "index_select"})
+    PARTS = {"unbind": 1, "split": 2, "chunk": 2, "tensor_split": 2, "split_with_sizes": 2}
+    """Functions that return a part of a tensor, or many, with the place of the axis."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run a function, or raise _SomeImagesError if its result has lost the batch."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in self.PARTS and self._whole(args[0]):
+            place = self.PARTS[name]
+            axis = args[place] if len(args) > place else kwargs.get("dim", 0)
+            if args[0].shape[axis] % self.batch.size == 0:
+                raise _SomeImagesError
+        result = func(*args, **kwargs)
+        if name in self.PART and self._whole(args[0]) and not self._whole(result):
+            raise _SomeImagesError
+        return result
+
+    def _whole(self, value: Any) -> bool:
+        if not self.batch.alike or not isinstance(value, torch.Tensor):
+            return False
+        return self.batch.suits(tuple(value.shape))
 
 
-def _shape(part: Any) -> Shape:
-    return tuple(part.shape[1:]) if isinstance(part, torch.Tensor) else tuple(part)
+def _repeats(graph: fx.Graph, size: int) -> bool:
+    """Return whether a module calls some operator as often as there are images."""
+    if len(graph.nodes) < size:
+        return False
+    calls = Counter((module_path(n), str(n.target)) for n in graph.nodes if n.op == "call_function")
+    return calls.most_common(1)[0][1] >= size
 
 
 def _device_and_dtype(model: nn.Module) -> dict[str, Any]:
@@ -116,15 +170,13 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _reason(model: nn.Module, error: Exception, shapes: Sequence[Shape]) -> str:
+def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:
     name = type(model).__name__
     text = str(error).strip()
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")[:300]
-    line = re.sub(rf"\b{BATCH}\b", "N", line)  # the user's batch is none of ours
     kind = type(error).__name__
     words = ("data-dependent", "data dependent", "GuardOnDataDependent")
     if any(word in f"{kind} {text}" for word in words):
         reason = "what it runs depends on the numbers of its input"
         return f"'{name}' cannot be traced: {reason} ({line})"
-    sizes = ", ".join(map(text_of, shapes))
     return f"'{name}' cannot run on an input {sizes}: {kind}: {line}"

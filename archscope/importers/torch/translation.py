@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-import torch
 from torch import fx
 
 import archscope.ops
@@ -20,16 +19,17 @@ from archscope.importers.torch.aten import (
     DROPOUTS,
     FREE,
     RESHAPES,
+    Cost,
     aten_cost,
     is_pointwise,
     is_view,
     module_path,
     name_of,
-    returns_input,
+    passed_on,
     shuffled_groups,
 )
 from archscope.importers.torch.layers import ImportedLayer
-from archscope.importers.torch.tracing import BATCH, without_batch
+from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable, paths_of
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.opaque import Opaque
@@ -43,24 +43,30 @@ class OperatorTranslator:
     until something reads their result that cannot do without.
     """
 
-    def __init__(
-        self, program: torch.export.ExportedProgram, values: Mapping[fx.Node, Any]
-    ) -> None:
+    def __init__(self, trace: Trace, values: Mapping[fx.Node, Any]) -> None:
         self.values = values
-        self.weights = WeightTable(program)
+        self.batch = trace.batch
+        self.weights = WeightTable(trace.program, trace.batch)
         self.layers: dict[str, ImportedLayer] = {}
         self.shared: dict[str, str] = {}  # layers by those that have the same weights
-        self.absorbed = AbsorbedMaps()
+        self.absorbed = AbsorbedMaps(trace.batch)
         self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
         self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
+        self.whole = FREE  # the cost of opaque operators for the whole batch, as far as it is known
+        self.alike = True  # whether all that was met is proportional to the batch
+        self.uneven: dict[str, None] = {}  # operators whose cost is not
 
     def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return the result of an operator, having added the layer that computes it."""
         zeros = foreign.target.startswith(("aten.new_", "aten.zeros_like"))
         if zeros or 0 in foreign.out or not foreign.ins:
             return self.weights.constant(node.name, foreign)
-        if returns_input(foreign):
-            return foreign.ins[0]
+        factors = (foreign.get(name) for name in ("other", "alpha", "value"))
+        if not self.batch.suits(foreign.out) or any(map(self.batch.has, factors)):
+            self.alike = False
+        same = passed_on(foreign)
+        if same is not None:
+            return same
         value = self._shuffled(node, foreign) or self.absorbed.permuted(foreign)
         value = value or self.absorbed.padded(foreign)
         if value is not None:
@@ -88,7 +94,7 @@ class OperatorTranslator:
         if absorbed is None:
             return value
         if value.name not in self.materialised:
-            size, view = without_batch(value.shape), absorbed.kind == PERMUTE
+            size, view = self.batch.without(value.shape), absorbed.kind == PERMUTE
             op = Opaque(kind=absorbed.kind, size=size, products=0, work=0, view=view)
             found = Recognised(op, (self.materialise(node, absorbed.inner),))
             self.materialised[value.name] = self._add(node, value.shape, found)
@@ -111,12 +117,12 @@ class OperatorTranslator:
         """Return what a recogniser makes of an operator, if shapes and weights are the same."""
         if foreign is None or foreign.target not in RECOGNISERS:
             return None
-        if any(shape[:1] != (BATCH,) for shape in (foreign.out, *(t.shape for t in foreign.ins))):
+        if not all(map(self.batch.leads, (foreign.out, *(t.shape for t in foreign.ins)))):
             return None
         found = RECOGNISERS[foreign.target](foreign)
         if found is None:
             return None
-        ins = tuple(without_batch(tensor.shape) for tensor in found.inputs)
+        ins = tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
         try:
             out = found.op.shape(*ins)
             for op in found.then:
@@ -132,22 +138,37 @@ class OperatorTranslator:
             source: Any = node.args[0]
             cost = FREE if source in self.counted else cost
             self.counted.add(source)
+        if not (self.batch.divides(cost.macs) and self.batch.divides(cost.work)):
+            self.alike = False
+            self.uneven[name_of(foreign.target)] = None
         weights = self.weights
         sources = weights.claim(foreign)
         # Nobody keeps what is computed of weights alone, so that it costs its first reader.
-        cost = sum((weights.costs[s] for s in sources if s in weights.costs), cost.per_image())
+        before = [weights.costs[source] for source in sources if source in weights.costs]
+        cost = sum((part.known for part in before), self._share(cost))
         has_statistics = foreign.target == "aten.batch_norm.default"
         buffers = sources & weights.buffers if has_statistics else ()
         return Opaque(
             kind=foreign.target,
-            size=without_batch(foreign.out) or (1,),
+            size=self.batch.without(foreign.out) or (1,),
             learned=sum(prod(weights.tensors[path].shape) for path in sources & weights.params),
             kept=sum(prod(weights.tensors[path].shape) for path in buffers),
             products=cost.macs,
-            work=cost.work,
+            work=None if any(part.work is None for part in before) else cost.work,
+            least=cost.macs is not None and any(part.macs is None for part in before),
             view=is_view(node, foreign),
-            pointwise=is_pointwise(foreign),
+            pointwise=is_pointwise(foreign, self.batch),
         )
+
+    def _share(self, cost: Cost) -> Cost:
+        """Return what an operator costs one image, so that the sum is right for the batch."""
+        before, self.whole = self.whole, self.whole + cost.known
+        size = self.batch.size
+        macs, work = (
+            -(-after // size) - -(-sofar // size)
+            for after, sofar in zip(self.whole.numbers, before.numbers, strict=True)
+        )
+        return Cost(None if cost.macs is None else macs, None if cost.work is None else work)
 
     def _add(self, node: fx.Node, shape: tuple[int, ...], found: Recognised) -> Tensor:
         """Add the layers of a recognised operator and return their result."""

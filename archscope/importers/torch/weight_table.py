@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost
-from archscope.importers.torch.tracing import without_batch
+from archscope.importers.torch.batch import Batch
 from archscope.ir import Op
 from archscope.ops.foreign import Foreign, Recognised, Tensor
 
@@ -13,7 +13,8 @@ from archscope.ops.foreign import Foreign, Recognised, Tensor
 class WeightTable:
     """The parameters and buffers of a program, and the constants that are computed from them."""
 
-    def __init__(self, program: torch.export.ExportedProgram) -> None:
+    def __init__(self, program: torch.export.ExportedProgram, batch: Batch) -> None:
+        self.batch = batch
         signature = program.graph_signature
         self.tensors = dict(program.state_dict)
         self.params = set(signature.inputs_to_parameters.values())
@@ -34,8 +35,8 @@ class WeightTable:
                 return Tensor(path, foreign.out, True)  # the same numbers along the same axes
         sources = frozenset().union(*(self.sources[tensor.name] for tensor in tensors))
         cost = FREE if foreign.ins else aten_cost(foreign)
-        if without_batch(foreign.out) != foreign.out:
-            cost = cost.per_image()
+        if self.batch.alike and self.batch.without(foreign.out) != foreign.out:
+            cost = cost.per_image(self.batch.size)
         if cost != FREE:
             self.costs[name] = cost
             sources |= {name}

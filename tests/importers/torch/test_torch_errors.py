@@ -129,12 +129,6 @@ class Constant(nn.Module):
     def forward(self, x):
         return torch.zeros(3)
 
-class Part(nn.Module):
-    def forward(self, x):
-        y = x * 2
-        y[:, 0].add_(1)
-        return y
-
 class Needs(nn.Module):
     def __init__(self, width, depth):
         super().__init__()
@@ -153,7 +147,6 @@ CASES = {
     "Depends": "'Depends' cannot be traced: what it runs depends on the numbers of its input",
     "Number": "'Number' cannot be traced: it reads a number of its input, by 'aten.item.default'",
     "Constant": "'Constant' gives nothing that depends on its input",
-    "Part": "works in place on a part of a tensor that is read again",
     "Needs": "needs 'width', 'depth'; name a function without arguments",
     "wrong": "returned a str, not an nn.Module",
     "explodes": "raised KeyError: 'weights'",

@@ -1,0 +1,147 @@
+"""Programs that change tensors in place -> programs that do not.
+
+Most work in place is on a whole tensor that nobody reads under another name, such as `nn.ReLU`
+behind a convolution; the importer follows that. Where a change shows under another name, through
+a view or an `out=`, torch's own functionalization rewrites the program with `slice_scatter` and
+the like. It takes longer than the trace and resolves operators that have equivalents here, hence
+only there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from operator import getitem
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export.graph_signature import OutputKind
+
+from archscope.importers.torch.aten import DROPOUTS, WRAPPERS
+
+RETURNED = {OutputKind.USER_OUTPUT, OutputKind.LOSS_OUTPUT}
+"""Outputs that a module returns; others are inputs and buffers that it changes."""
+
+
+def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Return a program whose work in place can be followed from node to node.
+
+    Raises what torch raises where it cannot rewrite the program.
+    """
+    inputs = set(program.graph_signature.user_inputs)
+    if not _needs_rewriting(program.graph_module, lambda node: node.name in inputs):
+        return program
+    program = program.run_decompositions({})
+    kinds = [spec.kind for spec in program.graph_signature.output_specs]
+    end = program.graph.output_node()
+    results: Any = end.args[0]
+    end.args = (tuple(r for r, kind in zip(results, kinds, strict=True) if kind in RETURNED),)
+    return program
+
+
+def written(node: fx.Node) -> list[Any]:
+    """Return the arguments that an operator changes."""
+    return [value for value, info in _memory(node) if info.is_write]
+
+
+def _memory(node: fx.Node) -> list[tuple[Any, Any]]:
+    """Return the arguments that share memory with a result or are changed, and how."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return []
+    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False))
+    given |= node.kwargs
+    infos = ((given.get(a.name), a.alias_info) for a in schema.arguments if a.alias_info)
+    return [
+        (part, info)
+        for value, info in infos
+        for part in (value if isinstance(value, list | tuple) else [value])
+        if isinstance(part, fx.Node)
+    ]
+
+
+def _needs_rewriting(module: fx.GraphModule, is_data: Callable[[fx.Node], bool]) -> bool:
+    """Return whether what depends on the input is changed where another name shows it.
+
+    Views of constants that are filled with constants, such as masks, may stay as they are.
+    """
+    names = _Names()
+    moving: set[fx.Node] = set()  # owners of memory that depends on the input
+    order = {node: place for place, node in enumerate(module.graph.nodes)}
+    for node in order:
+        changed = written(node)
+        depends = is_data(node) or any(names.owner(s) in moving for s in node.all_input_nodes)
+        names.add(node)
+        if depends:
+            moving.update(map(names.owner, changed or [node]))
+        if str(node.target) in WRAPPERS:
+            if any(_changes_from_inside(module, source) for source in node.all_input_nodes):
+                return True
+        elif changed and depends:
+            in_place = changed == [node.args[0]] and str(node.target).split(".")[1].endswith("_")
+            if not in_place or any(
+                order[user] > order[node]
+                for other in names.others(changed[0])
+                if other is not node
+                for user in other.users
+            ):
+                return True
+    return False
+
+
+def _changes_from_inside(module: fx.GraphModule, node: fx.Node) -> bool:
+    """Return whether an argument is a graph that changes what it is given."""
+    inner = getattr(module, str(node.target), None) if node.op == "get_attr" else None
+    if not isinstance(inner, fx.GraphModule):
+        return False
+    names = _Names()
+    for part in inner.graph.nodes:
+        names.add(part)
+        if any(names.owner(value).op == "placeholder" for value in written(part)):
+            return True
+    return _needs_rewriting(inner, lambda node: node.op == "placeholder")
+
+
+class _Names:
+    """The nodes of a graph by the memory that their results lie in."""
+
+    def __init__(self) -> None:
+        self.paths: dict[fx.Node, tuple[fx.Node, ...]] = {}  # from the owner of the memory
+        self.same: defaultdict[fx.Node, list[fx.Node]] = defaultdict(list)
+
+    def add(self, node: fx.Node) -> None:
+        """Add a node behind those that it reads."""
+        source = self._source(node)
+        self.paths[node] = (*self.paths.get(source, ()), node) if source else (node,)
+        self.same[self.owner(node)].append(node)
+
+    def owner(self, node: fx.Node) -> fx.Node:
+        """Return the first node with the memory of a node."""
+        return self.paths[node][0] if node in self.paths else node
+
+    def others(self, node: fx.Node) -> Iterable[fx.Node]:
+        """Return other nodes in whose results a change of this one shows."""
+        path = self.paths[node]
+        return [
+            other
+            for other in self.same[self.owner(node)]
+            if other is not node and not _are_apart(path, self.paths[other])
+        ]
+
+    def _source(self, node: fx.Node) -> fx.Node | None:
+        """Return the argument in whose memory a result lies, None if it has memory of its own."""
+        if node.target is getitem:
+            source = node.args[0]
+            return source if len(self.paths.get(source, ())) > 1 else None  # type: ignore
+        if str(node.target) in DROPOUTS:
+            return node.args[0]  # type: ignore[return-value]
+        return next((value for value, _ in _memory(node)), None)
+
+
+def _are_apart(path: tuple[fx.Node, ...], other: tuple[fx.Node, ...]) -> bool:
+    """Return whether two names are of different parts of one split."""
+    for a, b in zip(path, other, strict=False):
+        if a is not b:
+            return (a.target is b.target is getitem) and a.args[1] != b.args[1]
+    return False

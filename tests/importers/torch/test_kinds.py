@@ -1,0 +1,270 @@
+"""Ways of writing a forward that tracing may get wrong: changes in place, batches, inputs.
+
+True values are torch's own counter on the module itself, and the sizes of its parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archscope.analysis import Analysis, analyze
+from archscope.importers.torch import from_module
+from tests.importers.torch.test_modules import flops
+
+MAP = (4, 8, 8)
+
+
+class Made(nn.Module):
+    """A function of the inputs and of modules."""
+
+    def __init__(self, function: Callable[..., Any], *parts: nn.Module) -> None:
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleList(parts)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.function(x, *self.parts)
+
+
+def same(channels: int = 4) -> nn.Module:
+    return nn.Conv2d(channels, channels, 3, padding=1)
+
+
+def slots(x: Tensor, *layers: nn.Module) -> Tensor:
+    out = torch.zeros(len(x), len(layers), 4, 8, 8)
+    for place, layer in enumerate(layers):
+        out[:, place] = layer(x)
+    return out.sum(1)
+
+
+def part_of_zeros(x: Tensor, conv: nn.Module, *, add: bool) -> Tensor:
+    z = torch.zeros_like(x)
+    z[:, :2] = conv(x[:, :2])
+    return z + x if add else z
+
+
+def into_empty(x: Tensor, conv: nn.Module) -> Tensor:
+    z = torch.empty(x.shape)
+    z.copy_(conv(x))
+    return z * 2
+
+
+def into_full(x: Tensor, conv: nn.Module) -> Tensor:
+    z = x.new_full((x.shape[0], 4, 10, 10), 0.5)
+    z[:, :, 1:-1, 1:-1] = x
+    return conv(z)
+
+
+def checkerboard(x: Tensor, a: nn.Module, b: nn.Module) -> Tensor:
+    z = torch.empty_like(x)
+    z[..., ::2] = a(x)[..., ::2]
+    z[..., 1::2] = b(x)[..., 1::2]
+    return z
+
+
+def added_to_part(x: Tensor, conv: nn.Module) -> Tensor:
+    y = x.clone()
+    y[:, :3] += conv(x)[:, :3]
+    return y
+
+
+def input_changed(x: Tensor, conv: nn.Module) -> Tensor:
+    x.mul_(2)
+    x[:, 0] = 0
+    return conv(x)
+
+
+def view_of_view(x: Tensor, conv: nn.Module) -> Tensor:
+    y = conv(x)
+    y[:, 1:][:, :, 2].transpose(1, 2).add_(1)
+    return conv(y)
+
+
+def flat_view(x: Tensor, conv: nn.Module) -> Tensor:
+    y = conv(x)
+    y.view(len(x), -1).mul_(3)
+    return conv(y)
+
+
+def given_out(x: Tensor, conv: nn.Module) -> Tensor:
+    y = torch.empty_like(x)
+    with torch.no_grad():
+        torch.add(conv(x), x, out=y)
+    return conv(y)
+
+
+def masked(x: Tensor, conv: nn.Module) -> Tensor:
+    y = torch.zeros_like(x)
+    y.add_(conv(x))
+    y.masked_fill_(x > 0, 0.0)
+    y[x < 0] = 1.0
+    return y
+
+
+def indexed(x: Tensor, linear: nn.Module) -> Tensor:
+    y = torch.zeros(x.shape[0], 6, 8, 8)
+    y[:, [0, 2, 3, 5]] = linear(x)
+    return y.index_add(1, torch.tensor([0, 1, 2, 3]), x)
+
+
+def scattered(x: Tensor, linear: nn.Module) -> Tensor:
+    y = torch.zeros_like(x)
+    y.scatter_(1, (x > 0).long(), linear(x))
+    return y
+
+
+def chunk_written(x: Tensor, conv: nn.Module) -> Tensor:
+    y = conv(x)
+    a, b = y[:, :2], y[:, 2:]
+    a += b
+    return conv(y)
+
+
+def without_gradient(x: Tensor, conv: nn.Module) -> Tensor:
+    y = torch.zeros_like(x)
+    with torch.no_grad():
+        y[:, 1] = conv(x)[:, 1]
+    return y
+
+
+def diagonal(x: Tensor, linear: nn.Module) -> Tensor:
+    y = torch.zeros(x.shape[0], 8, 8)
+    y.diagonal(dim1=1, dim2=2).copy_(linear(x.mean((1, 2))))
+    return y
+
+
+def detached(x: Tensor, conv: nn.Module) -> Tensor:
+    y = conv(x)
+    functional.relu(y.detach(), inplace=True)
+    return conv(y)
+
+
+WRITES: dict[str, nn.Module] = {
+    "slots": Made(slots, same(), same(), same()),
+    "part of zeros, added": Made(lambda x, c: part_of_zeros(x, c, add=True), same(2)),
+    "part of zeros": Made(lambda x, c: part_of_zeros(x, c, add=False), same(2)),
+    "into empty": Made(into_empty, same()),
+    "into full": Made(into_full, same()),
+    "checkerboard": Made(checkerboard, same(), same()),
+    "added to part": Made(added_to_part, same()),
+    "input changed": Made(input_changed, same()),
+    "view of view": Made(view_of_view, same()),
+    "flat view": Made(flat_view, same()),
+    "given out": Made(given_out, same()),
+    "masked": Made(masked, same()),
+    "indexed": Made(indexed, nn.Linear(8, 8)),
+    "scattered": Made(scattered, nn.Linear(8, 8)),
+    "chunk written": Made(chunk_written, same()),
+    "without gradient": Made(without_gradient, same()),
+    "diagonal": Made(diagonal, nn.Linear(8, 8)),
+    "detached": Made(detached, same()),
+    "norm and dropout": Made(slots, nn.Sequential(same(), nn.BatchNorm2d(4), nn.Dropout(0.1))),
+}  # fmt: skip
+"""Modules that change parts of tensors, all of 4x8x8."""
+
+
+def gram(x: Tensor, conv: nn.Module) -> Tensor:
+    n, c, h, w = x.shape
+    y = conv(x).view(n * c, h * w)
+    return y @ y.t() / (n * c * h * w)
+
+
+def one_by_one(x: Tensor, conv: nn.Module) -> Tensor:
+    return torch.stack([conv(image) for image in x])
+
+
+def by_number(x: Tensor, conv: nn.Module) -> Tensor:
+    return torch.cat([conv(x[i : i + 1]) for i in range(x.shape[0])])
+
+
+def as_often(x: Tensor, conv: nn.Module) -> Tensor:
+    for _ in range(x.shape[0]):
+        x = conv(x)
+    return x
+
+
+def contrast(x: Tensor, linear: nn.Module) -> Tensor:
+    z = functional.normalize(linear(x.flatten(1)))
+    return z @ z.T
+
+
+def mean_of_batch(x: Tensor, linear: nn.Module) -> Tensor:
+    return linear(x.flatten(1).mean(0))
+
+
+BATCHES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "gram": (Made(gram, same()), MAP),
+    "contrast": (Made(contrast, nn.Linear(256, 6)), MAP),
+    "bmm over batch": (Made(lambda x: torch.einsum("nchw,mchw->nm", x, x)), MAP),
+    "weights of images": (Made(lambda x: torch.einsum("nc,nd->cd", x, x)), (5,)),
+    "first axis is time": (nn.TransformerEncoderLayer(32, 4, 64), (10, 32)),
+    "attention over batch": (Made(lambda x, a: a(x, x, x)[0], nn.MultiheadAttention(8, 2)), (5, 8)),
+    "images one by one": (Made(one_by_one, same()), MAP),
+    "images by number": (Made(by_number, same()), MAP),
+    "as often as images": (Made(as_often, same()), MAP),
+    "mean of batch": (Made(mean_of_batch, nn.Linear(256, 3)), MAP),
+    "first of batch": (Made(lambda x, c: c(x)[0], same()), MAP),
+    "tokens that are a prime": (
+        Made(lambda x, c: c(torch.cat([x, x[:, :1]], 1))[:, 0], nn.Linear(8, 8)), (1008, 8)),
+    "width that is a prime": (
+        nn.Sequential(nn.Linear(5, 1009), nn.ReLU(), nn.Linear(1009, 3)), (5,)),
+    "product of a prime": (Made(lambda x: torch.bmm(x, x.transpose(1, 2))), (1009, 3)),
+}  # fmt: skip
+"""Modules whose images may be not alike, with the shape of an image."""
+PROPORTIONAL = {
+    "weights of images", "tokens that are a prime", "width that is a prime", "product of a prime",
+}  # fmt: skip
+"""Those whose cost is proportional to the batch all the same."""
+
+
+def true_params(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def imported(module: nn.Module, input: Any, **words: Any) -> Analysis:
+    return analyze(from_module(module.eval(), input, **words).graph)
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_work_in_place_is_followed(name: str) -> None:
+    module = WRITES[name].eval()
+    result = imported(module, MAP)
+    assert 2 * result.totals.macs == flops(module, (torch.rand(1, *MAP),))
+    assert result.totals.params == true_params(module)
+    assert (result.unknown, result.about) == ((), "")
+    assert result.outputs[0].shape == module(torch.rand(1, *MAP)).shape[1:]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_batch_is_counted_as_it_is(name: str) -> None:
+    module, shape = BATCHES[name]
+    for batch in (1, 4) if name != "as often as images" else (1,):
+        result = imported(module, shape, batch=batch)
+        assert 2 * batch * result.totals.macs == flops(module, (torch.rand(batch, *shape),))
+        assert result.totals.params == true_params(module)
+        assert ("counted at batch" in result.about) == (name not in PROPORTIONAL)
+        assert "1009" not in result.about and "1013" not in result.about
+
+
+def test_a_number_of_the_batch_is_no_constant() -> None:
+    result = from_module(Made(lambda x: x / x.shape[0]), MAP)
+    assert not any("1009" in str(node.op) for node in result.graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        (nn.Sequential(nn.Flatten(0), nn.Linear(8, 2)), r"[^\d]8x8"),
+        (Made(lambda x, c: c(x.view(1, -1)), nn.Linear(8, 2)), "1x256"),
+    ],
+)
+def test_messages_know_only_the_batch_of_the_user(module: nn.Module, words: str) -> None:
+    with pytest.raises(Exception) as error:
+        from_module(module, MAP)
+    assert "1009" not in str(error.value) and "1013" not in str(error.value)
+    assert "\n" not in str(error.value)
