@@ -172,6 +172,10 @@ class Op(Struct, frozen=True, kw_only=True):
         """Describe the torch module that computes it."""
         raise NotImplementedError
 
+    def biases(self, *ins: Shape) -> int:
+        """Return how many params are added to results: int32 in networks of int8."""
+        return 0
+
     def weights_key(self, *ins: Shape) -> object:
         """Return a key that is equal for operators whose weights have equal names and shapes.
 
@@ -209,6 +213,7 @@ class Facts(Struct, frozen=True, gc=False):
     window: Windows
     saved: Saved
     elements: int  # of the output
+    biases: int  # of the params, those that are added
 
 
 @lru_cache(maxsize=1 << 16)
@@ -223,6 +228,7 @@ def facts(op: Op, ins: tuple[Shape, ...]) -> Facts:
         op.window(*ins),
         op.saved(*ins),
         prod(op.shape(*ins)),
+        op.biases(*ins),
     )
 
 
@@ -248,6 +254,7 @@ class Node(Struct, frozen=True, gc=False):
     shares: str | None = None  # the earlier node whose weights it uses
     at: Source | None = None
     new_params: int | None = None  # where earlier nodes hold a part of its weights in another form
+    weight_bytes: int | None = None  # of what it holds, in the file it comes from, where known
 
     @property
     def own_params(self) -> int:
@@ -286,6 +293,7 @@ class Graph(Struct, frozen=True, dict=True):
     reference: tuple[tuple[str, Any], ...] = ()
     paper: str = ""
     sites: Mapping[str, Source] = {}  # where each instance of a block is used, by scope
+    dtype: str = ""  # of its tensors in the file or module that it comes from
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -397,7 +405,6 @@ class Builder:
         inputs: Iterable[str] = (),
         shares: str | None = None,
         at: Source | None = None,
-        new_params: int | None = None,
     ) -> str:
         """Add a node and return its name. Raises ShapeError if the inputs do not suit it."""
         inputs = tuple(inputs)
@@ -410,13 +417,20 @@ class Builder:
         if min(out, default=1) < 1:
             taken = " and ".join(map(text_of, ins))
             raise ShapeError(f"'{op.name}' leaves nothing of {taken}: it would give {text_of(out)}")
-        self.nodes[name] = Node(name, op, inputs, ins, out, shares, at, new_params)
+        self.nodes[name] = Node(name, op, inputs, ins, out, shares, at)
         return name
 
     def share(self, name: str, owner: str) -> None:
         """Let a node share the weights of an earlier one."""
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)
 
-    def count(self, name: str, params: int) -> None:
-        """Say how many of the params of a node count where it stands."""
-        self.nodes[name] = structs.replace(self.nodes[name], new_params=params)
+    def count(self, name: str, params: int | None, weight_bytes: int | None = None) -> None:
+        """Say how many of the params of a node count where it stands, and their bytes."""
+        made = self.nodes[name]
+        self.nodes[name] = structs.replace(made, new_params=params, weight_bytes=weight_bytes)
+
+    def again(self, node: Node, op: Op, inputs: Iterable[str]) -> None:
+        """Add a node of another graph, with another operator or inputs. Raises ShapeError."""
+        self.add(node.name, op, inputs, node.shares, node.at)
+        same = self.nodes[node.name].facts.params == node.facts.params
+        self.count(node.name, node.new_params, node.weight_bytes if same else None)

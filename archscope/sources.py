@@ -12,6 +12,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from archscope import language, space
 from archscope.errors import OptionError
 from archscope.importers.formats import FORMATS, Inputs, format_of
@@ -80,7 +82,7 @@ def read(
     graph = imported(str(word), input, batch).graph
     found = flat_document(graph, str(word))
     if set or not is_plain(graph, limits):
-        return language.graph(found, set=set, limits=limits), found
+        return _as_stored(language.graph(found, set=set, limits=limits), graph), found
     return with_places(graph, found), found
 
 
@@ -118,6 +120,13 @@ def is_plain(graph: Graph, limits: Limits) -> bool:
         and all(prod(node.out) <= limits.number for node in graph.nodes)
         and all(_has_weights(node) for node in graph.nodes if node.shares)
     )
+
+
+def _as_stored(made: Graph, graph: Graph) -> Graph:
+    """Return a graph with the types of numbers that specs do not say, of the graph it is of."""
+    bytes_of = {node.name: node.weight_bytes for node in graph.nodes}
+    nodes = (structs.replace(n, weight_bytes=bytes_of.get(n.name)) for n in made.nodes)
+    return structs.replace(made, nodes=tuple(nodes), dtype=graph.dtype)
 
 
 def _has_weights(node: Node) -> bool:

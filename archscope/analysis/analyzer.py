@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import structs
 
-from archscope.analysis.cost import DTYPES, Cost, costs, total
+from archscope.analysis.cost import DTYPES, Cost, bytes_by_node, costs, total
 from archscope.analysis.count import TOOLS
 from archscope.analysis.count import counted as count_by
 from archscope.analysis.memory import Memory, memory
@@ -39,7 +39,7 @@ def analyze(
     graph: Graph,
     *,
     batch: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     optimizer: str = "momentum",
     training: bool = False,
     memory_bytes: int | None = None,
@@ -47,6 +47,7 @@ def analyze(
 ) -> Analysis:
     """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
 
+    Without a dtype, bytes are of the types in the file that the graph comes from, or float32.
     `training` includes the parts that serve only training, such as auxiliary heads.
     `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
     of the `counted` numbers beside macs. Raises KeyError for an unknown dtype, optimizer or
@@ -56,8 +57,10 @@ def analyze(
         graph = graph.inference()
     elif count in TOOLS:
         raise GraphError(f"{count} is reproduced for inference, not with the parts for training")
+    as_stored, dtype = dtype is None, dtype or graph.dtype or "float32"
     size = DTYPES[dtype]
     cost = costs(graph, batch)
+    sizes = bytes_by_node(graph, cost, dtype, as_stored=as_stored)
     whole = total(cost)
     counted = count_by(graph, count, batch)
     maps = memory(graph)
@@ -76,14 +79,14 @@ def analyze(
         optimizer=optimizer,
         count=count,
         mode="training" if training else "inference",
-        totals=_totals(whole, sum(counted.values()), maps, built, optimizer, batch, size),
+        totals=_totals(whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size),
         receptive_field=next(iter(views.values())),
         receptive_fields=views,
         outputs=tuple(
             Head(o.name, o.node, graph.by_name[o.node].out, o.weight, o.train_only)
             for o in graph.outputs
         ),
-        layers=_layers(graph, cost, counted, maps.in_place, main, size),
+        layers=_layers(graph, cost, counted, maps.in_place, main, sizes),
         blocks=built.blocks,
         clashes=main.clashes,
         findings=(),
@@ -105,6 +108,7 @@ def input_shapes(graph: Graph) -> Any:
 
 def _totals(
     whole: Cost,
+    sizes: dict[str, tuple[int, int]],
     counted: int,
     maps: Memory,
     built: Structure,
@@ -113,7 +117,7 @@ def _totals(
     size: int,
 ) -> Totals:
     """Return the numbers of the whole network; `size` is the bytes of an element."""
-    access_bytes = whole.memory_access * size
+    weight_bytes, access_bytes = map(sum, zip(*sizes.values(), strict=True))
     return Totals(
         params=whole.params,
         buffers=whole.buffers,
@@ -123,7 +127,7 @@ def _totals(
         activations=whole.activations,
         memory_access=whole.memory_access,
         memory_access_bytes=access_bytes,
-        weight_bytes=(whole.params + whole.buffers) * size,
+        weight_bytes=weight_bytes,
         activation_bytes=maps.activations * batch * size,
         peak_activation_bytes=maps.peak * batch * size,
         peak_node=maps.peak_node,
@@ -143,9 +147,9 @@ def _layers(
     counted: dict[str, int],
     in_place: frozenset[str],
     fields: ReceptiveFields,
-    size: int,
+    sizes: dict[str, tuple[int, int]],
 ) -> tuple[LayerReport, ...]:
-    """Return a report of each node; `size` is the bytes of an element."""
+    """Return a report of each node; `sizes` are bytes of its weights and of its memory access."""
     views: dict[int, FieldView] = {}  # many nodes see the same
     layers = []
     for node in graph.nodes:
@@ -171,11 +175,12 @@ def _layers(
                 own.elementwise,
                 own.activations,
                 own.memory_access,
-                own.memory_access * size,
+                sizes[node.name][1],
                 view,
                 node.shares,
                 node.name in in_place,
                 node.at,
+                sizes[node.name][0],
             )
         )
     return tuple(layers)

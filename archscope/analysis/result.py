@@ -50,6 +50,7 @@ class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
     shares: str | None
     in_place: bool
     at: Source | None
+    weight_bytes: int = 0
 
 
 class Totals(Struct, frozen=True):

@@ -74,10 +74,12 @@ class NodeBuilder:
         name = self.claim(instance, base, at)
         mirror = mirror_of(instance, name, share)
         try:
-            self.builder.add(name, op, flow, None, at, new_params)
+            self.builder.add(name, op, flow, None, at)
         except ShapeError as error:
             raise SpecError(str(error), at) from None
         self._check_size(name, at)
+        if new_params is not None:
+            self.builder.count(name, new_params)
         if mirror is not None:
             self._share(name, mirror, at)
         return name

@@ -98,6 +98,9 @@ class Weighted(Op, frozen=True, kw_only=True):
     def keeps_zero(self) -> bool:
         return not self.bias
 
+    def biases(self, *ins: Shape) -> int:
+        return self.out if self.bias else 0
+
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions of the bias."""
         return prod(self.shape(*ins)) if self.bias else 0

@@ -27,6 +27,9 @@ class LocallyConnected(Convolution, frozen=True, kw_only=True):
     def params(self, *ins: Shape) -> int:
         return prod(self.shape(*ins)) * (self.taps(ins[0]) + self.bias)
 
+    def biases(self, *ins: Shape) -> int:
+        return prod(self.shape(*ins)) if self.bias else 0
+
     def saved(self, *ins: Shape) -> Saved:
         """Count the columns: a copy of the input for each position that reads it."""
         return Saved(elements=prod(self.shape(*ins)[1:]) * self.taps(ins[0]))

@@ -37,6 +37,10 @@ class Normalisation(Op, frozen=True, kw_only=True):
     def params(self, *ins: Shape) -> int:
         return 2 * ins[0][0] if self.affine else 0
 
+    def biases(self, *ins: Shape) -> int:
+        """Return the number of shifts."""
+        return self.params(*ins) // 2
+
     def weights_key(self, *ins: Shape) -> object:
         return type(self), ins[0][0], self.affine
 

@@ -40,7 +40,7 @@ class Moves(Struct, frozen=True):
 
     source: Integers  # numbers of states before the segment
     target: Integers  # numbers of states before the next segment
-    sums: Integers  # (moves, 4): params, buffers, macs, memory access in elements
+    sums: Integers  # (moves, 6): those of `analysis.cost.Sums`
     columns: Scope  # the decisions that are made here
     picks: Rows  # (moves, decisions made here)
     scoped: dict[int, Integers]

@@ -44,7 +44,7 @@ class CostTables:
         None if it turns out that the network is no chain. Raises SpecError if the choices make no
         network.
         """
-        params = buffers = macs = access = 0
+        params = buffers = macs = access = biases = read = 0
         shape = self.entering(choices)
         present = False
         try:
@@ -55,11 +55,13 @@ class CostTables:
                     buffers += sums[1]
                     macs += sums[2]
                     access += sums[3]
+                    biases += sums[4]
+                    read += sums[5]
                     present = True
         except NotAChainError:
             return None
         # Where no layer is left, the graph says what is wrong with that.
-        return (params, buffers, macs, access) if present else None
+        return (params, buffers, macs, access, biases, read) if present else None
 
     def entering(self, choices: Mapping[str, Any]) -> Shape:
         """Return the shape of the input. Raises SpecError."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from archscope.analysis.cost import DTYPES, Sums, sums_of
+from archscope.analysis.cost import DTYPES, Sums, bytes_of, sums_of
 from archscope.analysis.memory import peak_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
@@ -21,11 +21,11 @@ Costs = dict[str, float]
 class _Counted:
     """The sums over a network that metrics are computed from, the peak only where it is read."""
 
-    def __init__(self, sums: Sums, element_bytes: int, graph: Graph | None = None) -> None:
-        self.params, self.buffers, self.macs, self.memory_access = sums
-        self.weight_bytes = (self.params + self.buffers) * element_bytes
-        self.memory_access_bytes = self.memory_access * element_bytes
-        self.element_bytes, self.graph = element_bytes, graph
+    def __init__(self, sums: Sums, dtype: str, graph: Graph | None = None) -> None:
+        self.params, self.buffers, self.macs, self.memory_access, biases, read = sums
+        self.weight_bytes = bytes_of(self.params + self.buffers, biases, dtype)
+        self.memory_access_bytes = bytes_of(self.memory_access, read, dtype)
+        self.element_bytes, self.graph = DTYPES[dtype], graph
 
     @cached_property
     def peak_activation_bytes(self) -> int:
@@ -42,15 +42,15 @@ class _Counted:
 
 
 def array_costs(sums: Any, dtype: str = "float32") -> dict[str, Any]:
-    """Return the metrics that need no graph for an array (networks, 4) of sums, each an array."""
-    return _Counted(sums.T, DTYPES[dtype]).costs()
+    """Return the metrics that need no graph for an array (networks, 6) of sums, each an array."""
+    return _Counted(sums.T, dtype).costs()
 
 
 def costs_of(graph: Graph, dtype: str = "float32") -> Costs:
     """Return the costs of a graph, without its parts that serve only training."""
     graph = graph.inference()
     sums = sums_of(graph.nodes, graph.facts.values())
-    return _Counted(sums, DTYPES[dtype], graph).costs()
+    return _Counted(sums, dtype, graph).costs()
 
 
 def needs_graph(metrics: Iterable[str]) -> bool:
@@ -84,4 +84,4 @@ class CostModel:
         if self.graphs:
             return costs_of(self.space.graph(choices), self.dtype)
         # Quicker: no graph is made.
-        return _Counted(self.space.sums(choices), DTYPES[self.dtype]).costs()
+        return _Counted(self.space.sums(choices), self.dtype).costs()

@@ -42,7 +42,7 @@ class FeasibleSet:
         return self.encoding.masked(rows)
 
     def sums(self, rows: Rows) -> NDArray[np.int64] | None:
-        """Return params, buffers, macs and memory access of masked rows; None if no tables say."""
+        """Return the `Sums` of masked rows, (rows, 6); None if no tables say."""
         priced = self._priced(rows)
         return None if priced is None else priced[0]
 

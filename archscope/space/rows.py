@@ -24,7 +24,7 @@ from archscope.space.segments import NotAChainError
 Rows = NDArray[np.int64]
 """(candidates, decisions): places of choices, in the order of `Space.decisions`."""
 Flags = NDArray[np.bool_]
-SUMS = 4  # params, buffers, macs, memory access in elements
+SUMS = 6  # as many as `analysis.cost.Sums` has
 LARGEST_KEY = 2**62
 
 
@@ -125,7 +125,7 @@ class BatchCosts:
     def sums(self, rows: Rows) -> tuple[NDArray[np.int64], Flags]:
         """Return params, buffers, macs and memory access of masked rows, and which are networks.
 
-        Shapes (rows, 4) and (rows,). Raises NotAChainError where only the graph can say it.
+        Shapes (rows, 6) and (rows,). Raises NotAChainError where only the graph can say it.
         """
         sums = np.zeros((len(rows), SUMS), np.int64)
         networks = np.ones(len(rows), bool)

@@ -39,12 +39,12 @@ def fully_convolutional(graph: Graph) -> Graph:
             found = True
             window = short(flattened[inputs[0]][1:])
             op = Conv(out=node.out[0], kernel=window, bias=node.op.bias)
-            builder.add(node.name, op, inputs, node.shares, node.at, node.new_params)
+            builder.again(node, op, inputs)
             flattened[node.name] = builder.nodes[node.name].out
             continue
         if flat:
             _check_slides(node, prod(flattened[inputs[0]][1:]))
-        builder.add(node.name, node.op, inputs, node.shares, node.at, node.new_params)
+        builder.again(node, node.op, inputs)
         if flat:
             flattened[node.name] = builder.nodes[node.name].out
     if not found:

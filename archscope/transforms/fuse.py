@@ -27,7 +27,7 @@ def fuse(graph: Graph) -> Graph:
             continue
         op = structs.replace(node.op, bias=True) if node.name in layers else node.op
         inputs = (gone.get(name, name) for name in node.inputs)
-        builder.add(node.name, op, inputs, node.shares, node.at, node.new_params)
+        builder.again(node, op, inputs)
     outputs = tuple(
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs

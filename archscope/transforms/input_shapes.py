@@ -25,7 +25,7 @@ def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
         if node.name in shapes:
             op = structs.replace(op, size=shapes[node.name])
         try:
-            builder.add(node.name, op, node.inputs, node.shares, node.at, node.new_params)
+            builder.again(node, op, node.inputs)
         except ShapeError as error:
             raise ShapeError(f"{node.name}: {error}") from None
         if node.shares is not None:

@@ -7,6 +7,8 @@ import pytest
 from archscope import load
 from archscope.analysis import analyze
 from archscope.analysis.cost import DTYPES, costs, total
+from archscope.space.costs import costs_of
+from archscope.transforms.fuse import fuse
 from tests.nets import Net, chain
 
 
@@ -72,8 +74,10 @@ def test_siamese_tower_counts_once() -> None:
 def test_bytes_follow_the_type(dtype: str, size: int) -> None:
     graph = load("siamese")
     totals = analyze(graph, dtype=dtype).totals
-    assert totals.weight_bytes == (totals.params + totals.buffers) * size
-    assert totals.memory_access_bytes == totals.memory_access * size
+    biases = 3 * total(costs(graph)).biases if dtype == "int8" else 0
+    assert totals.weight_bytes == (totals.params + totals.buffers) * size + biases
+    read = 3 * total(costs(graph)).biases_read if dtype == "int8" else 0
+    assert totals.memory_access_bytes == totals.memory_access * size + read
     assert totals.macs_per_byte == totals.macs / totals.memory_access_bytes
     assert totals.macs == analyze(graph).totals.macs
 
@@ -104,3 +108,16 @@ def test_activations_are_outputs_of_convolutions_and_products() -> None:
     )  # fmt: skip
     assert total(costs(graph)).activations == 4 * 64 + 10
     assert analyze(load("vgg16")).totals.activations == 13_556_712
+
+
+@pytest.mark.parametrize(
+    ("name", "flash"),
+    [("mobilenet_v1_025", 467.33), ("mobilenet_v1_050", 1314.0), ("mobilenet_v1", 4157.09)],
+)
+def test_flash_of_int8_networks(name: str, flash: float) -> None:
+    """As the model zoo of ST publishes it, in KiB."""
+    graph = fuse(load(name))
+    totals, priced = analyze(graph, dtype="int8").totals, costs_of(graph, "int8")
+    assert round(totals.weight_bytes / 1024, 2) == flash
+    assert priced["weights"] == totals.weight_bytes
+    assert priced["access"] == totals.memory_access_bytes

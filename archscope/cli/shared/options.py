@@ -66,7 +66,12 @@ max_nodes_option = click.option(
 )  # fmt: skip
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32",
-    help="Element type for which bytes are counted.",
+    help="Element type for which bytes are counted; biases of int8 networks are int32.",
+)  # fmt: skip
+dtype_or_stored_option = click.option(
+    "--dtype", type=click.Choice(list(DTYPES)),
+    help="Element type for which bytes are counted, where not those of an imported file;"
+    " biases of int8 networks are int32.  [default: float32]",
 )  # fmt: skip
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
@@ -91,7 +96,7 @@ spec_options = together(
 
 cost_options = gathered("costs", dict, together(
     click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch."),
-    dtype_option,
+    dtype_or_stored_option,
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
         help="Optimizer for which training memory is counted.",

@@ -6,6 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from archscope.analysis.cost import DTYPES
 from archscope.errors import ArchscopeError, ShapeError
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.onnx.learned import LearnedWeights
@@ -79,7 +80,9 @@ class _GraphBuilder:
             if recognised is None or not self.add(operator, node, recognised):
                 self.add_opaque(operator, node)
         outputs = self.outputs()
-        return Imported(Graph(name, tuple(self.builder.nodes.values()), outputs), self.arrays)
+        nodes, dtype = tuple(self.builder.nodes.values()), model.dtype
+        graph = Graph(name, nodes, outputs, dtype="" if dtype == "float32" else dtype)
+        return Imported(graph, self.arrays)
 
     def title(self, value: str, default: str) -> str:
         """Return what the file calls an input or output, as a name."""
@@ -178,12 +181,13 @@ class _GraphBuilder:
         if held:
             key = (found.op.weights_key(*ins), *held.items())
             owner = self.owners.setdefault(key, node)
-        params = self.learned.params(operator)
+        before = self.learned.bytes
+        params, kept = self.learned.params(operator), self.learned.statistics(operator)
         if owner != node:
             self.builder.share(node, owner)
             return True
-        if params != self.builder.nodes[node].facts.params:
-            self.builder.count(node, params)
+        new_params = None if params == self.builder.nodes[node].facts.params else params
+        self.builder.count(node, new_params, self.stored(params + kept, before))
         for word, tensor in found.weights.items():
             self.weights[f"{node}.{word}"] = tensor.name
         return True
@@ -193,7 +197,9 @@ class _GraphBuilder:
         reads = (self.nodes[name] for name in operator.inputs if name in self.nodes)
         sources = tuple(dict.fromkeys(reads))
         sources = sources or tuple(self.nodes.values())[:1]
+        before = self.learned.bytes
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
+        stored = self.stored(params + kept, before)
         outputs = {name: place for place, name in enumerate(operator.outputs) if name}
         first = next(iter(outputs))
         products, work = operator_cost(operator, self.model, prod(self.size(first)))
@@ -211,7 +217,14 @@ class _GraphBuilder:
             title = node if name == first else f"{node}_{place}"
             title = take_name(title, set(self.builder.nodes))
             self.nodes[name] = self.builder.add(title, op, sources)
+            self.builder.count(title, None, stored)
+            stored = None
             params = kept = products = work = 0  # which are those of the first
+
+    def stored(self, numbers: int, before: int) -> int | None:
+        """Return the bytes of numbers counted since, None if they are of the network's type."""
+        stored = self.learned.bytes - before
+        return None if stored == numbers * DTYPES[self.model.dtype] else stored
 
     def pointwise(self, operator: OnnxOperator, out: Shape) -> bool:
         """Return whether each position of the result depends on that of the inputs alone."""

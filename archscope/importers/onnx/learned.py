@@ -32,6 +32,7 @@ class LearnedWeights:
     def __init__(self, model: ResolvedModel) -> None:
         self.model = model
         self.counted: set[str] = set()
+        self.bytes = 0  # of all that was counted, as stored
         self.alike: dict[tuple[Any, ...], list[str]] = {}
 
     def params(self, operator: OnnxOperator) -> int:
@@ -64,7 +65,9 @@ class LearnedWeights:
             for source in self._learned(operator, name) if name else ():
                 if source not in self.counted:
                     self.counted.add(source)
-                    count += self.model.constants[source].size
+                    array = self.model.constants[source]
+                    count += array.size
+                    self.bytes += stored_bytes(array)
         return count
 
     def _states(self, operator: OnnxOperator) -> int:
@@ -107,6 +110,13 @@ class LearnedWeights:
         # Quantized weights are bytes; other integers are shapes and places.
         integers = array.dtype.itemsize == 1 and array.dtype.kind in "iu" and array.ndim > 1
         return integers or array.dtype.kind in "fV"
+
+
+def stored_bytes(array: Any) -> int:
+    """Return the bytes of an array in a file, where two numbers of 4 bits take one."""
+    if array.dtype.name in ("int4", "uint4", "float4_e2m1fn"):
+        return -(-int(array.size) // 2)
+    return int(array.nbytes)
 
 
 def _fills(operator: OnnxOperator, value: Any) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from msgspec import Struct
@@ -15,6 +17,12 @@ from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
 from archscope.importers.onnx.model_file import library, named, opsets
 from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
+
+STORED_AS = {
+    "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
+    "INT8": "int8", "UINT8": "int8",
+}  # fmt: skip
+"""ONNX's names of the types whose bytes are counted."""
 
 
 class OnnxOperator(Struct, frozen=True):
@@ -48,6 +56,7 @@ class ResolvedModel(Struct):
     inputs: list[str]
     outputs: list[str]
     batch: int
+    dtype: str  # of most numbers that operators give
     titles: dict[str, str] = {}  # the file's names of inputs and outputs that others replace
 
     def readers(self) -> dict[str, list[OnnxOperator]]:
@@ -253,8 +262,18 @@ class _Resolver:
         batch = next(iter(self.inputs.values()))[0]
         return ResolvedModel(
             kept[::-1], self.constants, self.initializers, self.sources, self.shapes,
-            list(self.inputs), outputs, batch,
+            list(self.inputs), outputs, batch, self._dtype(kept),
         )  # fmt: skip
+
+    def _dtype(self, operators: Sequence[OnnxOperator]) -> str:
+        """Return the type of most numbers that operators give, as far as we price it."""
+        numbers: Counter[str] = Counter()
+        names = [*self.inputs, *(name for operator in operators for name in operator.outputs)]
+        for name in filter(None, names):
+            kind = self.onnx.TensorProto.DataType.Name(self.types[name].tensor_type.elem_type)
+            if kind in STORED_AS:
+                numbers[STORED_AS[kind]] += prod(self.shapes[name])
+        return max(numbers, key=numbers.__getitem__, default="float32")
 
 
 def _scopes_of(node: Any) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
 from torch import nn
 
+from archscope.analysis.cost import DTYPES
 from archscope.importers.torch.layers import names_of
 from archscope.importers.torch.translation import OperatorTranslator
 from archscope.ir import Builder, Graph, Output, Shape
@@ -49,7 +51,17 @@ def assemble(
         default = "output" if len(ends) == 1 else f"output{index}"
         outputs.append(Output(output_names.get(end.name, default), node))
     about = unused_params(model, translator.weights.claimed)
-    return Graph(name, tuple(builder.nodes.values()), tuple(outputs), about), names
+    nodes = tuple(builder.nodes.values())
+    return Graph(name, nodes, tuple(outputs), about, dtype=_dtype(model)), names
+
+
+def _dtype(model: nn.Module) -> str:
+    """Return the type of most parameters, "" for float32."""
+    numbers: Counter[str] = Counter()
+    for parameter in model.parameters():
+        numbers[str(parameter.dtype).removeprefix("torch.")] += parameter.numel()
+    found = max(numbers, key=numbers.__getitem__, default="")
+    return found if found in DTYPES and found != "float32" else ""
 
 
 def unused_params(model: nn.Module, read: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from archscope.analysis.by_block import fitting_depth, fold
+from archscope.analysis.cost import DTYPES
 from archscope.analysis.count import convention
 from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
@@ -136,8 +137,11 @@ def summary_table(analysis: Analysis) -> Table:
     products = "multiply-accumulates of convolutions and matrix products"
     other = "bias, norm, activation, pooling, add; no macs"
     more = at_least(analysis)
+    plain = (whole.params + whole.buffers) * DTYPES[analysis.dtype]
+    types = "" if whole.weight_bytes == plain else ", in the types of the weights"
+    weights = f"{format_bytes(whole.weight_bytes)} with buffers{types}"
     rows: list[tuple[object, ...]] = [
-        ("params", f"{whole.params:,}", f"{format_bytes(whole.weight_bytes)} with buffers"),
+        ("params", f"{whole.params:,}", weights),
         ("macs", f"{more['macs']}{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
         *_counted(analysis),
         ("other work", f"{more['elementwise']}{whole.elementwise:,}", other),

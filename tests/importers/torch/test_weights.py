@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import archscope
 from archscope.build import build
+from archscope.importers.torch import from_module
 from archscope.importers.torch.import_string import load_module
 from tests.cli.conftest import Run, run
 from tests.zoo.oracle import randomise, torchvision
@@ -54,3 +55,10 @@ def test_import_is_its_source_and_the_network_of_the_zoo(
     batch = torch.rand(2, *shape)
     with torch.no_grad():
         torch.testing.assert_close(network(batch), source(batch), rtol=1e-5, atol=1e-5)
+
+
+def test_bytes_of_half_precision() -> None:
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()).half()
+    result = archscope.analyze(from_module(model, (3, 8, 8)).graph)
+    assert result.dtype == "float16"
+    assert result.totals.weight_bytes == 2 * 224
