@@ -13,11 +13,14 @@ from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import write_bytes
 from archscope.ir import Graph
+from archscope.records.run_folder import is_run, read_summary
 from archscope.report.tables.export import export_table
 from archscope.sources import imported, is_foreign
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from archscope.exporters.preprocessing import Preprocessing
 
 GROUP = "Convert"
 KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
@@ -37,6 +40,8 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option("--opset", type=click.IntRange(1), default=None,
               help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
+@click.option("--no-normalization", "plain", is_flag=True,
+              help="Leave out the normalisation of images that a run had.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of the summary that is printed.")  # fmt: skip
 def command(
@@ -48,6 +53,7 @@ def command(
     seed: int | None,
     fused: bool,
     opset: int | None,
+    plain: bool,
     form: str,
 ) -> None:
     """Write a network as Python source, ONNX, TorchScript or a torch.export program.
@@ -56,12 +62,14 @@ def command(
     file is written; outputs that differ by more than 1e-5 are an error. Python source (--to
     torch) needs only torch, has a class for each kind of block, and names its weights as
     `archscope.build` does; with --weights or --seed they are written beside it as .safetensors.
-    An imported model keeps its own weights. ONNX needs `pip install archscope[onnx]`.
+    An imported model keeps its own weights. A run is exported with its best weights, and files
+    that hold weights normalise images as its training did. ONNX needs
+    `pip install archscope[onnx]`.
 
     \b
     Examples:
       archscope export resnet50 -o resnet50.py
-      archscope export lenet5 --weights runs/lenet5-digits -o lenet5.onnx
+      archscope export runs/lenet5-digits -o lenet5.onnx
       archscope export mobilenet_v2 --fused -o mobilenet_v2.pt2 --weights mine.safetensors
     """
     to = to or _format(output)
@@ -71,21 +79,26 @@ def command(
         raise OptionError(f"--opset is for ONNX, not for --to {to}")
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
+    if is_run(Path(spec)):
+        weights = weights or (Path(spec) if seed is None else None)
+        spec = (Path(spec) / "spec.yaml").as_posix()
     graph = reader.graph(spec)
     # torch takes seconds; a wrong spec should not
     from archscope.exporters.export import export_network
 
     own = weights is None and seed is None and is_foreign(spec)
     given = _of_model(spec, reader.inputs, graph) if own else _read(weights) if weights else None
-    exported = export_network(
-        graph,
-        to,
-        weights=given,
-        source=f"'{weights or spec}'",
-        seed=seed or 0,
-        fused=fused,
-        opset=opset or OPSET,
-    )
+    run = _run_of(weights)
+    try:
+        exported = export_network(
+            graph, to, weights=given, source=f"'{weights or spec}'", seed=seed or 0, fused=fused,
+            opset=opset or OPSET, preprocessing=_preprocessing(run, not plain) if run else None,
+        )  # fmt: skip
+    except OptionError as error:
+        if run is None or spec == (run / "spec.yaml").as_posix():
+            raise
+        hint = f"they are of the network of that run: archscope export {run} -o {output}"
+        raise OptionError(f"{error}; {hint}") from None
     files = {output: exported.content}
     if not FORMATS[to].holds_weights and (given is not None or seed is not None):
         beside = output.with_suffix(".safetensors")
@@ -107,6 +120,7 @@ def command(
         "seed": (seed or 0) if given is None else None,
         "fused": fused,
         "norms_folded": exported.norms_folded,
+        "normalization": exported.preprocessing and exported.preprocessing.record(),
         "difference": exported.difference,
     }
     Output(form).show([export_table(record)], lambda: record)
@@ -117,6 +131,23 @@ def _format(output: Path) -> str:
         if kind.suffix == output.suffix.lower():
             return kind.name
     raise OptionError(f"the suffix of '{output}' is not that of a format ({KINDS}); see --to")
+
+
+def _run_of(weights: Path | None) -> Path | None:
+    """Return the run that weights are from, None if they are from elsewhere."""
+    if weights is None:
+        return None
+    folder = weights if weights.is_dir() else weights.parent
+    return folder if is_run(folder) else None
+
+
+def _preprocessing(run: Path, in_file: bool) -> Preprocessing:
+    """Return how a run prepared its images. Raises OptionError."""
+    from archscope.exporters.preprocessing import Preprocessing
+
+    data = read_summary(run).data
+    mean, std = (tuple(map(float, data["statistics"][key])) for key in ("mean", "std"))
+    return Preprocessing(mean, std, tuple(data["classes"]), in_file)
 
 
 def _read(path: Path) -> dict[str, Tensor]:

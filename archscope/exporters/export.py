@@ -11,6 +11,7 @@ from torch import Tensor
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, OPSET
+from archscope.exporters.preprocessing import PreprocessedNetwork, Preprocessing
 from archscope.fused import fused_network
 from archscope.ir import Graph
 from archscope.transforms.fuse import foldable
@@ -24,6 +25,7 @@ class ExportedNetwork(Struct, frozen=True):
     network: Network  # with the weights that are in the file
     difference: float | None  # largest one of the outputs, as a share; None if it was not checked
     norms_folded: int  # batch norms
+    preprocessing: Preprocessing | None = None  # what the file expects of its images, if known
 
     def weights(self) -> bytes:
         """Return the weights of the network as a safetensors file."""
@@ -42,11 +44,13 @@ def export_network(
     seed: int = 0,
     fused: bool = False,
     opset: int = OPSET,
+    preprocessing: Preprocessing | None = None,
 ) -> ExportedNetwork:
     """Return a network in a format of `FORMATS`, loaded again and run beside the network itself.
 
     Without `weights` they are random, drawn with `seed`; `source` is what errors call them.
-    `fused` folds batch norms into the layers before them. Raises ArchscopeError.
+    `fused` folds batch norms into the layers before them. `preprocessing` is written into files
+    that hold weights. Raises ArchscopeError.
     """
     kind = FORMATS[to]
     export = kind.exporter()
@@ -60,9 +64,13 @@ def export_network(
             norms = len(foldable(graph.inference()))
             plain, network = network, fused_network(network)
             difference = largest_difference(plain, network, "fused network")
-        content = export(network, opset)
+        written = network
+        if preprocessing is not None:
+            preprocessing = preprocessing.written(graph, kind.holds_weights)
+            written = PreprocessedNetwork(network, preprocessing)
+        content = export(written, opset)
         if kind.unchecked:
-            return ExportedNetwork(content, network, None, norms)
+            return ExportedNetwork(content, network, None, norms, preprocessing)
         run = kind.loader()(content, network.state_dict())
-        difference = max(difference, largest_difference(network, run, f"{to} file"))
-    return ExportedNetwork(content, network, difference, norms)
+        difference = max(difference, largest_difference(written, run, f"{to} file"))
+    return ExportedNetwork(content, network, difference, norms, preprocessing)

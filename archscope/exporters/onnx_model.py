@@ -16,6 +16,7 @@ from archscope.build import Network
 from archscope.errors import GraphError, OptionError, UnavailableError
 from archscope.exporters.comparison import random_inputs
 from archscope.exporters.exported_program import any_batch
+from archscope.exporters.preprocessing import PreprocessedNetwork
 
 if TYPE_CHECKING:
     from archscope.exporters.formats import Outputs
@@ -43,6 +44,8 @@ def export(network: Network, opset: int) -> bytes:
             f" {size:,} bytes"
         )
     model = _model(network, opset)
+    if isinstance(network, PreprocessedNetwork):
+        onnx.helper.set_model_props(model, network.preprocessing.metadata())
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content

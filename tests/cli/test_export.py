@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from archscope import load
 from archscope.build import build
+from archscope.files import write_json
+from archscope.records.training import RunSummary
 from tests.cli.conftest import Run
 
 NET = "INPUT 3x16x16 -> CONV 4 -> RELU -> POOL -> FC 5"
@@ -223,3 +225,100 @@ def test_convert_writes_the_fused_network_as_a_spec(run: Run, spec: str, tmp_pat
     before = json.loads(run("analyze", spec, "--fused", "--format", "json").out)
     after = json.loads(run("analyze", str(path), "--format", "json").out)
     assert before["totals"] == after["totals"]
+
+
+MEAN, STD = [0.2, 0.5, 0.7], [0.1, 0.25, 0.0]
+
+
+@pytest.fixture
+def folder(spec: str, weights: Path, tmp_path: Path) -> Path:
+    """A run folder as far as an export reads it."""
+    path = tmp_path / "run"
+    path.mkdir()
+    weights.rename(path / "best.safetensors")
+    Path(spec).rename(path / "spec.yaml")
+    data = {
+        "name": "d", "source": {"name": "d", "folder": None}, "digest": "", "adapt": {},
+        "classes": list("abc"), "statistics": {"mean": MEAN, "std": STD},
+        "adaptation": {"source": [3, 8, 8], "target": [3, 8, 8], "how": "none", "channels": "same"},
+    }  # fmt: skip
+    summary = RunSummary(
+        format=1, name="run", network="normed", state="finished", reason="epochs",
+        task={"kind": "classification"}, data=data, seed=0, deterministic=False, device="cpu",
+        params=0, macs=0, epochs=1, steps=1, seconds=1.0, goal="top1", best=None, last=None,
+        test=None, fit="", diagnoses=(), started="", archscope="",
+    )  # fmt: skip
+    write_json(path / "run.json", summary)
+    return path
+
+
+def normalised(images: torch.Tensor) -> torch.Tensor:
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, [0.1, 0.25, 1.0]))
+    return (images - mean) / std
+
+
+@pytest.mark.parametrize("words", [[], ["--no-normalization"], ["--fused"]])
+def test_a_run_is_exported_with_its_normalization(
+    run: Run, folder: Path, tmp_path: Path, words: list[str]
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "net.onnx"
+    data = json.loads(run("export", str(folder), "-o", str(path), *words, "--format", "json").out)
+    inside = "--no-normalization" not in words
+    assert data["weights"] == folder.as_posix()
+    assert data["normalization"]["in_file"] == inside
+    assert (data["normalization"]["mean"], data["normalization"]["std"]) == (MEAN, STD)
+    network = build(load(folder / "spec.yaml")).eval()
+    network.load_state_dict(load_file(folder / "best.safetensors"))
+    images = torch.rand(4, 3, 8, 8)
+    session = onnxruntime.InferenceSession(path.read_bytes())
+    (out,) = session.run(None, {"input": (images if inside else normalised(images)).numpy()})
+    assert torch.allclose(torch.from_numpy(out), network(normalised(images)), atol=1e-4)
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["input_layout"] == "NCHW" and json.loads(told["input_classes"]) == list("abc")
+    assert told["input_range"].startswith("pixels from 0 to 1")
+    assert json.loads(told["input_in_file"]) == inside
+
+
+def test_normalization_is_no_part_of_the_params(run: Run, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    path = tmp_path / "net.onnx"
+    assert run("export", str(folder), "-o", str(path)).code == 0
+    totals = [
+        json.loads(run("analyze", str(source), "--format", "json").out)["totals"]
+        for source in (path, folder / "spec.yaml")
+    ]
+    assert totals[0]["params"] == totals[1]["params"]
+    assert totals[0]["macs"] == totals[1]["macs"]
+
+
+@pytest.mark.parametrize("name, inside", [("n.pt", True), ("n.pt2", True), ("n.py", False)])
+def test_other_formats_say_what_they_expect(
+    run: Run, folder: Path, tmp_path: Path, name: str, inside: bool
+) -> None:
+    words = "--weights", str(folder), "-o", str(tmp_path / name)
+    result = run("export", str(folder / "spec.yaml"), *words)
+    assert (result.code, result.err) == (0, "")
+    assert "expects   NCHW, pixels from 0 to 1" in result.out
+    assert ("the file normalises them" in result.out) == inside
+
+
+def test_weights_of_another_network_name_the_command_of_theirs(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    net = "INPUT 3x8x8 -> CONV 4 -> FC 5"
+    for weights in (folder, folder / "best.safetensors"):
+        result = run("export", net, "--weights", str(weights), "-o", str(tmp_path / "net.onnx"))
+        assert result.code == 2
+        assert f"they are of the network of that run: archscope export {folder} -o" in result.err
+
+
+def test_channels_that_the_run_did_not_have_are_refused(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    text = json.loads((folder / "run.json").read_text())
+    text["data"]["statistics"] = {"mean": [0.5, 0.5], "std": [1.0, 1.0]}
+    (folder / "run.json").write_text(json.dumps(text))
+    result = run("export", str(folder), "-o", str(tmp_path / "net.pt"))
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "the run normalises 2 channels, 'normed' takes 3; see --no-normalization" in result.err

@@ -18,6 +18,8 @@ def export_table(record: dict[str, Any]) -> Table:
     rows.append(("format", f"{to.about}{opset}"))
     shapes = (f"{name} {text_of(shape)}" for name, shape in record["inputs"].items())
     rows.append(("input", ", ".join(shapes)))
+    if record["normalization"] is not None:
+        rows.append(("expects", _expected(record["normalization"])))
     rows.append(("output", ", ".join(record["outputs"])))
     if record["seed"] is None:
         rows.append(("weights", record["weights"]))
@@ -32,3 +34,12 @@ def export_table(record: dict[str, Any]) -> Table:
     else:
         rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
     return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))
+
+
+def _expected(normalization: dict[str, Any]) -> str:
+    means, deviations = (
+        ", ".join(f"{value:.4g}" for value in normalization[key]) for key in ("mean", "std")
+    )
+    text = f"{normalization['layout']}, {normalization['range']}"
+    where = "the file normalises them" if normalization["in_file"] else "not in the file"
+    return f"{text}; {where}: mean {means}, deviation {deviations}"
