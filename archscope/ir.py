@@ -106,6 +106,7 @@ class Op(Struct, frozen=True, kw_only=True):
     nonlinear: ClassVar[bool] = False  # keeps layers around it from merging into one
     normalises: ClassVar[bool] = False  # brings values to a common scale
     convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input
+    pools: ClassVar[bool] = False  # makes one number of each window of a channel, without weights
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
 
     @property

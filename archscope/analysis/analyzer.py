@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +33,7 @@ from archscope.analysis.result import (
 )
 from archscope.analysis.structure import Structure, structure
 from archscope.errors import GraphError
-from archscope.ir import Graph
+from archscope.ir import Graph, Output
 
 
 def analyze(
@@ -82,10 +83,7 @@ def analyze(
         totals=_totals(whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size),
         receptive_field=next(iter(views.values())),
         receptive_fields=views,
-        outputs=tuple(
-            Head(o.name, o.node, graph.by_name[o.node].out, o.weight, o.train_only)
-            for o in graph.outputs
-        ),
+        outputs=tuple(_head(graph, output, fields.values()) for output in graph.outputs),
         layers=_layers(graph, cost, counted, maps.in_place, main, sizes),
         blocks=built.blocks,
         clashes=main.clashes,
@@ -232,11 +230,20 @@ def _numbers(
     )
 
 
-def _trunk_view(graph: Graph, fields: ReceptiveFields) -> FieldView | None:
-    name = fields.trunk(graph)
+def _head(graph: Graph, output: Output, fields: Iterable[ReceptiveFields]) -> Head:
+    seen = next((each for each in fields if output.node in each.fields), None)
+    view = _trunk_view(graph, seen, output.node) if seen else None
+    shape = graph.by_name[output.node].out
+    return Head(output.name, output.node, shape, output.weight, output.train_only, view)
+
+
+def _trunk_view(graph: Graph, fields: ReceptiveFields, output: str = "") -> FieldView | None:
+    """Return the field of the trunk on the way to an output's node, by default the main one."""
+    name = fields.trunk(graph, output)
     if name:
         return field_view(fields.fields[name], name, fields.source)
-    lost = next((name for name, field in fields.fields.items() if field.lost), None)
+    wanted = graph.ancestors(output or graph.main.node)
+    lost = next((name for name, f in fields.fields.items() if f.lost and name in wanted), None)
     return field_view(LOST, lost, fields.source) if lost else None
 
 

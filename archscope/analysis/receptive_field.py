@@ -108,12 +108,13 @@ class ReceptiveFields(Struct, frozen=True):
     fields: dict[str, Field]
     clashes: tuple[Clash, ...]
 
-    def trunk(self, graph: Graph) -> str | None:
-        """Return the last node with a spatial extent on the way to the main output.
+    def trunk(self, graph: Graph, output: str = "") -> str | None:
+        """Return the last node with a spatial extent on the way to an output's node.
 
-        Return None if there is none, or if it is lost which that is.
+        The main output is the default. Return None if there is none, or if it is lost which
+        that is.
         """
-        wanted = graph.ancestors(graph.main.node)
+        wanted = graph.ancestors(output or graph.main.node)
         if any(field.lost and name in wanted for name, field in self.fields.items()):
             return None
         for node in reversed(graph.nodes):
@@ -141,7 +142,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
         window = facts.window
         if field.lost or "window" in node.op.unknown:
             field = LOST
-        elif window is WHOLE:
+        elif window is None or (node.op.pools and _covers(node, window)):
             field = EVERYTHING
         elif window and window != UNITS[len(window)] and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
@@ -151,6 +152,15 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
             field = Field(axes, low, field.gated, known) if known else _unknown(field)
         fields[node.name] = field
     return ReceptiveFields(start.name, fields, tuple(clashes))
+
+
+def _covers(node: Node, window: tuple[Axis, ...]) -> bool:
+    """Return whether a single window has all positions of a map, as of a global pool."""
+    sizes = node.ins[0][1:]
+    return set(node.out[1:]) == {1} != set(sizes) and all(
+        type(axis) is Window and axis.dilation == 1 and axis.extent - axis.before >= size
+        for axis, size in zip(window, sizes, strict=True)
+    )
 
 
 def _unknown(field: Field) -> Field:

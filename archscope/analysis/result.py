@@ -93,6 +93,7 @@ class Head(Struct, frozen=True):
     shape: Shape
     weight: float
     train_only: bool
+    receptive_field: FieldView | None = None  # of the first input that it depends on
 
 
 class Unknown(Struct, frozen=True):

@@ -20,7 +20,7 @@ class Pool(Weightless, frozen=True, kw_only=True):
     """What pools over sliding windows share; not an operator itself."""
 
     principal = "kernel"
-    keeps_zero = True
+    keeps_zero = pools = True
 
     kernel: Annotated[Size, "size of the window"]
     stride: Annotated[Size | None, "step of the window; defaults to the kernel"] = None

@@ -14,7 +14,8 @@ from archscope.analysis import analyze
 from archscope.analysis.receptive_field import Clash, Field, receptive_fields
 from archscope.build import build
 from archscope.errors import ShapeError
-from archscope.ir import Graph
+from archscope.ir import Graph, Output
+from archscope.report.tables.analysis import summary_table
 from tests.nets import Net, chain
 
 Layers = list[tuple[str, dict[str, Any]]]
@@ -259,3 +260,35 @@ def test_intervals_are_exact_for_every_output(layers: Layers, size: int) -> None
     for position in away_from_borders(graph):
         first_and_last = (seen[position][0], seen[position][-1]) if seen[position] else None
         assert axes[0].at(position) == first_and_last
+
+
+@pytest.mark.parametrize("pool", ["maxpool", "avgpool", "lp_pool", "stochastic_pool"])
+def test_a_pool_of_the_whole_map_is_global(pool: str) -> None:
+    strided = ("conv", {"out": 1, "kernel": 3, "stride": 2, "padding": 1})
+    for kernel, field in ((8, None), (7, 15), (4, 9)):
+        graph = chain(strided, (pool, {"kernel": kernel}), x=(1, 16, 16))
+        axes = field_of(graph).axes
+        assert (axes[0].size if axes else None) == (field and 2 * (kernel - 1) + 3)
+    result = analyze(chain(strided, (pool, {"kernel": 8}), ("flatten", {}), x=(1, 16, 16)))
+    assert result.receptive_field is not None
+    assert (result.receptive_field.size, result.receptive_field.stride) == ((3, 3), (2, 2))
+
+
+def test_a_pool_beyond_the_map_or_of_a_part_of_it() -> None:
+    beyond = {"kernel": 6, "padding": 1, "stride": 1}
+    assert field_of(chain(("maxpool", beyond), x=(1, 4, 4))).axes is None
+    assert field_of(chain(("maxpool", {"kernel": (4, 1)}), x=(1, 4, 8))).axes  # rows, not all
+    assert field_of(chain(("maxpool", {"kernel": 3, "dilation": 2}), x=(1, 5, 5))).axes  # holes
+    assert field_of(chain(("conv", {"out": 1, "kernel": 4}), x=(1, 4, 4))).axes  # has weights
+    assert field_of(chain(("maxpool", {"kernel": 1}), x=(1, 1, 1))).axes  # nothing to pool
+
+
+def test_each_output_has_its_field() -> None:
+    net = Net(x=(1, 32, 32))
+    first = net("conv", "x", out=1, kernel=5)
+    last = net("conv", first, out=1, kernel=3, stride=2)
+    result = analyze(net.graph(Output("side", first), Output("main", last)))
+    sizes = [head.receptive_field and head.receptive_field.size for head in result.outputs]
+    assert sizes == [(5, 5), (7, 7)]
+    table = [row[:2] for row in summary_table(result).rows]
+    assert ("receptive field", "7") in table and ("  of side", "5") in table

@@ -154,6 +154,12 @@ def summary_table(analysis: Analysis) -> Table:
     ]
     if view is not None:
         rows.append(("receptive field", *_field_words(view)))
+    if len(analysis.outputs) > 1:
+        rows += [
+            (f"  of {head.name}", *_field_words(head.receptive_field))
+            for head in analysis.outputs
+            if head.receptive_field is not None and head.receptive_field != view
+        ]
     rows += [
         ("unequal merge", clash.node, f"{clash.kind}: {', '.join(clash.branches)}")
         for clash in analysis.clashes
