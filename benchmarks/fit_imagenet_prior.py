@@ -30,7 +30,7 @@ SOURCE = (
 CEILING = 72.0
 PENALTIES = 1.0, 30.0
 """Of the terms and of the products, whose fit is to what the terms leave."""
-INTERVAL = 0.95
+INTERVAL = 0.93
 MIDDLE = 240e6, 300e6
 """Macs of the networks among which the order is told apart from that of the whole table."""
 

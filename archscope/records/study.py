@@ -10,16 +10,19 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-Outcome = Literal["trained", "pruned", "failed", "infeasible", "impossible", "known", "passed"]
+Outcome = Literal[
+    "trained", "pruned", "failed", "predicted", "infeasible", "impossible", "known", "passed"
+]
 """What became of a proposed network.
 
-Training took place for `trained` (to the end), `pruned` (stopped early) and `failed`. The others
-cost none: `infeasible` is beyond a budget, `impossible` makes no network, `known` equals an
-earlier one, and `passed` was ranked below another by the zero-cost proxies.
+Training took place for `trained` (to the end), `pruned` (stopped early) and `failed`; a prior has
+said what a `predicted` one would reach. The others cost none: `infeasible` is beyond a budget,
+`impossible` makes no network, `known` equals an earlier one, and `passed` was ranked below another
+by the zero-cost proxies.
 """
 
-TRAINED: tuple[Outcome, ...] = ("trained", "pruned", "failed")
-"""Outcomes for which a training took place."""
+TRAINED: tuple[Outcome, ...] = ("trained", "pruned", "failed", "predicted")
+"""Outcomes with a result: a training took place, or a prediction in place of one."""
 
 
 class Job(Struct, frozen=True):
@@ -72,13 +75,13 @@ class Trial(Struct, frozen=True):
 
     @property
     def trained(self) -> bool:
-        """Whether its network was trained, be it in part or without success."""
+        """Whether it has a result: its network was trained, in part or in vain, or predicted."""
         return self.outcome in TRAINED
 
     @property
     def accuracy(self) -> float | None:
-        """The score of a network that was trained to its end."""
-        if self.outcome != "trained" or self.score is None:
+        """The score of a network that was trained to its end, or predicted."""
+        if self.outcome not in ("trained", "predicted") or self.score is None:
             return None
         return self.score if isfinite(self.score) else None
 
@@ -106,3 +109,41 @@ class Finalist(Struct, frozen=True):
     tied: bool = False  # its interval reaches the mean of the winner
     runs: tuple[str, ...] = ()  # run folders of these trainings, in the order of the scores
     best_run: str = ""  # run folder of the best of them
+
+
+class Predicted(Struct, frozen=True):
+    """A network as a prior sees it: top-1 accuracy in percent, and its interval."""
+
+    name: str
+    costs: dict[str, float]
+    mean: float
+    low: float
+    high: float
+    unlike: tuple[str, ...] = ()  # in what it is unlike all that the prior was fitted to
+    trial: int | None = None
+    choices: dict[str, Any] = {}  # by path of the decision
+
+
+class LearningCheck(Struct, frozen=True):
+    """A brief training that shows whether a network learns; it says nothing of its accuracy."""
+
+    trial: int
+    accuracy: float  # on the validation images
+    chance: float  # accuracy of always guessing the most frequent class
+    learns: bool  # it is beyond chance
+    seconds: float
+    reason: str = ""  # why there is no accuracy
+
+
+class PriorReport(Struct, frozen=True):
+    """What a prior says of a space and of the networks that a search found in it."""
+
+    prior: str
+    about: str  # what it predicts, and from what
+    networks: tuple[Predicted, ...]  # the best of the search first
+    references: tuple[Predicted, ...]  # known networks by the same yardstick
+    refused: dict[str, str]  # known networks that it says nothing of, and why
+    bound: float | None = None  # no network of the space inside the budgets is predicted better
+    proved: bool = False  # the first network is the best there is, by this prior
+    checks: tuple[LearningCheck, ...] = ()
+    images: str = ""  # what the checks were trained on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field, to_builtins
 
@@ -10,11 +10,18 @@ from archscope.metrics import ACCURACY
 from archscope.search import samplers
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
+from archscope.search.prior_model import PriorModel
 from archscope.search.strategy import Strategy
 from archscope.space.budget import Budget
 from archscope.space.search_space import Space
 
-DEFAULT = "mobile"
+DEFAULT = "mnas"
+
+BEST = "best of the prior"
+"""Name of the anchor that the prior expects most of."""
+
+STARTS_WITH_PRIOR = 4
+"""Networks drawn uniformly before the sampler chooses, where a prior knows something already."""
 
 
 class SearchConfig(Struct, frozen=True, kw_only=True):
@@ -31,18 +38,29 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     eta: int = 3
     objectives: tuple[str, ...] = (ACCURACY,)
     start: tuple[str, ...] = ()
+    prior: str = ""  # what is expected of the scores before any training; none
+    judge: Literal["training", "prior"] = "training"  # where scores come from
     resolution: int | None = 32  # of the images that candidates are trained on; None: the spec's
     trainer: Trainer
 
-    def strategy(self, space: Space) -> Strategy:
-        """Return the strategy of the study. Raises OptionError for anchors that do not exist."""
+    def strategy(self, space: Space, model: PriorModel | None = None) -> Strategy:
+        """Return the strategy of the study. Raises OptionError for anchors that do not exist.
+
+        With a model of the prior, the study begins with the best network by that, and with fewer
+        draws.
+        """
+        first = tuple(anchors(space, self.budgets, self.start, self.seed))
+        if model is not None and (found := model.best(self.budgets)) is not None:
+            chosen = [(BEST, model.encoding.choices(row)) for row in found.rows]
+            first = (*chosen, *first)
         return Strategy(
+            starts=None if model is None else STARTS_WITH_PRIOR,
             budgets=self.budgets,
             sampler=self.sampler,
             seed=self.seed,
             lag=self.lag,
             baseline=self.baseline,
-            anchors=tuple(anchors(space, self.budgets, self.start, self.seed)),
+            anchors=first,
             objectives=self.objectives,
             prescreen=self.prescreen,
             eta=self.eta if len(self.objectives) == 1 else 0,

@@ -25,7 +25,9 @@ EPOCHS = 5
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
     """Return the networks with the best scores, of those trained to the end."""
-    trained = [trial for trial in trials if trial.outcome == "trained" and trial.values]
+    trained = [
+        trial for trial in trials if trial.outcome in ("trained", "predicted") and trial.values
+    ]
     return sorted(trained, key=lambda trial: (-_score(trial), _loss(trial), trial.number))[:many]
 
 

@@ -61,7 +61,7 @@ class Learner:
 
 def state_of(outcome: Outcome, values: Sequence[Any]) -> TrialState:
     """Return the state that Optuna has for an outcome."""
-    if outcome in ("trained", "known") and values:
+    if outcome in ("trained", "predicted", "known") and values:
         return TrialState.COMPLETE
     if outcome in ("infeasible", "impossible", "pruned"):
         return TrialState.PRUNED

@@ -29,6 +29,9 @@ from archscope.search.learner import directions, state_of
 from archscope.search.storage import opened
 from archscope.space.search_space import Space
 
+LATER = {"prior": "", "judge": "training"}
+"""Values that stand for keys which studies of earlier versions do not have."""
+
 LENGTH = 60
 """The longest value of a configuration that a message shows whole."""
 
@@ -89,7 +92,7 @@ class StudyFolder:
         except (OSError, msgspec.MsgspecError) as error:
             raise OptionError(f"cannot read '{file}': {error}") from None
         for key, value in msgspec.json.decode(msgspec.json.encode(config)).items():
-            if before.get(key) != value:
+            if before.get(key, LATER.get(key)) != value:
                 raise OptionError(
                     f"the study '{self.path}' was begun with another {key}:"
                     f" {_short(before.get(key))}, now {_short(value)}; give it another --name"

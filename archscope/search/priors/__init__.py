@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ class NotCoveredError(ArchscopeError):
 
 
 class Prediction(Struct, frozen=True):
-    """A predicted top-1 accuracy in percent, and the interval that it lies in nine times of ten."""
+    """A predicted top-1 accuracy in percent, and an interval that holds it nine times of ten."""
 
     mean: float
     low: float
@@ -44,8 +44,18 @@ PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 def load(name: str) -> Prior:
     """Return a prior by name. Raises OptionError if there is none of this name."""
+    prior: Prior = _module(name).load()
+    return prior
+
+
+def about(name: str) -> str:
+    """Return what a prior predicts, and from what. Raises OptionError if there is no such prior."""
+    text: str = _module(name).ABOUT
+    return text
+
+
+def _module(name: str) -> Any:
     if name not in PRIORS:
         hint = did_you_mean(name, PRIORS) or f"; there are {', '.join(PRIORS)}"
         raise OptionError(f"no prior is called '{name}'{hint}")
-    prior: Prior = import_module(f"{__name__}.{name}").load()
-    return prior
+    return import_module(f"{__name__}.{name}")

@@ -19,13 +19,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.search.inverted_residuals import InvertedResidual, inverted_residuals
 from archscope.search.priors import NotCoveredError, Prediction
 
 ABOUT = (
-    "top-1 of networks of inverted residuals under the shortened ImageNet training of"
-    " Accel-NASBench"
+    "top-1 under the shortened ImageNet training of Accel-NASBench, from 4,110 networks of inverted"
+    " residuals that others trained"
 )
 REDUCTIONS = (2, 4, 8, 16, 32)
 FADE = 0.1
@@ -56,15 +57,20 @@ class Model(Struct, frozen=True):
     fit: dict[str, float]  # errors on networks that were left out of the fit
     ceiling: float  # in percent
     constant: float
-    spread: float  # half the interval that holds 95 % of the networks left out, before the link
+    spread: float  # half the interval that holds `INTERVAL` of the networks left out, of values
     parts: dict[int, Part]  # by reduction
 
 
+FITTED = Path(__file__).with_suffix(".json")
+
+
 @cache
-def load() -> ImageNetPrior:
-    """Return the prior."""
-    text = Path(__file__).with_suffix(".json").read_bytes()
-    return ImageNetPrior(msgspec.json.decode(text, type=Model, strict=False))
+def load(path: Path = FITTED) -> ImageNetPrior:
+    """Return the prior, or one that was fitted to other networks. Raises OptionError."""
+    try:
+        return ImageNetPrior(msgspec.json.decode(path.read_bytes(), type=Model, strict=False))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise OptionError(f"cannot read the prior '{path}': {error}") from None
 
 
 class ImageNetPrior:

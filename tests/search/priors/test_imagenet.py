@@ -68,6 +68,7 @@ def test_value_is_a_sum_over_resolutions() -> None:
 def test_file_states_its_source_and_its_error() -> None:
     model = imagenet.load().model
     assert "Accel-NASBench" in model.source
+    assert f"{model.rows:,} networks" in priors.about("imagenet")
     assert model.licence == "Apache-2.0"
     assert model.fit["spearman"] >= 0.98
     assert model.fit["spearman_240_to_300_mmacs"] >= 0.96

@@ -1,0 +1,71 @@
+"""A search whose judge was a prior, as tables and lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archscope.records.study import LearningCheck, Predicted, PriorReport
+from archscope.report.table import COUNT, NAME, SHARE, TEXT, Column, Part, Table, table_of
+from archscope.units import format_duration
+
+
+def prior_search_parts(found: Any) -> list[Part]:
+    """Return the tables and lines of a `PriorSearchResult`."""
+    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
+    winner = f"{found.folder}/winner.yaml"
+    return [
+        f"{found.space}: {found.networks} networks; {counts}; {format_duration(found.seconds)}\n",
+        *prior_parts(found.prior),
+        f"{found.verdict}\n",
+        f"winner: {winner}\n"
+        f"next: archscope analyze {winner}\n"
+        f"      archscope lint {winner}\n"
+        f"      archscope compare {' '.join((winner, *_names(found.prior.references)))}\n"
+        f"      archscope build {winner}\n"
+        f"      archscope report {found.folder}",
+    ]
+
+
+def prior_parts(report: PriorReport) -> list[Table | str]:
+    """Return what a prior says of the networks of a search and of known ones."""
+    parts: list[Table | str] = [
+        predicted_table(report.networks, f"the best by the prior '{report.prior}': {report.about}")
+    ]
+    if report.references:
+        parts.append(predicted_table(report.references, "known networks by the same yardstick"))
+    if report.refused:
+        parts.append("\n".join(f"not predicted: {why}" for why in report.refused.values()) + "\n")
+    if report.checks:
+        parts.append(_checks(report.checks, report.images))
+    return parts
+
+
+def predicted_table(networks: Sequence[Predicted], title: str) -> Table:
+    """Return one row for each network as a prior sees it."""
+    return table_of(
+        networks,
+        (Column("network", NAME), lambda row: row.name),
+        (Column("predicted top-1", SHARE, "predicted"), lambda row: row.mean / 100),
+        (Column("from", SHARE, "interval_from"), lambda row: row.low / 100),
+        (Column("to", SHARE, "interval_to"), lambda row: row.high / 100),
+        (Column("macs", COUNT), lambda row: row.costs["macs"]),
+        (Column("params", COUNT), lambda row: row.costs["params"]),
+        (Column("unlike the fitted ones in", TEXT, "unlike"), lambda row: "; ".join(row.unlike)),
+        title=title,
+    )
+
+
+def _checks(checks: Sequence[LearningCheck], images: str) -> Table:
+    return table_of(
+        checks,
+        (Column("trial", COUNT), lambda check: check.trial),
+        (Column("accuracy", SHARE), lambda check: check.accuracy),
+        (Column("chance", SHARE), lambda check: check.chance),
+        (Column("learns", NAME), lambda check: "yes" if check.learns else check.reason or "no"),
+        title=f"check that they learn, which says nothing of their accuracy: {images}",
+    )
+
+
+def _names(references: Sequence[Predicted]) -> list[str]:
+    return [row.name for row in references]

@@ -1,0 +1,168 @@
+"""A search whose judge is a prior: an answer without any training, and a check that it learns.
+
+The study is one as any other, with the prior in place of trainings. It begins with the best network
+of the space inside the budgets by that prior, which is proved where the prior is a sum of parts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct, structs
+
+from archscope.errors import ArchscopeError, OptionError
+from archscope.ir import Graph
+from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial
+from archscope.search.config import SearchConfig
+from archscope.search.finalists import best, front
+from archscope.search.prior_executor import PriorExecutor
+from archscope.search.prior_model import PriorModel
+from archscope.search.priors import NotCoveredError, Prior, about
+from archscope.search.study import Study
+from archscope.search.study_folder import StudyFolder
+from archscope.sources import load
+from archscope.space.costs import costs_of
+from archscope.space.counting import TooManyError, plan
+from archscope.space.optimum import Optimum
+from archscope.space.search_space import Space
+
+REFERENCES = ("mobilenet_v2", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_5")
+"""Known networks of about 300 M macs that are predicted beside those that were found."""
+
+
+class PriorSearchResult(Struct, frozen=True):
+    """What a search by a prior found; summary.json keeps it."""
+
+    folder: str
+    space: str
+    networks: str  # the number of networks of the space, in words if there are too many
+    outcomes: dict[str, int]
+    seconds: float
+    winner: Predicted
+    front: tuple[Trial, ...]
+    reason: str  # why the search ended
+    verdict: str
+    prior: PriorReport
+    judge: str = "prior"
+
+
+Check = Callable[[Sequence[Predicted]], tuple[tuple[LearningCheck, ...], str]]
+"""Trains networks briefly, and returns the checks and what they were trained on."""
+
+
+class PriorSearch:
+    """A search in a folder that is open."""
+
+    def __init__(
+        self, config: SearchConfig, deployed: Space, model: PriorModel, folder: StudyFolder
+    ) -> None:
+        self.config, self.space, self.model, self.folder = config, deployed, model, folder
+        self.began = time.perf_counter()
+        self.optimum: Optimum | None = None
+
+    def run(self, on_trial: Callable[[Trial], None], top: int) -> PriorSearchResult:
+        """Run the study and return what it found. Raises OptionError if no network fits."""
+        found = self.optimum = self.model.best(self.config.budgets)
+        if found is not None and found.proved and not len(found.rows):
+            raise OptionError(f"no network of '{self.space.name}' is inside {self._budgets()}")
+        study = Study(
+            self.space,
+            self.config.strategy(self.space, self.model),
+            PriorExecutor(self.model.prior),
+            on_trial=on_trial,
+            prior=self.model,
+        )
+        study.replay(list(self.folder.trials))
+        study.run(self.config.trials)
+        chosen = best(study.trials, max(top, 1))
+        if not chosen:
+            raise OptionError(
+                f"no network of '{self.space.name}' inside {self._budgets()} was found"
+            )
+        return self._result([self._predicted(trial) for trial in chosen])
+
+    def _budgets(self) -> str:
+        return " and ".join(budget.text for budget in self.config.budgets) or "any budget"
+
+    def _predicted(self, trial: Trial) -> Predicted:
+        graph = self.space.graph(trial.choices)
+        row = predicted(self.model.prior, f"trial {trial.number}", graph)
+        return structs.replace(row, trial=trial.number, choices=trial.choices)
+
+    def _result(self, networks: Sequence[Predicted]) -> PriorSearchResult:
+        references, refused = self._references()
+        found = self.optimum
+        (first, *_) = networks
+        report = PriorReport(
+            prior=self.config.prior,
+            about=about(self.config.prior),
+            networks=tuple(networks),
+            references=references,
+            refused=refused,
+            bound=None if found is None else found.bound,
+            proved=found is not None and found.proved and first.mean >= found.bound - 1e-6,
+        )
+        trials = self.folder.trials
+        return PriorSearchResult(
+            folder=self.folder.path.as_posix(),
+            space=self.space.name,
+            networks=_networks(self.space),
+            outcomes=dict(Counter(trial.outcome for trial in trials)),
+            seconds=time.perf_counter() - self.began,
+            winner=first,
+            front=tuple(front(trials)),
+            reason="all networks are predicted",
+            verdict=_verdict(report),
+            prior=report,
+        )
+
+    def _references(self) -> tuple[tuple[Predicted, ...], dict[str, str]]:
+        """Return known networks as the prior sees them, and why it does not see others."""
+        (entry, *_) = self.space.graph(self.space.defaults).inputs
+        rows, refused = [], {}
+        for name in REFERENCES:
+            try:
+                rows.append(predicted(self.model.prior, name, load(name, input=entry.out)))
+            except NotCoveredError as error:
+                refused[name] = str(error)
+            except ArchscopeError:  # it takes no such input
+                continue
+        return tuple(rows), refused
+
+    def checked(self, result: PriorSearchResult, check: Check) -> PriorSearchResult:
+        """Return a result with its networks trained briefly, as a check that they learn."""
+        checks, images = check(result.prior.networks)
+        return structs.replace(
+            result,
+            seconds=time.perf_counter() - self.began,
+            prior=structs.replace(result.prior, checks=checks, images=images),
+        )
+
+
+def predicted(prior: Prior, name: str, graph: Graph) -> Predicted:
+    """Return a network as a prior sees it. Raises NotCoveredError."""
+    found = prior.predict(graph)
+    return Predicted(name, costs_of(graph), found.mean, found.low, found.high, found.unlike)
+
+
+def _networks(space: Space) -> str:
+    try:
+        return f"{plan(space).count:,}"
+    except TooManyError:
+        return "more than can be counted"
+
+
+def _verdict(report: PriorReport) -> str:
+    """Return what the prior says, as a sentence."""
+    (first, *_) = report.networks
+    text = (
+        f"predicted top-1 {first.mean:.1f} %, {first.low:.1f} to {first.high:.1f} %"
+        f" ({report.about}; not this network's accuracy)"
+    )
+    if report.proved:
+        return f"{text}; no network of the space inside the budget is predicted better (proved)"
+    if report.bound is not None:
+        return f"{text}; at most {report.bound - first.mean:.2f} points below the best there is"
+    return f"{text}; the best that was found, others may be predicted better"
