@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
+
 import pytest
 
 from archscope.report import formats
@@ -40,3 +43,54 @@ def test_a_terminal_leaves_out_wide_columns() -> None:
     text = formats.render(OUTPUT, "table")
     assert text.startswith("Networks\nthe title\n name   params\n")
     assert "very small" not in text
+
+
+HOSTILE = (
+    "=HYPERLINK(0)", "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", "  =1+1",
+    "a\x1b]52;c;cm0=\x07b", "a\nb", 'say "so"',
+)  # fmt: skip
+
+
+def table_of_texts(texts: tuple[str, ...]) -> CommandOutput:
+    return CommandOutput([Table("", (Column("text"),), tuple((text,) for text in texts))])
+
+
+def test_csv_has_no_formulas_and_no_control_characters() -> None:
+    read = list(csv.reader(StringIO(formats.render(table_of_texts(HOSTILE), "csv"))))
+    cells = [cell for _, (cell,) in zip(HOSTILE, read[1:], strict=True)]
+    assert [cell[0] for cell in cells[:7]] == ["'", "'", "'", "'", "\\", "\\", "'"]
+    assert cells[7:] == [r"a\x1b]52;c;cm0=\x07b", "a\nb", 'say "so"']
+
+
+def test_csv_keeps_numbers_that_are_texts() -> None:
+    texts = ("-1.2", "-1,234.5", "+3.10 %", "-4e-05", "-", "2-D", "-12.5 MiB")
+    rows = list(csv.reader(StringIO(formats.render(table_of_texts(texts), "csv"))))[1:]
+    assert [cell for (cell,) in rows] == [*texts[:4], "'-", *texts[5:]]
+    negative = CommandOutput([Table("", (Column("n", COUNT),), ((-5,), (-0.25,)))])
+    assert formats.render(negative, "csv") == "n\n-5\n-0.25\n"
+
+
+@pytest.mark.parametrize(
+    "text, written",
+    [
+        ("<img src=x onerror=1>", "&lt;img src=x onerror=1>"),
+        ("a | b\nc", r"a \| b c"),
+        ("![x](http://y) `z`", r"![x\](http://y) \`z\`"),
+        ("__init__ and conv_bn_relu", r"\_\_init\_\_ and conv_bn_relu"),
+        ("**bold** \\ &lt; R&D", r"\*\*bold\*\* \\ &amp;lt; R&D"),
+        ("\x1b[31mred", r"\\x1b[31mred"),
+    ],
+)
+def test_markdown_is_literal(text: str, written: str) -> None:
+    columns = (Column(text),)
+    output = CommandOutput([Heading(text), Table(text, columns, ((text,),)), "a line"])
+    heading, title, table, line = formats.render(output, "markdown").split("\n\n")
+    assert (heading, title, line) == (f"### {written}", f"**{written}**", "a line\n")
+    assert table == f"| {written} |\n| --- |\n| {written} |"
+
+
+def test_lines_of_markdown_are_neither_html_nor_headings() -> None:
+    text = "- ours\n# not ours\n> no quote\n===\n+ no list\n`a < b` <b> \x1b"
+    assert formats.render(CommandOutput([text]), "markdown") == (
+        "- ours\n\\# not ours\n\\> no quote\n\\===\n\\+ no list\n`a < b` &lt;b> \\x1b\n"
+    )
