@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
         ["ops"],
         ["schema"],
         ["bench", "no_such_network"],
-        ["space", "mobile", "--budget", "300MFLOPs", "--samples", "10"],
+        ["space", "mobile", "--samples", "10"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

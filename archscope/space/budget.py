@@ -49,6 +49,11 @@ class Budget(Struct, frozen=True):
         """Whether it takes a run to know, as latency does; all else is static."""
         return METRICS[self.metric].is_measured
 
+    @property
+    def is_sum(self) -> bool:
+        """Whether the metric is a sum over the parts of a network, as params and macs are."""
+        return not self.measured and not METRICS[self.metric].needs_graph
+
     def excess(self, value: float) -> float:
         """Return by which share of the limit a value is beyond it; 0 or less is inside."""
         over = -1.0 if self.most is None else (value - self.most) / self.most

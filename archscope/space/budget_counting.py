@@ -1,261 +1,251 @@
-"""How many networks of a space lie inside a budget, exactly.
+"""The networks of a space inside a budget: counted exactly, and drawn uniformly without rejection.
 
-One pass over the chain of segments keeps, for each shape that may leave a segment and each
-combination of choices that later segments still read, how many ways there are to reach every cost.
-Where too many costs would have to be told apart, the chain is cut once, and the ways before and
-after the cut are brought together.
+From the start of the chain on, prefixes of networks are told apart by their state and their cost,
+and from its end on, suffixes in the same way, until both meet. How many suffixes bring a prefix
+inside the budget is then looked up in their sorted costs, and summed up towards the start. A draw
+walks along the chain, and takes each move with the share of the networks that it leads to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from contextlib import suppress
+from math import ceil, floor, gcd
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from archscope.errors import SpecError
 from archscope.space.budget import Budget
-from archscope.space.cost_tables import CostTables, SegmentTable
-from archscope.space.costs import array_costs
-from archscope.space.counting import Plan
-from archscope.space.rows import Encoding
-from archscope.space.search_space import Space
-from archscope.space.segments import NotAChainError
-
-Integers = NDArray[np.int64]
-State = tuple[int, tuple[int, ...]]
-"""The number of a shape, and the places of the choices that are still to be read."""
+from archscope.space.chain import Chain, Integers, TooWideError
+from archscope.space.rows import Rows
 
 MOST_COSTS = 2_000_000  # that are told apart at once
-MOST_STATES = 200_000
+EXACT = 2**62  # networks of more are not tried to be counted exactly
+MOST_LEVELS = 1 << 14
+"""Costs that are told apart where all are too many; the others are rounded down to these."""
+LIMB_BITS = 40
+"""Numbers of networks are rows of integers below 2**40, the lowest first: sums never overflow."""
+LARGEST_KEY = 2**62
 
 
-class TooWideError(Exception):
-    """Too many states or costs would have to be told apart."""
+class Count(Struct, frozen=True):
+    """Proved bounds of how many networks lie inside a budget; equal if the number is exact."""
+
+    budget: Budget
+    least: int
+    most: int
 
 
-class Ways(Struct):
-    """In how many ways each cost is reached, costs ascending."""
+def counted(
+    chain: Chain, budget: Budget, networks: int, dtype: str = "float32"
+) -> tuple[Count, InsideBudget]:
+    """Return how many networks of a chain lie inside a budget whose metric is a sum.
 
-    costs: Integers
-    counts: Integers
-
-
-_ONE = Ways(np.zeros(1, np.int64), np.ones(1, np.int64))
-
-
-def count_inside(plan: Plan, space: Space, budget: Budget, dtype: str = "float32") -> int | None:
-    """Return how many networks of a space lie inside a budget whose metric is a sum over segments.
-
-    `plan` counts fewer than 2**62 networks, none of them endless. None if too many costs would have
-    to be told apart, or if the networks are no chains of segments.
+    Also all these networks, where their number is not exact with some more: `Count.most` of them.
+    `networks` is at least the number of all. Raises TooWideError.
     """
-    most = np.inf if budget.most is None else budget.most
-    if space.cost_tables is None or plan.endless:
-        return None
-    try:
-        counter = _Counter(Encoding(space), space.cost_tables, budget.metric, dtype)
-        return counter.count(budget.least or 0, most)
-    except (TooWideError, NotAChainError):
-        return None
+    if networks < EXACT:
+        with suppress(TooWideError):
+            inside = InsideBudget.exact(chain, budget, networks, dtype)
+            return Count(budget, inside.count, inside.count), inside
+    surely = InsideBudget.rounded(chain, budget, networks, dtype, surely=True)
+    possibly = InsideBudget.rounded(chain, budget, networks, dtype, surely=False)
+    return Count(budget, surely.count, possibly.count), possibly
 
 
-class _Counter:
-    """Walks the chain of segments of one space."""
+class InsideBudget:
+    """The networks of a chain whose costs lie between two numbers; `count` is how many.
 
-    def __init__(self, encoding: Encoding, tables: CostTables, metric: str, dtype: str) -> None:
-        self.encoding, self.tables = encoding, tables.tables
-        self.metric, self.dtype = metric, dtype
-        self.shapes: list[Any] = []
-        self.numbers: dict[Any, int] = {}
-        self.parents = [
-            {encoding.column[path] for way in decision.when for part in way for path in part.paths}
-            for decision in encoding.space.decisions
-        ]
-        self.steps = [_Step(self, table) for table in self.tables]
-        self.input_columns = [encoding.column[path] for path in tables.input_reads]
-        self.entering = tables.entering
-        self._learn()
+    `exact` makes it of those inside a budget, `rounded` of those that surely or possibly are.
+    """
 
-    def _learn(self) -> None:
-        """Walk all states once, so that it is known what every segment reads."""
-        while True:
-            self._schedule()
-            before = [table.reads for table in self.tables]
-            states = self._start()
-            for place in range(len(self.steps)):
-                states = {state for old in states for state, _ in self.moves(place, old)}
-                if len(states) > MOST_STATES:
-                    raise TooWideError
-            if before == [table.reads for table in self.tables]:
-                return
+    @classmethod
+    def exact(cls, chain: Chain, budget: Budget, networks: int, dtype: str) -> InsideBudget:
+        """Return the networks inside a budget of a metric that is a sum over segments.
 
-    def _schedule(self) -> None:
-        """Decide for each segment which decisions are made before it, and which are done after."""
-        needs = [self._with_parents(step.columns()) for step in self.steps]
-        rest = set(range(len(self.encoding.sizes))).difference(*needs)
-        needs.append(self._with_parents(rest))
-        last = {column: place for place, need in enumerate(needs) for column in need}
-        live: list[int] = []
-        self.live = []  # columns of states before each segment
-        self.made = []  # columns of the decisions made at each segment, parents first
-        for place, need in enumerate(needs):
-            self.live.append(tuple(live))
-            new = self._parents_first(need - set(live))
-            self.made.append(new)
-            live = [column for column in [*live, *new] if last[column] > place]
-        self.live.append(tuple(live))
-
-    def _with_parents(self, columns: Iterable[int]) -> set[int]:
-        found: set[int] = set()
-        todo = list(columns)
-        while todo:
-            column = todo.pop()
-            if column not in found:
-                found.add(column)
-                todo += self.parents[column]
-        return found
-
-    def _parents_first(self, columns: set[int]) -> list[int]:
-        order: list[int] = []
-        while columns:
-            ready = sorted(column for column in columns if not self.parents[column] & columns)
-            order += ready
-            columns = columns - {*ready}
-        return order
-
-    def _start(self) -> set[State]:
-        if self.input_columns:
-            raise TooWideError  # the input itself is open
-        shape = self.entering(self.encoding.space.defaults)
-        return {(self.number(shape), ())}
-
-    def number(self, shape: Any) -> int:
-        if shape not in self.numbers:
-            self.numbers[shape] = len(self.shapes)
-            self.shapes.append(shape)
-        return self.numbers[shape]
-
-    def moves(self, place: int, state: State) -> list[tuple[State, int]]:
-        """Return what a state becomes after a segment, once for each way, with the cost."""
-        shape, held = state
-        rows = [dict(zip(self.live[place], held, strict=True))]
-        for column in self.made[place]:
-            rows = [{**row, column: value} for row in rows for value in self._values(column, row)]
-        keep = self.live[place + 1]
-        if place == len(self.steps):
-            return [((shape, tuple([row[column] for column in keep])), 0) for row in rows]
-        step = self.steps[place]
-        moves = []
-        for row in rows:
-            found = step.cost(shape, row)
-            if found is not None:
-                cost, leaving = found
-                moves.append(((leaving, tuple([row[column] for column in keep])), cost))
-        return moves
-
-    def _values(self, column: int, row: dict[int, int]) -> Iterable[int]:
-        decision = self.encoding.space.decisions[column]
-        counts = any(all(self._holds(part, row) for part in way) for way in decision.when)
-        size, default = self.encoding.sizes[column], int(self.encoding.default[column])
-        return range(size) if counts else (default,)
-
-    def _holds(self, condition: Any, row: dict[int, int]) -> bool:
-        values = [
-            self.encoding.values[self.encoding.column[path]][row[self.encoding.column[path]]]
-            for path in condition.paths
-        ]
-        return condition.allowed is None or tuple(values) in condition.allowed
-
-    def count(self, least: float, most: float) -> int:
-        """Return how many networks cost between two numbers. Raises TooWideError."""
-        end = len(self.steps) + 1
-        cut, states = self._forward(dict.fromkeys(self._start(), _ONE), 0, most)
-        total = 0
-        for state, before in states.items():
-            after = {state: _ONE}
-            if cut < end:
-                reached, after = self._forward(after, cut, most)
-                if reached < end:
-                    raise TooWideError
-            total += sum(_pairs(before, ways, least, most) for ways in after.values())
-        return total
-
-    def _forward(
-        self, states: dict[State, Ways], place: int, most: float
-    ) -> tuple[int, dict[State, Ways]]:
-        """Return the ways after the segments from a place on, and how far they got.
-
-        They stop before the segment at which more than `MOST_COSTS` would have to be told apart.
+        `networks` is at least the number of all. Raises TooWideError.
         """
-        for here in range(place, len(self.steps) + 1):
-            parts: dict[State, list[tuple[Ways, int]]] = {}
-            for state, ways in states.items():
-                for new, cost in self.moves(here, state):
-                    parts.setdefault(new, []).append((ways, cost))
-            if sum(len(ways.costs) for group in parts.values() for ways, _ in group) > MOST_COSTS:
-                return here, states
-            states = {state: _merged(group, most) for state, group in parts.items()}
-        return len(self.steps) + 1, states
+        costs, least, most = _limited(chain, budget, dtype)
+        return cls(chain, costs, least, most, networks)
+
+    @classmethod
+    def rounded(
+        cls, chain: Chain, budget: Budget, networks: int, dtype: str, *, surely: bool
+    ) -> InsideBudget:
+        """Return all networks inside a budget with some near its ends, or `surely` none of those.
+
+        Costs are rounded down to at most `MOST_LEVELS` multiples of one number. Raises
+        TooWideError.
+        """
+        costs, least, most = _limited(chain, budget, dtype)
+        levels = min(MOST_LEVELS, MOST_COSTS // max(len(moves.source) for moves in chain.moves))
+        if not levels:
+            raise TooWideError("too many states would have to be told apart")
+        unit = gcd(*(int(np.gcd.reduce(cost)) for cost in costs if len(cost))) or 1
+        step = unit * max(1, -(-most // (unit * levels)))
+        lost = sum(int((cost % step).max(initial=0)) for cost in costs)  # by rounding, at most
+        costs = [cost // step for cost in costs]
+        if surely:
+            return cls(chain, costs, -(-least // step), (most - lost) // step, networks)
+        return cls(chain, costs, -(-(least - lost) // step), most // step, networks)
+
+    def __init__(
+        self, chain: Chain, costs: Sequence[Integers], least: int, most: int, networks: int
+    ) -> None:
+        """Take the costs of the moves at each place, and between which numbers sums are inside."""
+        self.chain, self.places, self.costs = chain, len(chain.moves), costs
+        self.limbs = networks.bit_length() // LIMB_BITS + 1
+        self.fewest = chain.to_go(np.minimum, costs, LARGEST_KEY)
+        self.largest = chain.to_go(np.maximum, costs, -LARGEST_KEY)
+        self.least, self.most = max(0, least), max(-1, most)
+        self.span = self.most + 2  # costs that are told apart are from 0 to `most`
+        if max(len(moves.first) for moves in chain.moves) * self.span > LARGEST_KEY:
+            raise TooWideError("the costs are too large to be told apart")
+        self._meet()
+        for place in reversed(range(len(self.prefixes))):
+            self._count(place)
+        self.count = sum(
+            int(limb) << LIMB_BITS * i for i, limb in enumerate(self.prefixes[0].counts.sum(0))
+        )
+
+    def draw(self, number: int, random: np.random.Generator) -> Rows:
+        """Return rows of networks inside the budget, each with the same chance to 53 bits."""
+        states = np.zeros(number if self.count else 0, np.int64)
+        costs = np.zeros_like(states)
+        sizes = 2.0 ** (LIMB_BITS * np.arange(self.limbs))
+        ways = []
+        for place, moves in enumerate(self.chain.moves):
+            draws, taken = moves.leaving(states)
+            targets, reached = moves.target[taken], costs[draws] + self.costs[place][taken]
+            weights = self._completions(place + 1, targets, reached) @ sizes
+            with np.errstate(divide="ignore"):
+                race = random.exponential(size=len(taken)) / weights
+            # The first to arrive has won with a chance in proportion to its weight.
+            order = np.lexsort((race, draws))
+            won = order[np.searchsorted(draws[order], np.arange(len(states)))]
+            states, costs = targets[won], reached[won]
+            ways.append(taken[won])
+        return self.chain.rows(ways)
+
+    def _meet(self) -> None:
+        """Tell apart prefixes and suffixes until they meet, always on the side with fewer."""
+        start = np.zeros(1, np.int64)
+        self.prefixes = [_Prefixes(self._kept(0, start, start))]
+        ends = np.arange(len(self.fewest[-1]))
+        ones = np.tile(np.eye(1, self.limbs, dtype=np.int64), (len(ends), 1))
+        suffixes = [_Suffixes(ends * self.span, ones)]
+        while len(self.prefixes) + len(suffixes) <= self.places:
+            if len(self.prefixes[-1].keys) <= len(suffixes[-1].keys):
+                self.prefixes.append(self._extended(len(self.prefixes) - 1))
+            else:
+                suffixes.append(self._prepended(self.places - len(suffixes), suffixes[-1]))
+        self.suffixes = dict(zip(range(self.places, -1, -1), suffixes, strict=False))
+
+    def _extended(self, place: int) -> _Prefixes:
+        """Return the prefixes one place further."""
+        states, costs = np.divmod(self.prefixes[place].keys, self.span)
+        moves = self.chain.moves[place]
+        _narrow(np.diff(moves.first)[states])
+        parents, taken = moves.leaving(states)
+        reached = costs[parents] + self.costs[place][taken]
+        return _Prefixes(self._kept(place + 1, moves.target[taken], reached))
+
+    def _kept(self, place: int, states: Integers, costs: Integers) -> Integers:
+        """Return the keys of prefixes that may end inside the budget."""
+        possible = costs + self.fewest[place][states] <= self.most
+        possible &= costs + self.largest[place][states] >= self.least
+        return np.unique(self._keys(place, states[possible], costs[possible]))
+
+    def _keys(self, place: int, states: Integers, costs: Integers) -> Integers:
+        """Return the keys of prefixes.
+
+        All that are inside the budget however they end count as one that costs as little as these.
+        """
+        lowest = np.maximum(self.least - self.fewest[place][states], 0)
+        settled = (costs >= lowest) & (costs + self.largest[place][states] <= self.most)
+        return states * self.span + np.where(settled, lowest, costs)
+
+    def _prepended(self, place: int, after: _Suffixes) -> _Suffixes:
+        """Return the suffixes from one place earlier on."""
+        moves = self.chain.moves[place]
+        first = np.searchsorted(after.keys, np.arange(len(self.fewest[place + 1]) + 1) * self.span)
+        numbers = np.diff(first)[moves.target]
+        _narrow(numbers)
+        move = np.repeat(np.arange(len(numbers)), numbers)
+        entry = np.arange(len(move)) - (np.cumsum(numbers) - numbers - first[moves.target])[move]
+        costs = after.keys[entry] % self.span + self.costs[place][move]
+        possible = np.flatnonzero(costs <= self.most)
+        keys = moves.source[move[possible]] * self.span + costs[possible]
+        keys, place_of = np.unique(keys, return_inverse=True)
+        counts = np.zeros((len(keys), self.limbs), np.int64)
+        np.add.at(counts, place_of.ravel(), after.counts[entry[possible]])
+        return _Suffixes(keys, _carried(counts))
+
+    def _count(self, place: int) -> None:
+        """Find out in how many ways the prefixes up to a place end inside the budget."""
+        prefixes = self.prefixes[place]
+        states, costs = np.divmod(prefixes.keys, self.span)
+        moves = self.chain.moves[place]
+        _narrow(np.diff(moves.first)[states])
+        parents, taken = moves.leaving(states)
+        reached = costs[parents] + self.costs[place][taken]
+        ways = self._completions(place + 1, moves.target[taken], reached)
+        counts = np.zeros((len(states), self.limbs), np.int64)
+        np.add.at(counts, parents, ways)
+        prefixes.counts = _carried(counts)
+
+    def _completions(self, place: int, states: Integers, costs: Integers) -> Integers:
+        """Return in how many ways prefixes end inside the budget, (prefixes, limbs)."""
+        if place in self.suffixes:
+            least, most = self.least - costs, self.most - costs
+            return self.suffixes[place].between(states, least, most, self.span)
+        known = self.prefixes[place]
+        keys = self._keys(place, states, costs)
+        found = np.isin(keys, known.keys) & (costs <= self.most)
+        counts = np.zeros((len(keys), self.limbs), np.int64)
+        counts[found] = known.counts[np.searchsorted(known.keys, keys[found])]
+        return counts
 
 
-class _Step:
-    """A segment as the counter takes it."""
+class _Prefixes(Struct):
+    """States and costs of the prefixes up to one place, with the number of their completions."""
 
-    def __init__(self, counter: _Counter, table: SegmentTable) -> None:
-        self.counter, self.table = counter, table
-        encoding = counter.encoding
-        conditions = table.segment.conditions
-        self.condition_columns = {
-            encoding.column[path] for condition in conditions for path in condition.paths
-        }
-        self.known: dict[tuple[int, ...], tuple[int, int] | None] = {}
-
-    def columns(self) -> set[int]:
-        """Return the decisions that the segment reads, as far as that is known."""
-        self.known.clear()
-        column = self.counter.encoding.column
-        self.reads = sorted(self.condition_columns | {column[path] for path in self.table.reads})
-        return {*self.reads}
-
-    def cost(self, shape: int, row: dict[int, int]) -> tuple[int, int] | None:
-        """Return the cost and the number of the shape that leaves; None if it is no network."""
-        key = (shape, *[row[column] for column in self.reads])
-        if key not in self.known:
-            self.known[key] = self._cost(shape, row)
-        return self.known[key]
-
-    def _cost(self, shape: int, row: dict[int, int]) -> tuple[int, int] | None:
-        counter, encoding = self.counter, self.counter.encoding
-        choices = dict(encoding.space.defaults)
-        for column, value in row.items():
-            choices[encoding.space.decisions[column].path] = encoding.values[column][value]
-        if not self.table.present(choices):
-            return 0, shape
-        try:
-            sums, leaving = self.table.look_up(choices, counter.shapes[shape])
-        except SpecError:
-            return None
-        costs = array_costs(np.array([sums], np.int64), counter.dtype)
-        return int(costs[counter.metric][0]), counter.number(leaving)
+    keys: Integers  # ascending: the number of the state times `span`, plus the cost
+    counts: Integers = np.empty((0, 0), np.int64)  # (keys, limbs)
 
 
-def _merged(group: Sequence[tuple[Ways, int]], most: float) -> Ways:
-    """Return all ways with their costs added, without those that are beyond `most`."""
-    costs = np.concatenate([ways.costs + cost for ways, cost in group])
-    counts = np.concatenate([ways.counts for ways, _ in group])
-    inside = costs <= most
-    costs, place = np.unique(costs[inside], return_inverse=True)
-    sums = np.zeros(len(costs), np.int64)
-    np.add.at(sums, place, counts[inside])
-    return Ways(costs, sums)
+class _Suffixes:
+    """States and costs of the suffixes from one place on, with their numbers."""
+
+    def __init__(self, keys: Integers, counts: Integers) -> None:
+        self.keys, self.counts = keys, counts  # (keys,) as those of prefixes, (keys, limbs)
+        self.before = np.zeros((len(keys) + 1, counts.shape[1]), np.int64)
+        np.cumsum(counts, 0, out=self.before[1:])
+
+    def between(self, states: Integers, least: Integers, most: Integers, span: int) -> Integers:
+        """Return how many suffixes from states on cost between two numbers, (states, limbs)."""
+        base = states * span
+        low = np.searchsorted(self.keys, base + np.clip(least, 0, span), side="left")
+        high = np.searchsorted(self.keys, base + np.clip(most, -1, span - 1), side="right")
+        return _carried(self.before[np.maximum(high, low)] - self.before[low])
 
 
-def _pairs(before: Ways, after: Ways, least: float, most: float) -> int:
-    """Return how many pairs of ways cost between two numbers together."""
-    reached = np.concatenate([[0], np.cumsum(after.counts)])
-    high = np.searchsorted(after.costs, np.floor(most) - before.costs, side="right")
-    low = np.searchsorted(after.costs, np.ceil(least) - before.costs, side="left")
-    return int((before.counts * (reached[high] - reached[low])).sum())
+def _carried(counts: Integers) -> Integers:
+    """Return counts whose limbs are all below 2**LIMB_BITS, but for the highest."""
+    for limb in range(counts.shape[1] - 1):
+        counts[:, limb + 1] += counts[:, limb] >> LIMB_BITS
+        counts[:, limb] &= (1 << LIMB_BITS) - 1
+    return counts
+
+
+def _narrow(numbers: Integers) -> None:
+    if numbers.sum() > MOST_COSTS:
+        raise TooWideError("too many costs would have to be told apart")
+
+
+def _limited(chain: Chain, budget: Budget, dtype: str) -> tuple[list[Integers], int, int]:
+    """Return the costs of the moves at each place, and the least and most of a network inside."""
+    costs = [chain.costs(place, [budget.metric], dtype)[:, 0] for place in range(len(chain.moves))]
+    dearest = int(chain.to_go(np.maximum, costs, -LARGEST_KEY)[0][0])
+    most = dearest if budget.most is None else min(floor(budget.most), dearest)
+    return costs, ceil(budget.least or 0), most

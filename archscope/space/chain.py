@@ -99,6 +99,20 @@ class Chain:
         parts = [costs[metric] for metric in metrics]
         return np.stack(parts, 1) if parts else np.empty((len(self.moves[place].sums), 0), np.int64)
 
+    def to_go(
+        self, ufunc: np.ufunc, costs: Sequence[NDArray[Any]], none: float
+    ) -> list[NDArray[Any]]:
+        """Return `ufunc`, a minimum or maximum, of the sums of costs from each state to the end.
+
+        `costs` has those of the moves at each place. Before each place and at the end there is an
+        array with a number for each state, `none` where no network begins.
+        """
+        ends = int(self.moves[-1].target.max(initial=-1)) + 1
+        found = [np.zeros((ends, *costs[-1].shape[1:]), costs[-1].dtype)]
+        for moves, cost in zip(reversed(self.moves), reversed(costs), strict=True):
+            found.append(moves.best(ufunc, cost + found[-1][moves.target], none))
+        return found[::-1]
+
     def rows(self, ways: Sequence[Integers]) -> Rows:
         """Return the rows of networks by their moves: for each place, those of all networks."""
         rows = np.tile(self.encoding.default, (len(ways[0]), 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -17,12 +17,14 @@ from archscope.space.budget import Budget, limits_need_graph, violation
 from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, every
 from archscope.space.decisions import Choices, Decision, word
+from archscope.space.feasible_share import FeasibleShare, counted_share, evaluated_share
 from archscope.space.sampling import Candidate, Sampler, alternatives, repair
 from archscope.space.search_space import Space
-from archscope.stats import wilson_interval
+
+if TYPE_CHECKING:
+    from archscope.space.budget_counting import Count
 
 ENUMERABLE = 20_000  # networks that are evaluated one by one
-COUNTABLE = 2**62  # networks of which those inside a budget are counted exactly
 SAMPLES = 300
 SWEEPS = 4
 Progress = Callable[[int, int], None]
@@ -40,18 +42,6 @@ class CostRange(Struct, frozen=True):
     middle: float | None  # the median; None if the metric was not computed for drawn networks
     most: float
     exact: bool  # of all networks; else the ends were searched for, decision by decision
-
-
-class FeasibleShare(Struct, frozen=True):
-    """The share of networks inside the budgets."""
-
-    share: float
-    low: float  # of a 95 % confidence interval, Wilson 1927
-    high: float
-    inside: int  # of those evaluated
-    seen: int
-    invalid: int  # of those evaluated: values that make no network
-    exact: bool  # of all networks, not of a sample
 
 
 class Relaxation(Struct, frozen=True):
@@ -72,6 +62,7 @@ class Exploration(Struct, frozen=True):
     exact: bool  # whether `networks` is; else it is an upper bound
     ranges: tuple[CostRange, ...]
     share: FeasibleShare | None
+    counts: tuple[Count, ...]  # how many fit each budget, where that can be counted
     example: Candidate | None  # one inside the budgets
     blocking: tuple[Budget, ...]  # budgets that no network was found inside
     relax: dict[str, tuple[Relaxation, ...]]  # by metric, the most effective first
@@ -104,13 +95,17 @@ def explore(
         total = SAMPLES if samples is None else samples
         candidates = (sampler.any() for _ in range(total))
     costs, example = _evaluate(candidates, total, cost_model, static, progress)
-    known = [cost for cost in costs if cost is not None]
-    if not known:
+    priced = [cost for cost in costs if cost is not None]
+    if not priced:
         space.graph(sampler.any())  # which says what is wrong
         raise _no_network(space)
     exact = enumerated is not None
     ends = _ends(space, cost_model, sampler, example)
-    ranges = tuple(_range(metric.name, known, ends, exact) for metric in static_metrics())
+    ranges = tuple(_range(metric.name, priced, ends, exact) for metric in static_metrics())
+    share = evaluated_share(costs, static, exact) if static else None
+    known = None if exact or plan is None else counted_share(space, plan, static, cost_model, seed)
+    if known is not None:
+        share, example = known.share, example or known.example
     possible = [limit for limit in static if _overlaps(limit, ranges)]
     if static and example is None and not exact and len(possible) == len(static):
         example = _search(space, static, [*ends.values(), *_nearest(sampler, static)], sampler)
@@ -125,9 +120,8 @@ def explore(
         else plan.endless,
         exact=counted,
         ranges=ranges,
-        share=(_counted_share(space, plan, static, dtype, exact) or _share(costs, static, exact))
-        if static
-        else None,
+        share=share,
+        counts=() if known is None else known.counts,
         example=example if static else None,
         blocking=blocking,
         relax={limit.metric: relaxations(space, limit, ends, dtype) for limit in blocking},
@@ -172,31 +166,6 @@ def _inputs(space: Space, ends: Ends) -> tuple[tuple[Shape, ...], ...]:
     """Return the input shapes of the networks with the least and the most macs."""
     nodes = [space.graph(ends[MACS, largest].choices).inputs for largest in (False, True)]
     return tuple(dict.fromkeys(tuple(node.out for node in inputs) for inputs in nodes))
-
-
-def _share(costs: list[Costs | None], limits: Sequence[Budget], exact: bool) -> FeasibleShare:
-    inside = sum(violation(limits, cost) == 0 for cost in costs)
-    invalid = sum(cost is None for cost in costs)
-    seen = len(costs)
-    low, high = (inside / seen,) * 2 if exact else wilson_interval(inside, seen)
-    return FeasibleShare(inside / seen, low, high, inside, seen, invalid, exact)
-
-
-def _counted_share(
-    space: Space, plan: Plan | None, limits: Sequence[Budget], dtype: str, enumerated: bool
-) -> FeasibleShare | None:
-    """Return the share of all networks inside a budget, or None if they cannot be counted."""
-    if enumerated or plan is None or plan.count >= COUNTABLE or len(limits) != 1:
-        return None
-    if space.cost_tables is None or METRICS[limits[0].metric].needs_graph or not space.certain:
-        return None
-    from archscope.space.budget_counting import count_inside  # numpy takes its time
-
-    inside = count_inside(plan, space, limits[0], dtype)
-    if inside is None:
-        return None
-    share = inside / plan.count
-    return FeasibleShare(share, share, share, inside, plan.count, 0, True)
 
 
 def _range(metric: str, known: list[Costs], ends: Ends, exact: bool) -> CostRange:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archscope.space.budget import Budget, violation
+from archscope.space.budget_counting import InsideBudget
+from archscope.space.chain import Chain, TooWideError
 from archscope.space.costs import CostModel, array_costs
 from archscope.space.counting import Plan, TooManyError, plan
 from archscope.space.rows import BatchCosts, Encoding, Flags, Rows, drawn_rows
@@ -18,6 +21,7 @@ from archscope.space.segments import NotAChainError
 
 BATCH, MOST_BATCHES = 4096, 64
 SLOW_BATCH = 256  # where every candidate is a graph
+RARE = 0.05  # share of networks inside the budgets below which they are counted to be drawn
 
 
 class FeasibleSet:
@@ -82,10 +86,13 @@ class FeasibleSet:
         found: list[Rows] = []
         have = 0
         for _ in range(MOST_BATCHES):
-            rows = self._any(size, random)
-            found.append(rows[self.inside(rows)])
+            if self._counted is None:
+                rows = self._any(size, random)
+            else:
+                rows = self._counted.draw(max(number - have, SLOW_BATCH), random)
+            found.append(rows[self.inside(rows)] if len(rows) else rows)
             have += len(found[-1])
-            if have >= number:
+            if have >= number or not len(rows):
                 break
         return np.concatenate(found)[:number]
 
@@ -95,6 +102,25 @@ class FeasibleSet:
         sizes = self.encoding.sizes
         drawn = [random.integers(size, size=number) for size in sizes]
         return self.masked(np.stack(drawn, 1).astype(np.int64))
+
+    @cached_property
+    def _counted(self) -> InsideBudget | None:
+        """The networks inside one budget and some near its ends, if few are inside; else None."""
+        sums = [limit for limit in self.budgets if limit.is_sum]
+        if self.batch is None or self.plan is None or not sums:
+            return None
+        if self.inside(self._any(BATCH, np.random.default_rng(0))).mean() >= RARE:
+            return None
+        dtype = self.cost_model.dtype
+        try:
+            chain = Chain(self.encoding)
+            found = [
+                InsideBudget.rounded(chain, limit, self.plan.count, dtype, surely=False)
+                for limit in sums
+            ]
+        except (NotAChainError, TooWideError):
+            return None
+        return min(found, key=lambda inside: inside.count)
 
     def neighbours(self, row: Rows) -> Rows:
         """Return the networks that differ from a masked row in one decision that counts."""

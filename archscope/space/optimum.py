@@ -15,14 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from math import ceil, floor
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.optimize import linprog
 
-from archscope.metrics import METRICS
 from archscope.space.budget import Budget
 from archscope.space.chain import Chain, Integers
 from archscope.space.factor_model import FactorModel, Values
@@ -80,16 +78,12 @@ def optimum(
     chain = chain or Chain(Encoding(space), scopes)
     if list(chain.scopes) != [tuple(scope) for scope in scopes]:
         raise ValueError("the chain was made for factors of other decisions")
-    sums = [limit for limit in budgets if _is_sum(limit)]
+    sums = [limit for limit in budgets if limit.is_sum]
     search = _Search(chain, model, sums, keep, dtype)
     proved = search.run()
-    relaxed = tuple(limit for limit in budgets if not _is_sum(limit))
+    relaxed = tuple(limit for limit in budgets if not limit.is_sum)
     return Optimum(search.rows, search.values + model.constant, search.bound + model.constant,
                    proved, relaxed)  # fmt: skip
-
-
-def _is_sum(limit: Budget) -> bool:
-    return not limit.measured and not METRICS[limit.metric].needs_graph
 
 
 class _Prefixes(Struct, frozen=True):
@@ -138,8 +132,8 @@ class _Search:
             for moves in chain.moves
         ]
         self.range = sum(float(np.ptp(worth)) for worth in self.worth if len(worth))
-        self.fewest = self._to_go(np.minimum, self.costs, UNLIMITED)
-        self.most_to_go = self._to_go(np.maximum, self.costs, -UNLIMITED)
+        self.fewest = chain.to_go(np.minimum, self.costs, UNLIMITED)
+        self.most_to_go = chain.to_go(np.maximum, self.costs, -UNLIMITED)
         self.rows = np.empty((0, len(chain.encoding.sizes)), np.int64)
         self.values: Values = np.empty(0)
         self.bound = -np.inf
@@ -154,17 +148,6 @@ class _Search:
         for number, (column, sign, limit) in enumerate(ends):
             self.signs[column, number] = sign / limit
         self.room = np.array([float(sign) for _, sign, _ in ends])
-
-    def _to_go(
-        self, ufunc: np.ufunc, costs: Sequence[NDArray[Any]], none: float
-    ) -> list[NDArray[Any]]:
-        """Return what `ufunc` says of the cost from each state to the end, for each place."""
-        moves = self.chain.moves
-        ends = int(moves[-1].target.max(initial=-1)) + 1
-        found = [np.zeros((ends, *costs[-1].shape[1:]), costs[-1].dtype)]
-        for here, cost in zip(reversed(moves), reversed(costs), strict=True):
-            found.append(here.best(ufunc, cost + found[-1][here.target], none))
-        return found[::-1]
 
     def run(self) -> bool:
         """Find the best networks; return whether they are proved to be."""
@@ -196,7 +179,7 @@ class _Search:
             for worth, cost in zip(self.worth, self.costs, strict=True)
         ]
         self.prices.append(prices)
-        self.to_go.append(self._to_go(np.maximum, worth, -np.inf))
+        self.to_go.append(self.chain.to_go(np.maximum, worth, -np.inf))
         return float(self.to_go[-1][0][0] + prices @ self.room)
 
     def _best_prices(self) -> Values:

@@ -6,10 +6,11 @@ import pytest
 
 from archscope.errors import SpecError
 from archscope.language import document
-from archscope.space.budget import budgets, violation
+from archscope.space.budget import budgets
 from archscope.space.costs import CostModel, costs_of
 from archscope.space.counting import every, plan
 from archscope.space.explore import explore, extreme, pattern
+from archscope.space.feasible import FeasibleSet
 from archscope.space.search_space import bind, space
 from tests.space.test_holes import BLOCKS, space_of
 
@@ -34,13 +35,13 @@ def test_small_spaces_are_exact() -> None:
 
 def test_samples_agree_with_the_whole() -> None:
     found = space(document("cifar_macro"))
-    limits = budgets(["macs<=40M", "params<=100M"], edge=0)  # two are not counted exactly
+    limits = budgets(["macs<=40M", "params<=1M"], edge=0)
     drawn = explore(found, limits, samples=300).share
     assert drawn is not None
     assert not drawn.exact
-    evaluate = CostModel(found)
-    whole = [evaluate(choices) for choices in list(every(plan(found)))[::7]]
-    true = sum(violation(limits, one) == 0 for one in whole) / len(whole)
+    feasible = FeasibleSet(found, limits, CostModel(found))
+    whole = [{**found.defaults, **choices} for choices in every(plan(found))]
+    true = feasible.inside(feasible.encoding.rows(whole)).mean()
     assert drawn.low < true < drawn.high
     assert explore(found, limits, samples=300) == explore(found, limits, samples=300)
     assert explore(found, limits, samples=300, seed=1).share != drawn
@@ -90,13 +91,22 @@ def test_budgets_that_exclude_each_other() -> None:
     assert len(result.blocking) == 2
 
 
-def test_a_rare_network_is_found_by_moving() -> None:
-    found = space(document("mobile"))
-    result = explore(found, budgets(["macs<=26M"], edge=0), samples=20)
+def test_a_rare_network_is_counted_and_drawn() -> None:
+    found = space(document("tiny"))
+    result = explore(found, budgets(["macs<=965k"], edge=0), samples=20)
     assert result.share is not None
-    assert result.share.inside == 0
+    assert result.share.exact and 0 < result.share.inside < 10
     assert result.example is not None
-    assert result.example.costs["macs"] <= 26e6
+    assert result.example.costs["macs"] <= 965e3
+
+
+def test_a_rare_network_that_cannot_be_counted_is_found_by_moving() -> None:
+    found = space(document("tiny"))
+    result = explore(found, budgets(["peak<=49KiB"], edge=0), samples=20)
+    assert result.share is not None
+    assert (result.share.inside, result.counts) == (0, ())
+    assert result.example is not None
+    assert result.example.costs["peak"] <= 49 * 1024
 
 
 def test_peak_is_asked_of_all_where_it_is_limited() -> None:

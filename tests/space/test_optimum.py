@@ -11,71 +11,53 @@ from archscope.language import document
 from archscope.space.budget import Budget, violation
 from archscope.space.chain import Chain, TooWideError
 from archscope.space.costs import CostModel
-from archscope.space.counting import every, plan
 from archscope.space.factor_model import Factor, FactorModel
 from archscope.space.optimum import TOLERANCE, optimum
-from archscope.space.rows import Encoding, Rows
-from archscope.space.search_space import Space, space
+from archscope.space.rows import Encoding
+from archscope.space.search_space import space
 from archscope.space.segments import NotAChainError
-from tests.space.test_budget_counting import UNUSED
 from tests.space.test_cost_tables import NO_CHAIN, STAGES
-from tests.space.test_holes import BLOCKS, space_of
-
-TEXTS = {"stages": STAGES, "blocks": BLOCKS, "unused": UNUSED}
-
-
-class Everything:
-    """All networks of a small space with their costs."""
-
-    def __init__(self, found: Space) -> None:
-        self.space, self.encoding = found, Encoding(found)
-        model = CostModel(found)
-        listed = [{**found.defaults, **choices} for choices in every(plan(found))]
-        costs = [model.masked(choices) for choices in listed]
-        self.costs = [cost for cost in costs if cost is not None]
-        self.rows = self.encoding.rows(
-            [choices for choices, cost in zip(listed, costs, strict=True) if cost is not None]
-        )
-
-    def inside(self, limits: list[Budget]) -> Rows:
-        return self.rows[[violation(limits, costs) == 0 for costs in self.costs]]
-
-    def limits(self, random: np.random.Generator) -> list[Budget]:
-        """Return up to three budgets that some networks or none are inside."""
-        metrics = random.choice(["macs", "params", "access"], random.integers(4), replace=False)
-        limits = []
-        for metric in metrics:
-            low, high = np.sort(random.choice([costs[metric] for costs in self.costs], 2))
-            least = None if random.random() < 0.5 else float(low) + random.integers(2) / 2
-            limits.append(Budget(f"{metric} limited", str(metric), float(high), least))
-        return limits
-
-    def model(self, random: np.random.Generator) -> FactorModel:
-        """Return a model of factors of one to three decisions; some have many equal values."""
-        columns = range(len(self.encoding.sizes))
-        scopes = [scope for size in (1, 2, 3) for scope in combinations(columns, size)]
-        factors = []
-        for number in random.choice(len(scopes), random.integers(1, 7)):
-            sizes = [self.encoding.sizes[column] for column in scopes[number]]
-            coarse = random.random() < 0.3
-            values = random.integers(3, size=sizes) * 1.0 if coarse else random.normal(size=sizes)
-            factors.append(Factor(scopes[number], values))
-        return FactorModel(float(random.normal()), tuple(factors))
+from tests.space.test_holes import space_of
+from tests.space.whole_space import TEXTS, WholeSpace, whole_space
 
 
-@pytest.fixture(scope="module", params=TEXTS)
-def everything(request: pytest.FixtureRequest) -> Everything:
-    return Everything(space_of(TEXTS[request.param]))
+def limits_of(whole: WholeSpace, random: np.random.Generator) -> list[Budget]:
+    """Return up to three budgets that some networks or none are inside."""
+    metrics = random.choice(["macs", "params", "access"], random.integers(4), replace=False)
+    limits = []
+    for metric in metrics:
+        low, high = np.sort(random.choice([costs[metric] for costs in whole.costs], 2))
+        least = None if random.random() < 0.5 else float(low) + random.integers(2) / 2
+        limits.append(Budget(f"{metric} limited", str(metric), float(high), least))
+    return limits
+
+
+def model_of(whole: WholeSpace, random: np.random.Generator) -> FactorModel:
+    """Return a model of factors of one to three decisions; some have many equal values."""
+    columns = range(len(whole.encoding.sizes))
+    scopes = [scope for size in (1, 2, 3) for scope in combinations(columns, size)]
+    factors = []
+    for number in random.choice(len(scopes), random.integers(1, 7)):
+        sizes = [whole.encoding.sizes[column] for column in scopes[number]]
+        coarse = random.random() < 0.3
+        values = random.integers(3, size=sizes) * 1.0 if coarse else random.normal(size=sizes)
+        factors.append(Factor(scopes[number], values))
+    return FactorModel(float(random.normal()), tuple(factors))
+
+
+@pytest.fixture(params=TEXTS)
+def whole(request: pytest.FixtureRequest) -> WholeSpace:
+    return whole_space(request.param)
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_equals_trying_all_networks(everything: Everything, seed: int) -> None:
+def test_equals_trying_all_networks(whole: WholeSpace, seed: int) -> None:
     random = np.random.default_rng(seed)
-    limits, model = everything.limits(random), everything.model(random)
+    limits, model = limits_of(whole, random), model_of(whole, random)
     keep = int(random.choice([1, 3, 40]))
-    rows = everything.inside(limits)
+    rows = whole.inside(limits)
     values = np.sort(model.values(rows))[::-1][:keep]
-    best = optimum(everything.space, model, limits, keep=keep)
+    best = optimum(whole.space, model, limits, keep=keep)
     assert best.proved
     assert len({row.tobytes() for row in best.rows}) == len(best.rows) == len(values)
     assert {row.tobytes() for row in best.rows} <= {row.tobytes() for row in rows}
@@ -89,17 +71,17 @@ def test_equals_trying_all_networks(everything: Everything, seed: int) -> None:
 
 @pytest.mark.parametrize("widths", [(1,), (1, 2)])
 def test_a_bound_holds_where_nothing_is_proved(
-    everything: Everything, widths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    whole: WholeSpace, widths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("archscope.space.optimum.WIDTHS", widths)
     unproved = 0
     for seed in range(6):
         random = np.random.default_rng(seed)
-        limits, model = everything.limits(random), everything.model(random)
-        best = optimum(everything.space, model, limits, keep=3)
+        limits, model = limits_of(whole, random), model_of(whole, random)
+        best = optimum(whole.space, model, limits, keep=3)
         unproved += not best.proved
         chosen = {row.tobytes() for row in best.rows}
-        rows = everything.inside(limits)
+        rows = whole.inside(limits)
         rest = rows[[row.tobytes() not in chosen for row in rows]]
         assert (model.values(rest) <= best.bound + TOLERANCE).all()
         assert chosen <= {row.tobytes() for row in rows}
@@ -107,12 +89,12 @@ def test_a_bound_holds_where_nothing_is_proved(
 
 
 def test_parts_of_the_pass_make_the_same_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = Everything(space_of(STAGES))
+    whole = whole_space("stages")
     random = np.random.default_rng(3)
-    model = everything.model(random)
-    whole = optimum(everything.space, model, keep=20)
+    model = model_of(whole, random)
+    best = optimum(whole.space, model, keep=20)
     monkeypatch.setattr("archscope.space.optimum.CHUNK", 100)
-    assert (optimum(everything.space, model, keep=20).values == whole.values).all()
+    assert (optimum(whole.space, model, keep=20).values == best.values).all()
 
 
 def test_a_hundred_thousand_million_networks() -> None:

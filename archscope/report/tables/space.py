@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archscope.ir import text_of
 from archscope.metrics import METRICS, static_metrics
 from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.space.budget import Budget
 from archscope.space.decisions import Condition, Decision, word
-from archscope.space.explore import Exploration, FeasibleShare, groups_of, pattern
+from archscope.space.explore import Exploration, groups_of, pattern
+from archscope.space.feasible_share import FeasibleShare
 from archscope.space.search_space import Space
+
+if TYPE_CHECKING:
+    from archscope.space.budget_counting import Count
 
 FOLDED = 24
 """A terminal shows so many decisions one by one; of more, the instances of a hole are one row."""
@@ -119,6 +123,8 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
     """Return what the budgets mean, how many networks fit, and which decisions to relax."""
     lines = [limit.meaning(_shapes(found)) for limit in limits]
     if found.share is not None:
+        if not found.share.exact:
+            lines += [_count_line(count, found.networks) for count in found.counts]
         lines.append(_share_line(found.share))
         if found.example is not None and not found.share.inside:
             lines.append("one that fits was found by moving others towards the budgets")
@@ -136,15 +142,33 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
     return lines
 
 
+def _count_line(count: Count, networks: int) -> str:
+    """Return how many networks fit one budget, exactly or by bounds."""
+    if count.least == count.most:
+        share = f"{100 * count.most / networks:.5g} %"
+        return f"{count.budget.text}: {count.most:,} of {networks:,} networks ({share}), exactly"
+    low, high = (100 * number / networks for number in (count.least, count.most))
+    return (
+        f"{count.budget.text}: proved to be {low:.3g} to {high:.3g} % of the networks;"
+        " there are too many costs to tell them all apart"
+    )
+
+
 def _share_line(share: FeasibleShare) -> str:
+    low, high = 100 * share.low, 100 * share.high
     if share.exact:
         line = (
             f"{share.inside:,} of {share.seen:,} networks fit ({100 * share.share:.5g} %), exactly"
         )
+    elif share.within:
+        line = (
+            f"{100 * share.share:.4g} % of the networks fit (95 % interval {low:.3g} to {high:.3g}"
+            f" %), by {share.seen:,} drawn uniformly from those of '{share.within}'"
+        )
     else:
         line = (
             f"{100 * share.share:.3g} % of {share.seen:,} networks drawn fit"
-            f" (95 % interval {100 * share.low:.2g} to {100 * share.high:.2g} %)"
+            f" (95 % interval {low:.2g} to {high:.2g} %)"
         )
     invalid = f"; {share.invalid:,} of them make no network" if share.invalid else ""
     return line + invalid
@@ -176,6 +200,10 @@ def space_data(space: Space, limits: Sequence[Budget], found: Exploration) -> di
         "costs": found.ranges,
         "budgets": limits,
         "share": found.share,
+        "counts": [
+            {"budget": count.budget.text, "least": str(count.least), "most": str(count.most)}
+            for count in found.counts
+        ],
         "example": example,
         "blocking": [limit.text for limit in found.blocking],
         "relax": found.relax,

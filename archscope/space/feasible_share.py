@@ -1,0 +1,120 @@
+"""Which share of the networks of a space is inside budgets: counted, bounded, or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from archscope.space.budget import Budget, violation
+from archscope.space.costs import CostModel, Costs
+from archscope.space.counting import Plan
+from archscope.space.sampling import Candidate
+from archscope.space.search_space import Space
+from archscope.stats import wilson_interval
+
+if TYPE_CHECKING:
+    from archscope.space.budget_counting import Count
+
+DRAWS, GRAPHS = 4000, 300
+"""Networks drawn inside one budget, and where each takes a graph to price."""
+
+
+class FeasibleShare(Struct, frozen=True):
+    """The share of networks inside the budgets."""
+
+    share: float
+    low: float  # of a 95 % confidence interval, Wilson 1927
+    high: float
+    inside: int  # of those evaluated
+    seen: int
+    invalid: int  # of those evaluated: values that make no network
+    exact: bool  # of all networks, not of a sample
+    within: str = ""  # the budget that those evaluated were drawn inside, if any
+
+
+class Counted(Struct, frozen=True):
+    """What counting says of the networks inside budgets."""
+
+    share: FeasibleShare
+    counts: tuple[Count, ...]  # for each budget that is a sum
+    example: Candidate | None  # one inside all budgets, if one was drawn
+
+
+def evaluated_share(
+    costs: Sequence[Costs | None], limits: Sequence[Budget], exact: bool
+) -> FeasibleShare:
+    """Return the share inside budgets of networks by their costs; None is no network.
+
+    `exact` if these are all.
+    """
+    inside = sum(violation(limits, cost) == 0 for cost in costs)
+    invalid = sum(cost is None for cost in costs)
+    seen = len(costs)
+    low, high = (inside / seen,) * 2 if exact else wilson_interval(inside, seen)
+    return FeasibleShare(inside / seen, low, high, inside, seen, invalid, exact)
+
+
+def counted_share(
+    space: Space,
+    plan: Plan,
+    limits: Sequence[Budget],
+    cost_model: CostModel,
+    seed: int = 0,
+    draws: int | None = None,
+) -> Counted | None:
+    """Return the share of a space inside budgets by counting, None if that cannot be done.
+
+    It is exact for a single budget whose networks are counted exactly. Otherwise the networks of
+    the budget that fewest are inside are counted, and of some drawn from them it is seen how many
+    are inside all budgets.
+    """
+    sums = [limit for limit in limits if limit.is_sum]
+    if not sums or plan.endless or not space.certain or space.cost_tables is None:
+        return None
+    # numpy takes its time to load
+    import numpy as np
+
+    from archscope.space.budget_counting import counted
+    from archscope.space.chain import Chain, TooWideError
+    from archscope.space.feasible import FeasibleSet
+    from archscope.space.segments import NotAChainError
+
+    feasible = FeasibleSet(space, limits, cost_model)
+    try:
+        chain = Chain(feasible.encoding)
+        found = [counted(chain, limit, plan.count, cost_model.dtype) for limit in sums]
+    except (NotAChainError, TooWideError):
+        return None
+    count, networks = min(found, key=lambda counted: counted[0].most)
+    binding = sum(counted[0].least < plan.count for counted in found)
+    exact = len(sums) == len(limits) and binding <= 1 and count.least == count.most
+    number = 1 if exact else draws or (GRAPHS if cost_model.graphs else DRAWS)
+    rows = networks.draw(number, np.random.default_rng(seed))
+    rows = rows[feasible.inside(rows)] if len(rows) else rows
+    if len(sums) < len(limits):
+        rows = np.array([row for row in rows if feasible.fits(row)])
+    example = None
+    if len(rows):
+        choices = feasible.encoding.choices(rows[0])
+        costs = cost_model.masked(choices)
+        example = None if costs is None else Candidate(choices, costs)
+    return Counted(
+        _share(count, plan.count, None if exact else (len(rows), number)),
+        tuple(counted[0] for counted in found),
+        example,
+    )
+
+
+def _share(count: Count, networks: int, drawn: tuple[int, int] | None) -> FeasibleShare:
+    """Return the share of a count, or of a part of it by how many of some draws are inside."""
+    whole = count.most / networks
+    if drawn is None or not count.most:
+        return FeasibleShare(whole, whole, whole, count.most, networks, 0, exact=True)
+    inside, seen = drawn
+    low, high = wilson_interval(inside, seen)
+    share = whole * inside / seen
+    return FeasibleShare(
+        share, whole * low, whole * high, inside, seen, 0, False, count.budget.text
+    )
