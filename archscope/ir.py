@@ -120,6 +120,11 @@ class Op(Struct, frozen=True, kw_only=True):
         return ()
 
     @property
+    def step(self) -> float:
+        """The share of its range between results where it rounds; a last digit decides them."""
+        return 0.0
+
+    @property
     def keeps_zero(self) -> bool:
         """Whether inputs of zeros give zeros."""
         return False

@@ -16,6 +16,7 @@ from archscope.build import Network
 from archscope.errors import GraphError, OptionError, UnavailableError
 from archscope.exporters.comparison import random_inputs
 from archscope.exporters.exported_program import any_batch
+from archscope.exporters.onnx_graph import drop_computed_biases, rename_ends
 from archscope.exporters.preprocessing import PreprocessedNetwork
 
 if TYPE_CHECKING:
@@ -46,7 +47,14 @@ def export(network: Network, opset: int) -> bytes:
     model = _model(network, opset)
     if isinstance(network, PreprocessedNetwork):
         onnx.helper.set_model_props(model, network.preprocessing.metadata())
-    onnx.checker.check_model(model, full_check=True)
+    drop_computed_biases(model.graph)
+    graph = network.graph.inference()
+    rename_ends(model.graph, [node.name for node in graph.inputs], [o.name for o in graph.outputs])
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except onnx.checker.ValidationError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise GraphError(f"'{graph.name}' cannot be written as ONNX: {reason}") from None
     content: bytes = model.SerializeToString()
     return content
 
@@ -55,22 +63,34 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs
     """Return a function that runs a model in onnxruntime."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it reports it also raises
+    try:
+        session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # of its own classes, which share no base
+        raise _cannot_run(error) from None
     inputs = [entry.name for entry in session.get_inputs()]
     outputs = [output.name for output in session.get_outputs()]
 
     def run(*tensors: Tensor) -> Outputs:
         arrays = (tensor.numpy() for tensor in tensors)
-        values = session.run(None, dict(zip(inputs, arrays, strict=True)))
+        try:
+            values = session.run(None, dict(zip(inputs, arrays, strict=True)))
+        except Exception as error:
+            raise _cannot_run(error) from None
         results = dict(zip(outputs, map(torch.from_numpy, values), strict=True))
         return results if len(results) > 1 else results[outputs[0]]
 
     return run
 
 
+def _cannot_run(error: Exception) -> GraphError:
+    reason = str(error).strip().splitlines()[0]
+    return GraphError(f"onnxruntime cannot run the ONNX file: {reason}; nothing was written")
+
+
 def _model(network: Network, opset: int) -> Any:
     inputs = random_inputs(network, 2)
-    names = [output.name for output in network.graph.inference().outputs]
     quiet = logging.getLogger("torch.onnx"), logging.getLogger("onnxscript")
     levels = [logger.level for logger in quiet]
     for logger in quiet:
@@ -83,8 +103,6 @@ def _model(network: Network, opset: int) -> Any:
                 inputs,
                 dynamo=True,
                 opset_version=opset,
-                input_names=[node.name for node in network.graph.inputs],
-                output_names=names,
                 dynamic_shapes=any_batch(len(inputs)),
                 verbose=False,
                 optimize=False,  # which folds batch norms; that is asked for with --fused

@@ -28,6 +28,10 @@ class FakeQuantize(Weightless, frozen=True, kw_only=True):
 
     window = pointwise
 
+    @property
+    def step(self) -> float:
+        return 1 / self.levels
+
     def shape(self, *ins: Shape) -> Shape:
         if self.scale <= 0 or self.zero >= self.levels:
             raise ShapeError(

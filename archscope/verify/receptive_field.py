@@ -21,6 +21,7 @@ from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, re
 from archscope.build import Network, build
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
+from archscope.nn import FakeQuantize
 from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, Pairs, compare
 
@@ -239,6 +240,8 @@ def _surrogate(graph: Graph) -> Network:
         for name, child in list(module.named_children()):
             if isinstance(child, MaxPool):
                 setattr(module, name, _Sum(child))
+            elif isinstance(child, FakeQuantize):  # whose steps have no derivative
+                setattr(module, name, nn.Identity())
             elif isinstance(child, AdaptiveMaxPool):
                 axes = type(child).__name__[-2:]
                 setattr(module, name, getattr(nn, f"AdaptiveAvgPool{axes}")(child.output_size))

@@ -169,3 +169,38 @@ def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch
 def test_formats_say_what_they_are() -> None:
     assert {".py", ".onnx", ".pt", ".pt2"} <= {kind.suffix for kind in FORMATS.values()}
     assert isinstance(build(small()), Network)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_convolutions_without_bias_stay_so_in_onnx(rank: int) -> None:
+    """Torch computes zeros for those of three axes, of a shape that no runtime takes."""
+    onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
+    net = Net(x=(3, *(6,) * rank))
+    down = net("conv", "x", out=4, kernel=3, bias=False)
+    up = net("conv_transpose", net("relu", down), out=2, kernel=3, bias=False)
+    made = export_network(net.graph(up), "onnx")
+    graph = onnx.load_model_from_string(made.content).graph
+    assert [len(node.input) for node in graph.node if "Conv" in node.op_type] == [2, 2]
+    assert len(graph.initializer) == 2
+
+
+@pytest.mark.parametrize(
+    "names", [("relu", "conv2d"), ("conv2d", "relu"), ("mean", "val_0"), ("view", "output")]
+)
+def test_outputs_of_onnx_may_be_called_like_values_inside(names: tuple[str, str]) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
+    net = Net(conv2d_1=(3, 8, 8))
+    first = net("relu", net("conv", "conv2d_1", out=4, kernel=3))
+    last = net("global_avgpool", net("conv", first, out=4))
+    made = export_network(net.graph(Output(names[0], first), Output(names[1], last)), "onnx")
+    graph = onnx.load_model_from_string(made.content).graph
+    assert [entry.name for entry in graph.output] == [*names]
+    assert [entry.name for entry in graph.input] == ["conv2d_1"]
+
+
+def test_an_output_called_like_the_input_is_refused_in_one_line() -> None:
+    pytest.importorskip("onnx", reason="needs archscope[onnx]")
+    net = Net(x=(3, 8, 8))
+    with pytest.raises(GraphError, match="cannot be written as ONNX") as caught:
+        export_network(net.graph(Output("x", net("relu", net("conv", "x", out=4)))), "onnx")
+    assert "\n" not in str(caught.value)

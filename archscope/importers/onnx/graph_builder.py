@@ -62,6 +62,7 @@ class _GraphBuilder:
         self.model = model
         self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
+        self.taken: set[str] = set()  # names of nodes, also of those to come
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
         self.owners: dict[tuple[object, ...], str] = {}  # the node that has these weights first
@@ -75,7 +76,9 @@ class _GraphBuilder:
             title = self.title(value, "input") if len(model.inputs) > 1 else "input"
             title = take_name("input" if title == "in" else title, used)
             self.nodes[value] = self.builder.add(title, OPS["input"](size=self.size(value)))
-        for operator, node in zip(model.operators, names_of(model, used), strict=True):
+        names = names_of(model, used)
+        self.taken = {*used, *names}
+        for operator, node in zip(model.operators, names, strict=True):
             recognised = self.recognise(operator)
             if recognised is None or not self.add(operator, node, recognised):
                 self.add_opaque(operator, node)
@@ -114,7 +117,7 @@ class _GraphBuilder:
             title = take_name(title, titles)
             node = self.nodes[value]
             if node in ends:
-                copy = take_name(f"{title}_copy", set(self.builder.nodes))
+                copy = take_name(f"{title}_copy", self.taken)
                 node = self.builder.add(copy, OPS["identity"](), (node,))
             ends.add(node)
             outputs.append(Output(title, node))
@@ -200,7 +203,7 @@ class _GraphBuilder:
         before = self.learned.bytes
         params, kept = self.learned.params(operator), self.learned.statistics(operator)
         stored = self.stored(params + kept, before)
-        outputs = {name: place for place, name in enumerate(operator.outputs) if name}
+        outputs = {name: place for place, name in enumerate(operator.outputs) if name in self.read}
         first = next(iter(outputs))
         products, work = operator_cost(operator, self.model, prod(self.size(first)))
         pointwise = self.pointwise(operator, self.model.shapes[first])
@@ -214,8 +217,7 @@ class _GraphBuilder:
                 work=work,
                 pointwise=pointwise,
             )
-            title = node if name == first else f"{node}_{place}"
-            title = take_name(title, set(self.builder.nodes))
+            title = node if name == first else take_name(f"{node}_{place}", self.taken)
             self.nodes[name] = self.builder.add(title, op, sources)
             self.builder.count(title, None, stored)
             stored = None

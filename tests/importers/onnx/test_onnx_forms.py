@@ -12,9 +12,11 @@ pytest.importorskip("onnx", reason="needs archscope[onnx]")
 
 from onnx import TensorProto, helper
 
-from archscope import analyze
+from archscope import analyze, load
+from archscope.exporters.export import export_network
 from archscope.importers.onnx import from_file
 from archscope.ir import Graph
+from archscope.verify import verify
 from tests.importers.onnx.models import Array, model, numbers, outputs, saved
 
 IMAGE = (1, 4, 8, 8)
@@ -241,3 +243,47 @@ def test_numbers_of_the_file_are_its_weights(tmp_path: Path) -> None:
         "stem.weight": (6, 4, 3, 3), "norm.weight": (6,), "norm.bias": (6,),
         "norm.running_mean": (6,), "norm.running_var": (6,), "norm.num_batches_tracked": (),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("read", "names"),
+    [("v", ["flatten", "top_k", "linear"]), ("c", ["flatten", "top_k", "cast", "linear"])],
+)
+def test_outputs_that_nothing_reads(read: str, names: list[str], tmp_path: Path) -> None:
+    nodes = [node("Flatten", "x", "f"), node("TopK", "f k", "v i"), node("Gemm", f"{read} w")]
+    if read == "c":
+        nodes.insert(2, node("Cast", "i", "c", to=1))
+    made = model(nodes, IMAGE, {"k": ints(7), "w": numbers(7, 2)})
+    graph = load(str(saved(made, tmp_path)))
+    assert [one.name for one in graph.nodes[1:]] == names
+    assert analyze(graph).totals.params == 14
+
+
+def test_further_outputs_take_no_name_of_a_later_operator(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("TopK", ["x", "k"], ["v", "i"], name="top"),
+        helper.make_node("TopK", ["v", "k"], ["w", "j"], name="top_1"),
+        node("Cast", "i", "c", to=1), node("Cast", "j", "d", to=1), node("Add", "c d", "e"),
+        node("Add", "e w"),
+    ]  # fmt: skip
+    graph = load(str(saved(model(nodes, IMAGE, {"k": ints(3)}), tmp_path)))
+    assert graph.by_name["top_1"].inputs == ("top",)
+    assert len(graph.nodes) == 9
+
+
+QUANTIZED = [
+    node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"),
+    node("DequantizeLinear", "w s", "v"), node("Conv", "d v", "e"), node("Relu", "e", "r"),
+    node("QuantizeLinear", "r s z", "t"), node("DequantizeLinear", "t s z"),
+]  # fmt: skip
+
+
+def test_quantized_file_is_verified_and_exported(tmp_path: Path) -> None:
+    weights = {"w": (40 * W).astype("int8"), "s": numpy.float32(0.02), "z": numpy.uint8(9)}
+    graph = from_file(saved(model(QUANTIZED, IMAGE, weights), tmp_path)).graph
+    result = verify(graph)
+    assert result.agrees
+    assert min(check.compared for check in result.checks if check.name != "reference") > 0
+    pytest.importorskip("onnxscript", reason="torch writes ONNX with it")
+    for kind in ("onnx", "torchscript"):
+        assert export_network(graph, kind).difference is not None
