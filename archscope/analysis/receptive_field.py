@@ -15,7 +15,7 @@ from math import gcd
 from msgspec import Struct
 
 from archscope.axes import Axis, Window
-from archscope.ir import WHOLE, Graph, Node
+from archscope.ir import Graph, Node
 
 
 class Reach(Struct, frozen=True, gc=False):

@@ -18,6 +18,9 @@ from archscope.space.sampling import repair
 SAMPLES = 50
 """Samples for one training; after so many, a feasible network is constructed."""
 
+REPAIR = "repair"
+"""The origin of networks that were moved inside the budgets."""
+
 Proposal = tuple[optuna.Trial, str]
 """A trial of the learner, and the origin of its network."""
 
@@ -31,6 +34,7 @@ class Proposer:
         self.sampler = make_sampler(context.strategy.sampler, context)
         self.uniform_sampler = make_sampler(UNIFORM, context)
         self.anchors_left = list(context.strategy.anchors)
+        self.replayed: list[str] = []  # origins of proposals since the last training, before a stop
 
     def anchors(self) -> Iterator[Proposal]:
         """Propose the networks that a study begins with, each once."""
@@ -43,13 +47,23 @@ class Proposer:
         if self.anchors_left and origin == f"anchor: {self.anchors_left[0][0]}":
             self.anchors_left.pop(0)
 
+    def remember(self, origin: str) -> None:
+        """Take over a proposal that was not trained, so that a resumed study goes on after it."""
+        self.replayed.append(origin)
+
+    def forget(self) -> None:
+        """Take over that a network was trained: what comes next begins anew."""
+        self.replayed.clear()
+
     def sampled(self) -> Iterator[Proposal]:
         """Propose what the sampler chooses; after too many samples, constructed networks."""
         name = self.context.strategy.sampler
-        for draw in islice(self.sampler(), SAMPLES):
+        replayed, self.replayed = self.replayed, []
+        for draw in islice(self.sampler(), max(0, SAMPLES - replayed.count(name))):
             yield draw, name
-        yield from self._repaired()
-        yield from self.uniform("repair")
+        if REPAIR not in replayed:
+            yield from self._repaired()
+        yield from self.uniform(REPAIR)
 
     def uniform(self, origin: str) -> Iterator[Proposal]:
         """Propose networks drawn uniformly from all that fit; it ends where none is new.
@@ -71,4 +85,4 @@ class Proposer:
             context.random(),
         )  # fmt: skip
         if found is not None:
-            yield context.learner.enqueue(found.choices), "repair"
+            yield context.learner.enqueue(found.choices), REPAIR

@@ -23,6 +23,7 @@ from archscope.search.executor import ExecutorFactory
 from archscope.search.finalists import best, finalists
 from archscope.search.local_executor import LocalExecutor
 from archscope.search.result import SearchResult, result_of
+from archscope.search.samplers import check_sampler
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
 from archscope.sources import document
@@ -35,6 +36,9 @@ class SearchProgress:
 
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
         """Handle the start; `resumed` are the trials of an earlier run."""
+
+    def on_note(self, note: str) -> None:
+        """Handle a sentence about a folder that was damaged."""
 
     def on_trial(self, trial: Trial) -> None:
         """Handle a trial that has ended; they come in the order of their numbers."""
@@ -79,8 +83,11 @@ def search(
         )
     trained = _trained_space(read, config, deployed)
     strategy = config.strategy(deployed)
+    check_sampler(config.sampler)
     folder = StudyFolder(path, deployed, config.record(), storage)
     try:
+        for note in folder.notes:
+            progress.on_note(note)
         study = Study(
             deployed,
             strategy,
@@ -106,10 +113,10 @@ def search(
 
 def _keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:
     """Return what keeps and shows the trials that the folder does not have."""
-    resumed = len(folder.trials)
+    resumed = {trial.number for trial in folder.trials}
 
     def on_trial(trial: Trial) -> None:
-        if trial.number >= resumed:
+        if trial.number not in resumed:
             folder.add(trial)
             progress.on_trial(trial)
 

@@ -83,6 +83,7 @@ class Study:
         self.proposer = Proposer(
             SamplerContext(space, strategy, self.learner, self.screening, self.history, prior)
         )
+        self.limit: int | None = None  # the number that proposals end at
         self.running: list[_Running] = []
         self.results: dict[int, TrialResult] = {}  # that came before an earlier one
 
@@ -102,20 +103,24 @@ class Study:
                 self._submit(*self._next())
         except SpaceExhaustedError:
             pass
-        finally:
-            while self.running:
-                self._finish_oldest()
+        while self.running:
+            self._finish_oldest()
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take over the trials of an earlier run as if they had happened here."""
+        """Take over the trials of an earlier run as if they had happened here.
+
+        They are in the order of their numbers; those that are missing happen again.
+        """
         group: list[Candidate] = []  # proposals of which one is trained
         for trial in trials:
+            self._propose_until(trial.number)
             self._wait_for_room()
             draw = self.learner.enqueue({**trial.choices, **trial.idle})
             self.history.proposed = trial.number + 1
             self.proposer.skip_anchor(trial.origin)
             self.learner.constrain(draw, trial.excess)
             if trial.outcome != "passed" and not trial.trained:
+                self.proposer.remember(trial.origin)
                 self._answer(draw, trial)
                 continue
             group.append((draw, trial))
@@ -124,6 +129,21 @@ class Study:
             for candidate in sorted(group, key=lambda candidate: candidate[1].trained):
                 self._replay_screened(*candidate)
             group = []
+            self.proposer.forget()
+        for candidate in group:
+            self._replay_screened(*candidate)
+
+    def _propose_until(self, number: int) -> None:
+        """Propose what an earlier run had before the trial of a number, and train it again."""
+        self.limit = number
+        try:
+            while self.history.proposed < number:
+                self._wait_for_room()
+                self._submit(*self._next())
+        except SpaceExhaustedError:
+            self.history.skip(number)
+        finally:
+            self.limit = None
 
     def _replay_screened(self, draw: optuna.Trial, trial: Trial) -> None:
         """Tell a trial that was passed over, or leave one that was trained running."""
@@ -154,7 +174,11 @@ class Study:
 
     def _first(self, proposals: Iterable[Proposal]) -> Candidate | None:
         """Return the first proposal that is worth a training; those before it are answered."""
-        for draw, origin in proposals:
+        proposals = iter(proposals)
+        while self.limit is None or self.history.proposed < self.limit:
+            draw, origin = next(proposals, (None, ""))
+            if draw is None:
+                break
             values = choices_of(draw, self.space)
             choices = self.space.masked(values)
             idle = {path: value for path, value in values.items() if choices[path] != value}

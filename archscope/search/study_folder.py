@@ -2,7 +2,7 @@
 
 study.json    the configuration: space, budgets, strategy, data, recipe
 study.db      the trials as Optuna keeps them; optuna-dashboard opens it
-trials.jsonl  the trials, one a line, as they ended
+trials.jsonl  the trials, one a line, as they ended; trials.damaged.jsonl has lines that were broken
 winner.yaml   the best network as a plain spec
 winner.json   its analysis
 summary.json  the result
@@ -13,6 +13,7 @@ lock          held by the process that runs the study
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,20 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from archscope.errors import OptionError
-from archscope.files import append_bytes, locked, make_folder, write_json, write_text
+from archscope.files import append_bytes, locked, make_folder, refusal, write_json, write_text
 from archscope.metrics import ACCURACY
 from archscope.records.study import Trial
+from archscope.records.trial_file import DAMAGED, repair_trials
 from archscope.search.distributions import plain_distribution
 from archscope.search.learner import directions, state_of
 from archscope.search.storage import opened
-from archscope.space.search_space import Space
+from archscope.space.search_space import Space, checked_choices
 
 LATER = {"prior": "", "judge": "training"}
 """Values that stand for keys which studies of earlier versions do not have."""
 
+TRIALS = "trials.jsonl"
+LISTED = 5  # damaged lines in a message
 LENGTH = 60
 """The longest value of a configuration that a message shows whole."""
 
@@ -47,7 +51,8 @@ class StudyFolder:
         Raises OptionError if the folder has another configuration, is in use, or cannot be read
         or written.
         """
-        self.path = path
+        self.path, self.space = path, space
+        self.notes: list[str] = []  # what was damaged, and what became of it
         self.distributions = {
             decision.path: plain_distribution(decision) for decision in space.decisions
         }
@@ -56,8 +61,7 @@ class StudyFolder:
         try:
             self._check_config(config)
             self.trials = self._read_trials()
-            self.storage = storage or f"sqlite:///{(path / 'study.db').resolve().as_posix()}"
-            self.optuna_study = self._open_storage(config.get("objectives", [ACCURACY]))
+            self.optuna_study = self._open_storage(storage, config.get("objectives", [ACCURACY]))
         except BaseException:
             self.release()
             raise
@@ -68,7 +72,7 @@ class StudyFolder:
 
     def add(self, trial: Trial) -> None:
         """Append a trial. Raises OptionError if it cannot be written."""
-        append_bytes(self.path / "trials.jsonl", msgspec.json.encode(trial) + b"\n")
+        append_bytes(self.path / TRIALS, msgspec.json.encode(trial) + b"\n")
         self.trials.append(trial)
         self._add_to_storage(self.optuna_study, trial)
 
@@ -84,7 +88,8 @@ class StudyFolder:
     def _check_config(self, config: dict[str, Any]) -> None:
         """Write the configuration of a new study, or compare it with that of an old one."""
         file = self.path / "study.json"
-        if not file.exists():
+        log = self.path / TRIALS
+        if not file.exists() or not log.exists() or not log.stat().st_size:  # nothing depends on it
             self.write_json(file.name, config)
             return
         try:
@@ -99,47 +104,67 @@ class StudyFolder:
                 )
 
     def _read_trials(self) -> list[Trial]:
-        """Return the trials so far; a line that was cut short, and all after it, is removed."""
-        file = self.path / "trials.jsonl"
-        if not file.exists():
-            return []
-        trials = []
-        whole = 0
-        try:
-            data = file.read_bytes()
-            for line in data.splitlines(keepends=True):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    trials.append(msgspec.json.decode(line, type=Trial))
-                except msgspec.MsgspecError:
-                    break
-                whole += len(line)
-            if whole < len(data):
-                with file.open("rb+") as rest:
-                    rest.truncate(whole)
-        except OSError as error:
-            raise OptionError(f"cannot read '{file}': {error.strerror}") from None
-        return trials
+        """Return the trials so far; damaged lines are moved aside, and their trials run again."""
+        found = repair_trials(self.path / TRIALS)
+        if found.damaged:
+            places = ", ".join(str(place) for place, _ in found.damaged[:LISTED])
+            more = " and more" if len(found.damaged) > LISTED else ""
+            self.notes.append(
+                f"'{self.path / TRIALS}' is damaged in line {places}{more}, which is in {DAMAGED}"
+                " now; the other trials are kept"
+            )
+        for trial in found.trials:
+            try:
+                checked_choices(self.space, {**trial.choices, **trial.idle}, partial=True)
+            except OptionError as error:
+                raise OptionError(
+                    f"trial {trial.number} in '{self.path / TRIALS}' is of another space: {error};"
+                    " give the study another --name"
+                ) from None
+        return list(found.trials)
 
-    def _open_storage(self, objectives: list[str]) -> optuna.Study:
-        """Return the study as Optuna stores it, with all trials so far."""
+    def _open_storage(self, storage: str | None, objectives: list[str]) -> optuna.Study:
+        """Return the study as Optuna stores it, with all trials so far.
+
+        The file in the folder is only a copy of the trials: if it is damaged, it is made anew.
+        """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        if storage is not None:
+            if self.notes:  # it has the trials whose lines are damaged, and they come again
+                with suppress(Exception):  # `_filled` says what is wrong with it
+                    optuna.delete_study(study_name=self.path.name, storage=opened(storage))
+            return self._filled(storage, objectives)
+        file = self.path / "study.db"
+        url = f"sqlite:///{file.resolve().as_posix()}"
+        if not self.notes:
+            with suppress(OptionError):
+                return self._filled(url, objectives)
+        self.notes.append(f"'{file}' does not have these trials; it is made anew from {TRIALS}")
+        try:
+            for path in (file, file.with_name("study.db-journal")):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise refusal(file, error) from None
+        return self._filled(url, objectives)
+
+    def _filled(self, storage: str, objectives: list[str]) -> optuna.Study:
+        """Return the study in a storage, with the trials that it lacked. Raises OptionError."""
         try:
             study = optuna.create_study(
                 study_name=self.path.name,
-                storage=opened(self.storage),
+                storage=opened(storage),
                 directions=directions(objectives),
                 load_if_exists=True,
             )
+            stored = len(study.get_trials(deepcopy=False))
         except OptionError:
             raise
         except Exception as error:
-            raise OptionError(f"cannot open the storage '{self.storage}': {error}") from None
-        stored = len(study.get_trials(deepcopy=False))
+            reason = str(error).partition("\n")[0]
+            raise OptionError(f"cannot open the storage '{storage}': {reason}") from None
         if stored > len(self.trials):  # trials are written to the folder first
             raise OptionError(
-                f"the storage '{self.storage}' has another study '{self.path.name}', with {stored}"
+                f"the storage '{storage}' has another study '{self.path.name}', with {stored}"
                 f" trials; '{self.path}' has {len(self.trials)}; give it another --name"
             )
         for trial in self.trials[stored:]:

@@ -99,6 +99,32 @@ def test_a_killed_study_loses_only_what_was_not_told(small: Space) -> None:
         assert study.trials == whole
 
 
+@pytest.mark.parametrize("lost", [{0}, {3}, {2, 3, 4}, {1, 9}])
+def test_trials_whose_records_were_lost_happen_again(small: Space, lost: set[int]) -> None:
+    _, whole = run(small)
+    kept = [trial for trial in whole if trial.number not in lost]
+    new: list[Trial] = []
+    study = Study(small, STRATEGY, FakeExecutor(), on_trial=new.append)
+    study.replay(kept)
+    study.run(16)
+    assert [trial.number for trial in study.trials] == list(range(len(study.trials)))
+    assert new == study.trials
+    by_number = {trial.number: trial for trial in study.trials}
+    assert all(by_number[trial.number] == trial for trial in kept)
+    assert sum(trial.trained for trial in study.trials) == 16
+
+
+@pytest.mark.parametrize("sampler", ["random", "evolution", "uniform"])
+def test_an_exhausted_study_does_not_grow(small: Space, sampler: str) -> None:
+    strategy = structs.replace(STRATEGY, budgets=(budget("macs<=4.2K"),), sampler=sampler)
+    _, whole = run(small, strategy, trainings=50)
+    for cut in (len(whole), len(whole) - 7):
+        study = Study(small, strategy, FakeExecutor())
+        study.replay(whole[:cut])
+        study.run(50)
+        assert study.trials == whole
+
+
 def test_the_baseline_has_its_share_and_anchors_come_first(small: Space) -> None:
     choices = dict(small.defaults)
     strategy = structs.replace(STRATEGY, anchors=(("mine", choices),), baseline=0.5)

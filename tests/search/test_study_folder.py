@@ -82,7 +82,70 @@ def test_what_is_not_a_whole_trial_is_removed(study: Path, rest: bytes) -> None:
     assert [msgspec.json.decode(line, type=Trial) for line in lines] == list(TRIALS)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
+def damage(study: Path, place: int, line: bytes) -> None:
+    file = study / "trials.jsonl"
+    lines = file.read_bytes().splitlines()
+    lines[place : place + 1] = [line] if line else []
+    file.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+@pytest.mark.parametrize(
+    "place, line", [(0, b"\xff"), (1, b"null"), (2, b'{"number": 2}'), (3, b"{")]
+)
+def test_a_damaged_line_is_moved_aside_and_no_other_trial_is_lost(
+    study: Path, place: int, line: bytes
+) -> None:
+    damage(study, place, line)
+    folder = opened(study)
+    folder.release()
+    left = [trial for number, trial in enumerate(TRIALS) if number != place]
+    assert folder.trials == left
+    assert f"damaged in line {place + 1}, which is in trials.damaged.jsonl" in folder.notes[0]
+    assert (study / "trials.damaged.jsonl").read_bytes() == line + b"\n"
+    assert len((study / "trials.jsonl").read_bytes().splitlines()) == len(left)
+    storage = f"sqlite:///{study / 'study.db'}"
+    assert len(optuna.load_study(study_name="one", storage=storage).trials) == len(left)
+    again = opened(study)
+    again.release()
+    assert again.trials == left and again.notes == []
+
+
+def test_a_number_that_comes_twice_is_damage_and_a_line_that_is_gone_is_not(study: Path) -> None:
+    damage(study, 2, (study / "trials.jsonl").read_bytes().splitlines()[0])
+    folder = opened(study)
+    folder.release()
+    assert folder.trials == [TRIALS[0], TRIALS[1], TRIALS[3]]
+    damage(study, 0, b"")
+    folder = opened(study)
+    folder.release()
+    assert folder.trials == [TRIALS[1], TRIALS[3]]
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"\0" * 5000])
+def test_a_damaged_copy_of_the_trials_is_made_anew(study: Path, content: bytes) -> None:
+    (study / "study.db").write_bytes(content)
+    folder = opened(study)
+    folder.release()
+    assert folder.trials == list(TRIALS)
+    assert not content or "made anew from trials.jsonl" in folder.notes[0]
+    test_optuna_stores_the_trials(study)
+
+
+def test_trials_of_another_space_are_one_error(study: Path) -> None:
+    other = space(document("line", text=b"input: [3, 8, 8]\nlayers: [conv: !choice [4, 8]]\n"))
+    with pytest.raises(OptionError, match=r"trial 1 in '.*trials.jsonl' is of another space: "):
+        opened(study, other)
+    assert not is_locked(study / "lock")
+
+
+def test_a_study_without_trials_takes_any_configuration(tmp_path: Path) -> None:
+    opened(tmp_path / "one").release()
+    changed = msgspec.structs.replace(CONFIG, seed=1)
+    opened(tmp_path / "one", config=changed).release()
+    assert json.loads((tmp_path / "one" / "study.json").read_text())["seed"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"null", b"5", b"\xff"])
 def test_a_damaged_configuration_is_one_error_and_frees_the_lock(
     study: Path, content: bytes
 ) -> None:

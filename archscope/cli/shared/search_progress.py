@@ -41,6 +41,10 @@ class SearchProgressLines(SearchProgress):
         if resumed:
             say(f"going on with {self.path}, {len(resumed)} trials are there")
 
+    def on_note(self, note: str) -> None:
+        """Print what was damaged."""
+        say(f"note: {note}")
+
     def on_trial(self, trial: Trial) -> None:
         """Print a line for a trained network, and count the others."""
         self.counts[trial.outcome] += 1
