@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated
 
-from archscope.ir import Example, Saved, Shape, Storage
-from archscope.ops.attributes import Share
+from archscope.ir import Call, Example, Saved, Shape, Storage, by_rank, call
+from archscope.ops.attributes import Flag, Share
 from archscope.ops.facts import Weightless, free, pointwise, same_shape
-from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
+from archscope.ops.foreign import Foreign, Recognised, recognises, recognises_as, round_float
 from archscope.ops.registry import op
 
 
@@ -37,12 +37,18 @@ class Drop(Weightless, frozen=True, kw_only=True):
 class Dropout(Drop, frozen=True, kw_only=True):
     """Set random values to zero while training, do nothing at inference, Srivastava et al. 2014."""
 
-    modules = ("nn.Dropout",)
+    modules = ("nn.Dropout", *by_rank("nn.Dropout{}d"))
 
     p: Annotated[Share, "probability that a value becomes zero"] = 0.5
+    channels: Annotated[Flag, "drop whole channels, Tompson et al. 2015"] = False
 
     def saved(self, *ins: Shape) -> Saved:
-        return Saved(elements=prod(ins[0]) if self.p else 0)
+        drawn = ins[0][0] if self.channels else prod(ins[0])
+        return Saved(elements=drawn if self.p else 0)
+
+    def torch(self, *ins: Shape) -> Call:
+        rank = len(ins[0]) - 1 if self.channels else 0
+        return call(self.modules[rank], self.p)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -50,6 +56,9 @@ class Dropout(Drop, frozen=True, kw_only=True):
             Example(cls(), ((8, 6, 6),)),
             Example(cls(p=0.2), ((10,),)),
             Example(cls(p=0.0), ((10,),)),
+            Example(cls(p=0.2, channels=True), ((8, 6, 6),)),
+            Example(cls(p=0.2, channels=True), ((8, 6),)),
+            Example(cls(p=0.2, channels=True), ((10,),)),
         )
 
 
@@ -89,6 +98,9 @@ def onnx_dropout(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.dropout.default", "aten.feature_dropout.default")
 def dropout_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's dropout; of whole channels it is the same at inference."""
-    p = float(foreign.args["p"])
-    return Recognised(Dropout(p=p), foreign.ins) if p < 1 else None
+    """Recognise torch's dropout of values and of whole channels."""
+    p, channels = float(foreign.args["p"]), foreign.target.startswith("aten.feature_")
+    return Recognised(Dropout(p=p, channels=channels), foreign.ins) if p < 1 else None
+
+
+recognises_as(StochasticDepth, "archscope.stochastic_depth.default", p="p")

@@ -8,13 +8,15 @@ from msgspec import Struct, structs
 
 from archscope.importers.torch.batch import Batch
 from archscope.ops.foreign import Foreign, Tensor
+from archscope.ops.pad import pad_of_torch, zeros_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
+PADS = {PAD, "aten.constant_pad_nd.default"}
 TO_LAST = (0, 2, 3, 1)
 TO_FIRST = (0, 3, 1, 2)
 ELEMENTWISE = {
     "relu", "gelu", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "dropout", "add", "mul",
-    "div", "leaky_relu", "elu", "relu6", "hardtanh", "softplus",
+    "div", "stochastic_depth", "leaky_relu", "elu", "relu6", "hardtanh", "softplus",
 }  # fmt: skip
 """Operators that treat every number alike, wherever it stands."""
 
@@ -33,7 +35,7 @@ class AbsorbedMaps:
     torch normalises and multiplies along the last axis, so networks such as ConvNeXt move the
     channels there and back. The moves are not layers; between them a layer norm and a linear layer
     become operators of ours on channels first, the linear layer as a convolution with a 1x1 kernel.
-    A convolution that reads a padded map pads for itself.
+    A convolution that alone reads a padded map pads for itself.
     """
 
     def __init__(self, batch: Batch) -> None:
@@ -91,18 +93,13 @@ class AbsorbedMaps:
 
     def padded(self, foreign: Foreign) -> Tensor | None:
         """Return the result of an operator that puts zeros around a map, or None."""
-        if foreign.target != PAD or foreign.get("mode") != "constant" or foreign.get("value"):
+        found = pad_of_torch(foreign) if foreign.target in PADS else None
+        (x,) = foreign.ins if found else (None,)
+        if not found or x is None or self.find(x, PAD) or not self.batch.leads(x.shape):
             return None
-        (x,) = foreign.ins
-        pads = tuple(foreign.args["pad"])
-        axes = len(x.shape) - 2
-        known = self.find(x, PAD)
-        if known or not self.batch.leads(x.shape) or min(pads) < 0 or len(pads) > 2 * axes:
-            return None
-        pairs = list(zip(pads[::2], pads[1::2], strict=True))[::-1]  # torch has the last axis first
-        pairs = [(0, 0)] * (axes - len(pairs)) + pairs
+        pairs = zeros_of_torch(foreign) or ()
         padded = Tensor(f"{x.name}:pad{pairs}", foreign.out)
-        self.maps[padded.name] = AbsorbedMap(PAD, x, tuple(pairs))
+        self.maps[padded.name] = AbsorbedMap(PAD, x, pairs)
         return padded
 
     def into_convolution(self, foreign: Foreign) -> Foreign | None:

@@ -34,6 +34,7 @@ RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_int
 SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
 DROPOUTS = {
     "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
+    "archscope.stochastic_depth.default",
 }  # fmt: skip
 WRAPPERS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}
 """Operators that run a graph of their own in another mode."""
@@ -110,7 +111,7 @@ def passed_on(foreign: Foreign) -> Tensor | None:
     first = foreign.ins[0]
     if foreign.target in COPIES:
         return first
-    if foreign.target == "aten.pad.default":
+    if foreign.target in ("aten.pad.default", "aten.constant_pad_nd.default"):
         return None if any(foreign.args["pad"]) else first
     if foreign.target in DROPOUTS:
         return None if foreign.args["p"] else first

@@ -148,6 +148,8 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
             for part, mode in modes:
                 part.training = mode
         return
+    for part in still.modules():
+        _show_stochastic_depth(part)
     yield still.eval()
 
 
@@ -168,6 +170,23 @@ def _quiet() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         logging.disable(before)
+
+
+_OPERATORS: Any = torch.library.Library("archscope", "DEF")  # type: ignore[no-untyped-call]
+_OPERATORS.define("stochastic_depth(Tensor x, float p) -> Tensor")
+_OPERATORS.impl("stochastic_depth", lambda x, p: x.clone(), "CompositeExplicitAutograd")
+
+
+def _show_stochastic_depth(part: nn.Module) -> None:
+    """Let a module that drops whole images while training leave a trace at inference, too.
+
+    Such are torchvision's StochasticDepth and what timm and others call DropPath.
+    """
+    if type(part).__name__ not in ("StochasticDepth", "DropPath"):
+        return
+    p = getattr(part, "p", getattr(part, "drop_prob", 0.0))
+    if isinstance(p, float) and 0 < p < 1 and getattr(part, "mode", "row") == "row":
+        part.forward = lambda x: torch.ops.archscope.stochastic_depth(x, p)
 
 
 def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:

@@ -14,7 +14,7 @@ from torch import fx
 
 import archscope.ops
 from archscope.errors import ShapeError
-from archscope.importers.torch.absorbed import PERMUTE, AbsorbedMaps
+from archscope.importers.torch.absorbed import PAD, PERMUTE, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
     FREE,
@@ -31,8 +31,11 @@ from archscope.importers.torch.aten import (
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable, paths_of
+from archscope.ir import Op
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
+from archscope.ops.geometry import short
 from archscope.ops.opaque import Opaque
+from archscope.ops.pad import Pad
 from archscope.ops.rearrange import ChannelShuffle
 
 
@@ -68,7 +71,8 @@ class OperatorTranslator:
         if same is not None:
             return same
         value = self._shuffled(node, foreign) or self.absorbed.permuted(foreign)
-        value = value or self.absorbed.padded(foreign)
+        if value is None and len(node.users) == 1:  # of several readers, each would keep a copy
+            value = self.absorbed.padded(foreign)
         if value is not None:
             return value
         first = self.absorbed.as_channels_first(foreign)
@@ -94,9 +98,11 @@ class OperatorTranslator:
         if absorbed is None:
             return value
         if value.name not in self.materialised:
-            size, view = self.batch.without(value.shape), absorbed.kind == PERMUTE
-            op = Opaque(kind=absorbed.kind, size=size, products=0, work=0, view=view)
-            found = Recognised(op, (self.materialise(node, absorbed.inner),))
+            size, inner = self.batch.without(value.shape), self.materialise(node, absorbed.inner)
+            op: Op = Opaque(kind=PERMUTE, size=size, products=0, work=0, view=True)
+            if absorbed.kind == PAD:
+                op = Pad(padding=short(absorbed.zeros))
+            found = Recognised(op, (inner,))
             self.materialised[value.name] = self._add(node, value.shape, found)
         return self.materialised[value.name]
 
