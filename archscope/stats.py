@@ -75,3 +75,27 @@ def beyond_chance(accuracy: float, images: int, chance: float, among: int = 1) -
     accuracies this is the best of (Bonferroni's correction). Of no images it is not.
     """
     return images > 0 and among * binomial_tail(round(accuracy * images), images, chance) < CHANCE
+
+
+def residual_variation(rows: Sequence[Sequence[float]]) -> tuple[float, int]:
+    """Return the residual sum of squares of a table, and its degrees of freedom.
+
+    The residual is what remains of values less the means of their row and column: how much they
+    vary by chance where rows are networks and columns seeds, which may be better or worse for all
+    networks alike. Rows must have one length; with fewer than two of them
+    only their own mean is taken away.
+    """
+    count, length = len(rows), len(rows[0]) if rows else 0
+    if length < 2:
+        return 0.0, 0
+    means = [fmean(row) for row in rows]
+    columns = [fmean(column) for column in zip(*rows, strict=True)]
+    whole = fmean(means)
+    if count < 2:
+        columns = [whole] * length
+    squares = sum(
+        (value - mean - column + whole) ** 2
+        for row, mean in zip(rows, means, strict=True)
+        for value, column in zip(row, columns, strict=True)
+    )
+    return squares, max(count - 1, 1) * (length - 1)

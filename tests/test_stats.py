@@ -12,6 +12,7 @@ from archscope.stats import (
     binomial_tail,
     bootstrap_interval,
     rank_correlation,
+    residual_variation,
     wilson_interval,
 )
 
@@ -60,3 +61,11 @@ def test_beyond_chance() -> None:
     assert not beyond_chance(0.9, 100, 0.9), "guessing the most frequent class"
     assert not beyond_chance(1.0, 0, 0.1)
     assert beyond_chance(1.0, 5000, 0.999)
+
+
+def test_residual_variation_is_that_of_an_analysis_of_variance() -> None:
+    # Networks and seeds without interaction leave nothing; one deviation d leaves d^2 / 4 in 2 x 2.
+    assert residual_variation([[1.0, 3.0], [2.0, 4.0], [7.0, 9.0]]) == (pytest.approx(0), 2)
+    assert residual_variation([[1.0, 3.0], [2.0, 5.0]]) == (pytest.approx(0.25), 1)
+    assert residual_variation([[1.0, 3.0]]) == (pytest.approx(2), 1), "of its own mean"
+    assert residual_variation([]) == residual_variation([[1.0], [2.0]]) == (0.0, 0)

@@ -84,14 +84,27 @@ strategy_options = gathered("strategy", dict, together(
 """The fields of a `SearchConfig` that decide what is proposed."""
 
 training_options = gathered("training", dict, together(
-    click.option("--data", default="digits", help="Data set to train on."),
+    click.option(
+        "--data", default=None,
+        help="Data set to train on; by default fashion-mnist where it is installed, else digits,"
+        " which only demonstrate a search.",
+    ),
     click.option("--data-dir", "folder", metavar="DIR", help="Folder of the data set."),
     click.option(
-        "--resolution", type=click.IntRange(0), default=32,
-        help="Side of the images trained on; 0 takes the input of the space. Costs are always"
-        " those at the input of the space.",
+        "--resolution", type=click.IntRange(0), default=None,
+        help="Side of the images trained on; 0 takes the input of the space. By default a pilot"
+        " chooses it. Costs are always those at the input of the space.",
     ),
-    click.option("--epochs", type=click.IntRange(1), default=2),
+    click.option(
+        "--epochs", type=click.IntRange(1), default=None,
+        help="Epochs of each training; by default a pilot finds how many it takes for scores to"
+        " leave chance.",
+    ),
+    click.option(
+        "--images", type=click.IntRange(0), default=None,
+        help="Images to train on in each epoch; 0 for all, by default at most 4,000, or fewer with"
+        " --max-time.",
+    ),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
         help="Set a knob of the recipe to another value, as in `archscope train`.",
@@ -123,7 +136,7 @@ executor_options = gathered("where", dict, together(
 limit_options = gathered("limits", dict, together(
     click.option(
         "--max-time", type=parse_duration, metavar="TIME",
-        help="Start no trial after this time: 20m.",
+        help="Time for everything, the last trainings included: 20m.",
     ),
     click.option(
         "--trial-time", type=parse_duration, metavar="TIME", help="Stop a trial after this time."
@@ -192,6 +205,7 @@ def command(
     """
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
+    from archscope.datasets.lookup import default_images
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
     from archscope.search.search import search
@@ -199,10 +213,11 @@ def command(
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
 
+    training["data"] = training["data"] or default_images(training["folder"])
     config = SearchConfig(
         spec=spec,
         budgets=budgets(texts, costs_in(lambda: space(document(spec)))),
-        resolution=training.pop("resolution") or None,
+        resolution=training.pop("resolution"),
         trainer=_trainer(strategy["seed"], **training),
         **strategy,
     )
@@ -244,14 +259,16 @@ def _executor(
 
 
 def _trainer(
-    seed: int, epochs: int, knobs: tuple[str, ...], no_cache: bool, **options: Any
+    seed: int, epochs: int | None, knobs: tuple[str, ...], no_cache: bool, **options: Any
 ) -> Trainer:
     """Return how candidates are trained. Raises OptionError for a knob that does not exist."""
     from archscope.search.evaluation import Trainer
     from archscope.train.recipe import Recipe
     from archscope.train.recipe_files import change
 
-    recipe = {"epochs": epochs, **dict(map(setting, knobs))}
+    recipe = dict(map(setting, knobs))
+    if epochs is not None:
+        recipe = {"epochs": epochs, **recipe}
     change(Recipe(), recipe)  # so that a mistake is not told by every trial
     adapt = {"channels": "repeat"}
     return Trainer(seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, **options)

@@ -49,6 +49,15 @@ def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
     return cls.read(found[1], settings)
 
 
+def default_images(folder: str | None = None) -> str:
+    """Return the data set to compare networks on if none is named.
+
+    That is fashion-mnist where it is installed, else digits, which are included.
+    """
+    found = locate(find("fashion-mnist"), None if folder is None else Path(folder))
+    return "digits" if found is None else "fashion-mnist"
+
+
 def find(name: str) -> type[DatasetSource]:
     """Return a source by name. Raises OptionError with the nearest name."""
     if name not in SOURCES:

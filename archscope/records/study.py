@@ -56,6 +56,7 @@ class TrialResult(Struct, frozen=True):
     losses: tuple[float, ...] = ()  # validation loss after each epoch
     validated: int = 0  # validation images, of all splits together
     chance: float = 0.0  # accuracy of always guessing the most frequent class
+    speed: float = 0.0  # images per second of training
 
 
 class Trial(Struct, frozen=True):

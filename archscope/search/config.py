@@ -40,7 +40,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     start: tuple[str, ...] = ()
     prior: str = ""  # what is expected of the scores before any training; none
     judge: Literal["training", "prior"] = "training"  # where scores come from
-    resolution: int | None = 32  # of the images that candidates are trained on; None: the spec's
+    resolution: int | None = None  # side of the images trained on; 0: the spec's; None: pilot's
     trainer: Trainer
 
     def strategy(self, space: Space, model: PriorModel | None = None) -> Strategy:

@@ -32,7 +32,7 @@ class Trainer(Struct, frozen=True, kw_only=True):
 
     data: str
     folder: str | None = None
-    images: int = 0  # to train on in each epoch; 0 for all
+    images: int | None = None  # to train on in each epoch; 0 for all, None if a pilot is to choose
     recipe: dict[str, Any] = {}
     seed: int = 0
     device: str = "cpu"
@@ -60,9 +60,8 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
     try:
         graph = graph_of(job)
         share = trainer.recipe.get("validation")
-        images = load_images(
-            trainer.data, trainer.folder, trainer.images, share, trainer.seed, job.keep is not None
-        )
+        images = load_images(trainer.data, trainer.folder, trainer.images or 0, share, trainer.seed)
+        began = time.perf_counter()  # torch is imported and the images are read once by a process
         key = cache_key(graph, images.dataset.digest, trainer)
         cached = CACHE.get(key) if trainer.cache and job.keep is None else None
         if cached is not None:
@@ -115,7 +114,7 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
     proxies = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
     result = TrialResult(job.number, "failed", proxies=proxies, chance=images.chance)
     rungs = job.rungs if images.splits == 1 else ()  # small sets train fast, and to the end
-    reason, validated = "", 0
+    reason, validated, speed = "", 0, 0.0
     splits: list[list[dict[str, float]]] = []  # of each the scores after each epoch
 
     def report(epoch: int, scores: dict[str, float]) -> bool:
@@ -134,13 +133,18 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
         if summary.state == "diverged" or not splits[-1]:
             return structs.replace(result, reason=f"diverged: {summary.reason}")
         validated += summary.data["validation"]
+        speed = summary.last.images_per_second if summary.last else 0.0
     epochs = [
         {name: fmean(scores[name] for scores in epoch) for name in epoch[0]}
         for epoch in zip(*splits, strict=False)
     ]
     return scored(
         structs.replace(
-            result, outcome="pruned" if reason else "trained", reason=reason, validated=validated
+            result,
+            outcome="pruned" if reason else "trained",
+            reason=reason,
+            validated=validated,
+            speed=speed,
         ),
         epochs,
     )

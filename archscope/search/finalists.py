@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -12,15 +13,19 @@ from msgspec import structs
 
 from archscope.files import make_folder
 from archscope.ir import Graph
-from archscope.language.write import to_yaml
 from archscope.metrics import MACS
-from archscope.records.study import Finalist, Job, Trial
+from archscope.records.study import Finalist, Trial
 from archscope.search.evaluation import Trainer
-from archscope.search.executor import Executor, ExecutorFactory
+from archscope.search.executor import TrainingExecutor, train_all
+from archscope.search.strategy import BASELINE
+from archscope.search.time_plan import Clock, FinalPlan
 from archscope.stats import bootstrap_interval
 
 EPOCHS = 5
 """Of a recipe that does not say."""
+
+HURRY = 0.8
+"""Share of the time of a training in which its steps must end; then it is evaluated."""
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
@@ -41,61 +46,80 @@ def front(trials: Sequence[Trial], cost: str = MACS) -> list[Trial]:
     return kept
 
 
+def with_reference(chosen: list[Trial], trials: Sequence[Trial]) -> list[Trial]:
+    """Return the chosen and, if the search proposed them all, the best that it did not propose.
+
+    That is an anchor or a network of the baseline, which a search should beat.
+    """
+    plain = [trial for trial in trials if not is_searched(trial)]
+    if not chosen or not all(is_searched(trial) for trial in chosen):
+        return chosen
+    return [*chosen, *best(plain, 1)]
+
+
+def is_searched(trial: Trial) -> bool:
+    """Return whether a network is no anchor and not of the baseline."""
+    return not trial.origin.startswith("anchor") and trial.origin != BASELINE
+
+
 def finalists(
     chosen: Sequence[Trial],
     trainer: Trainer,
     graph_of: Callable[[dict[str, Any]], Graph],
+    executor: TrainingExecutor,
+    plan: FinalPlan,
     *,
-    seeds: int,
-    stretch: int,
-    executor: ExecutorFactory,
     folder: Path,
+    clock: Clock,
     on_final: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Finalist]:
-    """Train networks `stretch` times as long with several seeds, and return the best mean first.
+    """Train networks longer and with several seeds, and return the best mean first.
 
-    The runs are kept in `folder`. A network is tied with the first if its 95 % interval reaches
-    the mean of that. With few seeds intervals are narrow by chance: they describe these runs only.
+    The runs are kept in `folder`. Each training ends in time for all of them to end before the
+    clock does: its schedule hurries (`max_time` of the recipe). What is not ready is left out.
     """
-    epochs = max(1, trainer.recipe.get("epochs", EPOCHS) * stretch)
-    longer = structs.replace(trainer, recipe={**trainer.recipe, "epochs": epochs}, proxies=False)
-    accuracies: dict[Path, float] = {}
-    for seed in range(1, seeds + 1) if chosen else ():
-        trained = executor(structs.replace(longer, seed=trainer.seed + seed))
-        try:
-            runs = [_run_folder(folder, trial, seed) for trial in chosen]
-            for place, (trial, run) in enumerate(zip(chosen, runs, strict=True)):
-                _submit(trained, place, trial, graph_of(trial.choices), run)
-            for _ in chosen:
-                result = trained.collect()
-                if result.score is not None:
-                    accuracies[runs[result.number]] = result.score
-                on_final(len(accuracies), len(chosen) * seeds)
-        finally:
-            trained.close(at_once=True)
-    found = []
-    for trial in chosen:
-        runs = [_run_folder(folder, trial, seed) for seed in range(1, seeds + 1)]
-        own = {run.as_posix(): accuracies[run] for run in runs if run in accuracies}
-        if own:
-            found.append(_finalist(trial, own))
-    found.sort(key=lambda finalist: (-finalist.mean, finalist.trial))
-    return [structs.replace(row, tied=row.high >= found[0].mean) for row in found]
+    recipe = {**trainer.recipe, "epochs": plan.stretch * trainer.recipe.get("epochs", EPOCHS)}
+    total = len(chosen) * plan.seeds
+    if clock.limit is not None:
+        rounds = ceil(total / executor.workers)
+        recipe["max_time"] = max(1.0, HURRY * clock.left / rounds)
+    longer = structs.replace(trainer, recipe=recipe, proxies=False)
+    runs = {
+        (trial.number, seed): _run_folder(folder, trial, seed)
+        for seed in range(1, plan.seeds + 1)
+        for trial in chosen
+    }
+    by_number = {trial.number: trial for trial in chosen}
+    trainings = []
+    for (number, seed), run in runs.items():
+        if run.exists():  # of a study that had ended before
+            shutil.rmtree(run)
+        make_folder(run.parent)
+        graph = graph_of(by_number[number].choices)
+        trainings.append((structs.replace(longer, seed=trainer.seed + seed), graph, run.as_posix()))
+    executor.deadline = clock.deadline()
+    results = train_all(executor, trainings, lambda done: on_final(done, total))
+    accuracies: dict[int, dict[str, float]] = {}
+    for ((number, _), run), result in zip(runs.items(), results, strict=True):
+        if result is not None and result.score is not None:
+            accuracies.setdefault(number, {})[run.as_posix()] = result.score
+        elif result is None:
+            shutil.rmtree(run, ignore_errors=True)  # stopped in the middle
+    found = [finalist(by_number[number], own) for number, own in accuracies.items()]
+    return sorted(found, key=lambda row: (-row.mean, row.trial))
 
 
-def _submit(executor: Executor, place: int, trial: Trial, graph: Graph, run: Path) -> None:
-    """Queue a training into an empty run folder; the study may have ended before."""
-    if run.exists():
-        shutil.rmtree(run)
-    make_folder(run.parent)
-    executor.submit(Job(place, to_yaml(graph), trial.digest, keep=run.as_posix()), graph)
+def searched_only(trial: Trial) -> Finalist:
+    """Return the record of a network that there was no time to train again."""
+    score = _score(trial)
+    return structs.replace(finalist(trial, {"": score}), runs=(), best_run="")
 
 
 def _run_folder(folder: Path, trial: Trial, seed: int) -> Path:
     return folder / f"trial{trial.number}-seed{seed}"
 
 
-def _finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
+def finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
     """Return the record of a network from the accuracies of its runs."""
     scores = tuple(accuracies.values())
     low, high = bootstrap_interval(scores)

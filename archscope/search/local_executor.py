@@ -15,6 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate
+from archscope.search.executor import check_deadline
 
 
 class LocalExecutor:
@@ -31,6 +32,9 @@ class LocalExecutor:
     ) -> None:
         """Take limits of one training: its time, and the memory of its process (not on Windows)."""
         self.trainer, self.seconds, self.evaluate = trainer, seconds, evaluate
+        self.workers = workers
+        self.deadline: float | None = None
+        self.futures: set[Any] = set()  # without a result
         self.began = time.perf_counter()
         self.results: queue.Queue[TrialResult] = queue.Queue()
         self.pool = ProcessPool(
@@ -43,16 +47,25 @@ class LocalExecutor:
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job for the next free process."""
         began = time.perf_counter() - self.began
+        results = self.results  # `cancel` makes a new queue
         future = self.pool.schedule(self.evaluate, args=(self.trainer, job), timeout=self.seconds)
-        future.add_done_callback(lambda done: self.results.put(self._result(job, done, began)))
+        self.futures.add(future)
+        future.add_done_callback(lambda done: results.put(self._result(job, done, began)))
+        future.add_done_callback(self.futures.discard)
 
     def collect(self) -> TrialResult:
-        """Wait for the next result and return it."""
+        """Wait for the next result and return it. Raises DeadlineError."""
         while True:
             try:
                 return self.results.get(timeout=0.2)  # so that Ctrl-C gets through
             except queue.Empty:
-                continue
+                check_deadline(self.deadline)
+
+    def cancel(self) -> None:
+        """Stop all jobs that have no result, and forget them."""
+        self.results = queue.Queue()
+        for future in list(self.futures):
+            future.cancel()
 
     def close(self, at_once: bool = False) -> None:
         """End the processes, after the queued jobs or at once."""

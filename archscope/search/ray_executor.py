@@ -19,6 +19,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate, graph_of
+from archscope.search.executor import check_deadline
 from archscope.search.local_executor import LocalExecutor
 
 RETRIES = 3
@@ -46,6 +47,8 @@ class RayExecutor:
         """Take the address of the cluster and limits of one training. Raises OptionError."""
         self.ray = connect(address)
         self.trainer, self.evaluate = trainer, evaluate
+        self.workers = max(1, capacity(trainer.threads))
+        self.deadline: float | None = None
         self.limits = seconds, memory_bytes
         self.began = time.perf_counter()
         self.task = self.ray.remote(_task).options(num_cpus=trainer.threads, max_retries=0)
@@ -53,25 +56,30 @@ class RayExecutor:
 
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job in the cluster."""
-        self._start(_Running(job, time.perf_counter() - self.began))
+        self._start(_Running(job, self.trainer, time.perf_counter() - self.began))
 
     def collect(self) -> TrialResult:
-        """Wait for the next result and return it."""
+        """Wait for the next result and return it. Raises DeadlineError."""
         while True:
             done, _ = self.ray.wait(list(self.running), timeout=0.2)  # so that Ctrl-C gets through
             for reference in done:
                 result = self._result(reference, self.running.pop(reference))
                 if result is not None:
                     return result
+            check_deadline(self.deadline)
 
-    def close(self, at_once: bool = False) -> None:
-        """Cancel what is running; the connection stays for the next executor."""
+    def cancel(self) -> None:
+        """Stop all jobs that have no result, and forget them."""
         for reference in self.running:
             self.ray.cancel(reference, force=True)
         self.running.clear()
 
+    def close(self, at_once: bool = False) -> None:
+        """Cancel what is running; the connection stays for the next executor."""
+        self.cancel()
+
     def _start(self, running: _Running) -> None:
-        reference = self.task.remote(self.evaluate, self.trainer, running.job, *self.limits)
+        reference = self.task.remote(self.evaluate, running.trainer, running.job, *self.limits)
         self.running[reference] = running
 
     def _result(self, reference: Any, running: _Running) -> TrialResult | None:
@@ -104,6 +112,7 @@ class _Running(Struct, frozen=True):
     """A job without its result."""
 
     job: Job
+    trainer: Trainer
     began: float
     losses: int = 0  # of the machine that ran it
 

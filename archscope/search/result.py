@@ -10,7 +10,10 @@ import optuna
 from msgspec import Struct
 
 from archscope.records.study import Finalist, Trial
+from archscope.search.conclusion import Conclusion
 from archscope.search.finalists import front
+from archscope.search.pilot import Pilot
+from archscope.search.reliability import Reliability
 from archscope.search.study_folder import StudyFolder
 from archscope.space.counting import TooManyError, plan
 from archscope.space.search_space import Space
@@ -37,10 +40,20 @@ class SearchResult(Struct, frozen=True):
     correlations: dict[str, float]  # Spearman's, of each proxy with the score
     importance: dict[str, float]  # of each decision for the score, the most important first
     reason: str  # why the search ended
+    verdict: str  # what it has shown: a winner, or networks that are tied
+    tied: tuple[int, ...]  # trials that are no worse than the best beyond chance
+    reliability: Reliability
+    pilot: Pilot
 
 
 def result_of(
-    folder: StudyFolder, space: Space, finalists: Sequence[Finalist], seconds: float, reason: str
+    folder: StudyFolder,
+    space: Space,
+    shown: Conclusion,
+    ranked: Reliability,
+    pilot: Pilot,
+    seconds: float,
+    reason: str,
 ) -> SearchResult:
     """Return the result of the study in a folder."""
     try:
@@ -53,12 +66,16 @@ def result_of(
         networks=networks,
         outcomes=dict(Counter(trial.outcome for trial in folder.trials)),
         seconds=seconds,
-        finalists=tuple(finalists),
-        winner=finalists[0] if finalists else None,
+        finalists=shown.finalists,
+        winner=shown.finalists[0] if shown.finalists else None,
         front=tuple(front(folder.trials)),
         correlations=correlations(folder.trials),
         importance=importance(folder.optuna_study),
         reason=reason,
+        verdict=shown.verdict,
+        tied=shown.tied,
+        reliability=ranked,
+        pilot=pilot,
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,27 @@ from archscope.language import graph
 from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
-from archscope.records.study import Trial
+from archscope.metrics import MACS
+from archscope.records.study import Finalist, Trial
+from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
 from archscope.search.evaluation import Trainer
-from archscope.search.executor import ExecutorFactory
-from archscope.search.finalists import best, finalists
+from archscope.search.executor import ExecutorFactory, TrainingExecutor
 from archscope.search.local_executor import LocalExecutor
+from archscope.search.pilot import Pilot, PilotSetting, run_pilot
+from archscope.search.reliability import notes, reliability
 from archscope.search.result import SearchResult, result_of
 from archscope.search.samplers import check_sampler
+from archscope.search.stages import Stages
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
+from archscope.search.time_plan import Clock, FinalPlan, TimePlan
 from archscope.sources import document
 from archscope.space.bound_spec import bound_text
 from archscope.space.search_space import Space, space
+
+PILOTS = 3
+"""Anchors that the pilot trains: the smallest, the median and the largest."""
 
 
 class SearchProgress:
@@ -39,6 +47,12 @@ class SearchProgress:
 
     def on_note(self, note: str) -> None:
         """Handle a sentence about a folder that was damaged."""
+
+    def on_pilot(self, pilot: Pilot) -> None:
+        """Handle what the pilot has chosen."""
+
+    def on_plan(self, plan: TimePlan) -> None:
+        """Handle the plan of what is going to be trained."""
 
     def on_trial(self, trial: Trial) -> None:
         """Handle a trial that has ended; they come in the order of their numbers."""
@@ -66,14 +80,15 @@ def search(
 ) -> SearchResult:
     """Search a space for the best network inside budgets, and keep all of it in a folder.
 
-    A folder with the same configuration is resumed. The study ends when `config.trials` networks
-    are trained or after `max_time` seconds; then the `top` best are trained `stretch` times as
-    long with `seeds` seeds. `executor` trains, each candidate within `trial_time` seconds and
-    `trial_bytes` of memory. Raises ArchscopeError; after KeyboardInterrupt a study can be
-    resumed.
+    A folder with the same configuration is resumed. A pilot chooses the epochs and the resolution
+    that are left open. The study ends when `config.trials` networks are trained; then some are
+    trained again with another seed, and the `top` best `stretch` times as long with `seeds` seeds.
+    All of that ends within `max_time` seconds, with fewer and shorter trainings where they do not
+    fit. `executor` trains, each candidate within `trial_time` seconds and `trial_bytes` of memory.
+    Raises ArchscopeError; after KeyboardInterrupt a study can be resumed.
     """
     progress = progress or SearchProgress()
-    began = time.perf_counter()
+    clock = Clock(max_time)
     read = document(config.spec)
     deployed = space(read)
     if not deployed.decisions:
@@ -81,32 +96,42 @@ def search(
             f"'{config.spec}' leaves nothing open to search; 'archscope space {config.spec}"
             " --vary width,kernel,depth' makes a space of it"
         )
-    trained = _trained_space(read, config, deployed)
-    strategy = config.strategy(deployed)
     check_sampler(config.sampler)
+    strategy = config.strategy(deployed)
     folder = StudyFolder(path, deployed, config.record(), storage)
+    trains: TrainingExecutor | None = None
     try:
         for note in folder.notes:
             progress.on_note(note)
+        trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
+        progress.on_start(config, deployed, folder.trials)
+        pilot = _pilot(folder, read, config, deployed, trains, clock)
+        progress.on_pilot(pilot)
+        trainer = pilot.trainer(config.trainer)
+        trained = _trained_space(read, config.trainer, deployed, pilot.resolution)
         study = Study(
             deployed,
             strategy,
-            executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes),
+            trains,
             on_trial=_keep_new(folder, progress),
             trained_as=trained.graph,
-            proxy_scores=_proxy_scores(config.trainer) if config.prescreen > 1 else None,
+            proxy_scores=_proxy_scores(trainer) if config.prescreen > 1 else None,
         )
-        progress.on_start(config, deployed, folder.trials)
-        reason = _run(study, folder, config.trials, max_time, began)
-        last = finalists(
-            best(study.trials, top), config.trainer, trained.graph,
-            seeds=seeds, stretch=stretch, executor=executor, folder=path / "finals",
-            on_final=progress.on_final,
-        )  # fmt: skip
-        result = result_of(folder, deployed, last, time.perf_counter() - began, reason)
+        stages = Stages(clock, trains, pilot, trainer, trained.graph)
+        finals = FinalPlan(top + 1, seeds, stretch)  # one more, which the search did not propose
+        progress.on_plan(stages.plan(config.trials, folder.trials, finals))
+        reason = stages.candidates(study, config.trials, folder.trials)
+        repeats = stages.repeats(folder.trials)
+        last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
+        reason = "; ".join([reason, *_shortened(finals, plan, last)])
+        shown = conclusion(last, folder.trials, repeats, _cost(config))
+        ranked = reliability(folder.trials, repeats, _notes(config, deployed, trained))
+        result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason)
         _export(folder, deployed, result)
         return result
     finally:
+        if trains is not None:
+            trains.close(at_once=True)
         progress.close()
         folder.release()
 
@@ -123,38 +148,72 @@ def _keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial]
     return on_trial
 
 
-def _run(
-    study: Study, folder: StudyFolder, trainings: int, max_time: float | None, began: float
-) -> str:
-    """Run a study from where its folder has it, and return why it ended."""
+def _pilot(
+    folder: StudyFolder,
+    read: Document,
+    config: SearchConfig,
+    deployed: Space,
+    executor: TrainingExecutor,
+    clock: Clock,
+) -> Pilot:
+    """Return the pilot of a study: the one in its folder, or a new one."""
+    kept = folder.read("pilot.json", Pilot)
+    if kept is not None:
+        return kept
 
-    def is_late() -> bool:
-        return max_time is not None and time.perf_counter() - began > max_time
+    def graph_of(choices: dict[str, Any], resolution: int | None) -> Graph:
+        return _trained_space(read, config.trainer, deployed, resolution).graph(choices)
 
-    try:
-        study.replay(list(folder.trials))
-        study.run(trainings, is_late)
-    except BaseException:
-        study.executor.close(at_once=True)
-        raise
-    study.executor.close()
-    if study.history.trainings >= trainings:
-        return "all trials are done"
-    if is_late():
-        return f"the time of {max_time:g} s is over"
-    return "every network inside the budget that could be found has been trained"
+    strategy = config.strategy(deployed)
+    (entry, *_) = deployed.graph(deployed.defaults).inputs
+    found = run_pilot(
+        PilotSetting(
+            executor, config.trainer, _images(config.trainer),
+            [choices for _, choices in strategy.anchors[-PILOTS:]], graph_of,
+            max(entry.out[1:]), config.resolution, clock,
+        )
+    )  # fmt: skip
+    folder.write_json("pilot.json", found)
+    return found
 
 
-def _trained_space(read: Document, config: SearchConfig, deployed: Space) -> Space:
+def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalist]) -> list[str]:
+    """Return what the last trainings had to do without, as a list of at most one text."""
+    if not last or wanted.networks < 2:
+        return []
+    if plan is None:
+        return ["there was no time to train the best again"]
+    if (plan.seeds, plan.stretch) != (wanted.seeds, wanted.stretch):
+        return [
+            f"for lack of time, the best were trained again {plan.stretch}x as long with"
+            f" {plan.seeds} seed{'s' * (plan.seeds != 1)}"
+        ]
+    return []
+
+
+def _cost(config: SearchConfig) -> str:
+    """Return the metric that says which of several networks is the cheapest."""
+    limited = [budget.metric for budget in config.budgets if not budget.measured]
+    return limited[0] if limited else MACS
+
+
+def _notes(config: SearchConfig, deployed: Space, trained: Space) -> list[str]:
+    inputs = [space.graph(space.defaults).inputs[0].out for space in (deployed, trained)]
+    return notes(config.trainer.data, inputs[0], inputs[1], _images(config.trainer).train.shape)
+
+
+def _trained_space(
+    read: Document, trainer: Trainer, deployed: Space, resolution: int | None
+) -> Space:
     """Return the space with the resolution and the classes of the images trained on."""
-    data = _images(config.trainer)
+    data = _images(trainer)
     given = {"classes": len(data.classes)} if "classes" in read.let else {}
     (entry, *more) = deployed.graph(deployed.defaults).inputs
     if more:
         raise OptionError(f"'{deployed.name}' has several inputs; a search trains on one image")
     shape = entry.out
-    if config.resolution is not None:
-        shape = (shape[0], *[config.resolution] * (len(shape) - 1))
+    if resolution:
+        shape = (shape[0], *[resolution] * (len(shape) - 1))
     return space(read, set=given, input=shape)
 
 
@@ -171,10 +230,15 @@ def _proxy_scores(trainer: Trainer) -> ProxyScores:
     return scores
 
 
-def _images(trainer: Trainer) -> Any:
+@lru_cache(maxsize=1)
+def _read_images(name: str, folder: str | None) -> Any:
     from archscope.datasets import load
 
-    return load(trainer.data, None if trainer.folder is None else Path(trainer.folder))
+    return load(name, None if folder is None else Path(folder))
+
+
+def _images(trainer: Trainer) -> Any:
+    return _read_images(trainer.data, trainer.folder)
 
 
 def _export(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
@@ -182,9 +246,10 @@ def _export(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
     folder.write_json("summary.json", result)
     if result.winner is None:
         return
+    seeds = len(result.winner.scores)
     about = (
         f"found in '{deployed.name}' by archscope search; validation accuracy"
-        f" {result.winner.mean:.4f} over {len(result.winner.scores)} seeds"
+        f" {result.winner.mean:.4f} over {seeds} seed{'s' * (seeds != 1)}; {result.verdict}"
     )
     name = f"{folder.path.name}_winner"
     text = bound_text(deployed, result.winner.choices, name=name, about=about)

@@ -20,7 +20,7 @@ from archscope.language.write import to_yaml
 from archscope.metrics import ACCURACY, METRICS
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import choices_of
-from archscope.search.executor import Executor
+from archscope.search.executor import DeadlineError, Executor
 from archscope.search.history import History
 from archscope.search.learner import Learner
 from archscope.search.prior_model import PriorModel
@@ -95,16 +95,22 @@ class Study:
     def run(self, trainings: int, stop: Callable[[], bool] = lambda: False) -> None:
         """Continue until so many networks are trained, `stop` says so, or none is left.
 
-        Waits for the trainings that run then. Raises OptionError if no network fits the budgets.
+        Waits for the trainings that run then, until the deadline of the executor: those that are
+        not ready are as if they had never begun, and a resumed study trains them again. Raises
+        OptionError if no network fits the budgets.
         """
         try:
-            while self.history.trainings < trainings and not stop():
-                self._wait_for_room()
-                self._submit(*self._next())
-        except SpaceExhaustedError:
-            pass
-        while self.running:
-            self._finish_oldest()
+            try:
+                while self.history.trainings < trainings and not stop():
+                    self._wait_for_room()
+                    self._submit(*self._next())
+            except SpaceExhaustedError:
+                pass
+            while self.running:
+                self._finish_oldest()
+        except DeadlineError:
+            self.history.trainings -= len(self.running)
+            self.running.clear()
 
     def replay(self, trials: Iterable[Trial]) -> None:
         """Take over the trials of an earlier run as if they had happened here.

@@ -3,6 +3,7 @@
 study.json    the configuration: space, budgets, strategy, data, recipe
 study.db      the trials as Optuna keeps them; optuna-dashboard opens it
 trials.jsonl  the trials, one a line, as they ended; trials.damaged.jsonl has lines that were broken
+pilot.json    how the pilot has decided that candidates are trained
 winner.yaml   the best network as a plain spec
 winner.json   its analysis
 summary.json  the result
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import optuna
@@ -36,6 +37,8 @@ LATER = {"prior": "", "judge": "training"}
 
 TRIALS = "trials.jsonl"
 LISTED = 5  # damaged lines in a message
+Record = TypeVar("Record")
+
 LENGTH = 60
 """The longest value of a configuration that a message shows whole."""
 
@@ -75,6 +78,16 @@ class StudyFolder:
         append_bytes(self.path / TRIALS, msgspec.json.encode(trial) + b"\n")
         self.trials.append(trial)
         self._add_to_storage(self.optuna_study, trial)
+
+    def read(self, name: str, kind: type[Record]) -> Record | None:
+        """Return a file of the folder, None if there is none. Raises OptionError if broken."""
+        file = self.path / name
+        if not file.exists():
+            return None
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=kind)
+        except (OSError, msgspec.MsgspecError) as error:
+            raise OptionError(f"cannot read '{file}': {error}") from None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a file of the folder. Raises OptionError if it cannot be written."""

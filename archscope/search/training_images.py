@@ -36,10 +36,10 @@ class TrainingImages(Struct, frozen=True, eq=False):
 
 @lru_cache(maxsize=2)
 def load_images(
-    name: str, folder: str | None, images: int, share: float | None, seed: int, test: bool
+    name: str, folder: str | None, images: int, share: float | None, seed: int
 ) -> TrainingImages:
     """Return `training_images` of a data set by its name. Raises ArchscopeError."""
-    return training_images(_data(name, folder), images, share, seed, test=test)
+    return training_images(_data(name, folder), images, share, seed)
 
 
 @lru_cache(maxsize=1)
@@ -47,22 +47,21 @@ def _data(name: str, folder: str | None) -> Dataset:
     return load(name, None if folder is None else Path(folder))
 
 
-def training_images(
-    data: Dataset, images: int, share: float | None, seed: int, *, test: bool
-) -> TrainingImages:
+def training_images(data: Dataset, images: int, share: float | None, seed: int) -> TrainingImages:
     """Return at most `images` to train on (0: all) beside enough to validate with.
 
     `share` of the training images validates; with None it is a tenth, or what it takes for one
-    image to be less than 0.3 point of accuracy, at most a quarter. Where that is too few, there
-    are several splits. Every part has the classes in the shares of the whole; `seed` decides which
-    images are in it. Test images are left out unless `test`: no score depends on them. Raises
-    OptionError if no image validates.
+    image to be less than 0.3 point of accuracy, at most a quarter, and no more than that where they
+    are more than half of `images`. Where that is too few, there are several splits. Every part has
+    the classes in the shares of the whole; `seed` decides which images are in it. Test images are
+    left out: no score depends on them. Raises OptionError if no image validates.
     """
     count = len(data.train)
     validated = round(count * (0.1 if share is None else share))
     if share is None:
         enough = min(LEAST_VALIDATED, int(count * LARGEST_SHARE))
-        validated = min(max(validated, enough), MOST_VALIDATED)
+        most = max(LEAST_VALIDATED, images // 2) if images else MOST_VALIDATED
+        validated = min(max(validated, enough), most, MOST_VALIDATED)
     if not validated:
         raise OptionError(
             f"'{data.name}' has {count} images to train with, of which none validates; networks are"
@@ -74,7 +73,6 @@ def training_images(
         digest = hashlib.sha256(f"{data.digest}/{used}/{seed}".encode()).hexdigest()
         part, _ = split(data.train, 1 - used / count, seed)
         data = structs.replace(data, train=part, digest=digest)
-    if not test:
-        data = structs.replace(data, test=None)
+    data = structs.replace(data, test=None)
     splits = min(max(1, ceil(LEAST_VALIDATED / validated)), MOST_SPLITS)
     return TrainingImages(data, validated / len(data.train), splits, chance)

@@ -12,6 +12,7 @@ import pytest
 
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
+from archscope.search.executor import DeadlineError
 from archscope.search.local_executor import LocalExecutor
 
 SPEC = "name: one\ninput: [1, 4, 4]\nlayers: [flatten, {linear: 2}]\n"
@@ -72,3 +73,14 @@ def test_what_goes_wrong_is_one_failed_trial(
     assert found[number].outcome == "failed"
     assert said in found[number].reason
     assert found[GOOD].outcome == "trained"
+
+
+def test_what_is_not_ready_at_the_deadline_is_cancelled(executor: LocalExecutor) -> None:
+    hanging = Job(HANGS, SPEC, "")
+    executor.submit(hanging, graph_of(hanging))
+    executor.deadline = 0.0
+    with pytest.raises(DeadlineError):
+        executor.collect()
+    executor.cancel()
+    executor.deadline = None
+    assert set(results(executor, GOOD)) == {GOOD}, "the result of the cancelled job is forgotten"

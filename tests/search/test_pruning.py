@@ -70,7 +70,7 @@ def test_a_cached_training_is_pruned_where_it_would_have_been(
 ) -> None:
     trainer = Trainer(data="synthetic:classes=2,shape=1x4x4,images=8,test=2")
     cache: Cache[TrialResult] = evaluation.CACHE
-    images = load_images(trainer.data, None, 0, None, 0, False)
+    images = load_images(trainer.data, None, 0, None, 0)
     key = cache_key(graph_of(job), images.dataset.digest, trainer)
     done = TrialResult(
         1, "trained", 0.4, {"top1": 0.4}, (0.2, 0.3, 0.4), losses=(1.9, 1.7, 0.2), validated=8

@@ -35,10 +35,10 @@ layers:
   - flatten
   - linear: =classes
 """
-DATA = "synthetic:classes=4,shape=1x12x12,images=96,test=16"
+DATA = "synthetic:classes=4,shape=1x12x12,images=1400,test=16"
 WORDS = (
     "search", "small.yaml", "--budget", "40KMACs", "--trials", "5", "--epochs", "2", "--data", DATA,
-    "--resolution", "12", "--top", "1", "--seeds", "1", "--stretch", "1",
+    "--images", "100", "--resolution", "12", "--top", "1", "--seeds", "1", "--stretch", "1",
 )  # fmt: skip
 
 
@@ -83,6 +83,10 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     first = len(kept.trials)
     assert states <= {"COMPLETE", "PRUNED"} and first == len(trials(study))
     assert not is_locked(study / "lock")
+    assert found["verdict"] and found["winner"]["trial"] in found["tied"]
+    assert len(found["reliability"]["repeats"]) == 4
+    assert found["pilot"]["epochs"] == 2 and "pilot: 2 epochs of 100 images at 12x12" in result.err
+    assert "plan: about 5 trainings of " in result.err
 
     # The same seed and one worker: the same study, out of the cache of trainings.
     assert run(*WORDS, "--name", "two", "-j", "1").code == 0
@@ -141,6 +145,7 @@ def test_mistakes_are_told_before_anything_is_trained(
     result = run("search", "small.yaml", *words, "--resolution", "12")
     assert result.code == 2
     assert message in result.err
+    assert "pilot" not in result.err
 
 
 def test_a_spec_without_holes_is_no_space(run: Run) -> None:

@@ -13,6 +13,7 @@ from archscope.ir import Graph
 from archscope.language import document
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import parameters
+from archscope.search.executor import DeadlineError
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import budget
@@ -231,3 +232,25 @@ def test_several_objectives(small: Space, cost: str) -> None:
 def test_parameters_of_ordered_numbers_are_their_places(small: Space) -> None:
     path = next(decision.path for decision in small.decisions if decision.path.endswith("width"))
     assert parameters(small, {**small.defaults, path: 8})[path] == 2
+
+
+def test_what_is_not_ready_at_the_deadline_is_trained_when_it_is_resumed(small: Space) -> None:
+    class Late(FakeExecutor):
+        left = 9
+
+        def collect(self) -> TrialResult:
+            self.left -= 1
+            if self.left < 0:
+                raise DeadlineError
+            return super().collect()
+
+    _, whole = run(small)
+    begun = Study(small, STRATEGY, Late())
+    begun.run(16)
+    trained = [trial for trial in begun.trials if trial.trained]
+    assert len(trained) == begun.history.trainings == 9
+    assert begun.trials == whole[: len(begun.trials)]
+    study = Study(small, STRATEGY, FakeExecutor())
+    study.replay(begun.trials)
+    study.run(16)
+    assert study.trials == whole

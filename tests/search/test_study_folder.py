@@ -58,7 +58,7 @@ def test_keys_on_disk_are_those_of_the_first_release(study: Path) -> None:
     ]  # fmt: skip
     assert list(rows[1]["verdict"]) == [
         "number", "outcome", "score", "scores", "curve", "proxies", "seconds", "reason", "cached",
-        "worker", "started", "losses", "validated", "chance",
+        "worker", "started", "losses", "validated", "chance", "speed",
     ]  # fmt: skip
 
 

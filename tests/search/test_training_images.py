@@ -25,7 +25,7 @@ def made(count: int, classes: int = 3) -> Dataset:
 def test_one_validation_image_is_under_a_third_of_a_point(
     count: int, images: int, seed: int
 ) -> None:
-    found = training_images(made(count), images, None, seed, test=False)
+    found = training_images(made(count), images, None, seed)
     taught, held = split(found.dataset.train, found.validation, seed)
     assert len(held) * found.splits >= LEAST_VALIDATED or found.splits == MOST_SPLITS
     assert len(held) <= 0.25 * count
@@ -36,19 +36,18 @@ def test_one_validation_image_is_under_a_third_of_a_point(
 
 
 def test_a_share_that_is_given_is_kept() -> None:
-    found = training_images(made(400), 0, 0.1, 0, test=True)
+    found = training_images(made(400), 0, 0.1, 0)
     assert (found.validation, found.splits) == (0.1, 9)
-    assert found.dataset.test is not None
     assert found.chance == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_parts_differ_by_their_seed_and_have_digests_of_their_own() -> None:
     whole = made(1000)
-    parts = [training_images(whole, 100, None, seed, test=False).dataset for seed in (0, 1)]
+    parts = [training_images(whole, 100, None, seed).dataset for seed in (0, 1)]
     assert not torch.equal(parts[0].train.images, parts[1].train.images)
     assert len({whole.digest, *(part.digest for part in parts)}) == 3
 
 
 def test_nothing_to_validate_with_is_refused() -> None:
     with pytest.raises(OptionError, match="of which none validates"):
-        training_images(made(100), 0, 0.0, 0, test=False)
+        training_images(made(100), 0, 0.0, 0)

@@ -10,8 +10,10 @@ from pathlib import Path
 from archscope.cli.shared.terminal import say, tell
 from archscope.records.study import TRAINED, Trial
 from archscope.search.config import SearchConfig
+from archscope.search.pilot import Pilot
 from archscope.search.search import SearchProgress
 from archscope.search.strategy import BASELINE
+from archscope.search.time_plan import TimePlan
 from archscope.space.search_space import Space
 from archscope.units import format_bytes, format_count, format_duration
 
@@ -27,6 +29,8 @@ class SearchProgressLines(SearchProgress):
         self.counts: Counter[str] = Counter()  # outcomes of this run
         self.total = 0  # trainings of the study
         self.resumed: Sequence[Trial] = ()
+        self.plan: TimePlan | None = None
+        self.planned = self.began
 
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
         """Print what is searched, inside which budgets."""
@@ -45,6 +49,15 @@ class SearchProgressLines(SearchProgress):
         """Print what was damaged."""
         say(f"note: {note}")
 
+    def on_pilot(self, pilot: Pilot) -> None:
+        """Print how candidates are trained, and why."""
+        say(pilot.about)
+
+    def on_plan(self, plan: TimePlan) -> None:
+        """Print what is going to be trained, and how long that is likely to take."""
+        self.plan, self.planned = plan, time.perf_counter()
+        say(f"plan: {plan_text(plan)}")
+
     def on_trial(self, trial: Trial) -> None:
         """Print a line for a trained network, and count the others."""
         self.counts[trial.outcome] += 1
@@ -55,7 +68,12 @@ class SearchProgressLines(SearchProgress):
 
     def on_final(self, done: int, total: int) -> None:
         """Show how many of the last trainings have ended."""
-        tell(f"training the best again: {done} of {total}")
+        left = ""
+        if self.plan is not None and self.plan.finals is not None:
+            rounds = -(-(total - done) // self.plan.workers)
+            seconds = rounds * self.plan.finals.stretch * self.plan.training
+            left = f"  ETA {format_duration(self._until_limit(seconds))}"
+        tell(f"training the best again: {done} of {total}{left}")
 
     def close(self) -> None:
         """Remove the state."""
@@ -87,10 +105,52 @@ class SearchProgressLines(SearchProgress):
         trained = sum(self.counts[outcome] for outcome in TRAINED)
         feasible = 1 - (self.counts["infeasible"] + self.counts["impossible"]) / proposed
         done = trained + sum(trial.trained for trial in self.resumed)
-        took = time.perf_counter() - self.began
-        left = format_duration(took / trained * max(self.total - done, 0)) if trained else "?"
+        left = format_duration(self._left(done, trained)) if trained else "?"
         best = "" if self.best is None else f"  best {100 * self.best:.1f} %"
         return (
-            f"{done} of {self.total} trained, {len(self.resumed) + proposed} proposed{best}"
+            f"{done} of {self._trainings()} trained, {len(self.resumed) + proposed} proposed{best}"
             f"  {100 * feasible:.0f} % inside the budget  {self.counts['known']} known  ETA {left}"
         )
+
+    def _trainings(self) -> int:
+        """Return how many trainings the study is likely to have."""
+        return self.total if self.plan is None else self.plan.trainings
+
+    def _left(self, done: int, trained: int) -> float:
+        """Return the seconds until everything is likely to be done; so many are trained here."""
+        each = (time.perf_counter() - self.planned) / trained
+        seconds = each * max(self._trainings() - done, 0)
+        if self.plan is not None:
+            seconds += after_candidates(self.plan)
+        return self._until_limit(seconds)
+
+    def _until_limit(self, seconds: float) -> float:
+        if self.plan is None or self.plan.limit is None:
+            return seconds
+        left = self.plan.limit - (time.perf_counter() - self.began)
+        return max(0.0, min(seconds, left))
+
+
+def after_candidates(plan: TimePlan) -> float:
+    """Return the seconds that repeats and last trainings are likely to take."""
+    seconds = -(-plan.repeats // plan.workers) * plan.training
+    if plan.finals is not None:
+        seconds += plan.finals.seconds(plan.training, plan.workers)
+    return seconds
+
+
+def plan_text(plan: TimePlan) -> str:
+    """Return a plan as a sentence without its end."""
+    parts = [f"about {plan.trainings} trainings of {format_duration(plan.training)}"]
+    if plan.workers > 1:
+        parts[0] += f", {plan.workers} at once"
+    if plan.repeats:
+        parts.append(f"{plan.repeats} again with another seed")
+    if plan.finals is not None:
+        finals = plan.finals
+        parts.append(
+            f"the best {finals.networks} {finals.stretch}x as long with {finals.seeds}"
+            f" seed{'s' * (finals.seeds != 1)}"
+        )
+    text = f"{'; then '.join(parts)}; about {format_duration(plan.seconds)}"
+    return text if plan.limit is None else f"{text} of {format_duration(plan.limit)}"

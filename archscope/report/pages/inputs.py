@@ -174,7 +174,9 @@ class ReportInputs:
             winner = path / "winner.yaml"
             if winner.exists():
                 with self._problem_of(path, "its winner is not shown: "):
-                    name, accuracy = f"winner of {study.name}", best_accuracy(path)
+                    tied = sum(row.tied for row in study.finalists) > 1
+                    name = f"{'first of the tied' if tied else 'winner'} of {study.name}"
+                    accuracy = best_accuracy(path)
                     self._spec(winner.as_posix(), name, accuracy=accuracy)
 
     def _json(self, path: Path) -> None:

@@ -52,7 +52,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
         state="finished" if summary else "not finished",
-        conclusion=_conclusion(trials, counts),
+        conclusion=_conclusion(trials, counts, summary),
         facts=_facts({**question, **summary}, trials),
         counts=tuple(counts.most_common()),
         best=_best(trials),
@@ -117,15 +117,17 @@ def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, .
         return ()
 
 
-def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
+def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]) -> str:
+    shown = _shown(summary)
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
         return "No network has been trained to its end."
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
     many = sum(counts[outcome] for outcome in TRAINED)
     text = (
-        f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number} is the"
-        f" best with {100 * (first.accuracy or 0):.1f} % ({first.origin})."
+        f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number}"
+        f" {'has the best score,' if shown else 'is the best with'}"
+        f" {100 * (first.accuracy or 0):.1f} % ({first.origin})."
     )
     best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
     if len(best) == 2:
@@ -134,7 +136,19 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome]) -> str:
             f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %; each is a"
             " single run, which proves nothing about another."
         )
-    return text
+    return " ".join([text, *shown])
+
+
+def _shown(summary: dict[str, Any]) -> list[str]:
+    """Return what the study has shown, and how far its ranking can be trusted, as sentences."""
+    ranked = summary.get("reliability")
+    told = [summary.get("verdict"), ranked.get("sentence") if isinstance(ranked, dict) else None]
+    names = ("", "Reliability: ")
+    return [
+        f"{name}{text}." if name else f"{text[:1].upper()}{text[1:]}."
+        for name, text in zip(names, told, strict=True)
+        if isinstance(text, str) and text
+    ]
 
 
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:

@@ -20,30 +20,46 @@ PEERS = {"mobile": ("shufflenet_v2_x1_5", "mobilenet_v2"), "resnet": ("resnet18"
 def found_parts(found: Any) -> list[Part]:
     """Return the tables and lines of a `SearchResult`: finalists, Pareto front, proxies."""
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in found.outcomes.items())
-    parts: list[Part] = [
-        f"{found.space}: {found.networks} networks; {counts}; {found.reason};"
-        f" {format_duration(found.seconds)}\n"
-    ]
+    facts = [f"{found.networks} networks", counts, found.reason, format_duration(found.seconds)]
+    parts: list[Part] = [f"{found.space}: {'; '.join(filter(None, facts))}\n"]
+    parts.append(f"{found.pilot.about}\n")
     if found.finalists:
         parts.append(_finalists(found.finalists))
+    ranked = f"reliability: {found.reliability.sentence}"
+    parts.append(f"{_sentence(found.verdict)}\n{_sentence(ranked)}\n")
     if found.front:
         parts.append(_front(found.front))
     if found.correlations:
         parts.append(_proxies(found.correlations.items()))
     if found.winner is not None:
-        winner = f"{found.folder}/winner.yaml"
-        run = found.winner.best_run
-        parts.append(
-            f"winner: {winner}\n"
-            f"weights: {run}/best.safetensors, for the spec.yaml beside them: the winner with the"
-            " classes and the size of the images trained on\n"
-            f"next: archscope analyze {winner}\n"
-            f"      archscope lint {winner}\n"
-            f"      archscope compare {' '.join((winner, *PEERS.get(found.space, ())))}\n"
-            f"      archscope evaluate {run}\n"
-            f"      archscope report {found.folder}"
-        )
+        parts.append(_next_steps(found))
     return parts
+
+
+def _next_steps(found: Any) -> str:
+    """Return where the best network is, and what to do with it."""
+    winner, run = f"{found.folder}/winner.yaml", found.winner.best_run
+    tied = f"trial {found.winner.trial}, the best mean of those tied"
+    lines = [f"{f'{tied}: ' if found.winner.tied else 'winner: '}{winner}"]
+    if run:
+        lines.append(
+            f"weights: {run}/best.safetensors, for the spec.yaml beside them: the network with the"
+            " classes and the size of the images trained on"
+        )
+    steps = [
+        f"analyze {winner}",
+        f"lint {winner}",
+        f"compare {' '.join((winner, *PEERS.get(found.space, ())))}",
+        *([f"evaluate {run}"] if run else []),
+        f"report {found.folder}",
+    ]
+    commands = "\n      ".join(f"archscope {step}" for step in steps)
+    return "\n".join([*lines, f"next: {commands}"])
+
+
+def _sentence(text: str) -> str:
+    """Return a text that begins with a capital letter and ends with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
@@ -91,11 +107,12 @@ def _finalists(finalists: Sequence[Finalist]) -> Table:
         (
             finalist.trial, finalist.mean, finalist.spread, finalist.low, finalist.high,
             len(finalist.scores), finalist.costs.get("macs"), finalist.costs.get("params"),
-            "winner" if place == 0 else "tied with the winner" if finalist.tied else "",
+            "tied" if finalist.tied else "winner" if place == 0 else "",
         )
         for place, finalist in enumerate(finalists)
     )  # fmt: skip
-    return Table("the best, trained again", columns, rows)
+    title = "the best, trained again" if any(row.runs for row in finalists) else "the best"
+    return Table(title, columns, rows)
 
 
 def _front(front: Sequence[Any]) -> Table:

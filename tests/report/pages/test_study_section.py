@@ -157,3 +157,21 @@ def test_2000_trials_stay_under_25_megabytes(tmp_path: Path) -> None:
     inputs = collected(str(folder))
     assert len(inputs.studies[0].trials) == 2000
     assert len(html(page_of(inputs=inputs))) < 8_000_000
+
+
+def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
+    folder = make_study(tmp_path / "studies" / "first")
+    shutil.copy(ROOT / "specs" / "lenet5.yaml", folder / "winner.yaml")
+    tied = [Finalist(n, {}, {}, 0.8, (0.8,), 0.8, None, 0.8, 0.8, tied=True) for n in (7, 6)]
+    found = {
+        "finalists": tied, "tied": [7, 6], "verdict": "no winner: trials 7 and 6 are tied",
+        "reliability": {"sentence": "two seeds rank 4 networks with a correlation of 0.20"},
+    }  # fmt: skip
+    (folder / "summary.json").write_bytes(msgspec.json.encode(found))
+    inputs = collected(str(tmp_path / "studies"))
+    (study,) = inputs.studies
+    assert "trial 7 has the best score, 78.0 %" in study.conclusion
+    assert "No winner: trials 7 and 6 are tied. Reliability: two seeds rank" in study.conclusion
+    assert inputs.networks()[0].name == "first of the tied of first"
+    page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
+    assert "the winner" not in page and ">tied<" in page

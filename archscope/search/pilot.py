@@ -1,0 +1,225 @@
+"""The pilot of a study: the first networks choose how long, and how large, candidates are trained.
+
+A score says something of a network once it has left chance. So the networks that a study begins
+with are trained for a few epochs on small images, then twice as long until their scores do that,
+then on larger images. These trainings are those of the study, which takes them from the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import fmean, median
+
+from msgspec import Struct, structs
+
+from archscope.datasets import Dataset
+from archscope.errors import ArchscopeError
+from archscope.ir import Graph
+from archscope.search.evaluation import Trainer
+from archscope.search.executor import TrainingExecutor, train_all
+from archscope.search.time_plan import SEARCHED, Clock
+from archscope.search.training_images import training_images
+from archscope.stats import beyond_chance
+from archscope.train.recipe import Recipe
+from archscope.train.recipe_files import change
+from archscope.units import SHARE as PERCENT
+
+IMAGES = 4000
+"""To train on in each epoch, of larger sets."""
+
+PROBED = 128
+"""Images to measure the speed of a training with."""
+
+LEAST_IMAGES, MODEST_IMAGES = 200, 1000
+LEAST_STEPS = 40
+"""Of a training, where the time is not limited."""
+
+MOST_SEEN = 64_000
+"""Images in all epochs together, beyond which a training is not brief."""
+
+SIDES = (32, 64)
+"""Of the images in the pilot's first round: their own size within these bounds."""
+
+LIFT, MULTIPLE = 0.25, 3.0
+"""A score has left chance if it is this share of the way to 1, or this multiple of chance."""
+
+SHARE = 0.25
+"""Of the time of a search, that its pilot may take."""
+
+CROWD, FEW = 10, 5
+"""Trainings that a search should have time for; images of an epoch are fewer for that.
+
+Where they would be fewer than `MODEST_IMAGES`, so are the trainings.
+"""
+
+
+class Pilot(Struct, frozen=True):
+    """How candidates are trained, and what that was chosen from; pilot.json keeps it."""
+
+    epochs: int
+    resolution: int | None  # side of the images; None: the input of the space
+    images: int  # of an epoch; 0: all
+    scores: tuple[float, ...]  # of the networks that were trained
+    chance: float
+    validated: int  # images that each score was measured on
+    seconds: float  # mean of these trainings; 0 if none has ended
+    about: str  # what was found, as a sentence
+
+    def trainer(self, trainer: Trainer) -> Trainer:
+        """Return how candidates are trained."""
+        recipe = {**trainer.recipe, "epochs": self.epochs}
+        return structs.replace(trainer, recipe=recipe, images=self.images)
+
+
+class PilotSetting(Struct, frozen=True, eq=False):
+    """What a pilot has to work with.
+
+    `graph_of` returns the network of choices for images of a side; `side` is that of the space's
+    input. What `trainer` or `resolution` say already is not chosen anew.
+    """
+
+    executor: TrainingExecutor
+    trainer: Trainer
+    data: Dataset
+    networks: Sequence[dict[str, object]]
+    graph_of: Callable[[dict[str, object], int | None], Graph]
+    side: int
+    resolution: int | None  # None: to be chosen; 0: the input of the space
+    clock: Clock
+
+
+def run_pilot(setting: PilotSetting) -> Pilot:
+    """Return how candidates are to be trained, by training the first networks."""
+    trainer = setting.trainer
+    executor = setting.executor
+    limit = setting.clock.limit
+    rounds = _rounds(setting)
+    resolution, epochs = rounds[0]
+    executor.deadline = setting.clock.deadline(2 * SHARE * limit) if limit else None
+    images = trainer.images
+    if images is None:
+        images = _images(setting, resolution, epochs)
+    found: Pilot | None = None
+    for resolution, epochs in _rounds(setting, images):
+        began = setting.clock.elapsed
+        found = _round(setting, resolution, epochs, images)
+        took = setting.clock.elapsed - began
+        late = limit is not None and setting.clock.elapsed + 2 * took > SHARE * limit
+        if _has_left_chance(found) or not found.scores or late:
+            break
+    executor.deadline = None
+    assert found is not None
+    return structs.replace(found, about=_about(setting, found))
+
+
+def _rounds(setting: PilotSetting, images: int = IMAGES) -> list[tuple[int | None, int]]:
+    """Return resolutions and epochs in the order in which they are tried."""
+    trainer = setting.trainer
+    share = trainer.recipe.get("validation")
+    part = training_images(setting.data, images, share, trainer.seed)
+    taught = round(len(part.dataset.train) * (1 - part.validation))
+    recipe = change(Recipe(), trainer.recipe)
+    steps = max(1, taught // recipe.batch)
+    if "epochs" in trainer.recipe and recipe.epochs is not None:
+        epochs = [recipe.epochs]
+    else:
+        first = 1
+        while setting.clock.limit is None and first * steps < LEAST_STEPS:
+            first *= 2
+        epochs = [first]
+        while 2 * epochs[-1] * taught <= MOST_SEEN:
+            epochs.append(2 * epochs[-1])
+    return [(resolution, count) for resolution in _sides(setting) for count in epochs]
+
+
+def _sides(setting: PilotSetting) -> list[int | None]:
+    """Return the resolutions at which the first networks can be made, in ascending order."""
+    if setting.resolution is not None:
+        return [setting.resolution or None]
+    least, most = SIDES
+    own = min(max(setting.data.train.shape[1:]), setting.side)
+    side = min(max(own, least), most, setting.side)
+    sides = [side]
+    while 2 * sides[-1] <= own:
+        sides.append(2 * sides[-1])
+    possible = [side for side in sides if _is_possible(setting, side)]
+    return [*possible] or [None]
+
+
+def _is_possible(setting: PilotSetting, side: int) -> bool:
+    try:
+        for choices in setting.networks:
+            setting.graph_of(choices, side)
+    except ArchscopeError:
+        return False
+    return True
+
+
+def _images(setting: PilotSetting, resolution: int | None, epochs: int) -> int:
+    """Return the images of an epoch: fewer where the time would be over after a few trainings."""
+    clock, executor = setting.clock, setting.executor
+    if clock.limit is None:
+        return IMAGES
+    trainer = structs.replace(setting.trainer, images=PROBED, cache=False)
+    trainer = structs.replace(trainer, recipe={**trainer.recipe, "epochs": 1})
+    graphs = [setting.graph_of(choices, resolution) for choices in setting.networks]
+    probes = [(trainer, graph, None) for graph in graphs[: executor.workers]]
+    results = [result for result in train_all(executor, probes) if result and result.speed]
+    if not results:
+        return LEAST_IMAGES
+    speed = fmean(result.speed for result in results)
+    apart = fmean(max(0.0, result.seconds - PROBED / result.speed) for result in results)
+
+    def fitting(trainings: int) -> float:
+        seconds = SEARCHED * clock.left * executor.workers / trainings
+        return (seconds - apart) * speed / epochs
+
+    images = fitting(CROWD)
+    if images < MODEST_IMAGES:
+        images = min(fitting(FEW), MODEST_IMAGES)
+    return int(min(max(images, LEAST_IMAGES), IMAGES)) // 100 * 100
+
+
+def _round(setting: PilotSetting, resolution: int | None, epochs: int, images: int) -> Pilot:
+    """Return what comes of some epochs at a resolution; `about` is left empty."""
+    found = Pilot(epochs, resolution, images, (), 0.0, 0, 0.0, "")
+    trainer = found.trainer(setting.trainer)
+    graphs = [setting.graph_of(choices, resolution) for choices in setting.networks]
+    results = [
+        result
+        for result in train_all(setting.executor, [(trainer, graph, None) for graph in graphs])
+        if result is not None and result.outcome == "trained"
+    ]
+    if not results:
+        return found
+    return structs.replace(
+        found,
+        scores=tuple(result.score for result in results if result.score is not None),
+        chance=max(result.chance for result in results),
+        validated=min(result.validated for result in results),
+        seconds=fmean(result.seconds for result in results),
+    )
+
+
+def _has_left_chance(pilot: Pilot) -> bool:
+    """Return whether scores have left chance far enough to say something of networks."""
+    if not pilot.scores:
+        return False
+    reached, chance = median(pilot.scores), pilot.chance
+    wanted = min(chance + LIFT * (1 - chance), MULTIPLE * chance)
+    return reached >= wanted and beyond_chance(reached, pilot.validated, chance)
+
+
+def _about(setting: PilotSetting, pilot: Pilot) -> str:
+    epochs = f"{pilot.epochs} epoch{'s' * (pilot.epochs != 1)}"
+    side = pilot.resolution or setting.side
+    part = ""
+    if pilot.images and pilot.images < len(setting.data.train):
+        part = f" of {pilot.images:,} images"
+    text = f"pilot: {epochs}{part} at {side}x{side}"
+    if not pilot.scores:
+        return f"{text}: no training has ended"
+    what = f"{PERCENT.format(median(pilot.scores))} against {PERCENT.format(pilot.chance)}"
+    if _has_left_chance(pilot):
+        return f"{text}: scores leave chance ({what})"
+    return f"{text}: scores stay near chance ({what}), so they say little of networks"

@@ -1,0 +1,158 @@
+"""How far the ranking of a study can be trusted: candidates trained again with another seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import sqrt
+from statistics import stdev
+from typing import Any
+
+from msgspec import Struct, structs
+
+from archscope.ir import Graph, text_of
+from archscope.metrics import MACS
+from archscope.records.study import Trial
+from archscope.search.evaluation import Trainer
+from archscope.search.executor import TrainingExecutor, train_all
+from archscope.stats import rank_correlation, residual_variation
+
+REPEATED = 4
+"""Networks that are trained again."""
+
+FEWEST = 3
+"""Networks for a rank correlation."""
+
+FAR = 2.0
+"""Factor between two sides of images from which on they differ much."""
+
+DEMONSTRATIONS = ("digits",)
+"""Data sets that only show how a search works."""
+
+COSTS = ("params", MACS)
+
+
+class Repeat(Struct, frozen=True):
+    """A candidate that was trained twice in the same way, with two seeds."""
+
+    trial: int
+    scores: tuple[float, ...]  # of the search, and of the other seed
+
+
+class Reliability(Struct, frozen=True):
+    """How far the scores of a study rank its networks."""
+
+    repeats: tuple[Repeat, ...]
+    agreement: float | None  # Spearman's correlation of the two seeds
+    noise: float | None  # standard deviation of a score between seeds
+    spread: float | None  # standard deviation of the scores of all networks
+    consistency: float | None  # expected correlation of these scores with those of other seeds
+    correlations: dict[str, float]  # Spearman's, of the score with costs
+    sentence: str
+
+
+def repeated(trials: Sequence[Trial], many: int = REPEATED) -> list[Trial]:
+    """Return the candidates to train again: the anchors, then some of every score."""
+    trained = [trial for trial in trials if trial.accuracy is not None]
+    chosen = [trial for trial in trained if trial.origin.startswith("anchor")][:many]
+    others = sorted(
+        (trial for trial in trained if trial not in chosen),
+        key=lambda trial: (-(trial.accuracy or 0.0), trial.number),
+    )
+    missing = min(many - len(chosen), len(others))
+    if missing > 0:
+        places = [
+            round(place * (len(others) - 1) / max(missing - 1, 1)) for place in range(missing)
+        ]
+        chosen += [others[place] for place in places]
+    return chosen
+
+
+def repeat(
+    chosen: Sequence[Trial],
+    trainer: Trainer,
+    graph_of: Callable[[dict[str, Any]], Graph],
+    executor: TrainingExecutor,
+) -> tuple[Repeat, ...]:
+    """Train candidates again with another seed; those that are not ready in time are left out."""
+    other = structs.replace(trainer, seed=trainer.seed + 1, proxies=False)
+    results = train_all(executor, [(other, graph_of(trial.choices), None) for trial in chosen])
+    return tuple(
+        Repeat(trial.number, (trial.accuracy, result.score))
+        for trial, result in zip(chosen, results, strict=True)
+        if result is not None and result.score is not None and trial.accuracy is not None
+        and result.outcome == "trained"
+    )  # fmt: skip
+
+
+def reliability(
+    trials: Sequence[Trial], repeats: Sequence[Repeat], notes: Sequence[str]
+) -> Reliability:
+    """Return how far the scores of a study rank its networks; `notes` end the sentence."""
+    trained = [trial for trial in trials if trial.accuracy is not None]
+    scores = [trial.accuracy or 0.0 for trial in trained]
+    pairs = [one.scores for one in repeats]
+    squares, degrees = residual_variation(pairs)
+    noise = sqrt(squares / degrees) if degrees else None
+    spread = stdev(scores) if len(scores) > 1 else None
+    consistency = None
+    if noise is not None and spread:
+        consistency = max(0.0, 1 - noise**2 / spread**2)
+    agreement = None
+    if len(pairs) >= FEWEST:
+        agreement = rank_correlation(*zip(*pairs, strict=True))
+    correlations = _correlations(trained, scores) if len(trained) >= FEWEST else {}
+    found = Reliability(
+        tuple(repeats), agreement, noise, spread, consistency, correlations, sentence=""
+    )
+    return structs.replace(found, sentence=_sentence(found, len(trained), notes))
+
+
+def _correlations(trained: Sequence[Trial], scores: Sequence[float]) -> dict[str, float]:
+    found = {
+        name: rank_correlation([trial.costs[name] for trial in trained], scores)
+        for name in COSTS
+        if all(name in trial.costs for trial in trained)
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _sentence(found: Reliability, networks: int, notes: Sequence[str]) -> str:
+    parts = []
+    if found.agreement is not None:
+        parts.append(
+            f"two seeds rank {len(found.repeats)} networks with a correlation of"
+            f" {found.agreement:.2f} (Spearman)"
+        )
+    if found.noise is not None and found.spread is not None:
+        parts.append(
+            f"a score varies by {100 * found.noise:.1f} points between seeds and by"
+            f" {100 * found.spread:.1f} between the {networks} networks"
+        )
+    if found.consistency is not None:
+        parts.append(f"another seed would rank these with about {found.consistency:.2f}")
+    if not parts:
+        parts.append("how far other seeds would rank the networks alike was not measured")
+    if found.correlations:
+        against = ", ".join(f"{name} {value:.2f}" for name, value in found.correlations.items())
+        parts.append(f"score against {against}")
+    return "; ".join([*parts, *notes])
+
+
+def notes(
+    data: str, deployed: Sequence[int], trained: Sequence[int], images: Sequence[int]
+) -> list[str]:
+    """Return what the scores cannot say.
+
+    `deployed` is the input (C, H, W) that costs are those of, `trained` the one in training, and
+    `images` are the images before they were resized.
+    """
+    found = []
+    if max(deployed[1:]) >= FAR * min(max(trained[1:]), max(images[1:])):
+        sizes = [text_of(tuple(shape[1:])) for shape in (deployed, images, trained)]
+        found.append(
+            "costs are those at {}, scores those of {} images trained at {}: a brief training"
+            " judges a network on the images and size it was given, and nothing else".format(*sizes)
+        )
+    if data.partition(":")[0] in DEMONSTRATIONS:
+        found.append(f"{data} is a demonstration: it does not tell good networks apart")
+    return found

@@ -1,0 +1,64 @@
+"""A winner is named only where seeds, chance and the baseline leave one."""
+
+from __future__ import annotations
+
+from archscope.records.study import Finalist, Trial, TrialResult
+from archscope.search.conclusion import Conclusion, conclusion
+from archscope.search.reliability import Repeat
+
+REPEATS = [Repeat(9, (0.50, 0.51)), Repeat(8, (0.60, 0.61)), Repeat(7, (0.55, 0.57))]
+
+
+def final(number: int, *scores: float, macs: float = 1e6) -> Finalist:
+    mean = sum(scores) / len(scores)
+    return Finalist(number, {}, {"macs": macs}, mean, scores, mean, None, mean, mean)
+
+
+def concluded(*rows: Finalist, origin: str = "surrogate", chance: float = 0.1) -> Conclusion:
+    trials = [
+        Trial(
+            row.trial, {}, "trained", origin, costs=row.costs,
+            result=TrialResult(row.trial, "trained", row.mean, validated=500, chance=chance),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return conclusion(rows, trials, REPEATS)
+
+
+def test_a_clear_winner_is_named() -> None:
+    found = concluded(final(3, 0.80, 0.81), final(5, 0.60, 0.62))
+    assert found.verdict.startswith("trial 3 is the best with 80.5 %, 19.5 points above the next")
+    assert found.tied == (3,)
+    assert not any(row.tied for row in found.finalists)
+
+
+def test_networks_that_seeds_do_not_tell_apart_are_tied_and_the_cheapest_is_named() -> None:
+    rows = final(3, 0.80, 0.81), final(5, 0.80, 0.80, macs=5e5), final(6, 0.2, 0.2)
+    found = concluded(*rows)
+    assert found.tied == (3, 5)
+    assert found.verdict.startswith("no winner: trials 3 and 5 are tied (they differ by 0.5 points")
+    assert "the cheapest is trial 5 (500.0 K macs)" in found.verdict
+    assert [row.tied for row in found.finalists] == [True, True, False]
+
+
+def test_nothing_wins_at_chance() -> None:
+    found = concluded(final(3, 0.11, 0.11), final(5, 0.02, 0.02))
+    assert "no better than always guessing the most frequent class (10.0 %)" in found.verdict
+    assert concluded(final(3, 0.6, 0.6), chance=0.6).verdict.startswith("no winner")
+
+
+def test_a_best_that_the_search_did_not_propose_is_told() -> None:
+    rows = final(3, 0.80, 0.81), final(5, 0.60, 0.62)
+    assert "trial 3 is of the baseline" in concluded(*rows, origin="control").verdict
+    assert "trial 3 is an anchor" in concluded(*rows, origin="anchor: largest").verdict
+
+
+def test_of_single_trainings_nothing_is_known() -> None:
+    rows = [final(3, 0.8), final(5, 0.6)]
+    trials = [Trial(row.trial, {}, "trained", "tpe") for row in rows]
+    found = conclusion(rows, trials, [])
+    assert found.tied == (3, 5) and "each was trained once" in found.verdict
+
+
+def test_no_finalist_is_no_winner() -> None:
+    assert "no network was trained to its end" in conclusion([], [], []).verdict
