@@ -44,6 +44,16 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
     return found.importer()(word, input, **words)
 
 
+def own_module(word: str, input: Inputs = None) -> tuple[Any, tuple[Any, ...]] | None:
+    """Return the module that a word names, itself, with inputs for one image.
+
+    Return None for specs, and for formats that have no module. Raises ArchscopeError.
+    """
+    found = format_of(word)
+    loader = found.module_loader() if found else None
+    return loader(word, input) if loader else None
+
+
 def document(
     word: str | Path,
     limits: Limits = LIMITS,

@@ -29,6 +29,7 @@ class Run(Struct, frozen=True):
     counted: int | None
     equal: bool | None  # None where there is nothing to compare
     note: str = ""
+    own: bool = False  # of the user's own module, not of the one that `build` makes
 
 
 class ToolCount(Struct, frozen=True):
@@ -102,6 +103,36 @@ def _reckon(rule: Convention, met: list[Layer], macs: int) -> ToolCount:
         tuple(reasons),
         tuple(unknown),
         rule.written,
+    )
+
+
+OTHERWISE = "the module is written otherwise than build writes it"
+
+
+def with_own_runs(result: Reconciliation, runs: dict[str, Run]) -> Reconciliation:
+    """Return a reconciliation of a user's module with what the tools say of that.
+
+    What a tool prints of the module itself takes the place of the number of its table, and what
+    the table does not explain of it becomes a reason.
+    """
+    tools = []
+    for tool in result.tools:
+        run = runs.get(tool.name)
+        if run is not None and run.own and run.counted is not None:
+            tool = _of_module(tool, run.counted, result.macs)
+        tools.append(structs.replace(tool, run=run))
+    return structs.replace(result, tools=tuple(tools))
+
+
+def _of_module(tool: ToolCount, counted: int, macs: int) -> ToolCount:
+    known = tool.counted is not None
+    reasons = tool.reasons if known else ()
+    rest = counted - macs - sum(reason.amount for reason in reasons)
+    if rest:
+        why = OTHERWISE if known else "not explained, as some of its layers are unknown"
+        reasons = (*reasons, Reason("", 0, why, rest))
+    return structs.replace(
+        tool, counted=counted, difference=counted - macs, reasons=reasons, unknown=()
     )
 
 

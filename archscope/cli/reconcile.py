@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archscope.analysis.count import COUNTS
-from archscope.analysis.reconcile import reconcile, with_runs
+from archscope.analysis.reconcile import reconcile, with_own_runs, with_runs
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import (
     Output,
@@ -16,6 +16,7 @@ from archscope.cli.shared.options import (
 )
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.reconciliation import records, tables
+from archscope.sources import is_foreign, own_module
 
 GROUP = "Analyze"
 
@@ -40,7 +41,8 @@ def command(
     The numbers are reproduced from the spec, for one image at inference: torch is not loaded and
     no tool has to be installed. The lines of a tool add up to its difference from macs; a line
     that begins with `bug` is a bug of that tool. With --run the tools are run, and the exit code
-    is 1 if one prints a number other than ours.
+    is 1 if one prints a number other than ours. Of a PyTorch module, the numbers are always those
+    of the tools that are installed, run on that module itself; of an ONNX file, of the tables.
 
     \b
     Examples:
@@ -54,9 +56,14 @@ def command(
             raise OptionError(f"no tool '{tool}'{known}")
     graph = reader.graph(spec)
     result = reconcile(graph, dict.fromkeys(tools or COUNTS))
-    if ran:
-        from archscope.verify.peers import runs  # torch takes a second to load
+    own = own_module(spec, reader.changes["input"])
+    if own is not None:
+        from archscope.verify.peers import own_runs
 
-        result = with_runs(result, runs(graph, result))
+        result = with_own_runs(result, own_runs(*own, result))
+    elif ran or is_foreign(spec):
+        from archscope.verify.peers import runs, table_notes  # torch takes a second to load
+
+        result = with_runs(result, runs(graph, result) if ran else table_notes(result))
     output.show(tables(result), lambda: result, lambda: records(result))
     return FINE if result.agrees else FINDINGS

@@ -39,17 +39,27 @@ class ImportFormat(Struct, frozen=True):
     about: str  # what a source looks like, for messages
     batched: bool = False  # the function takes a `batch`, too, as images may not be alike
 
+    runnable: str = ""  # the function that returns the module itself and inputs, where there is one
+
     def importer(self) -> Callable[..., Imported]:
         """Return the function that imports a source of this format."""
+        return self._function(self.function)
+
+    def module_loader(self) -> Callable[[str, Inputs], tuple[Any, tuple[Any, ...]]] | None:
+        """Return the function that loads the module of a source and inputs for one image."""
+        return self._function(self.runnable) if self.runnable else None
+
+    def _function(self, name: str) -> Callable[..., Any]:
         module = import_module(f"archscope.importers.{self.folder}")
-        return getattr(module, self.function)  # type: ignore[no-any-return]
+        return getattr(module, name)  # type: ignore[no-any-return]
 
 
 FORMATS = (
     ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True),
+                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True,
+                 runnable="module_and_inputs"),
 )  # fmt: skip
 """All formats; a source is of the first one whose pattern it matches."""
 

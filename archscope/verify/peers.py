@@ -1,6 +1,7 @@
-"""Other tools, run on the module that `build` makes: the oracles of `analysis/conventions`.
+"""Other tools, run on modules: the oracles of `analysis/conventions`.
 
-A tool is a function from a graph to the number that it prints. Each imports its library when it
+A tool is a function to the number that it prints from one that gives the module that `build`
+makes, or a user's own, and its inputs, for a device. Each imports its library when it
 is called, and gets its own module, as some leave hooks and buffers behind. Tools that need only
 shapes get tensors on the meta device; not ptflops, whose patches would see how torch decomposes
 a linear layer there.
@@ -8,6 +9,7 @@ a linear layer there.
 
 from __future__ import annotations
 
+import copy
 import io
 import sys
 import warnings
@@ -20,12 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from archscope.analysis.count import TOOLS
-from archscope.analysis.reconcile import Reconciliation, Run
+from archscope.analysis.reconcile import Reconciliation, Run, ToolCount
 from archscope.errors import UnavailableError, did_you_mean
 from archscope.ir import Graph
 from archscope.verify.oracles import fvcore_analysis, network_and_inputs
 
-Peer = Callable[[Graph], float]
+Subject = Callable[[str], tuple[nn.Module, tuple[Any, ...]]]
+"""A fresh module, ready for inference, and one image for it, on a device."""
+Peer = Callable[[Subject], float]
 
 
 def installed(name: str) -> str | None:
@@ -38,7 +42,16 @@ def installed(name: str) -> str | None:
 
 
 def measure(name: str, graph: Graph) -> int:
-    """Return the number that a tool prints for one image.
+    """Return the number that a tool prints of the module of a graph, for one image.
+
+    Raises UnavailableError if it is not installed or cannot do its work.
+    """
+    network = graph.inference()
+    return measure_module(name, lambda device: network_and_inputs(network, device))
+
+
+def measure_module(name: str, subject: Subject) -> int:
+    """Return the number that a tool prints of a module, for one image.
 
     Raises UnavailableError if it is not installed or cannot do its work.
     """
@@ -51,7 +64,7 @@ def measure(name: str, graph: Graph) -> int:
         with warnings.catch_warnings(), torch.random.fork_rng(devices=()), torch.no_grad():
             warnings.simplefilter("ignore")
             with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
-                number = PEERS[name](graph.inference())
+                number = PEERS[name](subject)
     except Exception as error:  # whatever a tool stumbles over is its answer
         raise UnavailableError(f"{name} failed: {type(error).__name__}: {error}") from error
     if number != int(number):
@@ -66,39 +79,73 @@ def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
         if tool.name not in TOOLS:
             continue
         version = installed(tool.name)
-        other = version is not None and version != tool.version
-        note = f"{version} is installed" if other else ""
         try:
             counted = measure(tool.name, graph)
         except UnavailableError as error:
             found[tool.name] = Run(version, None, None, str(error))
             continue
         equal = None if tool.counted is None else counted == tool.counted
-        found[tool.name] = Run(version, counted, equal, note)
+        found[tool.name] = Run(version, counted, equal, _other_version(tool, version))
     return found
 
 
-def _fvcore(graph: Graph) -> float:
-    return float(fvcore_analysis(*network_and_inputs(graph, "cpu")).total())
+def own_runs(module: nn.Module, inputs: tuple[Any, ...], result: Reconciliation) -> dict[str, Run]:
+    """Run the tools of a reconciliation on a user's own module, and return by name.
+
+    A row whose tool cannot be run has the number of its table, and its note says so.
+    """
+
+    def subject(device: str) -> tuple[nn.Module, tuple[Any, ...]]:
+        return copy.deepcopy(module), inputs  # tools leave hooks; meta tensors stop some modules
+
+    found = {}
+    for tool in result.tools:
+        if tool.name not in TOOLS:
+            continue
+        version = installed(tool.name)
+        try:
+            counted = measure_module(tool.name, subject)
+        except UnavailableError as error:
+            note = f"of its table, for the module that build makes, as {error}"
+            found[tool.name] = Run(version, None, None, note)
+            continue
+        note = "; ".join(filter(None, ("of your module", _other_version(tool, version))))
+        found[tool.name] = Run(version, counted, None, note, own=True)
+    return found
 
 
-def _torchprofile(graph: Graph) -> float:
-    return float(import_module("torchprofile").profile_macs(*network_and_inputs(graph, "cpu")))
+def table_notes(result: Reconciliation) -> dict[str, Run]:
+    """Return by tool that its number is of its table, as of a network whose module is not known."""
+    note = "of its table, for the module that build makes"
+    return {t.name: Run(None, None, None, note) for t in result.tools if t.name in TOOLS}
 
 
-def _torchinfo(graph: Graph) -> float:
-    module, inputs = network_and_inputs(graph, "meta")
+def _other_version(tool: ToolCount, version: str | None) -> str:
+    return f"{version} is installed" if version not in (None, tool.version) else ""
+
+
+def _fvcore(subject: Subject) -> float:
+    return float(fvcore_analysis(*subject("cpu")).total())
+
+
+def _torchprofile(subject: Subject) -> float:
+    return float(import_module("torchprofile").profile_macs(*subject("cpu")))
+
+
+def _torchinfo(subject: Subject) -> float:
+    module, inputs = subject("meta")
+    device = next((part.device for part in inputs if isinstance(part, Tensor)), "cpu")
     summary: Any = import_module("torchinfo").summary
-    return float(summary(module, input_data=inputs, device="meta", verbose=0).total_mult_adds)
+    return float(summary(module, input_data=inputs, device=device, verbose=0).total_mult_adds)
 
 
-def _thop(graph: Graph) -> float:
-    macs, _ = import_module("thop").profile(*network_and_inputs(graph, "meta"), verbose=False)
+def _thop(subject: Subject) -> float:
+    macs, _ = import_module("thop").profile(*subject("meta"), verbose=False)
     return float(macs)
 
 
-def _torch(graph: Graph) -> float:
-    module, inputs = network_and_inputs(graph, "meta")
+def _torch(subject: Subject) -> float:
+    module, inputs = subject("meta")
     counter: Any = import_module("torch.utils.flop_counter").FlopCounterMode(display=False)
     with counter:
         module(*inputs)
@@ -118,20 +165,21 @@ class _Named(nn.Module):
 
 
 def _ptflops(backend: str) -> Peer:
-    def count(graph: Graph) -> float:
+    def count(subject: Subject) -> float:
         import_module("torch._dynamo")  # must not be imported first while torch is patched
         with _absent("torchvision", "timm"):  # it can do without, and a broken one would stop it
             ask: Any = import_module("ptflops").get_model_complexity_info
         module: nn.Module
-        module, inputs = network_and_inputs(graph, "cpu")
+        module, inputs = subject("cpu")
         words: dict[str, Any] = {}
-        if len(inputs) > 1:
+        first = inputs[0]
+        if len(inputs) > 1 or not isinstance(first, Tensor) or not first.is_floating_point():
             module = _Named(module)
             named = {f"x{place}": value for place, value in enumerate(inputs)}
             words["input_constructor"] = lambda shape: named
         macs, _ = ask(
-            module, tuple(inputs[0].shape[1:]), as_strings=False, print_per_layer_stat=False,
-            backend=backend, **words,
+            module, tuple(getattr(first, "shape", (1, 1))[1:]), as_strings=False,
+            print_per_layer_stat=False, backend=backend, **words,
         )  # fmt: skip
         if macs is None:
             raise RuntimeError("it did not finish")

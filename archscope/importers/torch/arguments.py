@@ -41,13 +41,16 @@ class Arguments(Struct, frozen=True):
         return [part for part in tree_leaves((self.args, self.kwargs)) if isinstance(part, Given)]
 
     def tensors(self, batch: int, **place: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments for a batch; `place` has the device and dtype of the module."""
+        """Return the arguments for a batch; `place` has the device and dtype of the module.
+
+        Numbers are ones, as these are valid indices, too.
+        """
 
         def tensor(part: Any) -> Any:
             if not isinstance(part, Given):
                 return part
             dtype = {"dtype": part.dtype} if part.dtype else {}
-            return torch.empty(part.sizes(batch), **{**place, **dtype})
+            return torch.ones(part.sizes(batch), **{**place, **dtype})
 
         return tree_map(tensor, self.args), tree_map(tensor, self.kwargs)
 

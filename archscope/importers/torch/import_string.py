@@ -17,7 +17,9 @@ from torch import nn
 
 from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.importers.formats import Imported
+from archscope.importers.torch.arguments import arguments_of
 from archscope.importers.torch.program import from_module
+from archscope.importers.torch.tracing import device_and_dtype
 from archscope.ir import Shape
 
 DEFAULT_INPUT = (3, 224, 224)
@@ -39,6 +41,25 @@ def from_import_string(
             if input is not None or "cannot run" not in str(error):
                 raise
             raise OptionError(f"{error}; say what it takes with --input, such as 3x32x32") from None
+
+
+def module_and_inputs(
+    source: str, input: Shape | Mapping[str, Shape] | None = None
+) -> tuple[nn.Module, tuple[Any, ...]]:
+    """Return the module that an import string names, at inference, and arguments for one image.
+
+    Raises ArchscopeError.
+    """
+    model = load_module(source).eval()
+    arguments = arguments_of(model, DEFAULT_INPUT if input is None else input)
+    args, kwargs = arguments.tensors(1, **device_and_dtype(model))
+    try:
+        bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    except TypeError as error:
+        raise OptionError(f"'{source}' cannot run: {error}") from None
+    if bound.kwargs:
+        raise OptionError(f"'{source}' takes {', '.join(bound.kwargs)} by name alone")
+    return model, bound.args
 
 
 def load_module(source: str) -> nn.Module:

@@ -69,7 +69,7 @@ def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.exp
 
     with _quiet(), _copy_of(model) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
-            args, kwargs = arguments.tensors(batch.size, **_device_and_dtype(model))
+            args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
         with torch.no_grad(), _WholeBatches(batch):
             program = torch.export.export(still, args, kwargs)
         try:
@@ -126,7 +126,7 @@ def _repeats(graph: fx.Graph, size: int) -> bool:
     return calls.most_common(1)[0][1] >= size
 
 
-def _device_and_dtype(model: nn.Module) -> dict[str, Any]:
+def device_and_dtype(model: nn.Module) -> dict[str, Any]:
     """Return the device and dtype of a module's numbers."""
     for tensor in chain(model.parameters(), model.buffers()):
         if tensor.is_floating_point():
