@@ -11,6 +11,9 @@ from torch import Tensor
 from archscope.errors import DataError
 from archscope.ir import text_of
 
+LIMIT_PIXELS = 2**26
+"""Of one image file: a few kilobytes can stand for more than memory holds."""
+
 SHOWN = 5
 """Class names that an error message lists."""
 
@@ -118,3 +121,11 @@ def _digest(parts: list[Images], classes: tuple[str, ...]) -> str:
         digest.update(part.images.contiguous().numpy().data)
         digest.update(part.labels.numpy().astype("<i8").data)
     return digest.hexdigest()
+
+
+def check_pixels(path: object, width: int, height: int) -> None:
+    """Raise DataError for an image file that is too large to be decoded."""
+    if width * height > LIMIT_PIXELS:
+        raise DataError(
+            f"'{path}' has {width * height:,} pixels, more than the limit of {LIMIT_PIXELS:,}"
+        )

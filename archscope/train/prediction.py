@@ -11,6 +11,7 @@ from msgspec import Struct
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from archscope.datasets.images import check_pixels
 from archscope.errors import DataError, OptionError
 from archscope.train.trained_network import load_classifier
 
@@ -53,6 +54,7 @@ def _pixels(path: Path, shape: Sequence[int]) -> Tensor:
         raise OptionError(f"the run takes images of {channels} channels, which no file has")
     try:
         with Image.open(path) as opened:
+            check_pixels(path, opened.width, opened.height)
             image = opened.convert(MODES[channels])
     except UnidentifiedImageError:
         raise DataError(f"'{path}' is no image that Pillow can read") from None

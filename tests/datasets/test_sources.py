@@ -12,6 +12,7 @@ from PIL import Image
 from archscope.datasets import Images, fit, load, statistics
 from archscope.datasets.images import dataset
 from archscope.datasets.source import SYSTEM, VARIABLE
+from archscope.datasets.sources import image_folder
 from archscope.errors import ArchscopeError, DataError, OptionError, UnavailableError
 
 
@@ -155,6 +156,17 @@ def test_folder_of_wrong_images(photos: Path) -> None:
     (photos / "dog" / "9.png").unlink()
     (photos / "empty").mkdir()
     with pytest.raises(DataError, match="no training images of empty"):
+        load("folder", photos)
+
+
+def test_folder_of_images_too_large(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("1", (9000, 9000)).save(photos / "dog" / "9.png")
+    with pytest.raises(DataError, match=r"9.png' has 81,000,000 pixels, more than the limit"):
+        load("folder", photos, size=4)
+    (photos / "dog" / "9.png").unlink()
+    monkeypatch.setattr(image_folder, "UNPACKED_BYTES", 0)
+    monkeypatch.setattr(image_folder, "GROWTH", 0)
+    with pytest.raises(DataError, match="the limit is 0; give a smaller size"):
         load("folder", photos)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from msgspec import Struct
 
-from archscope.datasets.images import Dataset, Images, dataset
+from archscope.datasets.images import Dataset, Images, check_pixels, dataset
 from archscope.datasets.lookup import sizes
 from archscope.datasets.source import DatasetSource, register
 from archscope.errors import DataError, OptionError
@@ -20,8 +22,12 @@ from archscope.ir import text_of
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 LIMIT_BYTES = 2**33
+UNPACKED_BYTES, GROWTH = 2**29, 100  # images that take more, for each byte in files, are no photos
+LARGE_PIXELS = 2**22  # of images that are decoded one at a time
 THREADS = 4  # Pillow decodes outside of Python's lock
 PARTS = ("train", "test")
+
+_LARGE = Lock()
 
 
 class ImageFolderOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,10 +104,12 @@ def _part(
         return Images(empty, torch.empty(0, dtype=torch.int64))
     first = _pixels(paths[0], size, channels)
     total = len(paths) * math.prod(first.shape)
-    if total > LIMIT_BYTES:
+    stored = sum(path.stat().st_size for path in paths)
+    limit = min(LIMIT_BYTES, max(UNPACKED_BYTES, GROWTH * stored))
+    if total > limit:
         raise DataError(
             f"the {len(paths):,} images of '{root}' take {total:,} bytes, the limit is"
-            f" {LIMIT_BYTES:,}; give a smaller size"
+            f" {limit:,}; give a smaller size"
         )
     images = np.empty((len(paths), *first.shape), dtype=np.uint8)
 
@@ -124,12 +132,16 @@ def _pixels(path: Path, size: tuple[int, ...] | None, channels: int) -> Any:
     """Return an image as uint8 (C, H, W), rotated by its EXIF orientation."""
     from PIL import Image, ImageOps
 
+    mode = "L" if channels == 1 else "RGB"
     try:
         with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened).convert("L" if channels == 1 else "RGB")
+            check_pixels(path, opened.width, opened.height)
+            large = opened.width * opened.height > LARGE_PIXELS
+            with _LARGE if large else nullcontext():
+                image = ImageOps.exif_transpose(opened).convert(mode)
+                if size is not None and (image.height, image.width) != size:
+                    image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"'{path}' cannot be read as an image: {error}") from None
-    if size is not None and (image.height, image.width) != size:
-        image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+    values = np.asarray(image)
+    return values[None] if channels == 1 else values.transpose(2, 0, 1)

@@ -62,7 +62,7 @@ class _GraphBuilder:
         self.model = model
         self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
-        self.taken: set[str] = set()  # names of nodes, also of those to come
+        self.taken: dict[str, int] = {}  # names of nodes, also of those to come
         self.nodes: dict[str, str] = {}  # the node that gives each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
         self.owners: dict[tuple[object, ...], str] = {}  # the node that has these weights first
@@ -71,13 +71,13 @@ class _GraphBuilder:
     def graph(self, name: str) -> Imported:
         """Return the graph of all operators."""
         model = self.model
-        used: set[str] = set()
+        used: dict[str, int] = {}
         for value in model.inputs:
             title = self.title(value, "input") if len(model.inputs) > 1 else "input"
             title = take_name("input" if title == "in" else title, used)
             self.nodes[value] = self.builder.add(title, OPS["input"](size=self.size(value)))
         names = names_of(model, used)
-        self.taken = {*used, *names}
+        self.taken = dict.fromkeys((*used, *names), 1)
         for operator, node in zip(model.operators, names, strict=True):
             recognised = self.recognise(operator)
             if recognised is None or not self.add(operator, node, recognised):
@@ -109,7 +109,7 @@ class _GraphBuilder:
     def outputs(self) -> tuple[Output, ...]:
         """Return the outputs; one that is an input, or another output too, is a node of its own."""
         outputs: list[Output] = []
-        titles: set[str] = set()
+        titles: dict[str, int] = {}
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
         values = [value for value in self.model.outputs if value in self.nodes]
         for value in values:  # the others are constants: no work of the network

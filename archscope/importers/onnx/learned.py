@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any
 
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
@@ -33,7 +34,7 @@ class LearnedWeights:
         self.model = model
         self.counted: set[str] = set()
         self.bytes = 0  # of all that was counted, as stored
-        self.alike: dict[tuple[Any, ...], list[str]] = {}
+        self.alike: dict[tuple[Any, ...], dict[bytes, str]] = {}  # by content, where asked twice
 
     def params(self, operator: OnnxOperator) -> int:
         """Return how many params an operator adds to those that were counted before."""
@@ -49,14 +50,13 @@ class LearnedWeights:
         value, sources = self.model.constants[name], self.model.sources.get(name)
         if not sources:
             return name
-        import numpy
-
-        known = self.alike.setdefault((sources, value.shape), [])
-        for other in known:
-            if other == name or numpy.array_equal(self.model.constants[other], value):
-                return other
-        known.append(name)
-        return name
+        known = self.alike.setdefault((sources, value.shape), {})
+        if not known or known.get(b"") == name:
+            return known.setdefault(b"", name)
+        if b"" in known:
+            first = known.pop(b"")
+            known[_content(self.model.constants[first])] = first
+        return known.setdefault(_content(value), name)
 
     def _new(self, operator: OnnxOperator, places: Iterable[int]) -> int:
         count = 0
@@ -110,6 +110,10 @@ class LearnedWeights:
         # Quantized weights are bytes; other integers are shapes and places.
         integers = array.dtype.itemsize == 1 and array.dtype.kind in "iu" and array.ndim > 1
         return integers or array.dtype.kind in "fV"
+
+
+def _content(array: Any) -> bytes:
+    return blake2b(array.tobytes()).digest()
 
 
 def stored_bytes(array: Any) -> int:

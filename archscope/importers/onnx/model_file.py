@@ -6,7 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from archscope.errors import DataError, UnavailableError
+from archscope.errors import DataError, LimitError, UnavailableError
+from archscope.importers.onnx.limits import COMPUTED_BYTES, check_functions
 
 OLDEST = 11
 """The oldest opset that is read; before it, some of today's inputs were attributes."""
@@ -46,6 +47,7 @@ def read_model(path: Path) -> Any:
     _check_opset(onnx, model)
     _load_external(onnx, model, path.parent)
     if model.functions:
+        check_functions(model)
         try:
             model = onnx.inliner.inline_local_functions(model)
         except Exception as error:  # the inliner raises what it likes
@@ -142,15 +144,25 @@ def _load_external(onnx: Any, model: Any, folder: Path) -> None:
 
     attributes = (attribute for node in _nodes(model) for attribute in node.attribute)
     constants = (attribute.t for attribute in attributes if attribute.HasField("t"))
+    left, files = COMPUTED_BYTES, set[Path]()
     for tensor in filter(uses_external_data, (*model.graph.initializer, *constants)):
         location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
+        path = folder / location
+        if path not in files and path.is_file():
+            files.add(path)
+            left += path.stat().st_size
         try:
             load_external_data_for_tensor(tensor, str(folder))
             tensor.data_location = onnx.TensorProto.DEFAULT
             del tensor.external_data[:]
+            left -= len(tensor.raw_data)
         except Exception as error:  # missing, outside the folder, a link: onnx raises each its own
-            exists = (folder / location).exists()
-            reason = f"cannot be used: {first_line(error)}" if exists else "is missing"
+            reason = f"cannot be used: {first_line(error)}" if path.exists() else "is missing"
             raise UnavailableError(
                 f"the weights of '{tensor.name}' are in '{location}' beside it, which {reason}"
             ) from None
+        if left < 0:
+            raise LimitError(
+                f"its weights take the same bytes more than once, beyond the limit of"
+                f" {COMPUTED_BYTES:,} more than there are"
+            )

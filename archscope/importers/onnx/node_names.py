@@ -39,7 +39,7 @@ def names_of(model: ResolvedModel, taken: Iterable[str] = ()) -> list[str]:
     paths = [_path(model, operator) for operator in model.operators]
     operators_of = Counter(path for path, _ in paths)
     scopes = {".".join(path[:end]) for path, _ in paths for end in range(1, len(path))}
-    used = set(taken)
+    used = dict.fromkeys(taken, 1)
     names = []
     for path, own in paths:
         alone = path and operators_of[path] == 1 and ".".join(path) not in scopes
@@ -48,13 +48,17 @@ def names_of(model: ResolvedModel, taken: Iterable[str] = ()) -> list[str]:
     return names
 
 
-def take_name(name: str, used: set[str], scopes: Collection[str] = ()) -> str:
-    """Return the name, with a number behind it if it is taken, and add it to those used."""
-    candidate, number = name, 1
+def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> str:
+    """Return the name, with a number behind it if it is taken, and add it to those used.
+
+    `used` has the last number of each name, so that many equal names cost no more than others.
+    """
+    candidate, number = name, used.get(name, 1)
     while candidate in used or candidate in scopes:
         number += 1
         candidate = f"{name}_{number}"
-    used.add(candidate)
+    used[name] = number
+    used.setdefault(candidate, 1)
     return candidate
 
 

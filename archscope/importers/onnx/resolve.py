@@ -14,6 +14,7 @@ from archscope.errors import DataError
 from archscope.importers.formats import Inputs
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
+from archscope.importers.onnx.limits import Allowance
 from archscope.importers.onnx.model_file import library, named, opsets
 from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
@@ -35,6 +36,10 @@ class OnnxOperator(Struct, frozen=True):
     attributes: dict[str, Any]
     version: int
     scopes: tuple[str, ...] = ()  # module paths, outermost first, where the exporter wrote them
+
+
+SOURCE_BYTES = 64
+"""What it takes to remember one constant that another is computed from."""
 
 
 class _SplitList(Struct, frozen=True):
@@ -90,6 +95,7 @@ class _Resolver:
         self.initializers: set[str] = set()
         self.sources: dict[str, frozenset[str]] = {}
         self.operators: list[OnnxOperator] = []
+        self.allowance = Allowance(model.ByteSize())
         self.lists: dict[str, _SplitList] = {}
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
@@ -207,7 +213,11 @@ class _Resolver:
         inputs = [node.input[place] for place in weight_inputs(node.op_type, len(node.input))
                   if place < len(node.input)]  # fmt: skip
         sources = frozenset().union(*(self.sources.get(name, ()) for name in inputs))
-        for name, value in compute(self.model, node, types, self.constants).items():
+        self.allowance.take_bytes(named(node), SOURCE_BYTES * len(sources))
+        if node.input:
+            given = [self.constants[name] for name in node.input if name]
+            self.allowance.spend(named(node), node.op_type, types.values(), given, self.onnx)
+        for name, value in compute(self.model, node, self.constants).items():
             self._keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:

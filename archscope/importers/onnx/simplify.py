@@ -55,12 +55,17 @@ CHANNELS_FIRST: Patterns = {
 """Patterns that bring channels to the front, applied last."""
 
 
+VISITS, MOST_PASSES = 200_000, 16
+"""Operators that are looked at for patterns; what is left then stays as the file has it."""
+
+
 def simplify(model: ResolvedModel) -> ResolvedModel:
     """Return the model with its patterns replaced until none is left."""
     model.operators = quantization.share_inverses(model)
+    visits = max(VISITS, MOST_PASSES * len(model.operators))
     for patterns in (LONG, SHORT, CHANNELS_FIRST):
-        while _replace_once(model, patterns):
-            pass
+        while visits > 0 and _replace_once(model, patterns):
+            visits -= len(model.operators)
     channels_last.drop_transposed_ends(model)
     return model
 
