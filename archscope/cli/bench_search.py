@@ -34,6 +34,14 @@ from archscope.search.samplers import SAMPLERS, check_sampler
     "--samplers", "names", default=",".join(SAMPLERS), metavar="LIST",
     help="Which to compare; uniform is the baseline.",
 )  # fmt: skip
+@click.option(
+    "--model", is_flag=True,
+    help="Play the whole space: a model that is fitted to the table is the truth.",
+)  # fmt: skip
+@click.option(
+    "--noise", type=click.FloatRange(0), default=0.0,
+    help="Standard deviation of what trainings say beside the truth, in the unit of the table.",
+)  # fmt: skip
 @click.option("--workers", "-j", type=click.IntRange(1), default=None)
 @output_options
 def command(
@@ -45,22 +53,27 @@ def command(
     edge: float,
     seeds: int,
     names: str,
+    model: bool,
+    noise: float,
     workers: int | None,
     output: Output,
 ) -> None:
     """Replay a table of trained networks and say how near the samplers come to its best.
 
-    Regret is the distance to the best network inside the budget, in the unit of the table, the
-    mean over seeds with a 95 % bootstrap interval. Hypervolume is the area that the found
-    networks dominate, score against macs, as a share of what all dominate.
+    Searches have the settings of `archscope search`. Regret is the distance from the best network
+    inside the budget to the best of those trained, in the unit of the table: mean and standard
+    deviation over seeds, and of the last a 95 % bootstrap interval. Hypervolume is the area that
+    the found networks dominate, score against macs, as a share of what all dominate. A table may
+    have some networks of the space only; then each proposal is moved to the nearest row.
 
     \b
-    Example:
+    Examples:
       archscope bench search --table nasbench_macro.csv --space cifar_macro -b 'macs<=40M'
+      archscope bench search --table imagenet.csv --column top1 --space mnas -b 300MFLOPs --model
     """
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.report.tables.studies import quality_table
-    from archscope.search.benchmark import compare_samplers
+    from archscope.search.benchmark import Source, compare_samplers
     from archscope.sources import document
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
@@ -69,16 +82,18 @@ def command(
     for name in samplers:
         check_sampler(name)
     found = compare_samplers(
-        table,
-        spec,
+        Source(table, spec, column, model),
         budgets(texts, costs_in(lambda: space(document(spec))), edge=0),
         edge=edge,
         samplers=samplers,
         trials=trials,
         seeds=seeds,
         workers=workers or os.cpu_count() or 1,
-        column=column,
+        noise=noise,
         progress=tell,
     )
     tell("")
-    output.show([quality_table(found)], lambda: {"format": 1, "samplers": found})
+    output.show(
+        [*found.about, quality_table(found.samplers)],
+        lambda: {"format": 1, "about": found.about, "samplers": found.samplers},
+    )

@@ -86,8 +86,12 @@ def quality_table(found: Any) -> Table:
         (Column("sampler", NAME), lambda result: result.sampler),
         (Column("seeds", COUNT), lambda result: result.seeds),
         *(
-            (Column(f"regret@{mark}", RATIO), lambda result, mark=mark: result.regret[mark])
+            field
             for mark in found[0].regret
+            for field in (
+                (Column(f"regret@{mark}", RATIO), lambda result, mark=mark: result.regret[mark]),
+                (Column("±", RATIO, f"sd@{mark}"), lambda result, mark=mark: result.spread[mark]),
+            )
         ),
         (Column("from", RATIO, "interval_from"), lambda result: result.low),
         (Column("to", RATIO, "interval_to"), lambda result: result.high),
