@@ -136,7 +136,7 @@ class _GraphBuilder:
         """Return the operator of ours that an ONNX operator is, if there is one."""
         recognise = RECOGNISERS.get(f"onnx.{operator.kind}")
         extra = [name for name in operator.outputs[1:] if name in self.read]
-        if recognise is None or extra:
+        if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
             return None
         foreign = self.foreign(operator)
         ins = [tensor.shape for tensor in foreign.ins]

@@ -17,6 +17,9 @@ DEPTH = 64
 COMPUTED_BYTES = 1 << 26
 """Bytes of all constants that are computed, and of what functions are written out to."""
 
+FILLED_BYTES = 1 << 30
+"""Bytes that constants of one number would take, which are kept as that number."""
+
 GROWTH = 8
 """Bytes that may be computed for each byte of the file and of what is beside it."""
 
@@ -45,6 +48,7 @@ class Allowance:
     def __init__(self, file_bytes: int) -> None:
         self.bytes = self.most_bytes = max(COMPUTED_BYTES, GROWTH * file_bytes)
         self.work = WORK
+        self.filled = FILLED_BYTES
 
     def spend(
         self, what: str, kind: str, outputs: Iterable[Any], inputs: Iterable[Any], library: Any
@@ -65,6 +69,15 @@ class Allowance:
                     f"{what} makes constants cost more than the limit of {WORK:,}"
                     " multiply-accumulates"
                 )  # fmt: skip
+
+    def fill(self, what: str, size: int) -> None:
+        """Count the bytes that a constant of one number stands for. Raises LimitError."""
+        self.filled -= size
+        if self.filled < 0:
+            raise LimitError(
+                f"{what} makes constants of one number take more than the limit of"
+                f" {FILLED_BYTES:,} bytes"
+            )
 
     def take_bytes(self, what: str, size: int) -> None:
         """Count bytes. Raises LimitError."""
@@ -123,7 +136,7 @@ def _bytes_of(tensor: Any, library: Any) -> int | None:
         item = library.helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
     except KeyError:
         item = 8
-    return prod(size for size in dims if size is not None) * int(item)
+    return int(prod(size for size in dims if size is not None) * item)
 
 
 def _unknown_bytes(what: str, kind: str, arrays: list[Any], read: int) -> int:
@@ -143,6 +156,6 @@ def _work(kind: str, outputs: Iterable[Any], arrays: list[Any], place: int) -> i
         shape = arrays[place].shape
         each = prod(shape[1:]) if "Conv" in kind else max(shape, default=1)
         elements = [prod(a.dim_value for a in out.tensor_type.shape.dim) for out in outputs]
-        return sum(elements) * each
+        return int(sum(elements) * each)
     sizes = sorted((int(array.size) for array in arrays), reverse=True)
-    return prod(sizes[:2])
+    return int(prod(sizes[:2]))

@@ -9,8 +9,11 @@ from typing import Any
 from archscope.errors import DataError, LimitError, UnavailableError
 from archscope.importers.onnx.limits import COMPUTED_BYTES, check_functions
 
-OLDEST = 11
-"""The oldest opset that is read; before it, some of today's inputs were attributes."""
+OLDEST = 7
+"""The oldest opset that is read; onnx's converter knows none before it."""
+
+PLAIN = 11
+"""The opset that older ones are converted to; before it, some of today's inputs were attributes."""
 
 BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
 
@@ -22,6 +25,7 @@ def library() -> Any:
         import onnx.inliner
         import onnx.reference
         import onnx.shape_inference
+        import onnx.version_converter
     except ImportError as error:
         raise UnavailableError(
             "reading ONNX needs the package onnx: pip install 'archscope[onnx]'"
@@ -52,6 +56,8 @@ def read_model(path: Path) -> Any:
             model = onnx.inliner.inline_local_functions(model)
         except Exception as error:  # the inliner raises what it likes
             raise DataError(f"its functions cannot be written out: {error}") from None
+    if opsets(model).get("", PLAIN) < PLAIN:
+        model = _converted(onnx, model)
     for node in model.graph.node:
         if any(attribute.type == attribute.SPARSE_TENSOR for attribute in node.attribute):
             raise DataError(f"{named(node)} has a sparse tensor, which is not supported")
@@ -121,10 +127,7 @@ def _check_opset(onnx: Any, model: Any) -> None:
     if version is None:
         raise DataError("the model names no version of ONNX's operators")
     if version < OLDEST:
-        raise DataError(
-            f"opset {version} is too old, opsets {OLDEST} to {newest} are read;"
-            " onnx.version_converter.convert_version brings a model up to date"
-        )
+        raise DataError(f"opset {version} is too old, opsets {OLDEST} to {newest} are read")
     if version > newest:
         raise DataError(
             f"opset {version} is newer than the installed onnx {onnx.__version__}, which knows"
@@ -136,6 +139,16 @@ def _check_opset(onnx: Any, model: Any) -> None:
                 f"{named(node)} decides at run time what is computed;"
                 " archscope analyses networks whose operators are fixed"
             )
+
+
+def _converted(onnx: Any, model: Any) -> Any:
+    """Return a model in a newer opset, as onnx converts it. Raises DataError."""
+    try:
+        return onnx.version_converter.convert_version(model, PLAIN)
+    except Exception as error:  # its errors and those of C++
+        raise DataError(
+            f"cannot be converted from opset {opsets(model)['']} to {PLAIN}: {first_line(error)}"
+        ) from None
 
 
 def _load_external(onnx: Any, model: Any, folder: Path) -> None:

@@ -38,6 +38,9 @@ class OnnxOperator(Struct, frozen=True):
     scopes: tuple[str, ...] = ()  # module paths, outermost first, where the exporter wrote them
 
 
+FILLING = frozenset({"ConstantOfShape", "Expand"})
+"""Operators that repeat numbers."""
+
 SOURCE_BYTES = 64
 """What it takes to remember one constant that another is computed from."""
 
@@ -214,6 +217,9 @@ class _Resolver:
                   if place < len(node.input)]  # fmt: skip
         sources = frozenset().union(*(self.sources.get(name, ()) for name in inputs))
         self.allowance.take_bytes(named(node), SOURCE_BYTES * len(sources))
+        if node.op_type in FILLING and not sources:
+            self._fill(node)
+            return
         if node.input:
             given = [self.constants[name] for name in node.input if name]
             self.allowance.spend(named(node), node.op_type, types.values(), given, self.onnx)
@@ -224,6 +230,26 @@ class _Resolver:
                 self.initializers.add(name)  # how torch's exporter writes equal weights once
             if not node.input and value.dtype != "int64":
                 self.sources[name] = frozenset([name])
+
+    def _fill(self, node: Any) -> None:
+        """Keep a constant of one number as that number, whatever its size."""
+        import numpy
+
+        name, (first, *rest) = node.output[0], [self.constants[given] for given in node.input]
+        if node.op_type == "ConstantOfShape":
+            values = [self.onnx.numpy_helper.to_array(given.t) for given in node.attribute]
+            number, shape = (values or [numpy.zeros(1, numpy.float32)])[0].reshape(()), first
+        else:
+            number, shape = first, rest[0]
+        size = tuple(map(int, shape))
+        if node.op_type == "Expand":
+            size = numpy.broadcast_shapes(number.shape, size)
+        self.allowance.fill(named(node), prod(size) * number.itemsize)
+        self._keep(name, numpy.broadcast_to(number, size))
+        # Files are made light by such weights, whose shapes they keep.
+        if node.input[0] in self.initializers and number.dtype.kind in "fV" and number.any():
+            self.initializers.add(name)
+            self.sources[name] = frozenset([name])
 
     def _note(self, node: Any, name: str, kind: Any) -> None:
         """Keep the type and shape of a value. Raises DataError where they are not known."""

@@ -39,7 +39,8 @@ SHORT: Patterns = {
     "Conv": (affine.zero_bias, data_movement.padding),
     "ConvTranspose": (affine.zero_bias,),
     "DequantizeLinear": (quantization.fake_quantize,),
-    "AveragePool": (data_movement.padding,),
+    "AveragePool": (data_movement.padding, data_movement.mean_of_all),
+    "Softmax": (decomposed.softmax_of_rows,),
     "MaxPool": (data_movement.padding,),
 }
 """Patterns of few operators."""

@@ -128,3 +128,17 @@ def padding(flow: Dataflow, operator: OnnxOperator) -> Replacement:
         require(all(2 * n <= size for n, size in zip(sums, [*taps, *taps], strict=True)))
     inputs = (pad.inputs[0], *operator.inputs[1:])
     return [pad, operator], [replace(operator, inputs=inputs, attributes=attributes)]
+
+
+def mean_of_all(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a pool whose only window has the whole input, and padding that is not counted."""
+    shape, out = flow.shape(operator.inputs[0]), flow.shape(operator.outputs[0])
+    rank, attributes = len(shape) - 2, operator.attributes
+    pads = attributes.get("pads") or [0] * (2 * rank)
+    kernel, dilations = attributes["kernel_shape"], attributes.get("dilations") or [1]
+    require(not attributes.get("count_include_pad") and any(pads) and set(dilations) == {1})
+    require(attributes.get("auto_pad", "NOTSET") == "NOTSET")
+    require(all(size == 1 for size in out[2:]) and min(pads) >= 0)
+    sizes = zip(pads, kernel, shape[2:], strict=False)
+    require(all(taps - before >= size for before, taps, size in sizes))
+    return fuse([operator], "GlobalAveragePool", operator.inputs)

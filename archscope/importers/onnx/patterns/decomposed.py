@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import isclose, sqrt
 
+from msgspec.structs import replace
+
 from archscope.importers.onnx.patterns.dataflow import (
     FLAT,
     Dataflow,
@@ -143,3 +145,11 @@ def layer_norm(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     require(flow.constant(weight).shape == flow.constant(bias).shape == flow.shape(x)[-1:])
     operators = [mean, centred, power, variance, plus, deviation, ratio, scaled, operator]
     return fuse(operators, "LayerNormalization", (x, weight, bias), axis=-1, epsilon=epsilon)
+
+
+def softmax_of_rows(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Read a softmax of opsets below 13, over all axes from one on, as one over that axis alone."""
+    shape = flow.shape(operator.outputs[0])
+    axis = operator.attributes.get("axis", 1) % len(shape)
+    require(operator.version < 13 and all(size == 1 for size in shape[axis + 1 :]))
+    return [operator], [replace(operator, attributes={"axis": axis}, version=13)]
