@@ -35,8 +35,11 @@ from archscope.search.samplers import SAMPLERS, check_sampler
     help="Which to compare; uniform is the baseline.",
 )  # fmt: skip
 @click.option(
-    "--model", is_flag=True,
-    help="Play the whole space: a model that is fitted to the table is the truth.",
+    "--model", is_flag=False, flag_value="blocks", default="", metavar="[KIND]",
+    type=click.Choice(("", "blocks", "pairs")),
+    help="Play the whole space: a model that is fitted to the table is the truth, with the"
+    " decisions of each block together (blocks, unless said), or with all pairs of decisions, too"
+    " (pairs).",
 )  # fmt: skip
 @click.option(
     "--noise", type=click.FloatRange(0), default=0.0,
@@ -53,7 +56,7 @@ def command(
     edge: float,
     seeds: int,
     names: str,
-    model: bool,
+    model: str,
     noise: float,
     workers: int | None,
     output: Output,

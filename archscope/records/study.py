@@ -148,3 +148,26 @@ class PriorReport(Struct, frozen=True):
     proved: bool = False  # the first network is the best there is, by this prior
     checks: tuple[LearningCheck, ...] = ()
     images: str = ""  # what the checks were trained on
+
+
+class Certificate(Struct, frozen=True):
+    """The proved optimum of an additive model of the scores, beside what it says of the winner.
+
+    Values are scores, from 0 to 1. The model is a regression on the decisions, fitted to the
+    trainings of a study; real scores are no such sum.
+    """
+
+    trainings: int  # that the model is fitted to
+    rank_correlation: float | None  # Spearman's, of scores with predictions without them
+    optimum: float  # of the best network inside the budgets that was found
+    bound: float  # no network inside the budgets is worth more
+    proved: bool  # whether the optimum is the best there is
+    winner: float  # what the model says of the winner
+    choices: dict[str, Any]  # of the network of the optimum, by path of the decision
+    relaxed: tuple[str, ...] = ()  # budgets that the bound does not heed, as they do not add up
+    sentence: str = ""  # what it says, without a full stop
+
+    @property
+    def gap(self) -> float:
+        """How much better than the winner a network could be by the model."""
+        return max(0.0, self.bound - self.winner)

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import optuna
 from msgspec import Struct
 
-from archscope.records.study import Finalist, Trial
+from archscope.records.study import Certificate, Finalist, Trial
+from archscope.search.certificate import certificate
 from archscope.search.conclusion import Conclusion
 from archscope.search.finalists import front
 from archscope.search.pilot import Pilot
 from archscope.search.reliability import Reliability
 from archscope.search.study_folder import StudyFolder
+from archscope.space.budget import Budget
 from archscope.space.counting import TooManyError, plan
 from archscope.space.search_space import Space
 from archscope.stats import rank_correlation
@@ -44,6 +46,7 @@ class SearchResult(Struct, frozen=True):
     tied: tuple[int, ...]  # trials that are no worse than the best beyond chance
     reliability: Reliability
     pilot: Pilot
+    certificate: Certificate | None = None  # the proved optimum of an additive model
 
 
 def result_of(
@@ -54,12 +57,14 @@ def result_of(
     pilot: Pilot,
     seconds: float,
     reason: str,
+    budgets: Sequence[Budget] = (),
 ) -> SearchResult:
     """Return the result of the study in a folder."""
     try:
         networks = f"{plan(space).count:,}"
     except TooManyError:
         networks = "more than can be counted"
+    winner = shown.finalists[0] if shown.finalists else None
     return SearchResult(
         folder=folder.path.as_posix(),
         space=space.name,
@@ -67,7 +72,7 @@ def result_of(
         outcomes=dict(Counter(trial.outcome for trial in folder.trials)),
         seconds=seconds,
         finalists=shown.finalists,
-        winner=shown.finalists[0] if shown.finalists else None,
+        winner=winner,
         front=tuple(front(folder.trials)),
         correlations=correlations(folder.trials),
         importance=importance(folder.optuna_study),
@@ -76,6 +81,9 @@ def result_of(
         tied=shown.tied,
         reliability=ranked,
         pilot=pilot,
+        certificate=None
+        if winner is None
+        else certificate(space, folder.trials, budgets, winner.choices),
     )
 
 

@@ -126,7 +126,8 @@ def search(
         reason = "; ".join([reason, *_shortened(finals, plan, last)])
         shown = conclusion(last, folder.trials, repeats, _cost(config))
         ranked = reliability(folder.trials, repeats, _notes(config, deployed, trained))
-        result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason)
+        result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason,
+                           config.budgets)  # fmt: skip
         _export(folder, deployed, result)
         return result
     finally:

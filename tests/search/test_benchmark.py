@@ -177,9 +177,10 @@ def test_a_table_of_some_networks_is_searched_by_its_nearest_rows(
     assert known.best == max(answers.true.values())
 
 
-def test_a_model_is_the_truth_of_networks_without_rows(table: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("kind", ["blocks", "pairs"])
+def test_a_model_is_the_truth_of_networks_without_rows(table: tuple[Path, Path], kind: str) -> None:
     rows, spec = table
-    source = Source(rows, str(spec), model=True)
+    source = Source(rows, str(spec), model=kind)
     truth = truth_of(source)
     limits = budgets(["macs<=700K"], edge=0)
     inside = [

@@ -140,13 +140,16 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
 
 
 def _shown(summary: dict[str, Any]) -> list[str]:
-    """Return what the study has shown, and how far its ranking can be trusted, as sentences."""
-    ranked = summary.get("reliability")
-    told = [summary.get("verdict"), ranked.get("sentence") if isinstance(ranked, dict) else None]
-    names = ("", "Reliability: ")
+    """Return what the study has shown, and how far that can be trusted, as sentences."""
+    told = {"": summary.get("verdict")}
+    for name in ("reliability", "certificate"):
+        record = summary.get(name)
+        told[f"{name.capitalize()}: "] = (
+            record.get("sentence") if isinstance(record, dict) else None
+        )
     return [
         f"{name}{text}." if name else f"{text[:1].upper()}{text[1:]}."
-        for name, text in zip(names, told, strict=True)
+        for name, text in told.items()
         if isinstance(text, str) and text
     ]
 

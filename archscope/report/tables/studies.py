@@ -26,7 +26,10 @@ def found_parts(found: Any) -> list[Part]:
     if found.finalists:
         parts.append(_finalists(found.finalists))
     ranked = f"reliability: {found.reliability.sentence}"
-    parts.append(f"{_sentence(found.verdict)}\n{_sentence(ranked)}\n")
+    told = [found.verdict, ranked]
+    if found.certificate is not None:
+        told.append(f"certificate: {found.certificate.sentence}")
+    parts.append("".join(f"{_sentence(text)}\n" for text in told))
     if found.front:
         parts.append(_front(found.front))
     if found.correlations:

@@ -70,7 +70,7 @@ class Source(Struct, frozen=True):
     table: Path
     spec: str
     column: str = "mean_acc"
-    model: bool = False  # whether it is a model that is fitted to the table
+    model: str = ""  # the kind of a model of `fitted.py` that is fitted to the table, if any
 
 
 class Answers:
@@ -154,7 +154,7 @@ def truth_of(source: Source) -> Truth:
         return table
     from archscope.search.benchmark.fitted import FittedTruth  # scikit-learn takes its time
 
-    return FittedTruth(table)
+    return FittedTruth(table, source.model)
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,14 @@
-"""A model that is fitted to a table and is the truth for every network of the space."""
+"""A model that is fitted to a table and is the truth for every network of the space.
+
+Both kinds are ridge regression on the decisions and on the logarithms of the costs. `blocks` adds
+the decisions of each block together, as a table for every block; `pairs` also adds all pairs of
+decisions, which is nearer to the table and harder to search.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from math import prod
 from typing import Any
 
@@ -29,12 +35,15 @@ decisions in pairs, and changed copies of what they find."""
 TOLERANCE = 1e-9
 
 
-class FittedTruth:
-    """Ridge regression on decisions, pairs of them, those of each block together, and costs."""
+BLOCKS, PAIRS = "blocks", "pairs"
 
-    def __init__(self, table: Table) -> None:
+
+class FittedTruth:
+    """Ridge regression on decisions, some of them together, and costs."""
+
+    def __init__(self, table: Table, kind: str = BLOCKS) -> None:
         """Fit it to a table. Raises OptionError if that has too few rows."""
-        self.space, self.table = table.space, table
+        self.space, self.kind = table.space, kind
         if len(table.rows) < FEWEST:
             raise OptionError(f"a model needs {FEWEST} rows or more, got {len(table.rows)}")
         self.feasible = FeasibleSet(table.space, (), CostModel(table.space))
@@ -48,11 +57,13 @@ class FittedTruth:
         scores = np.array([row.score for row in table.rows])
         coefficients, constant, predicted = _ridge(self._features(self.rows), scores)
         self.factors, self.cost_weights = self._factors(coefficients, constant)
+        pairs = ", pairs of any" if kind == PAIRS else ""
         error = float(np.abs(predicted - scores).mean())
         self.about = (
-            "the truth is a ridge regression on the decisions, their pairs and the costs, fitted"
-            f" to {len(scores):,} rows; in leave-one-out cross-validation its Spearman correlation"
-            f" is {spearmanr(predicted, scores)[0]:.3f} and its mean error {error:.2f}",
+            f"the truth is a ridge regression on decisions, those of a block together{pairs} and"
+            f" costs, fitted to {len(scores):,} rows; in leave-one-out cross-validation its"
+            f" Spearman correlation is {spearmanr(predicted, scores)[0]:.3f}, its mean error"
+            f" {error:.2f}",
         )
 
     def score(self, choices: dict[str, Any], digest: str) -> float:
@@ -118,12 +129,15 @@ class FittedTruth:
         sizes = self.encoding.sizes
         columns = [column for column, size in enumerate(sizes) if size > 1]
         scopes: list[tuple[int, ...]] = [(column,) for column in columns]
-        scopes += [(first, second) for second in columns for first in columns if first < second]
+        if self.kind == PAIRS:
+            scopes += combinations(columns, 2)
         blocks: dict[str, list[int]] = {}
         for column in columns:
             path = self.space.decisions[column].path
             blocks.setdefault(path.rpartition(".")[0], []).append(column)
-        scopes += [tuple(block) for block in blocks.values() if len(block) > 2]
+        scopes += [
+            tuple(block) for block in blocks.values() if len(block) > 1 + (self.kind == PAIRS)
+        ]
         return [scope for scope in scopes if prod(sizes[c] for c in scope) <= MOST_CELLS]
 
     def _features(self, rows: Rows) -> Values:

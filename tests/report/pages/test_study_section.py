@@ -166,12 +166,14 @@ def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
     found = {
         "finalists": tied, "tied": [7, 6], "verdict": "no winner: trials 7 and 6 are tied",
         "reliability": {"sentence": "two seeds rank 4 networks with a correlation of 0.20"},
+        "certificate": {"sentence": "by an additive model a gap of 1.0 points"},
     }  # fmt: skip
     (folder / "summary.json").write_bytes(msgspec.json.encode(found))
     inputs = collected(str(tmp_path / "studies"))
     (study,) = inputs.studies
     assert "trial 7 has the best score, 78.0 %" in study.conclusion
     assert "No winner: trials 7 and 6 are tied. Reliability: two seeds rank" in study.conclusion
+    assert study.conclusion.endswith("Certificate: by an additive model a gap of 1.0 points.")
     assert inputs.networks()[0].name == "first of the tied of first"
     page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
     assert "the winner" not in page and ">tied<" in page

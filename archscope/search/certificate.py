@@ -1,0 +1,92 @@
+"""How far the winner of a study may be from the best of its space, by an additive model.
+
+The model is Bayesian ridge regression of the scores on the decisions. As it is a sum over
+decisions, its best network inside the budgets is found with a proof (`space.optimum`). That says
+what a search could still gain if scores were such a sum, and is no bound on real scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from msgspec import structs
+from sklearn.linear_model import BayesianRidge
+from sklearn.model_selection import cross_val_predict
+
+from archscope.records.study import Certificate, Trial
+from archscope.space.budget import Budget
+from archscope.space.chain import TooWideError
+from archscope.space.factor_model import Factor, FactorModel, Values
+from archscope.space.optimum import optimum
+from archscope.space.rows import Encoding, Rows
+from archscope.space.search_space import Space
+from archscope.space.segments import NotAChainError
+from archscope.stats import rank_correlation
+
+FEWEST, FOLDS = 10, 10
+"""Trainings that a model is fitted to, and parts of the cross-validation."""
+
+
+def certificate(
+    space: Space, trials: Sequence[Trial], budgets: Sequence[Budget], winner: dict[str, Any]
+) -> Certificate | None:
+    """Return the proved optimum of an additive model of a study, beside that of the winner.
+
+    None if too few networks are trained, or the networks of the space are no chains of layers
+    whose costs add up.
+    """
+    scored = [trial for trial in trials if trial.outcome == "trained" and trial.score is not None]
+    if len(scored) < FEWEST or any(decision.size is None for decision in space.decisions):
+        return None
+    encoding = Encoding(space)
+    rows = encoding.rows([space.masked(trial.choices) for trial in scored])
+    scores = np.array([trial.score for trial in scored], float)
+    points = _points(encoding, rows)
+    model = _factors(encoding, BayesianRidge().fit(points, scores))
+    try:
+        best = optimum(space, model, budgets)
+    except (NotAChainError, TooWideError):
+        return None
+    if not len(best.rows):
+        return None
+    left_out = cross_val_predict(BayesianRidge(), points, scores, cv=min(FOLDS, len(scores)))
+    expected = float(model.values(encoding.rows([space.masked(winner)]))[0])
+    found = Certificate(
+        trainings=len(scored),
+        rank_correlation=rank_correlation(list(left_out), list(scores)),
+        optimum=float(best.values[0]),
+        bound=float(max(best.bound, best.values[0])),
+        proved=best.proved,
+        winner=expected,
+        choices=encoding.choices(best.rows[0]),
+        relaxed=tuple(limit.text for limit in best.relaxed),
+    )
+    return structs.replace(found, sentence=_sentence(found))
+
+
+def _sentence(found: Certificate) -> str:
+    correlation = found.rank_correlation
+    fit = "unknown" if correlation is None else f"{correlation:.2f}"
+    proof = "proved" if found.proved else f"and no network {100 * found.bound:.1f} %, proved"
+    left = f", not heeding {' and '.join(found.relaxed)}" if found.relaxed else ""
+    return (
+        f"by an additive model of {found.trainings} trainings (rank correlation with those left"
+        f" out {fit}) the best network inside the budget has {100 * found.optimum:.1f} %"
+        f" ({proof}{left}) and the winner {100 * found.winner:.1f} %, a gap of"
+        f" {100 * found.gap:.1f} points"
+    )
+
+
+def _points(encoding: Encoding, rows: Rows) -> Values:
+    """Return 0 or 1 for every alternative of every decision, (rows, alternatives)."""
+    parts = [np.eye(size)[rows[:, column]] for column, size in enumerate(encoding.sizes)]
+    return np.concatenate(parts, 1)
+
+
+def _factors(encoding: Encoding, model: BayesianRidge) -> FactorModel:
+    """Return a model of `_points` as a sum over decisions."""
+    parts = np.split(model.coef_, np.cumsum(encoding.sizes)[:-1])
+    factors = tuple(Factor((column,), values) for column, values in enumerate(parts))
+    return FactorModel(float(model.intercept_), factors)
