@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example bench prior clean
+.PHONY: help demo test check lint format docs example bench chaos prior clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
@@ -49,6 +49,9 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 example: $(VENV)/.dev  ## write the committed report of the zoo, and the pictures of the manual
 	$(BIN)/archscope report $$($(BIN)/archscope zoo --format csv | tail -n +2 | cut -d, -f1) --title "The zoo" --plotlyjs cdn --date none -o reports/zoo.html
 	$(BIN)/python docs/screenshots.py
+
+chaos: $(VENV)/.dev  ## kill trainings and searches at random moments, and compare what they come to
+	$(BIN)/python benchmarks/chaos.py
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

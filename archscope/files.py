@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record")
 
+ASIDE = ".archscope."
+"""What names of files begin with whose content is not whole yet."""
+
 DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 """Names of files that are open already."""
 
@@ -99,7 +102,7 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
     # The mode is asked too, because root may write to everything.
     if before and not (before.st_mode & 0o222 and os.access(target, os.W_OK)):
         raise PermissionError(0, "the file is read-only")
-    aside = target.with_name(f".archscope.{os.urandom(8).hex()}")
+    aside = target.with_name(f"{ASIDE}{os.urandom(8).hex()}")
     try:
         # The umask decides on new files; what replaces an old one is nobody else's meanwhile.
         mode = 0o600 if before else 0o666

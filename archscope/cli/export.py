@@ -145,7 +145,7 @@ def _preprocessing(run: Path, in_file: bool) -> Preprocessing:
     """Return how a run prepared its images. Raises OptionError."""
     from archscope.exporters.preprocessing import Preprocessing
 
-    data = read_summary(run).data
+    data = read_summary(run, "statistics", "classes").data
     mean, std = (tuple(map(float, data["statistics"][key])) for key in ("mean", "std"))
     return Preprocessing(mean, std, tuple(data["classes"]), in_file)
 

@@ -229,7 +229,7 @@ def command(
             config, path, executor=executor, storage=storage, progress=progress, **limits
         )
     except KeyboardInterrupt:
-        say(f"\ninterrupted; the same command goes on with {path}")
+        say(f"\nstopped; the same command goes on with {path}")
         raise
     output.show(found_parts(found), lambda: {"format": 1, "study": found})
 

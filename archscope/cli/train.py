@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli import FINDINGS, FINE, INTERRUPTED
+from archscope.cli import FINDINGS, FINE, INTERRUPTED, TERMINATED
 from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
+from archscope.cli.shared.process import was_terminated
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
 from archscope.cli.shared.terminal import say, show
 from archscope.cli.shared.training_options import (
@@ -26,6 +27,7 @@ from archscope.cli.shared.training_options import (
 from archscope.errors import OptionError
 from archscope.language import LIMITS
 from archscope.language.yaml_items import parse
+from archscope.records.run_folder import is_abandoned
 from archscope.report.tables.trainings import seeds_table, summary_table
 
 if TYPE_CHECKING:
@@ -182,15 +184,15 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 def _resume(run: str, **options: Any) -> RunResult:
     from archscope.cli.shared.train_progress import attended
-    from archscope.records.run_folder import find_run, read_environment, read_summary
+    from archscope.records.run_folder import find_run, read_summary, read_threads
     from archscope.train import resume
     from archscope.train.run_folder import read_graph, read_recipe
 
     path = find_run(run, options["runs_dir"])
-    summary = read_summary(path)
+    summary = read_summary(path, "source")
     dataset = dataset_of(summary, options["data_dir"])
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
-    limit_threads(options["threads"] or read_environment(path)["threads"])
+    limit_threads(options["threads"] or read_threads(path))
     with attended(options["quiet"], options["log"], path) as (progress, stop):
         return resume(
             path, dataset, device=options["device"], task=task, progress=progress, stop=stop
@@ -223,7 +225,7 @@ def _knob(text: str) -> tuple[str, Any]:
 def _free(path: Path) -> Path:
     """Return the path, or with the first number appended that makes it free."""
     number, free = 1, path
-    while free.exists():
+    while free.exists() and not is_abandoned(free):
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
@@ -264,4 +266,6 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
         show("".join(f"run: {result.folder}\n" for result in results))
     if last.summary.state == "stopped":
         say(f"stopped; go on with: archscope train --resume {last.folder}")
+    if was_terminated() and last.summary.state == "stopped":
+        return TERMINATED
     return max(ENDINGS[summary.state] for summary in summaries)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from filelock import FileLock
+from msgspec import Meta, Struct
 
 from archscope.errors import OptionError, did_you_mean
-from archscope.files import is_locked, locked
-from archscope.records.training import RunSummary
+from archscope.files import ASIDE, is_locked, locked
+from archscope.records.training import (
+    DistillationRecord,
+    PixelStatistics,
+    RunSummary,
+    TaskRecord,
+    TrainedOn,
+)
 
 HOME = Path("runs")
 """Default folder of runs that are named without a path."""
 
 SUMMARY = "run.json"
+
+BEFORE_SUMMARY = {"spec.yaml", "recipe.yaml", "environment.json", "analysis.json", ".lock"}
+"""Files of a run folder that are written before its summary makes it a run."""
 
 Record = TypeVar("Record")
 
@@ -25,6 +35,11 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
     for path in (Path(name), home / name):
         if is_run(path):
             return path
+    for path in (Path(name), home / name):
+        if path.is_dir() and is_abandoned(path):
+            raise OptionError(
+                f"the run '{path}' was ended before its training began; begin it again"
+            )
     known = [path.name for path in all_runs(home)]
     hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
     raise OptionError(f"no run '{name}'{hint}")
@@ -33,6 +48,16 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
 def is_run(path: Path) -> bool:
     """Return whether a folder holds a run."""
     return (path / SUMMARY).is_file()
+
+
+def is_abandoned(path: Path) -> bool:
+    """Return whether a folder is what a training left that was killed before it was a run."""
+    try:
+        names = {file.name for file in path.iterdir()}
+    except OSError:
+        return False
+    names = {name for name in names if not name.startswith(ASIDE)}
+    return names <= BEFORE_SUMMARY and not is_training(path)
 
 
 def all_runs(home: Path = HOME) -> list[Path]:
@@ -50,18 +75,52 @@ def is_training(path: Path) -> bool:
     return is_locked(path / ".lock")
 
 
-def read_summary(path: Path) -> RunSummary:
-    """Return the summary of a run. Raises OptionError if it cannot be read."""
-    return _read(path / SUMMARY, RunSummary)
+def read_summary(path: Path, *needed: str) -> RunSummary:
+    """Return the summary of a run; `needed` are keys of its `data` that must be there.
+
+    Raises OptionError, naming the field, if it cannot be read.
+    """
+    file = path / SUMMARY
+    summary = _read(file, RunSummary)
+    task = _checked(file, "task", summary.task, TaskRecord)
+    if task.kind == "distillation":
+        _checked(file, "task", summary.task, DistillationRecord)
+    data = _checked(file, "data", summary.data, TrainedOn)
+    for key in needed:
+        if key not in summary.data:
+            raise OptionError(f"cannot read '{file}': `$.data` has no '{key}'")
+    if isinstance(data.statistics, PixelStatistics):
+        means, deviations = len(data.statistics.mean), len(data.statistics.std)
+        if means != deviations:
+            raise OptionError(
+                f"cannot read '{file}': {means} means and {deviations} deviations"
+                " - at `$.data.statistics`"
+            )
+    return summary
 
 
-def read_environment(path: Path) -> dict[str, Any]:
-    """Return versions, device and threads of a run. Raises OptionError if it cannot be read."""
-    return _read(path / "environment.json", dict[str, Any])
+def read_threads(path: Path) -> int:
+    """Return the threads that a run was trained with. Raises OptionError if it cannot be read."""
+    return _read(path / "environment.json", _Environment).threads
+
+
+class _Environment(Struct):
+    threads: Annotated[int, Meta(ge=1)]
+
+
+def _checked(file: Path, field: str, value: Any, kind: type[Record]) -> Record:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        what = str(error)
+        at = what.replace("`$", f"`$.{field}") if "`$" in what else f"{what} - at `$.{field}`"
+        raise OptionError(f"cannot read '{file}': {at}") from None
 
 
 def _read(file: Path, kind: type[Record]) -> Record:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        raise OptionError(f"cannot read '{file}': {error.strerror}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read '{file}': {error}") from None

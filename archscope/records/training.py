@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 Scores = dict[str, float]
 """Measures by name, over all images."""
@@ -13,6 +13,9 @@ State = Literal["running", "killed", "finished", "stopped", "diverged", "failed"
 """`stopped` and `running` (after a crash) can be resumed; `finished` has its test scores."""
 
 FORMAT = 1
+
+MOST_PIXELS = 1 << 16
+"""The longest side of an image that a run is believed to have been trained on."""
 
 
 class Interval(Struct, frozen=True):
@@ -47,6 +50,63 @@ class Diagnosis(Struct, frozen=True):
     value: float
     message: str
     epoch: int
+
+
+Size = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
+
+
+class ImageSource(Struct, frozen=True):
+    """The data set by which a run was trained."""
+
+    name: str
+    folder: str | None = None
+
+
+class ImageAdaptation(Struct, frozen=True):
+    """How images were brought to the input of the network; shapes are (C, H, W)."""
+
+    source: tuple[Size, Size, Size]
+    target: tuple[Size, Size, Size]
+    how: Literal["none", "resize", "pad"]
+    channels: Literal["same", "repeat"]
+
+
+class PixelStatistics(Struct, frozen=True):
+    """Mean and standard deviation of each channel, of pixels between 0 and 1."""
+
+    mean: Annotated[tuple[float, ...], Meta(min_length=1)]
+    std: Annotated[tuple[Annotated[float, Meta(ge=0)], ...], Meta(min_length=1)]
+
+
+class TrainedOn(Struct, frozen=True, kw_only=True):
+    """What is in `RunSummary.data`, as far as it is there."""
+
+    name: str
+    source: ImageSource | UnsetType = UNSET
+    digest: str = ""
+    classes: Annotated[tuple[str, ...], Meta(min_length=1)] | UnsetType = UNSET
+    adapt: dict[Literal["how", "channels"], str] = {}
+    adaptation: ImageAdaptation | UnsetType = UNSET
+    statistics: PixelStatistics | UnsetType = UNSET
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+
+
+class DistillationRecord(Struct, frozen=True, kw_only=True):
+    """What `RunSummary.task` has to be for a run with a teacher."""
+
+    kind: str
+    teacher: str
+    temperature: Annotated[float, Meta(gt=0)]
+    alpha: Annotated[float, Meta(ge=0, le=1)]
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+class TaskRecord(Struct, frozen=True):
+    """What `RunSummary.task` has to be; tasks of users have kinds of their own."""
+
+    kind: str
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,15 @@ from archscope.language.write import to_yaml
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer
 
+RETRIES = 1
+"""How often a training begins again because its process or machine was lost."""
+
+
+def lost(times: int, why: str = "") -> str:
+    """Return why a training has failed whose process or machine was lost so many times."""
+    more = f", {why}" if why else ""
+    return f"its process or machine was lost {times} times{more}"
+
 
 class DeadlineError(Exception):
     """The deadline came before the next result."""

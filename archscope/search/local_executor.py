@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import shutil
 import time
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any
 
 from msgspec import structs
@@ -15,11 +17,14 @@ from pebble import ProcessExpired, ProcessPool
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate
-from archscope.search.executor import check_deadline
+from archscope.search.executor import RETRIES, check_deadline, lost
 
 
 class LocalExecutor:
-    """Trains in a pool of processes; one that crashes or takes too long fails one trial."""
+    """Trains in a pool of processes; one that takes too long fails one trial.
+
+    A training whose process dies begins once again.
+    """
 
     def __init__(
         self,
@@ -46,12 +51,7 @@ class LocalExecutor:
 
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job for the next free process."""
-        began = time.perf_counter() - self.began
-        results = self.results  # `cancel` makes a new queue
-        future = self.pool.schedule(self.evaluate, args=(self.trainer, job), timeout=self.seconds)
-        self.futures.add(future)
-        future.add_done_callback(lambda done: results.put(self._result(job, done, began)))
-        future.add_done_callback(self.futures.discard)
+        self._start(job, time.perf_counter() - self.began, 0, self.results)
 
     def collect(self) -> TrialResult:
         """Wait for the next result and return it. Raises DeadlineError."""
@@ -75,6 +75,26 @@ class LocalExecutor:
             self.pool.close()  # type: ignore[no-untyped-call]
         self.pool.join()
 
+    def _start(
+        self, job: Job, began: float, losses: int, results: queue.Queue[TrialResult]
+    ) -> None:
+        """Queue a job whose process was lost so often; `cancel` makes a new queue of results."""
+
+        def done(future: Any) -> None:
+            self.futures.discard(future)
+            died = not future.cancelled() and isinstance(future.exception(), ProcessExpired)
+            if died and losses < RETRIES and results is self.results:
+                if job.keep is not None:  # what the process left of its run
+                    shutil.rmtree(job.keep, ignore_errors=True)
+                with suppress(RuntimeError):  # the pool takes no more
+                    self._start(job, began, losses + 1, results)
+                    return
+            results.put(self._result(job, future, began))
+
+        future = self.pool.schedule(self.evaluate, args=(self.trainer, job), timeout=self.seconds)
+        self.futures.add(future)
+        future.add_done_callback(done)
+
     def _result(self, job: Job, future: Any, began: float) -> TrialResult:
         try:
             result: TrialResult = structs.replace(future.result(), started=began)
@@ -82,7 +102,7 @@ class LocalExecutor:
         except TimeoutError:
             reason = f"took longer than {self.seconds:g} s"
         except ProcessExpired as error:
-            reason = f"its process died with exit code {error.exitcode}"
+            reason = lost(RETRIES + 1, f"at last with exit code {error.exitcode}")
         except CancelledError:
             reason = "cancelled"
         except MemoryError:

@@ -19,11 +19,8 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Evaluate, Trainer, evaluate, graph_of
-from archscope.search.executor import check_deadline
+from archscope.search.executor import RETRIES, check_deadline, lost
 from archscope.search.local_executor import LocalExecutor
-
-RETRIES = 3
-"""How often a training restarts because its machine was lost."""
 
 TIMEOUT = 5.0  # seconds to connect to the cluster
 
@@ -86,15 +83,15 @@ class RayExecutor:
         """Return the result of a task, or None if it had to be restarted."""
         from ray import exceptions
 
-        lost = (exceptions.NodeDiedError, exceptions.WorkerCrashedError,
-                exceptions.ObjectLostError, exceptions.LocalRayletDiedError)  # fmt: skip
+        losses = (exceptions.NodeDiedError, exceptions.WorkerCrashedError,
+                  exceptions.ObjectLostError, exceptions.LocalRayletDiedError)  # fmt: skip
         try:
             answer: _Answer = self.ray.get(reference)
-        except lost:
+        except losses:
             if running.losses < RETRIES:
                 self._start(structs.replace(running, losses=running.losses + 1))
                 return None
-            reason = f"its process or machine was lost {RETRIES + 1} times"
+            reason = lost(RETRIES + 1)
         except exceptions.OutOfMemoryError:
             reason = "out of memory"
         except exceptions.RayError as error:

@@ -35,7 +35,7 @@ from archscope.errors import OptionError
 from archscope.files import refusal, write_bytes, write_json, write_text
 from archscope.ir import Graph
 from archscope.language import load
-from archscope.records.run_folder import SUMMARY, lock
+from archscope.records.run_folder import SUMMARY, is_abandoned, lock
 from archscope.records.training import Epoch, Interval, RunSummary
 from archscope.train import recipe_files
 from archscope.train.recipe import Recipe
@@ -83,13 +83,17 @@ class RunFolder(Recorder):
 
     @classmethod
     def create(cls, path: Path) -> RunFolder:
-        """Create and lock a new folder. Raises OptionError if it exists or cannot be created."""
+        """Create and lock a new folder, or take one that a training left before it was a run.
+
+        Raises OptionError if there is a run or something else, or if it cannot be created.
+        """
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            raise OptionError(
-                f"'{path}' is there already; name the run anew, or go on with --resume {path}"
-            ) from None
+            if not is_abandoned(path):
+                raise OptionError(
+                    f"'{path}' is there already; name the run anew, or go on with --resume {path}"
+                ) from None
         except OSError as error:
             raise refusal(path, error) from None
         folder = cls(path)
@@ -156,6 +160,8 @@ class RunFolder(Recorder):
         except Exception as error:  # torch raises many kinds for a damaged file
             reason = str(error).partition("\n")[0]
             raise OptionError(f"cannot go on from '{path}': {reason}") from None
+        if not isinstance(state, dict) or not isinstance(state.get("steps"), int):
+            raise OptionError(f"cannot go on from '{path}': it is no checkpoint of a training")
         return state
 
     def rewind(self, steps: int, epochs: int) -> None:
@@ -182,9 +188,12 @@ class RunFolder(Recorder):
         path = self.path / name
         if not path.exists():
             return
-        whole = path.read_text(encoding="utf-8")
-        lines = list(csv.DictReader(whole[: whole.rfind("\n") + 1].splitlines()))
-        rows = [row for number, row in enumerate(lines) if wanted(number, row)]
+        try:
+            whole = path.read_text(encoding="utf-8")
+            lines = list(csv.DictReader(whole[: whole.rfind("\n") + 1].splitlines()))
+            rows = [row for number, row in enumerate(lines) if wanted(number, row)]
+        except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+            raise OptionError(f"cannot read '{path}': {error}") from None
         if not rows:
             path.unlink()
             return

@@ -11,8 +11,9 @@ from msgspec import Struct, structs
 from archscope.build import Network, build
 from archscope.datasets import Adaptation, Dataset, Images, Statistics, fit
 from archscope.errors import OptionError
+from archscope.ir import Graph, Shape, text_of
 from archscope.records.evaluation import Evaluation
-from archscope.records.run_folder import read_summary
+from archscope.records.run_folder import SUMMARY, read_summary
 from archscope.records.training import FORMAT
 from archscope.train.device import Arithmetic, arithmetic, select_device
 from archscope.train.evaluation import confusion, predictions
@@ -20,6 +21,10 @@ from archscope.train.loader import EvaluationLoader
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.run_folder import read_graph, read_recipe, read_weights
 from archscope.train.tasks.classification import Classification
+from archscope.weights import load_weights
+
+IMAGES = "classes", "adapt", "adaptation", "statistics"
+"""What a run says of its images, in `RunSummary.data`."""
 
 
 class TrainedNetwork(Struct, frozen=True, eq=False, kw_only=True):
@@ -55,7 +60,7 @@ class TrainedClassifier(TrainedNetwork, frozen=True, eq=False, kw_only=True):
 
 def load_network(run: Path, which: str = "best", device: str = "auto") -> TrainedNetwork:
     """Return the network of a run with its `best` or `last` weights. Raises ArchscopeError."""
-    graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run)
+    graph, recipe, summary = read_graph(run), read_recipe(run), read_summary(run, *IMAGES)
     where = select_device(device)
     network = build(graph)
     # The weights of a metric loss are of no use without the classes that it was trained on.
@@ -64,10 +69,11 @@ def load_network(run: Path, which: str = "best", device: str = "auto") -> Traine
         for name, tensor in read_weights(run, which).items()
         if not name.startswith(f"{HEAD}.")
     }
-    network.load_state_dict(weights)
+    load_weights(network, weights, f"'{run / which}.safetensors'")
     fitted = dict(summary.data["adaptation"])
     for shape in ("source", "target"):
         fitted[shape] = tuple(fitted[shape])
+    _check_images(run, graph, fitted["target"], len(summary.data["statistics"]["mean"]))
     statistics = {name: tuple(values) for name, values in summary.data["statistics"].items()}
     return TrainedNetwork(
         run=run.name,
@@ -78,6 +84,21 @@ def load_network(run: Path, which: str = "best", device: str = "auto") -> Traine
         adaptation=Adaptation(**fitted),
         how=arithmetic(recipe, where, len(graph.inputs[0].out)),
     )
+
+
+def _check_images(run: Path, graph: Graph, target: Shape, means: int) -> None:
+    """Raise OptionError if the images of a run are not those that its network takes."""
+    shape = graph.inputs[0].out
+    if target != shape:
+        raise OptionError(
+            f"'{run / SUMMARY}': data.adaptation.target is {text_of(target)}, the network of"
+            f" spec.yaml takes {text_of(shape)}"
+        )
+    if shape[0] % means:
+        raise OptionError(
+            f"'{run / SUMMARY}': data.statistics has {means} channels, the network of spec.yaml"
+            f" takes {shape[0]}"
+        )
 
 
 def load_classifier(run: Path, which: str = "best", device: str = "auto") -> TrainedClassifier:

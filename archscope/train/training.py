@@ -138,7 +138,7 @@ def resume(
     OptionError if the run has ended, or if the images are not those that it began with.
     """
     path = Path(run_dir)
-    before = read_summary(path)
+    before = read_summary(path, "source", "digest", "adapt")
     if before.state in ("finished", "diverged"):
         raise OptionError(f"the run '{path}' has ended: {before.state} ({before.reason})")
     if before.data["digest"] != dataset.digest:
@@ -182,6 +182,15 @@ def task_for(graph: Graph, dataset: Dataset, recipe: Recipe) -> Task:
     from archscope.train.tasks.metric import MetricLearning
 
     return MetricLearning(graph, recipe)
+
+
+def _restore(loop: Loop, state: dict[str, Any], path: Path | None) -> None:
+    """Take over a checkpoint. Raises OptionError if it is not one of this network and recipe."""
+    try:
+        loop.state.restore(state)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        reason = f"{type(e).__name__}: {str(e).strip().partition(chr(10))[0]}"
+        raise OptionError(f"cannot go on from '{path or '.'}/state.pt': {reason}") from None
 
 
 @contextmanager
@@ -261,7 +270,7 @@ class _Training:
             report=self.report, stop=self.stop,
         )  # fmt: skip
         if state is not None:
-            loop.state.restore(state)
+            _restore(loop, state, path)
         try:
             self.reason = loop.run()
             self._finish(network, recorder)

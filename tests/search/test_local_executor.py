@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,26 @@ def fate(trainer: Trainer, job: Job) -> TrialResult:
     return TrialResult(job.number, "trained", 1.0)
 
 
+def dies_once(trainer: Trainer, job: Job) -> TrialResult:
+    """Leave a part of a run and die, the first time."""
+    begun = Path(trainer.folder or "") / "begun"
+    kept = Path(job.keep or "")
+    kept.mkdir()
+    if not begun.exists():
+        begun.touch()
+        os._exit(7)
+    return TrialResult(job.number, "trained", 1.0)
+
+
+def test_a_training_whose_process_died_begins_once_again(tmp_path: Path) -> None:
+    trainer = Trainer(data="none", folder=str(tmp_path))
+    executor = LocalExecutor(trainer, evaluate=dies_once)
+    job = Job(3, SPEC, "", keep=str(tmp_path / "run"))
+    executor.submit(job, graph_of(job))
+    assert executor.collect().outcome == "trained"
+    executor.close()
+
+
 @pytest.fixture
 def executor() -> Iterator[LocalExecutor]:
     made = LocalExecutor(
@@ -53,11 +74,11 @@ def results(executor: LocalExecutor, *numbers: int) -> dict[int, TrialResult]:
 @pytest.mark.parametrize(
     "number, said",
     [
-        (EXITS, "its process died with exit code 7"),
+        (EXITS, "its process or machine was lost 2 times, at last with exit code 7"),
         (RAISES, "ValueError: no such luck"),
         (HANGS, "took longer than 5 s"),
         pytest.param(
-            KILLED, "its process died with exit code",
+            KILLED, "its process or machine was lost 2 times, at last with exit code",
             marks=pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL"),
         ),
         pytest.param(

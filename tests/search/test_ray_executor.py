@@ -13,7 +13,8 @@ import pytest
 from archscope.errors import OptionError
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer, graph_of
-from archscope.search.ray_executor import RETRIES, RayExecutor, connect
+from archscope.search.executor import RETRIES
+from archscope.search.ray_executor import RayExecutor, connect
 from tests.cli.conftest import Run
 from tests.search.test_search import SPACE, WORDS, trials
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,25 +101,31 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
 
 
 @pytest.mark.slow
-def test_a_killed_search_goes_on_to_the_same_end(run: Run, place: Path) -> None:
+@pytest.mark.parametrize("how, code", [("SIGKILL", -9), ("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_killed_search_goes_on_to_the_same_end(
+    run: Run, place: Path, how: str, code: int
+) -> None:
     assert run(*WORDS, "--name", "whole", "-j", "1").code == 0
-    code = (
+    text = (
         "import os, signal, sys\n"
         "from archscope.search import study_folder\n"
         "add = study_folder.StudyFolder.add\n"
         "def stop(self, trial):\n"
         "    add(self, trial)\n"
         "    if sum(trial.trained for trial in self.trials) == 2:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        os.kill(os.getpid(), signal." + how + ")\n"
         "study_folder.StudyFolder.add = stop\n"
         "from archscope.cli import main\n"
-        "if __name__ == '__main__': main(sys.argv[1:])\n"
+        "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))\n"
     )
-    (place / "killed.py").write_text(code, encoding="utf-8")
+    (place / "killed.py").write_text(text, encoding="utf-8")
     words = [sys.executable, "killed.py", *WORDS, "--name", "killed", "-j", "1"]
     process = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert process.returncode == code, process.stderr
+    assert "Traceback" not in process.stderr
+    assert ("the same command goes on with studies/killed" in process.stderr) == (code > 0)
     study = place / "studies/killed"
+    assert not is_locked(study / "lock")
     with (study / "trials.jsonl").open("a") as file:
         file.write('{"number": 99, "gen')  # a line that was cut short
     assert run(*WORDS, "--name", "killed", "-j", "1").code == 0

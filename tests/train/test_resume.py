@@ -181,3 +181,21 @@ def test_a_state_executes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OptionError, match="cannot go on from"):
         resume(tmp_path / "run", images())
     assert not (tmp_path / "exploded").exists()
+
+
+def test_what_was_killed_before_it_was_a_run_is_begun_again(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "early"
+    folder.mkdir(parents=True)
+    for name in ("spec.yaml", ".lock", ".archscope.0123"):
+        (folder / name).write_text("half")
+    with pytest.raises(OptionError, match=r"was ended before its training began; begin it again"):
+        find_run("early", tmp_path / "runs")
+    result = train(small(), images(), quick(), run_dir=folder)
+    assert result.summary.state == "finished"
+
+
+def test_other_folders_are_no_place_for_a_run(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OptionError, match="is there already"):
+        train(small(), images(), quick(), run_dir=tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from archscope.errors import OptionError, shortened
 from archscope.printable import use_replacements
@@ -19,10 +20,29 @@ class Terminated(KeyboardInterrupt):
     """The process got SIGTERM; whatever cleans up after Ctrl-C does so after this, too."""
 
 
+_noted: list[int] = []  # signals that asked the command to stop
+
+
+def interrupt(number: int) -> NoReturn:
+    """Raise the exception that ends a command after SIGINT or SIGTERM."""
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def note(number: int) -> None:
+    """Keep in mind that a command was asked to stop, and ends by itself."""
+    _noted.append(number)
+
+
+def was_terminated() -> bool:
+    """Return whether the first signal that asked the command to stop was SIGTERM."""
+    return _noted[:1] == [signal.SIGTERM]
+
+
 @contextmanager
 def prepared() -> Iterator[None]:
     """Prepare the process for a command: standard files, and SIGTERM as an exception."""
     _open_standard_files()
+    _noted.clear()
     use_replacements()
     attended = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM)
@@ -62,7 +82,7 @@ def reason(error: OSError) -> str:
 def _terminate_in(process: int) -> Callable[[int, FrameType | None], None]:
     def terminate(number: int, frame: FrameType | None) -> None:
         if os.getpid() == process:
-            raise Terminated
+            interrupt(number)
         signal.signal(number, signal.SIG_DFL)  # a fork
         os.kill(os.getpid(), number)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from archscope.cli.shared.process import interrupt, note
 from archscope.cli.shared.terminal import say
 from archscope.records.training import Diagnosis, Epoch, Interval, Scores
 from archscope.train.callbacks import Callback, CallbackList
@@ -101,8 +102,9 @@ def attended(
 
     def request_stop(number: int, frame: Any) -> None:
         if signals:
-            raise KeyboardInterrupt
+            interrupt(number)
         signals.append(number)
+        note(number)
 
     progress = Callback() if quiet else ProgressBar() if sys.stderr.isatty() else ProgressLines()
     if log is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archscope.cli.shared.options import together
+from archscope.errors import OptionError
 
 if TYPE_CHECKING:
     from archscope.datasets import Dataset
@@ -71,7 +72,9 @@ def dataset_of(summary: RunSummary, folder: Path | None = None) -> Dataset:
     """
     from archscope import datasets
 
-    source = summary.data["source"]
+    source = summary.data.get("source")
+    if source is None:
+        raise OptionError(f"the run.json of '{summary.name}' has no data.source; name it by --data")
     return datasets.load(
         source["name"], folder or (source.get("folder") and Path(source["folder"]))
     )

@@ -90,7 +90,11 @@ def _rows(path: Path, missing: list[str]) -> list[dict[str, str]]:
         missing.append(f"{path.name}: {reason}")
         return []
     complete = text[: text.rfind("\n") + 1]
-    return [row for row in csv.DictReader(complete.splitlines()) if None not in row.values()]
+    try:
+        return [row for row in csv.DictReader(complete.splitlines()) if None not in row.values()]
+    except csv.Error as error:
+        missing.append(f"{path.name}: {error}")
+        return []
 
 
 def _curves(rows: Sequence[dict[str, str]], axis: str) -> tuple[Curve, ...]:

@@ -113,6 +113,8 @@ def read_table(path: Path, networks: Space, column: str = "mean_acc") -> Table:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise UnavailableError(f"cannot read '{path}': {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise OptionError(f"cannot read '{path}': {error}") from None
     wanted = {"arch", column}
     if not rows or not wanted <= rows[0].keys():
         has = ", ".join(rows[0]) if rows else "nothing"
@@ -126,14 +128,14 @@ def read_table(path: Path, networks: Space, column: str = "mean_acc") -> Table:
 def _row(networks: Space, row: dict[str, str], column: str, where: str) -> ScoredRow:
     try:
         score = float(row[column])
-    except ValueError:
+    except (TypeError, ValueError):
         raise OptionError(f"{where}: {column} must be a number, got '{row[column]}'") from None
-    return ScoredRow(networks.masked(_choices(networks, row["arch"], where)), score)
+    return ScoredRow(networks.masked(_choices(networks, row["arch"] or "", where)), score)
 
 
 def _choices(networks: Space, arch: str, where: str) -> dict[str, Any]:
     places = arch.split("-") if "-" in arch else list(arch)
-    if len(places) != len(networks.decisions) or not all(place.isdigit() for place in places):
+    if len(places) != len(networks.decisions) or not all(place.isdecimal() for place in places):
         raise OptionError(
             f"{where}: arch must have a digit for each of the {len(networks.decisions)} decisions"
             f" of '{networks.name}', got '{arch}'"
