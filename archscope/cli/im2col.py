@@ -42,8 +42,10 @@ def command(spec: str, node: str, reader: SpecReader, dtype: str, output: Output
     inside = [name for name in convolutions if name.startswith(f"{node}.")]
     if len(inside) == 1:  # a block stands for its only convolution
         (node,) = inside
+    if not convolutions:
+        raise OptionError(f"'{graph.name}' has no convolution")
     if node not in graph.by_name:
         hint = did_you_mean(node, convolutions) or f"; a convolution is {convolutions[0]}"
-        raise OptionError(f"'{graph.name}' has no node '{node}'{hint if convolutions else ''}")
+        raise OptionError(f"'{graph.name}' has no node '{node}'{hint}")
     view = im2col(graph, node)
     output.show(im2col_parts(view, dtype), lambda: {"format": 1, "im2col": view})

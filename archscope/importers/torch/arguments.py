@@ -90,7 +90,7 @@ def _names(model: nn.Module) -> set[str] | None:
 
 
 def _is_shape(part: Any) -> bool:
-    return isinstance(part, tuple | list) and all(type(size) is int for size in part)
+    return isinstance(part, tuple | list) and bool(part) and all(type(n) is int for n in part)
 
 
 def _given(part: Any, batch: int | None) -> Any:

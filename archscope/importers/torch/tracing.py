@@ -6,7 +6,7 @@ import copy
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from itertools import chain
@@ -15,13 +15,13 @@ from typing import Any
 import torch
 from msgspec import Struct
 from torch import fx, nn
-from torch.overrides import TorchFunctionMode
 
 from archscope.errors import GraphError
 from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.batch import PRIMES, Batch
 from archscope.importers.torch.functional import functional
+from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
 
 
 class Trace(Struct, frozen=True):
@@ -43,7 +43,7 @@ def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace
     for size in PRIMES:
         try:
             program = _exported(model, arguments, Batch(size))
-        except _SomeImagesError:
+        except SomeImagesError:
             reason = "it takes parts of a batch"
             continue
         except GraphError:
@@ -70,7 +70,7 @@ def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.exp
     with _quiet(), _copy_of(model) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
-        with torch.no_grad(), _WholeBatches(batch):
+        with torch.no_grad(), TraceMode(still, batch):
             program = torch.export.export(still, args, kwargs)
         try:
             return functional(program)
@@ -79,43 +79,6 @@ def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.exp
             raise GraphError(
                 f"'{name}' changes parts of tensors, which cannot be followed"
             ) from None
-
-
-class _SomeImagesError(Exception):
-    """A part of the images is taken out of the batch."""
-
-
-class _WholeBatches(TorchFunctionMode):
-    """Stops a trace that takes images out of a batch, before it does so for each of many."""
-
-    PART = frozenset({"__getitem__", "select", "narrow", "index_select"})
-    PARTS = {"unbind": 1, "split": 2, "chunk": 2, "tensor_split": 2, "split_with_sizes": 2}
-    """Functions that return a part of a tensor, or many, with the place of the axis."""
-
-    def __init__(self, batch: Batch) -> None:
-        super().__init__()
-        self.batch = batch
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run a function, or raise _SomeImagesError if its result has lost the batch."""
-        kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
-        if name in self.PARTS and self._whole(args[0]):
-            place = self.PARTS[name]
-            axis = args[place] if len(args) > place else kwargs.get("dim", 0)
-            if args[0].shape[axis] % self.batch.size == 0:
-                raise _SomeImagesError
-        result = func(*args, **kwargs)
-        if name in self.PART and self._whole(args[0]) and not self._whole(result):
-            raise _SomeImagesError
-        return result
-
-    def _whole(self, value: Any) -> bool:
-        if not self.batch.alike or not isinstance(value, torch.Tensor):
-            return False
-        return self.batch.suits(tuple(value.shape))
 
 
 def _repeats(graph: fx.Graph, size: int) -> bool:

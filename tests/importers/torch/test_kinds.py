@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archscope.analysis import Analysis, analyze
+from archscope.errors import OptionError
 from archscope.importers.torch import from_module
 from tests.importers.torch.test_modules import flops
 
@@ -268,3 +269,101 @@ def test_messages_know_only_the_batch_of_the_user(module: nn.Module, words: str)
         from_module(module, MAP)
     assert "1009" not in str(error.value) and "1013" not in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class Keyed(nn.Module):
+    """A dict and a list of images, a state, a number and a flag."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.linear = nn.Conv2d(3, 4, 3), nn.Linear(5, 4)
+
+    def forward(
+        self, images: Any, state: Tensor | None = None, scale: float = 1.0, *, twice: bool = False
+    ) -> Tensor:
+        listed = list(images.values()) if isinstance(images, dict) else images
+        y = sum(self.conv(image) for image in listed) * scale
+        if state is not None:
+            y = y + self.linear(state[-1])[:, :, None, None]
+        return y + self.conv(listed[0]) if twice else y
+
+
+IMAGE = (3, 8, 8)
+CONV, LINEAR = 4 * 6 * 6 * 27, 20
+STATE = torch.zeros(2, 7, 5)
+INPUTS: dict[str, tuple[Any, int]] = {
+    "dict": ({"left": IMAGE, "right": IMAGE}, 2 * CONV),
+    "dict in a tuple": (({"left": IMAGE, "right": IMAGE},), 2 * CONV),
+    "dict by name": ({"images": {"left": IMAGE, "right": IMAGE}}, 2 * CONV),
+    "list by name": ({"images": [IMAGE, IMAGE, IMAGE]}, 3 * CONV),
+    "list in a tuple": (([IMAGE, IMAGE],), 2 * CONV),
+    "tensors": (([torch.zeros(7, *IMAGE)], STATE), CONV + LINEAR),
+    "number": ({"images": [IMAGE], "scale": 0.5}, CONV),
+    "flag": ({"images": [IMAGE], "twice": True}, 2 * CONV),
+    "scalar tensor": ({"images": [IMAGE], "scale": torch.tensor(2.0)}, CONV),
+    "none": (([IMAGE], None, 3), CONV),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_inputs_of_all_kinds(name: str) -> None:
+    input, macs = INPUTS[name]
+    result = imported(Keyed(), input)
+    assert result.totals.macs == macs
+    shapes = result.input.values() if isinstance(result.input, dict) else [result.input]
+    assert IMAGE in shapes and ((2, 5) in shapes) == (name == "tensors")
+
+
+class Tokens(nn.Module):
+    """Whole numbers as input, and a list as the only argument."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(10, 4), nn.Linear(4, 3)
+
+    def forward(self, parts: list[Tensor]) -> Tensor:
+        return self.head(sum(self.table(part) for part in parts))
+
+
+def test_lists_of_whole_numbers() -> None:
+    tokens = torch.zeros(2, 6, dtype=torch.long)
+    result = imported(Tokens(), (tokens, tokens))
+    assert (result.totals.params, result.totals.macs) == (55, 6 * 12)
+
+
+@pytest.mark.parametrize("input", ["3x8x8", 5, None, {}, {"x": 3.0}, ([], None), ()])
+def test_what_is_no_input_is_refused(input: Any) -> None:
+    with pytest.raises(OptionError, match="an input is a shape such as"):
+        from_module(nn.Conv2d(3, 4, 3), input)
+
+
+class Reads(nn.Module):
+    """Numbers of Python that are read from buffers."""
+
+    def __init__(self, what: Callable[[Any, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.what, self.conv = what, nn.Conv2d(4, 4, 3, padding=1)
+        self.register_buffer("scale", torch.tensor(0.5))
+        self.register_buffer("kept", torch.tensor([1, 3]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.what(self, self.conv(x))
+
+
+@pytest.mark.parametrize(("what", "out"), [
+    (lambda m, x: x * m.scale.item(), MAP),
+    (lambda m, x: x * float(m.scale), MAP),
+    (lambda m, x: x[:, : int(m.kept[1])], (3, 8, 8)),
+    (lambda m, x: x[:, m.kept.tolist()], (2, 8, 8)),
+    (lambda m, x: x if m.scale > 0.2 else x.mean(1), MAP),
+    (lambda m, x: x[:, : (m.kept + 1).max().item() // 2], (2, 8, 8)),
+    (lambda m, x: x.view(x.shape[0], 4 * m.kept[0].item(), -1), (4, 64)),
+])  # fmt: skip
+def test_numbers_of_buffers_are_known(
+    what: Callable[[Any, Tensor], Tensor], out: tuple[int, ...]
+) -> None:
+    result = imported(Reads(what), MAP)
+    assert result.outputs[0].shape == out
+    assert result.totals.macs == 9216 and result.about == ""
+    if "scale.item" in str(what.__code__.co_names):
+        assert any(layer.op == "times" for layer in result.layers)

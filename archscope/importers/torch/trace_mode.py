@@ -1,0 +1,103 @@
+"""What happens to functions of torch during a trace, where tensors have shapes and no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._pytree import tree_map
+
+from archscope.importers.torch.batch import Batch
+
+
+class SomeImagesError(Exception):
+    """A part of the images is taken out of the batch."""
+
+
+class _NotKnownError(Exception):
+    """A number depends on the input."""
+
+
+class TraceMode(TorchFunctionMode):
+    """Stops traces that take batches apart, and knows the numbers of weights and buffers.
+
+    A loop over images would be traced once for each of many images, hence SomeImagesError. Python
+    numbers that a module reads from its buffers, as by `.item()`, are those of the real buffers.
+    """
+
+    PART = frozenset({"__getitem__", "select", "narrow", "index_select"})
+    PARTS = {"unbind": 1, "split": 2, "chunk": 2, "tensor_split": 2, "split_with_sizes": 2}
+    """Functions that return a part of a tensor, or many, with the place of the axis."""
+    NUMBERS = frozenset({"item", "tolist", "__bool__", "__int__", "__float__", "__index__"})
+    """Functions from a tensor to numbers of Python."""
+
+    def __init__(self, model: nn.Module, batch: Batch) -> None:
+        super().__init__()
+        self.model, self.batch = model, batch
+        self.real = dict(_tensors(model))
+        self.made: dict[int, tuple[Any, ...]] = {}  # results, and the calls that gave them
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run a function, or raise SomeImagesError if its result has lost the batch."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in self.NUMBERS:
+            return self._number(func, args, kwargs)
+        if name in self.PARTS and self._whole(args[0]):
+            place = self.PARTS[name]
+            axis = args[place] if len(args) > place else kwargs.get("dim", 0)
+            if args[0].shape[axis] % self.batch.size == 0:
+                raise SomeImagesError
+        result = func(*args, **kwargs)
+        if args and (name == "__setitem__" or name.endswith("_") and not name.endswith("__")):
+            self.made[id(args[0])] = (args[0],)
+        if name in self.PART and self._whole(args[0]) and not self._whole(result):
+            raise SomeImagesError
+        parts = result if isinstance(result, tuple | list) else [result]
+        for place, part in enumerate(parts):
+            if isinstance(part, torch.Tensor):
+                changed = any(given is part for given in (*args, *kwargs.values()))
+                maker = func if part is result else partial(_part, func, place)
+                self.made[id(part)] = (part,) if changed else (part, maker, args, kwargs)
+        return result
+
+    def _whole(self, value: Any) -> bool:
+        if not self.batch.alike or not isinstance(value, torch.Tensor):
+            return False
+        return self.batch.suits(tuple(value.shape))
+
+    def _number(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return the number of a real tensor where it is computed from weights and buffers alone."""
+        paths = {id(tensor): path for path, tensor in _tensors(self.model)}
+
+        def real(part: Any) -> Any:
+            if not isinstance(part, torch.Tensor):
+                return part
+            _, *call = self.made.get(id(part), (part,))
+            if id(part) in paths and id(part) not in self.made:
+                return self.real[paths[id(part)]]
+            if not call:
+                raise _NotKnownError
+            maker, given, words = call
+            return maker(*tree_map(real, given), **tree_map(real, words))
+
+        try:
+            with _disable_current_modes(), torch._C.DisableTorchFunction(), torch.no_grad():
+                return func(*tree_map(real, args), **kwargs)
+        except Exception:  # torch says what is wrong with it
+            return func(*args, **kwargs)
+
+
+def _part(func: Callable[..., Any], place: int, *args: Any, **kwargs: Any) -> Any:
+    return func(*args, **kwargs)[place]
+
+
+def _tensors(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
