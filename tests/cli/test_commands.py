@@ -201,6 +201,12 @@ def test_a_spec_is_not_both_flat_and_folded(run: Run) -> None:
     assert "--flat or --fold" in result.err
 
 
+def test_im2col_of_a_network_without_a_convolution(run: Run) -> None:
+    result = run("im2col", "INPUT 8 -> FC 4", "fc")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "has no convolution" in result.err
+
+
 def test_im2col(run: Run) -> None:
     result = run("im2col", "vgg16", "stage0.conv1", "--format", "json")
     view = json.loads(result.out)["im2col"]

@@ -43,7 +43,7 @@ VIEWS = {
     "permute", "transpose", "view", "unflatten", "unsqueeze", "squeeze", "select", "slice",
     "narrow", "chunk", "split", "tensor_split", "split_with_sizes", "expand", "expand_as",
     "unbind", "t", "movedim", "swapaxes", "swapdims", "alias", "mT", "numpy_T", "diagonal",
-    "view_as", "squeeze_", "detach", "positive",
+    "view_as", "mH", "adjoint", "conj", "resolve_conj", "squeeze_", "detach", "positive",
 }  # fmt: skip
 """Operators whose result is another view of their input."""
 
@@ -72,8 +72,9 @@ OTHER = {
     "multinomial", "normal", "nan_to_num", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft",
     "fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn", "fft_ifftn", "fft_rfftn",
     "fft_irfftn", "complex", "real", "imag", "view_as_real", "view_as_complex", "polar", "angle",
-    "embedding_bag", "col_indices", "fake_quantize_per_tensor_affine",
-    "fake_quantize_per_channel_affine", "affine_grid_generator",
+    "embedding_bag", "col_indices", "_fused_moving_avg_obs_fq_helper",
+    "_fused_moving_avg_obs_fq_helper_functional", "fused_moving_avg_obs_fake_quant",
+    "fake_quantize_per_tensor_affine", "fake_quantize_per_channel_affine", "affine_grid_generator",
 }  # fmt: skip
 """Operators without matrix products, whose other arithmetic is not known."""
 
@@ -215,6 +216,8 @@ def _sum(left: int | None, right: int | None) -> int | None:
 def aten_cost(foreign: Foreign) -> Cost:
     """Return the cost of an operator for the whole batch."""
     library, _, rest = foreign.target.partition(".")
+    if foreign.target == "torchvision.deform_conv2d.default":  # what it samples is other work
+        return Cost(prod(foreign.out) * prod(foreign.args["weight"].shape[1:]), None)
     if library != "aten":
         return Cost(None, None)
     name = rest.partition(".")[0]
@@ -259,8 +262,10 @@ def _products(name: str, foreign: Foreign) -> Cost:
         return Cost(out * tensors[0].shape[-1], 0)
     if name in ("addmm", "baddbmm") and len(tensors) == 3:
         return Cost(out * tensors[1].shape[-1], out)
-    if name in ("mv", "dot") and len(tensors) == 2:
-        return Cost(prod(tensors[0].shape), 0)
+    if name in ("mv", "dot", "vdot", "linalg_vecdot") and len(tensors) == 2:
+        products = prod(tensors[0].shape)
+        # Of weights alone they are norms, as of spectral normalisation; no counter has these.
+        return Cost(products, 0) if foreign.ins else Cost(0, 2 * products)
     if name == "einsum" and len(tensors) == 2:
         return _einsum(foreign.args["equation"], tensors)
     if name == "scaled_dot_product_attention":

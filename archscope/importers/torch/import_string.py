@@ -12,20 +12,18 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.importers.formats import Imported
 from archscope.importers.torch.arguments import arguments_of
 from archscope.importers.torch.program import from_module
+from archscope.importers.torch.torchvision_operators import declare_for_import
 from archscope.importers.torch.tracing import device_and_dtype
 from archscope.ir import Shape
 
 DEFAULT_INPUT = (3, 224, 224)
 """The input that is tried where none is given: most image networks take it."""
-
-_DECLARED: list[Any] = []  # libraries, whose definitions go with them
 
 
 def from_import_string(
@@ -99,20 +97,9 @@ def _import(path: str) -> Any:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{path}.".startswith(f"{missing}."):
             raise OptionError(f"there is no module '{missing}' to import") from None
-        if "torchvision::nms does not exist" not in str(error) or _DECLARED:
+        if "torchvision::nms does not exist" not in str(error) or not declare_for_import():
             raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
-    _declare_torchvision_operators()
     return _import(path)
-
-
-def _declare_torchvision_operators() -> None:
-    """Declare two operators that torchvision lacks beside another build of torch."""
-    library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _DECLARED.append(library)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        del sys.modules[name]
 
 
 def _attribute(found: Any, path: str, attribute: str) -> Any:

@@ -56,7 +56,7 @@ class TraceMode(TorchFunctionMode):
             if args[0].shape[axis] % self.batch.size == 0:
                 raise SomeImagesError
         result = func(*args, **kwargs)
-        if args and (name == "__setitem__" or name.endswith("_") and not name.endswith("__")):
+        if args and (name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))):
             self.made[id(args[0])] = (args[0],)
         if name in self.PART and self._whole(args[0]) and not self._whole(result):
             raise SomeImagesError
@@ -74,7 +74,7 @@ class TraceMode(TorchFunctionMode):
         return self.batch.suits(tuple(value.shape))
 
     def _number(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Return the number of a real tensor where it is computed from weights and buffers alone."""
+        """Return the real number where it is computed from weights and buffers alone."""
         paths = {id(tensor): path for path, tensor in _tensors(self.model)}
 
         def real(part: Any) -> Any:

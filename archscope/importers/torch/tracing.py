@@ -21,6 +21,7 @@ from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
 from archscope.importers.torch.batch import PRIMES, Batch
 from archscope.importers.torch.functional import functional
+from archscope.importers.torch.torchvision_operators import deformable
 from archscope.importers.torch.trace_mode import SomeImagesError, TraceMode
 
 
@@ -70,7 +71,7 @@ def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.exp
     with _quiet(), _copy_of(model) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
-        with torch.no_grad(), TraceMode(still, batch):
+        with torch.no_grad(), TraceMode(still, batch), deformable():
             program = torch.export.export(still, args, kwargs)
         try:
             return functional(program)

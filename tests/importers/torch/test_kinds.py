@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.ao import quantization
 from torch.nn import functional
+from torch.nn.utils import parametrizations
 
 from archscope.analysis import Analysis, analyze
 from archscope.errors import OptionError
 from archscope.importers.torch import from_module
 from tests.importers.torch.test_modules import flops
+from tests.zoo.oracle import torchvision
 
 MAP = (4, 8, 8)
 
@@ -307,8 +310,8 @@ INPUTS: dict[str, tuple[Any, int]] = {
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_inputs_of_all_kinds(name: str) -> None:
-    input, macs = INPUTS[name]
-    result = imported(Keyed(), input)
+    given, macs = INPUTS[name]
+    result = imported(Keyed(), given)
     assert result.totals.macs == macs
     shapes = result.input.values() if isinstance(result.input, dict) else [result.input]
     assert IMAGE in shapes and ((2, 5) in shapes) == (name == "tensors")
@@ -331,10 +334,10 @@ def test_lists_of_whole_numbers() -> None:
     assert (result.totals.params, result.totals.macs) == (55, 6 * 12)
 
 
-@pytest.mark.parametrize("input", ["3x8x8", 5, None, {}, {"x": 3.0}, ([], None), ()])
-def test_what_is_no_input_is_refused(input: Any) -> None:
+@pytest.mark.parametrize("given", ["3x8x8", 5, None, {}, {"x": 3.0}, ([], None), ()])
+def test_what_is_no_input_is_refused(given: Any) -> None:
     with pytest.raises(OptionError, match="an input is a shape such as"):
-        from_module(nn.Conv2d(3, 4, 3), input)
+        from_module(nn.Conv2d(3, 4, 3), given)
 
 
 class Reads(nn.Module):
@@ -367,3 +370,62 @@ def test_numbers_of_buffers_are_known(
     assert result.totals.macs == 9216 and result.about == ""
     if "scale.item" in str(what.__code__.co_names):
         assert any(layer.op == "times" for layer in result.layers)
+
+
+LIBRARY: Any = torch.library.Library("archscope_tests", "DEF")
+LIBRARY.define("rounded(Tensor x) -> Tensor")
+LIBRARY.impl("rounded", lambda x: x.clone(), "CompositeExplicitAutograd")
+
+
+class Rounded(nn.Conv2d):
+    """A convolution whose weights come through an operator that nobody else knows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = torch.ops.archscope_tests.rounded(self.weight)
+        return self._conv_forward(x, weight, self.bias)
+
+
+def quantised() -> nn.Module:
+    """Return a network that is prepared for training with fake quantisation."""
+    net = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    net.append(nn.Linear(144, 3))
+    fused = quantization.fuse_modules_qat(net.train(), [["0", "1", "2"]])
+    fused.qconfig = quantization.get_default_qat_qconfig("fbgemm")
+    prepared: nn.Module = quantization.prepare_qat(fused)
+    return prepared
+
+
+WEIGHTS: dict[str, Callable[[], nn.Module]] = {
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Conv2d(4, 4, 3)),
+    "old spectral norm": lambda: nn.utils.spectral_norm(nn.Conv2d(4, 4, 3)),
+    "spectral norm, transposed": lambda: parametrizations.spectral_norm(
+        nn.ConvTranspose2d(4, 6, 3)),
+    "spectral norm, linear": lambda: nn.Sequential(
+        nn.Flatten(), parametrizations.spectral_norm(nn.Linear(256, 3))),
+    "weight norm": lambda: parametrizations.weight_norm(nn.Conv2d(4, 4, 3)),
+    "fake quantisation": quantised,
+    "unknown operator": lambda: Rounded(4, 4, 3),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")  # torch is about to move its quantisation elsewhere
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_computed_weights_keep_their_macs(name: str) -> None:
+    module = WEIGHTS[name]().eval()
+    result = imported(module, MAP)
+    assert 2 * result.totals.macs == flops(module, (torch.rand(1, *MAP),))
+    assert result.totals.params == true_params(module)
+    unknown = [kind for kind in result.unknown if "macs" in kind.facts]
+    assert bool(unknown) == (name == "unknown operator")
+
+
+def test_deformable_convolution() -> None:
+    torchvision()
+    from torchvision.ops import DeformConv2d
+
+    offsets, conv = nn.Conv2d(4, 18, 3, padding=1), DeformConv2d(4, 6, 3, padding=1, groups=2)
+    module = Made(lambda x, *parts: parts[1](x, parts[0](x)), offsets, conv)
+    result = imported(module, MAP)
+    assert result.totals.macs == 64 * 9 * (4 * 18 + 2 * 6)
+    assert result.totals.params == true_params(module)
+    assert not any("macs" in kind.facts for kind in result.unknown)

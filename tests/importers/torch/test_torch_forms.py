@@ -269,7 +269,7 @@ WHOLE = {
     "ctrout",
     "dw",
 }
-UNKNOWN = {"biln", "spec", "lstm"}
+UNKNOWN = {"biln", "lstm"}
 """Forms whose products nobody knows, and forms that are operators of ours."""
 
 
