@@ -11,6 +11,9 @@ from archscope.errors import LimitError
 OPERATORS = 10_000
 """Operators once functions, loops and branches are written out; more for files that have many."""
 
+TURNS = 2_000
+"""Turns of all loops together."""
+
 DEPTH = 64
 """Functions and graphs inside one another."""
 

@@ -15,8 +15,6 @@ OLDEST = 7
 PLAIN = 11
 """The opset that older ones are converted to; before it, some of today's inputs were attributes."""
 
-BRANCHING = ("If", "Loop", "Scan", "SequenceMap")
-
 
 def library() -> Any:
     """Return the onnx package. Raises UnavailableError where it is missing."""
@@ -58,7 +56,7 @@ def read_model(path: Path) -> Any:
             raise DataError(f"its functions cannot be written out: {error}") from None
     if opsets(model).get("", PLAIN) < PLAIN:
         model = _converted(onnx, model)
-    for node in model.graph.node:
+    for node in _nodes(model):
         if any(attribute.type == attribute.SPARSE_TENSOR for attribute in node.attribute):
             raise DataError(f"{named(node)} has a sparse tensor, which is not supported")
     if model.graph.sparse_initializer:
@@ -82,7 +80,13 @@ def first_line(error: Exception) -> str:
 
 
 def _nodes(model: Any) -> list[Any]:
-    return [*chain(model.graph.node, *(function.node for function in model.functions))]
+    """Return all operators, those of functions and of graphs inside operators too."""
+    nodes = [*chain(model.graph.node, *(function.node for function in model.functions))]
+    for node in nodes:  # which grows
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                nodes += graph.node
+    return nodes
 
 
 def _parsed(onnx: Any, path: Path) -> Any:
@@ -133,12 +137,6 @@ def _check_opset(onnx: Any, model: Any) -> None:
             f"opset {version} is newer than the installed onnx {onnx.__version__}, which knows"
             f" opsets to {newest}"
         )
-    for node in model.graph.node:
-        if node.domain == "" and node.op_type in BRANCHING:
-            raise DataError(
-                f"{named(node)} decides at run time what is computed;"
-                " archscope analyses networks whose operators are fixed"
-            )
 
 
 def _converted(onnx: Any, model: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from archscope.errors import DataError
 from archscope.importers.formats import Inputs
+from archscope.importers.onnx.control_flow import ControlFlow
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
 from archscope.importers.onnx.limits import Allowance
@@ -79,12 +80,13 @@ class ResolvedModel(Struct):
 def resolve(model: Any, sizes: Inputs = None) -> ResolvedModel:
     """Return a model resolved for inputs of the given sizes. Raises ArchscopeError."""
     resolver = _Resolver(model, sizes)
+    flow, scope = ControlFlow(resolver), dict[str, str]()
     for node in model.graph.node:
         try:
-            resolver.visit(node)
-        except (AttributeError, LookupError, TypeError, ValueError):
+            flow.walk(node, scope)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             raise DataError(f"{named(node)} is not as ONNX defines it") from None
-    return resolver.result()
+    return resolver.result(scope)
 
 
 class _Resolver:
@@ -102,24 +104,30 @@ class _Resolver:
         self.lists: dict[str, _SplitList] = {}
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
-        for tensor in model.graph.initializer:
-            try:
-                self._keep(tensor.name, self.onnx.numpy_helper.to_array(tensor))
-            except Exception as error:  # too few bytes, an unknown type
-                raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
-            self.initializers.add(tensor.name)
-            if tensor.data_type != tensor.INT64:  # which says sizes and places
-                self.sources[tensor.name] = frozenset([tensor.name])
+        self.initialize(model.graph.initializer)
         inputs = [info for info in model.graph.input if info.name not in self.constants]
         self.inputs = input_shapes(inputs, sizes)
         for info in inputs:
             self._type(info.name, info.type.tensor_type.elem_type, self.inputs[info.name])
 
+    def initialize(self, tensors: Iterable[Any], prefix: str = "") -> None:
+        """Keep the weights of a graph, their names behind a prefix. Raises DataError."""
+        for tensor in tensors:
+            name = f"{prefix}{tensor.name}"
+            try:
+                self.keep(name, self.onnx.numpy_helper.to_array(tensor))
+            except Exception as error:  # too few bytes, an unknown type
+                raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
+            self.initializers.add(name)
+            if tensor.data_type != tensor.INT64:  # which says sizes and places
+                self.sources[name] = frozenset([name])
+
     def _type(self, name: str, elements: int, shape: Sequence[int]) -> None:
         self.types[name] = self.onnx.helper.make_tensor_type_proto(elements, shape)
         self.shapes[name] = tuple(shape)
 
-    def _keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a constant."""
         self.constants[name] = value
         self._type(name, self.onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
@@ -168,7 +176,7 @@ class _Resolver:
 
         ends = {attribute.name: attribute.i for attribute in node.attribute}
         part = shape[ends.get("start", 0) : ends.get("end", len(shape))]
-        self._keep(node.output[0], numpy.array(part, dtype=numpy.int64))
+        self.keep(node.output[0], numpy.array(part, dtype=numpy.int64))
 
     def _cast(self, node: Any) -> Any:
         """Return a cast to the type of another value as a cast to a type, or as an identity."""
@@ -224,7 +232,7 @@ class _Resolver:
             given = [self.constants[name] for name in node.input if name]
             self.allowance.spend(named(node), node.op_type, types.values(), given, self.onnx)
         for name, value in compute(self.model, node, self.constants).items():
-            self._keep(name, value)
+            self.keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
                 self.initializers.add(name)  # how torch's exporter writes equal weights once
@@ -245,7 +253,7 @@ class _Resolver:
         if node.op_type == "Expand":
             size = numpy.broadcast_shapes(number.shape, size)
         self.allowance.fill(named(node), prod(size) * number.itemsize)
-        self._keep(name, numpy.broadcast_to(number, size))
+        self.keep(name, numpy.broadcast_to(number, size))
         # Files are made light by such weights, whose shapes they keep.
         if node.input[0] in self.initializers and number.dtype.kind in "fV" and number.any():
             self.initializers.add(name)
@@ -282,12 +290,16 @@ class _Resolver:
             )
         return None
 
-    def result(self) -> ResolvedModel:
-        """Return the model without the operators that no output depends on."""
-        outputs = [info.name for info in self.model.graph.output]
-        for name in outputs:
+    def result(self, scope: Mapping[str, str]) -> ResolvedModel:
+        """Return the model without the operators that no output depends on.
+
+        `scope` says what values are called here that the file calls otherwise.
+        """
+        titles = [info.name for info in self.model.graph.output]
+        outputs = [scope.get(name, name) for name in titles]
+        for name, title in zip(outputs, titles, strict=True):
             if name not in self.types:
-                raise DataError(f"no operator gives the output '{name}'")
+                raise DataError(f"no operator gives the output '{title}'")
         wanted, kept = set(outputs), []
         for operator in reversed(self.operators):
             if wanted & {name for name in operator.outputs if name}:
@@ -299,6 +311,7 @@ class _Resolver:
         return ResolvedModel(
             kept[::-1], self.constants, self.initializers, self.sources, self.shapes,
             list(self.inputs), outputs, batch, self._dtype(kept),
+            dict(zip(outputs, titles, strict=True)) if outputs != titles else {},
         )  # fmt: skip
 
     def _dtype(self, operators: Sequence[OnnxOperator]) -> str:
