@@ -1,0 +1,131 @@
+"""Groups of channels: what can be removed from a network, and from which layers at once.
+
+The dependency groups of Fang et al. 2023 (DepGraph), but exact to the channel: splits,
+concatenations, shuffles and flattened maps are followed channel by channel.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from archscope.compress.channels import Channels, Flow, Tracker
+from archscope.compress.operators import fixed_flow, flow, narrowed, share
+from archscope.ir import Builder, Graph
+
+
+class Unit(Struct, frozen=True, gc=False):
+    """Channels that can only be removed together."""
+
+    root: int  # the atom that stands for them
+    channels: tuple[tuple[str, int], ...]  # the layers that make them, and their places there
+
+
+class Group(Struct, frozen=True):
+    """Units that lie in the same values of the network, each as often as the others.
+
+    They are alike in what their removal saves. One unit must stay.
+    """
+
+    layers: tuple[str, ...]  # that make its channels, in the order of the graph
+    widths: tuple[int, ...]  # channels of one unit in each of these layers
+    units: tuple[Unit, ...]
+    fixed: str = ""  # why none of it can be removed
+
+    @property
+    def removable(self) -> bool:
+        """Whether some of its units can be removed."""
+        return not self.fixed and len(self.units) > 1
+
+    @property
+    def why_fixed(self) -> str:
+        """Why none of its units can be removed; empty where some can."""
+        return self.fixed or ("" if self.removable else "its channels go together")
+
+
+class ChannelGroups(Struct, frozen=True, dict=True):
+    """The groups of a network, and how its nodes pass channels on."""
+
+    graph: Graph
+    groups: tuple[Group, ...]
+    flows: dict[str, Flow]
+    roots: tuple[int, ...]  # of each atom
+
+    def narrow(self, removed: Collection[int]) -> Graph:
+        """Return the graph without some units, given by their roots; nodes keep their names."""
+        keeps = self.keeps(removed)
+        counts: dict[int, int] = {}  # most values are the same channels as another's
+
+        def kept(channels: Channels) -> int:
+            key = id(channels)
+            if key not in counts:
+                counts[key] = sum(map(keeps.__getitem__, channels))
+                held.append(channels)  # so that no other gets its id
+            return counts[key]
+
+        held: list[Channels] = []
+        builder = Builder()
+        for node in self.graph.nodes:
+            builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
+        return Graph(
+            f"{self.graph.name}_pruned", tuple(builder.nodes.values()), self.graph.outputs,
+            about=self.graph.about, dtype=self.graph.dtype,
+        )  # fmt: skip
+
+    def keeps(self, removed: Collection[int]) -> bytearray:
+        """Return for each atom whether it is kept: 1 or 0."""
+        gone = {*removed}
+        return bytearray(root not in gone for root in self.roots)
+
+
+def channel_groups(graph: Graph) -> ChannelGroups:
+    """Return the groups of channels of a network, in the order of the layers that make them.
+
+    What reaches an input or an output is fixed, and so is what an operator without a rule reads.
+    """
+    tracker = Tracker()
+    flows: dict[str, Flow] = {}
+    makers: list[str] = []  # of each atom
+    for node in graph.nodes:
+        ins = tuple(flows[name].out for name in node.inputs)
+        if node.new_params is not None or (node.weight_bytes is not None and not node.inputs):
+            why = f"'{node.name}' holds weights that other layers have in another form"
+            found = fixed_flow(node, ins, tracker, why)
+        else:
+            found = flow(node.op, node, ins, tracker)
+        if node.shares is not None:
+            share(found, flows[node.shares], tracker)
+        flows[node.name] = found
+        makers += [node.name] * (len(tracker.parents) - len(makers))
+    for output in graph.outputs:
+        tracker.fix(flows[output.node].out, f"output '{output.name}'")
+    roots = tuple(map(tracker.root, range(len(makers))))
+    fixed = {roots[atom]: why for atom, why in reversed(tracker.fixed.items())}
+    return ChannelGroups(graph, _groups(flows, makers, roots, fixed), flows, roots)
+
+
+def _groups(
+    flows: dict[str, Flow], makers: list[str], roots: tuple[int, ...], fixed: dict[int, str]
+) -> tuple[Group, ...]:
+    """Gather the units that lie in the same values."""
+    places: dict[int, list[tuple[int, int]]] = {root: [] for root in roots}
+    values = {id(found.out): found.out for found in flows.values()}
+    for number, channels in enumerate(values.values()):
+        for root, count in Counter(map(roots.__getitem__, channels)).items():
+            places[root].append((number, count))
+    made: dict[int, list[tuple[str, int]]] = {root: [] for root in roots}
+    starts: dict[str, int] = {}
+    for atom, maker in enumerate(makers):
+        made[roots[atom]].append((maker, atom - starts.setdefault(maker, atom)))
+    alike: dict[tuple[object, ...], list[Unit]] = {}
+    for root, found in places.items():
+        key = (*found, fixed.get(root, ""))
+        alike.setdefault(key, []).append(Unit(root, tuple(made[root])))
+    groups = []
+    for units in alike.values():
+        widths = Counter(maker for maker, _ in units[0].channels)
+        why = fixed.get(units[0].root, "")
+        groups.append(Group(tuple(widths), tuple(widths.values()), tuple(units), why))
+    return tuple(groups)

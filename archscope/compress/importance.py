@@ -1,0 +1,73 @@
+"""How much each unit of channels matters: the least important are removed first.
+
+`magnitude` is the norm of filters, Li et al. 2017; `bn-scale` the scales of batch norms, Liu et
+al. 2017 (network slimming); `random` is the control that any other must beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from typing import TYPE_CHECKING, Literal, get_args
+
+from archscope.compress.groups import ChannelGroups
+from archscope.errors import OptionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Importance = Literal["magnitude", "bn-scale", "random"]
+IMPORTANCES: tuple[str, ...] = get_args(Importance)
+Norm = Literal["l1", "l2"]
+NORMS: tuple[str, ...] = get_args(Norm)
+
+Scope = Literal["global", "layer"]
+SCOPES: tuple[str, ...] = get_args(Scope)
+
+Scores = dict[int, float]
+"""The importance of units by their roots; units without one are not removed."""
+
+
+def scores(
+    groups: ChannelGroups,
+    weights: Mapping[str, Tensor],
+    importance: Importance,
+    norm: Norm,
+    scope: Scope,
+    seed: int,
+) -> Scores:
+    """Return the scores of all units that can be removed, comparable within the scope.
+
+    `layer` scores a unit by its place in its own group, so that all groups lose equal shares.
+    Raises OptionError where the importance says nothing about this network.
+    """
+    units = [unit for group in groups.groups if group.removable for unit in group.units]
+    if importance == "random":
+        random = Random(seed)  # noqa: S311  (no secret)
+        found = {unit.root: random.random() for unit in units}
+    else:
+        from archscope.compress import tensors  # loads torch
+
+        if importance == "bn-scale":
+            found = tensors.scales(groups, weights)
+        else:
+            found = tensors.magnitudes(groups, weights, norm)
+        found = {unit.root: found[unit.root] for unit in units if unit.root in found}
+    if not found:
+        raise OptionError(
+            f"'{groups.graph.name}' has no batch norm with a scale whose channels can be removed;"
+            " use another importance, such as magnitude"
+        )
+    return found if scope == "global" else _places(groups, found)
+
+
+def _places(groups: ChannelGroups, found: Scores) -> Scores:
+    """Return the place of each unit in the order of its group, as a share."""
+    places: Scores = {}
+    for group in groups.groups:
+        order = sorted(found[unit.root] for unit in group.units if unit.root in found)
+        ranked = sorted(
+            (unit.root for unit in group.units if unit.root in found), key=found.__getitem__
+        )
+        places.update({root: (place + 1) / len(order) for place, root in enumerate(ranked)})
+    return places

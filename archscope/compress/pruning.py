@@ -1,0 +1,76 @@
+"""A network with fewer channels: a smaller graph, and the weights that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from archscope.compress.groups import ChannelGroups, channel_groups
+from archscope.compress.importance import Importance, Norm, Scope, scores
+from archscope.compress.selection import Selector
+from archscope.compress.targets import targets
+from archscope.ir import Graph
+from archscope.space.budget import Budget
+from archscope.space.costs import Costs, costs_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Pruned(Struct, frozen=True):
+    """A pruned network, whose nodes are named as they were."""
+
+    graph: Graph
+    weights: dict[str, Tensor] | None  # its state dict; None where none were given
+    groups: ChannelGroups  # of the whole network
+    removed: frozenset[int]  # the units that are gone, by their roots
+    limits: tuple[Budget, ...]
+    before: Costs
+    after: Costs
+
+
+def prune(
+    graph: Graph,
+    weights: Mapping[str, Tensor] | None = None,
+    *,
+    budget: str | Sequence[str],
+    importance: Importance = "magnitude",
+    norm: Norm = "l1",
+    scope: Scope = "global",
+    lanes: int = 8,
+    min_width: int = 1,
+    seed: int = 0,
+    dtype: str = "float32",
+    source: str = "the weights",
+    costs_by_name: Callable[[str], Costs] | None = None,
+) -> Pruned:
+    """Remove whole channels until a network keeps its budgets, the least important first.
+
+    `budget` is one or several of `50%` (of its macs), `60% params`, `30MMACs`, `peak 64KiB`;
+    `costs_by_name` resolves `60% of mobilenet_v2`. Without weights those of a seeded
+    initialisation are compared, which tells the cost, not the accuracy. Widths that change become
+    multiples of `lanes` and at least `min_width`. `scope` compares units in the whole network, or
+    removes equal shares of each group (`layer`). Errors call the weights `source`.
+
+    Raises OptionError for weights of another network, a budget that cannot be kept, and a network
+    of which nothing can be removed.
+    """
+    before = costs_of(graph, dtype)
+    limits = targets([budget] if isinstance(budget, str) else budget, before, costs_by_name)
+    groups = channel_groups(graph)
+    state: Mapping[str, Tensor] = {}
+    if weights is not None or importance != "random":
+        from archscope.compress import tensors  # loads torch
+
+        if weights is None:
+            state = tensors.seeded_weights(graph, seed)
+        else:
+            state = tensors.fitted_weights(graph, weights, source)
+    found = scores(groups, state, importance, norm, scope, seed)
+    chosen = Selector(groups, found, limits, lanes, min_width, dtype).select()
+    sliced = None
+    if weights is not None:
+        sliced = tensors.narrowed_weights(groups, state, chosen.removed)
+    return Pruned(chosen.graph, sliced, groups, chosen.removed, limits, before, chosen.costs)

@@ -1,0 +1,63 @@
+"""What a network is pruned down to, in the language of budgets: `50%`, `30MMACs`, `1M params`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from archscope.errors import OptionError
+from archscope.metrics import METRICS
+from archscope.space.budget import Budget, budgets
+from archscope.space.costs import Costs
+
+ITSELF = "it"
+"""How the share of a target names the network that is pruned: `50% params of it`."""
+
+_OWN_SHARE = re.compile(r"%\s*[A-Za-z ]*\Z")
+_OF = re.compile(r"\sof\s")
+
+
+def targets(
+    texts: Sequence[str], own: Costs, costs_by_name: Callable[[str], Costs] | None = None
+) -> tuple[Budget, ...]:
+    """Return the budgets that a pruned network must keep.
+
+    A share such as `50%` or `60% params` is of the network's own costs, `own`;
+    `60% of mobilenet_v2` is of those that `costs_by_name` returns. Raises OptionError, also for
+    what cannot be counted, and where the network has no more than that already.
+    """
+
+    def costs(name: str) -> Costs:
+        if name == ITSELF:
+            return own
+        if costs_by_name is None:
+            raise OptionError(f"no network can be looked up here: '{name}'")
+        return costs_by_name(name)
+
+    whole = [f"{text} of {ITSELF}" if _is_own_share(text) else text for text in texts]
+    found = budgets(whole, costs, edge=0)
+    if not found:
+        raise OptionError("say what to prune to: --budget 50%, or --budget '1M params'")
+    for limit in found:
+        if limit.measured:
+            raise OptionError(
+                f"the budget '{limit.text}' is measured, and pruning counts; write one of macs,"
+                " params, weights, access or peak"
+            )
+        if limit.most is None:
+            raise OptionError(f"the budget '{limit.text}' has no upper end to prune to")
+    if all(limit.excess(own[limit.metric]) <= 0 for limit in found):
+        have = " and ".join(f"{l.readable(own[l.metric])} {l.metric}" for l in found)
+        raise OptionError(f"nothing to prune: the network is within its budget with {have}")
+    return found
+
+
+def _is_own_share(text: str) -> bool:
+    return bool(_OWN_SHARE.search(text.strip())) and not _OF.search(text)
+
+
+def shortfall(limit: Budget, value: float) -> str:
+    """Return how a value lies to the limit: `99.6% of 908 M macs`."""
+    assert limit.most is not None
+    name = METRICS[limit.metric].name
+    return f"{100 * value / limit.most:.1f}% of {limit.readable(limit.most)} {name}"

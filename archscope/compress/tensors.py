@@ -1,0 +1,101 @@
+"""The weights of channels: how large they are, and those of a network without some channels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from archscope.build import build, module_path
+from archscope.compress.channels import Channels, Flow
+from archscope.compress.groups import ChannelGroups
+from archscope.compress.importance import Norm, Scores
+from archscope.ir import Graph, Node
+from archscope.ops.norm import BatchNorm
+from archscope.weights import load_weights
+
+
+def seeded_weights(graph: Graph, seed: int) -> dict[str, Tensor]:
+    """Return the weights that a network is initialised with."""
+    with torch.random.fork_rng(devices=()):  # the caller's random numbers stay what they were
+        torch.manual_seed(seed)
+        return build(graph).state_dict()
+
+
+def fitted_weights(graph: Graph, weights: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Return weights in the order and completeness of the network; errors call them `source`.
+
+    Raises OptionError unless names and shapes are those of the network.
+    """
+    with torch.random.fork_rng(devices=()):
+        network = build(graph)
+    load_weights(network, weights, source)
+    return network.state_dict()
+
+
+def narrowed_weights(
+    groups: ChannelGroups, weights: Mapping[str, Tensor], removed: Collection[int]
+) -> dict[str, Tensor]:
+    """Return the weights of `groups.narrow(removed)`: slices of those of the whole network."""
+    keeps = groups.keeps(removed)
+    found = dict(weights)
+    for at, name, flow in _held(groups, weights):
+        tensor = weights[f"{at}.{name}"]
+        for axis, channels in enumerate(flow.weights[name]):
+            if channels is not None:
+                places = [place for place, atom in enumerate(channels) if keeps[atom]]
+                if len(places) < len(channels):
+                    tensor = tensor.index_select(axis, torch.tensor(places))
+        found[f"{at}.{name}"] = tensor.contiguous()
+    return found
+
+
+def magnitudes(groups: ChannelGroups, weights: Mapping[str, Tensor], norm: Norm) -> Scores:
+    """Return the mean norm of the filters of each unit, relative to the others of their layers.
+
+    The norm of a filter is the mean of its absolute values (`l1`) or the root of the mean of
+    their squares (`l2`). The mean over a layer is 1, so that layers of other scales compare.
+    """
+    found: dict[int, list[float]] = defaultdict(list)
+    for at, name, flow in _held(groups, weights):
+        if name != "weight" or flow.filters is None:
+            continue
+        along = flow.weights[name][flow.filters]
+        if along is None:
+            continue
+        sizes = weights[f"{at}.{name}"].double().movedim(flow.filters, 0).flatten(1)
+        norms = sizes.abs().mean(1) if norm == "l1" else sizes.square().mean(1).sqrt()
+        mean = float(norms.mean()) or 1.0
+        _add(found, groups, along, norms / mean)
+    return {root: sum(values) / len(values) for root, values in found.items()}
+
+
+def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Scores:
+    """Return the mean absolute scale of the batch norms of each unit."""
+    found: dict[int, list[float]] = defaultdict(list)
+    for node in groups.graph.nodes:
+        if isinstance(node.op, BatchNorm) and node.op.affine and node.shares is None:
+            flow = groups.flows[node.name]
+            _add(found, groups, flow.out, weights[f"{module_path(node.name)}.weight"].abs())
+    return {root: sum(values) / len(values) for root, values in found.items()}
+
+
+def _add(
+    found: dict[int, list[float]], groups: ChannelGroups, channels: Channels, values: Tensor
+) -> None:
+    for atom, value in zip(channels, values.tolist(), strict=True):
+        found[groups.roots[atom]].append(value)
+
+
+def _held(
+    groups: ChannelGroups, weights: Mapping[str, Tensor]
+) -> Iterator[tuple[str, str, Flow]]:
+    """Yield the module path, the name and the flow of all weights that have channels."""
+    for node in groups.graph.nodes:
+        if node.shares is None:
+            at, flow = module_path(node.name), groups.flows[node.name]
+            for name in flow.weights:
+                if f"{at}.{name}" in weights:
+                    yield at, name, flow
