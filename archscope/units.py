@@ -83,6 +83,14 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_share(text: str) -> float:
+    """Return the share that `90%` or `0.9` says. Raises OptionError."""
+    quantity = split_quantity(text)
+    if quantity is None or quantity[1] not in ("", "%"):
+        raise OptionError(f"expected a share such as 90% or 0.9, got '{text}'")
+    return quantity[0] / 100 if quantity[1] else quantity[0]
+
+
 def format_duration(seconds: float) -> str:
     """Return a time as people say it: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
     if seconds < 59.95:

@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[1]
         ["schema"],
         ["bench", "no_such_network"],
         ["space", "mobile", "--samples", "10"],
+        ["prune", "resnet18", "--groups"],
+        ["prune", "resnet18", "--budget", "50%", "--importance", "random"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

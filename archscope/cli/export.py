@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options, shapes
+from archscope.cli.shared.given_weights import (
+    given_weights,
+    own_weights,
+    spec_of_run,
+    weights_option,
+)
+from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.files import write_bytes
-from archscope.ir import Graph
 from archscope.records.run_folder import is_run, read_summary
 from archscope.report.tables.export import export_table
-from archscope.sources import imported, is_foreign
+from archscope.sources import is_foreign
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from archscope.exporters.preprocessing import Preprocessing
 
 GROUP = "Convert"
@@ -33,8 +35,7 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
               help="Format; by default the suffix of the file decides.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
               help="File to write.")  # fmt: skip
-@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
-              help="Weights: a .safetensors file, or the folder of a run.")  # fmt: skip
+@weights_option
 @click.option("--seed", type=int, default=None,
               help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
 @click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
@@ -79,15 +80,16 @@ def command(
         raise OptionError(f"--opset is for ONNX, not for --to {to}")
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
-    if is_run(Path(spec)):
-        weights = weights or (Path(spec) if seed is None else None)
-        spec = (Path(spec) / "spec.yaml").as_posix()
+    spec, of_run = spec_of_run(spec)
+    weights = weights or (of_run if seed is None else None)
     graph = reader.graph(spec)
     # torch takes seconds; a wrong spec should not
     from archscope.exporters.export import export_network
 
     own = weights is None and seed is None and is_foreign(spec)
-    given = _of_model(spec, reader.inputs, graph) if own else _read(weights) if weights else None
+    given = given_weights(weights) if weights else None
+    if own:
+        given = own_weights(spec, reader.inputs, graph)
     run = _run_of(weights)
     try:
         exported = export_network(
@@ -148,21 +150,3 @@ def _preprocessing(run: Path, in_file: bool) -> Preprocessing:
     data = read_summary(run, "statistics", "classes").data
     mean, std = (tuple(map(float, data["statistics"][key])) for key in ("mean", "std"))
     return Preprocessing(mean, std, tuple(data["classes"]), in_file)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file, or the best weights of a run."""
-    if path.is_dir():
-        from archscope.train.run_folder import read_weights as best
-
-        return dict(best(path))
-    from archscope.weights import read_weights
-
-    return read_weights(path)
-
-
-def _of_model(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
-    """Return the own weights of an imported model."""
-    from archscope.weights import state_dict_of
-
-    return state_dict_of(graph, imported(spec, shapes(inputs)).weights())

@@ -51,7 +51,7 @@ def scores(
         if importance == "bn-scale":
             found = tensors.scales(groups, weights)
         else:
-            found = tensors.magnitudes(groups, weights, norm)
+            found = tensors.magnitudes(groups, weights, squared=norm == "l2")
         found = {unit.root: found[unit.root] for unit in units if unit.root in found}
     if not found:
         raise OptionError(
@@ -65,9 +65,8 @@ def _places(groups: ChannelGroups, found: Scores) -> Scores:
     """Return the place of each unit in the order of its group, as a share."""
     places: Scores = {}
     for group in groups.groups:
-        order = sorted(found[unit.root] for unit in group.units if unit.root in found)
         ranked = sorted(
             (unit.root for unit in group.units if unit.root in found), key=found.__getitem__
         )
-        places.update({root: (place + 1) / len(order) for place, root in enumerate(ranked)})
+        places |= {root: (place + 1) / len(ranked) for place, root in enumerate(ranked)}
     return places

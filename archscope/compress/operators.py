@@ -178,7 +178,7 @@ for _kind in (Pool, AdaptivePool, GlobalPool, Upsample):
 
 def _each(channels: Channels, *names: str) -> Mapping[str, Axes]:
     """Return weights that have one number for each channel."""
-    return {name: (channels,) for name in names}
+    return dict.fromkeys(names, (channels,))
 
 
 @flow.register

@@ -11,6 +11,8 @@ from archscope.compress.groups import ChannelGroups, channel_groups
 from archscope.compress.importance import Importance, Norm, Scope, scores
 from archscope.compress.selection import Selector
 from archscope.compress.targets import targets
+from archscope.errors import OptionError
+from archscope.folding.fold import readable
 from archscope.ir import Graph
 from archscope.space.budget import Budget
 from archscope.space.costs import Costs, costs_of
@@ -29,6 +31,21 @@ class Pruned(Struct, frozen=True):
     limits: tuple[Budget, ...]
     before: Costs
     after: Costs
+
+    def spec(self) -> tuple[str, dict[str, Tensor] | None]:
+        """Return a spec, as short as the widths are regular, and the weights of its network."""
+        folded = readable(self.graph)
+        if self.weights is None:
+            return folded.text, None
+        from archscope.build import module_path  # loads torch
+
+        paths = {module_path(old): module_path(new) for old, new in folded.names.items()}
+        return folded.text, {
+            f"{paths[path]}.{name}": tensor
+            for (path, _, name), tensor in (
+                (key.rpartition("."), tensor) for key, tensor in self.weights.items()
+            )
+        }
 
 
 def prune(
@@ -60,6 +77,11 @@ def prune(
     before = costs_of(graph, dtype)
     limits = targets([budget] if isinstance(budget, str) else budget, before, costs_by_name)
     groups = channel_groups(graph)
+    if not any(group.removable for group in groups.groups):
+        raise OptionError(
+            f"'{graph.name}' has nothing to prune: all its channels reach inputs or outputs, or"
+            " only go together; --groups shows them"
+        )
     state: Mapping[str, Tensor] = {}
     if weights is not None or importance != "random":
         from archscope.compress import tensors  # loads torch

@@ -110,9 +110,7 @@ class Selector:
 
     def _below(self, threshold: float) -> list[int]:
         """Return the places in which units up to a score are gone, as far as counts allow."""
-        return [
-            ranked.least(sum(key > threshold for key in ranked.keys)) for ranked in self.ranked
-        ]
+        return [ranked.least(sum(key > threshold for key in ranked.keys)) for ranked in self.ranked]
 
     def _at(self, places: Sequence[int]) -> Selection:
         removed = frozenset(
@@ -124,9 +122,7 @@ class Selector:
         return Selection(removed, graph, costs_of(graph, self.dtype))
 
     def _fits(self, costs: Costs) -> bool:
-        return all(
-            limit.most is None or costs[limit.metric] <= limit.most for limit in self.limits
-        )
+        return all(limit.most is None or costs[limit.metric] <= limit.most for limit in self.limits)
 
     def _is_close(self, costs: Costs) -> bool:
         """Return whether whatever is given back would be too much; of a peak it need not be."""
@@ -152,9 +148,7 @@ def _ranked(group: Group, counts: tuple[int, ...], scores: Scores) -> Ranked:
     return Ranked(tuple(units), tuple(map(scores.__getitem__, units)), counts)
 
 
-def _counts(
-    group: Group, layers: dict[str, int], lanes: int, min_width: int
-) -> tuple[int, ...]:
+def _counts(group: Group, layers: dict[str, int], lanes: int, min_width: int) -> tuple[int, ...]:
     """Return how many units of a group may stay, so that widths are multiples of `lanes`.
 
     All may. Where a layer has channels of other groups as well, what goes must be a multiple, and
@@ -175,10 +169,7 @@ def _counts(
 
 
 def _nothing(groups: ChannelGroups, lanes: int, min_width: int) -> str:
-    name = groups.graph.name
-    if not any(group.removable for group in groups.groups):
-        return f"'{name}' has nothing to prune: its channels all reach inputs or outputs, or go together"
     return (
-        f"'{name}' has nothing to prune in steps of {lanes} channels down to {min_width}; see"
-        " --lanes and --min-width"
+        f"'{groups.graph.name}' has nothing to prune to widths that are multiples of {lanes} and at"
+        f" least {min_width}; see --lanes and --min-width"
     )

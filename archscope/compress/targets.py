@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from archscope.errors import OptionError
-from archscope.metrics import METRICS
 from archscope.space.budget import Budget, budgets
 from archscope.space.costs import Costs
 
@@ -35,7 +36,10 @@ def targets(
         return costs_by_name(name)
 
     whole = [f"{text} of {ITSELF}" if _is_own_share(text) else text for text in texts]
-    found = budgets(whole, costs, edge=0)
+    found = tuple(
+        structs.replace(limit, text=limit.text.replace(f" of {ITSELF}", ""))
+        for limit in budgets(whole, costs, edge=0)
+    )
     if not found:
         raise OptionError("say what to prune to: --budget 50%, or --budget '1M params'")
     for limit in found:
@@ -47,17 +51,12 @@ def targets(
         if limit.most is None:
             raise OptionError(f"the budget '{limit.text}' has no upper end to prune to")
     if all(limit.excess(own[limit.metric]) <= 0 for limit in found):
-        have = " and ".join(f"{l.readable(own[l.metric])} {l.metric}" for l in found)
+        have = " and ".join(
+            f"{limit.readable(own[limit.metric])} {limit.metric}" for limit in found
+        )
         raise OptionError(f"nothing to prune: the network is within its budget with {have}")
     return found
 
 
 def _is_own_share(text: str) -> bool:
     return bool(_OWN_SHARE.search(text.strip())) and not _OF.search(text)
-
-
-def shortfall(limit: Budget, value: float) -> str:
-    """Return how a value lies to the limit: `99.6% of 908 M macs`."""
-    assert limit.most is not None
-    name = METRICS[limit.metric].name
-    return f"{100 * value / limit.most:.1f}% of {limit.readable(limit.most)} {name}"

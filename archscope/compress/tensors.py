@@ -11,8 +11,7 @@ from torch import Tensor
 from archscope.build import build, module_path
 from archscope.compress.channels import Channels, Flow
 from archscope.compress.groups import ChannelGroups
-from archscope.compress.importance import Norm, Scores
-from archscope.ir import Graph, Node
+from archscope.ir import Graph
 from archscope.ops.norm import BatchNorm
 from archscope.weights import load_weights
 
@@ -52,11 +51,13 @@ def narrowed_weights(
     return found
 
 
-def magnitudes(groups: ChannelGroups, weights: Mapping[str, Tensor], norm: Norm) -> Scores:
+def magnitudes(
+    groups: ChannelGroups, weights: Mapping[str, Tensor], *, squared: bool = False
+) -> dict[int, float]:
     """Return the mean norm of the filters of each unit, relative to the others of their layers.
 
-    The norm of a filter is the mean of its absolute values (`l1`) or the root of the mean of
-    their squares (`l2`). The mean over a layer is 1, so that layers of other scales compare.
+    The norm of a filter is the mean of its absolute values, or with `squared` the root of the
+    mean of their squares. The mean over a layer is 1, so that layers of other scales compare.
     """
     found: dict[int, list[float]] = defaultdict(list)
     for at, name, flow in _held(groups, weights):
@@ -66,13 +67,13 @@ def magnitudes(groups: ChannelGroups, weights: Mapping[str, Tensor], norm: Norm)
         if along is None:
             continue
         sizes = weights[f"{at}.{name}"].double().movedim(flow.filters, 0).flatten(1)
-        norms = sizes.abs().mean(1) if norm == "l1" else sizes.square().mean(1).sqrt()
+        norms = sizes.square().mean(1).sqrt() if squared else sizes.abs().mean(1)
         mean = float(norms.mean()) or 1.0
         _add(found, groups, along, norms / mean)
     return {root: sum(values) / len(values) for root, values in found.items()}
 
 
-def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Scores:
+def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, float]:
     """Return the mean absolute scale of the batch norms of each unit."""
     found: dict[int, list[float]] = defaultdict(list)
     for node in groups.graph.nodes:
@@ -89,9 +90,7 @@ def _add(
         found[groups.roots[atom]].append(value)
 
 
-def _held(
-    groups: ChannelGroups, weights: Mapping[str, Tensor]
-) -> Iterator[tuple[str, str, Flow]]:
+def _held(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Iterator[tuple[str, str, Flow]]:
     """Yield the module path, the name and the flow of all weights that have channels."""
     for node in groups.graph.nodes:
         if node.shares is None:
@@ -99,3 +98,19 @@ def _held(
             for name in flow.weights:
                 if f"{at}.{name}" in weights:
                     yield at, name, flow
+
+
+def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict[str, Tensor]:
+    """Return masks of the largest share of all weights together, or of each tensor alone."""
+    if not together:
+        return {name: largest({name: w}, share, True)[name] for name, w in weights.items()}
+    sizes = torch.cat([tensor.detach().abs().flatten() for tensor in weights.values()])
+    gone = len(sizes) - round(share * len(sizes))
+    limit = sizes.kthvalue(gone).values if gone else sizes.new_tensor(-1.0)
+    return {name: tensor.detach().abs() > limit for name, tensor in weights.items()}
+
+
+def fillers(mask: Tensor, reach: int) -> int:
+    """Return the zeros to store so that no weight lies more than `reach` places after the last."""
+    places = torch.cat([torch.tensor([-1]), mask.flatten().nonzero().flatten()])
+    return int(((places.diff() - 1) // reach).sum())

@@ -38,7 +38,9 @@ def at_random(groups: ChannelGroups, share: float, seed: int = 0) -> frozenset[i
         unit.root
         for group in groups.groups
         if group.removable
-        for unit in random.sample(group.units, min(round(share * len(group.units)), len(group.units) - 1))
+        for unit in random.sample(
+            group.units, min(round(share * len(group.units)), len(group.units) - 1)
+        )
     )
 
 

@@ -16,7 +16,9 @@ import click
 from archscope import __version__
 from archscope.errors import did_you_mean
 
-GROUPS = ("Analyze", "Visualize", "Convert", "Measure", "Train", "Search", "Reference")
+GROUPS = (
+    "Analyze", "Visualize", "Convert", "Compress", "Measure", "Train", "Search", "Reference",
+)  # fmt: skip
 """The groups of the help, in its order."""
 
 FILES = {

@@ -1,0 +1,46 @@
+"""Weights that a command is given: of a file, of a run, or an imported model's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archscope.cli.shared.options import shapes
+from archscope.ir import Graph
+from archscope.records.run_folder import is_run
+from archscope.sources import imported
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="Weights: a .safetensors file, or the folder of a run.",
+)  # fmt: skip
+
+
+def spec_of_run(spec: str) -> tuple[str, Path | None]:
+    """Return the spec that a word names, and the run if it names the folder of one."""
+    run = Path(spec)
+    return ((run / "spec.yaml").as_posix(), run) if is_run(run) else (spec, None)
+
+
+def given_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights of a file, or the best weights of a run. Raises OptionError."""
+    if path.is_dir():
+        from archscope.train.run_folder import read_weights as best
+
+        return dict(best(path))
+    from archscope.weights import read_weights
+
+    return read_weights(path)
+
+
+def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
+    """Return the own weights of an imported model."""
+    from archscope.weights import state_dict_of
+
+    return state_dict_of(graph, imported(spec, shapes(inputs)).weights())

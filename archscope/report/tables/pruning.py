@@ -1,0 +1,144 @@
+"""Channel groups and pruned networks as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from archscope.compress.groups import ChannelGroups, Group
+from archscope.compress.pruning import Pruned
+from archscope.compress.sparsity import Sparsified
+from archscope.metrics import static_metrics
+from archscope.report.table import COUNT, NAME, SHARE, Column, Part, Table, table_of
+from archscope.units import format_bytes
+
+NAMED = 3
+"""So many layers of a group are named."""
+
+
+def group_parts(groups: ChannelGroups) -> list[Part]:
+    """Return one row for each group of channels, and how many can be removed."""
+    free = [group for group in groups.groups if group.removable]
+    units = sum(len(group.units) for group in free)
+    table = table_of(
+        groups.groups,
+        (Column("layers", NAME), layers_text),
+        (Column("channels", COUNT), lambda group: len(group.units) * max(group.widths)),
+        (Column("units", COUNT), lambda group: len(group.units)),
+        (Column("removable"), lambda group: group.why_fixed or "yes"),
+        title=groups.graph.name,
+    )
+    line = f"{len(free)} of {len(groups.groups)} groups can lose channels, in {units:,} units"
+    return [table, line]
+
+
+def layers_text(group: Group) -> str:
+    """Return the layers of a group; of many, the first and their number."""
+    names = ", ".join(group.layers[:NAMED])
+    more = len(group.layers) - NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def group_records(groups: ChannelGroups, removed: Collection[int] = ()) -> list[dict[str, Any]]:
+    """Return the groups for programs."""
+    return [
+        {
+            "layers": group.layers,
+            "widths": group.widths,
+            "units": len(group.units),
+            "kept": sum(unit.root not in removed for unit in group.units),
+            "removable": group.removable,
+            "fixed": group.why_fixed or None,
+        }
+        for group in groups.groups
+    ]
+
+
+def pruned_parts(pruned: Pruned) -> list[Part]:
+    """Return the costs before and after, and how near the budgets are."""
+    columns = (
+        Column("", NAME, "metric"),
+        Column("before"),
+        Column("after"),
+        Column("left", SHARE),
+    )
+    rows = []
+    for metric in static_metrics():
+        before, after = pruned.before[metric.name], pruned.after[metric.name]
+        texts = (metric.unit.format(before), metric.unit.format(after))
+        rows.append((metric.name, *texts, after / before if before else None))
+    changed = [
+        group
+        for group in pruned.groups.groups
+        if any(unit.root in pruned.removed for unit in group.units)
+    ]
+    free = sum(group.removable for group in pruned.groups.groups)
+    return [
+        Table(pruned.graph.name, columns, tuple(rows)),
+        *(limit_line(pruned, number) for number in range(len(pruned.limits))),
+        f"{len(changed)} of {free} groups lost channels",
+    ]
+
+
+def limit_line(pruned: Pruned, number: int) -> str:
+    """Return how near a network is to one of its budgets."""
+    limit = pruned.limits[number]
+    assert limit.most is not None
+    value = pruned.after[limit.metric]
+    most = limit.readable(limit.most)
+    return f"{limit.text}: {limit.readable(value)} of at most {most} {limit.metric}," + (
+        f" {100 * value / limit.most:.2f}%"
+    )
+
+
+def pruned_record(pruned: Pruned) -> dict[str, Any]:
+    """Return a pruned network for programs."""
+    return {
+        "name": pruned.graph.name,
+        "before": pruned.before,
+        "after": pruned.after,
+        "budgets": [
+            {
+                "text": limit.text, "metric": limit.metric, "most": limit.most,
+                "value": pruned.after[limit.metric],
+            }
+            for limit in pruned.limits
+        ],
+        "groups": group_records(pruned.groups, pruned.removed),
+    }  # fmt: skip
+
+
+def sparse_parts(name: str, sparse: Sparsified) -> list[Part]:
+    """Return the weights left in each layer, and what they take in memory."""
+    table = table_of(
+        sparse.layers,
+        (Column("layer", NAME), lambda layer: layer.name),
+        (Column("weights", COUNT), lambda layer: layer.weights),
+        (Column("left", COUNT), lambda layer: layer.left),
+        (Column("share", SHARE), lambda layer: layer.left / layer.weights),
+        title=name,
+    )
+    return [
+        table,
+        f"{100 * sparse.sparsity:.2f}% of the weights of layers are zero",
+        f"dense {format_bytes(sparse.dense_bytes)}, as CSR {format_bytes(sparse.csr_bytes)}, with"
+        f" relative indices of 8 and 5 bits {format_bytes(sparse.relative_bytes)}"
+        f" ({sparse.fillers:,} filler zeros)",
+        "it does not get faster: dense kernels multiply by zeros; --budget removes whole channels",
+    ]
+
+
+def sparse_record(name: str, sparse: Sparsified) -> dict[str, Any]:
+    """Return sparse weights for programs."""
+    return {
+        "name": name,
+        "sparsity": sparse.sparsity,
+        "dense_bytes": sparse.dense_bytes,
+        "csr_bytes": sparse.csr_bytes,
+        "relative_index_bytes": sparse.relative_bytes,
+        "fillers": sparse.fillers,
+        "layers": [
+            {"name": layer.name, "weights": layer.weights, "left": layer.left}
+            for layer in sparse.layers
+        ],
+    }

@@ -1,0 +1,129 @@
+"""`archscope prune`: a spec and weights that fit each other, and refusals of one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from archscope import analyze, load
+from archscope.build import build
+from archscope.compress.sparsity import sparsify
+from tests.cli.conftest import Run
+
+SPEC = """
+input: [3, 16, 16]
+layers:
+  - conv: {out: 32, kernel: 3}
+  - batchnorm
+  - relu
+  - conv: {out: 64, kernel: 3}
+  - relu
+  - global_avgpool
+  - flatten
+  - linear: 10
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    path = tmp_path / "net.yaml"
+    path.write_text(SPEC, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def weights(spec: str, tmp_path: Path) -> Path:
+    path = tmp_path / "net.safetensors"
+    torch.manual_seed(0)
+    save_file(build(load(spec)).state_dict(), path)
+    return path
+
+
+def test_groups(run: Run, spec: str) -> None:
+    result = run("prune", spec, "--groups")
+    assert (result.code, result.err) == (0, "")
+    assert "2 of 4 groups can lose channels, in 96 units" in result.out
+    data = json.loads(run("prune", spec, "--groups", "--format", "json").out)
+    assert [group["units"] for group in data["groups"]] == [3, 32, 64, 10]
+    assert data["groups"][0]["fixed"] == "input 'input'"
+
+
+def test_spec_and_weights(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
+    out, small = tmp_path / "s.yaml", tmp_path / "s.safetensors"
+    words = ["--weights", str(weights), "-o", str(out), "--weights-output", str(small)]
+    result = run("prune", spec, "--budget", "50%", *words, "--format", "json")
+    assert (result.code, result.err) == (0, "")
+    data = json.loads(result.out)
+    totals = analyze(load(out)).totals
+    assert totals.macs == data["after"]["macs"] <= data["before"]["macs"] / 2
+    assert data["budgets"][0]["most"] == data["before"]["macs"] / 2
+    assert totals.params == data["after"]["params"]
+    build(load(out)).load_state_dict(load_file(small), strict=True)
+    heading = "# Written by `archscope prune net --budget '50%'`.\n"
+    assert out.read_text(encoding="utf-8").startswith(heading)
+
+
+def test_without_weights_it_says_what_decided(run: Run, spec: str) -> None:
+    result = run("prune", spec, "--budget", "50%")
+    assert result.code == 0
+    assert "no weights were given" in result.err
+    assert "of at most" in result.out
+
+
+def test_a_share_of_another_network_is_at_this_input(run: Run, spec: str) -> None:
+    result = run("prune", spec, "--budget", "1% of resnet18", "--importance", "random")
+    macs = analyze(load("resnet18", input=(3, 16, 16))).totals.macs
+    assert f"of at most {macs / 1e5:.1f} K macs" in result.out
+    result = run("prune", spec, "--budget", "50% of no_net", "--importance", "random")
+    assert "'no_net' is no file" in result.err
+
+
+def test_sparsity(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sparse.safetensors"
+    words = ["--weights", str(weights), "--weights-output", str(out)]
+    result = run("prune", spec, "--sparsity", "90%", *words)
+    assert result.code == 0
+    assert "90.00% of the weights of layers are zero" in result.out
+    assert "it does not get faster" in result.out
+    expected = sparsify(load(spec), load_file(weights), 0.9).weights
+    got = load_file(out)
+    assert all(torch.equal(got[name], tensor) for name, tensor in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "say one of --groups, --budget and --sparsity"),
+        (["--groups", "--budget", "50%"], "say one of --groups, --budget and --sparsity"),
+        (["--sparsity", "90%"], "--sparsity needs weights: give --weights, or a run"),
+        (["--groups", "-o", "s.yaml"], "-o writes a spec, which only --budget changes"),
+        (
+            ["--budget", "50%", "-o", "s.yaml", "--weights-output", "s.safetensors"],
+            "--weights-output needs weights",
+        ),
+        (["--budget", "1%"], "the budget '1%' cannot be kept"),
+        (["--budget", "50%", "--weights", "none.safetensors"], "cannot read 'none.safetensors'"),
+        (["--budget", "50%", "-o", "no_folder/s.yaml"], "no_folder"),
+    ],
+)
+def test_refusals(run: Run, spec: str, words: list[str], message: str) -> None:
+    result = run("prune", spec, *words)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_refused_shares_and_names(run: Run, spec: str, weights: Path) -> None:
+    given = ["--weights", str(weights)]
+    result = run("prune", spec, "--sparsity", "ninety", *given)
+    assert "expected a share such as 90% or 0.9, got 'ninety'" in result.err
+    result = run("prune", spec, "--sparsity", "100%", *given)
+    assert "a sparsity is a share above 0% and below 100%" in result.err
+    result = run("prune", spec, "--budget", "50%", "--weights-output", "s.safetensors", *given)
+    assert "--weights-output needs -o" in result.err
+    result = run("prune", "lenet5", "--budget", "50%", *given)
+    assert "net.safetensors' has" in result.err and len(result.err.splitlines()) == 1

@@ -1,0 +1,125 @@
+"""Which channels go together, written out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from archscope import load
+from archscope.compress import ChannelGroups, Group, channel_groups
+from archscope.ir import Graph, Output
+from archscope.ops import OPS
+from tests.nets import Net, chain
+
+
+def group_of(groups: ChannelGroups, layer: str) -> Group:
+    (found,) = [group for group in groups.groups if layer in group.layers]
+    return found
+
+
+def test_a_residual_and_its_branch() -> None:
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="stem", out=16)
+    net("conv", "stem", name="inside", out=24)
+    net("batchnorm", "inside", name="norm")
+    net("conv", "norm", name="back", out=16)
+    net("add", "back", "stem", name="sum")
+    net("global_avgpool", "sum", name="pool")
+    net("flatten", "pool", name="flat")
+    net("linear", "flat", name="classes", out=10)
+    groups = channel_groups(net.graph())
+    assert [(g.layers, len(g.units), g.why_fixed) for g in groups.groups] == [
+        (("x",), 3, "input 'x'"),
+        (("stem", "back"), 16, ""),
+        (("inside",), 24, ""),
+        (("classes",), 10, "output 'output'"),
+    ]
+
+
+def test_a_gate_goes_with_what_it_gates() -> None:
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="features", out=16)
+    net("global_avgpool", "features", name="pool")
+    net("conv", "pool", name="squeeze", out=4)
+    net("conv", "squeeze", name="excite", out=16)
+    net("sigmoid", "excite", name="gate")
+    net("mul", "features", "gate", name="gated")
+    net("conv", "gated", name="last", out=2)
+    groups = channel_groups(net.graph())
+    assert group_of(groups, "excite").layers == ("features", "excite")
+    assert len(group_of(groups, "squeeze").units) == 4
+
+
+def test_a_split_makes_groups_of_its_parts() -> None:
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="stem", out=12)
+    net("slice", "stem", name="low", start=0, stop=4)
+    net("slice", "stem", name="high", start=4, stop=12)
+    net("conv", "low", name="a", out=2)
+    net("conv", "high", name="b", out=2)
+    net("add", "a", "b", name="sum")
+    groups = channel_groups(net.graph())
+    assert [len(g.units) for g in groups.groups if g.layers == ("stem",)] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("out", "groups", "units", "widths", "left"),
+    [
+        (32, 4, 8, (4,), 4),  # a channel of each group
+        (32, 16, 16, (2, 2), 8),  # whole groups
+        (32, 32, 32, (1, 1), 16),  # depthwise
+        (64, 32, 32, (1, 2), 16),
+    ],
+)
+def test_grouped_convolutions_keep_groups_of_one_size(
+    out: int, groups: int, units: int, widths: tuple[int, ...], left: int
+) -> None:
+    graph = chain(
+        ("conv", {"out": 32}),
+        ("conv", {"out": out, "groups": groups}),
+        ("conv", {"out": 2}),
+        x=(3, 8, 8),
+    )
+    found = channel_groups(graph)
+    group = found.groups[1]
+    assert (len(group.units), group.widths) == (units, widths)
+    removed = [unit.root for unit in group.units[: units // 2]]
+    narrowed = found.narrow(removed).nodes[2]
+    assert getattr(narrowed.op, "groups") == left  # noqa: B009
+    assert narrowed.ins[0][0] == 16
+
+
+def test_shared_weights_and_every_head_are_followed() -> None:
+    towers = {group.layers: group.why_fixed for group in channel_groups(load("siamese")).groups}
+    assert towers["a.linear", "b.linear"] == ""
+    assert towers["left", "right"] == "input 'left'"
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="trunk", out=8)
+    net("conv", "trunk", name="aside", out=4)
+    net("conv", "trunk", name="main", out=4)
+    found = channel_groups(net.graph(Output("aside", "aside", train_only=True), "main"))
+    assert group_of(found, "aside").why_fixed == "output 'aside'"
+    assert group_of(found, "trunk").removable
+
+
+def test_an_operator_without_a_rule_fixes_what_it_reads() -> None:
+    graph = chain(("conv", {"out": 8}), ("lrn", {}), ("conv", {"out": 2}), x=(3, 8, 8))
+    found = channel_groups(graph)
+    assert group_of(found, "conv1").why_fixed == "'lrn2' (lrn) needs all its channels"
+
+
+def test_an_operator_that_was_not_recognised_is_fixed() -> None:
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="first", out=8)
+    net.builder.add("strange", OPS["opaque"](kind="aten.roll", size=(8, 8, 8)), ("first",))
+    net("conv", "strange", name="last", out=2)
+    assert not any(group.removable for group in channel_groups(net.graph()).groups)
+
+
+def test_weights_that_are_tied_in_another_form_are_fixed() -> None:
+    graph: Graph = chain(("conv", {"out": 8}), ("conv", {"out": 2}), x=(3, 8, 8))
+    assert any(group.removable for group in channel_groups(graph).groups)
+    net = Net(x=(3, 8, 8))
+    net("conv", "x", name="first", out=8)
+    net("conv", "first", name="last", out=2)
+    net.builder.count("last", 0)
+    assert not any(group.removable for group in channel_groups(net.graph()).groups)

@@ -1,0 +1,175 @@
+"""Networks pruned to budgets: met, exact, in widths that hardware likes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from archscope import analyze, load
+from archscope.build import build
+from archscope.compress import Pruned, prune
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.space.costs import costs_of
+from tests.compress.exactness import difference, lively
+from tests.nets import chain
+
+LANES = 8
+
+
+def small() -> Graph:
+    """A network of plain layers, with a batch norm each."""
+    return chain(
+        ("conv", {"out": 32, "kernel": 3, "padding": 1, "bias": False}),
+        ("batchnorm", {}),
+        ("relu", {}),
+        ("conv", {"out": 64, "kernel": 3, "padding": 1, "bias": False}),
+        ("batchnorm", {}),
+        ("relu", {}),
+        ("global_avgpool", {}),
+        ("flatten", {}),
+        ("linear", {"out": 10}),
+        x=(3, 16, 16),
+    )
+
+
+def widths_off_lanes(pruned: Pruned) -> list[str]:
+    """Return the layers of changed width that is no multiple of the lanes."""
+    whole = pruned.groups.graph.by_name
+    return [
+        node.name
+        for node in pruned.graph.nodes
+        if node.out[0] != whole[node.name].out[0] and node.out[0] % LANES
+    ]
+
+
+@pytest.mark.parametrize("scope", ["global", "layer"])
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "shufflenet_v2_x1_0"])
+def test_half_of_the_macs(name: str, scope: str, tmp_path: Path) -> None:
+    graph = load(name)
+    pruned = prune(graph, budget="50%", importance="random", scope=scope, lanes=LANES)  # type: ignore[arg-type]
+    assert 0.98 * 0.5 <= pruned.after["macs"] / pruned.before["macs"] <= 0.5
+    assert widths_off_lanes(pruned) == []
+    text, weights = pruned.spec()
+    assert weights is None
+    path = tmp_path / "pruned.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert costs_of(load(path)) == pruned.after == costs_of(pruned.graph)
+    assert analyze(load(path)).totals.macs == pruned.after["macs"]
+
+
+def test_several_budgets_hold_together() -> None:
+    graph = load("mobilenet_v2_035", input=(3, 96, 96))
+    pruned = prune(graph, budget=["70%", "50% params", "peak 250KiB"], importance="random")
+    assert pruned.after["macs"] <= 0.7 * pruned.before["macs"]
+    assert 0.97 * 0.5 <= pruned.after["params"] / pruned.before["params"] <= 0.5
+    assert pruned.after["peak"] <= 250 * 1024
+
+
+def test_a_peak_alone_prunes_only_what_makes_it() -> None:
+    graph = load("mobilenet_v2_035", input=(3, 96, 96))
+    pruned = prune(graph, budget="90% peak", importance="random")
+    assert pruned.after["peak"] <= 0.9 * pruned.before["peak"]
+    assert pruned.after["params"] > 0.95 * pruned.before["params"]
+
+
+def test_weights_are_sliced_for_the_spec(tmp_path: Path) -> None:
+    graph = load("mobilenet_v2_035", input=(3, 64, 64))
+    network = lively(graph).float()
+    pruned = prune(graph, network.state_dict(), budget="50%")
+    text, weights = pruned.spec()
+    assert weights is not None and pruned.weights is not None
+    path = tmp_path / "pruned.yaml"
+    path.write_text(text, encoding="utf-8")
+    written = build(load(path)).eval()
+    written.load_state_dict(weights, strict=True)
+    named = build(pruned.graph).eval()
+    named.load_state_dict(pruned.weights, strict=True)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(written(x), named(x))
+    assert difference(pruned.groups, pruned.removed, lively(graph)) < 1e-9
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_the_smallest_filters_go(norm: str) -> None:
+    graph = small()
+    weights = build(graph).state_dict()
+    weights["conv1.weight"][[2, 3, 5, 7, 11, 13, 17, 19]] *= 0.01
+    pruned = prune(graph, weights, budget="80%", norm=norm, lanes=1)  # type: ignore[arg-type]
+    gone = {
+        place
+        for group in pruned.groups.groups
+        for unit in group.units
+        if unit.root in pruned.removed
+        for layer, place in unit.channels
+        if layer == "conv1"
+    }
+    assert {2, 3, 5, 7, 11} <= gone
+
+
+def test_the_smallest_scales_go() -> None:
+    graph = small()
+    weights = build(graph).state_dict()
+    weights["batchnorm5.weight"][:24] = 0.01
+    pruned = prune(graph, weights, budget="70%", importance="bn-scale")
+    assert pruned.weights is not None
+    assert pruned.weights["batchnorm5.weight"].min() == 1
+
+
+def test_layer_scope_takes_equal_shares() -> None:
+    pruned = prune(small(), budget="40% params", importance="random", scope="layer", lanes=1)
+    one, other = (pruned.graph.by_name[name].out[0] for name in ("conv1", "conv4"))
+    assert abs(one / 32 - other / 64) < 0.1
+
+
+def test_chance_is_repeatable() -> None:
+    graph = small()
+    first, second, other = (
+        prune(graph, budget="50%", importance="random", lanes=1, seed=seed).removed
+        for seed in (1, 1, 2)
+    )
+    assert first == second != other
+
+
+def test_min_width() -> None:
+    pruned = prune(small(), budget="60%", importance="random", min_width=24, lanes=4)
+    widths = [pruned.graph.by_name[name].out[0] for name in ("conv1", "conv4")]
+    assert min(widths) >= 24 and all(width % 4 == 0 for width in widths)
+
+
+@pytest.mark.parametrize(
+    ("budget", "words", "message"),
+    [
+        (
+            "1%",
+            {},
+            r"the budget '1%' cannot be kept: with every channel removed that may be, 'net'",
+        ),
+        ("100%", {}, "nothing to prune: the network is within its budget with"),
+        ("5ms@cpu", {}, "the budget '5ms@cpu' is measured, and pruning counts"),
+        ("macs>=1", {}, "the budget 'macs>=1' has no upper end to prune to"),
+        ("50%", {"lanes": 128}, "'net' has nothing to prune to widths that are multiples of 128"),
+        ("50% of vgg16", {}, "no network can be looked up here: 'vgg16'"),
+        ("fifty", {}, "cannot take the budget 'fifty'"),
+        ((), {}, "say what to prune to"),
+    ],
+)
+def test_refusals(budget: str, words: dict[str, int], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        prune(small(), budget=budget, importance="random", **words)  # type: ignore[arg-type]
+
+
+def test_networks_and_weights_that_cannot_be_pruned() -> None:
+    flat = chain(("linear", {"out": 10}), x=(8,))
+    with pytest.raises(OptionError, match="'net' has nothing to prune: all its channels reach"):
+        prune(flat, budget="50%")
+    plain = chain(("linear", {"out": 64}), ("linear", {"out": 10}), x=(8,))
+    with pytest.raises(OptionError, match="no batch norm with a scale"):
+        prune(plain, budget="50%", importance="bn-scale")
+    weights = build(plain).state_dict()
+    weights["linear1.weight"] = torch.zeros(32, 8)
+    with pytest.raises(OptionError, match=r"w: 'linear1\.weight' is 32x8, the network's"):
+        prune(plain, weights, budget="50%", source="w")

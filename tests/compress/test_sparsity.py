@@ -1,0 +1,86 @@
+"""Weights set to zero: the smallest, as many as were asked for, and the bytes counted by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archscope.build import build
+from archscope.compress.sparsity import sparsify
+from archscope.compress.tensors import fillers
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from tests.nets import chain
+
+
+def net() -> Graph:
+    return chain(
+        ("conv", {"out": 16, "kernel": 3, "bias": False}),
+        ("batchnorm", {}),
+        ("flatten", {}),
+        ("linear", {"out": 10}),
+        x=(3, 8, 8),
+    )
+
+
+@pytest.mark.parametrize("sparsity", [0.1, 0.5, 0.9, 0.995])
+def test_the_smallest_of_all_weights_are_zero(sparsity: float) -> None:
+    weights = build(net()).state_dict()
+    sparse = sparsify(net(), weights, sparsity)
+    before = torch.cat([weights[name].abs().flatten() for name in sparse.masks])
+    after = torch.cat([sparse.weights[name].flatten() for name in sparse.masks])
+    assert sparse.sparsity == pytest.approx(sparsity, abs=1e-4)
+    assert int((after != 0).sum()) == len(before) - round(sparsity * len(before))
+    assert before[after == 0].max() < before[after != 0].min()
+    assert torch.equal(sparse.weights["batchnorm2.weight"], weights["batchnorm2.weight"])
+    build(net()).load_state_dict(sparse.weights, strict=True)
+
+
+def test_each_layer_alone() -> None:
+    weights = build(net()).state_dict()
+    weights["conv1.weight"] *= 1e-3
+    together = sparsify(net(), weights, 0.5)
+    alone = sparsify(net(), weights, 0.5, scope="layer")
+    assert together.layers[0].left == 0
+    assert [2 * layer.left for layer in alone.layers] == [layer.weights for layer in alone.layers]
+
+
+def test_zeros_stay_zeros() -> None:
+    weights = {name: torch.zeros_like(w) for name, w in build(net()).state_dict().items()}
+    assert sparsify(net(), weights, 0.5).sparsity == 1
+
+
+def test_bytes_by_hand() -> None:
+    graph = chain(("linear", {"out": 2}), x=(100,))
+    weights = {"linear1.weight": torch.full((2, 100), 1e-3), "linear1.bias": torch.zeros(2)}
+    weights["linear1.weight"].view(-1)[[0, 99, 100, 164]] = 1.0
+    sparse = sparsify(graph, weights, 0.98)
+    assert sparse.dense_bytes == 4 * 202
+    assert sparse.csr_bytes == 4 * 2 + 4 * 4 + 4 * 4 + 4 * 3
+    # Distances of 1, 99, 1 and 64; with 5 bits no more than 32: 3 and 1 zeros between.
+    assert sparse.fillers == 4
+    assert sparse.relative_bytes == 4 * 2 + 8 * (32 + 5) // 8
+
+
+@pytest.mark.parametrize("reach", [4, 32, 256])
+def test_fillers_against_the_encoding_itself(reach: int) -> None:
+    torch.manual_seed(0)
+    mask = torch.rand(20, 50) < 0.02
+    last, count = -1, 0
+    for place in mask.flatten().nonzero().flatten().tolist():
+        while place - last > reach:
+            last, count = last + reach, count + 1
+        last = place
+    assert fillers(mask, reach) == count
+
+
+@pytest.mark.parametrize("sparsity", [-0.1, 0.0, 1.0, 1.5])
+def test_refused_shares(sparsity: float) -> None:
+    with pytest.raises(OptionError, match="a sparsity is a share above 0% and below 100%"):
+        sparsify(net(), build(net()).state_dict(), sparsity)
+
+
+def test_a_network_without_layers() -> None:
+    graph = chain(("relu", {}), x=(3, 8, 8))
+    with pytest.raises(OptionError, match="'net' has no layer with weights"):
+        sparsify(graph, {}, 0.5)
