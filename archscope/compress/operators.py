@@ -26,6 +26,7 @@ from archscope.ops.linear import Linear
 from archscope.ops.locally_connected import LocallyConnected
 from archscope.ops.merge import Add, Concat, Distance, Mul
 from archscope.ops.norm import BatchNorm, GroupNorm, LayerNorm
+from archscope.ops.pad import Pad
 from archscope.ops.pool import Pool
 from archscope.ops.rearrange import ChannelShuffle, PixelShuffle, SpaceToDepth
 from archscope.ops.reduce import Maxout
@@ -172,7 +173,7 @@ def _by_channel(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     return Flow(ins, ins[0])
 
 
-for _kind in (Pool, AdaptivePool, GlobalPool, Upsample):
+for _kind in (Pool, AdaptivePool, GlobalPool, Upsample, Pad):
     flow.register(_kind, _by_channel)
 
 
