@@ -2,7 +2,8 @@
 
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
 or function without arguments that returns one. Importing it runs that module's code. A path
-that ends in `.onnx` is an ONNX file. Anything else is what `archscope.language` takes.
+that ends in `.onnx` is an ONNX file; those of darknet, Caffe and ncnn have ends of their own.
+Anything else is what `archscope.language` takes.
 """
 
 from __future__ import annotations

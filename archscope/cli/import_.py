@@ -31,18 +31,19 @@ GROUP = "Convert"
 def command(
     source: str, inputs: tuple[str, ...], output: Path | None, weights: Path | None, strict: bool
 ) -> None:
-    """Convert a model of PyTorch or ONNX to a spec.
+    """Convert a model of another framework to a spec.
 
-    SOURCE is a path that ends in .onnx, or `package.module:name`: the name of an nn.Module, or of
-    a class or function without arguments that returns one. Importing a Python module runs its
-    code; the current folder is searched first. Most commands accept such a source instead of a
-    spec.
+    SOURCE is `package.module:name`, the name of an nn.Module, or of a class or function without
+    arguments that returns one; or a file of ONNX (.onnx), darknet (.cfg), Caffe (.prototxt) or ncnn
+    (.param). Importing a Python module runs its code; the current folder is searched first. Most
+    commands accept such a source instead of a spec.
 
     \b
     Examples:
       archscope import torchvision.models:resnet50 -o resnet50.yaml
       archscope import mymodels.net:small --input 1x28x28 -o small.yaml --weights small.safetensors
       archscope import net.onnx -o net.yaml
+      archscope import yolov3.cfg --input 3x416x416 -o yolov3.yaml
       archscope analyze torchvision.models:vit_b_16
     """
     found = imported(source, shapes(inputs))

@@ -56,6 +56,9 @@ class ImportFormat(Struct, frozen=True):
 
 FORMATS = (
     ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
+    ImportFormat("darknet", "from_file", r"[^\n]*\.cfg", ".cfg"),
+    ImportFormat("caffe", "from_file", r"[^\n]*\.prototxt", ".prototxt"),
+    ImportFormat("ncnn", "from_file", r"[^\n]*\.param", ".param"),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
                  r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True,

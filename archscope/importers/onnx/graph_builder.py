@@ -9,9 +9,10 @@ from typing import Any
 from archscope.analysis.cost import DTYPES
 from archscope.errors import ArchscopeError, ShapeError
 from archscope.importers.formats import Imported, Inputs
+from archscope.importers.names import name_part, take_name, valid_start
 from archscope.importers.onnx.learned import LearnedWeights
 from archscope.importers.onnx.model_file import library, read_model
-from archscope.importers.onnx.node_names import name_part, names_of, take_name, valid_start
+from archscope.importers.onnx.node_names import names_of
 from archscope.importers.onnx.operator_costs import POINTWISE, operator_cost
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, resolve
 from archscope.importers.onnx.simplify import simplify

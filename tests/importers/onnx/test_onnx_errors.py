@@ -15,8 +15,8 @@ from onnx import helper
 from archscope import language
 from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
+from archscope.importers.names import RESERVED
 from archscope.importers.onnx import from_file
-from archscope.importers.onnx.node_names import RESERVED
 from archscope.language.write import to_yaml
 from tests.importers.onnx.models import model, numbers, saved
 

@@ -1,0 +1,7 @@
+"""Definitions of Caffe (`.prototxt`) of both generations of layers -> Graph."""
+
+from __future__ import annotations
+
+from archscope.importers.caffe.network import from_file
+
+__all__ = ["from_file"]

@@ -1,0 +1,102 @@
+"""What the layers of a definition become: nodes by value, and notes on what has no node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from msgspec import structs
+
+from archscope.importers.caffe.definition import CaffeLayer, Definition, Value
+from archscope.importers.caffe.text_format import Message
+from archscope.importers.file_graph import FileGraph
+from archscope.ir import Shape
+
+ASIDE = ""
+"""What is no feature map of the network: labels, and boxes that follow from sizes alone."""
+
+
+class Conversion:
+    """The graph in the making, and the node that each value of the definition is.
+
+    A value has no node if it is `ASIDE`, or None if its shape is not known.
+    """
+
+    def __init__(self, found: Definition) -> None:
+        self.found = found
+        self.made = FileGraph(found.path, [layer.name for layer in found.layers])
+        self.values: dict[Value, str | None] = {}
+        self.batch = 1
+        self.weights: dict[str, str] = {}  # the node that has shared weights first, by their name
+
+    def nodes(self, layer: CaffeLayer) -> list[str]:
+        """Return the nodes that a layer reads. Raises SpecError if there are none."""
+        if not layer.sources:
+            raise self.made.error(f"'{layer.name}' ({layer.type}) needs a 'bottom'", layer.line)
+        return [self.values[value] or "" for value in layer.sources]
+
+    def node(self, layer: CaffeLayer) -> str:
+        """Return the first node that a layer reads. Raises SpecError if there is none."""
+        return self.nodes(layer)[0]
+
+    def shape(self, layer: CaffeLayer) -> Shape:
+        """Return the shape of the first node that a layer reads."""
+        return self.made.shape(self.node(layer))
+
+    def add(
+        self, layer: CaffeLayer, word: str, inputs: Sequence[str] | None = None, **given: Any
+    ) -> str:
+        """Add an operator for a layer, by default on the first node that it reads."""
+        sources = [self.node(layer)] if inputs is None else inputs
+        return self.made.add(layer.name, layer.line, word, sources, **given)
+
+    def part(
+        self, layer: CaffeLayer, title: str, word: str, inputs: Sequence[str], **given: Any
+    ) -> str:
+        """Add one of several operators that a layer is."""
+        return self.made.add(f"{layer.name}_{title}", layer.line, word, inputs, **given)
+
+    def opaque(self, layer: CaffeLayer, each: int | None = 0, **given: Any) -> str:
+        """Add a layer that no operator is, with so many operations for each number it gives."""
+        nodes = self.nodes(layer)
+        size = given.setdefault("size", self.made.shape(nodes[0]))
+        if each is not None:
+            given = {"products": 0, "work": each * prod(size), **given}
+        return self.made.opaque(layer.name, layer.line, f"caffe.{layer.type}", nodes, **given)
+
+    def axis(self, layer: CaffeLayer, param: Message, name: str = "axis", default: int = 1) -> int:
+        """Return an axis of the first node that a layer reads, counted with the batch as 0."""
+        rank = len(self.shape(layer)) + 1
+        axis = param.integer(name, default)
+        if not -rank <= axis < rank:
+            raise self.made.error(
+                f"'{name}' of '{layer.name}' must lie within {rank} axes, got {axis}", layer.line
+            )
+        return axis % rank
+
+    def share(self, layer: CaffeLayer, node: str) -> str:
+        """Let a layer share the weights of an earlier one that names them as it does."""
+        names: list[str] = []
+        for value, _ in layer.message.fields.get("param", ()):
+            name = value.text("name") if isinstance(value, Message) else value
+            names += [str(name)] if name else []
+        if not names:
+            return node
+        made = self.made.builder
+        key = "\n".join(names)
+        owner = self.weights.setdefault(key, node)
+        if owner == node:
+            return node
+        ours, theirs = made.nodes[node], made.nodes[owner]
+        if ours.op.weights_key(*ours.ins) != theirs.op.weights_key(*theirs.ins):
+            raise self.made.error(
+                f"'{layer.name}' shares weights with '{owner}', which has others", layer.line
+            )
+        made.share(node, owner)
+        return node
+
+    def replace(self, node: str, **given: Any) -> None:
+        """Change attributes of an operator that nothing reads yet."""
+        made = self.made.builder.nodes
+        made[node] = structs.replace(made[node], op=structs.replace(made[node].op, **given))

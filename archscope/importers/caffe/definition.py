@@ -1,0 +1,172 @@
+"""The layers of a definition, those of one phase, and where each value comes from."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+from msgspec import Struct
+
+from archscope.errors import SpecError, did_you_mean, quoted
+from archscope.importers.caffe.text_format import Message, parse
+from archscope.ir import Shape, Source
+
+Value = tuple[int, int]
+"""A value by the index of the layer that gives it and its place among the tops of that."""
+
+INPUTS = -1
+"""The layer index of the inputs that the definition itself states."""
+
+DATA = frozenset({
+    "data", "imagedata", "hdf5data", "memorydata", "windowdata", "dummydata", "input",
+    "annotateddata", "densedata", "videodata", "python",
+})  # fmt: skip
+"""Layers that give data, if they read nothing."""
+
+
+class CaffeLayer(Struct):
+    """One layer, of either generation."""
+
+    name: str
+    kind: str  # its type in lower case without underscores: INNER_PRODUCT and InnerProduct are one
+    type: str  # as the file says it
+    message: Message
+    bottoms: list[str]
+    tops: list[str]
+    sources: list[Value] = []  # the value that each bottom is
+
+    @property
+    def line(self) -> int:
+        """The line in which it begins."""
+        return self.message.line
+
+    def param(self, *names: str) -> Message:
+        """Return its parameters: the message of that name, without `_param`."""
+        return self.message.message(
+            next((f"{n}_param" for n in names if f"{n}_param" in self.message), f"{names[0]}_param")
+        )
+
+
+class Definition(Struct):
+    """A definition: its layers in order, the inputs it states, and how often values are read."""
+
+    path: Path
+    layers: list[CaffeLayer]
+    inputs: list[tuple[str, Shape]]  # with the batch
+    phase: str
+    reads: Counter[Value]
+
+
+def definition(text: str, path: Path) -> Definition:
+    """Return what a file defines, for inference where it says so. Raises SpecError."""
+    net = parse(text, path)
+    old, new = net.messages("layers"), net.messages("layer")
+    if old and new:
+        raise SpecError(
+            "has both 'layer' and 'layers', which Caffe does not read",
+            Source(path.as_posix(), new[0].line, 1),
+        )
+    if not (old or new):
+        known = did_you_mean("layer", net.fields)
+        raise SpecError(f"is not a definition of Caffe: it has no 'layer'{known}", path.as_posix())
+    messages = old or new
+    if any("layer" in message for message in messages):
+        raise SpecError(
+            "is of the oldest generation of layers; Caffe's upgrade_net_proto_text"
+            " brings it up to date",
+            path.as_posix(),
+        )
+    inputs = _inputs(net, path)
+    every = [_layer(message) for message in messages]
+    stages = net.message("state").texts("stage")
+    for phase in ("TEST", "TRAIN"):
+        layers = [layer for layer in every if _included(layer.message, phase, stages)]
+        if inputs or any(_gives_data(layer) for layer in layers):
+            break
+    return Definition(path, layers, inputs, phase, _resolve(layers, inputs, path))
+
+
+def _gives_data(layer: CaffeLayer) -> bool:
+    return not layer.bottoms and layer.kind in DATA
+
+
+def _layer(message: Message) -> CaffeLayer:
+    found = message.text("type")[:60]
+    if not found:
+        raise SpecError("a layer needs a 'type'", Source(message.file, message.line, 1))
+    return CaffeLayer(
+        message.text("name", found)[:100], re.sub(r"[^a-z0-9]", "", found.lower()), found, message,
+        message.texts("bottom"), message.texts("top"),
+    )  # fmt: skip
+
+
+def _included(layer: Message, phase: str, stages: list[str]) -> bool:
+    """Return whether a layer is part of a phase, by the rules of Caffe's FilterNet."""
+    include, exclude = layer.messages("include"), layer.messages("exclude")
+    if "phase" in layer and layer.choice("phase", "TRAIN", "TEST") != phase:
+        return False
+    if include:
+        return any(_meets(rule, phase, stages) for rule in include)
+    return not any(_meets(rule, phase, stages) for rule in exclude)
+
+
+def _meets(rule: Message, phase: str, stages: list[str]) -> bool:
+    """Return whether a state meets a rule; the level of a net is 0 unless code sets it."""
+    return (
+        ("phase" not in rule or rule.choice("phase", "TRAIN", "TEST") == phase)
+        and rule.integer("min_level", 0) <= 0 <= rule.integer("max_level", 0)
+        and all(stage in stages for stage in rule.texts("stage"))
+        and all(stage not in stages for stage in rule.texts("not_stage"))
+    )
+
+
+def _inputs(net: Message, path: Path) -> list[tuple[str, Shape]]:
+    """Return the inputs stated above the layers, with `input_shape` or four `input_dim` each."""
+    names = net.texts("input")
+    shapes = [tuple(shape.integers("dim")) for shape in net.messages("input_shape")]
+    sizes = net.integers("input_dim")
+    if not shapes and sizes:
+        shapes = [tuple(sizes[start : start + 4]) for start in range(0, len(sizes), 4)]
+    if names and shapes and len(shapes) != len(names) and len(shapes) != 1:
+        raise SpecError(
+            f"has {len(names)} inputs and {len(shapes)} shapes of inputs", path.as_posix()
+        )
+    shapes = shapes or [()]
+    shapes = shapes if len(shapes) == len(names) else shapes * len(names)
+    for name, shape in zip(names, shapes, strict=True):
+        if not all(0 < size < 2**31 for size in shape):
+            raise SpecError(
+                f"the input {quoted(name)} has a size that is not of at least 1", path.as_posix()
+            )
+    return list(zip(names, shapes, strict=True))
+
+
+def _resolve(
+    layers: list[CaffeLayer], inputs: list[tuple[str, Shape]], path: Path
+) -> Counter[Value]:
+    """Say of each layer which values it reads, and return how often each is read.
+
+    A top may have the name of a bottom: then the layer works in place, and later layers read what
+    it leaves.
+    """
+    values: dict[str, Value] = {name: (INPUTS, at) for at, (name, _) in enumerate(inputs)}
+    reads: Counter[Value] = Counter()
+    for index, layer in enumerate(layers):
+        for name in layer.bottoms:
+            if name not in values:
+                later = any(name in other.tops for other in layers)
+                why = (
+                    " is given by a later layer only"
+                    if later
+                    else f" is given by no layer{did_you_mean(name, values)}"
+                )
+                raise SpecError(
+                    f"'{layer.name[:60]}' reads {quoted(name)}, which{why}",
+                    Source(path.as_posix(), layer.line, 1),
+                )
+            layer.sources.append(values[name])
+        reads.update(layer.sources)
+        for place, name in enumerate(layer.tops):
+            values[name] = (index, place)
+    return reads

@@ -1,0 +1,7 @@
+"""Configuration files of darknet (`.cfg`) -> Graph, by the rules of darknet's own parser."""
+
+from __future__ import annotations
+
+from archscope.importers.darknet.network import from_file
+
+__all__ = ["from_file"]

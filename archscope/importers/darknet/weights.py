@@ -1,0 +1,106 @@
+"""The `.weights` file of darknet: a header, then the numbers of each layer in order."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.errors import DataError, UnavailableError
+from archscope.ir import Node
+from archscope.ops.geometry import per_axis
+
+
+class WeightsOf(Struct, frozen=True):
+    """The node that holds the weights of a layer, and the batch norm behind it."""
+
+    word: str  # the operator of the node
+    node: Node
+    norm: str | None
+
+
+class Part(Struct, frozen=True):
+    """One tensor of the file: the weight that it is, and how it lies there."""
+
+    key: str
+    shape: tuple[int, ...]
+    turned: bool = False  # the last two axes stand the other way round in torch
+
+
+class WeightsFile(Struct, frozen=True):
+    """The weights of some layers, in the file that darknet keeps beside the configuration."""
+
+    path: Path
+    layers: tuple[WeightsOf, ...]
+
+    def read(self) -> dict[str, Any]:
+        """Return the weights as arrays by node. Raises UnavailableError or DataError."""
+        import numpy
+
+        where = self.path.as_posix()
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise UnavailableError(
+                f"the weights of a configuration are read from {where}: {error.strerror}"
+            ) from None
+        if len(content) < 20:
+            raise DataError(f"{where}: is cut short, at {len(content)} bytes")
+        major, minor, _ = struct.unpack("<3i", content[:12])
+        old = major * 10 + minor < 2 or major >= 1000 or minor >= 1000
+        header = 16 if old else 20  # the number of images seen has 8 bytes since 0.2
+        whole = (len(content) - header) // 4
+        numbers = numpy.frombuffer(content, "<f4", count=whole, offset=header)
+        arrays: dict[str, Any] = {}
+        start = 0
+        for layer in self.layers:
+            for part in _parts(layer, major > 1000 or minor > 1000):
+                stop = start + prod(part.shape)
+                if stop > whole:
+                    raise DataError(
+                        f"{where}: ends at number {whole}, within {part.key}; it is cut short, or"
+                        " of another network"
+                    )
+                array = numbers[start:stop].reshape(part.shape)
+                arrays[part.key] = array.swapaxes(-1, -2).copy() if part.turned else array.copy()
+                start = stop
+        if start != whole:
+            raise DataError(f"{where}: has {whole} numbers, the network has {start}")
+        return arrays
+
+
+def _parts(layer: WeightsOf, turned: bool) -> Iterator[Part]:
+    """Yield the tensors of a layer in the order of the file.
+
+    `turned` says that the matrices of linear layers are (in, out), as in the oldest files.
+    """
+    node, norm = layer.node, layer.norm
+    out = node.out[0]
+    words = ("weight", "running_mean", "running_var") if norm else ()
+    statistics = [Part(f"{norm}.{word}", (out,)) for word in words]
+    bias, weight = f"{norm or node.name}.bias", f"{node.name}.weight"
+    if layer.word == "batchnorm":
+        yield from statistics  # darknet keeps no shifts of a norm that stands alone
+    elif layer.word == "locally_connected":
+        positions = prod(node.out[1:])
+        yield Part(bias, node.out)
+        yield Part(weight, (positions, out, node.facts.params // positions // out - 1), turned=True)
+    elif layer.word == "linear":
+        inputs = node.ins[0][0]
+        yield Part(bias, (out,))
+        yield Part(weight, (inputs, out) if turned else (out, inputs), turned)
+        yield from statistics
+    elif layer.word in ("conv", "conv_transpose"):
+        kernel = per_axis(getattr(node.op, "kernel", 1), len(node.ins[0]) - 1, "kernel")
+        groups = getattr(node.op, "groups", 1)
+        ends = (out, node.ins[0][0]) if layer.word == "conv" else (node.ins[0][0], out)
+        shape = (ends[0], ends[1] // groups, *kernel)
+        yield Part(bias, (out,))
+        yield from statistics
+        yield Part(weight, shape)
+    else:
+        raise DataError(f"the weights of {layer.word} are not read")

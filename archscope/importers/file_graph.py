@@ -1,0 +1,181 @@
+"""A graph made of the layers of a text file, one after the other: what several formats share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from archscope.errors import (
+    ArchscopeError,
+    LimitError,
+    OptionError,
+    ShapeError,
+    SpecError,
+    UnavailableError,
+    quoted,
+    shortened,
+)
+from archscope.importers.formats import Inputs
+from archscope.importers.names import name_part, take_name, valid_start
+from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
+from archscope.ops import OPS
+from archscope.ops.attributes import attributes
+
+MOST_BYTES = 1 << 22  # of a file
+MOST_NODES = 100_000
+MOST_ELEMENTS = 2**63 - 1  # of a feature map
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises UnavailableError, LimitError or SpecError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise UnavailableError(f"{path.as_posix()}: there is no such file") from None
+    except OSError as error:
+        raise UnavailableError(f"{path.as_posix()}: cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise LimitError(f"the file is larger than the limit of {MOST_BYTES} bytes", path)
+    if b"\0" in content:
+        raise SpecError("is not a text file", path.as_posix())
+    return content.decode("utf-8", "replace")
+
+
+class FileGraph:
+    """Collects the operators that the layers of a file are; each says the line it stands in."""
+
+    def __init__(self, path: Path, titles: Iterable[str] = ()) -> None:
+        """`titles` are those of all layers, where they are known: no name is another's scope."""
+        self.path = path
+        self.builder = Builder()
+        self.notes: list[str] = []
+        self.read: set[str] = set()
+        self.names: dict[str, int] = {}
+        self.scopes = {scope for title in titles for scope in _scopes(_dotted(title))}
+
+    def at(self, line: int) -> Source:
+        """Return a place in the file."""
+        return Source(self.path.as_posix(), line, 1)
+
+    def error(self, message: str, line: int) -> SpecError:
+        """Return the error to raise for what is wrong in a line."""
+        return SpecError(message, self.at(line))
+
+    def shape(self, node: str) -> Shape:
+        """Return the shape of what a node gives."""
+        return self.builder.nodes[node].out
+
+    def input(self, title: str, shape: Shape, line: int) -> str:
+        """Add an input and return its name."""
+        return self.add(title, line, "input", (), size=shape)
+
+    def add(self, title: str, line: int, word: str, inputs: Iterable[str], **given: Any) -> str:
+        """Add the operator `word` with its attributes and return the name of its node.
+
+        Raises SpecError for attributes or inputs that it cannot take, LimitError for a graph that
+        is too large.
+        """
+        self.check(len(self.builder.nodes) + 1, MOST_NODES, "more layers than", line)
+        name = _dotted(title)
+        name = take_name(f"{name}.{word}" if name in self.scopes else name, self.names, self.scopes)
+        self.scopes.update(_scopes(name))
+        inputs = tuple(inputs)
+        try:
+            self.builder.add(name, operator(word, **given), inputs, at=self.at(line))
+        except (ShapeError, ArithmeticError) as error:
+            raise self.error(str(error), line) from None
+        self.check(
+            prod(self.shape(name)), MOST_ELEMENTS, "a feature map of more elements than", line
+        )
+        self.read.update(inputs)
+        return name
+
+    def opaque(self, title: str, line: int, kind: str, inputs: Iterable[str], **given: Any) -> str:
+        """Add a layer that no operator of ours is, and return the name of its node."""
+        sources = tuple(dict.fromkeys(inputs))
+        given.setdefault("size", self.shape(sources[0]))
+        return self.add(title, line, "opaque", sources, kind=shortened(kind), **given)
+
+    def flat(self, title: str, line: int, node: str) -> str:
+        """Return a node, flattened if it is a feature map."""
+        return self.add(title, line, "flatten", (node,)) if len(self.shape(node)) > 1 else node
+
+    def check(self, count: int, most: int, what: str, line: int) -> None:
+        """Raise LimitError if there is more of something than the limit."""
+        if count > most:
+            raise LimitError(f"{what} the limit of {most}", self.at(line))
+
+    def graph(self) -> Graph:
+        """Return the graph; what nothing reads is an output. Raises SpecError for an empty one."""
+        nodes = [n for n in self.builder.nodes.values() if n.inputs or n.name in self.read]
+        ends = [node for node in nodes if node.inputs and node.name not in self.read]
+        if not ends:
+            raise SpecError("the network has no layers", self.path.as_posix())
+        taken: dict[str, int] = {}
+        titles = [name_part(node.name.rpartition(".")[2], "output") for node in ends]
+        titles = ["output"] if len(ends) == 1 else [valid_start(title) for title in titles]
+        outputs = tuple(
+            Output(take_name(title, taken), node.name)
+            for title, node in zip(titles, ends, strict=True)
+        )
+        name = name_part(self.path.stem, "network")
+        return Graph(name, tuple(nodes), outputs, "; ".join(self.notes))
+
+
+def operator(word: str, **given: Any) -> Op:
+    """Return an operator, its attributes checked. Raises ShapeError."""
+    table = attributes(OPS[word])
+    for name, value in given.items():
+        kind = table[name].kind
+        try:
+            given[name] = value if value is None else kind.read(value)
+        except ValueError:
+            raise ShapeError(
+                f"'{name}' of '{word}' must be {kind.text}, got {quoted(value)}"
+            ) from None
+    return OPS[word](**given)
+
+
+def sizes_of(stated: Mapping[str, Shape], given: Inputs) -> dict[str, Shape]:
+    """Return the shapes of inputs: those that the user gives, or else those that a file states.
+
+    Raises OptionError for inputs that there are not, and for an empty shape, which is unknown.
+    """
+    known = ", ".join(f"'{name}'" for name in stated)
+    if given is not None and not isinstance(given, Mapping):
+        if len(stated) != 1:
+            raise OptionError(f"has the inputs {known}; say the size of each by name")
+        given = dict.fromkeys(stated, given)
+    unknown = next((name for name in given or {} if name not in stated), None)
+    if unknown is not None:
+        raise OptionError(f"has no input '{unknown}', it has {known}")
+    shapes = {**stated, **(given or {})}
+    for name, shape in shapes.items():
+        if not shape:
+            raise OptionError(f"does not say the size of its input '{name}'; say it with --input")
+        if stated[name] and len(shape) != len(stated[name]):
+            raise OptionError(
+                f"the input '{name}' is {text_of(stated[name])}, got {text_of(shape)}"
+            )
+    return shapes
+
+
+def named(path: Path, error: ArchscopeError) -> ArchscopeError:
+    """Return an error that knows no place as one that names the file."""
+    if isinstance(error, OptionError | ShapeError):
+        return type(error)(f"{path.as_posix()}: {error}")
+    return error
+
+
+def _dotted(title: str) -> str:
+    """Return what a file calls a layer as a name: `conv2/3x3` is `conv2.3x3`."""
+    parts = title.replace("/", ".").split(".")
+    return valid_start(".".join(name_part(part) for part in parts[-8:] if part) or "layer")
+
+
+def _scopes(name: str) -> Iterator[str]:
+    while name := name.rpartition(".")[0]:
+        yield name

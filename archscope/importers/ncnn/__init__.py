@@ -1,0 +1,7 @@
+"""Parameter files of ncnn (`.param`) -> Graph, by the defaults of ncnn's own layers."""
+
+from __future__ import annotations
+
+from archscope.importers.ncnn.network import from_file
+
+__all__ = ["from_file"]

@@ -1,0 +1,144 @@
+"""The lines of a `.param` file of ncnn: a layer each, its parameters by number."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from msgspec import Struct
+
+from archscope.errors import SpecError, did_you_mean, quoted
+from archscope.ir import Shape, Source
+
+MAGIC = "7767517"
+ARRAY = -23300  # the key of an array is this less its number
+SHAPES = 30  # the number of the array that states the shape of each top
+WHOLE = re.compile(r"[-+]?\d{1,18}")
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+Number = int | float
+
+
+class ParamLayer(Struct):
+    """One layer: its type, the blobs it reads and gives, and its parameters."""
+
+    kind: str
+    name: str
+    bottoms: list[str]
+    tops: list[str]
+    params: dict[int, list[Number]]
+    at: Source
+
+    @property
+    def line(self) -> int:
+        """The line it stands in."""
+        return self.at.line
+
+    def __contains__(self, number: int) -> bool:
+        return number in self.params
+
+    def integers(self, number: int) -> list[int]:
+        """Return a parameter that is an array of whole numbers. Raises SpecError."""
+        found = self.params.get(number, [])
+        if not all(isinstance(value, int) for value in found):
+            raise SpecError(
+                f"parameter {number} of '{self.name}' must be whole, got {found[0]}", self.at
+            )
+        return [int(value) for value in found]
+
+    def integer(self, number: int, default: int) -> int:
+        """Return a parameter that is a whole number. Raises SpecError."""
+        return (self.integers(number) or [default])[0]
+
+    def number(self, number: int, default: float) -> float:
+        """Return a parameter that is a number."""
+        return float((self.params.get(number) or [default])[0])
+
+    def shapes(self) -> list[Shape]:
+        """Return the shapes of its tops as the file states them, none if it does not."""
+        flat = self.integers(SHAPES)
+        found = []
+        for start in range(0, len(flat) - 3, 4):
+            rank, *sizes = flat[start : start + 4]
+            shape = tuple(reversed(sizes[: max(rank, 0)]))
+            if rank not in (1, 2, 3) or min(shape) < 1:
+                return []
+            found.append(shape)
+        return found if len(found) == len(self.tops) else []
+
+
+def layers_of(text: str, path: Path) -> list[ParamLayer]:
+    """Return the layers of a file. Raises SpecError."""
+    file = path.as_posix()
+    rows = [(at, line.split()) for at, line in enumerate(text.splitlines(), start=1)]
+    rows = [(at, words) for at, words in rows if words and not words[0].startswith("#")]
+    if rows and rows[0][1] == [MAGIC]:
+        rows = rows[1:]
+    head = rows[0][1] if rows else []
+    if len(head) != 2 or not all(word.isdigit() for word in head):
+        raise SpecError(
+            "is not a parameter file of ncnn: expected the numbers of layers and blobs", file
+        )
+    layers = [_layer(words, Source(file, at, 1)) for at, words in rows[1:]]
+    number = int(head[0][:18])
+    if len(layers) < number:
+        raise SpecError(f"states {number} layers and has {len(layers)}: it is cut short", file)
+    _check_order(layers)
+    return layers
+
+
+def _layer(words: list[str], at: Source) -> ParamLayer:
+    if len(words) < 4 or not (words[2].isdigit() and words[3].isdigit()):
+        raise SpecError(
+            f"expected a type, a name and two counts of blobs, got {quoted(' '.join(words))}", at
+        )
+    reads, gives = int(words[2][:9]), int(words[3][:9])
+    blobs = words[4 : 4 + reads + gives]
+    rest = words[4 + reads + gives :]
+    if len(blobs) < reads + gives or any("=" in blob for blob in blobs):
+        raise SpecError(f"'{words[1][:60]}' names fewer than {reads} + {gives} blobs", at)
+    params: dict[int, list[Number]] = {}
+    for word in rest:
+        key, equals, value = word.partition("=")
+        if not equals or not WHOLE.fullmatch(key):
+            raise SpecError(f"expected number=value, got {quoted(word)}", at)
+        number = int(key)
+        values = [_number(part, at) for part in value.split(",") if part]
+        if number <= ARRAY:
+            number = ARRAY - number
+            if not values or values[0] != len(values) - 1:
+                raise SpecError(f"the array {quoted(word)} has another length than it states", at)
+            values = values[1:]
+        elif len(values) != 1:
+            raise SpecError(f"expected one number, got {quoted(word)}", at)
+        params[number] = values
+    return ParamLayer(words[0][:60], words[1][:100], blobs[:reads], blobs[reads:], params, at)
+
+
+def _number(word: str, at: Source) -> Number:
+    if WHOLE.fullmatch(word):
+        return int(word)
+    if not NUMBER.fullmatch(word):
+        raise SpecError(f"expected a number, got {quoted(word)}", at)
+    return float(word)
+
+
+def _check_order(layers: list[ParamLayer]) -> None:
+    """Check that each blob is given once, and before it is read."""
+    given: dict[str, ParamLayer] = {}
+    for layer in layers:
+        for blob in layer.bottoms:
+            if blob not in given:
+                later = any(blob in other.tops for other in layers)
+                why = (
+                    "a later layer gives"
+                    if later
+                    else f"no layer gives{did_you_mean(blob, [*given][-1000:])}"
+                )
+                raise SpecError(f"'{layer.name[:60]}' reads {quoted(blob)}, which {why}", layer.at)
+        for blob in layer.tops:
+            if blob in given:
+                raise SpecError(
+                    f"{quoted(blob)} is given by '{given[blob].name[:60]}' already", layer.at
+                )
+            given[blob] = layer
