@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,11 @@ strategy_options = gathered("strategy", dict, together(
         "--prescreen", type=click.IntRange(1), default=1,
         help="Propose so many networks for each trial and train the one that zero-cost proxies"
         " rank best.",
+    ),
+    click.option(
+        "--inherit", is_flag=True,
+        help="Begin each training with the weights of the nearest network that was trained, where"
+        " names and shapes are the same.",
     ),
     click.option(
         "--lag", type=click.IntRange(1), default=4,
@@ -203,6 +209,7 @@ def command(
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
+    began = time.perf_counter()  # imports count as well
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.datasets.lookup import default_images
@@ -226,7 +233,13 @@ def command(
     progress = SearchProgressLines(path)
     try:
         found = search(
-            config, path, executor=executor, storage=storage, progress=progress, **limits
+            config,
+            path,
+            executor=executor,
+            storage=storage,
+            progress=progress,
+            began=began,
+            **limits,
         )
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on with {path}")
@@ -244,6 +257,8 @@ def _executor(
         if address is not None:
             raise OptionError("--address names a Ray cluster; add --executor ray")
         return partial(LocalExecutor, workers=workers or min(os.cpu_count() or 1, 4))
+    if config.inherit:
+        raise OptionError("--inherit reads weights from this machine; it has no --executor ray")
     if workers is not None:
         raise OptionError("--workers is of this machine; a Ray cluster knows its own processors")
     from archscope.search.ray_executor import RayExecutor, capacity, connect

@@ -33,6 +33,8 @@ class Job(Struct, frozen=True):
     digest: str
     rungs: tuple[tuple[int, float], ...] = ()  # epochs, and the validation losses that prune it
     keep: str | None = None  # path of the run folder that the training leaves, if any
+    inherit: str | None = None  # file of the weights of another network to begin with, if any
+    leave: str | None = None  # file that the trained weights are written to, if any
 
 
 class TrialResult(Struct, frozen=True):
@@ -93,6 +95,15 @@ class Trial(Struct, frozen=True):
             return None
         # Studies of earlier versions have a score that is raised where the loss is low.
         return self.result.scores.get("top1", self.result.score)
+
+
+DEMONSTRATIONS = ("digits",)
+"""Data sets that only show how a search works: they do not tell good networks apart."""
+
+
+def data_text(name: str) -> str:
+    """Return the name of a data set, and whether it is but a demonstration."""
+    return f"{name}, a demonstration" if name.partition(":")[0] in DEMONSTRATIONS else name
 
 
 class Finalist(Struct, frozen=True):

@@ -38,7 +38,9 @@ def conclusion(
     wins whose score is not beyond guessing.
     """
     if not finalists:
-        return Conclusion("no network was trained to its end, so there is no winner", (), ())
+        ended = any(trial.accuracy is not None for trial in trials)
+        why = "no network was trained again" if ended else "no network was trained to its end"
+        return Conclusion(f"{why}, so there is no winner", (), ())
     first = finalists[0]
     least = least_difference(finalists, repeats)
     places = {trial.number: trial for trial in trials}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from archscope.files import Cache
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.pruning import pruned
+from archscope.weights import read_weights, write_weights
 
 if TYPE_CHECKING:
     from archscope.search.training_images import TrainingImages
@@ -49,9 +51,11 @@ Evaluate = Callable[[Trainer, Job], TrialResult]
 def evaluate(trainer: Trainer, job: Job) -> TrialResult:
     """Train a candidate and return its result; a network that cannot be trained has failed.
 
-    A training that some study has finished is taken from the cache, unless its run is kept.
+    A training that some study has finished is taken from the cache, unless its run or its weights
+    are kept.
     """
     import torch
+    import torch._dynamo  # optimizers do, which takes seconds that are no training's
 
     from archscope.search.training_images import load_images
 
@@ -63,7 +67,8 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
         images = load_images(trainer.data, trainer.folder, trainer.images or 0, share, trainer.seed)
         began = time.perf_counter()  # torch is imported and the images are read once by a process
         key = cache_key(graph, images.dataset.digest, trainer)
-        cached = CACHE.get(key) if trainer.cache and job.keep is None else None
+        plain = job.keep is job.inherit is job.leave is None
+        cached = CACHE.get(key) if trainer.cache and plain else None
         if cached is not None:
             return _from_cache(cached, job)
         result = _train(trainer, job, graph, images)
@@ -73,7 +78,7 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
     result = structs.replace(
         result, number=job.number, seconds=time.perf_counter() - began, worker=os.getpid()
     )
-    if trainer.cache and result.outcome == "trained":
+    if trainer.cache and result.outcome == "trained" and job.inherit is None:
         CACHE.put(key, result)
     return result
 
@@ -113,6 +118,7 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
     data = images.dataset
     proxies = proxy_scores(graph, data, trainer.seed, trainer.adapt) if trainer.proxies else {}
     result = TrialResult(job.number, "failed", proxies=proxies, chance=images.chance)
+    initial = None if job.inherit is None else read_weights(Path(job.inherit))
     rungs = job.rungs if images.splits == 1 else ()  # small sets train fast, and to the end
     reason, validated, speed = "", 0, 0.0
     splits: list[list[dict[str, float]]] = []  # of each the scores after each epoch
@@ -125,13 +131,16 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
 
     for part in range(images.splits):
         splits.append([])
-        summary = train(
+        run = train(
             graph, data, recipe, seed=trainer.seed + part * SPLIT_SEEDS, device=trainer.device,
             adapt=trainer.adapt, report=report, run_dir=job.keep if part == 0 else None,
-            data={"name": trainer.data, "folder": trainer.folder},
-        ).summary  # fmt: skip
+            data={"name": trainer.data, "folder": trainer.folder}, initial=initial,
+        )  # fmt: skip
+        summary = run.summary
         if summary.state == "diverged" or not splits[-1]:
             return structs.replace(result, reason=f"diverged: {summary.reason}")
+        if job.leave is not None and part == 0:
+            write_weights(run.network.state_dict(), Path(job.leave))
         validated += summary.data["validation"]
         speed = summary.last.images_per_second if summary.last else 0.0
     epochs = [

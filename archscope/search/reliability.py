@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from archscope.ir import Graph, text_of
 from archscope.metrics import MACS
-from archscope.records.study import Trial
+from archscope.records.study import DEMONSTRATIONS, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
 from archscope.stats import rank_correlation, residual_variation
@@ -24,9 +24,6 @@ FEWEST = 3
 
 FAR = 2.0
 """Factor between two sides of images from which on they differ much."""
-
-DEMONSTRATIONS = ("digits",)
-"""Data sets that only show how a search works."""
 
 COSTS = ("params", MACS)
 

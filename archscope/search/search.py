@@ -11,6 +11,7 @@ from msgspec import structs
 
 from archscope.analysis import analyze
 from archscope.errors import OptionError
+from archscope.files import make_folder
 from archscope.ir import Graph
 from archscope.language import graph
 from archscope.language.document import Document
@@ -71,6 +72,7 @@ def search(
     executor: ExecutorFactory = LocalExecutor,
     storage: str | None = None,
     max_time: float | None = None,
+    began: float | None = None,
     trial_time: float | None = None,
     trial_bytes: int | None = None,
     top: int = 3,
@@ -83,12 +85,13 @@ def search(
     A folder with the same configuration is resumed. A pilot chooses the epochs and the resolution
     that are left open. The study ends when `config.trials` networks are trained; then some are
     trained again with another seed, and the `top` best `stretch` times as long with `seeds` seeds.
-    All of that ends within `max_time` seconds, with fewer and shorter trainings where they do not
-    fit. `executor` trains, each candidate within `trial_time` seconds and `trial_bytes` of memory.
-    Raises ArchscopeError; after KeyboardInterrupt a study can be resumed.
+    All of that ends within `max_time` seconds from `began` (`time.perf_counter`) or now, with fewer
+    and shorter trainings where they do not fit. `executor` trains, each candidate within
+    `trial_time` seconds and `trial_bytes` of memory. Raises ArchscopeError; after KeyboardInterrupt
+    a study can be resumed.
     """
     progress = progress or SearchProgress()
-    clock = Clock(max_time)
+    clock = Clock(max_time, began=began)
     read = document(config.spec)
     deployed = space(read)
     if not deployed.decisions:
@@ -116,9 +119,11 @@ def search(
             on_trial=_keep_new(folder, progress),
             trained_as=trained.graph,
             proxy_scores=_proxy_scores(trainer) if config.prescreen > 1 else None,
+            weights=_weights_folder(path) if config.inherit else None,
         )
         stages = Stages(clock, trains, pilot, trainer, trained.graph)
-        finals = FinalPlan(top + 1, seeds, stretch)  # one more, which the search did not propose
+        # One more than the best, which the search did not propose; of none, none.
+        finals = FinalPlan(top + 1, seeds, stretch)
         progress.on_plan(stages.plan(config.trials, folder.trials, finals))
         reason = stages.candidates(study, config.trials, folder.trials)
         repeats = stages.repeats(folder.trials)
@@ -135,6 +140,12 @@ def search(
             trains.close(at_once=True)
         progress.close()
         folder.release()
+
+
+def _weights_folder(path: Path) -> Path:
+    folder = path / "weights"
+    make_folder(folder)
+    return folder
 
 
 def _keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:

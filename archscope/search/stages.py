@@ -45,7 +45,7 @@ class Stages:
         done = sum(trial.trained for trial in told)
         self.planned = time_plan(
             self.clock, self._seconds(told), self.executor.workers, trainings, done,
-            min(REPEATED, trainings), finals,
+            min(REPEATED, trainings), finals if finals.networks > 1 else None,
         )  # fmt: skip
         return self.planned
 

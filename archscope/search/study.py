@@ -10,6 +10,7 @@ never stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -64,6 +65,7 @@ class Study:
         trained_as: Callable[[dict[str, Any]], Graph] | None = None,
         proxy_scores: ProxyScores | None = None,
         prior: PriorModel | None = None,
+        weights: Path | None = None,
         measure: Measure = lambda name, graph: METRICS[name].measure(graph),
     ) -> None:
         """Take a space, a strategy and what trains the networks.
@@ -71,11 +73,13 @@ class Study:
         `on_trial` is called with every trial, in order. `trained_as` returns the network that is
         trained in place of the one whose costs count, such as the same at a lower resolution.
         `proxy_scores` ranks networks for prescreening; `prior` is what samplers may expect of
-        scores. Raises OptionError for an unknown sampler.
+        scores; `weights` is a folder for the weights of trained networks, with which others begin.
+        Raises OptionError for an unknown sampler.
         """
         check_sampler(strategy.sampler)
         self.space, self.strategy, self.executor = space, strategy, executor
         self.trained_as = trained_as or space.graph
+        self.weights = weights
         self.proxy_scores = proxy_scores
         self.learner = Learner(space, strategy)
         self.screening = Screening(space, strategy, measure)
@@ -231,7 +235,15 @@ class Study:
         # Only trials that are told set rungs: the same ones for any number of workers.
         results = [told.result for told in self.trials if told.result is not None]
         rungs = rungs_of(results, self.strategy.eta)
-        self.executor.submit(Job(trial.number, to_yaml(graph), trial.digest, rungs), graph)
+        job = Job(trial.number, to_yaml(graph), trial.digest, rungs)
+        if self.weights is not None:
+            near = nearest(trial, self.trials)
+            job = structs.replace(
+                job,
+                inherit=None if near is None else weights_file(self.weights, near),
+                leave=weights_file(self.weights, trial),
+            )
+        self.executor.submit(job, graph)
 
     def _wait_for_room(self) -> None:
         while len(self.running) >= self.strategy.lag:
@@ -259,6 +271,23 @@ class Study:
             return ()
         values = {**trial.costs, ACCURACY: result.score}
         return tuple(values[name] for name in self.strategy.objectives)
+
+
+def nearest(trial: Trial, trials: Iterable[Trial]) -> Trial | None:
+    """Return the trained network that differs from a trial in the fewest decisions."""
+    trained = [other for other in trials if other.outcome == "trained"]
+    return min(
+        trained,
+        key=lambda other: sum(
+            other.choices.get(path) != value for path, value in trial.choices.items()
+        ),
+        default=None,
+    )
+
+
+def weights_file(folder: Path, trial: Trial) -> str:
+    """Return the file for the weights of a trained network."""
+    return (folder / f"trial{trial.number}.safetensors").as_posix()
 
 
 def best_by_rank(scores: Sequence[Mapping[str, float]]) -> int:

@@ -7,6 +7,7 @@ pilot.json    how the pilot has decided that candidates are trained
 winner.yaml   the best network as a plain spec
 winner.json   its analysis
 summary.json  the result
+weights/      of the trained candidates, with --inherit
 finals/       the run folders of the last trainings
 lock          held by the process that runs the study
 """
@@ -32,7 +33,7 @@ from archscope.search.learner import directions, state_of
 from archscope.search.storage import opened
 from archscope.space.search_space import Space, checked_choices
 
-LATER = {"prior": "", "judge": "training"}
+LATER: dict[str, Any] = {"prior": "", "judge": "training", "inherit": False}
 """Values that stand for keys which studies of earlier versions do not have."""
 
 TRIALS = "trials.jsonl"

@@ -9,22 +9,33 @@ from math import ceil, inf
 from msgspec import Struct, structs
 
 SEARCHED = 0.6
-"""Share of the time, after the pilot, in which candidates are trained; the rest is for finals."""
+"""Share of the time, after the pilot, in which candidates are trained."""
+
+FINALS = 0.75
+"""Share of the rest for the last trainings; repeats have what they leave."""
+
+REPEATS = 0.2
+"""Share of the time of candidates that repeats may take."""
 
 MARGIN = 0.04
 """Share of the time that is left over at the end, to write the result."""
 
-MARGIN_SECONDS = (2.0, 20.0)
+MARGIN_SECONDS = (3.0, 20.0)
 """The least and the most of it."""
 
 
 class Clock:
     """The time that a search may take, and what is left of it."""
 
-    def __init__(self, limit: float | None, now: Callable[[], float] = time.perf_counter) -> None:
-        """Start with a limit in seconds, None for none; `now` returns the time in seconds."""
+    def __init__(
+        self,
+        limit: float | None,
+        now: Callable[[], float] = time.perf_counter,
+        began: float | None = None,
+    ) -> None:
+        """Take a limit in seconds, None for none, what tells the time, and when it began to run."""
         self.limit, self.now = limit, now
-        self.began = now()
+        self.began = now() if began is None else began
 
     @property
     def elapsed(self) -> float:
@@ -90,15 +101,15 @@ class TimePlan(Struct, frozen=True):
 
 def time_plan(
     clock: Clock, training: float, workers: int, trainings: int, done: int, repeats: int,
-    finals: FinalPlan,
+    finals: FinalPlan | None,
 ) -> TimePlan:  # fmt: skip
     """Return the plan for `trainings` candidates, of which `done` are trained, in the time left."""
     room = clock.left
-    reserve = finals.fitting(training, workers, (1 - SEARCHED) * 0.75 * room)
+    reserve = finals and finals.fitting(training, workers, (1 - SEARCHED) * FINALS * room)
     if reserve is not None:
         room -= reserve.seconds(training, workers)
     for again in range(repeats, -1, -1):
-        if ceil(again / workers) * training <= 0.2 * room or not again:
+        if ceil(again / workers) * training <= REPEATS * room or not again:
             repeats = again
             break
     room -= ceil(repeats / workers) * training

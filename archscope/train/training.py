@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import torch
 from msgspec import Struct
+from torch import Tensor
 
 from archscope import __version__
 from archscope.analysis import analyze
@@ -77,6 +78,7 @@ def train(
     report: Report = lambda epoch, scores: False,
     stop: Callable[[], bool] = lambda: False,
     command: str = "",
+    initial: Mapping[str, Tensor] | None = None,
 ) -> RunResult:
     """Train a network and return its scores: a function of its arguments on one machine.
 
@@ -86,7 +88,8 @@ def train(
     the order and the augmentation. `adapt` says how images are brought to the input of the network
     (`fit`: how, channels). `report` is called with each epoch's number and validation scores and
     may return True to end the training there. `stop` is called at every step; if it returns True,
-    the run stops and `resume` can continue it.
+    the run stops and `resume` can continue it. `initial` has weights of another network: those of
+    the same name and shape are copied before training, the rest is initialised as ever.
 
     A metric loss trains, and returns, the tower of a network of several inputs, and splits by
     class: validation and test images are of classes that it was not trained on.
@@ -110,8 +113,9 @@ def train(
     path = Path(run_dir) if run_dir is not None else None
     with _session(settings) as where:
         work = _Training(
-            graph, dataset, recipe, settings, where, task, progress or Callback(), report, stop
-        )
+            graph, dataset, recipe, settings, where, task, progress or Callback(), report, stop,
+            initial,
+        )  # fmt: skip
         if path is None or not work.processes.first:
             return work.run(Recorder(), None)
         folder = RunFolder.create(path)
@@ -216,7 +220,9 @@ class _Training:
         callback: Callback,
         report: Report,
         stop: Callable[[], bool],
+        initial: Mapping[str, Tensor] | None = None,
     ) -> None:
+        self.initial = initial or {}
         self.graph, self.dataset, self.recipe, self.settings = graph, dataset, recipe, settings
         self.task = task or task_for(graph, dataset, recipe)
         self.task.check(graph)
@@ -295,6 +301,10 @@ class _Training:
     def _network(self) -> Network:
         torch.manual_seed(self.settings.seed)
         network = build(self.graph).to(self.how.device)
+        own = network.state_dict()
+        same = {name: tensor for name, tensor in self.initial.items()
+                if name in own and own[name].shape == tensor.shape}  # fmt: skip
+        network.load_state_dict(same, strict=False)
         if self.how.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Dropout should differ between processes; the first draws what a single process would.

@@ -44,7 +44,8 @@ def test_a_line_for_each_trained_network_and_the_state_below(
     lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert lines[0] == "searching stdin, 1 decisions"
     assert lines[1].startswith("5MMACs: ")
-    assert lines[2:] == [
+    assert lines[2] == "trained on digits, a demonstration"
+    assert lines[3:] == [
         "going on with studies/one, 1 trials are there",
         "trial 2 50.0 % 1.500 M macs 2,000 params 4.000 KiB access 2.00 s baseline best so far",
         "trial 3 40.0 % 1.500 M macs 2,000 params 4.000 KiB access 2.00 s tpe stopped early",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from msgspec import structs
 
 from archscope.files import Cache
@@ -14,6 +15,7 @@ from archscope.search import evaluation
 from archscope.search.evaluation import Trainer, cache_key, evaluate, graph_of
 from archscope.search.pruning import pruned, rungs_of
 from archscope.search.training_images import load_images
+from archscope.weights import read_weights
 
 
 def ended(*curve: float, losses: tuple[float, ...] | None = None) -> TrialResult:
@@ -94,3 +96,20 @@ def test_the_score_is_that_of_the_best_epoch_and_the_mean_of_all_splits(job: Job
     assert len(result.curve) == len(result.losses) == 3
     assert result.validated == 20 * 12, "a quarter of the images, as often as is allowed"
     assert result.chance == 0.5
+
+
+def test_weights_are_left_and_inherited(job: Job, tmp_path: Path) -> None:
+    trainer = Trainer(
+        data="synthetic:classes=2,shape=1x4x4,images=1400,test=2", images=64,
+        recipe={"epochs": 1, "learning_rate": 1e-9}, proxies=False,
+    )  # fmt: skip
+    first = structs.replace(job, leave=(tmp_path / "first.safetensors").as_posix())
+    second = structs.replace(
+        job, inherit=first.leave, leave=(tmp_path / "second.safetensors").as_posix()
+    )
+    other = structs.replace(trainer, seed=5)
+    assert evaluate(trainer, first).outcome == evaluate(other, second).outcome == "trained"
+    left, right = (read_weights(Path(one.leave or "")) for one in (first, second))
+    for name, tensor in left.items():
+        torch.testing.assert_close(right[name], tensor)
+    assert not evaluate(other, job).cached, "a training with inherited weights is not kept"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -254,3 +256,29 @@ def test_what_is_not_ready_at_the_deadline_is_trained_when_it_is_resumed(small: 
     study.replay(begun.trials)
     study.run(16)
     assert study.trials == whole
+
+
+def test_a_training_begins_with_the_weights_of_the_nearest_that_is_told(small: Space) -> None:
+    jobs: list[Job] = []
+
+    class Listed(FakeExecutor):
+        def submit(self, job: Job, graph: Graph) -> None:
+            jobs.append(job)
+            super().submit(job, graph)
+
+    study = Study(small, STRATEGY, Listed(), weights=Path("weights"))
+    study.run(12)
+    trials = {trial.number: trial for trial in study.trials}
+    assert [job.inherit for job in jobs[:4]] == [None] * 4, "nothing is told yet"
+    for job in jobs[4:]:
+        assert job.leave == f"weights/trial{job.number}.safetensors"
+        assert job.inherit is not None
+        from_ = trials[int(job.inherit.removeprefix("weights/trial").split(".")[0])]
+        own = trials[job.number].choices
+        assert from_.number < job.number
+
+        def apart(other: Trial, own: dict[str, Any] = own) -> int:
+            return sum(other.choices[path] != value for path, value in own.items())
+
+        told = [trials[one.number] for one in jobs[: jobs.index(job) - 3]]
+        assert apart(from_) == min(map(apart, told))

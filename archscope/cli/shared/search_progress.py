@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archscope.cli.shared.terminal import say, tell
-from archscope.records.study import TRAINED, Trial
+from archscope.records.study import TRAINED, Trial, data_text
 from archscope.search.config import SearchConfig
 from archscope.search.pilot import Pilot
 from archscope.search.search import SearchProgress
@@ -42,6 +42,7 @@ class SearchProgressLines(SearchProgress):
         say(f"searching {space.name}, {len(space.decisions)} decisions")
         for budget in config.budgets:
             say(f"  {budget.meaning(at)}")
+        say(f"  trained on {data_text(config.trainer.data)}")
         if resumed:
             say(f"going on with {self.path}, {len(resumed)} trials are there")
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.records.study import TRAINED, Finalist, Outcome, Trial
+from archscope.records.study import TRAINED, Finalist, Outcome, Trial, data_text
 from archscope.report.pages.content import BudgetUse, Curve, StudySection, TrainingJob
 from archscope.report.pages.network_section import identifier
 from archscope.stats import rank_correlation
@@ -162,7 +162,7 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
     ]
     trainer = question.get("trainer")
     if isinstance(trainer, dict) and trainer.get("data"):
-        facts.append(("data", str(trainer["data"])))
+        facts.append(("data", data_text(str(trainer["data"]))))
     spent = sum(trial.result.seconds for trial in trials if trial.result is not None)
     facts.append(("training", f"{spent:,.1f} s"))
     return tuple(facts)

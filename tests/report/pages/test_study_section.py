@@ -36,7 +36,7 @@ def test_a_study(tmp_path: Path) -> None:
     assert {job.worker for job in study.jobs} == {0}
     assert "trial 7 is the best with 78.0 %" in study.conclusion
     assert study.state == "not finished"
-    assert dict(study.facts)["data"] == "digits"
+    assert dict(study.facts)["data"] == "digits, a demonstration"
     assert summary((), (), [study]) == (f"Study first: {study.conclusion}",)
 
 
