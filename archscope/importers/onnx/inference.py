@@ -19,6 +19,14 @@ RANDOM = frozenset({
     "Bernoulli",
 })  # fmt: skip
 
+SHAPED_LIKE = {
+    "DynamicQuantizeMatMul": ("MatMul", 2), "MatMulIntegerToFloat": ("MatMul", 2),
+    "FusedConv": ("Conv", 3), "FusedGemm": ("Gemm", 3), "Gelu": ("Identity", 1),
+    "FastGelu": ("Identity", 1), "BiasGelu": ("Identity", 1), "QuickGelu": ("Identity", 1),
+    "SkipLayerNormalization": ("Identity", 1),
+}  # fmt: skip
+"""Operators of onnxruntime whose result has the shape that ONNX's own gives for so many inputs."""
+
 SAME_TYPE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
 """Operators whose result has the type of their input, which ONNX does not infer."""
 
@@ -39,7 +47,7 @@ def infer_types(
     except onnx.defs.SchemaError:
         if domain == "":
             raise DataError(f"opset {version} has no operator {node.op_type}") from None
-        return {}
+        return _shaped_like(model, node, known) if domain == "com.microsoft" else {}
     types = {name: known[name] for name in node.input if name}
     data = {
         name: onnx.numpy_helper.from_array(constants[name], name)
@@ -57,6 +65,29 @@ def infer_types(
     if domain == "" and node.op_type in INPUT_AXES:
         _check_channels(node, types)
     return inferred
+
+
+def _shaped_like(model: Any, node: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the type of what an operator of onnxruntime gives, if ONNX has one like it."""
+    onnx = library()
+    kind, count = SHAPED_LIKE.get(node.op_type, ("", 0))
+    version = opsets(model).get("")
+    if not kind or version is None:
+        return {}
+    schema = onnx.defs.get_schema(kind, version)
+    names = [name for name in node.input[:count] if name]
+    like = onnx.helper.make_node(kind, names, node.output[:1], node.name)
+    like.attribute.extend(given for given in node.attribute if given.name in schema.attributes)
+    types = {}
+    for name in names:
+        types[name] = onnx.TypeProto()
+        types[name].CopyFrom(known[name])
+        types[name].tensor_type.elem_type = onnx.TensorProto.FLOAT
+    try:
+        found: dict[str, Any] = onnx.shape_inference.infer_node_outputs(schema, like, types)
+    except Exception as error:
+        raise DataError(f"{named(node)} does not fit its inputs: {first_line(error)}") from None
+    return found
 
 
 def _check_channels(node: Any, types: Mapping[str, Any]) -> None:

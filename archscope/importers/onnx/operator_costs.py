@@ -44,7 +44,15 @@ FREE = POINTWISE | SUMMING | {
 }  # fmt: skip
 """Operators that multiply no matrices and convolve nothing."""
 
-CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
+MULTIPLYING = frozenset({
+    "MatMul", "Linear", "Gemm", "MatMulInteger", "QLinearMatMul",
+    "com.microsoft.DynamicQuantizeMatMul", "com.microsoft.MatMulIntegerToFloat",
+    "com.microsoft.FusedGemm",
+})  # fmt: skip
+"""Matrix products."""
+
+CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3,
+              "com.microsoft.FusedConv": 1}  # fmt: skip
 """Convolutions that we have no operator for, and which of their inputs are the weights."""
 
 
@@ -61,7 +69,7 @@ def operator_cost(
         weight = model.shapes[operator.inputs[CONVOLVING[operator.kind]]]
         bias = elements if len(operator.inputs) > 2 else 0
         return elements * prod(weight[1:]), bias if operator.kind == "Conv" else None
-    if operator.kind in ("MatMul", "Linear", "Gemm", "MatMulInteger", "QLinearMatMul"):
+    if operator.kind in MULTIPLYING:
         inner = model.shapes[operator.inputs[0]][0 if operator.attributes.get("transA") else -1]
         bias = elements if len(operator.inputs) > 2 else 0
         return elements * inner, bias if operator.kind in ("MatMul", "Linear") else None

@@ -17,6 +17,7 @@ from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
 from archscope.importers.onnx.limits import Allowance
 from archscope.importers.onnx.model_file import library, named, opsets
+from archscope.importers.onnx.qoperators import is_quantized, write_out
 from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
 
@@ -137,6 +138,8 @@ class _Resolver:
             if name and name not in self.types:
                 raise DataError(f"{named(node)} reads '{name}', which no operator gives")
         kind = f"{node.domain}.{node.op_type}" if node.domain else str(node.op_type)
+        if is_quantized(node):
+            return write_out(self, node)
         if kind == "SplitToSequence":
             return self._split_list(node)
         if kind == "SequenceAt":

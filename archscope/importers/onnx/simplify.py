@@ -62,6 +62,7 @@ VISITS, MOST_PASSES = 200_000, 16
 
 def simplify(model: ResolvedModel) -> ResolvedModel:
     """Return the model with its patterns replaced until none is left."""
+    model.operators = quantization.move_real_numbers(model)
     model.operators = quantization.share_inverses(model)
     visits = max(VISITS, MOST_PASSES * len(model.operators))
     for patterns in (LONG, SHORT, CHANNELS_FIRST):

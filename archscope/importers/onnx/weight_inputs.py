@@ -44,6 +44,7 @@ READING = {
         "DynamicQuantizeLinear", "IsInf", "IsNaN", "Unique", "Col2Im", "CenterCropPad",
         "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial", "TensorScatter",
     ), ()),
+    "com.microsoft.DynamicQuantizeMatMul": (1, 4), "com.microsoft.MatMulIntegerToFloat": (1, 6),
     "Where": (1, 2), "ScatterND": (0, 2), "ScatterElements": (0, 2), "Attention": (0, 1, 2),
 }  # fmt: skip
 """Operators that also read what is never learned, and which of their inputs may be.

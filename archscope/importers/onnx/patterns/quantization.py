@@ -47,3 +47,81 @@ def share_inverses(model: ResolvedModel) -> list[OnnxOperator]:
         inputs = tuple(same.get(name, name) for name in operator.inputs)
         operators.append(replace(operator, inputs=inputs))
     return operators
+
+
+MOVING = frozenset({
+    "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity",
+    "Gather", "Split", "DepthToSpace", "SpaceToDepth", "Expand", "Tile", "Range",
+})  # fmt: skip
+"""Operators that give numbers of their first input, so that they may as well be dequantised."""
+
+
+def move_real_numbers(model: ResolvedModel) -> list[OnnxOperator]:
+    """Return the operators with those that move quantised numbers behind the dequantisation.
+
+    Quantised files pool and reshape bytes.
+    """
+    scales: dict[str, tuple[str, ...]] = {}  # of quantised values, and their zeros
+    real: dict[str, str] = {}  # the dequantised value of each
+    same: dict[str, str] = {}
+    operators: list[OnnxOperator] = []
+    for operator in model.operators:
+        operator = replace(operator, inputs=tuple(same.get(name, name) for name in operator.inputs))
+        first = operator.inputs[0] if operator.inputs else ""
+        if operator.kind == "QuantizeLinear":
+            scales[operator.outputs[0]] = operator.inputs[1:]
+        elif operator.kind in MOVING and first in scales and _is_single(model, scales[first]):
+            if first not in real:
+                real[first] = f"{first}/real"
+                model.shapes[real[first]] = model.shapes[first]
+                operators.append(
+                    replace(
+                        operator, kind="DequantizeLinear", name="", attributes={},
+                        inputs=(first, *scales[first]), outputs=(real[first],),
+                    )
+                )  # fmt: skip
+            outputs = tuple(name and f"{name}/real" for name in operator.outputs)
+            for name, value in zip(operator.outputs, outputs, strict=True):
+                if name:
+                    scales[name], real[name] = scales[first], value
+                    model.shapes[value] = model.shapes[name]
+            inputs = (real[first], *operator.inputs[1:])
+            operators.append(replace(operator, inputs=inputs, outputs=outputs))
+        elif (
+            operator.kind == "DequantizeLinear"
+            and first in real
+            and operator.outputs[0] not in model.outputs
+            and _equal(model, operator.inputs[1:], scales[first])
+        ):
+            same[operator.outputs[0]] = real[first]
+            continue
+        operators.append(operator)
+    return _needed(model, operators)
+
+
+def _is_single(model: ResolvedModel, names: tuple[str, ...]) -> bool:
+    """Return whether a scale and zero are constants that hold for all channels."""
+    values = [model.constants.get(name) for name in names if name]
+    return all(value is not None and value.size == 1 for value in values)
+
+
+def _equal(model: ResolvedModel, names: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Return whether scales and zeros of all channels are equal."""
+    if not (_is_single(model, names) and _is_single(model, others) and len(names) == len(others)):
+        return False
+    pairs = zip(names, others, strict=True)
+    return all(
+        bool(model.constants[name].reshape(()) == model.constants[other].reshape(()))
+        for name, other in pairs
+        if name and other
+    )
+
+
+def _needed(model: ResolvedModel, operators: list[OnnxOperator]) -> list[OnnxOperator]:
+    """Return the operators that outputs of the model depend on."""
+    wanted, kept = set(model.outputs), []
+    for operator in reversed(operators):
+        if wanted.intersection(filter(None, operator.outputs)):
+            wanted.update(operator.inputs)
+            kept.append(operator)
+    return kept[::-1]
