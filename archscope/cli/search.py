@@ -14,15 +14,17 @@ from archscope.cli.shared.options import Output, gathered, output_options, setti
 from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError, did_you_mean
 from archscope.metrics import objectives
-from archscope.search import samplers
+from archscope.search import priors, samplers
 from archscope.units import parse_bytes, parse_duration
 
 if TYPE_CHECKING:
     from archscope.search.config import SearchConfig
     from archscope.search.evaluation import Trainer
     from archscope.search.executor import ExecutorFactory
+    from archscope.search.prior_model import PriorModel
 
 GROUP = "Search"
+TRIALS = {"training": 16, "prior": 32}
 
 budget_option = click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
@@ -46,13 +48,23 @@ def _objectives(text: str) -> tuple[str, ...]:
 
 strategy_options = gathered("strategy", dict, together(
     click.option(
-        "--trials", type=click.IntRange(1), default=16,
-        help="Networks to train; those beyond the budget or equal to an earlier one do not count.",
+        "--trials", type=click.IntRange(1), default=None,
+        help="Networks to train, by default 16, or to predict, by default 32; those beyond the"
+        " budget or equal to an earlier one do not count.",
     ),
     click.option(
         "--sampler", default=samplers.DEFAULT, metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
         help="What proposes networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
+    ),
+    click.option(
+        "--prior", default="auto", metavar=f"[auto|none|{'|'.join(priors.PRIORS)}]",
+        help="What is expected of the scores before any training, a model of networks that others"
+        " trained. auto: imagenet, where it covers the networks of the space.",
+    ),
+    click.option(
+        "--judge", type=click.Choice(["auto", "prior", "training"]), default="auto",
+        help="Where scores come from. auto: the prior, if there is one and --data is not given.",
     ),
     click.option("--seed", type=click.IntRange(0), default=0),
     click.option(
@@ -175,7 +187,7 @@ folder_options = together(
 
 
 @click.command("search")
-@click.argument("spec", default="mobile")
+@click.argument("spec", default="mnas")
 @budget_option
 @strategy_options
 @training_options
@@ -197,14 +209,18 @@ def command(
 ) -> None:
     """Search a space of networks for the best inside a budget.
 
-    SPEC is a spec with holes, by default the space `mobile` that ships with archscope. Every
-    proposed network is analysed at the input of the space; those inside the budget are trained
-    briefly on small images, and the best of them again, for longer. The same command resumes a
-    study that was interrupted; --trials may grow.
+    SPEC is a spec with holes, by default the space `mnas` that ships with archscope. Without
+    --data, a prior judges: a model of networks that others trained on ImageNet predicts what those
+    inside the budget would reach there, and the best by that are trained briefly, to check that
+    they learn. With --data, or where no prior covers the space, networks are trained briefly on
+    small images, and the best of them again, for longer; the prior says where to begin. Costs are
+    always those at the input of the space. The same command resumes a study that was interrupted;
+    --trials may grow.
 
     \b
     Examples:
       archscope search --budget 300MFLOPs
+      archscope search --budget 300MFLOPs --data fashion-mnist --max-time 10m
       archscope search tiny --budget 5MMACs --data fashion-mnist --trials 50
       archscope search my_space.yaml -b 300MFLOPs -b '4M params' --workers 8 --name mine
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
@@ -213,38 +229,73 @@ def command(
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.datasets.lookup import default_images
+    from archscope.report.tables.prior_searches import prior_search_parts
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
+    from archscope.search.prior_search import search_by_prior
     from archscope.search.search import search
     from archscope.sources import document
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
 
+    limited = budgets(texts, costs_in(lambda: space(document(spec))))
+    model, judge = _prior(spec, strategy, training["data"] is not None)
     training["data"] = training["data"] or default_images(training["folder"])
     config = SearchConfig(
         spec=spec,
-        budgets=budgets(texts, costs_in(lambda: space(document(spec)))),
+        budgets=limited,
         resolution=training.pop("resolution"),
         trainer=_trainer(strategy["seed"], **training),
         **strategy,
     )
     executor = _executor(config, **where)
-    path = studies_dir / (name or _name(spec, texts, training["data"]))
+    by = config.prior if judge == "prior" else training["data"]
+    path = studies_dir / (name or _name(spec, texts, by))
     progress = SearchProgressLines(path)
+    options = {
+        "executor": executor, "storage": storage, "progress": progress, "began": began, **limits,
+    }  # fmt: skip
     try:
-        found = search(
-            config,
-            path,
-            executor=executor,
-            storage=storage,
-            progress=progress,
-            began=began,
-            **limits,
-        )
+        if model is not None and judge == "prior":
+            del options["seeds"], options["stretch"]
+            predicted = search_by_prior(config, path, model, **options)
+            output.show(prior_search_parts(predicted), lambda: {"format": 1, "study": predicted})
+        else:
+            found = search(config, path, prior=model, **options)
+            output.show(found_parts(found), lambda: {"format": 1, "study": found})
     except KeyboardInterrupt:
         say(f"\nstopped; the same command goes on with {path}")
         raise
-    output.show(found_parts(found), lambda: {"format": 1, "study": found})
+
+
+def _prior(spec: str, strategy: dict[str, Any], has_data: bool) -> tuple[PriorModel | None, str]:
+    """Return the prior on a space and the judge, and put what was chosen into the strategy.
+
+    Raises OptionError for a prior that does not exist, or cannot judge the space.
+    """
+    from archscope.search.prior_model import PriorModel
+    from archscope.sources import document
+    from archscope.space.search_space import space
+
+    wanted, judge = strategy["prior"], strategy["judge"]
+    model: PriorModel | None = None
+    networks = space(document(spec))
+    if wanted != "none" and networks.decisions:  # `search` refuses a space without any
+        name = priors.DEFAULT if wanted == "auto" else wanted
+        try:
+            model = PriorModel(priors.load(name), networks)
+        except (priors.NotCoveredError, ValueError) as error:
+            if wanted != "auto" or judge == "prior":
+                raise OptionError(f"the prior '{name}' cannot judge '{spec}': {error}") from None
+            say(f"note: no prior, as '{name}' does not cover this space: {error}")
+    if judge == "prior" and model is None:
+        raise OptionError("--judge prior needs a prior, and there is none with --prior none")
+    if judge == "auto":
+        judge = "training" if model is None or has_data else "prior"
+    strategy["prior"] = name if model is not None else ""
+    strategy["judge"] = judge
+    strategy["trials"] = strategy["trials"] or TRIALS[judge]
+    return model, judge
 
 
 def _executor(

@@ -140,8 +140,8 @@ class LearningCheck(Struct, frozen=True):
     """A brief training that shows whether a network learns; it says nothing of its accuracy."""
 
     trial: int
-    accuracy: float  # on the validation images
-    chance: float  # accuracy of always guessing the most frequent class
+    accuracy: float | None  # on the validation images
+    chance: float | None  # accuracy of always guessing the most frequent class
     learns: bool  # it is beyond chance
     seconds: float
     reason: str = ""  # why there is no accuracy

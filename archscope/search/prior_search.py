@@ -9,24 +9,38 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from msgspec import Struct, structs
 
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
-from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial
+from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial, TrialResult
 from archscope.search.config import SearchConfig
+from archscope.search.executor import ExecutorFactory, TrainingExecutor, train_all
 from archscope.search.finalists import best, front
+from archscope.search.local_executor import LocalExecutor
 from archscope.search.prior_executor import PriorExecutor
 from archscope.search.prior_model import PriorModel
 from archscope.search.priors import NotCoveredError, Prior, about
+from archscope.search.progress import SearchProgress, keep_new
 from archscope.search.study import Study
 from archscope.search.study_folder import StudyFolder
-from archscope.sources import load
+from archscope.search.time_plan import Clock
+from archscope.search.trained_space import trained_space
+from archscope.search.winner import write_winner
+from archscope.sources import document, load
 from archscope.space.costs import costs_of
 from archscope.space.counting import TooManyError, plan
 from archscope.space.optimum import Optimum
 from archscope.space.search_space import Space
+from archscope.stats import beyond_chance
+
+CHECK_TIME = 240.0
+"""Seconds for everything; the trainings of the check take what is left of it at most."""
+
+CHECK_EPOCHS, CHECK_IMAGES, CHECK_SIDE = 3, 1000, 32
+"""Of the check, unless the user says otherwise."""
 
 REFERENCES = ("mobilenet_v2", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_5")
 """Known networks of about 300 M macs that are predicted beside those that were found."""
@@ -46,10 +60,6 @@ class PriorSearchResult(Struct, frozen=True):
     verdict: str
     prior: PriorReport
     judge: str = "prior"
-
-
-Check = Callable[[Sequence[Predicted]], tuple[tuple[LearningCheck, ...], str]]
-"""Trains networks briefly, and returns the checks and what they were trained on."""
 
 
 class PriorSearch:
@@ -131,14 +141,88 @@ class PriorSearch:
                 continue
         return tuple(rows), refused
 
-    def checked(self, result: PriorSearchResult, check: Check) -> PriorSearchResult:
-        """Return a result with its networks trained briefly, as a check that they learn."""
-        checks, images = check(result.prior.networks)
-        return structs.replace(
-            result,
-            seconds=time.perf_counter() - self.began,
-            prior=structs.replace(result.prior, checks=checks, images=images),
-        )
+
+def search_by_prior(
+    config: SearchConfig,
+    path: Path,
+    model: PriorModel,
+    *,
+    executor: ExecutorFactory = LocalExecutor,
+    storage: str | None = None,
+    max_time: float | None = None,
+    trial_time: float | None = None,
+    trial_bytes: int | None = None,
+    top: int = 2,
+    began: float | None = None,
+    progress: SearchProgress | None = None,
+) -> PriorSearchResult:
+    """Search a space for the best network inside budgets by a prior, and keep all in a folder.
+
+    The answer is there before any training: `progress.on_answer`, winner.yaml. Then the `top` best
+    are trained briefly, as a check that they learn, within `max_time` seconds (by default
+    `CHECK_TIME`) from `began` (`time.perf_counter`) or now. Raises ArchscopeError; after
+    KeyboardInterrupt a study can be resumed.
+    """
+    progress = progress or SearchProgress()
+    clock = Clock(max_time or CHECK_TIME, began=began)
+    deployed = model.space
+    folder = StudyFolder(path, deployed, config.record(), storage)
+    trains: TrainingExecutor | None = None
+    try:
+        for note in folder.notes:
+            progress.on_note(note)
+        progress.on_start(config, deployed, folder.trials)
+        result = PriorSearch(config, deployed, model, folder).run(keep_new(folder, progress), top)
+        folder.write_json("summary.json", result)
+        write_winner(folder, deployed, result.winner.choices, result.verdict)
+        progress.on_answer(result.winner, result.verdict)
+        if top:
+            trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
+            checks, images = _checked(result.prior.networks, config, deployed, trains, clock)
+            report = structs.replace(result.prior, checks=checks, images=images)
+            result = structs.replace(result, seconds=clock.elapsed, prior=report)
+            folder.write_json("summary.json", result)
+        return result
+    finally:
+        if trains is not None:
+            trains.close(at_once=True)
+        progress.close()
+        folder.release()
+
+
+def _checked(
+    networks: Sequence[Predicted],
+    config: SearchConfig,
+    deployed: Space,
+    executor: TrainingExecutor,
+    clock: Clock,
+) -> tuple[tuple[LearningCheck, ...], str]:
+    """Return brief trainings of networks, and what they were trained on."""
+    (entry, *_) = deployed.graph(deployed.defaults).inputs
+    side = config.resolution or max(entry.out[1:])
+    if config.resolution is None:
+        side = min(side, CHECK_SIDE)
+    images = CHECK_IMAGES if config.trainer.images is None else config.trainer.images
+    recipe = {"epochs": CHECK_EPOCHS, **config.trainer.recipe}
+    trainer = structs.replace(config.trainer, images=images, recipe=recipe, proxies=False)
+    trained = trained_space(document(config.spec), trainer, deployed, side)
+    executor.deadline = clock.deadline()
+    results = train_all(
+        executor, [(trainer, trained.graph(network.choices), None) for network in networks]
+    )
+    what = f"{recipe['epochs']} epochs of {trainer.data} at {side}x{side}"
+    pairs = zip(networks, results, strict=True)
+    return tuple(_check(network, result) for network, result in pairs), what
+
+
+def _check(network: Predicted, result: TrialResult | None) -> LearningCheck:
+    """Return what a brief training has shown."""
+    assert network.trial is not None
+    if result is None or result.score is None:
+        reason = result.reason if result else "its training was not ready in time"
+        return LearningCheck(network.trial, None, None, False, 0.0, reason)
+    learns = beyond_chance(result.score, result.validated, result.chance)
+    return LearningCheck(network.trial, result.score, result.chance, learns, result.seconds)
 
 
 def predicted(prior: Prior, name: str, graph: Graph) -> Predicted:

@@ -2,67 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
-
-from archscope.analysis import analyze
 from archscope.errors import OptionError
 from archscope.files import make_folder
 from archscope.ir import Graph
-from archscope.language import graph
 from archscope.language.document import Document
-from archscope.linter import lint
-from archscope.linter.records import record
 from archscope.metrics import MACS
-from archscope.records.study import Finalist, Trial
+from archscope.records.study import Finalist
 from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import ExecutorFactory, TrainingExecutor
 from archscope.search.local_executor import LocalExecutor
 from archscope.search.pilot import Pilot, PilotSetting, run_pilot
+from archscope.search.prior_model import PriorModel
+from archscope.search.progress import SearchProgress, keep_new
 from archscope.search.reliability import notes, reliability
 from archscope.search.result import SearchResult, result_of
 from archscope.search.samplers import check_sampler
 from archscope.search.stages import Stages
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
-from archscope.search.time_plan import Clock, FinalPlan, TimePlan
+from archscope.search.time_plan import Clock, FinalPlan
+from archscope.search.trained_space import images_of, trained_space
+from archscope.search.winner import write_winner
 from archscope.sources import document
-from archscope.space.bound_spec import bound_text
 from archscope.space.search_space import Space, space
 
 PILOTS = 3
 """Anchors that the pilot trains: the smallest, the median and the largest."""
-
-
-class SearchProgress:
-    """Callbacks that do nothing; subclasses show what they like."""
-
-    def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
-        """Handle the start; `resumed` are the trials of an earlier run."""
-
-    def on_note(self, note: str) -> None:
-        """Handle a sentence about a folder that was damaged."""
-
-    def on_pilot(self, pilot: Pilot) -> None:
-        """Handle what the pilot has chosen."""
-
-    def on_plan(self, plan: TimePlan) -> None:
-        """Handle the plan of what is going to be trained."""
-
-    def on_trial(self, trial: Trial) -> None:
-        """Handle a trial that has ended; they come in the order of their numbers."""
-
-    def on_final(self, done: int, total: int) -> None:
-        """Handle the end of one of the last trainings."""
-
-    def close(self) -> None:
-        """Handle the end of the search, however it ends."""
 
 
 def search(
@@ -78,6 +49,7 @@ def search(
     top: int = 3,
     seeds: int = 2,
     stretch: int = 2,
+    prior: PriorModel | None = None,
     progress: SearchProgress | None = None,
 ) -> SearchResult:
     """Search a space for the best network inside budgets, and keep all of it in a folder.
@@ -87,8 +59,8 @@ def search(
     trained again with another seed, and the `top` best `stretch` times as long with `seeds` seeds.
     All of that ends within `max_time` seconds from `began` (`time.perf_counter`) or now, with fewer
     and shorter trainings where they do not fit. `executor` trains, each candidate within
-    `trial_time` seconds and `trial_bytes` of memory. Raises ArchscopeError; after KeyboardInterrupt
-    a study can be resumed.
+    `trial_time` seconds and `trial_bytes` of memory. `prior` is what is expected of the scores
+    before any training. Raises ArchscopeError; after KeyboardInterrupt a study can be resumed.
     """
     progress = progress or SearchProgress()
     clock = Clock(max_time, began=began)
@@ -100,7 +72,7 @@ def search(
             " --vary width,kernel,depth' makes a space of it"
         )
     check_sampler(config.sampler)
-    strategy = config.strategy(deployed)
+    strategy = config.strategy(deployed, prior)
     folder = StudyFolder(path, deployed, config.record(), storage)
     trains: TrainingExecutor | None = None
     try:
@@ -111,15 +83,16 @@ def search(
         pilot = _pilot(folder, read, config, deployed, trains, clock)
         progress.on_pilot(pilot)
         trainer = pilot.trainer(config.trainer)
-        trained = _trained_space(read, config.trainer, deployed, pilot.resolution)
+        trained = trained_space(read, config.trainer, deployed, pilot.resolution)
         study = Study(
             deployed,
             strategy,
             trains,
-            on_trial=_keep_new(folder, progress),
+            on_trial=keep_new(folder, progress),
             trained_as=trained.graph,
             proxy_scores=_proxy_scores(trainer) if config.prescreen > 1 else None,
             weights=_weights_folder(path) if config.inherit else None,
+            prior=prior,
         )
         stages = Stages(clock, trains, pilot, trainer, trained.graph)
         # One more than the best, which the search did not propose; of none, none.
@@ -148,18 +121,6 @@ def _weights_folder(path: Path) -> Path:
     return folder
 
 
-def _keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:
-    """Return what keeps and shows the trials that the folder does not have."""
-    resumed = {trial.number for trial in folder.trials}
-
-    def on_trial(trial: Trial) -> None:
-        if trial.number not in resumed:
-            folder.add(trial)
-            progress.on_trial(trial)
-
-    return on_trial
-
-
 def _pilot(
     folder: StudyFolder,
     read: Document,
@@ -174,13 +135,13 @@ def _pilot(
         return kept
 
     def graph_of(choices: dict[str, Any], resolution: int | None) -> Graph:
-        return _trained_space(read, config.trainer, deployed, resolution).graph(choices)
+        return trained_space(read, config.trainer, deployed, resolution).graph(choices)
 
     strategy = config.strategy(deployed)
     (entry, *_) = deployed.graph(deployed.defaults).inputs
     found = run_pilot(
         PilotSetting(
-            executor, config.trainer, _images(config.trainer),
+            executor, config.trainer, images_of(config.trainer),
             [choices for _, choices in strategy.anchors[-PILOTS:]], graph_of,
             max(entry.out[1:]), config.resolution, clock,
         )
@@ -211,46 +172,20 @@ def _cost(config: SearchConfig) -> str:
 
 def _notes(config: SearchConfig, deployed: Space, trained: Space) -> list[str]:
     inputs = [space.graph(space.defaults).inputs[0].out for space in (deployed, trained)]
-    return notes(config.trainer.data, inputs[0], inputs[1], _images(config.trainer).train.shape)
-
-
-def _trained_space(
-    read: Document, trainer: Trainer, deployed: Space, resolution: int | None
-) -> Space:
-    """Return the space with the resolution and the classes of the images trained on."""
-    data = _images(trainer)
-    given = {"classes": len(data.classes)} if "classes" in read.let else {}
-    (entry, *more) = deployed.graph(deployed.defaults).inputs
-    if more:
-        raise OptionError(f"'{deployed.name}' has several inputs; a search trains on one image")
-    shape = entry.out
-    if resolution:
-        shape = (shape[0], *[resolution] * (len(shape) - 1))
-    return space(read, set=given, input=shape)
+    return notes(config.trainer.data, inputs[0], inputs[1], images_of(config.trainer).train.shape)
 
 
 def _proxy_scores(trainer: Trainer) -> ProxyScores:
     """Return the zero-cost proxies of prescreening, on the images trained on."""
     from archscope.search.proxies import PRESCREEN, proxy_scores
 
-    data = _images(trainer)
+    data = images_of(trainer)
 
     def scores(graph: Graph) -> dict[str, float]:
         found = proxy_scores(graph, data, trainer.seed, trainer.adapt)
         return {name: found[name] for name in PRESCREEN}
 
     return scores
-
-
-@lru_cache(maxsize=1)
-def _read_images(name: str, folder: str | None) -> Any:
-    from archscope.datasets import load
-
-    return load(name, None if folder is None else Path(folder))
-
-
-def _images(trainer: Trainer) -> Any:
-    return _read_images(trainer.data, trainer.folder)
 
 
 def _export(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
@@ -260,12 +195,7 @@ def _export(folder: StudyFolder, deployed: Space, result: SearchResult) -> None:
         return
     seeds = len(result.winner.scores)
     about = (
-        f"found in '{deployed.name}' by archscope search; validation accuracy"
-        f" {result.winner.mean:.4f} over {seeds} seed{'s' * (seeds != 1)}; {result.verdict}"
+        f"validation accuracy {result.winner.mean:.4f} over {seeds} seed{'s' * (seeds != 1)};"
+        f" {result.verdict}"
     )
-    name = f"{folder.path.name}_winner"
-    text = bound_text(deployed, result.winner.choices, name=name, about=about)
-    read = document(folder.write_text("winner.yaml", text))
-    winner = graph(read)
-    findings = tuple(map(record, lint(winner, read)))
-    folder.write_json("winner.json", structs.replace(analyze(winner), findings=findings))
+    write_winner(folder, deployed, result.winner.choices, about)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archscope.cli.shared.terminal import say, tell
-from archscope.records.study import TRAINED, Trial, data_text
+from archscope.records.study import TRAINED, Predicted, Trial, data_text
 from archscope.search.config import SearchConfig
 from archscope.search.pilot import Pilot
-from archscope.search.search import SearchProgress
+from archscope.search.progress import SearchProgress
 from archscope.search.strategy import BASELINE
 from archscope.search.time_plan import TimePlan
 from archscope.space.search_space import Space
@@ -62,10 +62,19 @@ class SearchProgressLines(SearchProgress):
     def on_trial(self, trial: Trial) -> None:
         """Print a line for a trained network, and count the others."""
         self.counts[trial.outcome] += 1
-        if trial.trained:
+        if trial.trained and trial.outcome != "predicted":
             tell("")
             say(self._line(trial))
         tell(self._state())
+
+    def on_answer(self, network: Predicted, verdict: str) -> None:
+        """Print what a prior says, before anything is trained."""
+        tell("")
+        say(
+            f"{network.name}: {format_count(network.costs['macs'])} macs "
+            f" {format_count(network.costs['params'])} params; {verdict}"
+        )
+        say(f"it is in {self.path}/winner.yaml; now a brief training, to check that it learns")
 
     def on_final(self, done: int, total: int) -> None:
         """Show how many of the last trainings have ended."""
@@ -108,8 +117,9 @@ class SearchProgressLines(SearchProgress):
         done = trained + sum(trial.trained for trial in self.resumed)
         left = format_duration(self._left(done, trained)) if trained else "?"
         best = "" if self.best is None else f"  best {100 * self.best:.1f} %"
+        judged = "predicted" if self.counts["predicted"] else "trained"
         return (
-            f"{done} of {self._trainings()} trained, {len(self.resumed) + proposed} proposed{best}"
+            f"{done} of {self._trainings()} {judged}, {len(self.resumed) + proposed} proposed{best}"
             f"  {100 * feasible:.0f} % inside the budget  {self.counts['known']} known  ETA {left}"
         )
 

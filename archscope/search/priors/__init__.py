@@ -38,6 +38,8 @@ class Prior(Protocol):
         """Return the predicted accuracy of a network. Raises NotCoveredError."""
 
 
+DEFAULT = "imagenet"
+
 PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))
 """Every prior by name."""
 

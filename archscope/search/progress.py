@@ -1,0 +1,52 @@
+"""What a search tells while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from archscope.records.study import Predicted, Trial
+from archscope.search.config import SearchConfig
+from archscope.search.pilot import Pilot
+from archscope.search.study_folder import StudyFolder
+from archscope.search.time_plan import TimePlan
+from archscope.space.search_space import Space
+
+
+class SearchProgress:
+    """Callbacks that do nothing; subclasses show what they like."""
+
+    def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
+        """Handle the start; `resumed` are the trials of an earlier run."""
+
+    def on_note(self, note: str) -> None:
+        """Handle a sentence about a folder that was damaged."""
+
+    def on_pilot(self, pilot: Pilot) -> None:
+        """Handle what the pilot has chosen."""
+
+    def on_plan(self, plan: TimePlan) -> None:
+        """Handle the plan of what is going to be trained."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """Handle a trial that has ended; they come in the order of their numbers."""
+
+    def on_answer(self, network: Predicted, verdict: str) -> None:
+        """Handle the answer of a prior, before the networks are trained briefly."""
+
+    def on_final(self, done: int, total: int) -> None:
+        """Handle the end of one of the last trainings."""
+
+    def close(self) -> None:
+        """Handle the end of the search, however it ends."""
+
+
+def keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:
+    """Return what keeps and shows the trials that a folder does not have."""
+    resumed = {trial.number for trial in folder.trials}
+
+    def on_trial(trial: Trial) -> None:
+        if trial.number not in resumed:
+            folder.add(trial)
+            progress.on_trial(trial)
+
+    return on_trial

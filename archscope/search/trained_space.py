@@ -1,0 +1,42 @@
+"""The networks of a space as they are trained: for the images that there are."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from archscope.errors import OptionError
+from archscope.language.document import Document
+from archscope.search.evaluation import Trainer
+from archscope.space.search_space import Space, space
+
+
+def trained_space(
+    read: Document, trainer: Trainer, deployed: Space, resolution: int | None
+) -> Space:
+    """Return the space with the resolution and the classes of the images trained on.
+
+    Raises OptionError if its networks do not take a single image.
+    """
+    data = images_of(trainer)
+    given = {"classes": len(data.classes)} if "classes" in read.let else {}
+    (entry, *more) = deployed.graph(deployed.defaults).inputs
+    if more:
+        raise OptionError(f"'{deployed.name}' has several inputs; a search trains on one image")
+    shape = entry.out
+    if resolution:
+        shape = (shape[0], *[resolution] * (len(shape) - 1))
+    return space(read, set=given, input=shape)
+
+
+def images_of(trainer: Trainer) -> Any:
+    """Return the data set that a trainer trains on."""
+    return _images(trainer.data, trainer.folder)
+
+
+@lru_cache(maxsize=1)
+def _images(name: str, folder: str | None) -> Any:
+    from archscope.datasets import load
+
+    return load(name, None if folder is None else Path(folder))
