@@ -9,6 +9,9 @@ from archscope.errors import DataError, OptionError
 from archscope.importers.formats import Inputs
 from archscope.ir import Shape, text_of
 
+IMAGE_RANK = 4
+"""Axes from which on an input has images, so that its first axis is the batch."""
+
 
 def input_shapes(inputs: Sequence[Any], sizes: Inputs) -> dict[str, tuple[int, ...]]:
     """Return the shape of each input with the batch, which is 1 where the file leaves it open.
@@ -27,9 +30,17 @@ def input_shapes(inputs: Sequence[Any], sizes: Inputs) -> dict[str, tuple[int, .
         if name not in names:
             raise OptionError(f"has no input '{name}', it has {known}")
     shapes = {info.name: _shape(info, sizes.get(info.name)) for info in inputs}
-    if len({shape[0] for shape in shapes.values()}) > 1:
+    # Of states and numbers, the first axis need not be the batch.
+    if len({shape[0] for shape in shapes.values() if len(shape) >= IMAGE_RANK}) > 1:
         raise DataError("its inputs have different batch sizes")
     return shapes
+
+
+def batch_of(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Return the batch of inputs: that of images, if there are any, or of the first with a size."""
+    sized = [shape for shape in shapes.values() if len(shape) > 1]
+    images = [shape for shape in sized if len(shape) >= IMAGE_RANK]
+    return (*images, *sized, (1,))[0][0]
 
 
 def fixed_axes(tensor: Any) -> list[int | None]:
@@ -50,6 +61,12 @@ def _shape(info: Any, size: Shape | None) -> tuple[int, ...]:
             (axis.dim_param or "?") if dim is None else str(dim)
             for dim, axis in zip(dims, tensor.shape.dim, strict=True)
         )
+        if len(dims) < 2:  # a number, or one for each image
+            if size not in (None, (), tuple(dims)):
+                raise OptionError(
+                    f"input '{info.name}' is a number, {text_of(size or ())} does not fit it"
+                )
+            return tuple(dim or 1 for dim in dims)
     if len(dims) < 2:
         raise DataError(f"input '{info.name}' needs a batch and a size, got {text!r}")
     batch, *fixed = dims

@@ -14,7 +14,7 @@ from archscope.errors import DataError
 from archscope.importers.formats import Inputs
 from archscope.importers.onnx.control_flow import ControlFlow
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
-from archscope.importers.onnx.input_shapes import fixed_axes, input_shapes
+from archscope.importers.onnx.input_shapes import batch_of, fixed_axes, input_shapes
 from archscope.importers.onnx.limits import Allowance
 from archscope.importers.onnx.model_file import library, named, opsets
 from archscope.importers.onnx.qoperators import is_quantized, write_out
@@ -310,7 +310,7 @@ class _Resolver:
                 kept.append(operator)
         if not kept:
             raise DataError("no output depends on an input")
-        batch = next(iter(self.inputs.values()))[0]
+        batch = batch_of(self.inputs)
         return ResolvedModel(
             kept[::-1], self.constants, self.initializers, self.sources, self.shapes,
             list(self.inputs), outputs, batch, self._dtype(kept),

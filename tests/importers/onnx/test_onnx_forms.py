@@ -271,6 +271,29 @@ def test_further_outputs_take_no_name_of_a_later_operator(tmp_path: Path) -> Non
     assert len(graph.nodes) == 9
 
 
+FURTHER: dict[str, tuple[tuple[Any, ...], list[Any], tuple[int, ...]]] = {
+    "number": ((), [node("Conv", "x w", "c"), node("Mul", "c t")], (1,)),
+    "list of a number": ((1,), [node("Conv", "x w", "c"), node("Mul", "c t")], (1,)),
+    "number for each image": (("n",), [node("Conv", "x w", "c"), node("Mul", "c t")], (1,)),
+    "state": ((2, 1, 4), [
+        node("Reshape", "x s", "q"), node("GRU", "q u v   t", "o h", hidden_size=4,
+             direction="bidirectional"),
+        node("ReduceMean", "o", "p"), node("ReduceMean", "h", "r"), node("Add", "p r"),
+    ], (2, 1, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_inputs_that_are_no_images(name: str, tmp_path: Path) -> None:
+    shape, nodes, out = FURTHER[name]
+    weights = {"w": W, "s": ints(64, 1, 4), "u": numbers(2, 12, 4), "v": numbers(2, 12, 4)}
+    made = model(nodes, IMAGE, weights)
+    made.graph.input.append(helper.make_tensor_value_info("t", TensorProto.FLOAT, shape))
+    graph = load(str(saved(made, tmp_path)))
+    assert [one.out for one in graph.inputs] == [(4, 8, 8), out]
+    assert analyze(graph).totals.params == (192 if name == "state" else W.size)
+
+
 QUANTIZED = [
     node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "d"),
     node("DequantizeLinear", "w s", "v"), node("Conv", "d v", "e"), node("Relu", "e", "r"),
