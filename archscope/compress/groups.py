@@ -26,18 +26,20 @@ class Unit(Struct, frozen=True, gc=False):
 class Group(Struct, frozen=True):
     """Units that lie in the same values of the network, each as often as the others.
 
-    They are alike in what their removal saves. One unit must stay.
+    They are alike in what their removal saves. All can go where their values have channels of
+    other groups; else one must stay.
     """
 
     layers: tuple[str, ...]  # that make its channels, in the order of the graph
     widths: tuple[int, ...]  # channels of one unit in each of these layers
     units: tuple[Unit, ...]
+    least: int = 1  # units that must stay
     fixed: str = ""  # why none of it can be removed
 
     @property
     def removable(self) -> bool:
         """Whether some of its units can be removed."""
-        return not self.fixed and len(self.units) > 1
+        return not self.fixed and len(self.units) > self.least
 
     @property
     def why_fixed(self) -> str:
@@ -123,9 +125,30 @@ def _groups(
     for root, found in places.items():
         key = (*found, fixed.get(root, ""))
         alike.setdefault(key, []).append(Unit(root, tuple(made[root])))
+    needed = _needed({units[0].root: len(units) for units in alike.values()}, places, fixed)
     groups = []
     for units in alike.values():
+        root = units[0].root
         widths = Counter(maker for maker, _ in units[0].channels)
-        why = fixed.get(units[0].root, "")
-        groups.append(Group(tuple(widths), tuple(widths.values()), tuple(units), why))
+        groups.append(
+            Group(
+                tuple(widths), tuple(widths.values()), tuple(units),
+                least=int(root in needed), fixed=fixed.get(root, ""),
+            )
+        )  # fmt: skip
     return tuple(groups)
+
+
+def _needed(
+    sizes: dict[int, int], places: dict[int, list[tuple[int, int]]], fixed: dict[int, str]
+) -> set[int]:
+    """Return the groups, by the root of their first unit, of which a unit must stay.
+
+    Of each value that could lose all its channels it is the largest group.
+    """
+    largest: dict[int, tuple[bool, int, int]] = {}
+    for root, size in sizes.items():
+        for number, count in places[root]:
+            this = (root in fixed, size * count, -root)
+            largest[number] = max(largest.get(number, this), this)
+    return {-root for _, _, root in largest.values()}

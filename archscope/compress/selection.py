@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from archscope.compress.groups import ChannelGroups, Group
 from archscope.compress.importance import Scores
+from archscope.compress.widths import Kept, Rules, clusters, configurations
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.metrics import METRICS
@@ -20,19 +21,24 @@ CLOSE = 0.999
 
 
 class Ranked(Struct, frozen=True):
-    """The units of one group in the order in which they go, and how many may stay."""
+    """The units of a cluster in the order in which they go, and how many may stay."""
 
-    units: tuple[int, ...]  # the least important first
-    keys: tuple[float, ...]  # their scores
-    counts: tuple[int, ...]  # of units that may stay, ascending; the last is all
+    units: tuple[tuple[int, ...], ...]  # of each group, the least important first
+    keys: tuple[tuple[float, ...], ...]  # their scores
+    configurations: tuple[Kept, ...]  # from little to all
+    sizes: tuple[int, ...]  # the units of each configuration
 
     def least(self, kept: int) -> int:
-        """Return the place in `counts` of the least number that is at least `kept`."""
-        return bisect_left(self.counts, max(kept, self.counts[0]))
+        """Return the place of the first configuration of at least that many units."""
+        return min(bisect_left(self.sizes, kept), len(self.sizes) - 1)
 
-    def removed(self, place: int) -> tuple[int, ...]:
-        """Return the units that go where `counts[place]` of them stay."""
-        return self.units[: len(self.units) - self.counts[place]]
+    def removed(self, place: int) -> Iterator[tuple[int, float]]:
+        """Yield the units that go for a configuration, with their scores."""
+        for units, keys, kept in zip(
+            self.units, self.keys, self.configurations[place], strict=True
+        ):
+            gone = len(units) - kept
+            yield from zip(units[:gone], keys[:gone], strict=True)
 
 
 class Selection(Struct, frozen=True):
@@ -57,21 +63,25 @@ class Selector:
     ) -> None:
         self.groups, self.limits, self.dtype = groups, limits, dtype
         widths = {node.name: node.out[0] for node in groups.graph.nodes}
-        self.ranked = [
-            _ranked(group, counts, scores)
+        rules = Rules(lanes, min_width)
+        able = [
+            group
             for group in groups.groups
-            if group.removable
-            and all(unit.root in scores for unit in group.units)
-            and len(counts := _counts(group, widths, lanes, min_width)) > 1
+            if group.removable and all(unit.root in scores for unit in group.units)
+        ]
+        self.ranked = [
+            ranked
+            for cluster in clusters(able, rules)
+            if len((ranked := _ranked(cluster, widths, rules, scores)).sizes) > 1
         ]
         if not self.ranked:
-            raise OptionError(_nothing(groups, lanes, min_width))
+            raise OptionError(_nothing(groups, rules))
 
     def select(self) -> Selection:
         """Return the units to remove. Raises OptionError if the budgets cannot be kept."""
         smallest = self._at([0] * len(self.ranked))
         self._check(smallest.costs)
-        scores = sorted({key for ranked in self.ranked for key in ranked.keys})
+        scores = sorted({key for ranked in self.ranked for keys in ranked.keys for key in keys})
         # The least threshold below which everything can go and the budgets are kept.
         low, high = 0, len(scores)
         while low < high:
@@ -88,11 +98,11 @@ class Selector:
         best = self._at(places)
         order = sorted(
             range(len(places)),
-            key=lambda n: max(self._keys_of_removed(n, places[n]), default=0.0),
+            key=lambda n: max((key for _, key in self.ranked[n].removed(places[n])), default=0.0),
             reverse=True,
         )
         for number in order:
-            low, high = places[number], len(self.ranked[number].counts) - 1
+            low, high = places[number], len(self.ranked[number].sizes) - 1
             while low < high and not self._is_close(best.costs):
                 # Most often not even the next fits.
                 middle = low + 1 if low == places[number] else (low + high + 1) // 2
@@ -104,19 +114,18 @@ class Selector:
             places = [*places[:number], low, *places[number + 1 :]]
         return best
 
-    def _keys_of_removed(self, number: int, place: int) -> tuple[float, ...]:
-        ranked = self.ranked[number]
-        return ranked.keys[: len(ranked.units) - ranked.counts[place]]
-
     def _below(self, threshold: float) -> list[int]:
-        """Return the places in which units up to a score are gone, as far as counts allow."""
-        return [ranked.least(sum(key > threshold for key in ranked.keys)) for ranked in self.ranked]
+        """Return the places in which units up to a score are gone, as far as rules allow."""
+        return [
+            ranked.least(sum(key > threshold for keys in ranked.keys for key in keys))
+            for ranked in self.ranked
+        ]
 
     def _at(self, places: Sequence[int]) -> Selection:
         removed = frozenset(
             root
             for ranked, place in zip(self.ranked, places, strict=True)
-            for root in ranked.removed(place)
+            for root, _ in ranked.removed(place)
         )
         graph = self.groups.narrow(removed)
         return Selection(removed, graph, costs_of(graph, self.dtype))
@@ -143,33 +152,20 @@ class Selector:
                 )
 
 
-def _ranked(group: Group, counts: tuple[int, ...], scores: Scores) -> Ranked:
-    units = sorted((unit.root for unit in group.units), key=lambda root: (scores[root], root))
-    return Ranked(tuple(units), tuple(map(scores.__getitem__, units)), counts)
+def _ranked(
+    cluster: Sequence[Group], widths: Mapping[str, int], rules: Rules, scores: Scores
+) -> Ranked:
+    units = tuple(
+        tuple(sorted((unit.root for unit in group.units), key=lambda root: (scores[root], root)))
+        for group in cluster
+    )
+    keys = tuple(tuple(map(scores.__getitem__, roots)) for roots in units)
+    found = configurations(cluster, widths, rules)
+    return Ranked(units, keys, found, tuple(map(sum, found)))
 
 
-def _counts(group: Group, layers: dict[str, int], lanes: int, min_width: int) -> tuple[int, ...]:
-    """Return how many units of a group may stay, so that widths are multiples of `lanes`.
-
-    All may. Where a layer has channels of other groups as well, what goes must be a multiple, and
-    the width of the layer must be one to begin with.
-    """
-    total = len(group.units)
-
-    def may(kept: int) -> bool:
-        for layer, each in zip(group.layers, group.widths, strict=True):
-            gone = (total - kept) * each
-            width = layers[layer] - gone
-            own = layers[layer] == total * each
-            if width % lanes or (not own and gone % lanes) or width < min_width:
-                return False
-        return True
-
-    return (*filter(may, range(1, total)), total)
-
-
-def _nothing(groups: ChannelGroups, lanes: int, min_width: int) -> str:
+def _nothing(groups: ChannelGroups, rules: Rules) -> str:
     return (
-        f"'{groups.graph.name}' has nothing to prune to widths that are multiples of {lanes} and at"
-        f" least {min_width}; see --lanes and --min-width"
+        f"'{groups.graph.name}' has nothing to prune to widths that are multiples of"
+        f" {rules.lanes} and at least {rules.min_width}; see --lanes and --min-width"
     )

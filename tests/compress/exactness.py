@@ -39,7 +39,7 @@ def at_random(groups: ChannelGroups, share: float, seed: int = 0) -> frozenset[i
         for group in groups.groups
         if group.removable
         for unit in random.sample(
-            group.units, min(round(share * len(group.units)), len(group.units) - 1)
+            group.units, min(round(share * len(group.units)), len(group.units) - group.least)
         )
     )
 

@@ -35,13 +35,18 @@ def small() -> Graph:
     )
 
 
+def all_widths(pruned: Pruned) -> set[int]:
+    """Return the widths of all convolutions."""
+    return {node.out[0] for node in pruned.graph.nodes if node.op.convolution}
+
+
 def widths_off_lanes(pruned: Pruned) -> list[str]:
     """Return the layers of changed width that is no multiple of the lanes."""
     whole = pruned.groups.graph.by_name
     return [
         node.name
         for node in pruned.graph.nodes
-        if node.out[0] != whole[node.name].out[0] and node.out[0] % LANES
+        if node.facts.macs and node.out[0] != whole[node.name].out[0] and node.out[0] % LANES
     ]
 
 
@@ -58,6 +63,15 @@ def test_half_of_the_macs(name: str, scope: str, tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     assert costs_of(load(path)) == pruned.after == costs_of(pruned.graph)
     assert analyze(load(path)).totals.macs == pruned.after["macs"]
+
+
+def test_a_cluster_behind_splits_and_shuffles_is_narrowed_together() -> None:
+    """ShuffleNetV2 becomes a narrower ShuffleNetV2, though half of 116 is no multiple of 8."""
+    graph = load("shufflenet_v2_x1_0")
+    pruned = prune(graph, budget="30%", importance="random", scope="layer")
+    # The last units of the second stage mix all of its channels, which then stay.
+    assert {width for width in all_widths(pruned) if width % LANES} == {116}
+    assert pruned.after["macs"] <= 0.3 * pruned.before["macs"]
 
 
 def test_several_budgets_hold_together() -> None:

@@ -1,0 +1,144 @@
+"""How many units of groups may stay, so that the widths of layers suit hardware.
+
+A layer whose channels are of several groups, as behind a split and a channel shuffle, has a width
+that all of them decide. Such groups form a cluster, and are narrowed together.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from archscope.compress.groups import Group
+
+Kept = tuple[int, ...]
+"""The number of units that stay of each group of a cluster."""
+
+TRIES = 3000
+"""Numbers of units that are tried for one width of a cluster before it is given up."""
+
+
+class Rules(Struct, frozen=True):
+    """What layers of changed width must be: multiples of `lanes`, and at least `min_width`."""
+
+    lanes: int
+    min_width: int
+
+    def allow(self, width: int, whole: int) -> bool:
+        """Return whether a layer of width `whole` may have another."""
+        return width == whole or (width % self.lanes == 0 and width >= self.min_width)
+
+
+def clusters(groups: Sequence[Group], rules: Rules) -> list[tuple[Group, ...]]:
+    """Return the groups that decide widths together; without rules each is by itself."""
+    found: dict[int, list[Group]] = {number: [group] for number, group in enumerate(groups)}
+    owners: dict[str, int] = {}
+    if rules.lanes > 1 or rules.min_width > 1:
+        place = {number: number for number in found}
+        for number, group in enumerate(groups):
+            for layer in group.layers:
+                old, new = place[owners.setdefault(layer, number)], place[number]
+                if old != new:
+                    found[old] += found.pop(new)
+                    place = {key: old if at == new else at for key, at in place.items()}
+    return [tuple(cluster) for cluster in found.values()]
+
+
+def configurations(
+    cluster: Sequence[Group], widths: Mapping[str, int], rules: Rules
+) -> tuple[Kept, ...]:
+    """Return what may stay of a cluster, from little to all of it.
+
+    `widths` are those of all layers. From one to the next no group gets smaller. Of a cluster of
+    several groups, not all that the rules allow is found.
+    """
+    if len(cluster) == 1:
+        return tuple((kept,) for kept in _counts(cluster[0], widths, rules))
+    whole = tuple(len(group.units) for group in cluster)
+    found = [whole]
+    largest = max(widths[layer] for group in cluster for layer in group.layers)
+    for width in range(largest - 1, 0, -1):
+        if width % rules.lanes == 0:
+            share = width / largest
+            # Widths that suit in all layers are better than some that stay as they were.
+            kept = (
+                _Search(cluster, widths, rules, found[-1], share, strict=True).run()
+                or _Search(cluster, widths, rules, found[-1], share, strict=False).run()
+            )
+            if kept is not None and kept != found[-1]:
+                found.append(kept)
+    return tuple(reversed(found))
+
+
+def _counts(group: Group, widths: Mapping[str, int], rules: Rules) -> Iterator[int]:
+    total = len(group.units)
+    for kept in range(group.least, total + 1):
+        if all(
+            rules.allow(widths[layer] - (total - kept) * each, widths[layer])
+            for layer, each in zip(group.layers, group.widths, strict=True)
+        ):
+            yield kept
+
+
+class _Search:
+    """Looks for units of each group of a cluster that leave every layer an allowed width.
+
+    Groups of many layers are decided first, so that the layers of fewest groups are known early.
+    """
+
+    def __init__(
+        self,
+        cluster: Sequence[Group],
+        widths: Mapping[str, int],
+        rules: Rules,
+        most: Kept,
+        share: float,
+        *,
+        strict: bool,
+    ) -> None:
+        self.cluster, self.rules, self.most, self.share = cluster, rules, most, share
+        self.whole = dict.fromkeys(widths, -1) if strict else widths  # what may stay as it was
+        self.order = sorted(range(len(cluster)), key=lambda n: -len(cluster[n].layers))
+        self.kept = [len(group.units) for group in cluster]
+        last: dict[str, int] = {}
+        for number in self.order:
+            last.update(dict.fromkeys(cluster[number].layers, number))
+        self.complete: dict[int, list[str]] = defaultdict(list)  # layers by their last group
+        for layer, number in last.items():
+            self.complete[number].append(layer)
+        self.left = dict(widths)
+        self.tries = 0
+
+    def run(self) -> Kept | None:
+        """Return the numbers, near to the share; None if none were found."""
+        return tuple(self.kept) if self._decide(0) else None
+
+    def _decide(self, step: int) -> bool:
+        if step == len(self.order):
+            return True
+        number = self.order[step]
+        group = self.cluster[number]
+        total = len(group.units)
+        wanted = self.share * total
+        for kept in sorted(
+            range(group.least, self.most[number] + 1), key=lambda kept: abs(kept - wanted)
+        ):
+            self.tries += 1
+            if self.tries > TRIES:
+                return False
+            self._keep(group, total, kept)
+            if all(self._allowed(layer) for layer in self.complete[number]):
+                self.kept[number] = kept
+                if self._decide(step + 1):
+                    return True
+            self._keep(group, kept, total)
+        return False
+
+    def _keep(self, group: Group, before: int, after: int) -> None:
+        for layer, each in zip(group.layers, group.widths, strict=True):
+            self.left[layer] += (after - before) * each
+
+    def _allowed(self, layer: str) -> bool:
+        return self.rules.allow(self.left[layer], self.whole[layer])
