@@ -9,11 +9,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example bench chaos prior clean
+.PHONY: help demo test check lint format docs example bench chaos prior timm-prior clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/.demo  ## analyse VGG16, search for two minutes at most, and write the report
 	$(BIN)/archscope analyze specs/vgg16.yaml
@@ -52,6 +52,9 @@ example: $(VENV)/.dev  ## write the committed report of the zoo, and the picture
 
 chaos: $(VENV)/.dev  ## kill trainings and searches at random moments, and compare what they come to
 	$(BIN)/python benchmarks/chaos.py
+
+timm-prior: $(VENV)/.dev  ## fit the prior for any CNN: TABLE=timm.csv, perhaps TORCHVISION=its.csv
+	$(BIN)/python -m benchmarks.fit_timm_prior $(TABLE) $(if $(TORCHVISION),--torchvision $(TORCHVISION))
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(PIP) --constraint constraints.txt --editable '.[bench]'

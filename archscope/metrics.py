@@ -19,6 +19,7 @@ from archscope.ir import Graph
 from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Unit
 
 ACCURACY, MACS = "accuracy", "macs"
+PREDICTED, PUBLISHED = "predicted_top1", "published_top1"
 
 
 Sums = Any
@@ -99,6 +100,17 @@ def _coverage(analysis: Analysis) -> float | None:
     return min(min(size, whole) / whole for size, whole in zip(view.size, shape[1:], strict=True))
 
 
+def _predicted(analysis: Analysis) -> float | None:
+    """Return the predicted top-1 accuracy, of 1."""
+    return analysis.predicted.mean / 100 if analysis.predicted else None
+
+
+def _published(analysis: Analysis) -> float | None:
+    """Return the published top-1 accuracy, of 1."""
+    top1 = analysis.reference.get("top1")
+    return None if top1 is None else top1 / 100
+
+
 # fmt: off
 _ALL = (
     Metric(name="params", about="learnable numbers", unit=COUNT, words=("param", "parameters"),
@@ -139,6 +151,10 @@ _ALL = (
            key="latency_seconds", kind="seconds"),
     Metric(name=ACCURACY, about="of the test images, else of validation", unit=SHARE,
            better="more"),
+    Metric(name=PREDICTED, about="on ImageNet, predicted by a prior and never measured", unit=SHARE,
+           better="more", of_analysis=_predicted, label="predicted top-1"),
+    Metric(name=PUBLISHED, about="on ImageNet, as the spec quotes it", unit=SHARE,
+           better="more", of_analysis=_published, label="published top-1", column="minor"),
 )
 # fmt: on
 

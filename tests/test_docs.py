@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import pytest
 from archscope import load
 from archscope.cli import main
 from archscope.language import document
+from archscope.search.priors.timm import FILE
 from archscope.search.samplers import SAMPLERS, about
 from archscope.space.search_space import space
+from benchmarks.fit_timm_prior import PAGE, with_tables
 from tests.test_floors import FLOORS
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +30,12 @@ def test_made_pages_are_up_to_date(
     main([*args, "--format", "markdown"])
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert page.endswith(f"Made by `make docs`.\n\n{capsys.readouterr().out}"), "run `make docs`"
+
+
+def test_the_errors_of_the_prior_are_those_of_its_file() -> None:
+    content = json.loads(FILE.read_text(encoding="utf-8"))
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_tables(page, content) == page, "run `make timm-prior`"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/language.md", "docs/space.md"])

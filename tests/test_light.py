@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "numpy", "pandas", "networkx", "optuna", "fvcore", "jinja2", "plotly"}
+HEAVY = {
+    "torch", "numpy", "pandas", "networkx", "optuna", "fvcore", "jinja2", "plotly", "sklearn",
+    "scipy",
+}  # fmt: skip
 ROOT = Path(__file__).parents[1]
 
 
@@ -20,6 +23,8 @@ ROOT = Path(__file__).parents[1]
         ["compare", "vgg16", "resnet50", "--format", "markdown"],
         ["analyze", "resnet18", "--count", "ptflops"],
         ["analyze", "resnet18", "--fused"],
+        ["analyze", "resnet50", "--predict"],
+        ["compare", "resnet50", "lenet5", "--recipe", "a1_in1k"],
         ["export", "no_such_network", "-o", "net.py"],
         ["reconcile", "resnet18", "--format", "markdown"],
         ["lint", "vgg16", "--exit-zero"],

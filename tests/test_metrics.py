@@ -19,6 +19,7 @@ from archscope.metrics import (
     objectives,
     static_metrics,
 )
+from archscope.records.prediction import Prediction
 from archscope.report.pages.content import MEASURES
 from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.summary import written
@@ -36,6 +37,7 @@ ENERGY = Metric(
 )
 
 ANALYSES = [analyze(load(name)) for name in ("resnet18", "googlenet", "siamese")]
+ANALYSES[0] = structs.replace(ANALYSES[0], predicted=Prediction(69.5, 67.0, 71.0))
 COMPUTED = [metric.name for metric in METRICS.values() if metric.is_computed]
 COSTS = [metric.name for metric in cost_metrics()]
 

@@ -10,6 +10,7 @@ from archscope.analysis.notebook import html_table
 from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
 from archscope.ir import Shape, Source, text_of
+from archscope.records.prediction import Prediction
 from archscope.units import format_bytes, format_count
 
 FORMAT = 1
@@ -150,6 +151,8 @@ class Analysis(Struct, frozen=True):
     paper: str = ""
     opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
     fused: Folding | None = None  # where the network was fused before it was analysed
+    predicted: Prediction | None = None  # top-1 accuracy, where that was asked for
+    unpredicted: str = ""  # why there is no prediction, where one was asked for
 
     @property
     def shape(self) -> Shape:

@@ -19,6 +19,7 @@ from archscope.cli.shared.options import (
     output_options,
     reader_options,
 )
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.errors import GraphError, OptionError
 from archscope.report.table import Part
 from archscope.report.tables.analysis import (
@@ -64,6 +65,7 @@ GROUP = "Analyze"
 @click.option(
     "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
 )
+@predict_options
 @limit_options
 @output_options
 def command(
@@ -76,6 +78,7 @@ def command(
     fused: bool,
     linted: bool,
     strict: bool,
+    predictor: Predictor,
     limits: list[Limit],
     output: Output,
 ) -> int:
@@ -90,6 +93,7 @@ def command(
       archscope analyze mobilenet_v2 --set width=0.5 --input 3x160x160
       archscope analyze net.yaml --format json -o net.json
       archscope analyze resnet50 --fused
+      archscope analyze resnet50 --predict           (ImageNet accuracy; see docs/predict.md)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
@@ -101,6 +105,7 @@ def command(
     if fused:
         folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
         result = with_totals_before(result, folded)
+    result = predictor.complete(result, graph)
     if strict and result.unknown:
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")

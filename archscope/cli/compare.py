@@ -16,6 +16,7 @@ from archscope.cli.shared.options import (
     output_options,
     reader_options,
 )
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
 from archscope.report.tables.networks import comparison_table
@@ -27,6 +28,7 @@ GROUP = "Analyze"
 @many_specs
 @reader_options
 @cost_options
+@predict_options
 @limit_options
 @click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
@@ -34,6 +36,7 @@ def command(
     specs: tuple[str, ...],
     reader: SpecReader,
     costs: dict[str, Any],
+    predictor: Predictor,
     limits: list[Limit],
     plot: bool,
     output: Output,
@@ -44,11 +47,12 @@ def command(
     Examples:
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0
       archscope compare vgg16 resnet50 shufflenet_v2_x1_0 --plot
+      archscope compare mobilenet_v2 shufflenet_v2_x1_5 --predict
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
     graphs = [reader.graph(spec, costs["batch"]) for spec in specs]
-    results = [analyze(graph, **costs) for graph in graphs]
+    results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
     if plot and output.form == "table":

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import cost_options, max_nodes_option
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import write_bytes
+from archscope.metrics import PREDICTED
 
 GROUP = "Visualize"
 KINDS = ("pareto", "memory", "field", "layers")
@@ -22,10 +24,15 @@ FORMATS = ("svg", "png")
 @click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
 @cost_options
 @max_nodes_option
+@predict_options
 @click.option("--x", default="macs", metavar="MEASURE",
               help="Measure on the x axis of pareto: any column of the report.")  # fmt: skip
 @click.option(
-    "--y", default="memory_access_bytes", metavar="MEASURE", help="Measure on the y axis of pareto."
+    "--y",
+    default=None,
+    metavar="MEASURE",
+    help="Measure on the y axis of pareto.  [default: memory_access_bytes, or predicted_top1 with"
+    " --predict]",
 )
 @click.option("--of", "fact", type=click.Choice(("macs", "params", "memory")), default="macs",
               help="Measure shown by the bars of layers.")  # fmt: skip
@@ -36,8 +43,9 @@ def command(
     sources: tuple[str, ...],
     costs: dict[str, Any],
     max_nodes: int,
+    predictor: Predictor,
     x: str,
-    y: str,
+    y: str | None,
     fact: str,
     output: Path,
 ) -> None:
@@ -50,6 +58,7 @@ def command(
     Examples:
       archscope plot pareto vgg16 resnet50 mobilenet_v2 -o pareto.svg
       archscope plot pareto specs/*.yaml --x params --y peak_activation_bytes -o peak.png
+      archscope plot pareto specs/*.yaml --predict -o accuracy.svg
       archscope plot memory resnet50 mobilenet_v2 -o memory.svg
       archscope plot layers googlenet --of params -o layers.png
     """
@@ -59,8 +68,9 @@ def command(
     from archscope.cli.shared.report_inputs import read_inputs
     from archscope.report.charts import measure_named, plot
 
+    y = y or (PREDICTED if predictor.wanted else "memory_access_bytes")
     for word in (x, y):
         measure_named(word)  # report a mistake before the work
-    networks = read_inputs(sources, costs, max_nodes).networks()
+    networks = read_inputs(sources, costs, max_nodes, predictor).networks()
     write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
     show(output.as_posix())

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import cost_options, max_nodes_option, wide_option, write
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import make_folder
@@ -23,6 +24,7 @@ HOME = Path("reports")
 @click.argument("sources", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
 @cost_options
 @max_nodes_option
+@predict_options
 @click.option("--title", default=None, help="Title of the report.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="html", help="Output format.")
 @click.option("--plotlyjs", type=click.Choice(("embed", "cdn")), default="embed",
@@ -38,6 +40,7 @@ def command(
     sources: tuple[str, ...],
     costs: dict[str, Any],
     max_nodes: int,
+    predictor: Predictor,
     title: str | None,
     form: str,
     plotlyjs: str,
@@ -56,11 +59,12 @@ def command(
     Examples:
       archscope report vgg16 resnet50 shufflenet_v2_x1_0 -o reports/compare.html
       archscope report specs/mine.yaml runs/first bench.json
+      archscope report resnet50 mobilenet_v2 --predict
       archscope report --format terminal vgg16 mobilenet_v2
     """
     from archscope.cli.shared.report_inputs import read_inputs
 
-    page = read_inputs(sources, costs, max_nodes).page(title, _date(day))
+    page = read_inputs(sources, costs, max_nodes, predictor).page(title, _date(day))
     if form == "html":
         from archscope.report.pages.html import html
 

@@ -6,6 +6,7 @@ import click
 
 from archscope.analysis import analyze
 from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.language import load, zoo
 from archscope.report.tables.networks import zoo_table
 
@@ -13,8 +14,9 @@ GROUP = "Reference"
 
 
 @click.command("zoo")
+@predict_options
 @output_options
-def command(output: Output) -> None:
+def command(predictor: Predictor, output: Output) -> None:
     """List the networks that ship with archscope, with their totals.
 
     The name of a network is a SPEC: `archscope analyze resnet50` works in any folder. Markdown
@@ -23,12 +25,17 @@ def command(output: Output) -> None:
     \b
     Examples:
       archscope zoo
+      archscope zoo --predict
       archscope zoo --format markdown -o zoo.md
     """
-    results = [analyze(load(path)) for path in zoo().values()]
+    graphs = map(load, zoo().values())
+    results = [predictor.complete(analyze(graph), graph) for graph in graphs]
 
     def data() -> dict[str, object]:
-        keys = ("name", "about", "paper", "input", "totals", "receptive_field", "reference")
+        keys = (
+            "name", "about", "paper", "input", "totals", "receptive_field", "reference",
+            *(("predicted", "unpredicted") if predictor.wanted else ()),
+        )  # fmt: skip
         return {
             "format": 1,
             "networks": [{key: getattr(result, key) for key in keys} for result in results],

@@ -26,7 +26,9 @@ from archscope.language.syntax import (
 from archscope.language.value import Value
 from archscope.language.yaml_items import Item, parse, read_text
 
-REFERENCE_KEYS = ("params", "macs", "receptive_field", "source", "note")
+REFERENCE_KEYS = (
+    "params", "macs", "receptive_field", "source", "note", "top1", "top1_source", "top1_recipe",
+)  # fmt: skip
 
 
 def zoo_folder() -> Path:
@@ -205,4 +207,11 @@ def _reference(fields: dict[str, Item]) -> dict[str, Any]:
             if isinstance(number.value, bool) or not isinstance(number.value, int):
                 wanted = f"'{key}' must be a whole number, got {number.kind}"
                 raise SpecError(wanted, number.at, "reference")
+        if key == "top1" and not _is_percentage(value.value):
+            wanted = f"'top1' must be a percentage such as 76.13, got {value.plain()!r}"
+            raise SpecError(wanted, value.at, "reference")
     return {key: value.plain() for key, value in rows.items()}
+
+
+def _is_percentage(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100

@@ -20,7 +20,9 @@ NAME = {**TEXT, "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$"}
 def schema() -> dict[str, Any]:
     """Return the schema, in which expressions may stand for values."""
     chain, layer, shape = _defined("chain"), _defined("layer"), _defined("shape")
-    reference = {"params": INTEGER, "macs": INTEGER, "receptive_field": _list_of(INTEGER)}
+    reference = {"params": INTEGER, "macs": INTEGER, "receptive_field": _list_of(INTEGER),
+                 "top1": {"type": "number", "minimum": 0, "maximum": 100}}  # fmt: skip
+    texts = ("source", "note", "top1_source", "top1_recipe")
     word = {**TEXT, "description": "an operator or block by its name"}
     # Any other key of a layer is a block with its arguments.
     rows = {**ANY_MAPPING, "properties": {**_operators(), **_modifiers()}, "minProperties": 1}
@@ -33,7 +35,7 @@ def schema() -> dict[str, Any]:
             "name": TEXT,
             "about": TEXT,
             "paper": TEXT,
-            "reference": _closed({**reference, "source": TEXT, "note": TEXT}),
+            "reference": _closed({**reference, **dict.fromkeys(texts, TEXT)}),
             "input": shape,
             "inputs": {**ANY_MAPPING, "additionalProperties": shape},
             "use": _either(TEXT, _list_of(TEXT)),

@@ -278,12 +278,14 @@ def test_what_a_spec_says_of_itself() -> None:
         name: tiny
         about: a network
         paper: arXiv 1234
-        reference: {params: 12, macs: 1024, source: by hand}
+        reference: {params: 12, macs: 1024, source: by hand, top1: 71.5, top1_recipe: tv_in1k}
         layers: [conv: 3]
         """
     )
     assert (net.name, net.about) == ("tiny", "a network")
-    assert dict(net.reference) == {"params": 12, "macs": 1024, "source": "by hand"}
+    assert dict(net.reference) == {
+        "params": 12, "macs": 1024, "source": "by hand", "top1": 71.5, "top1_recipe": "tv_in1k",
+    }  # fmt: skip
 
 
 def test_nodes_know_their_lines() -> None:

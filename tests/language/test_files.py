@@ -256,3 +256,9 @@ def test_an_input_that_is_one_expression_may_have_any_axes() -> None:
     read = document("x.yaml", text=text)
     assert graph(read).inputs[0].out == (3, 8, 8)
     assert graph(read, input=(3, 8)).outputs and graph(read, set={"shape": [2, 5]})
+
+
+@pytest.mark.parametrize("shown", ["101", "-1", "high", "true", ".nan"])
+def test_published_accuracy_is_a_percentage(shown: str) -> None:
+    with pytest.raises(SpecError, match=r"'top1' must be a percentage such as 76\.13, got"):
+        graph_of(f"reference: {{top1: {shown}}}\nlayers: [relu]")

@@ -9,15 +9,19 @@ from typing import Any
 import click
 
 from archscope.cli.shared.options import SpecReader
+from archscope.cli.shared.prediction import Predictor
 from archscope.cli.shared.terminal import say
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
 MANY = 10  # sources that take long enough for a progress bar
 
 
-def read_inputs(sources: Sequence[str], costs: dict[str, Any], max_nodes: int) -> ReportInputs:
+def read_inputs(
+    sources: Sequence[str], costs: dict[str, Any], max_nodes: int, predictor: Predictor
+) -> ReportInputs:
     """Return the inputs of a report; problems are printed. Raises ArchscopeError."""
-    inputs = ReportInputs(costs, SpecReader(max_nodes=max_nodes).document)
+    reader = SpecReader(max_nodes=max_nodes)
+    inputs = ReportInputs(costs, reader.document, predictor.complete)
     sources = sources or default_sources()
     visible = len(sources) >= MANY and sys.stderr.isatty()
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:

@@ -87,6 +87,7 @@ class NetworkSection(Struct, frozen=True):
     layers: tuple[LayerPoint, ...]
     yaml: str | None
     missing: tuple[str, ...]  # unknown facts, each with the reason
+    accuracy: tuple[str, ...] = ()  # what is published and predicted of it, in sentence parts
 
 
 class Winner(Struct, frozen=True):

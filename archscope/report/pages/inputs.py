@@ -51,15 +51,17 @@ class ReportInputs:
     """Collects the content of a report, one input after another.
 
     `costs` are keyword arguments of `analyze` that hold for every spec; `read` returns the graph
-    and the document of a source.
+    and the document of a source, `complete` adds to an analysis what it takes more to know, such
+    as predictions.
     """
 
     def __init__(
         self,
         costs: dict[str, Any] | None = None,
         read: Callable[[str], tuple[Graph, Document]] = read_source,
+        complete: Callable[[Analysis, Graph], Analysis] = lambda analysis, graph: analysis,
     ) -> None:
-        self.costs, self.read = costs or {}, read
+        self.costs, self.read, self.complete = costs or {}, read, complete
         self.sections: list[NetworkSection] = []
         self.runs: list[RunSection] = []
         self.studies: list[StudySection] = []
@@ -134,7 +136,7 @@ class ReportInputs:
         graph, read = self.read(source)
         network = Network(graph, read)
         section = describe_network(
-            analyze(graph, **self.costs),
+            self.complete(analyze(graph, **self.costs), graph),
             graph,
             source=source,
             name=name,

@@ -12,7 +12,7 @@ from archscope.analysis.result import Analysis, LayerReport
 from archscope.ir import Graph, text_of
 from archscope.metrics import METRICS
 from archscope.report.pages.content import LayerPoint, NetworkSection, Stage
-from archscope.report.tables.analysis import field_text, input_text, unknown_lines
+from archscope.report.tables.analysis import accuracy_rows, field_text, input_text, unknown_lines
 from archscope.rules.rule import Score
 
 VECTOR = "vector"
@@ -68,6 +68,7 @@ def describe_network(
         layers=points,
         yaml=yaml,
         missing=tuple(missing),
+        accuracy=tuple(" ".join(row).strip() for row in accuracy_rows(analysis)),
     )
 
 

@@ -58,7 +58,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "tree": _compact(root),
         "scores": network.scores,
         "findings": [_finding(finding) for finding in network.findings],
-        **_fields(network, "yaml", "missing"),
+        **_fields(network, "yaml", "missing", "accuracy"),
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, prod
 
+from archscope.metrics import ACCURACY, PREDICTED
 from archscope.report.pages.content import (
     LESS,
     MEASURES,
@@ -135,8 +136,7 @@ def _compared(networks: Sequence[NetworkSection], runs: Sequence[RunSection]) ->
         return (*words, *_alone(networks[0]), *map(_run, runs[:NAMED]))
     words += _lightest(networks)
     words += _spread(networks)
-    trained = [network for network in networks if number(network, "accuracy") is not None]
-    x, y = ("macs", "accuracy" if len(trained) > 1 else "memory_access_bytes")
+    x, y = "macs", judged_by(networks)
     best = pareto_front(networks, x, y)
     label = MEASURES[y].label
     rest = len([net for net in networks if number(net, y) is not None]) - len(best)
@@ -146,9 +146,25 @@ def _compared(networks: Sequence[NetworkSection], runs: Sequence[RunSection]) ->
         verb = "is" if len(best) == 1 else "are"
         words.append(f"{names(best)} {verb} Pareto-optimal in {x} and {label}{left}.")
     words += _guidelines(networks)
-    if not trained:
+    if y == PREDICTED:
+        words.append(
+            "Predicted accuracy is of ImageNet and was not measured; docs/predict.md"
+            " says how far off it is."
+        )
+    elif y != ACCURACY and not any(number(network, ACCURACY) is not None for network in networks):
         words.append("Accuracy is not known here: the lightest network need not be the best.")
     return (*words, *map(_run, runs[:NAMED]))
+
+
+def judged_by(networks: Sequence[NetworkSection]) -> str:
+    """Return the measure that networks are weighed against macs by: accuracy where known.
+
+    That is measured accuracy, else predicted, of two networks or more; else memory access.
+    """
+    for key in (ACCURACY, PREDICTED):
+        if sum(number(network, key) is not None for network in networks) > 1:
+            return key
+    return "memory_access_bytes"
 
 
 def names(networks: Sequence[NetworkSection]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import log
 
 from archscope.report.pages.content import MEASURES, NetworkSection, Page
-from archscope.report.pages.summary import comparable, number, pareto_front, written
+from archscope.report.pages.summary import comparable, judged_by, number, pareto_front, written
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table, table_of
 from archscope.report.tables.studies import study_parts
@@ -20,7 +20,7 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
     if page.networks:
         found.append(_overview(page))
     if plot and len(page.networks) > 1:
-        found.append(scatter(page.networks, "macs", "memory_access_bytes"))
+        found.append(scatter(page.networks, "macs", judged_by(page.networks)))
     found += [_timelines(page.networks)] if plot and page.networks else []
     found += [_findings(network) for network in page.networks if network.findings]
     for study in page.studies:
@@ -44,7 +44,7 @@ def pictures(networks: Sequence[NetworkSection]) -> list[Table | str]:
         (network.name, *(bar((number(network, key) or 0) / most[key]) for key in keys))
         for network in networks
     )
-    plot = scatter(networks, "macs", "memory_access_bytes")
+    plot = scatter(networks, "macs", judged_by(networks))
     return [Table("", columns, rows), *([plot] if plot else []), _timelines(networks)]
 
 

@@ -9,6 +9,7 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.count import convention
 from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
+from archscope.records.prediction import Prediction
 from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
 from archscope.units import format_bytes, format_count
 
@@ -169,8 +170,9 @@ def summary_table(analysis: Analysis) -> Table:
         where = f"in {format_bytes(fits.memory_bytes)} at inference, at most"
         training = f"{fits.training:,} in training with {analysis.optimizer}"
         rows.append(("largest batch", f"{fits.inference:,}", f"{where}; {training}"))
-    if analysis.reference:
+    if {"params", "macs"} & analysis.reference.keys():
         rows.append(("reference", *_reference(analysis)))
+    rows += accuracy_rows(analysis)
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))
 
 
@@ -192,6 +194,34 @@ def _reference(analysis: Analysis) -> tuple[str, str]:
     numbers = ", ".join(f"{key} {value:,}" for key, value in quoted.items())
     source = analysis.reference.get("source", "the spec")
     return "equal" if equal else "DIFFERS", f"{source}: {numbers}"
+
+
+def accuracy_rows(analysis: Analysis) -> list[tuple[str, str, str]]:
+    """Return a row for the published top-1 accuracy and one for the predicted, where known."""
+    rows = []
+    quoted = analysis.reference
+    if "top1" in quoted:
+        recipe = f", recipe {quoted['top1_recipe']}" if "top1_recipe" in quoted else ""
+        source = quoted.get("top1_source", "the spec")
+        rows.append(("published top-1", f"{quoted['top1']:.1f} %", f"ImageNet, {source}{recipe}"))
+    if analysis.predicted is not None:
+        found = analysis.predicted
+        words = prediction_words(found)
+        rows.append(("predicted top-1", f"{found.mean:.1f} %", f"ImageNet, {words}; not measured"))
+        if found.unlike:
+            unlike = "; ".join(found.unlike)
+            words = "unlike anything that it was fitted on, so that its interval may not hold"
+            rows.append(("", "", f"{words}: {unlike}"))
+    elif analysis.unpredicted:
+        rows.append(("predicted top-1", "none", analysis.unpredicted))
+    return rows
+
+
+def prediction_words(found: Prediction) -> str:
+    """Return the interval of a prediction, the recipe that it holds for, and where it is from."""
+    recipe = f", under recipe {found.recipe}" if found.recipe else ""
+    source = f"; from {found.networks} published results" if found.networks else ""
+    return f"{found.low:.1f} to {found.high:.1f} % in 9 of 10 cases{recipe}{source}"
 
 
 def _field_words(view: FieldView) -> tuple[str, str]:

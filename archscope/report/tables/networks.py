@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from archscope.analysis.result import Analysis
+from archscope.metrics import METRICS, PREDICTED, PUBLISHED
 from archscope.report.table import (
     BYTES,
     COUNT,
@@ -13,6 +14,7 @@ from archscope.report.table import (
     NAME,
     RATIO,
     SHAPE,
+    SHARE,
     Column,
     Field,
     Table,
@@ -45,6 +47,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         ),
         DEPTH,
         RECEPTIVE_FIELD,
+        *_accuracy(results),
     )
 
 
@@ -58,10 +61,35 @@ def zoo_table(results: Sequence[Analysis]) -> Table:
         *MEMORY,
         RECEPTIVE_FIELD,
         DEPTH,
+        *_accuracy(results, published=True),
         (Column("year", NAME), lambda result: _year(result.about)),
         (Column("about", wide=True), lambda result: result.about),
         (Column("paper", wide=True), lambda result: result.paper),
     )
+
+
+def _accuracy(
+    results: Sequence[Analysis], *, published: bool = False
+) -> tuple[Field[Analysis], ...]:
+    """Return the columns of top-1 accuracy: predicted where asked for, and published beside it."""
+    predicted = any(result.predicted or result.unpredicted for result in results)
+    column = Column("published", SHARE, PUBLISHED, rank=MAJOR if predicted else MINOR)
+    quoted: Field[Analysis] = (column, METRICS[PUBLISHED].of_network)
+    if not predicted:
+        return (quoted,) if published else ()
+    return (
+        (Column("predicted", SHARE, PREDICTED, rank=MAJOR), METRICS[PREDICTED].of_network),
+        (Column("in 9 of 10", NAME, "predicted_interval", rank=MAJOR), _interval),
+        quoted,
+    )
+
+
+def _interval(result: Analysis) -> str:
+    """Return the interval of the prediction, marked where the network is unlike the fitted."""
+    if result.predicted is None:
+        return ""
+    found = result.predicted
+    return f"{'? ' if found.unlike else ''}{found.low:.1f} to {found.high:.1f}"
 
 
 def _input(result: Analysis) -> object:
@@ -70,6 +98,7 @@ def _input(result: Analysis) -> object:
     return f"{len(result.input)} inputs" if several else result.input
 
 
+MAJOR = 2  # rank of a column that was asked for
 INTRODUCTION: tuple[Field[Analysis], ...] = (
     (Column("network", NAME), lambda result: result.name),
     (Column("input", SHAPE), _input),

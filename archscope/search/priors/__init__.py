@@ -11,24 +11,15 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.ir import Graph
+from archscope.records.prediction import Prediction
+
+__all__ = ["PRIORS", "NotCoveredError", "Prediction", "Prior", "about", "load"]
 
 
 class NotCoveredError(ArchscopeError):
     """A prior can say nothing of a network; the message says why."""
-
-
-class Prediction(Struct, frozen=True):
-    """A predicted top-1 accuracy in percent, and an interval that holds it nine times of ten."""
-
-    mean: float
-    low: float
-    high: float
-    unlike: tuple[str, ...] = ()
-    """In what the network is unlike all that the prior was fitted to, one sentence part each."""
 
 
 class Prior(Protocol):

@@ -8,9 +8,9 @@ function startTradeoffs() {
   for (const select of axes) {
     for (const one of page.measures) select.append(make("option", { value: one.key }, one.label));
   }
-  const trained = page.networks.filter((one) => known(one.values.accuracy)).length > 1;
+  const judge = ["accuracy", "predicted_top1"].find((key) => page.networks.filter((one) => known(one.values[key])).length > 1);
   axes[0].value = "macs";
-  axes[1].value = trained ? "accuracy" : "memory_access_bytes";
+  axes[1].value = judge ?? "memory_access_bytes";
   for (const control of [...axes, find("log-axes")]) control.addEventListener("change", showTradeoffs);
   document.addEventListener("filtered", showTradeoffs);
   for (const box of document.querySelectorAll(".pin")) {
