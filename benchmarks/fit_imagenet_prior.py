@@ -1,5 +1,8 @@
 """Fit the prior of networks of inverted residuals to a table: `make prior TABLE=table.csv`.
 
+`python -m benchmarks.fit_imagenet_prior table.csv half.json 0.5` fits it to half of the rows, drawn
+at random, and writes another file, for `archscope bench search --prior half.json`.
+
 The table is that of Accel-NASBench (afzalxo/Accel-NASBench): `arch` has one digit for each decision
 of the space `mnas`, in order, and `top1` the accuracy in percent.
 """
@@ -125,9 +128,11 @@ def cross_validated(units: Units, accuracy: Array) -> Array:
     return found
 
 
-def main() -> None:
+def main(table: str, output: str = imagenet.FITTED.as_posix(), share: str = "1") -> None:
     """Read a table, report the error on networks left out, and write the prior."""
-    units, accuracy, macs = read(Path(sys.argv[1]))
+    units, accuracy, macs = read(Path(table))
+    chosen = np.random.default_rng(0).permutation(len(units))[: round(float(share) * len(units))]
+    units, accuracy, macs = [units[i] for i in chosen], accuracy[chosen], macs[chosen]
     values = cross_validated(units, accuracy)
     predicted = CEILING - np.exp(-values)
     apart = np.abs(values + np.log(CEILING - accuracy))
@@ -146,7 +151,7 @@ def main() -> None:
         "fit": {name: round(float(error), 4) for name, error in errors.items()},
         "spread": round(spread, 6),
     })  # fmt: skip
-    path = Path(imagenet.__file__).with_suffix(".json")
+    path = Path(output)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(model), indent=1) + b"\n")
     print(f"wrote {path}: {path.stat().st_size:,} bytes")
     for name, error in model.fit.items():
@@ -154,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -9,6 +9,7 @@ import click
 
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import tell
+from archscope.search.priors import PRIORS
 from archscope.search.samplers import SAMPLERS, check_sampler
 
 
@@ -42,6 +43,12 @@ from archscope.search.samplers import SAMPLERS, check_sampler
     " (pairs).",
 )  # fmt: skip
 @click.option(
+    "--prior",
+    default="",
+    metavar=f"[{'|'.join(PRIORS)}|FILE.json]",
+    help="What samplers are told beforehand; a file is one that `make prior` wrote.",
+)
+@click.option(
     "--noise", type=click.FloatRange(0), default=0.0,
     help="Standard deviation of what trainings say beside the truth, in the unit of the table.",
 )  # fmt: skip
@@ -57,6 +64,7 @@ def command(
     seeds: int,
     names: str,
     model: str,
+    prior: str,
     noise: float,
     workers: int | None,
     output: Output,
@@ -85,7 +93,7 @@ def command(
     for name in samplers:
         check_sampler(name)
     found = compare_samplers(
-        Source(table, spec, column, model),
+        Source(table, spec, column, model, prior),
         budgets(texts, costs_in(lambda: space(document(spec))), edge=0),
         edge=edge,
         samplers=samplers,

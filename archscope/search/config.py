@@ -10,18 +10,12 @@ from archscope.metrics import ACCURACY
 from archscope.search import samplers
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
-from archscope.search.prior_model import PriorModel
+from archscope.search.prior_model import STARTS_WITH_PRIOR, PriorModel
 from archscope.search.strategy import Strategy
 from archscope.space.budget import Budget
 from archscope.space.search_space import Space
 
 DEFAULT = "mnas"
-
-BEST = "best of the prior"
-"""Name of the anchor that the prior expects most of."""
-
-STARTS_WITH_PRIOR = 4
-"""Networks drawn uniformly before the sampler chooses, where a prior knows something already."""
 
 
 class SearchConfig(Struct, frozen=True, kw_only=True):
@@ -51,9 +45,6 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
         draws.
         """
         first = tuple(anchors(space, self.budgets, self.start, self.seed))
-        if model is not None and (found := model.best(self.budgets)) is not None:
-            chosen = [(BEST, model.encoding.choices(row)) for row in found.rows]
-            first = (*chosen, *first)
         return Strategy(
             starts=None if model is None else STARTS_WITH_PRIOR,
             budgets=self.budgets,
@@ -61,7 +52,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
             seed=self.seed,
             lag=self.lag,
             baseline=self.baseline,
-            anchors=first,
+            anchors=first if model is None else (*model.anchors(self.budgets), *first),
             objectives=self.objectives,
             prescreen=self.prescreen,
             eta=self.eta if len(self.objectives) == 1 else 0,

@@ -33,6 +33,12 @@ MOST_CELLS = 8_000
 """Of the tables of all parts."""
 TOLERANCE = 1e-9
 
+BEST = "best of the prior"
+"""Name of the anchor that the prior expects most of."""
+
+STARTS_WITH_PRIOR = 4
+"""Networks drawn uniformly before the sampler chooses, where a prior knows something already."""
+
 
 @runtime_checkable
 class AdditivePrior(Protocol):
@@ -86,6 +92,13 @@ class PriorModel:
         values = np.array([accuracy(value) for value in found.values])
         bound = accuracy(found.bound) if np.isfinite(found.bound) else found.bound
         return Optimum(found.rows, values, bound, found.proved, found.relaxed)
+
+    def anchors(self, budgets: Sequence[Budget]) -> list[tuple[str, dict[str, Any]]]:
+        """Return the name and the choices of the best network inside budgets, if it is known."""
+        found = self.best(budgets)
+        if found is None:
+            return []
+        return [(BEST, self.encoding.choices(row)) for row in found.rows]
 
     def _predicted(self, row: Rows) -> float:
         key = row.tobytes()

@@ -10,9 +10,9 @@ from archscope.errors import OptionError
 from archscope.language import document
 from archscope.records.study import Trial
 from archscope.search import priors
-from archscope.search.config import BEST, SearchConfig
+from archscope.search.config import SearchConfig
 from archscope.search.evaluation import Trainer
-from archscope.search.prior_model import PriorModel
+from archscope.search.prior_model import BEST, PriorModel
 from archscope.search.prior_search import PriorSearch, PriorSearchResult
 from archscope.search.study_folder import StudyFolder
 from archscope.space.budget import budgets

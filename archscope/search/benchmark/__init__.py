@@ -23,6 +23,8 @@ from archscope.search.anchors import anchors
 from archscope.search.benchmark.nearest_rows import NearestRows
 from archscope.search.benchmark.tables import Table, read_table
 from archscope.search.benchmark.truth import Known, Truth
+from archscope.search.prior_model import STARTS_WITH_PRIOR, PriorModel
+from archscope.search.priors import load
 from archscope.search.samplers import SAMPLERS
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
@@ -71,6 +73,7 @@ class Source(Struct, frozen=True):
     spec: str
     column: str = "mean_acc"
     model: str = ""  # the kind of a model of `fitted.py` that is fitted to the table, if any
+    prior: str = ""  # what samplers are told beforehand, by name or file, if anything
 
 
 class Answers:
@@ -128,7 +131,8 @@ def compare_samplers(
         if limit.measured:
             why = f"a table tells no {limit.metric}, which must be measured"
             raise OptionError(f"cannot hold the budget '{limit.text}': {why}")
-    truth, known = truth_of(source), known_of(source, tuple(limits))  # workers inherit both
+    truth, known = truth_of(source), known_of(source, tuple(limits))
+    prior_of(source)  # workers inherit all three
     runs = [(sampler, seed) for sampler in samplers for seed in range(seeds)]
     search = partial(_search, source, tuple(limits), edge, trials, noise)
     curves: list[RegretCurve] = []
@@ -158,6 +162,12 @@ def truth_of(source: Source) -> Truth:
 
 
 @lru_cache(maxsize=1)
+def prior_of(source: Source) -> PriorModel | None:
+    """Return what samplers are told beforehand. Raises OptionError, NotCoveredError."""
+    return PriorModel(load(source.prior), truth_of(source).space) if source.prior else None
+
+
+@lru_cache(maxsize=1)
 def known_of(source: Source, limits: tuple[Budget, ...]) -> Known:
     """Return what is known of the networks of a source inside budgets."""
     return truth_of(source).inside(limits)
@@ -175,14 +185,17 @@ def _search(
     sampler, seed = run
     truth, known = truth_of(source), known_of(source, limits)
     inside = with_edge(limits, edge)
+    prior = prior_of(source)
+    first = tuple(anchors(truth.space, inside, (), seed))
     strategy = Strategy(
         budgets=inside,
         sampler=sampler,
         seed=seed,
-        anchors=tuple(anchors(truth.space, inside, (), seed)),
+        anchors=first if prior is None else (*prior.anchors(inside), *first),
+        starts=None if prior is None else STARTS_WITH_PRIOR,
     )
     answers = Answers(truth, noise, seed)
-    study = Study(truth.space, strategy, answers, trained_as=answers.network)
+    study = Study(truth.space, strategy, answers, trained_as=answers.network, prior=prior)
     if isinstance(truth, Table) and not truth.whole:
         study.proposer = NearestRows(study.proposer, truth)
     study.run(trials)

@@ -8,6 +8,7 @@ folder. Predictions take neither torch nor numpy.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Protocol
 
@@ -36,7 +37,13 @@ PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 def load(name: str) -> Prior:
-    """Return a prior by name. Raises OptionError if there is none of this name."""
+    """Return a prior by name, or that of a JSON file which `make prior` wrote.
+
+    Raises OptionError if there is none of this name, or the file cannot be read.
+    """
+    if name.endswith(".json"):
+        fitted: Prior = _module(DEFAULT).load(Path(name))
+        return fitted
     prior: Prior = _module(name).load()
     return prior
 
