@@ -78,6 +78,16 @@ class ResolvedModel(Struct):
         return readers
 
 
+def needed(operators: Sequence[OnnxOperator], outputs: Iterable[str]) -> list[OnnxOperator]:
+    """Return the operators that outputs depend on."""
+    wanted, kept = set(outputs), []
+    for operator in reversed(operators):
+        if wanted.intersection(filter(None, operator.outputs)):
+            wanted.update(operator.inputs)
+            kept.append(operator)
+    return kept[::-1]
+
+
 def resolve(model: Any, sizes: Inputs = None) -> ResolvedModel:
     """Return a model resolved for inputs of the given sizes. Raises ArchscopeError."""
     resolver = _Resolver(model, sizes)
@@ -303,16 +313,12 @@ class _Resolver:
         for name, title in zip(outputs, titles, strict=True):
             if name not in self.types:
                 raise DataError(f"no operator gives the output '{title}'")
-        wanted, kept = set(outputs), []
-        for operator in reversed(self.operators):
-            if wanted & {name for name in operator.outputs if name}:
-                wanted.update(operator.inputs)
-                kept.append(operator)
+        kept = needed(self.operators, outputs)
         if not kept:
             raise DataError("no output depends on an input")
         batch = batch_of(self.inputs)
         return ResolvedModel(
-            kept[::-1], self.constants, self.initializers, self.sources, self.shapes,
+            kept, self.constants, self.initializers, self.sources, self.shapes,
             list(self.inputs), outputs, batch, self._dtype(kept),
             dict(zip(outputs, titles, strict=True)) if outputs != titles else {},
         )  # fmt: skip

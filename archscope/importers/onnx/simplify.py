@@ -12,7 +12,7 @@ from archscope.importers.onnx.patterns import (
     quantization,
 )
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Pattern, Replacement
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
 
 Patterns = Mapping[str, tuple[Pattern, ...]]
 """Patterns by the kind of the operator that ends them, in the order in which they are tried."""
@@ -69,6 +69,7 @@ def simplify(model: ResolvedModel) -> ResolvedModel:
         while visits > 0 and _replace_once(model, patterns):
             visits -= len(model.operators)
     channels_last.drop_transposed_ends(model)
+    model.operators = needed(model.operators, model.outputs)
     return model
 
 

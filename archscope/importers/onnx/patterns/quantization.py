@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
-from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
+from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel, needed
 
 RANGES = {"i1": (-128, 256), "u1": (0, 256), "i2": (-32768, 65536), "u2": (0, 65536)}
 """The lowest number and the count of numbers, for the integer types that numpy has."""
@@ -96,7 +96,7 @@ def move_real_numbers(model: ResolvedModel) -> list[OnnxOperator]:
             same[operator.outputs[0]] = real[first]
             continue
         operators.append(operator)
-    return _needed(model, operators)
+    return needed(operators, model.outputs)
 
 
 def _is_single(model: ResolvedModel, names: tuple[str, ...]) -> bool:
@@ -115,13 +115,3 @@ def _equal(model: ResolvedModel, names: tuple[str, ...], others: tuple[str, ...]
         for name, other in pairs
         if name and other
     )
-
-
-def _needed(model: ResolvedModel, operators: list[OnnxOperator]) -> list[OnnxOperator]:
-    """Return the operators that outputs of the model depend on."""
-    wanted, kept = set(model.outputs), []
-    for operator in reversed(operators):
-        if wanted.intersection(filter(None, operator.outputs)):
-            wanted.update(operator.inputs)
-            kept.append(operator)
-    return kept[::-1]
