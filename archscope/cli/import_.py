@@ -34,8 +34,8 @@ def command(
     """Convert a model of another framework to a spec.
 
     SOURCE is `package.module:name`, the name of an nn.Module, or of a class or function without
-    arguments that returns one; or a file of ONNX (.onnx), darknet (.cfg), Caffe (.prototxt) or ncnn
-    (.param). Importing a Python module runs its code; the current folder is searched first. Most
+    arguments that returns one; or a file of ONNX (.onnx), darknet (.cfg), Caffe (.prototxt), ncnn
+    (.param) or YOLO (.yaml with backbone and head). Importing a Python module runs its code; the current folder is searched first. Most
     commands accept such a source instead of a spec.
 
     \b

@@ -173,7 +173,7 @@ def named(path: Path, error: ArchscopeError) -> ArchscopeError:
 def _dotted(title: str) -> str:
     """Return what a file calls a layer as a name: `conv2/3x3` is `conv2.3x3`."""
     parts = title.replace("/", ".").split(".")
-    return valid_start(".".join(name_part(part) for part in parts[-8:] if part) or "layer")
+    return valid_start(".".join(name_part(part) for part in parts[-16:] if part) or "layer")
 
 
 def _scopes(name: str) -> Iterator[str]:

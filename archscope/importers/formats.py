@@ -38,7 +38,7 @@ class ImportFormat(Struct, frozen=True):
     pattern: str  # of a whole source
     about: str  # what a source looks like, for messages
     batched: bool = False  # the function takes a `batch`, too, as images may not be alike
-
+    test: str = ""  # the function of its folder that tells its sources from others of that pattern
     runnable: str = ""  # the function that returns the module itself and inputs, where there is one
 
     def importer(self) -> Callable[..., Imported]:
@@ -48,6 +48,12 @@ class ImportFormat(Struct, frozen=True):
     def module_loader(self) -> Callable[[str, Inputs], tuple[Any, tuple[Any, ...]]] | None:
         """Return the function that loads the module of a source and inputs for one image."""
         return self._function(self.runnable) if self.runnable else None
+
+    def takes(self, source: str) -> bool:
+        """Return whether a source is of this format."""
+        if not re.fullmatch(self.pattern, source):
+            return False
+        return not self.test or bool(self._function(self.test)(source))
 
     def _function(self, name: str) -> Callable[..., Any]:
         module = import_module(f"archscope.importers.{self.folder}")
@@ -59,14 +65,16 @@ FORMATS = (
     ImportFormat("darknet", "from_file", r"[^\n]*\.cfg", ".cfg"),
     ImportFormat("caffe", "from_file", r"[^\n]*\.prototxt", ".prototxt"),
     ImportFormat("ncnn", "from_file", r"[^\n]*\.param", ".param"),
+    ImportFormat("ultralytics", "from_file", r"[^\n]*\.ya?ml", ".yaml with backbone and head",
+                 test="is_model"),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
                  r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True,
                  runnable="module_and_inputs"),
 )  # fmt: skip
-"""All formats; a source is of the first one whose pattern it matches."""
+"""All formats; a source is of the first one that takes it."""
 
 
 def format_of(source: str) -> ImportFormat | None:
     """Return the format of what a user names, None for a spec."""
-    return next((entry for entry in FORMATS if re.fullmatch(entry.pattern, source)), None)
+    return next((entry for entry in FORMATS if entry.takes(source)), None)

@@ -105,6 +105,23 @@ Pooling          pool2    1 1 concat pool2 0=1 4=1
 InnerProduct     fc       1 1 pool2 fc 0=10 1=1 2=80
 """
 
+YOLO = """\
+nc: 4
+depth_multiple: 1.0
+width_multiple: 0.5
+anchors: 3
+backbone:
+  - [-1, 1, Conv, [16, 3, 2]]  # 0
+  - [-1, 1, Conv, [32, 3, 2, None, 1, nn.LeakyReLU(0.1)]]
+  - [-1, 3, C3, [32]]
+  - [-1, 1, SPPF, [64, 5]]
+head:
+  - [-1, 1, nn.Upsample, [None, 2, nearest]]
+  - [[-1, 0], 1, Concat, [1]]
+  - [-1, 1, C3, [32, False]]
+  - [[6, 3], 1, Detect, [nc, anchors]]
+"""
+
 FILES = {"darknet": ("net.cfg", DARKNET), "caffe": ("net.prototxt", CAFFE),
-         "ncnn": ("net.param", NCNN)}  # fmt: skip
+         "ncnn": ("net.param", NCNN), "ultralytics": ("net.yaml", YOLO)}  # fmt: skip
 """A name and a text for each format of text files, by its folder."""

@@ -30,7 +30,7 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
         ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
         ("nets.onnx.py", None), ("a/yolo.cfg", "darknet"),
         ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.cfg.yaml", None),
-        (":net", None), ("net:", None),
+        ("model.yaml", None), (":net", None), ("net:", None),
     ],
 )  # fmt: skip
 def test_sources_are_told_from_specs(source: str, folder: str | None) -> None:

@@ -66,8 +66,8 @@ def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.
 
     A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, a one-line
-    pattern, or a model to import: `package.module:name`, or a file of ONNX, darknet, Caffe or
-    ncnn.
+    pattern, or a model to import: `package.module:name`, or a file of ONNX, darknet, Caffe,
+    ncnn or YOLO.
 
     \b
     Examples:
