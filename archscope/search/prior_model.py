@@ -76,6 +76,10 @@ class PriorModel:
             return np.array([accuracy(value) for value in self.factors.values(rows)])
         return np.array([self._predicted(row) for row in rows])
 
+    def accuracy(self, choices: dict[str, Any]) -> float:
+        """Return the predicted accuracy in percent of a network."""
+        return float(self.accuracies(self.encoding.rows([choices]))[0])
+
     def best(self, budgets: Sequence[Budget], keep: int = 1) -> Optimum | None:
         """Return the best networks inside budgets, with values in percent, proved to be the best.
 

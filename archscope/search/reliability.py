@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from archscope.ir import Graph, text_of
 from archscope.metrics import MACS
-from archscope.records.study import DEMONSTRATIONS, Trial
+from archscope.records.study import DEMONSTRATIONS, Finalist, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
 from archscope.stats import rank_correlation, residual_variation
@@ -29,10 +29,10 @@ COSTS = ("params", MACS)
 
 
 class Repeat(Struct, frozen=True):
-    """A candidate that was trained twice in the same way, with two seeds."""
+    """A candidate that was trained several times in the same way, with different seeds."""
 
     trial: int
-    scores: tuple[float, ...]  # of the search, and of the other seed
+    scores: tuple[float, ...]  # the first is that of the search, except of last trainings
 
 
 class Reliability(Struct, frozen=True):
@@ -43,7 +43,7 @@ class Reliability(Struct, frozen=True):
     noise: float | None  # standard deviation of a score between seeds
     spread: float | None  # standard deviation of the scores of all networks
     consistency: float | None  # expected correlation of these scores with those of other seeds
-    correlations: dict[str, float]  # Spearman's, of the score with costs
+    correlations: dict[str, float]  # Spearman's, of the score with costs and the prior
     sentence: str
 
 
@@ -81,10 +81,22 @@ def repeat(
     )  # fmt: skip
 
 
+def seeds_of(last: Sequence[Finalist]) -> tuple[Repeat, ...]:
+    """Return the last trainings as repeats, for a study that had no time for others."""
+    most = max((len(row.scores) for row in last), default=0)
+    return tuple(Repeat(row.trial, row.scores) for row in last if len(row.scores) == most > 1)
+
+
 def reliability(
-    trials: Sequence[Trial], repeats: Sequence[Repeat], notes: Sequence[str]
+    trials: Sequence[Trial],
+    repeats: Sequence[Repeat],
+    notes: Sequence[str],
+    prior: Callable[[dict[str, Any]], float] | None = None,
 ) -> Reliability:
-    """Return how far the scores of a study rank its networks; `notes` end the sentence."""
+    """Return how far the scores of a study rank its networks.
+
+    `prior` returns what was expected of choices before any training; `notes` end the sentence.
+    """
     trained = [trial for trial in trials if trial.accuracy is not None]
     scores = [trial.accuracy or 0.0 for trial in trained]
     pairs = [one.scores for one in repeats]
@@ -96,20 +108,26 @@ def reliability(
         consistency = max(0.0, 1 - noise**2 / spread**2)
     agreement = None
     if len(pairs) >= FEWEST:
-        agreement = rank_correlation(*zip(*pairs, strict=True))
-    correlations = _correlations(trained, scores) if len(trained) >= FEWEST else {}
+        agreement = rank_correlation([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    correlations = _correlations(trained, scores, prior) if len(trained) >= FEWEST else {}
     found = Reliability(
         tuple(repeats), agreement, noise, spread, consistency, correlations, sentence=""
     )
     return structs.replace(found, sentence=_sentence(found, len(trained), notes))
 
 
-def _correlations(trained: Sequence[Trial], scores: Sequence[float]) -> dict[str, float]:
+def _correlations(
+    trained: Sequence[Trial],
+    scores: Sequence[float],
+    prior: Callable[[dict[str, Any]], float] | None,
+) -> dict[str, float]:
     found = {
         name: rank_correlation([trial.costs[name] for trial in trained], scores)
         for name in COSTS
         if all(name in trial.costs for trial in trained)
     }
+    if prior is not None:
+        found["prior"] = rank_correlation([prior(trial.choices) for trial in trained], scores)
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.files import make_folder
 from archscope.ir import Graph
@@ -20,10 +21,11 @@ from archscope.search.local_executor import LocalExecutor
 from archscope.search.pilot import Pilot, PilotSetting, run_pilot
 from archscope.search.prior_model import PriorModel
 from archscope.search.progress import SearchProgress, keep_new
-from archscope.search.reliability import notes, reliability
+from archscope.search.reliability import notes, reliability, seeds_of
 from archscope.search.result import SearchResult, result_of
 from archscope.search.samplers import check_sampler
 from archscope.search.stages import Stages
+from archscope.search.strategy import Strategy
 from archscope.search.study import ProxyScores, Study
 from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock, FinalPlan
@@ -80,7 +82,7 @@ def search(
             progress.on_note(note)
         trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
         progress.on_start(config, deployed, folder.trials)
-        pilot = _pilot(folder, read, config, deployed, trains, clock)
+        pilot = _pilot(folder, read, config, deployed, strategy, trains, clock)
         progress.on_pilot(pilot)
         trainer = pilot.trainer(config.trainer)
         trained = trained_space(read, config.trainer, deployed, pilot.resolution)
@@ -103,7 +105,12 @@ def search(
         last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
         reason = "; ".join([reason, *_shortened(finals, plan, last)])
         shown = conclusion(last, folder.trials, repeats, _cost(config))
-        ranked = reliability(folder.trials, repeats, _notes(config, deployed, trained))
+        ranked = reliability(
+            folder.trials,
+            repeats or seeds_of(last),
+            _notes(config, deployed, trained),
+            None if prior is None else prior.accuracy,
+        )
         result = result_of(folder, deployed, shown, ranked, pilot, clock.elapsed, reason,
                            config.budgets)  # fmt: skip
         _export(folder, deployed, result)
@@ -126,6 +133,7 @@ def _pilot(
     read: Document,
     config: SearchConfig,
     deployed: Space,
+    strategy: Strategy,
     executor: TrainingExecutor,
     clock: Clock,
 ) -> Pilot:
@@ -137,12 +145,13 @@ def _pilot(
     def graph_of(choices: dict[str, Any], resolution: int | None) -> Graph:
         return trained_space(read, config.trainer, deployed, resolution).graph(choices)
 
-    strategy = config.strategy(deployed)
     (entry, *_) = deployed.graph(deployed.defaults).inputs
+    anchors = [choices for _, choices in strategy.anchors[-PILOTS:]]
+    different = {canonical(deployed.graph(choices)): choices for choices in anchors}
     found = run_pilot(
         PilotSetting(
             executor, config.trainer, images_of(config.trainer),
-            [choices for _, choices in strategy.anchors[-PILOTS:]], graph_of,
+            [*different.values()], graph_of,
             max(entry.out[1:]), config.resolution, clock,
         )
     )  # fmt: skip

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
-from archscope.records.study import Trial, TrialResult
-from archscope.search.reliability import Repeat, notes, reliability, repeated
+from archscope.records.study import Finalist, Trial, TrialResult
+from archscope.search.reliability import Repeat, notes, reliability, repeated, seeds_of
 
 
 def trial(number: int, score: float, origin: str = "tpe", params: float = 0.0) -> Trial:
@@ -40,6 +41,23 @@ def test_seeds_that_disagree_make_none() -> None:
     found = reliability(TRIALS[:4], pairs, [])
     assert found.consistency == 0.0
     assert found.agreement is not None and found.agreement < 0
+
+
+def test_a_prior_is_compared_with_the_scores() -> None:
+    trials = [structs.replace(one, choices={"width": one.number}) for one in TRIALS]
+    found = reliability(trials, [], [], lambda choices: -choices["width"])
+    assert found.correlations["prior"] == pytest.approx(-1)
+    assert found.sentence.endswith("score against params 1.00, macs -1.00, prior -1.00")
+
+
+def test_last_trainings_stand_for_repeats_that_there_was_no_time_for() -> None:
+    def final(number: int, *scores: float) -> Finalist:
+        return Finalist(number, {}, {}, 0.5, scores, 0.5, None, 0.5, 0.5)
+
+    rows = seeds_of([final(1, 0.5, 0.6), final(2, 0.4, 0.3), final(3, 0.2)])
+    assert rows == (Repeat(1, (0.5, 0.6)), Repeat(2, (0.4, 0.3)))
+    assert seeds_of([final(1, 0.5)]) == seeds_of([]) == ()
+    assert reliability(TRIALS, rows, []).noise == pytest.approx(0.1)
 
 
 def test_nothing_is_made_up() -> None:

@@ -177,7 +177,7 @@ class ReportInputs:
             if winner.exists():
                 with self._problem_of(path, "its winner is not shown: "):
                     tied = sum(row.tied for row in study.finalists) > 1
-                    name = f"{'first of the tied' if tied else 'winner'} of {study.name}"
+                    name = f"first of {study.name}, tied" if tied else f"winner of {study.name}"
                     accuracy = best_accuracy(path)
                     self._spec(winner.as_posix(), name, accuracy=accuracy)
 

@@ -174,6 +174,6 @@ def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
     assert "trial 7 has the best score, 78.0 %" in study.conclusion
     assert "No winner: trials 7 and 6 are tied. Reliability: two seeds rank" in study.conclusion
     assert study.conclusion.endswith("Certificate: by an additive model a gap of 1.0 points.")
-    assert inputs.networks()[0].name == "first of the tied of first"
+    assert inputs.networks()[0].name == "first of first, tied"
     page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
     assert "the winner" not in page and ">tied<" in page
