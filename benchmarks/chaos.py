@@ -42,7 +42,9 @@ SEARCH = ["search", "space.yaml", "--data", DATA, "--trials", "6", "--epochs", "
 CODES = {signal.SIGKILL: {-signal.SIGKILL}, signal.SIGTERM: {143, -signal.SIGTERM},
          signal.SIGINT: {130, -signal.SIGINT}}  # fmt: skip
 """Exit codes after each signal; negative ones if it comes before archscope is imported."""
-VARYING = {"seconds", "images_per_second", "worker", "started", "cached", "command", "name"}
+VARYING = {
+    "seconds", "images_per_second", "speed", "worker", "started", "cached", "command", "name",
+}  # fmt: skip
 
 
 def main() -> int:

@@ -25,6 +25,10 @@ TRAINED: tuple[Outcome, ...] = ("trained", "pruned", "failed", "predicted")
 """Outcomes with a result: a training took place, or a prediction in place of one."""
 
 
+BASELINE = "control"
+"""The origin of networks drawn for the baseline, as it stands on disk."""
+
+
 class Job(Struct, frozen=True):
     """A network to train; plain data that any process can take."""
 
@@ -80,6 +84,11 @@ class Trial(Struct, frozen=True):
     def trained(self) -> bool:
         """Whether it has a result: its network was trained, in part or in vain, or predicted."""
         return self.outcome in TRAINED
+
+    @property
+    def drawn_by(self) -> str:
+        """Its origin as people read it: the baseline stands as "control" on disk."""
+        return "baseline" if self.origin == BASELINE else self.origin
 
     @property
     def accuracy(self) -> float | None:

@@ -8,9 +8,8 @@ from math import sqrt
 from msgspec import Struct, structs
 
 from archscope.metrics import MACS, METRICS
-from archscope.records.study import Finalist, Trial
+from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.reliability import Repeat
-from archscope.search.strategy import BASELINE
 from archscope.stats import beyond_chance, residual_variation
 
 LEVEL = 0.975

@@ -14,10 +14,9 @@ from msgspec import structs
 from archscope.files import make_folder
 from archscope.ir import Graph
 from archscope.metrics import MACS
-from archscope.records.study import Finalist, Trial
+from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
-from archscope.search.strategy import BASELINE
 from archscope.search.time_plan import Clock, FinalPlan
 from archscope.stats import bootstrap_interval
 

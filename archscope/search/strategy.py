@@ -9,11 +9,9 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.metrics import ACCURACY
+from archscope.records.study import BASELINE
 from archscope.search.samplers import DEFAULT, UNIFORM, starts
 from archscope.space.budget import Budget
-
-BASELINE = "control"
-"""The origin of networks drawn for the baseline, as it stands on disk."""
 
 
 class Strategy(Struct, frozen=True, kw_only=True):

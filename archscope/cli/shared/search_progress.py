@@ -12,7 +12,6 @@ from archscope.records.study import TRAINED, Predicted, Trial, data_text
 from archscope.search.config import SearchConfig
 from archscope.search.pilot import Pilot
 from archscope.search.progress import SearchProgress
-from archscope.search.strategy import BASELINE
 from archscope.search.time_plan import TimePlan
 from archscope.space.search_space import Space
 from archscope.units import format_bytes, format_count, format_duration
@@ -104,10 +103,9 @@ class SearchProgressLines(SearchProgress):
             mark = "  best so far"
         took = "from the cache" if result.cached else format_duration(result.seconds)
         stopped = "  stopped early" if trial.outcome == "pruned" else ""
-        origin = "baseline" if trial.origin == BASELINE else trial.origin
         return (
             f"trial {trial.number:>4}  {100 * trial.score:5.1f} %  {costs}  {took}"
-            f"  {origin}{stopped}{mark}"
+            f"  {trial.drawn_by}{stopped}{mark}"
         )
 
     def _state(self) -> str:

@@ -66,7 +66,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         finalists=_finalists(summary, missing),
         columns=("trial", "outcome", "origin", "accuracy", *_costs(trials), *decisions),
         trials=tuple(
-            (trial.number, trial.outcome, trial.origin, trial.accuracy,
+            (trial.number, trial.outcome, trial.drawn_by, trial.accuracy,
              *(trial.costs.get(key) for key in _costs(trials)),
              *(trial.choices.get(key) for key in decisions))
             for trial in trials
@@ -127,12 +127,12 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
     text = (
         f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number}"
         f" {'has the best score,' if shown else 'is the best with'}"
-        f" {100 * (first.accuracy or 0):.1f} % ({first.origin})."
+        f" {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
     )
     best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
     if len(best) == 2:
         text += (
-            f" The baseline (origin control), drawn uniformly from all feasible networks, reached"
+            f" The baseline, drawn uniformly from all feasible networks, reached"
             f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %; each is a"
             " single run, which proves nothing about another."
         )

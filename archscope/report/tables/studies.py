@@ -130,7 +130,7 @@ def _front(front: Sequence[Any]) -> Table:
         (Column("macs", COUNT), lambda trial: trial.costs["macs"]),
         (Column("params", COUNT), lambda trial: trial.costs["params"]),
         (Column("access", BYTES), lambda trial: trial.costs["access"]),
-        (Column("from", NAME, "origin"), lambda trial: trial.origin),
+        (Column("from", NAME, "origin"), lambda trial: trial.drawn_by),
         title="Pareto front of validation accuracy and macs",
     )
 
