@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp, lgamma, log, log1p, sqrt
 from random import Random
 from statistics import StatisticsError, correlation, fmean
@@ -34,6 +34,23 @@ def _ranks(values: Sequence[float]) -> list[float]:
     for place, value in enumerate(sorted(values)):
         places.setdefault(value, []).append(place)
     return [fmean(places[value]) for value in values]
+
+
+def dominated_area(points: Iterable[tuple[float, float]], most: float, least: float) -> float:
+    """Return the area that points of cost and score dominate, below a cost and above a score.
+
+    It is the hypervolume of two objectives (Zitzler, Thiele 1998).
+    """
+    area, reached = 0.0, least
+    steps = []
+    for cost, score in sorted(points):
+        if score > reached and cost <= most:
+            steps.append((cost, score))
+            reached = score
+    ends = [cost for cost, _ in steps[1:]] + [most]
+    for (cost, score), end in zip(steps, ends, strict=True):
+        area += (end - cost) * (score - least)
+    return area
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:

@@ -79,6 +79,7 @@ class Trial(Struct, frozen=True):
     values: tuple[float, ...] = ()  # of the objectives, in their order
     same_as: int | None = None  # number of the equal network proposed before
     result: TrialResult | None = field(default=None, name="verdict")
+    predicted: float | None = None  # top-1 in percent that a prior expected of the deployed network
 
     @property
     def trained(self) -> bool:

@@ -80,7 +80,7 @@ class Study:
         self.space, self.strategy, self.executor = space, strategy, executor
         self.trained_as = trained_as or space.graph
         self.weights = weights
-        self.proxy_scores = proxy_scores
+        self.proxy_scores, self.prior = proxy_scores, prior
         self.learner = Learner(space, strategy)
         self.screening = Screening(space, strategy, measure)
         self.history = History(on_trial)
@@ -196,9 +196,17 @@ class Study:
             self.history.proposed += 1
             self.learner.constrain(draw, trial.excess)
             if trial.trained:
-                return draw, trial
+                return draw, self._with_prediction(trial)
             self._answer(draw, trial)
         return None
+
+    def _with_prediction(self, trial: Trial) -> Trial:
+        """Return a trial with what the prior expects of its network."""
+        prior = self.prior
+        if prior is None:
+            return trial
+        (accuracy,) = prior.accuracies(prior.encoding.rows([trial.choices]))
+        return structs.replace(trial, predicted=float(accuracy))
 
     def _prescreened(self, proxy_scores: ProxyScores) -> Candidate:
         """Return the one of several proposals that has the best mean rank by the proxies."""

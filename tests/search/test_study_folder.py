@@ -54,7 +54,7 @@ def test_keys_on_disk_are_those_of_the_first_release(study: Path) -> None:
     rows = [json.loads(line) for line in (study / "trials.jsonl").read_text().splitlines()]
     assert list(rows[1]) == [
         "number", "genes", "outcome", "origin", "idle", "excess", "costs", "digest", "values",
-        "same_as", "verdict",
+        "same_as", "verdict", "predicted",
     ]  # fmt: skip
     assert list(rows[1]["verdict"]) == [
         "number", "outcome", "score", "scores", "curve", "proxies", "seconds", "reason", "cached",

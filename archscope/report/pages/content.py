@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from archscope.analysis.result import Totals
 from archscope.metrics import METRICS
 from archscope.records.inspection import Inspection
-from archscope.records.study import Finalist
+from archscope.records.study import Finalist, PriorReport
 from archscope.records.training import Diagnosis
 from archscope.rules.rule import Score
 
@@ -152,6 +152,14 @@ class BudgetUse(Struct, frozen=True):
     beyond: tuple[float, ...]
 
 
+class Agreement(Struct, frozen=True):
+    """A training whose network a prior had predicted."""
+
+    trial: int
+    predicted: float  # top-1 as a share
+    measured: float  # the score
+
+
 class StudySection(Struct, frozen=True):
     """The section on one search."""
 
@@ -172,6 +180,9 @@ class StudySection(Struct, frozen=True):
     missing: tuple[str, ...]
     random_band: tuple[Curve, ...] = field(name="chance")  # low and high, of random search
     budgets: tuple[BudgetUse, ...]
+    score: str = "accuracy"  # what the networks are compared by, and the name of its column
+    prior: PriorReport | None = None  # of a search whose judge was a prior
+    agreement: tuple[Agreement, ...] = ()
 
 
 class Problem(Struct, frozen=True):

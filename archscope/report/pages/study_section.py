@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from archscope.errors import OptionError
-from archscope.records.study import TRAINED, Finalist, Outcome, Trial, data_text
-from archscope.report.pages.content import BudgetUse, Curve, StudySection, TrainingJob
+from archscope.metrics import MACS
+from archscope.records.study import TRAINED, Finalist, Outcome, PriorReport, Trial, data_text
+from archscope.report.pages.content import Agreement, BudgetUse, Curve, StudySection, TrainingJob
 from archscope.report.pages.network_section import identifier
-from archscope.stats import rank_correlation
+from archscope.stats import dominated_area, rank_correlation
 
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
@@ -48,6 +49,8 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
     counts = Counter(trial.outcome for trial in trials)
     importance = summary.get("importance")
     decisions = _decisions(trials)
+    prior = _prior(summary, missing)
+    score = "accuracy" if all(trial.outcome != "predicted" for trial in trials) else "predicted"
     return StudySection(
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
@@ -64,7 +67,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         jobs=_jobs(trials),
         decisions=decisions,
         finalists=_finalists(summary, missing),
-        columns=("trial", "outcome", "origin", "accuracy", *_costs(trials), *decisions),
+        columns=("trial", "outcome", "origin", score, *_costs(trials), *decisions),
         trials=tuple(
             (trial.number, trial.outcome, trial.drawn_by, trial.accuracy,
              *(trial.costs.get(key) for key in _costs(trials)),
@@ -75,15 +78,19 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         missing=tuple(missing),
         random_band=_random_band(trials),
         budgets=_budgets(trials),
+        score=score,
+        prior=prior,
+        agreement=_agreement(trials),
     )  # fmt: skip
 
 
 def best_accuracy(path: Path) -> float | None:
-    """Return the mean accuracy of the winner, else that of the best network of the search."""
+    """Return the mean accuracy of the winner, else that of the best network that was trained."""
     last = _finalists(_object(path / "summary.json", []), [])
     if last:
         return last[0].mean
-    found = [trial.accuracy for trial in _trials(path / TRIALS, []) if trial.accuracy is not None]
+    trials = [trial for trial in _trials(path / TRIALS, []) if trial.outcome == "trained"]
+    found = [trial.accuracy for trial in trials if trial.accuracy is not None]
     return max(found, default=None)
 
 
@@ -117,6 +124,23 @@ def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, .
         return ()
 
 
+def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
+    try:
+        return msgspec.convert(summary.get("prior"), PriorReport | None)
+    except msgspec.ValidationError as error:
+        missing.append(f"summary.json: {error}")
+        return None
+
+
+def _agreement(trials: Sequence[Trial]) -> tuple[Agreement, ...]:
+    """Return what a prior expected of networks beside what their trainings gave."""
+    return tuple(
+        Agreement(trial.number, trial.predicted / 100, trial.accuracy)
+        for trial in trials
+        if trial.outcome == "trained" and trial.predicted is not None and trial.accuracy is not None
+    )
+
+
 def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]) -> str:
     shown = _shown(summary)
     trained = [trial for trial in trials if trial.accuracy is not None]
@@ -124,8 +148,10 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
         return "No network has been trained to its end."
     first = max(trained, key=lambda trial: (trial.accuracy or 0.0, -trial.number))
     many = sum(counts[outcome] for outcome in TRAINED)
+    predicted = counts["predicted"] > 0
     text = (
-        f"Of {len(trials)} proposed networks, {many} were trained; trial {first.number}"
+        f"Of {len(trials)} proposed networks, {many} were"
+        f" {'predicted by a prior' if predicted else 'trained'}; trial {first.number}"
         f" {'has the best score,' if shown else 'is the best with'}"
         f" {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
     )
@@ -133,10 +159,34 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
     if len(best) == 2:
         text += (
             f" The baseline, drawn uniformly from all feasible networks, reached"
-            f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %; each is a"
-            " single run, which proves nothing about another."
+            f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %"
+            f"{_areas(trials)}; each is a single run, which proves nothing about another."
         )
     return " ".join([text, *shown])
+
+
+def _areas(trials: Sequence[Trial]) -> str:
+    """Return which share the baseline's front covers of the area that the search's does."""
+    points = {
+        baseline: [
+            (trial.costs[MACS], trial.accuracy)
+            for trial in trials
+            if trial.accuracy is not None and (trial.origin in BASELINE) == baseline
+        ]
+        for baseline in (False, True)
+    }
+    every = points[False] + points[True]
+    if len(points[True]) < FEWEST:
+        return ""
+    most, least = max(cost for cost, _ in every), min(score for _, score in every)
+    whole = dominated_area(every, most, least)
+    if not whole:
+        return ""
+    own, base = (dominated_area(points[key], most, least) / whole for key in (False, True))
+    return (
+        f" (hypervolume of score against macs, as a share of that of both: search {own:.2f},"
+        f" baseline {base:.2f})"
+    )
 
 
 def _shown(summary: dict[str, Any]) -> list[str]:
@@ -164,7 +214,8 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
     if isinstance(trainer, dict) and trainer.get("data"):
         facts.append(("data", data_text(str(trainer["data"]))))
     spent = sum(trial.result.seconds for trial in trials if trial.result is not None)
-    facts.append(("training", f"{spent:,.1f} s"))
+    if spent:
+        facts.append(("training", f"{spent:,.1f} s"))
     return tuple(facts)
 
 
@@ -227,7 +278,11 @@ def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
 
 def _jobs(trials: Sequence[Trial]) -> tuple[TrainingJob, ...]:
     """Return the trainings, with workers numbered in the order in which they began."""
-    jobs = [(trial, trial.result) for trial in trials if trial.result and trial.trained]
+    jobs = [
+        (trial, trial.result)
+        for trial in trials
+        if trial.result and trial.trained and trial.outcome != "predicted"
+    ]
     began = sorted((result.started, result.worker) for _, result in jobs)
     workers = list(dict.fromkeys(worker for _, worker in began))
     return tuple(

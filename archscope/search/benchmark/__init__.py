@@ -30,7 +30,7 @@ from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import Budget, with_edge
 from archscope.space.search_space import space
-from archscope.stats import bootstrap_interval
+from archscope.stats import bootstrap_interval, dominated_area
 
 MARKS = (16, 25, 50, 100)
 """Numbers of trained networks after which regret is told."""
@@ -224,23 +224,9 @@ def _hypervolume(
     budgets.
     """
     low, high = min(score for _, score in inside), max(macs for macs, _ in inside)
-    area = _area(found, high, low)
-    whole = _area(inside, high, low)
+    area = dominated_area(found, high, low)
+    whole = dominated_area(inside, high, low)
     return area / whole if whole else 1.0
-
-
-def _area(points: Sequence[tuple[float, float]], high: float, low: float) -> float:
-    """Return the area that points of cost and score dominate below a cost and above a score."""
-    area, reached = 0.0, low
-    steps = []
-    for cost, score in sorted(points):
-        if score > reached and cost <= high:
-            steps.append((cost, score))
-            reached = score
-    ends = [cost for cost, _ in steps[1:]] + [high]
-    for (cost, score), end in zip(steps, ends, strict=True):
-        area += (end - cost) * (score - low)
-    return area
 
 
 def _quality(curves: Sequence[RegretCurve], trials: int) -> SamplerQuality:

@@ -2,6 +2,10 @@ const BYTES = new Set(["weights", "access", "peak"]); // costs that are bytes
 
 const LINES = 200; // of networks, in the chart of decisions
 
+const VALUES = 8; // of a decision that are written beside its axis
+
+const scoreOf = (study) => (study.prior ? "predicted top-1" : study.score);
+
 // Searches: the best so far, the importance of decisions, and all trials as parallel coordinates.
 function openStudy(details) {
   const body = details.querySelector(".drawn");
@@ -19,7 +23,7 @@ function openStudy(details) {
       : "The baseline trained too few networks to estimate the band of random search."));
     chart(bestPlace, () => [[...band, ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: axis("trained networks", { rangemode: "tozero" }), yaxis: axis("accuracy", { tickformat: PERCENT }) }]);
+    { showlegend: true, xaxis: axis(`${study.prior ? "predicted" : "trained"} networks`, { rangemode: "tozero" }), yaxis: axis(scoreOf(study), { tickformat: PERCENT }) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
@@ -38,15 +42,26 @@ function openStudy(details) {
   };
   if (study.counts.length) bars("Networks by outcome", study.counts, "networks");
   if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation");
+  if (study.agreement.length) agreement(study, pair);
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
   if (study.trials.length) {
     if (study.decisions.length > 1) decisions(study, body);
     const numbers = new Set(study.columns.map((_, place) => place).filter((place) => study.trials.every((trial) => trial[place] === null || typeof trial[place] === "number")));
-    const told = (value, name) => (value === null ? "-" : name === "accuracy" ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
+    const told = (value, name) => (value === null ? "-" : name === study.score ? written(value, "share") : BYTES.has(name) ? bytes(value) : Number.isInteger(value) && value > 9999 ? count(value) : String(value));
     const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
     body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
   }
+}
+
+// What a prior expected of networks, against what their trainings gave.
+function agreement(study, pair) {
+  const place = chartPlace(`predicted and measured of ${study.name}`);
+  pair.append(make("div", {}, make("h4", {}, "Predicted and measured"), place,
+    make("p", { class: "muted small" }, "The prediction is of ImageNet, the score of the images trained on: only the order can agree.")));
+  chart(place, () => [[{ type: "scatter", mode: "markers", x: study.agreement.map((one) => one.predicted), y: study.agreement.map((one) => one.measured), marker: { color: tone("accent"), size: 8 },
+    hovertext: study.agreement.map((one) => `trial ${one.trial}<br>predicted ${written(one.predicted, "share")}<br>score ${written(one.measured, "share")}`), hoverinfo: "text" }],
+  { xaxis: axis("predicted top-1 on ImageNet", { tickformat: PERCENT }), yaxis: axis("score on the images trained on", { tickformat: PERCENT }) }]);
 }
 
 // How much of a budget the networks use; values beyond three times the budget are clipped.
@@ -81,28 +96,37 @@ function decisions(study, body) {
   const told = make("p", { class: "muted small" });
   body.append(make("h4", {}, "Decisions"), told,
     make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `decisions of ${study.name}` }, place));
-  const names = [...study.decisions.slice(0, 24), "accuracy"];
+  const score = study.score;
+  const names = [...study.decisions.slice(0, 28), score];
   place.style.minWidth = `${26 * names.length}px`; // names side by side need some room
   const column = (name) => study.columns.indexOf(name);
-  const ranked = study.trials.filter((trial) => known(trial[column("accuracy")])).sort((one, other) => other[column("accuracy")] - one[column("accuracy")]);
+  const ranked = study.trials.filter((trial) => known(trial[column(score)])).sort((one, other) => other[column(score)] - one[column(score)]);
   const levels = new Map(names.map((name) => [name, [...new Set(ranked.map((trial) => trial[column(name)]).filter((value) => value !== null && value !== undefined))].sort(
     (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : collator.compare(String(one), String(other))))]));
   const height = (trial, name) => {
     const [values, value] = [levels.get(name), trial[column(name)]];
     if (value === null || value === undefined) return null;
-    if (name === "accuracy") return values.length > 1 ? (value - values[0]) / (values[values.length - 1] - values[0]) : 0.5;
+    if (name === score) return values.length > 1 ? (value - values[0]) / (values[values.length - 1] - values[0]) : 0.5;
     return values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5;
   };
   const top = Math.max(1, Math.round(ranked.length / 10));
   const lines = (members, name, colour, opacity, width) => ({ type: "scatter", mode: "lines+markers", name, opacity, connectgaps: false,
     x: members.flatMap(() => [...names.map((_, place) => place), null]), y: members.flatMap((trial) => [...names.map((one) => height(trial, one)), null]),
-    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === "accuracy" ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
+    hovertext: members.flatMap((trial) => [...names.map((one) => `trial ${trial[0]}<br>${plain(one)}: ${plain(one === score ? written(trial[column(one)], "share") : trial[column(one)])}`), null]), hoverinfo: "text",
     marker: { size: 5, color: tone(colour) }, line: { color: tone(colour), width } });
   // Of very many lines, draw an even sample by accuracy.
   const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
   const [best, others] = [some(ranked.slice(0, top), LINES / 4), some(ranked.slice(top), LINES)];
-  const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by accuracy.` : "";
-  told.textContent = `Each line is a network that was trained; the best tenth is in colour.${part}`;
+  const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by ${score}.` : "";
+  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth is in colour.${part}`;
+  // The values of each decision beside its axis, and the ends of the score.
+  const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
+  const marks = names.flatMap((name, place) => {
+    const values = levels.get(name);
+    const shown = name === score || values.length > VALUES ? ends(values) : values;
+    return shown.map((value) => ({ x: place, y: name === score ? (shown.length > 1 && value === shown[0] ? 0 : shown.length > 1 ? 1 : 0.5) : values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5,
+      text: plain(name === score ? written(value, "share") : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
+  });
   chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
-    { showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
+    { annotations: marks, showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
 }
