@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import structs
 
 from archscope.cli.shared.given_weights import (
     given_weights,
@@ -24,9 +27,12 @@ from archscope.cli.shared.options import (
 )
 from archscope.cli.shared.reference_costs import costs_at
 from archscope.cli.shared.terminal import say
-from archscope.compress import channel_groups, prune
+from archscope.compress import Pruned, channel_groups, prune
 from archscope.compress.importance import IMPORTANCES, NORMS, SCOPES
+from archscope.compress.pruning import Choice
 from archscope.compress.sparsity import sparsify
+from archscope.compress.steps import prune_in_steps
+from archscope.compress.targets import targets
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.ir import Graph
@@ -37,12 +43,16 @@ from archscope.report.tables.pruning import (
     pruned_record,
     sparse_parts,
     sparse_record,
+    steps_table,
 )
 from archscope.sources import is_foreign
+from archscope.space.costs import costs_of
 from archscope.units import parse_share
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from archscope.records.training import RunSummary
 
 GROUP = "Compress"
 
@@ -75,12 +85,17 @@ choice_options = gathered("choice", dict, together(
               help="Set this share of the weights to zero, and keep all shapes: 90%.")  # fmt: skip
 @choice_options
 @weights_option
+@click.option("--epochs", type=click.IntRange(1),
+              help="Train a pruned run again for so long, on its images.")  # fmt: skip
+@click.option("--steps", type=click.IntRange(1), default=1,
+              help="Prune in so many steps, each with its training; needs --epochs.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the spec of the pruned network.")  # fmt: skip
 @click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the weights of the pruned network as .safetensors.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of what is printed.")  # fmt: skip
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress of training.")
 def command(
     spec: str,
     reader: SpecReader,
@@ -88,10 +103,8 @@ def command(
     budgets: tuple[str, ...],
     sparsity: str | None,
     choice: dict[str, Any],
-    weights: Path | None,
-    output: Path | None,
-    weights_output: Path | None,
     form: str,
+    **options: Any,
 ) -> None:
     """Remove channels from a network until it keeps a budget.
 
@@ -99,6 +112,9 @@ def command(
     which trains and exports like any other, and with --weights the slices of the weights that fit
     it. SPEC may be the folder of a run, whose best weights are taken. Without weights those of a
     seeded initialisation are compared: right for the cost, not for accuracy.
+
+    With --epochs the pruned network of a run is trained on, as a run of its own beside it; with
+    --steps a little goes at a time. A command that was stopped goes on where it was.
 
     --groups shows what can go at all. --sparsity sets single weights to zero instead, which makes
     files smaller and nothing faster.
@@ -109,46 +125,59 @@ def command(
       archscope prune resnet18 --budget 50% -o smaller.yaml
       archscope prune mobilenet_v2 --budget 150MMACs --budget "peak 4MiB" --scope layer
       archscope prune runs/lenet5-digits --budget 40% -o s.yaml --weights-output s.safetensors
+      archscope prune runs/lenet5-digits --budget 25% --steps 3 --epochs 5
       archscope prune runs/lenet5-digits --sparsity 90% --weights-output sparse.safetensors
     """
-    if groups + bool(budgets) + (sparsity is not None) != 1:
-        raise OptionError("say one of --groups, --budget and --sparsity; see --help")
-    if output is not None and not budgets:
-        raise OptionError("-o writes a spec, which only --budget changes")
+    _check(groups, budgets, sparsity, options)
     spec, run = spec_of_run(spec)
-    weights = weights or run
+    if options["epochs"] is not None and (run is None or options["weights"] is not None):
+        raise OptionError("--epochs is for a run, whose images and recipe it takes")
     graph = reader.graph(spec)
     if groups:
         found = channel_groups(graph)
         record: dict[str, Any] = {"name": graph.name, "groups": group_records(found)}
-        Output(form).show(group_parts(found), lambda: {"format": 1, **record})
-        return
-    given = _weights(spec, reader, graph, weights)
-    if given is None and (weights_output is not None or sparsity is not None):
-        what = "--sparsity" if weights_output is None else "--weights-output"
-        raise OptionError(f"{what} needs weights: give --weights, or a run")
-    source = f"'{weights or spec}'"
-    if sparsity is not None:
-        assert given is not None
-        sparse = sparsify(graph, given, parse_share(sparsity), scope=choice["scope"], source=source)
-        _write(None, "", weights_output, sparse.weights)
-        record = sparse_record(graph.name, sparse)
-        Output(form).show(sparse_parts(graph.name, sparse), lambda: {"format": 1, **record})
-        return
-    if weights_output is not None and output is None:
+        parts = group_parts(found)
+    else:
+        path = options["weights"] or run
+        given = _weights(spec, reader, graph, path)
+        if given is None and (options["weights_output"] is not None or sparsity is not None):
+            what = "--sparsity" if options["weights_output"] is None else "--weights-output"
+            raise OptionError(f"{what} needs weights: give --weights, or a run")
+        source = f"'{path or spec}'"
+        if sparsity is not None:
+            assert given is not None
+            sparse = sparsify(
+                graph, given, parse_share(sparsity), scope=choice["scope"], source=source
+            )
+            _write(None, "", options["weights_output"], sparse.weights)
+            parts, record = sparse_parts(graph.name, sparse), sparse_record(graph.name, sparse)
+        else:
+            pruned, runs = _pruned(graph, run, given, budgets, source, choice, options)
+            _write_pruned(pruned, graph, budgets, options)
+            parts, record = pruned_parts(pruned), pruned_record(pruned)
+            if runs:  # the groups are those of the last step alone
+                parts[-1] = steps_table(runs)
+                record["runs"] = runs
+                del record["groups"]
+            if given is None and choice["importance"] != "random":
+                say("no weights were given: those of an initialisation decided; see --weights")
+    Output(form).show(parts, lambda: {"format": 1, **record})
+
+
+def _check(
+    groups: bool, budgets: tuple[str, ...], sparsity: str | None, options: dict[str, Any]
+) -> None:
+    """Raise OptionError for options that do not go together."""
+    if groups + bool(budgets) + (sparsity is not None) != 1:
+        raise OptionError("say one of --groups, --budget and --sparsity; see --help")
+    if options["output"] is not None and not budgets:
+        raise OptionError("-o writes a spec, which only --budget changes")
+    if options["weights_output"] is not None and budgets and options["output"] is None:
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
-    pruned = prune(
-        graph, given, budget=budgets, source=source,
-        costs_by_name=costs_at(lambda: graph, choice["dtype"]), **choice,
-    )  # fmt: skip
-    if output is not None:
-        text, state = pruned.spec()
-        words = " ".join(f"--budget '{budget}'" for budget in budgets)
-        heading = f"# Written by `archscope prune {graph.name} {words}`.\n"
-        _write(output, heading + text, weights_output, state)
-    Output(form).show(pruned_parts(pruned), lambda: {"format": 1, **pruned_record(pruned)})
-    if given is None and choice["importance"] != "random":
-        say("no weights were given, so that those of an initialisation decided; see --weights")
+    if options["epochs"] is None and options["steps"] > 1:
+        raise OptionError("--steps needs --epochs of training after each step")
+    if options["epochs"] is not None and not budgets:
+        raise OptionError("--epochs trains what --budget leaves")
 
 
 def _weights(
@@ -158,6 +187,45 @@ def _weights(
     if path is not None:
         return given_weights(path)
     return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
+
+
+def _pruned(
+    graph: Graph,
+    run: Path | None,
+    given: dict[str, Tensor] | None,
+    budgets: tuple[str, ...],
+    source: str,
+    choice: dict[str, Any],
+    options: dict[str, Any],
+) -> tuple[Pruned, list[RunSummary]]:
+    """Return the pruned network, and the runs of its steps if it was trained."""
+    of_others = costs_at(lambda: graph, choice["dtype"])
+    if options["epochs"] is None:
+        return prune(
+            graph, given, budget=budgets, source=source, costs_by_name=of_others, **choice
+        ), []
+    from archscope.cli.shared.fine_tuning import FineTuning
+
+    assert run is not None and given is not None
+    own = costs_of(graph, choice["dtype"])
+    limits = targets(budgets, own, of_others)
+    command = shlex.join(["archscope", *sys.argv[1:]])
+    tune = FineTuning(run, options["epochs"], quiet=options["quiet"], command=command)
+    *_, last = prune_in_steps(
+        graph, given, limits, options["steps"], tune, Choice(**choice), source
+    )
+    return structs.replace(last, before=own), [tune.summary, *tune.results]
+
+
+def _write_pruned(
+    pruned: Pruned, graph: Graph, budgets: tuple[str, ...], options: dict[str, Any]
+) -> None:
+    """Write the spec and the weights of a pruned network, where files are given for them."""
+    if options["output"] is not None:
+        text, state = pruned.spec()
+        words = " ".join(f"--budget '{budget}'" for budget in budgets)
+        heading = f"# Written by `archscope prune {graph.name} {words}`.\n"
+        _write(options["output"], heading + text, options["weights_output"], state)
 
 
 def _write(

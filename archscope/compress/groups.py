@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.compress.channels import Channels, Flow, Tracker
 from archscope.compress.operators import fixed_flow, flow, narrowed, share
 from archscope.ir import Builder, Graph
+
+PRUNED = "_pruned"
+"""What the name of a pruned network ends in, however often it was pruned."""
 
 
 class Unit(Struct, frozen=True, gc=False):
@@ -71,10 +74,10 @@ class ChannelGroups(Struct, frozen=True, dict=True):
         builder = Builder()
         for node in self.graph.nodes:
             builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
-        return Graph(
-            f"{self.graph.name}_pruned", tuple(builder.nodes.values()), self.graph.outputs,
-            about=self.graph.about, dtype=self.graph.dtype,
-        )  # fmt: skip
+        name = f"{self.graph.name.removesuffix(PRUNED)}{PRUNED}"
+        nodes = tuple(builder.nodes.values())
+        # Published numbers are about the network as it was.
+        return structs.replace(self.graph, name=name, nodes=nodes, reference=(), sites={})
 
     def keeps(self, removed: Collection[int]) -> bytearray:
         """Return for each atom whether it is kept: 1 or 0."""

@@ -48,6 +48,18 @@ class Pruned(Struct, frozen=True):
         }
 
 
+class Choice(Struct, frozen=True, kw_only=True):
+    """How it is chosen what goes; see `prune`."""
+
+    importance: Importance = "magnitude"
+    norm: Norm = "l1"
+    scope: Scope = "global"
+    lanes: int = 8
+    min_width: int = 1
+    seed: int = 0
+    dtype: str = "float32"
+
+
 def prune(
     graph: Graph,
     weights: Mapping[str, Tensor] | None = None,
@@ -74,8 +86,23 @@ def prune(
     Raises OptionError for weights of another network, a budget that cannot be kept, and a network
     of which nothing can be removed.
     """
-    before = costs_of(graph, dtype)
-    limits = targets([budget] if isinstance(budget, str) else budget, before, costs_by_name)
+    own = costs_of(graph, dtype)
+    limits = targets([budget] if isinstance(budget, str) else budget, own, costs_by_name)
+    choice = Choice(
+        importance=importance, norm=norm, scope=scope, lanes=lanes, min_width=min_width, seed=seed,
+        dtype=dtype,
+    )  # fmt: skip
+    return prune_to(graph, weights, limits, choice, source)
+
+
+def prune_to(
+    graph: Graph,
+    weights: Mapping[str, Tensor] | None,
+    limits: tuple[Budget, ...],
+    choice: Choice,
+    source: str = "the weights",
+) -> Pruned:
+    """Remove channels until a network keeps budgets that are known; see `prune`."""
     groups = channel_groups(graph)
     if not any(group.removable for group in groups.groups):
         raise OptionError(
@@ -83,16 +110,18 @@ def prune(
             " only go together; --groups shows them"
         )
     state: Mapping[str, Tensor] = {}
-    if weights is not None or importance != "random":
+    if weights is not None or choice.importance != "random":
         from archscope.compress import tensors  # loads torch
 
         if weights is None:
-            state = tensors.seeded_weights(graph, seed)
+            state = tensors.seeded_weights(graph, choice.seed)
         else:
             state = tensors.fitted_weights(graph, weights, source)
-    found = scores(groups, state, importance, norm, scope, seed)
-    chosen = Selector(groups, found, limits, lanes, min_width, dtype).select()
+    found = scores(groups, state, choice.importance, choice.norm, choice.scope, choice.seed)
+    selector = Selector(groups, found, limits, choice.lanes, choice.min_width, choice.dtype)
+    chosen = selector.select()
     sliced = None
     if weights is not None:
         sliced = tensors.narrowed_weights(groups, state, chosen.removed)
+    before = costs_of(graph, choice.dtype)
     return Pruned(chosen.graph, sliced, groups, chosen.removed, limits, before, chosen.costs)

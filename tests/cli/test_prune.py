@@ -127,3 +127,51 @@ def test_refused_shares_and_names(run: Run, spec: str, weights: Path) -> None:
     assert "--weights-output needs -o" in result.err
     result = run("prune", "lenet5", "--budget", "50%", *given)
     assert "net.safetensors' has" in result.err and len(result.err.splitlines()) == 1
+
+
+@pytest.fixture
+def trained(run: Run, spec: str, tmp_path: Path) -> Path:
+    words = ["--data", "digits", "--channels", "repeat", "--epochs", "1", "--no-look", "-q"]
+    result = run("train", spec, *words, "--runs-dir", str(tmp_path / "runs"), "--name", "net")
+    assert result.code == 0, result.err
+    return tmp_path / "runs" / "net"
+
+
+def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path: Path) -> None:
+    words = ["prune", str(trained), "--budget", "40%", "--steps", "2", "--epochs", "1", "-q"]
+    first = run(*words, "--format", "json")
+    assert first.code == 0, first.err
+    data = json.loads(first.out)
+    assert [entry["name"] for entry in data["runs"]] == ["net", "net-pruned1", "net-pruned2"]
+    assert data["runs"][-1]["macs"] == data["after"]["macs"] <= 0.4 * data["before"]["macs"]
+    # The second step is lost before it has begun; the same command leads to the same result.
+    last = trained.with_name("net-pruned2")
+    weights = load_file(last / "best.safetensors")
+    for file in (last / "state.pt", last / "best.safetensors"):
+        file.unlink()
+    text = (last / "run.json").read_text(encoding="utf-8")
+    (last / "run.json").write_text(text.replace('"finished"', '"running"'), encoding="utf-8")
+    out, small = tmp_path / "s.yaml", tmp_path / "s.safetensors"
+    again = run(*words, "-o", str(out), "--weights-output", str(small))
+    assert again.code == 0, again.err
+    new = load_file(last / "best.safetensors")
+    assert all(torch.equal(new[name], tensor) for name, tensor in weights.items())
+    build(load(out)).load_state_dict(load_file(small), strict=True)
+    assert {*map(float, load_file(small)["linear.bias"])} == {*map(float, new["linear.bias"])}
+    other = run(*words[:3], "50%", *words[4:])
+    assert other.code == 2
+    assert "net-pruned1' is of another pruning; rename or remove it" in other.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--budget", "50%", "--steps", "2"], "--steps needs --epochs"),
+        (["--groups", "--epochs", "2"], "--epochs trains what --budget leaves"),
+        (["--budget", "50%", "--epochs", "2"], "--epochs is for a run"),
+    ],
+)
+def test_refused_training(run: Run, spec: str, words: list[str], message: str) -> None:
+    result = run("prune", spec, *words)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from archscope.compress.groups import ChannelGroups, Group
 from archscope.compress.pruning import Pruned
 from archscope.compress.sparsity import Sparsified
 from archscope.metrics import static_metrics
-from archscope.report.table import COUNT, NAME, SHARE, Column, Part, Table, table_of
+from archscope.records.training import RunSummary
+from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Part, Table, table_of
 from archscope.units import format_bytes
 
 NAMED = 3
@@ -89,6 +90,23 @@ def limit_line(pruned: Pruned, number: int) -> str:
     return f"{limit.text}: {limit.readable(value)} of at most {most} {limit.metric}," + (
         f" {100 * value / limit.most:.2f}%"
     )
+
+
+def steps_table(runs: Sequence[RunSummary]) -> Table:
+    """Return a row for each run, the whole network first: what it costs, and how good it is."""
+    measures = list(dict.fromkeys(name for run in runs for name in run.test or {}))
+    rows = tuple(
+        (run.name, run.epochs, run.params, run.macs, *((run.test or {}).get(m) for m in measures))
+        for run in runs
+    )
+    columns = (
+        Column("run", NAME),
+        Column("epochs", COUNT),
+        Column("params", COUNT),
+        Column("macs", COUNT),
+        *(Column(f"test {name}", SHARE if name != "loss" else RATIO) for name in measures),
+    )
+    return Table("steps", columns, rows)
 
 
 def pruned_record(pruned: Pruned) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""Pruned networks trained on, as their run was: each step of pruning is a run of its own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from archscope.cli.shared.process import Terminated, was_terminated
+from archscope.cli.shared.terminal import say
+from archscope.cli.shared.training_options import dataset_of
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.language.write import to_yaml
+from archscope.records.run_folder import is_run, read_summary
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archscope.records.training import RunSummary
+
+
+class FineTuning:
+    """Trains the networks of steps on the images of a run, with its recipe, for some epochs.
+
+    Steps that are there already are taken as they are or go on, so that the same command leads to
+    the same result however often it was stopped.
+    """
+
+    def __init__(self, run: Path, epochs: int, *, quiet: bool, command: str) -> None:
+        from archscope.train.run_folder import read_recipe
+
+        self.run, self.quiet, self.command = run, quiet, command
+        self.summary = read_summary(run, "source", "adapt")
+        if self.summary.task["kind"] != "classification":
+            kind = self.summary.task["kind"]
+            raise OptionError(f"--epochs is for classification, and '{run}' trained {kind}")
+        self.dataset = dataset_of(self.summary)
+        self.recipe = structs.replace(read_recipe(run), epochs=epochs)
+        self.results: list[RunSummary] = []
+
+    def __call__(
+        self, step: int, graph: Graph, weights: Mapping[str, Tensor]
+    ) -> Mapping[str, Tensor]:
+        """Return the weights of a network of one step after training."""
+        from archscope.train.run_folder import read_weights
+
+        path = self.run.with_name(f"{self.run.name}-pruned{step}")
+        summary = self._finished(path, graph) or self._trained(path, graph, weights)
+        if summary.state == "stopped":
+            say("stopped; the same command goes on")
+            raise Terminated if was_terminated() else KeyboardInterrupt
+        if summary.state != "finished":
+            raise OptionError(f"the run '{path}' {summary.state}: {summary.reason}")
+        self.results.append(summary)
+        return read_weights(path)
+
+    def _finished(self, path: Path, graph: Graph) -> RunSummary | None:
+        """Return the summary of a step that is there and over. Raises OptionError for another."""
+        from archscope.train.run_folder import read_recipe
+
+        if not is_run(path):
+            return None
+        same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
+        if not same or read_recipe(path) != self.recipe:
+            raise OptionError(f"'{path}' is of another pruning; rename or remove it")
+        summary = read_summary(path)
+        return summary if summary.state == "finished" else None
+
+    def _trained(self, path: Path, graph: Graph, weights: Mapping[str, Tensor]) -> RunSummary:
+        from archscope.cli.shared.train_progress import attended
+        from archscope.train import resume, train
+
+        if is_run(path) and not (path / "state.pt").exists():
+            shutil.rmtree(path)  # it had not begun
+        with attended(self.quiet, None, path) as (progress, stop):
+            if is_run(path):
+                return resume(path, self.dataset, progress=progress, stop=stop).summary
+            return train(
+                graph, self.dataset, self.recipe, run_dir=path, seed=self.summary.seed,
+                device=self.summary.device, deterministic=self.summary.deterministic,
+                adapt=self.summary.data["adapt"], data=self.summary.data["source"],
+                progress=progress, stop=stop, command=self.command, initial=weights,
+            ).summary  # fmt: skip
