@@ -15,6 +15,7 @@ from archscope.cli.shared.options import (
     together,
     write,
 )
+from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.reference_costs import costs_in
 from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError
@@ -53,6 +54,7 @@ _space_options = together(
 @one_spec
 @_space_options
 @reader_options
+@predict_options
 @output_options
 def command(
     spec: str,
@@ -64,6 +66,7 @@ def command(
     seed: int,
     dtype: str,
     reader: SpecReader,
+    predictor: Predictor,
     output: Output,
 ) -> int:
     """Show how many networks a spec with holes stands for, and what they cost.
@@ -76,6 +79,7 @@ def command(
     Examples:
       archscope space mobile --budget 300MFLOPs
       archscope space mobile --budget 300MFLOPs --budget "peak 4MiB" --set stem=16
+      archscope space mnas --budget 300MFLOPs --predict
       archscope space my_space.yaml --all --format csv
       archscope space resnet18 --vary width,depth -o my_space.yaml
     """
@@ -101,6 +105,7 @@ def command(
     if output.form == "csv":
         output.show([decision_table(networks, grouped=False)])
     else:
+        lines, keys = ([], {}) if found.blocking else predictor.of_space(networks, limits, seed)
         parts = space_parts(networks, limits, found, grouped=output.form == "table" and not every)
-        output.show(parts, lambda: space_data(networks, limits, found))
+        output.show([*parts, *lines], lambda: {**space_data(networks, limits, found), **keys})
     return FINDINGS if found.blocking else FINE

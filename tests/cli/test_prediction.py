@@ -95,3 +95,13 @@ def test_plot_of_accuracy_against_macs(run: Run, tmp_path: Path) -> None:
     result = run("plot", "pareto", "resnet18", "mobilenet_v2", "--predict", "-o", str(chart))
     assert result.code == 0
     assert "predicted top-1" in chart.read_text()
+
+
+def test_a_space_is_predicted_by_networks_drawn_from_it(run: Run) -> None:
+    words = ("space", "mobile", "--budget", "300MFLOPs", "--samples", "10", "--predict")
+    assert "predicted ImageNet top-1 of 25 networks drawn from those that fit: " in run(*words).out
+    found = json.loads(run(*words, "--format", "json").out)["predicted"]
+    means = [found[key]["mean"] for key in ("lowest", "median", "highest")]
+    assert means == sorted(means)
+    assert 60 < means[0] < means[-1] < 80
+    assert found["networks"] == 25

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 from msgspec import Struct, structs
 
 from archscope.analysis import Analysis
 from archscope.cli.shared.options import gathered, together
 from archscope.ir import Graph
+
+if TYPE_CHECKING:
+    from archscope.space.budget import Budget
+    from archscope.space.search_space import Space
 
 
 class Predictor(Struct, frozen=True):
@@ -38,6 +45,23 @@ class Predictor(Struct, frozen=True):
             return structs.replace(analysis, predicted=prior.predict(graph, recipe=self.recipe))
         except NotCoveredError as error:
             return structs.replace(analysis, unpredicted=str(error))
+
+    def of_space(
+        self, space: Space, limits: Sequence[Budget], seed: int
+    ) -> tuple[list[str], dict[str, Any]]:
+        """Return what is predicted for networks of a space, as lines and as keys of JSON."""
+        if not self.wanted:
+            return [], {}
+        from archscope.report.tables.space import predicted_line
+        from archscope.search.predicted_space import predict_space
+        from archscope.search.priors import NotCoveredError
+
+        try:
+            found = predict_space(space, limits, recipe=self.recipe, seed=seed)
+        except NotCoveredError as error:
+            return [str(error)], {"predicted": None, "unpredicted": str(error)}
+        parts = found.lowest, found.median, found.highest
+        return [predicted_line(found.networks, *parts)], {"predicted": found, "unpredicted": ""}
 
 
 predict_options = gathered("predictor", Predictor, together(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from archscope.ir import text_of
 from archscope.metrics import METRICS, static_metrics
+from archscope.records.prediction import Prediction
 from archscope.report.table import COUNT, NAME, Column, Table
+from archscope.report.tables.analysis import prediction_words
 from archscope.space.budget import Budget
 from archscope.space.decisions import Condition, Decision, word
 from archscope.space.explore import Exploration, groups_of, pattern
@@ -50,6 +52,19 @@ def _headline(space: Space, found: Exploration) -> str:
 def _shapes(found: Exploration) -> str:
     """Return the input shapes of the smallest and the largest network, once if they agree."""
     return " to ".join(" and ".join(map(text_of, shapes)) for shapes in found.inputs)
+
+
+def predicted_line(
+    networks: int, lowest: Prediction, median: Prediction, highest: Prediction
+) -> str:
+    """Return what is predicted for networks that were drawn from a space."""
+    unlike = "; ".join(median.unlike)
+    marked = f"; unlike anything that it was fitted on: {unlike}" if unlike else ""
+    return (
+        f"predicted ImageNet top-1 of {networks} networks drawn from those that fit:"
+        f" {lowest.mean:.1f} to {highest.mean:.1f} %, median {median.mean:.1f} %"
+        f" ({prediction_words(median)}); not measured{marked}"
+    )
 
 
 def decision_table(space: Space, *, grouped: bool) -> Table:
