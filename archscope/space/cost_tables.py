@@ -13,8 +13,9 @@ from typing import Any
 from archscope.analysis.cost import Sums
 from archscope.errors import SpecError
 from archscope.ir import Shape
-from archscope.language.document import Document
+from archscope.language.document import Document, layers_in
 from archscope.language.limits import Limits
+from archscope.language.syntax import LOOP_NAMES
 from archscope.space.segments import NotAChainError, Segment, SegmentChain, chain_of
 
 Known = tuple[Sums, Shape] | SpecError
@@ -26,7 +27,16 @@ class CostTables:
 
     def __init__(self, chain: SegmentChain) -> None:
         self.chain = chain
-        self.tables = [SegmentTable(chain, segment) for segment in chain.segments]
+        layers = [layer for b in chain.document.all_blocks for layer in layers_in(b.layers)]
+        turning = {*LOOP_NAMES}.union(*(layer.each or () for layer in layers))
+        firsts: dict[Any, SegmentTable] = {}  # of the turns of a loop that are all alike
+        self.tables = []
+        for segment in chain.segments:
+            table = SegmentTable(chain, segment)
+            if not segment.reads_any(turning):
+                key = segment.layer, segment.instance.path, segment.instance.block.name
+                table.first = firsts.setdefault(key, table)
+            self.tables.append(table)
         self.input_reads: tuple[str, ...] = ()  # the paths of choices that decide the input
         self.shapes: dict[tuple[Any, ...], Shape] = {}
 
@@ -84,6 +94,7 @@ class SegmentTable:
         self.chain, self.segment = chain, segment
         self.reads: tuple[str, ...] = ()  # the paths of the choices, as far as they are known
         self.known: dict[tuple[Any, ...], Known] = {}
+        self.first: SegmentTable = self  # of an earlier turn, whose costs are the same
         self.conditions = tuple(
             (condition.paths[0], frozenset(row[0] for row in condition.allowed or ()))
             if len(condition.paths) == 1
@@ -108,11 +119,25 @@ class SegmentTable:
         """
         key = (entering, *[choices[path] for path in self.reads])
         known = self.known.get(key)
+        if known is None and self.first is not self:
+            known = self._as_first(choices, entering)
         if known is None:
             known = self._elaborate(choices, entering)
         if isinstance(known, SpecError):
             raise known
         return known
+
+    def _as_first(self, choices: Mapping[str, Any], entering: Shape) -> Known | None:
+        """Return what the first turn costs if it reads nothing but choices of the whole network."""
+        known: Known
+        try:
+            known = self.first.look_up(choices, entering)
+        except SpecError as error:
+            known = error
+        if not self.chain.document.let.keys() >= set(self.first.reads):
+            self.first = self  # each turn has choices of its own
+            return None
+        return self._noted(known, choices, entering, set(self.first.reads))
 
     def _elaborate(self, choices: Mapping[str, Any], entering: Shape) -> Known:
         noted = NotedChoices(choices)
@@ -121,7 +146,13 @@ class SegmentTable:
             known = self.segment.costs(self.chain.document, self.chain.limits, noted, entering)
         except SpecError as error:
             known = error
-        more = noted.read - set(self.reads)
+        return self._noted(known, choices, entering, noted.read)
+
+    def _noted(
+        self, known: Known, choices: Mapping[str, Any], entering: Shape, read: set[str]
+    ) -> Known:
+        """Keep what is known with the choices that were read for it."""
+        more = read - set(self.reads)
         if more:  # what is known does not say what it has read of these
             self.reads = (*self.reads, *sorted(more))
             self.known.clear()

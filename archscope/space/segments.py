@@ -7,7 +7,7 @@ on the few decisions that it reads, and the costs of a network are sums over its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -41,6 +41,18 @@ class Segment(Struct, frozen=True):
     def conditions(self) -> Conditions:
         """The values of decisions with which it is part of the network."""
         return self.scope.conditions
+
+    def reads_any(self, names: Collection[str]) -> bool:
+        """Return whether its text may read one of these names."""
+        return any(
+            not value.constant
+            and (
+                not isinstance(value.content, Expression)
+                or not names_in(value.content.text).isdisjoint(names)
+            )
+            for layer in layers_in((self.layer,))
+            for value in layer.slots().values()
+        )
 
     def costs(
         self, document: Document, limits: Limits, choices: dict[str, Any], entering: Shape

@@ -25,6 +25,8 @@ KERNELS = (3, 5, 7)
 SCALES = (0.5, 0.75, 1.0, 1.25)
 MULTIPLIER = 4  # a width up to this is a factor, above it a number of channels
 
+MOST_TRIED = 16  # depths that are tried one by one; of more, the ends
+
 Key = tuple[Any, ...]
 """Where a number is written: `("let", name)`, `("default", block, name)` or
 `("layer", layer, slot)`, and behind that where in the value."""
@@ -296,6 +298,8 @@ def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
     values: Iterable[Any] = [alternative.content for alternative in hole.alternatives]
     if hole.kind == INT:
         values = range(hole.low, hole.high + 1)
+        if len(values) > MOST_TRIED:  # each is a whole network, and a long one
+            values = (hole.low, number, hole.high)
     good = []
     for value in values:
         try:

@@ -16,6 +16,7 @@ from archscope.space.counting import plan
 from archscope.space.rows import BatchCosts, Encoding, drawn_rows
 from archscope.space.sampling import random_choices
 from archscope.space.search_space import Space, space
+from archscope.space.segments import Segment
 from tests.space.test_holes import BLOCKS, space_of
 
 STAGES = """
@@ -183,3 +184,48 @@ def test_draws_are_uniform_over_networks() -> None:
     # Chi-squared of a uniform draw: mean is the degrees of freedom, deviation sqrt(2 * mean).
     chi = float(((often - 40) ** 2 / 40).sum())
     assert abs(chi - (how.count - 1)) < 5 * (2 * how.count) ** 0.5
+
+
+TURNS = """
+let: {kind: !choice [1, 3], width: !choice [8, 16]}
+blocks:
+  same:
+    layers:
+      - conv: {out: =in.channels, kernel: =kind, padding: =kind//2}
+  free:
+    with: {kernel: !choice [1, 3]}
+    layers:
+      - conv: {out: =in.channels, kernel: =kernel, padding: =kernel//2}
+layers:
+  - conv: =width
+  - same: {}
+    repeat: 4
+  - conv: {out: =8*(i+1), kernel: =kind, padding: =kind//2}
+    repeat: 3
+  - conv: =width
+    each: {width: [4, 12]}
+  - free: {}
+    repeat: 2
+"""
+
+
+def test_turns_that_are_alike_are_elaborated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = space_of(TURNS)
+    tables = CostTables.of(found.document, found.limits)
+    assert tables is not None
+    elaborated: list[Segment] = []
+    costs = Segment.costs
+
+    def noted(segment: Segment, *args: Any) -> Any:
+        elaborated.append(segment)
+        return costs(segment, *args)
+
+    monkeypatch.setattr(Segment, "costs", noted)
+    random = Random(0)
+    for _ in range(40):
+        choices = random_choices(found, random)
+        assert tables.sums(choices) == sums_of(found.graph(choices).nodes)
+    same = [segment for segment in elaborated if segment.layer.word == "same"]
+    assert (
+        len(same) <= 4 + 1
+    )  # two kernels, two widths; what they read is found out once

@@ -10,6 +10,7 @@ from archscope import load
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError, SpecError
 from archscope.language import document
+from archscope.space import vary as vary_module
 from archscope.space.costs import CostModel
 from archscope.space.sampling import Sampler
 from archscope.space.search_space import Space, bind, space
@@ -101,3 +102,18 @@ def test_what_cannot_vary(name: str, role: str, message: str) -> None:
 def test_brackets_of_a_pattern_cannot_be_written() -> None:
     with pytest.raises(SpecError, match="a bracket of a pattern cannot be written as a spec"):
         vary_text(document("INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10"), ["depth"])
+
+
+def test_long_repeats_are_tried_at_their_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    expand = vary_module.expand
+
+    def counted(*args: Any, **words: Any) -> Any:
+        graph = expand(*args, **words)
+        tried.append(len(graph.nodes))
+        return graph
+
+    monkeypatch.setattr(vary_module, "expand", counted)
+    plain = document("long.yaml", text=f"{INPUT}layers: [{{relu: , repeat: 1000}}]".encode())
+    assert "!int {low: 500, high: 1500}" in vary_text(plain, ["depth"])
+    assert len(tried) == 3
