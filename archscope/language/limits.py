@@ -11,9 +11,10 @@ from archscope.ir import Source
 class Limits(Struct, frozen=True):
     """Bounds on reading and expanding specs, so that a hostile file costs little."""
 
-    file_bytes: int = 1 << 20  # of one file
+    file_bytes: int = 8 << 20  # of one file: as many lines of layers as there may be nodes
     files: int = 64  # that one spec may take in through `use` and `extends`
-    items: int = 100_000  # values in one file, every use of an alias counted
+    items: int = 1_000_000  # values in one file, every use of an alias counted
+    aliased: int = 100_000  # of these, values that stand there only by uses of aliases
     depth: int = 64  # of nested YAML, of blocks and branches, of nested expressions
     repeat: int = 100_000  # turns of one `repeat` or `each`
     nodes: int = 100_000  # of the graph

@@ -175,6 +175,7 @@ class _Composer:
         self.stack: list[_Part] = []
         self.anchors: dict[str, _Part] = {}
         self.total = 0
+        self.aliased = 0
 
     def take(self, event: Any) -> None:
         """Take the next event. Raises SpecError."""
@@ -222,18 +223,23 @@ class _Composer:
             raise SpecError(f"the alias '*{shortened(name)}' has no anchor before it", at)
         if not part.done:
             raise SpecError(f"the alias '*{shortened(name)}' stands inside what it repeats", at)
+        self.aliased += part.size
+        self._check(self.aliased, self.limits.aliased, at)
         self._put(part, at)
         if self.stack:
             self.stack[-1].height = max(self.stack[-1].height, part.height + 1)
+
+    def _check(self, values: int, limit: int, at: Source) -> None:
+        if values > limit:
+            most = f"the limit of {limit} values, each use of an alias counted in full"
+            raise LimitError(f"the file holds more than {most}", at)
 
     def _put(self, part: _Part, at: Source) -> None:
         item = part.item
         if part.anchor:
             self.anchors[part.anchor] = part
         self.total += part.size
-        if self.total > self.limits.items:
-            most = f"the limit of {self.limits.items} values, each use of an alias counted in full"
-            raise LimitError(f"the file holds more than {most}", at)
+        self._check(self.total, self.limits.items, at)
         check_limit(len(self.stack) + part.height, self.limits.depth, "nested deeper than", at)
         if not self.stack:
             self.root = item

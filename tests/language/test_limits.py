@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archscope.errors import LimitError
-from archscope.language import LIMITS, Limits, load
+from archscope.language import LIMITS, Limits, document, load
 from tests.language.texts import INPUT, graph_of, names, refusal
 
 LAUGHS = "x1: &x1 [1, 1]\n" + "".join(
@@ -133,6 +133,14 @@ def test_what_a_limit_allows() -> None:
         "relu0",
         "relu1",
     ]
+
+
+def test_a_flat_spec_may_be_as_long_as_a_graph() -> None:
+    line = "  - conv: {out: 8, kernel: 3, padding: 1}\n"
+    assert len(line) * LIMITS.nodes < LIMITS.file_bytes
+    assert 9 * LIMITS.nodes < LIMITS.items  # with the keys and the containers
+    found = document("flat.yaml", text=f"{INPUT}layers:\n{line * 12_000}".encode())
+    assert len(found.body.layers) == 12_000
 
 
 def test_number_of_files(tmp_path: Path) -> None:

@@ -226,6 +226,4 @@ def test_turns_that_are_alike_are_elaborated_once(monkeypatch: pytest.MonkeyPatc
         choices = random_choices(found, random)
         assert tables.sums(choices) == sums_of(found.graph(choices).nodes)
     same = [segment for segment in elaborated if segment.layer.word == "same"]
-    assert (
-        len(same) <= 4 + 1
-    )  # two kernels, two widths; what they read is found out once
+    assert len(same) <= 4 + 1  # two kernels, two widths; what they read is found out once
