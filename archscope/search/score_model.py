@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from scipy.stats import norm
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import BayesianRidge
 
+from archscope.search.gaussian_process import GaussianProcess
 from archscope.search.prior_model import PriorModel
 from archscope.space.feasible import FeasibleSet
 from archscope.space.features import Features, Points
@@ -44,25 +44,17 @@ class Mixture:
 
     def __init__(self, points: Points, scores: Values, noises: Sequence[float] = NOISES) -> None:
         """Fit both to scores, the process with the kernel and noise that make them likeliest."""
-        processes = [
-            GaussianProcessRegressor(RBF(scale), alpha=noise, optimizer=None, normalize_y=True)
-            for scale in SCALES
-            for noise in noises
-        ]
-        likelihoods = [
-            process.fit(points, scores).log_marginal_likelihood_value_ for process in processes
-        ]
-        self.models = (processes[int(np.argmax(likelihoods))], BayesianRidge())
-        self.fit(points, scores)
+        self.process = GaussianProcess(points, scores, SCALES, noises)
+        self.ridge = BayesianRidge().fit(points, scores)
 
     def fit(self, points: Points, scores: Values) -> None:
         """Fit both to other scores, with the same kernel and noise."""
-        for model in self.models:
-            model.fit(points, scores)
+        self.process.fit(points, scores)
+        self.ridge.fit(points, scores)
 
     def predict(self, points: Points) -> tuple[Values, Values]:
         """Return the mean and the standard deviation of the score at each point."""
-        told = [model.predict(points, return_std=True) for model in self.models]
+        told = [self.process.predict(points), self.ridge.predict(points, return_std=True)]
         means = np.array([mean for mean, _ in told])
         squares = np.array([deviation**2 + mean**2 for mean, deviation in told])
         mean = means.mean(0)
@@ -84,37 +76,54 @@ class Line:
         return self.level + self.slope * (predicted - self.center)
 
 
+class Placed(Struct, frozen=True):
+    """Networks as rows, with their points and what a prior predicts of them."""
+
+    rows: Rows
+    points: Points
+    predicted: Values  # accuracy in percent; 0 without a prior
+
+    def with_more(self, more: Placed) -> Placed:
+        """Return the networks with others behind them."""
+        return Placed(
+            np.concatenate([self.rows, more.rows]),
+            np.concatenate([self.points, more.points]),
+            np.concatenate([self.predicted, more.predicted]),
+        )
+
+
 class Belief:
     """What is believed of the score of every network, after some trainings."""
 
-    def __init__(self, surrogate: Surrogate, rows: Rows, scores: Values, pending: Rows) -> None:
-        """Fit to scores; networks in training are believed to score what is predicted of them."""
-        self.surrogate = surrogate
-        points = surrogate.features.points(rows)
+    def __init__(
+        self, trained: Placed, scores: Values, pending: Placed, deviation: float | None
+    ) -> None:
+        """Fit to scores; networks in training are believed to score what is predicted of them.
+
+        `deviation` is that of the predictions of the prior over the space, None without a prior.
+        """
         self.line: Line | None = None
         noises: tuple[float, ...] = NOISES
-        if surrogate.prior is not None:
+        if deviation is not None:
             noises = PRIOR_NOISES
-            self.line = Line(surrogate.prior.accuracies(rows), scores, surrogate.deviation)
-        left = scores - self._expected(rows)
-        self.model = Mixture(points, left, noises)
-        if len(pending):
-            waiting = surrogate.features.points(pending)
-            points = np.concatenate([points, waiting])
-            self.model.fit(points, np.concatenate([left, self.model.predict(waiting)[0]]))
-            rows = np.concatenate([rows, pending])
-        self.best = float((self._expected(rows) + self.model.predict(points)[0]).max())
+            self.line = Line(trained.predicted, scores, deviation)
+        left = scores - self._expected(trained)
+        self.model = Mixture(trained.points, left, noises)
+        if len(pending.rows):
+            believed = self.model.predict(pending.points)[0]
+            trained = trained.with_more(pending)
+            self.model.fit(trained.points, np.concatenate([left, believed]))
+        means, _ = self.model.predict(trained.points)
+        self.best = float((self._expected(trained) + means).max())
 
-    def _expected(self, rows: Rows) -> Values:
+    def _expected(self, networks: Placed) -> Values:
         """Return the scores that the prior stands for, nothing without one."""
-        if self.line is None or self.surrogate.prior is None:
-            return np.zeros(len(rows))
-        return self.line(self.surrogate.prior.accuracies(rows))
+        return 0 * networks.predicted if self.line is None else self.line(networks.predicted)
 
-    def improvement(self, rows: Rows) -> Values:
-        """Return how much each row is expected to exceed the best score."""
-        mean, deviation = self.model.predict(self.surrogate.features.points(rows))
-        z = (mean + self._expected(rows) - self.best) / deviation
+    def improvement(self, networks: Placed) -> Values:
+        """Return how much each network is expected to exceed the best score."""
+        mean, deviation = self.model.predict(networks.points)
+        z = (mean + self._expected(networks) - self.best) / deviation
         return np.asarray(deviation * (z * norm.cdf(z) + norm.pdf(z)))
 
 
@@ -124,9 +133,16 @@ class Surrogate:
     def __init__(self, feasible: FeasibleSet, seed: int, prior: PriorModel | None = None) -> None:
         """Take the prior that scores are expected to follow, if there is any."""
         self.feasible, self.seed, self.prior = feasible, seed, prior
-        self.pool = feasible.draw(DRAWN, np.random.default_rng(seed))
-        self.features = Features(feasible, self.pool)
-        self.deviation = 0.0 if prior is None else float(prior.accuracies(self.pool).std())
+        drawn = feasible.draw(DRAWN, np.random.default_rng(seed))
+        self.features = Features(feasible, drawn)
+        self.pool = self.placed(drawn)
+        self.deviation = None if prior is None else float(self.pool.predicted.std())
+
+    def placed(self, rows: Rows) -> Placed:
+        """Return masked rows with their points and predictions."""
+        none = np.zeros(len(rows))
+        predicted = none if self.prior is None else self.prior.accuracies(rows)
+        return Placed(rows, self.features.points(rows), predicted)
 
     def propose(
         self, rows: Rows, scores: Values, pending: Rows, told: Rows, number: int
@@ -138,41 +154,51 @@ class Surrogate:
         """
         random = np.random.default_rng([self.seed, number])
         chosen = _fitted_part(scores)
-        belief = Belief(self, rows[chosen], scores[chosen], pending)
-        order = np.argsort(-scores)[:BEST]
-        parts = [self.pool, self.feasible.draw(FRESH, random)]
-        parts += [self.feasible.changed(rows[i], CHANGED, random) for i in order]
-        candidates = np.unique(np.concatenate(parts), axis=0)
-        candidates = candidates[self.feasible.inside(candidates)]
-        if not len(candidates):
+        trained, waiting = self.placed(rows[chosen]), self.placed(pending)
+        belief = Belief(trained, scores[chosen], waiting, self.deviation)
+        best = rows[np.argsort(-scores)[:BEST]]
+        changed = [self.feasible.changed(row, CHANGED, random) for row in best]
+        new = np.unique(np.concatenate([self.feasible.draw(FRESH, random), *changed]), axis=0)
+        networks = self.pool.with_more(self.placed(new[self.feasible.inside(new)]))
+        if not len(networks.rows):
             return None
-        worth = belief.improvement(candidates)
-        starts = candidates[np.argsort(-worth, kind="stable")[:CLIMBS]]
-        climbed = [self._climb(row, belief) for row in starts]
-        candidates = np.concatenate([candidates, *climbed])
-        worth = belief.improvement(candidates)
+        worth = belief.improvement(networks)
+        starts = np.argsort(-worth, kind="stable")[:CLIMBS]
+        climbed, there = self._climbed(networks.rows[starts], worth[starts], belief)
+        candidates = np.concatenate([networks.rows, climbed])
         known = {row.tobytes() for row in told}
-        for place in np.argsort(-worth, kind="stable"):
+        for place in np.argsort(-np.concatenate([worth, there]), kind="stable"):
             row: Rows = candidates[place]
             if row.tobytes() not in known and self.feasible.fits(row):
                 return row
         return None
 
-    def _climb(self, row: Rows, belief: Belief) -> Rows:
-        """Return the rows that steps to the best neighbour pass, (steps, decisions)."""
-        path = [row]
-        worth = belief.improvement(row[None])[0]
+    def _climbed(self, starts: Rows, worth: Values, belief: Belief) -> tuple[Rows, Values]:
+        """Return the rows that steps to the best neighbours pass, and what they are worth."""
+        at, best = starts.copy(), worth.copy()
+        climbing = [*range(len(starts))]
+        found, values = [starts[:0]], [worth[:0]]
         for _ in range(STEPS):
-            near = self.feasible.neighbours(path[-1])
-            near = near[self.feasible.inside(near)]
+            parts = [self.feasible.neighbours(at[place]) for place in climbing]
+            near = np.concatenate([starts[:0], *parts])
+            of = np.repeat(np.array(climbing, np.int64), [len(part) for part in parts])
+            inside = self.feasible.inside(near)
+            near, of = near[inside], of[inside]
             if not len(near):
                 break
-            there = belief.improvement(near)
-            if there.max() <= worth:
-                break
-            worth = there.max()
-            path.append(near[there.argmax()])
-        return np.array(path)
+            there = belief.improvement(self.placed(near))
+            tops = [
+                (place, own[np.argmax(there[own])])
+                for place in climbing
+                if len(own := np.flatnonzero(of == place))
+            ]
+            climbing = [place for place, top in tops if there[top] > best[place]]
+            for place, top in tops:
+                if place in climbing:
+                    at[place], best[place] = near[top], there[top]
+            found.append(at[climbing])
+            values.append(best[climbing])
+        return np.concatenate(found), np.concatenate(values)
 
 
 def _fitted_part(scores: Values) -> NDArray[np.int64]:

@@ -140,8 +140,11 @@ class FeasibleSet:
     def changed(self, row: Rows, number: int, random: np.random.Generator) -> Rows:
         """Return copies of a row with one to three decisions drawn anew."""
         rows = np.repeat(row[None], number, 0)
-        columns = np.flatnonzero(np.array(self.encoding.sizes) > 1)
-        for place in range(number):
-            for column in random.choice(columns, size=random.integers(1, 4)):
-                rows[place, column] = random.integers(self.encoding.sizes[column])
+        sizes = np.array(self.encoding.sizes)
+        columns = random.choice(np.flatnonzero(sizes > 1), size=(number, 3))
+        values = random.integers(sizes[columns])
+        times = random.integers(1, 4, size=number)
+        for turn in range(3):
+            chosen = np.flatnonzero(times > turn)
+            rows[chosen, columns[chosen, turn]] = values[chosen, turn]
         return self.masked(rows)

@@ -28,6 +28,8 @@ class Features:
         """Take rows by which costs are standardised."""
         self.feasible, self.encoding = feasible, feasible.encoding
         self.columns = [i for i, size in enumerate(self.encoding.sizes) if size > 1]
+        scale = np.sqrt(len(self.columns))
+        self.tables = [self._table(column) / scale for column in self.columns]
         costs = self._log_costs(typical)
         self.center: Any = 0.0
         self.spread: Any = 1.0
@@ -37,20 +39,24 @@ class Features:
     def points(self, rows: Rows) -> Points:
         """Return the points of masked rows, (rows, dimensions)."""
         counts = self.encoding.counting(rows)
-        parts = []
-        for column in self.columns:
-            size = self.encoding.sizes[column]
-            place = np.where(counts[:, column], rows[:, column], size)
-            ordered = self.encoding.space.decisions[column].ordered
-            parts.append(np.eye(size + 1)[place] * np.sqrt(0.25 if ordered else 0.5))
-            if ordered:
-                steps = rows[:, column, None] > np.arange(size - 1)
-                parts.append(steps * np.sqrt(0.5 / (size - 1)))
-        points = np.concatenate(parts, 1) / np.sqrt(len(self.columns))
+        parts = [
+            table[np.where(counts[:, column], rows[:, column], len(table) - 1)]
+            for column, table in zip(self.columns, self.tables, strict=True)
+        ]
+        points = np.concatenate(parts, 1)
         costs = self._log_costs(rows)
         if costs is None:
             return np.asarray(points)
         return np.concatenate([points, COST_WEIGHT * (costs - self.center) / self.spread], 1)
+
+    def _table(self, column: int) -> Points:
+        """Return what each choice of a decision adds to a point; the last: it does not count."""
+        size, decision = self.encoding.sizes[column], self.encoding.space.decisions[column]
+        if not decision.ordered:
+            return np.asarray(np.eye(size + 1) * np.sqrt(0.5))
+        steps = np.arange(size + 1)[:, None] > np.arange(size - 1)
+        steps[size] = self.encoding.default[column] > np.arange(size - 1)
+        return np.hstack([np.eye(size + 1) * np.sqrt(0.25), steps * np.sqrt(0.5 / (size - 1))])
 
     def _log_costs(self, rows: Rows) -> Points | None:
         sums = self.feasible.sums(rows)

@@ -17,7 +17,7 @@ from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.space.cost_tables import CostTables, SegmentTable
 from archscope.space.counting import Plan
-from archscope.space.decisions import Condition, Decision
+from archscope.space.decisions import Condition
 from archscope.space.search_space import Space
 from archscope.space.segments import NotAChainError
 
@@ -36,9 +36,17 @@ class Encoding:
         self.space = space
         self.values = [decision.values() for decision in space.decisions]
         self.sizes = [len(values) for values in self.values]
+        self.places = [
+            {_key(value): place for place, value in reversed([*enumerate(values)])}
+            for values in self.values
+        ]
         self.column = {decision.path: i for i, decision in enumerate(space.decisions)}
         self.default = np.array(
-            [_place(values, decision.default) for decision, values in self._decisions()], np.int64
+            [
+                known[_key(decision.default)]
+                for decision, known in zip(space.decisions, self.places, strict=True)
+            ],
+            np.int64,
         )
         when: dict[tuple[tuple[Condition, ...], ...], list[int]] = {}
         for i, decision in enumerate(space.decisions):
@@ -49,23 +57,19 @@ class Encoding:
             for ways, columns in when.items()
         ]
 
-    def _decisions(self) -> Iterable[tuple[Decision, tuple[Any, ...]]]:
-        return zip(self.space.decisions, self.values, strict=True)
-
     def rows(self, candidates: Sequence[Mapping[str, Any]]) -> Rows:
         """Return the rows of choices that have a value for every decision."""
-        return np.array(
-            [
-                [_place(values, choices[decision.path]) for decision, values in self._decisions()]
-                for choices in candidates
-            ],
-            np.int64,
-        ).reshape(len(candidates), len(self.values))
+        paths = [decision.path for decision in self.space.decisions]
+        places = [
+            [known[_key(choices[path])] for path, known in zip(paths, self.places, strict=True)]
+            for choices in candidates
+        ]
+        return np.array(places, np.int64).reshape(len(candidates), len(self.values))
 
     def choices(self, row: Rows) -> dict[str, Any]:
         """Return the choices of one row, by path."""
-        placed = zip(self._decisions(), row, strict=True)
-        return {decision.path: values[place] for (decision, values), place in placed}
+        placed = zip(self.space.decisions, self.values, row, strict=True)
+        return {decision.path: values[place] for decision, values, place in placed}
 
     def condition(self, condition: Condition) -> tuple[list[int], Flags] | None:
         """Return the columns of a condition, and whether it holds for the places in them.
@@ -77,7 +81,8 @@ class Encoding:
         columns = [self.column[path] for path in condition.paths]
         holds = np.zeros([self.sizes[column] for column in columns], bool)
         for row in condition.allowed:
-            places = [_find(self.values[c], value) for c, value in zip(columns, row, strict=True)]
+            known = [self.places[column] for column in columns]
+            places = [part.get(_key(value)) for part, value in zip(known, row, strict=True)]
             if None not in places:
                 holds[tuple(places)] = True
         return columns, holds
@@ -227,19 +232,9 @@ class _TableColumns:
         self.leaving = self.leaving[order]
 
 
-def _find(values: Sequence[Any], value: Any) -> int | None:
-    flag = isinstance(value, bool)
-    for place, other in enumerate(values):
-        if other == value and isinstance(other, bool) is flag:
-            return place
-    return None
-
-
-def _place(values: Sequence[Any], value: Any) -> int:
-    place = _find(values, value)
-    if place is None:
-        raise ValueError(value)
-    return place
+def _key(value: Any) -> tuple[Any, bool]:
+    """Return what tells values apart: 1 and 1.0 are one, 1 and true are not."""
+    return value, isinstance(value, bool)
 
 
 def drawn_rows(plan: Plan, encoding: Encoding, number: int, random: np.random.Generator) -> Rows:
@@ -269,5 +264,5 @@ def _draw(
         for place, (value, option) in enumerate(branch.options):
             part = chosen[drawn == place]
             if len(part):
-                rows[part, column] = _place(encoding.values[column], value)
+                rows[part, column] = encoding.places[column][_key(value)]
                 _draw(option, encoding, rows, part, random)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,10 @@ from archscope.search.samplers import UNIFORM
 if TYPE_CHECKING:
     import optuna
 
+    from archscope.records.study import Trial
     from archscope.search.sampler_context import Sampler, SamplerContext
     from archscope.search.score_model import Surrogate
+    from archscope.space.rows import Rows
 
 ABOUT = (
     "models the score and proposes the largest expected improvement inside the budget; where there"
@@ -40,22 +42,31 @@ def make(context: SamplerContext) -> Sampler:
         feasible = FeasibleSet(space, strategy.budgets, context.cost_model)
         return Surrogate(feasible, strategy.seed, context.prior)
 
+    encoded: dict[int, Rows] = {}  # of trials by number
+
+    def rows_of(trials: Sequence[Trial]) -> Rows:
+        encoding = surrogate().feasible.encoding
+        for trial in trials:
+            if trial.number not in encoded:
+                encoded[trial.number] = encoding.rows([trial.choices])[0]
+        rows = np.array([encoded[trial.number] for trial in trials], np.int64)
+        return rows.reshape(len(trials), len(encoding.sizes))
+
     def propose() -> Iterator[optuna.Trial]:
         scored = [trial for trial in history.trials if trial.values and trial.trained]
         if history.trainings < strategy.first + len(strategy.anchors) or len(scored) < 2:
             yield from uniform()
             return
-        encoding = surrogate().feasible.encoding
         sign = -1 if METRICS[strategy.objectives[0]].better == "less" else 1
-        rows = encoding.rows([trial.choices for trial in scored])
+        rows = rows_of(scored)
         scores = np.array([sign * trial.values[0] for trial in scored])
         while True:
-            begun = context.screening.known.values()
-            pending = encoding.rows([trial.choices for trial in begun if trial.result is None])
-            told = encoding.rows([trial.choices for trial in (*history.trials, *begun)])
+            begun = [*context.screening.known.values()]
+            pending = rows_of([trial for trial in begun if trial.result is None])
+            told = rows_of([*history.trials, *begun])
             row = surrogate().propose(rows, scores, pending, told, history.proposed)
             if row is None:
                 return
-            yield context.learner.enqueue(encoding.choices(row))
+            yield context.learner.enqueue(surrogate().feasible.encoding.choices(row))
 
     return propose
