@@ -118,6 +118,33 @@ class PaddedMaxPool3d(_Padded, nn.MaxPool3d):
     fill = -torch.inf
 
 
+class _PaddedMean(_Padded):
+    """Mixin of means over windows, which count the padding or not."""
+
+    count_include_pad: bool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the mean over each window."""
+        mean = super().forward(x)
+        if self.count_include_pad:
+            return mean
+        with torch.no_grad():  # the share of each window that is no padding
+            share = super().forward(x.new_ones(1, 1, *x.shape[2:]))
+        return mean / share
+
+
+class PaddedAvgPool1d(_PaddedMean, nn.AvgPool1d):
+    """AvgPool1d with asymmetric padding."""
+
+
+class PaddedAvgPool2d(_PaddedMean, nn.AvgPool2d):
+    """AvgPool2d with asymmetric padding."""
+
+
+class PaddedAvgPool3d(_PaddedMean, nn.AvgPool3d):
+    """AvgPool3d with asymmetric padding."""
+
+
 class Times(nn.Module):
     """A tensor times a constant."""
 

@@ -10,7 +10,7 @@ from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, by_rank, call, text_of
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.conv import onnx_pads, onnx_steps, torch_numbers
-from archscope.ops.facts import Weightless, saves_input, stated
+from archscope.ops.facts import Weightless, stated
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
 from archscope.ops.geometry import padded, short, slid, sliding, symmetric, taps, torch_pad
 from archscope.ops.registry import op
@@ -105,7 +105,7 @@ class MaxPool(Pool, frozen=True, kw_only=True):
 class AvgPool(Pool, frozen=True, kw_only=True):
     """Mean over each window."""
 
-    modules = by_rank("nn.AvgPool{}d")
+    modules = (*by_rank("nn.AvgPool{}d"), *by_rank("archscope.nn.PaddedAvgPool{}d"))
 
     padding: Annotated[Padding, "zeros around the input; at most half the kernel"] = 0
     ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
@@ -118,8 +118,9 @@ class AvgPool(Pool, frozen=True, kw_only=True):
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         windows = self.sliding(ins[0], self.padding, ceil=self.ceil)
-        if not symmetric(windows):
-            raise ShapeError("'avgpool' needs the same padding on both sides of an axis")
+        if self.ceil and not symmetric(windows):
+            # The window that hangs over the edge might see nothing but padding.
+            raise ShapeError("'avgpool' with ceil needs the same padding on both sides of an axis")
         _check_padding("avgpool", windows)
         if len(windows) == 3 and any(
             w.kernel > n for w, n in zip(windows, ins[0][1:], strict=True)
@@ -133,17 +134,26 @@ class AvgPool(Pool, frozen=True, kw_only=True):
         """Count the additions and one division for each window."""
         return prod(self.shape(*ins)) * taps(self.window(*ins))
 
-    saved = saves_input
+    def saved(self, *ins: Shape) -> Saved:
+        windows = self.window(*ins)
+        if symmetric(windows):
+            return Saved(input=True)
+        shares = 0 if self.count_padding else prod(self.shape(*ins)[1:])
+        return Saved(elements=padded(windows, ins[0]), fixed=shares)
 
     def torch(self, *ins: Shape) -> Call:
         windows = self.window(*ins)
+        even = symmetric(windows)
         words = stated(
-            padding=short(w.before for w in windows),
+            padding=short(w.before for w in windows) if even else 0,
             ceil_mode=self.ceil,
             count_include_pad=self.count_padding,
         )
+        if not even:
+            words["pad"] = torch_pad(windows)
+        target = "nn.AvgPool" if even else "archscope.nn.PaddedAvgPool"
         kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
-        return call(f"nn.AvgPool{len(windows)}d", kernel, stride=stride, **words)
+        return call(f"{target}{len(windows)}d", kernel, stride=stride, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -151,6 +161,8 @@ class AvgPool(Pool, frozen=True, kw_only=True):
             Example(cls(kernel=2), ((8, 16, 16),)),
             Example(cls(kernel=3, stride=1, padding=1, count_padding=False), ((8, 9, 9),)),
             Example(cls(kernel=3, stride=2, ceil=True), ((8, 10, 10),)),
+            Example(cls(kernel=3, padding=((0, 1), (1, 0))), ((8, 9, 8),)),
+            Example(cls(kernel=2, stride=1, padding="same", count_padding=False), ((8, 9, 9),)),
             Example(cls(kernel=4), ((8, 64),)),
         )
 
@@ -263,7 +275,7 @@ def onnx_avgpool(foreign: Foreign) -> Recognised | None:
     """Recognise a mean over windows without gaps."""
     given = _onnx_pool(foreign)
     padding = given["padding"]
-    if given.pop("dilation") != 1 or padding in (None, "same"):
+    if given.pop("dilation") != 1 or padding is None:
         return None
     counts = bool(foreign.get("count_include_pad", 0)) or padding == 0
     return Recognised(AvgPool(**given, count_padding=counts), foreign.ins)

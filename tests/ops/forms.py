@@ -155,13 +155,15 @@ def held(module: Any, x: Tensor, out: Tensor) -> list[float]:
     """Return how many values each window holds, without those beyond the padding."""
     rank = x.ndim - 2
     kernel, stride = per_axis(module.kernel_size, rank), per_axis(module.stride, rank)
-    padding = per_axis(getattr(module, "padding", 0), rank)
+    pads = [(p, p) for p in per_axis(getattr(module, "padding", 0), rank)]
+    if hasattr(module, "pad"):  # in torch's order, last axis first
+        pads = [*zip(module.pad[::2], module.pad[1::2], strict=True)][::-1]
     padded = getattr(module, "count_include_pad", False)
     counts = [1.0]
-    for size, length, k, s, p in zip(
-        x.shape[2:], out.shape[2:], kernel, stride, padding, strict=True
+    for size, length, k, s, (p, behind) in zip(
+        x.shape[2:], out.shape[2:], kernel, stride, pads, strict=True
     ):
-        first, last = (-p, size + p) if padded else (0, size)
+        first, last = (-p, size + behind) if padded else (0, size)
         along = [min(u * s - p + k, last) - max(u * s - p, first) for u in range(length)]
         counts = [count * own for count in counts for own in along]
     return counts

@@ -39,7 +39,7 @@ METRIC = attributes(OPS["distance"])["metric"].kind
         ("conv_transpose", {"out": 4, "padding": "same"}, [MAP], "one number for each axis"),
         ("maxpool", {"kernel": 3, "padding": 2}, [MAP], "at most half its kernel 3, got 2"),
         ("maxpool", {"kernel": 3, "padding": ((0, 1),) * 2, "ceil": True}, [MAP], "both sides"),
-        ("avgpool", {"kernel": 3, "padding": ((0, 1),) * 2}, [MAP], "both sides of an axis"),
+        ("avgpool", {"kernel": 3, "padding": ((0, 1),) * 2, "ceil": True}, [MAP], "both sides"),
         ("linear", {"out": 4}, [MAP], "needs a flat input, got 8x6x6; put 'flatten' before it"),
         ("prelu", {"slopes": 3}, [MAP], "1 slope or one for each of 8 channels, got 3"),
         ("add", {}, [MAP, (8, 6, 5)], "needs equal shapes, got 8x6x6 and 8x6x5"),

@@ -10,6 +10,7 @@ from archscope.analysis.conventions.terms import (
     affine,
     each,
     each_taken,
+    left_out,
     made,
     merged,
     missed,
@@ -29,14 +30,24 @@ def _lrn(layer: Layer) -> int:
     return 3 * made(layer) + (channels + around) * prod(sizes)
 
 
-@term("pooling: 1 for each input element, padding with it")
-def _padded(layer: Layer) -> int:
+def _padded_size(layer: Layer) -> int:
     (x,) = layer.node.ins
     axes = layer.node.op.window(x) or ()
     size = x[0]
     for axis, length in zip(axes, x[1:], strict=True):
         size *= length + getattr(axis, "before", 0) + getattr(axis, "after", 0)
     return size
+
+
+@term("pooling: 1 for each input element, padding with it")
+def _padded(layer: Layer) -> int:
+    return _padded_size(layer)
+
+
+@term("pooling: 1 for each input element, padding with it; a channel more if that is left out")
+def _padded_mean(layer: Layer) -> int:
+    channels = layer.node.ins[0][0]
+    return _padded_size(layer) // channels * (channels + left_out(layer))
 
 
 @term("pooling: its parts")
@@ -66,6 +77,7 @@ CONVENTION = Convention(
         ((POOL, POOL_AGAIN), "nn.MaxPool{}d", "nn.AvgPool{}d"),
         ((POOL, POOL_AGAIN), "nn.AdaptiveAvgPool{}d", "nn.AdaptiveMaxPool{}d"),
         (_padded, "archscope.nn.PaddedMaxPool{}d"),
+        (_padded_mean, "archscope.nn.PaddedAvgPool{}d"),
         (_lp_pool, "nn.LPPool{}d"),
         ((RESIZE, RESIZE_AGAIN), "nn.Upsample"),
         (Term("addition: 1 for each element", merged), "archscope.nn.Add"),

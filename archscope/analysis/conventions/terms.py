@@ -27,6 +27,11 @@ def params(layer: Layer) -> int:
     return layer.node.facts.params
 
 
+def left_out(layer: Layer) -> bool:
+    """Return whether a mean over windows leaves out the padding."""
+    return not getattr(layer.node.op, "count_padding", True)
+
+
 def affine(layer: Layer) -> bool:
     """Return whether a norm has learned factors and shifts."""
     return layer.node.facts.params > 0

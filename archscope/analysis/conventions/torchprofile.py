@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from archscope.analysis.conventions.convention import Convention, Layer, Term, table, term
-from archscope.analysis.conventions.terms import affine, each, made, merged
+from archscope.analysis.conventions.terms import affine, each, left_out, made, merged
 
 
 @term("bug: weights counted at output positions, along the wrong axis")
@@ -32,6 +32,11 @@ def _windows(layer: Layer) -> int:
     return made(layer) * kernel
 
 
+@term("pooling: 1 for each output element; a channel more if padding is left out")
+def _padded_mean(layer: Layer) -> int:
+    return made(layer) + left_out(layer) * made(layer) // layer.node.out[0]
+
+
 @term("norm: 1 for each element, 0 without learned factors")
 def _norm(layer: Layer) -> int:
     return made(layer) * affine(layer)
@@ -55,6 +60,7 @@ CONVENTION = Convention(
         (_norm, "nn.BatchNorm{}d", "nn.GroupNorm", "archscope.nn.LayerNorm"),
         (each("norm: 3 for each element, its products and mean", 3), "nn.LocalResponseNorm"),
         (_leaky_relu, "nn.LeakyReLU"),
+        (_padded_mean, "archscope.nn.PaddedAvgPool{}d"),
         (MEAN, "nn.AvgPool{}d", "nn.AdaptiveAvgPool{}d", "archscope.nn.ChannelMean"),
         (each("pooling: 3 for each output element, its parts", 3), "nn.LPPool{}d"),
         (_windows, "archscope.nn.StochasticPool"),
