@@ -73,8 +73,8 @@ strategy_options = gathered("strategy", dict, together(
     ),
     click.option(
         "--prescreen", type=click.IntRange(1), default=1,
-        help="Propose so many networks for each trial and train the one that zero-cost proxies"
-        " rank best.",
+        help="Propose so many networks for each trial and train the one that the prior, or else"
+        " zero-cost proxies, rank best.",
     ),
     click.option(
         "--inherit", is_flag=True,

@@ -172,8 +172,8 @@ class Study:
         origin = self.strategy.uniform_origin(self.history.trainings)
         if origin is not None:
             return self._accept(self.proposer.uniform(origin))
-        if self.strategy.prescreen > 1 and self.proxy_scores is not None:
-            return self._prescreened(self.proxy_scores)
+        if self.strategy.prescreen > 1 and (self.prior or self.proxy_scores):
+            return self._prescreened()
         return self._accept(self.proposer.sampled())
 
     def _accept(self, proposals: Iterable[Proposal]) -> Candidate:
@@ -208,20 +208,26 @@ class Study:
         (accuracy,) = prior.accuracies(prior.encoding.rows([trial.choices]))
         return structs.replace(trial, predicted=float(accuracy))
 
-    def _prescreened(self, proxy_scores: ProxyScores) -> Candidate:
-        """Return the one of several proposals that has the best mean rank by the proxies."""
+    def _prescreened(self) -> Candidate:
+        """Return the one of several proposals that the prior, or else the proxies, rank best."""
         candidates, scores = [], []
         for _ in range(self.strategy.prescreen):
             draw, trial = self._accept(self.proposer.sampled())
             self.screening.known[trial.digest] = trial  # so that it is proposed once
             candidates.append((draw, trial))
-            scores.append(proxy_scores(self.trained_as(trial.choices)))
+            scores.append(self._ranked_by(trial))
         best = best_by_rank(scores)
         for place, (draw, trial) in enumerate(candidates):
             if place != best:
                 del self.screening.known[trial.digest]
                 self._answer(draw, structs.replace(trial, outcome="passed"))
         return candidates[best]
+
+    def _ranked_by(self, trial: Trial) -> dict[str, float]:
+        """Return what is known of a network without a training, by name; more is better."""
+        if trial.predicted is not None:
+            return {"prior": trial.predicted}
+        return self.proxy_scores(self.trained_as(trial.choices)) if self.proxy_scores else {}
 
     def _answer(self, draw: optuna.Trial, trial: Trial) -> None:
         """End a trial without a training; one that equals a running one waits for its result."""

@@ -7,8 +7,11 @@ import pytest
 
 from archscope.language import document
 from archscope.search import priors
+from archscope.search.prior_executor import PriorExecutor
 from archscope.search.prior_model import PriorModel
 from archscope.search.score_model import Line, Surrogate
+from archscope.search.strategy import Strategy
+from archscope.search.study import Study
 from archscope.space.costs import CostModel
 from archscope.space.feasible import FeasibleSet
 from archscope.space.rows import Rows
@@ -48,3 +51,14 @@ def test_line_never_falls_and_needs_evidence() -> None:
     assert Line(predicted, -predicted, 0.0).slope == 0
     assert Line(predicted, 2 * predicted, 0.0).slope == pytest.approx(2)
     assert 0 < Line(predicted, 2 * predicted, 1.0).slope < 2
+
+
+def test_prescreening_trains_what_the_prior_expects_most_of(model: PriorModel) -> None:
+    strategy = Strategy(sampler="random", prescreen=4, baseline=0.0)
+    study = Study(model.space, strategy, PriorExecutor(model.prior), prior=model)
+    study.run(2)
+    judged = [trial for trial in study.trials if trial.outcome in ("passed", "predicted")]
+    assert len(judged) == 8
+    for group in (judged[:4], judged[4:]):
+        best = max(group, key=lambda trial: trial.predicted or 0.0)
+        assert best.outcome == "predicted"
