@@ -78,7 +78,13 @@ class StudyFolder:
         """Append a trial. Raises OptionError if it cannot be written."""
         append_bytes(self.path / TRIALS, msgspec.json.encode(trial) + b"\n")
         self.trials.append(trial)
-        self._add_to_storage(self.optuna_study, trial)
+        try:
+            self._add_to_storage(self.optuna_study, trial)
+        except Exception as error:  # each kind of storage has its own
+            reason = str(error).partition("\n")[0]
+            raise OptionError(
+                f"Optuna's storage of '{self.path}' takes no more trials: {reason}"
+            ) from None
 
     def read(self, name: str, kind: type[Record]) -> Record | None:
         """Return a file of the folder, None if there is none. Raises OptionError if broken."""

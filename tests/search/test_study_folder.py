@@ -131,6 +131,23 @@ def test_a_damaged_copy_of_the_trials_is_made_anew(study: Path, content: bytes) 
     test_optuna_stores_the_trials(study)
 
 
+def test_a_storage_that_is_full_is_one_error_and_loses_no_trial(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError("database or disk is full\nand more")
+
+    folder = opened(study)
+    monkeypatch.setattr(folder.optuna_study, "add_trial", full)
+    new = msgspec.structs.replace(TRIALS[0], number=4)
+    with pytest.raises(OptionError, match=r"takes no more trials: database or disk is full$"):
+        folder.add(new)
+    folder.release()
+    again = opened(study)
+    again.release()
+    assert again.trials == [*TRIALS, new] and not again.notes
+
+
 def test_trials_of_another_space_are_one_error(study: Path) -> None:
     other = space(document("line", text=b"input: [3, 8, 8]\nlayers: [conv: !choice [4, 8]]\n"))
     with pytest.raises(OptionError, match=r"trial 1 in '.*trials.jsonl' is of another space: "):
