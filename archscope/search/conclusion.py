@@ -9,11 +9,8 @@ from msgspec import Struct, structs
 
 from archscope.metrics import MACS, METRICS
 from archscope.records.study import BASELINE, Finalist, Trial
-from archscope.search.reliability import Repeat
+from archscope.search.reliability import Repeat, least_difference
 from archscope.stats import beyond_chance, residual_variation
-
-LEVEL = 0.975
-"""Of the one-sided t test of a difference; 95 % between both sides."""
 
 
 class Conclusion(Struct, frozen=True):
@@ -41,7 +38,7 @@ def conclusion(
         why = "no network was trained again" if ended else "no network was trained to its end"
         return Conclusion(f"{why}, so there is no winner", (), ())
     first = finalists[0]
-    least = least_difference(finalists, repeats)
+    least = _least_difference(finalists, repeats)
     places = {trial.number: trial for trial in trials}
     tied = [
         row
@@ -63,10 +60,8 @@ def conclusion(
     return Conclusion(_win(marked, least, places), numbers, marked)
 
 
-def least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -> float | None:
+def _least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -> float | None:
     """Return the difference of two single scores that is beyond chance; None if it is unknown."""
-    from scipy.stats import t
-
     most = max(len(row.scores) for row in finalists)
     tables = [
         [row.scores for row in finalists if len(row.scores) == most],
@@ -76,7 +71,7 @@ def least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -
     squares, degrees = sum(part[0] for part in found), sum(part[1] for part in found)
     if not degrees:
         return None
-    return float(t.ppf(LEVEL, degrees)) * sqrt(squares / degrees)
+    return least_difference(squares, degrees)
 
 
 def _width(first: Finalist, other: Finalist) -> float:
@@ -111,6 +106,8 @@ def _tie(
 def _win(finalists: Sequence[Finalist], least: float | None, places: Mapping[int, Trial]) -> str:
     first = finalists[0]
     text = f"trial {first.trial} is the best with {_percent(first.mean)}"
+    if len(finalists) == 1:
+        text = f"trial {first.trial} reached {_percent(first.mean)}; no other was trained again"
     if len(finalists) > 1 and least is not None:
         second = finalists[1]
         text += (

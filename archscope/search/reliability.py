@@ -25,6 +25,9 @@ FEWEST = 3
 FAR = 2.0
 """Factor between two sides of images from which on they differ much."""
 
+LEVEL = 0.975
+"""Of the one-sided t test of a difference; 95 % between both sides."""
+
 COSTS = ("params", MACS)
 
 
@@ -43,6 +46,7 @@ class Reliability(Struct, frozen=True):
     noise: float | None  # standard deviation of a score between seeds
     spread: float | None  # standard deviation of the scores of all networks
     consistency: float | None  # expected correlation of these scores with those of other seeds
+    close: int | None  # networks whose score is within chance of the best, that included
     correlations: dict[str, float]  # Spearman's, of the score with costs and the prior
     sentence: str
 
@@ -110,10 +114,24 @@ def reliability(
     if len(pairs) >= FEWEST:
         agreement = rank_correlation([pair[0] for pair in pairs], [pair[1] for pair in pairs])
     correlations = _correlations(trained, scores, prior) if len(trained) >= FEWEST else {}
+    close = None
+    if noise is not None and scores:
+        least = least_difference(squares, degrees) * sqrt(2)
+        close = sum(max(scores) - score <= least for score in scores)
     found = Reliability(
-        tuple(repeats), agreement, noise, spread, consistency, correlations, sentence=""
+        tuple(repeats), agreement, noise, spread, consistency, close, correlations, sentence=""
     )
     return structs.replace(found, sentence=_sentence(found, len(trained), notes))
+
+
+def least_difference(squares: float, degrees: int) -> float:
+    """Return the difference of two means that is beyond chance, over its standard error.
+
+    That is for values that vary by a residual sum of squares with so many degrees of freedom.
+    """
+    from scipy.stats import t  # takes a second to import
+
+    return float(t.ppf(LEVEL, degrees)) * sqrt(squares / degrees)
 
 
 def _correlations(
@@ -145,6 +163,8 @@ def _sentence(found: Reliability, networks: int, notes: Sequence[str]) -> str:
         )
     if found.consistency is not None:
         parts.append(f"another seed would rank these with about {found.consistency:.2f}")
+    if found.close is not None:
+        parts.append(f"{found.close} of {networks} are within chance of the best score")
     if not parts:
         parts.append("how far other seeds would rank the networks alike was not measured")
     if found.correlations:

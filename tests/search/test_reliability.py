@@ -31,6 +31,7 @@ def test_seeds_that_agree_make_a_reliable_ranking() -> None:
     assert found.agreement == pytest.approx(1)
     assert found.noise == pytest.approx(0, abs=1e-9), "all are better with the other seed"
     assert found.consistency == pytest.approx(1)
+    assert found.close == 1
     assert found.correlations == {"params": pytest.approx(1), "macs": pytest.approx(-1)}
     assert found.sentence.startswith("two seeds rank 4 networks with a correlation of 1.00")
     assert found.sentence.endswith("score against params 1.00, macs -1.00; a note")
@@ -39,7 +40,8 @@ def test_seeds_that_agree_make_a_reliable_ranking() -> None:
 def test_seeds_that_disagree_make_none() -> None:
     pairs = [Repeat(0, (0.3, 0.6)), Repeat(1, (0.6, 0.3)), Repeat(2, (0.3, 0.5))]
     found = reliability(TRIALS[:4], pairs, [])
-    assert found.consistency == 0.0
+    assert found.consistency == 0.0 and found.close == 4
+    assert "4 of 4 are within chance of the best score" in found.sentence
     assert found.agreement is not None and found.agreement < 0
 
 
