@@ -61,7 +61,7 @@ class Selector:
         min_width: int,
         dtype: str,
     ) -> None:
-        self.groups, self.limits, self.dtype = groups, limits, dtype
+        self.groups, self.limits, self.dtype, self.lanes = groups, limits, dtype, lanes
         widths = {node.name: node.out[0] for node in groups.graph.nodes}
         rules = Rules(lanes, min_width)
         able = [
@@ -91,7 +91,9 @@ class Selector:
             else:
                 low = middle + 1
         places = self._below(scores[low]) if low < len(scores) else [0] * len(self.ranked)
-        return self._filled(places)
+        found = self._filled(places)
+        self._check_least(found.costs)
+        return found
 
     def _filled(self, places: list[int]) -> Selection:
         """Give units back where the budgets allow, the most important of those that go first."""
@@ -146,9 +148,21 @@ class Selector:
         for limit in self.limits:
             if limit.most is not None and least[limit.metric] > limit.most:
                 have = f"{limit.readable(least[limit.metric])} {limit.metric}"
+                hint = "; --lanes 1 lets more go" if self.lanes > 1 else ""
                 raise OptionError(
                     f"the budget '{limit.text}' cannot be kept: with every channel removed that"
-                    f" may be, '{self.groups.graph.name}' has {have}"
+                    f" may be, '{self.groups.graph.name}' has {have}{hint}"
+                )
+
+    def _check_least(self, found: Costs) -> None:
+        """Raise OptionError if less is left than a budget asks for at least."""
+        for limit in self.limits:
+            value = found[limit.metric]
+            if limit.least is not None and value < limit.least:
+                raise OptionError(
+                    f"the budget '{limit.text}' leaves too little room: with widths that are"
+                    f" multiples of {self.lanes} the most found within it is"
+                    f" {limit.readable(value)} {limit.metric}"
                 )
 
 

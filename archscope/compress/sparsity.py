@@ -73,6 +73,8 @@ def sparsify(
     }
     if not held:
         raise OptionError(f"'{graph.name}' has no layer with weights to set to zero")
+    for name, tensor in held.items():
+        tensors.check_finite(name, tensor)
     masks = tensors.largest(held, 1 - sparsity, scope == "global")
     state |= {name: held[name] * mask for name, mask in masks.items()}
     layers = tuple(

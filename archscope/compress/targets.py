@@ -36,9 +36,12 @@ def targets(
         return costs_by_name(name)
 
     whole = [f"{text} of {ITSELF}" if _is_own_share(text) else text for text in texts]
+    try:
+        given = budgets(whole, costs, edge=0)
+    except OptionError as error:
+        raise OptionError(str(error).replace(f"% of {ITSELF}'", "%'")) from None
     found = tuple(
-        structs.replace(limit, text=limit.text.replace(f" of {ITSELF}", ""))
-        for limit in budgets(whole, costs, edge=0)
+        structs.replace(limit, text=limit.text.replace(f" of {ITSELF}", "")) for limit in given
     )
     if not found:
         raise OptionError("say what to prune to: --budget 50%, or --budget '1M params'")

@@ -11,6 +11,7 @@ from torch import Tensor
 from archscope.build import build, module_path
 from archscope.compress.channels import Channels, Flow
 from archscope.compress.groups import ChannelGroups
+from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.ops.norm import BatchNorm
 from archscope.weights import load_weights
@@ -68,6 +69,7 @@ def magnitudes(
             continue
         sizes = weights[f"{at}.{name}"].double().movedim(flow.filters, 0).flatten(1)
         norms = sizes.square().mean(1).sqrt() if squared else sizes.abs().mean(1)
+        check_finite(f"{at}.{name}", norms)
         mean = float(norms.mean()) or 1.0
         _add(found, groups, along, norms / mean)
     return {root: sum(values) / len(values) for root, values in found.items()}
@@ -78,9 +80,16 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
     found: dict[int, list[float]] = defaultdict(list)
     for node in groups.graph.nodes:
         if isinstance(node.op, BatchNorm) and node.op.affine and node.shares is None:
-            flow = groups.flows[node.name]
-            _add(found, groups, flow.out, weights[f"{module_path(node.name)}.weight"].abs())
+            name = f"{module_path(node.name)}.weight"
+            check_finite(name, weights[name])
+            _add(found, groups, groups.flows[node.name].out, weights[name].abs())
     return {root: sum(values) / len(values) for root, values in found.items()}
+
+
+def check_finite(name: str, values: Tensor) -> None:
+    """Raise OptionError for values that no norm can be taken of."""
+    if not values.isfinite().all():
+        raise OptionError(f"the weight '{name}' holds values that are not finite")
 
 
 def _add(

@@ -162,6 +162,12 @@ def test_min_width() -> None:
             {},
             r"the budget '1%' cannot be kept: with every channel removed that may be, 'net'",
         ),
+        ("0%", {}, "cannot take the budget '0%': nothing is left of it"),
+        (
+            "macs 2.48M..2.49M",
+            {"lanes": 16},
+            "leaves too little room: with widths that are multiples of 16",
+        ),
         ("100%", {}, "nothing to prune: the network is within its budget with"),
         ("5ms@cpu", {}, "the budget '5ms@cpu' is measured, and pruning counts"),
         ("macs>=1", {}, "the budget 'macs>=1' has no upper end to prune to"),
@@ -183,6 +189,11 @@ def test_networks_and_weights_that_cannot_be_pruned() -> None:
     plain = chain(("linear", {"out": 64}), ("linear", {"out": 10}), x=(8,))
     with pytest.raises(OptionError, match="no batch norm with a scale"):
         prune(plain, budget="50%", importance="bn-scale")
+    broken = {name: w * float("nan") for name, w in build(plain).state_dict().items()}
+    with pytest.raises(
+        OptionError, match=r"the weight 'linear1\.weight' holds values that are not"
+    ):
+        prune(plain, broken, budget="50%")
     weights = build(plain).state_dict()
     weights["linear1.weight"] = torch.zeros(32, 8)
     with pytest.raises(OptionError, match=r"w: 'linear1\.weight' is 32x8, the network's"):
