@@ -238,6 +238,9 @@ def aten_cost(foreign: Foreign) -> Cost:
         return Cost(0, prod(foreign.tensors[0].shape))
     if name in ("index_add", "scatter_add", "index_reduce", "scatter_reduce"):
         return Cost(0, prod(foreign.args.get("source", foreign.args.get("src")).shape))
+    if name in ("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell"):
+        weights = sum(prod(foreign.args[word].shape) for word in ("w_ih", "w_hh"))
+        return Cost(prod(foreign.out[:-1]) * weights, None)
     if name == "linalg_vector_norm":  # a square and a sum for each element, a root for each result
         return Cost(0, 2 * prod(foreign.tensors[0].shape) + out)
     if name == "_weight_norm":  # the same of the weights, a factor for each slice, and a product
@@ -252,9 +255,11 @@ def _products(name: str, foreign: Foreign) -> Cost:
     bias = out if isinstance(foreign.get("bias"), Tensor) else 0
     if name == "linear":
         return Cost(out * foreign.args["weight"].shape[1], bias)
-    if name in ("conv1d", "conv2d", "conv3d"):
+    if name in ("conv1d", "conv2d", "conv3d") or (
+        name in ("convolution", "_convolution") and not foreign.get("transposed")
+    ):
         return Cost(out * prod(foreign.args["weight"].shape[1:]), bias)
-    if name.startswith("conv_transpose"):
+    if name.startswith("conv_transpose") or name in ("convolution", "_convolution"):
         taps = prod(foreign.args["weight"].shape[1:])
         return Cost(prod(foreign.args["input"].shape) * taps, bias)
     tensors = foreign.tensors

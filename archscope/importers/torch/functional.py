@@ -30,7 +30,8 @@ def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedPr
     Raises what torch raises where it cannot rewrite the program.
     """
     inputs = set(program.graph_signature.user_inputs)
-    if not _needs_rewriting(program.graph_module, lambda node: node.name in inputs):
+    plain = all(map(_is_operator, program.graph.nodes))  # not parts of vmap, which hide the batch
+    if plain and not _needs_rewriting(program.graph_module, lambda node: node.name in inputs):
         return program
     program = program.run_decompositions({})
     kinds = [spec.kind for spec in program.graph_signature.output_specs]
@@ -38,6 +39,12 @@ def functional(program: torch.export.ExportedProgram) -> torch.export.ExportedPr
     results: Any = end.args[0]
     end.args = (tuple(r for r, kind in zip(results, kinds, strict=True) if kind in RETURNED),)
     return program
+
+
+def _is_operator(node: fx.Node) -> bool:
+    if node.op != "call_function" or node.target is getitem:
+        return True
+    return isinstance(node.target, torch._ops.OpOverload | torch._ops.HigherOrderOperator)
 
 
 def written(node: fx.Node) -> list[Any]:

@@ -155,7 +155,7 @@ class _ProgramImporter:
             if isinstance(result, tuple | list):
                 return _foreign(target, arguments, ())
             return result
-        shape = tuple(map(int, result.shape))
+        shape = self._sizes(result, target)
         changed = written(node)
         if changed:
             library, operator, *overload = target.split(".")
@@ -163,6 +163,15 @@ class _ProgramImporter:
         value = self.translator.translate(node, _foreign(target, arguments, shape))
         self.values |= dict.fromkeys(changed, value)  # who reads it next reads what it became
         return value
+
+    def _sizes(self, result: torch.Tensor, target: str) -> tuple[int, ...]:
+        """Return the shape of a result. Raises GraphError if numbers of the input decide it."""
+        if all(isinstance(size, int) for size in result.shape):
+            return tuple(result.shape)
+        raise GraphError(
+            f"'{type(self.model).__name__}' cannot be traced: numbers of its input decide the sizes"
+            f" of what '{target}' gives"
+        )
 
     def _arguments(self, node: fx.Node) -> dict[str, Any]:
         schema = getattr(node.target, "_schema", None)
@@ -199,7 +208,7 @@ class _ProgramImporter:
         if foreign.target in SPLITS:
             axis = foreign.args["dim"]
             result_args["start"] = sum(int(part.shape[axis]) for part in results[:index])
-        shape = tuple(map(int, result.shape))
+        shape = self._sizes(result, foreign.target)
         foreign = Foreign(foreign.target, {**foreign.args, **result_args}, shape)
         return self.translator.translate(node, foreign)
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from archscope.analysis import Analysis, analyze
-from archscope.errors import OptionError
+from archscope.errors import GraphError, OptionError
 from archscope.importers.torch import from_module
 from tests.importers.torch.test_modules import flops
 from tests.zoo.oracle import torchvision
@@ -192,6 +192,28 @@ def as_often(x: Tensor, conv: nn.Module) -> Tensor:
     return x
 
 
+def mapped(x: Tensor, conv: nn.Module) -> Tensor:
+    return torch.vmap(lambda image: conv(image[None])[0])(x)
+
+
+def with_another(x: Tensor, linear: nn.Module) -> Tensor:
+    return linear(torch.cat([x.new_zeros(1, *x.shape[1:]), x]))[1:]
+
+
+def for_one(x: Tensor, conv: nn.Module) -> Tensor:
+    assert x.shape[0] == 1
+    return conv(x.squeeze(0))
+
+
+def cells(x: Tensor, cell: nn.Module) -> Tensor:
+    state = torch.zeros(x.shape[0], 6), torch.zeros(x.shape[0], 6)
+    outs = torch.zeros(x.shape[0], 4, 6)
+    for step in range(4):
+        state = cell(x[:, step], state)
+        outs[:, step] = state[0]
+    return outs
+
+
 def contrast(x: Tensor, linear: nn.Module) -> Tensor:
     z = functional.normalize(linear(x.flatten(1)))
     return z @ z.T
@@ -211,6 +233,10 @@ BATCHES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "images one by one": (Made(one_by_one, same()), MAP),
     "images by number": (Made(by_number, same()), MAP),
     "as often as images": (Made(as_often, same()), MAP),
+    "mapped over images": (Made(mapped, same()), MAP),
+    "cells": (Made(cells, nn.LSTMCell(8, 6)), (4, 8)),
+    "another image": (Made(with_another, nn.Linear(8, 8)), MAP),
+    "for one image": (Made(for_one, same()), MAP),
     "mean of batch": (Made(mean_of_batch, nn.Linear(256, 3)), MAP),
     "first of batch": (Made(lambda x, c: c(x)[0], same()), MAP),
     "tokens that are a prime": (
@@ -221,7 +247,7 @@ BATCHES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
 }  # fmt: skip
 """Modules whose images may be not alike, with the shape of an image."""
 PROPORTIONAL = {
-    "weights of images", "tokens that are a prime", "width that is a prime", "product of a prime",
+    "weights of images", "mapped over images", "cells", "tokens that are a prime", "width that is a prime", "product of a prime",
 }  # fmt: skip
 """Those whose cost is proportional to the batch all the same."""
 
@@ -247,12 +273,22 @@ def test_work_in_place_is_followed(name: str) -> None:
 @pytest.mark.parametrize("name", BATCHES)
 def test_batch_is_counted_as_it_is(name: str) -> None:
     module, shape = BATCHES[name]
-    for batch in (1, 4) if name != "as often as images" else (1,):
+    for batch in (1, 4) if name not in ("as often as images", "for one image") else (1,):
         result = imported(module, shape, batch=batch)
         assert 2 * batch * result.totals.macs == flops(module, (torch.rand(batch, *shape),))
         assert result.totals.params == true_params(module)
         assert ("counted at batch" in result.about) == (name not in PROPORTIONAL)
         assert "1009" not in result.about and "1013" not in result.about
+
+
+def test_sizes_that_numbers_decide_are_one_line() -> None:
+    def chosen(x: Tensor) -> Tensor:
+        y = x * 1
+        y[y > 0] *= 2
+        return y
+
+    with pytest.raises(GraphError, match="numbers of its input decide the sizes of what 'aten.in"):
+        from_module(Made(chosen), MAP)
 
 
 def test_a_number_of_the_batch_is_no_constant() -> None:
