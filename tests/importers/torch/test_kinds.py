@@ -247,7 +247,8 @@ BATCHES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
 }  # fmt: skip
 """Modules whose images may be not alike, with the shape of an image."""
 PROPORTIONAL = {
-    "weights of images", "mapped over images", "cells", "tokens that are a prime", "width that is a prime", "product of a prime",
+    "weights of images", "mapped over images", "cells", "tokens that are a prime",
+    "width that is a prime", "product of a prime",
 }  # fmt: skip
 """Those whose cost is proportional to the batch all the same."""
 
@@ -287,7 +288,9 @@ def test_sizes_that_numbers_decide_are_one_line() -> None:
         y[y > 0] *= 2
         return y
 
-    with pytest.raises(GraphError, match="numbers of its input decide the sizes of what 'aten.in"):
+    with pytest.raises(
+        GraphError, match=r"numbers of its input decide the sizes of what 'aten\.in"
+    ):
         from_module(Made(chosen), MAP)
 
 
