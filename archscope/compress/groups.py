@@ -12,7 +12,7 @@ from collections.abc import Collection
 from msgspec import Struct, structs
 
 from archscope.compress.channels import Channels, Flow, Tracker
-from archscope.compress.operators import fixed_flow, flow, narrowed, share
+from archscope.compress.operators import flow, narrowed, share
 from archscope.ir import Builder, Graph
 
 PRUNED = "_pruned"
@@ -74,6 +74,8 @@ class ChannelGroups(Struct, frozen=True, dict=True):
         builder = Builder()
         for node in self.graph.nodes:
             builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
+            if node.new_params is not None:  # earlier nodes do not hold its weights any more
+                builder.count(node.name, None)
         name = f"{self.graph.name.removesuffix(PRUNED)}{PRUNED}"
         nodes = tuple(builder.nodes.values())
         # Published numbers are about the network as it was.
@@ -95,11 +97,7 @@ def channel_groups(graph: Graph) -> ChannelGroups:
     makers: list[str] = []  # of each atom
     for node in graph.nodes:
         ins = tuple(flows[name].out for name in node.inputs)
-        if node.new_params is not None or (node.weight_bytes is not None and not node.inputs):
-            why = f"'{node.name}' holds weights that other layers have in another form"
-            found = fixed_flow(node, ins, tracker, why)
-        else:
-            found = flow(node.op, node, ins, tracker)
+        found = flow(node.op, node, ins, tracker)
         if node.shares is not None:
             share(found, flows[node.shares], tracker)
         flows[node.name] = found

@@ -39,7 +39,7 @@ def targets(
     try:
         given = budgets(whole, costs, edge=0)
     except OptionError as error:
-        raise OptionError(str(error).replace(f"% of {ITSELF}'", "%'")) from None
+        raise OptionError(str(error).replace(f" of {ITSELF}'", "'")) from None
     found = tuple(
         structs.replace(limit, text=limit.text.replace(f" of {ITSELF}", "")) for limit in given
     )

@@ -16,8 +16,8 @@ from archscope.compress.groups import Group
 Kept = tuple[int, ...]
 """The number of units that stay of each group of a cluster."""
 
-TRIES = 3000
-"""Numbers of units that are tried for one width of a cluster before it is given up."""
+TRIES, MOST_TRIES = 3000, 60_000
+"""Numbers of units that are tried for one width of a cluster, and for all, before giving up."""
 
 
 class Rules(Struct, frozen=True):
@@ -59,16 +59,19 @@ def configurations(
     whole = tuple(len(group.units) for group in cluster)
     found = [whole]
     largest = max(widths[layer] for group in cluster for layer in group.layers)
-    for width in range(largest - 1, 0, -1):
-        if width % rules.lanes == 0:
-            share = width / largest
-            # Widths that suit in all layers are better than some that stay as they were.
-            kept = (
-                _Search(cluster, widths, rules, found[-1], share, strict=True).run()
-                or _Search(cluster, widths, rules, found[-1], share, strict=False).run()
-            )
-            if kept is not None and kept != found[-1]:
-                found.append(kept)
+    tries = 0
+    for width in range((largest - 1) // rules.lanes * rules.lanes, 0, -rules.lanes):
+        # Widths that suit in all layers are better than some that stay as they were.
+        for strict in (True, False):
+            search = _Search(cluster, widths, rules, found[-1], width / largest, strict=strict)
+            kept = search.run()
+            tries += search.tries
+            if kept is not None:
+                break
+        if kept is not None and kept != found[-1]:
+            found.append(kept)
+        if tries > MOST_TRIES:
+            break
     return tuple(reversed(found))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from archscope import load
 from archscope.compress import ChannelGroups, Group, channel_groups
-from archscope.ir import Graph, Output
+from archscope.ir import Output
 from archscope.ops import OPS
 from tests.nets import Net, chain
 
@@ -115,11 +115,11 @@ def test_an_operator_that_was_not_recognised_is_fixed() -> None:
     assert not any(group.removable for group in channel_groups(net.graph()).groups)
 
 
-def test_weights_that_are_tied_in_another_form_are_fixed() -> None:
-    graph: Graph = chain(("conv", {"out": 8}), ("conv", {"out": 2}), x=(3, 8, 8))
-    assert any(group.removable for group in channel_groups(graph).groups)
+def test_weights_that_an_earlier_layer_holds_in_another_form_count_on_their_own() -> None:
     net = Net(x=(3, 8, 8))
     net("conv", "x", name="first", out=8)
     net("conv", "first", name="last", out=2)
-    net.builder.count("last", 0)
-    assert not any(group.removable for group in channel_groups(net.graph()).groups)
+    net.builder.count("last", 2)
+    found = channel_groups(net.graph())
+    narrowed = found.narrow([unit.root for unit in group_of(found, "first").units[:4]])
+    assert narrowed.by_name["last"].own_params == 2 * 4 + 2
