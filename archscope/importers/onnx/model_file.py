@@ -142,11 +142,16 @@ def _check_opset(onnx: Any, model: Any) -> None:
 def _converted(onnx: Any, model: Any) -> Any:
     """Return a model in a newer opset, as onnx converts it. Raises DataError."""
     try:
-        return onnx.version_converter.convert_version(model, PLAIN)
+        made = onnx.version_converter.convert_version(model, PLAIN)
     except Exception as error:  # its errors and those of C++
         raise DataError(
             f"cannot be converted from opset {opsets(model)['']} to {PLAIN}: {first_line(error)}"
         ) from None
+    old = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    for node in made.graph.node:
+        if node.domain == "" and node.op_type == "Resize":  # the converter leaves out what it meant
+            node.attribute.extend(onnx.helper.make_attribute(*given) for given in old.items())
+    return made
 
 
 def _load_external(onnx: Any, model: Any, folder: Path) -> None:

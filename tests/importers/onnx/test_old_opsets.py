@@ -78,6 +78,31 @@ def test_what_were_attributes(opset: int, tmp_path: Path) -> None:
     numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("opset", "kind", "mode", "scale", "op"),
+    [
+        (7, "Upsample", "nearest", 2, "upsample"), (9, "Upsample", "nearest", 2, "upsample"),
+        (9, "Upsample", "linear", 2, "opaque"), (10, "Resize", "linear", 2, "opaque"),
+        (10, "Resize", "nearest", 3, "upsample"),
+    ],
+)  # fmt: skip
+def test_resizing_was_asymmetric(
+    opset: int, kind: str, mode: str, scale: int, op: str, tmp_path: Path
+) -> None:
+    """The converter of onnx does not say so in what it writes."""
+    scales = [1.0, 1.0, float(scale), float(scale)]
+    made = (
+        [node(kind, "x", mode=mode, scales=scales)] if opset < 9 else [node(kind, "x s", mode=mode)]
+    )
+    weights = {"s": numpy.array(scales, "float32")} if opset >= 9 else {}
+    path = saved(model(made, (1, 4, 8, 8), weights, opset), tmp_path)
+    found = from_file(path)
+    assert found.graph.nodes[-1].op.name == op
+    if op == "upsample":
+        ours, theirs = outputs(found, path)
+        numpy.testing.assert_array_equal(ours, theirs)
+
+
 def test_older_ones_are_refused_in_one_line(tmp_path: Path) -> None:
     path = saved(model([node("Relu", "x")], (1, 4, 8, 8), opset=6), tmp_path)
     with pytest.raises(ArchscopeError, match="opset 6 is too old, opsets 7 to") as caught:
