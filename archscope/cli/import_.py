@@ -35,8 +35,9 @@ def command(
 
     SOURCE is `package.module:name`, the name of an nn.Module, or of a class or function without
     arguments that returns one; or a file of ONNX (.onnx), darknet (.cfg), Caffe (.prototxt), ncnn
-    (.param) or YOLO (.yaml with backbone and head). Importing a Python module runs its code; the
-    current folder is searched first. Most commands accept such a source instead of a spec.
+    (.param), YOLO (.yaml with backbone and head) or Keras (.keras). Importing a Python module runs
+    its code; the current folder is searched first. Most commands accept such a source instead of
+    a spec.
 
     \b
     Examples:

@@ -67,6 +67,7 @@ FORMATS = (
     ImportFormat("ncnn", "from_file", r"[^\n]*\.param", ".param"),
     ImportFormat("ultralytics", "from_file", r"[^\n]*\.ya?ml", ".yaml with backbone and head",
                  test="is_model"),
+    ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
                  r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True,

@@ -122,6 +122,32 @@ head:
   - [[6, 3], 1, Detect, [nc, anchors]]
 """
 
+KERAS = """\
+{"class_name": "Functional", "keras_version": "3.5.0", "config": {"name": "small", "layers": [
+{"class_name": "InputLayer", "name": "image",
+ "config": {"name": "image", "batch_shape": [null, 32, 32, 3]}, "inbound_nodes": []},
+{"class_name": "ZeroPadding2D", "name": "pad", "config": {"padding": [[1, 1], [1, 1]]},
+ "inbound_nodes": [[["image", 0, 0, {}]]]},
+{"class_name": "Conv2D", "name": "stem", "config": {"filters": 8, "kernel_size": [3, 3],
+ "strides": [2, 2], "padding": "valid", "use_bias": false}, "inbound_nodes": [[["pad", 0, 0, {}]]]},
+{"class_name": "BatchNormalization", "name": "norm", "config": {"axis": -1},
+ "inbound_nodes": [[["stem", 0, 0, {}]]]},
+{"class_name": "ReLU", "name": "relu", "config": {"max_value": 6.0},
+ "inbound_nodes": [[["norm", 0, 0, {}]]]},
+{"class_name": "DepthwiseConv2D", "name": "deep", "config": {"kernel_size": [3, 3],
+ "padding": "same", "activation": "relu"}, "inbound_nodes": [[["relu", 0, 0, {}]]]},
+{"class_name": "Add", "name": "add", "config": {},
+ "inbound_nodes": [[["deep", 0, 0, {}], ["relu", 0, 0, {}]]]},
+{"class_name": "MaxPooling2D", "name": "pool", "config": {"pool_size": [2, 2]},
+ "inbound_nodes": [[["add", 0, 0, {}]]]},
+{"class_name": "GlobalAveragePooling2D", "name": "mean", "config": {},
+ "inbound_nodes": [[["pool", 0, 0, {}]]]},
+{"class_name": "Dense", "name": "top", "config": {"units": 10, "activation": "softmax"},
+ "inbound_nodes": [[["mean", 0, 0, {}]]]}],
+"input_layers": [["image", 0, 0]], "output_layers": [["top", 0, 0]]}}
+"""
+
 FILES = {"darknet": ("net.cfg", DARKNET), "caffe": ("net.prototxt", CAFFE),
-         "ncnn": ("net.param", NCNN), "ultralytics": ("net.yaml", YOLO)}  # fmt: skip
+         "ncnn": ("net.param", NCNN), "ultralytics": ("net.yaml", YOLO),
+         "keras": ("net.json", KERAS)}  # fmt: skip
 """A name and a text for each format of text files, by its folder."""

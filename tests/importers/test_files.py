@@ -124,7 +124,7 @@ def test_a_wrong_number_is_refused_in_a_line_or_does_no_harm(
 @CASES
 def test_what_is_no_such_file_is_refused(folder: str, tmp_path: Path) -> None:
     missing = str(tmp_path / f"missing{Path(FILES[folder][0]).suffix}")
-    assert "there is no such file" in str(refusal(missing))
+    assert re.search("no such file|is no file", str(refusal(missing)))
     for content in (b"", b"\x00\x01\x02", b"\xff\xfe garbage", b"name: net\nlayers: [relu]\n",
                     b"{" * 100_000, b"[" * 100_000, b"a" * 100_000, b"\n" * 1000):  # fmt: skip
         said = refusal(written(folder, tmp_path, content))

@@ -67,7 +67,7 @@ def archscope() -> None:
 
     A SPEC is a YAML file, the name of a network of the zoo, `-` for standard input, a one-line
     pattern, or a model to import: `package.module:name`, or a file of ONNX, darknet, Caffe,
-    ncnn or YOLO.
+    ncnn, YOLO or Keras.
 
     \b
     Examples:

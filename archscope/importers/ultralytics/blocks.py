@@ -87,7 +87,7 @@ def _sides(k: Side) -> Any:
 def _kept(k: Side, d: int) -> Any:
     """Return the padding that keeps the size."""
     if not isinstance(k, int):
-        return tuple(_kept(side, d) for side in k)
+        return tuple((d * (side - 1) + 1) // 2 for side in k)
     return (d * (k - 1) + 1) // 2
 
 

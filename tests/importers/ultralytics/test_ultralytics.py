@@ -230,6 +230,7 @@ def test_names_and_outputs_are_those_of_the_modules(tmp_path: Path) -> None:
         (("[-1, 0]", "[-1, 90]"), "reads layer 90, which is not one of the 5 before it"),
         (("[-1, 0]", "[-1, 6]"), "reads layer 6, which is not one of the 5 before it"),
         (("[32, False]", "[32, 1, 2, 3, 4, 5, 6, 7, 8]"), "C3 does not take the arguments"),
+        (("[16, 3, 2]", "[16, three, 2]"), "Conv does not take the arguments"),
         (("[32, False]", "[32, x, 1, {}]"), "C3 does not take the arguments"),
         (("[32, False]", "[32, x, {}, 2.5]"), "'groups' of 'conv' must be a whole number"),
         (("LeakyReLU(0.1)", "Fancy()"), "is no activation that is known"),
