@@ -44,7 +44,7 @@ WORDS = (
     "null", "3x", "x3", "3x-1x2", "0x0x0", "3x8", "3x8x8", "3x8x8x8x8", "3x999999999x999999999",
     "input=3x8x8", "left=3x8x8", "NaN MiB", "5", "5M", "5Mfoo", "4MiB", "300MFLOPs", "macs<=",
     "macs 3..1M", "60%", "60% of", "60% of lenet5", "60% of nothing", "2ms@cpu", "2ms@raspi4", "@",
-    ".", "..", "/", "~", "/dev/null", "/dev/full", "no/such/file.yaml", "x.onnx", "x.json", "x.svg",
+    ".", "~", "/dev/null", "/dev/full", "no/such/file.yaml", "x.onnx", "x.json", "x.svg",
     "x.zip", "no.such:thing", "json:nothing", ":", "a:", ":b", "INPUT 3x8x8", "INPUT 3x8x8 -> ",
     "INPUT 3x8x8 -> CONV -> CONV", "INPUT 3x8x8 -> [[CONV 4]*99999]*99999", "-> ->", "G1", "G",
     "ACT101,", "conv0", "*", "?", "%s", "$(id)", "`id`", "{}", "[]", "!choice [1", "&a *a", "vgg61",
