@@ -23,8 +23,8 @@ from archscope.ir import Builder, Graph, Op, Output, Shape, Source, text_of
 from archscope.ops import OPS
 from archscope.ops.attributes import attributes
 
-MOST_BYTES = 1 << 22  # of a file
-MOST_NODES = 100_000
+MOST_BYTES = 1 << 21  # of a file
+MOST_NODES = 20_000
 MOST_ELEMENTS = 2**63 - 1  # of a feature map
 
 
