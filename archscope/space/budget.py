@@ -51,8 +51,9 @@ class Budget(Struct, frozen=True):
 
     @property
     def is_sum(self) -> bool:
-        """Whether the metric is a sum over the parts of a network, as params and macs are."""
-        return not self.measured and not METRICS[self.metric].needs_graph
+        """Whether the metric is a sum of whole numbers over the parts of a network, as macs are."""
+        metric = METRICS[self.metric]
+        return not self.measured and not metric.needs_graph and metric.unit.whole
 
     def excess(self, value: float) -> float:
         """Return by which share of the limit a value is beyond it; 0 or less is inside."""
