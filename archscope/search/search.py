@@ -34,6 +34,8 @@ from archscope.search.winner import write_winner
 from archscope.sources import document
 from archscope.space.search_space import Space, space
 
+PILOT = "pilot.json"
+
 PILOTS = 3
 """Anchors that the pilot trains: the smallest, the median and the largest."""
 
@@ -101,6 +103,8 @@ def search(
         finals = FinalPlan(top + 1, seeds, stretch)
         progress.on_plan(stages.plan(config.trials, folder.trials, finals))
         reason = stages.candidates(study, config.trials, folder.trials)
+        if any(trial.trained for trial in folder.trials):
+            folder.write_json(PILOT, pilot)  # even if it had no time, as trials depend on it
         repeats = stages.repeats(folder.trials)
         last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
         reason = "; ".join([reason, *_shortened(finals, plan, last)])
@@ -138,7 +142,7 @@ def _pilot(
     clock: Clock,
 ) -> Pilot:
     """Return the pilot of a study: the one in its folder, or a new one."""
-    kept = folder.read("pilot.json", Pilot)
+    kept = folder.read(PILOT, Pilot)
     if kept is not None:
         return kept
 
@@ -155,7 +159,8 @@ def _pilot(
             max(entry.out[1:]), config.resolution, clock,
         )
     )  # fmt: skip
-    folder.write_json("pilot.json", found)
+    if found.scores:
+        folder.write_json(PILOT, found)
     return found
 
 
