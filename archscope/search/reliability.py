@@ -14,7 +14,7 @@ from archscope.metrics import MACS
 from archscope.records.study import DEMONSTRATIONS, Finalist, Trial
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import TrainingExecutor, train_all
-from archscope.stats import rank_correlation, residual_variation
+from archscope.stats import beyond_chance, rank_correlation, residual_variation
 
 REPEATED = 4
 """Networks that are trained again."""
@@ -108,20 +108,32 @@ def reliability(
     noise = sqrt(squares / degrees) if degrees else None
     spread = stdev(scores) if len(scores) > 1 else None
     consistency = None
-    if noise is not None and spread:
+    guessing = _are_guesses(trained)
+    if noise is not None and spread and not guessing:
         consistency = max(0.0, 1 - noise**2 / spread**2)
     agreement = None
     if len(pairs) >= FEWEST:
         agreement = rank_correlation([pair[0] for pair in pairs], [pair[1] for pair in pairs])
     correlations = _correlations(trained, scores, prior) if len(trained) >= FEWEST else {}
     close = None
-    if noise is not None and scores:
+    if noise is not None and scores and not guessing:
         least = least_difference(squares, degrees) * sqrt(2)
         close = sum(max(scores) - score <= least for score in scores)
     found = Reliability(
         tuple(repeats), agreement, noise, spread, consistency, close, correlations, sentence=""
     )
+    if guessing:
+        notes = ["most scores are no better than guessing, so they rank nothing", *notes]
     return structs.replace(found, sentence=_sentence(found, len(trained), notes))
+
+
+def _are_guesses(trained: Sequence[Trial]) -> bool:
+    """Return whether the median score is no better than guessing."""
+    results = [trial.result for trial in trained if trial.result and trial.result.validated]
+    if not results:
+        return False
+    middle = sorted(results, key=lambda result: result.score or 0.0)[len(results) // 2]
+    return not beyond_chance(middle.score or 0.0, middle.validated, middle.chance)
 
 
 def least_difference(squares: float, degrees: int) -> float:

@@ -62,6 +62,18 @@ def test_last_trainings_stand_for_repeats_that_there_was_no_time_for() -> None:
     assert reliability(TRIALS, rows, []).noise == pytest.approx(0.1)
 
 
+def test_guesses_rank_nothing() -> None:
+    results = [TrialResult(n, "trained", 0.1, validated=500, chance=0.1) for n in range(3)]
+    trials = [
+        structs.replace(one, result=result) for one, result in zip(TRIALS[:3], results, strict=True)
+    ]
+    trials.append(TRIALS[7])  # one network has learnt something
+    pairs = [Repeat(0, (0.1, 0.1)), Repeat(1, (0.1, 0.1))]
+    found = reliability(trials, pairs, [])
+    assert found.consistency is found.close is None
+    assert "no better than guessing, so they rank nothing" in found.sentence
+
+
 def test_nothing_is_made_up() -> None:
     found = reliability([], [], [])
     assert (found.noise, found.spread, found.agreement, found.correlations) == (None,) * 3 + ({},)
