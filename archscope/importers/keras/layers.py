@@ -29,6 +29,7 @@ class Conversion:
     def __init__(self, made: FileGraph, late: bool) -> None:
         self.made = made
         self.late = late
+        self.calls = 0  # of layers, those within models that are called again counted again
         self.owners: dict[str, list[str]] = {}  # the nodes with weights of each layer
 
     def add(self, title: str, word: str, *inputs: str, **given: Any) -> str:

@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 
 from archscope.errors import ArchscopeError, OptionError
-from archscope.importers.file_graph import FileGraph, named, sizes_of
+from archscope.importers.file_graph import MOST_NODES, FileGraph, named, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.importers.keras.config import MODELS, Call, KerasLayer, KerasModel, model_of, read
 from archscope.importers.keras.layers import (
@@ -133,6 +133,8 @@ def _add(
     behind: list[str], depth: int,
 ) -> list[Value | None]:  # fmt: skip
     """Add one call of a layer and return what it gives."""
+    net.calls += 1
+    net.made.check(net.calls, MOST_NODES, "more calls of layers than", 1)
     there = [value for value in values if value is not None]
     if len(there) < len(values):
         behind.append(f"{layer.name} ({layer.kind})")

@@ -177,6 +177,16 @@ def test_layers_may_stand_in_any_order(tmp_path: Path) -> None:
     assert [node.name for node in graph.nodes[1:]] == [f"a{at}" for at in range(3000)]
 
 
+def test_models_that_call_models_are_bounded(tmp_path: Path) -> None:
+    inner = model([layer("Identity", "m", "in")], "m", [3])
+    for _ in range(12):
+        calls = [[["in", 0, 0, {}]], [["m", 0, 0, {}]], [["m", 1, 0, {}]]]
+        inner = model([{**inner, "name": "m", "inbound_nodes": calls}], "m", [3])
+        inner["config"]["output_layers"] = [["m", 2, 0]]
+    with pytest.raises(ArchscopeError, match="more calls of layers than the limit"):
+        load(tmp_path, inner)
+
+
 def test_json_of_another_kind_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"name": "a", "layers": []}')
     assert not is_foreign(str(tmp_path / "a.json"))
