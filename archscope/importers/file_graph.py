@@ -25,6 +25,7 @@ from archscope.ops.attributes import attributes
 
 MOST_BYTES = 1 << 21  # of a file
 MOST_NODES = 20_000
+MOST_OUTPUTS = 1_000
 MOST_ELEMENTS = 2**63 - 1  # of a feature map
 
 
@@ -114,6 +115,7 @@ class FileGraph:
         ends = [node for node in nodes if node.inputs and node.name not in self.read]
         if not ends:
             raise SpecError("the network has no layers", self.path.as_posix())
+        self.check(len(ends), MOST_OUTPUTS, "more outputs than", 1)
         taken: dict[str, int] = {}
         titles = [name_part(node.name.rpartition(".")[2], "output") for node in ends]
         titles = ["output"] if len(ends) == 1 else [valid_start(title) for title in titles]

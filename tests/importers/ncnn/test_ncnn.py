@@ -130,6 +130,13 @@ def test_attention_is_counted_by_its_products(tmp_path: Path) -> None:
     assert (up.facts.params, up.facts.macs) == (64 * 128 + 128, 10 * 64 * 128)
 
 
+def test_outputs_are_bounded(tmp_path: Path) -> None:
+    tops = " ".join(f"x{place}" for place in range(1500))
+    with pytest.raises(ArchscopeError, match="more outputs than the limit of 1000"):
+        load(tmp_path, [data(1, 1, 1500), f"Slice s 1 1500 data {tops} -23302=1499,"
+                        + ",".join(map(str, range(1, 1500)))])  # fmt: skip
+
+
 def test_int8_layers_hold_bytes(tmp_path: Path) -> None:
     graph = load(tmp_path, [data(8, 8, 3), "Convolution a 1 1 data a 0=4 1=3 5=1 6=108 8=2"])
     assert graph.nodes[1].weight_bytes == 108 + 4 * 4
