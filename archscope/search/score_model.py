@@ -137,6 +137,7 @@ class Surrogate:
         self.features = Features(feasible, drawn)
         self.pool = self.placed(drawn)
         self.deviation = None if prior is None else float(self.pool.predicted.std())
+        self.last: tuple[tuple[bytes, ...], Belief] | None = None
 
     def placed(self, rows: Rows) -> Placed:
         """Return masked rows with their points and predictions."""
@@ -153,9 +154,7 @@ class Surrogate:
         proposed again. `number` is that of the trial, on which alone chance depends.
         """
         random = np.random.default_rng([self.seed, number])
-        chosen = _fitted_part(scores)
-        trained, waiting = self.placed(rows[chosen]), self.placed(pending)
-        belief = Belief(trained, scores[chosen], waiting, self.deviation)
+        belief = self._belief(rows, scores, pending)
         best = rows[np.argsort(-scores)[:BEST]]
         changed = [self.feasible.changed(row, CHANGED, random) for row in best]
         new = np.unique(np.concatenate([self.feasible.draw(FRESH, random), *changed]), axis=0)
@@ -172,6 +171,15 @@ class Surrogate:
             if row.tobytes() not in known and self.feasible.fits(row):
                 return row
         return None
+
+    def _belief(self, rows: Rows, scores: Values, pending: Rows) -> Belief:
+        """Return what is believed; the same as long as nothing new is trained or in training."""
+        key = rows.tobytes(), scores.tobytes(), pending.tobytes()
+        if self.last is None or self.last[0] != key:
+            chosen = _fitted_part(scores)
+            trained, waiting = self.placed(rows[chosen]), self.placed(pending)
+            self.last = key, Belief(trained, scores[chosen], waiting, self.deviation)
+        return self.last[1]
 
     def _climbed(self, starts: Rows, worth: Values, belief: Belief) -> tuple[Rows, Values]:
         """Return the rows that steps to the best neighbours pass, and what they are worth."""
