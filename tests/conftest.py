@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 # Two threads of torch on two busy cores wait for each other more than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Workers of pytest-xdist say how wide the terminal is; output is compared as a pipe gets it.
+os.environ.pop("COLUMNS", None)
+
 # The same examples at every run; `--hypothesis-profile explore` looks for new ones.
 common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fixed", derandomize=True, **common)

@@ -239,7 +239,8 @@ def command(
     from archscope.space.search_space import space
 
     limited = budgets(texts, costs_in(lambda: space(document(spec))))
-    model, judge = _prior(spec, strategy, training["data"] is not None)
+    notes: list[str] = []
+    model, judge = _prior(spec, strategy, training["data"] is not None, notes)
     training["data"] = training["data"] or default_images(training["folder"])
     config = SearchConfig(
         spec=spec,
@@ -251,7 +252,7 @@ def command(
     executor = _executor(config, **where)
     by = config.prior if judge == "prior" else training["data"]
     path = studies_dir / (name or _name(spec, texts, by))
-    progress = SearchProgressLines(path)
+    progress = SearchProgressLines(path, notes)
     options = {
         "executor": executor, "storage": storage, "progress": progress, "began": began, **limits,
     }  # fmt: skip
@@ -268,10 +269,13 @@ def command(
         raise
 
 
-def _prior(spec: str, strategy: dict[str, Any], has_data: bool) -> tuple[PriorModel | None, str]:
+def _prior(
+    spec: str, strategy: dict[str, Any], has_data: bool, notes: list[str]
+) -> tuple[PriorModel | None, str]:
     """Return the prior on a space and the judge, and put what was chosen into the strategy.
 
-    Raises OptionError for a prior that does not exist, or cannot judge the space.
+    `notes` takes what a user should know. Raises OptionError for a prior that does not exist,
+    or cannot judge the space.
     """
     from archscope.search.prior_model import PriorModel
     from archscope.sources import document
@@ -287,7 +291,7 @@ def _prior(spec: str, strategy: dict[str, Any], has_data: bool) -> tuple[PriorMo
         except (priors.NotCoveredError, ValueError) as error:
             if wanted != "auto" or judge == "prior":
                 raise OptionError(f"the prior '{name}' cannot judge '{spec}': {error}") from None
-            say(f"note: no prior, as '{name}' does not cover this space: {error}")
+            notes.append(f"no prior, as '{name}' does not cover this space: {error}")
     if judge == "prior" and model is None:
         raise OptionError("--judge prior needs a prior, and there is none with --prior none")
     if judge == "auto":

@@ -55,7 +55,7 @@ def trials(study: Path) -> list[dict[str, object]]:
     rows = [json.loads(line) for line in (study / "trials.jsonl").read_text().splitlines()]
     for row in rows:
         if row["verdict"] is not None:
-            for key in ("seconds", "worker", "started", "cached"):
+            for key in ("seconds", "worker", "started", "cached", "speed"):
                 del row["verdict"][key]
     return rows
 

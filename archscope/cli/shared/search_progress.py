@@ -11,6 +11,7 @@ from archscope.cli.shared.terminal import say, tell
 from archscope.records.study import TRAINED, Predicted, Trial, data_text
 from archscope.search.config import SearchConfig
 from archscope.search.pilot import Pilot
+from archscope.search.priors import about
 from archscope.search.progress import SearchProgress
 from archscope.search.time_plan import TimePlan
 from archscope.space.search_space import Space
@@ -20,9 +21,9 @@ from archscope.units import format_bytes, format_count, format_duration
 class SearchProgressLines(SearchProgress):
     """Prints a line for each trained network and, in a terminal, the state below them."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the folder of the study."""
-        self.path = path
+    def __init__(self, path: Path, notes: Sequence[str] = ()) -> None:
+        """Take the folder of the study, and what to tell when the search begins."""
+        self.path, self.notes = path, notes
         self.began = time.perf_counter()
         self.best: float | None = None
         self.counts: Counter[str] = Counter()  # outcomes of this run
@@ -41,12 +42,17 @@ class SearchProgressLines(SearchProgress):
         say(f"searching {space.name}, {len(space.decisions)} decisions")
         for budget in config.budgets:
             say(f"  {budget.meaning(at)}")
-        say(f"  trained on {data_text(config.trainer.data)}")
+        if config.judge == "prior":
+            say(f"  judged by the prior '{config.prior}': {about(config.prior)}")
+        else:
+            say(f"  trained on {data_text(config.trainer.data)}")
+        for note in self.notes:
+            self.on_note(note)
         if resumed:
             say(f"going on with {self.path}, {len(resumed)} trials are there")
 
     def on_note(self, note: str) -> None:
-        """Print what was damaged."""
+        """Print what a user should know before the search goes on."""
         say(f"note: {note}")
 
     def on_pilot(self, pilot: Pilot) -> None:
