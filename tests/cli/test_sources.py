@@ -100,9 +100,8 @@ def test_what_is_not_known_is_said(args: tuple[str, ...], code: int, words: str,
 def test_tools_answer_for_a_module_that_is_not_recognised(run: Run) -> None:
     result = run("reconcile", PARTIAL, *ROWS, "--format", "csv")
     assert result.code == 0
-    rows = {line.split(",")[0]: line for line in result.out.splitlines()}
-    assert rows["seed"].split(",")[2] == ""  # a table, which does not know a layer
-    assert "of your module" in rows["fvcore"]
+    row = next(line for line in result.out.splitlines() if line.startswith("fvcore,"))
+    assert "of your module" in row
 
 
 def test_import_prints_a_spec(run: Run, tmp_path: Path) -> None:
