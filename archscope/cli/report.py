@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import make_folder
+from archscope.language import LIMITS
 
 GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
@@ -85,6 +87,15 @@ def command(
         terminal = form == "terminal"
         shown = CommandOutput(parts(page, plot=terminal), wide=wide)
         write(formats.render(shown, "table" if terminal else form, screen=output is None), output)
+
+
+def write_page(sources: Sequence[str], path: Path) -> None:
+    """Write the page of some sources with the defaults of the command. Raises ArchscopeError."""
+    from archscope.cli.shared.report_inputs import read_inputs
+    from archscope.report.pages.html import html
+
+    page = read_inputs(sources, {}, LIMITS.nodes, Predictor()).page(None, _date(None))
+    write(html(page), path)
 
 
 def _date(day: str | None) -> str:

@@ -226,6 +226,7 @@ def command(
       archscope search --budget 300MFLOPs --executor ray --address 10.0.0.7:6379 --lag 32
     """
     began = time.perf_counter()  # imports count as well
+    from archscope.cli.report import write_page
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
     from archscope.datasets.lookup import default_images
@@ -260,6 +261,8 @@ def command(
         if model is not None and judge == "prior":
             del options["seeds"], options["stretch"]
             predicted = search_by_prior(config, path, model, **options)
+            known = [row.name for row in predicted.prior.references]
+            write_page([path.as_posix(), *known], path / "report.html")
             output.show(prior_search_parts(predicted), lambda: {"format": 1, "study": predicted})
         else:
             found = search(config, path, prior=model, **options)

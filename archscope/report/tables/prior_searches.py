@@ -19,11 +19,11 @@ def prior_search_parts(found: Any) -> list[Part]:
         *prior_parts(found.prior),
         f"{found.verdict}\n",
         f"winner: {winner}\n"
+        f"page: {found.folder}/report.html\n"
         f"next: archscope analyze {winner}\n"
         f"      archscope lint {winner}\n"
         f"      archscope compare {' '.join((winner, *_names(found.prior.references)))}\n"
-        f"      archscope build {winner}\n"
-        f"      archscope report {found.folder}",
+        f"      archscope build {winner}",
     ]
 
 
