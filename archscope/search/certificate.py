@@ -28,6 +28,9 @@ from archscope.stats import rank_correlation
 FEWEST, FOLDS = 10, 10
 """Trainings that a model is fitted to, and parts of the cross-validation."""
 
+RANKS = 0.3
+"""Rank correlation with trainings left out, below which a model says nothing of other networks."""
+
 
 def certificate(
     space: Space, trials: Sequence[Trial], budgets: Sequence[Budget], winner: dict[str, Any]
@@ -69,6 +72,11 @@ def certificate(
 def _sentence(found: Certificate) -> str:
     correlation = found.rank_correlation
     fit = "unknown" if correlation is None else f"{correlation:.2f}"
+    if correlation is None or correlation < RANKS:
+        return (
+            f"none, as an additive model of {found.trainings} trainings does not rank those that"
+            f" are left out of it (rank correlation {fit})"
+        )
     proof = "proved" if found.proved else f"and no network {100 * found.bound:.1f} %, proved"
     left = f", not heeding {' and '.join(found.relaxed)}" if found.relaxed else ""
     return (

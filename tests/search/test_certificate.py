@@ -53,6 +53,21 @@ def test_it_finds_the_best_network_of_an_additive_truth(name: str) -> None:
     assert "proved" in found.sentence
 
 
+def test_a_model_that_ranks_nothing_certifies_nothing() -> None:
+    whole = whole_space("blocks")
+    random = np.random.default_rng(0)
+    rows = random.permutation(whole.rows)[:20]
+    trials = [
+        Trial(number, whole.encoding.choices(row), "trained", "uniform",
+              result=TrialResult(number, "trained", float(random.random())))
+        for number, row in enumerate(rows)
+    ]  # fmt: skip
+    found = certificate(whole.space, trials, [], trials[0].choices)
+    assert found is not None
+    assert found.rank_correlation is None or found.rank_correlation < 0.3
+    assert found.sentence.startswith("none, as an additive model of 20 trainings does not rank")
+
+
 def test_budgets_that_do_not_add_up_are_named() -> None:
     whole = whole_space("blocks")
     trials = trials_of(whole, whole.rows[:60])
