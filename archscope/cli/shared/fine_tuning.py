@@ -59,7 +59,7 @@ class FineTuning:
         return read_weights(path)
 
     def _finished(self, path: Path, graph: Graph) -> RunSummary | None:
-        """Return the summary of a step that is there and over. Raises OptionError for another."""
+        """Return the summary of a step that has ended. Raises OptionError if it has not."""
         from archscope.train.run_folder import read_recipe
 
         if not is_run(path):

@@ -82,7 +82,7 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
 
 
 def _results(net: Conversion, layer: CaffeLayer, dropped: dict[str, list[str]]) -> list[str] | None:
-    """Add a layer and return its nodes; none for what is aside, None for what is not known."""
+    """Add a layer and return its nodes: none if it is left out, None if it is unknown."""
     title = f"{layer.name[:60]} ({layer.type[:60]})"
     values = [net.values.get(value) for value in layer.sources]
     if layer.kind in HEADS or layer.kind.endswith("loss"):

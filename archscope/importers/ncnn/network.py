@@ -81,7 +81,7 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
 def _results(
     net: Conversion, layer: ParamLayer, heads: list[str], behind: list[str]
 ) -> list[str] | None:
-    """Add a layer and return its nodes; none for what is aside, None for what is not known."""
+    """Add a layer and return its nodes: none if it is left out, None if it is unknown."""
     title = f"{layer.name[:60]} ({layer.kind[:60]})"
     values = [net.values[blob] for blob in layer.bottoms if blob not in net.constants]
     if layer.kind in HEADS:
