@@ -40,7 +40,10 @@ def make(context: SamplerContext) -> Sampler:
     @cache
     def surrogate() -> Surrogate:
         feasible = FeasibleSet(space, strategy.budgets, context.cost_model)
-        return Surrogate(feasible, strategy.seed, context.prior)
+        prior = context.prior
+        if prior is not None and prior.factors is None:
+            prior = None  # it would have to make the graph of every candidate
+        return Surrogate(feasible, strategy.seed, prior)
 
     encoded: dict[int, Rows] = {}  # of trials by number
 
