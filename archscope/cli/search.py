@@ -294,7 +294,10 @@ def _prior(
         except (priors.NotCoveredError, ValueError) as error:
             if wanted != "auto" or judge == "prior":
                 raise OptionError(f"the prior '{name}' cannot judge '{spec}': {error}") from None
-            notes.append(f"no prior, as '{name}' does not cover this space: {error}")
+            notes.append(
+                f"no prior, as '{name}' does not cover this space: {error}; --prior timm is less"
+                " sure and covers any CNN"
+            )
     if judge == "prior" and model is None:
         raise OptionError("--judge prior needs a prior, and there is none with --prior none")
     if judge == "auto":
