@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
+from typing import TextIO
 
 from msgspec import Struct
 
@@ -56,10 +57,14 @@ def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) 
         return Target(source, error=error)
 
 
-@cache
 def _standard_input(limits: Limits) -> bytes:
+    return _content(sys.stdin, limits)
+
+
+@lru_cache(maxsize=1)
+def _content(stream: TextIO, limits: Limits) -> bytes:
     """Return what is piped in, which can be read only once."""
-    return sys.stdin.buffer.read(limits.file_bytes + 1)
+    return stream.buffer.read(limits.file_bytes + 1)
 
 
 def is_folder(word: str) -> bool:

@@ -84,3 +84,8 @@ def test_a_broken_format_is_found(broken: Any, monkeypatch: pytest.MonkeyPatch) 
     )
     with pytest.raises((AssertionError, ValueError)):
         check("broken", found())
+
+
+def test_every_run_reads_its_own_standard_input(run: Run) -> None:  # noqa: F811
+    assert run("lint", "-", stdin=b"input: [3]\ninput: [3]").code == 2
+    assert run("lint", "-", stdin=SPEC.encode()).code == 1
