@@ -32,7 +32,7 @@ AnyShape = Annotated[
 
 @op("opaque")
 class Opaque(Op, frozen=True, kw_only=True):
-    """A foreign operator without an equivalent here; what is not stated counts as unknown.
+    """A foreign operator without an equivalent here; facts that it does not state are unknown.
 
     Totals that it may add to read `>=`, and it cannot be built.
     """
