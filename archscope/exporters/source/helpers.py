@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
 import archscope.nn
 
@@ -32,9 +32,17 @@ def helpers(names: Iterable[str]) -> tuple[list[str], set[str]]:
 @cache
 def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
     """Return source and names read of each definition, and the line that imports each name."""
-    text = inspect.getsource(archscope.nn)
     defined: dict[str, tuple[str, list[str]]] = {}
     imports: dict[str, str] = {}
+    for folder in archscope.nn.__path__:
+        for file in sorted(Path(folder).glob("*.py")):
+            if file.name != "__init__.py":
+                _read(file.read_text(encoding="utf-8"), defined, imports)
+    return defined, imports
+
+
+def _read(text: str, defined: dict[str, tuple[str, list[str]]], imports: dict[str, str]) -> None:
+    """Add what a file defines and imports."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             source = ast.get_source_segment(text, node)
@@ -45,4 +53,3 @@ def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
             imports.update({entry.name: f"import {entry.name}" for entry in node.names})
         elif isinstance(node, ast.ImportFrom):
             imports.update({o.name: f"from {node.module} import {o.name}" for o in node.names})
-    return defined, imports
