@@ -12,11 +12,11 @@ from archscope.ir import Graph
 
 
 class Im2col(Struct, frozen=True):
-    """The matrices of one convolution for one image; with groups, of each group."""
+    """The matrices of one convolution for a batch; with groups, of each group."""
 
     node: str
     groups: int
-    columns: tuple[int, int]  # X_col: taps of a window x positions of the output
+    columns: tuple[int, int]  # X_col: taps of a window x positions of the outputs of a batch
     weights: tuple[int, int]  # W_row: output channels x taps of a window
     output: tuple[int, int]  # W_row X_col: output channels x positions
     input_elements: int
@@ -24,7 +24,7 @@ class Im2col(Struct, frozen=True):
     blow_up: float  # X_col over the input
 
 
-def im2col(graph: Graph, name: str) -> Im2col:
+def im2col(graph: Graph, name: str, batch: int = 1) -> Im2col:
     """Return the matrix view of a convolution, as CS231n's notes draw it.
 
     Raises GraphError if the node is no convolution.
@@ -38,7 +38,7 @@ def im2col(graph: Graph, name: str) -> Im2col:
     groups = getattr(node.op, "groups", 1)
     window = prod(axis.kernel for axis in windows if isinstance(axis, Window))
     taps = node.ins[0][0] // groups * window
-    positions = prod(node.out[1:])
+    positions = batch * prod(node.out[1:])
     channels = node.out[0] // groups
     elements = groups * taps * positions
     return Im2col(
@@ -47,7 +47,7 @@ def im2col(graph: Graph, name: str) -> Im2col:
         columns=(taps, positions),
         weights=(channels, taps),
         output=(channels, positions),
-        input_elements=prod(node.ins[0]),
+        input_elements=batch * prod(node.ins[0]),
         column_elements=elements,
-        blow_up=elements / prod(node.ins[0]),
+        blow_up=elements / (batch * prod(node.ins[0])),
     )

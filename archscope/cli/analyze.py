@@ -20,7 +20,7 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
-from archscope.errors import GraphError, OptionError
+from archscope.errors import GraphError
 from archscope.report.table import Part
 from archscope.report.tables.analysis import (
     headline,
@@ -59,8 +59,6 @@ GROUP = "Analyze"
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
     " every operation, the others count as the tool of that name.",
 )
-@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them,"
-              " as for deployment, and show what that saves.")  # fmt: skip
 @click.option("--lint", "linted", is_flag=True, help="Add the findings of `archscope lint`.")
 @click.option(
     "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
@@ -75,7 +73,6 @@ def command(
     depth: int | None,
     memory_bytes: int | None,
     count: str,
-    fused: bool,
     linted: bool,
     strict: bool,
     predictor: Predictor,
@@ -98,11 +95,10 @@ def command(
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
-    if fused and costs["training"]:
-        raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
-    graph, document = reader.document(spec, costs["batch"])
+    reader.refuse_training(costs["training"])
+    graph, document = reader.unfused.document(spec, costs["batch"])
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
-    if fused:
+    if reader.fused:
         folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
         result = with_totals_before(result, folded)
     result = predictor.complete(result, graph)
@@ -116,7 +112,7 @@ def command(
         from archscope.linter.records import record
         from archscope.report.findings.text import line
 
-        findings = lint(graph, document)
+        findings = lint(graph, document, batch=costs["batch"])
         result = structs.replace(result, findings=tuple(map(record, findings)))
         parts += map(line, findings)
     output.show(parts, lambda: result, lambda: layer_records(result, depth))

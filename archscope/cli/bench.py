@@ -84,7 +84,6 @@ class Bench(click.Command):
 )
 @click.option("--channels-last", is_flag=True, help="Use the channels-last memory format.")
 @click.option("--compile", "compiled", is_flag=True, help="Compile with torch.compile first.")
-@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option(
     "--per-layer", is_flag=True, help="Time every layer and compare it with the roofline."
 )
@@ -135,6 +134,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
       archscope bench mobilenet_v2 --training --batch 16 --format json -o bench.json
       archscope bench guidelines
     """
+    options["fused"] = reader.fused
     slowest, scale, aligned = map(options.pop, ("slowest", "scale", "aligned"))
     if GUIDELINES in specs:
         if len(specs) > 1 or reader.settings or reader.inputs:
@@ -147,7 +147,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
         return
     if scale or aligned:
         raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
-    graphs = list(map(reader.graph, specs))
+    graphs = list(map(reader.unfused.graph, specs))
     from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
 
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 
 GROUP = "Convert"
@@ -14,6 +15,7 @@ GROUP = "Convert"
 @click.command("build")
 @one_spec
 @reader_options
+@indifferent(batch="a module takes batches of any size", dtype="the layers are the same")
 @output_option
 def command(spec: str, reader: SpecReader, output: Path | None) -> None:
     """Print the PyTorch module of a network, as torch shows it.

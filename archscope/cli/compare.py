@@ -51,6 +51,7 @@ def command(
       archscope compare mine.yaml resnet50 --input 3x320x320 --format markdown
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
+    reader.refuse_training(costs["training"])
     graphs = [reader.graph(spec, costs["batch"]) for spec in specs]
     results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]

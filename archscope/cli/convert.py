@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
@@ -19,6 +20,7 @@ GROUP = "Convert"
 @click.command("convert")
 @one_spec
 @reader_options
+@indifferent(batch="a spec is of one image", dtype="a spec has no element type")
 @click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
 @click.option("--fold", is_flag=True, help="Write repeated structure as blocks and repeats.")
 @click.option(
@@ -27,7 +29,6 @@ GROUP = "Convert"
     is_flag=True,
     help="Turn fully connected layers into convolutions, so that larger images give score maps.",
 )
-@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @output_option
 def command(
     spec: str,
@@ -35,7 +36,6 @@ def command(
     flat: bool,
     fold: bool,
     convolutional: bool,
-    fused: bool,
     output: Path | None,
 ) -> None:
     """Rewrite a network as another spec: flat, folded, fully convolutional or fused.
@@ -52,13 +52,13 @@ def command(
     """
     if flat and fold:
         raise OptionError("a spec is either flat or folded: --flat or --fold")
-    if not flat and not fold and not convolutional and not fused:
+    if not flat and not fold and not convolutional and not reader.fused:
         raise OptionError(
             "say what to convert to: --flat, --fold, --fully-convolutional or --fused"
         )
-    graph = reader.graph(spec)
+    graph = reader.unfused.graph(spec)
     if convolutional:
         graph = fully_convolutional(graph)
-    if fused:
+    if reader.fused:
         graph = fuse(graph)
     write(readable(graph).text if fold else to_yaml(graph), output)

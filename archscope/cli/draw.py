@@ -9,6 +9,8 @@ import click
 from archscope.analysis import analyze
 from archscope.cli.shared.options import (
     SpecReader,
+    batch_option,
+    dtype_or_stored_option,
     one_spec,
     output_option,
     reader_options,
@@ -25,6 +27,8 @@ GROUP = "Visualize"
 @click.command("draw")
 @one_spec
 @reader_options
+@batch_option
+@dtype_or_stored_option
 @click.option("--training/--inference", show_default=False,
               help="Include, or leave out, the parts that serve only training.")  # fmt: skip
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
@@ -37,6 +41,8 @@ GROUP = "Visualize"
 def command(
     spec: str,
     reader: SpecReader,
+    batch: int,
+    dtype: str | None,
     training: bool,
     fold: int | None,
     heat: str,
@@ -57,7 +63,8 @@ def command(
     form = form or (format_of(output) if output else "svg")
     if form == "png" and output is None:
         raise OptionError("a PNG needs a file to go to: -o network.png")
-    analysis = analyze(reader.graph(spec), training=training)
+    reader.refuse_training(training)
+    analysis = analyze(reader.graph(spec, batch), batch=batch, dtype=dtype, training=training)
     drawing = render(analysis, form, fold, None if heat == "none" else heat)
     if isinstance(drawing, str):
         write(drawing, output)

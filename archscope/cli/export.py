@@ -13,6 +13,7 @@ from archscope.cli.shared.given_weights import (
     spec_of_run,
     weights_option,
 )
+from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
@@ -31,6 +32,8 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @click.command("export")
 @one_spec
 @reader_options
+@indifferent(batch="what is exported takes batches of any size")
+@refused(dtype="exported weights are float32")
 @click.option("--to", type=click.Choice(list(FORMATS)), default=None,
               help="Format; by default the suffix of the file decides.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
@@ -38,7 +41,6 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @weights_option
 @click.option("--seed", type=int, default=None,
               help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
-@click.option("--fused", is_flag=True, help="Fold batch norms into the layers before them.")
 @click.option("--opset", type=click.IntRange(1), default=None,
               help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
 @click.option("--no-normalization", "plain", is_flag=True,
@@ -52,7 +54,6 @@ def command(
     output: Path,
     weights: Path | None,
     seed: int | None,
-    fused: bool,
     opset: int | None,
     plain: bool,
     form: str,
@@ -82,7 +83,7 @@ def command(
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
     spec, of_run = spec_of_run(spec)
     weights = weights or (of_run if seed is None else None)
-    graph = reader.graph(spec)
+    graph = reader.unfused.graph(spec)
     # torch takes seconds; a wrong spec should not
     from archscope.exporters.export import export_network
 
@@ -93,7 +94,8 @@ def command(
     run = _run_of(weights)
     try:
         exported = export_network(
-            graph, to, weights=given, source=f"'{weights or spec}'", seed=seed or 0, fused=fused,
+            graph, to, weights=given, source=f"'{weights or spec}'", seed=seed or 0,
+            fused=reader.fused,
             opset=opset or OPSET, preprocessing=_preprocessing(run, not plain) if run else None,
         )  # fmt: skip
     except OptionError as error:
@@ -104,7 +106,7 @@ def command(
     files = {output: exported.content}
     if not FORMATS[to].holds_weights and (given is not None or seed is not None):
         beside = output.with_suffix(".safetensors")
-        if weights is not None and weights.resolve() == beside.resolve() and fused:
+        if weights is not None and weights.resolve() == beside.resolve() and reader.fused:
             raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
         files[beside] = exported.weights()
     for path, content in files.items():
@@ -120,7 +122,7 @@ def command(
         "outputs": [entry.name for entry in network.inference().outputs],
         "weights": weights.as_posix() if weights else spec if own else "random",
         "seed": (seed or 0) if given is None else None,
-        "fused": fused,
+        "fused": reader.fused,
         "norms_folded": exported.norms_folded,
         "normalization": exported.preprocessing and exported.preprocessing.record(),
         "difference": exported.difference,

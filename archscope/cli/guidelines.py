@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
+    batch_option,
     many_specs,
     output_options,
     reader_options,
@@ -22,9 +24,13 @@ GROUP = "Analyze"
 @click.command("guidelines")
 @many_specs
 @reader_options
+@batch_option
+@indifferent(dtype="the scores are ratios of elements, whatever their type")
 @click.option("--strict", is_flag=True, help="Exit with 1 if a guideline is broken.")
 @output_options
-def command(specs: tuple[str, ...], reader: SpecReader, strict: bool, output: Output) -> int:
+def command(
+    specs: tuple[str, ...], reader: SpecReader, batch: int, strict: bool, output: Output
+) -> int:
     """Score networks by the four guidelines of ShuffleNetV2, one row each.
 
     G1: memory access of 1x1 convolutions over its lower bound. G2: memory access of grouped
@@ -39,7 +45,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, strict: bool, output: Ou
     rules = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
     cards = []
     for spec in specs:
-        network = Network(reader.graph(spec))
+        network = Network(reader.graph(spec, batch), batch=batch)
         cards.append((network.graph.name, [rule.score(network) for rule in rules]))
     data = {
         "format": 1,

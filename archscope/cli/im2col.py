@@ -8,6 +8,7 @@ from archscope.analysis.im2col import im2col
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
+    batch_option,
     dtype_option,
     one_spec,
     output_options,
@@ -23,13 +24,16 @@ GROUP = "Analyze"
 @one_spec
 @click.argument("node")
 @reader_options
+@batch_option
 @dtype_option
 @output_options
-def command(spec: str, node: str, reader: SpecReader, dtype: str, output: Output) -> None:
+def command(
+    spec: str, node: str, reader: SpecReader, batch: int, dtype: str, output: Output
+) -> None:
     """Show a convolution as the matrix product W_row X_col, with the memory of its matrices.
 
     X_col holds every window of the input as a column, so it is larger than the input by the
-    blow-up factor. Sizes are for one image; with groups, for one group. NODE is a convolution,
+    blow-up factor. Sizes are for one batch; with groups, for one group. NODE is a convolution,
     or a block that holds only one.
 
     \b
@@ -47,5 +51,5 @@ def command(spec: str, node: str, reader: SpecReader, dtype: str, output: Output
     if node not in graph.by_name:
         hint = did_you_mean(node, convolutions) or f"; a convolution is {convolutions[0]}"
         raise OptionError(f"'{graph.name}' has no node '{node}'{hint}")
-    view = im2col(graph, node)
+    view = im2col(graph, node, batch)
     output.show(im2col_parts(view, dtype), lambda: {"format": 1, "im2col": view})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +12,54 @@ import click
 from msgspec import structs
 
 from archscope.cli import FAILED, FINDINGS, FINE
-from archscope.cli.shared.options import Output, output_option, together, write
+from archscope.cli.shared.inapplicable import indifferent
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    batch_option,
+    gathered,
+    output_option,
+    reader_options,
+    together,
+    write,
+)
 from archscope.cli.shared.terminal import say
+from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
-from archscope.linter.fix import FixResult, fix
+from archscope.linter.fix import EditableFiles, FixResult, fix
 from archscope.linter.runner import Linter, merged
-from archscope.linter.targets import expand, is_folder, load
+from archscope.linter.targets import Target, expand, is_folder, load
 from archscope.report import findings as reports
 from archscope.report.findings import LintReport
 from archscope.report.findings.text import summary
 from archscope.report.tables.rules import statistics
-from archscope.rules.rule import SEVERITIES
+from archscope.rules.rule import SEVERITIES, Finding
 
 GROUP = "Analyze"
 
-selection_options = together(
+
+def _config(
+    select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None, config_file: Path | None
+) -> Config:
+    """Return the configuration of a file, changed by the options."""
+    path = config_file or find(Path.cwd())
+    config = read(path) if path else Config()
+    changes: dict[str, Any] = {}
+    if select:
+        changes["select"] = codes_of(_codes(select), "--select")
+    if ignore:
+        changes["ignore"] = (*config.ignore, *codes_of(_codes(ignore), "--ignore"))
+    if severity:
+        changes["severity"] = severity
+    return structs.replace(config, **changes)
+
+
+def _codes(options: tuple[str, ...]) -> list[str]:
+    return [code.strip() for option in options for code in option.split(",") if code.strip()]
+
+
+selection_options = gathered("config", _config, together(
     click.option(
         "--select", "-s", multiple=True, metavar="CODES",
         help="Run only these rules: --select G,CHN101; ALL for all of them.",
@@ -40,7 +74,7 @@ selection_options = together(
         help="Configuration file; by default the nearest archscope.toml, or pyproject.toml"
         " with [tool.archscope.lint].",
     ),
-)  # fmt: skip
+))  # fmt: skip
 
 fix_options = together(
     click.option(
@@ -56,6 +90,9 @@ fix_options = together(
 
 @click.command("lint")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@reader_options
+@batch_option
+@indifferent(dtype="rules compare elements, whatever their type")
 @selection_options
 @fix_options
 @click.option("--statistics", "counted", is_flag=True, help="Count findings by rule.")
@@ -66,10 +103,9 @@ fix_options = together(
 @output_option
 def command(
     specs: tuple[str, ...],
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
-    severity: str | None,
-    config_file: Path | None,
+    reader: SpecReader,
+    batch: int,
+    config: Config,
     safe: bool,
     unsafe: bool,
     diff: bool,
@@ -92,11 +128,15 @@ def command(
       archscope lint mine.yaml --fix --diff
       archscope lint . --format sarif -o findings.sarif
     """
-    config = _config(select, ignore, severity, config_file)
     specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))
     if safe or unsafe or diff:
-        fixed = fix(sources, config, [Path(spec) for spec in specs if is_folder(spec)], unsafe)
+        if reader != reader.unchanged or batch > 1:
+            raise OptionError(
+                "--fix, --unsafe-fixes and --diff are for specs as they are; they take no --set,"
+                " --input, --fused and --batch"
+            )
+        fixed = fix(sources, config, filter(is_folder, specs), unsafe)
         if diff:
             changes = _diff(fixed)
             write(changes or "nothing to fix", output)
@@ -108,15 +148,12 @@ def command(
             counts = ", ".join(f"{code} {count}" for code, count in sorted(fixed.counts.items()))
             say(f"fixed {fixed.counts.total()}: {counts}")
     else:
-        linter = Linter(config)
-        results = [
-            (target, linter.findings(target.graph, target.document) if target.graph else [])
-            for target in map(load, sources)
-        ]
+        results = _results(sources, config, reader, batch)
     errors = [target.error for target, _ in results if target.error]
     for error in errors:
         say(f"error: {error}")
-    found = [finding for _, findings in results for finding in merged(findings)]
+    editable = EditableFiles(sources, filter(is_folder, specs))
+    found = [editable.offered(finding) for _, findings in results for finding in merged(findings)]
     shown = tuple(finding for finding in found if config.shows(finding.severity))
     networks = sum(target.graph is not None for target, _ in results)
     report = LintReport(shown, len(found) - len(shown), networks)
@@ -129,24 +166,16 @@ def command(
     return FINDINGS if shown and not exit_zero else FINE
 
 
-def _config(
-    select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None, file: Path | None
-) -> Config:
-    """Return the configuration of a file, changed by the options."""
-    path = file or find(Path.cwd())
-    config = read(path) if path else Config()
-    changes: dict[str, Any] = {}
-    if select:
-        changes["select"] = codes_of(_codes(select), "--select")
-    if ignore:
-        changes["ignore"] = (*config.ignore, *codes_of(_codes(ignore), "--ignore"))
-    if severity:
-        changes["severity"] = severity
-    return structs.replace(config, **changes)
-
-
-def _codes(options: tuple[str, ...]) -> list[str]:
-    return [code.strip() for option in options for code in option.split(",") if code.strip()]
+def _results(
+    sources: Iterable[str], config: Config, reader: SpecReader, batch: int
+) -> list[tuple[Target, list[Finding]]]:
+    """Return networks with what is found in them."""
+    linter = Linter(config, batch=batch)
+    read_target = partial(load, limits=reader.limits, changes=reader.changes, fused=reader.fused)
+    return [
+        (target, linter.findings(target.graph, target.document) if target.graph else [])
+        for target in map(read_target, sources)
+    ]
 
 
 def _diff(result: FixResult) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from archscope.cli.shared.options import cost_options, max_nodes_option
+from archscope.cli.shared.options import SpecReader, cost_options, reader_options
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
@@ -22,8 +22,8 @@ FORMATS = ("svg", "png")
 @click.command("plot")
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
+@reader_options
 @cost_options
-@max_nodes_option
 @predict_options
 @click.option("--x", default="macs", metavar="MEASURE",
               help="Measure on the x axis of pareto: any column of the report.")  # fmt: skip
@@ -41,8 +41,8 @@ FORMATS = ("svg", "png")
 def command(
     kind: str,
     sources: tuple[str, ...],
+    reader: SpecReader,
     costs: dict[str, Any],
-    max_nodes: int,
     predictor: Predictor,
     x: str,
     y: str | None,
@@ -71,6 +71,6 @@ def command(
     y = y or (PREDICTED if predictor.wanted else "memory_access_bytes")
     for word in (x, y):
         measure_named(word)  # report a mistake before the work
-    networks = read_inputs(sources, costs, max_nodes, predictor).networks()
+    networks = read_inputs(sources, reader, costs, predictor).networks()
     write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
     show(output.as_posix())

@@ -16,6 +16,7 @@ from archscope.cli.shared.given_weights import (
     spec_of_run,
     weights_option,
 )
+from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -77,6 +78,7 @@ choice_options = gathered("choice", dict, together(
 @click.command("prune")
 @one_spec
 @reader_options
+@refused(batch="budgets are for one image")
 @click.option("--groups", is_flag=True, help="Show which channels of which layers go together.")
 @click.option("--budget", "budgets", multiple=True, metavar="TEXT",
               help="What may be left: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
@@ -132,6 +134,11 @@ def command(
     spec, run = spec_of_run(spec)
     if options["epochs"] is not None and (run is None or options["weights"] is not None):
         raise OptionError("--epochs is for a run, whose images and recipe it takes")
+    if reader.fused and (run is not None or options["weights"] is not None or is_foreign(spec)):
+        raise OptionError(
+            "--fused: the weights are of the network with its batch norms; prune that, and fold"
+            " them by `archscope export --fused`"
+        )
     graph = reader.graph(spec)
     if groups:
         found = channel_groups(graph)

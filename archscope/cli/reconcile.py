@@ -7,6 +7,7 @@ import click
 from archscope.analysis.count import COUNTS
 from archscope.analysis.reconcile import reconcile, with_own_runs, with_runs
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -32,6 +33,8 @@ GROUP = "Analyze"
     help="Run the installed tools on the module and compare their numbers with ours.",
 )  # fmt: skip
 @reader_options
+@refused(batch="what the tools count is reconciled for one image")
+@indifferent(dtype="operations are counted, whatever their type")
 @output_options
 def command(
     spec: str, tools: tuple[str, ...], ran: bool, reader: SpecReader, output: Output
@@ -54,6 +57,10 @@ def command(
         if tool not in COUNTS[1:]:
             known = did_you_mean(tool, COUNTS[1:]) or f"; there are {', '.join(COUNTS[1:])}"
             raise OptionError(f"no tool '{tool}'{known}")
+    if reader.fused and is_foreign(spec):
+        raise OptionError(
+            f"--fused: tools are run on '{spec}' as it is; `archscope import` writes a spec of it"
+        )
     graph = reader.graph(spec)
     result = reconcile(graph, dict.fromkeys(tools or COUNTS))
     own = own_module(spec, reader.changes["input"])

@@ -10,12 +10,17 @@ from typing import Any
 
 import click
 
-from archscope.cli.shared.options import cost_options, max_nodes_option, wide_option, write
+from archscope.cli.shared.options import (
+    SpecReader,
+    cost_options,
+    reader_options,
+    wide_option,
+    write,
+)
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import make_folder
-from archscope.language import LIMITS
 
 GROUP = "Visualize"
 FORMATS = ("html", "terminal", "json", "markdown")
@@ -24,8 +29,8 @@ HOME = Path("reports")
 
 @click.command("report")
 @click.argument("sources", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
+@reader_options
 @cost_options
-@max_nodes_option
 @predict_options
 @click.option("--title", default=None, help="Title of the report.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="html", help="Output format.")
@@ -40,8 +45,8 @@ HOME = Path("reports")
 @wide_option
 def command(
     sources: tuple[str, ...],
+    reader: SpecReader,
     costs: dict[str, Any],
-    max_nodes: int,
     predictor: Predictor,
     title: str | None,
     form: str,
@@ -66,7 +71,7 @@ def command(
     """
     from archscope.cli.shared.report_inputs import read_inputs
 
-    page = read_inputs(sources, costs, max_nodes, predictor).page(title, _date(day))
+    page = read_inputs(sources, reader, costs, predictor).page(title, _date(day))
     if form == "html":
         from archscope.report.pages.html import html
 
@@ -94,7 +99,7 @@ def write_page(sources: Sequence[str], path: Path) -> None:
     from archscope.cli.shared.report_inputs import read_inputs
     from archscope.report.pages.html import html
 
-    page = read_inputs(sources, {}, LIMITS.nodes, Predictor()).page(None, _date(None))
+    page = read_inputs(sources, SpecReader(), {}, Predictor()).page(None, _date(None))
     write(html(page), path)
 
 

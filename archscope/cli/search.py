@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from archscope.cli.shared.options import Output, gathered, output_options, setting, together
+from archscope.cli.shared.inapplicable import refused
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    change_options,
+    gathered,
+    output_options,
+    setting,
+    together,
+)
 from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError, did_you_mean
 from archscope.metrics import objectives
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     from archscope.search.evaluation import Trainer
     from archscope.search.executor import ExecutorFactory
     from archscope.search.prior_model import PriorModel
+    from archscope.space.search_space import Space
 
 GROUP = "Search"
 TRIALS = {"training": 16, "prior": 32}
@@ -45,6 +56,8 @@ def _objectives(text: str) -> tuple[str, ...]:
         raise OptionError("--objectives names one twice")
     return names
 
+
+reader_options = gathered("reader", SpecReader, change_options)
 
 strategy_options = gathered("strategy", dict, together(
     click.option(
@@ -189,6 +202,13 @@ folder_options = together(
 @click.command("search")
 @click.argument("spec", default="mnas")
 @budget_option
+@reader_options
+@refused(
+    batch="budgets are for one image; --recipe-set batch=64 is the batch of trainings",
+    dtype="budgets in bytes are of float32",
+    fused="budgets are for networks as they are trained; archscope analyze winner.yaml --fused"
+    " shows what folding saves",
+)
 @strategy_options
 @training_options
 @executor_options
@@ -198,6 +218,7 @@ folder_options = together(
 def command(
     spec: str,
     texts: tuple[str, ...],
+    reader: SpecReader,
     strategy: dict[str, Any],
     training: dict[str, Any],
     where: dict[str, Any],
@@ -239,20 +260,22 @@ def command(
     from archscope.space.budget import budgets
     from archscope.space.search_space import space
 
-    limited = budgets(texts, costs_in(lambda: space(document(spec))))
+    networks = space(document(spec), **reader.changes)
+    limited = budgets(texts, costs_in(lambda: networks))
     notes: list[str] = []
-    model, judge = _prior(spec, strategy, training["data"] is not None, notes)
+    model, judge = _prior(spec, networks, strategy, training["data"] is not None, notes)
     training["data"] = training["data"] or default_images(training["folder"])
     config = SearchConfig(
         spec=spec,
         budgets=limited,
+        **reader.changes,
         resolution=training.pop("resolution"),
         trainer=_trainer(strategy["seed"], **training),
         **strategy,
     )
     executor = _executor(config, **where)
     by = config.prior if judge == "prior" else training["data"]
-    path = studies_dir / (name or _name(spec, texts, by))
+    path = studies_dir / (name or _name(spec, [*reader.settings, *reader.inputs, *texts, by]))
     progress = SearchProgressLines(path, notes)
     options = {
         "executor": executor, "storage": storage, "progress": progress, "began": began, **limits,
@@ -273,7 +296,7 @@ def command(
 
 
 def _prior(
-    spec: str, strategy: dict[str, Any], has_data: bool, notes: list[str]
+    spec: str, networks: Space, strategy: dict[str, Any], has_data: bool, notes: list[str]
 ) -> tuple[PriorModel | None, str]:
     """Return the prior on a space and the judge, and put what was chosen into the strategy.
 
@@ -281,12 +304,9 @@ def _prior(
     or cannot judge the space.
     """
     from archscope.search.prior_model import PriorModel
-    from archscope.sources import document
-    from archscope.space.search_space import space
 
     wanted, judge = strategy["prior"], strategy["judge"]
     model: PriorModel | None = None
-    networks = space(document(spec))
     if wanted != "none" and networks.decisions:  # `search` refuses a space without any
         name = priors.DEFAULT if wanted == "auto" else wanted
         try:
@@ -350,9 +370,9 @@ def _trainer(
     return Trainer(seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, **options)
 
 
-def _name(spec: str, texts: tuple[str, ...], data: str) -> str:
+def _name(spec: str, texts: Sequence[str]) -> str:
     """Return the default name of a study."""
-    words = [Path(spec).stem, *texts, data]
+    words = [Path(spec).stem, *texts]
     return "-".join(
         "".join(c if c.isalnum() or c in "._" else "_" for c in word).strip("_") for word in words
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import click
 
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
     dtype_option,
     one_spec,
     output_options,
-    reader_options,
     together,
+    unfused_reader_options,
     write,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
@@ -53,7 +54,12 @@ _space_options = together(
 @click.command("space")
 @one_spec
 @_space_options
-@reader_options
+@unfused_reader_options
+@refused(
+    batch="budgets are for one image",
+    fused="budgets are for networks as they are trained; archscope analyze winner.yaml --fused"
+    " shows what folding saves",
+)
 @predict_options
 @output_options
 def command(
@@ -87,7 +93,8 @@ def command(
     if vary is not None:
         from archscope.space.vary import vary_text
 
-        write(vary_text(document, vary.split(",")), output.output)
+        changed = space(document, limits=reader.limits, **reader.changes).document
+        write(vary_text(changed, vary.split(",")), output.output)
         return FINE
     if not document.open:
         raise OptionError(

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED, TERMINATED
-from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
+from archscope.cli.shared.inapplicable import refused
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    output_options,
+    unfused_reader_options,
+)
 from archscope.cli.shared.process import was_terminated
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
 from archscope.cli.shared.terminal import say, show
@@ -63,7 +69,11 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 @click.option("--log", type=click.Choice(["tensorboard"]),
               help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
-@reader_options
+@unfused_reader_options
+@refused(
+    dtype="networks are trained in float32",
+    fused="a folded batch norm cannot be trained; archscope export --fused folds those of a run",
+)
 @output_options
 def command(
     spec: str | None, resume: str | None, reader: SpecReader, output: Output, **options: Any

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
 from archscope.cli.shared.terminal import tell
 from archscope.errors import OptionError, did_you_mean
@@ -22,6 +23,10 @@ QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
 @click.argument("specs", nargs=-1, metavar="[SPEC]...")
 @click.option("--all", "everything", is_flag=True, help="Verify every network of the zoo.")
 @reader_options
+@refused(
+    batch="numbers are verified for one image, and those of a batch follow from them",
+    dtype="numbers are verified in float32",
+)
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
 @output_options
 def command(

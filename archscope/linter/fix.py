@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import yaml
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.language.edit import Edit, EditableSpec, Patch, apply
 from archscope.linter.config import Config
@@ -29,7 +29,7 @@ class FixResult(Struct):
 
 
 def fix(
-    sources: Sequence[str], config: Config, folders: Iterable[Path], unsafe: bool = False
+    sources: Sequence[str], config: Config, folders: Iterable[str], unsafe: bool = False
 ) -> FixResult:
     """Return the fixed texts of specs; nothing is written.
 
@@ -41,7 +41,7 @@ def fix(
     counts: Counter[str] = Counter()
     refused: set[Edit] = set()
     results: list[tuple[Target, list[Finding]]] = []
-    editable = _EditableFiles(sources, folders)
+    editable = EditableFiles(sources, folders)
     for _ in range(PASSES):
         targets = [load(source, unsaved) for source in sources]
         results = _findings(targets, config, unsaved)
@@ -81,16 +81,24 @@ def fix(
     return FixResult(texts, counts, results)
 
 
-class _EditableFiles:
-    """The files that may be changed."""
+class EditableFiles:
+    """The files that may be changed: specs that were named, and those in folders."""
 
-    def __init__(self, sources: Iterable[str], folders: Iterable[Path]) -> None:
+    def __init__(self, sources: Iterable[str], folders: Iterable[str]) -> None:
         self.files = {Path(source).resolve() for source in sources if not is_foreign(source)}
-        self.folders = [folder.resolve() for folder in folders]
+        self.folders = [Path(folder).resolve() for folder in folders]
 
     def holds(self, file: str) -> bool:
+        """Return whether a file may be changed."""
         path = Path(file).resolve()
         return path in self.files or any(folder in path.parents for folder in self.folders)
+
+    def offered(self, finding: Finding) -> Finding:
+        """Return a finding without its fix if that would change other files."""
+        edits = finding.fix.edits if finding.fix else ()
+        if all(self.holds(edit.file) for edit in edits):
+            return finding
+        return structs.replace(finding, fix=None)
 
 
 def _findings(

@@ -16,29 +16,35 @@ from archscope.rules.rule import Finding
 
 
 def lint(
-    graph: Graph, document: Document | None = None, config: Config | None = None
+    graph: Graph,
+    document: Document | None = None,
+    config: Config | None = None,
+    *,
+    batch: int = 1,
 ) -> tuple[Finding, ...]:
     """Return what the rules find in a network, of every severity.
 
     With the document that the graph was read from, findings know their line and `# noqa`
-    comments apply. Findings of one rule in one place are merged, and name the other nodes.
+    comments apply. Memory access is counted for a batch. Findings of one rule in one place are
+    merged, and name the other nodes.
     """
-    linter = Linter(config or Config())
+    linter = Linter(config or Config(), batch=batch)
     return merged(linter.findings(graph, document))
 
 
 class Linter:
     """Lints networks one after another, and reads each file once."""
 
-    def __init__(self, config: Config, unsaved: Mapping[str, str] = {}) -> None:
+    def __init__(self, config: Config, unsaved: Mapping[str, str] = {}, batch: int = 1) -> None:
         self.config = config
         self.rules = config.chosen()
         self.unsaved = unsaved
+        self.batch = batch
         self.suppressions: dict[str, Suppressions] = {}
 
     def findings(self, graph: Graph, document: Document | None) -> list[Finding]:
         """Return what the rules find in a network, one for each node, without suppressed ones."""
-        network = Network(graph, document)
+        network = Network(graph, document, self.batch)
         return [
             finding
             for rule in self.rules

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.yaml_items import HOLES
 from archscope.sources import read
+from archscope.transforms.fuse import fuse
 
 _NETWORK = re.compile(r"^(layers|extends):", re.MULTILINE)
 _HOLE = re.compile("|".join(HOLES))
@@ -48,11 +49,22 @@ def expand(words: Iterable[str]) -> Iterator[str]:
         yield from found
 
 
-def load(source: str, unsaved: Mapping[str, str] = {}, limits: Limits = LIMITS) -> Target:
-    """Return a spec as a target; an error in it is kept, so that others can still be linted."""
+def load(
+    source: str,
+    unsaved: Mapping[str, str] = {},
+    limits: Limits = LIMITS,
+    *,
+    changes: Mapping[str, Any] = {},
+    fused: bool = False,
+) -> Target:
+    """Return a spec as a target; an error in it is kept, so that others can still be linted.
+
+    `changes` are the keyword arguments of `sources.read`; `fused` folds batch norms.
+    """
     try:
         text = _standard_input(limits) if source == "-" else None
-        return Target(source, *read(source, limits, text, unsaved))
+        graph, document = read(source, limits, text, unsaved, **changes)
+        return Target(source, fuse(graph) if fused else graph, document)
     except ArchscopeError as error:
         return Target(source, error=error)
 

@@ -65,7 +65,7 @@ OTHER = "other"
 
 
 def _parts(network: Network) -> dict[str, int]:
-    """Return memory access by kind of work, for one image."""
+    """Return memory access by kind of work, for a batch."""
     parts: dict[str, int] = {}
     for node in network.graph.nodes:
         facts = node.facts
@@ -79,5 +79,5 @@ def _parts(network: Network) -> dict[str, int]:
             continue
         else:
             kind = OTHER
-        parts[kind] = parts.get(kind, 0) + facts.access
+        parts[kind] = parts.get(kind, 0) + network.access[node.name]
     return parts

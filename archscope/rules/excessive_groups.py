@@ -39,7 +39,7 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
         for node in network.conv_like:
             if not grouped(node):
                 continue
-            access, dense = against_dense(node)
+            access, dense = against_dense(node, network.batch)
             if access > self.limit * dense:
                 op = convolution(node)
                 assert op is not None
@@ -58,7 +58,7 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
                 )
 
     def score(self, network: Network) -> Score:
-        pairs = [against_dense(node) for node in network.conv_like if grouped(node)]
+        pairs = [against_dense(node, network.batch) for node in network.conv_like if grouped(node)]
         access, dense = sum(own for own, _ in pairs), sum(full for _, full in pairs)
         value = round(access / dense, 4) if pairs else None
         about = "memory access of convolutions in groups over that of dense ones"
@@ -66,13 +66,14 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
         return Score(self.code, value, self.limit, "x", broken, about)
 
 
-def against_dense(node: Node) -> tuple[int, float]:
+def against_dense(node: Node, batch: int = 1) -> tuple[int, float]:
     """Return the memory access of a convolution in groups, and of a dense one of equal macs.
 
     The dense one reads the same input, has as many weights, and writes 1/g of the channels.
     """
     op = convolution(node)
     assert op is not None
-    read, written = node.ins[0][0] * area(node.ins[0]), node.out[0] * area(node.out)
+    read = batch * node.ins[0][0] * area(node.ins[0])
+    written = batch * node.out[0] * area(node.out)
     weights = node.ins[0][0] * node.out[0] * taps(node) // op.groups
     return read + written + weights, read + written / op.groups + weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from archscope.analysis.cost import costs
 from archscope.analysis.receptive_field import ReceptiveFields, receptive_fields
 from archscope.ir import Graph, Node, Source
 from archscope.language.document import Document
@@ -14,11 +15,12 @@ from archscope.rules.kinds import transparent
 class Network:
     """A graph under inspection, with cached analyses."""
 
-    def __init__(self, graph: Graph, document: Document | None = None) -> None:
-        """Take a graph and, if it was read from a spec, the document."""
+    def __init__(self, graph: Graph, document: Document | None = None, batch: int = 1) -> None:
+        """Take a graph, the document if it was read from a spec, and the images of a batch."""
         self.full = graph
         self.graph = graph.inference()
         self.document = document
+        self.batch = batch
         self.home = {document.file, document.body.at.file} if document else set()
 
     @cached_property
@@ -40,6 +42,11 @@ class Network:
     def macs(self) -> int:
         """The macs of inference for one image."""
         return sum(facts.macs for facts in self.graph.facts.values())
+
+    @cached_property
+    def access(self) -> dict[str, int]:
+        """The elements that each node reads and writes for a batch; weights are read once."""
+        return {name: cost.memory_access for name, cost in costs(self.graph, self.batch).items()}
 
     @cached_property
     def conv_like(self) -> list[Node]:

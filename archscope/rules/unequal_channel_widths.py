@@ -43,7 +43,7 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
         for node in network.conv_like:
             if not pointwise(node):
                 continue
-            access, least = traffic(node)
+            access, least = traffic(node, network.batch)
             ratio = access / least
             if ratio > self.limit:
                 c1, c2 = node.ins[0][0], node.out[0]
@@ -61,19 +61,19 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
                 )
 
     def score(self, network: Network) -> Score:
-        pairs = [traffic(node) for node in network.conv_like if pointwise(node)]
+        pairs = [traffic(node, network.batch) for node in network.conv_like if pointwise(node)]
         access, bound = sum(access for access, _ in pairs), sum(least for _, least in pairs)
         value = round(access / bound, 4) if bound else None
-        total = sum(facts.access for facts in network.graph.facts.values())
+        total = sum(network.access.values())
         broken = value is not None and value > self.limit and access - bound > self.share * total
         about = "memory access of 1x1 convolutions over its lower bound"
         return Score(self.code, value, self.limit, "x", broken, about)
 
 
-def traffic(node: Node) -> tuple[int, float]:
+def traffic(node: Node, batch: int = 1) -> tuple[int, float]:
     """Return the memory access of a 1x1 convolution, in elements, and the least for its macs."""
     op = convolution(node)
     assert op is not None
-    c1, c2, hw = node.ins[0][0], node.out[0], area(node.out)
+    c1, c2, hw = node.ins[0][0], node.out[0], batch * area(node.out)
     weights = c1 * c2 // op.groups
     return hw * (c1 + c2) + weights, 2 * hw * sqrt(c1 * c2) + weights

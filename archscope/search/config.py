@@ -6,14 +6,17 @@ from typing import Any, Literal
 
 from msgspec import Struct, field, to_builtins
 
+from archscope.importers.formats import Inputs
+from archscope.language.document import Document
 from archscope.metrics import ACCURACY
 from archscope.search import samplers
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
 from archscope.search.prior_model import STARTS_WITH_PRIOR, PriorModel
 from archscope.search.strategy import Strategy
+from archscope.sources import document
 from archscope.space.budget import Budget
-from archscope.space.search_space import Space
+from archscope.space.search_space import Space, space
 
 DEFAULT = "mnas"
 
@@ -22,6 +25,8 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     """What to search, how, and how candidates are trained."""
 
     spec: str = DEFAULT
+    set: dict[str, Any] = {}  # values of names and decisions of the spec
+    input: Inputs = None  # the shape of the input, if not that of the spec
     budgets: tuple[Budget, ...] = ()
     sampler: str = samplers.DEFAULT
     trials: int = 24  # networks to train
@@ -37,6 +42,11 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     inherit: bool = False  # begin a training with the weights of the nearest network trained
     resolution: int | None = None  # side of the images trained on; 0: the spec's; None: pilot's
     trainer: Trainer
+
+    def space(self) -> tuple[Document, Space]:
+        """Return the document of the spec, and the space to search. Raises ArchscopeError."""
+        read = document(self.spec)
+        return read, space(read, set=self.set, input=self.input)
 
     def strategy(self, space: Space, model: PriorModel | None = None) -> Strategy:
         """Return the strategy of the study. Raises OptionError for anchors that do not exist.

@@ -205,7 +205,7 @@ def _checked(
     images = CHECK_IMAGES if config.trainer.images is None else config.trainer.images
     recipe = {"epochs": CHECK_EPOCHS, **config.trainer.recipe}
     trainer = structs.replace(config.trainer, images=images, recipe=recipe, proxies=False)
-    trained = trained_space(document(config.spec), trainer, deployed, side)
+    trained = trained_space(document(config.spec), trainer, deployed, side, config.set)
     executor.deadline = clock.deadline()
     results = train_all(
         executor, [(trainer, trained.graph(network.choices), None) for network in networks]

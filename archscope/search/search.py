@@ -31,8 +31,7 @@ from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock, FinalPlan
 from archscope.search.trained_space import images_of, trained_space
 from archscope.search.winner import write_winner
-from archscope.sources import document
-from archscope.space.search_space import Space, space
+from archscope.space.search_space import Space
 
 PILOT = "pilot.json"
 
@@ -68,8 +67,7 @@ def search(
     """
     progress = progress or SearchProgress()
     clock = Clock(max_time, began=began)
-    read = document(config.spec)
-    deployed = space(read)
+    read, deployed = config.space()
     if not deployed.decisions:
         raise OptionError(
             f"'{config.spec}' leaves nothing open to search; 'archscope space {config.spec}"
@@ -87,7 +85,7 @@ def search(
         pilot = _pilot(folder, read, config, deployed, strategy, trains, clock)
         progress.on_pilot(pilot)
         trainer = pilot.trainer(config.trainer)
-        trained = trained_space(read, config.trainer, deployed, pilot.resolution)
+        trained = trained_space(read, config.trainer, deployed, pilot.resolution, config.set)
         study = Study(
             deployed,
             strategy,
@@ -147,7 +145,7 @@ def _pilot(
         return kept
 
     def graph_of(choices: dict[str, Any], resolution: int | None) -> Graph:
-        return trained_space(read, config.trainer, deployed, resolution).graph(choices)
+        return trained_space(read, config.trainer, deployed, resolution, config.set).graph(choices)
 
     (entry, *_) = deployed.graph(deployed.defaults).inputs
     anchors = [choices for _, choices in strategy.anchors[-PILOTS:]]

@@ -33,7 +33,9 @@ from archscope.search.learner import directions, state_of
 from archscope.search.storage import opened
 from archscope.space.search_space import Space, checked_choices
 
-LATER: dict[str, Any] = {"prior": "", "judge": "training", "inherit": False}
+LATER: dict[str, Any] = {
+    "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None,
+}  # fmt: skip
 """Values that stand for keys which studies of earlier versions do not have."""
 
 TRIALS = "trials.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,20 @@ from archscope.space.search_space import Space, space
 
 
 def trained_space(
-    read: Document, trainer: Trainer, deployed: Space, resolution: int | None
+    read: Document,
+    trainer: Trainer,
+    deployed: Space,
+    resolution: int | None,
+    set: Mapping[str, Any] = {},
 ) -> Space:
     """Return the space with the resolution and the classes of the images trained on.
+
+    `set` are the values of names and decisions that the search was given.
 
     Raises OptionError if its networks do not take a single image.
     """
     data = images_of(trainer)
-    given = {"classes": len(data.classes)} if "classes" in read.let else {}
+    given = {**set, **({"classes": len(data.classes)} if "classes" in read.let else {})}
     (entry, *more) = deployed.graph(deployed.defaults).inputs
     if more:
         raise OptionError(f"'{deployed.name}' has several inputs; a search trains on one image")

@@ -76,6 +76,61 @@ def test_every_option_is_explained(name: str) -> None:
             assert param.help or plain, f"{param.opts} has neither help nor a default that says it"
 
 
+SHARED = {
+    "--set": "NAME=VALUE",
+    "--input": "SHAPE",
+    "--batch": "INTEGER RANGE",
+    "--dtype": "CHOICE",
+    "--fused": "BOOLEAN",
+}
+"""The options of every command that takes a SPEC, with the kind of their values."""
+SPECS = [
+    name
+    for name in FILES
+    if any(
+        isinstance(param, click.Argument) and "SPEC" in f"{param.metavar or param.name}".upper()
+        for param in command_of(name).params
+    )
+]
+
+
+def kind_of(option: click.Option) -> str:
+    return option.metavar or option.type.name.upper()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_what_takes_a_spec_takes_the_shared_options(name: str) -> None:
+    options = {param.opts[0]: param for param in command_of(name).params}
+    for word, kind in SHARED.items():
+        option = options.get(word)
+        assert isinstance(option, click.Option), f"{name} has no {word}"
+        assert kind_of(option) in (kind, "INTEGER" if word == "--batch" else kind), word
+
+
+def test_the_commands_that_take_a_spec() -> None:
+    assert {"lint", "report", "plot", "draw", "search", "guidelines", "space", "bench"} < {*SPECS}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_shared_option_that_cannot_be_followed_is_refused_with_a_reason(
+    run: Run, name: str
+) -> None:
+    values = {"--batch": ["2"], "--dtype": ["float16"], "--fused": []}
+    for param in command_of(name).params:
+        if isinstance(param, click.Option) and param.hidden:
+            words = {"plot": ["pareto", "vgg16"], "im2col": ["vgg16", "x"]}.get(name, ["lenet5"])
+            option = param.opts[0]
+            result = run(name, *words, *required(name), option, *values[option])
+            assert (result.code, result.out) == (2, "")
+            assert result.err.startswith(f"error: {option}: ")
+
+
+def required(name: str) -> list[str]:
+    """Return what a command takes besides what it is called for."""
+    options = [p for p in command_of(name).params if isinstance(p, click.Option) and p.required]
+    return [word for option in options for word in (option.opts[0], "x.onnx")]
+
+
 @pytest.mark.parametrize(
     "page",
     [

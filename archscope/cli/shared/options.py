@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
@@ -24,6 +24,7 @@ from archscope.language.yaml_items import parse
 from archscope.report import formats
 from archscope.report.table import CommandOutput, Part, Table
 from archscope.sources import document, read
+from archscope.transforms.fuse import fuse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,6 +65,7 @@ max_nodes_option = click.option(
     "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes,
     help="Refuse specs that expand to more layers than this.",
 )  # fmt: skip
+batch_option = click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch.")
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32",
     help="Element type for which bytes are counted; biases of int8 networks are int32.",
@@ -81,7 +83,7 @@ wide_option = click.option(
     "--wide", is_flag=True, help="Show all columns of a table, also those that do not fit."
 )
 
-spec_options = together(
+change_options = together(
     click.option(
         "--set", "settings", multiple=True, metavar="NAME=VALUE",
         help="Set a name of the spec's `let` to another value: --set width=0.5.",
@@ -91,11 +93,15 @@ spec_options = together(
         help="Replace the input, channels first: --input 3x320x320, or NAME=SHAPE for several"
         " inputs.",
     ),
-    max_nodes_option,
+)  # fmt: skip
+spec_options = together(change_options, max_nodes_option)
+fused_option = click.option(
+    "--fused", is_flag=True,
+    help="Fold batch norms into the layers before them, as for deployment.",
 )  # fmt: skip
 
 cost_options = gathered("costs", dict, together(
-    click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch."),
+    batch_option,
     dtype_or_stored_option,
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
@@ -115,6 +121,17 @@ class SpecReader(Struct, frozen=True):
     settings: Sequence[str] = ()
     inputs: Sequence[str] = ()
     max_nodes: int = LIMITS.nodes
+    fused: bool = False
+
+    @property
+    def unfused(self) -> SpecReader:
+        """The reader of the same networks with their batch norms."""
+        return structs.replace(self, fused=False)
+
+    @property
+    def unchanged(self) -> SpecReader:
+        """The reader of networks as they are, within the same limits."""
+        return SpecReader(max_nodes=self.max_nodes)
 
     @property
     def limits(self) -> Limits:
@@ -138,11 +155,19 @@ class SpecReader(Struct, frozen=True):
     def document(self, spec: str, batch: int = 1) -> tuple[Graph, Document]:
         """Return the graph that a word names, and its document. Raises ArchscopeError."""
         text = _standard_input(spec, self.limits)
-        return read(spec, self.limits, text, batch=batch, **self.changes)
+        graph, found = read(spec, self.limits, text, batch=batch, **self.changes)
+        return (fuse(graph) if self.fused else graph), found
+
+    def refuse_training(self, training: bool) -> None:
+        """Raise OptionError for fused networks with the parts that serve only training."""
+        if self.fused and training:
+            raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
 
 
-reader_options = gathered("reader", SpecReader, spec_options)
+reader_options = gathered("reader", SpecReader, together(spec_options, fused_option))
 """The options of specs, as the `reader` of a command."""
+unfused_reader_options = gathered("reader", SpecReader, spec_options)
+"""The same for commands that cannot do with fused networks."""
 
 
 def _standard_input(spec: str, limits: Limits) -> bytes | None:

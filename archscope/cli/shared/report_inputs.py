@@ -17,11 +17,16 @@ MANY = 10  # sources that take long enough for a progress bar
 
 
 def read_inputs(
-    sources: Sequence[str], costs: dict[str, Any], max_nodes: int, predictor: Predictor
+    sources: Sequence[str], reader: SpecReader, costs: dict[str, Any], predictor: Predictor
 ) -> ReportInputs:
-    """Return the inputs of a report; problems are printed. Raises ArchscopeError."""
-    reader = SpecReader(max_nodes=max_nodes)
-    inputs = ReportInputs(costs, reader.document, predictor.complete)
+    """Return the inputs of a report; problems are printed. Raises ArchscopeError.
+
+    The options of the reader change specs, and not the networks of runs and studies.
+    """
+    reader.refuse_training(costs.get("training", False))
+    inputs = ReportInputs(
+        costs, reader.document, predictor.complete, read_own=reader.unchanged.document
+    )
     sources = sources or default_sources()
     visible = len(sources) >= MANY and sys.stderr.isatty()
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:

@@ -51,8 +51,8 @@ class ReportInputs:
     """Collects the content of a report, one input after another.
 
     `costs` are keyword arguments of `analyze` that hold for every spec; `read` returns the graph
-    and the document of a source, `complete` adds to an analysis what it takes more to know, such
-    as predictions.
+    and the document of a source, `read_own` those of a run or a study; `complete` adds to an
+    analysis what it takes more to know, such as predictions.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class ReportInputs:
         costs: dict[str, Any] | None = None,
         read: Callable[[str], tuple[Graph, Document]] = read_source,
         complete: Callable[[Analysis, Graph], Analysis] = lambda analysis, graph: analysis,
+        read_own: Callable[[str], tuple[Graph, Document]] = read_source,
     ) -> None:
         self.costs, self.read, self.complete = costs or {}, read, complete
+        self.read_own = read_own
         self.sections: list[NetworkSection] = []
         self.runs: list[RunSection] = []
         self.studies: list[StudySection] = []
@@ -80,7 +82,7 @@ class ReportInputs:
         if path.suffix == ".json":
             self._json(path)
         elif not is_folder(source):
-            self._spec(source)
+            self._spec(source, self.read)
         elif not self._run_or_study(path) and not sum(
             self._run_or_study(inside) for inside in sorted(path.glob("*/"))
         ):
@@ -132,15 +134,22 @@ class ReportInputs:
         except ArchscopeError as error:
             self.problems.append(Problem(path.as_posix(), f"{prefix}{error}"))
 
-    def _spec(self, source: str, name: str | None = None, **measured: float | None) -> None:
-        graph, read = self.read(source)
-        network = Network(graph, read)
+    def _spec(
+        self,
+        source: str,
+        read_source: Callable[[str], tuple[Graph, Document]],
+        name: str | None = None,
+        **measured: float | None,
+    ) -> None:
+        graph, read = read_source(source)
+        batch = self.costs.get("batch", 1)
+        network = Network(graph, read, batch)
         section = describe_network(
             self.complete(analyze(graph, **self.costs), graph),
             graph,
             source=source,
             name=name,
-            findings=tuple(map(record, lint(graph, read))),
+            findings=tuple(map(record, lint(graph, read, batch=batch))),
             scores=[rule.score(network) for rule in self.guidelines],
             yaml=_text(read.file),
             taken=_ids(self.sections),
@@ -163,7 +172,8 @@ class ReportInputs:
             run = read_run(path, _ids(self.runs))
             self.runs.append(run)
             with self._problem_of(path, "its network is not shown: "):
-                self._spec((path / "spec.yaml").as_posix(), run.name, accuracy=run.accuracy)
+                spec = (path / "spec.yaml").as_posix()
+                self._spec(spec, self.read_own, run.name, accuracy=run.accuracy)
 
     def _study(self, path: Path) -> None:
         with self._problem_of(path):
@@ -179,7 +189,7 @@ class ReportInputs:
                     tied = sum(row.tied for row in study.finalists) > 1
                     name = f"first of {study.name}, tied" if tied else f"winner of {study.name}"
                     accuracy = best_accuracy(path)
-                    self._spec(winner.as_posix(), name, accuracy=accuracy)
+                    self._spec(winner.as_posix(), self.read_own, name, accuracy=accuracy)
 
     def _json(self, path: Path) -> None:
         """Add the analyses or the measured latency in a JSON file."""

@@ -1,0 +1,57 @@
+"""Shared options in commands whose result does not depend on them, or that cannot follow them.
+
+`--set`, `--input`, `--batch`, `--dtype` and `--fused` exist in every command that takes a SPEC, so
+that a command line stays right when its verb changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from archscope.analysis.cost import DTYPES
+from archscope.cli.shared.options import Command, together
+from archscope.errors import OptionError
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "batch": {"type": click.IntRange(1)},
+    "dtype": {"type": click.Choice(list(DTYPES))},
+    "fused": {"is_flag": True},
+}
+
+
+def indifferent(**reasons: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds options that the result is the same for, with the reason."""
+    return together(
+        *(
+            click.option(
+                f"--{name}", **_KINDS[name], expose_value=False,
+                help=f"Changes nothing here: {reason}.",
+            )
+            for name, reason in reasons.items()
+        )
+    )  # fmt: skip
+
+
+def refused(**reasons: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds options, not listed in the help, that are refused."""
+    return together(
+        *(
+            click.option(
+                f"--{name}", **_KINDS[name], expose_value=False, hidden=True,
+                help=f"Refused here: {reason}.",
+                callback=_refusal(f"--{name}: {reason}"),
+            )
+            for name, reason in reasons.items()
+        )
+    )  # fmt: skip
+
+
+def _refusal(message: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def refuse(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            raise OptionError(message)
+
+    return refuse
