@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from archscope.compress.importance import Scope
+from archscope.compress.layout import PAPER
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-FLOAT_BYTES = INDEX_BYTES = 4
-CONVOLUTION_BITS, LINEAR_BITS = 8, 5
-"""Bits of the distance between neighbouring weights that are left, Han et al. 2016."""
 
 
 class SparseLayer(Struct, frozen=True):
@@ -37,8 +34,8 @@ class Sparsified(Struct, frozen=True):
     masks: dict[str, Tensor]  # which weights are left, by their names in it
     layers: tuple[SparseLayer, ...]
     dense_bytes: int  # everything as float32
-    csr_bytes: int  # 4 bytes for each weight left and its column, and for each row
-    relative_bytes: int  # 4 bytes for each weight left, 5 or 8 bits for its distance to the last
+    csr_bytes: int  # as `encodings.csr_bytes`, with everything else as float32
+    relative_bytes: int  # as `encodings.relative_bytes`, with distances of 8 or 5 bits
     fillers: int  # zeros that the last needs where a distance takes more bits
 
     @property
@@ -61,16 +58,13 @@ def sparsify(
     Magnitudes are compared in the whole network, or in each layer alone. Biases and norms stay.
     `weights` is a state dict; errors call it `source`. Raises OptionError.
     """
-    from archscope.compress import tensors  # loads torch
+    from archscope.compress import encodings, tensors  # loads torch
+    from archscope.compress.codebooks import relative_entries
 
     if not 0 < sparsity < 1:
         raise OptionError(f"a sparsity is a share above 0% and below 100%, got {sparsity:.4%}")
     state = tensors.fitted_weights(graph, weights, source)
-    held = {
-        name: tensor
-        for name, tensor in state.items()
-        if name.rpartition(".")[2] == "weight" and tensor.ndim > 1
-    }
+    held = {name: tensor for name, tensor in state.items() if tensors.is_weight(name, tensor)}
     if not held:
         raise OptionError(f"'{graph.name}' has no layer with weights to set to zero")
     for name, tensor in held.items():
@@ -82,18 +76,19 @@ def sparsify(
         for name, mask in masks.items()
     )
     rest = sum(t.numel() for name, t in state.items() if t.is_floating_point() and name not in held)
-    rows = sum(len(mask) + 1 for mask in masks.values())
     left = sum(layer.left for layer in layers)
-    bits, fillers = 0, 0
+    csr = relative = encodings.FLOAT_BYTES * rest
+    entries = 0
     for mask in masks.values():
-        size = LINEAR_BITS if mask.ndim == 2 else CONVOLUTION_BITS
-        missing = tensors.fillers(mask, 2**size)
-        bits += (int(mask.sum()) + missing) * (8 * FLOAT_BYTES + size)
-        fillers += missing
+        _, bits = PAPER.of(mask.ndim)
+        found = len(relative_entries(mask, mask, bits)[0])
+        csr += encodings.csr_bytes(mask)
+        relative += encodings.relative_bytes(found, bits)
+        entries += found
     return Sparsified(
         state, masks, layers,
-        dense_bytes=FLOAT_BYTES * (rest + sum(layer.weights for layer in layers)),
-        csr_bytes=FLOAT_BYTES * (rest + left) + INDEX_BYTES * (left + rows),
-        relative_bytes=FLOAT_BYTES * rest + -(-bits // 8),
-        fillers=fillers,
+        dense_bytes=encodings.FLOAT_BYTES * (rest + sum(layer.weights for layer in layers)),
+        csr_bytes=csr,
+        relative_bytes=relative,
+        fillers=entries - left,
     )  # fmt: skip

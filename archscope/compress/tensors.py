@@ -86,6 +86,11 @@ def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, fl
     return {root: sum(values) / len(values) for root, values in found.items()}
 
 
+def is_weight(name: str, tensor: Tensor) -> bool:
+    """Whether a tensor of a layer is its kernel or a matrix, no bias, norm or factor."""
+    return tensor.ndim > 1 and "weight" in name.rpartition(".")[2]
+
+
 def check_finite(name: str, values: Tensor) -> None:
     """Raise OptionError for values that no norm can be taken of."""
     if not values.isfinite().all():
@@ -117,9 +122,3 @@ def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict
     gone = len(sizes) - round(share * len(sizes))
     limit = sizes.kthvalue(gone).values if gone else sizes.new_tensor(-1.0)
     return {name: tensor.detach().abs() > limit for name, tensor in weights.items()}
-
-
-def fillers(mask: Tensor, reach: int) -> int:
-    """Return the zeros to store so that no weight lies more than `reach` places after the last."""
-    places = torch.cat([torch.tensor([-1]), mask.flatten().nonzero().flatten()])
-    return int(((places.diff() - 1) // reach).sum())

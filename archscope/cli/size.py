@@ -1,0 +1,112 @@
+"""`archscope size`: what a network's weights take in every form of storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import structs
+
+from archscope.cli.shared.given_weights import given_weights, own_weights, spec_of_run
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    one_spec,
+    output_options,
+    reader_options,
+)
+from archscope.compress.layout import PAPER, PUBLISHED
+from archscope.compress.sizes import sizes
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.report.tables.sizes import size_parts, size_record
+from archscope.sources import is_foreign
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GROUP = "Compress"
+COMPRESSED = (".net", ".bin")
+"""Suffixes of files in the format of SqueezeNet-Deep-Compression."""
+
+
+@click.command("size")
+@one_spec
+@reader_options
+@click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
+              help="Weights: a .safetensors file, the folder of a run, or a .net file as"
+                   " published with Deep Compression.")  # fmt: skip
+@click.option("--bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
+              help="Bits of a code: codebooks hold 2 ** bits values.")  # fmt: skip
+@click.option("--distance-bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
+              help="Bits of the distance between two weights that are not zero.")  # fmt: skip
+@click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
+              help="Write the weights as .safetensors, or as .net.")  # fmt: skip
+@output_options
+def command(
+    spec: str,
+    reader: SpecReader,
+    weights: Path | None,
+    bits: int | None,
+    distance_bits: int | None,
+    weights_output: Path | None,
+    output: Output,
+) -> None:
+    """Count the bytes of a network's weights in every form: dense, sparse, with codebooks.
+
+    SPEC may be the folder of a run, whose best weights are taken. Sizes are those of weights that
+    were really encoded; without weights only the forms are counted whose size does not depend on
+    them. Codebooks hold the values of a layer if these are few enough; if not, k-means finds
+    some, and the table says how far they are from the weights.
+
+    A .net file is in the format of songhan/SqueezeNet-Deep-Compression, with codes of 8 and 4 and
+    distances of 4 bits. --weights-output converts to it and from it.
+
+    \b
+    Examples:
+      archscope size resnet18
+      archscope size runs/lenet5-digits --bits 4
+      archscope size lenet5 --weights sparse.safetensors --format json
+      archscope size squeezenet1_0 --weights compressed_SqueezeNet.net
+    """
+    spec, run = spec_of_run(spec)
+    graph = reader.graph(spec)
+    path = weights or run
+    given = _weights(spec, reader, graph, path)
+    layout = PUBLISHED if path is not None and path.suffix in COMPRESSED else PAPER
+    layout = structs.replace(
+        layout,
+        codes=layout.codes if bits is None else (bits, bits),
+        distances=layout.distances if distance_bits is None else (distance_bits, distance_bits),
+    )
+    found = sizes(graph, given, layout=layout, source=f"'{path or spec}'")
+    if weights_output is not None:
+        if given is None:
+            raise OptionError("--weights-output needs weights: give --weights, or a run")
+        _write(given, graph, weights_output)
+    output.show(size_parts(graph.name, found), lambda: size_record(graph.name, found))
+
+
+def _weights(
+    spec: str, reader: SpecReader, graph: Graph, path: Path | None
+) -> dict[str, Tensor] | None:
+    """Return the weights of a file, a run or an imported model, None if there are none."""
+    if path is None:
+        return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
+    if path.suffix not in COMPRESSED or path.is_dir():
+        return given_weights(path)
+    from archscope.compress.compressed_file import read_compressed
+
+    return read_compressed(path, graph)
+
+
+def _write(weights: dict[str, Tensor], graph: Graph, path: Path) -> None:
+    if path.suffix in COMPRESSED:
+        from archscope.compress.compressed_file import write_compressed
+
+        write_compressed(weights, graph, path)
+    else:
+        from archscope.weights import write_weights
+
+        write_weights(weights, path)

@@ -1,0 +1,67 @@
+"""The weights of one layer really encoded, and what that takes."""
+
+from __future__ import annotations
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from archscope.compress.codebooks import codebook, distinct, relative_entries
+from archscope.compress.huffman import coded_bits
+
+FLOAT_BYTES = INDEX_BYTES = COUNT_BYTES = 4
+
+
+class Encoding(Struct, frozen=True):
+    """What the weights of a layer take in the forms that depend on their values."""
+
+    bytes: dict[str, int]
+    left: int  # weights that are not zero
+    values: int  # different values
+    squares: float  # sum of the squares of the weights
+    errors: float  # sum of the squares of what the codebook changes
+
+
+def encoded(weights: Tensor, code_bits: int, distance_bits: int) -> Encoding:
+    """Encode the weights of a layer, finite numbers; the forms are those of `sizes.FORMS`."""
+    present = weights != 0
+    left = int(present.sum())
+    book = codebook(weights, code_bits)
+    found, distances = relative_entries(book.codes, present, distance_bits)
+    table = COUNT_BYTES + FLOAT_BYTES * 2**code_bits
+    lengths = 2**code_bits + 2**distance_bits
+    return Encoding(
+        bytes={
+            "csr": csr_bytes(present),
+            "relative_index": relative_bytes(len(found), distance_bits),
+            "codebook_huffman": FLOAT_BYTES * 2**code_bits + 2**code_bits + _coded(book.codes),
+            "deep_compression": table
+            + _packed(len(found), code_bits)
+            + _packed(len(found), distance_bits),
+            "deep_compression_huffman": table + lengths + _coded(found) + _coded(distances),
+        },
+        left=left,
+        values=len(book.values) if book.exact else len(distinct(weights)),
+        squares=float(weights.double().square().sum()),
+        errors=0.0 if book.exact else float((book.weights - weights.cpu()).double().square().sum()),
+    )
+
+
+def csr_bytes(present: Tensor) -> int:
+    """Return the bytes of compressed sparse rows: values, columns, and where each row begins."""
+    return (FLOAT_BYTES + INDEX_BYTES) * int(present.sum()) + INDEX_BYTES * (len(present) + 1)
+
+
+def relative_bytes(entries: int, distance_bits: int) -> int:
+    """Return the bytes of float32 weights, their distances, and the number of entries."""
+    return COUNT_BYTES + FLOAT_BYTES * entries + _packed(entries, distance_bits)
+
+
+def _packed(count: int, bits: int) -> int:
+    return -(-count * bits // 8)
+
+
+def _coded(symbols: Tensor) -> int:
+    """Return the bytes of symbols, uint8, in Huffman codes, whose lengths are counted apart."""
+    counts = torch.bincount(symbols.flatten().int(), minlength=256)
+    return -(-coded_bits(counts.tolist()) // 8)

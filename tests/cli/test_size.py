@@ -1,0 +1,65 @@
+"""`archscope size`: all forms as tables and JSON, and files of both kinds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from archscope import load
+from archscope.build import build
+from archscope.compress.sizes import FORMS, UNWEIGHTED
+from tests.cli.conftest import Run
+
+NET = "INPUT 1x8x8 -> CONV 4 -> RELU -> FC 3"
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    state = {name: (w * 8).round() / 8 for name, w in build(load(NET)).state_dict().items()}
+    path = tmp_path / "w.safetensors"
+    save_file(state, path)
+    return path
+
+
+def test_tables_and_json(run: Run, weights: Path) -> None:
+    result = run("size", NET)
+    assert (result.code, result.err) == (0, "")
+    assert "no weights were given" in result.out
+    data = json.loads(run("size", NET, "--format", "json").out)
+    assert list(data["totals"]) == list(UNWEIGHTED)
+    result = run("size", NET, "--weights", str(weights))
+    assert "codebooks hold every weight exactly" in result.out
+    data = json.loads(
+        run("size", NET, "--weights", str(weights), "--bits", "6", "--format", "json").out
+    )
+    assert list(data["totals"]) == list(FORMS)
+    assert data["bits"] == {"codes": [6, 6], "distances": [8, 5]}
+
+
+def test_a_compressed_file_and_back(run: Run, weights: Path, tmp_path: Path) -> None:
+    packed, back = tmp_path / "x.net", tmp_path / "back.safetensors"
+    assert run("size", NET, "--weights", str(weights), "--weights-output", str(packed)).code == 0
+    words = ["--weights", str(packed), "--weights-output", str(back), "--format", "json"]
+    data = json.loads(run("size", NET, *words).out)
+    assert data["bits"] == {"codes": [8, 4], "distances": [4, 4]}
+    assert data["totals"]["deep_compression"] == packed.stat().st_size
+    before, after = load_file(weights), load_file(back)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_refusals(run: Run, weights: Path, tmp_path: Path) -> None:
+    for words, message in (
+        (["--weights-output", str(tmp_path / "x.net")], "--weights-output needs weights"),
+        (["--weights", str(tmp_path / "none.net")], "cannot read"),
+        (["--weights", "x.pt"], "weights come from a .safetensors file"),
+        (["--weights", str(weights), "--weights-output", "x.pt"], "weights are written as"),
+        (["--bits", "9"], "9 is not in the range"),
+    ):
+        result = run("size", NET, *words)
+        assert (result.code, result.out) == (2, "")
+        assert message in result.err
