@@ -107,6 +107,7 @@ class Op(Struct, frozen=True, kw_only=True):
     normalises: ClassVar[bool] = False  # brings values to a common scale
     convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input
     pools: ClassVar[bool] = False  # makes one number of each window of a channel, without weights
+    relates: ClassVar[bool] = False  # weighs positions against one another, as attention does
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
 
     @property

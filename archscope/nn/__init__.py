@@ -1,3 +1,6 @@
 """Torch modules that `torch.nn` lacks, for operators that need one; a file for each family."""
 
+from archscope.nn.attention import *  # noqa: F403
 from archscope.nn.layers import *  # noqa: F403
+from archscope.nn.layout import *  # noqa: F403
+from archscope.nn.tokens import *  # noqa: F403

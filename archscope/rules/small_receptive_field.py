@@ -17,6 +17,8 @@ class SmallReceptiveField(Rule, frozen=True, kw_only=True):
     and cannot set them in relation. The effective field, where most of the weight lies, is smaller
     still.
 
+    Networks with attention among all positions are not judged: it sets them in relation.
+
     The threshold: half of the input. Araujo et al. find accuracy to grow with the field up to about
     the size of the input.
 
@@ -34,6 +36,9 @@ class SmallReceptiveField(Rule, frozen=True, kw_only=True):
             return
         field = network.fields.fields[trunk]
         if field.axes is None or not field.known or field.gated:
+            return
+        seen = network.fields.fields.items()
+        if any(all_.axes is None and network.graph.by_name[n].op.relates for n, all_ in seen):
             return
         input_ = network.graph.by_name[network.fields.source].out[1:]
         sizes = tuple(axis.size for axis in field.axes)

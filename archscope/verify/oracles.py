@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from math import prod
 from typing import Any
 
 import torch
@@ -33,7 +35,15 @@ def fvcore_analysis(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     from fvcore.nn import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False)
+    # It has rules for the products that attention is defined by, not for torch's function.
+    analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
     return analysis.uncalled_modules_warnings(False).tracer_warnings("none")
+
+
+def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Return fvcore's count of the scores and of the sums of values, from the traced shapes."""
+    query, key, value = (value.type().sizes() for value in inputs[:3])
+    return Counter(matmul=prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
 
 def check_shapes(graph: Graph) -> Check:
@@ -69,11 +79,12 @@ def check_params(graph: Graph) -> Check:
 
 
 def _numbers(module: nn.Module) -> tuple[int, int]:
-    """Return the number of parameters and of statistics, without torch's step counter."""
+    """Return the number of parameters and of statistics, without step counters and constants."""
+    kept = module.state_dict()
     statistics = sum(
         buffer.numel()
         for name, buffer in module.named_buffers()
-        if not name.endswith("num_batches_tracked")
+        if name in kept and not name.endswith("num_batches_tracked")
     )
     return sum(parameter.numel() for parameter in module.parameters()), statistics
 

@@ -25,7 +25,8 @@ MOVES = frozenset((
     "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",
     "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
-    "stack",
+    "arange", "bitwise_not", "full", "masked_fill", "roll", "split_with_sizes", "stack", "triu",
+    "unbind",
 ))  # fmt: skip
 """Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
 
@@ -207,6 +208,39 @@ def softmax(module: Any, out: Tensor, x: Tensor) -> Tensor:
     return powers / powers.sum(1, keepdim=True)
 
 
+def _probabilities(scores: Tensor) -> Tensor:
+    powers = (scores - scores.amax(-1, keepdim=True)).exp()
+    return powers / powers.sum(-1, keepdim=True)
+
+
+def attention(module: Any, out: Tensor, *parts: Tensor) -> Tensor:
+    heads, keys = module.heads, module.key_heads
+    if len(parts) == 1:
+        width = parts[0].shape[1] // (heads + 2 * keys)
+        parts = parts[0].split([width * heads, width * keys, width * keys], dim=1)
+    q, k, v = (part.flatten(2) for part in parts)
+    q, k, v = q.unflatten(1, (heads, -1)), k.unflatten(1, (keys, -1)), v.unflatten(1, (keys, -1))
+    k, v = (part.repeat_interleave(heads // keys, dim=1) for part in (k, v))
+    scores = q.transpose(-2, -1) @ k * q.shape[2] ** -0.5
+    if module.causal:
+        scores = scores + torch.full(scores.shape[-2:], -torch.inf).triu(1)
+    return (_probabilities(scores) @ v.transpose(-2, -1)).transpose(-2, -1).reshape(out.shape)
+
+
+def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    axes = tuple(range(2, x.dim()))
+    windows = module._windows(x.roll([-step for step in module.shift], axes))
+    q, k, v = windows.unflatten(-1, (3, module.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    table = module.relative_position_bias_table
+    if table is not None:
+        scores = scores + table[module.relative_position_index].permute(2, 0, 1)
+    if any(module.shift):
+        scores = scores + torch.zeros_like(scores).masked_fill(module.apart, -torch.inf)
+    mixed = (_probabilities(scores) @ v).transpose(2, 3).flatten(3)
+    return module._map(mixed).roll(module.shift, axes)
+
+
 def distance(module: Any, out: Tensor, a: Tensor, b: Tensor) -> Tensor:
     difference = a - b
     if module.metric == "manhattan":
@@ -250,6 +284,8 @@ FORMS: dict[str, Form] = {
     "global_maxpool": lambda module, out, x: x.flatten(2).amax(-1).view_as(out),
     "upsample": upsample,
     "distance": distance,
+    "dot_product_attention": attention,
+    "window_attention": window_attention,
 }
 """The form of each operator whose module is no elementary arithmetic."""
 
@@ -262,6 +298,11 @@ def _statistics(case: Example) -> int:
     return -2 * int(groups)
 
 
+def _attention_rows(case: Example) -> int:
+    """Return the queries of all heads."""
+    return 2 * int(getattr(case.op, "heads", 1)) * prod(case.ins[0][1:])
+
+
 UNCOUNTED: dict[str, tuple[str, Callable[[Example], int]]] = {
     "layernorm": ("eps and root of the deviation, once a position", _statistics),
     "groupnorm": ("eps and root of the deviation, once a group", _statistics),
@@ -269,6 +310,8 @@ UNCOUNTED: dict[str, tuple[str, Callable[[Example], int]]] = {
         "maximum and sum are counted once for each value, the first of a position with them",
         lambda case: 2 * prod(case.ins[0][1:]),
     ),
+    "dot_product_attention": ("as of softmax", _attention_rows),
+    "window_attention": ("as of softmax", _attention_rows),
     "lp_pool": (
         "torch's correction of windows that reach beyond the input is no part of the norm",
         lambda case: -int(getattr(case.op, "ceil", 0)) * prod(case.op.shape(*case.ins)),

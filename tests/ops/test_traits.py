@@ -83,9 +83,11 @@ def test_what_is_valuewise_and_not_nonlinear_scales_and_shifts(case: Example) ->
     if not case.op.valuewise and not case.op.nonlinear:
         return
     module = trained_module(case)
-    a, b = (8 * x for x in values(case.ins[0], case.ins[0]))
-    middle = (module(a) + module(b)) / 2
-    straight = torch.allclose(module((a + b) / 2), middle, atol=1e-4)
+    drawn = [8 * x for x in values(*case.ins, *case.ins)]
+    a, b = drawn[: len(case.ins)], drawn[len(case.ins) :]
+    middle = (module(*a) + module(*b)) / 2
+    between = [(x + y) / 2 for x, y in zip(a, b, strict=True)]
+    straight = torch.allclose(module(*between), middle, atol=1e-4)
     assert straight is not case.op.nonlinear or case.op.name in ROUNDS
 
 

@@ -1,0 +1,93 @@
+"""Axes in another order, and one element along an axis: views of the same numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from archscope.errors import ShapeError
+from archscope.ir import Call, Example, Shape, Windows, call, text_of
+from archscope.ops.attributes import COUNT, Count, Kind, array_schema, listed
+from archscope.ops.facts import View, whole
+from archscope.ops.registry import op
+
+RANK = 8
+"""The most axes of a tensor, without the batch."""
+
+Order = Annotated[
+    tuple[int, ...],
+    Kind(
+        f"a list of 1 to {RANK} whole numbers of at least 0",
+        listed(COUNT.read, RANK),
+        array_schema(COUNT.schema, RANK),
+    ),
+]
+
+
+@op("permute")
+class Permute(View, frozen=True, kw_only=True):
+    """Put the axes in another order: `permute: [1, 2, 0]` moves the channels to the end."""
+
+    principal = "order"
+    modules = ("archscope.nn.Permute",)
+
+    order: Annotated[Order, "the axis of the input for each axis of the output; channels are 0"]
+
+    def is_identity(self, *ins: Shape) -> bool:
+        return self.order == tuple(sorted(self.order))
+
+    def window(self, *ins: Shape) -> Windows:
+        return () if self.is_identity(*ins) else None
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if sorted(self.order) != [*range(len(x))]:
+            raise ShapeError(
+                f"'permute' needs each of the {len(x)} axes of {text_of(x)} once, from 0 to"
+                f" {len(x) - 1}, got {list(self.order)}"
+            )
+        return tuple(x[axis] for axis in self.order)
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Permute", *self.order)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(order=(1, 2, 0)), ((8, 6, 5),)),
+            Example(cls(order=(1, 0)), ((8, 12),)),
+            Example(cls(order=(0, 1)), ((3, 4),)),
+        )
+
+
+@op("select")
+class Select(View, frozen=True, kw_only=True):
+    """One element along an axis, which goes: the class token of a transformer is `select: 0`."""
+
+    principal = "index"
+
+    index: Annotated[Count, "which element, from 0"]
+    axis: Annotated[Count, "the axis; 0 are the channels, 1 is the first behind them"] = 1
+
+    window = whole
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if self.axis >= len(x) or len(x) < 2:
+            raise ShapeError(
+                f"'select' along axis {self.axis} needs that axis and another, got {text_of(x)}"
+            )
+        if self.index >= x[self.axis]:
+            raise ShapeError(
+                f"'select' of {self.index} along axis {self.axis} does not lie within {text_of(x)}"
+            )
+        return x[: self.axis] + x[self.axis + 1 :]
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Select", self.index, self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(index=0), ((8, 6),)),
+            Example(cls(index=2, axis=0), ((3, 4, 5),)),
+        )

@@ -1,0 +1,74 @@
+"""Learned vectors of transformers: class tokens and embeddings of positions."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated
+
+from archscope.axes import Window
+from archscope.errors import ShapeError
+from archscope.ir import Call, Example, Op, Shape, Windows, call, text_of
+from archscope.ops.attributes import Positive
+from archscope.ops.facts import free, moved, pointwise, same_shape, saves_nothing
+from archscope.ops.registry import op
+
+
+@op("class_token")
+class ClassToken(Op, frozen=True, kw_only=True):
+    """Put learned vectors before all positions: the class token of Dosovitskiy et al. 2020."""
+
+    principal = "count"
+
+    count: Annotated[Positive, "number of vectors"] = 1
+
+    buffers = macs = elementwise = free
+    access = moved
+    saved = saves_nothing
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if len(x) != 2:
+            raise ShapeError(f"'class_token' needs 1 spatial axis, got {text_of(x)}")
+        return x[0], x[1] + self.count
+
+    def params(self, *ins: Shape) -> int:
+        return ins[0][0] * self.count
+
+    def window(self, *ins: Shape) -> Windows:
+        return (Window(before=self.count),)
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.ClassToken", ins[0][0], self.count)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return Example(cls(), ((8, 6),)), Example(cls(count=2), ((4, 5),))
+
+
+@op("position_embedding")
+class PositionEmbedding(Op, frozen=True, kw_only=True):
+    """Add a learned vector to each position, Dosovitskiy et al. 2020."""
+
+    valuewise = True
+
+    buffers = macs = free
+    access = moved
+    window = pointwise
+    shape = same_shape
+    saved = saves_nothing
+
+    def params(self, *ins: Shape) -> int:
+        return prod(ins[0])
+
+    biases = params
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the additions."""
+        return prod(ins[0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.PositionEmbedding", ins[0][0], ins[0][1:])
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return Example(cls(), ((8, 6),)), Example(cls(), ((4, 5, 3),))
