@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import archscope.nn
 from archscope.analysis.memory import in_place
 from archscope.ir import Call, Graph, Node
+from archscope.module_names import attribute_name
 
 Probe = Callable[[str, Tensor], Tensor]
 
@@ -159,17 +160,3 @@ def _untouched(cls: type[nn.Module], names: tuple[str, ...]) -> nn.Module:
     """Return a tied module without its state, for copies and pickles."""
     made = _tied(cls, names)
     return made.__new__(made)
-
-
-TAKEN = frozenset(dir(nn.Module())) | set(dir(Network)) | {"graph", "paths", "plans"}
-"""Attribute names that torch or `Network` uses."""
-
-
-def attribute_name(name: str) -> str:
-    """Return the attribute name of a node or block; `_` is appended to names in use."""
-    return f"{name}_" if name in TAKEN or name.rstrip("_") in TAKEN else name
-
-
-def module_path(name: str) -> str:
-    """Return the path of a node's module: its name, with `_` after attribute names in use."""
-    return ".".join(map(attribute_name, name.split(".")))

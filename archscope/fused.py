@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from archscope.build import Network, build, module_path
+from archscope.build import Network, build
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.ops.conv import ConvTranspose
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.fuse import foldable, fuse

@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 
 from archscope.axes import Axis
 from archscope.errors import GraphError, ShapeError
+from archscope.onnx_form import Value
 
 Shape = tuple[int, ...]
 """Channels first, then the spatial axes, no batch: `(3, 224, 224)`."""
@@ -179,6 +180,10 @@ class Op(Struct, frozen=True, kw_only=True):
         """Describe the torch module that computes it."""
         raise NotImplementedError
 
+    def onnx(self, *ins: Shape) -> Value | None:
+        """Describe it in operators of ONNX, as at inference; None if they cannot express it."""
+        raise NotImplementedError
+
     def biases(self, *ins: Shape) -> int:
         """Return how many params are added to results: int32 in networks of int8."""
         return 0
@@ -198,7 +203,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
 FACTS = (
     "shape", "params", "buffers", "macs", "elementwise",
-    "access", "window", "saved", "torch", "examples",
+    "access", "window", "saved", "torch", "onnx", "examples",
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archscope.errors import GraphError, OptionError, did_you_mean
-from archscope.ir import Graph, text_of
+from archscope.ir import Graph, Shape, text_of
+from archscope.module_names import module_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -45,7 +46,16 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
 
     Raises OptionError unless names and shapes are those of the network.
     """
-    wanted = network.state_dict()
+    check_fit(
+        {name: tuple(tensor.shape) for name, tensor in weights.items()},
+        {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()},
+        source,
+    )
+    network.load_state_dict(dict(weights), strict=False)
+
+
+def check_fit(weights: Mapping[str, Shape], wanted: Mapping[str, Shape], source: str) -> None:
+    """Raise OptionError unless weights have the names and shapes of those that are wanted."""
     strange = [name for name in weights if name not in wanted]
     # Files of other tools may leave out torch's step counter, which inference does not read.
     missing = [name for name in wanted if name not in weights and not name.endswith(COUNTER)]
@@ -60,11 +70,10 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
             f"{source} lacks {len(missing)} of the network's {len(wanted)} weights, first"
             f" '{missing[0]}'"
         )
-    for name, tensor in weights.items():
-        if tensor.shape != wanted[name].shape:
-            found, expected = (text_of(t.shape) or "a number" for t in (tensor, wanted[name]))
+    for name, shape in weights.items():
+        if shape != wanted[name]:
+            found, expected = (text_of(given) or "a number" for given in (shape, wanted[name]))
             raise OptionError(f"{source}: '{name}' is {found}, the network's is {expected}")
-    network.load_state_dict(dict(weights), strict=False)
 
 
 def state_dict_of(
@@ -77,7 +86,7 @@ def state_dict_of(
     """
     import torch
 
-    from archscope.build import build, module_path
+    from archscope.build import build
 
     wanted = build(graph, device="meta").state_dict()
     state: dict[str, Tensor] = {}

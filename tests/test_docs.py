@@ -58,7 +58,7 @@ def test_the_manual_lists_every_sampler() -> None:
 
 GUIDES = ("CONTRIBUTING.md", "docs/architecture.md")
 ROOMS = re.findall(
-    r"^\| `([a-z]+)(?:/|\.py)` \| .*\. \|$",
+    r"^\| `([a-z_]+)(?:/|\.py)` \| .*\. \|$",
     (ROOT / "docs/architecture.md").read_text(),
     re.MULTILINE,
 )

@@ -14,6 +14,7 @@ from archscope.compress.targets import targets
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.space.budget import Budget
 from archscope.space.costs import Costs, costs_of
 
@@ -37,8 +38,6 @@ class Pruned(Struct, frozen=True):
         folded = readable(self.graph)
         if self.weights is None:
             return folded.text, None
-        from archscope.build import module_path  # loads torch
-
         paths = {module_path(old): module_path(new) for old, new in folded.names.items()}
         return folded.text, {
             f"{paths[path]}.{name}": tensor

@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 import torch
 from torch import Tensor
 
-from archscope.build import build, module_path
+from archscope.build import build
 from archscope.compress.channels import Channels, Flow
 from archscope.compress.groups import ChannelGroups
 from archscope.errors import OptionError
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.ops.norm import BatchNorm
 from archscope.weights import load_weights
 

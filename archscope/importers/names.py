@@ -5,24 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from archscope.module_names import PUBLIC
+
 LONGEST = 60
 """Characters that are kept of each part of a name."""
-
-RESERVED = frozenset({
-    "T_destination", "add_module", "apply", "bfloat16", "buffers", "call_super_init",
-    "children", "compile", "cpu", "cuda", "double", "dump_patches", "eval", "extra_repr",
-    "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule",
-    "graph", "half", "ipu", "load_state_dict", "modules", "mtia", "named_buffers",
-    "named_children", "named_modules", "named_parameters", "parameters", "part", "paths",
-    "plans", "register_backward_hook", "register_buffer", "register_forward_hook",
-    "register_forward_pre_hook", "register_full_backward_hook",
-    "register_full_backward_pre_hook", "register_load_state_dict_post_hook",
-    "register_load_state_dict_pre_hook", "register_module", "register_parameter",
-    "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "run",
-    "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty",
-    "train", "training", "type", "xpu", "zero_grad",
-})  # fmt: skip
-"""Attributes of torch's modules, which no part of a name may be, so that weights keep theirs."""
 
 
 def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> str:
@@ -42,7 +28,7 @@ def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> 
 def name_part(text: str, default: str = "op") -> str:
     """Return a text as one part of a name: letters, digits and underscores."""
     part = re.sub(r"[^A-Za-z0-9_]+", "_", text[: 4 * LONGEST]).strip("_")[:LONGEST]
-    return f"{part}_op" if part in RESERVED or f"{part}_" in RESERVED else part or default
+    return f"{part}_op" if part in PUBLIC or f"{part}_" in PUBLIC else part or default
 
 
 def valid_start(name: str) -> str:

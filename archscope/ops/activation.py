@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, Storage, call
+from archscope.onnx_form import Value, X, node, per_channel, scalar, weight
 from archscope.ops.attributes import Number, Positive
 from archscope.ops.facts import Weightless, pointwise, same_shape
 from archscope.ops.foreign import (
@@ -30,6 +31,7 @@ class Activation(Weightless, frozen=True, kw_only=True):
 
     cost: ClassVar[int]
     keeps: ClassVar[Saved]
+    onnx_kind: ClassVar[str] = ""
 
     window = pointwise
     shape = same_shape
@@ -41,6 +43,9 @@ class Activation(Weightless, frozen=True, kw_only=True):
     def saved(self, *ins: Shape) -> Saved:
         return self.keeps
 
+    def onnx(self, *ins: Shape) -> Value | None:
+        return node(self.onnx_kind, X) if self.onnx_kind else None
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (Example(cls(), ((8, 6, 6),)), Example(cls(), ((10,),)))
@@ -51,6 +56,7 @@ class ReLU(Activation, frozen=True):
     """max(x, 0)."""
 
     modules = ("nn.ReLU",)
+    onnx_kind = "Relu"
     cost, keeps, storage = 1, OUTPUT, Storage.IN_PLACE
 
 
@@ -62,6 +68,9 @@ class ReLU6(Activation, frozen=True):
     cost, storage = 2, Storage.IN_PLACE
     keeps = Saved(input=True, copied=True)
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Clip", X, scalar(0), scalar(6))
+
 
 @op("leaky_relu")
 class LeakyReLU(Activation, frozen=True):
@@ -72,6 +81,9 @@ class LeakyReLU(Activation, frozen=True):
     cost, keeps, storage = 2, INPUT, Storage.IN_PLACE
 
     slope: Annotated[Number, "slope of negative values"] = 0.01
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("LeakyRelu", X, alpha=float(self.slope))
 
 
 @op("prelu")
@@ -95,6 +107,10 @@ class PReLU(Activation, frozen=True):
     def params(self, *ins: Shape) -> int:
         return self.slopes
 
+    def onnx(self, *ins: Shape) -> Value:
+        slopes = weight("weight", self.slopes, centre=0.25, spread=0.0)
+        return node("PRelu", X, per_channel(slopes, self.slopes, len(ins[0]) - 1))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (Example(cls(), ((8, 6, 6),)), Example(cls(slopes=10), ((10,),)))
@@ -105,6 +121,7 @@ class ELU(Activation, frozen=True):
     """x where positive, exp(x) - 1 where negative, Clevert et al. 2015."""
 
     modules = ("nn.ELU",)
+    onnx_kind = "Elu"
     cost, keeps, storage = 3, INPUT, Storage.IN_PLACE
 
 
@@ -113,6 +130,7 @@ class GELU(Activation, frozen=True):
     """x times the normal cumulative distribution function of x, Hendrycks and Gimpel 2016."""
 
     modules = ("nn.GELU",)
+    onnx_kind = "Gelu"
     cost, keeps = 5, INPUT
 
 
@@ -123,12 +141,16 @@ class SiLU(Activation, frozen=True):
     modules = ("nn.SiLU",)
     cost, keeps = 5, INPUT
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Mul", X, node("Sigmoid", X))
+
 
 @op("hardswish")
 class Hardswish(Activation, frozen=True):
     """x times relu6(x + 3) / 6, Howard et al. 2019."""
 
     modules = ("nn.Hardswish",)
+    onnx_kind = "HardSwish"
     cost, keeps = 5, INPUT
 
 
@@ -140,6 +162,9 @@ class Hardsigmoid(Activation, frozen=True):
     modules = ("nn.Hardsigmoid",)
     cost, keeps = 4, INPUT
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("HardSigmoid", X, alpha=1 / 6, beta=0.5)
+
 
 @op("sigmoid")
 class Sigmoid(Activation, frozen=True):
@@ -147,6 +172,7 @@ class Sigmoid(Activation, frozen=True):
 
     keeps_zero = False
     modules = ("nn.Sigmoid",)
+    onnx_kind = "Sigmoid"
     cost, keeps = 4, OUTPUT
 
 
@@ -155,6 +181,7 @@ class Tanh(Activation, frozen=True):
     """Hyperbolic tangent."""
 
     modules = ("nn.Tanh",)
+    onnx_kind = "Tanh"
     cost, keeps = 1, OUTPUT
 
 
@@ -164,6 +191,7 @@ class Softplus(Activation, frozen=True):
 
     keeps_zero = False
     modules = ("nn.Softplus",)
+    onnx_kind = "Softplus"
     cost, keeps = 3, INPUT
 
 
@@ -172,6 +200,7 @@ class Softsign(Activation, frozen=True):
     """x / (1 + |x|), Bergstra et al. 2009."""
 
     modules = ("nn.Softsign",)
+    onnx_kind = "Softsign"
     cost, keeps = 3, INPUT
 
     def saved(self, *ins: Shape) -> Saved:
@@ -188,6 +217,9 @@ class Softmax(Activation, frozen=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call(self.modules[0], dim=1)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Softmax", X, axis=1)
 
 
 recognises_as(ReLU, "onnx.Relu", "aten.relu.default")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, by_rank, call
+from archscope.onnx_form import Value, X, floats, ints, node
 from archscope.ops.attributes import Size
 from archscope.ops.facts import Weightless, saves_nothing, whole
 from archscope.ops.foreign import (
@@ -75,6 +76,18 @@ class AdaptiveAvgPool(AdaptivePool, frozen=True):
         # Down to one position torch takes the mean, which needs only sizes for its gradient.
         return Saved(input=self.window(*ins) is not WHOLE)
 
+    def onnx(self, *ins: Shape) -> Value:
+        if (even := even_pool("AveragePool", ins[0], self.shape(*ins))) is not None:
+            return even
+        x: Value = X
+        channels, *sizes = ins[0]
+        for axis, (size, out) in enumerate(zip(sizes, self.shape(*ins)[1:], strict=True)):
+            shares = floats(*(_shares(size, out, position) for position in range(out)))
+            x = node("Reshape", x, ints(0, channels, prod(sizes[:axis]), size, -1))
+            x = node("MatMul", shares, x)
+            sizes[axis] = out
+        return node("Reshape", x, ints(0, channels, *sizes))
+
 
 @op("adaptive_maxpool")
 class AdaptiveMaxPool(AdaptivePool, frozen=True):
@@ -90,6 +103,19 @@ class AdaptiveMaxPool(AdaptivePool, frozen=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=prod(self.shape(*ins)))
+
+    def onnx(self, *ins: Shape) -> Value:
+        if (even := even_pool("MaxPool", ins[0], self.shape(*ins))) is not None:
+            return even
+        x: Value = X
+        for axis, (size, out) in enumerate(zip(ins[0][1:], self.shape(*ins)[1:], strict=True), 2):
+            windows = [adaptive_window(size, out, position) for position in range(out)]
+            longest = max(map(len, windows))
+            # Short windows have their last place again, which changes no maximum.
+            places = (tuple(min(w.start + n, w.stop - 1) for n in range(longest)) for w in windows)
+            x = node("Gather", x, ints(*places), axis=axis)
+            x = node("ReduceMax", x, ints(axis + 1), keepdims=0)
+        return x
 
 
 class GlobalPool(Weightless, frozen=True, kw_only=True):
@@ -120,6 +146,9 @@ class GlobalAvgPool(GlobalPool, frozen=True):
     modules = by_rank("nn.AdaptiveAvgPool{}d")
     saved = saves_nothing
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("GlobalAveragePool", X)
+
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions and one division for each channel."""
         return prod(ins[0])
@@ -138,10 +167,34 @@ class GlobalMaxPool(GlobalPool, frozen=True):
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, indices=ins[0][0])
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("GlobalMaxPool", X)
+
 
 def adaptive(size: int, out: int) -> Resample:
-    """Return torch's windows: from floor(u * size / out) to ceil((u + 1) * size / out)."""
-    return Resample.between(size, out, lambda u: range(u * size // out, -(-(u + 1) * size // out)))
+    """Return torch's windows along an axis."""
+    return Resample.between(size, out, lambda position: adaptive_window(size, out, position))
+
+
+def adaptive_window(size: int, out: int, position: int) -> range:
+    """Return torch's window: from floor(u * size / out) to ceil((u + 1) * size / out)."""
+    return range(position * size // out, -(-(position + 1) * size // out))
+
+
+def _shares(size: int, out: int, position: int) -> tuple[float, ...]:
+    """Return the share of each input in the mean of a window."""
+    window = adaptive_window(size, out, position)
+    return tuple((place in window) / len(window) for place in range(size))
+
+
+def even_pool(kind: str, x: Shape, out: Shape) -> Value | None:
+    """Describe the ONNX pool whose windows are of one size; None if they are not."""
+    if all(size == 1 for size in out[1:]):
+        return node(f"Global{kind}", X)
+    if any(size % count for size, count in zip(x[1:], out[1:], strict=True)):
+        return None
+    steps = tuple(size // count for size, count in zip(x[1:], out[1:], strict=True))
+    return node(kind, X, kernel_shape=steps, strides=steps)
 
 
 def elements_read(size: int, out: int) -> int:

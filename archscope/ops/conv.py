@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, by_rank, call
+from archscope.onnx_form import Value, X, node
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.facts import Weighted, saves_input, stated
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises, with_bias
 from archscope.ops.geometry import (
+    onnx_windows,
     padded,
     per_axis,
     short,
@@ -112,6 +114,11 @@ class Conv(Convolution, frozen=True, kw_only=True):
         kernel = short(w.kernel for w in windows)
         return call(f"{target}{len(windows)}d", ins[0][0], self.out, kernel, **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        words = onnx_windows(self.window(*ins))
+        weights = self.onnx_weights(self.out, ins[0][0] // self.groups, *words["kernel_shape"])
+        return node("Conv", X, *weights, group=self.groups, **words)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -196,6 +203,14 @@ class ConvTranspose(Weighted, frozen=True, kw_only=True):
             bias=self.bias,
             dilation=short(w.dilation for w in windows),
         )
+
+    def onnx(self, *ins: Shape) -> Value:
+        windows = self.window(*ins)
+        words = onnx_windows(windows)
+        weights = self.onnx_weights(ins[0][0], self.out // self.groups, *words["kernel_shape"])
+        extra = tuple(window.extra for window in windows)
+        words["output_padding"] = extra if any(extra) else None
+        return node("ConvTranspose", X, *weights, group=self.groups, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

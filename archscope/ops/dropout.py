@@ -7,7 +7,7 @@ from typing import Annotated
 
 from archscope.ir import Call, Example, Saved, Shape, Storage, by_rank, call
 from archscope.ops.attributes import Flag, Share
-from archscope.ops.facts import Weightless, free, pointwise, same_shape
+from archscope.ops.facts import Weightless, free, pointwise, same_shape, unchanged
 from archscope.ops.foreign import Foreign, Recognised, recognises, recognises_as, round_float
 from archscope.ops.registry import op
 
@@ -31,6 +31,7 @@ class Drop(Weightless, frozen=True, kw_only=True):
     window = pointwise
     shape = same_shape
     elementwise = access = free
+    onnx = unchanged
 
 
 @op("dropout")

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import structs
 
 from archscope.ir import POINTWISE, WHOLE, Call, Op, Saved, Shape, Storage, Windows, call
+from archscope.onnx_form import Value, Weight, X, weight
 from archscope.ops.attributes import Positive
 
 
@@ -47,6 +48,11 @@ def saves_nothing(op: Op, *ins: Shape) -> Saved:
 def saves_input(op: Op, *ins: Shape) -> Saved:
     """Return that autograd keeps the input."""
     return Saved(input=True)
+
+
+def unchanged(op: Op, *ins: Shape) -> Value:
+    """Return that it leaves no operator in ONNX: its result is its input."""
+    return X
 
 
 def module_of_attributes(op: Op, *ins: Shape) -> Call:
@@ -100,6 +106,11 @@ class Weighted(Op, frozen=True, kw_only=True):
 
     def biases(self, *ins: Shape) -> int:
         return self.out if self.bias else 0
+
+    def onnx_weights(self, *shape: int) -> tuple[Weight, Weight | None]:
+        """Describe the weights, which have this shape, and the bias of ONNX's operators."""
+        bias = weight("bias", self.out, spread=prod(shape[1:]) ** -0.5) if self.bias else None
+        return weight("weight", *shape), bias
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions of the bias."""

@@ -7,10 +7,14 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, call
+from archscope.onnx_form import Constant, Value, X, node, scalar
 from archscope.ops.attributes import Count, Number, Positive
 from archscope.ops.facts import Weightless, pointwise, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
+
+BYTE = 256
+"""The levels that ONNX's quantisation has in the opsets that every runtime knows."""
 
 
 @op("fake_quantize")
@@ -48,6 +52,14 @@ class FakeQuantize(Weightless, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.FakeQuantize", self.scale, self.zero, self.levels)
+
+    def onnx(self, *ins: Shape) -> Value:
+        scale = scalar(self.scale)
+        if self.levels == BYTE:
+            zero = Constant(self.zero, "uint8")
+            return node("DequantizeLinear", node("QuantizeLinear", X, scale, zero), scale, zero)
+        least, most = scalar(-self.zero), scalar(self.levels - 1 - self.zero)
+        return node("Mul", node("Clip", node("Round", node("Div", X, scale)), least, most), scale)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import prod
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archscope.axes import Scatter, Window
 from archscope.errors import ShapeError
@@ -100,6 +100,23 @@ def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]
 def symmetric(windows: tuple[Window, ...]) -> bool:
     """Return whether every axis has equal padding before and after."""
     return all(window.before == window.after for window in windows)
+
+
+def onnx_windows(windows: tuple[Window | Scatter, ...]) -> dict[str, Any]:
+    """Return the attributes of ONNX's sliding operators; None where it has that by default."""
+    strides, dilations = (
+        tuple(getattr(window, name) for window in windows) for name in ("stride", "dilation")
+    )
+    before, after = (
+        tuple(w.padding if isinstance(w, Scatter) else getattr(w, side) for w in windows)
+        for side in ("before", "after")
+    )
+    return {
+        "kernel_shape": tuple(window.kernel for window in windows),
+        "strides": strides if set(strides) != {1} else None,
+        "pads": before + after if any(before + after) else None,
+        "dilations": dilations if set(dilations) != {1} else None,
+    }
 
 
 def torch_pad(windows: tuple[Window, ...]) -> tuple[int, ...]:

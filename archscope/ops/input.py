@@ -6,7 +6,7 @@ from typing import Annotated
 
 from archscope.ir import Call, Example, Op, Shape, call
 from archscope.ops.attributes import Dimensions
-from archscope.ops.facts import free, pointwise, saves_nothing
+from archscope.ops.facts import free, pointwise, saves_nothing, unchanged
 from archscope.ops.registry import op
 
 
@@ -28,6 +28,8 @@ class Input(Op, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.Identity")
+
+    onnx = unchanged
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

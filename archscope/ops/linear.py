@@ -6,6 +6,7 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, call, text_of
+from archscope.onnx_form import Value, X, node
 from archscope.ops.attributes import Flag, Positive
 from archscope.ops.facts import Weighted, saves_input, stated, whole
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
@@ -41,6 +42,9 @@ class Linear(Weighted, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.Linear", ins[0][0], self.out, **stated(bias=self.bias))
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Gemm", X, *self.onnx_weights(self.out, ins[0][0]), transB=1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

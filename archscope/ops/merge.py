@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Example, Saved, Shape, text_of
+from archscope.onnx_form import Input, Value, ints, node
 from archscope.ops.attributes import choice
 from archscope.ops.facts import Weightless, free, pointwise, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
@@ -43,6 +45,9 @@ class Add(Merge, frozen=True, kw_only=True):
         return (len(ins) - 1) * prod(ins[0])
 
     saved = saves_nothing
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Add" if len(ins) == 2 else "Sum", *map(Input, range(len(ins))))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -83,6 +88,10 @@ class Mul(Merge, frozen=True, kw_only=True):
             extra += prod(partial)
         return Saved(input=True, elements=extra)
 
+    def onnx(self, *ins: Shape) -> Value:
+        inputs: list[Value] = [Input(place) for place in range(len(ins))]
+        return reduce(lambda product, factor: node("Mul", product, factor), inputs)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -106,6 +115,9 @@ class Concat(Merge, frozen=True, kw_only=True):
                 f"'concat' needs equal shapes but for the channels, got {_listed(ins)}"
             )
         return sum(x[0] for x in ins), *ins[0][1:]
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Concat", *map(Input, range(len(ins))), axis=1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -142,6 +154,10 @@ class Distance(Weightless, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(output=True, elements=ins[0][0])
+
+    def onnx(self, *ins: Shape) -> Value:
+        kind = {"euclidean": "ReduceL2", "manhattan": "ReduceL1"}[self.metric]
+        return node(kind, node("Sub", Input(0), Input(1)), ints(1))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Saved, Shape, by_rank, call, text_of
+from archscope.onnx_form import Value, X, floats, ints, node, per_channel, scalar, weight
 from archscope.ops.attributes import Flag, Number, Positive
 from archscope.ops.facts import Weightless, free, moved, pointwise, same_shape, stated, whole
 from archscope.ops.foreign import (
@@ -43,6 +44,15 @@ class Normalisation(Op, frozen=True, kw_only=True):
 
     def weights_key(self, *ins: Shape) -> object:
         return type(self), ins[0][0], self.affine
+
+    def onnx_affine(self, channels: int) -> tuple[Value, Value]:
+        """Describe the scale and the shift of each channel; ones and zeros if none are learned."""
+        if not self.affine:
+            return floats(*(1.0,) * channels), floats(*(0.0,) * channels)
+        return (
+            weight("weight", channels, centre=1.0, spread=0.0),
+            weight("bias", channels, spread=0.0),
+        )
 
     macs = free
     access = moved
@@ -92,6 +102,14 @@ class BatchNorm(Normalisation, frozen=True, kw_only=True):
         rank = max(len(ins[0]) - 1, 1)
         return call(f"nn.BatchNorm{rank}d", ins[0][0], **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        channels = ins[0][0]
+        mean = weight("running_mean", channels, spread=0.0)
+        variance = weight("running_var", channels, centre=1.0, spread=0.0)
+        scale, shift = self.onnx_affine(channels)
+        eps = float(self.eps)
+        return node("BatchNormalization", X, scale, shift, mean, variance, epsilon=eps)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -124,6 +142,12 @@ class LayerNorm(Standardisation, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         words = stated(elementwise_affine=self.affine)
         return call("archscope.nn.LayerNorm", ins[0][0], eps=self.eps, **words)
+
+    def onnx(self, *ins: Shape) -> Value:
+        rank, affine = len(ins[0]), self.onnx_affine(ins[0][0])
+        x = node("Transpose", X, perm=(0, *range(2, rank + 1), 1)) if rank > 1 else X
+        norm = node("LayerNormalization", x, *affine, axis=-1, epsilon=float(self.eps))
+        return node("Transpose", norm, perm=(0, rank, *range(1, rank))) if rank > 1 else norm
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -167,6 +191,21 @@ class GroupNorm(Standardisation, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         words = stated(affine=self.affine)
         return call("nn.GroupNorm", self.groups, ins[0][0], eps=self.eps, **words)
+
+    def onnx(self, *ins: Shape) -> Value:
+        channels, *sizes = ins[0]
+        scale, shift = self.onnx_affine(channels)
+        eps = float(self.eps)
+        if self.groups == channels and sizes:
+            return node("InstanceNormalization", X, scale, shift, epsilon=eps)
+        groups = node("Reshape", X, ints(0, self.groups, -1))
+        ones, zeros = floats(*(1.0,) * self.groups), floats(*(0.0,) * self.groups)
+        normal = node("InstanceNormalization", groups, ones, zeros, epsilon=eps)
+        whole = node("Reshape", normal, ints(0, channels, *sizes))
+        if not self.affine:
+            return whole
+        scale, shift = (per_channel(value, channels, len(sizes)) for value in (scale, shift))
+        return node("Add", node("Mul", whole, scale), shift)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -213,6 +252,20 @@ class LocalResponseNorm(Weightless, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("nn.LocalResponseNorm", self.size, alpha=self.alpha, beta=self.beta, k=self.k)
+
+    def onnx(self, *ins: Shape) -> Value:
+        alpha, beta, k = float(self.alpha), float(self.beta), float(self.k)
+        channels, *sizes = ins[0]
+        if self.size % 2 and len(sizes) == 2:
+            return node("LRN", X, size=self.size, alpha=alpha, beta=beta, bias=k)
+        # ONNX has the middle of an even size elsewhere, and runtimes take two axes alone.
+        squares = node("Reshape", node("Mul", X, X), ints(0, 1, channels, -1))
+        pads = (self.size // 2, 0, (self.size - 1) // 2, 0)
+        kernel = (self.size, 1)
+        mean = node("AveragePool", squares, kernel_shape=kernel, pads=pads, count_include_pad=1)
+        mean = node("Reshape", mean, ints(0, channels, *sizes))
+        base = node("Add", node("Mul", mean, scalar(alpha)), scalar(k))
+        return node("Div", X, node("Pow", base, scalar(beta)))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

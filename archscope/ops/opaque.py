@@ -99,6 +99,9 @@ class Opaque(Op, frozen=True, kw_only=True):
             " not built"
         )
 
+    def onnx(self, *ins: Shape) -> None:
+        """Return nothing: it cannot be written."""
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         """Return none: there is nothing that it could be held against."""

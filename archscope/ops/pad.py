@@ -6,6 +6,7 @@ from typing import Annotated
 
 from archscope.axes import Window
 from archscope.ir import Call, Example, Shape, by_rank, call
+from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Padding
 from archscope.ops.facts import Rearrangement
 from archscope.ops.foreign import Foreign, Recognised, recognises
@@ -35,6 +36,9 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
         windows = self.window(*ins)
         return call(self.modules[len(windows) - 1], torch_pad(windows))
 
+    def onnx(self, *ins: Shape) -> Value:
+        return zeros_around(X, self.window(*ins))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -43,6 +47,12 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
             Example(cls(padding=((1, 3),)), ((4, 9),)),
             Example(cls(padding=1), ((2, 4, 5, 6),)),
         )
+
+
+def zeros_around(x: Value, windows: tuple[Window, ...]) -> Value:
+    """Describe a value with the padding of windows around it, in ONNX."""
+    pads = (0, 0, *(w.before for w in windows), 0, 0, *(w.after for w in windows))
+    return node("Pad", x, ints(*pads)) if any(pads) else x
 
 
 @recognises("aten.pad.default", "aten.constant_pad_nd.default")

@@ -5,14 +5,26 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any
 
+from msgspec import structs
+
 from archscope.axes import Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Saved, Shape, by_rank, call, text_of
+from archscope.onnx_form import Value, X, node, scalar
 from archscope.ops.attributes import Flag, Padding, Positive, Size
 from archscope.ops.conv import onnx_pads, onnx_steps, torch_numbers
 from archscope.ops.facts import Weightless, stated
 from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognises
-from archscope.ops.geometry import padded, short, slid, sliding, symmetric, taps, torch_pad
+from archscope.ops.geometry import (
+    onnx_windows,
+    padded,
+    short,
+    slid,
+    sliding,
+    symmetric,
+    taps,
+    torch_pad,
+)
 from archscope.ops.registry import op
 
 
@@ -39,6 +51,15 @@ class Pool(Weightless, frozen=True, kw_only=True):
     def shape(self, *ins: Shape) -> Shape:
         sizes = slid(self.window(*ins), ins[0])
         return ins[0][0], *sizes
+
+    def onnx_pool(self, kind: str, x: Value, *ins: Shape, **attributes: Any) -> Value:
+        """Describe ONNX's pool over the same windows."""
+        windows = self.window(*ins)
+        sizes = zip(windows, ins[0][1:], strict=True)
+        # Runtimes differ in the windows that hang over, unless the last of all does.
+        over = any(structs.replace(w, ceil=False).slide(n) != w.slide(n) for w, n in sizes)
+        words = onnx_windows(windows) | attributes
+        return node(kind, x, **words, ceil_mode=1 if over else None)
 
 
 @op("maxpool")
@@ -89,6 +110,9 @@ class MaxPool(Pool, frozen=True, kw_only=True):
         target = "nn.MaxPool" if even else "archscope.nn.PaddedMaxPool"
         kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
         return call(f"{target}{len(windows)}d", kernel, stride=stride, **words)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return self.onnx_pool("MaxPool", X, *ins)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -155,6 +179,10 @@ class AvgPool(Pool, frozen=True, kw_only=True):
         kernel, stride = short(w.kernel for w in windows), short(w.stride for w in windows)
         return call(f"{target}{len(windows)}d", kernel, stride=stride, **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        counts = 1 if self.count_padding and self.padding else None
+        return self.onnx_pool("AveragePool", X, *ins, count_include_pad=counts)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -204,6 +232,14 @@ class LpPool(Pool, frozen=True, kw_only=True):
         words = stated(ceil_mode=self.ceil)
         return call(f"nn.LPPool{len(windows)}d", self.norm, kernel, stride=stride, **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        if self.norm % 2 == 0 and not self.ceil:
+            return self.onnx_pool("LpPool", X, *ins, p=self.norm)
+        # As torch does it, whose odd powers keep their sign.
+        mean = self.onnx_pool("AveragePool", node("Pow", X, scalar(self.norm)), *ins)
+        sums = node("Mul", mean, scalar(taps(self.window(*ins))))
+        return node("Pow", sums, scalar(1 / self.norm))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -241,6 +277,15 @@ class StochasticPool(Pool, frozen=True, kw_only=True):
             tuple(w.kernel for w in windows),
             tuple(w.stride for w in windows),
         )
+
+    def onnx(self, *ins: Shape) -> Value:
+        positive = node("Relu", X)
+        mean, sums, squares = (
+            self.onnx_pool("AveragePool", x, *ins)
+            for x in (X, positive, node("Mul", positive, positive))
+        )
+        nothing = node("Equal", sums, scalar(0))  # is positive: all are equally likely
+        return node("Where", nothing, mean, node("Div", squares, sums))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

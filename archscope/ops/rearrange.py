@@ -7,6 +7,7 @@ from typing import Annotated
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
 from archscope.ir import Example, Shape, Windows, text_of
+from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Positive
 from archscope.ops.facts import Rearrangement, pointwise
 from archscope.ops.foreign import recognises_as
@@ -34,6 +35,12 @@ class ChannelShuffle(Rearrangement, frozen=True, kw_only=True):
                 f" got {ins[0][0]}"
             )
         return ins[0]
+
+    def onnx(self, *ins: Shape) -> Value:
+        channels, *sizes = ins[0]
+        split = node("Reshape", X, ints(0, self.groups, channels // self.groups, *sizes))
+        mixed = node("Transpose", split, perm=(0, 2, 1, *range(3, 3 + len(sizes))))
+        return node("Reshape", mixed, ints(0, channels, *sizes))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -72,6 +79,12 @@ class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
             )
         return x[0] * self.block**2, x[1] // self.block, x[2] // self.block
 
+    def onnx(self, *ins: Shape) -> Value:
+        channels, height, width = self.shape(*ins)
+        split = ints(0, ins[0][0], height, self.block, width, self.block)
+        blocks = node("Transpose", node("Reshape", X, split), perm=(0, 1, 3, 5, 2, 4))
+        return node("Reshape", blocks, ints(0, channels, height, width))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -102,6 +115,9 @@ class PixelShuffle(Rearrangement, frozen=True, kw_only=True):
                 f"'pixel_shuffle' needs channels divisible by {self.block**2}, got {x[0]}"
             )
         return x[0] // self.block**2, x[1] * self.block, x[2] * self.block
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("DepthToSpace", X, blocksize=self.block, mode="CRD")
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Example, Saved, Shape
+from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Positive
 from archscope.ops.facts import Weightless, pointwise, saves_nothing
 from archscope.ops.registry import op
@@ -39,6 +40,9 @@ class ChannelMean(OverChannels, frozen=True, kw_only=True):
 
     saved = saves_nothing
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("ReduceMean", X, ints(1))
+
 
 @op("channel_max")
 class ChannelMax(OverChannels, frozen=True, kw_only=True):
@@ -52,6 +56,9 @@ class ChannelMax(OverChannels, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, output=True)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("ReduceMax", X, ints(1))
 
 
 @op("maxout")
@@ -80,6 +87,11 @@ class Maxout(Weightless, frozen=True, kw_only=True):
 
     def saved(self, *ins: Shape) -> Saved:
         return Saved(input=True, output=True)
+
+    def onnx(self, *ins: Shape) -> Value:
+        channels, *sizes = ins[0]
+        groups = node("Reshape", X, ints(0, channels // self.pieces, self.pieces, *sizes))
+        return node("ReduceMax", groups, ints(2), keepdims=0)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

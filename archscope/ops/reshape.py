@@ -7,8 +7,9 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, call, text_of
+from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Count, Dimensions, Positive
-from archscope.ops.facts import View, pointwise, same_shape, whole
+from archscope.ops.facts import View, pointwise, same_shape, unchanged, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises, recognises_as
 from archscope.ops.registry import op
 
@@ -22,6 +23,7 @@ class Identity(View, frozen=True, kw_only=True):
 
     window = pointwise
     shape = same_shape
+    onnx = unchanged
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -38,6 +40,9 @@ class Flatten(View, frozen=True, kw_only=True):
 
     def shape(self, *ins: Shape) -> Shape:
         return (prod(ins[0]),)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return X if self.is_identity(*ins) else node("Flatten", X, axis=1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -66,6 +71,9 @@ class Reshape(View, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Reshape", *self.size)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return X if self.is_identity(*ins) else node("Reshape", X, ints(0, *self.size))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -97,6 +105,9 @@ class Slice(View, frozen=True, kw_only=True):
     def access(self, *ins: Shape) -> int:
         """Count the range read and written, as every runtime but an eager view does."""
         return 2 * prod(self.shape(*ins))
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Slice", X, ints(self.start), ints(self.stop), ints(1))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

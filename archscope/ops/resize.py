@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated
+from typing import Annotated, Any
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, Windows, call
+from archscope.onnx_form import Value, X, floats, ints, node
 from archscope.ops.attributes import Size, choice
 from archscope.ops.facts import Weightless, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
@@ -62,6 +63,17 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
         mode = modes[len(out)] if self.mode == "linear" else "nearest"
         return call("nn.Upsample", size=short(out), mode=mode)
+
+    def onnx(self, *ins: Shape) -> Value:
+        sizes, out = ins[0][1:], self.shape(*ins)[1:]
+        words: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        if self.mode == "nearest":
+            words = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if all(b % a == 0 for a, b in zip(sizes, out, strict=True)):
+            scales = floats(1, 1, *(b // a for a, b in zip(sizes, out, strict=True)))
+            return node("Resize", X, None, scales, **words)
+        axes = tuple(range(2, 2 + len(sizes)))  # for the batch has no size to be stated
+        return node("Resize", X, None, None, ints(*out), axes=axes, **words)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -6,6 +6,7 @@ from math import prod
 from typing import Annotated
 
 from archscope.ir import Call, Example, Op, Shape, call
+from archscope.onnx_form import Value, X, node, per_channel, scalar, weight
 from archscope.ops.attributes import Flag, Number
 from archscope.ops.facts import (
     Weightless,
@@ -62,6 +63,13 @@ class Scale(Op, frozen=True, kw_only=True):
         words = {"bias": True} if self.bias else {}
         return call("archscope.nn.Scale", ins[0][0], self.initial, **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        channels, rank = ins[0][0], len(ins[0]) - 1
+        factors = weight("weight", channels, centre=self.initial, spread=0.0)
+        scaled = node("Mul", X, per_channel(factors, channels, rank))
+        shifts = per_channel(weight("bias", channels, spread=0.0), channels, rank)
+        return node("Add", scaled, shifts) if self.bias else scaled
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -90,6 +98,9 @@ class Times(Weightless, frozen=True, kw_only=True):
     window = pointwise
     shape = same_shape
     saved = saves_nothing
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Mul", X, scalar(self.factor))
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a multiplication for each element."""

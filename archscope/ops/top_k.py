@@ -7,6 +7,7 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import POINTWISE, WHOLE, Example, Saved, Shape, Windows
+from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Positive, choice
 from archscope.ops.facts import Weightless
 from archscope.ops.registry import op
@@ -48,6 +49,16 @@ class TopK(Weightless, frozen=True, kw_only=True):
     def saved(self, *ins: Shape) -> Saved:
         (x,) = ins
         return Saved(indices=self.k * (prod(x[1:]) if self.along == "channels" else x[0]))
+
+    def onnx(self, *ins: Shape) -> Value:
+        channels, *sizes = ins[0]
+        axis = 1 if self.along == "channels" else 2
+        flat = axis == 2 and len(sizes) > 1
+        rows = node("Reshape", X, ints(0, channels, -1)) if flat else X
+        largest = node("TopK", rows, ints(self.k), axis=axis, sorted=0)
+        zeros, places = node("Sub", rows, rows), largest.result(1)
+        kept = node("ScatterElements", zeros, places, largest, axis=axis)
+        return node("Reshape", kept, ints(0, channels, *sizes)) if flat else kept
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from archscope import language
-from archscope.build import build, module_path
+from archscope.build import build
 from archscope.folding.fold import readable
+from archscope.module_names import module_path
 
 
 @pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "cbam_resnet50", "siamese"])

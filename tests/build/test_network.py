@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archscope import load
-from archscope.build import TAKEN, Network, attribute_name, build, module_path
+from archscope.build import Network, build
 from archscope.ir import Graph, Output
+from archscope.module_names import TAKEN, attribute_name, module_path
 from archscope.verify import verify
 from tests.nets import Net, chain
 

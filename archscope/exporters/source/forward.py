@@ -6,11 +6,11 @@ import builtins
 import keyword
 from collections.abc import Mapping
 
-from archscope.build import attribute_name
 from archscope.exporters.source.constructor import JOINS, is_join
 from archscope.exporters.source.line_breaking import STEP, Chain, Group, Text, statement
 from archscope.exporters.source.scopes import Path, Scope, Step
 from archscope.ir import Call
+from archscope.module_names import attribute_name
 
 TAKEN = {"self", "torch", "nn", "x", "dict", *dir(builtins), *keyword.kwlist}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from archscope import __version__
 from archscope.analysis import analyze
-from archscope.build import attribute_name
 from archscope.exporters.source.calls import NONE
 from archscope.exporters.source.class_parameters import Assignment, SourceClass, classes
 from archscope.exporters.source.forward import ForwardWriter, is_plain, member
@@ -26,6 +25,7 @@ from archscope.exporters.source.line_breaking import (
 from archscope.exporters.source.scopes import scopes
 from archscope.folding.expressions import Parameter
 from archscope.ir import Graph, text_of
+from archscope.module_names import attribute_name
 
 BODY = 2 * STEP
 PLACED = 3  # so many arguments stand by their place, the others by name

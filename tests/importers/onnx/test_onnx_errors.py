@@ -13,9 +13,7 @@ import onnx
 from onnx import helper
 
 from archscope import language
-from archscope.build import TAKEN
 from archscope.errors import ArchscopeError
-from archscope.importers.names import RESERVED
 from archscope.importers.onnx import from_file
 from archscope.language.write import to_yaml
 from tests.importers.onnx.models import model, numbers, saved
@@ -149,10 +147,6 @@ def test_hostile_names(tmp_path: Path) -> None:
     assert len(graph.nodes) == 11
     read = language.graph(language.document("net", text=to_yaml(graph).encode()))
     assert [node.name for node in read.nodes] == [node.name for node in graph.nodes]
-
-
-def test_names_that_torch_takes_are_known() -> None:
-    assert {name for name in TAKEN if not name.startswith("_")} <= RESERVED
 
 
 def test_operator_whose_first_output_nobody_wants(tmp_path: Path) -> None:

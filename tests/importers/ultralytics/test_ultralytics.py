@@ -11,9 +11,10 @@ import yaml
 from torch import nn
 
 import archscope
-from archscope.build import build, module_path
+from archscope.build import build
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph
+from archscope.module_names import module_path
 from archscope.sources import imported, is_foreign
 from tests.importers.files import YOLO
 

@@ -1,0 +1,215 @@
+"""The operators, weights and constants of an ONNX model, collected node by node of a graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from archscope.errors import OptionError
+from archscope.exporters.weight_arrays import Arrays, form_of
+from archscope.ir import Graph, Node
+from archscope.module_names import module_path
+from archscope.onnx_form import Constant, Input, OnnxNode, Value, Weight
+
+Axes = tuple[int | str, ...]
+"""The shape of a value, with the word `batch` in front."""
+
+SHORT = 8
+"""Numbers of a constant up to which they make its name, so that equal ones are held once."""
+
+
+class Step(Struct):
+    """An operator of the model."""
+
+    kind: str
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: tuple[tuple[str, Any], ...]
+
+
+class Held(Struct, frozen=True):
+    """A weight or constant, which the model holds once an operator reads it."""
+
+    title: str  # its name in the model, unless that is taken
+    key: object  # equal for those that are equal
+    array: NDArray[Any]
+
+
+class OnnxSteps:
+    """What the model of a graph consists of.
+
+    Raises GraphError for an operator without a form in ONNX, and OptionError for one that the
+    opset lacks.
+    """
+
+    def __init__(self, graph: Graph, arrays: Arrays, opset: int) -> None:
+        self.graph, self.arrays, self.opset = graph, arrays, opset
+        self.steps: list[Step] = []
+        self.held: dict[str, NDArray[Any]] = {}
+        self.inputs: dict[str, Axes] = {node.name: ("batch", *node.out) for node in graph.inputs}
+        self.outputs: dict[str, Axes] = {}
+        self.between: dict[str, Axes] = {}
+        self._values = {name: name for name in self.inputs}  # by node
+        self._used = {*self.inputs, *(output.name for output in graph.outputs)}
+        self._names: dict[object, str] = {}  # of what is held, by key
+        self._kinds: set[str] = set()  # that the opset has
+        for node in graph.nodes:
+            if node.inputs:
+                self._add(node)
+        self._join_slices()
+        for output in graph.outputs:
+            self._end(output.name, output.node)
+        read = {name for step in self.steps for name in step.inputs}
+        self.held = {name: value for name, value in self.held.items() if name in read}
+
+    def _add(self, node: Node) -> None:
+        written: dict[object, Step] = {}
+        value = self._value(node, form_of(node), written, node.name)
+        self._values[node.name] = name = self._hold(value) if isinstance(value, Held) else value
+        if written:
+            self.between[name] = ("batch", *node.out)
+
+    def _value(
+        self, node: Node, form: Value, written: dict[object, Step], title: str
+    ) -> str | Held:
+        """Return the name of the value of a form, whose steps are added, or what is to be held."""
+        if isinstance(form, Input):
+            return self._values[node.inputs[form.place]]
+        if isinstance(form, Weight):
+            name = f"{module_path(node.shares or node.name)}.{form.name}"
+            return Held(name, name, self.arrays[name].reshape(form.shape))
+        if isinstance(form, Constant):
+            return _constant(node, form)
+        inputs = [
+            "" if part is None else self._value(node, part, written, _part_title(node, part))
+            for part in form.inputs
+        ]
+        if not any(isinstance(value, str) and value for value in inputs):
+            return _computed(node, form, inputs)
+        names = [self._hold(value) if isinstance(value, Held) else value for value in inputs]
+        key = (form.kind, *names, form.attributes)
+        step = written.get(key)
+        if step is None:
+            self._check(node, form.kind)
+            step = written[key] = Step(form.kind, self._name(title), names, [], form.attributes)
+            self.steps.append(step)
+        step.outputs += [""] * (form.output + 1 - len(step.outputs))
+        if not step.outputs[form.output]:
+            taken = step.name in step.outputs
+            step.outputs[form.output] = self._name(step.name) if taken else step.name
+        return step.outputs[form.output]
+
+    def _check(self, node: Node, kind: str) -> None:
+        """Raise OptionError if the opset has no operator of a kind."""
+        from onnx import defs
+
+        if kind in self._kinds:
+            return
+        try:
+            defs.get_schema(kind, self.opset)
+        except defs.SchemaError:
+            schemas = defs.get_all_schemas_with_history()
+            since = [s.since_version for s in schemas if (s.name, s.domain) == (kind, "")]
+            raise OptionError(
+                f"opset {self.opset} of ONNX has no {kind}, which '{node.name}' needs;"
+                f" opset {min(since)} has it"
+            ) from None
+        self._kinds.add(kind)
+
+    def _hold(self, value: Held) -> str:
+        """Let the model hold a weight or constant, and return its name."""
+        if value.key not in self._names:
+            name = self._names[value.key] = self._name(value.title)
+            self.held[name] = value.array
+        return self._names[value.key]
+
+    def _name(self, title: str) -> str:
+        """Return a name that nothing else in the model has."""
+        name, number = title, 1
+        while name in self._used:
+            number += 1
+            name = f"{title}_{number}"
+        self._used.add(name)
+        return name
+
+    def _end(self, name: str, node: str) -> None:
+        """Give the value of a node the name of an output; a copy where it has another already."""
+        value = self._values[node]
+        if name in self.inputs or name in self.outputs:
+            name = self._name(name)
+        if value in self.inputs or value in self.outputs or value in self.held:
+            self.steps.append(Step("Identity", self._name(f"{name}/Identity"), [value], [name], ()))
+        else:
+            for step in self.steps:
+                for names in (step.inputs, step.outputs):
+                    names[:] = (name if other == value else other for other in names)
+            self.between.pop(value, None)
+            renamed = {key: name for key, other in self._values.items() if other == value}
+            self._values.update(renamed)
+        self.outputs[name] = ("batch", *self.graph.by_name[node].out)
+
+    def _join_slices(self) -> None:
+        """Write ranges of channels that make up all channels of a value as one `Split`."""
+        ranges: dict[str, list[tuple[int, int, Step]]] = {}
+        for step in self.steps:
+            limits = [self.held.get(name) for name in step.inputs[1:]]
+            if step.kind == "Slice" and len(limits) == 3:
+                start, stop, axes = (None if v is None else v.tolist() for v in limits)
+                if axes == [1] and start and stop:
+                    ranges.setdefault(step.inputs[0], []).append((start[0], stop[0], step))
+        shapes = self.inputs | self.between
+        for value, parts in ranges.items():
+            parts.sort(key=lambda part: part[:2])
+            ends = [0, *(stop for _, stop, _ in parts)]
+            complete = [start for start, _, _ in parts] == ends[:-1]
+            if len(parts) < 2 or not complete or ends[-1] != shapes.get(value, (0, 0))[1]:
+                continue
+            sizes = np.diff(ends).astype(np.int64)
+            held = self._hold(_titled("split", sizes))
+            first = min(parts, key=lambda part: self.steps.index(part[2]))[2]
+            outputs = [step.outputs[0] for _, _, step in parts]
+            joined = Step("Split", first.name, [value, held], outputs, (("axis", 1),))
+            gone = {id(step) for _, _, step in parts}
+            place = self.steps.index(first)
+            rest = (step for step in self.steps[place:] if id(step) not in gone)
+            self.steps[place:] = [joined, *rest]
+
+
+def _part_title(node: Node, part: Value) -> str:
+    return f"{node.name}/{part.kind}" if isinstance(part, OnnxNode) else node.name
+
+
+def _constant(node: Node, form: Constant) -> Held:
+    return _titled(f"{node.name}/constant", np.array(form.values, form.dtype))
+
+
+def _titled(title: str, array: NDArray[Any]) -> Held:
+    """Return a constant, named after its numbers if they are few."""
+    if array.size <= SHORT:
+        title = "_".join((str(array.dtype), *(format(value, "g") for value in array.flat)))
+    return Held(title, (str(array.dtype), array.shape, array.tobytes()), array)
+
+
+def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
+    """Return what an operator on weights and constants gives."""
+    given = [value for value in inputs if isinstance(value, Held)]
+    keys = tuple(value.key if isinstance(value, Held) else None for value in inputs)
+    key = (form.kind, *keys, form.attributes, form.output)
+    weights = [value.title for value in given if value.key == value.title]
+    title = weights[0] if len(weights) == 1 else f"{node.name}/{form.kind}"
+    if form.kind == "Reshape" and 0 not in (shape := given[1].array):
+        return Held(title, key, given[0].array.reshape(shape))
+    from onnx.helper import make_node
+    from onnx.reference import ReferenceEvaluator
+
+    names = [f"in{place}" if value else "" for place, value in enumerate(inputs)]
+    outputs = [f"out{place}" for place in range(form.output + 1)]
+    alone = make_node(form.kind, names, outputs, **dict(form.attributes))
+    feeds = {name: value.array for name, value in zip(names, inputs, strict=True)
+             if isinstance(value, Held)}  # fmt: skip
+    results: Any = ReferenceEvaluator(alone).run(None, feeds)
+    return Held(title, key, np.asarray(results[form.output]))

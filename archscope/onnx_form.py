@@ -1,0 +1,100 @@
+"""What an operator is in ONNX, described, not made: an expression of ONNX operators.
+
+Operators of `ops/` state one as `Op.onnx`, for opset 18 and later; `exporters/onnx_writer.py`
+writes it. Nothing here needs the package `onnx`.
+
+    node("Clip", X, scalar(0.0), scalar(6.0))
+    node("Gemm", X, weight("weight", out, channels), weight("bias", out), transB=1)
+
+The batch is the first axis of every input and of the result, and may have any size: a `Reshape`
+says 0 for it. What depends on weights and constants alone is computed when the network is written,
+so that `node("Reshape", weight("weight", 8), ints(8, 1, 1))` becomes a weight of that shape. Equal
+parts of an expression are written once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+Numbers = float | int | bool | tuple["Numbers", ...]
+
+
+class Input(Struct, frozen=True, gc=False):
+    """An input of the operator, by its place."""
+
+    place: int = 0
+
+
+class Weight(Struct, frozen=True, gc=False):
+    """A weight or running statistic, by its name in the state dict of the operator's module.
+
+    Untrained values are uniform within `spread` of `centre`; without a spread, within He et al.'s
+    sqrt(6 / fan in), where the first axis are the outputs.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    centre: float = 0.0
+    spread: float | None = None
+
+
+class Constant(Struct, frozen=True, gc=False):
+    """Numbers that are no weights: a scalar, or nested tuples of one length on each axis."""
+
+    values: Numbers
+    dtype: str = "float32"  # numpy's name
+
+
+class OnnxNode(Struct, frozen=True, gc=False):
+    """An operator of ONNX: its type, inputs (None where one is left out) and attributes."""
+
+    kind: str
+    inputs: tuple[Value | None, ...]
+    attributes: tuple[tuple[str, Any], ...] = ()
+    output: int = 0  # which of its results is meant
+
+    def result(self, place: int) -> OnnxNode:
+        """Return another result of the same operator: the indices of `TopK` are `result(1)`."""
+        return OnnxNode(self.kind, self.inputs, self.attributes, place)
+
+
+Value = Input | Weight | Constant | OnnxNode
+"""What an ONNX operator reads, and what an operator of ours is."""
+
+X = Input()
+"""The first input of an operator."""
+
+
+def node(kind: str, *inputs: Value | None, **attributes: Any) -> OnnxNode:
+    """Describe an ONNX operator; attributes that are None are left out, and so are last inputs."""
+    while inputs and inputs[-1] is None:
+        inputs = inputs[:-1]
+    given = tuple((name, value) for name, value in attributes.items() if value is not None)
+    return OnnxNode(kind, inputs, given)
+
+
+def weight(name: str, *shape: int, centre: float = 0.0, spread: float | None = None) -> Weight:
+    """Describe a weight of a shape: `weight("running_var", 8, centre=1.0, spread=0.0)`."""
+    return Weight(name, shape, centre, spread)
+
+
+def scalar(value: float) -> Constant:
+    """Describe a number in single precision."""
+    return Constant(float(value))
+
+
+def floats(*values: Any) -> Constant:
+    """Describe an array of numbers in single precision; nested tuples for several axes."""
+    return Constant(values)
+
+
+def ints(*values: Any) -> Constant:
+    """Describe an array of whole numbers, such as a shape, axes or indices."""
+    return Constant(values, "int64")
+
+
+def per_channel(value: Value, channels: int, rank: int) -> Value:
+    """Return a number for each channel so that it broadcasts over `rank` spatial axes."""
+    return node("Reshape", value, ints(channels, *(1,) * rank)) if rank else value
