@@ -29,14 +29,15 @@ from archscope.cli.shared.options import (
 from archscope.cli.shared.reference_costs import costs_at
 from archscope.cli.shared.terminal import say
 from archscope.compress import Pruned, channel_groups, prune
-from archscope.compress.importance import IMPORTANCES, NORMS, SCOPES
+from archscope.compress.importance import IMPORTANCES, NORMS, SCOPES, Scope
 from archscope.compress.pruning import Choice
 from archscope.compress.sparsity import sparsify
-from archscope.compress.steps import prune_in_steps
+from archscope.compress.steps import prune_in_steps, sparsify_in_steps
 from archscope.compress.targets import targets
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.ir import Graph
+from archscope.report.table import Part
 from archscope.report.tables.pruning import (
     group_parts,
     group_records,
@@ -53,7 +54,9 @@ from archscope.units import parse_share
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.records.training import RunSummary
+    from archscope.train.recipe import Keep
 
 GROUP = "Compress"
 
@@ -116,7 +119,8 @@ def command(
     seeded initialisation are compared: right for the cost, not for accuracy.
 
     With --epochs the pruned network of a run is trained on, as a run of its own beside it; with
-    --steps a little goes at a time. A command that was stopped goes on where it was.
+    --steps a little goes at a time. A command that was stopped goes on where it was. Weights that
+    --sparsity has set to zero stay zero.
 
     --groups shows what can go at all. --sparsity sets single weights to zero instead, which makes
     files smaller and nothing faster.
@@ -129,6 +133,7 @@ def command(
       archscope prune runs/lenet5-digits --budget 40% -o s.yaml --weights-output s.safetensors
       archscope prune runs/lenet5-digits --budget 25% --steps 3 --epochs 5
       archscope prune runs/lenet5-digits --sparsity 90% --weights-output sparse.safetensors
+      archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
     _check(groups, budgets, sparsity, options)
     spec, run = spec_of_run(spec)
@@ -153,11 +158,7 @@ def command(
         source = f"'{path or spec}'"
         if sparsity is not None:
             assert given is not None
-            sparse = sparsify(
-                graph, given, parse_share(sparsity), scope=choice["scope"], source=source
-            )
-            _write(None, "", options["weights_output"], sparse.weights)
-            parts, record = sparse_parts(graph.name, sparse), sparse_record(graph.name, sparse)
+            parts, record = _sparse(graph, run, given, sparsity, source, choice["scope"], options)
         else:
             pruned, runs = _pruned(graph, run, given, budgets, source, choice, options)
             _write_pruned(pruned, graph, budgets, options)
@@ -183,8 +184,8 @@ def _check(
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
     if options["epochs"] is None and options["steps"] > 1:
         raise OptionError("--steps needs --epochs of training after each step")
-    if options["epochs"] is not None and not budgets:
-        raise OptionError("--epochs trains what --budget leaves")
+    if options["epochs"] is not None and groups:
+        raise OptionError("--epochs trains what --budget or --sparsity leaves")
 
 
 def _weights(
@@ -211,17 +212,51 @@ def _pruned(
         return prune(
             graph, given, budget=budgets, source=source, costs_by_name=of_others, **choice
         ), []
-    from archscope.cli.shared.fine_tuning import FineTuning
-
     assert run is not None and given is not None
     own = costs_of(graph, choice["dtype"])
     limits = targets(budgets, own, of_others)
-    command = shlex.join(["archscope", *sys.argv[1:]])
-    tune = FineTuning(run, options["epochs"], quiet=options["quiet"], command=command)
+    tune = _fine_tuning(run, options)
     *_, last = prune_in_steps(
         graph, given, limits, options["steps"], tune, Choice(**choice), source
     )
     return structs.replace(last, before=own), [tune.summary, *tune.results]
+
+
+def _sparse(
+    graph: Graph,
+    run: Path | None,
+    given: dict[str, Tensor],
+    sparsity: str,
+    source: str,
+    scope: Scope,
+    options: dict[str, Any],
+) -> tuple[list[Part], dict[str, Any]]:
+    """Return what sparse weights take, as parts and as a record; write and train them."""
+    share = parse_share(sparsity)
+    if options["epochs"] is None:
+        sparse, runs = sparsify(graph, given, share, scope=scope, source=source), []
+    else:
+        assert run is not None
+        tune = _fine_tuning(run, options, keep="zeros")
+        *_, sparse = sparsify_in_steps(
+            graph, given, share, options["steps"],
+            lambda now, weights: tune.tuned(f"sparse{100 * now:.4g}", graph, weights),
+            scope, source,
+        )  # fmt: skip
+        runs = [tune.summary, *tune.results]
+    _write(None, "", options["weights_output"], sparse.weights)
+    parts, record = sparse_parts(graph.name, sparse), sparse_record(graph.name, sparse)
+    if runs:
+        parts.append(steps_table(runs))
+        record["runs"] = runs
+    return parts, record
+
+
+def _fine_tuning(run: Path, options: dict[str, Any], keep: Keep | None = None) -> FineTuning:
+    from archscope.cli.shared.fine_tuning import FineTuning
+
+    command = shlex.join(["archscope", *sys.argv[1:]])
+    return FineTuning(run, options["epochs"], quiet=options["quiet"], command=command, keep=keep)
 
 
 def _write_pruned(

@@ -9,6 +9,7 @@ import click
 from msgspec import structs
 
 from archscope.cli.shared.given_weights import given_weights, own_weights, spec_of_run
+from archscope.cli.shared.inapplicable import indifferent, refused
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -17,11 +18,12 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.compress.layout import PAPER, PUBLISHED
-from archscope.compress.sizes import sizes
+from archscope.compress.storage import sizes
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.report.tables.sizes import size_parts, size_record
 from archscope.sources import is_foreign
+from archscope.transforms.fuse import fuse
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +36,8 @@ COMPRESSED = (".net", ".bin")
 @click.command("size")
 @one_spec
 @reader_options
+@indifferent(batch="weights do not depend on it")
+@refused(dtype="the table has all forms")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
               help="Weights: a .safetensors file, the folder of a run, or a .net file as"
                    " published with Deep Compression.")  # fmt: skip
@@ -71,16 +75,19 @@ def command(
       archscope size squeezenet1_0 --weights compressed_SqueezeNet.net
     """
     spec, run = spec_of_run(spec)
-    graph = reader.graph(spec)
+    graph = reader.unfused.graph(spec)
     path = weights or run
+    source = f"'{path or spec}'"
     given = _weights(spec, reader, graph, path)
+    if reader.fused:
+        graph, given = _fused(graph, given, source)
     layout = PUBLISHED if path is not None and path.suffix in COMPRESSED else PAPER
     layout = structs.replace(
         layout,
         codes=layout.codes if bits is None else (bits, bits),
         distances=layout.distances if distance_bits is None else (distance_bits, distance_bits),
     )
-    found = sizes(graph, given, layout=layout, source=f"'{path or spec}'")
+    found = sizes(graph, given, layout=layout, source=source)
     if weights_output is not None:
         if given is None:
             raise OptionError("--weights-output needs weights: give --weights, or a run")
@@ -99,6 +106,18 @@ def _weights(
     from archscope.compress.compressed_file import read_compressed
 
     return read_compressed(path, graph)
+
+
+def _fused(
+    graph: Graph, given: dict[str, Tensor] | None, source: str
+) -> tuple[Graph, dict[str, Tensor] | None]:
+    """Return a network with its batch norms folded, and its weights."""
+    if given is not None:
+        from archscope.compress.tensors import fitted_weights
+        from archscope.fused import fused_weights
+
+        given = fused_weights(graph, fitted_weights(graph, given, source))
+    return fuse(graph), given
 
 
 def _write(weights: dict[str, Tensor], graph: Graph, path: Path) -> None:

@@ -1,6 +1,11 @@
-"""Networks made smaller: channels removed from a graph and its weights."""
+"""Networks made smaller: channels removed, weights in fewer bits, and the bytes of both."""
 
 from archscope.compress.groups import ChannelGroups, Group, Unit, channel_groups
 from archscope.compress.pruning import Pruned, prune
+from archscope.compress.quantization import Quantized, quantize_weights
+from archscope.compress.storage import Sizes, sizes
 
-__all__ = ["ChannelGroups", "Group", "Pruned", "Unit", "channel_groups", "prune"]
+__all__ = [
+    "ChannelGroups", "Group", "Pruned", "Quantized", "Sizes", "Unit", "channel_groups", "prune",
+    "quantize_weights", "sizes",
+]  # fmt: skip

@@ -49,7 +49,7 @@ def codebook(weights: Tensor, bits: int) -> Codebook:
 
 def distinct(values: Tensor) -> Tensor:
     """Return the different values of a tensor in ascending order."""
-    found: Tensor = values.unique()  # type: ignore[no-untyped-call]
+    found: Tensor = torch.unique(values)
     return found
 
 

@@ -23,28 +23,45 @@ class Encoding(Struct, frozen=True):
 
 
 def encoded(weights: Tensor, code_bits: int, distance_bits: int) -> Encoding:
-    """Encode the weights of a layer, finite numbers; the forms are those of `sizes.FORMS`."""
+    """Encode the weights of a layer, finite numbers; the forms are those of `storage.FORMS`."""
     present = weights != 0
     left = int(present.sum())
     book = codebook(weights, code_bits)
-    found, distances = relative_entries(book.codes, present, distance_bits)
-    table = COUNT_BYTES + FLOAT_BYTES * 2**code_bits
-    lengths = 2**code_bits + 2**distance_bits
+    found, _ = relative_entries(book.codes, present, distance_bits)
+    table = FLOAT_BYTES * 2**code_bits
+    coded = coded_bytes(book.codes, present, table, code_bits, distance_bits)
     return Encoding(
         bytes={
             "csr": csr_bytes(present),
             "relative_index": relative_bytes(len(found), distance_bits),
-            "codebook_huffman": FLOAT_BYTES * 2**code_bits + 2**code_bits + _coded(book.codes),
-            "deep_compression": table
-            + _packed(len(found), code_bits)
-            + _packed(len(found), distance_bits),
-            "deep_compression_huffman": table + lengths + _coded(found) + _coded(distances),
+            **coded,
         },
         left=left,
         values=len(book.values) if book.exact else len(distinct(weights)),
         squares=float(weights.double().square().sum()),
         errors=0.0 if book.exact else float((book.weights - weights.cpu()).double().square().sum()),
     )
+
+
+def coded_bytes(
+    codes: Tensor, present: Tensor, table: int, code_bits: int, distance_bits: int
+) -> dict[str, int]:
+    """Return the bytes of codes, uint8, with a table of so many that says what they mean.
+
+    Huffman codes need a byte for the length of every symbol; the sparse forms leave out weights
+    that are not `present`, whose code is 0.
+    """
+    found, distances = relative_entries(codes, present, distance_bits)
+    lengths = 2**code_bits + 2**distance_bits
+    sparse = COUNT_BYTES + table
+    return {
+        "codebook": table + _packed(codes.numel(), code_bits),
+        "codebook_huffman": table + 2**code_bits + _coded(codes),
+        "deep_compression": sparse
+        + _packed(len(found), code_bits)
+        + _packed(len(found), distance_bits),
+        "deep_compression_huffman": sparse + lengths + _coded(found) + _coded(distances),
+    }
 
 
 def csr_bytes(present: Tensor) -> int:

@@ -61,8 +61,7 @@ def sparsify(
     from archscope.compress import encodings, tensors  # loads torch
     from archscope.compress.codebooks import relative_entries
 
-    if not 0 < sparsity < 1:
-        raise OptionError(f"a sparsity is a share above 0% and below 100%, got {sparsity:.4%}")
+    check_sparsity(sparsity)
     state = tensors.fitted_weights(graph, weights, source)
     held = {name: tensor for name, tensor in state.items() if tensors.is_weight(name, tensor)}
     if not held:
@@ -92,3 +91,9 @@ def sparsify(
         relative_bytes=relative,
         fillers=entries - left,
     )  # fmt: skip
+
+
+def check_sparsity(sparsity: float) -> None:
+    """Raise OptionError for shares that no network can be sparse by."""
+    if not 0 < sparsity < 1:
+        raise OptionError(f"a sparsity is a share above 0% and below 100%, got {sparsity:.4%}")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from archscope.compress.importance import Scope
 from archscope.compress.pruning import Choice, Pruned, prune_to
+from archscope.compress.sparsity import Sparsified, check_sparsity, sparsify
 from archscope.ir import Graph
 from archscope.space.budget import Budget
 from archscope.space.costs import costs_of
@@ -44,6 +46,28 @@ def prune_in_steps(
         weights = fine_tune(step, pruned.graph, pruned.weights or {})
         graph = pruned.graph
         yield structs.replace(pruned, weights=dict(weights))
+
+
+def sparsify_in_steps(
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    sparsity: float,
+    steps: int,
+    fine_tune: Callable[[float, Mapping[str, Tensor]], Mapping[str, Tensor]],
+    scope: Scope = "global",
+    source: str = "the weights",
+) -> Iterator[Sparsified]:
+    """Yield the sparse weights after each step, fine-tuned; the last have the given sparsity.
+
+    `fine_tune` takes the sparsity and the weights of a step, and keeps their zeros. Each step
+    leaves the same share of the weights. Raises OptionError as `sparsify` does.
+    """
+    check_sparsity(sparsity)
+    for step in range(1, steps + 1):
+        share = 1 - (1 - sparsity) ** (step / steps) if step < steps else sparsity
+        sparse = sparsify(graph, weights, share, scope=scope, source=source)
+        weights = fine_tune(share, sparse.weights)
+        yield structs.replace(sparse, weights=dict(weights))
 
 
 def _goal(limit: Budget, own: float, share: float) -> Budget:

@@ -18,6 +18,7 @@ from archscope.train.device import Arithmetic
 from archscope.train.diagnostics import diagnose
 from archscope.train.distributed import ALONE, Processes
 from archscope.train.evaluation import evaluate, means
+from archscope.train.kept_weights import KeptWeights, kept_weights
 from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
@@ -72,6 +73,7 @@ class Loop:
         if processes.count > 1:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
+        self.kept: KeptWeights | None = None  # known when the first weights are
         self.norm = torch.zeros(())
         self.rate = 0.0
         self.clock = 0.0  # share of max_time; several processes agree on it now and then
@@ -84,6 +86,7 @@ class Loop:
         """
         state = self.state
         state.started = state.logged = self.saved = perf_counter()
+        self.kept = kept_weights(state.network, self.recipe.keep)
         self.callback.on_begin(state.steps, self.total)
         if not state.steps:
             self.recorder.write_checkpoint(state.checkpoint())
@@ -158,6 +161,8 @@ class Loop:
             self.norm = get_total_norm([w.grad for w in weights if w.grad is not None])
         state.scaler.step(state.optimizer)
         state.scaler.update()
+        if self.kept is not None:
+            self.kept.restore(dict(state.network.named_parameters()))
         if state.average is not None:
             state.average.update_parameters(state.network)
         state.step += 1

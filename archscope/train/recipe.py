@@ -19,6 +19,7 @@ Loss = Literal[ClassLoss, MetricLoss]
 Mining = Literal["hard", "semihard", "all"]
 Distance = Literal["auto", "euclidean", "manhattan"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Keep = Literal["zeros", "values"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Amount = Annotated[float, Meta(ge=0)]
 Rate = Annotated[float, Meta(gt=0)]
@@ -153,6 +154,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         Some | None,
         "Epochs without a better validation after which to stop. Default null: one-cycle is at"
         " its best at its end.",
+    ] = None
+    keep: Annotated[
+        Keep | None,
+        "What weights have in common when training begins and must keep: zeros (weights that are"
+        " zero stay so) or values (equal weights of a layer stay equal, and zeros zero). Default"
+        " null: nothing; it is for networks that are trained on after pruning or quantization.",
     ] = None
     validation: Annotated[
         Share,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from msgspec import Struct, structs
+from torch import Tensor
 
 from archscope.build import Network, build
 from archscope.datasets import Adaptation, Dataset, Images, Statistics, fit
@@ -14,9 +16,9 @@ from archscope.errors import OptionError
 from archscope.ir import Graph, Shape, text_of
 from archscope.records.evaluation import Evaluation
 from archscope.records.run_folder import SUMMARY, read_summary
-from archscope.records.training import FORMAT
+from archscope.records.training import FORMAT, Scores
 from archscope.train.device import Arithmetic, arithmetic, select_device
-from archscope.train.evaluation import confusion, predictions
+from archscope.train.evaluation import confusion, evaluate, predictions
 from archscope.train.loader import EvaluationLoader
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.run_folder import read_graph, read_recipe, read_weights
@@ -146,3 +148,20 @@ def evaluate_run(
         dict(zip(task.measures, (sums / len(images)).tolist(), strict=True)),
         tuple(map(tuple, matrix.tolist())),
     )
+
+
+def scores_of_weights(
+    run: Path,
+    dataset: Dataset,
+    images: Images,
+    weights: Mapping[str, Tensor],
+    device: str = "auto",
+) -> Scores:
+    """Return the scores that a run's classifier has with other weights, on images of a data set.
+
+    Raises ArchscopeError as `evaluate_run` does, and for weights that do not fit.
+    """
+    trained = load_classifier(run, device=device)
+    trained.check_classes(dataset)
+    load_weights(trained.network, weights, "the weights")
+    return evaluate(trained.network, trained.task, trained.loader(dataset, images), trained.how)

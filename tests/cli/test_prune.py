@@ -160,14 +160,14 @@ def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path:
     assert {*map(float, load_file(small)["linear.bias"])} == {*map(float, new["linear.bias"])}
     other = run(*words[:3], "50%", *words[4:])
     assert other.code == 2
-    assert "net-pruned1' is of another pruning; rename or remove it" in other.err
+    assert "net-pruned1' is of another compression; rename or remove it" in other.err
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--budget", "50%", "--steps", "2"], "--steps needs --epochs"),
-        (["--groups", "--epochs", "2"], "--epochs trains what --budget leaves"),
+        (["--groups", "--epochs", "2"], "--epochs trains what --budget or --sparsity leaves"),
         (["--budget", "50%", "--epochs", "2"], "--epochs is for a run"),
     ],
 )
@@ -175,3 +175,22 @@ def test_refused_training(run: Run, spec: str, words: list[str], message: str) -
     result = run("prune", spec, *words)
     assert (result.code, result.out) == (2, "")
     assert message in result.err
+
+
+def test_zeros_are_kept_through_training(run: Run, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sparse.safetensors"
+    words = ["prune", str(trained), "--sparsity", "90%", "--steps", "2", "--epochs", "1", "-q"]
+    result = run(*words, "--weights-output", str(out), "--format", "json")
+    assert result.code == 0, result.err
+    data = json.loads(result.out)
+    names = [entry["name"] for entry in data["runs"]]
+    assert names == ["net", "net-sparse68.38", "net-sparse90"]
+    weights = load_file(out)
+    assert sparsify(load(str(trained / "spec.yaml")), weights, 0.9).sparsity == data["sparsity"]
+    before = load_file(trained / "best.safetensors")
+    assert any(
+        not torch.equal(weights[name], before[name] * (weights[name] != 0)) for name in before
+    )
+    other = run(*words, "--scope", "layer")
+    assert other.code == 2
+    assert "net-sparse68.38' is of another compression" in other.err

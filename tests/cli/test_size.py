@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from archscope import load
 from archscope.build import build
-from archscope.compress.sizes import FORMS, UNWEIGHTED
+from archscope.compress.storage import FORMS, UNWEIGHTED
 from tests.cli.conftest import Run
 
 NET = "INPUT 1x8x8 -> CONV 4 -> RELU -> FC 3"
@@ -63,3 +63,15 @@ def test_refusals(run: Run, weights: Path, tmp_path: Path) -> None:
         result = run("size", NET, *words)
         assert (result.code, result.out) == (2, "")
         assert message in result.err
+
+
+def test_folded_batch_norms(run: Run, tmp_path: Path) -> None:
+    net, path = "INPUT 1x8x8 -> CONV 4 -> BN -> RELU -> FC 3", tmp_path / "w.safetensors"
+    save_file(build(load(net)).state_dict(), path)
+    words = ["size", net, "--format", "json"]
+    plain = json.loads(run(*words).out)
+    for given in ([], ["--weights", str(path)]):
+        folded = json.loads(run(*words, "--fused", *given).out)
+        assert len(folded["layers"]) == len(plain["layers"]) - 1
+        assert folded["totals"]["int8"] == plain["totals"]["int8"]
+        assert folded["totals"]["float32"] == plain["totals"]["float32"] - 4 * 4 * 4

@@ -12,7 +12,7 @@ from archscope.build import build
 from archscope.compress.codebooks import codebook
 from archscope.compress.compressed_file import read_compressed, write_compressed
 from archscope.compress.layout import PUBLISHED
-from archscope.compress.sizes import sizes
+from archscope.compress.storage import sizes
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from tests.nets import chain

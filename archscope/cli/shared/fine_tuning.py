@@ -1,4 +1,4 @@
-"""Pruned networks trained on, as their run was: each step of pruning is a run of its own."""
+"""Smaller networks trained on, as their run was: each step of compression is a run of its own."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archscope.records.training import RunSummary
+    from archscope.train.recipe import Keep
 
 
 class FineTuning:
@@ -30,7 +31,9 @@ class FineTuning:
     the same result however often it was stopped.
     """
 
-    def __init__(self, run: Path, epochs: int, *, quiet: bool, command: str) -> None:
+    def __init__(
+        self, run: Path, epochs: int, *, quiet: bool, command: str, keep: Keep | None = None
+    ) -> None:
         from archscope.train.run_folder import read_recipe
 
         self.run, self.quiet, self.command = run, quiet, command
@@ -39,17 +42,22 @@ class FineTuning:
             kind = self.summary.task["kind"]
             raise OptionError(f"--epochs is for classification, and '{run}' trained {kind}")
         self.dataset = dataset_of(self.summary)
-        self.recipe = structs.replace(read_recipe(run), epochs=epochs)
+        recipe = read_recipe(run)
+        self.recipe = structs.replace(recipe, epochs=epochs, keep=keep or recipe.keep)
         self.results: list[RunSummary] = []
 
     def __call__(
         self, step: int, graph: Graph, weights: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
-        """Return the weights of a network of one step after training."""
+        """Return the weights of a pruned network of one step after training."""
+        return self.tuned(f"pruned{step}", graph, weights)
+
+    def tuned(self, what: str, graph: Graph, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the weights of a network after training; `what` ends the name of its run."""
         from archscope.train.run_folder import read_weights
 
-        path = self.run.with_name(f"{self.run.name}-pruned{step}")
-        summary = self._finished(path, graph) or self._trained(path, graph, weights)
+        path = self.run.with_name(f"{self.run.name}-{what}")
+        summary = self._finished(path, graph, weights) or self._trained(path, graph, weights)
         if summary.state == "stopped":
             say("stopped; the same command goes on")
             raise Terminated if was_terminated() else KeyboardInterrupt
@@ -58,17 +66,27 @@ class FineTuning:
         self.results.append(summary)
         return read_weights(path)
 
-    def _finished(self, path: Path, graph: Graph) -> RunSummary | None:
-        """Return the summary of a step that has ended. Raises OptionError if it has not."""
-        from archscope.train.run_folder import read_recipe
+    def _finished(
+        self, path: Path, graph: Graph, weights: Mapping[str, Tensor]
+    ) -> RunSummary | None:
+        """Return the summary of a step that has ended, None if it has not.
+
+        Raises OptionError for a run of another network, recipe, or zeros and values to keep.
+        """
+        from archscope.train.kept_weights import KeptWeights
+        from archscope.train.run_folder import read_recipe, read_weights
 
         if not is_run(path):
             return None
-        same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
-        if not same or read_recipe(path) != self.recipe:
-            raise OptionError(f"'{path}' is of another pruning; rename or remove it")
         summary = read_summary(path)
-        return summary if summary.state == "finished" else None
+        ended = summary.state == "finished"
+        same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
+        same = same and read_recipe(path) == self.recipe
+        if same and ended and self.recipe.keep:
+            same = KeptWeights(weights, self.recipe.keep).holds(read_weights(path))
+        if not same:
+            raise OptionError(f"'{path}' is of another compression; rename or remove it")
+        return summary if ended else None
 
     def _trained(self, path: Path, graph: Graph, weights: Mapping[str, Tensor]) -> RunSummary:
         from archscope.cli.shared.train_progress import attended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archscope.compress.layout import Layout
-from archscope.compress.sizes import FORMS, LayerSize, Sizes
+from archscope.compress.storage import FORMS, LayerSize, Sizes
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, Column, Part, Table, table_of
 
 HEADINGS = {

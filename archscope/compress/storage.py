@@ -125,8 +125,9 @@ def _layer(name: str, state: Mapping[str, Tensor], layout: Layout, *, given: boo
         if not is_weight(key, tensor):
             continue
         codes, distances = layout.of(tensor.ndim)
-        found["codebook"] += 4 * 2**codes + -(-tensor.numel() * codes // 8)
-        if given:
+        if not given:
+            found["codebook"] += 4 * 2**codes + -(-tensor.numel() * codes // 8)
+        else:
             encoding = encoded(tensor, codes, distances)
             for form, amount in encoding.bytes.items():
                 found[form] += amount

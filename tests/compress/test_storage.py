@@ -8,7 +8,7 @@ import torch
 from archscope import load
 from archscope.build import build
 from archscope.compress.layout import Layout
-from archscope.compress.sizes import FORMS, UNWEIGHTED, sizes
+from archscope.compress.storage import FORMS, UNWEIGHTED, sizes
 from archscope.errors import OptionError
 from tests.nets import Net, chain
 

@@ -1,0 +1,110 @@
+"""Weights in few bits: rounded to a codebook or to even levels, and what they then take.
+
+Only weights are rounded; a network computes with them in floating point as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args
+
+from msgspec import Struct
+
+from archscope.compress.layout import PAPER
+from archscope.errors import OptionError
+from archscope.ir import Graph
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Method = Literal["codebook", "uniform"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+class QuantizedLayer(Struct, frozen=True):
+    """The weights of one layer in few bits."""
+
+    name: str
+    weights: int
+    left: int  # that are not zero
+    error: float  # root mean square of the change, relative to that of the weights
+    bytes: dict[str, int]  # float32, and those of `encodings.coded_bytes`
+
+
+class Quantized(Struct, frozen=True):
+    """A network's weights in few bits."""
+
+    weights: dict[str, Tensor]  # a state dict of the rounded weights, in floating point
+    layers: tuple[QuantizedLayer, ...]
+    method: Method
+    bits: int
+    other_bytes: int  # of biases and norms, float32
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The bytes of the whole network by form."""
+        return {
+            form: self.other_bytes + sum(layer.bytes[form] for layer in self.layers)
+            for form in self.layers[0].bytes
+        }
+
+
+def quantize_weights(
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    *,
+    method: Method = "codebook",
+    bits: int = 4,
+    source: str = "the weights",
+) -> Quantized:
+    """Round the weights of convolutions and linear layers to few values; biases and norms stay.
+
+    `codebook` shares 2 ** bits values in each layer, found by k-means (Han et al. 2016); `uniform`
+    has 2 ** bits - 1 even levels about zero in each output channel. Zeros stay zero. `weights` is
+    a state dict; errors call it `source`. Raises OptionError.
+    """
+    from archscope.compress import tensors  # loads torch
+
+    if not 2 <= bits <= 8:
+        raise OptionError(f"weights are rounded to 2 to 8 bits, got {bits}")
+    state = tensors.fitted_weights(graph, weights, source)
+    found, layers, others = dict(state), [], 0
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            continue
+        if not tensors.is_weight(name, tensor):
+            others += 4 * tensor.numel()
+            continue
+        tensors.check_finite(name, tensor)
+        found[name], layer = _quantized(name, tensor, method, bits)
+        layers.append(layer)
+    if not layers:
+        raise OptionError(f"'{graph.name}' has no layer with weights to round")
+    return Quantized(found, tuple(layers), method, bits, others)
+
+
+def _quantized(
+    name: str, tensor: Tensor, method: Method, bits: int
+) -> tuple[Tensor, QuantizedLayer]:
+    from archscope.compress.codebooks import codebook
+    from archscope.compress.encodings import FLOAT_BYTES, coded_bytes
+    from archscope.compress.levels import uniform
+
+    if method == "codebook":
+        book = codebook(tensor, bits)
+        rounded, codes, table = book.weights, book.codes, 2**bits
+    else:
+        levels = uniform(tensor, bits)
+        rounded, codes, table = levels.weights, levels.codes(bits), len(levels.scales)
+    change = float((rounded - tensor).double().square().sum())
+    whole = float(tensor.double().square().sum())
+    present = rounded != 0
+    _, distance_bits = PAPER.of(tensor.ndim)
+    forms = coded_bytes(codes, present, FLOAT_BYTES * table, bits, distance_bits)
+    return rounded, QuantizedLayer(
+        name.rpartition(".")[0],
+        tensor.numel(),
+        int(present.sum()),
+        (change / whole) ** 0.5 if whole else 0.0,
+        {"float32": FLOAT_BYTES * tensor.numel(), **forms},
+    )
