@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example bench chaos prior timm-prior clean
+.PHONY: help demo test check lint format docs example dist release bench chaos prior timm-prior clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
@@ -50,6 +50,14 @@ example: $(VENV)/.dev  ## write the committed report of the zoo, and the picture
 	$(BIN)/archscope report $$($(BIN)/archscope zoo --format csv | tail -n +2 | cut -d, -f1) --title "The zoo" --plotlyjs cdn --date none -o reports/zoo.html
 	$(BIN)/python docs/screenshots.py
 
+dist: $(VENV)/.dev  ## build the wheel and the source distribution, and try both in empty environments
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/python release.py try dist/*
+
+release: dist  ## check version, changelog, tag and packages before a release
+	$(BIN)/python release.py check
+
 chaos: $(VENV)/.dev  ## kill trainings and searches at random moments, and compare what they come to
 	$(BIN)/python benchmarks/chaos.py
 
@@ -57,7 +65,6 @@ timm-prior: $(VENV)/.dev  ## fit the prior for any CNN: TABLE=timm.csv, perhaps 
 	$(BIN)/python -m benchmarks.fit_timm_prior $(TABLE) $(if $(TORCHVISION),--torchvision $(TORCHVISION))
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
-	$(PIP) --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.analyze
 
 # TABLE is nasbench results of Accel-NASBench, with a digit for each decision of the space `mnas`.
@@ -69,7 +76,7 @@ clean:  ## remove the environment, builds and caches
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --constraint constraints.txt --editable .
+	$(PIP) --constraint constraints.txt --editable '.[all]'
 	$(BIN)/python -m compileall -q archscope
 	@touch $@
 

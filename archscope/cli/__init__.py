@@ -38,6 +38,7 @@ def _run(words: list[str]) -> int:
     from archscope.cli.shared.process import Terminated, check_surroundings, reason
     from archscope.cli.shared.terminal import say, usage_error
     from archscope.errors import ArchscopeError
+    from archscope.extras import advice
 
     try:
         check_surroundings(words)
@@ -56,6 +57,12 @@ def _run(words: list[str]) -> int:
         return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         return FINE
+    except ImportError as error:
+        text = advice(error, next((word for word in words if word[:1] != "-"), ""))
+        if text is None:
+            raise
+        say(f"error: {text}")
+        return FAILED
     except OSError as error:
         say(f"error: {reason(error)}")
         return FAILED

@@ -83,7 +83,7 @@ choice_options = gathered("choice", dict, together(
 @reader_options
 @refused(batch="budgets are for one image")
 @click.option("--groups", is_flag=True, help="Show which channels of which layers go together.")
-@click.option("--budget", "budgets", multiple=True, metavar="TEXT",
+@click.option("--budget", "-b", "budgets", multiple=True, metavar="TEXT",
               help="What may be left: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
                    " repeatable.")  # fmt: skip
 @click.option("--sparsity", metavar="SHARE",

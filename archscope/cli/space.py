@@ -29,7 +29,7 @@ GROUP = "Search"
 
 _space_options = together(
     click.option(
-        "--budget", "texts", multiple=True, metavar="BUDGET",
+        "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
         help="Show how many networks fit: --budget 300MFLOPs, 'peak 4MiB', '60% of mobilenet_v2';"
         " repeatable.",
     ),

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from archscope.drawing.heat import HEATS
-from archscope.errors import OptionError, UnavailableError, did_you_mean
+from archscope.errors import OptionError, did_you_mean
 from archscope.report.pages.content import MEASURES, Measure, NetworkSection
 from archscope.report.pages.summary import number, pareto_front, written
 from archscope.report.table import BYTES, COUNT, SHARE
@@ -33,16 +33,11 @@ def plot(
     """Return a chart as SVG or PNG: pareto, memory, field or layers.
 
     `x` and `y` are the measures of pareto, `fact` is what the bars of layers show. The same
-    networks give the same bytes. Raises OptionError for an unknown measure or nothing to draw,
-    UnavailableError without matplotlib.
+    networks give the same bytes. Raises OptionError for an unknown measure or nothing to draw.
     """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UnavailableError(
-            "charts need the package matplotlib: pip install 'archscope[plot]'"
-        ) from None
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     style: Any = {"svg.hashsalt": "archscope", "svg.fonttype": "none", "font.family": "DejaVu Sans",
              "axes.spines.top": False, "axes.spines.right": False, "text.parse_math": False,
              "axes.axisbelow": True}  # fmt: skip

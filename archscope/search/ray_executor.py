@@ -125,12 +125,10 @@ class _Answer(Struct, frozen=True):
 def connect(address: str | None = None) -> Any:
     """Return Ray, connected to the cluster at an address, or to that of this machine.
 
-    Raises OptionError if Ray is not installed or no cluster answers.
+    Raises OptionError if no cluster answers.
     """
-    try:
-        import ray
-    except ImportError:
-        raise OptionError("Ray is not installed; pip install 'archscope[ray]'") from None
+    import ray
+
     if ray.is_initialized():
         return ray
     _check_address(address)

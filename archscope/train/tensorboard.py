@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archscope.errors import OptionError
 from archscope.records.training import Diagnosis, Epoch, Interval, Scores
 from archscope.train.callbacks import Callback
 
@@ -19,13 +18,9 @@ class TensorBoard(Callback):
     """Writes event files into `tensorboard/` of a run folder."""
 
     def __init__(self, run: Path) -> None:
-        """Raises OptionError if TensorBoard is not installed."""
-        try:
-            from torch.utils import tensorboard
-        except ImportError:
-            raise OptionError(
-                "--log tensorboard needs TensorBoard: pip install 'archscope[tensorboard]'"
-            ) from None
+        """Take the folder of a run."""
+        from torch.utils import tensorboard
+
         self._library, self._folder = tensorboard, run / FOLDER
         self._steps = 0
         self._writer: SummaryWriter | None = None

@@ -26,8 +26,7 @@ PLOTLY_PAGE = "https://cdn.plot.ly/plotly-{}.min.js"
 def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
     """Render the page as HTML with plotly's bundle embedded or, with `cdn`, linked.
 
-    `charts` replaces the bundle. Raises
-    UnavailableError if plotly is not installed.
+    `charts` replaces the bundle. Raises UnavailableError where there is no plotly.js.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -70,21 +69,24 @@ def _file(name: str) -> str:
 
 
 def bundle() -> str:
-    """Return plotly.js of the installed plotly. Raises UnavailableError."""
-    return (_package() / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    """Return plotly.js. Raises UnavailableError."""
+    return _script().read_text(encoding="utf-8")
 
 
-def _package() -> Path:
-    # Importing plotly takes longer than the whole report.
-    spec = find_spec("plotly")
+def _script() -> Path:
+    """Return the file of plotly.js: that of the wheel, in a checkout that of the package plotly."""
+    shipped = Path(__file__).with_name("plotly.min.js")
+    if shipped.is_file():
+        return shipped
+    spec = find_spec("plotly")  # importing it takes longer than the whole report
     if spec is None or not spec.origin:
         raise UnavailableError("a report in HTML needs the package plotly: pip install plotly")
-    return Path(spec.origin).parent
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"
 
 
 def _bundled() -> str:
-    """Return the version of plotly.js in the installed plotly, from its first line."""
-    with (_package() / "package_data" / "plotly.min.js").open(encoding="utf-8") as file:
+    """Return the version of plotly.js, from its first line."""
+    with _script().open(encoding="utf-8") as file:
         head = file.read(200)
     words = head.replace("*", " ").split()
     return next((word[1:] for word in words if word[:1] == "v" and word[1:2].isdigit()), "latest")

@@ -1,0 +1,46 @@
+"""The extras of the distribution, and the packages that each of them installs.
+
+`pip install archscope` brings what analysis, lint and report need. What needs more just imports it:
+the command line turns a failure into one line that says what to type.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Extra(Struct, frozen=True):
+    """One extra: what it is there for, and the packages that archscope imports from it."""
+
+    product: str
+    packages: tuple[str, ...]
+
+
+EXTRAS = {
+    "torch": Extra(
+        "PyTorch",
+        ("torch", "numpy", "scipy", "sklearn", "PIL", "fvcore", "networkx", "psutil",
+         "pytorch_metric_learning", "safetensors"),
+    ),
+    "search": Extra("Optuna", ("optuna", "pebble")),
+    "space": Extra("NumPy and SciPy", ()),
+    "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript")),
+    "ray": Extra("Ray", ("ray",)),
+    "plot": Extra("matplotlib", ("matplotlib",)),
+    "png": Extra("resvg", ("resvg_py",)),
+    "tensorboard": Extra("TensorBoard", ("tensorboard",)),
+}  # fmt: skip
+"""By name; a package is listed where it is told to be installed."""
+OWN = {"search": "search", "space": "space"}
+"""Commands that have an extra of their own for what they share with training."""
+
+
+def advice(error: ImportError, command: str) -> str | None:
+    """Return what to type where a package is not installed, None for packages we do not need."""
+    package = (error.name or "").partition(".")[0]
+    extra = next((name for name, extra in EXTRAS.items() if package in extra.packages), None)
+    if extra is None or not isinstance(error, ModuleNotFoundError):
+        return None
+    if extra == "torch":
+        extra = OWN.get(command, extra)
+    return f"'archscope {command}' needs {EXTRAS[extra].product}: pip install 'archscope[{extra}]'"
