@@ -319,6 +319,8 @@ def _(op: Reshape, flow: Flow, kept: Counter) -> Op:
 
 @flow.register
 def _(op: SpaceToDepth, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+    if op.order != "channel":
+        return Flow(ins, ins[0] * op.block**2)
     return Flow(ins, _repeated(ins[0], op.block**2))
 
 

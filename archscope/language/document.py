@@ -127,6 +127,7 @@ class Block(Struct, frozen=True, dict=True):
     defaults: dict[str, Value | None]  # None: must be given
     layers: Chain
     about: str = ""
+    entries: tuple[str, ...] = ()  # what its inputs are called, where they have names
 
     @cached_property
     def open(self) -> bool:

@@ -230,7 +230,17 @@ class GraphDomain:
         name = self.made.claim(instance, layer.base, layer.at)
         self.made.sites[name] = layer.at
         mirror = mirror_of(instance, name, layer.share)
-        return Instance(block, path, flow, f"{name}.", mirror), inner
+        made = Instance(block, path, flow, f"{name}.", mirror)
+        if block.entries:
+            if len(flow) != len(block.entries):
+                raise SpecError(
+                    f"'{layer.word}' takes {len(block.entries)} inputs,"
+                    f" {' and '.join(block.entries)}, got {len(flow)}",
+                    layer.at,
+                )
+            pairs = zip(block.entries, flow, strict=True)
+            made.names.update({entry: (node,) for entry, node in pairs})
+        return made, inner
 
     def body(
         self, instance: Instance, frame: Frame, flow: NodeNames, walk: Walk[Frame, NodeNames]

@@ -48,7 +48,12 @@ def schema() -> dict[str, Any]:
         "$defs": {
             "shape": {**_list_of(size), "minItems": 1, "maxItems": 4},
             "block": _closed(
-                {"about": TEXT, "with": {"type": ["object", "null"]}, "layers": chain}
+                {
+                    "about": TEXT,
+                    "inputs": _list_of(NAME),
+                    "with": {"type": ["object", "null"]},
+                    "layers": chain,
+                }
             ),
             "chain": _either(layer, _list_of(layer)),
             "branches": {**_list_of(chain), "minItems": 2},

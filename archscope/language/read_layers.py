@@ -24,6 +24,7 @@ from archscope.language.syntax import (
     WORD,
     check_keys,
     key_at,
+    listing,
     mapping,
     name_of,
     unquoted,
@@ -63,7 +64,25 @@ class Reader:
         layers = self.chain(item.value["layers"], f"blocks.{name}.layers")
         about = item.value["about"].value if "about" in item.value else ""
         about = about if isinstance(about, str) else ""
-        return Block(name, at, self.parameters[name], layers, about)
+        entries = self._entries(item.value["inputs"], name) if "inputs" in item.value else ()
+        block = Block(name, at, self.parameters[name], layers, about, entries)
+        for entry in entries:
+            if entry in block.names:
+                raise SpecError(
+                    f"a layer has the name of the input '{entry}'", at, f"blocks.{name}"
+                )
+        return block
+
+    @staticmethod
+    def _entries(item: Item, name: str) -> tuple[str, ...]:
+        """Read the names of what enters a block."""
+        path = f"blocks.{name}.inputs"
+        names = [name_of(row, "an input", path) for row in listing(item, "'inputs'", path)]
+        if not names or len({*names, "in"}) <= len(names):
+            raise SpecError(
+                "'inputs' of a block are different names, none of them 'in'", item.at, path
+            )
+        return tuple(names)
 
     def chain(self, item: Item, path: str) -> Chain:
         """Read a chain: a list of layers, or one layer alone. Raises SpecError."""

@@ -19,7 +19,7 @@ FILE_KEYS = (
     "name", "about", "paper", "reference", "input", "inputs", "use", "extends", "let", "blocks",
     "layers",
 )  # fmt: skip
-BLOCK_KEYS = ("with", "layers", "about")
+BLOCK_KEYS = ("inputs", "with", "layers", "about")
 HEAD_KEYS = ("name", "weight", "train_only")
 SYNONYMS = {
     "dense": "linear", "fc": "linear", "fully_connected": "linear", "bn": "batchnorm",

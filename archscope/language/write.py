@@ -73,6 +73,8 @@ def layer_text(op: Op) -> str:
 
 def _block(block: Block) -> list[str]:
     lines = _entry("about", block.about, 4) if block.about else []
+    if block.entries:
+        lines += _entry("inputs", [*block.entries], 4)
     if block.defaults:
         lines += _entry("with", block.defaults, 4)
     words = [layer.word for layer in block.layers]

@@ -78,7 +78,7 @@ class WindowAttention(nn.Module):
     """Attention within windows that tile a map, which may be moved by `shift` positions.
 
     Windows that lie across the border after the shift are cut there. The bias of a pair of
-    positions is learned for each head and distance.
+    positions is learned for each head and distance. Windows of a grid have strides.
     """
 
     relative_position_index: Tensor
@@ -91,9 +91,11 @@ class WindowAttention(nn.Module):
         shift: tuple[int, ...],
         sizes: tuple[int, ...],
         relative_bias: bool = True,
+        grid: bool = False,
     ) -> None:
         super().__init__()
         self.heads, self.window, self.shift, self.sizes = heads, window, shift, sizes
+        self.grid = grid
         self.relative_position_bias_table = None
         if relative_bias:
             distances = prod(2 * size - 1 for size in window)
@@ -113,9 +115,11 @@ class WindowAttention(nn.Module):
         split = [
             part
             for size, width in zip(sizes, self.window, strict=True)
-            for part in (size // width, width)
+            for part in ((width, size // width) if self.grid else (size // width, width))
         ]
         tiles, inside = range(2, 2 + 2 * rank, 2), range(3, 2 + 2 * rank, 2)
+        if self.grid:
+            tiles, inside = inside, tiles
         x = x.reshape(batch, channels, *split).permute(0, *tiles, *inside, 1)
         return x.reshape(batch, -1, prod(self.window), channels)
 
@@ -143,7 +147,8 @@ class WindowAttention(nn.Module):
         rank = len(self.sizes)
         tiles = [size // width for size, width in zip(self.sizes, self.window, strict=True)]
         x = windows.reshape(batch, *tiles, *self.window, channels)
-        order = [axis for place in range(1, 1 + rank) for axis in (place, place + rank)]
+        pairs = [(place, place + rank) for place in range(1, 1 + rank)]
+        order = [axis for pair in pairs for axis in (reversed(pair) if self.grid else pair)]
         return x.permute(0, 1 + 2 * rank, *order).reshape(batch, channels, *self.sizes)
 
     def extra_repr(self) -> str:

@@ -35,3 +35,26 @@ class Select(nn.Module):
     def extra_repr(self) -> str:
         """Return index and axis for printing."""
         return f"{self.index}, axis={self.axis}"
+
+
+class SpaceToDepth(nn.Module):
+    """Blocks of positions as channels: all channels of a position, then those of the next.
+
+    Positions of a block follow row by row or column by column.
+    """
+
+    def __init__(self, block: int, order: str) -> None:
+        super().__init__()
+        self.block, self.order = block, order
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C * block^2, H / block, W / block)."""
+        batch, _, height, width = x.shape
+        size = self.block
+        blocks = x.reshape(batch, -1, height // size, size, width // size, size)
+        inside = (3, 5) if self.order == "row" else (5, 3)
+        return blocks.permute(0, *inside, 1, 2, 4).reshape(batch, -1, height // size, width // size)
+
+    def extra_repr(self) -> str:
+        """Return the block for printing."""
+        return f"{self.block}, order={self.order}"

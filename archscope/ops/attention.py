@@ -6,12 +6,24 @@ and shrink like any other; `specs/blocks/transformer.yaml` has the layers that a
 
 from __future__ import annotations
 
+from itertools import pairwise, product
 from math import prod
 from typing import Annotated
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, Windows, call, text_of
+from archscope.ir import WHOLE, Call, Example, Op, Saved, Shape, Windows, call, text_of
+from archscope.onnx_form import (
+    Constant,
+    Input,
+    Value,
+    X,
+    floats,
+    ints,
+    node,
+    scalar,
+    weight,
+)
 from archscope.ops.attributes import Count, Flag, Positive, Size
 from archscope.ops.facts import Weightless, free, moved, whole
 from archscope.ops.geometry import per_axis
@@ -103,6 +115,44 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         more = (self.key_heads,) if self.key_heads not in (0, self.heads) else ()
         return call("archscope.nn.Attention", self.heads, *more, **words)
 
+    def onnx(self, *ins: Shape) -> Value:
+        width, value_width, queries, keys = self._widths(*ins)
+        key_heads = self.key_heads or self.heads
+        rows = [(self.heads, width), (key_heads, width), (key_heads, value_width)]
+        parts: list[Value] = [Input(place) for place in range(len(ins))]
+        if len(ins) == 1:
+            ends = (0, self.heads * width, (self.heads + key_heads) * width, ins[0][0])
+            parts = [
+                node("Slice", X, ints(start), ints(stop), ints(1)) for start, stop in pairwise(ends)
+            ]
+        heads: list[Value] = [
+            node("Reshape", part, ints(0, count, each, -1))
+            for part, (count, each) in zip(parts, rows, strict=True)
+        ]
+        q, k, v = heads
+        if key_heads < self.heads:
+            k, v = (self._repeated(x, each, keys) for x, each in ((k, width), (v, value_width)))
+        mask = None
+        if self.causal:
+            mask = floats(*(
+                tuple(0.0 if key <= query else NEVER for key in range(keys))
+                for query in range(queries)
+            ))  # fmt: skip
+        # Heads are (channels, positions) here, so that no value has to be transposed.
+        scores = node("MatMul", node("Transpose", q, perm=(0, 1, 3, 2)), k)
+        weights = node("Transpose", _weights(scores, width, mask), perm=(0, 1, 3, 2))
+        return node(
+            "Reshape", node("MatMul", v, weights), ints(0, self.heads * value_width, *ins[0][1:])
+        )
+
+    def _repeated(self, heads: Value, width: int, positions: int) -> Value:
+        """Describe heads of keys or values, each repeated for the queries that it serves."""
+        few = self.key_heads or self.heads
+        each = self.heads // few
+        apart = node("Reshape", heads, ints(0, few, 1, width, positions))
+        wide = node("Expand", apart, ints(1, 1, each, 1, 1))
+        return node("Reshape", wide, ints(0, self.heads, width, positions))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -113,12 +163,26 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         )
 
 
+NEVER = -1e30
+"""What hides a score from a softmax."""
+
+
+def _weights(scores: Value, width: int, *added: Value | None) -> Value:
+    """Describe the softmax of scores, which are scaled by the width of a head."""
+    scores = node("Mul", scores, scalar(width**-0.5))
+    for more in added:
+        scores = scores if more is None else node("Add", scores, more)
+    return node("Softmax", scores, axis=-1)
+
+
 @op("window_attention")
 class WindowAttention(Op, frozen=True, kw_only=True):
     """Attention within windows that tile the map, Liu et al. 2021 (Swin transformer).
 
     Its input has queries, keys and values one behind another along the channels. Shifted windows
-    lie across the border and are cut there; a window as large as the map is not shifted.
+    lie across the border and are cut there; a window as large as the map is not shifted. A window
+    of a `grid` takes every so many positions, so that it spans the map, as in Tu et al. 2022
+    (MaxViT); with half of the map as its size it is what MobileViT does with patches of 2x2.
     """
 
     principal = "heads"
@@ -132,6 +196,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
     relative_bias: Annotated[
         Flag, "learn a number for each head and distance between two positions"
     ] = True
+    grid: Annotated[Flag, "positions of a window lie as far apart as there are windows"] = False
 
     keeps_zero = True
 
@@ -149,7 +214,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
                 f" {text_of(x)}; put 'pad' before the layer that makes queries, keys and values"
             )
         shift = tuple(
-            self.shift % width if width < size else 0
+            self.shift % width if width < size and not self.grid else 0
             for size, width in zip(x[1:], window, strict=True)
         )
         return window, shift
@@ -181,6 +246,8 @@ class WindowAttention(Op, frozen=True, kw_only=True):
 
     def window(self, *ins: Shape) -> Windows:
         window, shift = self._tiles(ins[0])
+        if self.grid:
+            return WHOLE
         return tuple(
             Resample(
                 width,
@@ -199,8 +266,46 @@ class WindowAttention(Op, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         window, shift = self._tiles(ins[0])
         words = {} if self.relative_bias else {"relative_bias": False}
+        if self.grid:
+            words["grid"] = True
         sizes = ins[0][1:]
         return call("archscope.nn.WindowAttention", self.heads, window, shift, sizes, **words)
+
+    def onnx(self, *ins: Shape) -> Value:
+        window, shift = self._tiles(ins[0])
+        sizes, width = ins[0][1:], ins[0][0] // (3 * self.heads)
+        rank, area = len(sizes), prod(window)
+        tiles = tuple(size // side for size, side in zip(sizes, window, strict=True))
+        pairs = [(side, tile) if self.grid else (tile, side)
+                 for side, tile in zip(window, tiles, strict=True)]  # fmt: skip
+        split = tuple(side for pair in pairs for side in pair)
+        outer, inner = range(4, 4 + 2 * rank, 2), range(5, 4 + 2 * rank, 2)
+        if self.grid:
+            outer, inner = inner, outer
+        x = node("Reshape", _rolled(X, sizes, shift), ints(0, 3, self.heads, width, *split))
+        x = node("Transpose", x, perm=(1, 0, 2, *outer, *inner, 3))
+        x = node("Reshape", x, ints(3, -1, self.heads, prod(tiles), area, width))
+        q, k, v = (node("Gather", x, Constant(part, "int64"), axis=0) for part in range(3))
+        scores = node("MatMul", q, node("Transpose", k, perm=(0, 1, 2, 4, 3)))
+        weights = _weights(scores, width, self._bias(window), _mask(sizes, window, shift))
+        shape = ints(0, self.heads, *tiles, *window, width)
+        x = node("Reshape", node("MatMul", weights, v), shape)
+        ends = [(2 + axis, 2 + rank + axis) for axis in range(rank)]  # a tile, and what is inside
+        order = (axis for end in ends for axis in (end[::-1] if self.grid else end))
+        x = node("Transpose", x, perm=(0, 1, 2 + 2 * rank, *order))
+        x = node("Reshape", x, ints(0, self.heads * width, *sizes))
+        return _rolled(x, sizes, tuple(-step for step in shift))
+
+    def _bias(self, window: Shape) -> Value | None:
+        """Describe what is learned for each head and pair of positions."""
+        if not self.relative_bias:
+            return None
+        distances = prod(2 * width - 1 for width in window)
+        table = weight("relative_position_bias_table", distances, self.heads, spread=0.02)
+        places = [*product(*map(range, window))]
+        index = ints(*(tuple(_distance(a, b, window) for b in places) for a in places))
+        bias = node("Transpose", node("Gather", table, index, axis=0), perm=(2, 0, 1))
+        return node("Unsqueeze", bias, ints(1))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
@@ -209,4 +314,45 @@ class WindowAttention(Op, frozen=True, kw_only=True):
             Example(cls(heads=2, size=4, shift=1), ((12, 8, 8),)),
             Example(cls(heads=1, size=(2, 3), relative_bias=False), ((6, 4, 6),)),
             Example(cls(heads=2, size=4, shift=2), ((12, 12),)),
+            Example(cls(heads=2, size=(2, 3), grid=True), ((12, 4, 6),)),
         )
+
+
+def _distance(a: Shape, b: Shape, window: Shape) -> int:
+    """Return a number for how far apart two positions of a window are."""
+    index = 0
+    for place, other, width in zip(a, b, window, strict=True):
+        index = index * (2 * width - 1) + place - other + width - 1
+    return index
+
+
+def _rolled(x: Value, sizes: Shape, shift: Shape) -> Value:
+    """Describe a map whose position `shift` comes first along each axis."""
+    for axis, (size, step) in enumerate(zip(sizes, shift, strict=True), start=2):
+        if step:
+            start = ints(step % size)
+            tail = node("Slice", x, start, ints(size), ints(axis))
+            x = node("Concat", tail, node("Slice", x, ints(0), start, ints(axis)), axis=axis)
+    return x
+
+
+def _mask(sizes: Shape, window: Shape, shift: Shape) -> Value | None:
+    """Describe what hides the pairs of each window that the border parts; None without a shift."""
+    if not any(shift):
+        return None
+
+    def region(place: Shape) -> tuple[int, ...]:
+        """Return which part of the map, before it was rolled, a position belongs to."""
+        return tuple(
+            (at >= size - side) + (at >= size - step) if step else 0
+            for at, size, side, step in zip(place, sizes, window, shift, strict=True)
+        )
+
+    corners = product(*(range(0, size, side) for size, side in zip(sizes, window, strict=True)))
+    inside = [*product(*map(range, window))]
+    rows = []
+    for corner in corners:
+        places = (tuple(map(sum, zip(corner, place, strict=True))) for place in inside)
+        parts = [region(place) for place in places]
+        rows.append(tuple(tuple(0.0 if a == b else NEVER for b in parts) for a in parts))
+    return floats(*rows)

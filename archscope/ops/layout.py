@@ -6,6 +6,7 @@ from typing import Annotated
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, Windows, call, text_of
+from archscope.onnx_form import Constant, Value, X, node
 from archscope.ops.attributes import COUNT, Count, Kind, array_schema, listed
 from archscope.ops.facts import View, whole
 from archscope.ops.registry import op
@@ -50,6 +51,9 @@ class Permute(View, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Permute", *self.order)
 
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Transpose", X, perm=(0, *(axis + 1 for axis in self.order)))
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
@@ -84,6 +88,9 @@ class Select(View, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.Select", self.index, self.axis + 1)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Gather", X, Constant(self.index, "int64"), axis=self.axis + 1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:

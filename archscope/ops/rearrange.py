@@ -6,9 +6,9 @@ from typing import Annotated
 
 from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import Example, Shape, Windows, text_of
+from archscope.ir import Call, Example, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, ints, node
-from archscope.ops.attributes import Positive
+from archscope.ops.attributes import Positive, choice
 from archscope.ops.facts import Rearrangement, pointwise
 from archscope.ops.foreign import recognises_as
 from archscope.ops.registry import op
@@ -50,6 +50,9 @@ class ChannelShuffle(Rearrangement, frozen=True, kw_only=True):
         )
 
 
+BlockOrder = Annotated[str, choice("channel", "row", "column")]
+
+
 def _image(name: str, shape: Shape) -> None:
     if len(shape) != 3:
         raise ShapeError(f"'{name}' needs 2 spatial axes, got {text_of(shape)}")
@@ -57,17 +60,27 @@ def _image(name: str, shape: Shape) -> None:
 
 @op("space_to_depth")
 class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
-    """Rearrange blocks of positions into channels; with 2 it is the Focus layer of YOLOv5."""
+    """Rearrange blocks of positions into channels, as patches are merged in Liu et al. 2021."""
 
     principal = "block"
-    modules = ("nn.PixelUnshuffle",)
+    modules = ("nn.PixelUnshuffle", "archscope.nn.SpaceToDepth")
 
     block: Annotated[
         Positive, "size of a block along each axis; the channels are multiplied by its square"
     ] = 2
+    order: Annotated[
+        BlockOrder,
+        "what lies together: the positions of a `channel`, as torch has them; or all channels of a"
+        " position, block row by `row`, as TensorFlow has them, or by `column`, as Swin has",
+    ] = "channel"
 
     def window(self, *ins: Shape) -> Windows:
         return (Window(self.block, self.block),) * 2
+
+    def torch(self, *ins: Shape) -> Call:
+        if self.order == "channel":
+            return call("nn.PixelUnshuffle", self.block)
+        return call("archscope.nn.SpaceToDepth", self.block, self.order)
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -82,7 +95,8 @@ class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
     def onnx(self, *ins: Shape) -> Value:
         channels, height, width = self.shape(*ins)
         split = ints(0, ins[0][0], height, self.block, width, self.block)
-        blocks = node("Transpose", node("Reshape", X, split), perm=(0, 1, 3, 5, 2, 4))
+        inside = {"channel": (1, 3, 5), "row": (3, 5, 1), "column": (5, 3, 1)}[self.order]
+        blocks = node("Transpose", node("Reshape", X, split), perm=(0, *inside, 2, 4))
         return node("Reshape", blocks, ints(0, channels, height, width))
 
     @classmethod
@@ -90,6 +104,8 @@ class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
         return (
             Example(cls(), ((3, 16, 16),)),
             Example(cls(block=3), ((2, 9, 12),)),
+            Example(cls(order="row"), ((3, 4, 6),)),
+            Example(cls(order="column"), ((3, 4, 6),)),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from archscope.axes import Window
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Op, Shape, Windows, call, text_of
+from archscope.onnx_form import Value, X, ints, node, scalar, weight
 from archscope.ops.attributes import Positive
 from archscope.ops.facts import free, moved, pointwise, same_shape, saves_nothing
 from archscope.ops.registry import op
@@ -40,6 +41,13 @@ class ClassToken(Op, frozen=True, kw_only=True):
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.ClassToken", ins[0][0], self.count)
 
+    def onnx(self, *ins: Shape) -> Value:
+        tokens = weight("weight", 1, self.count, ins[0][0], spread=0.02)
+        first = node("Slice", X, ints(0), ints(1), ints(2))
+        zeros = node("Mul", first, scalar(0.0))  # for each image of a batch of any size
+        each = node("Add", node("Transpose", tokens, perm=(0, 2, 1)), zeros)
+        return node("Concat", each, X, axis=2)
+
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return Example(cls(), ((8, 6),)), Example(cls(count=2), ((4, 5),))
@@ -68,6 +76,12 @@ class PositionEmbedding(Op, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.PositionEmbedding", ins[0][0], ins[0][1:])
+
+    def onnx(self, *ins: Shape) -> Value:
+        channels, *sizes = ins[0]
+        rank = len(sizes)
+        vectors = weight("weight", 1, *sizes, channels, spread=0.02)
+        return node("Add", X, node("Transpose", vectors, perm=(0, rank + 1, *range(1, rank + 1))))
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
