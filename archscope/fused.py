@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.ir import Graph
 from archscope.module_names import module_path
 from archscope.ops.conv import ConvTranspose
 from archscope.ops.norm import BatchNorm
-from archscope.transforms.fuse import foldable, fuse
+from archscope.transforms.fuse import fuse
 
 
 def fused_network(network: Network) -> Network:

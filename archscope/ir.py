@@ -110,6 +110,7 @@ class Op(Struct, frozen=True, kw_only=True):
     pools: ClassVar[bool] = False  # makes one number of each window of a channel, without weights
     relates: ClassVar[bool] = False  # weighs positions against one another, as attention does
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
+    scales_channels: ClassVar[bool] = False  # by constants at inference, and shifts them
 
     @property
     def label(self) -> str:

@@ -24,7 +24,8 @@ PREDICTED, PUBLISHED = "predicted_top1", "published_top1"
 
 Sums = Any
 """Sums over a network, such as `Analysis.totals`. Metrics may read its params, buffers, macs,
-memory_access (elements), memory_access_bytes, weight_bytes and peak_activation_bytes."""
+memory_access (elements), memory_access_bytes, weight_bytes, peak_activation_bytes, flash_bytes and
+ram_bytes."""
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class Metric(Struct, frozen=True, kw_only=True):
 
     of: Callable[[Sums], float] | None = None
     needs_graph: bool = False  # whether `of` needs more than the sums of a network's blocks
+    target: str | None = None  # the target of an analysis that computes it
     of_analysis: Callable[[Analysis], float | None] | None = None  # for reports, not for budgets
     measured_by: str = ""  # "module:function", which takes a graph and returns the value
     depends_on_input: bool = True
@@ -128,6 +130,12 @@ _ALL = (
            words=("peak memory", "peak activation", "peak activations"),
            of=attrgetter("peak_activation_bytes"), needs_graph=True,
            key="peak_activation_bytes", label="peak memory"),
+    Metric(name="flash", about="int8 weights and int32 biases, batch norms folded", unit=BYTES,
+           of=attrgetter("flash_bytes"), needs_graph=True, target="mcu", depends_on_input=False,
+           limit="512KiB", key="flash_bytes", column="minor"),
+    Metric(name="ram", about="int8 feature maps alive at once on a microcontroller", unit=BYTES,
+           of=attrgetter("ram_bytes"), needs_graph=True, target="mcu", limit="256KiB",
+           key="ram_bytes", label="RAM", column="minor"),
     Metric(name="memory", about="weights and the peak of feature maps", unit=BYTES, limit="64MiB",
            of_analysis=lambda net: net.totals.weight_bytes + net.totals.peak_activation_bytes,
            column="absent"),

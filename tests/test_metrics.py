@@ -36,7 +36,7 @@ ENERGY = Metric(
     of=lambda sums: 4.6e-12 * sums.macs + 160e-12 * sums.memory_access_bytes,
 )
 
-ANALYSES = [analyze(load(name)) for name in ("resnet18", "googlenet", "siamese")]
+ANALYSES = [analyze(load(name), target="mcu") for name in ("resnet18", "googlenet", "siamese")]
 ANALYSES[0] = structs.replace(ANALYSES[0], predicted=Prediction(69.5, 67.0, 71.0))
 COMPUTED = [metric.name for metric in METRICS.values() if metric.is_computed]
 COSTS = [metric.name for metric in cost_metrics()]
@@ -56,7 +56,7 @@ def energy(monkeypatch: pytest.MonkeyPatch) -> Metric:
 @pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x1_0", "googlenet", "siamese"])
 def test_costs_are_those_of_the_analysis(name: str) -> None:
     graph = load(name)
-    analysis = analyze(graph)
+    analysis = analyze(graph, target="mcu")
     costs = costs_of(graph)
     assert list(costs) == [metric.name for metric in static_metrics()]
     assert next(iter(costs)) == "macs"
@@ -65,7 +65,7 @@ def test_costs_are_those_of_the_analysis(name: str) -> None:
 
 def test_reports_show_what_records_compute() -> None:
     graph = load("resnet18")
-    values = describe_network(analyze(graph), graph).values
+    values = describe_network(analyze(graph, target="mcu"), graph).values
     assert values.keys() == {m.key for m in METRICS.values() if m.is_computed} & {
         measure.key for measure in MEASURES.values()
     }

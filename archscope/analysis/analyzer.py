@@ -12,6 +12,7 @@ from archscope.analysis.cost import DTYPES, Cost, bytes_by_node, costs, total
 from archscope.analysis.count import TOOLS
 from archscope.analysis.count import counted as count_by
 from archscope.analysis.memory import Memory, memory
+from archscope.analysis.microcontroller import TARGETS, Microcontroller, microcontroller
 from archscope.analysis.receptive_field import (
     LOST,
     Field,
@@ -45,14 +46,16 @@ def analyze(
     training: bool = False,
     memory_bytes: int | None = None,
     count: str = "macs",
+    target: str | None = None,
 ) -> Analysis:
     """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
 
     Without a dtype, bytes are of the types in the file that the graph comes from, or float32.
     `training` includes the parts that serve only training, such as auxiliary heads.
     `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
-    of the `counted` numbers beside macs. Raises KeyError for an unknown dtype, optimizer or
-    convention, GraphError where a tool's convention cannot say what it counts.
+    of the `counted` numbers beside macs, `target` a device (`TARGETS`) that it is to run on. Raises
+    KeyError for an unknown dtype, optimizer, convention or target, GraphError where a tool's
+    convention cannot say what it counts.
     """
     if not training:
         graph = graph.inference()
@@ -69,6 +72,7 @@ def analyze(
     main = next(iter(fields.values()))
     views = {source: _trunk_view(graph, seen) for source, seen in fields.items()}
     built = structure(graph)
+    device = _device(graph, target, batch)
     opaque = _opaque(graph)
     return Analysis(
         format=FORMAT,
@@ -80,7 +84,9 @@ def analyze(
         optimizer=optimizer,
         count=count,
         mode="training" if training else "inference",
-        totals=_totals(whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size),
+        totals=_totals(
+            whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size, device
+        ),
         receptive_field=next(iter(views.values())),
         receptive_fields=views,
         outputs=tuple(_head(graph, output, fields.values()) for output in graph.outputs),
@@ -95,7 +101,18 @@ def analyze(
         if memory_bytes is None
         else _largest_batch(maps, memory_bytes, whole, size, optimizer),
         paper=graph.paper,
+        microcontroller=device,
     )
+
+
+def _device(graph: Graph, target: str | None, batch: int) -> Microcontroller | None:
+    """Return what the target needs to have for the parts of a network that serve inference."""
+    if target is None:
+        return None
+    if target not in TARGETS:
+        raise KeyError(target)
+    only_training = all(output.train_only for output in graph.outputs)
+    return microcontroller(graph if only_training else graph.inference(), batch)
 
 
 def input_shapes(graph: Graph) -> Any:
@@ -113,6 +130,7 @@ def _totals(
     optimizer: str,
     batch: int,
     size: int,
+    device: Microcontroller | None,
 ) -> Totals:
     """Return the numbers of the whole network; `size` is the bytes of an element."""
     weight_bytes, access_bytes = map(sum, zip(*sizes.values(), strict=True))
@@ -136,6 +154,8 @@ def _totals(
         longest_path=built.longest_path,
         width=built.width,
         layers=built.layers,
+        flash_bytes=device.flash_bytes if device else None,
+        ram_bytes=device.ram_bytes if device else None,
     )
 
 

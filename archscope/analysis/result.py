@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from archscope.analysis.microcontroller import Microcontroller
 from archscope.analysis.notebook import html_table
 from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
@@ -76,6 +77,8 @@ class Totals(Struct, frozen=True):
     longest_path: int
     width: int
     layers: int
+    flash_bytes: int | None = None  # of a microcontroller, where that is the target
+    ram_bytes: int | None = None
 
 
 class LargestBatch(Struct, frozen=True):
@@ -153,6 +156,7 @@ class Analysis(Struct, frozen=True):
     fused: Folding | None = None  # where the network was fused before it was analysed
     predicted: Prediction | None = None  # top-1 accuracy, where that was asked for
     unpredicted: str = ""  # why there is no prediction, where one was asked for
+    microcontroller: Microcontroller | None = None  # what it needs of one, where that is the target
 
     @property
     def shape(self) -> Shape:

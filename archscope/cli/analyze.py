@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
-from archscope.cli.shared.limits import Limit, exit_code, limit_options
+from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -30,6 +30,7 @@ from archscope.report.tables.analysis import (
     summary_table,
     unknown_lines,
 )
+from archscope.report.tables.microcontroller import microcontroller_table
 from archscope.transforms.fuse import fuse
 from archscope.units import parse_bytes
 
@@ -93,9 +94,11 @@ def command(
       archscope analyze resnet50 --predict           (ImageNet accuracy; see docs/predict.md)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
+      archscope analyze mobilenet_v1 --target mcu --max-flash 1MiB --max-ram 512KiB
       archscope analyze net.yaml --max-macs 300MFLOPs --max-params 5M   (exit 1 if over)
     """
     reader.refuse_training(costs["training"])
+    costs = with_target(costs, limits)
     graph, document = reader.unfused.document(spec, costs["batch"])
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
     if reader.fused:
@@ -106,7 +109,7 @@ def command(
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
     parts: list[Part] = [headline(result), layer_table(result, depth), summary_table(result)]
-    parts += [*unknown_lines(result), *saving_table(result)]
+    parts += [*microcontroller_table(result), *unknown_lines(result), *saving_table(result)]
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
         from archscope.linter.records import record

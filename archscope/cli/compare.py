@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
-from archscope.cli.shared.limits import Limit, exit_code, limit_options
+from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -52,6 +52,7 @@ def command(
       archscope compare specs/*.yaml --max-params 5M   (exit 1 if any is over)
     """
     reader.refuse_training(costs["training"])
+    costs = with_target(costs, limits)
     graphs = [reader.graph(spec, costs["batch"]) for spec in specs]
     results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]

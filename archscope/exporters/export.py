@@ -8,13 +8,13 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
+from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, OPSET
 from archscope.exporters.preprocessing import PreprocessedNetwork, Preprocessing
 from archscope.fused import fused_network
 from archscope.ir import Graph
-from archscope.transforms.fuse import foldable
 from archscope.weights import load_weights
 
 

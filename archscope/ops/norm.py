@@ -77,7 +77,7 @@ class BatchNorm(Normalisation, frozen=True, kw_only=True):
     """Batch normalisation, Ioffe and Szegedy 2015; at inference a scale and a shift."""
 
     modules = by_rank("nn.BatchNorm{}d")
-    valuewise = True
+    valuewise = scales_channels = True
     keeps_zero = False
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5

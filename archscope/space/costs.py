@@ -8,6 +8,7 @@ from typing import Any
 
 from archscope.analysis.cost import DTYPES, Sums, bytes_of, sums_of
 from archscope.analysis.memory import peak_of
+from archscope.analysis.microcontroller import flash_of, ram_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
 from archscope.metrics import METRICS, static_metrics
@@ -19,7 +20,7 @@ Costs = dict[str, float]
 
 
 class _Counted:
-    """The sums over a network that metrics are computed from, the peak only where it is read."""
+    """What metrics are computed from: sums over a network, and what takes a graph if it is read."""
 
     def __init__(self, sums: Sums, dtype: str, graph: Graph | None = None) -> None:
         self.params, self.buffers, self.macs, self.memory_access, biases, read = sums
@@ -31,6 +32,16 @@ class _Counted:
     def peak_activation_bytes(self) -> int:
         assert self.graph is not None, "a metric that needs a graph says so"
         return peak_of(self.graph) * self.element_bytes
+
+    @cached_property
+    def flash_bytes(self) -> int:
+        assert self.graph is not None, "a metric that needs a graph says so"
+        return flash_of(self.graph)
+
+    @cached_property
+    def ram_bytes(self) -> int:
+        assert self.graph is not None, "a metric that needs a graph says so"
+        return ram_of(self.graph)
 
     def costs(self) -> Costs:
         """Return the static metrics, without a graph those that need none."""

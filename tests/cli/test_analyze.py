@@ -205,3 +205,24 @@ def test_fused_without_a_norm_saves_nothing(run: Run) -> None:
 def test_fused_is_not_for_training(run: Run) -> None:
     result = run("analyze", "resnet18", "--fused", "--training")
     assert result.code == 2 and "--fused is for inference" in result.err
+
+
+def test_a_microcontroller_is_a_target_and_its_limits_are_gates(run: Run) -> None:
+    result = run("analyze", "lenet5", "--target", "mcu", "--format", "json")
+    data = json.loads(result.out)
+    assert data["microcontroller"]["flash_bytes"] == data["totals"]["flash_bytes"] == 62414
+    assert len(data["microcontroller"]["layers"]) == len(data["layers"])
+    fits = run("analyze", "lenet5", "--max-flash", "61KiB", "--max-ram", "6KiB")
+    assert fits.code == 0
+    result = run("compare", "lenet5", "INPUT 3x8x8 -> FC 2", "--max-flash", "60KiB")
+    assert (result.code, "RAM" in result.out) == (1, True)
+    assert result.err.startswith("over budget: lenet5: flash 60.95 KiB > 60.00 KiB")
+
+
+def test_csv_has_what_a_microcontroller_needs_by_block(run: Run) -> None:
+    for fold in ("0", "1"):
+        options = ("--target", "mcu", "--format", "csv", "--fold", fold)
+        text = run("analyze", "mobilenet_v1", *options).out
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert sum(int(row["flash_bytes"]) for row in rows) == 4256864
+        assert max(int(row["ram_bytes"]) for row in rows) == 1176 * 1024

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from archscope import analyze, load
+from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.fused import fused_weights
 from archscope.ir import Graph, Output
 from archscope.language.write import to_yaml
-from archscope.transforms.fuse import foldable, fuse
+from archscope.transforms.fuse import fuse
 from tests.nets import Net, chain
 from tests.strategies import graphs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from msgspec import Struct
@@ -63,6 +64,12 @@ limit_options = gathered("limits", _limits, together(
     )
 ))  # fmt: skip
 """Options `--max-NAME` of the metrics that may be limited, as the `limits` of a command."""
+
+
+def with_target(costs: dict[str, Any], limits: Sequence[Limit]) -> dict[str, Any]:
+    """Return the arguments of `analyze`, with the target that the limits are about."""
+    targets = [limit.metric.target for limit in limits if limit.metric.target]
+    return {**costs, "target": costs["target"] or next(iter(targets), None)}
 
 
 def exit_code(results: Sequence[Analysis], limits: Sequence[Limit]) -> int:

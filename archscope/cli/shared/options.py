@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
+from archscope.analysis.microcontroller import TARGETS
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import write_text
@@ -110,6 +111,10 @@ cost_options = gathered("costs", dict, together(
     click.option(
         "--training/--inference", show_default=False,
         help="Include, or leave out, the parts that serve only training, such as auxiliary heads.",
+    ),
+    click.option(
+        "--target", type=click.Choice(TARGETS),
+        help="Count what a microcontroller needs to have: flash, RAM and scratch for int8.",
     ),
 ))  # fmt: skip
 """The keyword arguments of `analyze` that say what is counted, as the `costs` of a command."""

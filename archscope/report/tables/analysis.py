@@ -11,6 +11,7 @@ from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
 from archscope.records.prediction import Prediction
 from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
+from archscope.report.tables.microcontroller import NEEDS, needs_of
 from archscope.units import format_bytes, format_count
 
 ROWS = 48  # of a table that is not folded by default
@@ -46,9 +47,11 @@ def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
     for layer in fold(analysis.layers, depth or 0):
         view = layer.receptive_field
         field = (view.size, view.stride, view.padding) if view else (None, None, None)
-        rows.append((*(getattr(layer, key) for key in RECORD), *field))
-    names = (*RECORD, "field_size", "field_stride", "field_padding")
-    shapes = {"out", *names[-3:]}
+        numbers = (getattr(layer, key) for key in RECORD)
+        rows.append((*numbers, *field, *needs_of(analysis, layer.name)))
+    fields = ("field_size", "field_stride", "field_padding")
+    names = (*RECORD, *fields, *(NEEDS if analysis.microcontroller else ()))
+    shapes = {"out", *fields}
     columns = tuple(Column(name, SHAPE if name in shapes else TEXT) for name in names)
     return Table("", columns, tuple(rows))
 

@@ -41,6 +41,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
             lambda result: _macs_ratio(result, first),
         ),
         *MEMORY,
+        *_targeted(results),
         (
             Column("macs/B", RATIO, "macs_per_byte", rank=MINOR),
             lambda result: result.totals.macs_per_byte,
@@ -48,6 +49,17 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         DEPTH,
         RECEPTIVE_FIELD,
         *_accuracy(results),
+    )
+
+
+def _targeted(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
+    """Return the columns of what a target needs to have, where one was named."""
+    if not any(result.microcontroller for result in results):
+        return ()
+    return tuple(
+        (Column(metric.label, BYTES, metric.key, rank=MAJOR), metric.of_network)
+        for metric in METRICS.values()
+        if metric.target
     )
 
 
