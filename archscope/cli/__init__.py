@@ -26,7 +26,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    if {"-h", "--help"} & set(words):
+    if {"-h", "--help"} & set(words) or words[0] == "help":
         from rich_click.patch import patch  # only help needs it, and it takes 0.1 s
 
         patch()
@@ -36,24 +36,30 @@ def _run(words: list[str]) -> int:
         archscope,
     )  # after the patch, which replaces the base classes
     from archscope.cli.shared.process import Terminated, check_surroundings, reason
-    from archscope.cli.shared.terminal import say, usage_error
+    from archscope.cli.shared.terminal import NORMAL, is_verbose, set_verbosity, warn
+    from archscope.cli.shared.usage import usage_text
     from archscope.errors import ArchscopeError
     from archscope.extras import advice
 
+    set_verbosity(NORMAL)
     try:
         check_surroundings(words)
         code = archscope.main(words, prog_name="archscope", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as error:
-        usage_error(error)
+        warn(f"error: {usage_text(error, words)}")
         return FAILED
     except ArchscopeError as error:
-        say(f"error: {error}")
+        if is_verbose():
+            from traceback import format_exc
+
+            warn(format_exc().rstrip())
+        warn(f"error: {error}")
         return FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
-        say("terminated" if terminated else "interrupted")
+        warn("terminated" if terminated else "interrupted")
         return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         return FINE
@@ -61,12 +67,12 @@ def _run(words: list[str]) -> int:
         text = advice(error, next((word for word in words if word[:1] != "-"), ""))
         if text is None:
             raise
-        say(f"error: {text}")
+        warn(f"error: {text}")
         return FAILED
     except OSError as error:
-        say(f"error: {reason(error)}")
+        warn(f"error: {reason(error)}")
         return FAILED
     except MemoryError:
-        say("error: out of memory")
+        warn("error: out of memory")
         return FAILED
     return code if isinstance(code, int) else FINE

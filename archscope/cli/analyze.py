@@ -13,6 +13,7 @@ from archscope.analysis.count import COUNTS
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
+    Parsed,
     SpecReader,
     cost_options,
     one_spec,
@@ -34,7 +35,7 @@ from archscope.report.tables.microcontroller import microcontroller_table
 from archscope.transforms.fuse import fuse
 from archscope.units import parse_bytes
 
-GROUP = "Analyze"
+GROUP = "Understand"
 
 
 @click.command("analyze")
@@ -49,7 +50,7 @@ GROUP = "Analyze"
 @click.option(
     "--memory",
     "memory_bytes",
-    type=parse_bytes,
+    type=Parsed(parse_bytes),
     metavar="BYTES",
     help="Show the largest batch that fits into this: --memory 8GiB.",
 )

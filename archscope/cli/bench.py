@@ -10,6 +10,7 @@ from archscope.analysis.memory import OPTIMIZERS
 from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli.shared.options import (
     Output,
+    Parsed,
     SpecReader,
     many_specs,
     output_options,
@@ -26,7 +27,7 @@ from archscope.report.tables.measurements import (
 )
 from archscope.units import parse_duration
 
-GROUP = "Measure"
+GROUP = "Judge"
 GUIDELINES = "guidelines"
 """The word that, instead of a SPEC, runs the experiments of ShuffleNetV2."""
 
@@ -96,7 +97,7 @@ class Bench(click.Command):
 @click.option(
     "--time",
     "seconds",
-    type=parse_duration,
+    type=Parsed(parse_duration),
     default="2s",
     metavar="TIME",
     help="How long to measure each network: 500ms, 2s, 1min.",

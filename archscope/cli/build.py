@@ -9,7 +9,7 @@ import click
 from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 
-GROUP = "Convert"
+GROUP = "Make"
 
 
 @click.command("build")

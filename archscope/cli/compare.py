@@ -21,7 +21,7 @@ from archscope.report.table import Part
 from archscope.report.tables.analysis import unknown_lines
 from archscope.report.tables.networks import comparison_table
 
-GROUP = "Analyze"
+GROUP = "Understand"
 
 
 @click.command("compare")

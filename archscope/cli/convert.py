@@ -14,7 +14,7 @@ from archscope.language.write import to_yaml
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.fuse import fuse
 
-GROUP = "Convert"
+GROUP = "Make"
 
 
 @click.command("convert")

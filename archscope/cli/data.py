@@ -10,7 +10,7 @@ from archscope.cli.shared.options import Output, output_options
 from archscope.report.table import Part
 from archscope.report.tables.data_sets import data_set_parts, data_sets_table
 
-GROUP = "Train"
+GROUP = "Train and search"
 
 
 @click.command("data")

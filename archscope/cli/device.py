@@ -10,7 +10,7 @@ from archscope.cli.shared.terminal import tell
 from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
 
-GROUP = "Measure"
+GROUP = "Judge"
 
 
 @click.command("device")

@@ -21,7 +21,7 @@ from archscope.drawing.heat import HEATS
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 
-GROUP = "Visualize"
+GROUP = "Understand"
 
 
 @click.command("draw")

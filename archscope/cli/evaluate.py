@@ -18,7 +18,7 @@ from archscope.cli.shared.training_options import (
 from archscope.errors import OptionError
 from archscope.report.tables.trainings import evaluation_tables, pair_evaluation_table
 
-GROUP = "Train"
+GROUP = "Train and search"
 
 
 @click.command("evaluate")

@@ -25,7 +25,7 @@ from archscope.sources import is_foreign
 if TYPE_CHECKING:
     from archscope.exporters.preprocessing import Preprocessing
 
-GROUP = "Convert"
+GROUP = "Share"
 KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 
 

@@ -18,7 +18,7 @@ from archscope.report.tables.rules import score_card
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
 
-GROUP = "Analyze"
+GROUP = "Judge"
 
 
 @click.command("guidelines")

@@ -17,7 +17,7 @@ from archscope.cli.shared.options import (
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.im2col import im2col_parts
 
-GROUP = "Analyze"
+GROUP = "Understand"
 
 
 @click.command("im2col")

@@ -12,7 +12,7 @@ from archscope.errors import GraphError
 from archscope.folding.fold import readable
 from archscope.sources import imported
 
-GROUP = "Convert"
+GROUP = "Make"
 
 
 @click.command("import")

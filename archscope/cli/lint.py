@@ -23,7 +23,7 @@ from archscope.cli.shared.options import (
     together,
     write,
 )
-from archscope.cli.shared.terminal import say
+from archscope.cli.shared.terminal import say, warn
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
@@ -36,7 +36,7 @@ from archscope.report.findings.text import summary
 from archscope.report.tables.rules import statistics
 from archscope.rules.rule import SEVERITIES, Finding
 
-GROUP = "Analyze"
+GROUP = "Judge"
 
 
 def _config(
@@ -151,7 +151,7 @@ def command(
         results = _results(sources, config, reader, batch)
     errors = [target.error for target, _ in results if target.error]
     for error in errors:
-        say(f"error: {error}")
+        warn(f"error: {error}")
     editable = EditableFiles(sources, filter(is_folder, specs))
     found = [editable.offered(finding) for _, findings in results for finding in merged(findings)]
     shown = tuple(finding for finding in found if config.shows(finding.severity))

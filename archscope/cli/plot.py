@@ -14,7 +14,7 @@ from archscope.errors import OptionError
 from archscope.files import write_bytes
 from archscope.metrics import PREDICTED
 
-GROUP = "Visualize"
+GROUP = "Share"
 KINDS = ("pareto", "memory", "field", "layers")
 FORMATS = ("svg", "png")
 

@@ -12,7 +12,7 @@ from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import find_run
 from archscope.report.table import NAME, SHARE, Column, Table
 
-GROUP = "Train"
+GROUP = "Train and search"
 
 
 @click.command("predict")

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from archscope.records.training import RunSummary
     from archscope.train.recipe import Keep
 
-GROUP = "Compress"
+GROUP = "Make"
 
 choice_options = gathered("choice", dict, together(
     click.option("--importance", type=click.Choice(IMPORTANCES), default="magnitude",
@@ -100,7 +100,6 @@ choice_options = gathered("choice", dict, together(
               help="Write the weights of the pruned network as .safetensors.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of what is printed.")  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress of training.")
 def command(
     spec: str,
     reader: SpecReader,
@@ -256,7 +255,7 @@ def _fine_tuning(run: Path, options: dict[str, Any], keep: Keep | None = None) -
     from archscope.cli.shared.fine_tuning import FineTuning
 
     command = shlex.join(["archscope", *sys.argv[1:]])
-    return FineTuning(run, options["epochs"], quiet=options["quiet"], command=command, keep=keep)
+    return FineTuning(run, options["epochs"], command=command, keep=keep)
 
 
 def _write_pruned(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from archscope.records.training import RunSummary, Scores
 
-GROUP = "Compress"
+GROUP = "Make"
 
 
 @click.command("quantize")
@@ -50,7 +50,6 @@ GROUP = "Compress"
               help="Write the rounded weights as .safetensors.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of what is printed.")  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress of training.")
 def command(
     spec: str,
     reader: SpecReader,
@@ -110,9 +109,7 @@ def _trained(
     from archscope.cli.shared.fine_tuning import FineTuning
 
     command = shlex.join(["archscope", *sys.argv[1:]])
-    tune = FineTuning(
-        run, options["epochs"], quiet=options["quiet"], command=command, keep="values"
-    )
+    tune = FineTuning(run, options["epochs"], command=command, keep="values")
     weights = tune.tuned(f"codebook{found.bits}", graph, found.weights)
     again = quantize_weights(graph, weights, method=found.method, bits=found.bits)
     return again, [tune.summary, *tune.results]

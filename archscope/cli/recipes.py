@@ -8,7 +8,7 @@ import msgspec
 from archscope.cli.shared.options import Output, output_options
 from archscope.report.table import NAME, Column, Table
 
-GROUP = "Train"
+GROUP = "Train and search"
 
 
 @click.command("recipes")

@@ -19,7 +19,7 @@ from archscope.errors import OptionError, did_you_mean
 from archscope.report.tables.reconciliation import records, tables
 from archscope.sources import is_foreign, own_module
 
-GROUP = "Analyze"
+GROUP = "Understand"
 
 
 @click.command("reconcile")

@@ -22,7 +22,7 @@ from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import make_folder
 
-GROUP = "Visualize"
+GROUP = "Share"
 FORMATS = ("html", "terminal", "json", "markdown")
 HOME = Path("reports")
 

@@ -13,7 +13,7 @@ from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import all_runs, is_training, read_summary
 from archscope.report.tables.trainings import runs_table
 
-GROUP = "Train"
+GROUP = "Train and search"
 
 
 @click.command("runs")

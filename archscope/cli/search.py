@@ -14,6 +14,7 @@ import click
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
+    Parsed,
     SpecReader,
     change_options,
     gathered,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from archscope.search.prior_model import PriorModel
     from archscope.space.search_space import Space
 
-GROUP = "Search"
+GROUP = "Train and search"
 TRIALS = {"training": 16, "prior": 32}
 
 budget_option = click.option(
@@ -51,9 +52,9 @@ def _objectives(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise OptionError(f"--objectives: no objective is called '{name}'{hint}")
+            raise OptionError(f"no objective is called '{name}'{hint}")
     if len(set(names)) < len(names):
-        raise OptionError("--objectives names one twice")
+        raise OptionError(f"'{text}' names an objective twice")
     return names
 
 
@@ -105,7 +106,7 @@ strategy_options = gathered("strategy", dict, together(
         " validation loss, once scores are beyond chance; 0 lets all go on.",
     ),
     click.option(
-        "--objectives", type=_objectives, default="accuracy", metavar="LIST",
+        "--objectives", type=Parsed(_objectives), default="accuracy", metavar="LIST",
         help="accuracy, or several at once: accuracy,macs,latency.",
     ),
     click.option(
@@ -166,14 +167,15 @@ executor_options = gathered("where", dict, together(
 
 limit_options = gathered("limits", dict, together(
     click.option(
-        "--max-time", type=parse_duration, metavar="TIME",
+        "--max-time", type=Parsed(parse_duration), metavar="TIME",
         help="Time for everything, the last trainings included: 20m.",
     ),
     click.option(
-        "--trial-time", type=parse_duration, metavar="TIME", help="Stop a trial after this time."
+        "--trial-time", type=Parsed(parse_duration), metavar="TIME",
+        help="Stop a trial after this time.",
     ),
     click.option(
-        "--trial-memory", "trial_bytes", type=parse_bytes, metavar="BYTES",
+        "--trial-memory", "trial_bytes", type=Parsed(parse_bytes), metavar="BYTES",
         help="Memory that a training may use.",
     ),
     click.option(

@@ -28,7 +28,7 @@ from archscope.transforms.fuse import fuse
 if TYPE_CHECKING:
     from torch import Tensor
 
-GROUP = "Compress"
+GROUP = "Understand"
 COMPRESSED = (".net", ".bin")
 """Suffixes of files in the format of SqueezeNet-Deep-Compression."""
 

@@ -25,7 +25,7 @@ from archscope.space.budget import budgets
 from archscope.space.explore import explore
 from archscope.space.search_space import space
 
-GROUP = "Search"
+GROUP = "Train and search"
 
 _space_options = together(
     click.option(

@@ -21,7 +21,7 @@ from archscope.cli.shared.options import (
 )
 from archscope.cli.shared.process import was_terminated
 from archscope.cli.shared.teacher import task_of, teacher_of, teacher_options
-from archscope.cli.shared.terminal import say, show
+from archscope.cli.shared.terminal import say, show, warn
 from archscope.cli.shared.training_options import (
     data_options,
     dataset_of,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from archscope.train import Recipe, RunResult
     from archscope.train.tasks import Task
 
-GROUP = "Train"
+GROUP = "Train and search"
 ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 
 
@@ -68,7 +68,6 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
               " `archscope report`.")  # fmt: skip
 @click.option("--log", type=click.Choice(["tensorboard"]),
               help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 @unfused_reader_options
 @refused(
     dtype="networks are trained in float32",
@@ -158,7 +157,7 @@ class _Trainings:
         options = self.options
         folder = options["data_dir"] and str(options["data_dir"].resolve())
         path = path if options["name"] else _free(path)
-        with attended(options["quiet"], options["log"], path) as (progress, stop):
+        with attended(options["log"], path) as (progress, stop):
             return train(
                 graph, self.dataset, self.recipe,
                 run_dir=path,
@@ -203,7 +202,7 @@ def _resume(run: str, **options: Any) -> RunResult:
     dataset = dataset_of(summary, options["data_dir"])
     task = task_of(summary.task, read_graph(path), dataset, read_recipe(path))
     limit_threads(options["threads"] or read_threads(path))
-    with attended(options["quiet"], options["log"], path) as (progress, stop):
+    with attended(options["log"], path) as (progress, stop):
         return resume(
             path, dataset, device=options["device"], task=task, progress=progress, stop=stop
         )
@@ -269,7 +268,7 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
         output.show([summary_table(last.summary)], lambda: last.summary)
     for summary in summaries:
         if summary.state == "diverged":
-            say(f"{summary.name} diverged: {summary.reason}; try a lower --lr")
+            warn(f"{summary.name} diverged: {summary.reason}; try a lower --lr")
     if output == Output() and last.summary.state == "finished":
         if len(results) == 1:
             show(last.summary.fit)

@@ -14,7 +14,7 @@ from archscope.errors import OptionError, did_you_mean
 from archscope.language import zoo
 from archscope.report.tables.verification import verification_parts
 
-GROUP = "Measure"
+GROUP = "Judge"
 QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
 """Checks that are quick enough for the whole zoo at once."""
 

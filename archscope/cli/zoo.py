@@ -7,6 +7,7 @@ import click
 from archscope.analysis import analyze
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.prediction import Predictor, predict_options
+from archscope.errors import OptionError, did_you_mean
 from archscope.language import load, zoo
 from archscope.report.tables.networks import zoo_table
 
@@ -14,21 +15,35 @@ GROUP = "Reference"
 
 
 @click.command("zoo")
+@click.argument("words", nargs=-1, metavar="[WORD]...")
 @predict_options
 @output_options
-def command(predictor: Predictor, output: Output) -> None:
+def command(words: tuple[str, ...], predictor: Predictor, output: Output) -> None:
     """List the networks that ship with archscope, with their totals.
 
-    The name of a network is a SPEC: `archscope analyze resnet50` works in any folder. Markdown
-    and CSV also have a description of each network and the paper that published it.
+    WORDs choose those that have one of them in their name. The name of a network is a SPEC:
+    `archscope analyze resnet50` works in any folder. Markdown and CSV also have a description of
+    each network and the paper that published it.
 
     \b
     Examples:
       archscope zoo
+      archscope zoo resnet vgg
       archscope zoo --predict
       archscope zoo --format markdown -o zoo.md
     """
-    graphs = map(load, zoo().values())
+    known = zoo()
+    for word in words:
+        if not any(word.lower() in name for name in known):
+            raise OptionError(
+                f"no network of the zoo is called '{word}'{did_you_mean(word, known)}"
+            )
+    chosen = [
+        path
+        for name, path in known.items()
+        if not words or any(word.lower() in name for word in words)
+    ]
+    graphs = map(load, chosen)
     results = [predictor.complete(analyze(graph), graph) for graph in graphs]
 
     def data() -> dict[str, object]:

@@ -48,6 +48,17 @@ def test_zoo_lists_every_network(run: Run) -> None:
     assert [network["name"] for network in data["networks"]] == list(zoo())
 
 
+def test_zoo_filters_by_words(run: Run) -> None:
+    data = json.loads(run("zoo", "resnet1", "VGG11", "--format", "json").out)
+    names = [network["name"] for network in data["networks"]]
+    assert names == [name for name in zoo() if "resnet1" in name or "vgg11" in name]
+    result = run("zoo", "vgg", "resnett50")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: no network of the zoo is called 'resnett50', did you mean 'resnet50'?\n"
+    )
+
+
 def test_zoo_names_work_in_any_folder(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,12 +145,6 @@ def test_no_command_and_wrong_command(run: Run) -> None:
     result = run("analyse")
     assert result.code == 2
     assert "no command 'analyse', did you mean 'analyze'?" in result.err
-
-
-def test_version(run: Run) -> None:
-    from archscope import __version__
-
-    assert run("--version").out == f"archscope, version {__version__}\n"
 
 
 def test_interrupt_is_quiet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ when its command runs; only the help needs all of them.
 
 from __future__ import annotations
 
+import shlex
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -14,11 +15,11 @@ from typing import Any
 import click
 
 from archscope import __version__
+from archscope.cli.shared.terminal import show
+from archscope.cli.shared.verbosity import talk_options
 from archscope.errors import did_you_mean
 
-GROUPS = (
-    "Analyze", "Visualize", "Convert", "Compress", "Measure", "Train", "Search", "Reference",
-)  # fmt: skip
+GROUPS = ("Understand", "Judge", "Make", "Train and search", "Share", "Reference")
 """The groups of the help, in its order."""
 
 FILES = {
@@ -42,6 +43,8 @@ class Commands(click.Group):
             return None
         module = _module(cmd_name)
         command: click.Command = module.command
+        if not any(param.name == "quiet" for param in command.params):
+            command.params += talk_options()
         setattr(command, "panel", module.GROUP)  # noqa: B010  (read by rich-click)
         return command
 
@@ -50,18 +53,52 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the arguments name, or fail with the nearest name."""
         if args and args[0] not in FILES and not args[0].startswith("-"):
-            ctx.fail(f"no command '{args[0]}'{did_you_mean(args[0], FILES)}")
+            ctx.fail(_no_command(args))
         return super().resolve_command(ctx, args)
+
+
+def _no_command(args: list[str]) -> str:
+    """Return what is wrong with a first word that is no command; it may be a network."""
+    from archscope.language import spaces, zoo
+    from archscope.language.files import is_file
+    from archscope.sources import is_foreign
+
+    word = args[0]
+    if word in zoo() or word in spaces() or is_file(Path(word)) or is_foreign(word):
+        typed = shlex.join(["archscope", "space" if word in spaces() else "analyze", *args])
+        return f"'{word}' is a network, not a command; type: {typed}"
+    return f"no command '{word}'{did_you_mean(word, FILES)}"
 
 
 def _module(name: str) -> Any:
     return import_module(f"archscope.cli.{FILES[name]}")
 
 
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if not value:
+        return
+    from importlib import metadata  # reads what is installed without importing it
+    from platform import python_version
+
+    found = [f"archscope {__version__}", f"Python {python_version()}"]
+    for package in ("torch", "onnxruntime"):
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{package} not installed")
+    show(", ".join(found))
+    context.exit()
+
+
 @click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    params=talk_options(),
 )
-@click.version_option(__version__, prog_name="archscope")
+@click.option(
+    "--version", "-V", is_flag=True, is_eager=True, expose_value=False, callback=_version,
+    help="Show the versions of archscope, Python, PyTorch and ONNX Runtime.",
+)  # fmt: skip
 def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.
 

@@ -31,12 +31,10 @@ class FineTuning:
     the same result however often it was stopped.
     """
 
-    def __init__(
-        self, run: Path, epochs: int, *, quiet: bool, command: str, keep: Keep | None = None
-    ) -> None:
+    def __init__(self, run: Path, epochs: int, *, command: str, keep: Keep | None = None) -> None:
         from archscope.train.run_folder import read_recipe
 
-        self.run, self.quiet, self.command = run, quiet, command
+        self.run, self.command = run, command
         self.summary = read_summary(run, "source", "adapt")
         if self.summary.task["kind"] != "classification":
             kind = self.summary.task["kind"]
@@ -94,7 +92,7 @@ class FineTuning:
 
         if is_run(path) and not (path / "state.pt").exists():
             shutil.rmtree(path)  # it had not begun
-        with attended(self.quiet, None, path) as (progress, stop):
+        with attended(None, path) as (progress, stop):
             if is_run(path):
                 return resume(path, self.dataset, progress=progress, stop=stop).summary
             return train(

@@ -11,7 +11,8 @@ from msgspec import Struct
 from archscope.analysis import Analysis
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.options import gathered, together
-from archscope.cli.shared.terminal import say
+from archscope.cli.shared.terminal import say, warn
+from archscope.errors import OptionError
 from archscope.metrics import METRICS, Metric
 
 
@@ -45,7 +46,10 @@ def _limits(**texts: str | None) -> list[Limit]:
         if text is None:
             continue
         metric = METRICS[option.removeprefix("max_")]
-        most = metric.unit.parse(text)
+        try:
+            most = metric.unit.parse(text)
+        except OptionError as error:
+            raise OptionError(f"--max-{metric.name}: {error}") from None
         limits.append(Limit(metric, round(most) if metric.unit.whole else most))
         if "flop" in text.lower():
             say(f"{text}: one FLOP for each multiply-accumulate, as papers count")
@@ -76,5 +80,5 @@ def exit_code(results: Sequence[Analysis], limits: Sequence[Limit]) -> int:
     """Print what exceeds a limit on standard error, and return the exit code."""
     lines = [line for result in results for limit in limits if (line := limit.message(result))]
     for line in lines:
-        say(line)
+        warn(line)
     return FINDINGS if lines else FINE

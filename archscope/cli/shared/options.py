@@ -60,6 +60,24 @@ def gathered(
     return decorate
 
 
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all versions
+    """The values of an option that a function reads; what it refuses is told with the option."""
+
+    name = "text"
+
+    def __init__(self, parse: Callable[[str], Any]) -> None:
+        self.parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value of a text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+
+
 one_spec = click.argument("spec")
 many_specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 max_nodes_option = click.option(

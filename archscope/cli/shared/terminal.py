@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import suppress
-from io import StringIO
 
 import click
 
@@ -14,6 +13,24 @@ from archscope.errors import OptionError
 from archscope.printable import printable
 
 _BOLD = re.compile(r"(\x1b\[[01]m)")
+QUIET, NORMAL, VERBOSE = range(3)
+_verbosity = NORMAL
+
+
+def set_verbosity(level: int) -> None:
+    """Decide for the rest of the command how much it says on standard error."""
+    global _verbosity
+    _verbosity = level
+
+
+def is_quiet() -> bool:
+    """Return whether progress and notes are left out."""
+    return _verbosity == QUIET
+
+
+def is_verbose() -> bool:
+    """Return whether errors say where they come from."""
+    return _verbosity == VERBOSE
 
 
 def show(text: str) -> None:
@@ -36,21 +53,20 @@ def show(text: str) -> None:
         raise OptionError(f"cannot write to standard output: {reason(error)}") from None
 
 
-def usage_error(error: click.ClickException) -> None:
-    """Print a mistake in the command line, after the usage of the command."""
-    text = StringIO()
-    error.show(file=text)
-    say(text.getvalue().rstrip("\n"))
+def warn(text: str) -> None:
+    """Print lines on standard error that nobody may miss: errors, limits that are exceeded."""
+    _to_standard_error(f"{printable(text, lines=True)}\n")
 
 
 def say(text: str) -> None:
-    """Print lines on standard error, if it can be written to."""
-    _to_standard_error(f"{printable(text, lines=True)}\n")
+    """Print notes on standard error, without --quiet."""
+    if not is_quiet():
+        warn(text)
 
 
 def tell(text: str) -> None:
     """Show progress on one line of standard error if that is a terminal; "" clears it."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty() and not is_quiet():
         _to_standard_error(f"\r\x1b[K{printable(text)}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archscope.cli.shared.process import interrupt, note
-from archscope.cli.shared.terminal import say
+from archscope.cli.shared.terminal import is_quiet, say
 from archscope.records.training import Diagnosis, Epoch, Interval, Scores
 from archscope.train.callbacks import Callback, CallbackList
 
@@ -90,9 +90,7 @@ class ProgressBar(ProgressLines):
 
 
 @contextmanager
-def attended(
-    quiet: bool, log: str | None, run: Path
-) -> Iterator[tuple[Callback, Callable[[], bool]]]:
+def attended(log: str | None, run: Path) -> Iterator[tuple[Callback, Callable[[], bool]]]:
     """Yield what shows the progress of a training, and what tells whether to stop it.
 
     The first Ctrl-C asks the training to stop, the second interrupts it at once. `log` names a
@@ -106,7 +104,8 @@ def attended(
         signals.append(number)
         note(number)
 
-    progress = Callback() if quiet else ProgressBar() if sys.stderr.isatty() else ProgressLines()
+    shown = ProgressBar if sys.stderr.isatty() else ProgressLines
+    progress = Callback() if is_quiet() else shown()
     if log is not None:
         from archscope.train.tensorboard import TensorBoard  # the only log there is
 

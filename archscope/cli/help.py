@@ -1,0 +1,29 @@
+"""`archscope help`: the page of a command, as `--help` shows it."""
+
+from __future__ import annotations
+
+import click
+
+from archscope.cli.shared.terminal import show
+
+GROUP = "Reference"
+
+
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+@click.pass_context
+def command(context: click.Context, words: tuple[str, ...]) -> None:
+    """Show the page of a command, or the list of all commands.
+
+    \b
+    Examples:
+      archscope help
+      archscope help analyze
+      archscope help bench search
+    """
+    parent = context.parent
+    assert parent is not None
+    if words:
+        parent.command.main([*words, "--help"], prog_name="archscope", standalone_mode=False)
+    else:
+        show(parent.get_help())

@@ -1,0 +1,32 @@
+"""`-q` and `-v`: how much a command says on standard error; errors it always says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from archscope.cli.shared.terminal import QUIET, VERBOSE, set_verbosity
+
+
+def _setter(level: int) -> Callable[[click.Context, click.Parameter, bool], bool]:
+    def set_level(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+        if value:
+            set_verbosity(level)
+        return value
+
+    return set_level
+
+
+def talk_options() -> list[click.Parameter]:
+    """Return the options `--quiet` and `--verbose`, which every command has."""
+    return [
+        click.Option(
+            ["--quiet", "-q"], is_flag=True, expose_value=False, callback=_setter(QUIET),
+            help="Show no progress and no notes.",
+        ),
+        click.Option(
+            ["--verbose", "-v"], is_flag=True, expose_value=False, callback=_setter(VERBOSE),
+            help="Show where in archscope an error was raised.",
+        ),
+    ]  # fmt: skip
