@@ -185,6 +185,14 @@ class Op(Struct, frozen=True, kw_only=True):
         """Describe it in operators of ONNX, as at inference; None if they cannot express it."""
         return None
 
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Return the multiply-accumulates of the backward pass, for one image.
+
+        `needed` says which inputs need a gradient; weights do. Where each product is of an input
+        and a weight, or of two inputs, it comes again for the gradient of either.
+        """
+        return self.macs(*ins) * (bool(self.params(*ins)) + sum(needed))
+
     def biases(self, *ins: Shape) -> int:
         """Return how many params are added to results: int32 in networks of int8."""
         return 0

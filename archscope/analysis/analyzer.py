@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
+from archscope.analysis.backward import Backward, backward
 from archscope.analysis.cost import DTYPES, Cost, bytes_by_node, costs, total
 from archscope.analysis.count import TOOLS
 from archscope.analysis.count import counted as count_by
@@ -73,6 +74,7 @@ def analyze(
     views = {source: _trunk_view(graph, seen) for source, seen in fields.items()}
     built = structure(graph)
     device = _device(graph, target, batch)
+    gradients = backward(graph) if training else None
     opaque = _opaque(graph)
     return Analysis(
         format=FORMAT,
@@ -84,13 +86,14 @@ def analyze(
         optimizer=optimizer,
         count=count,
         mode="training" if training else "inference",
-        totals=_totals(
-            whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size, device
+        totals=structs.replace(
+            _totals(whole, sizes, sum(counted.values()), maps, built, optimizer, batch, size),
+            **_on_request(device, gradients, batch),
         ),
         receptive_field=next(iter(views.values())),
         receptive_fields=views,
         outputs=tuple(_head(graph, output, fields.values()) for output in graph.outputs),
-        layers=_layers(graph, cost, counted, maps.in_place, main, sizes),
+        layers=_layers(graph, cost, counted, maps.in_place, main, sizes, gradients, batch),
         blocks=built.blocks,
         clashes=main.clashes,
         findings=(),
@@ -130,7 +133,6 @@ def _totals(
     optimizer: str,
     batch: int,
     size: int,
-    device: Microcontroller | None,
 ) -> Totals:
     """Return the numbers of the whole network; `size` is the bytes of an element."""
     weight_bytes, access_bytes = map(sum, zip(*sizes.values(), strict=True))
@@ -154,9 +156,26 @@ def _totals(
         longest_path=built.longest_path,
         width=built.width,
         layers=built.layers,
-        flash_bytes=device.flash_bytes if device else None,
-        ram_bytes=device.ram_bytes if device else None,
     )
+
+
+def _on_request(
+    device: Microcontroller | None, gradients: Backward | None, batch: int
+) -> dict[str, int | None]:
+    """Return the totals that not every analysis has."""
+    totals: dict[str, int | None] = {}
+    if device:
+        totals |= {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
+    if gradients:
+        totals["backward_macs"] = _sum(gradients.counted, batch)
+        totals["backward_products"] = _sum(gradients.products, batch)
+    return totals
+
+
+def _sum(parts: dict[str, int | None], batch: int) -> int | None:
+    """Return the sum for a batch, None if a part is not known."""
+    known = [part for part in parts.values() if part is not None]
+    return sum(known) * batch if len(known) == len(parts) else None
 
 
 def _layers(
@@ -166,12 +185,15 @@ def _layers(
     in_place: frozenset[str],
     fields: ReceptiveFields,
     sizes: dict[str, tuple[int, int]],
+    gradients: Backward | None,
+    batch: int,
 ) -> tuple[LayerReport, ...]:
     """Return a report of each node; `sizes` are bytes of its weights and of its memory access."""
     views: dict[int, FieldView] = {}  # many nodes see the same
     layers = []
     for node in graph.nodes:
         own = cost[node.name]
+        back = gradients.counted[node.name] if gradients else None
         field = fields.fields.get(node.name)
         view = None
         if field is not None:
@@ -199,6 +221,7 @@ def _layers(
                 node.name in in_place,
                 node.at,
                 sizes[node.name][0],
+                None if back is None else back * batch,
             )
         )
     return tuple(layers)

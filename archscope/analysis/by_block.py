@@ -45,6 +45,8 @@ def _one(name: str, group: list[LayerReport]) -> LayerReport:
         return group[0]
     sums = {key: sum(getattr(layer, key) for layer in group) for key in SUMMED}
     last = group[-1]
+    back = [layer.backward_macs for layer in group]
+    known = [part for part in back if part is not None]
     return structs.replace(
         last,
         name=name,
@@ -55,5 +57,6 @@ def _one(name: str, group: list[LayerReport]) -> LayerReport:
         shares=None,
         in_place=False,
         at=group[0].at,
+        backward_macs=sum(known) if len(known) == len(back) else None,
         **sums,
     )

@@ -53,6 +53,7 @@ class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
     in_place: bool
     at: Source | None
     weight_bytes: int = 0
+    backward_macs: int | None = None  # in training, as FlopCounterMode counts them; None if unknown
 
 
 class Totals(Struct, frozen=True):
@@ -77,6 +78,8 @@ class Totals(Struct, frozen=True):
     longest_path: int
     width: int
     layers: int
+    backward_macs: int | None = None  # in training, as FlopCounterMode counts them, where known
+    backward_products: int | None = None  # those that are computed
     flash_bytes: int | None = None  # of a microcontroller, where that is the target
     ram_bytes: int | None = None
 

@@ -95,6 +95,14 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         width, value_width, queries, keys = self._widths(*ins)
         return self.heads * queries * keys * (width + value_width)
 
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count what each product gives back; that of scores is needed for queries and keys."""
+        width, value_width, queries, keys = self._widths(*ins)
+        for_queries, for_keys, for_values = needed * 3 if len(ins) == 1 else needed
+        scores = width * (for_queries + for_keys)
+        sums = value_width * (for_values + (for_queries or for_keys))
+        return self.heads * queries * keys * (scores + sums)
+
     def elementwise(self, *ins: Shape) -> int:
         """Count 6 operations for each score, and 1 more for a mask."""
         _, _, queries, keys = self._widths(*ins)
@@ -234,6 +242,11 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         """Count the scores and the sums of values, also those that the border cuts."""
         window, _ = self._tiles(ins[0])
         return 2 * prod(self.shape(*ins)) * prod(window)
+
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count each product twice; the bias alone takes the gradient of scores."""
+        macs = self.macs(*ins)
+        return 2 * macs if needed[0] else macs // 2 * self.relative_bias
 
     def _scores(self, *ins: Shape) -> int:
         window, _ = self._tiles(ins[0])

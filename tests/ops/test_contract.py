@@ -54,6 +54,23 @@ def test_macs_are_fvcore_s_and_torch_s(case: Example) -> None:
     assert 2 * case.op.macs(*case.ins) == counter.get_total_flops()
 
 
+@every_case
+@pytest.mark.parametrize("inputs_too", [True, False])
+def test_backward_macs_are_torch_s(case: Example, inputs_too: bool) -> None:
+    module = module_of(case).to("meta")
+    inputs = [tensor.to("meta").detach() for tensor in tensors(case.ins, batch=1)]
+    for tensor in inputs:
+        tensor.requires_grad_(inputs_too)
+    out = module(*[tensor * 1 for tensor in inputs])  # leaves may not be worked on in place
+    with FlopCounterMode(display=False) as counter:
+        if out.requires_grad:
+            out.sum().backward()
+    ours = case.op.backward_macs(*case.ins, needed=(inputs_too,) * len(inputs))
+    if case.op.params(*case.ins):  # it takes grouped weights for dense ones
+        ours += case.op.macs(*case.ins) * (getattr(case.op, "groups", 1) - 1)
+    assert 2 * ours == counter.get_total_flops()
+
+
 def kept_bytes(module: nn.Module, inputs: list[Tensor]) -> int:
     """Return the bytes of all tensors but weights that autograd keeps of a training step."""
     weights = {p.untyped_storage().data_ptr() for p in (*module.parameters(), *module.buffers())}

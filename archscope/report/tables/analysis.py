@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import structs
 
 from archscope.analysis.by_block import fitting_depth, fold
@@ -33,24 +35,36 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
     if depth is None:
         depth = fitting_depth(analysis.layers, ROWS)
     whole = analysis.totals
-    rows = tuple(_row(layer, whole.macs) for layer in fold(analysis.layers, depth))
-    total = (
+    layers = fold(analysis.layers, depth)
+    rows = tuple(_row(layer, whole.macs) for layer in layers)
+    total: tuple[object, ...] = (
         "total", f"{whole.layers} layers", None, whole.params, whole.macs, None,
         whole.memory_access_bytes, None,
     )  # fmt: skip
-    return Table("", COLUMNS, rows, (total,))
+    if analysis.mode == "inference":
+        return Table("", COLUMNS, rows, (total,))
+    more = [layer.backward_macs or None for layer in layers]
+    rows = tuple(_beside_macs(row, back) for row, back in zip(rows, more, strict=True))
+    columns = _beside_macs(COLUMNS, Column("backward", COUNT, "backward_macs"))
+    return Table("", columns, rows, (_beside_macs(total, whole.backward_macs),))
+
+
+def _beside_macs(row: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    """Return a row of the table of layers with one more value behind the macs."""
+    return (*row[:5], value, *row[5:])
 
 
 def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
     """Return the layers with all their numbers, one column for each."""
     rows = []
+    keys = RECORD if analysis.mode == "inference" else (*RECORD, "backward_macs")
     for layer in fold(analysis.layers, depth or 0):
         view = layer.receptive_field
         field = (view.size, view.stride, view.padding) if view else (None, None, None)
-        numbers = (getattr(layer, key) for key in RECORD)
+        numbers = (getattr(layer, key) for key in keys)
         rows.append((*numbers, *field, *needs_of(analysis, layer.name)))
     fields = ("field_size", "field_stride", "field_padding")
-    names = (*RECORD, *fields, *(NEEDS if analysis.microcontroller else ()))
+    names = (*keys, *fields, *(NEEDS if analysis.microcontroller else ()))
     shapes = {"out", *fields}
     columns = tuple(Column(name, SHAPE if name in shapes else TEXT) for name in names)
     return Table("", columns, tuple(rows))
@@ -147,6 +161,7 @@ def summary_table(analysis: Analysis) -> Table:
     rows: list[tuple[object, ...]] = [
         ("params", f"{whole.params:,}", weights),
         ("macs", f"{more['macs']}{whole.macs:,}", f"{format_count(whole.macs)} {products}"),
+        *_backward(analysis),
         *_counted(analysis),
         ("other work", f"{more['elementwise']}{whole.elementwise:,}", other),
         ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
@@ -177,6 +192,19 @@ def summary_table(analysis: Analysis) -> Table:
         rows.append(("reference", *_reference(analysis)))
     rows += accuracy_rows(analysis)
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))
+
+
+def _backward(analysis: Analysis) -> list[tuple[object, ...]]:
+    """Return a row for the backward pass, of an analysis for training."""
+    if analysis.mode == "inference":
+        return []
+    macs, products = analysis.totals.backward_macs, analysis.totals.backward_products
+    if macs is None or products is None:
+        return [("backward", "unknown", "macs of operators that are not recognised")]
+    words = f"{format_count(macs)} macs for the gradients, as torch's FlopCounterMode counts them"
+    if products < macs:
+        words += f"; {format_count(products)} are computed: it counts grouped weights as dense ones"
+    return [("backward", f"{macs:,}", words)]
 
 
 def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
