@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archscope.analysis import Analysis, analyze
+from archscope.analysis import Analysis
+from archscope.api import Comparison, analyze, compare, lint
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Node
 from archscope.sources import load
 
 if TYPE_CHECKING:
-    from archscope.linter import Finding, lint
+    from archscope.linter import Finding
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Analysis", "ArchscopeError", "Finding", "Graph", "Node", "__version__", "analyze", "lint",
-    "load",
+    "Analysis", "ArchscopeError", "Comparison", "Finding", "Graph", "Node", "__version__",
+    "analyze", "compare", "lint", "load",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Load the linter when it is asked for: most commands do without its rules."""
-    if name in ("Finding", "lint"):
-        from archscope import linter
+    if name == "Finding":
+        from archscope.linter import Finding
 
-        return getattr(linter, name)
+        return Finding
     raise AttributeError(f"module 'archscope' has no attribute '{name}'")

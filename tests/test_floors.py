@@ -26,6 +26,7 @@ FLOORS = {
         "train compress",
         "search",
         "report",
+        "api",
         "cli",
         "__init__",
         "__main__",

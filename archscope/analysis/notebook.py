@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+MOST_ROWS = 1000
+"""Layers that are shown; a notebook becomes slow with many more."""
+
+_LEFT = ' style="text-align:left"'
 
 
 def html_table(title: str, rows: Mapping[str, str]) -> str:
@@ -10,9 +15,33 @@ def html_table(title: str, rows: Mapping[str, str]) -> str:
     from html import escape  # 2 ms that only notebooks need
 
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(name)}</th>'
-        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        f"<tr><th{_LEFT}>{escape(name)}</th><td{_LEFT}>{escape(value)}</td></tr>"
         for name, value in rows.items()
         if value
     )
     return f"<table><caption>{escape(title)}</caption>{cells}</table>"
+
+
+def html_details(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float]
+) -> str:
+    """Return an HTML table that opens at a click, with a bar of a share, 0 to 1, for each row."""
+    from html import escape
+
+    heads = "".join(f"<th>{escape(column)}</th>" for column in columns) + "<th></th>"
+    lines = ""
+    for row, share in zip(rows[:MOST_ROWS], shares, strict=False):
+        cells = "".join(f"<td{_LEFT}>{escape(cell)}</td>" for cell in row)
+        lines += f"<tr>{cells}<td>{_bar(share)}</td></tr>"
+    rest = len(rows) - MOST_ROWS
+    more = f"<p>{rest:,} more</p>" if rest > 0 else ""
+    return (
+        f"<details><summary>{escape(title)}</summary>"
+        f"<table><tr>{heads}</tr>{lines}</table>{more}</details>"
+    )
+
+
+def _bar(share: float) -> str:
+    """Return a bar of up to 100 pixels in the colour of the text around it."""
+    style = f"width:{100 * share:.1f}px;height:0.7em;background:currentColor;opacity:0.5"
+    return f'<div title="{share:.1%}" style="{style}"></div>' if share else ""

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from archscope.analysis.microcontroller import Microcontroller
-from archscope.analysis.notebook import html_table
+from archscope.analysis.notebook import html_details, html_table
 from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
 from archscope.ir import Shape, Source, text_of
@@ -169,9 +169,15 @@ class Analysis(Struct, frozen=True):
         )
 
     def _repr_html_(self) -> str:
-        """Return the totals as an HTML table for notebooks."""
+        """Return totals and layers as HTML for notebooks; a bar is a layer's share of the macs."""
         title = " ".join(word for word in (self.name, self.about) if word)
-        return html_table(title, self._notebook_rows())
+        layers = html_details(
+            f"{len(self.layers)} layers",
+            ("layer", "operator", "output", "params", "macs", "receptive field"),
+            [_notebook_row(layer) for layer in self.layers],
+            [layer.macs / max(self.totals.macs, 1) for layer in self.layers],
+        )
+        return html_table(title, self._notebook_rows()) + layers
 
     def _notebook_rows(self) -> dict[str, str]:
         totals = self.totals
@@ -190,6 +196,18 @@ class Analysis(Struct, frozen=True):
             "receptive field": _field_text(self.receptive_field),
             "not recognised": ", ".join(f"{kind.count} x {kind.kind}" for kind in self.opaque),
         }
+
+
+def _notebook_row(layer: LayerReport) -> tuple[str, ...]:
+    field = layer.receptive_field
+    return (
+        layer.name,
+        layer.op,
+        text_of(layer.out),
+        f"{layer.params:,}" if layer.params else "",
+        f"{layer.macs:,}" if layer.macs else "",
+        "" if field is None or field.size is None else text_of(field.size),
+    )
 
 
 def _field_text(view: FieldView | None) -> str:

@@ -117,13 +117,17 @@ def test_notebooks_show_a_table() -> None:
     assert page.words[page.words.index("params") + 1] == "138,357,544"
     assert page.words[page.words.index("receptive field") + 1].startswith("212x212, stride 32x32")
     assert "not recognised" not in page.words
+    place = page.words.index("stage0.conv1")
+    assert page.words[place : place + 6] == [
+        "stage0.conv1", "conv", "64x224x224", "36,928", "1,849,688,064", "5x5",
+    ]  # fmt: skip
 
 
 def test_notebooks_show_what_is_unknown_and_no_markup() -> None:
     found = from_module(Recurrent(), (7, 6), "<script>alert(1)</script>").graph
     text = archscope.analyze(found)._repr_html_()
     page = Words(text)
-    assert page.tags == {"table", "caption", "tr", "th", "td"}
+    assert page.tags == {"table", "caption", "tr", "th", "td", "details", "summary"}
     assert page.words[0] == "<script>alert(1)</script>"
     assert page.words[page.words.index("macs") + 1] == ">= 0 (0)"
     assert page.words[page.words.index("not recognised") + 1].startswith("1 x aten.gru.input")
