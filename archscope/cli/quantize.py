@@ -1,4 +1,4 @@
-"""`archscope quantize`: weights in few bits."""
+"""`archscope quantize`: weights in few bits, or a whole network in int8."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ from archscope.cli.shared.given_weights import (
     weights_option,
 )
 from archscope.cli.shared.inapplicable import refused
-from archscope.cli.shared.options import Output, SpecReader, one_spec, unfused_reader_options
-from archscope.compress.quantization import METHODS, Method, Quantized, quantize_weights
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    gathered,
+    one_spec,
+    together,
+    unfused_reader_options,
+)
+from archscope.cli.shared.training_options import dataset_of
+from archscope.compress.int8 import CALIBRATIONS, quantize_int8
+from archscope.compress.quantization import METHODS, Quantized, quantize_weights
 from archscope.errors import OptionError
+from archscope.files import write_bytes
 from archscope.ir import Graph
+from archscope.report.table import Part
+from archscope.report.tables.int8 import Int8Measured, int8_parts, int8_record
 from archscope.report.tables.quantization import quantized_parts, quantized_record
 from archscope.sources import is_foreign
 
@@ -27,8 +39,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archscope.records.training import RunSummary, Scores
+    from archscope.train.post_training import Material
+
+    Weights = dict[str, Tensor]
 
 GROUP = "Make"
+BITS = 4
+
+int8_options = gathered("int8", dict, together(
+    click.option("--calibration", type=click.Choice(CALIBRATIONS), default="minmax",
+                 help="How the range of values is found: all, all but few, or with the least loss"
+                      " of information."),
+    click.option("--images", type=click.IntRange(1), default=128,
+                 help="Training images to calibrate with."),
+    click.option("--data", metavar="DATA",
+                 help="Images for a SPEC: a data set's name, or folder:PATH; a run has its own."),
+    click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR",
+                 help="Where the files of the data set are, if not in a usual place."),
+    click.option("--sensitivity", is_flag=True,
+                 help="Measure what accuracy each layer alone in int8 costs."),
+    click.option("--keep-accuracy", type=click.FloatRange(0), metavar="POINTS",
+                 help="Leave the worst layers in float32 until at most so many points are lost."),
+    click.option("--full-range", is_flag=True,
+                 help="Weights of 8 bits instead of 7, for processors of Arm and x86 with VNNI; on"
+                      " other x86 they overflow."),
+))  # fmt: skip
+"""What is for int8 alone, as the `int8` of a command."""
 
 
 @click.command("quantize")
@@ -37,56 +73,132 @@ GROUP = "Make"
 @refused(
     batch="weights do not depend on it",
     dtype="--bits says how weights are stored",
-    fused="batch norms are trained with the weights; archscope size --fused counts without them",
+    fused="int8 folds batch norms itself; archscope size --fused counts without them",
 )
-@click.option("--method", type=click.Choice(METHODS), default="codebook",
-              help="Values that weights of a layer share, found by k-means, or even levels in each"
-                   " channel.")  # fmt: skip
-@click.option("--bits", type=click.IntRange(2, 8), default=4, help="Bits of a weight.")
+@click.option("--method", type=click.Choice(["int8", *METHODS]), default="int8",
+              help="All of the network in int8; or weights alone in values that a layer shares,"
+                   " or in even levels.")  # fmt: skip
+@click.option("--bits", type=click.IntRange(2, 8), show_default=str(BITS),
+              help="Bits of a weight, of codebook and uniform.")  # fmt: skip
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
               help="Train the codebooks of a run on for so long, on its images.")  # fmt: skip
+@int8_options
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the rounded weights as .safetensors.")  # fmt: skip
+              help="Write the model as .onnx, or rounded weights as .safetensors.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of what is printed.")  # fmt: skip
-def command(
-    spec: str,
-    reader: SpecReader,
-    method: Method,
-    bits: int,
-    form: str,
-    **options: Any,
-) -> None:
-    """Round the weights of a network to few values, and count what they take.
+def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
+    """Quantize a trained network, and say what that costs and saves.
 
     SPEC may be the folder of a run, whose best weights are taken, and whose accuracy on its test
-    images is measured before and after. Weights that are zero stay zero, so that the weights of
-    `prune --sparsity` become those of deep compression: sparse, in codebooks, in Huffman codes.
+    images is measured before and after.
 
-    With --epochs the values of codebooks are trained on, as a run of its own: weights that share a
-    value go on sharing it. The weights that are written are float32 numbers of few values, to use
-    like any others; `archscope size` says what other forms take.
+    int8 writes an ONNX model by onnxruntime's static quantization: batch norms are folded, weights
+    have a scale for each channel, values between layers one that training images calibrate.
+    Accuracy, size and latency are compared with the same model in float32.
+
+    codebook and uniform round weights alone. Zeros stay zero, so that the weights of `prune
+    --sparsity` become those of deep compression: sparse, in codebooks, in Huffman codes. With
+    --epochs the values of codebooks are trained on, as a run of its own. The weights that are
+    written are float32 numbers of few values; `archscope size` says what other forms take.
 
     \b
     Examples:
-      archscope quantize runs/lenet5-digits --bits 4 -o shared.safetensors
+      archscope quantize runs/lenet5-digits -o lenet5.int8.onnx
+      archscope quantize runs/lenet5-digits --sensitivity --keep-accuracy 0.5
+      archscope quantize resnet18 --weights w.safetensors --data folder:photos -o r.int8.onnx
       archscope quantize runs/lenet5-digits --method uniform --bits 8
-      archscope quantize runs/lenet5-digits-sparse95 --bits 4 --epochs 3
-      archscope quantize lenet5 --weights sparse.safetensors --bits 5 --format json
+      archscope quantize runs/lenet5-digits-sparse95 --method codebook --bits 4 --epochs 3
     """
     spec, run = spec_of_run(spec)
     path = options["weights"] or run
-    if options["epochs"] is not None and (run is None or options["weights"] is not None):
-        raise OptionError("--epochs is for a run, whose images and recipe it takes")
-    if options["epochs"] is not None and method != "codebook":
-        raise OptionError(f"--epochs trains codebooks, and the method is {method}")
+    _check(options, run)
     graph = reader.graph(spec)
     if path is None and not is_foreign(spec):
         raise OptionError("there are no weights to quantize: give --weights, or a run")
     given = given_weights(path) if path else own_weights(spec, reader.inputs, graph)
-    source = f"'{path or spec}'"
-    found = quantize_weights(graph, given, method=method, bits=bits, source=source)
+    whole = options["method"] == "int8"
+    work = _int8 if whole else _weights
+    parts, record = work(graph, run, given, f"'{path or spec}'", options)
+    Output(form).show(parts, lambda: {"format": 1, **record})
+
+
+def _check(options: dict[str, Any], run: Path | None) -> None:
+    """Raise OptionError for options that do not go together."""
+    whole, method, int8 = options["method"] == "int8", options["method"], options["int8"]
+    if whole and options["bits"] is not None:
+        raise OptionError("--bits is for --method codebook and uniform; int8 has 8")
+    if options["epochs"] is not None and method != "codebook":
+        raise OptionError(f"--epochs trains codebooks, and the method is {method}")
+    if options["epochs"] is not None and (run is None or options["weights"] is not None):
+        raise OptionError("--epochs is for a run, whose images and recipe it takes")
+    for name in ("sensitivity", "keep_accuracy", "full_range", "data"):
+        if not whole and int8[name]:
+            raise OptionError(f"--{name.replace('_', '-')} is for --method int8, not {method}")
+    if whole and run is not None and int8["data"]:
+        raise OptionError("--data is for a SPEC; a run is calibrated with its own images")
+    if whole and run is None and not int8["data"]:
+        raise OptionError("there are no images to calibrate with: name a run, or give --data")
+    suffix, output = ".onnx" if whole else ".safetensors", options["output"]
+    if output is not None and output.suffix != suffix:
+        raise OptionError(f"{method} is written as {suffix}, got '{output}'")
+
+
+def _int8(
+    graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
+) -> tuple[list[Part], dict[str, Any]]:
+    """Quantize a network to int8, and return what that does as parts and as a record."""
+    from archscope.bench.onnx_latency import onnx_latencies
+
+    int8 = options["int8"]
+    material = _material(graph, run, given, source, options)
+    model = material.model()
+    found = quantize_int8(
+        model, material.batches(), calibration=int8["calibration"],
+        full_range=int8["full_range"], score=material.score if material.task else None,
+        sensitivity=int8["sensitivity"],
+        keep_accuracy=None if int8["keep_accuracy"] is None else int8["keep_accuracy"] / 100,
+    )  # fmt: skip
+    if options["output"] is not None:
+        write_bytes(options["output"], found.model)
+    both, scores = (model, found.model), []
+    if material.task is not None and material.test is not None:
+        scores = [material.scores(each, material.test) for each in both]
+    measured = Int8Measured(
+        [len(each) for each in both],
+        [timing.median_seconds for timing in onnx_latencies(both)],
+        scores,
+        len(material.calibration),
+    )
+    return int8_parts(graph.name, found, measured), int8_record(graph.name, found, measured)
+
+
+def _material(
+    graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
+) -> Material:
+    """Return what int8 needs of a run, or of a network and a data set."""
+    from archscope import datasets
+    from archscope.records.run_folder import read_summary
+    from archscope.train import post_training
+
+    int8 = options["int8"]
+    if run is None:
+        dataset = datasets.load(int8["data"], int8["data_dir"])
+        return post_training.of_network(graph, given, source, dataset, int8["images"])
+    summary = read_summary(run, "source", "adapt")
+    dataset = dataset_of(summary, int8["data_dir"])
+    own = given if options["weights"] is not None else None
+    return post_training.of_run(run, dataset, own, int8["images"])
+
+
+def _weights(
+    graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
+) -> tuple[list[Part], dict[str, Any]]:
+    """Round weights, and return what that does as parts and as a record."""
+    found = quantize_weights(
+        graph, given, method=options["method"], bits=options["bits"] or BITS, source=source
+    )
     runs: list[RunSummary] = []
     if options["epochs"] is not None:
         assert run is not None
@@ -96,9 +208,9 @@ def command(
 
         write_weights(found.weights, options["output"])
     scores = _scores(run, given, found.weights) if run is not None else []
-    Output(form).show(
+    return (
         quantized_parts(graph.name, found, scores, runs),
-        lambda: {"format": 1, **quantized_record(graph.name, found, scores, runs)},
+        quantized_record(graph.name, found, scores, runs),
     )
 
 
@@ -117,7 +229,6 @@ def _trained(
 
 def _scores(run: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> list[Scores]:
     """Return the scores of a run's test images with its weights and others; [] without images."""
-    from archscope.cli.shared.training_options import dataset_of
     from archscope.records.run_folder import read_summary
     from archscope.train.trained_network import scores_of_weights
 

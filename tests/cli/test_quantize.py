@@ -13,6 +13,7 @@ from archscope import load
 from archscope.build import build
 from tests.cli.conftest import Run
 
+SHARED = ["--method", "codebook"]
 NET = "INPUT 1x8x8 -> CONV 4 -> RELU -> FC 10"
 
 
@@ -26,7 +27,7 @@ def trained(run: Run, tmp_path: Path) -> Path:
 
 def test_a_run(run: Run, trained: Path, tmp_path: Path) -> None:
     out = tmp_path / "shared.safetensors"
-    result = run("quantize", str(trained), "--bits", "3", "-o", str(out))
+    result = run("quantize", str(trained), *SHARED, "--bits", "3", "-o", str(out))
     assert (result.code, result.err) == (0, "")
     assert "times smaller" in result.out and "test images" in result.out
     weights = load_file(out)
@@ -39,13 +40,13 @@ def test_a_run(run: Run, trained: Path, tmp_path: Path) -> None:
 
 
 def test_codebooks_are_trained_on(run: Run, trained: Path) -> None:
-    words = ["quantize", str(trained), "--bits", "2", "--epochs", "1", "-q", "--format", "json"]
-    result = run(*words)
+    words = ["quantize", str(trained), *SHARED, "--epochs", "1", "--bits", "2", "--format", "json"]
+    result = run(*words, "-q")
     assert result.code == 0, result.err
     data = json.loads(result.out)
     assert [entry["name"] for entry in data["runs"]] == ["net", "net-codebook2"]
     assert [layer["error"] for layer in data["layers"]] == [0.0, 0.0]
-    rounded = json.loads(run(*words[:4], "--format", "json").out)
+    rounded = json.loads(run(*words[:4], *words[6:]).out)
     assert data["test"]["after"]["loss"] < rounded["test"]["after"]["loss"]
     assert json.loads(run(*words).out) == data  # what is there is taken
 
@@ -54,7 +55,8 @@ def test_weights_of_a_file(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     torch.manual_seed(0)
     save_file(build(load(NET)).state_dict(), path)
-    data = json.loads(run("quantize", NET, "--weights", str(path), "--format", "json").out)
+    words = [*SHARED, "--weights", str(path), "--format", "json"]
+    data = json.loads(run("quantize", NET, *words).out)
     assert data["test"] is None
     assert data["totals"]["codebook"] < data["totals"]["float32"] / 4
 
@@ -62,10 +64,17 @@ def test_weights_of_a_file(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "there are no weights to quantize: give --weights, or a run"),
-        (["--epochs", "2"], "--epochs is for a run"),
-        (["--bits", "1"], "1 is not in the range"),
-        (["--weights", "none.safetensors"], "cannot read 'none.safetensors'"),
+        (SHARED, "there are no weights to quantize: give --weights, or a run"),
+        (["--data", "digits"], "there are no weights to quantize: give --weights, or a run"),
+        ([], "there are no images to calibrate with: name a run, or give --data"),
+        (["--bits", "4"], "--bits is for --method codebook and uniform; int8 has 8"),
+        ([*SHARED, "--keep-accuracy", "1"], "--keep-accuracy is for --method int8, not codebook"),
+        (["--data", "digits", "-o", "x.safetensors"], "int8 is written as .onnx"),
+        ([*SHARED, "-o", "x.onnx"], "codebook is written as .safetensors"),
+        (["--epochs", "2"], "--epochs trains codebooks, and the method is int8"),
+        ([*SHARED, "--epochs", "2"], "--epochs is for a run"),
+        ([*SHARED, "--bits", "1"], "--bits: expected a whole number from 2 to 8"),
+        ([*SHARED, "--weights", "none.safetensors"], "cannot read 'none.safetensors'"),
         (["--method", "codebok"], "codebok"),
     ],
 )
@@ -79,3 +88,29 @@ def test_uniform_levels_are_not_trained(run: Run, trained: Path) -> None:
     result = run("quantize", str(trained), "--method", "uniform", "--epochs", "1")
     assert (result.code, result.out) == (2, "")
     assert "--epochs trains codebooks, and the method is uniform" in result.err
+
+
+def test_a_run_in_int8(run: Run, trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "net.int8.onnx"
+    words = ["quantize", str(trained), "--images", "40", "--sensitivity", "-o", str(out)]
+    result = run(*words)
+    assert (result.code, result.err) == (0, "")
+    assert "times smaller" in result.out and "each layer alone in int8" in result.out
+    data = json.loads(run(*words, "--format", "json").out)
+    assert data["bytes"]["int8"] == out.stat().st_size
+    tested = json.loads((trained / "run.json").read_text(encoding="utf-8"))["test"]
+    assert data["test"]["float32"] == pytest.approx(tested, abs=1e-5)
+    assert data["test"]["int8"]["loss"] == pytest.approx(tested["loss"], abs=0.02)
+    assert [layer["name"] for layer in data["layers"]] == ["conv", "linear"]
+    assert data["calibration_images"] == 40
+    assert run("quantize", str(trained), "--data", "digits").code == 2
+
+
+def test_a_network_and_images(run: Run, trained: Path) -> None:
+    weights = ["--weights", str(trained)]
+    words = ["--data", "digits", "--images", "20", "--format", "json", *weights]
+    data = json.loads(run("quantize", str(trained / "spec.yaml"), *words).out)
+    assert data["test"]["float32"]["top1"] > 0.5
+    other = run("quantize", "lenet5", *words)
+    assert (other.code, other.out) == (2, "")
+    assert len(other.err.splitlines()) == 1

@@ -58,7 +58,7 @@ def test_refusals(run: Run, weights: Path, tmp_path: Path) -> None:
         (["--weights", str(tmp_path / "none.net")], "cannot read"),
         (["--weights", "x.pt"], "weights come from a .safetensors file"),
         (["--weights", str(weights), "--weights-output", "x.pt"], "weights are written as"),
-        (["--bits", "9"], "9 is not in the range"),
+        (["--bits", "9"], "--bits: expected a whole number from 1 to 8"),
     ):
         result = run("size", NET, *words)
         assert (result.code, result.out) == (2, "")

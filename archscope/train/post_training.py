@@ -1,0 +1,145 @@
+"""What post-training quantization needs: a network, images to calibrate with, and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor, nn
+
+from archscope import datasets
+from archscope.build import Network, build
+from archscope.datasets import Dataset, Images
+from archscope.errors import OptionError
+from archscope.exporters.formats import FORMATS, OPSET
+from archscope.fused import fused_network
+from archscope.ir import Graph
+from archscope.records.run_folder import read_summary
+from archscope.records.training import Scores
+from archscope.train import Recipe
+from archscope.train.device import arithmetic
+from archscope.train.evaluation import evaluate
+from archscope.train.loader import EvaluationLoader
+from archscope.train.run_folder import read_recipe
+from archscope.train.tasks import Task
+from archscope.train.tasks.classification import Classification
+from archscope.train.trained_network import load_classifier
+from archscope.weights import load_weights
+
+DECIDING = 2000
+"""So many images at most decide which layers stay in float32."""
+
+BATCH = 16  # images that are calibrated with at once
+
+Loader = Callable[[Images], EvaluationLoader]
+
+
+class Material(Struct, frozen=True, eq=False):
+    """A network, its images, and how they are fed to it."""
+
+    network: Network
+    loader: Loader
+    task: Task | None  # None where the classes of the images are not those of the network
+    calibration: Images
+    deciding: Images  # not trained on if the run kept some apart, and never tested on
+    test: Images | None
+
+    def model(self) -> bytes:
+        """Return the network with folded batch norms as ONNX. Raises ArchscopeError."""
+        export = FORMATS["onnx"].exporter()
+        return export(fused_network(self.network), OPSET)
+
+    def batches(self) -> list[Any]:
+        """Return the images to calibrate with, as arrays (N, ...)."""
+        return [
+            part.numpy()
+            for images, _ in self.loader(self.calibration)
+            for part in torch.split(images.contiguous(), BATCH)
+        ]
+
+    def scores(self, model: bytes, images: Images) -> Scores:
+        """Return the scores of an ONNX model on images."""
+        assert self.task is not None
+        loader = self.loader(images)
+        return evaluate(_OnnxModule(model), self.task, loader, loader.how)
+
+    def score(self, model: bytes) -> tuple[float, float]:
+        """Return the accuracy and the loss of an ONNX model on the images that decide."""
+        found = self.scores(model, self.deciding)
+        return found["top1"], found["loss"]
+
+
+def of_run(
+    run: Path, dataset: Dataset, weights: Mapping[str, Tensor] | None, count: int
+) -> Material:
+    """Return the network of a run, perhaps with other weights, and `count` of its images.
+
+    Raises ArchscopeError.
+    """
+    trained = load_classifier(run, device="cpu")
+    trained.check_classes(dataset)
+    if weights is not None:
+        load_weights(trained.network, weights, "the weights")
+    train, validation, test = trained.task.divide(dataset, read_recipe(run), read_summary(run).seed)
+    return Material(
+        trained.network,
+        lambda images: trained.loader(dataset, images),
+        trained.task,
+        _some(train, count),
+        _some(validation if len(validation) else train, DECIDING),
+        test,
+    )
+
+
+def of_network(
+    graph: Graph, weights: Mapping[str, Tensor], source: str, dataset: Dataset, count: int
+) -> Material:
+    """Return a network with given weights, and `count` images of a data set to calibrate with.
+
+    Images are normalised by their own mean and deviation. Raises ArchscopeError.
+    """
+    network = build(graph).eval()
+    load_weights(network, weights, source)
+    if len(graph.inputs) != 1:
+        raise OptionError(f"images are one input, and '{graph.name}' takes {len(graph.inputs)}")
+    shape = graph.inputs[0].out
+    gray = dataset.train.shape[0] == 1
+    adaptation = datasets.fit(shape, dataset, channels="repeat" if gray else "same")
+    statistics = datasets.statistics(dataset.train)
+    how = arithmetic(Recipe(), torch.device("cpu"), len(shape))
+    task = Classification(graph, len(dataset.classes), Recipe())
+    classifies = True
+    try:
+        task.check(graph)
+    except OptionError:
+        classifies = False
+    train, validation = datasets.split(dataset.train, 0.1, 0)
+    return Material(
+        network,
+        lambda images: EvaluationLoader(images, statistics, adaptation, how),
+        task if classifies else None,
+        _some(train, count),
+        _some(validation, DECIDING),
+        dataset.test,
+    )
+
+
+class _OnnxModule(nn.Module):
+    """An ONNX model as a module of torch that is called with batches."""
+
+    def __init__(self, model: bytes) -> None:
+        super().__init__()
+        self.run = FORMATS["onnx"].loader()(model, {})
+
+    def forward(self, images: Tensor) -> Any:
+        return self.run(images.contiguous())
+
+
+def _some(images: Images, count: int) -> Images:
+    """Return so many images, evenly spread over all, or all if there are fewer."""
+    if len(images) <= count:
+        return images
+    return images.take(torch.arange(count) * len(images) // count)
