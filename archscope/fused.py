@@ -1,18 +1,20 @@
-"""A network with its batch norms folded into the layers before them, weights and all."""
+"""A network as it is deployed, weights and all: norms folded, parallel branches merged."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.ir import Graph
 from archscope.module_names import module_path
-from archscope.ops.conv import ConvTranspose
+from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.norm import BatchNorm
 from archscope.transforms.fuse import fuse
+from archscope.transforms.reparameterize import MergedBranches, merge, mergeable, offsets
 
 
 def fused_network(network: Network) -> Network:
@@ -52,6 +54,50 @@ def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tens
     dropped = {module_path(norm) for norm in foldable(graph)}
     kept = {module_path(node.name) for node in graph.nodes} - dropped
     return {name: value for name, value in left.items() if name.rpartition(".")[0] in kept}
+
+
+def reparameterized_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of `reparameterize(graph)` that make it compute what `graph` does."""
+    left, graph = fused_weights(graph, weights), fuse(graph)
+    while found := mergeable(graph):
+        for branches in found:
+            _merge(graph, branches, left)
+        graph = merge(graph, found)
+    return left
+
+
+def _merge(graph: Graph, found: MergedBranches, weights: dict[str, Tensor]) -> None:
+    """Replace the weights of branches by those of the convolution that computes them all."""
+    conv = graph.by_name[found.largest]
+    model = weights[f"{module_path(conv.name)}.weight"]
+    kernel = torch.zeros(model.shape, dtype=torch.float64)
+    bias = torch.zeros(len(model), dtype=torch.float64)
+    for name in found.branches:
+        node, at = graph.by_name[name], module_path(name)
+        places = offsets(graph, conv.name, name)
+        assert places is not None
+        if isinstance(node.op, Conv) and name != found.source:
+            part = weights.pop(f"{at}.weight").double()
+            bias += weights.pop(f"{at}.bias").double() if node.op.bias else 0.0
+        else:
+            scale, shift = torch.ones(len(model)).double(), torch.zeros(len(model)).double()
+            if name != found.source:
+                scale, shift = _scale(graph, name, weights)
+                for word in [key for key in weights if key.rpartition(".")[0] == at]:
+                    del weights[word]
+            each = model.shape[1]
+            rows = torch.arange(len(model))
+            part = torch.zeros(len(model), each, *(1 for _ in places), dtype=torch.float64)
+            part[rows, rows % each] = scale.view(-1, *(1 for _ in places))
+            bias += shift
+        taps = [
+            slice(first, first + step * (size - 1) + 1, step)
+            for (first, step), size in zip(places, part.shape[2:], strict=True)
+        ]
+        kernel[(slice(None), slice(None), *taps)] += part
+    at = module_path(found.name)
+    weights[f"{at}.weight"] = kernel.to(model.dtype)
+    weights[f"{at}.bias"] = bias.to(model.dtype)
 
 
 def _scale(graph: Graph, norm: str, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

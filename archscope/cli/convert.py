@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from archscope.cli.shared.given_weights import given_weights, weights_option
 from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import SpecReader, one_spec, output_option, reader_options, write
 from archscope.errors import OptionError
 from archscope.folding.fold import readable
+from archscope.ir import Graph
 from archscope.language.write import to_yaml
+from archscope.module_names import module_path
 from archscope.transforms.fully_convolutional import fully_convolutional
 from archscope.transforms.fuse import fuse
+from archscope.transforms.reparameterize import reparameterize as merged
 
 GROUP = "Make"
 
@@ -29,6 +34,19 @@ GROUP = "Make"
     is_flag=True,
     help="Turn fully connected layers into convolutions, so that larger images give score maps.",
 )
+@click.option(
+    "--reparameterize",
+    is_flag=True,
+    help="Merge parallel branches of convolutions, batch norms and identities into one"
+    " convolution, as RepVGG is deployed. Batch norms are folded.",
+)
+@weights_option
+@click.option(
+    "--weights-output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the weights of the result as .safetensors.",
+)
 @output_option
 def command(
     spec: str,
@@ -36,11 +54,15 @@ def command(
     flat: bool,
     fold: bool,
     convolutional: bool,
+    reparameterize: bool,
+    weights: Path | None,
+    weights_output: Path | None,
     output: Path | None,
 ) -> None:
-    """Rewrite a network as another spec: flat, folded, fully convolutional or fused.
+    """Rewrite a network as another spec: flat, folded, fully convolutional, fused or merged.
 
-    The result is equivalent, up to rounding with --fused.
+    The result is equivalent, up to rounding with --fused and --reparameterize; with --weights and
+    --weights-output these take the weights along.
 
     \b
     Examples:
@@ -49,16 +71,62 @@ def command(
       archscope convert resnet50 --flat -o flat.yaml
       archscope convert flat.yaml --fold
       archscope convert resnet50 --fused --fold -o fused.yaml   (archscope export has the weights)
+      archscope convert repvgg_a0 --reparameterize --fold -o deploy.yaml
+      archscope convert net.yaml --reparameterize -o deploy.yaml --weights net.safetensors --weights-output d.safetensors
     """
     if flat and fold:
         raise OptionError("a spec is either flat or folded: --flat or --fold")
-    if not flat and not fold and not convolutional and not reader.fused:
+    if not flat and not fold and not convolutional and not reparameterize and not reader.fused:
         raise OptionError(
-            "say what to convert to: --flat, --fold, --fully-convolutional or --fused"
+            "say what to convert to: --flat, --fold, --fully-convolutional, --fused or"
+            " --reparameterize"
         )
+    if convolutional and reparameterize:
+        raise OptionError("--fully-convolutional and --reparameterize: convert twice")
     graph = reader.unfused.graph(spec)
+    _check_weights(weights, weights_output, reparameterize or reader.fused, output)
+    converted = graph
     if convolutional:
-        graph = fully_convolutional(graph)
-    if reader.fused:
-        graph = fuse(graph)
-    write(readable(graph).text if fold else to_yaml(graph), output)
+        converted = fully_convolutional(graph)
+    if reparameterize:
+        converted = merged(graph)
+    elif reader.fused:
+        converted = fuse(converted)
+    folded = readable(converted) if fold else None
+    if weights is not None and weights_output is not None:
+        names = folded.names if folded else {}
+        _write_weights(graph, weights, weights_output, reparameterize, names)
+    write(folded.text if folded else to_yaml(converted), output)
+
+
+def _check_weights(
+    weights: Path | None, weights_output: Path | None, changed: bool, output: Path | None
+) -> None:
+    """Raise OptionError unless both files are given, and there is something to convert."""
+    if weights is None and weights_output is None:
+        return
+    if weights is None or weights_output is None:
+        raise OptionError("--weights and --weights-output go together: from which file to which")
+    if not changed:
+        raise OptionError("--weights is for --fused and --reparameterize, which change weights")
+    if output is None:
+        raise OptionError("--weights-output needs -o: the weights are named as in that spec")
+
+
+def _write_weights(
+    graph: Graph, source: Path, target: Path, reparameterize: bool, names: Mapping[str, str]
+) -> None:
+    """Write the weights of the converted network, by the names of its nodes in the spec."""
+    from archscope.build import build  # torch, which specs alone do not need
+    from archscope.fused import fused_weights, reparameterized_weights
+    from archscope.weights import load_weights, write_weights
+
+    network = build(graph)
+    load_weights(network, given_weights(source), f"'{source}'")
+    change = reparameterized_weights if reparameterize else fused_weights
+    paths = {module_path(name): module_path(other) for name, other in names.items()}
+    state = {}
+    for key, tensor in change(graph, network.state_dict()).items():
+        path, _, word = key.rpartition(".")
+        state[f"{paths.get(path, path)}.{word}"] = tensor
+    write_weights(state, target)

@@ -1,0 +1,156 @@
+"""Parallel linear branches as one convolution: structural re-parameterisation.
+
+Ding et al. 2021 (RepVGG, arXiv:2101.03697) train a sum of a 3x3 convolution, a 1x1 convolution and
+the identity, each with its batch norm, and deploy the single 3x3 convolution that is equal to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from msgspec import Struct, structs
+
+from archscope.axes import Window
+from archscope.errors import GraphError
+from archscope.ir import Builder, Graph
+from archscope.ops.conv import Conv
+from archscope.ops.merge import Add
+from archscope.ops.norm import BatchNorm
+from archscope.transforms.fuse import fuse
+
+
+class MergedBranches(Struct, frozen=True):
+    """Branches of a sum that one convolution computes."""
+
+    add: str
+    source: str  # what they all read
+    branches: tuple[str, ...]  # nodes; the source itself for the identity
+    largest: str  # the convolution whose geometry the merged one has
+    name: str  # of the merged convolution
+
+    def op(self, graph: Graph) -> Conv:
+        """Return the merged convolution, which has a bias."""
+        op = graph.by_name[self.largest].op
+        assert isinstance(op, Conv)
+        return structs.replace(op, bias=True)
+
+
+def reparameterize(graph: Graph) -> Graph:
+    """Return the graph for inference with parallel linear branches merged, and batch norms folded.
+
+    A branch is a convolution, a batch norm or nothing. They merge where they read the same value,
+    and the largest convolution has room for all, so that no macs are added. Raises GraphError if
+    nothing can be merged.
+    """
+    fused = fuse(graph)
+    merged = fused
+    while found := mergeable(merged):
+        merged = merge(merged, found)
+    if merged is fused:
+        raise GraphError(
+            f"'{graph.name}' has no parallel branches that one convolution could compute"
+        )
+    return structs.replace(merged, name=f"{graph.name}_deploy")
+
+
+def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
+    """Return the branches that can be merged now; sums of merged ones may be mergeable then."""
+    readers = graph.readers()
+    held = {output.node for output in graph.outputs}
+    held |= {node.shares for node in graph.nodes if node.shares}
+    taken = set(graph.by_name)
+    found = []
+    for add in graph.nodes:
+        if not isinstance(add.op, Add) or any(shape != add.out for shape in add.ins):
+            continue
+        groups: defaultdict[str, list[str]] = defaultdict(list)
+        for name in add.inputs:
+            node = graph.by_name[name]
+            alone = readers[name] == [add.name] and name not in held
+            own = node.shares is None and node.new_params is None
+            if alone and own and isinstance(node.op, Conv | BatchNorm):
+                groups[node.inputs[0]].append(name)
+        for source, branches in groups.items():
+            branches += [name for name in add.inputs if name == source]
+            largest = _largest(graph, source, branches) if len(branches) > 1 else None
+            if largest is not None:
+                name = _free(f"{add.scope}.conv".lstrip("."), taken)
+                found.append(MergedBranches(add.name, source, tuple(branches), largest, name))
+                break
+    return tuple(found)
+
+
+def _largest(graph: Graph, source: str, branches: list[str]) -> str | None:
+    """Return the convolution that has room for all branches, or None."""
+    convs = [graph.by_name[name] for name in branches if isinstance(graph.by_name[name].op, Conv)]
+    for conv in convs:
+        if all(offsets(graph, conv.name, name) is not None for name in branches):
+            return conv.name
+    return None
+
+
+def offsets(graph: Graph, conv: str, branch: str) -> tuple[tuple[int, int], ...] | None:
+    """Return for each axis where the first tap of a branch lies in a kernel, and the next.
+
+    The last is 1 for a branch of one tap. None if the kernel has no room for it.
+    """
+    node, other = graph.by_name[conv], graph.by_name[branch]
+    assert isinstance(node.op, Conv)
+    if isinstance(other.op, Conv) and branch != conv:
+        if other.op.groups != node.op.groups:
+            return None
+        windows = other.facts.window
+    elif branch == conv:
+        windows = node.facts.window
+    else:  # an identity, perhaps with a scale and a shift
+        if node.ins[0] != node.out:
+            return None
+        windows = (Window(),) * len(node.facts.window or ())
+    places = []
+    for own, theirs in zip(node.facts.window or (), windows or (), strict=True):
+        assert isinstance(own, Window) and isinstance(theirs, Window)
+        first, rest = divmod(own.before - theirs.before, own.dilation)
+        step, more = divmod(theirs.dilation, own.dilation) if theirs.kernel > 1 else (1, 0)
+        last = first + step * (theirs.kernel - 1)
+        if rest or more or own.stride != theirs.stride or first < 0 or last >= own.kernel:
+            return None
+        places.append((first, step))
+    return tuple(places)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
+
+
+def merge(graph: Graph, merges: tuple[MergedBranches, ...]) -> Graph:
+    """Return the graph with each of these groups of branches as one convolution."""
+    at = {found.add: found for found in merges}
+    gone = {name for found in merges for name in found.branches if name != found.source}
+    renamed: dict[str, str] = {}
+    builder = Builder()
+    for node in graph.nodes:
+        if node.name in gone:
+            continue
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
+        found = at.get(node.name)
+        if found is None:
+            builder.again(node, node.op, inputs)
+            continue
+        source = renamed.get(found.source, found.source)
+        builder.add(found.name, found.op(graph), (source,), at=node.at)
+        rest = [renamed.get(name, name) for name in node.inputs if name not in found.branches]
+        if rest:
+            builder.again(node, node.op, (found.name, *rest))
+        else:
+            renamed[node.name] = found.name
+    outputs = tuple(
+        structs.replace(output, node=renamed.get(output.node, output.node))
+        for output in graph.outputs
+    )
+    return structs.replace(graph, nodes=tuple(builder.nodes.values()), outputs=outputs)
