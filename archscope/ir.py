@@ -84,6 +84,7 @@ class Saved(Struct, frozen=True, gc=False):
     elements: int = 0
     indices: int = 0
     fixed: int = 0
+    least: bool = False  # a part; how much more depends on the kernels that torch chooses
 
 
 class Op(Struct, frozen=True, kw_only=True):

@@ -72,7 +72,8 @@ def command(
       archscope convert flat.yaml --fold
       archscope convert resnet50 --fused --fold -o fused.yaml   (archscope export has the weights)
       archscope convert repvgg_a0 --reparameterize --fold -o deploy.yaml
-      archscope convert net.yaml --reparameterize -o deploy.yaml --weights net.safetensors --weights-output d.safetensors
+      archscope convert n.yaml --reparameterize -o d.yaml --weights n.safetensors
+        --weights-output d.safetensors
     """
     if flat and fold:
         raise OptionError("a spec is either flat or folded: --flat or --fold")

@@ -3,4 +3,5 @@
 from archscope.nn.attention import *  # noqa: F403
 from archscope.nn.layers import *  # noqa: F403
 from archscope.nn.layout import *  # noqa: F403
+from archscope.nn.recurrent import *  # noqa: F403
 from archscope.nn.tokens import *  # noqa: F403

@@ -37,6 +37,8 @@ def fvcore_analysis(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
     analysis = FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False)
     # It has rules for the products that attention is defined by, not for torch's function.
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
+    for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        analysis.set_op_handle(f"aten::{kind}", _recurrence)
     return analysis.uncalled_modules_warnings(False).tracer_warnings("none")
 
 
@@ -44,6 +46,13 @@ def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
     """Return fvcore's count of the scores and of the sums of values, from the traced shapes."""
     query, key, value = (value.type().sizes() for value in inputs[:3])
     return Counter(matmul=prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
+
+
+def _recurrence(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+    """Return a count of all matrices at all positions, from the traced shapes."""
+    held = (value.type().sizes() for value in inputs[2].node().inputs())
+    matrices = sum(prod(sizes) for sizes in held if len(sizes) == 2)
+    return Counter(matmul=prod(inputs[0].type().sizes()[:2]) * matrices)
 
 
 def check_shapes(graph: Graph) -> Check:
@@ -164,15 +173,21 @@ def check_saved(graph: Graph) -> Check:
         network.run(tuple(torch.rand(BATCH, *node.out) for node in graph.inputs), probe)
     maps = memory(graph)
     pairs = []
+    more = 0  # that operators keep which state a part
     for node in graph.nodes:
         kept = maps.kept.get(node.name)
         ours = 0
         if kept is not None:
             numbers = sum(maps.sizes[name] for name in kept.maps) + kept.elements
             ours = (numbers * 4 + kept.indices * 8) * BATCH + kept.fixed * 4
+        if node.facts.saved.least and ours <= seen[node.name]:
+            more += seen[node.name] - ours
+            ours = seen[node.name]
         pairs.append((node.name, ours, seen[node.name]))
-    pairs.append(("total", maps.saved_bytes(BATCH, 4), sum(everything.values())))
-    return compare("saved bytes", "torch saved-tensor hooks", f"bytes for {BATCH} images", pairs)
+    pairs.append(("total", maps.saved_bytes(BATCH, 4) + more, sum(everything.values())))
+    note = f"kernels keep {more:,} bytes more than is stated" if more else ""
+    what = f"bytes for {BATCH} images"
+    return compare("saved bytes", "torch saved-tensor hooks", what, pairs, note)
 
 
 def check_reference(graph: Graph) -> Check:

@@ -26,7 +26,7 @@ MOVES = frozenset((
     "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
     "arange", "bitwise_not", "full", "masked_fill", "roll", "split_with_sizes", "stack", "triu",
-    "unbind",
+    "unbind", "new_empty", "fill_",
 ))  # fmt: skip
 """Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
 
@@ -241,6 +241,50 @@ def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
     return module._map(mixed).roll(module.shift, axes)
 
 
+def recurrent(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    sequence, bias = x.unbind(2), module.bias
+    for layer in range(module.num_layers):
+        ends = []
+        for end in ("", "_reverse")[: 1 + module.bidirectional]:
+            held = [
+                getattr(module, f"{word}_l{layer}{end}")
+                for word in ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if bias else ()))
+            ]
+            steps = sequence[::-1] if end else sequence
+            states = _states(module, steps, held)
+            ends.append(states[::-1] if end else states)
+        sequence = [torch.cat(both, dim=1) for both in zip(*ends, strict=True)]
+    if not module.state:
+        return torch.stack(sequence, dim=2)
+    return torch.cat([end[0] if place else end[-1] for place, end in enumerate(ends)], dim=1)
+
+
+def _states(module: Any, steps: Any, held: list[Tensor]) -> list[Tensor]:
+    """Return the state after each step of one direction of a recurrent layer."""
+    state = cell = steps[0].new_empty(len(steps[0]), module.hidden_size).fill_(0)
+    states = []
+    for x in steps:
+        a, b = x @ held[0].T, state @ held[1].T
+        if module.bias:
+            a, b = a + held[2], b + held[3]
+        if module.mode == "LSTM":
+            i, f, g, o = (a + b).chunk(4, dim=1)
+            cell = _sigmoid(f) * cell + _sigmoid(i) * g.tanh()
+            state = _sigmoid(o) * cell.tanh()
+        elif module.mode == "GRU":
+            (r, z, n), (hr, hz, hn) = a.chunk(3, dim=1), b.chunk(3, dim=1)
+            new, keep = (n + _sigmoid(r + hr) * hn).tanh(), _sigmoid(z + hz)
+            state = new - keep * new + keep * state
+        else:
+            state = (a + b).tanh() if module.nonlinearity == "tanh" else (a + b).clamp_min(0)
+        states.append(state)
+    return states
+
+
+def _sigmoid(x: Tensor) -> Tensor:
+    return ((-x).exp() + 1).reciprocal()
+
+
 def distance(module: Any, out: Tensor, a: Tensor, b: Tensor) -> Tensor:
     difference = a - b
     if module.metric == "manhattan":
@@ -286,6 +330,7 @@ FORMS: dict[str, Form] = {
     "distance": distance,
     "dot_product_attention": attention,
     "window_attention": window_attention,
+    **dict.fromkeys(("lstm", "gru", "rnn"), recurrent),
 }
 """The form of each operator whose module is no elementary arithmetic."""
 

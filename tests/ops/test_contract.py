@@ -100,7 +100,8 @@ def test_saved_is_what_autograd_keeps(case: Example, more: dict[str, bool]) -> N
     numbers += sum(map(prod, case.ins)) * saved.input
     numbers += prod(case.op.shape(*case.ins)) * saved.output
     ours = (numbers * 4 + saved.indices * 8) * batch + saved.fixed * 4
-    assert ours == kept_bytes(module_of(case, **more), tensors(case.ins, batch))
+    kept = kept_bytes(module_of(case, **more), tensors(case.ins, batch))
+    assert ours <= kept if saved.least else ours == kept
 
 
 def seen_along(module: nn.Module, ins: tuple[Shape, ...], index: int, axis: int) -> list[list[int]]:

@@ -206,7 +206,9 @@ class _GraphBuilder:
         stored = self.stored(params + kept, before)
         outputs = {name: place for place, name in enumerate(operator.outputs) if name in self.read}
         first = next(iter(outputs))
-        products, work = operator_cost(operator, self.model, prod(self.size(first)))
+        elements = prod(self.size(first))
+        images = prod(self.model.shapes[first]) // elements
+        products, work = operator_cost(operator, self.model, elements, images)
         pointwise = self.pointwise(operator, self.model.shapes[first])
         for name, place in outputs.items():
             op = OPS["opaque"](

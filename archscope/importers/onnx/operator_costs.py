@@ -56,13 +56,21 @@ CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3,
 """Convolutions that we have no operator for, and which of their inputs are the weights."""
 
 
+RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
+"""Layers that multiply their matrices, the second and third input, at every position."""
+
+
 def operator_cost(
-    operator: OnnxOperator, model: ResolvedModel, elements: int
+    operator: OnnxOperator, model: ResolvedModel, elements: int, images: int = 1
 ) -> tuple[int | None, int | None]:
     """Return the multiply-accumulates and other work of one image, None where not known.
 
-    `elements` is the size of the result.
+    `elements` is the size of the result, and `images` how many the shapes of the model hold.
     """
+    if operator.kind in RECURRENT:
+        x, w, r = (model.shapes[name] for name in operator.inputs[:3])
+        products = prod(x[:2]) * (prod(w) + prod(r))
+        return products // images if products % images == 0 else None, None
     if operator.kind in MOVING:
         return 0, 0
     if operator.kind in CONVOLVING:

@@ -156,3 +156,4 @@ def test_operator_whose_first_output_nobody_wants(tmp_path: Path) -> None:
         saved(model([node], (5, 2, 4), weights, outputs=("h",)), tmp_path)
     ).graph.nodes
     assert (lstm.op.kind, lstm.facts.params) == ("onnx.LSTM", 12 * 4 + 12 * 3)
+    assert "macs" not in lstm.op.unknown

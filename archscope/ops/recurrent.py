@@ -1,0 +1,271 @@
+"""Recurrent layers, which read the positions of a map one after the other."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, ClassVar
+
+from archscope.errors import ShapeError
+from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
+from archscope.onnx_form import Value, X, ints, node, weight
+from archscope.ops.attributes import Count, Flag, Positive, choice
+from archscope.ops.facts import free, moved, whole
+from archscope.ops.registry import op
+
+Result = Annotated[str, choice("sequence", "state")]
+
+
+class Recurrent(Op, frozen=True, kw_only=True):
+    """What recurrent layers share; not an operator itself."""
+
+    principal = "hidden"
+    nonlinear = relates = True
+
+    gates: ClassVar[int]  # products of the input, and of the state, at each position
+    work: ClassVar[int]  # other operations for each hidden unit, without biases
+    onnx_gates: ClassVar[tuple[int, ...]]  # torch's place of each of ONNX's gates
+
+    hidden: Annotated[Positive, "channels of the state, of each direction"]
+    layers: Annotated[Positive, "how many are stacked"] = 1
+    bidirectional: Annotated[Flag, "read the positions backwards as well, by other weights"] = False
+    bias: Annotated[Flag, "add two learned biases to each gate, as torch does"] = True
+    result: Annotated[
+        Result, "what leaves it: the whole sequence, or the last state of each direction"
+    ] = "sequence"
+
+    buffers = free
+    access = moved
+    window = whole
+
+    @property
+    def directions(self) -> int:
+        """Directions in which the positions are read."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.bias
+
+    @property
+    def width(self) -> int:
+        """Channels that leave a direction."""
+        return self.hidden
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if len(x) != 2:
+            raise ShapeError(f"'{self.name}' needs channels and 1 other axis, got {text_of(x)}")
+        channels = self.directions * self.width
+        return (channels, x[1]) if self.result == "sequence" else (channels,)
+
+    def inputs(self, *ins: Shape) -> list[int]:
+        """Return the channels that enter each layer."""
+        return [ins[0][0], *(self.directions * self.width for _ in range(self.layers - 1))]
+
+    def read(self, *ins: Shape) -> int:
+        """Return the numbers that all layers read; each direction copies those of the first."""
+        first, *others = self.inputs(*ins)
+        return ins[0][1] * (self.directions * first + sum(others))
+
+    def matrix(self, channels: int) -> int:
+        """Return the numbers of the matrices of one direction of a layer."""
+        return self.gates * self.hidden * (channels + self.width)
+
+    def params(self, *ins: Shape) -> int:
+        weights = sum(map(self.matrix, self.inputs(*ins)))
+        return self.directions * (weights + self.biases_of_layer() * self.layers)
+
+    def biases_of_layer(self) -> int:
+        """Return the biases of one direction of a layer."""
+        return 2 * self.gates * self.hidden if self.bias else 0
+
+    def biases(self, *ins: Shape) -> int:
+        return self.directions * self.layers * self.biases_of_layer()
+
+    def macs(self, *ins: Shape) -> int:
+        """Count every matrix once for each position."""
+        return self.directions * ins[0][1] * sum(map(self.matrix, self.inputs(*ins)))
+
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count all products twice, but those for the first state and for an input without need."""
+        rows = self.directions * self.gates * self.hidden
+        states = self.layers * rows * self.width
+        return 2 * self.macs(*ins) - states - (0 if needed[0] else rows * prod(ins[0]))
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the gates, the biases and what makes the next state, at every position."""
+        units = self.directions * self.layers * ins[0][1]
+        return units * (self.work * self.hidden + self.biases_of_layer())
+
+    def torch(self, *ins: Shape) -> Call:
+        words: dict[str, Any] = {}
+        if self.layers > 1:
+            words["num_layers"] = self.layers
+        if self.bidirectional:
+            words["bidirectional"] = True
+        if not self.bias:
+            words["bias"] = False
+        if self.result == "state":
+            words["state"] = True
+        return call(f"archscope.nn.{type(self).__name__}", ins[0][0], self.hidden, **words)
+
+    def onnx(self, *ins: Shape) -> Value | None:
+        x = node("Transpose", X, perm=(2, 0, 1))  # (positions, N, channels)
+        results: Value = x
+        for place, channels in enumerate(self.inputs(*ins)):
+            layer = self._onnx_layer(results, place, channels)
+            if self.result == "state" and place == self.layers - 1:
+                states = node("Transpose", layer.result(1), perm=(1, 0, 2))
+                return node("Reshape", states, ints(0, self.directions * self.hidden))
+            # (positions, directions, N, hidden) to (positions, N, directions * hidden)
+            results = node("Reshape", node("Transpose", layer, perm=(0, 2, 1, 3)),
+                           ints(0, 0, self.directions * self.hidden))  # fmt: skip
+        return node("Transpose", results, perm=(1, 2, 0))
+
+    def _onnx_layer(self, x: Value, place: int, channels: int) -> Any:
+        rows = self.gates * self.hidden
+        ends = [f"_l{place}{end}" for end in ("", "_reverse")[: self.directions]]
+        spread = self.hidden**-0.5
+
+        def joined(word: str, *shape: int) -> Value:
+            parts = [self._in_order(weight(word + end, *shape, spread=spread)) for end in ends]
+            both = parts[0] if len(parts) == 1 else node("Concat", *parts, axis=0)
+            return node("Reshape", both, ints(self.directions, *shape))
+
+        biases = None
+        if self.bias:
+            biases = node("Concat", joined("bias_ih", rows), joined("bias_hh", rows), axis=1)
+        return node(
+            type(self).__name__,
+            x,
+            joined("weight_ih", rows, channels),
+            joined("weight_hh", rows, self.hidden),
+            biases,
+            hidden_size=self.hidden,
+            direction="bidirectional" if self.bidirectional else "forward",
+            **self.onnx_words(),
+        )
+
+    def onnx_words(self) -> dict[str, Any]:
+        """Return more attributes of the operator of ONNX."""
+        return {}
+
+    def _in_order(self, rows: Value) -> Value:
+        """Describe rows of weights with their gates in ONNX's order."""
+        if len(self.onnx_gates) == 1:
+            return rows
+        parts = [
+            node("Slice", rows, ints(gate * self.hidden), ints((gate + 1) * self.hidden), ints(0))
+            for gate in self.onnx_gates
+        ]
+        return node("Concat", *parts, axis=0)
+
+
+@op("lstm")
+class LSTM(Recurrent, frozen=True, kw_only=True):
+    """Long short-term memory, Hochreiter and Schmidhuber 1997.
+
+    Autograd keeps at least the sequences and the first and last states; how much more depends on
+    the kernels that torch chooses.
+    """
+
+    gates = 4
+    work = 22  # sums of both products, three sigmoids, two tanh, and 4 for the cell and the output
+    onnx_gates = (0, 3, 1, 2)
+
+    projection: Annotated[Count, "channels that the state is reduced to; 0 leaves it"] = 0
+
+    @property
+    def width(self) -> int:
+        return self.projection or self.hidden
+
+    def shape(self, *ins: Shape) -> Shape:
+        if self.projection >= self.hidden:
+            raise ShapeError(
+                f"'lstm' of {self.hidden} channels cannot project to {self.projection}"
+            )
+        return super().shape(*ins)
+
+    def matrix(self, channels: int) -> int:
+        return super().matrix(channels) + self.projection * self.hidden
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the sequences, and the first and last states of each direction."""
+        positions = ins[0][1]
+        each = positions * self.width + 2 * (self.width + self.hidden)
+        elements = prod(ins[0]) + self.layers * self.directions * each
+        return Saved(elements=elements, least=True)
+
+    def torch(self, *ins: Shape) -> Call:
+        made = super().torch(*ins)
+        return made.with_(proj_size=self.projection) if self.projection else made
+
+    def onnx(self, *ins: Shape) -> Value | None:
+        """Describe it; ONNX's operator has no projection."""
+        return None if self.projection else super().onnx(*ins)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(hidden=6), ((5, 7),)),
+            Example(cls(hidden=4, layers=2, bidirectional=True), ((5, 7),)),
+            Example(cls(hidden=4, bias=False, result="state", bidirectional=True), ((3, 5),)),
+        )
+
+
+@op("gru")
+class GRU(Recurrent, frozen=True, kw_only=True):
+    """Gated recurrent units, Cho et al. 2014."""
+
+    gates = 3
+    work = 17  # 2 sums, two sigmoids, a gated product and its sum, a tanh, and 4 for the mean
+    onnx_gates = (1, 0, 2)
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State what layers read, and 7 numbers for each hidden unit and position."""
+        units = ins[0][1] * self.layers * self.directions * self.hidden
+        return Saved(elements=self.read(*ins) + 7 * units)
+
+    def onnx_words(self) -> dict[str, Any]:
+        return {"linear_before_reset": 1}
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(hidden=6), ((5, 7),)),
+            Example(cls(hidden=4, layers=2, bidirectional=True), ((5, 7),)),
+            Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
+        )
+
+
+@op("rnn")
+class RNN(Recurrent, frozen=True, kw_only=True):
+    """A layer that reads its own last output, Elman 1990."""
+
+    gates = 1
+    work = 2  # a sum and the function
+    onnx_gates = (0,)
+
+    function: Annotated[
+        Annotated[str, choice("tanh", "relu")], "what is done to the sum of both products"
+    ] = "tanh"
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State what layers read, and the states from first to last."""
+        states = self.layers * self.directions * (ins[0][1] + 1) * self.hidden
+        return Saved(elements=self.read(*ins) + states)
+
+    def torch(self, *ins: Shape) -> Call:
+        made = super().torch(*ins)
+        return made if self.function == "tanh" else made.with_(nonlinearity=self.function)
+
+    def onnx_words(self) -> dict[str, Any]:
+        return {"activations": (self.function.capitalize(),) * self.directions}
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(hidden=6), ((5, 7),)),
+            Example(cls(hidden=4, layers=2, bidirectional=True, function="relu"), ((5, 7),)),
+            Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
+        )
