@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -29,17 +29,21 @@ DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 """Names of files that are open already."""
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
+Content = bytes | memoryview
+"""What a file consists of, or a part of it."""
+
+
+def write_bytes(path: Path, content: Content | Iterable[Content]) -> None:
     """Write a file whole or not at all, so that no reader and no crash sees half of it.
 
-    The content goes to a new file beside the old one, which is then renamed. A symbolic link
-    stays and its target is replaced; an existing file keeps its mode and, where allowed, its
-    owner. Devices and pipes are written to directly.
+    The content, which may come in parts, goes to a new file beside the old one, which is then
+    renamed. A symbolic link stays and its target is replaced; an existing file keeps its mode and,
+    where allowed, its owner. Devices and pipes are written to directly.
 
     Raises OptionError if the file is read-only or the system refuses; what was there stays.
     """
     try:
-        writer(path)(path, content)
+        writer(path)(path, [content] if isinstance(content, Content) else content)
     except OSError as error:
         raise refusal(path, error) from None
 
@@ -82,7 +86,7 @@ def refusal(path: Path, error: OSError) -> OptionError:
     return OptionError(f"cannot write '{path}': {reason[0].lower()}{reason[1:]}")
 
 
-def writer(path: Path) -> Callable[[Path, bytes | memoryview], None]:
+def writer(path: Path) -> Callable[[Path, Iterable[Content]], None]:
     """Return the function that suits what a path names: only regular files can be replaced.
 
     Raises OSError if the path cannot be examined.
@@ -96,7 +100,7 @@ def writer(path: Path) -> Callable[[Path, bytes | memoryview], None]:
     return _replace if stat.S_ISREG(mode) else _write_directly
 
 
-def _replace(path: Path, content: bytes | memoryview) -> None:
+def _replace(path: Path, parts: Iterable[Content]) -> None:
     target = Path(os.path.realpath(path))
     before = target.stat() if target.exists() else None
     # The mode is asked too, because root may write to everything.
@@ -107,7 +111,7 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         # The umask decides on new files; what replaces an old one is nobody else's meanwhile.
         mode = 0o600 if before else 0o666
         with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         if before:
@@ -119,15 +123,15 @@ def _replace(path: Path, content: bytes | memoryview) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _write_directly(path: Path, content: bytes | memoryview) -> None:
+def _write_directly(path: Path, parts: Iterable[Content]) -> None:
     with path.open("wb") as file:
-        file.write(content)
+        file.writelines(parts)
 
 
-def _write_open(path: Path, content: bytes | memoryview) -> None:
+def _write_open(path: Path, parts: Iterable[Content]) -> None:
     sys.stdout.flush()  # what was printed before comes first
     with open(DESCRIPTORS[str(path)], "wb", closefd=False) as file:
-        file.write(content)
+        file.writelines(parts)
 
 
 def locked(path: Path, busy: str) -> FileLock:

@@ -30,8 +30,8 @@ class Input(Struct, frozen=True, gc=False):
 class Weight(Struct, frozen=True, gc=False):
     """A weight or running statistic, by its name in the state dict of the operator's module.
 
-    Untrained values are uniform within `spread` of `centre`; without a spread, within He et al.'s
-    sqrt(6 / fan in), where the first axis are the outputs.
+    Untrained values are uniform within `spread` of `centre`; without a spread, within
+    sqrt(3 / fan in), LeCun et al. 1998, where the first axis are the outputs.
     """
 
     name: str

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from archscope.cli.shared.given_weights import (
     given_weights,
     own_weights,
     spec_of_run,
+    weights_file,
     weights_option,
 )
 from archscope.cli.shared.inapplicable import indifferent, refused
-from archscope.cli.shared.options import Output, SpecReader, one_spec, reader_options
+from archscope.cli.shared.options import (
+    Output,
+    SpecReader,
+    one_spec,
+    reader_options,
+    shapes,
+)
 from archscope.errors import OptionError
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.files import write_bytes
+from archscope.files import Content, write_bytes
+from archscope.ir import Graph
 from archscope.records.run_folder import is_run, read_summary
 from archscope.report.tables.export import export_table
-from archscope.sources import is_foreign
+from archscope.sources import imported, is_foreign
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from archscope.exporters.preprocessing import Preprocessing
+    from archscope.exporters.weight_arrays import Arrays
 
 GROUP = "Share"
 KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
@@ -43,6 +56,16 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
               help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
 @click.option("--opset", type=click.IntRange(1), default=None,
               help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
+@click.option(
+    "--no-fuse",
+    is_flag=True,
+    help="Keep the batch norms of an ONNX file, which are folded by default.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Run an ONNX file beside the network in torch, and compare their outputs.",
+)
 @click.option("--no-normalization", "plain", is_flag=True,
               help="Leave out the normalisation of images that a run had.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
@@ -55,18 +78,21 @@ def command(
     weights: Path | None,
     seed: int | None,
     opset: int | None,
+    no_fuse: bool,
+    check: bool,
     plain: bool,
     form: str,
 ) -> None:
     """Write a network as Python source, ONNX, TorchScript or a torch.export program.
 
-    Every export is loaded and compared with the network itself, for two batch sizes, before the
-    file is written; outputs that differ by more than 1e-5 are an error. Python source (--to
-    torch) needs only torch, has a class for each kind of block, and names its weights as
-    `archscope.build` does; with --weights or --seed they are written beside it as .safetensors.
-    An imported model keeps its own weights. A run is exported with its best weights, and files
-    that hold weights normalise images as its training did. ONNX needs
-    `pip install archscope[onnx]`.
+    ONNX is written without torch, with batch norms folded into the layers before them, and
+    checked by onnx; --check also compares it with the network itself. Every other export is
+    loaded and compared, for two batch sizes, before the file is written; outputs that differ by
+    more than 1e-5 are an error. Python source (--to torch) needs only torch, has a class for each
+    kind of block, and names its weights as `archscope.build` does; with --weights or --seed they
+    are written beside it as .safetensors. An imported model keeps its own weights. A run is
+    exported with its best weights, and files that hold weights normalise images as its training
+    did. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:
@@ -77,57 +103,115 @@ def command(
     to = to or _format(output)
     if weights is not None and seed is not None:
         raise OptionError("--seed is for random weights, and --weights gives them")
-    if opset is not None and to != "onnx":
-        raise OptionError(f"--opset is for ONNX, not for --to {to}")
+    for name, given in (("--opset", opset), ("--no-fuse", no_fuse), ("--check", check)):
+        if given and not to.startswith("onnx"):
+            raise OptionError(f"{name} is for ONNX, not for --to {to}")
+    if no_fuse and reader.fused:
+        raise OptionError("--fused folds batch norms, and --no-fuse keeps them")
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
     spec, of_run = spec_of_run(spec)
     weights = weights or (of_run if seed is None else None)
     graph = reader.unfused.graph(spec)
-    # torch takes seconds; a wrong spec should not
-    from archscope.exporters.export import export_network
-
     own = weights is None and seed is None and is_foreign(spec)
-    given = given_weights(weights) if weights else None
-    if own:
-        given = own_weights(spec, reader.inputs, graph)
     run = _run_of(weights)
+    fused = reader.fused or (to == "onnx" and not no_fuse)
+    preprocessing = _preprocessing(run, not plain) if run else None
+    words = {"source": f"'{weights or spec}'", "seed": seed or 0, "fused": fused,
+             "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
     try:
-        exported = export_network(
-            graph, to, weights=given, source=f"'{weights or spec}'", seed=seed or 0,
-            fused=reader.fused,
-            opset=opset or OPSET, preprocessing=_preprocessing(run, not plain) if run else None,
-        )  # fmt: skip
+        if to == "onnx":
+            written = _onnx(graph, _arrays(spec, reader, graph, weights, own), check, words)
+        else:
+            written = _by_torch(graph, to, _tensors(spec, reader, graph, weights, own), words)
     except OptionError as error:
         if run is None or spec == (run / "spec.yaml").as_posix():
             raise
         hint = f"they are of the network of that run: archscope export {run} -o {output}"
         raise OptionError(f"{error}; {hint}") from None
-    files = {output: exported.content}
-    if not FORMATS[to].holds_weights and (given is not None or seed is not None):
+    files = {output: written.content}
+    if not FORMATS[to].holds_weights and (weights is not None or own or seed is not None):
         beside = output.with_suffix(".safetensors")
-        if weights is not None and weights.resolve() == beside.resolve() and reader.fused:
+        if weights is not None and weights.resolve() == beside.resolve() and fused:
             raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
-        files[beside] = exported.weights()
+        files[beside] = [written.weights()]
     for path, content in files.items():
         write_bytes(path, content)
-    network = exported.network.graph
     record = {
         "format": 1,
-        "name": network.name,
+        "name": written.graph.name,
         "to": to,
-        "opset": (opset or OPSET) if to == "onnx" else None,
-        "files": [{"path": p.as_posix(), "bytes": len(content)} for p, content in files.items()],
-        "inputs": {node.name: node.out for node in network.inputs},
-        "outputs": [entry.name for entry in network.inference().outputs],
+        "opset": (opset or OPSET) if to.startswith("onnx") else None,
+        "files": [{"path": path.as_posix(), "bytes": path.stat().st_size} for path in files],
+        "inputs": {node.name: node.out for node in written.graph.inputs},
+        "outputs": [entry.name for entry in written.graph.inference().outputs],
         "weights": weights.as_posix() if weights else spec if own else "random",
-        "seed": (seed or 0) if given is None else None,
-        "fused": reader.fused,
-        "norms_folded": exported.norms_folded,
-        "normalization": exported.preprocessing and exported.preprocessing.record(),
-        "difference": exported.difference,
+        "seed": (seed or 0) if weights is None and not own else None,
+        "fused": fused,
+        "norms_folded": written.norms_folded,
+        "normalization": written.preprocessing and written.preprocessing.record(),
+        "difference": written.difference,
+        "operators": written.operators,
     }
     Output(form).show([export_table(record)], lambda: record)
+
+
+class _Written(Struct, frozen=True):
+    """What an exporter gives, of whatever format."""
+
+    content: Iterable[Content]
+    graph: Graph
+    norms_folded: int
+    difference: float | None
+    preprocessing: Preprocessing | None
+    operators: int | None  # of an ONNX file
+    weights: Callable[[], bytes]
+
+
+def _onnx(graph: Graph, arrays: Arrays | None, check: bool, words: dict[str, Any]) -> _Written:
+    from archscope.exporters.onnx_export import export_onnx
+
+    exported = export_onnx(graph, arrays, **words)
+    difference = None
+    if check:
+        from archscope.exporters.onnx_model import onnx_difference
+
+        difference = onnx_difference(exported)
+    model = exported.model
+    return _Written(model.chunks(), exported.graph, exported.norms_folded, difference,
+                    exported.preprocessing, len(model.nodes), bytes)  # fmt: skip
+
+
+def _by_torch(
+    graph: Graph, to: str, tensors: dict[str, Tensor] | None, words: dict[str, Any]
+) -> _Written:
+    from archscope.exporters.export import export_network
+
+    exported = export_network(graph, to, weights=tensors, **words)
+    return _Written([exported.content], exported.graph, exported.norms_folded,
+                    exported.difference, exported.preprocessing, None,
+                    exported.weights)  # fmt: skip
+
+
+def _arrays(
+    spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
+) -> Arrays | None:
+    """Return the weights that are given, without torch; None for random ones."""
+    if weights is None and not own:
+        return None
+    from archscope.exporters.weight_arrays import imported_arrays, read_arrays
+
+    if weights is None:
+        return imported_arrays(graph, imported(spec, shapes(reader.inputs)).weights())
+    return read_arrays(weights_file(weights))
+
+
+def _tensors(
+    spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
+) -> dict[str, Tensor] | None:
+    if weights is not None:
+        return given_weights(weights)
+    return own_weights(spec, reader.inputs, graph) if own else None
 
 
 def _format(output: Path) -> str:

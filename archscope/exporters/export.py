@@ -12,7 +12,8 @@ from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
 from archscope.exporters.formats import FORMATS, OPSET
-from archscope.exporters.preprocessing import PreprocessedNetwork, Preprocessing
+from archscope.exporters.preprocessed_network import PreprocessedNetwork
+from archscope.exporters.preprocessing import Preprocessing
 from archscope.fused import fused_network
 from archscope.ir import Graph
 from archscope.weights import load_weights
@@ -26,6 +27,11 @@ class ExportedNetwork(Struct, frozen=True):
     difference: float | None  # largest one of the outputs, as a share; None if it was not checked
     norms_folded: int  # batch norms
     preprocessing: Preprocessing | None = None  # what the file expects of its images, if known
+
+    @property
+    def graph(self) -> Graph:
+        """The network that is in the file."""
+        return self.network.graph
 
     def weights(self) -> bytes:
         """Return the weights of the network as a safetensors file."""

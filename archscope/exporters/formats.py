@@ -52,6 +52,7 @@ FORMATS = {
     for kind in (
         Format("torch", "torch_source", ".py", "Python source that needs only torch", False),
         Format("onnx", "onnx_model", ".onnx", "ONNX, for any batch"),
+        Format("onnx-torch", "onnx_of_torch", ".onnx", "ONNX by torch's exporter, for any batch"),
         Format("torchscript", "torchscript", ".pt", "TorchScript, traced"),
         Format("exported-program", "exported_program", ".pt2", "torch.export, for any batch"),
     )

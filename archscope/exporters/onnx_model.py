@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from archscope.build import Network
-from archscope.errors import GraphError, OptionError, UnavailableError
-from archscope.exporters.comparison import random_inputs
-from archscope.exporters.exported_program import any_batch
-from archscope.exporters.onnx_graph import drop_computed_biases, rename_ends
-from archscope.exporters.preprocessing import PreprocessedNetwork
+from archscope.build import Network, build
+from archscope.errors import GraphError, UnavailableError
+from archscope.exporters.comparison import largest_difference
+from archscope.exporters.onnx_export import ExportedOnnx, export_onnx
+from archscope.exporters.preprocessed_network import PreprocessedNetwork
+from archscope.weights import load_weights
 
 if TYPE_CHECKING:
     from archscope.exporters.formats import Outputs
-
-MAX_BYTES = 2**31 - 2**24  # protobuf's limit, with room for the graph
 
 
 def export(network: Network, opset: int) -> bytes:
@@ -30,39 +24,34 @@ def export(network: Network, opset: int) -> bytes:
 
     Raises UnavailableError if a package of the extra `onnx` is missing.
     """
-    try:
-        import onnx
-        import onnxruntime  # noqa: F401 - which runs the model afterwards
-        import onnxscript  # noqa: F401 - torch writes ONNX with it
-    except ImportError as error:
-        raise UnavailableError(
-            f"ONNX needs the package {error.name}: pip install 'archscope[onnx]'"
-        ) from None
-    size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
-    if size > MAX_BYTES:
-        raise OptionError(
-            f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
-            f" {size:,} bytes"
-        )
-    model = _model(network, opset)
-    if isinstance(network, PreprocessedNetwork):
-        onnx.helper.set_model_props(model, network.preprocessing.metadata())
-    drop_computed_biases(model.graph)
-    graph = network.graph.inference()
-    rename_ends(model.graph, [node.name for node in graph.inputs], [o.name for o in graph.outputs])
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except onnx.checker.ValidationError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise GraphError(f"'{graph.name}' cannot be written as ONNX: {reason}") from None
-    content: bytes = model.SerializeToString()
-    return content
+    prepared = network.preprocessing if isinstance(network, PreprocessedNetwork) else None
+    arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    exported = export_onnx(network.graph, arrays, fused=False, opset=opset, preprocessing=prepared)
+    return exported.model.content()
+
+
+def onnx_difference(exported: ExportedOnnx) -> float:
+    """Return by how much the outputs of a file differ from those of the network it was made of.
+
+    It is a share of the largest output, for two batches. Raises GraphError if it is more than
+    rounding explains.
+    """
+    network = build(exported.plain).eval()
+    tensors = {name: torch.from_numpy(array) for name, array in exported.arrays.items()}
+    load_weights(network, tensors, "the weights")
+    if exported.preprocessing is not None:
+        network = PreprocessedNetwork(network, exported.preprocessing)
+    return largest_difference(network, load(exported.model.content(), {}), "onnx file")
 
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs]:
     """Return a function that runs a model in onnxruntime."""
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UnavailableError(
+            "running ONNX needs the package onnxruntime: pip install 'archscope[onnx]'"
+        ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it reports it also raises
     try:
@@ -87,35 +76,3 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs
 def _cannot_run(error: Exception) -> GraphError:
     reason = str(error).strip().splitlines()[0]
     return GraphError(f"onnxruntime cannot run the ONNX file: {reason}; nothing was written")
-
-
-def _model(network: Network, opset: int) -> Any:
-    inputs = random_inputs(network, 2)
-    quiet = logging.getLogger("torch.onnx"), logging.getLogger("onnxscript")
-    levels = [logger.level for logger in quiet]
-    for logger in quiet:
-        logger.setLevel(logging.ERROR)
-    try:
-        # Warnings are of torch's own making.
-        with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
-            program = torch.onnx.export(
-                network,
-                inputs,
-                dynamo=True,
-                opset_version=opset,
-                dynamic_shapes=any_batch(len(inputs)),
-                verbose=False,
-                optimize=False,  # which folds batch norms; that is asked for with --fused
-            )
-    except torch.onnx.errors.OnnxExporterError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise GraphError(f"torch cannot write '{network.graph.name}' as ONNX: {reason}") from None
-    finally:
-        for logger, level in zip(quiet, levels, strict=True):
-            logger.setLevel(level)
-    assert program is not None
-    versions = {entry.domain: entry.version for entry in program.model_proto.opset_import}
-    found = versions.get("")
-    if found != opset:
-        raise OptionError(f"torch cannot write this network in opset {opset} of ONNX; try {found}")
-    return program.model_proto

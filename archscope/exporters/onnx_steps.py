@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from archscope.errors import OptionError
+from archscope.errors import GraphError, OptionError
 from archscope.exporters.weight_arrays import Arrays, form_of
 from archscope.ir import Graph, Node
 from archscope.module_names import module_path
@@ -16,6 +16,9 @@ from archscope.onnx_form import Constant, Input, OnnxNode, Value, Weight
 
 Axes = tuple[int | str, ...]
 """The shape of a value, with the word `batch` in front."""
+
+NORMS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization"})
+"""Operators whose constants are written as operators, for what is held is learned otherwise."""
 
 SHORT = 8
 """Numbers of a constant up to which they make its name, so that equal ones are held once."""
@@ -37,6 +40,7 @@ class Held(Struct, frozen=True):
     title: str  # its name in the model, unless that is taken
     key: object  # equal for those that are equal
     array: NDArray[Any]
+    learned: bool = True
 
 
 class OnnxSteps:
@@ -54,7 +58,8 @@ class OnnxSteps:
         self.outputs: dict[str, Axes] = {}
         self.between: dict[str, Axes] = {}
         self._values = {name: name for name in self.inputs}  # by node
-        self._used = {*self.inputs, *(output.name for output in graph.outputs)}
+        self._used = {*self.inputs, *(output.name for output in graph.outputs)}  # by values
+        self._titles: set[str] = set()  # of steps
         self._names: dict[object, str] = {}  # of what is held, by key
         self._kinds: set[str] = set()  # that the opset has
         for node in graph.nodes:
@@ -90,18 +95,25 @@ class OnnxSteps:
         ]
         if not any(isinstance(value, str) and value for value in inputs):
             return _computed(node, form, inputs)
-        names = [self._hold(value) if isinstance(value, Held) else value for value in inputs]
+        hold = self._spell if form.kind in NORMS else self._hold
+        names = [hold(value) if isinstance(value, Held) else value for value in inputs]
         key = (form.kind, *names, form.attributes)
         step = written.get(key)
         if step is None:
             self._check(node, form.kind)
-            step = written[key] = Step(form.kind, self._name(title), names, [], form.attributes)
-            self.steps.append(step)
+            step = written[key] = self._step(form.kind, title, names, form.attributes)
         step.outputs += [""] * (form.output + 1 - len(step.outputs))
         if not step.outputs[form.output]:
-            taken = step.name in step.outputs
-            step.outputs[form.output] = self._name(step.name) if taken else step.name
+            step.outputs[form.output] = self._name(step.name)
         return step.outputs[form.output]
+
+    def _step(
+        self, kind: str, title: str, inputs: list[str], attributes: tuple[tuple[str, Any], ...]
+    ) -> Step:
+        """Add an operator, which has no outputs yet."""
+        step = Step(kind, taken(title, self._titles), inputs, [], attributes)
+        self.steps.append(step)
+        return step
 
     def _check(self, node: Node, kind: str) -> None:
         """Raise OptionError if the opset has no operator of a kind."""
@@ -120,6 +132,17 @@ class OnnxSteps:
             ) from None
         self._kinds.add(kind)
 
+    def _spell(self, value: Held) -> str:
+        """Return the name of a weight, which the model holds, or of an operator for a constant."""
+        if value.learned:
+            return self._hold(value)
+        key = ("Constant", value.key)
+        if key not in self._names:
+            step = self._step("Constant", value.title, [], (("value", value.array),))
+            step.outputs.append(self._name(step.name))
+            self._names[key] = step.outputs[0]
+        return self._names[key]
+
     def _hold(self, value: Held) -> str:
         """Let the model hold a weight or constant, and return its name."""
         if value.key not in self._names:
@@ -128,21 +151,22 @@ class OnnxSteps:
         return self._names[value.key]
 
     def _name(self, title: str) -> str:
-        """Return a name that nothing else in the model has."""
-        name, number = title, 1
-        while name in self._used:
-            number += 1
-            name = f"{title}_{number}"
-        self._used.add(name)
-        return name
+        """Return a name that no other value in the model has."""
+        return taken(title, self._used)
 
     def _end(self, name: str, node: str) -> None:
-        """Give the value of a node the name of an output; a copy where it has another already."""
+        """Give the value of a node the name of an output; a copy where it has another already.
+
+        Raises GraphError for an output that is called like an input.
+        """
         value = self._values[node]
-        if name in self.inputs or name in self.outputs:
-            name = self._name(name)
+        if name in self.inputs:
+            raise GraphError(
+                f"'{self.graph.name}' cannot be written as ONNX: its output '{name}' is called like"
+                " an input"
+            )
         if value in self.inputs or value in self.outputs or value in self.held:
-            self.steps.append(Step("Identity", self._name(f"{name}/Identity"), [value], [name], ()))
+            self._step("Identity", f"{name}/Identity", [value], ()).outputs.append(name)
         else:
             for step in self.steps:
                 for names in (step.inputs, step.outputs):
@@ -179,6 +203,16 @@ class OnnxSteps:
             self.steps[place:] = [joined, *rest]
 
 
+def taken(title: str, names: set[str]) -> str:
+    """Return a title, with a number if names have it, and add it to them."""
+    name, number = title, 1
+    while name in names:
+        number += 1
+        name = f"{title}_{number}"
+    names.add(name)
+    return name
+
+
 def _part_title(node: Node, part: Value) -> str:
     return f"{node.name}/{part.kind}" if isinstance(part, OnnxNode) else node.name
 
@@ -191,7 +225,7 @@ def _titled(title: str, array: NDArray[Any]) -> Held:
     """Return a constant, named after its numbers if they are few."""
     if array.size <= SHORT:
         title = "_".join((str(array.dtype), *(format(value, "g") for value in array.flat)))
-    return Held(title, (str(array.dtype), array.shape, array.tobytes()), array)
+    return Held(title, (str(array.dtype), array.shape, array.tobytes()), array, learned=False)
 
 
 def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
@@ -199,10 +233,11 @@ def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
     given = [value for value in inputs if isinstance(value, Held)]
     keys = tuple(value.key if isinstance(value, Held) else None for value in inputs)
     key = (form.kind, *keys, form.attributes, form.output)
+    learned = any(value.learned for value in given)
     weights = [value.title for value in given if value.key == value.title]
     title = weights[0] if len(weights) == 1 else f"{node.name}/{form.kind}"
     if form.kind == "Reshape" and 0 not in (shape := given[1].array):
-        return Held(title, key, given[0].array.reshape(shape))
+        return Held(title, key, given[0].array.reshape(shape), learned)
     from onnx.helper import make_node
     from onnx.reference import ReferenceEvaluator
 
@@ -212,4 +247,4 @@ def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
     feeds = {name: value.array for name, value in zip(names, inputs, strict=True)
              if isinstance(value, Held)}  # fmt: skip
     results: Any = ReferenceEvaluator(alone).run(None, feeds)
-    return Held(title, key, np.asarray(results[form.output]))
+    return Held(title, key, np.asarray(results[form.output]), learned)

@@ -6,15 +6,17 @@ takes several of ONNX's are called `node/Kind`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from archscope import __version__
-from archscope.errors import OptionError, UnavailableError
+from archscope.errors import GraphError, OptionError, UnavailableError
 from archscope.exporters.formats import OPSET
-from archscope.exporters.onnx_steps import OnnxSteps
+from archscope.exporters.onnx_steps import OnnxSteps, Step
 from archscope.exporters.weight_arrays import fitted, random_arrays
 from archscope.ir import Graph
 
@@ -23,6 +25,83 @@ FIRST_OPSET = 18
 
 MAX_BYTES = 2**31 - 2**24
 """Protobuf's limit, with room for the graph."""
+
+LARGE = 1024
+"""Bytes of an array from which on it is written past protobuf, which would copy it thrice."""
+
+GRAPH, INITIALIZER, RAW_DATA = b"\x3a", b"\x2a", b"\x4a"
+"""Tags of fields in onnx.proto: of ModelProto, GraphProto and TensorProto."""
+
+
+class OnnxModel(Struct, frozen=True):
+    """An ONNX model in the parts that its file has."""
+
+    head: Any  # the ModelProto without its graph
+    graph: Any  # the GraphProto without large arrays
+    arrays: Mapping[str, NDArray[Any]]  # the large ones
+
+    @property
+    def nodes(self) -> Any:
+        """The operators, as NodeProto."""
+        return self.graph.node
+
+    def chunks(self) -> Iterator[bytes | memoryview]:
+        """Yield the content of the file; arrays are not copied."""
+        inner = self.graph.SerializeToString()
+        tensors = [self._tensor(name, array) for name, array in self.arrays.items()]
+        size = len(inner) + sum(len(start) + array.nbytes for start, array in tensors)
+        yield self.head.SerializeToString() + GRAPH + _varint(size)
+        yield inner
+        for start, array in tensors:
+            yield start
+            yield array.data.cast("B")
+
+    def content(self) -> bytes:
+        """Return the content of the file."""
+        return b"".join(self.chunks())
+
+    def check(self) -> None:
+        """Let onnx check the model and infer its shapes. Raises GraphError."""
+        onnx = library()
+        whole = onnx.ModelProto()
+        whole.CopyFrom(self.head)
+        whole.graph.CopyFrom(self.graph)
+        of = onnx.helper.np_dtype_to_tensor_dtype
+        whole.graph.input.extend(  # their numbers are not looked at
+            onnx.helper.make_tensor_value_info(name, of(array.dtype), array.shape)
+            for name, array in self.arrays.items()
+        )
+        try:
+            onnx.checker.check_model(whole, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise GraphError(f"'{self.graph.name}' is no valid ONNX: {reason}") from None
+
+    def _tensor(self, name: str, array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
+        """Return what comes before the numbers of an array, and the array as ONNX stores it."""
+        onnx = library()
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+        start = onnx.TensorProto(name=name, dims=array.shape, data_type=kind).SerializeToString()
+        start += RAW_DATA + _varint(array.nbytes)
+        return INITIALIZER + _varint(len(start) + array.nbytes) + start, array
+
+
+def _varint(number: int) -> bytes:
+    """Return a whole number in protobuf's code of 7 bits a byte."""
+    code = bytearray()
+    while number > 0x7F:
+        code.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*code, number))
+
+
+def _node(onnx: Any, step: Step) -> Any:
+    attributes = {
+        name: onnx.numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+        for name, value in step.attributes
+    }
+    return onnx.helper.make_node(step.kind, step.inputs, step.outputs, step.name, **attributes)
 
 
 def library() -> Any:
@@ -44,8 +123,8 @@ def write_onnx(
     opset: int = OPSET,
     metadata: Mapping[str, str] | None = None,
     source: str = "the weights",
-) -> Any:
-    """Return the `onnx.ModelProto` of a graph for inference, for any batch.
+) -> OnnxModel:
+    """Return a graph as an ONNX model for inference, for any batch.
 
     `weights` are arrays by their names in the state dict of `archscope.build`, which errors call
     `source`; without, they are random, drawn with `seed`. Batch norms stay as they are in the
@@ -65,24 +144,28 @@ def write_onnx(
         raise OptionError(
             f"an ONNX file holds 2 GiB, and the weights of '{graph.name}' are {size:,} bytes"
         )
-    found = OnnxSteps(graph, arrays, opset)
-    helper, number = onnx.helper, onnx.TensorProto.FLOAT
+    found, helper = OnnxSteps(graph, arrays, opset), onnx.helper
     inputs, outputs, between = (
-        [helper.make_tensor_value_info(name, number, shape) for name, shape in shapes.items()]
+        [
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name, shape in shapes.items()
+        ]
         for shapes in (found.inputs, found.outputs, found.between)
     )
-    nodes = [
-        helper.make_node(step.kind, step.inputs, step.outputs, step.name, **dict(step.attributes))
-        for step in found.steps
+    nodes = [_node(onnx, step) for step in found.steps]
+    large = {name: array for name, array in found.held.items() if array.nbytes >= LARGE}
+    small = [
+        onnx.numpy_helper.from_array(array, name)
+        for name, array in found.held.items()
+        if name not in large
     ]
-    held = [onnx.numpy_helper.from_array(value, name) for name, value in found.held.items()]
     opsets = [helper.make_opsetid("", opset)]
-    model = helper.make_model(
-        helper.make_graph(nodes, graph.name, inputs, outputs, held, value_info=between),
-        opset_imports=opsets,
+    head = onnx.ModelProto(
         ir_version=helper.find_min_ir_version_for(opsets),
         producer_name="archscope",
         producer_version=__version__,
+        opset_import=opsets,
     )
-    helper.set_model_props(model, dict(metadata or {}))
-    return model
+    helper.set_model_props(head, dict(metadata or {}))
+    made = helper.make_graph(nodes, graph.name, inputs, outputs, small, value_info=between)
+    return OnnxModel(head, made, large)

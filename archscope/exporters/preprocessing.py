@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from msgspec import Struct
 from msgspec.json import encode
 from msgspec.structs import replace
-from torch import Tensor, nn
-from torch.nn import functional
 
-from archscope.build import Network
 from archscope.errors import OptionError
 from archscope.ir import Graph
 
@@ -25,6 +21,11 @@ class Preprocessing(Struct, frozen=True):
     std: tuple[float, ...]
     classes: tuple[str, ...] = ()
     in_file: bool = True  # whether the file does it; else its input is normalised already
+
+    @property
+    def variance(self) -> tuple[float, ...]:
+        """The variance of each channel; a deviation of 0 leaves a channel as it is."""
+        return tuple((std or 1) ** 2 for std in self.std)
 
     @property
     def range(self) -> str:
@@ -60,31 +61,3 @@ class Preprocessing(Struct, frozen=True):
                 f" {' and '.join(map(str, sorted(channels)))}; see --no-normalization"
             )
         return replace(self, mean=self.mean * times, std=self.std * times)
-
-
-class PreprocessedNetwork(Network):
-    """A network that normalises its images itself, unless they are to be normalised before.
-
-    It has the modules of the network. The normalisation is a batch norm that learned nothing, which
-    every runtime has.
-    """
-
-    def __init__(self, network: Network, preprocessing: Preprocessing) -> None:
-        """Take a network, and what it expects, for its number of channels."""
-        nn.Module.__init__(self)
-        self.__dict__.update(network.__dict__)
-        self.preprocessing = preprocessing
-        self._buffers = {**network._buffers}  # the network itself gets none
-        variance = [(std or 1) ** 2 for std in preprocessing.std]
-        self.register_buffer("input_mean", torch.tensor(preprocessing.mean))
-        self.register_buffer("input_variance", torch.tensor(variance))
-
-    def forward(self, *inputs: Tensor) -> Any:
-        """Return the outputs for images of (N, C, ...), each channel from 0 to 1."""
-        if self.preprocessing.in_file:
-            inputs = tuple(map(self._normalised, inputs))
-        return super().forward(*inputs)
-
-    def _normalised(self, images: Tensor) -> Tensor:
-        mean, variance = self._buffers["input_mean"], self._buffers["input_variance"]
-        return functional.batch_norm(images, mean, variance, eps=0.0)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archscope.errors import GraphError
+from archscope.errors import GraphError, OptionError
 from archscope.ir import Graph, Node
 from archscope.module_names import module_path
 from archscope.onnx_form import OnnxNode, Value, Weight
@@ -50,7 +52,7 @@ def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
     arrays: Arrays = {}
     for name, weight in stated_weights(graph).items():
         fan_in = max(1, int(np.prod(weight.shape[1:])))
-        spread = (6 / fan_in) ** 0.5 if weight.spread is None else weight.spread
+        spread = (3 / fan_in) ** 0.5 if weight.spread is None else weight.spread
         if not spread:
             arrays[name] = np.full(weight.shape, weight.centre, np.float32)
             continue
@@ -58,6 +60,45 @@ def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
         values *= np.float32(2 * spread)
         values += np.float32(weight.centre - spread)
         arrays[name] = values
+    return arrays
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Return the weights of a safetensors file, without torch. Raises OptionError."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    if path.suffix != ".safetensors":
+        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
+    with suppress(ImportError):
+        import ml_dtypes  # noqa: F401 - which lets numpy know bfloat16
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise OptionError(f"cannot read '{path}': {error}") from None
+    except TypeError as error:
+        raise OptionError(f"cannot read '{path}' without the package ml_dtypes: {error}") from None
+
+
+def imported_arrays(graph: Graph, weights: Mapping[str, Any]) -> Arrays:
+    """Return the weights of an imported model, by node, under the names of the state dict.
+
+    Tensors of torch become arrays. Raises GraphError if the graph has other weights.
+    """
+    arrays: Arrays = {}
+    stated = stated_weights(graph)
+    for key, value in weights.items():
+        node, _, name = key.rpartition(".")
+        path = f"{module_path(node)}.{name}"
+        if name == COUNTER:
+            continue
+        if path not in stated:
+            raise GraphError(f"the network has no weight '{path}'")
+        array = np.asarray(value.detach().cpu().float() if hasattr(value, "detach") else value)
+        # A factor for each channel is the same numbers with and without axes of one position.
+        if array.squeeze().shape != tuple(size for size in stated[path].shape if size != 1):
+            raise GraphError(f"the weight '{path}' is {stated[path].shape}, got {array.shape}")
+        arrays[path] = array.reshape(stated[path].shape)
     return arrays
 
 

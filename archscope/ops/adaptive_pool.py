@@ -13,11 +13,13 @@ from archscope.ops.facts import Weightless, saves_nothing, whole
 from archscope.ops.foreign import (
     Foreign,
     Recognised,
+    Tensor,
     per_axis_or_one,
     recognises,
     recognises_as,
 )
 from archscope.ops.geometry import per_axis, short, spatial
+from archscope.ops.reduce import ChannelMax, ChannelMean
 from archscope.ops.registry import op
 from archscope.ops.reshape import Flatten
 
@@ -194,7 +196,7 @@ def even_pool(kind: str, x: Shape, out: Shape) -> Value | None:
     if any(size % count for size, count in zip(x[1:], out[1:], strict=True)):
         return None
     steps = tuple(size // count for size, count in zip(x[1:], out[1:], strict=True))
-    return node(kind, X, kernel_shape=steps, strides=steps)
+    return node(kind, X, kernel_shape=steps, strides=steps) if set(steps) != {1} else X
 
 
 def elements_read(size: int, out: int) -> int:
@@ -204,16 +206,24 @@ def elements_read(size: int, out: int) -> int:
 
 
 recognises_as(GlobalAvgPool, "onnx.GlobalAveragePool")
+recognises_as(GlobalMaxPool, "onnx.GlobalMaxPool")
 
 
-@recognises("onnx.ReduceMean")
-def onnx_mean(foreign: Foreign) -> Recognised | None:
-    """Recognise a mean over all positions whose axes stay."""
+@recognises("onnx.ReduceMean", "onnx.ReduceMax")
+def onnx_reduction(foreign: Foreign) -> Recognised | None:
+    """Recognise a mean or maximum over all positions or all channels, whose axes stay."""
     (x,) = foreign.ins
-    rank = len(x.shape)
-    if rank < 3 or foreign.get("axes") != list(range(2, rank)) or not foreign.get("keepdims", 1):
+    rank, axes = len(x.shape), foreign.get("axes")
+    if isinstance(axes, Tensor):  # from opset 18 on, if it is a maximum
+        axes = [*axes.value]
+    if not axes or not foreign.get("keepdims", 1):
         return None
-    return Recognised(GlobalAvgPool(), (x,))
+    axes, mean = sorted(axis % rank for axis in axes), foreign.target == "onnx.ReduceMean"
+    if axes == [1]:
+        return Recognised(ChannelMean() if mean else ChannelMax(), (x,))
+    if rank < 3 or axes != list(range(2, rank)):
+        return None
+    return Recognised(GlobalAvgPool() if mean else GlobalMaxPool(), (x,))
 
 
 @recognises(

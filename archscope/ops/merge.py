@@ -167,6 +167,12 @@ class Distance(Weightless, frozen=True, kw_only=True):
         )
 
 
+@recognises("onnx.Distance")
+def onnx_distance(foreign: Foreign) -> Recognised | None:
+    """Recognise a distance, as the importer brings it."""
+    return Recognised(Distance(metric=foreign.get("metric")), foreign.ins)
+
+
 @recognises("onnx.Add", "onnx.Sum")
 def onnx_add(foreign: Foreign) -> Recognised | None:
     """Recognise a sum of equal shapes."""

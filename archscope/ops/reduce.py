@@ -10,6 +10,7 @@ from archscope.ir import Example, Saved, Shape
 from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Positive
 from archscope.ops.facts import Weightless, pointwise, saves_nothing
+from archscope.ops.foreign import recognises_as
 from archscope.ops.registry import op
 
 
@@ -96,3 +97,6 @@ class Maxout(Weightless, frozen=True, kw_only=True):
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (Example(cls(), ((8, 6, 6),)), Example(cls(pieces=5), ((10,),)))
+
+
+recognises_as(Maxout, "onnx.Maxout", pieces="pieces")

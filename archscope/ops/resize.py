@@ -105,7 +105,10 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
     sizes, outs = x.shape[2:], foreign.out[2:]
     mode = foreign.get("mode", "nearest")
     where = foreign.get("coordinate_transformation_mode", "half_pixel")
-    if foreign.out[1] != x.shape[1] or foreign.get("antialias") or foreign.get("axes"):
+    axes = foreign.get("axes") or [*range(2, len(x.shape))]
+    if foreign.out[1] != x.shape[1] or foreign.get("antialias"):
+        return None
+    if sorted(axis % len(x.shape) for axis in axes) != [*range(2, len(x.shape))]:
         return None
     if not 1 <= len(sizes) <= 3 or not _whole_scales(foreign.get("scales"), x.shape, foreign.out):
         return None

@@ -10,6 +10,7 @@ from archscope.ir import POINTWISE, WHOLE, Example, Saved, Shape, Windows
 from archscope.onnx_form import Value, X, ints, node
 from archscope.ops.attributes import Positive, choice
 from archscope.ops.facts import Weightless
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 Along = Annotated[str, choice("channels", "positions")]
@@ -68,3 +69,12 @@ class TopK(Weightless, frozen=True, kw_only=True):
             Example(cls(k=10, along="positions"), ((2, 6, 7),)),
             Example(cls(k=5, along="positions"), ((2, 12),)),
         )
+
+
+@recognises("onnx.Largest")
+def onnx_largest(foreign: Foreign) -> Recognised | None:
+    """Recognise the largest values among zeros, as the importer brings them together."""
+    along = {1: "channels", 2: "positions"}.get(foreign.get("axis"))
+    if along is None or (along == "positions" and len(foreign.out) != 3):
+        return None
+    return Recognised(TopK(k=foreign.get("k"), along=along), foreign.ins)

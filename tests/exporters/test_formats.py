@@ -158,12 +158,14 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    monkeypatch.setattr("archscope.exporters.onnx_model.MAX_BYTES", 1000)
+    monkeypatch.setattr("archscope.exporters.onnx_writer.MAX_BYTES", 1000)
     with pytest.raises(OptionError, match="an ONNX file holds 2 GiB, and the weights of 'net' are"):
         export_network(small(), "onnx")
     monkeypatch.undo()
-    with pytest.raises(OptionError, match="cannot write this network in opset 3 of ONNX; try"):
+    with pytest.raises(OptionError, match=r"ONNX is written in opset 18 to .*, got 3"):
         export_network(small(), "onnx", opset=3)
+    with pytest.raises(OptionError, match="cannot write this network in opset 3 of ONNX; try"):
+        export_network(small(), "onnx-torch", opset=3)
 
 
 def test_formats_say_what_they_are() -> None:
@@ -172,13 +174,14 @@ def test_formats_say_what_they_are() -> None:
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_convolutions_without_bias_stay_so_in_onnx(rank: int) -> None:
+@pytest.mark.parametrize("name", ["onnx", "onnx-torch"])
+def test_convolutions_without_bias_stay_so_in_onnx(rank: int, name: str) -> None:
     """Torch computes zeros for those of three axes, of a shape that no runtime takes."""
     onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
     net = Net(x=(3, *(6,) * rank))
     down = net("conv", "x", out=4, kernel=3, bias=False)
     up = net("conv_transpose", net("relu", down), out=2, kernel=3, bias=False)
-    made = export_network(net.graph(up), "onnx")
+    made = export_network(net.graph(up), name)
     graph = onnx.load_model_from_string(made.content).graph
     assert [len(node.input) for node in graph.node if "Conv" in node.op_type] == [2, 2]
     assert len(graph.initializer) == 2
@@ -187,12 +190,15 @@ def test_convolutions_without_bias_stay_so_in_onnx(rank: int) -> None:
 @pytest.mark.parametrize(
     "names", [("relu", "conv2d"), ("conv2d", "relu"), ("mean", "val_0"), ("view", "output")]
 )
-def test_outputs_of_onnx_may_be_called_like_values_inside(names: tuple[str, str]) -> None:
+@pytest.mark.parametrize("name", ["onnx", "onnx-torch"])
+def test_outputs_of_onnx_may_be_called_like_values_inside(
+    names: tuple[str, str], name: str
+) -> None:
     onnx = pytest.importorskip("onnx", reason="needs archscope[onnx]")
     net = Net(conv2d_1=(3, 8, 8))
     first = net("relu", net("conv", "conv2d_1", out=4, kernel=3))
     last = net("global_avgpool", net("conv", first, out=4))
-    made = export_network(net.graph(Output(names[0], first), Output(names[1], last)), "onnx")
+    made = export_network(net.graph(Output(names[0], first), Output(names[1], last)), name)
     graph = onnx.load_model_from_string(made.content).graph
     assert [entry.name for entry in graph.output] == [*names]
     assert [entry.name for entry in graph.input] == ["conv2d_1"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archscope.cli.shared.options import shapes
+from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.run_folder import is_run
 from archscope.sources import imported
@@ -28,15 +29,24 @@ def spec_of_run(spec: str) -> tuple[str, Path | None]:
     return ((run / "spec.yaml").as_posix(), run) if is_run(run) else (spec, None)
 
 
+def weights_file(path: Path) -> Path:
+    """Return the file of weights that a path names: itself, or the best weights of a run.
+
+    Raises OptionError for a run that has none.
+    """
+    if not path.is_dir():
+        return path
+    file = path / "best.safetensors"
+    if not file.exists():
+        raise OptionError(f"'{path}' has no best weights; did its first epoch end?")
+    return file
+
+
 def given_weights(path: Path) -> dict[str, Tensor]:
     """Return the weights of a file, or the best weights of a run. Raises OptionError."""
-    if path.is_dir():
-        from archscope.train.run_folder import read_weights as best
-
-        return dict(best(path))
     from archscope.weights import read_weights
 
-    return read_weights(path)
+    return read_weights(weights_file(path))
 
 
 def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:

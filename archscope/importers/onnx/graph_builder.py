@@ -24,9 +24,11 @@ MAX_VISIBLE = 64
 """Elements up to which recognisers see the values of a constant."""
 
 INPUT_NAMES = {
-    **dict.fromkeys(
-        ("ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize"), ("X",)
-    ),
+    **dict.fromkeys((
+        "ChannelShuffle", "Range", "Swish", "Gelu", "HardSwish", "Mish", "FakeQuantize",
+        "Unshuffle", "Maxout", "Largest",
+    ), ("X",)),
+    "Distance": ("a", "b"),
     "Linear": ("X", "W", "B"),
     "BatchNormalization": ("X", "scale", "B", "input_mean", "input_var"),
     "LayerNormalization": ("X", "Scale", "B"),
@@ -34,7 +36,7 @@ INPUT_NAMES = {
     "ReduceMean": ("data",),
     "GroupNormalization": ("X", "scale", "bias"),
     "Scale": ("X", "scale", "bias"),
-}
+}  # fmt: skip
 """Names of the inputs of operators that patterns make, or that old opsets call otherwise.
 
 Those of all others are ONNX's own.

@@ -15,7 +15,8 @@ def export_table(record: dict[str, Any]) -> Table:
     to = FORMATS[record["to"]]
     rows = [("file", f"{file['path']}, {format_bytes(file['bytes'])}") for file in record["files"]]
     opset = f", opset {record['opset']}" if record["opset"] else ""
-    rows.append(("format", f"{to.about}{opset}"))
+    operators = f", {record['operators']} operators" if record["operators"] else ""
+    rows.append(("format", f"{to.about}{opset}{operators}"))
     shapes = (f"{name} {text_of(shape)}" for name, shape in record["inputs"].items())
     rows.append(("input", ", ".join(shapes)))
     if record["normalization"] is not None:
@@ -30,7 +31,7 @@ def export_table(record: dict[str, Any]) -> Table:
     if record["fused"]:
         rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
     if record["difference"] is None:
-        rows.append(("checked", f"no: {to.unchecked}"))
+        rows.append(("checked", to.unchecked or "by onnx; --check compares its outputs"))
     else:
         rows.append(("checked", f"outputs within {record['difference']:.1e} of the network's"))
     return Table(record["name"], (Column("", NAME), Column("", TEXT)), tuple(rows))

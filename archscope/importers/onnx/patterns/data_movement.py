@@ -28,6 +28,18 @@ def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     return old, new
 
 
+def unshuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match a reshape to blocks of positions, a transpose, and a reshape to more channels."""
+    transpose = flow.match(operator.inputs[0], "Transpose")
+    split = flow.match(transpose.inputs[0], "Reshape")
+    image, blocks = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
+    require(transpose.attributes.get("perm") == [0, 1, 3, 5, 2, 4] and blocks[3] == blocks[5])
+    batch, channels, height, block, width, _ = blocks
+    require(image == (batch, channels, height * block, width * block))
+    require(flow.shape(operator.outputs[0]) == (batch, channels * block**2, height, width))
+    return fuse([split, transpose, operator], "Unshuffle", split.inputs[:1], block=block)
+
+
 def _behind_copies(
     flow: Dataflow, name: str, kind: str, between: list[OnnxOperator]
 ) -> OnnxOperator:

@@ -153,3 +153,43 @@ def softmax_of_rows(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     axis = operator.attributes.get("axis", 1) % len(shape)
     require(operator.version < 13 and all(size == 1 for size in shape[axis + 1 :]))
     return [operator], [replace(operator, attributes={"axis": axis}, version=13)]
+
+
+def distance(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the norm of a difference of two flat descriptions."""
+    difference = flow.match(operator.inputs[0], "Sub")
+    shapes = [flow.shape(name) for name in difference.inputs]
+    require(_axes(flow, operator) == [1] and bool(operator.attributes.get("keepdims", 1)))
+    require(shapes[0] == shapes[1] and len(shapes[0]) == 2)
+    metric = "euclidean" if operator.kind == "ReduceL2" else "manhattan"
+    return fuse([difference, operator], "Distance", difference.inputs, metric=metric)
+
+
+def maxout(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the maximum over groups of neighbouring channels."""
+    split = flow.match(operator.inputs[0], "Reshape")
+    image, groups = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
+    require(_axes(flow, operator) == [2] and not operator.attributes.get("keepdims", 1))
+    require(groups == (image[0], groups[1], image[1] // groups[1], *image[2:]))
+    return fuse([split, operator], "Maxout", split.inputs[:1], pieces=groups[2])
+
+
+def largest(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the largest values, which are put where they were among zeros."""
+    zeros, places, values = operator.inputs[:3]
+    difference, top = flow.match(zeros, "Sub"), flow.match(places, "TopK")
+    x, count = top.inputs[0], flow.number(top.inputs[1])
+    axis = operator.attributes.get("axis", 0) % len(flow.shape(x))
+    require(difference.inputs == (x, x) and top.outputs == (values, places))
+    require(flow.match(values, "TopK") is top and operator.attributes.get("reduction") is None)
+    require(top.attributes.get("axis", -1) % len(flow.shape(x)) == axis and count is not None)
+    require(bool(top.attributes.get("largest", 1)))
+    return fuse([difference, top, operator], "Largest", (x,), axis=axis, k=int(count or 0))
+
+
+def _axes(flow: Dataflow, operator: OnnxOperator) -> list[int]:
+    """Return the axes of a reduction, an input from opset 18 on."""
+    axes = operator.attributes.get("axes")
+    if axes is None:
+        axes = flow.constant(operator.inputs[1]).tolist()
+    return sorted(axis % len(flow.shape(operator.inputs[0])) for axis in axes)

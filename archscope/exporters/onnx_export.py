@@ -1,0 +1,97 @@
+"""A network as an ONNX file, without torch: folded, with its normalisation, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from msgspec import Struct, structs
+from numpy.typing import NDArray
+
+from archscope import __version__
+from archscope.analysis.batch_norms import foldable
+from archscope.errors import GraphError
+from archscope.exporters.formats import OPSET
+from archscope.exporters.onnx_writer import OnnxModel, write_onnx
+from archscope.exporters.preprocessing import Preprocessing
+from archscope.exporters.weight_arrays import Arrays, fitted, random_arrays
+from archscope.ir import Builder, Graph
+from archscope.language.write import to_yaml
+from archscope.module_names import module_path
+from archscope.ops.norm import BatchNorm
+from archscope.transforms.fuse import fuse
+from archscope.transforms.fused_arrays import fused_arrays
+
+NORMALISE = "normalize"
+"""What the operator is called that normalises an image, behind the name of the input."""
+
+
+class ExportedOnnx(Struct, frozen=True):
+    """An ONNX model, and what it was made of."""
+
+    model: OnnxModel
+    graph: Graph  # that is in the file, with batch norms folded if they were
+    plain: Graph  # with its batch norms
+    arrays: Arrays  # the weights of the plain network
+    norms_folded: int
+    preprocessing: Preprocessing | None
+
+
+def export_onnx(
+    graph: Graph,
+    weights: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    source: str = "the weights",
+    seed: int = 0,
+    fused: bool = True,
+    opset: int = OPSET,
+    preprocessing: Preprocessing | None = None,
+) -> ExportedOnnx:
+    """Return a network as an ONNX model for inference, for any batch, which onnx has checked.
+
+    `weights` are arrays by their names in the state dict of `archscope.build`, which errors call
+    `source`; without, they are random, drawn with `seed`. `fused` folds batch norms into the
+    layers before them. With `preprocessing` the model normalises its images itself. Its metadata
+    have the spec, the version of archscope, and what is known of its input. Raises
+    ArchscopeError.
+    """
+    graph = graph.inference()
+    arrays = random_arrays(graph, seed) if weights is None else fitted(graph, weights, source)
+    plain, written, held, norms = graph, graph, arrays, 0
+    metadata = {"archscope_version": __version__}
+    with suppress(GraphError):  # what the language cannot say
+        metadata["archscope_spec"] = to_yaml(plain)
+    if fused:
+        norms, held = len(foldable(plain)), fused_arrays(plain, arrays)
+        written = graph = structs.replace(fuse(plain), name=plain.name)
+    if preprocessing is not None:
+        preprocessing = preprocessing.written(graph, holds_weights=True)
+        metadata |= preprocessing.metadata()
+        if preprocessing.in_file:
+            written, held = _normalising(graph, held, preprocessing)
+    model = write_onnx(written, held, opset=opset, metadata=metadata)
+    model.check()
+    return ExportedOnnx(model, graph, plain, arrays, norms, preprocessing)
+
+
+def _normalising(
+    graph: Graph, arrays: Arrays, preprocessing: Preprocessing
+) -> tuple[Graph, Arrays]:
+    """Return the network with a batch norm behind each input, which normalises images."""
+    builder, held = Builder(), dict(arrays)
+    norm = BatchNorm(eps=0.0, affine=False)
+    names: dict[str, str] = {}
+    for node in graph.nodes:
+        builder.again(node, node.op, [names.get(name, name) for name in node.inputs])
+        if node.inputs:
+            continue
+        name = f"{node.name}_{NORMALISE}"
+        while name in graph.by_name:
+            name += "_"
+        names[node.name] = builder.add(name, norm, (node.name,))
+        at = module_path(name)
+        held[f"{at}.running_mean"] = np.array(preprocessing.mean, np.float32)
+        held[f"{at}.running_var"] = np.array(preprocessing.variance, np.float32)
+    return structs.replace(graph, nodes=tuple(builder.nodes.values())), held
