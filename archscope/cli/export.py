@@ -121,6 +121,8 @@ def command(
              "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
     try:
         if to == "onnx":
+            import onnx  # noqa: F401 - which brings numpy: its absence is told first
+
             written = _onnx(graph, _arrays(spec, reader, graph, weights, own), check, words)
         else:
             written = _by_torch(graph, to, _tensors(spec, reader, graph, weights, own), words)

@@ -148,7 +148,7 @@ recognises_as(
 )
 recognises_as(PixelShuffle, "aten.pixel_shuffle.default", block="upscale_factor")
 recognises_as(SpaceToDepth, "aten.pixel_unshuffle.default", block="downscale_factor")
-recognises_as(SpaceToDepth, "onnx.Unshuffle", block="block")
+recognises_as(SpaceToDepth, "onnx.Unshuffle", block="block", order="order")
 recognises_as(  # ONNX's default order is another
     PixelShuffle, "onnx.DepthToSpace", when=lambda f: f.get("mode") == "CRD", block="blocksize"
 )

@@ -165,8 +165,8 @@ def test_an_imported_model_keeps_its_weights(
             ["-o", "n.py", "--weights", "other.safetensors"],
             "'other.safetensors' lacks 2 of the network's 4 weights",
         ),
-        (["--to", "torch"], "Missing option '--output'"),
-        (["--to", "tflite", "-o", "n"], "'tflite' is not one of 'torch', 'onnx'"),
+        (["--to", "torch"], "missing --output"),
+        (["--to", "tflite", "-o", "n"], "there is no 'tflite'; there are torch, onnx"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(

@@ -7,6 +7,11 @@ from msgspec.structs import replace
 from archscope.importers.onnx.patterns.dataflow import Dataflow, Replacement, fuse, require
 from archscope.importers.onnx.resolve import OnnxOperator
 
+INSIDE = {
+    (0, 1, 3, 5, 2, 4): "channel", (0, 3, 5, 1, 2, 4): "row", (0, 5, 3, 1, 2, 4): "column",
+}  # fmt: skip
+"""What lies together of blocks of positions that became channels, by the order of the axes."""
+
 
 def channel_shuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     """Match a reshape to groups of channels, a transpose and a reshape back."""
@@ -33,11 +38,13 @@ def unshuffle(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     transpose = flow.match(operator.inputs[0], "Transpose")
     split = flow.match(transpose.inputs[0], "Reshape")
     image, blocks = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
-    require(transpose.attributes.get("perm") == [0, 1, 3, 5, 2, 4] and blocks[3] == blocks[5])
+    order = INSIDE.get(tuple(transpose.attributes.get("perm", ())))
+    require(order is not None and len(blocks) == 6 and blocks[3] == blocks[5])
     batch, channels, height, block, width, _ = blocks
     require(image == (batch, channels, height * block, width * block))
     require(flow.shape(operator.outputs[0]) == (batch, channels * block**2, height, width))
-    return fuse([split, transpose, operator], "Unshuffle", split.inputs[:1], block=block)
+    attributes = {"block": block, "order": order}
+    return fuse([split, transpose, operator], "Unshuffle", split.inputs[:1], **attributes)
 
 
 def _behind_copies(
