@@ -28,9 +28,11 @@ from archscope.cli.shared.options import (
 )
 from archscope.cli.shared.reference_costs import costs_at
 from archscope.cli.shared.terminal import say
+from archscope.cli.shared.training_options import dataset_of
 from archscope.compress import Pruned, channel_groups, prune
 from archscope.compress.importance import IMPORTANCES, NORMS, SCOPES, Scope
 from archscope.compress.pruning import Choice
+from archscope.compress.sensitivity import group_sensitivities
 from archscope.compress.sparsity import sparsify
 from archscope.compress.steps import prune_in_steps, sparsify_in_steps
 from archscope.compress.targets import targets
@@ -43,6 +45,8 @@ from archscope.report.tables.pruning import (
     group_records,
     pruned_parts,
     pruned_record,
+    sensitivity_parts,
+    sensitivity_record,
     sparse_parts,
     sparse_record,
     steps_table,
@@ -56,14 +60,16 @@ if TYPE_CHECKING:
 
     from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.records.training import RunSummary
+    from archscope.train.post_training import Material
     from archscope.train.recipe import Keep
 
 GROUP = "Make"
+IMAGES = 512  # of a run, for the gradients of its loss
 
 choice_options = gathered("choice", dict, together(
     click.option("--importance", type=click.Choice(IMPORTANCES), default="magnitude",
                  help="What tells which channels matter least: the norm of their filters, the"
-                      " scale of their batch norms, or chance."),
+                      " scale of their batch norms, what the loss of a run changes by, or chance."),
     click.option("--norm", type=click.Choice(NORMS), default="l1", help="Norm of filters."),
     click.option("--scope", type=click.Choice(SCOPES), default="global",
                  help="Compare in the whole network, or take the same share of each layer."),
@@ -88,6 +94,11 @@ choice_options = gathered("choice", dict, together(
                    " repeatable.")  # fmt: skip
 @click.option("--sparsity", metavar="SHARE",
               help="Set this share of the weights to zero, and keep all shapes: 90%.")  # fmt: skip
+@click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Measure what a run loses with a quarter, half and most of each group gone.",
+)
 @choice_options
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
@@ -106,6 +117,7 @@ def command(
     groups: bool,
     budgets: tuple[str, ...],
     sparsity: str | None,
+    sensitivity: bool,
     choice: dict[str, Any],
     form: str,
     **options: Any,
@@ -121,12 +133,14 @@ def command(
     --steps a little goes at a time. A command that was stopped goes on where it was. Weights that
     --sparsity has set to zero stay zero.
 
-    --groups shows what can go at all. --sparsity sets single weights to zero instead, which makes
-    files smaller and nothing faster.
+    --groups shows what can go at all, and --sensitivity what that costs a run before it is trained
+    on, measured on images that it was not trained on. --sparsity sets single weights to zero
+    instead, which makes files smaller and nothing faster.
 
     \b
     Examples:
       archscope prune resnet18 --groups
+      archscope prune runs/lenet5-digits --sensitivity
       archscope prune resnet18 --budget 50% -o smaller.yaml
       archscope prune mobilenet_v2 --budget 150MMACs --budget "peak 4MiB" --scope layer
       archscope prune runs/lenet5-digits --budget 40% -o s.yaml --weights-output s.safetensors
@@ -134,10 +148,9 @@ def command(
       archscope prune runs/lenet5-digits --sparsity 90% --weights-output sparse.safetensors
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
-    _check(groups, budgets, sparsity, options)
     spec, run = spec_of_run(spec)
-    if options["epochs"] is not None and (run is None or options["weights"] is not None):
-        raise OptionError("--epochs is for a run, whose images and recipe it takes")
+    _check(groups + bool(budgets) + (sparsity is not None) + sensitivity, groups, budgets, options)
+    _check_run(run, sensitivity, choice, options)
     if reader.fused and (run is not None or options["weights"] is not None or is_foreign(spec)):
         raise OptionError(
             "--fused: the weights are of the network with its batch norms; prune that, and fold"
@@ -155,7 +168,10 @@ def command(
             what = "--sparsity" if options["weights_output"] is None else "--weights-output"
             raise OptionError(f"{what} needs weights: give --weights, or a run")
         source = f"'{path or spec}'"
-        if sparsity is not None:
+        if sensitivity:
+            assert run is not None and given is not None
+            parts, record = _sensitivity(graph, run, given, choice, source)
+        elif sparsity is not None:
             assert given is not None
             parts, record = _sparse(graph, run, given, sparsity, source, choice["scope"], options)
         else:
@@ -171,12 +187,10 @@ def command(
     Output(form).show(parts, lambda: {"format": 1, **record})
 
 
-def _check(
-    groups: bool, budgets: tuple[str, ...], sparsity: str | None, options: dict[str, Any]
-) -> None:
+def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str, Any]) -> None:
     """Raise OptionError for options that do not go together."""
-    if groups + bool(budgets) + (sparsity is not None) != 1:
-        raise OptionError("say one of --groups, --budget and --sparsity; see --help")
+    if asked != 1:
+        raise OptionError("say one of --groups, --budget, --sparsity and --sensitivity; see --help")
     if options["output"] is not None and not budgets:
         raise OptionError("-o writes a spec, which only --budget changes")
     if options["weights_output"] is not None and budgets and options["output"] is None:
@@ -185,6 +199,21 @@ def _check(
         raise OptionError("--steps needs --epochs of training after each step")
     if options["epochs"] is not None and groups:
         raise OptionError("--epochs trains what --budget or --sparsity leaves")
+
+
+def _check_run(
+    run: Path | None, sensitivity: bool, choice: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Raise OptionError for what only a run can do, with its own weights."""
+    if run is not None and options["weights"] is None:
+        return
+    for name, asked in (
+        ("--epochs", options["epochs"] is not None),
+        ("--sensitivity", sensitivity),
+        ("--importance taylor", choice["importance"] == "taylor"),
+    ):
+        if asked:
+            raise OptionError(f"{name} is for a run, whose images and recipe it takes")
 
 
 def _weights(
@@ -207,18 +236,40 @@ def _pruned(
 ) -> tuple[Pruned, list[RunSummary]]:
     """Return the pruned network, and the runs of its steps if it was trained."""
     of_others = costs_at(lambda: graph, choice["dtype"])
+    gradients = _material(run).gradients if run and choice["importance"] == "taylor" else None
     if options["epochs"] is None:
         return prune(
-            graph, given, budget=budgets, source=source, costs_by_name=of_others, **choice
-        ), []
+            graph, given, budget=budgets, source=source, costs_by_name=of_others,
+            gradients=gradients, **choice,
+        ), []  # fmt: skip
     assert run is not None and given is not None
     own = costs_of(graph, choice["dtype"])
     limits = targets(budgets, own, of_others)
     tune = _fine_tuning(run, options)
     *_, last = prune_in_steps(
-        graph, given, limits, options["steps"], tune, Choice(**choice), source
+        graph, given, limits, options["steps"], tune, Choice(**choice), source, gradients
     )
     return structs.replace(last, before=own), [tune.summary, *tune.results]
+
+
+def _material(run: Path) -> Material:
+    """Return the images of a run, and what they tell of networks."""
+    from archscope.records.run_folder import read_summary
+    from archscope.train.post_training import of_run
+
+    return of_run(run, dataset_of(read_summary(run, "source", "adapt")), None, IMAGES)
+
+
+def _sensitivity(
+    graph: Graph, run: Path, given: dict[str, Tensor], choice: dict[str, Any], source: str
+) -> tuple[list[Part], dict[str, Any]]:
+    """Return what the groups of a run cost, as parts and as a record."""
+    material = _material(run)
+    found = group_sensitivities(
+        graph, given, material.accuracy, choice=Choice(**choice), source=source,
+        gradients=material.gradients,
+    )  # fmt: skip
+    return sensitivity_parts(graph.name, found), sensitivity_record(graph.name, found)
 
 
 def _sparse(

@@ -1,28 +1,33 @@
 """How much each unit of channels matters: the least important are removed first.
 
 `magnitude` is the norm of filters, Li et al. 2017; `bn-scale` the scales of batch norms, Liu et
-al. 2017 (network slimming); `random` is the control that any other must beat.
+al. 2017 (network slimming); `taylor` what the loss would change by, to first order, Molchanov et
+al. 2019; `random` is the control that any other must beat.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Literal, get_args
 
 from archscope.compress.groups import ChannelGroups
 from archscope.errors import OptionError
+from archscope.ir import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Importance = Literal["magnitude", "bn-scale", "random"]
+Importance = Literal["magnitude", "bn-scale", "taylor", "random"]
 IMPORTANCES: tuple[str, ...] = get_args(Importance)
 Norm = Literal["l1", "l2"]
 NORMS: tuple[str, ...] = get_args(Norm)
 
 Scope = Literal["global", "layer"]
 SCOPES: tuple[str, ...] = get_args(Scope)
+
+Gradients = Callable[[Graph, Mapping[str, "Tensor"]], Iterable[Mapping[str, "Tensor"]]]
+"""Returns the gradient of the loss by each weight, batch by batch, of a network and its weights."""
 
 Scores = dict[int, float]
 """The importance of units by their roots; units without one are not removed."""
@@ -35,11 +40,13 @@ def scores(
     norm: Norm,
     scope: Scope,
     seed: int,
+    gradients: Gradients | None = None,
 ) -> Scores:
     """Return the scores of all units that can be removed, comparable within the scope.
 
     `layer` scores a unit by its place in its own group, so that all groups lose equal shares.
-    Raises OptionError where the importance says nothing about this network.
+    `gradients` are for `taylor`. Raises OptionError where the importance says nothing about this
+    network.
     """
     units = [unit for group in groups.groups if group.removable for unit in group.units]
     if importance == "random":
@@ -50,6 +57,10 @@ def scores(
 
         if importance == "bn-scale":
             found = tensors.scales(groups, weights)
+        elif importance == "taylor":
+            if gradients is None:
+                raise OptionError("the importance taylor needs the gradients of images")
+            found = tensors.taylor(groups, weights, gradients(groups.graph, weights))
         else:
             found = tensors.magnitudes(groups, weights, squared=norm == "l2")
         found = {unit.root: found[unit.root] for unit in units if unit.root in found}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from archscope.compress.groups import ChannelGroups, channel_groups
-from archscope.compress.importance import Importance, Norm, Scope, scores
+from archscope.compress.importance import Gradients, Importance, Norm, Scope, scores
 from archscope.compress.selection import Selector
 from archscope.compress.targets import targets
 from archscope.errors import OptionError
@@ -73,6 +73,7 @@ def prune(
     dtype: str = "float32",
     source: str = "the weights",
     costs_by_name: Callable[[str], Costs] | None = None,
+    gradients: Gradients | None = None,
 ) -> Pruned:
     """Remove whole channels until a network keeps its budgets, the least important first.
 
@@ -80,7 +81,8 @@ def prune(
     `costs_by_name` resolves `60% of mobilenet_v2`. Without weights those of a seeded
     initialisation are compared, which tells the cost, not the accuracy. Widths that change become
     multiples of `lanes` and at least `min_width`. `scope` compares units in the whole network, or
-    removes equal shares of each group (`layer`). Errors call the weights `source`.
+    removes equal shares of each group (`layer`). `gradients` are for the importance `taylor`.
+    Errors call the weights `source`.
 
     Raises OptionError for weights of another network, a budget that cannot be kept, and a network
     of which nothing can be removed.
@@ -91,7 +93,7 @@ def prune(
         importance=importance, norm=norm, scope=scope, lanes=lanes, min_width=min_width, seed=seed,
         dtype=dtype,
     )  # fmt: skip
-    return prune_to(graph, weights, limits, choice, source)
+    return prune_to(graph, weights, limits, choice, source, gradients)
 
 
 def prune_to(
@@ -100,6 +102,7 @@ def prune_to(
     limits: tuple[Budget, ...],
     choice: Choice,
     source: str = "the weights",
+    gradients: Gradients | None = None,
 ) -> Pruned:
     """Remove channels until a network keeps budgets that are known; see `prune`."""
     groups = channel_groups(graph)
@@ -108,19 +111,29 @@ def prune_to(
             f"'{graph.name}' has nothing to prune: all its channels reach inputs or outputs, or"
             " only go together; --groups shows them"
         )
-    state: Mapping[str, Tensor] = {}
-    if weights is not None or choice.importance != "random":
-        from archscope.compress import tensors  # loads torch
-
-        if weights is None:
-            state = tensors.seeded_weights(graph, choice.seed)
-        else:
-            state = tensors.fitted_weights(graph, weights, source)
-    found = scores(groups, state, choice.importance, choice.norm, choice.scope, choice.seed)
+    state = state_of(graph, weights, choice, source)
+    found = scores(
+        groups, state, choice.importance, choice.norm, choice.scope, choice.seed, gradients
+    )
     selector = Selector(groups, found, limits, choice.lanes, choice.min_width, choice.dtype)
     chosen = selector.select()
     sliced = None
     if weights is not None:
+        from archscope.compress import tensors  # loads torch
+
         sliced = tensors.narrowed_weights(groups, state, chosen.removed)
     before = costs_of(graph, choice.dtype)
     return Pruned(chosen.graph, sliced, groups, chosen.removed, limits, before, chosen.costs)
+
+
+def state_of(
+    graph: Graph, weights: Mapping[str, Tensor] | None, choice: Choice, source: str
+) -> Mapping[str, Tensor]:
+    """Return the weights that decide, none if it is chance. Raises OptionError."""
+    if weights is None and choice.importance == "random":
+        return {}
+    from archscope.compress import tensors  # loads torch
+
+    if weights is None:
+        return tensors.seeded_weights(graph, choice.seed)
+    return tensors.fitted_weights(graph, weights, source)

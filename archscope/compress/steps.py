@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from archscope.compress.importance import Scope
+from archscope.compress.importance import Gradients, Scope
 from archscope.compress.pruning import Choice, Pruned, prune_to
 from archscope.compress.sparsity import Sparsified, check_sparsity, sparsify
 from archscope.ir import Graph
@@ -32,17 +32,20 @@ def prune_in_steps(
     fine_tune: FineTune,
     choice: Choice,
     source: str = "the weights",
+    gradients: Gradients | None = None,
 ) -> Iterator[Pruned]:
     """Yield the network after each step, with fine-tuned weights; the last keeps the budgets.
 
     Each step leaves the same share of the costs that budgets limit: with 4 steps to 50 % it is
     84 %. Raises OptionError as `prune` does.
     """
-    prune_to(graph, weights, limits, choice, source)  # refuses before anything is trained
+    prune_to(
+        graph, weights, limits, choice, source, gradients
+    )  # refuses before anything is trained
     own = costs_of(graph, choice.dtype)
     for step in range(1, steps + 1):
         goals = tuple(_goal(limit, own[limit.metric], step / steps) for limit in limits)
-        pruned = prune_to(graph, weights, goals, choice, source)
+        pruned = prune_to(graph, weights, goals, choice, source, gradients)
         weights = fine_tune(step, pruned.graph, pruned.weights or {})
         graph = pruned.graph
         yield structs.replace(pruned, weights=dict(weights))

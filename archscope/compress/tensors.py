@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -62,18 +62,34 @@ def magnitudes(
     mean of their squares. The mean over a layer is 1, so that layers of other scales compare.
     """
     found: dict[int, list[float]] = defaultdict(list)
-    for at, name, flow in _held(groups, weights):
-        if name != "weight" or flow.filters is None:
-            continue
-        along = flow.weights[name][flow.filters]
-        if along is None:
-            continue
-        sizes = weights[f"{at}.{name}"].double().movedim(flow.filters, 0).flatten(1)
+    for name, axis, along in _filters(groups, weights):
+        sizes = weights[name].double().movedim(axis, 0).flatten(1)
         norms = sizes.square().mean(1).sqrt() if squared else sizes.abs().mean(1)
-        check_finite(f"{at}.{name}", norms)
+        check_finite(name, norms)
         mean = float(norms.mean()) or 1.0
         _add(found, groups, along, norms / mean)
     return {root: sum(values) / len(values) for root, values in found.items()}
+
+
+def taylor(
+    groups: ChannelGroups,
+    weights: Mapping[str, Tensor],
+    gradients: Iterable[Mapping[str, Tensor]],
+) -> dict[int, float]:
+    """Return what the loss changes by without each unit, to first order: squared, over batches.
+
+    The change is the sum of weight times gradient over all filters of a unit (Molchanov et al.
+    2019), so that units of different layers compare as they are.
+    """
+    found: dict[int, float] = defaultdict(float)
+    for gradient in gradients:
+        changes: dict[int, list[float]] = defaultdict(list)
+        for name, axis, along in _filters(groups, weights):
+            change = weights[name].double() * gradient[name].double()
+            _add(changes, groups, along, change.movedim(axis, 0).flatten(1).sum(1))
+        for root, values in changes.items():
+            found[root] += sum(values) ** 2
+    return dict(found)
 
 
 def scales(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> dict[int, float]:
@@ -113,6 +129,17 @@ def _held(groups: ChannelGroups, weights: Mapping[str, Tensor]) -> Iterator[tupl
             for name in flow.weights:
                 if f"{at}.{name}" in weights:
                     yield at, name, flow
+
+
+def _filters(
+    groups: ChannelGroups, weights: Mapping[str, Tensor]
+) -> Iterator[tuple[str, int, Channels]]:
+    """Yield the weights whose filters make channels, the axis of the filters and the channels."""
+    for at, name, flow in _held(groups, weights):
+        if name == "weight" and flow.filters is not None:
+            along = flow.weights[name][flow.filters]
+            if along is not None:
+                yield f"{at}.{name}", flow.filters, along
 
 
 def largest(weights: Mapping[str, Tensor], share: float, together: bool) -> dict[str, Tensor]:

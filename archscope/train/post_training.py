@@ -1,8 +1,8 @@
-"""What post-training quantization needs: a network, images to calibrate with, and scores."""
+"""What compression needs of trained networks: images, gradients, and scores of what is smaller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,32 @@ class Material(Struct, frozen=True, eq=False):
         """Return the accuracy and the loss of an ONNX model on the images that decide."""
         found = self.scores(model, self.deciding)
         return found["top1"], found["loss"]
+
+    def accuracy(self, graph: Graph, weights: Mapping[str, Tensor]) -> float:
+        """Return the accuracy of another network on the images that decide."""
+        assert self.task is not None
+        network = build(graph)
+        load_weights(network, weights, "the weights")
+        loader = self.loader(self.deciding)
+        return evaluate(network, self.task, loader, loader.how)["top1"]
+
+    def gradients(
+        self, graph: Graph, weights: Mapping[str, Tensor]
+    ) -> Iterator[Mapping[str, Tensor]]:
+        """Yield the gradient of the loss by each weight of another network, batch by batch."""
+        assert self.task is not None
+        network = build(graph).eval()
+        load_weights(network, weights, "the weights")
+        for images, labels in self.loader(self.calibration):
+            for part, wanted in zip(
+                torch.split(images, BATCH), torch.split(labels, BATCH), strict=True
+            ):
+                network.zero_grad()
+                self.task.loss(network(part), wanted).backward()  # type: ignore[no-untyped-call]
+                yield {
+                    name: torch.zeros_like(weight) if weight.grad is None else weight.grad
+                    for name, weight in network.named_parameters()
+                }
 
 
 def of_run(

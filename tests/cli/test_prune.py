@@ -97,8 +97,11 @@ def test_sparsity(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say one of --groups, --budget and --sparsity"),
-        (["--groups", "--budget", "50%"], "say one of --groups, --budget and --sparsity"),
+        ([], "say one of --groups, --budget, --sparsity and --sensitivity"),
+        (
+            ["--groups", "--budget", "50%"],
+            "say one of --groups, --budget, --sparsity and --sensitivity",
+        ),
         (["--sparsity", "90%"], "--sparsity needs weights: give --weights, or a run"),
         (["--groups", "-o", "s.yaml"], "-o writes a spec, which only --budget changes"),
         (
@@ -194,3 +197,31 @@ def test_zeros_are_kept_through_training(run: Run, trained: Path, tmp_path: Path
     other = run(*words, "--scope", "layer")
     assert other.code == 2
     assert "net-sparse68.38' is of another compression" in other.err
+
+
+def test_what_a_run_can_spare(run: Run, trained: Path) -> None:
+    result = run("prune", str(trained), "--sensitivity")
+    assert (result.code, result.err) == (0, "")
+    assert "bears most: " in result.out
+    data = json.loads(run("prune", str(trained), "--sensitivity", "--format", "json").out)
+    assert [group["layers"] for group in data["groups"]] == [["conv0"], ["conv1"]]
+    assert data["shares"] == [0.25, 0.5, 0.75]
+    assert all(len(group["lost"]) == 3 for group in data["groups"])
+
+
+def test_gradients_of_a_run_decide(run: Run, trained: Path, tmp_path: Path) -> None:
+    words = ["prune", str(trained), "--budget", "50%", "--format", "json"]
+    found = [
+        json.loads(run(*words, "--importance", how).out)["after"]["macs"]
+        for how in ("taylor", "magnitude")
+    ]
+    assert max(found) <= 0.5 * analyze(load(str(trained / "spec.yaml"))).totals.macs
+
+
+@pytest.mark.parametrize(
+    "words", [["--sensitivity"], ["--budget", "50%", "--importance", "taylor"]]
+)
+def test_only_a_run_has_images(run: Run, spec: str, weights: Path, words: list[str]) -> None:
+    result = run("prune", spec, "--weights", str(weights), *words)
+    assert (result.code, result.out) == (2, "")
+    assert "is for a run, whose images and recipe it takes" in result.err

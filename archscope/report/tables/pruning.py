@@ -7,6 +7,7 @@ from typing import Any
 
 from archscope.compress.groups import ChannelGroups, Group
 from archscope.compress.pruning import Pruned
+from archscope.compress.sensitivity import Sensitivities
 from archscope.compress.sparsity import Sparsified
 from archscope.metrics import static_metrics
 from archscope.records.training import RunSummary
@@ -124,6 +125,52 @@ def pruned_record(pruned: Pruned) -> dict[str, Any]:
         ],
         "groups": group_records(pruned.groups, pruned.removed),
     }  # fmt: skip
+
+
+def sensitivity_parts(name: str, found: Sensitivities) -> list[Part]:
+    """Return what each share of each group costs, and which bear it best and worst."""
+    half = found.shares.index(0.5) if 0.5 in found.shares else 0
+    table = Table(
+        name,
+        (
+            Column("layers", NAME),
+            Column("units", COUNT),
+            *(Column(f"without {100 * share:g} %") for share in found.shares),
+            Column(f"macs saved at {100 * found.shares[half]:g} %", SHARE),
+        ),
+        tuple(
+            (
+                layers_text(each.group), len(each.group.units),
+                *(f"{100 * (0 - lost):+.1f}" for lost in each.lost), each.macs_saved[half],
+            )
+            for each in found.groups
+        ),
+    )  # fmt: skip
+    best, *_, worst = sorted([*found.groups, *found.groups], key=lambda each: sum(each.lost))
+    return [
+        table,
+        f"points of accuracy of {100 * found.accuracy:.1f} %, on images that were not trained on,"
+        " with the least important units of one group gone and nothing trained since",
+        f"bears most: {layers_text(best.group)}; bears least: {layers_text(worst.group)}",
+    ]
+
+
+def sensitivity_record(name: str, found: Sensitivities) -> dict[str, Any]:
+    """Return what the groups cost for programs."""
+    return {
+        "name": name,
+        "accuracy": found.accuracy,
+        "shares": found.shares,
+        "groups": [
+            {
+                "layers": each.group.layers,
+                "units": len(each.group.units),
+                "lost": each.lost,
+                "macs_saved": each.macs_saved,
+            }
+            for each in found.groups
+        ],
+    }
 
 
 def sparse_parts(name: str, sparse: Sparsified) -> list[Part]:
