@@ -222,6 +222,7 @@ class Example(Struct, frozen=True, gc=False):
 
     op: Op
     ins: tuple[Shape, ...]
+    positive: bool = False  # whether it is meant for positive numbers, as a logarithm is
 
 
 class Facts(Struct, frozen=True, gc=False):
@@ -435,7 +436,12 @@ class Builder:
             wanted = str(least) if least == most else f"at least {least}"
             raise ShapeError(f"'{op.name}' takes {wanted} input(s), got {len(inputs)}")
         ins = tuple(self.nodes[source].out for source in inputs)
-        out = op.shape(*ins)
+        try:
+            out = op.shape(*ins)
+        except IndexError:
+            if () not in ins:
+                raise
+            raise ShapeError(f"'{op.name}' needs an axis, and its input has none") from None
         if min(out, default=1) < 1:
             taken = " and ".join(map(text_of, ins))
             raise ShapeError(f"'{op.name}' leaves nothing of {taken}: it would give {text_of(out)}")

@@ -96,7 +96,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
         kind = _kind(op)
         if op.commutative:
             reads = _flat(kind, reads, values)
-            if op.zero_is_neutral:
+            if op.zero_is_neutral and len(set(node.ins)) == 1:  # others widen the result
                 reads = tuple([read for read in reads if read not in zeros])
             if len(reads) == 1:
                 named[name] = reads[0]

@@ -18,6 +18,7 @@ from archscope.compress.channels import Axes, Channels, Flow, Tracker
 from archscope.ir import Node, Op
 from archscope.ops.activation import PReLU
 from archscope.ops.adaptive_pool import AdaptivePool, GlobalPool
+from archscope.ops.arithmetic import Maximum, Minimum, Sub
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.facts import Weighted
 from archscope.ops.geometry import taps
@@ -53,7 +54,7 @@ def flow(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 
 def fixed_flow(node: Node, ins: Ins, tracker: Tracker, why: str) -> Flow:
     """Return the flow of a node that keeps all its channels."""
-    out = tracker.new(node.out[0])
+    out = tracker.new(node.out[0] if node.out else 1)
     for channels in (*ins, out):
         tracker.fix(channels, why)
     return Flow(ins, out)
@@ -173,8 +174,15 @@ def _by_channel(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     return Flow(ins, ins[0])
 
 
-for _kind in (Pool, AdaptivePool, GlobalPool, Upsample, Pad):
+for _kind in (Pool, AdaptivePool, GlobalPool, Upsample):
     flow.register(_kind, _by_channel)
+
+
+@flow.register
+def _(op: Pad, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+    if any(op.channels) or op.value:
+        return fixed_flow(node, ins, tracker, f"'{node.name}' (pad) puts numbers beside them")
+    return Flow(ins, ins[0])
 
 
 def _each(channels: Channels, *names: str) -> Mapping[str, Axes]:
@@ -235,22 +243,21 @@ def _(op: LayerNorm, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 # Merges
 
 
-@flow.register
-def _(op: Add, node: Node, ins: Ins, tracker: Tracker) -> Flow:
-    for other in ins[1:]:
-        tracker.unite(ins[0], other)
-    return Flow(ins, ins[0])
-
-
-@flow.register
-def _(op: Mul, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+def _position_by_position(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     whole = [channels for channels in ins if len(channels) == node.out[0]]
     for other in whole[1:]:
         tracker.unite(whole[0], other)
     for gate in ins:
         if len(gate) < node.out[0]:
-            tracker.fix(gate, f"'{node.name}' (mul) multiplies all channels by it")
+            tracker.fix(gate, f"'{node.name}' ({op.name}) combines all channels with it")
     return Flow(ins, whole[0])
+
+
+flow.register(Add, _position_by_position)
+flow.register(Mul, _position_by_position)
+flow.register(Sub, _position_by_position)
+flow.register(Maximum, _position_by_position)
+flow.register(Minimum, _position_by_position)
 
 
 @flow.register
@@ -284,11 +291,17 @@ def _joined(channels: Channels, size: int, tracker: Tracker) -> Channels:
 
 @flow.register
 def _(op: Slice, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+    if op.axis:
+        return Flow(ins, ins[0])
+    if op.step > 1:
+        return fixed_flow(node, ins, tracker, f"'{node.name}' (slice) counts its channels in steps")
     return Flow(ins, ins[0][op.start : op.stop])
 
 
 @narrowed.register
 def _(op: Slice, flow: Flow, kept: Counter) -> Op:
+    if op.axis or op.step > 1:
+        return op
     start = kept(flow.ins[0][: op.start])
     return structs.replace(op, start=start, stop=start + kept(flow.out))
 

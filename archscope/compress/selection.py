@@ -62,7 +62,7 @@ class Selector:
         dtype: str,
     ) -> None:
         self.groups, self.limits, self.dtype, self.lanes = groups, limits, dtype, lanes
-        widths = {node.name: node.out[0] for node in groups.graph.nodes}
+        widths = {node.name: node.out[0] for node in groups.graph.nodes if node.out}
         rules = Rules(lanes, min_width)
         able = [
             group

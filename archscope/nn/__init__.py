@@ -1,6 +1,8 @@
 """Torch modules that `torch.nn` lacks, for operators that need one; a file for each family."""
 
+from archscope.nn.arithmetic import *  # noqa: F403
 from archscope.nn.attention import *  # noqa: F403
+from archscope.nn.axes import *  # noqa: F403
 from archscope.nn.layers import *  # noqa: F403
 from archscope.nn.layout import *  # noqa: F403
 from archscope.nn.recurrent import *  # noqa: F403

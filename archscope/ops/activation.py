@@ -5,10 +5,21 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar
 
+from archscope.axes import Resample, Window
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Saved, Shape, Storage, call
+from archscope.ir import (
+    POINTWISE,
+    Call,
+    Example,
+    Saved,
+    Shape,
+    Storage,
+    Windows,
+    call,
+    text_of,
+)
 from archscope.onnx_form import Value, X, node, per_channel, scalar, weight
-from archscope.ops.attributes import Number, Positive
+from archscope.ops.attributes import Count, Flag, Number, Positive
 from archscope.ops.facts import Weightless, pointwise, same_shape
 from archscope.ops.foreign import (
     Foreign,
@@ -120,9 +131,29 @@ class PReLU(Activation, frozen=True):
 class ELU(Activation, frozen=True):
     """x where positive, exp(x) - 1 where negative, Clevert et al. 2015."""
 
+    principal = "alpha"
     modules = ("nn.ELU",)
-    onnx_kind = "Elu"
-    cost, keeps, storage = 3, INPUT, Storage.IN_PLACE
+    storage, keeps = Storage.IN_PLACE, INPUT
+
+    alpha: Annotated[Number, "minus the limit of negative values"] = 1.0
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison, a function call and a shift, and a product unless alpha is 1."""
+        return (3 + (self.alpha != 1)) * prod(ins[0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.ELU", self.alpha) if self.alpha != 1 else call("nn.ELU")
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Elu", X, alpha=self.alpha if self.alpha != 1 else None)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(), ((10,),)),
+            Example(cls(alpha=0.5), ((8, 6),)),
+        )
 
 
 @op("gelu")
@@ -130,8 +161,27 @@ class GELU(Activation, frozen=True):
     """x times the normal cumulative distribution function of x, Hendrycks and Gimpel 2016."""
 
     modules = ("nn.GELU",)
-    onnx_kind = "Gelu"
-    cost, keeps = 5, INPUT
+    keeps = INPUT
+
+    tanh: Annotated[Flag, "its approximation by a hyperbolic tangent"] = False
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count 5 operations for each element, 9 of the approximation."""
+        return (9 if self.tanh else 5) * prod(ins[0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.GELU", approximate="tanh") if self.tanh else call("nn.GELU")
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Gelu", X, approximate="tanh" if self.tanh else None)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(), ((10,),)),
+            Example(cls(tanh=True), ((8, 6),)),
+        )
 
 
 @op("silu")
@@ -191,8 +241,29 @@ class Softplus(Activation, frozen=True):
 
     keeps_zero = False
     modules = ("nn.Softplus",)
-    onnx_kind = "Softplus"
-    cost, keeps = 3, INPUT
+    keeps = INPUT
+
+    beta: Annotated[Number, "sharpness: log(1 + exp(beta * x)) / beta"] = 1.0
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count 3 operations for each element, and 2 more for a sharpness."""
+        return (3 + 2 * (self.beta != 1)) * prod(ins[0])
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("nn.Softplus", self.beta) if self.beta != 1 else call("nn.Softplus")
+
+    def onnx(self, *ins: Shape) -> Value:
+        if self.beta == 1:
+            return node("Softplus", X)
+        return node("Div", node("Softplus", node("Mul", X, scalar(self.beta))), scalar(self.beta))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(), ((10,),)),
+            Example(cls(beta=2.0), ((8, 6),)),
+        )
 
 
 @op("softsign")
@@ -208,35 +279,52 @@ class Softsign(Activation, frozen=True):
 
 
 @op("softmax")
-class Softmax(Activation, frozen=True):
-    """exp(x) over its sum along the channels, shifted by the maximum for stability."""
+class Softmax(Activation, frozen=True, kw_only=True):
+    """exp(x) over its sum along an axis, shifted by the maximum for stability."""
 
+    principal = "axis"
     valuewise = keeps_zero = False
     modules = ("nn.Softmax",)
     cost, keeps = 5, OUTPUT
 
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+
+    def shape(self, *ins: Shape) -> Shape:
+        if self.axis >= len(ins[0]):
+            raise ShapeError(
+                f"'softmax' along axis {self.axis} needs that axis, got {text_of(ins[0])}"
+            )
+        return ins[0]
+
+    def window(self, *ins: Shape) -> Windows:
+        (x,) = ins
+        if self.axis == 0:
+            return POINTWISE
+        return tuple(
+            Resample(size, (range(size),) * size) if place == self.axis else Window()
+            for place, size in enumerate(x[1:], start=1)
+        )
+
     def torch(self, *ins: Shape) -> Call:
-        return call(self.modules[0], dim=1)
+        return call(self.modules[0], dim=self.axis + 1)
 
     def onnx(self, *ins: Shape) -> Value:
-        return node("Softmax", X, axis=1)
+        return node("Softmax", X, axis=self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 6),)),
+            Example(cls(), ((10,),)),
+            Example(cls(axis=2), ((3, 5, 6),)),
+        )
 
 
 recognises_as(ReLU, "onnx.Relu", "aten.relu.default")
 recognises_as(ReLU6, "aten.relu6.default")
 recognises_as(LeakyReLU, "aten.leaky_relu.default", slope="negative_slope")
 recognises_as(ELU, "onnx.Elu", when=lambda f: f.get("alpha", 1.0) == 1)
-recognises_as(
-    ELU,
-    "aten.elu.default",
-    when=lambda f: all(f.args[name] == 1 for name in ("alpha", "scale", "input_scale")),
-)
-recognises_as(  # the exact one, not its approximation by tanh
-    GELU,
-    "onnx.Gelu",
-    "aten.gelu.default",
-    when=lambda f: f.get("approximate", "none") == "none",
-)
+recognises_as(GELU, "onnx.Gelu", when=lambda f: f.get("approximate", "none") == "none")
 recognises_as(SiLU, "aten.silu.default")
 recognises_as(SiLU, "onnx.Swish", when=lambda f: f.get("alpha", 1.0) == 1)
 recognises_as(Hardswish, "onnx.HardSwish", "aten.hardswish.default")
@@ -249,22 +337,11 @@ recognises_as(  # ONNX's own default is a slope of 0.2
 recognises_as(Sigmoid, "onnx.Sigmoid", "aten.sigmoid.default")
 recognises_as(Tanh, "onnx.Tanh", "aten.tanh.default")
 recognises_as(Softplus, "onnx.Softplus")
-recognises_as(
-    Softplus,
-    "aten.softplus.default",
-    when=lambda f: (f.args["beta"], f.args["threshold"]) == (1, 20),
-)
 recognises_as(Softsign, "onnx.Softsign")
 recognises_as(  # over the channels
     Softmax,
     "onnx.Softmax",
-    "aten.softmax.int",
     when=lambda f: f.get("dim", f.get("axis", -1)) % len(f.out) == 1,
-)
-recognises_as(  # what torch calls relu6 inside
-    ReLU6,
-    "aten.hardtanh.default",
-    when=lambda f: (f.args["min_val"], f.args["max_val"]) == (0, 6),
 )
 
 
@@ -283,7 +360,7 @@ def onnx_prelu(foreign: Foreign) -> Recognised | None:
     return Recognised(PReLU(slopes=slope.shape[0]), (x,), {"weight": slope})
 
 
-@recognises("onnx.Clip", "aten.clamp.default", "aten.clamp_min.default")
+@recognises("onnx.Clip")
 def clamp(foreign: Foreign) -> Recognised | None:
     """Recognise max(x, 0), and min(max(x, 0), 6)."""
     least, most = foreign.get("min"), foreign.get("max")
@@ -298,3 +375,25 @@ def prelu_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's learned leaky ReLU."""
     weight = foreign.args["weight"]
     return Recognised(PReLU(slopes=weight.shape[0]), foreign.ins, {"weight": weight})
+
+
+@recognises("aten.elu.default")
+def elu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise an exponential linear unit without scales of its own."""
+    if any(foreign.args[name] != 1 for name in ("scale", "input_scale")):
+        return None
+    return Recognised(ELU(alpha=float(foreign.args["alpha"])), foreign.ins)
+
+
+@recognises("aten.gelu.default")
+def gelu_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the exact function and its approximation."""
+    return Recognised(GELU(tanh=foreign.args["approximate"] == "tanh"), foreign.ins)
+
+
+@recognises("aten.softplus.default")
+def softplus_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a softplus of any sharpness with torch's own threshold."""
+    if foreign.args["threshold"] != 20 or foreign.args["beta"] <= 0:
+        return None
+    return Recognised(Softplus(beta=float(foreign.args["beta"])), foreign.ins)

@@ -21,7 +21,6 @@ from archscope.ops.foreign import (
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.reduce import ChannelMax, ChannelMean
 from archscope.ops.registry import op
-from archscope.ops.reshape import Flatten
 
 
 def adaptive_module(op: Op, *ins: Shape) -> Call:
@@ -247,14 +246,3 @@ def adaptive_maxpool_of_torch(foreign: Foreign) -> Recognised | None:
     size = per_axis_or_one(foreign.out[2:])
     op = GlobalMaxPool() if size == 1 else AdaptiveMaxPool(size=size)
     return Recognised(op, foreign.ins)
-
-
-@recognises("aten.mean.dim")
-def mean_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the mean over all spatial axes, as many networks write their last pooling."""
-    (x,) = foreign.ins
-    rank = len(x.shape)
-    axes = sorted(axis % rank for axis in foreign.args["dim"] or ())
-    if rank < 3 or axes != list(range(2, rank)):
-        return None
-    return Recognised(GlobalAvgPool(), (x,), then=() if foreign.args["keepdim"] else (Flatten(),))

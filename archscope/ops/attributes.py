@@ -115,6 +115,19 @@ SHAPE = Kind(
     listed(whole(1), 4),
     array_schema(_integer_schema(1), 4),
 )
+RANK = 8
+"""The most axes of a tensor, without the batch."""
+
+TENSOR = Kind(
+    f"a list of 1 to {RANK} whole numbers of at least 1, channels first",
+    listed(whole(1), RANK),
+    array_schema(_integer_schema(1), RANK),
+)
+AXES = Kind(
+    "a list of axes; 0 are the channels",
+    listed(whole(0, RANK - 1), RANK),
+    array_schema(_integer_schema(0, RANK - 1), RANK),
+)
 SIZE = Kind(
     f"a whole number from 1 to {WIDEST}, or one for each axis",
     _sizes,
@@ -139,6 +152,8 @@ Number = Annotated[float, NUMBER]
 Share = Annotated[float, SHARE]
 Flag = Annotated[bool, FLAG]
 Dimensions = Annotated[tuple[int, ...], SHAPE]
+Axes = Annotated[tuple[int, ...], AXES]
+TensorShape = Annotated[tuple[int, ...], TENSOR]
 Size = Annotated[int | tuple[int, ...], SIZE]
 Padding = Annotated[int | tuple[Any, ...] | str, PADDING]
 

@@ -21,6 +21,7 @@ class Tensor(Struct, frozen=True):
     shape: tuple[int, ...]
     constant: bool = False  # a weight, or anything else that does not depend on the input
     value: Any = None  # of a small constant, as nested tuples
+    learned: bool = False  # a constant that training changes
 
 
 class Foreign(Struct, frozen=True):

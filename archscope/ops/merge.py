@@ -20,6 +20,17 @@ def _listed(ins: tuple[Shape, ...]) -> str:
     return " and ".join(map(text_of, ins))
 
 
+def broadcast(name: str, ins: tuple[Shape, ...]) -> Shape:
+    """Return the shape of inputs whose sizes are equal or 1 along each axis. Raises ShapeError."""
+    ranks = {len(x) for x in ins}
+    sizes = [{*axis} - {1} for axis in zip(*ins, strict=False)]
+    if len(ranks) > 1 or any(len(axis) > 1 for axis in sizes):
+        raise ShapeError(
+            f"'{name}' needs shapes that are equal or 1 on each axis, got {_listed(ins)}"
+        )
+    return tuple(axis.pop() if axis else 1 for axis in sizes)
+
+
 class Merge(Weightless, frozen=True):
     """What operators share that join branches position by position; not an operator itself."""
 
@@ -30,19 +41,17 @@ class Merge(Weightless, frozen=True):
 
 @op("add")
 class Add(Merge, frozen=True, kw_only=True):
-    """Sum of inputs of equal shape."""
+    """Sum of inputs whose sizes are equal or 1 along each axis."""
 
     modules = ("archscope.nn.Add",)
     commutative = zero_is_neutral = True
 
     def shape(self, *ins: Shape) -> Shape:
-        if any(x != ins[0] for x in ins):
-            raise ShapeError(f"'add' needs equal shapes, got {_listed(ins)}")
-        return ins[0]
+        return broadcast("add", ins)
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the additions."""
-        return (len(ins) - 1) * prod(ins[0])
+        return sum(prod(broadcast("add", ins[:end])) for end in range(2, len(ins) + 1))
 
     saved = saves_nothing
 
@@ -54,6 +63,7 @@ class Add(Merge, frozen=True, kw_only=True):
         return (
             Example(cls(), ((8, 6, 6), (8, 6, 6))),
             Example(cls(), ((10,), (10,), (10,))),
+            Example(cls(), ((8, 6, 6), (8, 1, 1))),
         )
 
 
@@ -68,13 +78,7 @@ class Mul(Merge, frozen=True, kw_only=True):
         return any(zero)
 
     def shape(self, *ins: Shape) -> Shape:
-        ranks = {len(x) for x in ins}
-        sizes = [{*axis} - {1} for axis in zip(*ins, strict=False)]
-        if len(ranks) > 1 or any(len(axis) > 1 for axis in sizes):
-            raise ShapeError(
-                f"'mul' needs shapes that are equal or 1 on each axis, got {_listed(ins)}"
-            )
-        return tuple(axis.pop() if axis else 1 for axis in sizes)
+        return broadcast("mul", ins)
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the multiplications."""
@@ -186,23 +190,5 @@ def onnx_concat(foreign: Foreign) -> Recognised | None:
     """Recognise inputs whose channels are put behind one another."""
     ins = foreign.tensors
     if any(x.constant for x in ins) or foreign.get("axis") % len(ins[0].shape) != 1:
-        return None
-    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)
-
-
-@recognises("aten.add.Tensor")
-def add_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the sum of two tensors of one shape."""
-    ins = foreign.ins
-    if len(ins) != 2 or ins[0].shape != ins[1].shape or foreign.args["alpha"] != 1:
-        return None
-    return Recognised(Add(), ins)
-
-
-@recognises("aten.cat.default")
-def concat_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise channels of several tensors behind one another."""
-    ins = foreign.ins
-    if foreign.args["dim"] % len(foreign.out) != 1 or len(ins) != len(foreign.tensors):
         return None
     return Recognised(Concat() if len(ins) > 1 else Identity(), ins)

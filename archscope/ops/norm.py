@@ -379,3 +379,10 @@ def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
     groups = foreign.get("num_groups", x.shape[1])
     op = GroupNorm(groups=groups, eps=foreign.args["eps"], affine=bool(given))
     return Recognised(op, (x,), given)
+
+
+@recognises("archscope.lrn.default")
+def lrn_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise torch's local response norm, as the importer brings it."""
+    words = {word: foreign.args[word] for word in ("size", "alpha", "beta", "k")}
+    return Recognised(LocalResponseNorm(**words), foreign.ins)

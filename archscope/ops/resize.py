@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from math import prod
+from struct import pack, unpack
 from typing import Annotated, Any
 
 from archscope.axes import Resample
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Shape, Windows, call
+from archscope.ir import Call, Example, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, floats, ints, node
-from archscope.ops.attributes import Size, choice
+from archscope.ops.attributes import NUMBER, WIDEST, Flag, Kind, Size, array_schema, choice
 from archscope.ops.facts import Weightless, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, per_axis_or_one, recognises
 from archscope.ops.geometry import per_axis, short, spatial
 from archscope.ops.registry import op
 
-Interpolation = Annotated[str, choice("nearest", "linear")]
+MODES = ("nearest", "nearest_exact", "linear", "cubic")
+Interpolation = Annotated[str, choice(*MODES)]
+
+
+def _factors(value: Any) -> float | tuple[float, ...]:
+    if isinstance(value, list | tuple) and 1 <= len(value) <= 3:
+        return tuple(map(_factor, value))
+    return _factor(value)
+
+
+def _factor(value: Any) -> float:
+    number = NUMBER.read(value)
+    if not 1e-3 <= number <= WIDEST:
+        raise ValueError
+    return float(number)
+
+
+_POSITIVE_NUMBER = {"type": "number", "minimum": 1e-3, "maximum": WIDEST}
+Factor = Annotated[
+    float | tuple[float, ...],
+    Kind(
+        "a number above 0, or one for each axis",
+        _factors,
+        {"anyOf": [_POSITIVE_NUMBER, array_schema(_POSITIVE_NUMBER)]},
+    ),
+]
 
 
 @op("upsample")
 class Upsample(Weightless, frozen=True, kw_only=True):
-    """Resize by nearest-neighbour or linear interpolation."""
+    """Resize by nearest-neighbour, linear or cubic interpolation."""
 
     principal = "scale"
     modules = ("nn.Upsample",)
@@ -28,47 +54,85 @@ class Upsample(Weightless, frozen=True, kw_only=True):
 
     scale: Annotated[Size | None, "factor of the output size"] = None
     size: Annotated[Size | None, "output size, in place of a factor"] = None
+    factor: Annotated[
+        Factor | None, "factor that need not be whole; positions are computed with it, as in torch"
+    ] = None
     mode: Annotated[
-        Interpolation, "nearest, or linear (bilinear in 2-D, trilinear in 3-D; half-pixel centres)"
+        Interpolation,
+        "nearest (by the corner of a position) or nearest_exact (by its centre), linear (bilinear"
+        " in 2-D, trilinear in 3-D), or cubic (bicubic, 2-D alone)",
     ] = "nearest"
+    align_corners: Annotated[
+        Flag, "the outermost positions stand on each other, not the borders of the map"
+    ] = False
 
     def is_identity(self, *ins: Shape) -> bool:
-        return self.shape(*ins) == ins[0]
+        return self.factor is None and self.shape(*ins) == ins[0]
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
         sizes = spatial(x, "upsample")
-        if (self.scale is None) == (self.size is None):
-            raise ShapeError("'upsample' needs either scale or size")
+        if sum(given is not None for given in (self.scale, self.size, self.factor)) != 1:
+            raise ShapeError("'upsample' needs either scale, size or factor")
+        if self.align_corners and self.mode.startswith("nearest"):
+            raise ShapeError(f"'upsample' of mode '{self.mode}' cannot align corners")
+        if self.mode == "cubic" and len(sizes) != 2:
+            raise ShapeError(f"'upsample' of mode 'cubic' needs 2 spatial axes, got {text_of(x)}")
         if self.size is not None:
             return x[0], *per_axis(self.size, len(sizes), "size of 'upsample'")
+        if self.factor is not None:
+            factors = per_axis(self.factor, len(sizes), "factor of 'upsample'")
+            outs = tuple(int(size * factor) for size, factor in zip(sizes, factors, strict=True))
+            if not all(outs):
+                raise ShapeError(f"'upsample' leaves no positions of {text_of(x)}")
+            return x[0], *outs
         scales = per_axis(self.scale or 1, len(sizes), "scale of 'upsample'")
         return x[0], *(size * scale for size, scale in zip(sizes, scales, strict=True))
 
     def window(self, *ins: Shape) -> Windows:
         (x,) = ins
-        read = _nearest if self.mode == "nearest" else _linear
-        return tuple(read(a, b) for a, b in zip(x[1:], self.shape(x)[1:], strict=True))
+        factors: tuple[float | None, ...] = (None,) * (len(x) - 1)
+        if self.factor is not None and not self.align_corners:
+            factors = per_axis(self.factor, len(x) - 1, "factor of 'upsample'")
+        return tuple(
+            reads(self.mode, a, b, self.align_corners, factor)
+            for a, b, factor in zip(x[1:], self.shape(x)[1:], factors, strict=True)
+        )
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the multiplications and additions of a linear mix of two values on each axis."""
-        if self.mode == "nearest":
+        """Count the multiplications and additions of the mixes of 2 or 4 values on each axis."""
+        if self.mode.startswith("nearest"):
             return 0
-        return ((1 << len(ins[0])) - 1) * prod(self.shape(*ins))
+        each = (1 << len(ins[0])) - 1 if self.mode == "linear" else 7 * (4 + 1)
+        return each * prod(self.shape(*ins))
 
     saved = saves_nothing
 
     def torch(self, *ins: Shape) -> Call:
         out = self.shape(*ins)[1:]
-        modes = {1: "linear", 2: "bilinear", 3: "trilinear"}
-        mode = modes[len(out)] if self.mode == "linear" else "nearest"
-        return call("nn.Upsample", size=short(out), mode=mode)
+        linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(out)]
+        names = {"linear": linear, "cubic": "bicubic", "nearest_exact": "nearest-exact"}
+        words: dict[str, Any] = {"mode": names.get(self.mode, self.mode)}
+        if self.align_corners:
+            words["align_corners"] = True
+        if self.factor is not None:
+            return call("nn.Upsample", scale_factor=self.factor, **words)
+        return call("nn.Upsample", size=short(out), **words)
 
     def onnx(self, *ins: Shape) -> Value:
         sizes, out = ins[0][1:], self.shape(*ins)[1:]
-        words: dict[str, Any] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        where = "align_corners" if self.align_corners else "half_pixel"
+        words: dict[str, Any] = {"mode": self.mode, "coordinate_transformation_mode": where}
         if self.mode == "nearest":
             words = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if self.mode == "nearest_exact":
+            words |= {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}
+        if self.mode == "cubic":
+            words["cubic_coeff_a"] = -0.75
+        if self.factor is not None:
+            factors = per_axis(self.factor, len(sizes), "factor of 'upsample'")
+            scales = floats(1, 1, *map(_scale_of, sizes, out, factors))
+            return node("Resize", X, None, scales, **words)
         if all(b % a == 0 for a, b in zip(sizes, out, strict=True)):
             scales = floats(1, 1, *(b // a for a, b in zip(sizes, out, strict=True)))
             return node("Resize", X, None, scales, **words)
@@ -82,20 +146,83 @@ class Upsample(Weightless, frozen=True, kw_only=True):
             Example(cls(scale=2, mode="linear"), ((8, 6, 6),)),
             Example(cls(size=(9, 10), mode="linear"), ((4, 6, 15),)),
             Example(cls(size=7), ((4, 5),)),
+            Example(cls(size=7, mode="nearest_exact"), ((4, 5),)),
+            Example(cls(scale=2, mode="cubic"), ((2, 12, 11),)),
+            Example(cls(size=(9, 7), mode="linear", align_corners=True), ((2, 5, 6),)),
+            Example(cls(size=(9, 13), mode="cubic", align_corners=True), ((2, 8, 7),)),
+            Example(cls(factor=1.3), ((2, 9, 10),)),
+            Example(cls(factor=(1.3, 0.7), mode="linear"), ((2, 9, 10),)),
         )
 
 
-def _nearest(size: int, out: int) -> Resample:
-    return Resample.between(size, out, lambda u: range(u * size // out, u * size // out + 1))
+def reads(mode: str, size: int, out: int, corners: bool, factor: float | None) -> Resample:
+    """Return which positions each output reads along an axis.
 
+    The pattern repeats where positions follow from the sizes alone; it is all outputs where the
+    corners are aligned or a factor is given.
+    """
+    if factor is not None:
+        pattern = tuple(_near(_place(mode, u, factor), mode, size) for u in range(out))
+        return Resample(size, pattern)
+    if corners:
+        return Resample(size, tuple(_on_corners(u, mode, size, out) for u in range(out)))
+    if mode == "nearest":
+        return Resample.between(size, out, lambda u: range(u * size // out, u * size // out + 1))
+    if mode == "nearest_exact":
+        centre = 2 * out
+        return Resample.between(
+            size,
+            out,
+            lambda u: range((2 * u + 1) * size // centre, (2 * u + 1) * size // centre + 1),
+        )
+    more = 0 if mode == "linear" else 1
 
-def _linear(size: int, out: int) -> Resample:
     def read(u: int) -> range:
         # The source stands at (u + 1/2) * size / out - 1/2; a whole one needs no neighbour.
         low, rest = divmod((2 * u + 1) * size - out, 2 * out)
-        return range(low, low + (2 if rest else 1))
+        return range(low - more, low + 2 + more) if rest else range(low, low + 1)
 
     return Resample.between(size, out, read)
+
+
+def _on_corners(u: int, mode: str, size: int, out: int) -> range:
+    low, rest = divmod(u * (size - 1), out - 1) if out > 1 else (0, 0)
+    more = 0 if mode == "linear" else 1
+    if not rest:
+        return range(low, low + 1)
+    return range(max(0, low - more), min(size, low + 2 + more))
+
+
+def _place(mode: str, u: int, factor: float) -> float:
+    """Return where torch looks for an output, in single precision as it does."""
+    step = _single(1 / factor)
+    if mode == "nearest":
+        return _single(u * step)
+    return _single(step * (u + 0.5)) if mode == "nearest_exact" else _single(step * (u + 0.5) - 0.5)
+
+
+def _scale_of(size: int, out: int, factor: float) -> float:
+    """Return a factor in single precision that gives the same number of outputs."""
+    scale = _single(factor)
+    while int(_single(scale * size)) < out:
+        scale = _single(scale * (1 + 2**-23))
+    return scale
+
+
+def _single(value: float) -> float:
+    return float(unpack("f", pack("f", value))[0])
+
+
+def _near(place: float, mode: str, size: int) -> range:
+    """Return the positions around a place, as far as there are any."""
+    low = int(place // 1)
+    if mode.startswith("nearest"):
+        low = min(low, size - 1)
+        return range(low, low + 1)
+    more = 0 if mode == "linear" else 1
+    if place <= 0 and mode == "linear":
+        return range(1)
+    return range(max(0, low - more), min(size, low + 2 + more))
 
 
 @recognises("onnx.Resize", "onnx.Upsample")
@@ -144,18 +271,36 @@ def _whole_scales(scales: Tensor | None, size: Shape, out: Shape) -> bool:
     )
 
 
-@recognises(
-    "aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec",
-    "aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec",
-)  # fmt: skip
+TARGETS = {
+    "nearest": ("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d"),
+    "nearest_exact": (
+        "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    ),
+    "linear": ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"),
+    "cubic": ("upsample_bicubic2d",),
+}  # fmt: skip
+MODE_OF = {
+    f"aten.{name}.{kind}": mode
+    for mode, names in TARGETS.items()
+    for name in names
+    for kind in ("vec", "default")
+}
+
+
+@recognises(*MODE_OF)
 def upsample_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's resizing with half-pixel centres."""
-    if foreign.get("align_corners"):
-        return None
+    """Recognise torch's resizing to a size, or by a factor that positions are computed with."""
     (x,) = foreign.ins
-    sizes = foreign.out[2:]
-    scales = foreign.get("scale_factors")
-    if scales and any(n * s != out for n, s, out in zip(x.shape[2:], scales, sizes, strict=True)):
-        return None  # torch resizes by the factor, which then is not the ratio of the sizes
-    mode = "nearest" if "nearest" in foreign.target else "linear"
-    return Recognised(Upsample(size=per_axis_or_one(sizes), mode=mode), (x,))
+    sizes, mode = foreign.out[2:], MODE_OF[foreign.target]
+    factors = foreign.get("scale_factors")
+    if factors is None:
+        factors = [foreign.args[word] for word in foreign.args if word.startswith("scales")]
+    corners = bool(foreign.get("align_corners"))
+    ratios = [*zip(x.shape[2:], factors or (), sizes, strict=False)]
+    if any(factor is not None and size * factor != out for size, factor, out in ratios):
+        if corners or None in factors:
+            return None
+        factor = per_axis_or_one(tuple(float(value) for value in factors))
+        return Recognised(Upsample(factor=factor, mode=mode), (x,))
+    found = Upsample(size=per_axis_or_one(sizes), mode=mode, align_corners=corners)
+    return Recognised(found, (x,))

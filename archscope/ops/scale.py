@@ -137,20 +137,6 @@ def onnx_mul(foreign: Foreign) -> Recognised | None:
     return Recognised(Mul(), (a, b))
 
 
-@recognises("aten.mul.Tensor")
-def mul_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a gate, a learned factor for each channel, and a constant factor."""
-    ins, tensors = foreign.ins, foreign.tensors
-    if len(ins) == 2:
-        return Recognised(Mul(), ins) if len(ins[0].shape) == len(ins[1].shape) else None
-    if len(tensors) == 2:
-        (x,), (factors,) = ins, [tensor for tensor in tensors if tensor.constant]
-        if not factors.shape and isinstance(factors.value, int | float):
-            return Recognised(Times(factor=float(factors.value)), (x,))
-        return scale_of(x, factors)
-    return Recognised(Times(factor=float(foreign.args["other"])), ins)
-
-
 def scale_of(x: Tensor, factors: Tensor) -> Recognised | None:
     """Return the product of a tensor and a learned factor for each of its channels."""
     shape = (1,) * (len(x.shape) - len(factors.shape)) + factors.shape
@@ -159,12 +145,3 @@ def scale_of(x: Tensor, factors: Tensor) -> Recognised | None:
     if any(size != 1 for size in shape[2:]):
         return None
     return Recognised(Scale(), (x,), {"weight": factors})
-
-
-@recognises("aten.div.Tensor")
-def div_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the division by a constant."""
-    divisor = foreign.args["other"]
-    if isinstance(divisor, Tensor) or not divisor:
-        return None
-    return Recognised(Times(factor=1 / divisor), foreign.ins)

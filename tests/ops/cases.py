@@ -40,3 +40,11 @@ def tensors(ins: tuple[Shape, ...], batch: int = 2) -> list[Tensor]:
     """Return random inputs that ask for gradients."""
     torch.manual_seed(1)
     return [torch.randn(batch, *shape, requires_grad=True) for shape in ins]
+
+
+def inputs_of(case: Example, batch: int = 2) -> list[Tensor]:
+    """Return random inputs of an example that ask for gradients."""
+    made = tensors(case.ins, batch)
+    if not case.positive:
+        return made
+    return [(tensor.detach().abs() + 0.1).requires_grad_() for tensor in made]

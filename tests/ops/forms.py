@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from math import prod, sqrt
+from math import prod
 from typing import Any
 
 import torch
@@ -18,9 +18,11 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archscope.ir import Example
+from tests.ops import axis_forms
 
 MOVES = frozenset((
-    "alias", "as_strided", "cat", "channel_shuffle", "native_channel_shuffle", "clone",
+    "_upsample_nearest_exact1d", "alias", "as_strided", "copy", "empty", "flip", "slice_scatter",
+    "cat", "channel_shuffle", "native_channel_shuffle", "clone",
     "constant_pad_nd", "detach", "expand", "gather", "index", "index_select", "permute",
     "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",
     "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
@@ -31,8 +33,9 @@ MOVES = frozenset((
 """Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
 
 ELEMENTARY = frozenset((
-    "abs", "add", "clamp_max", "clamp_min", "div", "erf", "exp", "gt", "log", "mul", "neg", "pow",
-    "reciprocal", "round", "sqrt", "sub", "tanh",
+    "abs", "add", "ceil", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "floor",
+    "gt", "log", "log1p", "log2", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "round",
+    "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh",
 ))  # fmt: skip
 """Kernels of one operation for each element of their result."""
 
@@ -58,7 +61,7 @@ class Work(TorchDispatchMode):
             return int(out.numel())
         if name == "clamp":
             return int(out.numel()) * sum(end is not None for end in args[1:])
-        if name in ("sum", "amax"):
+        if name in ("sum", "amax", "amin"):
             return int(args[0].numel() - out.numel())
         if name == "mean":  # the sum, and a division
             return int(args[0].numel())
@@ -185,29 +188,6 @@ def stochastic_pool(module: Any, out: Tensor, x: Tensor) -> Tensor:
     return (taps / taps.sum(-1, keepdim=True) * taps).sum(-1)
 
 
-def upsample(module: Any, out: Tensor, x: Tensor) -> Tensor:
-    """Linear along each axis: a weighted sum of 2 neighbours an axis, the weights constants."""
-    if module.mode == "nearest":
-        return functional.interpolate(x, size=out.shape[2:])
-    terms = []
-    for high in product((0, 1), repeat=x.ndim - 2):
-        corner, weight = x, [1.0]
-        for axis, (up, size) in enumerate(zip(high, out.shape[2:], strict=True), start=2):
-            whole = x.shape[axis]
-            at = [max((u + 0.5) * whole / size - 0.5, 0) for u in range(size)]
-            places = [min(int(a) + up, whole - 1) for a in at]
-            corner = corner.index_select(axis, torch.tensor(places))
-            shares = [a - int(a) if up else 1 - (a - int(a)) for a in at]
-            weight = [w * share for w in weight for share in shares]
-        terms.append(corner * torch.tensor(weight).view(out.shape[2:]))
-    return sum(terms[1:], terms[0])
-
-
-def softmax(module: Any, out: Tensor, x: Tensor) -> Tensor:
-    powers = (x - x.amax(1, keepdim=True)).exp()
-    return powers / powers.sum(1, keepdim=True)
-
-
 def _probabilities(scores: Tensor) -> Tensor:
     powers = (scores - scores.amax(-1, keepdim=True)).exp()
     return powers / powers.sum(-1, keepdim=True)
@@ -292,6 +272,15 @@ def distance(module: Any, out: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return (difference * difference).sum(1, keepdim=True).sqrt()
 
 
+def unary(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    if module.function == "mish":
+        return x * (x.exp() + 1).log().tanh()
+    if module.function == "selu":
+        scale, alpha = 1.0507009873554805, 1.6732632423543772
+        return torch.where(x > 0, x * scale, (x.exp() - 1) * (scale * alpha))
+    return module(x)
+
+
 def leaky(x: Tensor, slope: Any) -> Tensor:
     return torch.where(x > 0, x, x * slope)
 
@@ -307,14 +296,10 @@ FORMS: dict[str, Form] = {
     "relu6": lambda module, out, x: x.clamp_min(0).clamp_max(6),
     "leaky_relu": lambda module, out, x: leaky(x, module.negative_slope),
     "prelu": lambda module, out, x: leaky(x, module.weight.view(-1, *(1,) * (x.ndim - 2))),
-    "elu": lambda module, out, x: torch.where(x > 0, x, x.exp() - 1),
-    "gelu": lambda module, out, x: x * (((x / sqrt(2)).erf() + 1) * 0.5),
     "silu": lambda module, out, x: x * ((-x).exp() + 1).reciprocal(),
     "hardswish": lambda module, out, x: x * hard(x) / 6,
     "hardsigmoid": lambda module, out, x: hard(x) / 6,
     "sigmoid": lambda module, out, x: ((-x).exp() + 1).reciprocal(),
-    "softplus": lambda module, out, x: (x.exp() + 1).log(),
-    "softmax": softmax,
     "batchnorm": batchnorm,
     "layernorm": lambda module, out, x: affine(module, standardised(x, (1,), module.eps)),
     "groupnorm": groupnorm,
@@ -326,11 +311,22 @@ FORMS: dict[str, Form] = {
     "adaptive_avgpool": lambda module, out, x: cells(x, out, lambda taps: taps.mean(-1)),
     "adaptive_maxpool": lambda module, out, x: cells(x, out, lambda taps: taps.amax(-1)),
     "global_maxpool": lambda module, out, x: x.flatten(2).amax(-1).view_as(out),
-    "upsample": upsample,
     "distance": distance,
     "dot_product_attention": attention,
     "window_attention": window_attention,
     **dict.fromkeys(("lstm", "gru", "rnn"), recurrent),
+    "unary": unary,
+    "reduce": axis_forms.reduced,
+    "softmax": axis_forms.softmax,
+    "log_softmax": axis_forms.log_softmax,
+    "glu": axis_forms.glu,
+    "normalize": axis_forms.normalize,
+    "cosine_similarity": axis_forms.cosine_similarity,
+    "elu": axis_forms.elu,
+    "gelu": axis_forms.gelu,
+    "softplus": axis_forms.softplus,
+    "pad": axis_forms.pad,
+    "upsample": axis_forms.upsample,
 }
 """The form of each operator whose module is no elementary arithmetic."""
 
@@ -353,7 +349,11 @@ UNCOUNTED: dict[str, tuple[str, Callable[[Example], int]]] = {
     "groupnorm": ("eps and root of the deviation, once a group", _statistics),
     "softmax": (
         "maximum and sum are counted once for each value, the first of a position with them",
-        lambda case: 2 * prod(case.ins[0][1:]),
+        lambda case: 2 * prod(case.ins[0]) // case.ins[0][getattr(case.op, "axis", 0)],
+    ),
+    "log_softmax": (
+        "as of softmax, and a logarithm once a position",
+        lambda case: prod(case.ins[0]) // case.ins[0][getattr(case.op, "axis", 0)],
     ),
     "dot_product_attention": ("as of softmax", _attention_rows),
     "window_attention": ("as of softmax", _attention_rows),

@@ -7,14 +7,14 @@ import torch
 
 from archscope.ir import Example
 from archscope.ops import OPS
-from tests.ops.cases import every_case, tensors, trained_module
+from tests.ops.cases import every_case, inputs_of, trained_module
 from tests.ops.forms import FORMS, NON_NEGATIVE, UNCOUNTED, Work
 
 
 @every_case
 def test_other_work_is_that_of_its_form(case: Example) -> None:
     module, name = trained_module(case), case.op.name
-    inputs = [tensor.detach() for tensor in tensors(case.ins, batch=1)]
+    inputs = [tensor.detach() for tensor in inputs_of(case, batch=1)]
     if name in NON_NEGATIVE:
         inputs = [tensor.abs() for tensor in inputs]
     with torch.no_grad():

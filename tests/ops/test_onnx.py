@@ -14,7 +14,7 @@ from archscope.importers.onnx import from_file
 from archscope.ir import Builder, Example, Graph, Output, facts
 from archscope.ops import OPS
 from archscope.weights import COUNTER
-from tests.ops.cases import CASES, tensors, trained_module
+from tests.ops.cases import CASES, inputs_of, trained_module
 
 WRITTEN = [case for case in CASES if case.values[0].op.onnx(*case.values[0].ins) is not None]
 every_form = pytest.mark.parametrize("case", WRITTEN)
@@ -39,7 +39,7 @@ def test_onnx_form_computes_what_torch_does(case: Example) -> None:
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.content(), options)
     for batch in (1, 3):
-        inputs = [tensor.detach() for tensor in tensors(case.ins, batch)]
+        inputs = [tensor.detach() for tensor in inputs_of(case, batch)]
         with torch.no_grad():
             expected = module(*(tensor.clone() for tensor in inputs))
         feeds = {f"x{place}": tensor.numpy() for place, tensor in enumerate(inputs)}

@@ -14,10 +14,22 @@ from archscope.fused import fused_network
 from archscope.ir import Example, Op, Shape
 from archscope.ops import OPS
 from tests.nets import Net
-from tests.ops.cases import CASES, every_case, every_op, module_of, tensors, trained_module
+from tests.ops.cases import (
+    CASES,
+    every_case,
+    every_op,
+    inputs_of,
+    module_of,
+    tensors,
+    trained_module,
+)
 
 MAP = (8, 6, 6)
-MERGES = [name for name, op in sorted(OPS.items()) if op.arity[1] is None and op.examples()]
+MERGES = [
+    name
+    for name, op in sorted(OPS.items())
+    if op.arity[1] is None and op.examples() and name != "stack"  # whose results have an axis more
+]
 ROUNDS = {"fake_quantize"}
 """Operators that are not linear, but only because they round."""
 
@@ -28,6 +40,10 @@ def cases_of(name: str) -> list[Example]:
 
 def values(*shapes: Shape) -> list[Tensor]:
     return [tensor.detach() for tensor in tensors(shapes)]
+
+
+def inputs_for(case: Example) -> list[Tensor]:
+    return [tensor.detach() for tensor in inputs_of(case)]
 
 
 @pytest.mark.parametrize("name", MERGES)
@@ -53,7 +69,7 @@ def test_random_operators_draw_while_training(name: str) -> None:
     drawn = False
     for case in cases_of(name):
         module = module_of(case).train()
-        inputs = values(*case.ins)
+        inputs = inputs_for(case)
         first, second = (module(*inputs) for _ in range(2))
         drawn |= not torch.equal(first, second)
     assert OPS[name].random is drawn
@@ -64,7 +80,7 @@ def is_valuewise(case: Example) -> bool:
     if len(case.ins) != 1 or case.op.shape(*case.ins) != case.ins[0]:
         return False
     module = trained_module(case)
-    (x,) = values(*case.ins)
+    (x,) = inputs_for(case)
     changed = x.clone()
     place = (0, *(size // 2 for size in case.ins[0]))
     changed[place] += 3
@@ -96,7 +112,7 @@ def test_normalising_operators_undo_a_scale(case: Example) -> None:
     if not case.op.normalises:
         return
     module = module_of(case).train()
-    (x,) = values(*case.ins)
+    (x,) = inputs_for(case)
     assert module(1e6 * x).abs().max() < 100 * module(x).abs().max()
 
 
@@ -112,7 +128,7 @@ def test_zero_results_are_zero(case: Example) -> None:
     for zero in range(len(case.ins)):
         among = [place == zero for place in range(len(case.ins))]
         if case.op.is_zero(*among):
-            inputs = values(*case.ins)
+            inputs = inputs_for(case)
             inputs[zero] = torch.zeros_like(inputs[zero])
             assert not trained_module(case)(*inputs).any()
 
@@ -158,7 +174,7 @@ def test_identities_are_known(name: str, attributes: dict[str, Any], shape: Shap
 @pytest.mark.parametrize("training", [False, True])
 def test_identities_change_nothing(case: Example, training: bool) -> None:
     if case.op.is_identity(*case.ins):
-        (x,) = values(*case.ins)
+        (x,) = inputs_for(case)
         assert torch.equal(module_of(case).train(training)(x), x)
 
 
@@ -187,7 +203,7 @@ def test_what_absorbs_a_scale_takes_in_a_batch_norm(case: Example) -> None:
                     tensor.uniform_(0.5, 1.5)
         fused = fused_network(network)
         assert [node.name for node in fused.graph.nodes] == ["x", "layer"]
-        inputs = values(*case.ins)
+        inputs = inputs_for(case)
         torch.testing.assert_close(fused(*inputs), network(*inputs), rtol=1e-4, atol=1e-4)
 
 

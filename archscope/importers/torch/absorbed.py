@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from archscope.importers.torch.batch import Batch
 from archscope.ops.foreign import Foreign, Tensor
-from archscope.ops.pad import pad_of_torch, zeros_of_torch
+from archscope.ops.pad import zeros_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
 PADS = {PAD, "aten.constant_pad_nd.default"}
@@ -93,11 +93,10 @@ class AbsorbedMaps:
 
     def padded(self, foreign: Foreign) -> Tensor | None:
         """Return the result of an operator that puts zeros around a map, or None."""
-        found = pad_of_torch(foreign) if foreign.target in PADS else None
-        (x,) = foreign.ins if found else (None,)
-        if not found or x is None or self.find(x, PAD) or not self.batch.leads(x.shape):
+        pairs = zeros_of_torch(foreign) if foreign.target in PADS else None
+        (x,) = foreign.ins if pairs else (None,)
+        if not pairs or x is None or self.find(x, PAD) or not self.batch.leads(x.shape):
             return None
-        pairs = zeros_of_torch(foreign) or ()
         padded = Tensor(f"{x.name}:pad{pairs}", foreign.out)
         self.maps[padded.name] = AbsorbedMap(PAD, x, pairs)
         return padded

@@ -20,6 +20,7 @@ from archscope.importers.torch.functional import written
 from archscope.importers.torch.layers import is_name
 from archscope.importers.torch.tracing import Trace, traces
 from archscope.importers.torch.translation import OperatorTranslator
+from archscope.importers.torch.weight_table import WeightTable
 from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Tensor
 
@@ -57,6 +58,15 @@ def _foreign(target: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> 
     return Foreign(usual, {**arguments, **more}, shape)
 
 
+def _of_folded(weights: WeightTable) -> str:
+    """Return a sentence on the weights that are functions of parameters, "" if none are."""
+    paths = sorted({path for paths in weights.folded.values() for path in paths})
+    if not paths:
+        return ""
+    listed = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return f"what is computed of these parameters has taken their place: {listed}"
+
+
 class _ProgramImporter:
     """Runs through a program once and keeps the value of each node."""
 
@@ -85,7 +95,7 @@ class _ProgramImporter:
         graph, names = assemble(
             name, self.model, self.inputs, translator, ends, self._output_names(outputs)
         )
-        about = "; ".join(filter(None, (graph.about, remark)))
+        about = "; ".join(filter(None, (graph.about, remark, _of_folded(translator.weights))))
         paths = {
             f"{names[key]}.{suffix}": tensor.name
             for key, layer in translator.layers.items()
@@ -123,16 +133,9 @@ class _ProgramImporter:
 
     def _placeholder(self, node: fx.Node) -> None:
         shape = tuple(map(int, getattr(node.meta.get("val"), "shape", ())))
-        sources = self.translator.weights.sources
-        if node.name in self.weights:
-            path = self.weights[node.name]
-            sources[path] = frozenset({path})
-            self.values[node] = Tensor(path, shape, True)
-        elif node.name in self.constants:
-            constant: Any = self.program.constants[self.constants[node.name]]
-            value = constant.item() if constant.numel() == 1 else None
-            sources[node.name] = frozenset()
-            self.values[node] = Tensor(node.name, shape, True, value)
+        path = self.weights.get(node.name) or self.constants.get(node.name)
+        if path is not None:
+            self.values[node] = self.translator.weights.placeholder(node, path, shape)
         elif isinstance(node.meta.get("val"), torch.Tensor):
             self.inputs[node.name] = self.shapes.get(shape, shape) or (1,)
             self.values[node] = Tensor(node.name, shape)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_map
 
 from archscope.importers.torch.batch import Batch
+
+WHOLE = {functional.local_response_norm, functional.normalize}
+"""Functions that torch spells out, which are operators of ours."""
 
 
 class SomeImagesError(Exception):
@@ -55,7 +60,8 @@ class TraceMode(TorchFunctionMode):
             axis = args[place] if len(args) > place else kwargs.get("dim", 0)
             if args[0].shape[axis] % self.batch.size == 0:
                 raise SomeImagesError
-        result = func(*args, **kwargs)
+        whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
+        result = func(*args, **kwargs) if whole is None else whole
         if args and (name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))):
             self.made[id(args[0])] = (args[0],)
         if name in self.PART and self._whole(args[0]) and not self._whole(result):
@@ -67,6 +73,23 @@ class TraceMode(TorchFunctionMode):
                 maker = func if part is result else partial(_part, func, place)
                 self.made[id(part)] = (part,) if changed else (part, maker, args, kwargs)
         return result
+
+    def _as_operator(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return the result of an operator of ours for a function that torch spells out, or None.
+
+        Of weights alone it is spelled out.
+        """
+        given = inspect.signature(func).bind(*args, **kwargs)
+        given.apply_defaults()
+        words = given.arguments
+        x = words["input"]
+        if not self._whole(x):
+            return None
+        operators = torch.ops.archscope
+        if func is functional.local_response_norm:
+            return operators.lrn(x, *(words[name] for name in ("size", "alpha", "beta", "k")))
+        plain = words["p"] == 2 and isinstance(words["dim"], int) and words["out"] is None
+        return operators.normalize(x, words["dim"], words["eps"]) if plain else None
 
     def _whole(self, value: Any) -> bool:
         if not self.batch.alike or not isinstance(value, torch.Tensor):

@@ -114,6 +114,7 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
         return
     for part in still.modules():
         _show_stochastic_depth(part)
+        _show_frozen_batch_norm(part)
     yield still.eval()
 
 
@@ -139,6 +140,15 @@ def _quiet() -> Iterator[None]:
 _OPERATORS: Any = torch.library.Library("archscope", "DEF")  # type: ignore[no-untyped-call]
 _OPERATORS.define("stochastic_depth(Tensor x, float p) -> Tensor")
 _OPERATORS.impl("stochastic_depth", lambda x, p: x.clone(), "CompositeExplicitAutograd")
+_OPERATORS.define("normalize(Tensor x, int dim, float eps) -> Tensor")
+_OPERATORS.impl("normalize", lambda x, dim, eps: x.clone(), "CompositeExplicitAutograd")
+_OPERATORS.define("lrn(Tensor x, int size, float alpha, float beta, float k) -> Tensor")
+_OPERATORS.impl("lrn", lambda x, *words: x.clone(), "CompositeExplicitAutograd")
+_OPERATORS.define(
+    "frozen_batch_norm(Tensor x, Tensor weight, Tensor bias, Tensor running_mean,"
+    " Tensor running_var, float eps) -> Tensor"
+)
+_OPERATORS.impl("frozen_batch_norm", lambda x, *rest: x.clone(), "CompositeExplicitAutograd")
 
 
 def _show_stochastic_depth(part: nn.Module) -> None:
@@ -151,6 +161,16 @@ def _show_stochastic_depth(part: nn.Module) -> None:
     p = getattr(part, "p", getattr(part, "drop_prob", 0.0))
     if isinstance(p, float) and 0 < p < 1 and getattr(part, "mode", "row") == "row":
         part.forward = lambda x: torch.ops.archscope.stochastic_depth(x, p)
+
+
+def _show_frozen_batch_norm(part: nn.Module) -> None:
+    """Let a batch norm of buffers alone be one operator, not the arithmetic it is written in."""
+    names = ("weight", "bias", "running_mean", "running_var")
+    plain = type(part).__name__ in ("FrozenBatchNorm2d", "FrozenBatchNorm3d", "FrozenBatchNorm")
+    if plain and all(name in part._buffers for name in names):
+        held = [part._buffers[name] for name in names]
+        eps = getattr(part, "eps", 1e-5)
+        part.forward = lambda x: torch.ops.archscope.frozen_batch_norm(x, *held, eps)
 
 
 def _error_text(model: nn.Module, error: Exception, sizes: str) -> str:

@@ -14,7 +14,7 @@ from torch import fx
 
 import archscope.ops
 from archscope.errors import ShapeError
-from archscope.importers.torch.absorbed import PAD, PERMUTE, AbsorbedMaps
+from archscope.importers.torch.absorbed import PAD, TO_LAST, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
     FREE,
@@ -30,10 +30,11 @@ from archscope.importers.torch.aten import (
 )
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import Trace
-from archscope.importers.torch.weight_table import WeightTable, paths_of
+from archscope.importers.torch.weight_table import FILLS, WeightTable, paths_of
 from archscope.ir import Op
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.geometry import short
+from archscope.ops.layout import Permute
 from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
 from archscope.ops.rearrange import ChannelShuffle
@@ -61,9 +62,8 @@ class OperatorTranslator:
 
     def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return the result of an operator, having added the layer that computes it."""
-        zeros = foreign.target.startswith(("aten.new_", "aten.zeros_like"))
-        if zeros or 0 in foreign.out or not foreign.ins:
-            return self.weights.constant(node.name, foreign)
+        if name_of(foreign.target) in FILLS or 0 in foreign.out or not foreign.ins:
+            return self.weights.constant(node, foreign)
         factors = (foreign.get(name) for name in ("other", "alpha", "value"))
         if not self.batch.suits(foreign.out) or any(map(self.batch.has, factors)):
             self.alike = False
@@ -98,8 +98,8 @@ class OperatorTranslator:
         if absorbed is None:
             return value
         if value.name not in self.materialised:
-            size, inner = self.batch.without(value.shape), self.materialise(node, absorbed.inner)
-            op: Op = Opaque(kind=PERMUTE, size=size, products=0, work=0, view=True)
+            inner = self.materialise(node, absorbed.inner)
+            op: Op = Permute(order=tuple(axis - 1 for axis in TO_LAST[1:]))
             if absorbed.kind == PAD:
                 op = Pad(padding=short(absorbed.zeros))
             found = Recognised(op, (inner,))
@@ -133,7 +133,7 @@ class OperatorTranslator:
             out = found.op.shape(*ins)
             for op in found.then:
                 out = op.shape(out)
-        except ShapeError:
+        except (ShapeError, IndexError):  # a number of each image has no axis that it could be of
             return None
         return found if out == foreign.out[1:] and self.weights.fit(found) else None
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-import torch
+from math import prod
+from operator import getitem
+from typing import Any
 
-from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost
+import torch
+from msgspec import structs
+from torch import fx
+
+from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost, name_of
 from archscope.importers.torch.batch import Batch
 from archscope.ir import Op
 from archscope.ops.foreign import Foreign, Recognised, Tensor
+
+FILLS = {
+    "zeros": 0, "zeros_like": 0, "new_zeros": 0, "ones": 1, "ones_like": 1, "new_ones": 1,
+    "full": "fill_value", "full_like": "fill_value", "new_full": "fill_value",
+    "scalar_tensor": "s", "empty": None, "empty_like": None, "new_empty": None,
+}  # fmt: skip
+"""Operators that give one number everywhere: the number or the argument that has it, if known."""
+
+LARGEST = 1 << 26
+"""Numbers in a constant that is computed."""
 
 
 class WeightTable:
@@ -16,23 +32,40 @@ class WeightTable:
     def __init__(self, program: torch.export.ExportedProgram, batch: Batch) -> None:
         self.batch = batch
         signature = program.graph_signature
-        self.tensors = dict(program.state_dict)
+        self.tensors: dict[str, Any] = {**program.constants, **program.state_dict}
         self.params = set(signature.inputs_to_parameters.values())
         self.buffers = set(signature.inputs_to_buffers.values())
         self.sources: dict[str, frozenset[str]] = {}  # weights and operators behind each constant
         self.costs: dict[str, Cost] = {}  # of operators on weights alone
         self.claimed: set[str] = set()  # weights and operators that some layer has
         self.owners: dict[tuple[str, ...], tuple[Op, str]] = {}
+        self.computed = ComputedConstants()
+        self.folded: dict[str, frozenset[str]] = {}  # weights that are functions of parameters
 
-    def constant(self, name: str, foreign: Foreign) -> Tensor:
+    def placeholder(self, node: fx.Node, path: str, shape: tuple[int, ...]) -> Tensor:
+        """Return a weight or a constant of the program."""
+        weight = path in self.params or path in self.buffers
+        self.sources[path] = frozenset({path}) if weight else frozenset()
+        tensor = self.tensors[path]
+        self.computed.known[node] = tensor
+        single = not weight and tensor.numel() == 1 and tensor.device.type != "meta"
+        value = tensor.item() if single else None
+        return Tensor(path, shape, True, value, path in self.params)
+
+    def constant(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return the result of an operator that no input decides."""
         tensors = foreign.tensors if not foreign.ins else ()
         if foreign.target in COPIES and tensors:
             return tensors[0]
         if foreign.target in RESHAPES and tensors and tensors[0].name in self.tensors:
-            path, shape = tensors[0].name, tensors[0].shape
-            if _long_axes(shape) == _long_axes(foreign.out):
-                return Tensor(path, foreign.out, True)  # the same numbers along the same axes
+            first, shape = tensors[0], tensors[0].shape
+            if _long_axes(shape) == _long_axes(foreign.out):  # the same numbers along the same axes
+                return structs.replace(first, shape=foreign.out)
+        if foreign.target == "aten.expand.default" and self._is_for_each_image(foreign):
+            return tensors[0]
+        name = node.name if foreign.ins else self.computed.name(node, foreign)
+        if name in self.sources:  # computed before
+            return self.computed.results[name]
         sources = frozenset().union(*(self.sources[tensor.name] for tensor in tensors))
         cost = FREE if foreign.ins else aten_cost(foreign)
         if self.batch.alike and self.batch.without(foreign.out) != foreign.out:
@@ -41,7 +74,15 @@ class WeightTable:
             self.costs[name] = cost
             sources |= {name}
         self.sources[name] = sources
-        return Tensor(name, foreign.out, True)
+        learned = bool((sources & self.params) - self.claimed)
+        result = Tensor(name, foreign.out, True, _fill(foreign), learned)
+        self.computed.results[name] = result
+        return result
+
+    def _is_for_each_image(self, foreign: Foreign) -> bool:
+        """Return whether a constant is repeated for each image, and not otherwise."""
+        shape, out = foreign.tensors[0].shape, foreign.out
+        return self.batch.alike and shape[:1] == (1,) and out == (self.batch.size, *shape[1:])
 
     def claim(self, foreign: Foreign) -> frozenset[str]:
         """Return the sources of an operator's constants that no layer had before."""
@@ -52,12 +93,36 @@ class WeightTable:
 
     def fit(self, found: Recognised) -> bool:
         """Return whether a layer can have its weights: they exist, and no other kind has them."""
-        paths = paths_of(found)
-        if not all(path in self.tensors for path in paths):
+        if not all(map(self._exists, found.weights.values())):
             return False
+        paths = paths_of(found)
         if paths not in self.owners:
             return not self.claimed.intersection(paths)
         return self.owners[paths][0] == found.op
+
+    def _exists(self, weight: Tensor) -> bool:
+        """Return whether there is a weight, having computed it if need be.
+
+        What is computed of parameters stands for them if it has as many numbers, and if no
+        products are computed, which would be left out.
+        """
+        name = weight.name
+        if name in self.tensors:
+            return True
+        if any(self.costs[s].macs != 0 for s in self.sources[name] if s in self.costs):
+            return False
+        params = self.sources[name] & self.params
+        if weight.learned:
+            numbers = sum(self.tensors[path].numel() for path in params)
+            if numbers != prod(weight.shape) or params & self.claimed:
+                return False
+        value = self.computed.value(name) if prod(weight.shape) <= LARGEST else None
+        if value is None:
+            return False
+        self.tensors[name] = value
+        if params:
+            self.folded[name] = params
+        return True
 
     def own(self, key: str, op: Op, paths: tuple[str, ...]) -> str | None:
         """Return the layer that has the weights already, or note that this one has them now."""
@@ -65,7 +130,55 @@ class WeightTable:
             return self.owners[paths][1]
         self.owners[paths] = op, key
         self.claimed.update(paths)
+        for path in paths:
+            self.claimed.update(self.folded.get(path, ()))
         return None
+
+
+class ComputedConstants:
+    """Constants that a program computes, and their numbers where they are asked for."""
+
+    def __init__(self) -> None:
+        self.known: dict[fx.Node, Any] = {}  # values of nodes
+        self.nodes: dict[str, fx.Node] = {}
+        self.names: dict[tuple[str, str], str] = {}  # by what is computed of what
+        self.results: dict[str, Tensor] = {}
+
+    def name(self, node: fx.Node, foreign: Foreign) -> str:
+        """Return the name of a constant: that of the first node that computes the same."""
+        draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
+        key = (foreign.target, repr((foreign.args, foreign.out)))
+        known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
+        if draws or not known:
+            return node.name
+        name = self.names.setdefault(key, node.name)
+        self.nodes.setdefault(name, node)
+        return name
+
+    def value(self, name: str) -> torch.Tensor | None:
+        """Return the numbers of a constant, None if they cannot be computed."""
+        try:
+            with torch.no_grad():
+                value = self._value(self.nodes[name])
+        except Exception:  # a part of it depends on the input, draws, or lacks memory
+            return None
+        return value.detach() if isinstance(value, torch.Tensor) else None
+
+    def _value(self, node: fx.Node) -> Any:
+        if node not in self.known:
+            if node.op != "call_function":
+                raise KeyError(node.name)
+            place = (node.args, node.kwargs)
+            args, kwargs = fx.node.map_arg(place, self._value)
+            self.known[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+        return self.known[node]
+
+
+def _fill(foreign: Foreign) -> float | None:
+    """Return the number that a constant has everywhere, None if it has several."""
+    fill = FILLS.get(name_of(foreign.target))
+    number = foreign.get(fill) if isinstance(fill, str) else fill
+    return number if isinstance(number, int | float) else None
 
 
 def paths_of(found: Recognised) -> tuple[str, ...]:

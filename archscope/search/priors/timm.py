@@ -211,7 +211,7 @@ def _unlike_input(graph: Graph) -> Iterator[str]:
         yield f"{channels} input channel{'s' if channels > 1 else ''}, fitted {CHANNELS}"
     if height != width:
         yield f"an input of {height}x{width}, fitted squares"
-    classes = graph.by_name[graph.main.node].out[0]
+    classes = next(iter(graph.by_name[graph.main.node].out), 1)
     if classes != CLASSES:
         yield f"{classes} classes, predicted as if they were {CLASSES}"
 

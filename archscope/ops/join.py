@@ -1,0 +1,205 @@
+"""Values behind one another along any axis, as a new axis, and in place of others."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from archscope.errors import ShapeError
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Shape, Windows, call, text_of
+from archscope.onnx_form import Input, Value, ints, node
+from archscope.ops.attributes import RANK, Count, Positive
+from archscope.ops.facts import Rearrangement
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.merge import Concat
+from archscope.ops.pad import Pad
+from archscope.ops.registry import op
+from archscope.ops.reshape import Identity
+
+
+def _listed(ins: tuple[Shape, ...]) -> str:
+    return " and ".join(map(text_of, ins))
+
+
+@op("join")
+class Join(Rearrangement, frozen=True, kw_only=True):
+    """Put inputs behind one another along an axis; `concat` does it with channels."""
+
+    principal = "axis"
+    arity = (2, None)
+
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 1
+
+    def shape(self, *ins: Shape) -> Shape:
+        axis = self.axis
+        others = {(*x[:axis], *x[axis + 1 :]) for x in ins}
+        if any(axis >= len(x) for x in ins) or len(others) > 1 or len({*map(len, ins)}) > 1:
+            raise ShapeError(
+                f"'join' along axis {axis} needs equal shapes but for that axis, got {_listed(ins)}"
+            )
+        return *ins[0][:axis], sum(x[axis] for x in ins), *ins[0][axis + 1 :]
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return the whole input behind a join of positions, which is more than it sees."""
+        return WHOLE if self.axis else POINTWISE
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Join", self.axis + 1)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Concat", *map(Input, range(len(ins))), axis=self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((4, 6, 5), (4, 2, 5))),
+            Example(cls(axis=2), ((4, 6, 5), (4, 6, 2), (4, 6, 1))),
+        )
+
+
+@op("stack")
+class Stack(Rearrangement, frozen=True, kw_only=True):
+    """Put inputs of one shape behind one another along a new axis."""
+
+    principal = "axis"
+    arity = (2, None)
+
+    axis: Annotated[Count, "the new axis; 0 puts it before the channels"] = 0
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x, *others) = ins
+        if any(other != x for other in others):
+            raise ShapeError(f"'stack' needs equal shapes, got {_listed(ins)}")
+        if self.axis > len(x) or len(x) >= RANK:
+            raise ShapeError(
+                f"'stack' makes one of {len(x) + 1} axes of {text_of(x)}, got axis {self.axis}"
+            )
+        return *x[: self.axis], len(ins), *x[self.axis :]
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return the whole input, which is more than it sees: there is an axis more."""
+        return WHOLE
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Stack", self.axis + 1)
+
+    def onnx(self, *ins: Shape) -> Value:
+        shape = (*ins[0][: self.axis], 1, *ins[0][self.axis :])
+        apart = (node("Reshape", Input(i), ints(0, *shape)) for i in range(len(ins)))
+        return node("Concat", *apart, axis=self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((4, 6), (4, 6))),
+            Example(cls(axis=2), ((4, 5), (4, 5), (4, 5))),
+        )
+
+
+@op("overwrite")
+class Overwrite(Rearrangement, frozen=True, kw_only=True):
+    """Put the second input in place of a range of the first: `y[:, 0:4] = part` in torch."""
+
+    arity = (2, 2)
+
+    start: Annotated[Count, "where it begins along the axis"] = 0
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    step: Annotated[Positive, "from each place to the next"] = 1
+
+    def shape(self, *ins: Shape) -> Shape:
+        x, part = ins
+        axis = self.axis
+        if axis >= len(x) or len(x) != len(part):
+            raise ShapeError(f"'overwrite' along axis {axis} cannot put {_listed(ins[::-1])}")
+        last = self.start + (part[axis] - 1) * self.step
+        if (*part[:axis], *part[axis + 1 :]) != (*x[:axis], *x[axis + 1 :]) or last >= x[axis]:
+            raise ShapeError(
+                f"'overwrite' along axis {axis} from {self.start} cannot put {text_of(part)}"
+                f" into {text_of(x)}"
+            )
+        return x
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return the whole input behind a part of the positions, which is more than it sees."""
+        return WHOLE if self.axis else POINTWISE
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {"step": self.step} if self.step > 1 else {}
+        return call("archscope.nn.Overwrite", self.start, self._stop(ins), self.axis + 1, **words)
+
+    def _stop(self, ins: tuple[Shape, ...]) -> int:
+        return self.start + (ins[1][self.axis] - 1) * self.step + 1
+
+    def onnx(self, *ins: Shape) -> Value:
+        x, part = ins
+        axis = ints(self.axis + 1)
+        if self.step > 1:  # the parts one by one, each with what stands behind it
+            pieces: list[Value] = []
+            for place in range(x[self.axis]):
+                turn, rest = divmod(place - self.start, self.step)
+                inside = rest == 0 and 0 <= turn < part[self.axis]
+                source, at = (Input(1), turn) if inside else (Input(0), place)
+                pieces.append(node("Slice", source, ints(at), ints(at + 1), axis))
+            return node("Concat", *pieces, axis=self.axis + 1)
+        stop = self._stop(ins)
+        joined: list[Value] = [Input(1)]
+        if self.start:
+            joined.insert(0, node("Slice", Input(0), ints(0), ints(self.start), axis))
+        if stop < x[self.axis]:
+            joined.append(node("Slice", Input(0), ints(stop), ints(x[self.axis]), axis))
+        return node("Concat", *joined, axis=self.axis + 1) if len(joined) > 1 else Input(1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(start=2), ((8, 6, 5), (3, 6, 5))),
+            Example(cls(start=1, axis=1, step=2), ((4, 6), (4, 2))),
+        )
+
+
+@recognises("aten.cat.default", "aten.concat.default", "aten.concatenate.default")
+def concat_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise several tensors behind one another; channels of zeros at the ends are padding."""
+    axis = foreign.args["dim"] % len(foreign.out)
+    tensors: list[Tensor] = list(foreign.args["tensors"])
+    if axis == 0:
+        return None
+    if len(foreign.ins) != len(tensors):
+        return _with_zeros(tensors) if axis == 1 else None
+    if len(tensors) == 1:
+        return Recognised(Identity(), foreign.ins)
+    return Recognised(Concat() if axis == 1 else Join(axis=axis - 1), foreign.ins)
+
+
+def _with_zeros(tensors: list[Tensor]) -> Recognised | None:
+    places = [place for place, tensor in enumerate(tensors) if not tensor.constant]
+    value = next((tensor.value for tensor in tensors if tensor.constant), None)
+    if len(places) != 1 or not isinstance(value, int | float):
+        return None
+    if any(tensor.constant and tensor.value != value for tensor in tensors):
+        return None
+    before = sum(tensor.shape[1] for tensor in tensors[: places[0]])
+    after = sum(tensor.shape[1] for tensor in tensors[places[0] + 1 :])
+    found = Pad(channels=(before, after), value=float(value))
+    return Recognised(found, (tensors[places[0]],))
+
+
+@recognises("aten.stack.default")
+def stack_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise several tensors along a new axis."""
+    axis = foreign.args["dim"] % len(foreign.out)
+    if axis == 0 or len(foreign.ins) != len(foreign.tensors) or len(foreign.ins) < 2:
+        return None
+    return Recognised(Stack(axis=axis - 1), foreign.ins)
+
+
+@recognises("aten.slice_scatter.default")
+def overwrite_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a tensor in place of a range of another."""
+    axis = foreign.args["dim"] % len(foreign.out)
+    x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
+    if axis == 0 or x.constant or part.constant:
+        return None
+    size, start = x.shape[axis], foreign.get("start") or 0
+    start = max(0, start + size) if start < 0 else start
+    found = Overwrite(start=start, axis=axis - 1, step=foreign.get("step", 1))
+    return Recognised(found, (x, part))

@@ -1,0 +1,159 @@
+"""The textbook forms of functions along axes, and of interpolation."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import pi, sqrt
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def reduced(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    words: Any = {"dim": module.axes, "keepdim": module.keep}
+    if module.function == "min":
+        return x.amin(**words)
+    if module.function == "l1":
+        return x.abs().sum(**words)
+    if module.function == "l2":
+        return (x * x).sum(**words).sqrt()
+    if module.function == "logsumexp":
+        most = x.amax(module.axes, keepdim=True)
+        total = (x - most).exp().sum(**words).log()
+        return total + most.view(total.shape)
+    if module.function in ("std", "var"):
+        centred = x - x.mean(module.axes, keepdim=True)
+        squares = (centred * centred).sum(**words)
+        variance = squares / (x.numel() / squares.numel() - module.correction)
+        return variance.sqrt() if module.function == "std" else variance
+    return module(x)
+
+
+def softmax(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    powers = (x - x.amax(module.dim, keepdim=True)).exp()
+    return powers / powers.sum(module.dim, keepdim=True)
+
+
+def log_softmax(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    shifted = x - x.amax(module.dim, keepdim=True)
+    return shifted - shifted.exp().sum(module.dim, keepdim=True).log()
+
+
+def glu(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    value, gate = x.chunk(2, module.dim)
+    return value * ((-gate).exp() + 1).reciprocal()
+
+
+def normalize(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    norm = (x * x).sum(module.axis, keepdim=True).sqrt()
+    return x / norm.clamp_min(module.eps)
+
+
+def cosine_similarity(module: Any, out: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    units = normalize(module, out, a) * normalize(module, out, b)
+    return units.sum(module.axis, keepdim=True)
+
+
+def elu(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    below = x.exp() - 1
+    return torch.where(x > 0, x, below if module.alpha == 1 else below * module.alpha)
+
+
+def gelu(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    if module.approximate == "none":
+        return x * (((x / sqrt(2)).erf() + 1) * 0.5)
+    cubic = x + x * (x * x * 0.044715)
+    return x * ((cubic * sqrt(2 / pi)).tanh() + 1) * 0.5
+
+
+def softplus(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    if module.beta == 1:
+        return (x.exp() + 1).log()
+    return ((x * module.beta).exp() + 1).log() / module.beta
+
+
+def pad(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Padding by values of the map itself, spelled by their places."""
+    if not any(word in type(module).__name__ for word in ("Reflection", "Replication", "Circular")):
+        return module(x)
+    kind = type(module).__name__
+    for axis, (before, after) in enumerate(
+        zip(module.padding[::2], module.padding[1::2], strict=True)
+    ):
+        place, size = x.dim() - 1 - axis, x.shape[x.dim() - 1 - axis]
+        places = range(-before, size + after)
+        if kind.startswith("Circular"):
+            source = [at % size for at in places]
+        elif kind.startswith("Reflection"):
+            source = [-at if at < 0 else min(at, 2 * size - 2 - at) for at in places]
+        else:
+            source = [min(max(at, 0), size - 1) for at in places]
+        x = x.index_select(place, torch.tensor(source))
+    return x
+
+
+def cubic_weights(rest: float) -> list[float]:
+    a = -0.75
+
+    def near(t: float) -> float:
+        return ((a + 2) * t - (a + 3)) * t * t + 1
+
+    def far(t: float) -> float:
+        return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+
+    return [far(rest + 1), near(rest), near(1 - rest), far(2 - rest)]
+
+
+def _places(module: Any, whole: int, size: int, axis: int) -> list[float]:
+    if module.align_corners:
+        return [u * (whole - 1) / (size - 1) for u in range(size)]
+    factor = module.scale_factor
+    if isinstance(factor, tuple):
+        factor = factor[axis]
+    step = 1 / factor if factor else whole / size
+    return [(u + 0.5) * step - 0.5 for u in range(size)]
+
+
+def upsample(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Along each axis a weighted sum of 2 or 4 neighbours, the weights constants."""
+    if module.mode.startswith("nearest"):
+        with torch.no_grad():
+            places = torch.arange(x[0, 0].numel(), dtype=x.dtype).view(1, 1, *x.shape[2:])
+            order = module(places).long().flatten()
+        return x.flatten(2).index_select(2, order).view(out.shape)
+    if module.mode == "bicubic":
+        return _cubic(module, out, x)
+    terms = []
+    for high in product((0, 1), repeat=x.ndim - 2):
+        corner, weight = x, [1.0]
+        for axis, (up, size) in enumerate(zip(high, out.shape[2:], strict=True), start=2):
+            whole = x.shape[axis]
+            at = [max(place, 0) for place in _places(module, whole, size, axis - 2)]
+            places = [min(int(a) + up, whole - 1) for a in at]
+            corner = corner.index_select(axis, torch.tensor(places))
+            shares = [a - int(a) if up else 1 - (a - int(a)) for a in at]
+            weight = [w * share for w in weight for share in shares]
+        terms.append(corner * torch.tensor(weight).view(out.shape[2:]))
+    return sum(terms[1:], terms[0])
+
+
+def _cubic(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    rows, columns = out.shape[2:]
+    down = [(p // 1, cubic_weights(p % 1)) for p in _places(module, x.shape[2], rows, 0)]
+    along = [(p // 1, cubic_weights(p % 1)) for p in _places(module, x.shape[3], columns, 1)]
+
+    def chosen(map_: Tensor, axis: int, places: Any, tap: int) -> tuple[Tensor, Tensor]:
+        most = map_.shape[axis] - 1
+        at = [min(max(int(low) + tap - 1, 0), most) for low, _ in places]
+        weights = torch.tensor([weights[tap] for _, weights in places])
+        return map_.index_select(axis, torch.tensor(at)), weights
+
+    mixed = []
+    for up in range(4):
+        line, _ = chosen(x, 2, down, up)
+        parts = [(lambda v, w: v * w)(*chosen(line, 3, along, tap)) for tap in range(4)]
+        mixed.append(sum(parts[1:], parts[0]))
+    weights = [torch.tensor([w[up] for _, w in down]).view(-1, 1) for up in range(4)]
+    terms = [line * weight for line, weight in zip(mixed, weights, strict=True)]
+    return sum(terms[1:], terms[0])
