@@ -100,7 +100,12 @@ def memory(graph: Graph) -> Memory:
 
 def peak_of(graph: Graph) -> int:
     """Return only the peak: the most elements of feature maps alive at once, for one image."""
-    return max(_timeline(graph, storages(graph, in_place(graph), training=False)))
+    return max(alive_of(graph))
+
+
+def alive_of(graph: Graph) -> list[int]:
+    """Return the elements of feature maps alive while each node runs, for one image."""
+    return _timeline(graph, storages(graph, in_place(graph), training=False))
 
 
 def in_place(graph: Graph) -> frozenset[str]:

@@ -10,6 +10,7 @@ from archscope.analysis.microcontroller import Microcontroller
 from archscope.analysis.notebook import html_details, html_table
 from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
+from archscope.analysis.symbolic import Symbolic
 from archscope.ir import Shape, Source, text_of
 from archscope.records.prediction import Prediction
 from archscope.units import format_bytes, format_count
@@ -159,6 +160,7 @@ class Analysis(Struct, frozen=True):
     fused: Folding | None = None  # where the network was fused before it was analysed
     predicted: Prediction | None = None  # top-1 accuracy, where that was asked for
     unpredicted: str = ""  # why there is no prediction, where one was asked for
+    symbolic: Symbolic | None = None  # costs as polynomials, where that was asked for
     microcontroller: Microcontroller | None = None  # what it needs of one, where that is the target
 
     @property

@@ -10,6 +10,7 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
+from archscope.analysis.symbolic import symbolic
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
@@ -21,6 +22,7 @@ from archscope.cli.shared.options import (
     reader_options,
 )
 from archscope.cli.shared.prediction import Predictor, predict_options
+from archscope.cli.shared.variants import variants
 from archscope.errors import GraphError
 from archscope.report.table import Part
 from archscope.report.tables.analysis import (
@@ -32,6 +34,7 @@ from archscope.report.tables.analysis import (
     unknown_lines,
 )
 from archscope.report.tables.microcontroller import microcontroller_table
+from archscope.report.tables.symbolic import symbolic_parts
 from archscope.transforms.fuse import fuse
 from archscope.units import parse_bytes
 
@@ -61,6 +64,10 @@ GROUP = "Understand"
     help="Show another convention beside macs: seed counts a bias as one more, strict counts"
     " every operation, the others count as the tool of that name.",
 )
+@click.option(
+    "--symbolic", "polynomials", is_flag=True,
+    help="Add costs as polynomials of the batch and of the sides of the input.",
+)  # fmt: skip
 @click.option("--lint", "linted", is_flag=True, help="Add the findings of `archscope lint`.")
 @click.option(
     "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
@@ -75,6 +82,7 @@ def command(
     depth: int | None,
     memory_bytes: int | None,
     count: str,
+    polynomials: bool,
     linted: bool,
     strict: bool,
     predictor: Predictor,
@@ -92,6 +100,7 @@ def command(
       archscope analyze mobilenet_v2 --set width=0.5 --input 3x160x160
       archscope analyze net.yaml --format json -o net.json
       archscope analyze resnet50 --fused
+      archscope analyze resnet50 --symbolic          (macs = a*H*W*N + b*N)
       archscope analyze resnet50 --predict           (ImageNet accuracy; see docs/predict.md)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
@@ -109,8 +118,12 @@ def command(
     if strict and result.unknown:
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
+    if polynomials:
+        make = variants(reader, document, training=costs["training"])
+        result = structs.replace(result, symbolic=symbolic(make({}), make))
     parts: list[Part] = [headline(result), layer_table(result, depth), summary_table(result)]
-    parts += [*microcontroller_table(result), *unknown_lines(result), *saving_table(result)]
+    parts += [*microcontroller_table(result), *symbolic_parts(result)]
+    parts += [*unknown_lines(result), *saving_table(result)]
     if linted:
         from archscope.linter import lint  # rules take time to load that few commands have
         from archscope.linter.records import record

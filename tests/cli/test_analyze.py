@@ -226,3 +226,14 @@ def test_csv_has_what_a_microcontroller_needs_by_block(run: Run) -> None:
         rows = list(csv.DictReader(io.StringIO(text)))
         assert sum(int(row["flash_bytes"]) for row in rows) == 4256864
         assert max(int(row["ram_bytes"]) for row in rows) == 1176 * 1024
+
+
+def test_costs_as_polynomials(run: Run) -> None:
+    data = json.loads(run("analyze", "resnet18", "--symbolic", "--format", "json").out)
+    macs = data["symbolic"]["formulas"]["macs"]
+    assert macs["text"] == "36144*H*W*N + 512000*N"
+    assert macs["terms"][0] == {"coefficient": "36144", "powers": {"H": 1, "W": 1, "N": 1}}
+    assert [side["every"] for side in data["symbolic"]["sides"]] == [32, 32]
+    text = run("analyze", "INPUT 10 -> FC 5", "--symbolic").out
+    assert "50*N" in text and "inputs have no sides" in text
+    assert json.loads(run("analyze", "lenet5", "--format", "json").out)["symbolic"] is None
