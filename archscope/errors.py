@@ -6,6 +6,7 @@
     ├── ShapeError            an operator cannot take inputs of these shapes
     ├── GraphError            nodes do not form a graph
     ├── OptionError           an option or argument is wrong
+    │   └── WordError         and another, which it knows, is right
     ├── DataError             what a data set holds is broken, or is not what it should be
     └── UnavailableError      a package or file that the work needs is missing
 
@@ -47,6 +48,16 @@ class GraphError(ArchscopeError):
 
 class OptionError(ArchscopeError):
     """An option or argument is wrong."""
+
+
+class WordError(OptionError):
+    """A word of a command line is wrong, and another is right, or more words are missing."""
+
+    def __init__(
+        self, message: str, given: str, instead: str = "", more: tuple[str, ...] = ()
+    ) -> None:
+        self.given, self.instead, self.more = given, instead or given, more
+        super().__init__(message)
 
 
 class DataError(ArchscopeError):

@@ -24,7 +24,7 @@ EXTRAS = {
     ),
     "search": Extra("Optuna", ("optuna", "pebble")),
     "space": Extra("NumPy and SciPy", ()),
-    "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript")),
+    "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript", "ml_dtypes")),
     "ray": Extra("Ray", ("ray",)),
     "plot": Extra("matplotlib", ("matplotlib",)),
     "png": Extra("resvg", ("resvg_py",)),

@@ -1,8 +1,10 @@
 """What people call a network -> its graph and document: of a spec, or of a model to import.
 
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
-or function without arguments that returns one. Importing it runs that module's code. A path
-that ends in `.onnx` is an ONNX file; those of darknet, Caffe and ncnn have ends of their own.
+or function that returns one, perhaps with literals as arguments, `mynet.py:Net(width=32)`.
+Importing it runs that module's code. `mynet` means the file `mynet.py`, if no spec is called so.
+A path that ends in `.onnx` is an ONNX file; those of darknet, Caffe and ncnn have ends of their
+own.
 Anything else is what `archscope.language` takes.
 """
 
@@ -17,7 +19,9 @@ from msgspec import structs
 
 from archscope import language, space
 from archscope.errors import OptionError
+from archscope.importers import import_strings
 from archscope.importers.formats import FORMATS, Inputs, format_of
+from archscope.importers.other_files import refuse
 from archscope.ir import Graph, Node
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
@@ -29,7 +33,15 @@ if TYPE_CHECKING:
 
 def is_foreign(word: str) -> bool:
     """Return whether a word names a model to import rather than a spec."""
-    return format_of(word) is not None
+    return format_of(resolved(word)) is not None
+
+
+def resolved(word: str) -> str:
+    """Return the file that a word such as `mynet` means, the word itself if it names a spec."""
+    file = import_strings.file_of(word)
+    if file is None or Path(word).is_file() or word in language.zoo() or word in language.spaces():
+        return word
+    return file.as_posix()
 
 
 def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
@@ -37,8 +49,10 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
 
     `batch` matters where images are not alike: the graph is that of one image in such a batch.
     """
+    word = resolved(word)
     found = format_of(word)
     if found is None:
+        refuse(word)
         expected = " or ".join(entry.about for entry in FORMATS)
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
     words = {"batch": batch} if found.batched else {}
@@ -50,6 +64,7 @@ def own_module(word: str, input: Inputs = None) -> tuple[Any, tuple[Any, ...]] |
 
     Return None for specs, and for formats that have no module. Raises ArchscopeError.
     """
+    word = resolved(word)
     found = format_of(word)
     loader = found.module_loader() if found else None
     return loader(word, input) if loader else None
@@ -69,7 +84,10 @@ def document(
     shapes, without the batch, to a model that does not know them.
     """
     if _is_model(word, text):
-        return flat_document(imported(str(word), input).graph, str(word))
+        graph = imported(str(word), input).graph
+        return flat_document(graph, _file_name(str(word), graph))
+    if text is None:
+        refuse(str(word))
     return language.document(word, limits, text, unsaved)
 
 
@@ -88,10 +106,12 @@ def read(
     `batch` is that of `imported`.
     """
     if not _is_model(word, text):
+        if text is None:
+            refuse(str(word))
         found = language.document(word, limits, text, unsaved)
         return space.graph(found, set=set, input=input, limits=limits), found
     graph = imported(str(word), input, batch).graph
-    found = flat_document(graph, str(word))
+    found = flat_document(graph, _file_name(str(word), graph))
     if set or not is_plain(graph, limits):
         return _as_stored(language.graph(found, set=set, limits=limits), graph), found
     return with_places(graph, found), found
@@ -115,7 +135,14 @@ def load(
 
 
 def _is_model(word: str | Path, text: bytes | None) -> bool:
-    return text is None and isinstance(word, str) and is_foreign(word) and not Path(word).is_dir()
+    if text is not None or not isinstance(word, str) or not is_foreign(word):
+        return False
+    return not Path(resolved(word)).is_dir()
+
+
+def _file_name(word: str, graph: Graph) -> str:
+    """Return what the text of an imported graph is called, unlike a file that has lines."""
+    return f"{word}:{graph.name}" if word.endswith(".py") else word
 
 
 def is_plain(graph: Graph, limits: Limits) -> bool:

@@ -37,14 +37,14 @@ def _run(words: list[str]) -> int:
     )  # after the patch, which replaces the base classes
     from archscope.cli.shared.process import Terminated, check_surroundings, reason
     from archscope.cli.shared.terminal import NORMAL, is_verbose, set_verbosity, warn
-    from archscope.cli.shared.usage import usage_text
+    from archscope.cli.shared.usage import error_line, usage_text
     from archscope.errors import ArchscopeError
     from archscope.extras import advice
 
     set_verbosity(NORMAL)
     try:
         check_surroundings(words)
-        code = archscope.main(words, prog_name="archscope", standalone_mode=False)
+        code = archscope.main(words, obj=words, prog_name="archscope", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as error:
@@ -55,7 +55,7 @@ def _run(words: list[str]) -> int:
             from traceback import format_exc
 
             warn(format_exc().rstrip())
-        warn(f"error: {error}")
+        warn(error_line(error, words))
         return FAILED
     except (KeyboardInterrupt, click.Abort) as error:
         terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)

@@ -24,6 +24,7 @@ from archscope.cli.shared.options import (
     write,
 )
 from archscope.cli.shared.terminal import say, warn
+from archscope.cli.shared.usage import error_line
 from archscope.errors import OptionError
 from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, find, read
@@ -151,7 +152,7 @@ def command(
         results = _results(sources, config, reader, batch)
     errors = [target.error for target, _ in results if target.error]
     for error in errors:
-        warn(f"error: {error}")
+        warn(error_line(error, click.get_current_context().obj or ()))
     editable = EditableFiles(sources, filter(is_folder, specs))
     found = [editable.offered(finding) for _, findings in results for finding in merged(findings)]
     shown = tuple(finding for finding in found if config.shows(finding.severity))

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from archscope.importers import import_strings
 from archscope.ir import Graph, Shape
 
 Inputs = Shape | Mapping[str, Shape] | None
@@ -69,9 +70,8 @@ FORMATS = (
                  test="is_model"),
     ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
     # A drive letter of Windows has a slash behind its colon.
-    ImportFormat("torch", "from_import_string", r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-                 r":[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", "package.module:name", batched=True,
-                 runnable="module_and_inputs"),
+    ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",
+                 batched=True, runnable="module_and_inputs"),
 )  # fmt: skip
 """All formats; a source is of the first one that takes it."""
 

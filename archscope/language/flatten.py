@@ -52,10 +52,10 @@ def flat_document(graph: Graph, file: str = "") -> Document:
 
 
 def with_places(graph: Graph, document: Document) -> Graph:
-    """Return a graph whose nodes know where its flat document says them."""
+    """Return a graph whose nodes know where its flat document says them, if nowhere else."""
     places = {name: value.at for name, value in document.inputs.items()}
     places.update((str(layer.name), layer.at) for layer in document.body.layers)
-    nodes = tuple(structs.replace(node, at=places[node.name]) for node in graph.nodes)
+    nodes = tuple(structs.replace(node, at=node.at or places[node.name]) for node in graph.nodes)
     return structs.replace(graph, nodes=nodes)
 
 

@@ -33,5 +33,11 @@ def record(finding: Finding) -> dict[str, Any]:
 
 
 def source_of(finding: Finding) -> Source | None:
-    """Return the position in a spec that a finding is about; an imported model has none."""
-    return None if finding.at is None or is_foreign(finding.at.file) else finding.at
+    """Return the place that a finding is about: in a spec, or in the Python that calls a layer.
+
+    Other imported models have none.
+    """
+    at = finding.at
+    if at is None or at.file.endswith(".py"):
+        return at
+    return None if is_foreign(at.file) else at

@@ -84,8 +84,11 @@ class Linter:
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings in the order of the file, those of one rule in one place as one."""
     together: dict[object, list[Finding]] = {}
+    place: object
     for number, finding in enumerate(findings):
-        place = finding.at if finding.at and finding.node else number
+        at = finding.at if finding.node else None
+        # A line of Python may call a whole network.
+        place = number if at is None or at.file.endswith(".py") else at
         together.setdefault((finding.network, finding.code, place), []).append(finding)
     shown = []
     for group in together.values():

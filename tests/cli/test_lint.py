@@ -66,7 +66,7 @@ def test_a_mistake_in_one_spec_does_not_hide_the_others(run: Run, twice: Path) -
     [
         (["--select", "XYZ"], "--select: no rule is called 'XYZ'"),
         (["--config", "none.toml"], "none.toml: cannot read the configuration"),
-        (["--severity", "bad"], "Invalid value for '--severity'"),
+        (["--severity", "bad"], "--severity: there is no 'bad'"),
     ],
 )
 def test_mistakes(run: Run, twice: Path, args: list[str], message: str) -> None:
@@ -144,3 +144,33 @@ def test_score_card(run: Run) -> None:
     assert run("guidelines", "shufflenet_v2_x1_0", "--strict").code == 0
     data = json.loads(run("guidelines", "mobilenet_v2", "--format", "json").out)
     assert data["networks"][0]["scores"][1]["value"] is None
+
+
+def test_findings_of_a_module_name_the_line_of_python_that_calls_the_layer(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "from torch import nn",
+        "class TwiceNet(nn.Module):",
+        "    def __init__(self):",
+        "        super().__init__()",
+        "        self.conv, self.relu = nn.Conv2d(3, 8, 3), nn.ReLU()",
+        "    def forward(self, x):",
+        "        x = self.relu(self.conv(x))",
+        "        return self.relu(x)",
+        "",
+    ]
+    Path("twicenet.py").write_text("\n".join(lines), encoding="utf-8")
+    select = ("--select", "ACT103")
+    result = run("lint", "twicenet", *select)
+    assert result.code == 1
+    assert re.match(r"twicenet\.py:8:1: relu\w*: ACT103 relu follows relu", result.out)
+    assert "fixable" not in result.out
+    (finding,) = json.loads(run("lint", "twicenet.py", *select, "--format", "json").out)["findings"]
+    assert Path(finding["file"]) == tmp_path / "twicenet.py"
+    assert (finding["line"], finding["fix"]) == (8, None)
+    assert run("lint", "twicenet", *select, "--fix").err == ""
+    assert Path("twicenet.py").read_text(encoding="utf-8") == "\n".join(lines)
+    Path("twicenet.py").write_text("\n".join(lines).replace("(x)\n", "(x)  # noqa: ACT103\n", 2))
+    assert run("lint", "twicenet", *select).code == 0

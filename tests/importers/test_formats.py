@@ -28,7 +28,7 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
         ("net.onnx", "onnx"), ("a b/net:1.onnx", "onnx"), ("torchvision.models:vgg16", "torch"),
         ("nets:Small.tiny", "torch"), ("resnet50", None), ("specs/net.yaml", None),
         ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
-        ("nets.onnx.py", None), ("a/yolo.cfg", "darknet"),
+        ("nets.onnx.py", "torch"), ("a/yolo.cfg", "darknet"),
         ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.cfg.yaml", None),
         ("model.yaml", None), (":net", None), ("net:", None),
     ],

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from archscope.errors import did_you_mean
+from archscope.errors import ArchscopeError, WordError, did_you_mean
+from archscope.sources import resolved
+
+
+def error_line(error: ArchscopeError, words: Sequence[str]) -> str:
+    """Return an error as one line, with the right command after these words if it is known."""
+    if not isinstance(error, WordError):
+        return f"error: {error}"
+    right = [error.instead if error.given in (word, resolved(word)) else word for word in words]
+    return f"error: {error}; type: {shlex.join(['archscope', *right, *error.more])}"
 
 
 def usage_text(error: click.ClickException, words: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def assemble(
     for key, layer in kept.items():
         sources = [names.get(source, source) for source in layer.inputs]
         owner = names.get(translator.shared.get(key, ""))
-        builder.add(names[key], layer.op, sources, owner)
+        builder.add(names[key], layer.op, sources, owner, layer.at)
     outputs: list[Output] = []
     for index, end in enumerate(ends):
         node = names.get(end.name, end.name)

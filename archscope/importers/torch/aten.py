@@ -6,13 +6,19 @@ that cannot be rebuilt can still be analysed.
 
 from __future__ import annotations
 
+import re
 from math import prod
+from pathlib import Path
 
 from msgspec import Struct
 from torch import fx
 
 from archscope.importers.torch.batch import Batch
+from archscope.ir import Source
 from archscope.ops.foreign import Foreign, Tensor
+
+INSTALLED = {"site-packages", "dist-packages"}
+"""Folders of installed packages."""
 
 COPIES = {
     "aten.contiguous.default", "aten.clone.default", "aten.alias.default", "aten.detach.default",
@@ -99,6 +105,16 @@ ELEMENTWISE = {
 def name_of(target: str) -> str:
     """Return the name of an operator within its library: `relu` of `aten.relu.default`."""
     return target.partition(".")[2].partition(".")[0] or target
+
+
+def place_of(node: fx.Node) -> Source | None:
+    """Return the line of the user's code that an operator is called from, None if there is none.
+
+    Lines of installed packages are not the user's.
+    """
+    frames = re.findall(r'File "([^"\n]+)", line (\d+)', node.meta.get("stack_trace") or "")
+    own = [frame for frame in frames if not INSTALLED & {*Path(frame[0]).parts}]
+    return Source(own[-1][0], int(own[-1][1]), 1) if own else None
 
 
 def module_path(node: fx.Node) -> str:

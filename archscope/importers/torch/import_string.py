@@ -1,9 +1,10 @@
-"""`package.module:name`, an import string, -> the PyTorch module that it names."""
+"""`package.module:name` or `mynet.py`, an import string, -> the PyTorch module that it names."""
 
 from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import inspect
 import sys
 import warnings
@@ -14,13 +15,15 @@ from typing import Any
 
 from torch import nn
 
-from archscope.errors import ArchscopeError, OptionError, did_you_mean
+from archscope.errors import ArchscopeError, OptionError, WordError, did_you_mean
 from archscope.importers.formats import Imported
+from archscope.importers.import_strings import ImportString, parse
 from archscope.importers.torch.arguments import arguments_of
+from archscope.importers.torch.likely_inputs import input_that_runs
 from archscope.importers.torch.program import from_module
 from archscope.importers.torch.torchvision_operators import declare_for_import
 from archscope.importers.torch.tracing import device_and_dtype
-from archscope.ir import Shape
+from archscope.ir import Shape, text_of
 
 DEFAULT_INPUT = (3, 224, 224)
 """The input that is tried where none is given: most image networks take it."""
@@ -30,15 +33,23 @@ def from_import_string(
     source: str, input: Shape | Mapping[str, Shape] | None = None, batch: int = 1
 ) -> Imported:
     """Return the import of `package.module:name` for a batch. Raises ArchscopeError."""
-    name = source.partition(":")[2].rpartition(".")[2]
     with _without_garbage_collection():
-        model = load_module(source)
+        named = parse(source)
+        model = _loaded(named)
         try:
-            return from_module(model, DEFAULT_INPUT if input is None else input, name, batch)
+            given = DEFAULT_INPUT if input is None else input
+            return from_module(model, given, named.last_name, batch)
         except ArchscopeError as error:
             if input is not None or "cannot run" not in str(error):
                 raise
-            raise OptionError(f"{error}; say what it takes with --input, such as 3x32x32") from None
+            shape = input_that_runs(model)
+            if shape is None:
+                raise OptionError(
+                    f"{error}; say what it takes with --input, such as 3x32x32"
+                ) from None
+            tried, text = text_of(DEFAULT_INPUT), text_of(shape)
+            message = f"'{named.last_name}' does not run on {tried}, but on {text}"
+            raise WordError(message, source, more=("--input", text)) from None
 
 
 def module_and_inputs(
@@ -66,23 +77,23 @@ def load_module(source: str) -> nn.Module:
     This runs the code of the user's Python module; the current folder is searched first. Raises
     OptionError.
     """
-    path, _, attribute = source.partition(":")
-    with _current_folder_first():
-        found = _attribute(_import(path), path, attribute)
-        if isinstance(found, nn.Module):
+    return _loaded(parse(source))
+
+
+def _loaded(named: ImportString) -> nn.Module:
+    source = named.text
+    with _first_in_path(_folder_of(named)):
+        found = _attribute(_import(named), named)
+        if isinstance(found, nn.Module) and not named.called:
             return found
-        if not callable(found):
+        if not callable(found) or isinstance(found, nn.Module):
             raise OptionError(
                 f"'{source}' is a {type(found).__name__}; expected an nn.Module, or a class or"
                 " function that returns one"
             )
-        required = _required_arguments(found)
-        if required:
-            raise OptionError(
-                f"'{source}' needs {', '.join(required)}; name a function without arguments"
-            )
+        _check_arguments(found, named)
         try:
-            model = found()
+            model = found(*named.args, **named.kwargs)
         except (Exception, SystemExit) as error:
             raise OptionError(f"'{source}' raised {_first_line(error)}") from None
     if not isinstance(model, nn.Module):
@@ -90,8 +101,23 @@ def load_module(source: str) -> nn.Module:
     return model
 
 
-def _import(path: str) -> Any:
+def _folder_of(named: ImportString) -> Path:
+    """Return the folder that imports are looked up in first: of a file in a package, its parent."""
+    folder = named.file.resolve().parent if named.file else Path.cwd()
+    while named.file and (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
+def _import(named: ImportString) -> Any:
+    path = named.module
+    if named.file:
+        inside = named.file.resolve().relative_to(_folder_of(named)).with_suffix("")
+        path = ".".join(inside.parts)
     try:
+        local = named.file or Path(f"{path}.py")
+        if "." not in path and local.is_file():
+            return _from_file(path, local)
         return importlib.import_module(path)
     except (Exception, SystemExit) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
@@ -99,30 +125,64 @@ def _import(path: str) -> Any:
             raise OptionError(f"there is no module '{missing}' to import") from None
         if "torchvision::nms does not exist" not in str(error) or not declare_for_import():
             raise OptionError(f"importing '{path}' raised {_first_line(error)}") from None
-    return _import(path)
+    return _import(named)
 
 
-def _attribute(found: Any, path: str, attribute: str) -> Any:
-    for name in attribute.split("."):
+def _from_file(name: str, file: Path) -> Any:
+    """Return the module of a file, also where an installed module has its name."""
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(file.resolve()):
+        return known
+    spec = importlib.util.spec_from_file_location(name, file.resolve())
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    if known is None:  # classes look up the module that they are of
+        sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        if known is None:
+            del sys.modules[name]
+        raise
+    return module
+
+
+def _attribute(found: Any, named: ImportString) -> Any:
+    path = named.file.as_posix() if named.file else named.module
+    for name in named.name.split("."):
         if not hasattr(found, name):
-            hint = did_you_mean(name, [word for word in dir(found) if not word.startswith("_")])
-            raise OptionError(f"'{path}' has no '{attribute}'{hint}")
+            known = [word for word in dir(found) if not word.startswith("_")]
+            hint = did_you_mean(name, known)
+            if hint:
+                near = hint.split("'")[1]
+                right = named.text.replace(f":{named.name}", f":{near}", 1)
+                raise WordError(f"'{path}' has no '{named.name}'", named.text, right)
+            raise OptionError(f"'{path}' has no '{named.name}'")
         found = getattr(found, name)
     return found
 
 
-def _required_arguments(found: Any) -> list[str]:
-    """Return the arguments that have no default."""
+def _check_arguments(found: Any, named: ImportString) -> None:
+    """Raise WordError if arguments are missing that have no default, OptionError for others."""
     try:
-        parameters = inspect.signature(found).parameters.values()
+        signature = inspect.signature(found)
     except (TypeError, ValueError):
-        return []
-    return [
-        f"'{parameter.name}'"
-        for parameter in parameters
+        return
+    required = [
+        parameter.name
+        for parameter in signature.parameters.values()
         if parameter.default is parameter.empty
         and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-    ]
+    ][len(named.args) :]
+    required = [name for name in required if name not in named.kwargs]
+    if required and not named.called:
+        right = f"{named.text}({', '.join(f'{name}=...' for name in required)})"
+        listed = ", ".join(f"'{name}'" for name in required)
+        raise WordError(f"'{named.text}' needs {listed}", named.text, right)
+    try:
+        signature.bind(*named.args, **named.kwargs)
+    except TypeError as error:
+        raise OptionError(f"'{named.text}': {error}; it takes {signature}") from None
 
 
 @contextmanager
@@ -143,9 +203,9 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _current_folder_first() -> Iterator[None]:
-    """Import from the current folder first, as `python -m` does; silence warnings and stdout."""
-    folder = str(Path.cwd())
+def _first_in_path(path: Path) -> Iterator[None]:
+    """Import from a folder first, as `python` does; silence warnings and stdout."""
+    folder = str(path)
     sys.path.insert(0, folder)
     try:
         with warnings.catch_warnings(), redirect_stdout(sys.stderr):  # stdout is for the result

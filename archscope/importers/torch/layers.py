@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from archscope.ir import Op
+from archscope.ir import Op, Source
 from archscope.ops.foreign import Tensor
 
 LONGEST = 80
@@ -23,6 +23,7 @@ class ImportedLayer(Struct, frozen=True):
     op: Op
     inputs: tuple[str, ...]
     weights: Mapping[str, Tensor]  # by their names in the state_dict of the torch module
+    at: Source | None = None  # the line of Python that calls it
 
 
 def names_of(

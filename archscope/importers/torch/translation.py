@@ -26,6 +26,7 @@ from archscope.importers.torch.aten import (
     module_path,
     name_of,
     passed_on,
+    place_of,
     shuffled_groups,
 )
 from archscope.importers.torch.layers import ImportedLayer
@@ -182,7 +183,9 @@ class OperatorTranslator:
         for op, weights in ((found.op, found.weights), *((op, {}) for op in found.then)):
             key = f"{node.name}/{len(self.layers) + 1}"
             kind = name_of(op.kind) if isinstance(op, Opaque) else op.name
-            self.layers[key] = ImportedLayer(module_path(node), kind, op, inputs, weights)
+            self.layers[key] = ImportedLayer(
+                module_path(node), kind, op, inputs, weights, place_of(node)
+            )
             inputs = (key,)
             owner = self.weights.own(key, op, paths_of(found)) if weights else None
             if owner is not None:

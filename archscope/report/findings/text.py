@@ -26,6 +26,8 @@ def _location(finding: Finding) -> str:
     if at is None:
         return finding.network if finding.node is None else f"{finding.network}: {finding.node}"
     path = f"{relative(at.file)}:{at.line}:{at.column}"
+    if at.file.endswith(".py"):  # a line of `forward` may call several layers
+        return f"{path}: {finding.node}"
     return path if Path(at.file).stem == finding.network else f"{path}: {finding.network}"
 
 

@@ -147,14 +147,14 @@ CASES = {
     "Depends": "'Depends' cannot be traced: what it runs depends on the numbers of its input",
     "Number": "'Number' cannot be traced: it reads a number of its input, by 'aten.item.default'",
     "Constant": "'Constant' gives nothing that depends on its input",
-    "Needs": "needs 'width', 'depth'; name a function without arguments",
+    "Needs": "needs 'width', 'depth'; type: archscope analyze 'somenets:Needs(width=..., ",
     "wrong": "returned a str, not an nn.Module",
     "explodes": "raised KeyError: 'weights'",
     "leaves": "raised SystemExit: 3",
     "number": "is a int; expected an nn.Module",
-    "smal": "has no 'smal', did you mean 'small'?",
+    "smal": "has no 'smal'; type: archscope analyze somenets:small",
     "small.nothing": "has no 'small.nothing'",
-    "small": "'Conv2d' cannot run on an input 3x224x224: RuntimeError: Given groups=1",
+    "small": "does not run on 3x224x224, but on 1x224x224; type: archscope analyze somenets:",
 }
 
 

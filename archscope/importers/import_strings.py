@@ -1,0 +1,162 @@
+"""What people call a PyTorch module: `mynet.py`, `mynet:Net`, `pkg/net.py:Net(width=32)`.
+
+Nothing is imported here: files are parsed, and arguments in parentheses are literals.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.errors import OptionError, SpecError, WordError, did_you_mean
+
+_NAME = r"[A-Za-z_]\w*"
+_DOTTED = rf"{_NAME}(?:\.{_NAME})*"
+PATTERN = rf"[^\n]*\.py|(?:[^\n]*\.py|{_DOTTED}):{_DOTTED}(?:\([^\n]*)?"
+"""What import strings look like, as a regular expression."""
+_PARTS = re.compile(
+    rf"(?P<file>.*\.py)?(?P<module>{_DOTTED})?(?::(?P<name>{_DOTTED})(?P<call>.*))?"
+)
+BASES = {"Module", "LightningModule", "Sequential", "ModuleList", "ModuleDict"}
+"""Names of classes that networks are derived from; a class with a `forward` is one, too."""
+OTHERS = {"ABC", "Enum", "Exception", "Generic", "NamedTuple", "Protocol", "TypedDict", "object"}
+"""Names of classes that no network is derived from alone."""
+
+
+class ImportString(Struct, frozen=True):
+    """A module of Python, as a file or by its dotted name, a name in it, and arguments."""
+
+    text: str
+    file: Path | None
+    module: str
+    name: str  # empty: the only nn.Module of a file
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = {}
+    called: bool = False
+
+    @property
+    def last_name(self) -> str:
+        """What a network is called that has no name of its own."""
+        return self.name.rpartition(".")[2]
+
+
+def parse(text: str) -> ImportString:
+    """Return the parts of an import string. Raises OptionError for arguments that are no literals.
+
+    Of a file without a name, the name is that of its only network. Raises WordError if there are
+    several or none.
+    """
+    parts = _PARTS.fullmatch(text)
+    assert parts is not None, "the format says which texts are import strings"
+    file = Path(parts["file"]) if parts["file"] else None
+    args, kwargs = _arguments(text, parts["call"] or "")
+    name = parts["name"] or ""
+    if file is not None and not file.is_file():
+        raise _no_file(text, file)
+    if file is not None and not name:
+        name = only_network(file, text)
+    return ImportString(text, file, parts["module"] or "", name, args, kwargs, bool(parts["call"]))
+
+
+def file_of(word: str) -> Path | None:
+    """Return the file of Python that a bare word such as `mynet` or `pkg.net` means, if any."""
+    if not re.fullmatch(_DOTTED, word):
+        return None
+    path = Path(*word.split("."))
+    found = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((file for file in found if file.is_file()), None)
+
+
+def only_network(file: Path, word: str) -> str:
+    """Return the name of the network that a file defines. Raises WordError unless it is one."""
+    tree = _tree(file)
+    networks = list(networks_in(tree))
+    place = file.as_posix()
+    if len(networks) == 1:
+        return networks[0]
+    if networks:
+        listed = ", ".join(f"{place}:{name}" for name in networks)
+        raise WordError(f"'{word}' has several networks: {listed}", word, f"{place}:{networks[-1]}")
+    makers = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if not makers:
+        raise OptionError(f"'{word}' defines no class that is an nn.Module, and no function")
+    raise WordError(
+        f"'{word}' defines no class that is an nn.Module; if a function returns one, name it",
+        word,
+        f"{place}:{makers[-1]}",
+    )
+
+
+def networks_in(tree: ast.Module) -> Iterator[str]:
+    """Yield the classes of networks that are no part of other classes in the file, in order."""
+    modules: dict[str, ast.ClassDef] = {}
+    likely: dict[str, ast.ClassDef] = {}
+    for node in tree.body:  # a class is derived from those above it
+        if not isinstance(node, ast.ClassDef):
+            continue
+        bases = {_last(base) for base in node.bases}
+        functions = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
+        if bases & (BASES | modules.keys()) or (bases and "forward" in functions):
+            modules[node.name] = node
+        elif bases - OTHERS:  # of another file
+            likely[node.name] = node
+    modules = modules or likely
+    used = {
+        part.id
+        for name, node in modules.items()
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and part.id != name
+    }
+    whole = [name for name in modules if name not in used]
+    yield from whole or modules
+
+
+def _last(base: ast.expr) -> str:
+    """Return the last name of `nn.Module` or `Generic[T]`."""
+    if isinstance(base, ast.Subscript):
+        base = base.value
+    if isinstance(base, ast.Attribute):
+        return base.attr
+    return base.id if isinstance(base, ast.Name) else ""
+
+
+def _tree(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes())
+    except OSError as error:
+        raise OptionError(f"cannot read '{file.as_posix()}': {error.strerror}") from None
+    except SyntaxError as error:
+        place = f"{file.as_posix()}:{error.lineno or 1}:{error.offset or 1}"
+        raise SpecError(f"no valid Python: {error.msg}", place) from None
+    except ValueError as error:
+        raise OptionError(f"'{file.as_posix()}' is no Python source: {error}") from None
+
+
+def _no_file(text: str, file: Path) -> OptionError:
+    near = did_you_mean(file.name, [path.name for path in file.parent.glob("*.py")])
+    return OptionError(f"'{text}': there is no file '{file.as_posix()}'{near}")
+
+
+def _arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments that stand in parentheses. They are never evaluated."""
+    if not call:
+        return (), {}
+    wanted = f"'{text}': arguments are literals such as (width=32, name='a'), got '{call}'"
+    try:
+        tree = ast.parse(f"_{call}", mode="eval").body
+        if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
+            raise OptionError(wanted)
+        kwargs = {each.arg: ast.literal_eval(each.value) for each in tree.keywords if each.arg}
+        if len(kwargs) < len(tree.keywords):
+            raise OptionError(wanted)
+        args = tuple(map(ast.literal_eval, tree.args))
+        if Ellipsis in (*args, *kwargs.values()):  # of a message that says which are missing
+            raise OptionError(wanted)
+        return args, kwargs
+    except (SyntaxError, ValueError, MemoryError, RecursionError, TypeError):
+        raise OptionError(wanted) from None

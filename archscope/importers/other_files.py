@@ -1,0 +1,90 @@
+"""Files of models that archscope does not read: what they are, and what to do with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archscope.errors import OptionError, WordError
+
+_CODE = "the network is in code: name it as mynet.py:MyNet, or export it to ONNX"
+_TO_ONNX = "convert it: pip install tf2onnx, then python -m tf2onnx.convert"
+_TORCH = (
+    "a file of PyTorch, weights or a pickled module, which archscope does not unpickle",
+    _CODE,
+)
+_CHECKPOINT = ("a checkpoint: weights without a network", _CODE)
+KINDS = {
+    ".pt": _TORCH,
+    ".pth": _TORCH,
+    ".pkl": ("a pickle, which archscope does not unpickle", _CODE),
+    ".pickle": ("a pickle, which archscope does not unpickle", _CODE),
+    ".ckpt": _CHECKPOINT,
+    ".bin": ("a file of weights without a network", _CODE),
+    ".safetensors": ("weights without a network", f"{_CODE}; --weights takes such a file"),
+    ".npz": ("arrays of NumPy without a network", _CODE),
+    ".npy": ("an array of NumPy", _CODE),
+    ".ptl": ("a program of PyTorch Mobile", _CODE),
+    ".torchscript": ("a program of TorchScript", _CODE),
+    ".pt2": ("a program of torch.export", _CODE),
+    ".h5": (
+        "a model or weights of Keras in HDF5",
+        "save it as .keras: keras.models.load_model('net.h5').save('net.keras')",
+    ),
+    ".hdf5": (
+        "a model or weights of Keras in HDF5",
+        "save it as .keras: keras.models.load_model('net.hdf5').save('net.keras')",
+    ),
+    ".tflite": ("a model of TensorFlow Lite", f"{_TO_ONNX} --tflite FILE --output net.onnx"),
+    ".pb": (
+        "a graph or a saved model of TensorFlow",
+        f"{_TO_ONNX} --saved-model FOLDER --output net.onnx",
+    ),
+    ".caffemodel": ("weights of Caffe", "the network is in its .prototxt"),
+    ".weights": ("weights of darknet", "the network is in its .cfg"),
+    ".mlmodel": ("a model of Core ML", "take the model that it was converted from"),
+    ".mlpackage": ("a model of Core ML", "take the model that it was converted from"),
+    ".engine": ("an engine of TensorRT", "take the ONNX file that it was built from"),
+    ".trt": ("an engine of TensorRT", "take the ONNX file that it was built from"),
+    ".plan": ("an engine of TensorRT", "take the ONNX file that it was built from"),
+    ".xml": ("a network of OpenVINO", "take the ONNX file that it was converted from"),
+    ".mnn": ("a model of MNN", "take the model that it was converted from"),
+    ".om": ("a model of Ascend", "take the model that it was converted from"),
+    ".rknn": ("a model of RKNN", "take the model that it was converted from"),
+    ".tmfile": ("a model of Tengine", "take the model that it was converted from"),
+    ".pdmodel": ("a program of Paddle", "convert it: paddle2onnx, then read the .onnx"),
+    ".pdparams": ("weights of Paddle", "convert the model: paddle2onnx, then read the .onnx"),
+    ".params": ("weights of MXNet", "export the model to ONNX"),
+    ".gguf": ("weights of a language model", "archscope reads networks"),
+    ".t7": ("a file of Lua Torch", _CODE),
+    ".mat": ("a file of MATLAB", "export the network: exportONNXNetwork(net, 'net.onnx')"),
+    ".ipynb": ("a notebook", "put the class into a file: jupyter nbconvert --to script FILE"),
+    ".zip": ("an archive", "unpack it first"),
+    ".tar": ("an archive", "unpack it first"),
+    ".gz": ("an archive", "unpack it first"),
+}
+"""What a file is and what to do, by its suffix."""
+READ = (".onnx", ".cfg", ".prototxt", ".param", ".keras", ".yaml", ".py")
+"""Suffixes of files that are read, and may lie beside one that is not."""
+
+
+def refuse(word: str) -> None:
+    """Raise OptionError if a word names a file of another kind; WordError if one beside it is read.
+
+    The word of a file that does not exist is left to those who look for files.
+    """
+    path = Path(word)
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None or not _exists(path):
+        return
+    what, advice = kind
+    beside = [path.with_suffix(suffix) for suffix in READ if path.with_suffix(suffix).is_file()]
+    if beside:
+        raise WordError(f"'{word}' is {what}", word, beside[0].as_posix())
+    raise OptionError(f"'{word}' is {what}; {advice}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
