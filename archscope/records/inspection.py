@@ -47,6 +47,18 @@ class Sample(Struct, frozen=True):
     maps: tuple[ImageGrid, ...] = ()
 
 
+class FieldPicture(Struct, frozen=True):
+    """What the centre of a layer depends on, measured by gradients, beside what it could see."""
+
+    layer: str
+    images: int
+    share: float  # of the energy, that the effective field holds along each axis
+    effective: tuple[int, int]  # height and width
+    theoretical: tuple[int, int] | None  # None where it is not known
+    input: tuple[int, int]
+    png: Png
+
+
 class Inspection(Struct, frozen=True):
     """The inside of a trained network, and its most confident mistakes."""
 
@@ -58,6 +70,7 @@ class Inspection(Struct, frozen=True):
     samples: tuple[Sample, ...]
     wrong: tuple[Sample, ...]  # misclassified, the most confident first
     confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
+    field: FieldPicture | None = None
 
 
 def write_inspection(run: Path, inspection: Inspection) -> Path:

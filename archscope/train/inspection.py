@@ -16,12 +16,14 @@ from torch.nn import functional
 from archscope.datasets import Dataset, Images
 from archscope.records.inspection import (
     FORMAT,
+    FieldPicture,
     ImageGrid,
     Inspection,
     LayerStatistics,
     Sample,
 )
 from archscope.train.diagnostics import IMAGES, RECTIFIERS, dead_units, weights_of
+from archscope.train.effective_field import SHARE, Box, effective_field, pictured
 from archscope.train.evaluation import confusion, predictions
 from archscope.train.loader import EvaluationLoader
 from archscope.train.trained_network import TrainedClassifier, load_classifier
@@ -67,6 +69,7 @@ def inspect_run(run: Path, dataset: Dataset, images: Images, device: str = "auto
               for place in _different(first_labels)) if drawable else (),
         tuple(sample(int(place)) for place in order) if drawable else (),
         tuple(map(tuple, matrix.tolist())),
+        _field(trained, first),
     )  # fmt: skip
 
 
@@ -115,6 +118,28 @@ def _layers(
         if name in gradients or name in dead:
             yield LayerStatistics(name, op, gradients.get(name), dead.get(name))
     network.zero_grad()
+
+
+def _field(trained: TrainedClassifier, images: Tensor) -> FieldPicture | None:
+    """Return the effective receptive field of the last layer with positions."""
+    field = effective_field(trained.network, images[:BATCH])
+    if field is None:
+        return None
+    height, width = field.energy.shape
+    return FieldPicture(
+        layer=field.node,
+        images=min(BATCH, len(images)),
+        share=SHARE,
+        effective=_extent(field.effective),
+        theoretical=_extent(field.theoretical) if field.theoretical else None,
+        input=(height, width),
+        png=_png(pictured(field)),
+    )
+
+
+def _extent(box: Box) -> tuple[int, int]:
+    (top, bottom), (left, right) = box
+    return bottom - top + 1, right - left + 1
 
 
 def _filters(trained: TrainedClassifier) -> ImageGrid | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from archscope.errors import OptionError
+from archscope.ir import text_of
 from archscope.records.evaluation import Evaluation
 from archscope.records.inspection import Inspection, read_inspection
 from archscope.records.run_folder import read_summary
@@ -41,7 +42,7 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
         network=summary.network,
         state=summary.state,
         fit=summary.fit,
-        facts=_facts(summary),
+        facts=(*_facts(summary), *_field(inspection)),
         epochs=_curves(epochs, "epoch"),
         steps=_curves(steps, "step"),
         diagnoses=summary.diagnoses,
@@ -79,6 +80,17 @@ def _facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
         ("time", f"{summary.seconds:,.1f} s"),
         *((f"test {name}", f"{value:.4g}") for name, value in (summary.test or {}).items()),
     )
+
+
+def _field(inspection: Inspection | None) -> tuple[tuple[str, str], ...]:
+    """Return what is listed of the effective receptive field, if it was measured."""
+    field = inspection.field if inspection else None
+    if field is None:
+        return ()
+    words = f"{text_of(field.effective)} effective"
+    if field.theoretical:
+        words += f", {text_of(field.theoretical)} theoretical"
+    return (("receptive field", f"{words}, at {field.layer}"),)
 
 
 def _rows(path: Path, missing: list[str]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from archscope.errors import OptionError
 from archscope.report.pages.run_section import read_run
-from tests.report.conftest import collected, inspection, make_run
+from tests.report.conftest import DOT, collected, inspection, make_run
 
 
 def test_a_whole_run(run_folder: Path) -> None:
@@ -72,6 +72,18 @@ def test_an_inspection(run_folder: Path) -> None:
     (run_folder / "evaluation.json").unlink()
     run = read_run(run_folder)
     assert run.confusion and run.confusion.counts == ((8, 2), (1, 9))
+
+
+def test_the_effective_receptive_field(run_folder: Path) -> None:
+    field = {
+        "layer": "conv4", "images": 20, "share": 0.95, "effective": [5, 7], "theoretical": [9, 9],
+        "input": [16, 16], "png": DOT,
+    }  # fmt: skip
+    (run_folder / "look.json").write_text(json.dumps(inspection(field=field)))
+    facts = dict(read_run(run_folder).facts)
+    assert facts["receptive field"] == "5x7 effective, 9x9 theoretical, at conv4"
+    (run_folder / "look.json").write_text(json.dumps(inspection()))
+    assert "receptive field" not in dict(read_run(run_folder).facts)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ const guessed = (one) => `${one.label}, taken for ${one.guess} (${written(one.pr
 
 // The inspection of a trained network: gradients, dead units, filters, feature maps, mistakes.
 function inspection(run) {
-  const { layers, filters, samples, wrong, images, data } = run.look;
+  const { layers, filters, field, samples, wrong, images, data } = run.look;
   const parts = [];
   const pair = make("div", { class: "pair" });
   const bars = (title, key, label, more) => {
@@ -55,6 +55,12 @@ function inspection(run) {
   bars("Gradient by layer", "gradient", "gradient over weights", { type: "log" });
   bars("Dead units by layer", "dead", "units that are 0 for all images", { tickformat: PERCENT, range: [0, 1.02] });
   if (pair.childElementCount) parts.push(pair);
+  if (field) {
+    const side = (sizes) => sizes.join(" x ");
+    const most = field.theoretical ? `${side(field.theoretical)} could be seen (blue, where it lies inside of the image)` : "what could be seen is not known";
+    parts.push(make("h4", {}, `Effective receptive field of ${field.layer}`), picture(field.png, `effective receptive field of ${field.layer}`, "field"),
+      make("p", { class: "muted small" }, `What the centre of the layer depends on, by gradients over ${field.images.toLocaleString("en-US")} images: ${side(field.effective)} of ${side(field.input)} pixels hold ${written(field.share, "share")} of the energy along each axis (orange); ${most}.`));
+  }
   if (filters) {
     parts.push(make("h4", {}, `Filters of ${filters.layer}`), picture(filters.png, `filters of ${filters.layer}`, "sheet"),
       make("p", { class: "muted small" }, `${filters.about}; grey is 0, each filter to its own largest weight.`));
