@@ -3,7 +3,9 @@
     measure_networks.py        `bench` and `latency`: every network with every batch
     measure_guidelines.py      the experiments of ShuffleNetV2 (guideline_experiments.py), repeated
     interleaved.py, timing.py  runs of several networks in turns, and their quartiles
-    prepare.py                 a graph as a call of torch; another runtime gets a file beside it
+    prepare.py                 a graph as a call of torch
+    onnx_layers.py, openvino.py  the same in onnxruntime (onnx_session.py, onnx_latency.py), whose
+                               kernels onnx_kernels.py finds the layers of, and in OpenVINO
     conditions.py, machine.py  how and where a network runs
     layer_timings.py           the time of each layer
     roofline.py                arithmetic, memory bandwidth and call overhead of the machine, and

@@ -10,7 +10,9 @@ from archscope.bench import memory_check
 from archscope.bench.conditions import Conditions
 from archscope.bench.layer_timings import Stopwatch
 from archscope.bench.machine import free_bytes, using_threads
-from archscope.bench.prepare import Prepared, prepare
+from archscope.bench.onnx_layers import KernelStopwatch, prepare_onnx
+from archscope.bench.openvino import openvino_call
+from archscope.bench.prepare import prepare
 from archscope.bench.timing import MIN_TURNS, Clock, Turns, measure
 from archscope.errors import OptionError
 from archscope.ir import Graph
@@ -22,11 +24,15 @@ Job = tuple[Graph, int]
 """A graph and the size of its batch."""
 
 
+LayerStopwatch = Stopwatch | KernelStopwatch
+"""Runs a network once at each call, and returns the time of its layers afterwards."""
+
+
 class JobResult(Struct, frozen=True):
     """The turns of one job, and the stopwatch of its layers if they were timed."""
 
     turns: Turns
-    stopwatch: Stopwatch | None
+    stopwatch: LayerStopwatch | None
 
 
 def run_interleaved(
@@ -41,7 +47,7 @@ def run_interleaved(
 ) -> list[JobResult]:
     """Run all jobs in turns, each for `seconds`, and again as long if layers are timed.
 
-    Raises OptionError if they do not fit into memory, UnavailableError if torch cannot run one.
+    Raises OptionError if they do not fit into memory, UnavailableError for one that cannot run.
     """
     if not jobs or min(batch for _, batch in jobs) < 1:
         raise OptionError("there is nothing to measure: name networks, and batches of 1 or more")
@@ -49,14 +55,13 @@ def run_interleaved(
         raise OptionError(f"expected a time of 0 seconds or more, got {seconds:g}")
     memory_check.check_memory(jobs, conditions, free_bytes(conditions.device))
     calls: list[Callable[[], object]] = []
-    stopwatches: list[Stopwatch | None] = []
+    stopwatches: list[LayerStopwatch | None] = []
     with using_threads(conditions.threads):
         for graph, batch in jobs:
             progress(f"preparing {graph.name}")
-            prepared = _prepared(graph, batch, conditions)
-            stopwatch = Stopwatch(prepared, clock) if per_layer else None
+            call, stopwatch = _ready(graph, batch, conditions, clock if per_layer else None)
             stopwatches.append(stopwatch)
-            calls += [prepared.call] if stopwatch is None else [prepared.call, stopwatch]
+            calls += [call] if stopwatch is None else [call, stopwatch]
 
         def tell(share: float) -> None:
             progress(f"measuring, {share:.0%}")
@@ -66,8 +71,19 @@ def run_interleaved(
     return list(map(JobResult, plain, stopwatches))
 
 
-def _prepared(graph: Graph, batch: int, conditions: Conditions) -> Prepared:
+def _ready(
+    graph: Graph, batch: int, conditions: Conditions, clock: Clock | None
+) -> tuple[Callable[[], object], LayerStopwatch | None]:
+    """Return what runs a network once, and what times its layers, if there is a clock for that."""
+    stopwatch: LayerStopwatch | None = None
     with memory_check.explained_errors(graph, batch, conditions):
-        prepared = prepare(graph, batch, conditions)
-        prepared.call()  # fails here if it cannot run
-        return prepared
+        if conditions.runtime == "onnxruntime":
+            in_onnx = prepare_onnx(graph, batch, conditions)
+            call, stopwatch = in_onnx.call, None if clock is None else in_onnx.stopwatch()
+        elif conditions.runtime == "openvino":
+            call = openvino_call(graph, batch, conditions.threads)
+        else:
+            prepared = prepare(graph, batch, conditions)
+            call, stopwatch = prepared.call, None if clock is None else Stopwatch(prepared, clock)
+        call()  # fails here if it cannot run
+        return call, stopwatch

@@ -33,6 +33,8 @@ class LayerTiming(Struct, frozen=True):
     macs_per_byte: float | None  # None where nothing is read or written
     bound: str  # compute, memory or overhead
     least_seconds: float  # that the roofline allows
+    fused: tuple[str, ...] = ()  # other layers that the runtime computes together with it
+    kernels: tuple[str, ...] = ()  # of the runtime, where it tells them
 
     @property
     def of_roof(self) -> float:
@@ -53,6 +55,7 @@ class LayerTimings(Struct, frozen=True):
     between_seconds: float  # whole - sum: passing values on, freeing them, and the clock
     bound_seconds: dict[str, float]  # the sum, split by the bound of the layers
     runs: int
+    other_seconds: float = 0.0  # of the time between: kernels that compute no layer
 
 
 class Stopwatch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
@@ -72,22 +72,29 @@ def bench(
 
     `threads` is by default the number that torch chooses; the others are fields of `Conditions`,
     such as `training=True`, which measures a step of forward pass, loss, backward pass and
-    optimizer instead of inference. `per_layer` times every layer and compares it with the
-    roofline, which is measured first if it is not cached. `progress` is called with a short text
+    optimizer instead of inference, and `runtime="onnxruntime"`. `per_layer` times every layer, in
+    onnxruntime those together that one kernel computes, and compares it with the roofline, which
+    is measured first if it is not cached. `progress` is called with a short text
     about what happens; `clock` is for tests.
 
     Raises OptionError for contradictory options and for a batch that does not fit into memory,
-    UnavailableError for a device or dtype that does not exist here.
+    UnavailableError for a device, dtype or runtime that does not exist here.
     """
-    place = this_machine(device)
+    others = for_runtime(others)
+    runs_in_torch = others.get("runtime", "torch") == "torch"
+    place = this_machine("cpu" if device == "auto" and not runs_in_torch else device)
     conditions = conditions_on(place, threads, **others)
     if per_layer and (conditions.training or conditions.compiled):
         raise OptionError("layers are timed at inference of a network that is not compiled")
+    if per_layer and conditions.runtime == "openvino":
+        raise OptionError("layers are timed in torch and in onnxruntime, not in openvino")
     clock = clock or clock_of(conditions.processor_time)
     load, roof = psutil.getloadavg()[0], None
     if per_layer:
         progress("measuring the machine")
-        roof = known_roofline(place, conditions.dtype, conditions.threads)
+        # Products of int8 are held against those of float32.
+        dtype = "float32" if conditions.dtype == "int8" else conditions.dtype
+        roof = known_roofline(place, dtype, conditions.threads)
     lean = [graph if conditions.training else graph.inference() for graph in graphs]
     jobs = [(graph, batch) for graph in lean for batch in batches]
     results = run_interleaved(
@@ -98,6 +105,14 @@ def bench(
         for (graph, batch), result in zip(jobs, results, strict=True)
     )
     return Bench(FORMAT, place, conditions, seconds, networks, load, roof)
+
+
+def for_runtime(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return conditions with what a runtime implies: other runtimes than torch fold batch norms."""
+    runtime = conditions.get("runtime", "torch")
+    if runtime == "torch-compile":
+        return {**conditions, "runtime": "torch", "compiled": True}
+    return dict(conditions) if runtime == "torch" else {**conditions, "fused": True}
 
 
 def latency(

@@ -1,7 +1,4 @@
-"""A graph as a call of torch, with random weights and inputs.
-
-Another runtime would have a file like this one, which makes a `Prepared` of a graph.
-"""
+"""A graph as a call of torch, with random weights and inputs."""
 
 from __future__ import annotations
 

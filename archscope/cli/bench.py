@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archscope.analysis.memory import OPTIMIZERS
-from archscope.bench.conditions import DEVICES, DTYPES
+from archscope.bench.conditions import DEVICES, DTYPES, RUNTIMES
 from archscope.cli.shared.options import (
     Output,
     Parsed,
@@ -69,12 +69,18 @@ class Bench(click.Command):
 )
 @click.option(
     "--dtype",
-    type=click.Choice(DTYPES),
+    type=click.Choice((*DTYPES, "int8")),
     default="float32",
-    help="Element type of weights and inputs.",
+    help="Element type of weights and inputs; int8 in onnxruntime alone.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), help="Threads that torch uses; by default its own choice."
+    "--runtime",
+    type=click.Choice(list(RUNTIMES)),
+    default="torch",
+    help="What runs the networks; all but torch run what `archscope export` writes as ONNX.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads to use; by default torch's own choice."
 )
 @click.option("--training", is_flag=True, help="Measure a training step instead of inference.")
 @click.option(
@@ -132,6 +138,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
       archscope bench resnet18 mobilenet_v2 shufflenet_v2_x1_0
       archscope bench resnet50 --batch 1 --batch 8 --fused --threads 2 --time 5s
       archscope bench resnet50 --per-layer --fused
+      archscope bench resnet50 --runtime onnxruntime --per-layer --threads 1
       archscope bench mobilenet_v2 --training --batch 16 --format json -o bench.json
       archscope bench guidelines
     """
@@ -161,6 +168,8 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
 
 def _guidelines(options: dict[str, Any], output: Output) -> None:
     """Run the experiments of ShuffleNetV2."""
+    if options.pop("runtime") != "torch":
+        raise OptionError("'guidelines' runs in torch alone")
     for name in ("training", "fused", "per_layer"):
         if options.pop(name):
             raise OptionError(f"--{name.replace('_', '-')} does not apply to 'guidelines'")

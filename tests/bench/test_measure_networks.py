@@ -58,6 +58,7 @@ def test_json_is_read_back_and_keeps_its_keys(known_machine: Roofline) -> None:
     assert list(network["layers"]["layers"][0]) == [
         "name", "op", "out", "seconds", "share", "macs", "memory_access_bytes",
         "gmacs_per_second", "gbytes_per_second", "macs_per_byte", "bound", "least_seconds",
+        "fused", "kernels",
     ]  # fmt: skip
     assert result.roofline == known_machine
 

@@ -177,6 +177,8 @@ def layer_records(result: Bench) -> Table:
         *LAYER_FIELDS,
         (Column("memory_access_bytes"), lambda layer: layer.memory_access_bytes),
         (Column("least_ms"), lambda layer: layer.least_seconds * 1e3),
+        (Column("fused"), lambda layer: " ".join(layer.fused)),
+        (Column("kernels"), lambda layer: " ".join(layer.kernels)),
     )
     rows = tuple(
         (network.name, network.batch, *cells_of(layer, fields))
@@ -195,9 +197,12 @@ def _sums(network: Measured) -> str:
         f"{name} {format_measure(seconds * 1e3)} ms"
         for name, seconds in layers.bound_seconds.items()
     )
+    other = ""
+    if layers.other_seconds:
+        other = f", of which kernels of no layer {format_measure(layers.other_seconds * 1e3)} ms,"
     return (
         f"all layers {format_measure(layers.sum_seconds * 1e3)} ms"
-        f" + between layers {format_measure(layers.between_seconds * 1e3)} ms"
+        f" + between layers {format_measure(layers.between_seconds * 1e3)} ms{other}"
         f" = {format_measure(layers.whole_seconds * 1e3)} ms, mean of the faster half of all runs"
         f" ({layers.runs})\nbound by {kinds}\n"
     )

@@ -1,0 +1,117 @@
+"""The ONNX files of the zoo: whether they compute what torch does, and how fast they are.
+
+check     onnx's checker, the difference to torch, and whether the importer reads the same network
+quantize  onnxruntime's pre-processing and static quantization, as QDQ and as QOperator
+speed     the time in onnxruntime over that of the file that onnxscript's optimizer makes of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+
+from archscope import ArchscopeError, analyze, load
+from archscope.bench.onnx_latency import onnx_latencies
+from archscope.exporters.onnx_export import ExportedOnnx, export_onnx
+from archscope.exporters.onnx_model import onnx_difference
+from archscope.importers.onnx import from_file
+from archscope.language.files import zoo
+
+TOTALS = ("params", "macs", "elementwise", "memory_access", "activations")
+
+
+def check(exported: ExportedOnnx, folder: Path) -> str:
+    """Return the difference to torch, and the totals in which the file that is read differs."""
+    path = folder / "x.onnx"
+    path.write_bytes(exported.model.content())
+    ours, read = analyze(exported.graph).totals, analyze(from_file(path).graph).totals
+    other = [total for total in TOTALS if getattr(ours, total) != getattr(read, total)]
+    return f"{onnx_difference(exported):.1e}, read {', other '.join(['the same', *other])}"
+
+
+class Images:
+    """Two random images for each input, in the form that onnxruntime's quantizer reads."""
+
+    def __init__(self, exported: ExportedOnnx) -> None:
+        random = np.random.default_rng(0)
+        self.feeds: Iterator[dict[str, Any]] = iter([
+            {node.name: random.standard_normal((1, *node.out), np.float32)
+             for node in exported.graph.inputs}
+            for _ in range(2)
+        ])  # fmt: skip
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Return the next images, None behind the last."""
+        return next(self.feeds, None)
+
+
+def quantize(exported: ExportedOnnx, folder: Path) -> str:
+    """Return how large the quantized files are, as a share of the file."""
+    from onnxruntime.quantization import QuantFormat, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    path, prepared = folder / "x.onnx", folder / "prepared.onnx"
+    path.write_bytes(exported.model.content())
+    quant_pre_process(str(path), str(prepared))
+    shares = []
+    for form in (QuantFormat.QDQ, QuantFormat.QOperator):
+        made = folder / "q.onnx"
+        quantize_static(str(prepared), str(made), Images(exported), quant_format=form)
+        onnx_latencies([made.read_bytes()], seconds=0.01)  # it runs
+        shares.append(f"{form.name} {made.stat().st_size / path.stat().st_size:.0%}")
+    return ", ".join(shares)
+
+
+def speed(exported: ExportedOnnx, folder: Path) -> str:
+    """Return the milliseconds of a file, and over those of its optimized form."""
+    import onnx_ir
+    from onnxscript import optimizer
+
+    content = exported.model.content()
+    model = onnx_ir.serde.deserialize_model(onnx.load_from_string(content))
+    optimizer.optimize(model)
+    optimized = onnx_ir.serde.serialize_model(model)
+    ours, theirs = onnx_latencies([content, optimized.SerializeToString()], seconds=3.0)
+    ratio = ours.median_seconds / theirs.median_seconds
+    return (
+        f"{ours.median_seconds * 1e3:.2f} ms, {ratio:.3f} of that with"
+        f" {len(optimized.graph.node)} operators"
+    )
+
+
+PARTS = {"check": check, "quantize": quantize, "speed": speed}
+
+
+def main() -> None:
+    """Print a line for each network."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--networks", nargs="+", default=sorted(zoo()), metavar="NAME")
+    parser.add_argument("--parts", nargs="+", default=["check"], choices=PARTS)
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    for name in options.networks:
+        try:
+            graph, start = load(name), time.perf_counter()
+            exported = export_onnx(graph)
+            seconds = time.perf_counter() - start
+            with TemporaryDirectory() as folder:
+                told = [PARTS[part](exported, Path(folder)) for part in options.parts]
+        except (ArchscopeError, RuntimeError, ValueError) as error:
+            print(f"{name:28} FAILED {error}", flush=True)
+            continue
+        count = len(exported.model.nodes)
+        print(f"{name:28} {count:5} operators {seconds:6.2f} s", *told, sep="  ", flush=True)
+
+
+if __name__ == "__main__":
+    main()
