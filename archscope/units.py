@@ -33,15 +33,25 @@ class Unit(Struct, frozen=True):
     examples: str = ""
     words: tuple[str, ...] = ()  # may follow the letters and change nothing
     whole: bool = True  # whether values are whole numbers
+    symbol: str = ""  # ends the letters, and may be left out where only this unit is expected
+
+    def worth(self, letters: str) -> float | None:
+        """Return what letters behind a number are worth where this unit is expected."""
+        return self.factors.get(
+            letters, self.factors.get(letters + self.symbol) if letters else None
+        )
 
     def parse(self, text: str) -> float:
         """Return the value that a text says. Raises OptionError."""
         quantity = split_quantity(text)
         letters = split_word(quantity[1], self.words)[0] if quantity else ""
-        if quantity is None or letters not in self.factors:
+        worth = self.worth(letters)
+        if quantity is None or worth is None:
             noun = self.name or f"a {self.kind}"
-            raise OptionError(f"expected {noun} such as {self.examples}, got '{text}'")
-        value = quantity[0] * self.factors[letters]
+            raise OptionError(
+                f"expected {noun} such as {self.examples}, got '{text}'{unit_hint(letters)}"
+            )
+        value = quantity[0] * worth
         if value == inf:
             raise OptionError(f"'{text}' is more than any network has")
         return value
@@ -49,6 +59,19 @@ class Unit(Struct, frozen=True):
     def exact(self, value: float) -> str:
         """Return a value with all its digits, without the name of the unit."""
         return f"{value:,.0f}" if self.whole else f"{value:g}"
+
+
+def unit_hint(letters: str) -> str:
+    """Return what letters mean that look like a unit and are none, or another: `; 'Mb' is bits`."""
+    if re.fullmatch(r"[kKMGT]i?b", letters):
+        return f"; '{letters}' is bits; bytes are {letters[:-1]}B"
+    if letters == "m":
+        return "; 'm' would be a thousandth, a million is 'M'"
+    if letters in BYTES.factors:
+        return f"; '{letters}' is bytes"
+    known = {word.lower(): word for word in BYTES.factors}
+    right = known.get(letters.lower())
+    return f"; bytes are {right}" if right else ""
 
 
 def split_quantity(text: str) -> tuple[float, str] | None:
@@ -171,6 +194,7 @@ BYTES = Unit(
     factors={f"{prefix}B": worth for prefix, worth in {**_LARGE, **_BINARY}.items()},
     name="bytes",
     examples="64MiB, 8GiB or 500MB",
+    symbol="B",
 )
 MILLISECONDS = Unit(
     kind="milliseconds",

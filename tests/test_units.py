@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from archscope.errors import OptionError
@@ -49,7 +51,29 @@ def test_bytes(text: str, value: int) -> None:
     assert parse_bytes(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "8G", "64", "64Mib", "8 gigabytes", "-1MiB"])
+@pytest.mark.parametrize(
+    "text, value", [("8G", 8e9), ("0.3G", 3e8), ("4Mi", 4 << 20), ("300 M", 3e8), ("2k", 2000)]
+)
+def test_where_bytes_are_expected_their_letter_may_be_left_out(text: str, value: int) -> None:
+    assert parse_bytes(text) == value
+
+
+@pytest.mark.parametrize(
+    "parse, text, why",
+    [
+        (COUNT.parse, "300MB", "'MB' is bytes"),
+        (COUNT.parse, "8GiB", "'GiB' is bytes"),
+        (COUNT.parse, "300m", "a million is 'M'"),
+        (parse_bytes, "8Gb", "'Gb' is bits; bytes are GB"),
+        (parse_bytes, "8gb", "bytes are GB"),
+    ],
+)
+def test_another_unit_is_told(parse: Callable[[str], float], text: str, why: str) -> None:
+    with pytest.raises(OptionError, match=f"got '{text}'; .*{why}"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "64", "64Mib", "8 gigabytes", "-1MiB"])
 def test_no_bytes(text: str) -> None:
     with pytest.raises(OptionError, match="expected bytes such as"):
         parse_bytes(text)

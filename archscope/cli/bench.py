@@ -155,7 +155,7 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
         return
     if scale or aligned:
         raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
-    graphs = list(map(reader.unfused.graph, specs))
+    graphs = reader.unfused.graphs(specs)
     from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
 
     try:

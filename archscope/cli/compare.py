@@ -53,7 +53,7 @@ def command(
     """
     reader.refuse_training(costs["training"])
     costs = with_target(costs, limits)
-    graphs = [reader.graph(spec, costs["batch"]) for spec in specs]
+    graphs = reader.graphs(specs, costs["batch"])
     results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]

@@ -44,8 +44,8 @@ def command(
     """
     rules = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
     cards = []
-    for spec in specs:
-        network = Network(reader.graph(spec, batch), batch=batch)
+    for graph in reader.graphs(specs, batch):
+        network = Network(graph, batch=batch)
         cards.append((network.graph.name, [rule.score(network) for rule in rules]))
     data = {
         "format": 1,

@@ -24,6 +24,7 @@ from archscope.files import make_folder
 
 GROUP = "Share"
 FORMATS = ("html", "terminal", "json", "markdown")
+SUFFIXES = {".html": "html", ".htm": "html", ".json": "json", ".md": "markdown", ".txt": "terminal"}
 HOME = Path("reports")
 
 
@@ -33,7 +34,8 @@ HOME = Path("reports")
 @cost_options
 @predict_options
 @click.option("--title", default=None, help="Title of the report.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="html", help="Output format.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default=None,
+              help="Output format; by default that of the file's suffix, or html.")  # fmt: skip
 @click.option("--plotlyjs", type=click.Choice(("embed", "cdn")), default="embed",
               help="Embed plotly.js in the page, or load it from a CDN: 5 MB smaller, but not"
               " readable offline.")  # fmt: skip
@@ -49,7 +51,7 @@ def command(
     costs: dict[str, Any],
     predictor: Predictor,
     title: str | None,
-    form: str,
+    form: str | None,
     plotlyjs: str,
     day: str | None,
     output: Path | None,
@@ -71,6 +73,7 @@ def command(
     """
     from archscope.cli.shared.report_inputs import read_inputs
 
+    form = _form(form, output)
     page = read_inputs(sources, reader, costs, predictor).page(title, _date(day))
     if form == "html":
         from archscope.report.pages.html import html
@@ -92,6 +95,17 @@ def command(
         terminal = form == "terminal"
         shown = CommandOutput(parts(page, plot=terminal), wide=wide)
         write(formats.render(shown, "table" if terminal else form, screen=output is None), output)
+
+
+def _form(form: str | None, output: Path | None) -> str:
+    """Return the format of a report. Raises OptionError for a file that is of another."""
+    suffix = "" if output is None else output.suffix.lower()
+    of_file = SUFFIXES.get(suffix, form or "html")
+    if (suffix and suffix not in SUFFIXES) or of_file != (form or of_file):
+        wanted = form or f"one of {', '.join(SUFFIXES)}"
+        hint = "; a browser prints a page as PDF" if suffix == ".pdf" else ""
+        raise OptionError(f"--output: a report is {wanted}, got '{output}'{hint}")
+    return of_file
 
 
 def write_page(sources: Sequence[str], path: Path) -> None:

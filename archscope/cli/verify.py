@@ -53,7 +53,7 @@ def command(
         specs, only = (*specs, *zoo()), only or QUICK
     if not specs:
         raise OptionError("name a SPEC to verify, or say --all")
-    graphs = list(map(reader.graph, specs))
+    graphs = reader.graphs(specs)
     from archscope.verify import CHECKS, verify  # torch and fvcore take seconds to load
 
     for name in only:

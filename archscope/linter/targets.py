@@ -16,6 +16,7 @@ from archscope.ir import Graph
 from archscope.language import LIMITS, Limits
 from archscope.language.document import Document
 from archscope.language.yaml_items import HOLES
+from archscope.linter.folders import spec_files
 from archscope.sources import read
 from archscope.transforms.fuse import fuse
 
@@ -35,15 +36,14 @@ class Target(Struct, frozen=True):
 def expand(words: Iterable[str]) -> Iterator[str]:
     """Yield the specs that words name; for a folder, all networks in it.
 
-    Files of blocks alone and search spaces are no networks. Raises OptionError for a folder
-    without any.
+    Files of blocks alone and search spaces are no networks, and what a folder leaves out is said
+    in `spec_files`. Raises OptionError for a folder without any.
     """
     for word in words:
         if not is_folder(word):
             yield word
             continue
-        files = sorted(Path(word).rglob("*.y*ml"))
-        found = [path.as_posix() for path in files if _is_network(path)]
+        found = [path.as_posix() for path in sorted(spec_files(Path(word))) if _is_network(path)]
         if not found:
             raise OptionError(f"there is no spec in '{word}'")
         yield from found
@@ -88,8 +88,6 @@ def is_folder(word: str) -> bool:
 
 
 def _is_network(path: Path) -> bool:
-    if path.suffix not in (".yaml", ".yml"):
-        return False
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

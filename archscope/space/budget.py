@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from archscope.errors import OptionError, did_you_mean
 from archscope.metrics import MACS, METRICS, Metric, cost_metrics, metric_words
 from archscope.space.costs import Costs, needs_graph
-from archscope.units import COUNT, Unit, split_quantity, split_word
+from archscope.units import COUNT, Unit, split_quantity, split_word, unit_hint
 
 EDGE = 0.85
 """How far below a single budget networks may lie, so that a search stays near its limit."""
@@ -227,7 +227,7 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
     if letters in ("B", "bytes"):
         raise _refusal(text, f"'{letters}' could be bytes or billions; write KiB, MB, or G")
     if re.match(r"[kKMGT]i?b\Z", letters):
-        raise _refusal(text, f"'{letters}' is bits; bytes are {letters[:-1]}B")
+        raise _refusal(text, unit_hint(letters).removeprefix("; "))
     symbol, _, word = letters.partition(" ")
     symbol = re.sub(r"Bytes?\Z", "B", symbol)
     for metric in cost_metrics():
@@ -235,6 +235,11 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
             metric = _metric_in(text, metric.unit, word, leading)
             return metric, number * metric.unit.factors[symbol], ""
     prefix, word = split_word(letters, metric_words())
+    expected = _metric(text, word) if word else leading
+    if expected is not None and expected.unit.symbol and leading in (None, expected):
+        worth = expected.unit.worth(prefix)
+        if worth is not None:
+            return expected, number * worth, ""
     if prefix not in COUNT.factors:
         raise _refusal(text, f"unknown unit '{letters}'{_unit_hint(prefix, letters)}")
     counted = _metric(text, word) if word else leading
@@ -268,8 +273,9 @@ def _metric_in(text: str, unit: Unit, word: str, leading: Metric | None) -> Metr
 
 
 def _unit_hint(prefix: str, letters: str) -> str:
-    if prefix == "m":
-        return "; 'm' would be a thousandth, a million is 'M'"
+    hint = unit_hint(prefix)
+    if hint:
+        return hint
     return did_you_mean(letters[1:].strip().lower(), metric_words())
 
 

@@ -169,7 +169,7 @@ def test_a_wrong_spec_leaves_the_output_file_alone(run: Run, tmp_path: Path) -> 
         (["vgg16", "--input", "3x224xbig"], "--input needs a shape such as 3x224x224"),
         (["vgg16", "--max-macs", "lots"], "expected a count such as 5M"),
         (["vgg16", "--max-memory", "64"], "expected bytes such as 64MiB"),
-        (["vgg16", "--memory", "8G"], "expected bytes such as 64MiB"),
+        (["vgg16", "--memory", "8X"], "expected bytes such as 64MiB"),
         (["vgg16", "--max-nodes", "10"], "more nodes than the limit of 10"),
         (["siamese", "--input", "1x28x28"], "several inputs; give a shape by name: left, right"),
         (["vgg16", "--dtype", "float31"], "--dtype: there is no 'float31'"),

@@ -81,3 +81,52 @@ def test_verbose_shows_where_an_error_was_raised(run: Run, tmp_path: Path) -> No
     plain, verbose = run("analyze", "vgg17"), run("analyze", "vgg17", "-v")
     assert plain.err.count("\n") == 1
     assert verbose.err.endswith(plain.err) and "Traceback" in verbose.err
+
+
+NET = "input: [3, 8, 8]\nlayers: [{conv: 4}, {conv: 8}]\n"
+
+
+def test_networks_of_one_name_are_told_apart_everywhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("old", "new"):
+        Path(folder).mkdir()
+        Path(folder, "net.yaml").write_text(NET, encoding="utf-8")
+    specs = ["old/net.yaml", "new/net.yaml"]
+    for command in (["compare"], ["guidelines"], ["report", "--format", "terminal"]):
+        out = run(*command, *specs).out
+        assert all(spec in out for spec in specs), command
+    assert "old/net.yaml" not in run("compare", specs[0], "lenet5").out
+
+
+def test_a_report_is_of_something_and_in_a_format_there_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty").mkdir()
+    result = run("report", "empty", "-o", "page.html")
+    assert (result.code, result.out) == (2, "") and not Path("page.html").exists()
+    assert result.err == (
+        "error: nothing to report: empty: there is no run and no study in this folder\n"
+    )
+    for words in (["-o", "x.pdf"], ["-o", "x.json", "--format", "html"], ["-o", "x.docx"]):
+        result = run("report", "lenet5", *words)
+        assert (result.code, result.out) == (2, "") and "--output: a report is" in result.err
+    assert run("report", "lenet5", "-o", "x.json").code == 0
+    assert Path("x.json").read_text(encoding="utf-8").startswith("{")
+
+
+def test_the_suffix_of_a_file_decides_its_format(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begins = {"x.json": "{", "x.csv": "name,op,", "x.md": "| layer |", "x.txt": "lenet5"}
+    for name, start in begins.items():
+        assert run("analyze", "lenet5", "-o", name).code == 0
+        assert start in Path(name).read_text(encoding="utf-8")
+    assert run("analyze", "lenet5", "-o", "y.json", "--format", "csv").code == 0
+    assert Path("y.json").read_text(encoding="utf-8").startswith("name,op,")
+    result = run("analyze", "lenet5", "-o", "x.pdf")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: --output: there is no .pdf")

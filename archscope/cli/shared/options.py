@@ -23,6 +23,7 @@ from archscope.language.document import Document
 from archscope.language.limits import Limits
 from archscope.language.yaml_items import parse
 from archscope.report import formats
+from archscope.report.naming import told_apart
 from archscope.report.table import CommandOutput, Part, Table
 from archscope.sources import document, read
 from archscope.transforms.fuse import fuse
@@ -175,6 +176,12 @@ class SpecReader(Struct, frozen=True):
         """Return the graph that a command-line word names. Raises ArchscopeError."""
         return self.document(spec, batch)[0]
 
+    def graphs(self, specs: Sequence[str], batch: int = 1) -> list[Graph]:
+        """Return graphs whose names are told apart. Raises ArchscopeError."""
+        found = [self.graph(spec, batch) for spec in specs]
+        names = told_apart([graph.name for graph in found], specs)
+        return [structs.replace(g, name=name) for g, name in zip(found, names, strict=True)]
+
     def document(self, spec: str, batch: int = 1) -> tuple[Graph, Document]:
         """Return the graph that a word names, and its document. Raises ArchscopeError."""
         text = _standard_input(spec, self.limits)
@@ -261,10 +268,25 @@ class Output(Struct, frozen=True):
         write(formats.render(shown, self.form, screen=self.output is None), self.output)
 
 
-output_options = gathered("output", Output, together(
+def _output(form: str | None, output: Path | None, wide: bool) -> Output:
+    """Return the output, its format by the suffix of the file if none is said. Raises OptionError.
+
+    A file that cannot be of any of the formats is refused.
+    """
+    suffix = "" if output is None else output.suffix.lower()
+    if suffix in BINARY:
+        raise OptionError(
+            f"--output: there is no {suffix}; formats are {', '.join(formats.FORMATS)}"
+        )
+    return Output(form or SUFFIXES.get(suffix, "table"), output, wide)
+
+
+SUFFIXES = {".json": "json", ".csv": "csv", ".md": "markdown"}
+BINARY = {".pdf", ".png", ".jpg", ".jpeg", ".svg", ".html", ".xlsx", ".docx", ".parquet"}
+output_options = gathered("output", _output, together(
     click.option(
-        "--format", "form", type=click.Choice(formats.FORMATS), default="table",
-        help="Output format.",
+        "--format", "form", type=click.Choice(formats.FORMATS), default=None,
+        help="Output format; by default the suffix of the file decides, or it is a table.",
     ),
     output_option,
     wide_option,

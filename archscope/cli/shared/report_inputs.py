@@ -11,6 +11,7 @@ import click
 from archscope.cli.shared.options import SpecReader
 from archscope.cli.shared.prediction import Predictor
 from archscope.cli.shared.terminal import say
+from archscope.errors import OptionError
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
 MANY = 10  # sources that take long enough for a progress bar
@@ -21,7 +22,8 @@ def read_inputs(
 ) -> ReportInputs:
     """Return the inputs of a report; problems are printed. Raises ArchscopeError.
 
-    The options of the reader change specs, and not the networks of runs and studies.
+    If nothing can be shown, the first problem is raised. The options of the reader change specs,
+    and not the networks of runs and studies.
     """
     reader.refuse_training(costs.get("training", False))
     inputs = ReportInputs(
@@ -32,6 +34,9 @@ def read_inputs(
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:
         for source in bar:
             inputs.add(source)
+    if inputs.problems and not (inputs.sections or inputs.runs or inputs.studies):
+        (first, *_) = inputs.problems
+        raise OptionError(f"nothing to report: {first.source}: {first.reason}")
     for problem in inputs.problems:
         say(f"not shown: {problem.source}: {problem.reason}")
     return inputs

@@ -21,6 +21,7 @@ from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.linter.targets import is_folder
 from archscope.records.run_folder import SUMMARY, is_run
+from archscope.report.naming import told_apart
 from archscope.report.pages.content import (
     FORMAT,
     NetworkSection,
@@ -86,14 +87,24 @@ class ReportInputs:
         elif not self._run_or_study(path) and not sum(
             self._run_or_study(inside) for inside in sorted(path.glob("*/"))
         ):
-            reason = "there is no run and no study in this folder"
+            specs = "; name its specs, as files" if [*path.glob("*.y*ml")] else ""
+            reason = f"there is no run and no study in this folder{specs}"
             self.problems.append(Problem(path.as_posix(), reason))
 
     def networks(self) -> tuple[NetworkSection, ...]:
-        """Return the networks, with the latency of those in a bench file."""
+        """Return the networks, with the latency of those in a bench file.
+
+        Networks of one name are told apart by where they are from.
+        """
+        names = told_apart(
+            [section.name for section in self.sections],
+            [section.source for section in self.sections],
+        )
         return tuple(
-            self._with_latency(section) if section.name in self.latency else section
-            for section in self.sections
+            structs.replace(
+                self._with_latency(section) if section.name in self.latency else section, name=name
+            )
+            for section, name in zip(self.sections, names, strict=True)
         )
 
     def page(self, title: str | None, date: str) -> Page:
