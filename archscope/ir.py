@@ -184,7 +184,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
     def onnx(self, *ins: Shape) -> Value | None:
         """Describe it in operators of ONNX, as at inference; None if they cannot express it."""
-        return None
+        raise NotImplementedError
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Return the multiply-accumulates of the backward pass, for one image.
@@ -213,7 +213,7 @@ class Op(Struct, frozen=True, kw_only=True):
 
 FACTS = (
     "shape", "params", "buffers", "macs", "elementwise",
-    "access", "window", "saved", "torch", "examples",
+    "access", "window", "saved", "torch", "onnx", "examples",
 )  # fmt: skip
 
 

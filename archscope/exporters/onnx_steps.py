@@ -218,13 +218,14 @@ def _part_title(node: Node, part: Value) -> str:
 
 
 def _constant(node: Node, form: Constant) -> Held:
-    return _titled(f"{node.name}/constant", np.array(form.values, form.dtype))
+    return _titled(f"{node.name}/const", np.array(form.values, form.dtype))
 
 
 def _titled(title: str, array: NDArray[Any]) -> Held:
-    """Return a constant, named after its numbers if they are few."""
+    """Return a constant, named after its numbers if they are few, and so that it is no weight."""
     if array.size <= SHORT:
-        title = "_".join((str(array.dtype), *(format(value, "g") for value in array.flat)))
+        numbers = (format(value, "g") for value in array.flat)
+        title = "_".join(("const", str(array.dtype), *numbers))
     return Held(title, (str(array.dtype), array.shape, array.tobytes()), array, learned=False)
 
 

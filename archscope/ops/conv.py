@@ -17,6 +17,7 @@ from archscope.ops.geometry import (
     padded,
     per_axis,
     short,
+    short_padding,
     slid,
     sliding,
     spatial,
@@ -235,10 +236,7 @@ def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
     pads = foreign.get("pads") or [0] * 2 * rank
     if min(pads) < 0:
         return None
-    pairs = tuple(zip(pads[:rank], pads[rank:], strict=True))
-    if all(before == after for before, after in pairs):
-        return short(before for before, _ in pairs)
-    return pairs
+    return short_padding([*zip(pads[:rank], pads[rank:], strict=True)])
 
 
 def onnx_steps(foreign: Foreign, rank: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, TypeVar
 
@@ -27,6 +27,13 @@ def short(values: Iterable[Value]) -> Value | tuple[Value, ...]:
     """Return the value that all axes share, or the tuple of values."""
     values = tuple(values)
     return values[0] if all(value == values[0] for value in values) else values
+
+
+def short_padding(pairs: Sequence[tuple[int, int]]) -> Padding:
+    """Return the padding before and behind each axis as the attribute that says it shortest."""
+    if all(before == after for before, after in pairs):
+        return short(before for before, _ in pairs)
+    return tuple(pairs)
 
 
 def spatial(shape: Shape, name: str) -> Shape:

@@ -10,8 +10,8 @@ from archscope.ir import Call, Example, Saved, Shape, by_rank, call
 from archscope.onnx_form import Value, X, ints, node, scalar
 from archscope.ops.attributes import COUNT, LARGEST, Kind, Number, Padding, array_schema, choice
 from archscope.ops.facts import Rearrangement
-from archscope.ops.foreign import Foreign, Recognised, recognises
-from archscope.ops.geometry import short, slid, sliding, torch_pad
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.geometry import short_padding, slid, sliding, torch_pad
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity, Slice
 
@@ -174,11 +174,31 @@ def pad_of_torch(foreign: Foreign) -> Recognised | None:
             ops.append(Slice(start=start, stop=stop, axis=axis))
     channels, *spatial = [(max(0, before), max(0, after)) for before, after in pairs]
     if any(channels) or any(map(any, spatial)):
-        padding = short(spatial) if any(map(any, spatial)) else 0
+        padding = short_padding(spatial) if spatial else 0
         ops.append(Pad(padding=padding, mode=mode, value=float(value), channels=channels))
     if rank < 1 and not any(channels):
         return None
     return Recognised(ops[0] if ops else Identity(), (x,), then=tuple(ops[1:]))
+
+
+@recognises("onnx.Pad")
+def pad_of_onnx(foreign: Foreign) -> Recognised | None:
+    """Recognise padding of positions, and that of channels with a constant."""
+    x = foreign.ins[0]
+    pads, value, axes = (foreign.get(name) for name in ("pads", "constant_value", "axes"))
+    mode = foreign.get("mode", "constant")
+    mode = {"edge": "replicate", "wrap": "circular"}.get(mode, mode)
+    amounts = [*pads.value] if isinstance(pads, Tensor) else [*(pads or ())]
+    fill = value.value if isinstance(value, Tensor) else foreign.get("value", 0.0)
+    rank = len(x.shape)
+    if axes is not None or len(amounts) != 2 * rank or min(amounts) < 0:
+        return None
+    batch, channels, *positions = zip(amounts[:rank], amounts[rank:], strict=True)
+    if any(batch):
+        return None
+    padding = short_padding(positions) if positions else 0
+    found = Pad(padding=padding, mode=mode, value=float(fill or 0), channels=channels)
+    return Recognised(found, (x,))
 
 
 def zeros_of_torch(foreign: Foreign) -> tuple[tuple[int, int], ...] | None:
