@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
 FINE, FINDINGS, FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit codes: fine; findings, differences or over budget; could not run; Ctrl-C; SIGTERM."""
+
+COMPLETION = "_ARCHSCOPE_COMPLETE"
+"""The variable by which a shell asks for the words that complete a line."""
 
 # Skip the garbage collection before exit, which finds nothing and takes 0.5 s with torch.
 atexit.register(gc.freeze)
@@ -20,13 +24,15 @@ def main(args: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 50)
     from archscope.cli.shared.process import prepared
 
-    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    words = list(sys.argv[1:] if args is None else args)
+    if not words and COMPLETION not in os.environ:
+        words = ["--help"]
     with prepared():
         return _run(words)
 
 
 def _run(words: list[str]) -> int:
-    if {"-h", "--help"} & set(words) or words[0] == "help":
+    if {"-h", "--help"} & set(words) or words[:1] == ["help"]:
         from rich_click.patch import patch  # only help needs it, and it takes 0.1 s
 
         patch()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import (
@@ -22,7 +23,7 @@ GROUP = "Train and search"
 
 
 @click.command("evaluate")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @data_options
 @click.option("--split", type=click.Choice(["test", "train"]), default="test",
               help="Which images of the data set.")  # fmt: skip

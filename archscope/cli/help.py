@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.terminal import show
 
 GROUP = "Reference"
 
 
 @click.command("help")
-@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...", shell_complete=completion.commands)
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Show the page of a command, or the list of all commands.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from archscope.analysis.im2col import im2col
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -22,7 +23,7 @@ GROUP = "Understand"
 
 @click.command("im2col")
 @one_spec
-@click.argument("node")
+@click.argument("node", shell_complete=completion.nodes)
 @reader_options
 @batch_option
 @dtype_option

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import output_option, shapes, write
 from archscope.cli.shared.terminal import say
 from archscope.errors import GraphError
@@ -16,7 +17,7 @@ GROUP = "Make"
 
 
 @click.command("import")
-@click.argument("source")
+@click.argument("source", shell_complete=completion.specs)
 @click.option(
     "--input", "inputs", multiple=True, metavar="SHAPE",
     help="Shape of the input, channels first: --input 3x224x224, or NAME=SHAPE for several"

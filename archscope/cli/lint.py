@@ -12,6 +12,7 @@ import click
 from msgspec import structs
 
 from archscope.cli import FAILED, FINDINGS, FINE
+from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import indifferent
 from archscope.cli.shared.options import (
     Output,
@@ -90,7 +91,7 @@ fix_options = together(
 
 
 @click.command("lint")
-@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...", shell_complete=completion.specs)
 @reader_options
 @batch_option
 @indifferent(dtype="rules compare elements, whatever their type")

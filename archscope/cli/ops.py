@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.ops import OPS
@@ -14,7 +15,9 @@ GROUP = "Reference"
 
 
 @click.command("ops")
-@click.argument("names", nargs=-1, metavar="[OP]...")
+@click.argument(
+    "names", nargs=-1, metavar="[OP]...", shell_complete=completion.names(lambda: sorted(OPS))
+)
 @click.option("--all", "everything", is_flag=True, help="Show the page of every operator.")
 @output_options
 def command(names: tuple[str, ...], everything: bool, output: Output) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import SpecReader, cost_options, reader_options
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
@@ -21,7 +22,8 @@ FORMATS = ("svg", "png")
 
 @click.command("plot")
 @click.argument("kind", type=click.Choice(KINDS))
-@click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...")
+@click.argument("sources", nargs=-1, required=True, metavar="SPEC|RUN|FILE.json...",
+                shell_complete=completion.specs)  # fmt: skip
 @reader_options
 @cost_options
 @predict_options

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from msgspec import structs
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import find_run
@@ -16,7 +17,7 @@ GROUP = "Train and search"
 
 
 @click.command("predict")
-@click.argument("run")
+@click.argument("run", shell_complete=completion.runs)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--top", type=click.IntRange(1), default=5, help="Classes to show.")
 @runs_dir_option

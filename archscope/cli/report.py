@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import (
     SpecReader,
     cost_options,
@@ -29,7 +30,8 @@ HOME = Path("reports")
 
 
 @click.command("report")
-@click.argument("sources", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...")
+@click.argument("sources", nargs=-1, metavar="[SPEC|RUN|STUDY|FILE.json]...",
+                shell_complete=completion.specs)  # fmt: skip
 @reader_options
 @cost_options
 @predict_options

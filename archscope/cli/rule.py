@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import Part
@@ -14,7 +15,9 @@ GROUP = "Reference"
 
 
 @click.command("rule")
-@click.argument("codes", nargs=-1, metavar="[CODE]...")
+@click.argument(
+    "codes", nargs=-1, metavar="[CODE]...", shell_complete=completion.names(lambda: sorted(RULES))
+)
 @click.option("--all", "everything", is_flag=True, help="Show the page of every rule.")
 @output_options
 def command(codes: tuple[str, ...], everything: bool, output: Output) -> None:

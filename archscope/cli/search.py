@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
@@ -202,7 +203,7 @@ folder_options = together(
 
 
 @click.command("search")
-@click.argument("spec", default="mnas")
+@click.argument("spec", default="mnas", shell_complete=completion.specs)
 @budget_option
 @reader_options
 @refused(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED, TERMINATED
+from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
@@ -46,7 +47,7 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 
 
 @click.command("train")
-@click.argument("spec", required=False)
+@click.argument("spec", required=False, shell_complete=completion.specs)
 @data_options
 @recipe_options
 @machine_options

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from archscope.cli import FINDINGS, FINE
+from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import Output, SpecReader, output_options, reader_options
 from archscope.cli.shared.terminal import tell
@@ -20,7 +21,7 @@ QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
 
 
 @click.command("verify")
-@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...", shell_complete=completion.specs)
 @click.option("--all", "everything", is_flag=True, help="Verify every network of the zoo.")
 @reader_options
 @refused(

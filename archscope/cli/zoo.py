@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from archscope.analysis import analyze
+from archscope.cli.shared import completion
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.errors import OptionError, did_you_mean
@@ -15,7 +16,7 @@ GROUP = "Reference"
 
 
 @click.command("zoo")
-@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.argument("words", nargs=-1, metavar="[WORD]...", shell_complete=completion.names(zoo))
 @predict_options
 @output_options
 def command(words: tuple[str, ...], predictor: Predictor, output: Output) -> None:

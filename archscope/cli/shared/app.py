@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from archscope import __version__
 from archscope.cli.shared.terminal import show
@@ -47,6 +48,12 @@ class Commands(click.Group):
             command.params += talk_options()
         setattr(command, "panel", module.GROUP)  # noqa: B010  (read by rich-click)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin so, without importing them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name) for name in sorted(FILES) if name.startswith(incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import OPTIMIZERS
 from archscope.analysis.microcontroller import TARGETS
+from archscope.cli.shared import completion
 from archscope.cli.shared.terminal import show
 from archscope.errors import OptionError
 from archscope.files import write_text
@@ -79,8 +80,10 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all v
             self.fail(str(error), param, ctx)
 
 
-one_spec = click.argument("spec")
-many_specs = click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+one_spec = click.argument("spec", shell_complete=completion.specs)
+many_specs = click.argument(
+    "specs", nargs=-1, required=True, metavar="SPEC...", shell_complete=completion.specs
+)
 max_nodes_option = click.option(
     "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes,
     help="Refuse specs that expand to more layers than this.",

@@ -1,0 +1,85 @@
+"""What a shell completes: names of networks, runs, nodes, operators and rules, and files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from archscope.errors import ArchscopeError
+
+SUFFIXES = (".yaml", ".yml", ".py", ".onnx", ".cfg", ".prototxt", ".param", ".keras")
+"""Files that may be a SPEC."""
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def names(find: Callable[[], Iterable[str]]) -> Completer:
+    """Return a completer of the names that a function finds."""
+
+    def complete(
+        context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in find() if name.startswith(incomplete)]
+
+    return complete
+
+
+def commands(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the commands."""
+    assert context.parent is not None
+    return context.parent.command.shell_complete(context.parent, incomplete)
+
+
+def specs(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return networks and spaces that ship with archscope, and files that may be a spec."""
+    from archscope.language import spaces, zoo
+
+    shipped = [name for name in (*zoo(), *spaces()) if name.startswith(incomplete)]
+    return [CompletionItem(word) for word in (*shipped, *_files(incomplete))]
+
+
+def nodes(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the nodes of the SPEC on the command line; of none that cannot be read."""
+    from archscope.sources import is_foreign, load
+
+    spec = context.params.get("spec")
+    if not isinstance(spec, str) or is_foreign(spec):  # importing a model takes too long
+        return []
+    try:
+        graph = load(spec)
+    except ArchscopeError:
+        return []
+    return [CompletionItem(n.name) for n in graph.nodes if n.name.startswith(incomplete)]
+
+
+def runs(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the runs in the usual folder, by name and by path."""
+    from archscope.records.run_folder import all_runs
+
+    found = all_runs(Path("runs"))
+    known = [*(path.name for path in found), *(path.as_posix() for path in found)]
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
+def _files(incomplete: str) -> list[str]:
+    """Return paths that go on as an incomplete one does: folders, and files that may be a spec."""
+    folder, slash, start = incomplete.rpartition("/")
+    place = Path(folder or slash or ".")
+    try:
+        paths = sorted(path for path in place.iterdir() if path.name.startswith(start))
+    except OSError:
+        return []
+    shown = [path for path in paths if path.is_dir() or path.name.endswith(SUFFIXES)]
+    begin = f"{folder}{slash}"
+    return [f"{begin}{path.name}{'/' * path.is_dir()}" for path in shown if path.name[0] != "."]
