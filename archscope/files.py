@@ -188,6 +188,16 @@ def cache_folder() -> Path:
     return user_cache_path("archscope", appauthor=False)
 
 
+def data_folder() -> Path:
+    """Return `ARCHSCOPE_DATA`, or the folder that the platform has for data of the user."""
+    named = os.environ.get("ARCHSCOPE_DATA")
+    if named:
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("archscope", appauthor=False)
+
+
 class Cache(Generic[Record]):
     """Results on disk, found again by everything that they depend on.
 

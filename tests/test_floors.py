@@ -19,7 +19,7 @@ FLOORS = {
         "ir records",
         "ops nn",
         "language analysis datasets",
-        "metrics folding importers transforms",
+        "metrics folding importers transforms latency",
         "space rules build drawing",
         "sources weights fused",
         "exporters",

@@ -12,6 +12,7 @@ from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
 from archscope.analysis.symbolic import Symbolic
 from archscope.ir import Shape, Source, text_of
+from archscope.records.latency import Latency
 from archscope.records.prediction import Prediction
 from archscope.units import format_bytes, format_count
 
@@ -160,6 +161,7 @@ class Analysis(Struct, frozen=True):
     fused: Folding | None = None  # where the network was fused before it was analysed
     predicted: Prediction | None = None  # top-1 accuracy, where that was asked for
     unpredicted: str = ""  # why there is no prediction, where one was asked for
+    latency: Latency | None = None  # predicted by a profile, where that was asked for
     symbolic: Symbolic | None = None  # costs as polynomials, where that was asked for
     microcontroller: Microcontroller | None = None  # what it needs of one, where that is the target
 

@@ -11,6 +11,7 @@ from archscope.analysis import analyze
 from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
 from archscope.analysis.symbolic import symbolic
+from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
@@ -73,6 +74,7 @@ GROUP = "Understand"
     "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
 )
 @predict_options
+@latency_options
 @limit_options
 @output_options
 def command(
@@ -86,6 +88,7 @@ def command(
     linted: bool,
     strict: bool,
     predictor: Predictor,
+    latencies: Latencies,
     limits: list[Limit],
     output: Output,
 ) -> int:
@@ -102,6 +105,7 @@ def command(
       archscope analyze resnet50 --fused
       archscope analyze resnet50 --symbolic          (macs = a*H*W*N + b*N)
       archscope analyze resnet50 --predict           (ImageNet accuracy; see docs/predict.md)
+      archscope analyze resnet50 --latency rtx4090   (milliseconds; see docs/latency.md)
       archscope analyze net.onnx --input 3x224x224   (an ONNX file)
       archscope analyze resnet50 --count ptflops     (archscope reconcile says why)
       archscope analyze mobilenet_v1 --target mcu --max-flash 1MiB --max-ram 512KiB
@@ -111,10 +115,13 @@ def command(
     costs = with_target(costs, limits)
     graph, document = reader.unfused.document(spec, costs["batch"])
     result = analyze(graph, memory_bytes=memory_bytes, count=count, **costs)
+    deployed = graph
     if reader.fused:
-        folded = analyze(fuse(graph), memory_bytes=memory_bytes, count=count, **costs)
+        deployed = fuse(graph)
+        folded = analyze(deployed, memory_bytes=memory_bytes, count=count, **costs)
         result = with_totals_before(result, folded)
     result = predictor.complete(result, graph)
+    result = latencies.complete(result, deployed)
     if strict and result.unknown:
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
+from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
@@ -29,6 +30,7 @@ GROUP = "Understand"
 @reader_options
 @cost_options
 @predict_options
+@latency_options
 @limit_options
 @click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
@@ -37,6 +39,7 @@ def command(
     reader: SpecReader,
     costs: dict[str, Any],
     predictor: Predictor,
+    latencies: Latencies,
     limits: list[Limit],
     plot: bool,
     output: Output,
@@ -55,6 +58,7 @@ def command(
     costs = with_target(costs, limits)
     graphs = reader.graphs(specs, costs["batch"])
     results = [predictor.complete(analyze(graph, **costs), graph) for graph in graphs]
+    results = list(map(latencies.complete, results, graphs))
     parts: list[Part] = [comparison_table(results)]
     parts += [f"{result.name}: {line}" for result in results for line in unknown_lines(result)]
     if plot and output.form == "table":

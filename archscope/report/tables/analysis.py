@@ -13,6 +13,12 @@ from archscope.analysis.result import Analysis, FieldView, LayerReport
 from archscope.ir import Shape, text_of
 from archscope.records.prediction import Prediction
 from archscope.report.table import BYTES, COUNT, MINOR, NAME, SHAPE, SHARE, TEXT, Column, Table
+from archscope.report.tables.latency import (
+    MILLISECONDS,
+    latency_record,
+    latency_rows,
+    layer_milliseconds,
+)
 from archscope.report.tables.microcontroller import NEEDS, needs_of
 from archscope.units import format_bytes, format_count
 
@@ -41,12 +47,18 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
         "total", f"{whole.layers} layers", None, whole.params, whole.macs, None,
         whole.memory_access_bytes, None,
     )  # fmt: skip
-    if analysis.mode == "inference":
-        return Table("", COLUMNS, rows, (total,))
-    more = [layer.backward_macs or None for layer in layers]
-    rows = tuple(_beside_macs(row, back) for row, back in zip(rows, more, strict=True))
-    columns = _beside_macs(COLUMNS, Column("backward", COUNT, "backward_macs"))
-    return Table("", columns, rows, (_beside_macs(total, whole.backward_macs),))
+    columns: tuple[Column, ...] = COLUMNS
+    if analysis.mode != "inference":
+        more = [layer.backward_macs or None for layer in layers]
+        rows = tuple(_beside_macs(row, back) for row, back in zip(rows, more, strict=True))
+        columns = _beside_macs(COLUMNS, Column("backward", COUNT, "backward_macs"))
+        total = _beside_macs(total, whole.backward_macs)
+    if analysis.latency is not None:
+        times = layer_milliseconds(analysis, layers)
+        rows = tuple((*row, time) for row, time in zip(rows, times, strict=True))
+        columns = (*columns, MILLISECONDS)
+        total = (*total, analysis.latency.milliseconds)
+    return Table("", columns, rows, (total,))
 
 
 def _beside_macs(row: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
@@ -62,9 +74,12 @@ def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
         view = layer.receptive_field
         field = (view.size, view.stride, view.padding) if view else (None, None, None)
         numbers = (getattr(layer, key) for key in keys)
-        rows.append((*numbers, *field, *needs_of(analysis, layer.name)))
+        needs = needs_of(analysis, layer.name)
+        rows.append((*numbers, *field, *needs, *latency_record(analysis, layer.name)))
     fields = ("field_size", "field_stride", "field_padding")
-    names = (*keys, *fields, *(NEEDS if analysis.microcontroller else ()))
+    required: tuple[str, ...] = NEEDS if analysis.microcontroller else ()
+    times = (MILLISECONDS.key,) if analysis.latency else ()
+    names = (*keys, *fields, *required, *times)
     shapes = {"out", *fields}
     columns = tuple(Column(name, SHAPE if name in shapes else TEXT) for name in names)
     return Table("", columns, tuple(rows))
@@ -190,6 +205,7 @@ def summary_table(analysis: Analysis) -> Table:
         rows.append(("largest batch", f"{fits.inference:,}", f"{where}; {training}"))
     if {"params", "macs"} & analysis.reference.keys():
         rows.append(("reference", *_reference(analysis)))
+    rows += latency_rows(analysis)
     rows += accuracy_rows(analysis)
     return Table("", (Column("total", NAME), Column("", COUNT), Column("meaning")), tuple(rows))
 

@@ -21,6 +21,7 @@ from archscope.report.table import (
     table_of,
 )
 from archscope.report.tables.analysis import at_least, field_text
+from archscope.report.tables.latency import latency_fields
 from archscope.units import format_count
 
 
@@ -42,6 +43,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
         ),
         *MEMORY,
         *_targeted(results),
+        *latency_fields(results),
         (
             Column("macs/B", RATIO, "macs_per_byte", rank=MINOR),
             lambda result: result.totals.macs_per_byte,

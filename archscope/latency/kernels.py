@@ -1,0 +1,273 @@
+"""Which nodes of a network a runtime runs as one kernel, and what the time of a kernel depends on.
+
+Kernels, not layers, are what takes time: onnxruntime runs a convolution with its batch norm, sum
+and activation at once, as nn-Meter (Zhang et al. 2021, MobiSys) found of mobile runtimes. What a
+node is follows from what its operator states: its macs, window, traits and form in ONNX.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod, sqrt
+
+from msgspec import Struct
+
+from archscope.analysis.batch_norms import foldable
+from archscope.ir import WHOLE, Graph, Node, Op, Shape, Storage, facts
+from archscope.onnx_form import Input, OnnxNode, Value
+
+FEATURES = (
+    "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
+    "merged", "mixed",
+)  # fmt: skip
+"""What the time of a kernel may rise with, for one image:
+
+`kernels` counts kernels, whatever their size. `macs` are multiply-accumulates, `macs_by_8` and
+`macs_by_16` those with channels padded to multiples of 8 and of 16. `input`, `output` and `weight`
+are elements read and written; `patches` are the elements of all windows, laid out side by side;
+`work` is other arithmetic; `merged` are elements that a sum in the kernel reads; `mixed` is the
+geometric mean of macs and elements moved.
+"""
+
+FIXED = frozenset({"kernels", "weight"})
+"""Features that are the same for any batch."""
+
+DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED = (
+    "dense", "pointwise", "depthwise", "grouped", "stem", "transposed",
+)  # fmt: skip
+LINEAR, PRODUCT, ATTENTION, RECURRENT = "linear", "product", "attention", "recurrent"
+POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
+    "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
+)  # fmt: skip
+KINDS = (
+    DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
+    POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
+)  # fmt: skip
+"""What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
+operator of more than `CHEAP` operations for each element, a copy moves elements as they are."""
+
+FEW, CHEAP = 4, 2
+
+NONE, ONNXRUNTIME, INDUCTOR = FUSIONS = ("none", "onnxruntime", "inductor")
+"""Eager torch runs every node; onnxruntime joins convolutions with what is behind them; inductor,
+of torch.compile, joins element-wise operators with one another."""
+
+JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid"})
+"""ONNX operators that onnxruntime's convolutions and linear layers apply to what they write."""
+
+FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
+"""ONNX operators for which onnxruntime moves nothing."""
+
+TAKES_ACTIVATION = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR})
+TAKES_SUM = TAKES_ACTIVATION - {LINEAR}
+BY_ELEMENT = frozenset({ELEMENT_WISE, FUNCTION})
+
+
+class Kernel(Struct, frozen=True, gc=False):
+    """What a runtime runs at once: its nodes, the main one first, its kind and its `FEATURES`."""
+
+    nodes: tuple[str, ...]
+    kind: str
+    features: tuple[float, ...]
+
+
+class Piece(Struct, frozen=True, gc=False):
+    """An operator on given inputs as a kernel of its own."""
+
+    kind: str
+    features: tuple[float, ...]
+    joins: bool  # as an activation, a convolution of onnxruntime
+
+
+class _Open:
+    """A kernel that may still take in nodes."""
+
+    def __init__(self, node: Node, piece: Piece) -> None:
+        self.nodes, self.kind = [node.name], piece.kind
+        self.features = list(piece.features)
+        self.end = node.name  # whose result it writes
+        self.has_sum = self.closed = False
+
+    def join(self, node: Node) -> None:
+        self.nodes.append(node.name)
+        self.end = node.name
+
+    def add(self, name: str, value: float) -> None:
+        self.features[FEATURES.index(name)] += value
+
+
+def kernels(graph: Graph, fusion: str) -> tuple[Kernel, ...]:
+    """Return the kernels of a network at inference, each with the nodes that it computes.
+
+    `fusion` is one of `FUSIONS`. Nodes for which the runtime does nothing are in no kernel.
+    """
+    return _Fusion(graph.inference(), fusion).kernels()
+
+
+class _Fusion:
+    """Goes through a graph and joins nodes with kernels before them."""
+
+    def __init__(self, graph: Graph, fusion: str) -> None:
+        self.graph, self.fusion = graph, fusion
+        self.readers = graph.readers()
+        self.outputs = {output.node for output in graph.outputs}
+        self.folded = foldable(graph) if fusion == ONNXRUNTIME else {}
+        self.made: list[_Open] = []
+        self.by_end: dict[str, _Open] = {}
+
+    def kernels(self) -> tuple[Kernel, ...]:
+        for node in self.graph.nodes:
+            if node.inputs:
+                self._take(node)
+        return tuple(
+            Kernel(tuple(kernel.nodes), kernel.kind, tuple(kernel.features)) for kernel in self.made
+        )
+
+    def _take(self, node: Node) -> None:
+        piece = piece_of(node.op, node.ins)
+        if piece.kind == VIEW and self.fusion != NONE:
+            kernel = self._alone(node.inputs[0])
+            if kernel is not None:  # what is behind it may still join
+                self.by_end[node.name] = kernel
+            return
+        kernel = self._kernel_to_join(node, piece)
+        if kernel is None:
+            kernel = _Open(node, piece)
+            self.made.append(kernel)
+        else:
+            kernel.join(node)
+        self.by_end[node.name] = kernel
+
+    def _alone(self, name: str) -> _Open | None:
+        """Return the kernel whose result one node reads, and nobody else."""
+        alone = len(self.readers[name]) == 1 and name not in self.outputs
+        return self.by_end.get(name) if alone else None
+
+    def _kernel_to_join(self, node: Node, piece: Piece) -> _Open | None:
+        if node.name in self.folded:
+            return self.by_end[node.inputs[0]]
+        if self.fusion == ONNXRUNTIME:
+            return self._convolution(node, piece)
+        if self.fusion == INDUCTOR and piece.kind in BY_ELEMENT:
+            return self._element_wise(node, piece)
+        return None
+
+    def _convolution(self, node: Node, piece: Piece) -> _Open | None:
+        """Return the convolution that takes in an activation, or a sum with something else."""
+        if piece.joins:
+            kernel = self._alone(node.inputs[0])
+            if kernel is not None and kernel.kind in TAKES_ACTIVATION and not kernel.closed:
+                kernel.closed = True
+                return kernel
+        elif node.op.zero_is_neutral and len(node.ins) == 2 and node.ins[0] == node.ins[1]:
+            found = [self._alone(name) for name in node.inputs]
+            open_ = [k for k in found if k and k.kind in TAKES_SUM and not (k.closed or k.has_sum)]
+            if open_:
+                kernel = max(open_, key=self.made.index)
+                kernel.has_sum = True
+                kernel.add("merged", prod(node.out))
+                return kernel
+        return None
+
+    def _element_wise(self, node: Node, piece: Piece) -> _Open | None:
+        """Return the element-wise kernel before a node, which then reads its other inputs, too."""
+        found = [self._alone(name) for name in node.inputs]
+        open_ = [kernel for kernel in found if kernel and kernel.kind in BY_ELEMENT]
+        if not open_:
+            return None
+        kernel = max(open_, key=self.made.index)
+        inside = found.index(kernel)
+        others = sum(prod(x) for place, x in enumerate(node.ins) if place != inside)
+        kernel.add("input", others)
+        kernel.add("work", node.facts.elementwise)
+        if piece.kind == FUNCTION:
+            kernel.kind = FUNCTION
+        return kernel
+
+
+@lru_cache(maxsize=1 << 14)
+def piece_of(op: Op, ins: tuple[Shape, ...]) -> Piece:
+    """Return an operator on given inputs as a kernel of its own."""
+    own, out = facts(op, ins), op.shape(*ins)
+    read, written = sum(map(prod, ins)), prod(out)
+    weight = own.params + own.buffers
+    groups, taps = _groups(op, ins, out)
+    kind = _kind(op, ins, groups, taps)
+    values = {
+        "kernels": 1.0,
+        "macs": own.macs,
+        "macs_by_8": own.macs * _padding(8, ins, out, groups, kind),
+        "macs_by_16": own.macs * _padding(16, ins, out, groups, kind),
+        "input": read,
+        "output": written,
+        "weight": weight,
+        "patches": own.macs * groups / out[0] if out and own.params else 0.0,
+        "work": own.elementwise,
+        "mixed": sqrt(own.macs * (read + written + weight)),
+    }
+    features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
+    return Piece(kind, features, _joins(op, ins))
+
+
+def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
+    """Return the groups of a convolution and the taps of its window; 1 and 1 of what is none."""
+    own = facts(op, ins)
+    if not op.convolution or not own.macs:
+        return 1, 1
+    taps = prod(getattr(window, "kernel", 1) for window in own.window or ())
+    met = own.macs // prod(out)  # weights that one output value meets
+    return max(ins[0][0] * taps // max(met, 1), 1), taps
+
+
+def _kind(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
+    own = facts(op, ins)
+    if op.storage is Storage.VIEW or op.is_identity(*ins):
+        return VIEW
+    if own.macs:
+        return _kind_of_product(op, ins, groups, taps)
+    if op.normalises and not op.valuewise:
+        return NORM
+    if op.pools and own.window is not WHOLE:
+        return POOL
+    if not own.elementwise:
+        return COPY
+    if own.window is WHOLE:
+        return REDUCTION
+    return FUNCTION if own.elementwise > CHEAP * own.elements and op.nonlinear else ELEMENT_WISE
+
+
+def _kind_of_product(op: Op, ins: tuple[Shape, ...], groups: int, taps: int) -> str:
+    own = facts(op, ins)
+    if op.relates:
+        return RECURRENT if own.params else ATTENTION
+    if not own.params:
+        return PRODUCT
+    if not op.convolution:
+        return TRANSPOSED if own.window else LINEAR
+    channels = ins[0][0]
+    if groups > 1:
+        return DEPTHWISE if groups == channels else GROUPED
+    if channels <= FEW:
+        return STEM
+    return DENSE if taps > 1 else POINTWISE
+
+
+def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: str) -> float:
+    """Return how much channels grow that are padded to multiples of `lanes`."""
+    if not out or not ins or not ins[0] or kind in (PRODUCT, ATTENTION, RECURRENT):
+        return 1.0
+    sides = (out[0],) if kind in (DEPTHWISE, STEM) else (ins[0][0] // groups, out[0] // groups)
+    return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)
+
+
+def _joins(op: Op, ins: tuple[Shape, ...]) -> bool:
+    """Return whether an operator is one of ONNX that onnxruntime's convolutions take in."""
+    if not (op.valuewise and op.nonlinear and len(ins) == 1):
+        return False
+    form: Value | None = op.onnx(*ins)
+    return (
+        isinstance(form, OnnxNode)
+        and form.kind in JOINED
+        and isinstance(form.inputs[0], Input)
+        and not any(isinstance(value, OnnxNode) for value in form.inputs)
+    )

@@ -1,0 +1,169 @@
+"""The latency of a network by a profile, kernel by kernel, in pure Python."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from math import exp, log
+
+from archscope.analysis.features import features as network_features
+from archscope.ir import Graph
+from archscope.latency.kernels import (
+    ATTENTION,
+    COPY,
+    DENSE,
+    DEPTHWISE,
+    ELEMENT_WISE,
+    FEATURES,
+    FIXED,
+    FUNCTION,
+    GROUPED,
+    LINEAR,
+    NORM,
+    POINTWISE,
+    POOL,
+    PRODUCT,
+    RECURRENT,
+    REDUCTION,
+    STEM,
+    TRANSPOSED,
+    VIEW,
+    Kernel,
+    kernels,
+)
+from archscope.latency.profile import Correction, Profile
+from archscope.records.latency import Latency, LayerLatency
+
+MILLION = 1e6
+MARGIN = 2.0
+"""By which factor a feature may leave the range that was fitted."""
+
+STAND_INS = {
+    STEM: (DENSE,), TRANSPOSED: (DENSE,), GROUPED: (DEPTHWISE, DENSE), DENSE: (POINTWISE,),
+    POINTWISE: (DENSE,), DEPTHWISE: (GROUPED,), LINEAR: (POINTWISE,), PRODUCT: (LINEAR, POINTWISE),
+    ATTENTION: (PRODUCT, LINEAR, POINTWISE), RECURRENT: (LINEAR, POINTWISE),
+    POOL: (REDUCTION, ELEMENT_WISE), REDUCTION: (POOL, ELEMENT_WISE),
+    NORM: (FUNCTION, ELEMENT_WISE), FUNCTION: (ELEMENT_WISE,), COPY: (ELEMENT_WISE,),
+    ELEMENT_WISE: (COPY, FUNCTION),
+}  # fmt: skip
+"""The kinds whose coefficients stand in for those of a kind that was not fitted."""
+
+
+def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
+    """Return the predicted latency of a batch, in total and for each layer.
+
+    A kernel's time stands at its main layer. What is unlike everything that the profile was fitted
+    to is named, and the interval may not hold there.
+    """
+    graph = graph.inference()
+    made = kernels(graph, profile.fusion)
+    times = [milliseconds(profile, kernel, batch) for kernel in made]
+    total = sum(times)
+    factor, beyond = 1.0, list(_unlike(profile, graph, made, batch))
+    if profile.correction is not None and total:
+        values = graph_features(profile.correction.features, graph, made, times)
+        factor, outside = _correction(profile.correction, values)
+        beyond += outside
+    spent = {k.nodes[0]: time * factor for k, time in zip(made, times, strict=True)}
+    home = {name: kernel.nodes[0] for kernel in made for name in kernel.nodes}
+    layers = tuple(
+        LayerLatency(node.name, spent.get(node.name, 0.0), home.get(node.name, ""))
+        for node in graph.nodes
+    )
+    return Latency(
+        profile=profile.name,
+        device=profile.machine.name,
+        runtime=profile.runtime,
+        version=profile.version,
+        threads=profile.threads,
+        dtype=profile.dtype,
+        batch=batch,
+        milliseconds=total * factor,
+        low=total * factor * exp(profile.interval.low),
+        high=total * factor * exp(profile.interval.high),
+        kernels=len(made),
+        layers=layers,
+        unlike=tuple(beyond),
+    )
+
+
+def coefficients(profile: Profile, kind: str) -> dict[str, float]:
+    """Return the coefficients of a kind of kernel, or of the kind that stands in for it."""
+    for candidate in (kind, *STAND_INS.get(kind, ())):
+        if candidate in profile.kinds:
+            return profile.kinds[candidate]
+    return {} if kind == VIEW else next(iter(profile.kinds.values()))
+
+
+def milliseconds(profile: Profile, kernel: Kernel, batch: int = 1) -> float:
+    """Return what a kernel takes by the coefficients of its kind, before any correction."""
+    by_name = coefficients(profile, kernel.kind)
+    values = scaled(kernel.features, batch)
+    return sum(by_name.get(name, 0.0) * x for name, x in zip(FEATURES, values, strict=True))
+
+
+def scaled(features: Sequence[float], batch: int) -> list[float]:
+    """Return the features of a batch, in millions but for the number of kernels."""
+    return [
+        value if name == "kernels" else value * (1 if name in FIXED else batch) / MILLION
+        for name, value in zip(FEATURES, features, strict=True)
+    ]
+
+
+def graph_features(
+    names: Sequence[str], graph: Graph, made: Sequence[Kernel], times: Sequence[float]
+) -> list[float]:
+    """Return features of a network by name, for the correction of a sum of kernels.
+
+    `sum` and `kernels` are logarithms of the milliseconds summed and of the number of kernels,
+    `share.KIND` the share of a kind of kernel in the sum, `mean.FEATURE` the logarithm of a feature
+    for each kernel, all others those of `archscope.analysis.features`.
+    """
+    total = sum(times)
+    found: dict[str, float] = {"sum": log(total), "kernels": log(len(made))}
+    shares: dict[str, float] = defaultdict(float)
+    for kernel, time in zip(made, times, strict=True):
+        shares[f"share.{kernel.kind}"] += time / total
+    for place, feature in enumerate(FEATURES):
+        mean = sum(kernel.features[place] for kernel in made) / len(made)
+        found[f"mean.{feature}"] = log(max(mean, 1.0))
+    if any(name not in found and not name.startswith("share.") for name in names):
+        found |= {k: v for k, v in network_features(graph).items() if k not in found}
+    return [shares[name] if name.startswith("share.") else found.get(name, 0.0) for name in names]
+
+
+def _correction(correction: Correction, values: Sequence[float]) -> tuple[float, list[str]]:
+    """Return the factor of a correction, and the features that are beyond the fitted range."""
+    log_factor, outside = correction.intercept, []
+    for name, x, mean, scale, by, low, high in zip(
+        correction.features, values, correction.means, correction.scales,
+        correction.coefficients, correction.low, correction.high, strict=True,
+    ):  # fmt: skip
+        log_factor += by * (min(max(x, low), high) - mean) / scale
+        room = max(0.05 * (high - low), 1e-6)
+        if not low - room <= x <= high + room:
+            outside.append(f"{name} {x:.3g}, fitted {low:.3g} to {high:.3g}")
+    return exp(log_factor), outside
+
+
+def _unlike(profile: Profile, graph: Graph, made: Sequence[Kernel], batch: int) -> Iterator[str]:
+    least, most = profile.batches
+    if not least <= batch <= most:
+        fitted = str(least) if least == most else f"{least} to {most}"
+        yield f"a batch of {batch}, fitted {fitted}"
+    unknown = sorted({node.op.label for node in graph.nodes if "macs" in node.op.unknown})
+    if unknown:
+        yield f"operators of unknown cost: {', '.join(unknown)}"
+    used: dict[str, list[Kernel]] = defaultdict(list)
+    for kernel in made:
+        used[kernel.kind].append(kernel)
+    for kind, group in used.items():
+        if kind not in profile.kinds and kind != VIEW:
+            yield f"{len(group)} kernels of a kind that was not fitted: {kind}"
+        for feature, (low, high) in profile.ranges.get(kind, {}).items():
+            values = [kernel.features[FEATURES.index(feature)] for kernel in group]
+            if min(values) < low / MARGIN or max(values) > high * MARGIN:
+                yield (
+                    f"{feature} of {kind} kernels {min(values):.3g} to {max(values):.3g},"
+                    f" fitted {low:.3g} to {high:.3g}"
+                )

@@ -1,0 +1,176 @@
+"""Profiles: what kernels take on a machine, in a runtime, as a file of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import msgspec
+from msgspec import Struct, structs
+
+from archscope.errors import OptionError, did_you_mean
+from archscope.files import data_folder, make_folder, write_json
+from archscope.latency.kernels import FEATURES, FUSIONS, KINDS
+
+FORMAT = 1
+SHIPPED = Path(__file__).parent / "profiles"
+SUFFIX = ".json"
+
+
+class Machine(Struct, frozen=True):
+    """The machine that a profile holds for: a processor or GPU, and its cores if they are known."""
+
+    name: str
+    cores: int | None = None
+    system: str = ""
+
+
+class Correction(Struct, frozen=True):
+    """A factor of the sum of kernels: exp(intercept + sum of c * (x - mean) / scale).
+
+    Features are those of `archscope.latency.predict.graph_features`, kept between `low` and `high`.
+    """
+
+    features: tuple[str, ...]
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+    coefficients: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    intercept: float = 0.0
+
+
+class Error(Struct, frozen=True):
+    """How far predictions of networks were off whose whole families were left out of the fit."""
+
+    networks: int
+    families: int
+    median: float  # of |predicted / measured - 1|
+    mape: float  # mean of the same
+    within_10_percent: float  # share of the networks
+
+
+class Interval(Struct, frozen=True):
+    """Quantiles of log(measured / predicted) of networks left out, and the share between them."""
+
+    low: float
+    high: float
+    covers: float = 0.9
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """What kernels take in one runtime on one machine.
+
+    `kinds` are milliseconds for one kernel and for a million of each other feature, by kind of
+    kernel; `ranges` the least and the most of features that were fitted.
+    """
+
+    format: int = FORMAT
+    name: str
+    about: str = ""
+    source: str = ""
+    machine: Machine
+    runtime: str
+    version: str = ""
+    fusion: str
+    threads: int | None = None
+    dtype: str = "float32"
+    batches: tuple[int, int] = (1, 1)  # the least and the most
+    kinds: dict[str, dict[str, float]]
+    ranges: dict[str, dict[str, tuple[float, float]]] = {}
+    correction: Correction | None = None
+    error: Error
+    interval: Interval
+    checksum: str = ""
+
+    def sealed(self) -> Profile:
+        """Return the profile with the checksum of its content."""
+        bare = structs.replace(self, checksum="")
+        return structs.replace(bare, checksum=f"{crc32(msgspec.json.encode(bare)):08x}")
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own profiles."""
+    return data_folder() / "latency"
+
+
+def files() -> dict[str, Path]:
+    """Return the files of the profiles that ship and of the user's own, which come first."""
+    found: dict[str, Path] = {}
+    for folder in (SHIPPED, user_folder()):
+        if folder.is_dir():
+            found |= {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return found
+
+
+def load(name: str) -> Profile:
+    """Return a profile by its name, or by the path of its file. Raises OptionError."""
+    path = Path(name)
+    if path.suffix != SUFFIX and not path.is_file():
+        known = files()
+        if name not in known:
+            there = f"; there are {', '.join(known)}" if known else ""
+            hint = did_you_mean(name, known) or there
+            make = "`archscope device calibrate` makes that of this machine"
+            raise OptionError(f"no latency profile '{name}'{hint}; {make}")
+        path = known[name]
+    return read(path)
+
+
+def read(path: Path) -> Profile:
+    """Return the profile of a file. Raises OptionError if it is none, or was changed."""
+    try:
+        profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OptionError(f"cannot read the latency profile '{path}': {reason}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OptionError(f"'{path}' is no latency profile: {error}") from None
+    for problem in _problems(profile):
+        raise OptionError(f"'{path}' is no latency profile: {problem}")
+    if profile.sealed().checksum != profile.checksum:
+        raise OptionError(
+            f"'{path}' was changed after it was made: expected the checksum"
+            f" '{profile.sealed().checksum}', got '{profile.checksum}'; calibrate again"
+        )
+    return profile
+
+
+def _problems(profile: Profile) -> Iterator[str]:
+    if profile.format != FORMAT:
+        yield f"expected format {FORMAT}, got {profile.format}"
+    if profile.fusion not in FUSIONS:
+        yield f"expected a fusion of {', '.join(FUSIONS)}, got '{profile.fusion}'"
+    if not profile.kinds:
+        yield "it has no kinds of kernels"
+    for kind, coefficients in profile.kinds.items():
+        if kind not in KINDS:
+            yield f"unknown kind of kernel '{kind}'{did_you_mean(kind, KINDS)}"
+        for feature, value in coefficients.items():
+            if feature not in FEATURES:
+                yield f"unknown feature '{feature}'{did_you_mean(feature, FEATURES)}"
+            if not value >= 0:
+                yield f"'{feature}' of '{kind}' must not be negative, got {value:g}"
+    if profile.correction is not None:
+        lengths = {len(value) for value in structs.astuple(profile.correction)[:-1]}
+        if len(lengths) > 1:
+            yield "the lists of its correction have different lengths"
+
+
+def keep(profile: Profile, path: Path | None = None) -> Path:
+    """Write a profile, by default into the folder of the user's own, and return its file."""
+    if path is None:
+        make_folder(user_folder())
+        path = user_folder() / f"{profile.name}{SUFFIX}"
+    write_json(path, profile.sealed())
+    return path
+
+
+def words(profile: Profile) -> str:
+    """Return the machine and the conditions of a profile: `RTX 4090, torch 2.4, float16`."""
+    parts: list[Any] = [profile.machine.name, f"{profile.runtime} {profile.version}".strip()]
+    if profile.threads is not None:
+        parts.append(f"{profile.threads} thread{'s' * (profile.threads > 1)}")
+    return ", ".join([*parts, profile.dtype])

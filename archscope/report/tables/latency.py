@@ -1,0 +1,79 @@
+"""Predicted latency in the tables of networks and of their layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archscope.analysis.result import Analysis, LayerReport
+from archscope.records.latency import Latency
+from archscope.report.table import MEASURE, NAME, Column, Field
+from archscope.units import format_measure
+
+MAJOR = 2  # rank of a column that was asked for
+MILLISECONDS = Column("ms", MEASURE, "milliseconds", rank=MAJOR)
+
+
+def layer_milliseconds(
+    analysis: Analysis, layers: Sequence[LayerReport]
+) -> tuple[float | None, ...]:
+    """Return what layers, or blocks of layers, take; None where another layer's kernel does."""
+    return tuple(next(iter(latency_record(analysis, layer.name)), 0.0) or None for layer in layers)
+
+
+def latency_record(analysis: Analysis, name: str) -> tuple[float, ...]:
+    """Return the milliseconds of a layer or of all layers of a block, if they were predicted."""
+    if analysis.latency is None:
+        return ()
+    inside = f"{name}."
+    return (
+        sum(
+            layer.milliseconds
+            for layer in analysis.latency.layers
+            if layer.name == name or layer.name.startswith(inside)
+        ),
+    )
+
+
+def latency_rows(analysis: Analysis) -> list[tuple[object, ...]]:
+    """Return the rows of the predicted latency, if it was asked for."""
+    found = analysis.latency
+    if found is None:
+        return []
+    words = f"predicted, {interval(found)} in 9 of 10 cases on {conditions(found)}"
+    rows: list[tuple[object, ...]] = [
+        ("latency", f"{format_measure(found.milliseconds)} ms", f"{words}; not measured")
+    ]
+    rows += [("", "", note) for note in found.notes]
+    if found.unlike:
+        why = "unlike anything that it was fitted on, so that its interval may not hold"
+        rows.append(("", "", f"{why}: {'; '.join(found.unlike)}"))
+    return rows
+
+
+def interval(found: Latency) -> str:
+    """Return the interval of a prediction in milliseconds: `11.0 to 13.8`."""
+    return f"{format_measure(found.low)} to {format_measure(found.high)}"
+
+
+def conditions(found: Latency) -> str:
+    """Return the machine, runtime, threads and dtype that a prediction holds for."""
+    runtime = f"{found.runtime} {found.version}".strip()
+    threads = "" if found.threads is None else f", {found.threads} thread{'s'[: found.threads > 1]}"
+    return f"{found.device}, {runtime}{threads}, {found.dtype}"
+
+
+def latency_fields(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
+    """Return the columns of predicted latency, if it was asked for."""
+    if not any(result.latency for result in results):
+        return ()
+    return (
+        (MILLISECONDS, lambda result: result.latency.milliseconds if result.latency else None),
+        (Column("9 of 10", NAME, "milliseconds_interval", rank=MAJOR), _interval),
+    )
+
+
+def _interval(result: Analysis) -> str:
+    """Return the interval, marked where the network is unlike the fitted."""
+    if result.latency is None:
+        return ""
+    return f"{'? ' if result.latency.unlike else ''}{interval(result.latency)}"

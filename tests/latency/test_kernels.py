@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from archscope.ir import Builder, Graph, Op, Output
+from archscope.language import load
+from archscope.latency.kernels import FEATURES, FUSIONS, KINDS, Kernel, kernels, piece_of
+from archscope.ops.activation import ReLU
+from archscope.ops.conv import Conv
+from archscope.ops.input import Input
+from archscope.ops.merge import Add
+from archscope.ops.registry import OPS
+
+
+def feature(kernel: Kernel, name: str) -> float:
+    return kernel.features[FEATURES.index(name)]
+
+
+def kinds(graph: Graph, fusion: str = "onnxruntime") -> list[str]:
+    return [kernel.kind for kernel in kernels(graph, fusion)]
+
+
+def test_onnxruntime_joins_norm_sum_and_activation() -> None:
+    graph = load("resnet18")
+    found = kernels(graph, "onnxruntime")
+    # 20 convolutions, the stem's pool, the global pool and the classifier.
+    assert len(found) == 23
+    joined = [len(kernel.nodes) for kernel in found if feature(kernel, "merged")]
+    assert len(joined) == 8
+    assert set(joined) == {4}  # conv, norm, sum, relu
+
+
+def test_kernels_keep_all_macs_and_every_node_once() -> None:
+    for name in ("shufflenet_v1_g3", "mobilenet_v3_small", "vit_b_16", "crnn"):
+        graph = load(name).inference()
+        for fusion in FUSIONS:
+            found = kernels(graph, fusion)
+            nodes = [node for kernel in found for node in kernel.nodes]
+            assert len(nodes) == len(set(nodes))
+            macs = sum(facts.macs for facts in graph.facts.values())
+            assert sum(feature(kernel, "macs") for kernel in found) == macs
+            assert fusion != "none" or len(nodes) == sum(bool(n.inputs) for n in graph.nodes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CONV 16", ["stem"]),
+        ("CONV 16 -> CONV 16 -> CONV 8 1x1", ["stem", "dense", "pointwise"]),
+        ("CONV 16 -> BATCHNORM -> RELU -> POOL -> GLOBAL_AVGPOOL -> FLATTEN -> FC 10",
+         ["stem", "pool", "reduction", "linear"]),
+        ("CONV 16 -> RELU -> RELU", ["stem", "element-wise"]),
+        ("CONV 16 -> GELU", ["stem", "function"]),
+    ],
+)  # fmt: skip
+def test_kinds(text: str, expected: list[str]) -> None:
+    assert kinds(load(f"INPUT 3x32x32 -> {text}")) == expected
+
+
+def test_groups() -> None:
+    builder = Builder()
+    builder.add("x", Input(size=(16, 8, 8)))
+    builder.add("depthwise", Conv(out=16, kernel=3, groups=16), ("x",))
+    builder.add("grouped", Conv(out=32, kernel=3, groups=4), ("depthwise",))
+    nodes = tuple(builder.nodes.values())
+    graph = Graph("groups", nodes, (Output("y", "grouped"),))
+    assert kinds(graph) == ["depthwise", "grouped"]
+
+
+def test_values_that_others_read_are_written_before_they_are_activated() -> None:
+    builder = Builder()
+    builder.add("x", Input(size=(16, 8, 8)))
+    builder.add("conv", Conv(out=16), ("x",))
+    builder.add("relu", ReLU(), ("conv",))
+    builder.add("sum", Add(), ("conv", "relu"))
+    nodes = tuple(builder.nodes.values())
+    graph = Graph("residual", nodes, (Output("y", "sum"),))
+    assert kinds(graph) == ["pointwise", "element-wise", "element-wise"]
+
+
+def test_channels_are_padded_to_lanes() -> None:
+    (kernel,) = kernels(load("INPUT 20x8x8 -> CONV 10 1x1"), "none")
+    assert feature(kernel, "macs") == 20 * 10 * 64
+    assert feature(kernel, "macs_by_8") == pytest.approx(24 * 16 * 64)
+    assert feature(kernel, "macs_by_16") == pytest.approx(32 * 16 * 64)
+    assert feature(kernel, "patches") == 20 * 64
+
+
+def test_inductor_joins_what_goes_by_element() -> None:
+    graph = load("INPUT 3x8x8 -> CONV 4 -> BATCHNORM -> SILU -> CONV 4")
+    found = kernels(graph, "inductor")
+    assert [kernel.kind for kernel in found] == ["stem", "function", "stem"]
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_every_operator_is_of_some_kind(op: type[Op]) -> None:
+    for example in op.examples():
+        piece = piece_of(example.op, example.ins)
+        assert piece.kind in KINDS
+        assert min(piece.features) >= 0
