@@ -204,7 +204,7 @@ def _place(mode: str, u: int, factor: float) -> float:
 def _scale_of(size: int, out: int, factor: float) -> float:
     """Return a factor in single precision that gives the same number of outputs."""
     scale = _single(factor)
-    while int(_single(scale * size)) < out:
+    while scale * size < out:  # onnx multiplies in double precision, runtimes in single
         scale = _single(scale * (1 + 2**-23))
     return scale
 
