@@ -21,7 +21,7 @@ FLOORS = {
         "language analysis datasets",
         "metrics folding importers transforms latency",
         "space rules build drawing",
-        "sources weights fused",
+        "revisions sources weights fused",
         "exporters",
         "verify bench linter",
         "train compress",

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
         ["space", "mobile", "--samples", "10"],
         ["prune", "resnet18", "--groups"],
         ["prune", "resnet18", "--budget", "50%", "--importance", "random"],
+        ["diff", "resnet18", "resnet34", "--format", "markdown"],
         ["--help"],
         ["analyze", "no_such_network"],
     ],

@@ -1,0 +1,190 @@
+"""What changed from one network to another, layer by layer."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Hashable, Sequence
+from difflib import SequenceMatcher
+from typing import Any, Literal
+
+from msgspec import Struct, structs
+
+from archscope.analysis.result import Analysis, LayerReport
+from archscope.ir import Graph, Node
+
+Kind = Literal["added", "removed", "changed", "reshaped", "renamed"]
+
+
+class LayerChange(Struct, frozen=True):
+    """One layer that is not the same in both networks.
+
+    A `changed` layer has other attributes, another operator or other inputs; a `reshaped` one
+    has other shapes alone, as a change before it or of the input gives it, and a `renamed` one
+    another name alone.
+    """
+
+    kind: Kind
+    old: str | None
+    new: str | None
+    op: str
+    attributes: dict[str, tuple[Any, Any]]  # what is different, before and after
+    params: tuple[int, int]  # before and after, 0 where it is not there
+    macs: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """The name in the new network, or in the old one."""
+        return self.new or self.old or ""
+
+
+def difference(
+    old: Graph, new: Graph, before: Analysis, after: Analysis
+) -> tuple[LayerChange, ...]:
+    """Return the layers that differ, in the order of the new network.
+
+    Layers of equal name, operator and shapes are the same. Between them layers are aligned by
+    operator and shapes, then by name, and then by kind of operator in their order.
+    """
+    counts = [{layer.name: layer for layer in each.layers} for each in (before, after)]
+    sides = [
+        [node for node in graph.nodes if node.name in known]
+        for graph, known in zip((old, new), counts, strict=True)
+    ]
+    names: dict[str, str] = {}  # of the new network, by that in the old one
+    changes = []
+    for first, second in (pairs := _aligned(*sides)):
+        if first is not None and second is not None:
+            names[first.name] = second.name
+    for first, second in pairs:
+        found = _change(first, second, names, *counts)
+        if found is not None:
+            changes.append(found)
+    return tuple(changes)
+
+
+Pair = tuple[Node | None, Node | None]
+
+
+def _aligned(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
+    """Return the nodes in pairs, with None beside those that are in one network alone."""
+    pairs: list[Pair] = []
+    start = (0, 0)
+    for place in [*_anchors(old, new), (len(old), len(new))]:
+        pairs += _between(old[start[0] : place[0]], new[start[1] : place[1]])
+        if place[0] < len(old):
+            pairs.append((old[place[0]], new[place[1]]))
+        start = place[0] + 1, place[1] + 1
+    return pairs
+
+
+def _key(node: Node) -> Hashable:
+    return node.op, node.ins
+
+
+def _anchors(old: Sequence[Node], new: Sequence[Node]) -> list[tuple[int, int]]:
+    """Return the places of nodes that are equal in name, operator and shapes, in both orders."""
+    places = {node.name: place for place, node in enumerate(new)}
+    ends: list[int] = []  # the last place of the shortest run of each length
+    runs: list[tuple[int, int, int]] = []  # place in either network, and the run before it
+    last: list[int] = []
+    for place, node in enumerate(old):
+        other = places.get(node.name)
+        if other is None or _key(new[other]) != _key(node):
+            continue
+        length = bisect_left(ends, other)
+        runs.append((place, other, last[length - 1] if length else -1))
+        ends[length : length + 1] = [other]
+        last[length : length + 1] = [len(runs) - 1]
+    found = []
+    at = last[-1] if last else -1
+    while at >= 0:
+        place, other, at = runs[at]
+        found.append((place, other))
+    return found[::-1]
+
+
+def _between(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
+    """Return the pairs of what stands between two layers that are the same."""
+    if not old or not new:
+        return [*((node, None) for node in old), *((None, node) for node in new)]
+    pairs: list[Pair] = []
+    matcher = SequenceMatcher(None, [*map(_key, old)], [*map(_key, new)], autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        if tag == "equal":
+            pairs += zip(old[i:j], new[k:m], strict=True)
+        else:
+            pairs += _replaced(old[i:j], new[k:m])
+    return pairs
+
+
+def _replaced(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
+    """Return pairs of equal names, and then of equal operators in their order."""
+    by_name = {node.name: node for node in old}
+    partner = {
+        node.name: by_name[node.name]
+        for node in new
+        if node.name in by_name and type(by_name[node.name].op) is type(node.op)
+    }
+    rest = [node for node in old if node.name not in partner]
+    for node in new:
+        if node.name not in partner:
+            same = next((other for other in rest if type(other.op) is type(node.op)), None)
+            if same is not None:
+                partner[node.name] = same
+                rest.remove(same)
+    taken = {node.name for node in partner.values()}
+    pairs: list[Pair] = [(node, None) for node in old if node.name not in taken]
+    return pairs + [(partner.get(node.name), node) for node in new]
+
+
+def _change(
+    old: Node | None,
+    new: Node | None,
+    names: dict[str, str],
+    before: dict[str, LayerReport],
+    after: dict[str, LayerReport],
+) -> LayerChange | None:
+    """Return how a pair differs, None if it does not."""
+    was, now = (before[old.name] if old else None), (after[new.name] if new else None)
+    params = was.params if was else 0, now.params if now else 0
+    macs = was.macs if was else 0, now.macs if now else 0
+    kind: Kind
+    attributes: dict[str, tuple[Any, Any]] = {}
+    if old is None or new is None:
+        kind = "removed" if new is None else "added"
+    else:
+        attributes, kind = _attributes(old, new, names)
+        if not attributes and old.name == new.name and (params, macs) == (params[::-1], macs[::-1]):
+            return None
+    node = new or old
+    assert node is not None
+    return LayerChange(
+        kind,
+        old.name if old else None,
+        new.name if new else None,
+        node.op.label,
+        attributes,
+        params,
+        macs,
+    )
+
+
+def _attributes(
+    old: Node, new: Node, names: dict[str, str]
+) -> tuple[dict[str, tuple[Any, Any]], Kind]:
+    """Return what is different of two nodes, and the kind of the change."""
+    found: dict[str, tuple[Any, Any]] = {}
+    if type(old.op) is not type(new.op):
+        found["op"] = old.op.label, new.op.label
+    else:
+        was, now = structs.asdict(old.op), structs.asdict(new.op)
+        found = {name: (was[name], now[name]) for name in was if was[name] != now[name]}
+    inputs = tuple(names.get(name) for name in old.inputs)
+    # What reads a layer that was put in between is not different for that.
+    if None not in inputs and inputs != new.inputs and set(names.values()).issuperset(new.inputs):
+        found["from"] = old.inputs, new.inputs
+    if found:
+        return found, "changed"
+    if old.ins != new.ins:
+        return {"in": (old.ins, new.ins)}, "reshaped"
+    return {}, "renamed"

@@ -1,0 +1,110 @@
+"""Specs and model files as they are at a revision of git: `main:specs/net.yaml`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from archscope.errors import ArchscopeError, OptionError
+from archscope.importers.formats import format_of
+from archscope.language.files import is_file
+
+_REVISION = re.compile(r"(?P<revision>[^:\s]+):(?P<path>[^:]+\.\w+)")
+_SPECS = (".yaml", ".yml")
+
+
+def is_revision(word: str) -> bool:
+    """Return whether a word names a file at a revision: `REVISION:PATH` of a spec or a model."""
+    match = _REVISION.fullmatch(word)
+    if match is None or is_file(Path(word)):
+        return False
+    path = match["path"]
+    return path.endswith(_SPECS) or (format_of(path) is not None and not path.endswith(".py"))
+
+
+@contextmanager
+def file_of(word: str) -> Iterator[str]:
+    """Yield the name of a file with what a word names, until the context is left.
+
+    A revision has all specs of the repository, since a spec may take in others; any other word is
+    itself. Raises OptionError if git does not have it; errors within name the revision.
+    """
+    match = _REVISION.fullmatch(word) if is_revision(word) else None
+    if match is None:
+        yield word
+        return
+    revision, path = match["revision"], match["path"]
+    wanted = _path(revision, path)
+    with TemporaryDirectory(prefix="archscope-") as folder:
+        listing = _git("ls-tree", "-r", "-z", "--full-tree", revision).split(b"\0")
+        entries = [line.decode(errors="replace").partition("\t") for line in listing if line]
+        files = {
+            name: about.split()[2]
+            for about, _, name in entries
+            if about.startswith("100") and (name == wanted or name.endswith(_SPECS))
+        }
+        for name, content in _contents(files).items():
+            target = Path(folder, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        try:
+            yield Path(folder, wanted).as_posix()
+        except ArchscopeError as error:
+            text = str(error).replace(f"{Path(folder).as_posix()}/", f"{revision}:")
+            raise OptionError(text) from None
+
+
+def _path(revision: str, path: str) -> str:
+    """Return the path from the top of the repository. Raises OptionError if it is not there."""
+    prefix = _git("rev-parse", "--show-prefix").decode().strip()
+    commit = f"{revision}^{{commit}}"
+    _git("rev-parse", "--verify", "--quiet", commit, about=f"no revision '{revision}'")
+    relative = path.startswith(("./", "../"))
+    names = [] if relative else [PurePosixPath(path).as_posix()]
+    parts: list[str] = []
+    for part in f"{prefix}{path}".split("/"):
+        if part == ".." and parts:
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    names.append("/".join(parts))
+    for name in names:
+        if _has(revision, name):
+            return name
+    raise OptionError(f"'{path}' is no file of the revision '{revision}'")
+
+
+def _has(revision: str, name: str) -> bool:
+    try:
+        return _git("cat-file", "-t", f"{revision}:{name}").strip() == b"blob"
+    except OptionError:
+        return False
+
+
+def _contents(files: dict[str, str]) -> dict[str, bytes]:
+    """Return the contents of files whose objects are known."""
+    answer = _git("cat-file", "--batch", given="\n".join(files.values()).encode() + b"\n")
+    contents = {}
+    for name in files:
+        head, _, answer = answer.partition(b"\n")
+        size = int(head.split()[2])
+        contents[name], answer = answer[:size], answer[size + 1 :]
+    return contents
+
+
+def _git(*words: str, given: bytes = b"", about: str = "") -> bytes:
+    """Return what git prints. Raises OptionError with the reason if it fails."""
+    command = ["git", *words]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise OptionError(f"cannot run git: {error.strerror}") from None
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[0].removeprefix("fatal: ") if lines else about
+        raise OptionError(f"git: {about or reason}")
+    return done.stdout
