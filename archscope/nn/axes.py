@@ -159,6 +159,8 @@ class Overwrite(nn.Module):
 
     def forward(self, x: Tensor, part: Tensor) -> Tensor:
         """Return the tensor with the part in it."""
+        if part.dim() < x.dim():
+            part = part.unsqueeze(self.axis)
         return torch.slice_scatter(x, part, self.axis, self.start, self.stop, self.step)
 
     def extra_repr(self) -> str:

@@ -294,12 +294,8 @@ def torch_numbers(foreign: Foreign, *names: str) -> dict[str, Any]:
     return {name: per_axis_or_one(foreign.args[name]) for name in names}
 
 
-@recognises(
-    "aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
-    "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
-)  # fmt: skip
-def conv_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's convolution; importers may give pairs [before, after] as its padding."""
+def conv_of_torch(foreign: Foreign) -> Recognised:
+    """Return torch's convolution; importers may give pairs [before, after] as its padding."""
     held = with_bias(foreign)
     out, _, *kernel = held["weight"].shape
     padding = foreign.args["padding"]

@@ -14,6 +14,7 @@ from archscope.ops.merge import Concat
 from archscope.ops.pad import Pad
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
+from archscope.ops.take import attached
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
@@ -97,7 +98,10 @@ class Stack(Rearrangement, frozen=True, kw_only=True):
 
 @op("overwrite")
 class Overwrite(Rearrangement, frozen=True, kw_only=True):
-    """Put the second input in place of a range of the first: `y[:, 0:4] = part` in torch."""
+    """Put the second input in place of a range of the first: `y[:, 0:4] = part` in torch.
+
+    A second input without the axis takes one place.
+    """
 
     arity = (2, 2)
 
@@ -106,7 +110,7 @@ class Overwrite(Rearrangement, frozen=True, kw_only=True):
     step: Annotated[Positive, "from each place to the next"] = 1
 
     def shape(self, *ins: Shape) -> Shape:
-        x, part = ins
+        x, part = ins[0], self._part(ins)
         axis = self.axis
         if axis >= len(x) or len(x) != len(part):
             raise ShapeError(f"'overwrite' along axis {axis} cannot put {_listed(ins[::-1])}")
@@ -126,33 +130,44 @@ class Overwrite(Rearrangement, frozen=True, kw_only=True):
         words = {"step": self.step} if self.step > 1 else {}
         return call("archscope.nn.Overwrite", self.start, self._stop(ins), self.axis + 1, **words)
 
+    def _part(self, ins: tuple[Shape, ...]) -> Shape:
+        """Return the shape of what is put there, with the axis that it may lack."""
+        x, part = ins
+        if len(part) == len(x) - 1:
+            return *part[: self.axis], 1, *part[self.axis :]
+        return part
+
     def _stop(self, ins: tuple[Shape, ...]) -> int:
-        return self.start + (ins[1][self.axis] - 1) * self.step + 1
+        return self.start + (self._part(ins)[self.axis] - 1) * self.step + 1
 
     def onnx(self, *ins: Shape) -> Value:
-        x, part = ins
+        x, part = ins[0], self._part(ins)
         axis = ints(self.axis + 1)
+        source_part: Value = Input(1)
+        if part != ins[1]:
+            source_part = node("Unsqueeze", Input(1), axis)
         if self.step > 1:  # the parts one by one, each with what stands behind it
             pieces: list[Value] = []
             for place in range(x[self.axis]):
                 turn, rest = divmod(place - self.start, self.step)
                 inside = rest == 0 and 0 <= turn < part[self.axis]
-                source, at = (Input(1), turn) if inside else (Input(0), place)
+                source, at = (source_part, turn) if inside else (Input(0), place)
                 pieces.append(node("Slice", source, ints(at), ints(at + 1), axis))
             return node("Concat", *pieces, axis=self.axis + 1)
         stop = self._stop(ins)
-        joined: list[Value] = [Input(1)]
+        joined: list[Value] = [source_part]
         if self.start:
             joined.insert(0, node("Slice", Input(0), ints(0), ints(self.start), axis))
         if stop < x[self.axis]:
             joined.append(node("Slice", Input(0), ints(stop), ints(x[self.axis]), axis))
-        return node("Concat", *joined, axis=self.axis + 1) if len(joined) > 1 else Input(1)
+        return node("Concat", *joined, axis=self.axis + 1) if len(joined) > 1 else source_part
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
             Example(cls(start=2), ((8, 6, 5), (3, 6, 5))),
             Example(cls(start=1, axis=1, step=2), ((4, 6), (4, 2))),
+            Example(cls(start=3), ((8, 6), (6,))),
         )
 
 
@@ -164,7 +179,8 @@ def concat_of_torch(foreign: Foreign) -> Recognised | None:
     if axis == 0:
         return None
     if len(foreign.ins) != len(tensors):
-        return _with_zeros(tensors) if axis == 1 else None
+        zeros = _with_zeros(tensors) if axis == 1 else None
+        return zeros or attached(tensors, axis)
     if len(tensors) == 1:
         return Recognised(Identity(), foreign.ins)
     return Recognised(Concat() if axis == 1 else Join(axis=axis - 1), foreign.ins)
@@ -203,3 +219,14 @@ def overwrite_of_torch(foreign: Foreign) -> Recognised | None:
     start = max(0, start + size) if start < 0 else start
     found = Overwrite(start=start, axis=axis - 1, step=foreign.get("step", 1))
     return Recognised(found, (x, part))
+
+
+@recognises("aten.select_scatter.default")
+def overwrite_place_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a tensor in place of one element along an axis of another."""
+    axis, index = foreign.args["dim"] % len(foreign.out), foreign.args["index"]
+    x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
+    if axis == 0 or x.constant or part.constant:
+        return None
+    start = index + x.shape[axis] if index < 0 else index
+    return Recognised(Overwrite(start=start, axis=axis - 1), (x, part))

@@ -60,9 +60,8 @@ def onnx_linear(foreign: Foreign) -> Recognised | None:
     return _recognised(foreign.get("X"), with_bias(foreign, "W", "B"))
 
 
-@recognises("aten.linear.default")
 def linear_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's linear layer on flat inputs."""
+    """Return torch's linear layer on flat inputs, None for others."""
     return _recognised(foreign.args["input"], with_bias(foreign))
 
 

@@ -18,6 +18,7 @@ from archscope.ops.foreign import Foreign, Recognised, per_axis_or_one, recognis
 from archscope.ops.geometry import (
     onnx_windows,
     padded,
+    per_axis,
     short,
     slid,
     sliding,
@@ -26,6 +27,7 @@ from archscope.ops.geometry import (
     torch_pad,
 )
 from archscope.ops.registry import op
+from archscope.ops.scale import Times
 
 
 class Pool(Weightless, frozen=True, kw_only=True):
@@ -344,9 +346,13 @@ def _torch_pool(foreign: Foreign) -> dict[str, Any]:
     return {"kernel": kernel, "ceil": foreign.args["ceil_mode"], **given}
 
 
-@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+@recognises("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default",
+            "aten.max_pool2d_with_indices.default",
+            "aten.max_pool3d_with_indices.default")  # fmt: skip
 def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's maximum pooling."""
+    """Recognise torch's maximum pooling, without the places of the maxima."""
+    if foreign.get("result", 0) != 0:
+        return None
     found = MaxPool(**_torch_pool(foreign), **torch_numbers(foreign, "dilation"))
     return Recognised(found, foreign.ins)
 
@@ -354,7 +360,13 @@ def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
 @recognises("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
 def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's average pooling."""
-    if foreign.get("divisor_override") is not None:
+    divisor = foreign.get("divisor_override")
+    given, counts = _torch_pool(foreign), foreign.args["count_include_pad"]
+    if divisor is None:
+        return Recognised(AvgPool(**given, count_padding=counts), foreign.ins)
+    rank = len(foreign.out) - 2
+    size = prod(per_axis(given["kernel"], rank, "kernel of 'avgpool'"))
+    if given["ceil"]:  # the last window may be cut
         return None
-    found = AvgPool(**_torch_pool(foreign), count_padding=foreign.args["count_include_pad"])
-    return Recognised(found, foreign.ins)
+    found = AvgPool(**given, count_padding=True)
+    return Recognised(found, foreign.ins, then=(Times(factor=size / divisor),))

@@ -21,7 +21,7 @@ from archscope.analysis.receptive_field import Field, Reach, ReceptiveFields, re
 from archscope.build import Network, build
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Node, Output
-from archscope.nn import FakeQuantize
+from archscope.nn import Add, Clamp, Compare, FakeQuantize, Where
 from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, Pairs, compare
 
@@ -240,8 +240,10 @@ def _surrogate(graph: Graph) -> Network:
         for name, child in list(module.named_children()):
             if isinstance(child, MaxPool):
                 setattr(module, name, _Sum(child))
-            elif isinstance(child, FakeQuantize):  # whose steps have no derivative
+            elif isinstance(child, FakeQuantize | Compare | Clamp):  # steps have no derivative
                 setattr(module, name, nn.Identity())
+            elif isinstance(child, Where):
+                setattr(module, name, Add())
             elif isinstance(child, AdaptiveMaxPool):
                 axes = type(child).__name__[-2:]
                 setattr(module, name, getattr(nn, f"AdaptiveAvgPool{axes}")(child.output_size))

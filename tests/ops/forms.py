@@ -34,7 +34,8 @@ MOVES = frozenset((
 
 ELEMENTARY = frozenset((
     "abs", "add", "ceil", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "floor",
-    "gt", "log", "log1p", "log2", "maximum", "minimum", "mul", "neg", "pow", "reciprocal", "round",
+    "eq", "ge", "gt", "le", "log", "log1p", "log2", "lt", "maximum", "minimum", "mul", "ne", "neg",
+    "pow", "reciprocal", "round",
     "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh",
 ))  # fmt: skip
 """Kernels of one operation for each element of their result."""
@@ -136,6 +137,28 @@ def batchnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
         shift = shift + module.bias.detach().numpy()
     shape = (-1, *(1,) * (x.ndim - 2))
     return x * torch.tensor(factor).view(shape) + torch.tensor(shift).view(shape)
+
+
+def frozen_batchnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    module.affine = True
+    module.weight, module.bias = module.weight.detach(), module.bias.detach()
+    return batchnorm(module, out, x)
+
+
+def weight_norm(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    v, g = module.weight_v, module.weight_g
+    axes = tuple(range(1, v.dim()))
+    weight = v * (g / (v * v).sum(axes, keepdim=True).sqrt())
+    if v.dim() == 2:
+        return functional.linear(x, weight, module.bias)
+    return module._conv_forward(x, weight, module.bias)
+
+
+def prototypes(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    difference = x[:, None] - module.weight
+    if module.norm == 1:
+        return difference.abs().sum(-1)
+    return (difference * difference).sum(-1).sqrt()
 
 
 def groupnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
@@ -316,6 +339,10 @@ FORMS: dict[str, Form] = {
     "window_attention": window_attention,
     **dict.fromkeys(("lstm", "gru", "rnn"), recurrent),
     "unary": unary,
+    "frozen_batchnorm": frozen_batchnorm,
+    "weight_norm_conv": weight_norm,
+    "weight_norm_linear": weight_norm,
+    "prototypes": prototypes,
     "reduce": axis_forms.reduced,
     "softmax": axis_forms.softmax,
     "log_softmax": axis_forms.log_softmax,

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_map
 
 from archscope.importers.torch.batch import Batch
+from archscope.importers.torch.spelled import spelled
 
 WHOLE = {functional.local_response_norm, functional.normalize}
 """Functions that torch spells out, which are operators of ours."""
@@ -60,8 +61,7 @@ class TraceMode(TorchFunctionMode):
             axis = args[place] if len(args) > place else kwargs.get("dim", 0)
             if args[0].shape[axis] % self.batch.size == 0:
                 raise SomeImagesError
-        whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
-        result = func(*args, **kwargs) if whole is None else whole
+        result = self._result(func, args, kwargs)
         if args and (name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))):
             self.made[id(args[0])] = (args[0],)
         if name in self.PART and self._whole(args[0]) and not self._whole(result):
@@ -73,6 +73,19 @@ class TraceMode(TorchFunctionMode):
                 maker = func if part is result else partial(_part, func, place)
                 self.made[id(part)] = (part,) if changed else (part, maker, args, kwargs)
         return result
+
+    def _result(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Return the result of a function, by operators that there are operators of ours for."""
+        whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
+        if whole is not None:
+            return whole
+        spelling = spelled(func, args, kwargs)
+        if spelling is not None and any(map(self._whole, args)):
+            try:
+                return spelling(*args, **kwargs)
+            except (NotImplementedError, TypeError):  # not that function, or not that form of it
+                pass
+        return func(*args, **kwargs)
 
     def _as_operator(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the result of an operator of ours for a function that torch spells out, or None.

@@ -22,6 +22,9 @@ FILLS = {
 }  # fmt: skip
 """Operators that give one number everywhere: the number or the argument that has it, if known."""
 
+FEW = 1 << 10
+"""Numbers in a constant whose values operators are told."""
+
 LARGEST = 1 << 26
 """Numbers in a constant that is computed."""
 
@@ -48,8 +51,9 @@ class WeightTable:
         self.sources[path] = frozenset({path}) if weight else frozenset()
         tensor = self.tensors[path]
         self.computed.known[node] = tensor
-        single = not weight and tensor.numel() == 1 and tensor.device.type != "meta"
-        value = tensor.item() if single else None
+        small = tensor.numel() <= FEW and tensor.device.type != "meta"
+        known = small and (not weight or not tensor.is_floating_point())
+        value = _nested(tensor.tolist()) if known else None
         return Tensor(path, shape, True, value, path in self.params)
 
     def constant(self, node: fx.Node, foreign: Foreign) -> Tensor:
@@ -75,7 +79,10 @@ class WeightTable:
             sources |= {name}
         self.sources[name] = sources
         learned = bool((sources & self.params) - self.claimed)
-        result = Tensor(name, foreign.out, True, _fill(foreign), learned)
+        shape, size = foreign.out, self.batch.size
+        if self.batch.alike and shape[:1] == (size,) and not foreign.ins:
+            shape = (1, *shape[1:])  # it is the same for all images, or `value` says no
+        result = Tensor(name, shape, True, _fill(foreign), learned, foreign)
         self.computed.results[name] = result
         return result
 
@@ -96,9 +103,17 @@ class WeightTable:
         if not all(map(self._exists, found.weights.values())):
             return False
         paths = paths_of(found)
+        if not self._are_learned(found):
+            return False
         if paths not in self.owners:
             return not self.claimed.intersection(paths)
         return self.owners[paths][0] == found.op
+
+    def _are_learned(self, found: Recognised) -> bool:
+        """Return whether the weights of a layer are parameters where it learns them."""
+        ins = tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
+        learned = sum(prod(weight.shape) for weight in found.weights.values() if weight.learned)
+        return found.op.params(*ins) == learned
 
     def _exists(self, weight: Tensor) -> bool:
         """Return whether there is a weight, having computed it if need be.
@@ -117,6 +132,8 @@ class WeightTable:
             if numbers != prod(weight.shape) or params & self.claimed:
                 return False
         value = self.computed.value(name) if prod(weight.shape) <= LARGEST else None
+        if value is not None and value.shape[:1] == (self.batch.size,) != weight.shape[:1]:
+            value = value[:1] if bool((value == value[:1]).all()) else None
         if value is None:
             return False
         self.tensors[name] = value
@@ -147,7 +164,8 @@ class ComputedConstants:
     def name(self, node: fx.Node, foreign: Foreign) -> str:
         """Return the name of a constant: that of the first node that computes the same."""
         draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
-        key = (foreign.target, repr((foreign.args, foreign.out)))
+        read = {word: _without_origin(value) for word, value in foreign.args.items()}
+        key = (foreign.target, repr((read, foreign.out)))
         known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
         if draws or not known:
             return node.name
@@ -172,6 +190,17 @@ class ComputedConstants:
             args, kwargs = fx.node.map_arg(place, self._value)
             self.known[node] = node.target(*args, **kwargs)  # type: ignore[operator]
         return self.known[node]
+
+
+def _nested(values: Any) -> Any:
+    return tuple(map(_nested, values)) if isinstance(values, list) else values
+
+
+def _without_origin(value: Any) -> Any:
+    """Return an argument by the names of its tensors."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_origin, value))
+    return (value.name, value.shape) if isinstance(value, Tensor) else value
 
 
 def _fill(foreign: Foreign) -> float | None:

@@ -5,6 +5,7 @@ Every form stands between two convolutions or behind one, as it does in networks
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -101,6 +102,13 @@ def _edit_range(x: Tensor) -> Tensor:
 def _two_way(x: Tensor) -> Tensor:
     a, b = x.unbind(1)[:2]
     return torch.stack([a, b], 1)
+
+
+def _old_weight_norm() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated, and in use
+        module: nn.Module = nn.utils.weight_norm(nn.Conv2d(8, 8, 3))
+        return module
 
 
 def _attend(x: Tensor) -> Tensor:
@@ -320,7 +328,7 @@ FORMS: dict[str, nn.Module] = {
         lambda x, c: c(x), parametrizations.weight_norm(nn.Conv2d(8, 8, 3)), last=8
     ),
     "weight_norm_old": Ordinary(
-        lambda x, c: c(x), nn.utils.weight_norm(nn.Conv2d(8, 8, 3)), last=8
+        lambda x, c: c(x), _old_weight_norm(), last=8
     ),
     "spectral_norm": Ordinary(
         lambda x, c: c(x), parametrizations.spectral_norm(nn.Conv2d(8, 8, 3)), last=8

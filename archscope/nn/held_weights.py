@@ -1,0 +1,164 @@
+"""Layers whose weights are a direction and a length, or constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class _WeightNorm(nn.Module):
+    """Mixin of layers that hold the direction and the length of their weights."""
+
+    weight: Any
+    bias: Tensor | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        weight = self.weight.detach()
+        del self.weight
+        self.weight_g = nn.Parameter(torch.norm_except_dim(weight, 2, 0))
+        self.weight_v = nn.Parameter(weight)
+
+    def computed(self) -> Tensor:
+        """Return the weights."""
+        return torch._weight_norm(self.weight_v, self.weight_g, 0)
+
+
+class WeightNormConv1d(_WeightNorm, nn.Conv1d):
+    """Conv1d with weight norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution."""
+        return self._conv_forward(x, self.computed(), self.bias)
+
+
+class WeightNormConv2d(_WeightNorm, nn.Conv2d):
+    """Conv2d with weight norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution."""
+        return self._conv_forward(x, self.computed(), self.bias)
+
+
+class WeightNormConv3d(_WeightNorm, nn.Conv3d):
+    """Conv3d with weight norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the convolution."""
+        return self._conv_forward(x, self.computed(), self.bias)
+
+
+class WeightNormLinear(_WeightNorm, nn.Linear):
+    """Linear with weight norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the product."""
+        return functional.linear(x, self.computed(), self.bias)
+
+
+class _Fixed(nn.Module):
+    """Mixin of layers whose weights are a buffer."""
+
+    weight: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        weight = self.weight.detach()
+        del self.weight
+        self.register_buffer("weight", weight)
+
+
+class FixedConv1d(_Fixed, nn.Conv1d):
+    """Conv1d with constant weights."""
+
+
+class FixedConv2d(_Fixed, nn.Conv2d):
+    """Conv2d with constant weights."""
+
+
+class FixedConv3d(_Fixed, nn.Conv3d):
+    """Conv3d with constant weights."""
+
+
+class FrozenBatchNorm(nn.Module):
+    """Batch norm whose statistics, scale and shift are buffers."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight: Tensor
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return each channel times a factor plus a shift."""
+        shape = (-1, *(1 for _ in x.shape[2:]))
+        factor = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * factor
+        return x * factor.view(shape) + shift.view(shape)
+
+    def extra_repr(self) -> str:
+        """Return channels and epsilon for printing."""
+        return f"{self.weight.numel()}, eps={self.eps}"
+
+
+class Prototypes(nn.Module):
+    """Distances of a feature vector to learned ones."""
+
+    def __init__(self, features: int, count: int, norm: float = 2.0) -> None:
+        super().__init__()
+        self.norm = norm
+        self.weight = nn.Parameter(torch.randn(count, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the distances."""
+        mode = "donot_use_mm_for_euclid_dist"
+        return torch.cdist(x, self.weight, p=self.norm, compute_mode=mode)
+
+    def extra_repr(self) -> str:
+        """Return the sizes for printing."""
+        return f"{self.weight.shape[1]}, {self.weight.shape[0]}, norm={self.norm}"
+
+
+class Take(nn.Module):
+    """Chosen places along an axis, in their order."""
+
+    def __init__(self, places: tuple[int, ...], axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the values at these places."""
+        return x.index_select(self.axis, self.get_buffer("places"))
+
+    def extra_repr(self) -> str:
+        """Return places and axis for printing."""
+        return f"{self.get_buffer('places').tolist()}, axis={self.axis}"
+
+
+class Attach(nn.Module):
+    """A learned or fixed tensor behind or before another along an axis."""
+
+    def __init__(self, axis: int, *size: int, before: bool = False, fixed: bool = False) -> None:
+        super().__init__()
+        self.axis, self.before = axis, before
+        self.weight: Tensor
+        if fixed:
+            self.register_buffer("weight", torch.zeros(size))
+        else:
+            self.weight = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return both together."""
+        held = self.weight.expand(len(x), *self.weight.shape)
+        return torch.cat([held, x] if self.before else [x, held], self.axis)
+
+    def extra_repr(self) -> str:
+        """Return axis and shape for printing."""
+        return f"axis={self.axis}, {tuple(self.weight.shape)}, before={self.before}"

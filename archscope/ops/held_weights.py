@@ -1,0 +1,184 @@
+"""Layers whose weights are computed of their direction and length, or are constants."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from archscope.errors import ShapeError
+from archscope.ir import Call, Example, Op, Saved, Shape, by_rank
+from archscope.onnx_form import Input, Value, ints, node, weight
+from archscope.ops.attributes import Flag
+from archscope.ops.conv import Conv, conv_of_torch
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises, with_bias
+from archscope.ops.geometry import onnx_windows, symmetric
+from archscope.ops.linear import Linear, linear_of_torch
+from archscope.ops.registry import op
+
+
+def _renamed(described: Call, prefix: str) -> Call:
+    """Return a call of one of our modules in place of that of torch it extends."""
+    name = described.target.rpartition(".")[2]
+    return Call(f"archscope.nn.{prefix}{name}", described.args, described.kwargs)
+
+
+def _normed(*shape: int) -> Value:
+    """Describe weights of a shape: their direction times their length, for each first index."""
+    direction = weight("weight_v", *shape)
+    length = weight("weight_g", shape[0], *(1 for _ in shape[1:]), centre=1.0, spread=0.0)
+    norm = node("ReduceL2", direction, ints(*range(1, len(shape))))
+    return node("Mul", direction, node("Div", length, norm))
+
+
+@op("weight_norm_conv")
+class WeightNormConv(Conv, frozen=True, kw_only=True):
+    """Convolution whose weights are a direction and a length, Salimans and Kingma 2016."""
+
+    modules = by_rank("archscope.nn.WeightNormConv{}d")
+    convolution = absorbs_scale = False
+
+    def shape(self, *ins: Shape) -> Shape:
+        if not symmetric(self.window(*ins)):
+            raise ShapeError("'weight_norm_conv' pads equally on both sides; put 'pad' before it")
+        return Conv.shape(self, *ins)
+
+    def params(self, *ins: Shape) -> int:
+        return Conv.params(self, *ins) + self.out
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the bias, and for the weights their norm, a factor each, and the product."""
+        return Conv.elementwise(self, *ins) + 3 * self._numbers(*ins) + self.out
+
+    def _numbers(self, *ins: Shape) -> int:
+        return self.out * self.taps(ins[0])
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, the computed weights, and their norms."""
+        return Saved(input=True, fixed=self._numbers(*ins) + self.out)
+
+    def weights_key(self, *ins: Shape) -> object:
+        return Op.weights_key(self, *ins)
+
+    def torch(self, *ins: Shape) -> Call:
+        return _renamed(Conv.torch(self, *ins), "WeightNorm")
+
+    def onnx(self, *ins: Shape) -> Value:
+        words = onnx_windows(self.window(*ins))
+        held = _normed(self.out, ins[0][0] // self.groups, *words["kernel_shape"])
+        bias = weight("bias", self.out) if self.bias else None
+        return node("Conv", Input(), held, bias, group=self.groups, **words)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=6, kernel=3, padding=1), ((4, 8, 9),)),
+            Example(cls(out=4, kernel=3, dilation=2, groups=2, bias=False), ((4, 12),)),
+        )
+
+
+@op("weight_norm_linear")
+class WeightNormLinear(Linear, frozen=True, kw_only=True):
+    """Fully connected layer whose weights are a direction and a length."""
+
+    modules = ("archscope.nn.WeightNormLinear",)
+    absorbs_scale = False
+
+    def params(self, *ins: Shape) -> int:
+        return Linear.params(self, *ins) + self.out
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count the bias, and for the weights their norm, a factor each, and the product."""
+        return Linear.elementwise(self, *ins) + 3 * self.out * ins[0][0] + self.out
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the input, the computed weights, and their norms."""
+        return Saved(input=True, fixed=self.out * ins[0][0] + self.out)
+
+    def torch(self, *ins: Shape) -> Call:
+        return _renamed(Linear.torch(self, *ins), "WeightNorm")
+
+    def onnx(self, *ins: Shape) -> Value:
+        bias = weight("bias", self.out) if self.bias else None
+        return node("Gemm", Input(), _normed(self.out, ins[0][0]), bias, transB=1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=10), ((8,),)),
+            Example(cls(out=4, bias=False), ((6,),)),
+        )
+
+
+@op("fixed_conv")
+class FixedConv(Conv, frozen=True, kw_only=True):
+    """Convolution with constant weights: blurring, edges, wavelets."""
+
+    modules = by_rank("archscope.nn.FixedConv{}d")
+    convolution = absorbs_scale = False
+
+    bias: Annotated[Flag, "add a learned bias to each output channel"] = False
+
+    def shape(self, *ins: Shape) -> Shape:
+        if not symmetric(self.window(*ins)):
+            raise ShapeError("'fixed_conv' pads equally on both sides; put 'pad' before it")
+        return Conv.shape(self, *ins)
+
+    def params(self, *ins: Shape) -> int:
+        return self.out * self.bias
+
+    def buffers(self, *ins: Shape) -> int:
+        return self.out * self.taps(ins[0])
+
+    def weights_key(self, *ins: Shape) -> object:
+        return Op.weights_key(self, *ins)
+
+    def torch(self, *ins: Shape) -> Call:
+        described = _renamed(Conv.torch(self, *ins), "Fixed")
+        words = {"bias": False, **dict(described.kwargs)}
+        return Call(described.target, described.args, tuple(words.items()))
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(out=4, kernel=3, stride=2, padding=1, groups=4), ((4, 8, 9),)),
+            Example(cls(out=6, kernel=2), ((4, 9),)),
+        )
+
+
+NORM = "aten._weight_norm.default"
+
+
+def normed(foreign: Foreign) -> dict[str, Tensor] | None:
+    """Return direction, length and bias if the weights of a layer are made of these."""
+    held = with_bias(foreign)
+    made = held["weight"].made
+    if not isinstance(made, Foreign) or made.target != NORM or made.get("dim") != 0:
+        return None
+    del held["weight"]
+    return {"weight_v": made.args["v"], "weight_g": made.args["g"], **held}
+
+
+@recognises(
+    "aten.conv1d.default", "aten.conv2d.default", "aten.conv3d.default",
+    "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
+)  # fmt: skip
+def any_conv_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a convolution, and how its weights are held."""
+    found = conv_of_torch(foreign)
+    assert isinstance(found.op, Conv)
+    words = {name: getattr(found.op, name) for name in Conv.__struct_fields__}
+    held = normed(foreign)
+    if held is not None:
+        return Recognised(WeightNormConv(**words), found.inputs, held)
+    if not foreign.args["weight"].learned:
+        return Recognised(FixedConv(**words), found.inputs, found.weights)
+    return found
+
+
+@recognises("aten.linear.default")
+def any_linear_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a linear layer, and how its weights are held."""
+    found, held = linear_of_torch(foreign), normed(foreign)
+    if found is None or held is None:
+        return found
+    assert isinstance(found.op, Linear)
+    return Recognised(WeightNormLinear(out=found.op.out, bias=found.op.bias), found.inputs, held)

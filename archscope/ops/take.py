@@ -1,0 +1,175 @@
+"""Chosen places along an axis, and held tensors beside the input."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any
+
+from archscope.axes import Resample, Window
+from archscope.errors import ShapeError
+from archscope.ir import (
+    POINTWISE,
+    Call,
+    Example,
+    Op,
+    Shape,
+    Windows,
+    call,
+    text_of,
+)
+from archscope.onnx_form import Value, X, floats, ints, node, weight
+from archscope.ops.attributes import COUNT, Count, Flag, Kind, TensorShape, array_schema, listed
+from archscope.ops.facts import Rearrangement, free, moved, saves_nothing
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.registry import op
+from archscope.ops.reshape import without_axes
+
+MOST = 1 << 16
+Places = Annotated[
+    tuple[int, ...],
+    Kind(
+        f"a list of 1 to {MOST} whole numbers of at least 0",
+        listed(COUNT.read, MOST),
+        array_schema(COUNT.schema, MOST),
+    ),
+]
+
+
+@op("take")
+class Take(Rearrangement, frozen=True, kw_only=True):
+    """Take values at chosen places along an axis: `take: [2, 1, 0]` turns RGB to BGR."""
+
+    principal = "places"
+
+    places: Annotated[Places, "the places in the order of the output"]
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if self.axis >= len(x) or max(self.places) >= x[self.axis]:
+            raise ShapeError(
+                f"'take' of place {max(self.places)} along axis {self.axis} does not lie within"
+                f" {text_of(x)}"
+            )
+        return *x[: self.axis], len(self.places), *x[self.axis + 1 :]
+
+    def window(self, *ins: Shape) -> Windows:
+        (x,) = ins
+        if self.axis == 0:
+            return POINTWISE
+        along = Resample(x[self.axis], tuple(range(at, at + 1) for at in self.places))
+        return tuple(along if axis == self.axis else Window() for axis in range(1, len(x)))
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Take", self.places, self.axis + 1)
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("Gather", X, ints(*self.places), axis=self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(places=(2, 1, 0)), ((3, 6, 5),)),
+            Example(cls(places=(0, 3, 1), axis=1), ((3, 6, 5),)),
+        )
+
+
+@op("attach")
+class Attach(Op, frozen=True, kw_only=True):
+    """Put a learned tensor behind the input, or before it: coordinates, tokens, a background."""
+
+    principal = "size"
+    keeps_zero = False
+
+    size: Annotated[TensorShape, "shape of the tensor: that of the input but for the axis"]
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    before: Annotated[Flag, "put it before the input"] = False
+    fixed: Annotated[Flag, "the tensor is a constant: a buffer, which is not trained"] = False
+
+    macs = elementwise = free
+    access = moved
+    saved = saves_nothing
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        axis = self.axis
+        rest = (*self.size[:axis], *self.size[axis + 1 :])
+        same = len(x) == len(self.size) and rest == (*x[:axis], *x[axis + 1 :])
+        if axis >= len(x) or not same:
+            raise ShapeError(
+                f"'attach' along axis {axis} needs a tensor like its input {text_of(x)} but for"
+                f" that axis, got {text_of(self.size)}"
+            )
+        return *x[:axis], x[axis] + self.size[axis], *x[axis + 1 :]
+
+    def window(self, *ins: Shape) -> Windows:
+        (x,) = ins
+        if self.axis == 0:
+            return POINTWISE
+        count = self.size[self.axis]
+        along = Window(before=count) if self.before else Window(after=count)
+        return tuple(along if axis == self.axis else Window() for axis in range(1, len(x)))
+
+    def params(self, *ins: Shape) -> int:
+        return 0 if self.fixed else prod(self.size)
+
+    def buffers(self, *ins: Shape) -> int:
+        return prod(self.size) if self.fixed else 0
+
+    def torch(self, *ins: Shape) -> Call:
+        words = {name: True for name in ("before", "fixed") if getattr(self, name)}
+        return call("archscope.nn.Attach", self.axis + 1, *self.size, **words)
+
+    def onnx(self, *ins: Shape) -> Value:
+        held = weight("weight", *self.size, spread=0.0)
+        part = node("Slice", X, ints(0), ints(1), ints(self.axis + 1))
+        zeros = node("Mul", part, floats(0.0))
+        for_each = node("Add", zeros, held)  # a constant has no batch
+        return node(
+            "Concat", *((for_each, X) if self.before else (X, for_each)), axis=self.axis + 1
+        )
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(size=(2, 6, 5), fixed=True), ((3, 6, 5),)),
+            Example(cls(size=(4, 1), axis=1, before=True), ((4, 6),)),
+        )
+
+
+def attached(tensors: list[Tensor], axis: int) -> Recognised | None:
+    """Return an input with a held tensor at one of its ends, None for anything else."""
+    places = [place for place, tensor in enumerate(tensors) if not tensor.constant]
+    if len(places) != 1 or len(tensors) != 2:
+        return None
+    x, held = tensors[places[0]], tensors[1 - places[0]]
+    shape = (1,) * (len(x.shape) - len(held.shape)) + held.shape
+    if shape[0] != 1 or isinstance(held.value, int | float):
+        return None
+    found = Attach(size=shape[1:], axis=axis - 1, before=places[0] == 1, fixed=not held.learned)
+    return Recognised(found, (x,), {"weight": held})
+
+
+@recognises("aten.index.Tensor", "aten.index_select.default")
+def take_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise known places along one axis."""
+    x = foreign.ins[0]
+    if foreign.target == "aten.index_select.default":
+        axis, places = foreign.args["dim"] % len(x.shape), foreign.args["index"]
+    else:
+        given = [(axis, at) for axis, at in enumerate(foreign.args["indices"]) if at is not None]
+        if len(given) != 1:
+            return None
+        ((axis, places),) = given
+    known: Any = places.value if isinstance(places, Tensor) and places.constant else None
+    if isinstance(known, int) and not isinstance(known, bool):  # of one number, or of none
+        known = (known,)
+    if axis == 0 or not isinstance(known, tuple) or not known:
+        return None
+    if not all(type(at) is int for at in known):
+        return None
+    size = x.shape[axis]
+    found = Take(places=tuple(at % size for at in known), axis=axis - 1)
+    shape = found.shape(x.shape[1:])
+    gone = without_axes(shape, (axis - 1,)) if len(foreign.out) < len(x.shape) else ()
+    return Recognised(found, (x,), then=gone)

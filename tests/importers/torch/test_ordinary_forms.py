@@ -1,0 +1,40 @@
+"""Ordinary PyTorch code: imported whole, built back with the same outputs and the same numbers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archscope.analysis import analyze
+from archscope.build import build
+from archscope.folding.fold import readable
+from archscope.importers.torch import from_module
+from archscope.weights import state_dict_of
+from tests.importers.torch.ordinary_forms import FORMS, SHAPE
+from tests.importers.torch.test_modules import flops
+
+COUNTED = {"antialias", "batch_norm_no_bias", "layernorm_width", "orthogonal", "unfold"}
+"""Forms that are counted, but no operators of ours."""
+PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
+"""Forms that multiply weights alone, which a built network does not repeat."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FORMS)
+def test_form(name: str) -> None:
+    torch.manual_seed(0)
+    module = FORMS[name].eval()
+    found = from_module(module, SHAPE, "form")
+    result = analyze(found.graph)
+    assert result.totals.params == sum(parameter.numel() for parameter in module.parameters())
+    assert bool(result.opaque) == (name in COUNTED)
+    if name in COUNTED:
+        return
+    images = torch.rand(2, *SHAPE) - 0.5
+    if name not in PRODUCTS_OF_WEIGHTS:
+        assert 2 * result.totals.macs == flops(module, (images[:1],))
+    read = readable(found.graph)
+    network = build(read.graph).eval()
+    network.load_state_dict(state_dict_of(read.graph, found.weights(), read.names))
+    with torch.no_grad():
+        torch.testing.assert_close(network(images), module(images), rtol=1e-5, atol=1e-5)
