@@ -22,6 +22,7 @@ from archscope.ops.arithmetic import Maximum, Minimum, Sub
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.facts import Weighted
 from archscope.ops.geometry import taps
+from archscope.ops.held_weights import FixedConv, WeightNormConv, WeightNormLinear
 from archscope.ops.input import Input
 from archscope.ops.linear import Linear
 from archscope.ops.locally_connected import LocallyConnected
@@ -165,6 +166,15 @@ def _(op: LocallyConnected, node: Node, ins: Ins, tracker: Tracker) -> Flow:
 @narrowed.register
 def _(op: LocallyConnected, flow: Flow, kept: Counter) -> Op:
     return structs.replace(op, out=kept(flow.out))
+
+
+def _held_otherwise(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+    return fixed_flow(node, ins, tracker, f"the weights of '{node.name}' ({op.name}) stay whole")
+
+
+flow.register(WeightNormConv, _held_otherwise)
+flow.register(WeightNormLinear, _held_otherwise)
+flow.register(FixedConv, _held_otherwise)
 
 
 # Channel by channel

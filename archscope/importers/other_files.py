@@ -12,6 +12,10 @@ _TORCH = (
     "a file of PyTorch, weights or a pickled module, which archscope does not unpickle",
     _CODE,
 )
+_SCRIPT = (
+    "a program of TorchScript, whose layers are no longer known",
+    "name the code that it was made of as mynet.py:MyNet, or export that to ONNX or as .pt2",
+)
 _CHECKPOINT = ("a checkpoint: weights without a network", _CODE)
 KINDS = {
     ".pt": _TORCH,
@@ -24,8 +28,7 @@ KINDS = {
     ".npz": ("arrays of NumPy without a network", _CODE),
     ".npy": ("an array of NumPy", _CODE),
     ".ptl": ("a program of PyTorch Mobile", _CODE),
-    ".torchscript": ("a program of TorchScript", _CODE),
-    ".pt2": ("a program of torch.export", _CODE),
+    ".torchscript": _SCRIPT,
     ".h5": (
         "a model or weights of Keras in HDF5",
         "save it as .keras: keras.models.load_model('net.h5').save('net.keras')",
@@ -63,7 +66,7 @@ KINDS = {
     ".gz": ("an archive", "unpack it first"),
 }
 """What a file is and what to do, by its suffix."""
-READ = (".onnx", ".cfg", ".prototxt", ".param", ".keras", ".yaml", ".py")
+READ = (".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".yaml", ".py")
 """Suffixes of files that are read, and may lie beside one that is not."""
 
 
@@ -76,11 +79,22 @@ def refuse(word: str) -> None:
     kind = KINDS.get(path.suffix.lower())
     if kind is None or not _exists(path):
         return
-    what, advice = kind
+    what, advice = _SCRIPT if kind is _TORCH and _is_script(path) else kind
     beside = [path.with_suffix(suffix) for suffix in READ if path.with_suffix(suffix).is_file()]
     if beside:
         raise WordError(f"'{word}' is {what}", word, beside[0].as_posix())
     raise OptionError(f"'{word}' is {what}; {advice}")
+
+
+def _is_script(path: Path) -> bool:
+    """Return whether a file of PyTorch is a program of TorchScript, which holds its code."""
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (OSError, BadZipFile, ValueError):
+        return False
 
 
 def _exists(path: Path) -> bool:

@@ -13,7 +13,6 @@ class _WeightNorm(nn.Module):
     """Mixin of layers that hold the direction and the length of their weights."""
 
     weight: Any
-    bias: Tensor | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,7 +23,8 @@ class _WeightNorm(nn.Module):
 
     def computed(self) -> Tensor:
         """Return the weights."""
-        return torch._weight_norm(self.weight_v, self.weight_g, 0)
+        weight: Tensor = torch._weight_norm(self.weight_v, self.weight_g, 0)
+        return weight
 
 
 class WeightNormConv1d(_WeightNorm, nn.Conv1d):
@@ -32,7 +32,8 @@ class WeightNormConv1d(_WeightNorm, nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution."""
-        return self._conv_forward(x, self.computed(), self.bias)
+        convolved: Tensor = self._conv_forward(x, self.computed(), self.bias)
+        return convolved
 
 
 class WeightNormConv2d(_WeightNorm, nn.Conv2d):
@@ -40,7 +41,8 @@ class WeightNormConv2d(_WeightNorm, nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution."""
-        return self._conv_forward(x, self.computed(), self.bias)
+        convolved: Tensor = self._conv_forward(x, self.computed(), self.bias)
+        return convolved
 
 
 class WeightNormConv3d(_WeightNorm, nn.Conv3d):
@@ -48,7 +50,8 @@ class WeightNormConv3d(_WeightNorm, nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution."""
-        return self._conv_forward(x, self.computed(), self.bias)
+        convolved: Tensor = self._conv_forward(x, self.computed(), self.bias)
+        return convolved
 
 
 class WeightNormLinear(_WeightNorm, nn.Linear):
@@ -89,22 +92,21 @@ class FrozenBatchNorm(nn.Module):
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.eps = eps
-        self.weight: Tensor
-        self.register_buffer("weight", torch.ones(channels))
-        self.register_buffer("bias", torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
+        for name, start in (("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1)):
+            self.register_buffer(name, torch.full((channels,), float(start)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return each channel times a factor plus a shift."""
+        names = ("weight", "bias", "running_mean", "running_var")
+        weight, bias, mean, variance = (self.get_buffer(name) for name in names)
         shape = (-1, *(1 for _ in x.shape[2:]))
-        factor = self.weight * (self.running_var + self.eps).rsqrt()
-        shift = self.bias - self.running_mean * factor
+        factor = weight * (variance + self.eps).rsqrt()
+        shift = bias - mean * factor
         return x * factor.view(shape) + shift.view(shape)
 
     def extra_repr(self) -> str:
         """Return channels and epsilon for printing."""
-        return f"{self.weight.numel()}, eps={self.eps}"
+        return f"{self.get_buffer('weight').numel()}, eps={self.eps}"
 
 
 class Prototypes(nn.Module):

@@ -20,7 +20,10 @@ EXAMPLES = [
     for number, example in enumerate(cls.examples())
     if example.ins
 ]
-MAY_FIX = {"distance", "layernorm", "mul", "pad", "slice", "top_k"}
+MAY_FIX = {
+    "distance", "fixed_conv", "layernorm", "mul", "pad", "slice", "top_k", "weight_norm_conv",
+    "weight_norm_linear",
+}  # fmt: skip
 """Operators whose rule is that some channels stay."""
 
 

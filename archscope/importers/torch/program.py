@@ -39,7 +39,7 @@ def from_module(model: nn.Module, input: Any, name: str | None = None, batch: in
     arguments = arguments_of(model, input)
     uneven: dict[str, None] = {}
     for trace in traces(model, arguments, batch):
-        importer = _ProgramImporter(trace, model, arguments)
+        importer = ProgramImporter(trace, model, arguments)
         importer.run()
         if importer.translator.alike:
             break
@@ -67,7 +67,7 @@ def _of_folded(weights: WeightTable) -> str:
     return f"what is computed of these parameters has taken their place: {listed}"
 
 
-class _ProgramImporter:
+class ProgramImporter:
     """Runs through a program once and keeps the value of each node."""
 
     def __init__(self, trace: Trace, model: nn.Module, arguments: Arguments) -> None:

@@ -14,48 +14,48 @@ def _scaled(x: Any, factor: Any) -> Any:
     return x if type(factor) in (int, float) and factor == 1 else x * factor
 
 
-def _add(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def _add(x: Tensor, other: Any, *, alpha: Any = 1) -> Any:
     return x + _scaled(other, alpha)
 
 
-def _sub(x: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+def _sub(x: Tensor, other: Any, *, alpha: Any = 1) -> Any:
     return x - _scaled(other, alpha)
 
 
-def _addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def _addcmul(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Any:
     return x + _scaled(tensor1 * tensor2, value)
 
 
-def _addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
+def _addcdiv(x: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Any:
     return x + _scaled(tensor1 / tensor2, value)
 
 
-def _lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+def _lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
     return input + (end - input) * weight
 
 
-def _celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+def _celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Any:
     return functional.elu(input / alpha) * alpha
 
 
-def _log_sigmoid(input: Tensor) -> Tensor:
+def _log_sigmoid(input: Tensor) -> Any:
     return -functional.softplus(-input)
 
 
-def _softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def _softshrink(input: Tensor, lambd: float = 0.5) -> Any:
     return input - input.clamp(-lambd, lambd)
 
 
-def _hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def _hardshrink(input: Tensor, lambd: float = 0.5) -> Any:
     return input * (input.abs() > lambd)
 
 
-def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Any:
     mask = input > threshold
     return input * mask if value == 0 else input * mask + value * ~mask
 
 
-def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
+def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Any:
     number = value.item() if isinstance(value, Tensor) and not value.dim() else value
     if not isinstance(number, int | float) or abs(number) > 1e30:
         raise NotImplementedError
@@ -63,7 +63,7 @@ def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Tensor:
     return kept if number == 0 else kept + mask * number
 
 
-def _where(condition: Tensor, input: Any, other: Any) -> Tensor:
+def _where(condition: Tensor, input: Any, other: Any) -> Any:
     """Choose between a tensor and a number by arithmetic; torch's own takes two tensors."""
     numbers = [isinstance(part, int | float) and abs(part) < 1e30 for part in (input, other)]
     if sum(numbers) != 1:
@@ -79,7 +79,7 @@ def _layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Tensor:
+) -> Any:
     """Normalise all of an image together, as a group norm of a single group."""
     if input.dim() < 3 or tuple(normalized_shape) != tuple(input.shape[1:]):
         raise NotImplementedError
@@ -90,7 +90,7 @@ def _layer_norm(
 
 def _lp_pool(
     input: Tensor, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
+) -> Any:
     """Sum powers by a mean; torch's own form guards it by signs."""
     if norm_type not in (2, 4) or ceil_mode:
         raise NotImplementedError
@@ -104,7 +104,7 @@ def _lp_pool(
     return (pool(input**norm_type, kernel_size, stride) * taps) ** (1 / norm_type)
 
 
-SPELLED: dict[Callable[..., Any], Callable[..., Tensor]] = {
+SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.addcmul: _addcmul, torch.Tensor.addcmul: _addcmul,
     torch.addcdiv: _addcdiv, torch.Tensor.addcdiv: _addcdiv,
     torch.lerp: _lerp, torch.Tensor.lerp: _lerp,
@@ -117,7 +117,7 @@ SPELLED: dict[Callable[..., Any], Callable[..., Tensor]] = {
 """The functions and their spellings, which raise NotImplementedError for what they do not spell."""
 
 
-def spelled(func: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Tensor] | None:
+def spelled(func: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any] | None:
     """Return what a function is spelled as, None if it is an operator itself."""
     if func in (torch.add, torch.Tensor.add, torch.sub, torch.Tensor.sub):
         several = isinstance(kwargs.get("alpha"), int | float) and kwargs["alpha"] != 1

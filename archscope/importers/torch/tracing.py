@@ -68,7 +68,7 @@ def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace
 def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.export.ExportedProgram:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with _quiet(), _copy_of(model) as still:
+    with quiet(), _copy_of(model) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
         with torch.no_grad(), TraceMode(still, batch), deformable():
@@ -119,7 +119,7 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence what tracing prints, and keep attention from torch's fast path."""
     fast = torch.backends.mha.get_fastpath_enabled()
     before = logging.root.manager.disable

@@ -327,9 +327,7 @@ FORMS: dict[str, nn.Module] = {
     "weight_norm": Ordinary(
         lambda x, c: c(x), parametrizations.weight_norm(nn.Conv2d(8, 8, 3)), last=8
     ),
-    "weight_norm_old": Ordinary(
-        lambda x, c: c(x), _old_weight_norm(), last=8
-    ),
+    "weight_norm_old": Ordinary(lambda x, c: c(x), _old_weight_norm(), last=8),
     "spectral_norm": Ordinary(
         lambda x, c: c(x), parametrizations.spectral_norm(nn.Conv2d(8, 8, 3)), last=8
     ),
