@@ -53,6 +53,8 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
     found = format_of(word)
     if found is None:
         refuse(word)
+        if Path(word).is_file() or word in language.zoo():
+            raise OptionError(f"'{word}' is a spec already, not a model to import")
         expected = " or ".join(entry.about for entry in FORMATS)
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
     words = {"batch": batch} if found.batched else {}

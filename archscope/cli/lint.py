@@ -159,6 +159,8 @@ def command(
     shown = tuple(finding for finding in found if config.shows(finding.severity))
     networks = sum(target.graph is not None for target, _ in results)
     report = LintReport(shown, len(found) - len(shown), networks)
+    if errors and not networks and form == "text":
+        return FAILED
     if counted and form == "text":
         Output("table", output).show([statistics(shown), summary(report)])
     else:

@@ -56,7 +56,7 @@ def command(
     for tool in tools:
         if tool not in COUNTS[1:]:
             known = did_you_mean(tool, COUNTS[1:]) or f"; there are {', '.join(COUNTS[1:])}"
-            raise OptionError(f"no tool '{tool}'{known}")
+            raise OptionError(f"--against: no tool '{tool}'{known}")
     if reader.fused and is_foreign(spec):
         raise OptionError(
             f"--fused: tools are run on '{spec}' as it is; `archscope import` writes a spec of it"

@@ -33,7 +33,7 @@ def command(codes: tuple[str, ...], everything: bool, output: Output) -> None:
     chosen = [names.get(code, code.upper()) for code in codes] or sorted(RULES)
     for given, code in zip(codes, chosen, strict=False):
         if code not in RULES:
-            hint = did_you_mean(given, {*RULES, *names})
+            hint = did_you_mean(given, {*RULES, *names}) or "; 'archscope rule' lists them"
             raise OptionError(f"no rule is called '{given}'{hint}")
     rules = [RULES[code] for code in chosen]
     parts: list[Part] = [rule_list()]

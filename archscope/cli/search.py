@@ -59,6 +59,12 @@ def _objectives(text: str) -> tuple[str, ...]:
     return names
 
 
+def _sampler(text: str) -> str:
+    """Return the name of a sampler. Raises OptionError."""
+    samplers.check_sampler(text)
+    return text
+
+
 reader_options = gathered("reader", SpecReader, change_options)
 
 strategy_options = gathered("strategy", dict, together(
@@ -68,7 +74,8 @@ strategy_options = gathered("strategy", dict, together(
         " budget or equal to an earlier one do not count.",
     ),
     click.option(
-        "--sampler", default=samplers.DEFAULT, metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
+        "--sampler", type=Parsed(_sampler), default=samplers.DEFAULT,
+        metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
         help="What proposes networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
     ),

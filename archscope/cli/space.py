@@ -19,7 +19,7 @@ from archscope.cli.shared.options import (
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.reference_costs import costs_in
 from archscope.cli.shared.terminal import tell
-from archscope.errors import OptionError
+from archscope.errors import WordError
 from archscope.report.tables.space import decision_table, space_data, space_parts
 from archscope.space.budget import budgets
 from archscope.space.explore import explore
@@ -97,10 +97,9 @@ def command(
         write(vary_text(changed, vary.split(",")), output.output)
         return FINE
     if not document.open:
-        raise OptionError(
-            f"'{document.name}' leaves nothing open; '--vary width,kernel,depth -o FILE' makes a"
-            " space of it"
-        )
+        name = f"{document.name}_space.yaml"
+        more = ("--vary", "width,kernel,depth", "-o", name)
+        raise WordError(f"'{document.name}' leaves nothing open", spec, more=more)
     networks = space(document, limits=reader.limits, **reader.changes)
 
     limits = budgets(texts, costs_in(lambda: networks, dtype), edge)

@@ -60,7 +60,7 @@ def command(
     for name in only:
         if name not in CHECKS:
             known = did_you_mean(name, CHECKS) or f"; there are {', '.join(CHECKS)}"
-            raise OptionError(f"no check '{name}'{known}")
+            raise OptionError(f"--only: no check '{name}'{known}")
     results = [verify(graph, only=only, progress=_teller(graph.name)) for graph in graphs]
     tell("")
     output.show(verification_parts(results), lambda: {"format": 1, "networks": results})

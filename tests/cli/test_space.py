@@ -65,7 +65,10 @@ def test_holes_can_be_closed(run: Run) -> None:
 @pytest.mark.parametrize(
     "args, message",
     [
-        (["space", "resnet18"], "'resnet18' leaves nothing open; '--vary width,kernel,depth"),
+        (
+            ["space", "resnet18"],
+            "'resnet18' leaves nothing open; type: archscope space resnet18 --vary",
+        ),
         (["space", "tiny", "--budget", "300M"], "300M of what?"),
         (["space", "tiny", "--budget", "60% of tiny"], "leaves 'stem' open"),
         (["space", "tiny", "--set", "stage0.dept=1"], "did you mean 'stage0.depth'?"),

@@ -41,7 +41,9 @@ def test_sources_are_told_from_specs(source: str, folder: str | None) -> None:
 
 def test_what_is_no_model_is_refused_with_what_models_look_like() -> None:
     with pytest.raises(OptionError) as caught:
-        imported("resnet50")
+        imported("nosuchnet")
     expected = " or ".join(entry.about for entry in FORMATS)
-    assert str(caught.value) == f"'resnet50' is not a model to import: expected {expected}"
+    assert str(caught.value) == f"'nosuchnet' is not a model to import: expected {expected}"
     assert "package.module:name" in expected
+    with pytest.raises(OptionError, match="'resnet50' is a spec already"):
+        imported("resnet50")

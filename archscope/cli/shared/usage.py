@@ -70,4 +70,5 @@ def _value(text: str, kind: click.ParamType[Any]) -> str:
         bounds = (("from", kind.min), ("to", kind.max))
         limits = "".join(f" {word} {bound:g}" for word, bound in bounds if bound is not None)
         return f"expected {whole}{limits}, got '{given[1]}'"
-    return text
+    wanted = {"integer": "a whole number", "float": "a number"}.get(kind.name)
+    return f"expected {wanted}, got '{given[1]}'" if wanted else text

@@ -1,0 +1,45 @@
+"""What people type by mistake, at least two for each command: one line, exit code 2, what to do."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from archscope.cli.shared.app import FILES
+from tests.cli.conftest import Run
+
+WRONG: dict[str, str] = yaml.safe_load(
+    Path(__file__).with_name("wrong_inputs.yaml").read_text(encoding="utf-8")
+)
+"""Command lines, and how what is said of each begins."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "runs", "myrun"):
+        Path(name).mkdir()
+    for name in ("x.pt", "myrun/spec.yaml"):
+        Path(name).touch()
+    Path("typo.yaml").write_text("input: [3, 8, 8]\nlayers: [{cnov: 4}]\n", encoding="utf-8")
+    Path("net.yaml").write_text("input: [3, 8, 8]\nlayers: [{conv: 4}]\n", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("words", "said"), WRONG.items())
+def test_a_wrong_input_is_one_line(run: Run, words: str, said: str) -> None:
+    before = sorted(Path().rglob("*"))
+    result = run(*shlex.split(words))
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"error: {said}")
+    assert result.err.count("\n") == 1
+    assert sorted(Path().rglob("*")) == before, "something was written"
+
+
+def test_every_command_is_among_them() -> None:
+    times = Counter(shlex.split(words)[0] for words in WRONG)
+    assert all(times[name] >= 2 for name in FILES)
