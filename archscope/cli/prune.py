@@ -27,6 +27,7 @@ from archscope.cli.shared.options import (
     together,
 )
 from archscope.cli.shared.reference_costs import costs_at
+from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import dataset_of
 from archscope.compress import Pruned, channel_groups, prune
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.records.training import RunSummary
     from archscope.train.post_training import Material
-    from archscope.train.recipe import Keep
 
 GROUP = "Make"
 IMAGES = 512  # of a run, for the gradients of its loss
@@ -103,6 +103,7 @@ choice_options = gathered("choice", dict, together(
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
               help="Train a pruned run again for so long, on its images.")  # fmt: skip
+@distill_option
 @click.option("--steps", type=click.IntRange(1), default=1,
               help="Prune in so many steps, each with its training; needs --epochs.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
@@ -197,6 +198,8 @@ def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
     if options["epochs"] is None and options["steps"] > 1:
         raise OptionError("--steps needs --epochs of training after each step")
+    if options["epochs"] is None and options["distill"]:
+        raise OptionError("--distill needs --epochs of training")
     if options["epochs"] is not None and groups:
         raise OptionError("--epochs trains what --budget or --sparsity leaves")
 
@@ -302,11 +305,12 @@ def _sparse(
     return parts, record
 
 
-def _fine_tuning(run: Path, options: dict[str, Any], keep: Keep | None = None) -> FineTuning:
+def _fine_tuning(run: Path, options: dict[str, Any], **knobs: Any) -> FineTuning:
     from archscope.cli.shared.fine_tuning import FineTuning
 
     command = shlex.join(["archscope", *sys.argv[1:]])
-    return FineTuning(run, options["epochs"], command=command, keep=keep)
+    teacher = run if options["distill"] else None
+    return FineTuning(run, options["epochs"], command=command, teacher=teacher, **knobs)
 
 
 def _write_pruned(

@@ -24,6 +24,7 @@ from archscope.cli.shared.options import (
     together,
     unfused_reader_options,
 )
+from archscope.cli.shared.teacher import distill_option
 from archscope.cli.shared.training_options import dataset_of
 from archscope.compress.int8 import CALIBRATIONS, quantize_int8
 from archscope.compress.quantization import METHODS, Quantized, quantize_weights
@@ -32,12 +33,14 @@ from archscope.files import write_bytes
 from archscope.ir import Graph
 from archscope.report.table import Part
 from archscope.report.tables.int8 import Int8Measured, int8_parts, int8_record
+from archscope.report.tables.pruning import steps_table
 from archscope.report.tables.quantization import quantized_parts, quantized_record
 from archscope.sources import is_foreign
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.records.training import RunSummary, Scores
     from archscope.train.post_training import Material
 
@@ -75,14 +78,15 @@ int8_options = gathered("int8", dict, together(
     dtype="--bits says how weights are stored",
     fused="int8 folds batch norms itself; archscope size --fused counts without them",
 )
-@click.option("--method", type=click.Choice(["int8", *METHODS]), default="int8",
-              help="All of the network in int8; or weights alone in values that a layer shares,"
-                   " or in even levels.")  # fmt: skip
-@click.option("--bits", type=click.IntRange(2, 8), show_default=str(BITS),
-              help="Bits of a weight, of codebook and uniform.")  # fmt: skip
+@click.option("--method", type=click.Choice(["int8", *METHODS, "qat"]), default="int8",
+              help="All of the network in int8; weights alone in values that a layer shares, or"
+                   " in even levels; or all of it in few bits, trained so.")  # fmt: skip
+@click.option("--bits", type=click.IntRange(1, 8), show_default=str(BITS),
+              help="Bits of a weight, and with qat of what layers read; not of int8.")  # fmt: skip
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
-              help="Train the codebooks of a run on for so long, on its images.")  # fmt: skip
+              help="Train a run on for so long, on its images, with codebook or qat.")  # fmt: skip
+@distill_option
 @int8_options
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the model as .onnx, or rounded weights as .safetensors.")  # fmt: skip
@@ -98,6 +102,9 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     have a scale for each channel, values between layers one that training images calibrate.
     Accuracy, size and latency are compared with the same model in float32.
 
+    qat trains a run on with weights and what layers read of them rounded to --bits, down to 1; its
+    spec has the rounding in it. The first and the last layer have 8 bits.
+
     codebook and uniform round weights alone. Zeros stay zero, so that the weights of `prune
     --sparsity` become those of deep compression: sparse, in codebooks, in Huffman codes. With
     --epochs the values of codebooks are trained on, as a run of its own. The weights that are
@@ -108,6 +115,7 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
       archscope quantize runs/lenet5-digits -o lenet5.int8.onnx
       archscope quantize runs/lenet5-digits --sensitivity --keep-accuracy 0.5
       archscope quantize resnet18 --weights w.safetensors --data folder:photos -o r.int8.onnx
+      archscope quantize runs/lenet5-digits --method qat --bits 2 --epochs 10
       archscope quantize runs/lenet5-digits --method uniform --bits 8
       archscope quantize runs/lenet5-digits-sparse95 --method codebook --bits 4 --epochs 3
     """
@@ -118,8 +126,7 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     if path is None and not is_foreign(spec):
         raise OptionError("there are no weights to quantize: give --weights, or a run")
     given = given_weights(path) if path else own_weights(spec, reader.inputs, graph)
-    whole = options["method"] == "int8"
-    work = _int8 if whole else _weights
+    work = {"int8": _int8, "qat": _trained_in_bits}.get(options["method"], _weights)
     parts, record = work(graph, run, given, f"'{path or spec}'", options)
     Output(form).show(parts, lambda: {"format": 1, **record})
 
@@ -129,8 +136,12 @@ def _check(options: dict[str, Any], run: Path | None) -> None:
     whole, method, int8 = options["method"] == "int8", options["method"], options["int8"]
     if whole and options["bits"] is not None:
         raise OptionError("--bits is for --method codebook and uniform; int8 has 8")
-    if options["epochs"] is not None and method != "codebook":
-        raise OptionError(f"--epochs trains codebooks, and the method is {method}")
+    if options["epochs"] is not None and method not in ("codebook", "qat"):
+        raise OptionError(f"--epochs trains codebooks and qat, and the method is {method}")
+    if options["epochs"] is None and options["distill"]:
+        raise OptionError("--distill needs --epochs of training")
+    if method == "qat" and options["epochs"] is None:
+        raise OptionError("qat trains: give --epochs")
     if options["epochs"] is not None and (run is None or options["weights"] is not None):
         raise OptionError("--epochs is for a run, whose images and recipe it takes")
     for name in ("sensitivity", "keep_accuracy", "full_range", "data"):
@@ -192,6 +203,29 @@ def _material(
     return post_training.of_run(run, dataset, own, int8["images"])
 
 
+def _trained_in_bits(
+    graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
+) -> tuple[list[Part], dict[str, Any]]:
+    """Train a run on in few bits, and return what that does as parts and as a record."""
+    from archscope.train.quantization_aware import rounded_graph
+
+    assert run is not None
+    bits = options["bits"] or BITS
+    material = _material(graph, run, given, source, options)
+    batches = (images for images, _ in material.loader(material.calibration))
+    rounded = rounded_graph(material.network, batches, bits)
+    tune = _fine_tuning(run, options, weight_bits=bits)
+    weights = tune.tuned(f"w{bits}a{bits}", rounded, given)
+    if options["output"] is not None:
+        from archscope.weights import write_weights
+
+        write_weights(weights, options["output"])
+    runs = [tune.summary, *tune.results]
+    record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
+    lines = f"weights and what layers read have {bits} bits, the first and last layer's 8"
+    return [steps_table(runs), lines], record
+
+
 def _weights(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
@@ -218,13 +252,18 @@ def _trained(
     run: Path, graph: Graph, found: Quantized, options: dict[str, Any]
 ) -> tuple[Quantized, list[RunSummary]]:
     """Return what is found after training its codebooks, and the runs before and after."""
-    from archscope.cli.shared.fine_tuning import FineTuning
-
-    command = shlex.join(["archscope", *sys.argv[1:]])
-    tune = FineTuning(run, options["epochs"], command=command, keep="values")
+    tune = _fine_tuning(run, options, keep="values")
     weights = tune.tuned(f"codebook{found.bits}", graph, found.weights)
     again = quantize_weights(graph, weights, method=found.method, bits=found.bits)
     return again, [tune.summary, *tune.results]
+
+
+def _fine_tuning(run: Path, options: dict[str, Any], **knobs: Any) -> FineTuning:
+    from archscope.cli.shared.fine_tuning import FineTuning
+
+    command = shlex.join(["archscope", *sys.argv[1:]])
+    teacher = run if options["distill"] else None
+    return FineTuning(run, options["epochs"], command=command, teacher=teacher, **knobs)
 
 
 def _scores(run: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> list[Scores]:

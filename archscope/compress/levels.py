@@ -6,8 +6,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-SHARES = torch.linspace(0.3, 1.0, 15).tolist()
-"""Parts of a channel's largest weight that are tried as its largest level."""
+from archscope.nn.rounding import best_scales
 
 
 class Levels(Struct, frozen=True, eq=False):
@@ -30,19 +29,10 @@ class Levels(Struct, frozen=True, eq=False):
 def uniform(weights: Tensor, bits: int) -> Levels:
     """Round weights to 2 ** bits - 1 levels about zero, 2 to 8 bits; zeros stay zero.
 
-    The scale of each channel, its place on the first axis, is that of the smallest squared error
-    among `SHARES` of its largest weight, as few bits do better to cut off the largest.
+    Each channel, a place on the first axis, has the scale of the smallest squared error.
     """
     rows = weights.detach().cpu().float().flatten(1)
     most = 2 ** (bits - 1) - 1
-    top = rows.abs().amax(1, keepdim=True)
-    top = torch.where(top > 0, top, 1.0)
-    scales, errors = top / most, torch.full_like(top, torch.inf)
-    for share in SHARES:
-        tried = top * share / most
-        rounded = (rows / tried).round().clamp(-most, most) * tried
-        error = (rounded - rows).square().sum(1, keepdim=True)
-        scales = torch.where(error < errors, tried, scales)
-        errors = errors.minimum(error)
-    numbers = (rows / scales).round().clamp(-most, most)
-    return Levels(scales.flatten(), numbers.view(weights.shape))
+    scales = best_scales(rows, -most, most)
+    numbers = (rows / scales[:, None]).round().clamp(-most, most)
+    return Levels(scales, numbers.view(weights.shape))

@@ -169,11 +169,15 @@ class FakeQuantize(nn.Module):
         self.scale, self.zero, self.levels = scale, zero, levels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the nearest level; gradients pass through as if nothing was rounded."""
+        """Return the nearest level; gradients pass between the outermost levels unchanged."""
         given = x.detach()
         places = ((given / self.scale).round() + self.zero).clamp(0, self.levels - 1)
         rounded = (places - self.zero) * self.scale
-        return x + (rounded - given) if x.requires_grad and torch.is_grad_enabled() else rounded
+        if not (x.requires_grad and torch.is_grad_enabled()):
+            return rounded
+        least, most = -self.zero * self.scale, (self.levels - 1 - self.zero) * self.scale
+        inside = x.clamp(least, most)
+        return inside + (rounded - inside.detach())
 
     def extra_repr(self) -> str:
         """Return the numbers for printing."""

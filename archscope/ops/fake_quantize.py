@@ -9,7 +9,7 @@ from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, call
 from archscope.onnx_form import Constant, Value, X, node, scalar
 from archscope.ops.attributes import Count, Number, Positive
-from archscope.ops.facts import Weightless, pointwise, saves_nothing
+from archscope.ops.facts import Weightless, pointwise, saves_input
 from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
@@ -21,7 +21,7 @@ BYTE = 256
 class FakeQuantize(Weightless, frozen=True, kw_only=True):
     """Quantise and dequantise, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
 
-    Training lets gradients through as if nothing was rounded.
+    Training lets gradients through between the outermost levels, as if nothing was rounded.
     """
 
     valuewise = keeps_zero = True
@@ -48,7 +48,7 @@ class FakeQuantize(Weightless, frozen=True, kw_only=True):
         """Count a division, rounding, two shifts, two limits and a product for each element."""
         return 7 * prod(ins[0])
 
-    saved = saves_nothing
+    saved = saves_input
 
     def torch(self, *ins: Shape) -> Call:
         return call("archscope.nn.FakeQuantize", self.scale, self.zero, self.levels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from math import isfinite
 from time import perf_counter
 
@@ -22,6 +23,7 @@ from archscope.train.kept_weights import KeptWeights, kept_weights
 from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
+from archscope.train.rounded_weights import RoundedWeights
 from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
@@ -74,6 +76,11 @@ class Loop:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
         self.kept: KeptWeights | None = None  # known when the first weights are
+        bits = recipe.weight_bits
+        # Where the network computes, and what is kept of it, its weights may be rounded.
+        self.computing: Callable[[], AbstractContextManager[None]] = (
+            nullcontext if bits is None else RoundedWeights(network, bits).applied
+        )
         self.norm = torch.zeros(())
         self.rate = 0.0
         self.clock = 0.0  # share of max_time; several processes agree on it now and then
@@ -111,7 +118,8 @@ class Loop:
                 reason = "time"
                 break
         self._log()
-        row = self._measure()
+        with self.computing():
+            row = self._measure()
         better = self._better(row)
         if better:
             state.best = row
@@ -120,11 +128,12 @@ class Loop:
         state.epoch_seconds = 0.0
         state.ended = reason or self._enough(row)
         if self.processes.first:
-            if images is not None:
-                self._diagnose(images)
-            if better:
-                self.recorder.write_best(state.model.state_dict(), row)
-            self.recorder.write_last(state.model.state_dict(), row)
+            with self.computing():
+                if images is not None:
+                    self._diagnose(images)
+                if better:
+                    self.recorder.write_best(state.model.state_dict(), row)
+                self.recorder.write_last(state.model.state_dict(), row)
             self.recorder.write_epoch(row)
             self._save()
         self.callback.on_epoch(row)
@@ -138,19 +147,11 @@ class Loop:
         state.optimizer.zero_grad()
         together = self.loader.images_of(state.step)
         parts = min(recipe.accumulate, len(images))
-        for part, wanted in zip(
-            images.tensor_split(parts), labels.tensor_split(parts), strict=True
-        ):
-            with self.how.autocast():
-                targets = self.task.targets(part, wanted)
-                outputs = self.runner(part)
-                loss = self.task.loss(outputs, targets)
-            state.interval_sums[:-1] += self.task.tally(outputs, targets, loss)
-            if recipe.l1:
-                loss = loss + recipe.l1 * l1_penalty(state.network)
-            # Processes average their gradients; each image should weigh the same in the step.
-            loss = loss * (len(part) * self.processes.count / together)
-            state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        with self.computing():
+            for part, wanted in zip(
+                images.tensor_split(parts), labels.tensor_split(parts), strict=True
+            ):
+                self._backward(part, wanted, together)
         state.interval_sums[-1] += len(images)
         state.interval_images += together
         state.scaler.unscale_(state.optimizer)
@@ -167,6 +168,20 @@ class Loop:
             state.average.update_parameters(state.network)
         state.step += 1
         state.steps += 1
+
+    def _backward(self, part: Tensor, wanted: Tensor, together: int) -> None:
+        """Add the gradient of a part of a batch, of which all processes have `together` images."""
+        state, recipe = self.state, self.recipe
+        with self.how.autocast():
+            targets = self.task.targets(part, wanted)
+            outputs = self.runner(part)
+            loss = self.task.loss(outputs, targets)
+        state.interval_sums[:-1] += self.task.tally(outputs, targets, loss)
+        if recipe.l1:
+            loss = loss + recipe.l1 * l1_penalty(state.network)
+        # Processes average their gradients; each image should weigh the same in the step.
+        loss = loss * (len(part) * self.processes.count / together)
+        state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def _progress(self) -> float:
         """Return how much of the training is done, from 0 to 1: by steps, or by the clock.

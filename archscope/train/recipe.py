@@ -161,6 +161,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         " zero stay so) or values (equal weights of a layer stay equal, and zeros zero). Default"
         " null: nothing; it is for networks that are trained on after pruning or quantization.",
     ] = None
+    weight_bits: Annotated[
+        Annotated[int, Meta(ge=1, le=8)] | None,
+        "Bits of weights: every pass, and what is validated and kept, has them rounded to even"
+        " levels in each channel, and gradients move the exact ones behind. The first and the last"
+        " layer have 8. Default null: exact; it is for networks that have been trained so.",
+    ] = None
     validation: Annotated[
         Share,
         "Share of the training images kept apart to choose the best weights; test images never"
@@ -226,6 +232,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
             raise OptionError(
                 f"sphereface multiplies angles by a whole margin, got {self.margin:g}"
             )
+        if self.weight_bits is not None and (self.ema or self.keep):
+            raise OptionError("weight_bits rounds weights, and goes with neither ema nor keep")
         if self.patience is not None and not self.validation:
             raise OptionError("patience watches the validation images; give validation a share")
 

@@ -71,9 +71,11 @@ def test_weights_of_a_file(run: Run, tmp_path: Path) -> None:
         ([*SHARED, "--keep-accuracy", "1"], "--keep-accuracy is for --method int8, not codebook"),
         (["--data", "digits", "-o", "x.safetensors"], "int8 is written as .onnx"),
         ([*SHARED, "-o", "x.onnx"], "codebook is written as .safetensors"),
-        (["--epochs", "2"], "--epochs trains codebooks, and the method is int8"),
+        (["--epochs", "2"], "--epochs trains codebooks and qat, and the method is int8"),
         ([*SHARED, "--epochs", "2"], "--epochs is for a run"),
-        ([*SHARED, "--bits", "1"], "--bits: expected a whole number from 2 to 8"),
+        (["--method", "qat", "--bits", "9"], "--bits: expected a whole number from 1 to 8"),
+        (["--method", "qat"], "qat trains: give --epochs"),
+        (["--method", "qat", "--epochs", "1"], "--epochs is for a run"),
         ([*SHARED, "--weights", "none.safetensors"], "cannot read 'none.safetensors'"),
         (["--method", "codebok"], "codebok"),
     ],
@@ -87,7 +89,7 @@ def test_refusals(run: Run, words: list[str], message: str) -> None:
 def test_uniform_levels_are_not_trained(run: Run, trained: Path) -> None:
     result = run("quantize", str(trained), "--method", "uniform", "--epochs", "1")
     assert (result.code, result.out) == (2, "")
-    assert "--epochs trains codebooks, and the method is uniform" in result.err
+    assert "--epochs trains codebooks and qat, and the method is uniform" in result.err
 
 
 def test_a_run_in_int8(run: Run, trained: Path, tmp_path: Path) -> None:
@@ -114,3 +116,24 @@ def test_a_network_and_images(run: Run, trained: Path) -> None:
     other = run("quantize", "lenet5", *words)
     assert (other.code, other.out) == (2, "")
     assert len(other.err.splitlines()) == 1
+
+
+def test_a_run_is_trained_on_in_few_bits(run: Run, trained: Path) -> None:
+    words = ["quantize", str(trained), "--method", "qat", "--bits", "2", "--epochs", "1"]
+    data = json.loads(run(*words, "--format", "json").out)
+    assert [entry["name"] for entry in data["runs"]] == ["net", "net-w2a2"]
+    graph = load(str(trained.with_name("net-w2a2") / "spec.yaml"))
+    assert [node.op.name for node in graph.nodes].count("fake_quantize") == 1
+    assert data["runs"][1]["test"]["top1"] > 0.5
+    one = run("quantize", str(trained), *SHARED, "--bits", "1")
+    assert (one.code, one.out) == (2, "") and "2 to 8 bits" in one.err
+
+
+def test_the_run_before_teaches(run: Run, trained: Path) -> None:
+    words = ["quantize", str(trained), *SHARED, "--bits", "2", "--epochs", "1", "--distill"]
+    data = json.loads(run(*words, "--format", "json").out)
+    assert data["runs"][1]["task"]["kind"] == "distillation"
+    other = run(*words[:-1])
+    assert (other.code, other.out) == (2, "")
+    assert "net-codebook2' is of another compression" in other.err
+    assert "--distill needs --epochs" in run(*words[:6], "--distill").err

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from archscope.cli.shared.process import Terminated, was_terminated
+from archscope.cli.shared.teacher import ALPHA, TEMPERATURE, task_of
 from archscope.cli.shared.terminal import say
 from archscope.cli.shared.training_options import dataset_of
 from archscope.errors import OptionError
@@ -21,27 +22,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archscope.records.training import RunSummary
-    from archscope.train.recipe import Keep
 
 
 class FineTuning:
     """Trains the networks of steps on the images of a run, with its recipe, for some epochs.
 
     Steps that are there already are taken as they are or go on, so that the same command leads to
-    the same result however often it was stopped.
+    the same result however often it was stopped. With a `teacher`, a run, they learn from its
+    outputs, too. `knobs` of the recipe are changed.
     """
 
-    def __init__(self, run: Path, epochs: int, *, command: str, keep: Keep | None = None) -> None:
+    def __init__(
+        self, run: Path, epochs: int, *, command: str, teacher: Path | None = None, **knobs: Any
+    ) -> None:
         from archscope.train.run_folder import read_recipe
 
         self.run, self.command = run, command
+        self.teacher = None if teacher is None else _description(teacher)
         self.summary = read_summary(run, "source", "adapt")
-        if self.summary.task["kind"] != "classification":
+        if self.summary.task["kind"] not in ("classification", "distillation"):
             kind = self.summary.task["kind"]
             raise OptionError(f"--epochs is for classification, and '{run}' trained {kind}")
         self.dataset = dataset_of(self.summary)
-        recipe = read_recipe(run)
-        self.recipe = structs.replace(recipe, epochs=epochs, keep=keep or recipe.keep)
+        self.recipe = structs.replace(read_recipe(run), epochs=epochs, **knobs)
         self.results: list[RunSummary] = []
 
     def __call__(
@@ -80,6 +83,7 @@ class FineTuning:
         ended = summary.state == "finished"
         same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
         same = same and read_recipe(path) == self.recipe
+        same = same and summary.task.get("teacher") == (self.teacher or {}).get("teacher")
         if same and ended and self.recipe.keep:
             same = KeptWeights(weights, self.recipe.keep).holds(read_weights(path))
         if not same:
@@ -90,14 +94,26 @@ class FineTuning:
         from archscope.cli.shared.train_progress import attended
         from archscope.train import resume, train
 
+        task = task_of(self.teacher, graph, self.dataset, self.recipe)
         if is_run(path) and not (path / "state.pt").exists():
             shutil.rmtree(path)  # it had not begun
         with attended(None, path) as (progress, stop):
             if is_run(path):
-                return resume(path, self.dataset, progress=progress, stop=stop).summary
+                return resume(path, self.dataset, task=task, progress=progress, stop=stop).summary
             return train(
                 graph, self.dataset, self.recipe, run_dir=path, seed=self.summary.seed,
                 device=self.summary.device, deterministic=self.summary.deterministic,
                 adapt=self.summary.data["adapt"], data=self.summary.data["source"],
-                progress=progress, stop=stop, command=self.command, initial=weights,
+                task=task, progress=progress, stop=stop, command=self.command, initial=weights,
             ).summary  # fmt: skip
+
+
+def _description(teacher: Path) -> dict[str, Any]:
+    """Return the distillation by a run as `archscope train --teacher` describes it."""
+    return {
+        "kind": "distillation",
+        "teacher": str(teacher.resolve()),
+        "temperature": TEMPERATURE,
+        "alpha": ALPHA,
+        "pairs": [],
+    }

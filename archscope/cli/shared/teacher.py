@@ -17,17 +17,24 @@ if TYPE_CHECKING:
     from archscope.train import Recipe
     from archscope.train.tasks import Task
 
+TEMPERATURE, ALPHA = 4.0, 0.7
+
+distill_option = click.option(
+    "--distill", is_flag=True,
+    help="Train on from the run's own outputs, too, as a teacher's.",
+)  # fmt: skip
+
 teacher_options = together(
     click.option(
         "--teacher", metavar="RUN|SPEC",
         help="Learn from this run's outputs, too; a SPEC is trained first, in the same way.",
     ),
     click.option(
-        "--temperature", type=float, default=4.0,
+        "--temperature", type=float, default=TEMPERATURE,
         help="How much of the teacher's doubts to show; 1 is its own probabilities.",
     ),
     click.option(
-        "--alpha", type=float, default=0.7,
+        "--alpha", type=float, default=ALPHA,
         help="Share of the teacher in the loss; the rest is the labels'.",
     ),
     click.option(
