@@ -69,3 +69,43 @@ KINDS = {
 INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
 READ = (".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".yaml", ".py")
+"""Suffixes of files that are read, and may lie beside one that is not."""
+
+
+def refuse(word: str) -> None:
+    """Raise OptionError if a word names a file of another kind; WordError if one beside it is read.
+
+    The word of a file that does not exist is left to those who look for files.
+    """
+    if word.startswith(("http://", "https://")):
+        raise OptionError(f"'{word}' is an address; download the file and name it")
+    path = Path(word)
+    inside = next((path / name for name in INSIDE if _exists(path / name)), None)
+    if inside is not None:
+        raise WordError(f"'{word}' is a folder", word, inside.as_posix())
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None or not _exists(path):
+        return
+    what, advice = _SCRIPT if kind is _TORCH and _is_script(path) else kind
+    beside = [path.with_suffix(suffix) for suffix in READ if path.with_suffix(suffix).is_file()]
+    if beside:
+        raise WordError(f"'{word}' is {what}", word, beside[0].as_posix())
+    raise OptionError(f"'{word}' is {what}; {advice}")
+
+
+def _is_script(path: Path) -> bool:
+    """Return whether a file of PyTorch is a program of TorchScript, which holds its code."""
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (OSError, BadZipFile, ValueError):
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
