@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from archscope import ArchscopeError, analyze, load
+from archscope import analyze, load
 from archscope.bench.onnx_latency import onnx_latencies
 from archscope.exporters.onnx_export import ExportedOnnx, export_onnx
 from archscope.exporters.onnx_model import onnx_difference
@@ -61,7 +61,9 @@ def quantize(exported: ExportedOnnx, folder: Path) -> str:
 
     path, prepared = folder / "x.onnx", folder / "prepared.onnx"
     path.write_bytes(exported.model.content())
-    quant_pre_process(str(path), str(prepared))
+    # Without this, it takes the batch of an upsampled value, floor(1.0 * batch), for another.
+    resizes = any(node.op_type == "Resize" for node in exported.model.nodes)
+    quant_pre_process(str(path), str(prepared), auto_merge=resizes)
     shares = []
     for form in (QuantFormat.QDQ, QuantFormat.QOperator):
         made = folder / "q.onnx"
@@ -106,8 +108,8 @@ def main() -> None:
             seconds = time.perf_counter() - start
             with TemporaryDirectory() as folder:
                 told = [PARTS[part](exported, Path(folder)) for part in options.parts]
-        except (ArchscopeError, RuntimeError, ValueError) as error:
-            print(f"{name:28} FAILED {error}", flush=True)
+        except Exception as error:  # of whatever tool
+            print(f"{name:28} FAILED {type(error).__name__}: {error}", flush=True)
             continue
         count = len(exported.model.nodes)
         print(f"{name:28} {count:5} operators {seconds:6.2f} s", *told, sep="  ", flush=True)

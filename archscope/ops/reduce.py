@@ -59,7 +59,7 @@ class ChannelMax(OverChannels, frozen=True, kw_only=True):
         return Saved(input=True, output=True)
 
     def onnx(self, *ins: Shape) -> Value:
-        return node("ReduceMax", X, ints(1))
+        return largest_of_each(ins[0], ins[0][0])
 
 
 @op("maxout")
@@ -90,13 +90,22 @@ class Maxout(Weightless, frozen=True, kw_only=True):
         return Saved(input=True, output=True)
 
     def onnx(self, *ins: Shape) -> Value:
-        channels, *sizes = ins[0]
-        groups = node("Reshape", X, ints(0, channels // self.pieces, self.pieces, *sizes))
-        return node("ReduceMax", groups, ints(2), keepdims=0)
+        return largest_of_each(ins[0], self.pieces)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (Example(cls(), ((8, 6, 6),)), Example(cls(pieces=5), ((10,),)))
+
+
+def largest_of_each(x: Shape, pieces: int) -> Value:
+    """Describe the maximum of each group of channels in ONNX.
+
+    A pool, because onnxruntime's tools do not know the shape of a `ReduceMax` from opset 18 on.
+    """
+    channels, *sizes = x
+    rows = node("Reshape", X, ints(0, channels // pieces, pieces, prod(sizes)))
+    pooled = node("MaxPool", rows, kernel_shape=(pieces, 1))
+    return node("Reshape", pooled, ints(0, channels // pieces, *sizes))
 
 
 recognises_as(Maxout, "onnx.Maxout", pieces="pieces")

@@ -136,6 +136,10 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         if all(b % a == 0 for a, b in zip(sizes, out, strict=True)):
             scales = floats(1, 1, *(b // a for a, b in zip(sizes, out, strict=True)))
             return node("Resize", X, None, scales, **words)
+        if not self.mode.startswith("nearest"):  # which a last digit would move
+            ratios = (b / a for a, b in zip(sizes, out, strict=True))
+            scales = floats(1, 1, *map(_scale_of, sizes, out, ratios))
+            return node("Resize", X, None, scales, **words)
         axes = tuple(range(2, 2 + len(sizes)))  # for the batch has no size to be stated
         return node("Resize", X, None, None, ints(*out), axes=axes, **words)
 

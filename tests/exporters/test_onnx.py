@@ -146,6 +146,41 @@ def test_other_ranges_stay_slices(ranges: list[tuple[int, int]]) -> None:
     assert kinds == ["Slice"] * len(ranges)
 
 
+@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
+def test_onnxruntime_quantizes_a_file(form: str, tmp_path: Path) -> None:
+    """With the pre-processing that it recommends, whose shape inference is one of its own."""
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    net = Net(x=(3, 16, 16))
+    conv = net("relu6", net("conv", "x", out=8, kernel=3, padding=1, bias=False))
+    parts = [net("slice", conv, start=start, stop=start + 4) for start in (0, 4)]
+    mixed = net("channel_shuffle", net("concat", *parts), groups=2)
+    seen = net("concat", net("channel_mean", mixed), net("channel_max", mixed))
+    gate = net("sigmoid", net("conv", seen, out=1, kernel=3, padding=1))
+    gated = net("maxout", net("hardswish", net("mul", mixed, gate)), pieces=2)
+    pooled = net("layernorm", net("upsample", net("maxpool", gated, kernel=2), scale=2))
+    graph = net.graph(net("linear", net("flatten", net("global_avgpool", pooled)), out=5))
+    source, prepared, made = (str(tmp_path / name) for name in ("a.onnx", "b.onnx", "c.onnx"))
+    Path(source).write_bytes(export_onnx(graph).model.content())
+    quant_pre_process(source, prepared)
+    image = np.random.default_rng(0).standard_normal((1, 3, 16, 16), np.float32)
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        feeds = iter([{"x": image}])
+
+        def get_next(self) -> Any:
+            return next(self.feeds, None)
+
+    words = {"quant_format": quantization.QuantFormat[form], "per_channel": form == "QDQ"}
+    quantization.quantize_static(prepared, made, Reader(), **words)
+    session = onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": image})
+    expected = run(export_onnx(graph).model, image)
+    assert found.shape == expected.shape and np.isfinite(found).all()
+    assert np.abs(found - expected).max() < np.abs(expected).max()  # of random weights
+
+
 def test_names_are_those_of_the_spec() -> None:
     net = Net(x=(4, 6, 6))
     shuffled = net("channel_shuffle", net("relu6", "x", name="a.act"), name="a.mix", groups=2)

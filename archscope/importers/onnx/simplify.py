@@ -31,7 +31,11 @@ SHORT: Patterns = {
     "MatMul": (affine.matmul,),
     "Gemm": (affine.gemm,),
     "PRelu": (affine.prelu_slopes,),
-    "Reshape": (data_movement.channel_shuffle, data_movement.unshuffle),
+    "Reshape": (
+        data_movement.channel_shuffle,
+        data_movement.unshuffle,
+        decomposed.pooled_channels,
+    ),
     "ReduceL1": (decomposed.distance,),
     "ReduceL2": (decomposed.distance,),
     "ReduceMax": (decomposed.maxout,),

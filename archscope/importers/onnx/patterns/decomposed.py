@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isclose, sqrt
+from math import isclose, prod, sqrt
 
 from msgspec.structs import replace
 
@@ -172,6 +172,21 @@ def maxout(flow: Dataflow, operator: OnnxOperator) -> Replacement:
     require(_axes(flow, operator) == [2] and not operator.attributes.get("keepdims", 1))
     require(groups == (image[0], groups[1], image[1] // groups[1], *image[2:]))
     return fuse([split, operator], "Maxout", split.inputs[:1], pieces=groups[2])
+
+
+def pooled_channels(flow: Dataflow, operator: OnnxOperator) -> Replacement:
+    """Match the maximum over all channels, or over groups of them, that is written as a pool."""
+    pool = flow.match(operator.inputs[0], "MaxPool")
+    split = flow.match(pool.inputs[0], "Reshape")
+    image, groups = flow.shape(split.inputs[0]), flow.shape(split.outputs[0])
+    batch, kept, pieces, positions = groups
+    require(pool.attributes == {"kernel_shape": [pieces, 1]} and len(pool.outputs) == 1)
+    require(image[:2] == (batch, kept * pieces) and prod(image[2:]) == positions)
+    require(flow.shape(operator.outputs[0]) == (batch, kept, *image[2:]))
+    old, x = [split, pool, operator], split.inputs[:1]
+    if kept == 1:
+        return fuse(old, "ReduceMax", x, axes=[1], keepdims=1)
+    return fuse(old, "Maxout", x, pieces=pieces)
 
 
 def largest(flow: Dataflow, operator: OnnxOperator) -> Replacement:
