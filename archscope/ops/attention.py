@@ -26,6 +26,7 @@ from archscope.onnx_form import (
 )
 from archscope.ops.attributes import Count, Flag, Positive, Size
 from archscope.ops.facts import Weightless, free, moved, whole
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.geometry import per_axis
 from archscope.ops.registry import op
 
@@ -369,3 +370,10 @@ def _mask(sizes: Shape, window: Shape, shift: Shape) -> Value | None:
         parts = [region(place) for place in places]
         rows.append(tuple(tuple(0.0 if a == b else NEVER for b in parts) for a in parts))
     return floats(*rows)
+
+
+@recognises("channels.attention")
+def attention_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise attention of a tensor with queries, keys and values, as the importer brings it."""
+    found = DotProductAttention(heads=foreign.args["heads"])
+    return Recognised(found, (foreign.args["qkv"],))

@@ -10,7 +10,10 @@ from archscope.ir import Call, Example, Op, Saved, Shape, call, text_of
 from archscope.onnx_form import Value, X, ints, node, weight
 from archscope.ops.attributes import Count, Flag, Positive, choice
 from archscope.ops.facts import free, moved, whole
+from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.layout import Permute
 from archscope.ops.registry import op
+from archscope.ops.reshape import Reshape
 
 Result = Annotated[str, choice("sequence", "state")]
 
@@ -269,3 +272,48 @@ class RNN(Recurrent, frozen=True, kw_only=True):
             Example(cls(hidden=4, layers=2, bidirectional=True, function="relu"), ((5, 7),)),
             Example(cls(hidden=4, bias=False, result="state"), ((3, 5),)),
         )
+
+
+KINDS: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
+    "lstm": (LSTM, {}),
+    "gru": (GRU, {}),
+    "rnn_tanh": (RNN, {}),
+    "rnn_relu": (RNN, {"function": "relu"}),
+}
+"""The layers by torch's functions."""
+
+
+@recognises(*(f"channels.{name}" for name in KINDS))
+def recurrent_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a recurrent layer that starts from zeros: its sequence, or its only last state.
+
+    Importers bring the channels to the front, and say which result is meant.
+    """
+    kind, settings = KINDS[foreign.target.split(".")[1]]
+    args, x = foreign.args, foreign.args["input"]
+    states = args["hx"] if isinstance(args["hx"], tuple) else (args["hx"],)
+    layers, place = args["num_layers"], args["result"]
+    if any(state.value != 0 for state in states) or place > 1 or (place and layers > 1):
+        return None
+    if args["dropout"] and layers > 1:
+        return None
+    ends = ("", "_reverse") if args["bidirectional"] else ("",)
+    words = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if args["has_biases"] else [])]
+    each = len(args["params"]) // (layers * len(ends))
+    projected = each > len(words)
+    words += ["weight_hr"] if projected else []
+    names = [f"{word}_l{layer}{end}" for layer in range(layers) for end in ends for word in words]
+    weights = dict(zip(names, args["params"], strict=True))
+    if projected:
+        settings = {"projection": weights["weight_hr_l0"].shape[0]}
+    found = kind(
+        hidden=weights["weight_hr_l0"].shape[1] if projected else weights["weight_hh_l0"].shape[1],
+        layers=layers,
+        bidirectional=args["bidirectional"],
+        bias=args["has_biases"],
+        result="state" if place else "sequence",
+        **settings,
+    )
+    sides = (len(ends), found.width)
+    then = (Reshape(size=sides), Permute(order=(1, 0))) if place else ()
+    return Recognised(found, (x,), weights, then)

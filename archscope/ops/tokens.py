@@ -11,6 +11,7 @@ from archscope.ir import Call, Example, Op, Shape, Windows, call, text_of
 from archscope.onnx_form import Value, X, ints, node, scalar, weight
 from archscope.ops.attributes import Positive
 from archscope.ops.facts import free, moved, pointwise, same_shape, saves_nothing
+from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 
@@ -86,3 +87,23 @@ class PositionEmbedding(Op, frozen=True, kw_only=True):
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return Example(cls(), ((8, 6),)), Example(cls(), ((4, 5, 3),))
+
+
+@recognises("channels.add_positions")
+def positions_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a learned vector that is added to each position, channels last."""
+    (held,) = (tensor for tensor in foreign.tensors if tensor.constant)
+    if foreign.get("alpha", 1) != 1:
+        return None
+    return Recognised(PositionEmbedding(), foreign.ins, {"weight": held})
+
+
+@recognises("channels.cat")
+def tokens_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a learned vector, or several of one weight, before the positions."""
+    if len(foreign.tensors) != 2:
+        return None
+    held, x = foreign.tensors
+    if not held.learned or x.constant or len(held.shape) != 3 or held.shape[0] != 1:
+        return None
+    return Recognised(ClassToken(count=held.shape[1]), (x,), {"weight": held})

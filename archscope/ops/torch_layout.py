@@ -13,7 +13,7 @@ from archscope.ops.reshape import Identity
 def permute_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise axes in another order; the batch stays the first."""
     (x,) = foreign.ins
-    order = _order(foreign, len(x.shape))
+    order = order_of_torch(foreign, len(x.shape))
     if order is None or order[0] != 0 or len(order) < 2:
         return None
     axes = tuple(axis - 1 for axis in order[1:])
@@ -21,7 +21,7 @@ def permute_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(Identity() if same else Permute(order=axes), (x,))
 
 
-def _order(foreign: Foreign, rank: int) -> list[int] | None:
+def order_of_torch(foreign: Foreign, rank: int) -> list[int] | None:
     """Return the axis of the input for each axis of the result, the batch among them."""
     name, args = foreign.target.split(".")[1], foreign.args
     if name == "permute":

@@ -230,6 +230,15 @@ def attention(module: Any, out: Tensor, *parts: Tensor) -> Tensor:
     return (_probabilities(scores) @ v.transpose(-2, -1)).transpose(-2, -1).reshape(out.shape)
 
 
+def sdpa(module: Any, out: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    scores = q @ k.transpose(-2, -1) * (module.scale or q.shape[-1] ** -0.5)
+    if module.mask is not None:
+        scores = scores + module.mask
+    if module.causal:
+        scores = scores + torch.full(scores.shape[-2:], -torch.inf).triu(1)
+    return _probabilities(scores) @ v
+
+
 def window_attention(module: Any, out: Tensor, x: Tensor) -> Tensor:
     axes = tuple(range(2, x.dim()))
     windows = module._windows(x.roll([-step for step in module.shift], axes))
@@ -337,6 +346,7 @@ FORMS: dict[str, Form] = {
     "distance": distance,
     "dot_product_attention": attention,
     "window_attention": window_attention,
+    "scaled_dot_product_attention": sdpa,
     **dict.fromkeys(("lstm", "gru", "rnn"), recurrent),
     "unary": unary,
     "frozen_batchnorm": frozen_batchnorm,
@@ -384,6 +394,7 @@ UNCOUNTED: dict[str, tuple[str, Callable[[Example], int]]] = {
     ),
     "dot_product_attention": ("as of softmax", _attention_rows),
     "window_attention": ("as of softmax", _attention_rows),
+    "scaled_dot_product_attention": ("as of softmax", lambda case: 2 * prod(case.ins[0][:-1])),
     "lp_pool": (
         "torch's correction of windows that reach beyond the input is no part of the norm",
         lambda case: -int(getattr(case.op, "ceil", 0)) * prod(case.op.shape(*case.ins)),

@@ -7,13 +7,20 @@ from typing import Any
 from msgspec import Struct, structs
 
 from archscope.importers.torch.batch import Batch
+from archscope.importers.torch.canonical import RECURRENT
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.pad import zeros_of_torch
+from archscope.ops.torch_layout import order_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
 PADS = {PAD, "aten.constant_pad_nd.default"}
-TO_LAST = (0, 2, 3, 1)
-TO_FIRST = (0, 3, 1, 2)
+TURNS = {
+    PERMUTE, "aten.transpose.int", "aten.movedim.int", "aten.swapaxes.default", "aten.mT.default",
+}  # fmt: skip
+ALONG_LAST = {"layer_norm", "linear", "attention", *RECURRENT}
+"""Operators along the last axis that are operators of ours along the first."""
+REDUCING = {"select", "slice", "narrow", "mean", "sum", "amax", "roll", "flip"}
+"""Operators along positions that they name."""
 ELEMENTWISE = {
     "relu", "gelu", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "dropout", "add", "mul",
     "div", "stochastic_depth", "leaky_relu", "elu", "relu6", "hardtanh", "softplus",
@@ -33,14 +40,15 @@ class AbsorbedMaps:
     """The permuted and padded feature maps of a program.
 
     torch normalises and multiplies along the last axis, so networks such as ConvNeXt move the
-    channels there and back. The moves are not layers; between them a layer norm and a linear layer
-    become operators of ours on channels first, the linear layer as a convolution with a 1x1 kernel.
+    channels there and back, and transformers keep them there. The moves are not layers; between
+    them operators become ours on channels first, a linear layer as a convolution with a 1x1 kernel.
     A convolution that alone reads a padded map pads for itself.
     """
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.maps: dict[str, AbsorbedMap] = {}
+        self.turned: dict[str, Tensor] = {}  # values that became layers with channels first
 
     def find(self, value: object, kind: str | None = None) -> AbsorbedMap | None:
         """Return what is known of a value, None if it is no such map, or one of another kind."""
@@ -49,46 +57,117 @@ class AbsorbedMaps:
 
     def channels_last(self, first: Tensor) -> Tensor:
         """Return a feature map with its channels last."""
-        last = Tensor(f"{first.name}:last", tuple(first.shape[axis] for axis in TO_LAST))
+        batch, channels, *sizes = first.shape
+        last = Tensor(f"{first.name}:last", (batch, *sizes, channels))
         self.maps[last.name] = AbsorbedMap(PERMUTE, first)
         return last
 
     def permuted(self, foreign: Foreign) -> Tensor | None:
         """Return the result of a permutation that moves channels to the end or back, or None."""
-        if foreign.target != PERMUTE or len(foreign.out) != 4:
+        rank = len(foreign.out)
+        if foreign.target not in TURNS or rank < 3:
             return None
         (x,) = foreign.ins
-        order = tuple(axis % 4 for axis in foreign.args["dims"])
-        found = self.find(x, PERMUTE)
-        if order == TO_FIRST and found:
+        order, found = order_of_torch(foreign, rank), self.find(x, PERMUTE)
+        if order == [0, rank - 1, *range(1, rank - 1)] and found:
             return found.inner
-        return self.channels_last(x) if order == TO_LAST and not found else None
+        last = order == [0, *range(2, rank), 1] and self.batch.leads(x.shape)
+        return self.channels_last(x) if last and not found else None
+
+    def first(self, value: Tensor) -> Tensor | None:
+        """Return a value with its channels first, as far as there is one."""
+        found = self.find(value, PERMUTE)
+        return found.inner if found else self.turned.get(value.name)
+
+    def wants_first(self, foreign: Foreign) -> tuple[Tensor, ...]:
+        """Return the values that an operator reads as they are, and that should be turned for it.
+
+        Layers along the last axis want it, and sums of such values with others.
+        """
+        if not foreign.ins or len(foreign.out) < 3:
+            return ()
+        name = foreign.target.split(".")[1]
+        others = tuple(t for t in foreign.ins if self.first(t) is None and not self.find(t))
+        sized = all(len(tensor.shape) == len(foreign.out) for tensor in foreign.ins)
+        if not sized or not all(self.batch.leads(tensor.shape) for tensor in foreign.ins):
+            return ()
+        if name in ALONG_LAST:
+            return others
+        both = len(foreign.ins) > 1 and len(others) < len(foreign.ins)
+        return others if both and name in ("add", "sub", "mul") else ()
 
     def as_channels_first(self, foreign: Foreign) -> Foreign | None:
         """Return an operator on channels last as the same operator on channels first, or None."""
-        on_maps = foreign.ins and all(self.find(tensor, PERMUTE) for tensor in foreign.ins)
-        if not on_maps or len(foreign.out) != 4:
-            return None
+        ins, out = foreign.ins, foreign.out
+        lazy = any(self.find(tensor, PERMUTE) for tensor in ins)
         name = foreign.target.split(".")[1]
+        on_maps = ins and all(self.first(tensor) is not None for tensor in ins)
+        if not on_maps or not (lazy or name in ALONG_LAST) or len(out) < 2:
+            return None
+        if name in REDUCING and len(ins) == 1:
+            return self._along_positions(foreign)
+        if len(out) < 3:
+            return None
+        first = (out[0], out[-1], *out[1:-1])
+        if name == "cat":
+            return self._joined(foreign, first)
         elementwise = name in ELEMENTWISE
-        if name in ("layer_norm", "linear"):
+        if name in ALONG_LAST:
             target = f"channels.{name}"
-        elif elementwise and all(tensor.shape == foreign.out for tensor in foreign.ins):
+        elif elementwise and all(tensor.shape == out for tensor in ins):
             target = foreign.target
+            if name == "add" and len(ins) == 1 and self._positions(foreign):
+                target = "channels.add_positions"
+                elementwise = False
         else:
             return None
-        args = {key: self._first(value, elementwise) for key, value in foreign.args.items()}
-        out = tuple(foreign.out[axis] for axis in TO_FIRST)
-        return Foreign(target, args, out)
+        rank = len(out)
+        args = {key: self._first(value, elementwise, rank) for key, value in foreign.args.items()}
+        return Foreign(target, args, first)
 
-    def _first(self, value: Any, elementwise: bool) -> Any:
-        found = self.find(value, PERMUTE)
+    @staticmethod
+    def _positions(foreign: Foreign) -> bool:
+        """Return whether a learned vector is added to each position."""
+        held = [tensor for tensor in foreign.tensors if tensor.constant and tensor.learned]
+        sizes = foreign.out[1:]
+        return len(held) == 1 and held[0].shape in (sizes, (1, *sizes)) and len(sizes) > 1
+
+    def _joined(self, foreign: Foreign, first: tuple[int, ...]) -> Foreign | None:
+        """Return values behind one another along a position, or along the channels."""
+        axis, rank = foreign.args["dim"] % len(first), len(first)
+        held = [tensor for tensor in foreign.tensors if tensor.constant]
+        if axis == 0 or (held and (axis != 1 or rank != 3)):
+            return None
+        parts = tuple(self.first(t) if not t.constant else t for t in foreign.args["tensors"])
+        place = 1 if axis == rank - 1 else axis + 1
+        target = "channels.cat" if held else foreign.target
+        return Foreign(target, {**foreign.args, "tensors": parts, "dim": place}, first)
+
+    def _along_positions(self, foreign: Foreign) -> Foreign | None:
+        """Return an operator along axes of positions."""
+        (x,) = foreign.ins
+        given = foreign.get("dim")
+        inner = self.first(x)
+        if given is None or inner is None:
+            return None
+        rank = len(x.shape)
+        axes = [axis % rank for axis in ([given] if isinstance(given, int) else given)]
+        if not axes or not all(0 < axis < rank - 1 for axis in axes):
+            return None
+        places = [axis + 1 for axis in axes]
+        args = {key: inner if value is x else value for key, value in foreign.args.items()}
+        args["dim"] = places[0] if isinstance(given, int) else tuple(places)
+        out = foreign.out
+        return Foreign(foreign.target, args, (out[0], out[-1], *out[1:-1]))
+
+    def _first(self, value: Any, elementwise: bool, rank: int) -> Any:
+        found = self.first(value) if isinstance(value, Tensor) and not value.constant else None
         if found:
-            return found.inner
+            return found
         # Numbers for each channel stand along the last axis, and now along the first.
         per_channel = isinstance(value, Tensor) and value.shape and set(value.shape[:-1]) <= {1}
         if elementwise and per_channel:
-            return structs.replace(value, shape=(value.shape[-1], 1, 1))
+            return structs.replace(value, shape=(value.shape[-1], *(1,) * (rank - 2)))
         return value
 
     def padded(self, foreign: Foreign) -> Tensor | None:

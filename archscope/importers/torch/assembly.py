@@ -40,6 +40,8 @@ def assemble(
         sources = [names.get(source, source) for source in layer.inputs]
         owner = names.get(translator.shared.get(key, ""))
         builder.add(names[key], layer.op, sources, owner, layer.at)
+        if key in translator.weights.new_params:
+            builder.count(names[key], translator.weights.new_params[key])
     outputs: list[Output] = []
     for index, end in enumerate(ends):
         node = names.get(end.name, end.name)

@@ -135,7 +135,7 @@ def passed_on(foreign: Foreign) -> Tensor | None:
     if foreign.target in OVERWRITES:
         first = foreign.args["src"]
         return first if isinstance(first, Tensor) and first.shape == foreign.out else None
-    casts = foreign.target.startswith(("aten.to.", "aten._to_copy."))
+    casts = foreign.target.startswith(("aten.to.", "aten._to_copy.", "aten.type_as."))
     if casts or foreign.target in ("aten.expand.default", "aten.slice.Tensor", *RESHAPES):
         return first if first.shape == foreign.out else None
     return None
@@ -234,6 +234,10 @@ def aten_cost(foreign: Foreign) -> Cost:
     library, _, rest = foreign.target.partition(".")
     if foreign.target == "torchvision.deform_conv2d.default":  # what it samples is other work
         return Cost(prod(foreign.out) * prod(foreign.args["weight"].shape[1:]), None)
+    if foreign.target == "archscope.attention.default":  # of queries, keys and values in one
+        *batch, positions, channels = foreign.out
+        scores = prod(batch) * positions**2
+        return Cost(2 * scores * channels, 6 * scores * foreign.args["heads"])
     if library != "aten":
         return Cost(None, None)
     name = rest.partition(".")[0]
@@ -291,6 +295,9 @@ def _products(name: str, foreign: Foreign) -> Cost:
         return _einsum(foreign.args["equation"], tensors)
     if name == "scaled_dot_product_attention":
         return _attention(foreign)
+    if name in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        matrices = sum(prod(t.shape) for t in tensors if t.constant and len(t.shape) == 2)
+        return Cost(prod(tensors[0].shape[:2]) * matrices, None)
     return Cost(None, None)
 
 

@@ -49,10 +49,10 @@ def _is_operator(node: fx.Node) -> bool:
 
 def written(node: fx.Node) -> list[Any]:
     """Return the arguments that an operator changes."""
-    return [value for value, info in _memory(node) if info.is_write]
+    return [value for value, info in memory(node) if info.is_write]
 
 
-def _memory(node: fx.Node) -> list[tuple[Any, Any]]:
+def memory(node: fx.Node) -> list[tuple[Any, Any]]:
     """Return the arguments that share memory with a result or are changed, and how."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
@@ -143,7 +143,7 @@ class _Names:
             return source if len(self.paths.get(source, ())) > 1 else None  # type: ignore
         if str(node.target) in DROPOUTS:
             return node.args[0]  # type: ignore[return-value]
-        return next((value for value, _ in _memory(node)), None)
+        return next((value for value, _ in memory(node)), None)
 
 
 def _are_apart(path: tuple[fx.Node, ...], other: tuple[fx.Node, ...]) -> bool:

@@ -19,6 +19,7 @@ from torch import fx, nn
 from archscope.errors import GraphError
 from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
+from archscope.importers.torch.attention import show_attention
 from archscope.importers.torch.batch import PRIMES, Batch
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.torchvision_operators import deformable
@@ -115,6 +116,7 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
     for part in still.modules():
         _show_stochastic_depth(part)
         _show_frozen_batch_norm(part)
+        show_attention(part)
     yield still.eval()
 
 

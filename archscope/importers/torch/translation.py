@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from msgspec import structs
 from torch import fx
 
 import archscope.ops
 from archscope.errors import ShapeError
-from archscope.importers.torch.absorbed import PAD, TO_LAST, AbsorbedMaps
+from archscope.importers.torch.absorbed import PAD, AbsorbedMaps
 from archscope.importers.torch.aten import (
     DROPOUTS,
     FREE,
@@ -29,9 +30,11 @@ from archscope.importers.torch.aten import (
     place_of,
     shuffled_groups,
 )
+from archscope.importers.torch.canonical import RECURRENT, canonical
+from archscope.importers.torch.computed import FILLS
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import Trace
-from archscope.importers.torch.weight_table import FILLS, WeightTable, paths_of
+from archscope.importers.torch.weight_table import WeightTable, paths_of
 from archscope.ir import Op
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.geometry import short
@@ -71,24 +74,54 @@ class OperatorTranslator:
         same = passed_on(foreign)
         if same is not None:
             return same
-        value = self._shuffled(node, foreign) or self.absorbed.permuted(foreign)
+        if name_of(foreign.target) in ("view_as", "reshape_as"):
+            foreign = Foreign("aten.reshape.default", {"self": foreign.ins[0]}, foreign.out)
+        form = canonical(foreign, self.batch)
+        value = self._translated(node, foreign, form) if form else self._fallback(node, foreign)
+        return value if value.shape == foreign.out else structs.replace(value, shape=foreign.out)
+
+    def _translated(self, node: fx.Node, foreign: Foreign, form: Foreign) -> Tensor:
+        """Return the result of an operator whose form has the batch in front of all tensors."""
+        if form is not foreign and form.target in RESHAPES and form.ins[0].shape == form.out:
+            return form.ins[0]
+        value = self._shuffled(node, foreign) if form is foreign else None
+        value = value or self.absorbed.permuted(form)
         if value is None and len(node.users) == 1:  # of several readers, each would keep a copy
-            value = self.absorbed.padded(foreign)
+            value = self.absorbed.padded(form)
         if value is not None:
             return value
-        first = self.absorbed.as_channels_first(foreign)
+        if name_of(form.target) in RECURRENT and not _is_one_result(node):
+            return self._fallback(node, foreign)
+        for tensor in self.absorbed.wants_first(form):
+            self._turn(node, tensor)
+        first = self.absorbed.as_channels_first(form)
         found = self._recognised(first)
         if first is not None and found is not None:
-            return self.absorbed.channels_last(self._add(node, first.out, found))
-        found = self._recognised(self.absorbed.into_convolution(foreign))
+            added = self._add(node, first.out, found)
+            return self.absorbed.channels_last(added) if len(first.out) > 2 else added
+        found = self._recognised(self.absorbed.into_convolution(form))
         if found is not None:
-            return self._add(node, foreign.out, found)
+            return self._add(node, form.out, found)
+        args = {key: self.materialise(node, value) for key, value in form.args.items()}
+        found = self._recognised(Foreign(form.target, args, form.out))
+        if found is not None:
+            return self._add(node, form.out, found)
+        return self._fallback(node, foreign)
+
+    def _turn(self, node: fx.Node, tensor: Tensor) -> None:
+        """Add a layer that brings the last axis of a value to the front."""
+        batch, *sizes, channels = tensor.shape
+        op = Permute(order=(len(sizes), *range(len(sizes))))
+        turned = self._add(node, (batch, channels, *sizes), Recognised(op, (tensor,)))
+        self.absorbed.turned[tensor.name] = turned
+
+    def _fallback(self, node: fx.Node, foreign: Foreign) -> Tensor:
+        """Return the result of an operator that no recogniser takes, of which costs are known."""
         args = {key: self.materialise(node, value) for key, value in foreign.args.items()}
         foreign = Foreign(foreign.target, args, foreign.out)
-        found = self._recognised(foreign)
-        if found is None and foreign.target in DROPOUTS:
+        if foreign.target in DROPOUTS:
             return foreign.ins[0]
-        found = found or Recognised(self._opaque(node, foreign), foreign.ins)
+        found = Recognised(self._opaque(node, foreign), foreign.ins)
         return self._add(node, foreign.out, found)
 
     def materialise(self, node: fx.Node, value: Any) -> Any:
@@ -100,7 +133,8 @@ class OperatorTranslator:
             return value
         if value.name not in self.materialised:
             inner = self.materialise(node, absorbed.inner)
-            op: Op = Permute(order=tuple(axis - 1 for axis in TO_LAST[1:]))
+            rank = len(inner.shape) - 1
+            op: Op = Permute(order=(*range(1, rank), 0))
             if absorbed.kind == PAD:
                 op = Pad(padding=short(absorbed.zeros))
             found = Recognised(op, (inner,))
@@ -191,6 +225,12 @@ class OperatorTranslator:
             if owner is not None:
                 self.shared[key] = owner
         return Tensor(key, shape)
+
+
+def _is_one_result(node: fx.Node) -> bool:
+    """Return whether no other result is read of what a node takes a result of."""
+    source: Any = node.args[0]
+    return len({user.args[1] for user in source.users}) == 1
 
 
 assert archscope.ops  # its files fill RECOGNISERS

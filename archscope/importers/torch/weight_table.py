@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import prod
-from operator import getitem
 from typing import Any
 
 import torch
@@ -12,15 +11,9 @@ from torch import fx
 
 from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost, name_of
 from archscope.importers.torch.batch import Batch
+from archscope.importers.torch.computed import FILLS, ComputedConstants
 from archscope.ir import Op
 from archscope.ops.foreign import Foreign, Recognised, Tensor
-
-FILLS = {
-    "zeros": 0, "zeros_like": 0, "new_zeros": 0, "ones": 1, "ones_like": 1, "new_ones": 1,
-    "full": "fill_value", "full_like": "fill_value", "new_full": "fill_value",
-    "scalar_tensor": "s", "empty": None, "empty_like": None, "new_empty": None,
-}  # fmt: skip
-"""Operators that give one number everywhere: the number or the argument that has it, if known."""
 
 FEW = 1 << 10
 """Numbers in a constant whose values operators are told."""
@@ -42,7 +35,8 @@ class WeightTable:
         self.costs: dict[str, Cost] = {}  # of operators on weights alone
         self.claimed: set[str] = set()  # weights and operators that some layer has
         self.owners: dict[tuple[str, ...], tuple[Op, str]] = {}
-        self.computed = ComputedConstants()
+        self.computed = ComputedConstants(batch)
+        self.new_params: dict[str, int] = {}  # of layers whose weights are computed
         self.folded: dict[str, frozenset[str]] = {}  # weights that are functions of parameters
 
     def placeholder(self, node: fx.Node, path: str, shape: tuple[int, ...]) -> Tensor:
@@ -67,7 +61,7 @@ class WeightTable:
                 return structs.replace(first, shape=foreign.out)
         if foreign.target == "aten.expand.default" and self._is_for_each_image(foreign):
             return tensors[0]
-        name = node.name if foreign.ins else self.computed.name(node, foreign)
+        name = self.computed.name(node, foreign)
         if name in self.sources:  # computed before
             return self.computed.results[name]
         sources = frozenset().union(*(self.sources[tensor.name] for tensor in tensors))
@@ -118,8 +112,8 @@ class WeightTable:
     def _exists(self, weight: Tensor) -> bool:
         """Return whether there is a weight, having computed it if need be.
 
-        What is computed of parameters stands for them if it has as many numbers, and if no
-        products are computed, which would be left out.
+        What is computed of parameters stands for them, unless products are computed, which would
+        be left out. The layer counts the parameters, not the numbers that are computed.
         """
         name = weight.name
         if name in self.tensors:
@@ -127,13 +121,8 @@ class WeightTable:
         if any(self.costs[s].macs != 0 for s in self.sources[name] if s in self.costs):
             return False
         params = self.sources[name] & self.params
-        if weight.learned:
-            numbers = sum(self.tensors[path].numel() for path in params)
-            if numbers != prod(weight.shape) or params & self.claimed:
-                return False
-        value = self.computed.value(name) if prod(weight.shape) <= LARGEST else None
-        if value is not None and value.shape[:1] == (self.batch.size,) != weight.shape[:1]:
-            value = value[:1] if bool((value == value[:1]).all()) else None
+        small = prod(self.batch.without(weight.shape)) <= LARGEST
+        value = self.computed.value(name) if small else None
         if value is None:
             return False
         self.tensors[name] = value
@@ -146,61 +135,18 @@ class WeightTable:
         if paths in self.owners:
             return self.owners[paths][1]
         self.owners[paths] = op, key
+        if any(path in self.folded for path in paths):
+            read = {source for path in paths for source in self.folded.get(path, (path,))}
+            new = (read & self.params) - self.claimed
+            self.new_params[key] = sum(self.tensors[path].numel() for path in new)
         self.claimed.update(paths)
         for path in paths:
             self.claimed.update(self.folded.get(path, ()))
         return None
 
 
-class ComputedConstants:
-    """Constants that a program computes, and their numbers where they are asked for."""
-
-    def __init__(self) -> None:
-        self.known: dict[fx.Node, Any] = {}  # values of nodes
-        self.nodes: dict[str, fx.Node] = {}
-        self.names: dict[tuple[str, str], str] = {}  # by what is computed of what
-        self.results: dict[str, Tensor] = {}
-
-    def name(self, node: fx.Node, foreign: Foreign) -> str:
-        """Return the name of a constant: that of the first node that computes the same."""
-        draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
-        read = {word: _without_origin(value) for word, value in foreign.args.items()}
-        key = (foreign.target, repr((read, foreign.out)))
-        known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
-        if draws or not known:
-            return node.name
-        name = self.names.setdefault(key, node.name)
-        self.nodes.setdefault(name, node)
-        return name
-
-    def value(self, name: str) -> torch.Tensor | None:
-        """Return the numbers of a constant, None if they cannot be computed."""
-        try:
-            with torch.no_grad():
-                value = self._value(self.nodes[name])
-        except Exception:  # a part of it depends on the input, draws, or lacks memory
-            return None
-        return value.detach() if isinstance(value, torch.Tensor) else None
-
-    def _value(self, node: fx.Node) -> Any:
-        if node not in self.known:
-            if node.op != "call_function":
-                raise KeyError(node.name)
-            place = (node.args, node.kwargs)
-            args, kwargs = fx.node.map_arg(place, self._value)
-            self.known[node] = node.target(*args, **kwargs)  # type: ignore[operator]
-        return self.known[node]
-
-
 def _nested(values: Any) -> Any:
     return tuple(map(_nested, values)) if isinstance(values, list) else values
-
-
-def _without_origin(value: Any) -> Any:
-    """Return an argument by the names of its tensors."""
-    if isinstance(value, tuple | list):
-        return tuple(map(_without_origin, value))
-    return (value.name, value.shape) if isinstance(value, Tensor) else value
 
 
 def _fill(foreign: Foreign) -> float | None:

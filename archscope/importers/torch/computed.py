@@ -1,0 +1,146 @@
+"""Constants that a program computes of weights, buffers and numbers: their values."""
+
+from __future__ import annotations
+
+from operator import getitem
+from typing import Any
+
+import torch
+from torch import fx
+
+from archscope.importers.torch.aten import name_of
+from archscope.importers.torch.batch import Batch
+from archscope.importers.torch.functional import memory, written
+from archscope.ops.foreign import Foreign, Tensor
+
+FILLS = {
+    "zeros": 0, "zeros_like": 0, "new_zeros": 0, "ones": 1, "ones_like": 1, "new_ones": 1,
+    "full": "fill_value", "full_like": "fill_value", "new_full": "fill_value",
+    "scalar_tensor": "s", "empty": None, "empty_like": None, "new_empty": None,
+}  # fmt: skip
+"""Operators that give one number everywhere: the number or the argument that has it, if known."""
+
+
+class ComputedConstants:
+    """Constants that a program computes, and their numbers where they are asked for."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.known: dict[fx.Node, Any] = {}  # weights, buffers and constants of the program
+        self.nodes: dict[str, fx.Node] = {}
+        self.names: dict[tuple[str, str], str] = {}  # by what is computed of what
+        self.results: dict[str, Tensor] = {}
+
+    def name(self, node: fx.Node, foreign: Foreign) -> str:
+        """Return the name of a constant: that of the first node that computes the same."""
+        self.nodes.setdefault(node.name, node)
+        draws = any(word in foreign.target for word in ("rand", "bernoulli", "empty", "dropout"))
+        read = {word: _without_origin(value) for word, value in foreign.args.items()}
+        key = (foreign.target, repr((read, foreign.out)))
+        known = isinstance(node.target, torch._ops.OpOverload) or node.target is getitem
+        if draws or not known or written(node) or foreign.ins or not foreign.tensors:
+            return node.name  # those without tensors may be filled later
+        return self.names.setdefault(key, node.name)
+
+    def value(self, name: str) -> torch.Tensor | None:
+        """Return the numbers of a constant for one image, None if they cannot be computed.
+
+        What depends on the batch must be the same for each image.
+        """
+        node = self.nodes.get(name)
+        if node is None:
+            return None
+        try:
+            value = self._computed(node, 1)
+            if self.batch.alike and any(map(self._is_of_batch, node.meta["val"].shape)):
+                both = self._computed(node, 2)
+                axis = next(a for a, n in enumerate(node.meta["val"].shape) if self._is_of_batch(n))
+                if not torch.equal(both, torch.cat([value, value], dim=axis)):
+                    return None
+        except Exception:  # a part of it depends on the input, draws, or lacks memory
+            return None
+        return value.detach().clone() if isinstance(value, torch.Tensor) else None
+
+    def _is_of_batch(self, size: Any) -> bool:
+        return isinstance(size, int) and size > 0 and size % self.batch.size == 0
+
+    def _computed(self, target: fx.Node, images: int) -> Any:
+        """Return the value of a node for some images; what is written in place is written anew."""
+        values = dict(self.known)
+        with torch.no_grad():
+            for node in self._needed(target):
+                if node in values:
+                    continue
+                if node.op != "call_function":
+                    raise KeyError(node.name)
+                if name_of(str(node.target)) in FILLS:
+                    values[node] = self._filled(node, images)
+                    continue
+                args, kwargs = fx.node.map_aggregate(
+                    (node.args, node.kwargs), lambda part: self._argument(part, values, images)
+                )
+                values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+        return values[target]
+
+    def _argument(self, part: Any, values: dict[fx.Node, Any], images: int) -> Any:
+        if isinstance(part, fx.Node):
+            return values[part]
+        if self.batch.alike and self._is_of_batch(part):
+            return part // self.batch.size * images
+        return part
+
+    def _filled(self, node: fx.Node, images: int) -> torch.Tensor:
+        """Return a tensor of one number, which may have its kind from a value of the input."""
+        fill, kind = FILLS[name_of(str(node.target))], node.meta["val"]
+        place = {"full": 1, "new_full": 2, "full_like": 1, "scalar_tensor": 0}
+        if fill is None:
+            raise KeyError(node.name)
+        number: Any = fill
+        if isinstance(fill, str):
+            at = place[name_of(str(node.target))]
+            number = node.args[at] if len(node.args) > at else node.kwargs[fill]
+        shape = [self._argument(int(size), {}, images) for size in kind.shape]
+        return torch.full(shape, number, dtype=kind.dtype)
+
+    def _needed(self, target: fx.Node) -> list[fx.Node]:
+        """Return what a node is computed from, in order, with all that writes into it before."""
+        before = []
+        for node in target.graph.nodes:
+            before.append(node)
+            if node is target:
+                break
+        needed, owners = set(), set()
+
+        def need(node: fx.Node) -> None:
+            needed.add(node)
+            owners.add(_owner(node))
+            if node in self.known or name_of(str(node.target)) in FILLS:
+                return
+            for source in node.all_input_nodes:
+                needed.add(source)
+                owners.add(_owner(source))
+
+        need(target)
+        for node in reversed(before):
+            if node in needed or any(_owner(value) in owners for value in written(node)):
+                if any(_owner(value) in self.known for value in written(node)):
+                    raise ValueError("a weight is changed")
+                need(node)
+        return [node for node in before if node in needed]
+
+
+def _owner(node: fx.Node) -> fx.Node:
+    """Return the first node with the memory of a node."""
+    while True:
+        source = node.args[0] if node.target is getitem else None
+        source = source or next((value for value, _ in memory(node)), None)
+        if not isinstance(source, fx.Node):
+            return node
+        node = source
+
+
+def _without_origin(value: Any) -> Any:
+    """Return an argument by the names of its tensors."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_origin, value))
+    return (value.name, value.shape) if isinstance(value, Tensor) else value
