@@ -42,7 +42,7 @@ def analyze(
     """Return the analysis of a network: counts per batch and bytes, all exact.
 
     `set` and `input` are those of `graph_of`; `settings` are those of `archscope.analysis.analyze`:
-    `dtype`, `optimizer`, `training`, `memory_bytes` and `count`. Raises ArchscopeError.
+    `dtype`, `optimizer`, `training`, `memory_bytes`, `count` and `target`. Raises ArchscopeError.
     """
     return analysis.analyze(_read(network, set, input, batch)[0], batch=batch, **settings)
 

@@ -8,9 +8,9 @@ from msgspec import Struct, field
 
 from archscope.analysis.microcontroller import Microcontroller
 from archscope.analysis.notebook import html_details, html_table
+from archscope.analysis.polynomials import Symbolic
 from archscope.analysis.receptive_field import Clash
 from archscope.analysis.structure import BlockShape
-from archscope.analysis.symbolic import Symbolic
 from archscope.ir import Shape, Source, text_of
 from archscope.records.latency import Latency
 from archscope.records.prediction import Prediction

@@ -14,10 +14,11 @@ from fractions import Fraction
 from itertools import product
 from math import comb, lcm
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from archscope.analysis.cost import costs, total
 from archscope.analysis.memory import alive_of
+from archscope.analysis.polynomials import Formula, Point, Side, Symbolic, Term
 from archscope.axes import Resample, Window
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Shape
@@ -27,48 +28,11 @@ DEGREE = 2
 BEYOND = ((3, 3, 3), (7, 4, 5), (4, 9, 6))
 """Steps along each axis to the larger sides that polynomials are tried on."""
 
-Point = tuple[int, ...]
-"""The sides of the input."""
 Powers = tuple[int, ...]
 """The exponent of each side."""
 Polynomial = dict[Powers, Fraction]
 Make = Callable[[dict[str, Shape]], Graph]
 """Makes the network for inputs of other shapes."""
-
-
-class Term(Struct, frozen=True):
-    """One summand: a coefficient, as a fraction in words, times powers of variables."""
-
-    coefficient: str
-    powers: dict[str, int]
-
-
-class Formula(Struct, frozen=True):
-    """A cost as a polynomial."""
-
-    text: str
-    terms: tuple[Term, ...]
-
-
-class Side(Struct, frozen=True):
-    """The sides for which formulas hold: `offset` more than multiples of `every`, from `least` on.
-
-    Where `every` is 0, that is the one side that the network takes.
-    """
-
-    name: str
-    every: int
-    offset: int
-    least: int
-
-
-class Symbolic(Struct, frozen=True):
-    """Costs for N images, as polynomials of N and of the sides of the input."""
-
-    sides: tuple[Side, ...]
-    formulas: dict[str, Formula]
-    unknown: dict[str, str]  # the costs that are no polynomial there, with the reason
-    tried: tuple[Point, ...]  # sides of the exact analyses that all formulas agree with
 
 
 def symbolic(graph: Graph, make: Make) -> Symbolic:

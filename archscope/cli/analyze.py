@@ -10,7 +10,6 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
-from archscope.analysis.symbolic import symbolic
 from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
@@ -126,6 +125,8 @@ def command(
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
     if polynomials:
+        from archscope.analysis.symbolic import symbolic  # fractions take time to load
+
         make = variants(reader, document, training=costs["training"])
         result = structs.replace(result, symbolic=symbolic(make({}), make))
     parts: list[Part] = [headline(result), layer_table(result, depth), summary_table(result)]

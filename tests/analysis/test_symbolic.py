@@ -10,7 +10,8 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from archscope import analyze, load
-from archscope.analysis.symbolic import Formula, Symbolic, symbolic
+from archscope.analysis.polynomials import Formula, Symbolic
+from archscope.analysis.symbolic import symbolic
 from archscope.errors import ArchscopeError
 from archscope.ir import Graph, Shape
 from archscope.ops.opaque import Opaque

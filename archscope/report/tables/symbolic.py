@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from archscope.analysis.polynomials import Side
 from archscope.analysis.result import Analysis
-from archscope.analysis.symbolic import Side
 from archscope.ir import text_of
 from archscope.report.table import NAME, Column, Part, Table
 
