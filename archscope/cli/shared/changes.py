@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from math import ceil, floor
+from math import ceil, floor, isfinite, nan
 
 import click
 from msgspec import Struct
@@ -70,9 +70,10 @@ def _accepted(change: AllowedChange, old: float, new: float) -> str:
 
 
 def _where(name: str, changes: Sequence[LayerChange]) -> str:
-    """Return the layer that changes most, of macs or params."""
+    """Return the layer that changes most, of macs or params, in the direction of the whole."""
     key = "params" if name in ("params", "weights", "flash") else "macs"
-    most = max(changes, key=lambda change: abs(_grown(change, key)), default=None)
+    direction = 1 if sum(_grown(change, key) for change in changes) >= 0 else -1
+    most = max(changes, key=lambda change: direction * _grown(change, key), default=None)
     if most is None or not _grown(most, key):
         return "no layer has other params or macs"
     grown = _grown(most, key)
@@ -108,7 +109,9 @@ def _parsed(text: str) -> AllowedChange:
         try:
             share = float(amount[:-1]) / 100
         except ValueError:
-            raise OptionError(f"--max-change {text}: expected a share such as +5%") from None
+            share = nan
+        if not isfinite(share):
+            raise OptionError(f"--max-change {text}: expected a share such as +5%")
         return AllowedChange(metric, sign * share, None, value.strip())
     if amount == "0":
         return AllowedChange(metric, None, 0.0, value.strip())
