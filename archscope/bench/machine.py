@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from msgspec import Struct
 
 from archscope.bench.conditions import DEVICES
 from archscope.errors import OptionError, UnavailableError
+from archscope.latency.host import cores, processor
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -41,29 +40,12 @@ def this_machine(device: str = "auto") -> Machine:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
-        return Machine(device, _processor(), _cores(), str(torch.__version__))
+        return Machine(device, processor(), cores(), str(torch.__version__))
     if not torch.cuda.is_available():
         built = f"torch {torch.__version__} sees no GPU"
         raise UnavailableError(f"device 'cuda' is not available: {built}; there is 'cpu'")
     gpu = torch.cuda.get_device_properties(torch.cuda.current_device())
     return Machine(device, gpu.name, gpu.multi_processor_count, str(torch.__version__))
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _processor() -> str:
-    """Return the model of the processor, as far as the system knows it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(iter(models), "") or platform.processor() or platform.machine()
 
 
 def free_bytes(device: str) -> int:

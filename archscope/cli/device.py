@@ -1,19 +1,47 @@
-"""`archscope device`: the roofline of this machine."""
+"""`archscope device`: the roofline of this machine, and latency profiles."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from archscope.bench.conditions import DEVICES, DTYPES
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import tell
+from archscope.errors import OptionError, did_you_mean
 from archscope.report.table import Part
 from archscope.report.tables.measurements import busy_notes, roofline_table
 
 GROUP = "Judge"
 
 
-@click.command("device")
+PROFILES = ("calibrate", "list", "show", "export", "import")
+"""First words that are commands of `cli/device_profiles.py`."""
+
+
+class Device(click.Command):
+    """Hands over to `archscope device calibrate` and its like if that is the first word."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return the context of `device`, or of the group of the first word."""
+        if args[:1] and args[0] in PROFILES:
+            from archscope.cli.device_profiles import group
+
+            return group.make_context("device", args, parent, **extra)
+        if args[:1] and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], PROFILES) or f"; there are {', '.join(PROFILES)}"
+            raise OptionError(f"no command 'device {args[0]}'{hint}")
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("device", cls=Device)
 @click.option(
     "--device",
     type=click.Choice(DEVICES),
@@ -46,10 +74,14 @@ def command(
     about a second and is cached in the user's cache folder (or ARCHSCOPE_CACHE) for this
     processor, version of torch, dtype and number of threads.
 
+    `archscope device calibrate` makes a latency profile of this machine, for --latency; `device
+    list`, `show NAME`, `export NAME -o FILE` and `import FILE` keep those of several.
+
     \b
     Examples:
       archscope device
       archscope device --dtype float32 --threads 1 --threads 2 --refresh
+      archscope device calibrate --threads 4
       archscope device --device cuda --dtype float16 --format json
     """
     from archscope.bench.machine import this_machine, using_threads

@@ -8,6 +8,7 @@ from math import exp, log
 
 from archscope.analysis.features import features as network_features
 from archscope.ir import Graph
+from archscope.latency.host import notes
 from archscope.latency.kernels import (
     ATTENTION,
     COPY,
@@ -84,6 +85,7 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
         kernels=len(made),
         layers=layers,
         unlike=tuple(beyond),
+        notes=notes(profile),
     )
 
 

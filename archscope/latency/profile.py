@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from archscope.latency.kernels import FEATURES, FUSIONS, KINDS
 FORMAT = 1
 SHIPPED = Path(__file__).parent / "profiles"
 SUFFIX = ".json"
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class Machine(Struct, frozen=True):
@@ -166,6 +168,20 @@ def keep(profile: Profile, path: Path | None = None) -> Path:
         path = user_folder() / f"{profile.name}{SUFFIX}"
     write_json(path, profile.sealed())
     return path
+
+
+def check_name(name: str) -> None:
+    """Raise OptionError for what is no name of a profile."""
+    if not NAME.fullmatch(name):
+        raise OptionError(
+            f"a profile is named by letters, digits, '-', '_' and '.', such as pi5, got '{name}'"
+        )
+
+
+def renamed(profile: Profile, name: str) -> Profile:
+    """Return a profile under another name. Raises OptionError for what is no name."""
+    check_name(name)
+    return structs.replace(profile, name=name).sealed()
 
 
 def words(profile: Profile) -> str:

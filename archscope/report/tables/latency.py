@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archscope.analysis.result import Analysis, LayerReport
+from archscope.latency.profile import Profile
 from archscope.records.latency import Latency
-from archscope.report.table import MEASURE, NAME, Column, Field
+from archscope.report.table import (
+    COUNT,
+    MEASURE,
+    NAME,
+    SHARE,
+    Column,
+    Field,
+    Part,
+    Table,
+    table_of,
+)
 from archscope.units import format_measure
 
 MAJOR = 2  # rank of a column that was asked for
@@ -77,3 +88,57 @@ def _interval(result: Analysis) -> str:
     if result.latency is None:
         return ""
     return f"{'? ' if result.latency.unlike else ''}{interval(result.latency)}"
+
+
+PROFILE_FIELDS: tuple[Field[Profile], ...] = (
+    (Column("profile", NAME), lambda profile: profile.name),
+    (Column("machine", NAME), lambda profile: profile.machine.name),
+    (Column("runtime", NAME), lambda profile: f"{profile.runtime} {profile.version}".strip()),
+    (Column("threads", COUNT), lambda profile: profile.threads),
+    (Column("dtype", NAME), lambda profile: profile.dtype),
+    (Column("batches", NAME), lambda profile: _batches(profile)),
+    (Column("networks", COUNT), lambda profile: profile.error.networks),
+    (Column("median error", SHARE, "median_error"), lambda profile: profile.error.median),
+    (
+        Column("within 10 %", SHARE, "within_10_percent"),
+        lambda profile: profile.error.within_10_percent,
+    ),
+)
+
+
+def profile_table(profiles: Sequence[Profile]) -> Table:
+    """Return one row for each profile."""
+    return table_of(profiles, *PROFILE_FIELDS)
+
+
+def _batches(profile: Profile) -> str:
+    least, most = profile.batches
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def error_line(profile: Profile) -> str:
+    """Return how far a profile is off for networks of families that it was not fitted to."""
+    error = profile.error
+    return (
+        f"{error.networks} networks of {error.families} families, each predicted without its"
+        f" family: off by {100 * error.median:.1f} % in the median, {100 * error.mape:.1f} % on"
+        f" average, {100 * error.within_10_percent:.0f} % of them by at most 10 %"
+    )
+
+
+def profile_parts(profile: Profile) -> list[Part]:
+    """Return the conditions, the error and the coefficients of a profile."""
+    rows = [
+        (kind, feature, value)
+        for kind, coefficients in profile.kinds.items()
+        for feature, value in coefficients.items()
+    ]
+    columns = Column("kernel", NAME), Column("feature", NAME), Column("ms", MEASURE)
+    title = "milliseconds for each kernel, and for a million of each other feature"
+    about = [line for line in (profile.about, profile.source) if line]
+    return [
+        profile_table([profile]),
+        *about,
+        error_line(profile),
+        Table(title, columns, tuple(rows)),
+    ]

@@ -1,0 +1,178 @@
+"""What kernels take on this machine: networks of the zoo, measured kernel by kernel and whole.
+
+Kernels are timed inside of networks, where caches and memory are as they are in use; thousands of
+kernels on their own take longer to measure and say less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from msgspec import Struct, structs
+
+from archscope.bench.conditions import Conditions
+from archscope.bench.layer_timings import Stopwatch
+from archscope.bench.machine import using_threads
+from archscope.bench.onnx_kernels import KernelProfiler
+from archscope.bench.onnx_latency import onnx_call
+from archscope.bench.prepare import prepare
+from archscope.bench.timing import Clock, clock_of, measure, timing
+from archscope.errors import OptionError, ShapeError, SpecError
+from archscope.exporters.onnx_export import export_onnx
+from archscope.ir import Graph, text_of
+from archscope.language import load
+from archscope.latency.kernels import NONE, ONNXRUNTIME, Kernel, kernels
+
+RUNTIMES = {"onnxruntime": ONNXRUNTIME, "torch": NONE}
+"""The runtimes that can be calibrated, and what they fuse."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "alexnet": ("alexnet",),
+    "convnext": ("convnext_tiny",),
+    "densenet": ("densenet121",),
+    "efficientnet": ("efficientnet_b0",),
+    "ghostnet": ("ghostnet",),
+    "inception": ("googlenet_bn", "inception_v3"),
+    "mnasnet": ("mnasnet1_0", "mnasnet_a1"),
+    "mobilenet_v1": ("mobilenet_v1", "mobilenet_v1_050", "mobilenet_v1_025"),
+    "mobilenet_v2": ("mobilenet_v2", "mobilenet_v2_140", "mobilenet_v2_050"),
+    "mobilenet_v3": ("mobilenet_v3_large", "mobilenet_v3_small"),
+    "nasnet": ("nasnet_a_mobile",),
+    "regnet": ("regnet_x_400mf", "regnet_y_400mf"),
+    "repvgg": ("repvgg_a0",),
+    "resnet": ("resnet18", "resnet34", "resnet50", "preresnet50"),
+    "resnext": ("resnext50_32x4d", "se_resnet50"),
+    "shufflenet_v1": ("shufflenet_v1_g1", "shufflenet_v1_g3"),
+    "shufflenet_v2": ("shufflenet_v2_x0_5", "shufflenet_v2_x1_0", "shufflenet_v2_x2_0"),
+    "squeezenet": ("squeezenet1_0", "squeezenet1_1"),
+    "vgg": ("vgg11",),
+    "xception": ("xception",),
+}
+"""The networks that are measured, by the families that cross-validation leaves out."""
+
+SMALLER = 0.7
+"""Each network is measured for another side of its images, too, so many times smaller."""
+
+ROUNDS = 3  # in which whole networks are timed, so that a slow minute is not one network's
+SECONDS = 0.5  # for the kernels of a network, and for each round of the whole
+
+Progress = Callable[[str, float], None]
+"""Is called with what is measured and the share that is done."""
+
+
+class Sample(Struct, frozen=True):
+    """A measured network: its kernels, what each took, and what a whole run took."""
+
+    network: str
+    family: str
+    varied: bool  # an input of another size, which does not count in the error
+    kernels: tuple[Kernel, ...]
+    seconds: tuple[float, ...]  # of each kernel
+    whole_seconds: float
+
+
+class Job(Struct, frozen=True):
+    """A network that is to be measured."""
+
+    graph: Graph
+    family: str
+    varied: bool
+
+
+def jobs(families: Sequence[str] | None = None) -> Iterator[Job]:
+    """Yield the networks to measure, each for two sides of its images where it takes them."""
+    for family in families or FAMILIES:
+        for name in FAMILIES[family]:
+            graph = load(name)
+            yield Job(graph, family, varied=False)
+            channels, *sides = graph.inputs[0].out
+            shape = (channels, *(round(side * SMALLER / 32) * 32 for side in sides))
+            try:
+                yield Job(load(name, input=shape), family, varied=True)
+            except (ShapeError, SpecError):  # its windows do not fit into a smaller image
+                continue
+
+
+def measure_jobs(
+    work: Sequence[Job],
+    runtime: str,
+    threads: int,
+    *,
+    seconds: float = SECONDS,
+    rounds: int = ROUNDS,
+    clock: Clock | None = None,
+    progress: Progress = lambda text, share: None,
+) -> list[Sample]:
+    """Return networks measured in a runtime on the CPU, kernel by kernel and whole.
+
+    Raises OptionError for a runtime that cannot be calibrated, UnavailableError without it.
+    """
+    if runtime not in RUNTIMES:
+        raise OptionError(f"expected a runtime of {', '.join(RUNTIMES)}, got '{runtime}'")
+    clock = clock or clock_of(processor_time=False)
+    one = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
+    samples: list[Sample] = []
+    wholes: list[list[float]] = [[] for _ in work]
+    steps = len(work) * (rounds + 1)
+    with using_threads(threads):
+        for turn in range(rounds):
+            for place, job in enumerate(work):
+                done = turn * len(work) + place + (len(samples) if not turn else len(work))
+                progress(f"{job.graph.name} {text_of(job.graph.inputs[0].out)}", done / steps)
+                sample = one(job, threads, seconds, clock, kernels_too=not turn)
+                wholes[place].append(sample.whole_seconds)
+                if not turn:
+                    samples.append(sample)
+    return [
+        structs.replace(sample, whole_seconds=median(whole))
+        for sample, whole in zip(samples, wholes, strict=True)
+    ]
+
+
+def _in_onnxruntime(
+    job: Job, threads: int, seconds: float, clock: Clock, kernels_too: bool
+) -> Sample:
+    exported = export_onnx(job.graph)
+    made = kernels(exported.graph, ONNXRUNTIME)
+    call = onnx_call(exported.model.content(), threads)
+    whole = timing(measure([call], seconds, clock)[0]).median_seconds
+    spent = (0.0,) * len(made)
+    if kernels_too:
+        profiler = KernelProfiler(exported, threads=threads)
+        measure([profiler], seconds, clock)
+        times = [(kernel.layers, kernel.seconds) for kernel in profiler.times().kernels]
+        spent = matched(made, times, exported.graph)
+    return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
+
+
+def _in_torch(job: Job, threads: int, seconds: float, clock: Clock, kernels_too: bool) -> Sample:
+    conditions = Conditions(device="cpu", threads=threads)
+    prepared = prepare(job.graph, 1, conditions)
+    made = kernels(job.graph, NONE)
+    whole = timing(measure([prepared.call], seconds, clock)[0]).median_seconds
+    spent = (0.0,) * len(made)
+    if kernels_too:
+        stopwatch = Stopwatch(prepared, clock)
+        measure([stopwatch], seconds, clock)
+        times = [((name,), time) for name, time in stopwatch.means()]
+        spent = matched(made, times, job.graph)
+    return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
+
+
+def matched(
+    made: Sequence[Kernel], times: Sequence[tuple[Sequence[str], float]], graph: Graph
+) -> tuple[float, ...]:
+    """Return the seconds of each of our kernels, from those of the kernels of the runtime.
+
+    A kernel of the runtime belongs to ours of its node with the most macs; one that computes no
+    node, such as a change of layout, to none.
+    """
+    places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
+    spent = [0.0] * len(made)
+    for layers, seconds in times:
+        known = [name for name in layers if name in places]
+        if known:
+            main = max(known, key=lambda name: graph.facts[name].macs)
+            spent[places[main]] += seconds
+    return tuple(spent)

@@ -1,0 +1,179 @@
+"""The coefficients of a latency profile, fitted to measured networks, and how far they are off.
+
+Non-negative least squares (Lawson and Hanson 1974) on the relative errors of kernels, each by its
+share of the network, and of whole networks. Errors are those of networks whose whole family was
+left out of the fit; the interval is made of these (Vovk et al. 2005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import ceil, exp, log
+from statistics import fmean, median
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from archscope.bench.calibration import RUNTIMES, Sample
+from archscope.errors import UnavailableError
+from archscope.latency.host import HERE, installed_version, this_host
+from archscope.latency.kernels import FEATURES
+from archscope.latency.predict import scaled
+from archscope.latency.profile import Error, Interval, Profile
+
+KERNELS, NETWORKS, RIDGE = 0.5, 3.0, 1e-4
+"""Weights of the errors of kernels and of networks, and of what keeps coefficients small."""
+
+COVERS = 0.9
+CLOSE = 0.1
+
+Kinds = dict[str, dict[str, float]]
+
+
+class LeftOut(Struct, frozen=True):
+    """A network that was predicted without its family."""
+
+    network: str
+    family: str
+    measured_ms: float
+    predicted_ms: float
+
+    @property
+    def error(self) -> float:
+        """How far the prediction is off, as a share of what was measured."""
+        return self.predicted_ms / self.measured_ms - 1
+
+
+def fit(samples: Sequence[Sample]) -> Kinds:
+    """Return milliseconds for each feature, by kind of kernel. Raises UnavailableError."""
+    kinds = sorted({kernel.kind for sample in samples for kernel in sample.kernels})
+    columns = [(kind, feature) for kind in kinds for feature in FEATURES]
+    starts = {kind: place * len(FEATURES) for place, kind in enumerate(kinds)}
+    rows, targets = [], []
+    for sample in samples:
+        whole = 1e3 * sample.whole_seconds
+        level = sample.whole_seconds / (sum(sample.seconds) or sample.whole_seconds)
+        total = np.zeros(len(columns))
+        for kernel, seconds in zip(sample.kernels, sample.seconds, strict=True):
+            start = starts[kernel.kind]
+            values = np.array(scaled(kernel.features, 1))
+            total[start : start + len(values)] += values
+            time = 1e3 * seconds * level
+            if time > 0:
+                weight = KERNELS / (time * whole) ** 0.5
+                row = np.zeros(len(columns))
+                row[start : start + len(values)] = values * weight
+                rows.append(row)
+                targets.append(time * weight)
+        rows.append(NETWORKS * total / whole)
+        targets.append(NETWORKS)
+    found = _non_negative(np.array(rows), np.array(targets))
+    fitted: Kinds = {kind: {} for kind in kinds}
+    for (kind, feature), value in zip(columns, found, strict=True):
+        if value > 0:
+            fitted[kind][feature] = float(f"{value:.6g}")
+    return fitted
+
+
+def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
+    try:
+        from scipy.optimize import nnls
+    except ImportError:
+        raise UnavailableError("a fit needs scipy: pip install 'archscope[torch]'") from None
+    size = np.sqrt((rows**2).sum(axis=0))
+    size[size == 0] = 1.0
+    whole = np.hstack([rows / size, targets[:, None]])
+    triangle = np.linalg.qr(whole, mode="r")  # the same problem with fewer rows
+    ridge = np.hstack([RIDGE**0.5 * np.eye(len(size)), np.zeros((len(size), 1))])
+    small = np.vstack([triangle, ridge])
+    found, _ = nnls(small[:, :-1], small[:, -1], maxiter=50 * len(size))
+    return np.asarray(found) / size
+
+
+def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
+    """Return every network of its own size, predicted from all other families."""
+    found = []
+    for family in dict.fromkeys(sample.family for sample in samples):
+        profile = _profile(fit([s for s in samples if s.family != family]))
+        for sample in samples:
+            if sample.family == family and not sample.varied:
+                predicted = sum_of(profile, sample)
+                measured = 1e3 * sample.whole_seconds
+                found.append(LeftOut(sample.network, family, measured, predicted))
+    return found
+
+
+def sum_of(profile: Profile, sample: Sample) -> float:
+    """Return the milliseconds that a profile predicts for a measured network."""
+    from archscope.latency.predict import milliseconds
+
+    return sum(milliseconds(profile, kernel) for kernel in sample.kernels)
+
+
+def _profile(kinds: Kinds, **more: Any) -> Profile:
+    words = {
+        "name": "", "machine": this_host(), "runtime": "", "fusion": "none",
+        "error": Error(0, 0, 0.0, 0.0, 0.0), "interval": Interval(0.0, 0.0),
+    }  # fmt: skip
+    return Profile(kinds=kinds, **(words | more))
+
+
+def error_of(found: Sequence[LeftOut]) -> Error:
+    """Return how far predictions are off."""
+    off = [abs(each.error) for each in found]
+    families = len({each.family for each in found})
+    within = fmean(error <= CLOSE for error in off)
+    return Error(len(found), families, median(off), fmean(off), within)
+
+
+def interval_of(found: Iterable[LeftOut]) -> Interval:
+    """Return quantiles of log(measured / predicted) that hold in nine cases of ten of new ones."""
+    logs = sorted(log(each.measured_ms / each.predicted_ms) for each in found)
+    count = len(logs)
+    place = min(ceil((count + 1) * (1 + COVERS) / 2), count) - 1
+    return Interval(logs[count - 1 - place], logs[place], COVERS)
+
+
+def coverage(found: Sequence[LeftOut]) -> float:
+    """Return the share of networks inside the interval that the others give."""
+    inside = 0
+    for each in found:
+        band = interval_of(other for other in found if other.family != each.family)
+        low, high = (each.predicted_ms * exp(end) for end in (band.low, band.high))
+        inside += low <= each.measured_ms <= high
+    return inside / len(found)
+
+
+def ranges_of(samples: Sequence[Sample]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return the least and the most of macs and outputs of each kind of kernel."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for kernel in (kernel for sample in samples for kernel in sample.kernels):
+        for name in ("macs", "output"):
+            value = kernel.features[FEATURES.index(name)]
+            if value:
+                low, high = found.setdefault(kernel.kind, {}).get(name, (value, value))
+                found[kernel.kind][name] = min(low, value), max(high, value)
+    return found
+
+
+def profile_of(
+    samples: Sequence[Sample], runtime: str, threads: int, *, name: str = HERE
+) -> tuple[Profile, list[LeftOut]]:
+    """Return the profile of this machine, and the networks predicted without their families."""
+    found = left_out(samples)
+    profile = _profile(
+        fit(samples),
+        name=name,
+        about="measured by archscope device calibrate",
+        source=f"{len(samples)} networks of the zoo, measured on this machine",
+        runtime=runtime,
+        version=installed_version(runtime),
+        fusion=RUNTIMES[runtime],
+        threads=threads,
+        ranges=ranges_of(samples),
+        error=error_of(found),
+        interval=interval_of(found),
+    )
+    return profile.sealed(), found

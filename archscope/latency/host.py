@@ -1,0 +1,70 @@
+"""This machine, as profiles and measurements name it; free of torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from archscope.latency.profile import Machine, Profile
+
+HERE = "here"
+"""The name of the profile of this machine, unless another is given."""
+
+PACKAGES = {"torch": "torch", "torch-compile": "torch", "onnxruntime": "onnxruntime"}
+"""The package of each runtime."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Return the model of the processor, as far as the system knows it."""
+    lines = _lines("/proc/cpuinfo")
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    board = "".join(_lines("/proc/device-tree/model")).strip("\0 ")  # of a Raspberry Pi
+    return next(iter(models), "") or board or platform.processor() or platform.machine()
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return []
+
+
+def this_host() -> Machine:
+    """Return this machine."""
+    return Machine(processor(), cores(), f"{platform.system()} {platform.machine()}".strip())
+
+
+def notes(profile: Profile) -> tuple[str, ...]:
+    """Return in what this machine is not what a profile says of it.
+
+    A profile of another machine is one of purpose, unless its name says that it is of this one.
+    """
+    here = this_host()
+    if profile.machine.name != here.name:
+        if profile.name != HERE:
+            return ()
+        return (f"measured on another machine: {profile.machine.name}, and this is {here.name}",)
+    found = []
+    if profile.machine.cores not in (None, here.cores):
+        found.append(f"measured with {profile.machine.cores} cores, and {here.cores} are here")
+    installed = installed_version(profile.runtime)
+    if installed and installed != profile.version:
+        found.append(f"measured with {profile.runtime} {profile.version}, installed is {installed}")
+    return tuple(found)
+
+
+def installed_version(runtime: str) -> str:
+    """Return the version of a runtime that is installed, or the empty string."""
+    try:
+        return version(PACKAGES.get(runtime, runtime))
+    except PackageNotFoundError:
+        return ""

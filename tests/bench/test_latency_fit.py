@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from archscope.bench import calibration
+from archscope.bench.calibration import Sample, jobs, matched, measure_jobs
+from archscope.bench.latency_fit import coverage, error_of, fit, left_out, profile_of, sum_of
+from archscope.errors import OptionError
+from archscope.language import load
+from archscope.latency.kernels import FEATURES, kernels
+from archscope.latency.predict import predict, scaled
+
+TRUTH = {"kernels": 0.01, "macs": 0.03, "output": 0.2, "weight": 0.1}
+NAMES = (
+    "resnet18", "mobilenet_v2", "mobilenet_v2_050", "shufflenet_v2_x1_0", "squeezenet1_1",
+    "regnet_x_400mf",
+)  # fmt: skip
+
+
+def samples(noise: float = 0.0) -> list[Sample]:
+    """Return networks whose kernels take what `TRUTH` says, but for noise of whole networks."""
+    random, found = Random(0), []
+    for name in NAMES:
+        made = kernels(load(name), "onnxruntime")
+        factor = 1 + random.uniform(-noise, noise)
+        seconds = tuple(
+            factor * 1e-3 * sum(
+                TRUTH.get(feature, 0.0) * x
+                for feature, x in zip(FEATURES, scaled(kernel.features, 1), strict=True)
+            )
+            for kernel in made
+        )  # fmt: skip
+        found.append(Sample(name, name[:9], False, made, seconds, sum(seconds)))
+    return found
+
+
+def test_known_coefficients_are_found_again() -> None:
+    profile, out = profile_of(samples(), "onnxruntime", 1)
+    for sample in samples():
+        assert sum_of(profile, sample) == pytest.approx(1e3 * sample.whole_seconds, rel=0.01)
+    assert profile.checksum
+    assert profile.error.networks == len(NAMES)
+    assert profile.error.families == 5  # both of mobilenet_v2 are left out together
+    assert {each.network for each in out} == set(NAMES)
+    found = predict(profile, load("resnet18"))
+    assert found.low <= found.milliseconds * 1.000001
+    assert not found.unlike
+
+
+def test_a_family_is_left_out_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted = []
+
+    def spy(some: list[Sample]) -> dict[str, dict[str, float]]:
+        fitted.append({sample.family for sample in some})
+        return fit(some)
+
+    monkeypatch.setattr("archscope.bench.latency_fit.fit", spy)
+    left_out(samples())
+    families = {sample.family for sample in samples()}
+    assert [families - some for some in fitted] == [{f} for f in dict.fromkeys(
+        sample.family for sample in samples()
+    )]  # fmt: skip
+
+
+def test_errors_and_interval_are_those_of_the_noise() -> None:
+    profile, out = profile_of(samples(noise=0.05), "onnxruntime", 1)
+    assert 0 < profile.error.median < 0.15
+    assert error_of(out) == profile.error
+    assert profile.interval.low < 0 < profile.interval.high
+    assert 0 <= coverage(out) <= 1
+
+
+def test_kernels_of_the_runtime_are_matched_by_their_main_node() -> None:
+    graph = load("INPUT 3x8x8 -> CONV 4 -> RELU -> CONV 4 -> GELU")
+    made = kernels(graph, "onnxruntime")
+    conv, relu, second, gelu = (node.name for node in graph.nodes if node.inputs)
+    times = [((relu, conv), 1.0), ((), 9.0), ((second,), 2.0), ((gelu,), 3.0), ((gelu,), 4.0)]
+    assert matched(made, times, graph) == (1.0, 2.0, 7.0)
+
+
+def test_every_network_can_be_measured_at_two_sizes() -> None:
+    work = list(jobs(["mobilenet_v3", "alexnet"]))
+    assert [(job.graph.name, job.varied) for job in work][:2] == [
+        ("mobilenet_v3_large", False), ("mobilenet_v3_large", True),
+    ]  # fmt: skip
+    assert work[1].graph.inputs[0].out == (3, 160, 160)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "torch"])
+def test_a_small_network_is_measured(runtime: str) -> None:
+    graph = load("INPUT 3x16x16 -> [CONV 8 -> BATCHNORM -> RELU]*2 -> GLOBAL_AVGPOOL -> FC 4")
+    shares: list[float] = []
+    (sample,) = measure_jobs(
+        [calibration.Job(graph, "plain", False)], runtime, 1, seconds=0.01, rounds=2,
+        progress=lambda _, share: shares.append(share),
+    )  # fmt: skip
+    assert sample.whole_seconds > 0
+    assert sum(sample.seconds) > 0
+    assert len(sample.seconds) == len(sample.kernels)
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+
+
+def test_only_known_runtimes() -> None:
+    with pytest.raises(OptionError, match="expected a runtime of onnxruntime, torch, got 'tvm'"):
+        measure_jobs([], "tvm", 1)

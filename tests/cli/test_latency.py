@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from archscope.cli import main
+from archscope.latency.host import this_host
+from archscope.latency.kernels import KINDS
+from archscope.latency.profile import Error, Interval, Machine, Profile, keep
+
+FAKE = Profile(
+    name="board",
+    machine=Machine("a board", 4),
+    runtime="onnxruntime",
+    version="1.0",
+    fusion="onnxruntime",
+    threads=2,
+    kinds={kind: {"kernels": 0.1} for kind in KINDS},
+    error=Error(30, 10, 0.04, 0.05, 0.9),
+    interval=Interval(-0.1, 0.1),
+)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ARCHSCOPE_DATA", str(tmp_path / "data"))
+
+
+def test_analyze_shows_and_keeps_the_prediction(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    keep(FAKE)
+    assert main(["analyze", "resnet18", "--latency", "board"]) == 0
+    out = capsys.readouterr().out
+    assert "2.3" in next(line for line in out.splitlines() if line.strip().startswith("latency"))
+    assert "a board, onnxruntime 1.0, 2 threads" in out
+    path = tmp_path / "net.json"
+    assert main(["analyze", "resnet18", "--latency", "board", "-o", str(path)]) == 0
+    found = msgspec.json.decode(path.read_bytes())["latency"]
+    assert found["kernels"] == 23
+    assert found["milliseconds"] == pytest.approx(2.3)
+    assert main(["analyze", "resnet18", "--latency", "board", "--format", "csv"]) == 0
+    assert "milliseconds" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_compare_has_a_column(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(FAKE)
+    assert main(["compare", "resnet18", "vgg16", "--latency", "board", "--format", "csv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert "milliseconds" in rows[0].split(",")
+
+
+def test_an_unknown_profile_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(FAKE)
+    assert main(["analyze", "resnet18", "--latency", "bord"]) == 2
+    error = capsys.readouterr().err
+    assert "did you mean 'board'" in error
+    assert error.count("\n") == 1
+
+
+def test_a_profile_is_carried_as_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = keep(FAKE, tmp_path / "carried.json")
+    assert main(["device", "import", str(file), "--name", "pi5"]) == 0
+    assert main(["device", "list", "--format", "csv"]) == 0
+    assert "pi5,a board" in capsys.readouterr().out
+    assert main(["device", "show", "pi5"]) == 0
+    assert "each predicted without its family" in capsys.readouterr().out
+    again = tmp_path / "again.json"
+    assert main(["device", "export", "pi5", "-o", str(again)]) == 0
+    assert main(["analyze", "resnet18", "--latency", str(again)]) == 0
+
+
+def test_names_of_profiles(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = keep(FAKE, tmp_path / "carried.json")
+    assert main(["device", "import", str(file), "--name", "here"]) == 2
+    assert "'here' is the name of this machine's own profile" in capsys.readouterr().err
+    assert main(["device", "import", str(file), "--name", "../x"]) == 2
+    assert "a profile is named by letters" in capsys.readouterr().err
+    assert main(["device", "calibrat"]) == 2
+    assert "did you mean 'calibrate'" in capsys.readouterr().err
+
+
+def test_another_version_of_the_runtime_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(msgspec.structs.replace(FAKE, machine=this_host()))
+    assert main(["analyze", "resnet18", "--latency", "board"]) == 0
+    assert "measured with onnxruntime 1.0" in " ".join(capsys.readouterr().out.split())
