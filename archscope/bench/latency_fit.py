@@ -20,7 +20,7 @@ from archscope.bench.calibration import RUNTIMES, Sample
 from archscope.errors import UnavailableError
 from archscope.latency.host import HERE, installed_version, this_host
 from archscope.latency.kernels import FEATURES
-from archscope.latency.predict import scaled
+from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
 KERNELS, NETWORKS, RIDGE = 0.5, 3.0, 1e-4
@@ -89,7 +89,8 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     ridge = np.hstack([RIDGE**0.5 * np.eye(len(size)), np.zeros((len(size), 1))])
     small = np.vstack([triangle, ridge])
     found, _ = nnls(small[:, :-1], small[:, -1], maxiter=50 * len(size))
-    return np.asarray(found) / size
+    coefficients: NDArray[Any] = np.asarray(found) / size
+    return coefficients
 
 
 def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
@@ -107,13 +108,11 @@ def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
 
 def sum_of(profile: Profile, sample: Sample) -> float:
     """Return the milliseconds that a profile predicts for a measured network."""
-    from archscope.latency.predict import milliseconds
-
     return sum(milliseconds(profile, kernel) for kernel in sample.kernels)
 
 
 def _profile(kinds: Kinds, **more: Any) -> Profile:
-    words = {
+    words: dict[str, Any] = {
         "name": "", "machine": this_host(), "runtime": "", "fusion": "none",
         "error": Error(0, 0, 0.0, 0.0, 0.0), "interval": Interval(0.0, 0.0),
     }  # fmt: skip
