@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -20,9 +20,6 @@ from archscope.exporters.onnx_writer import MAX_BYTES
 from archscope.exporters.preprocessed_network import PreprocessedNetwork
 
 __all__ = ["export", "load"]
-
-if TYPE_CHECKING:
-    pass
 
 
 def export(network: Network, opset: int) -> bytes:
