@@ -214,3 +214,20 @@ class PadChannels(nn.Module):
     def extra_repr(self) -> str:
         """Return padding and constant for printing."""
         return f"{self.pad}, {self.value}"
+
+
+class Fill(nn.Module):
+    """A tensor with a constant in place of a range along an axis."""
+
+    def __init__(self, start: int, stop: int, axis: int, value: float = 0.0) -> None:
+        super().__init__()
+        self.start, self.stop, self.axis, self.value = start, stop, axis, value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tensor with the constant in it."""
+        part = torch.full_like(x.narrow(self.axis, self.start, self.stop - self.start), self.value)
+        return torch.slice_scatter(x, part, self.axis, self.start, self.stop)
+
+    def extra_repr(self) -> str:
+        """Return the arguments for printing."""
+        return f"{self.start}, {self.stop}, axis={self.axis}, value={self.value}"

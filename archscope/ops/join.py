@@ -9,6 +9,7 @@ from archscope.ir import POINTWISE, WHOLE, Call, Example, Shape, Windows, call, 
 from archscope.onnx_form import Input, Value, ints, node
 from archscope.ops.attributes import RANK, Count, Positive
 from archscope.ops.facts import Rearrangement
+from archscope.ops.fill import filled
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.merge import Concat
 from archscope.ops.pad import Pad
@@ -213,10 +214,14 @@ def overwrite_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a tensor in place of a range of another."""
     axis = foreign.args["dim"] % len(foreign.out)
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
-    if axis == 0 or x.constant or part.constant:
+    if axis == 0:
         return None
     size, start = x.shape[axis], foreign.get("start") or 0
     start = max(0, start + size) if start < 0 else start
+    if part.constant and foreign.get("step", 1) == 1:
+        return filled(x, part, start, start + part.shape[axis], axis - 1)
+    if x.constant or part.constant:
+        return None
     found = Overwrite(start=start, axis=axis - 1, step=foreign.get("step", 1))
     return Recognised(found, (x, part))
 
@@ -226,7 +231,11 @@ def overwrite_place_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a tensor in place of one element along an axis of another."""
     axis, index = foreign.args["dim"] % len(foreign.out), foreign.args["index"]
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
-    if axis == 0 or x.constant or part.constant:
+    if axis == 0:
         return None
     start = index + x.shape[axis] if index < 0 else index
+    if part.constant:
+        return filled(x, part, start, start + 1, axis - 1)
+    if x.constant:
+        return None
     return Recognised(Overwrite(start=start, axis=axis - 1), (x, part))

@@ -21,7 +21,8 @@ from archscope.ir import Example
 from tests.ops import axis_forms
 
 MOVES = frozenset((
-    "_upsample_nearest_exact1d", "alias", "as_strided", "copy", "empty", "flip", "slice_scatter",
+    "_upsample_nearest_exact1d", "alias", "as_strided", "copy", "empty", "flip", "full_like",
+    "slice_scatter",
     "cat", "channel_shuffle", "native_channel_shuffle", "clone",
     "constant_pad_nd", "detach", "expand", "gather", "index", "index_select", "permute",
     "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",

@@ -66,7 +66,8 @@ class OperatorTranslator:
 
     def translate(self, node: fx.Node, foreign: Foreign) -> Tensor:
         """Return the result of an operator, having added the layer that computes it."""
-        if name_of(foreign.target) in FILLS or 0 in foreign.out or not foreign.ins:
+        filled = name_of(foreign.target) in (*FILLS, "fill")
+        if filled or 0 in foreign.out or not foreign.ins:
             return self.weights.constant(node, foreign)
         factors = (foreign.get(name) for name in ("other", "alpha", "value"))
         if not self.batch.suits(foreign.out) or any(map(self.batch.has, factors)):

@@ -151,8 +151,10 @@ def _nested(values: Any) -> Any:
 
 def _fill(foreign: Foreign) -> float | None:
     """Return the number that a constant has everywhere, None if it has several."""
-    fill = FILLS.get(name_of(foreign.target))
+    name = name_of(foreign.target)
+    fill = "value" if name == "fill" else FILLS.get(name)
     number = foreign.get(fill) if isinstance(fill, str) else fill
+    number = number.value if isinstance(number, Tensor) else number
     return number if isinstance(number, int | float) else None
 
 

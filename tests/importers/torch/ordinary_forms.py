@@ -99,6 +99,13 @@ def _edit_range(x: Tensor) -> Tensor:
     return y
 
 
+def _fill_parts(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[:, 0] = 0
+    y[:, :, 2:4] = 1.5
+    return y
+
+
 def _two_way(x: Tensor) -> Tensor:
     a, b = x.unbind(1)[:2]
     return torch.stack([a, b], 1)
@@ -387,4 +394,5 @@ FORMS: dict[str, nn.Module] = {
     "lp_pool": Ordinary(lambda x: functional.lp_pool2d(x.relu(), 2, 2), last=8),
     "edit_channel": Ordinary(_edit_channel, last=8),
     "edit_range": Ordinary(_edit_range, last=8),
+    "fill_parts": Ordinary(_fill_parts, last=8),
 }

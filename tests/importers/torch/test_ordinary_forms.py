@@ -13,7 +13,7 @@ from archscope.weights import state_dict_of
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
 from tests.importers.torch.test_modules import flops
 
-COUNTED = {"antialias", "batch_norm_no_bias", "layernorm_width", "orthogonal", "unfold"}
+COUNTED = {"antialias", "batch_norm_no_bias", "orthogonal", "unfold"}
 """Forms that are counted, but no operators of ours."""
 PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
