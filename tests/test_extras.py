@@ -43,8 +43,8 @@ def imported() -> set[str]:
     return found - {"archscope"} - sys.stdlib_module_names
 
 
-PEERS = {"ptflops", "thop", "torchinfo", "torchprofile", "torchvision"}
-"""Tools that are run only where they are, and a package whose operators are known without it."""
+PEERS = {"openvino", "ptflops", "thop", "torchinfo", "torchprofile", "torchvision"}
+"""What is run only where it is installed, and a package whose operators are known without it."""
 
 
 def test_every_package_is_installed_by_default_or_by_an_extra() -> None:

@@ -43,9 +43,7 @@ def _run(words: list[str]) -> int:
     )  # after the patch, which replaces the base classes
     from archscope.cli.shared.process import Terminated, check_surroundings, reason
     from archscope.cli.shared.terminal import NORMAL, is_verbose, set_verbosity, warn
-    from archscope.cli.shared.usage import error_line, usage_text
     from archscope.errors import ArchscopeError
-    from archscope.extras import advice
 
     set_verbosity(NORMAL)
     try:
@@ -54,6 +52,8 @@ def _run(words: list[str]) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as error:
+        from archscope.cli.shared.usage import usage_text  # only mistakes need it
+
         warn(f"error: {usage_text(error, words)}")
         return FAILED
     except ArchscopeError as error:
@@ -61,6 +61,8 @@ def _run(words: list[str]) -> int:
             from traceback import format_exc
 
             warn(format_exc().rstrip())
+        from archscope.cli.shared.usage import error_line
+
         warn(error_line(error, words))
         return FAILED
     except (KeyboardInterrupt, click.Abort) as error:
@@ -70,6 +72,8 @@ def _run(words: list[str]) -> int:
     except BrokenPipeError:
         return FINE
     except ImportError as error:
+        from archscope.extras import advice
+
         text = advice(error, next((word for word in words if word[:1] != "-"), ""))
         if text is None:
             raise

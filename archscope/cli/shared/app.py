@@ -6,19 +6,20 @@ when its command runs; only the help needs all of them.
 
 from __future__ import annotations
 
-import shlex
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from archscope import __version__
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.verbosity import talk_options
 from archscope.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 GROUPS = ("Understand", "Judge", "Make", "Train and search", "Share", "Reference")
 """The groups of the help, in its order."""
@@ -53,6 +54,8 @@ class Commands(click.Group):
         """Return the commands that begin so, without importing them."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
+        from click.shell_completion import CompletionItem  # only a shell needs it
+
         return [CompletionItem(name) for name in sorted(FILES) if name.startswith(incomplete)]
 
     def resolve_command(
@@ -66,6 +69,8 @@ class Commands(click.Group):
 
 def _no_command(args: list[str]) -> str:
     """Return what is wrong with a first word that is no command; it may be a network."""
+    import shlex
+
     from archscope.language import spaces, zoo
     from archscope.language.files import is_file
     from archscope.sources import is_foreign

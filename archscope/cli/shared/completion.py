@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from archscope.errors import ArchscopeError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 SUFFIXES = (".yaml", ".yml", ".py", ".onnx", ".cfg", ".prototxt", ".param", ".keras")
 """Files that may be a SPEC."""
 
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
 def names(find: Callable[[], Iterable[str]]) -> Completer:
@@ -22,7 +25,7 @@ def names(find: Callable[[], Iterable[str]]) -> Completer:
     def complete(
         context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        return [CompletionItem(name) for name in find() if name.startswith(incomplete)]
+        return _items(find(), incomplete)
 
     return complete
 
@@ -41,8 +44,7 @@ def specs(
     """Return networks and spaces that ship with archscope, and files that may be a spec."""
     from archscope.language import spaces, zoo
 
-    shipped = [name for name in (*zoo(), *spaces()) if name.startswith(incomplete)]
-    return [CompletionItem(word) for word in (*shipped, *_files(incomplete))]
+    return _items((*zoo(), *spaces(), *_files(incomplete)), incomplete)
 
 
 def nodes(
@@ -58,7 +60,7 @@ def nodes(
         graph = load(spec)
     except ArchscopeError:
         return []
-    return [CompletionItem(n.name) for n in graph.nodes if n.name.startswith(incomplete)]
+    return _items((node.name for node in graph.nodes), incomplete)
 
 
 def runs(
@@ -69,7 +71,13 @@ def runs(
 
     found = all_runs(Path("runs"))
     known = [*(path.name for path in found), *(path.as_posix() for path in found)]
-    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+    return _items(known, incomplete)
+
+
+def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # only a shell needs it
+
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
 def _files(incomplete: str) -> list[str]:
