@@ -38,3 +38,11 @@ class PositionEmbedding(nn.Module):
     def extra_repr(self) -> str:
         """Return the shape for printing."""
         return f"{self.weight.shape[-1]}, {tuple(self.weight.shape[1:-1])}"
+
+
+class Embedding(nn.Embedding):
+    """A learned vector for each index, along axis 1; indices may come as floats."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return the vectors of the indices: (N, ...) to (N, C, ...)."""
+        return super().forward(input.long()).movedim(-1, 1)

@@ -190,8 +190,8 @@ def test_activation_behind_it_works_in_place_where_it_may(case: Example) -> None
         places = [i for i in range(len(inputs)) if i not in case.op.without_slope]
         slopes.append([inputs[place].grad for place in places])
     for one, other in zip(*slopes, strict=True):
-        assert one is not None and other is not None
-        assert torch.allclose(one, other, rtol=1e-4, atol=1e-6)
+        assert (one is None) is (other is None)  # indices have no gradient
+        assert one is None or torch.allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 @every_case
@@ -199,6 +199,8 @@ def test_views_and_nothing_else_move_nothing(case: Example) -> None:
     op, ins = case.op, case.ins
     moved = sum(map(prod, ins)) + op.params(*ins) + op.buffers(*ins) + prod(op.shape(*ins))
     expected = 0 if op.storage is Storage.VIEW else moved
+    if op.name == "embedding":  # reads the vectors that it gives, not the others
+        expected = sum(map(prod, ins)) + 2 * prod(op.shape(*ins))
     if op.name == "slice":  # all but eager views copy the range
         expected = 2 * prod(op.shape(*ins))
     assert op.access(*ins) == expected

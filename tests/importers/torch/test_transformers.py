@@ -107,3 +107,27 @@ def test_attention_among_images_is_not_taken_for_attention_in_one() -> None:
     module = nn.TransformerEncoderLayer(16, 2, 32)  # the first axis are positions, not images
     graph = from_module(module, (10, 16)).graph
     assert "counted at batch 1" in graph.about
+
+
+class Words(nn.Module):
+    """Indices of a vocabulary, and attention among them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(20, 16)
+        self.layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(self.words(x))
+        return out
+
+
+def test_indices_of_a_vocabulary() -> None:
+    torch.manual_seed(0)
+    module = Words().eval()
+    words = torch.randint(20, (2, 10))
+    found = from_module(module, words)
+    network = build(found.graph).eval()
+    network.load_state_dict(state_dict_of(found.graph, found.weights()))
+    with torch.no_grad():
+        torch.testing.assert_close(network(words), module(words), rtol=1e-5, atol=1e-5)
