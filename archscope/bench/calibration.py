@@ -22,7 +22,7 @@ from archscope.errors import OptionError, ShapeError, SpecError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Graph, text_of
 from archscope.language import load
-from archscope.latency.kernels import NONE, ONNXRUNTIME, Kernel, kernels
+from archscope.latency.kernels import NONE, ONNXRUNTIME, TAKES_SUM, Kernel, kernels
 
 RUNTIMES = {"onnxruntime": ONNXRUNTIME, "torch": NONE}
 """The runtimes that can be calibrated, and what they fuse."""
@@ -106,11 +106,12 @@ def measure_jobs(
 ) -> list[Sample]:
     """Return networks measured in a runtime on the CPU, kernel by kernel and whole.
 
+    One thread is timed by its processor time, which other work on the machine disturbs less.
     Raises OptionError for a runtime that cannot be calibrated, UnavailableError without it.
     """
     if runtime not in RUNTIMES:
         raise OptionError(f"expected a runtime of {', '.join(RUNTIMES)}, got '{runtime}'")
-    clock = clock or clock_of(processor_time=False)
+    clock = clock or clock_of(processor_time=threads == 1)
     one = _in_onnxruntime if runtime == "onnxruntime" else _in_torch
     samples: list[Sample] = []
     wholes: list[list[float]] = [[] for _ in work]
@@ -141,7 +142,7 @@ def _in_onnxruntime(
     if kernels_too:
         profiler = KernelProfiler(exported, threads=threads)
         measure([profiler], seconds, clock)
-        times = [(kernel.layers, kernel.seconds) for kernel in profiler.times().kernels]
+        times = [(kernel.layers, kernel.seconds) for kernel in profiler.times(medians=True).kernels]
         spent = matched(made, times, exported.graph)
     return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
 
@@ -155,7 +156,7 @@ def _in_torch(job: Job, threads: int, seconds: float, clock: Clock, kernels_too:
     if kernels_too:
         stopwatch = Stopwatch(prepared, clock)
         measure([stopwatch], seconds, clock)
-        times = [((name,), time) for name, time in stopwatch.means()]
+        times = [((name,), time) for name, time in stopwatch.medians()]
         spent = matched(made, times, job.graph)
     return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
 
@@ -165,14 +166,22 @@ def matched(
 ) -> tuple[float, ...]:
     """Return the seconds of each of our kernels, from those of the kernels of the runtime.
 
-    A kernel of the runtime belongs to ours of its node with the most macs; one that computes no
-    node, such as a change of layout, to none.
+    A kernel of the runtime belongs to ours of its node with the most macs. One that computes no
+    node changes a layout: it belongs to a neighbour that is no convolution and so needs that, if
+    there is one.
     """
     places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
-    spent = [0.0] * len(made)
-    for layers, seconds in times:
+    found: list[int | None] = []
+    for layers, _ in times:
         known = [name for name in layers if name in places]
-        if known:
-            main = max(known, key=lambda name: graph.facts[name].macs)
-            spent[places[main]] += seconds
+        main = max(known, key=lambda name: graph.facts[name].macs, default=None)
+        found.append(None if main is None else places[main])
+    spent = [0.0] * len(made)
+    for at, (place, (_, seconds)) in enumerate(zip(found, times, strict=True)):
+        if place is None:
+            beside = (*found[at - 1 : at], *found[at + 1 : at + 2])
+            plain = [n for n in beside if n is not None and made[n].kind not in TAKES_SUM]
+            place = next(iter(plain), None)
+        if place is not None:
+            spent[place] += seconds
     return tuple(spent)

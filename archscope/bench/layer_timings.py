@@ -89,11 +89,10 @@ class Stopwatch:
             self.twin(*self.inputs)
         self.runs.append((self.clock() - before, self.spent))
 
-    def means(self) -> list[tuple[str, float]]:
-        """Return the seconds of each layer by its name, over the faster half of the runs."""
-        middle = median(whole for whole, _ in self.runs)
-        fast = [spent for whole, spent in self.runs if whole <= middle]
-        return [(name, fmean(spent)) for name, *spent in zip(self.names, *fast, strict=True)]
+    def medians(self) -> list[tuple[str, float]]:
+        """Return the median seconds of each layer by its name; they do not add up to a run."""
+        runs = [spent for _, spent in self.runs]
+        return [(name, median(spent)) for name, *spent in zip(self.names, *runs, strict=True)]
 
     def layers(self, batch: int, dtype: str, roof: Roofline) -> LayerTimings:
         """Return the time of each layer, compared with the roofline."""

@@ -76,20 +76,27 @@ class KernelProfiler:
         """Run the network."""
         self.session.run(None, self.feeds)
 
-    def times(self) -> KernelTimes:
-        """End the profile and return its kernels. It cannot run any more then."""
+    def times(self, *, medians: bool = False) -> KernelTimes:
+        """End the profile and return its kernels. It cannot run any more then.
+
+        With `medians`, the time of each kernel is its median over all runs, which hardly depends
+        on what else the machine does, but does not add up to a run.
+        """
         path = Path(self.session.end_profiling())
         events = json.loads(path.read_text(encoding="utf-8"))
         self.folder.cleanup()
         runs = _runs(events)
         middle = median(whole for whole, _ in runs)
-        fast = [(whole, kernels) for whole, kernels in runs if whole <= middle]
+        fast = [(whole, kernels) for whole, kernels in runs if medians or whole <= middle]
+        average = median if medians else fmean
         names = [(event["name"], event["args"]["op_name"]) for event in fast[0][1]]
         spent = [[event["dur"] * 1e-6 for event in kernels] for _, kernels in fast]
         whole = fmean(whole for whole, _ in fast) * 1e-6
         layers = kernel_layers(self.exported, [name.removesuffix(KERNEL) for name, _ in names])
         kernels = tuple(
-            Kernel(name.removesuffix(KERNEL), kind, found, max(fmean(times) - PROFILER_SECONDS, 0))
+            Kernel(
+                name.removesuffix(KERNEL), kind, found, max(average(times) - PROFILER_SECONDS, 0)
+            )
             for (name, kind), found, *times in zip(names, layers, *spent, strict=True)
         )
         return KernelTimes(kernels, whole - len(kernels) * PROFILER_SECONDS, len(fast))

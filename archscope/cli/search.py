@@ -42,7 +42,7 @@ TRIALS = {"training": 16, "prior": 32}
 budget_option = click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
     help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
-    " 8ms@cpu; several hold together.",
+    " 8ms@cpu or 8ms@PROFILE; several hold together.",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def _lines(path: str) -> list[str]:
         return []
 
 
+@cache
 def this_host() -> Machine:
     """Return this machine."""
     return Machine(processor(), cores(), f"{platform.system()} {platform.machine()}".strip())

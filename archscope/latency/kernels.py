@@ -52,7 +52,7 @@ NONE, ONNXRUNTIME, INDUCTOR = FUSIONS = ("none", "onnxruntime", "inductor")
 """Eager torch runs every node; onnxruntime joins convolutions with what is behind them; inductor,
 of torch.compile, joins element-wise operators with one another."""
 
-JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid"})
+JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
 """ONNX operators that onnxruntime's convolutions and linear layers apply to what they write."""
 
 FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
@@ -86,6 +86,8 @@ class _Open:
         self.nodes, self.kind = [node.name], piece.kind
         self.features = list(piece.features)
         self.end = node.name  # whose result it writes
+        # onnxruntime makes a depthwise convolution of a batch norm that it cannot fold.
+        self.activates = piece.kind in TAKES_ACTIVATION or node.op.scales_channels
         self.has_sum = self.closed = False
 
     def join(self, node: Node) -> None:
@@ -156,14 +158,14 @@ class _Fusion:
         """Return the convolution that takes in an activation, or a sum with something else."""
         if piece.joins:
             kernel = self._alone(node.inputs[0])
-            if kernel is not None and kernel.kind in TAKES_ACTIVATION and not kernel.closed:
+            if kernel is not None and kernel.activates and not kernel.closed:
                 kernel.closed = True
                 return kernel
         elif node.op.zero_is_neutral and len(node.ins) == 2 and node.ins[0] == node.ins[1]:
             found = [self._alone(name) for name in node.inputs]
             open_ = [k for k in found if k and k.kind in TAKES_SUM and not (k.closed or k.has_sum)]
             if open_:
-                kernel = max(open_, key=self.made.index)
+                kernel = open_[0]
                 kernel.has_sum = True
                 kernel.add("merged", prod(node.out))
                 return kernel
@@ -175,7 +177,7 @@ class _Fusion:
         open_ = [kernel for kernel in found if kernel and kernel.kind in BY_ELEMENT]
         if not open_:
             return None
-        kernel = max(open_, key=self.made.index)
+        kernel = open_[0]
         inside = found.index(kernel)
         others = sum(prod(x) for place, x in enumerate(node.ins) if place != inside)
         kernel.add("input", others)

@@ -9,6 +9,8 @@ from msgspec import structs
 
 from archscope.analysis.canonical import canonical
 from archscope.ir import Graph
+from archscope.latency.predict import predict
+from archscope.latency.profile import load
 from archscope.metrics import METRICS
 from archscope.records.study import Trial
 from archscope.search.strategy import Strategy
@@ -26,6 +28,11 @@ class Screening:
     def __init__(self, space: Space, strategy: Strategy, measure: Measure) -> None:
         self.space, self.strategy, self.measure = space, strategy, measure
         self.cost_model = CostModel(space, graphs=needs_graph(strategy.metrics))
+        self.profiles = {
+            budget.metric: load(budget.predicted_by)
+            for budget in strategy.budgets
+            if budget.predicted_by
+        }
         self.known: dict[str, Trial] = {}
         self.measured: dict[tuple[str, str], float] = {}  # by digest and metric
 
@@ -72,7 +79,10 @@ class Screening:
                 continue
             key = trial.digest, name
             if key not in self.measured:
-                self.measured[key] = self.measure(name, graph)
+                profile = self.profiles.get(name)
+                self.measured[key] = (
+                    predict(profile, graph).milliseconds if profile else self.measure(name, graph)
+                )
             costs[name] = self.measured[key]
         for budget in self.strategy.budgets:
             if budget.measured:

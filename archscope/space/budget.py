@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
+from archscope.latency import profile as profiles
 from archscope.metrics import MACS, METRICS, Metric, cost_metrics, metric_words
 from archscope.space.costs import Costs, needs_graph
 from archscope.units import COUNT, Unit, split_quantity, split_word, unit_hint
@@ -19,7 +20,7 @@ MOST = 1e30
 """The largest number of a budget; beyond, nothing can be compared."""
 
 DEVICES = ("cpu",)
-"""Devices that latency is measured on: this machine's."""
+"""Devices that latency is measured on: this machine's. For others, a profile predicts it."""
 
 EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"
@@ -48,6 +49,11 @@ class Budget(Struct, frozen=True):
     def measured(self) -> bool:
         """Whether it takes a run to know, as latency does; all else is static."""
         return METRICS[self.metric].is_measured
+
+    @property
+    def predicted_by(self) -> str:
+        """The latency profile that predicts it; empty if it is measured or counted."""
+        return "" if self.device in DEVICES else self.device
 
     @property
     def is_sum(self) -> bool:
@@ -146,13 +152,24 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
             raise _refusal(words, f"{metric.name} needs a device: {metric.unit.examples}@cpu")
         if device and not metric.is_measured:
             raise _refusal(words, f"{metric.name} is counted, not measured on a device")
-        if device and device not in DEVICES:
-            hint = did_you_mean(device, DEVICES) or "; the only one is cpu, that of this machine"
-            raise _refusal(words, f"the device '{device}' is not known{hint}")
-        note = "measured, not counted" if device else note
+        note = _how_known(words, device) if device else note
     if ">" in sign:
         return Budget(words, metric.name, None, most, device, note)
     return Budget(words, metric.name, most, least, device, note)
+
+
+def _how_known(text: str, device: str) -> str:
+    """Return how latency on a device is known. Raises OptionError for an unknown device."""
+    if device in DEVICES:
+        return "measured, not counted"
+    known = profiles.files()
+    if device not in known and not device.endswith(profiles.SUFFIX):
+        there = f" and latency profiles: {', '.join(known)}" if known else ""
+        hint = did_you_mean(device, (*DEVICES, *known)) or (
+            f"; there is cpu, that of this machine{there}; `archscope device calibrate` makes one"
+        )
+        raise _refusal(text, f"the device '{device}' is not known{hint}")
+    return f"predicted for {profiles.words(profiles.load(device))}"
 
 
 def _refusal(text: str, why: str) -> OptionError:

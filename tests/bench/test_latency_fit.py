@@ -7,7 +7,9 @@ import pytest
 from archscope.bench import calibration
 from archscope.bench.calibration import Sample, jobs, matched, measure_jobs
 from archscope.bench.latency_fit import coverage, error_of, fit, left_out, profile_of, sum_of
+from archscope.bench.onnx_kernels import profile_kernels
 from archscope.errors import OptionError
+from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
 from archscope.latency.kernels import FEATURES, kernels
 from archscope.latency.predict import predict, scaled
@@ -76,8 +78,28 @@ def test_kernels_of_the_runtime_are_matched_by_their_main_node() -> None:
     graph = load("INPUT 3x8x8 -> CONV 4 -> RELU -> CONV 4 -> GELU")
     made = kernels(graph, "onnxruntime")
     conv, relu, second, gelu = (node.name for node in graph.nodes if node.inputs)
-    times = [((relu, conv), 1.0), ((), 9.0), ((second,), 2.0), ((gelu,), 3.0), ((gelu,), 4.0)]
-    assert matched(made, times, graph) == (1.0, 2.0, 7.0)
+    times = [
+        ((relu, conv), 1.0), ((), 9.0), ((second,), 2.0), ((), 0.5), ((gelu,), 3.0), ((gelu,), 4.0),
+    ]  # fmt: skip
+    assert matched(made, times, graph) == (1.0, 2.0, 7.5)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "resnet18",
+        "mobilenet_v3_small",
+        "INPUT 3x16x16 -> CONV 8 -> [BATCHNORM -> RELU -> CONV 8 1x1]*2 -> GLOBAL_AVGPOOL -> FC 4",
+    ],
+)
+def test_onnxruntime_makes_the_kernels_that_are_expected(source: str) -> None:
+    exported = export_onnx(load(source))
+    made = kernels(exported.graph, "onnxruntime")
+    places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
+    found = profile_kernels(exported, runs=2).kernels
+    taken = [{places[name] for name in kernel.layers if name in places} for kernel in found]
+    assert [kernel.layers for kernel, of in zip(found, taken, strict=True) if len(of) > 1] == []
+    assert set().union(*taken) == set(range(len(made)))
 
 
 def test_every_network_can_be_measured_at_two_sizes() -> None:

@@ -13,6 +13,9 @@ from msgspec import structs
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.language import document
+from archscope.latency.kernels import KINDS
+from archscope.latency.predict import predict
+from archscope.latency.profile import Error, Interval, Machine, Profile, keep, load
 from archscope.records.study import Job, Trial, TrialResult
 from archscope.search.distributions import parameters
 from archscope.search.executor import DeadlineError
@@ -205,6 +208,34 @@ def test_a_prescreened_study_is_resumed_as_well(small: Space, first: int) -> Non
     study.replay(begun.trials)
     study.run(8)
     assert study.trials == whole.trials
+
+
+def test_latency_of_a_profile_is_predicted_not_measured(small: Space, tmp_path: Path) -> None:
+    profile = Profile(
+        name="board",
+        machine=Machine("a board"),
+        runtime="onnxruntime",
+        fusion="onnxruntime",
+        kinds={kind: {"macs": 1.0} for kind in KINDS},
+        error=Error(1, 1, 0.1, 0.1, 0.5),
+        interval=Interval(-0.1, 0.1),
+    )
+    path = keep(profile, tmp_path / "board.json")
+
+    def measure(name: str, graph: Graph) -> float:
+        raise AssertionError("nothing is measured")
+
+    limit = budget(f"1000ms@{path}")
+    assert "predicted for a board" in limit.meaning()
+    strategy = structs.replace(STRATEGY, budgets=(LIMIT, limit))
+    study = Study(small, strategy, FakeExecutor(), measure=measure)
+    study.run(3)
+    trained = [trial for trial in study.trials if trial.trained]
+    assert len(trained) == 3
+    for trial in trained:
+        graph = small.graph(trial.choices)
+        assert trial.costs["latency"] == predict(load(str(path)), graph).milliseconds
+        assert trial.excess[limit.text] <= 0
 
 
 def test_latency_is_measured_once_for_each_network(small: Space) -> None:

@@ -92,7 +92,7 @@ def test_what_is_taken(text: str, metric: str | None, most: float | None, least:
         ("peak 5ms", "peak is in bytes, not ms"),
         (
             "2ms@raspi4",
-            "the device 'raspi4' is not known; the only one is cpu, that of this machine",
+            "the device 'raspi4' is not known; there is cpu, that of this machine",
         ),
         ("8ms@CPU", "the device 'CPU' is not known, did you mean 'cpu'?"),
         ("latency<=0.5s@cuda:0", "the device 'cuda:0' is not known"),
