@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example dist release bench chaos prior timm-prior clean
+.PHONY: help demo test check lint format docs example dist release bench chaos prior timm-prior latency-profiles clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
@@ -66,6 +66,10 @@ timm-prior: $(VENV)/.dev  ## fit the prior for any CNN: TABLE=timm.csv, perhaps 
 
 bench: $(VENV)/.dev  ## time archscope against other counters, in one run
 	$(BIN)/python -m benchmarks.analyze
+
+# TABLE has speeds that timm publishes, a row for each network and side, a column for each device.
+latency-profiles: $(VENV)/.dev  ## fit the latency profiles that ship: TABLE=speeds.csv
+	$(BIN)/python -m benchmarks.fit_latency_profiles $(TABLE)
 
 # TABLE is nasbench results of Accel-NASBench, with a digit for each decision of the space `mnas`.
 prior: $(VENV)/.dev  ## fit the prior of the search anew: make prior TABLE=table.csv

@@ -237,7 +237,8 @@ def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
 
 def _reference(analysis: Analysis) -> tuple[str, str]:
     quoted = {key: value for key, value in analysis.reference.items() if key in ("params", "macs")}
-    equal = all(value == getattr(analysis.totals, key) for key, value in quoted.items())
+    ours = {"params": analysis.totals.params, "macs": analysis.totals.macs / analysis.batch}
+    equal = all(value == ours[key] for key, value in quoted.items())
     numbers = ", ".join(f"{key} {value:,}" for key, value in quoted.items())
     source = analysis.reference.get("source", "the spec")
     return "equal" if equal else "DIFFERS", f"{source}: {numbers}"
