@@ -23,7 +23,7 @@ from archscope.latency.kernels import FEATURES
 from archscope.latency.predict import milliseconds, scaled
 from archscope.latency.profile import Error, Interval, Profile
 
-KERNELS, NETWORKS, RIDGE = 0.5, 3.0, 1e-4
+KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
 """Weights of the errors of kernels and of networks, and of what keeps coefficients small."""
 
 COVERS = 0.9
