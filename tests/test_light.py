@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
         ["analyze", "resnet18", "--count", "ptflops"],
         ["analyze", "resnet18", "--fused"],
         ["analyze", "resnet50", "--predict"],
+        ["analyze", "resnet50", "--latency", "rtx4090"],
         ["device", "list"],
         ["compare", "resnet50", "lenet5", "--recipe", "a1_in1k"],
         ["export", "no_such_network", "-o", "net.py"],
