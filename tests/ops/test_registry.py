@@ -13,7 +13,7 @@ import archscope.ops
 from archscope.ir import FACTS, Op
 from archscope.ops import OPS
 from archscope.ops.activation import Activation
-from archscope.ops.attributes import Positive
+from archscope.ops.attributes import Positive, attributes
 from archscope.ops.registry import op
 
 
@@ -59,8 +59,12 @@ def test_an_attribute_without_kind_or_description_is_refused(annotation: Any) ->
     body = {"__annotations__": fields}
     cls = type("Blur", (OPS["identity"],), body, frozen=True, kw_only=True)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="'radius' of Blur needs a kind and a description"):
-        op("blur")(cls)
-    assert "blur" not in OPS
+        attributes(cls)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_attributes_of_every_operator_have_kinds_and_descriptions(name: str) -> None:
+    assert set(attributes(OPS[name])) == set(OPS[name].__struct_fields__)
 
 
 def test_operators_import_without_torch() -> None:
