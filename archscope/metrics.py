@@ -20,6 +20,7 @@ from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Uni
 
 ACCURACY, MACS = "accuracy", "macs"
 PREDICTED, PUBLISHED = "predicted_top1", "published_top1"
+PREDICTED_MS = "predicted_ms"
 
 
 Sums = Any
@@ -107,6 +108,11 @@ def _predicted(analysis: Analysis) -> float | None:
     return analysis.predicted.mean / 100 if analysis.predicted else None
 
 
+def _predicted_ms(analysis: Analysis) -> float | None:
+    """Return the predicted milliseconds of the batch."""
+    return analysis.latency.milliseconds if analysis.latency else None
+
+
 def _published(analysis: Analysis) -> float | None:
     """Return the published top-1 accuracy, of 1."""
     top1 = analysis.reference.get("top1")
@@ -161,6 +167,8 @@ _ALL = (
            better="more"),
     Metric(name=PREDICTED, about="on ImageNet, predicted by a prior and never measured", unit=SHARE,
            better="more", of_analysis=_predicted, label="predicted top-1"),
+    Metric(name=PREDICTED_MS, about="of the batch, predicted by a profile and never measured",
+           unit=MILLISECONDS, of_analysis=_predicted_ms, label="predicted latency"),
     Metric(name=PUBLISHED, about="on ImageNet, as the spec quotes it", unit=SHARE,
            better="more", of_analysis=_published, label="published top-1", column="minor"),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from archscope.cli.shared import completion
+from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.options import (
     SpecReader,
     cost_options,
@@ -35,6 +36,7 @@ HOME = Path("reports")
 @reader_options
 @cost_options
 @predict_options
+@latency_options
 @click.option("--title", default=None, help="Title of the report.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Output format; by default that of the file's suffix, or html.")  # fmt: skip
@@ -52,6 +54,7 @@ def command(
     reader: SpecReader,
     costs: dict[str, Any],
     predictor: Predictor,
+    latencies: Latencies,
     title: str | None,
     form: str | None,
     plotlyjs: str,
@@ -71,12 +74,13 @@ def command(
       archscope report vgg16 resnet50 shufflenet_v2_x1_0 -o reports/compare.html
       archscope report specs/mine.yaml runs/first bench.json
       archscope report resnet50 mobilenet_v2 --predict
+      archscope report resnet50 mobilenet_v2 --latency rtx4090 --batch 256
       archscope report --format terminal vgg16 mobilenet_v2
     """
     from archscope.cli.shared.report_inputs import read_inputs
 
     form = _form(form, output)
-    page = read_inputs(sources, reader, costs, predictor).page(title, _date(day))
+    page = read_inputs(sources, reader, costs, predictor, latencies).page(title, _date(day))
     if form == "html":
         from archscope.report.pages.html import html
 

@@ -8,17 +8,24 @@ from typing import Any
 
 import click
 
+from archscope.analysis import Analysis
+from archscope.cli.shared.latency import Latencies
 from archscope.cli.shared.options import SpecReader
 from archscope.cli.shared.prediction import Predictor
 from archscope.cli.shared.terminal import say
 from archscope.errors import OptionError
+from archscope.ir import Graph
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
 MANY = 10  # sources that take long enough for a progress bar
 
 
 def read_inputs(
-    sources: Sequence[str], reader: SpecReader, costs: dict[str, Any], predictor: Predictor
+    sources: Sequence[str],
+    reader: SpecReader,
+    costs: dict[str, Any],
+    predictor: Predictor,
+    latencies: Latencies | None = None,
 ) -> ReportInputs:
     """Return the inputs of a report; problems are printed. Raises ArchscopeError.
 
@@ -26,9 +33,12 @@ def read_inputs(
     and not the networks of runs and studies.
     """
     reader.refuse_training(costs.get("training", False))
-    inputs = ReportInputs(
-        costs, reader.document, predictor.complete, read_own=reader.unchanged.document
-    )
+    times = latencies or Latencies()
+
+    def complete(analysis: Analysis, graph: Graph) -> Analysis:
+        return times.complete(predictor.complete(analysis, graph), graph)
+
+    inputs = ReportInputs(costs, reader.document, complete, read_own=reader.unchanged.document)
     sources = sources or default_sources()
     visible = len(sources) >= MANY and sys.stderr.isatty()
     with click.progressbar(sources, label="reading", file=sys.stderr, hidden=not visible) as bar:
