@@ -204,12 +204,9 @@ def pad_of_onnx(foreign: Foreign) -> Recognised | None:
 def zeros_of_torch(foreign: Foreign) -> tuple[tuple[int, int], ...] | None:
     """Return the zeros before and after each axis of positions; None if it does anything else."""
     found = pad_of_torch(foreign)
-    rank = len(foreign.ins[0].shape) - 2
     if found is None or found.then or not isinstance(found.op, Pad):
         return None
     pad = found.op
     if pad.mode != "constant" or pad.value or any(pad.channels):
         return None
-    given = pad.padding if isinstance(pad.padding, tuple) else (pad.padding,)
-    pairs = given if isinstance(given[0], tuple) else (given,)
-    return pairs * rank if len(pairs) == 1 else pairs
+    return tuple((window.before, window.after) for window in pad.window(foreign.ins[0].shape[1:]))

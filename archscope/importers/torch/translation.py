@@ -37,7 +37,7 @@ from archscope.importers.torch.tracing import Trace
 from archscope.importers.torch.weight_table import WeightTable, paths_of
 from archscope.ir import Op
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
-from archscope.ops.geometry import short
+from archscope.ops.geometry import short_padding
 from archscope.ops.layout import Permute
 from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
@@ -137,7 +137,7 @@ class OperatorTranslator:
             rank = len(inner.shape) - 1
             op: Op = Permute(order=(*range(1, rank), 0))
             if absorbed.kind == PAD:
-                op = Pad(padding=short(absorbed.zeros))
+                op = Pad(padding=short_padding(absorbed.zeros))
             found = Recognised(op, (inner,))
             self.materialised[value.name] = self._add(node, value.shape, found)
         return self.materialised[value.name]
