@@ -12,7 +12,7 @@ from tests.zoo.oracle import torchvision
 
 WHOLE = "tests.importers.torch.modules:Loop"
 INPUT = ("--input", "4x8x8")
-PARTIAL = "tests.importers.torch.modules:Recurrent"
+PARTIAL = "tests.importers.torch.modules:Solved"
 ROWS = ("--input", "7x6")
 
 
@@ -65,13 +65,15 @@ def test_findings_in_a_model_say_the_layer(run: Run) -> None:
 def test_unknown_counts_read_at_least(run: Run) -> None:
     table = run("analyze", PARTIAL, *ROWS)
     assert (table.code, table.err) == (0, "")
-    assert "unknown: 1 x aten.gru.input, first at rows: its macs and other work" in table.out
-    assert "opaque: counted" in table.out and "1 x aten.select.int" in table.out
+    assert (
+        "unknown: 1 x aten.linalg_solve.default, first at layer: its macs and other work"
+        in table.out
+    )
     row = next(line for line in table.out.splitlines() if line.startswith(" macs"))
     assert row.split()[1:3] == [">=", "0"]
     data = json.loads(run("analyze", PARTIAL, *ROWS, "--format", "json").out)
-    assert [one["kind"] for one in data["unknown"]] == ["aten.gru.input"]
-    assert [one["kind"] for one in data["opaque"]] == ["aten.gru.input", "aten.select.int"]
+    assert [one["kind"] for one in data["unknown"]] == ["aten.linalg_solve.default"]
+    assert [one["kind"] for one in data["opaque"]] == ["aten.linalg_solve.default"]
     assert data["receptive_field"]["size"] is None and data["receptive_field"]["known"] is False
     assert ">= 0" in run("compare", PARTIAL, *ROWS).out
 
@@ -79,15 +81,23 @@ def test_unknown_counts_read_at_least(run: Run) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (("analyze", "--strict"), 2, "has operators that are not recognised: 1 x aten.gru.input"),
-        (("analyze", "--count", "fvcore"), 2, "such as aten.gru.input at rows: what fvcore counts"),
-        (("analyze", "--max-macs", "1M"), 1, "not known to be inside the budget: Recurrent: macs"),
-        (("compare", "--max-macs", "1M"), 1, "not known to be inside the budget: Recurrent: macs"),
-        (("import", "--strict"), 2, "not recognised: aten.gru.input, aten.select.int"),
+        (
+            ("analyze", "--strict"),
+            2,
+            "has operators that are not recognised: 1 x aten.linalg_solve.default",
+        ),
+        (
+            ("analyze", "--count", "fvcore"),
+            2,
+            "such as aten.linalg_solve.default at layer: what fvcore counts",
+        ),
+        (("analyze", "--max-macs", "1M"), 1, "not known to be inside the budget: Solved: macs"),
+        (("compare", "--max-macs", "1M"), 1, "not known to be inside the budget: Solved: macs"),
+        (("import", "--strict"), 2, "not recognised: aten.linalg_solve.default"),
         (("import", "--weights", "w.safetensors"), 2, "cannot be built and its weights have no"),
-        (("build",), 2, "'aten.gru.input' is no operator of archscope"),
-        (("verify",), 2, "'aten.gru.input' is no operator of archscope"),
-        (("bench",), 2, "'aten.gru.input' is no operator of archscope"),
+        (("build",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
+        (("verify",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
+        (("bench",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
     ],
 )
 def test_what_is_not_known_is_said(args: tuple[str, ...], code: int, words: str, run: Run) -> None:

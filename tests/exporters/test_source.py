@@ -56,7 +56,7 @@ def lively(graph: Graph) -> nn.Module:
     return network
 
 
-def same(graph: Graph, *, training: bool = False) -> None:
+def same(graph: Graph, *, training: bool = False, positive: bool = False) -> None:
     """Hold a graph's source to its network: names of weights, and outputs to the last bit."""
     network, module = lively(graph), module_of(graph)
     module.load_state_dict(network.state_dict(), strict=True)
@@ -64,6 +64,8 @@ def same(graph: Graph, *, training: bool = False) -> None:
     for one in (network, module):
         torch.manual_seed(1)
         inputs = [torch.randn(2, *node.out) for node in graph.inputs]
+        if positive:
+            inputs = [value.abs() + 0.1 for value in inputs]
         with torch.no_grad():
             out = one.train(training)(*inputs)
         results.append(out if isinstance(out, dict) else {"": out})
@@ -76,7 +78,7 @@ def same(graph: Graph, *, training: bool = False) -> None:
 def test_every_operator(case: Example) -> None:
     net = Net(**{f"x{number}": shape for number, shape in enumerate(case.ins)})
     net.builder.add("part", case.op, tuple(f"x{number}" for number in range(len(case.ins))))
-    same(net.graph())
+    same(net.graph(), positive=case.positive)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -86,7 +88,7 @@ def test_every_operator_in_a_block_behind_another(case: Example) -> None:
     before = [net("times", f"x{n}", name=f"times{n}", factor=2.0) for n in range(len(case.ins))]
     net.builder.add("block.part", case.op, tuple(before))
     net("identity", before[0], name="block.kept")
-    same(net.graph("block.part", Output("kept", before[0])))
+    same(net.graph("block.part", Output("kept", before[0])), positive=case.positive)
 
 
 @settings(max_examples=100, deadline=None)
@@ -355,7 +357,8 @@ def test_parts_that_are_numbered_only_are_torch_s_own_sequence() -> None:
 
 def test_the_manual_shows_what_is_written() -> None:
     page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
-    shown = page.partition("```python\n")[2].partition("```")[0].strip().split("\n\n\n")
+    section = page.partition("## Python source\n")[2]
+    shown = section.partition("```python\n")[2].partition("```")[0].strip().split("\n\n\n")
     text = write(load("resnet50"))
     assert len(shown) == 3 and all(block in text for block in shown)
     assert f"nine classes on {len(text.splitlines())} lines" in page

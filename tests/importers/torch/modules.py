@@ -185,16 +185,16 @@ class Elementwise(nn.Module):
         return torch.sqrt(torch.exp(y - 1) / (y.mean((2, 3), keepdim=True) + 2).abs())
 
 
-class Recurrent(nn.Module):
-    """What nobody counts: its macs are unknown, of its second result alone, too."""
+class Solved(nn.Module):
+    """What nobody counts: the macs of a solved system of equations are unknown."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows = nn.GRU(6, 5, batch_first=True)
+        self.matrix = nn.Parameter(torch.eye(7))
 
     def forward(self, x: Tensor) -> Tensor:
-        last: Tensor = self.rows(x)[1][0]
-        return last
+        solution: Tensor = torch.linalg.solve(self.matrix, x)
+        return solution
 
 
 class Standardised(nn.Conv2d):

@@ -15,7 +15,7 @@ from archscope.errors import OptionError
 from archscope.importers.torch import from_module
 from archscope.language.write import to_yaml
 from archscope.weights import state_dict_of
-from tests.importers.torch.modules import Recurrent, Two
+from tests.importers.torch.modules import Solved, Two
 from tests.zoo.oracle import torchvision
 
 
@@ -124,11 +124,13 @@ def test_notebooks_show_a_table() -> None:
 
 
 def test_notebooks_show_what_is_unknown_and_no_markup() -> None:
-    found = from_module(Recurrent(), (7, 6), "<script>alert(1)</script>").graph
+    found = from_module(Solved(), (7, 6), "<script>alert(1)</script>").graph
     text = archscope.analyze(found)._repr_html_()
     page = Words(text)
     assert page.tags == {"table", "caption", "tr", "th", "td", "details", "summary"}
     assert page.words[0] == "<script>alert(1)</script>"
     assert page.words[page.words.index("macs") + 1] == ">= 0 (0)"
-    assert page.words[page.words.index("not recognised") + 1].startswith("1 x aten.gru.input")
+    assert page.words[page.words.index("not recognised") + 1].startswith(
+        "1 x aten.linalg_solve.default"
+    )
     assert page.words[page.words.index("receptive field") + 1] == "unknown"
