@@ -174,7 +174,6 @@ def test_weights_are_counted_once_however_they_are_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "nodes, work",
     [
-        ([node("Abs", "x")], 256),
         ([node("Clip", "x low")], 256),
         ([node("Sub", "x mean")], 256),
         ([node("Max", "x low mean")], 512),

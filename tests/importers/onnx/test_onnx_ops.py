@@ -178,7 +178,6 @@ FOREIGN: dict[str, tuple[list[Any], dict[str, Any], int | None]] = {
     "hard sigmoid of 0.2": ([node("HardSigmoid", "x")], {}, 0),
     "clip to 5": ([node("Clip", "x l h")], {"l": num(0), "h": num(5)}, 0),
     "softmax of a row": ([node("Softmax", "x")], {}, 0),
-    "reflected": ([node("Pad", "x p", mode="reflect")], {"p": ints(0, 0, 1, 1, 0, 0, 1, 1)}, 0),
     "other order": ([node("DepthToSpace", "x", blocksize=2)], {}, 0),
     "cubic": ([node("Resize", "x  scales", mode="cubic")], UP, 0),
     "corners": ([node("Resize", "x  scales", mode="linear",

@@ -17,7 +17,7 @@ from tests.nets import chain
 
 
 def written(graph: Graph, path: Path) -> Graph:
-    path.write_bytes(write_onnx(graph).SerializeToString())
+    path.write_bytes(write_onnx(graph).content())
     return from_file(path).graph
 
 
