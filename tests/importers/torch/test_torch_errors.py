@@ -205,7 +205,7 @@ def test_a_failed_import_writes_nothing(nets: Path, run: Run) -> None:
     )  # fmt: skip
     assert_one_line(result, "weights are written as .safetensors, got 'net.bin'")
     assert_one_line(run("import", "somenets:Raises", "-o", "net.yaml"), "cannot run")
-    assert_one_line(run("import", "resnet50", "-o", "net.yaml"), "is not a model to import")
+    assert_one_line(run("import", "resnet50", "-o", "net.yaml"), "not a model to import")
     assert [path for path in sorted(nets.iterdir()) if path.name != "__pycache__"] == files
 
 
