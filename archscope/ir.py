@@ -100,6 +100,7 @@ class Op(Struct, frozen=True, kw_only=True):
     branching: ClassVar[bool] = False  # a spec may write its inputs in place, as branches
     storage: ClassVar[Storage] = Storage.NEW
     modules: ClassVar[tuple[str, ...]] = ()  # what it is built as, where all tools were tried on it
+    known_to_tools: ClassVar[bool] = True  # whether they were, with these attributes
 
     commutative: ClassVar[bool] = False  # inputs may stand in any order and be nested
     zero_is_neutral: ClassVar[bool] = False  # inputs that are zero may be left out

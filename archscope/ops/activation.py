@@ -289,6 +289,10 @@ class Softmax(Activation, frozen=True, kw_only=True):
 
     axis: Annotated[Count, "the axis; 0 are the channels"] = 0
 
+    @property
+    def known_to_tools(self) -> bool:  # type: ignore[override]
+        return self.axis == 0
+
     def shape(self, *ins: Shape) -> Shape:
         if self.axis >= len(ins[0]):
             raise ShapeError(

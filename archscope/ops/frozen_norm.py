@@ -17,7 +17,6 @@ from archscope.ops.registry import op
 class FrozenBatchNorm(Op, frozen=True, kw_only=True):
     """Batch normalisation with fixed statistics, scale and shift, as detectors fine-tune with."""
 
-    modules = ("archscope.nn.FrozenBatchNorm",)
     valuewise = True
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5

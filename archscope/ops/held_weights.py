@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Call, Example, Op, Saved, Shape, by_rank
+from archscope.ir import Call, Example, Op, Saved, Shape
 from archscope.onnx_form import Input, Value, ints, node, weight
 from archscope.ops.attributes import Flag
 from archscope.ops.conv import Conv, conv_of_torch
@@ -33,7 +33,7 @@ def _normed(*shape: int) -> Value:
 class WeightNormConv(Conv, frozen=True, kw_only=True):
     """Convolution whose weights are a direction and a length, Salimans and Kingma 2016."""
 
-    modules = by_rank("archscope.nn.WeightNormConv{}d")
+    modules = ()
     convolution = absorbs_scale = False
 
     def shape(self, *ins: Shape) -> Shape:
@@ -79,7 +79,7 @@ class WeightNormConv(Conv, frozen=True, kw_only=True):
 class WeightNormLinear(Linear, frozen=True, kw_only=True):
     """Fully connected layer whose weights are a direction and a length."""
 
-    modules = ("archscope.nn.WeightNormLinear",)
+    modules = ()
     absorbs_scale = False
 
     def params(self, *ins: Shape) -> int:
@@ -112,7 +112,7 @@ class WeightNormLinear(Linear, frozen=True, kw_only=True):
 class FixedConv(Conv, frozen=True, kw_only=True):
     """Convolution with constant weights: blurring, edges, wavelets."""
 
-    modules = by_rank("archscope.nn.FixedConv{}d")
+    modules = ()
     convolution = absorbs_scale = False
 
     bias: Annotated[Flag, "add a learned bias to each output channel"] = False

@@ -20,7 +20,6 @@ class Prototypes(Op, frozen=True, kw_only=True):
     """Distances of a feature vector to learned ones, one for each class, Snell et al. 2017."""
 
     principal = "out"
-    modules = ("archscope.nn.Prototypes",)
 
     out: Annotated[Positive, "number of learned vectors"]
     metric: Annotated[str, choice(*KINDS), "euclidean (L2) or manhattan (L1)"] = "euclidean"

@@ -66,6 +66,11 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         Flag, "the outermost positions stand on each other, not the borders of the map"
     ] = False
 
+    @property
+    def known_to_tools(self) -> bool:  # type: ignore[override]
+        usual = self.mode in ("nearest", "linear")
+        return usual and self.factor is None and not self.align_corners
+
     def is_identity(self, *ins: Shape) -> bool:
         return self.factor is None and self.shape(*ins) == ins[0]
 

@@ -89,7 +89,8 @@ class Convention(Struct, frozen=True, kw_only=True):
             return None
         terms: tuple[Term, ...] = ()
         if self.modules is not None:
-            if layer.module not in layer.node.op.modules:
+            op = layer.node.op
+            if layer.module not in op.modules or not op.known_to_tools:
                 return None
             terms = self.modules.get(layer.module, ())
         if self.traced and not layer.live:
