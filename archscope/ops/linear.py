@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from archscope.errors import ShapeError
 from archscope.ir import Call, Example, Shape, call, text_of
@@ -17,7 +17,7 @@ from archscope.ops.registry import op
 class Linear(Weighted, frozen=True, kw_only=True):
     """Fully connected layer on a flat input."""
 
-    modules = ("nn.Linear",)
+    modules: ClassVar[tuple[str, ...]] = ("nn.Linear",)
     absorbs_scale = True
 
     out: Annotated[Positive, "output features"]
