@@ -68,6 +68,9 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 )
 @click.option("--no-normalization", "plain", is_flag=True,
               help="Leave out the normalisation of images that a run had.")  # fmt: skip
+@click.option("--pixels", type=click.Choice(["1", "255"]), default="1",
+              help="Largest value of a pixel that the file of a run expects: 255 for images as"
+              " they are read.  [default: 1]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
               help="Format of the summary that is printed.")  # fmt: skip
 def command(
@@ -81,6 +84,7 @@ def command(
     no_fuse: bool,
     check: bool,
     plain: bool,
+    pixels: str,
     form: str,
 ) -> None:
     """Write a network as Python source, ONNX, TorchScript or a torch.export program.
@@ -98,6 +102,7 @@ def command(
     Examples:
       archscope export resnet50 -o resnet50.py
       archscope export runs/lenet5-digits -o lenet5.onnx
+      archscope export runs/mine --pixels 255 -o mine.onnx   (takes images as they are read)
       archscope export mobilenet_v2 --fused -o mobilenet_v2.pt2 --weights mine.safetensors
     """
     to = to or _format(output)
@@ -116,7 +121,9 @@ def command(
     own = weights is None and seed is None and is_foreign(spec)
     run = _run_of(weights)
     fused = reader.fused or (to == "onnx" and not no_fuse)
-    preprocessing = _preprocessing(run, not plain) if run else None
+    if pixels != "1" and (plain or not run):
+        raise OptionError("--pixels is for the normalisation that the file of a run does")
+    preprocessing = _preprocessing(run, not plain).of_pixels(int(pixels)) if run else None
     words = {"source": f"'{weights or spec}'", "seed": seed or 0, "fused": fused,
              "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
     try:

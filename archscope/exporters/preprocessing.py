@@ -15,12 +15,13 @@ LAYOUT = "NCHW"
 
 
 class Preprocessing(Struct, frozen=True):
-    """The normalisation of pixels between 0 and 1: each channel minus its mean over its std."""
+    """The normalisation of pixels from 0 to `white`: each channel minus its mean over its std."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...] = ()
     in_file: bool = True  # whether the file does it; else its input is normalised already
+    white: int = 1  # the largest value of a pixel
 
     @property
     def variance(self) -> tuple[float, ...]:
@@ -30,8 +31,17 @@ class Preprocessing(Struct, frozen=True):
     @property
     def range(self) -> str:
         """The values that the file expects, in words."""
-        pixels = "pixels from 0 to 1"
+        pixels = f"pixels from 0 to {self.white}"
         return pixels if self.in_file else f"{pixels}, minus the mean, over the deviation"
+
+    def of_pixels(self, white: int) -> Preprocessing:
+        """Return the same normalisation of pixels from 0 to another value."""
+        if white == self.white:
+            return self
+        times = white / self.white
+        mean = tuple(value * times for value in self.mean)
+        std = tuple((value or 1.0) * times for value in self.std)
+        return replace(self, mean=mean, std=std, white=white)
 
     def record(self) -> dict[str, Any]:
         """Return it as plain data."""

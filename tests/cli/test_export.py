@@ -280,6 +280,27 @@ def test_a_run_is_exported_with_its_normalization(
     assert json.loads(told["input_in_file"]) == inside
 
 
+def test_a_run_takes_images_as_they_are_read(run: Run, folder: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    outputs = []
+    for words, times in ((), 1.0), (("--pixels", "255"), 255.0):
+        path = tmp_path / f"net{len(words)}.onnx"
+        assert run("export", str(folder), "-o", str(path), *words).code == 0
+        torch.manual_seed(0)
+        images = times * torch.rand(4, 3, 8, 8)
+        session = onnxruntime.InferenceSession(path.read_bytes())
+        outputs.append(session.run(None, {"input": images.numpy()})[0])
+    told = session.get_modelmeta().custom_metadata_map
+    assert told["input_range"].startswith("pixels from 0 to 255")
+    assert abs(outputs[0] - outputs[1]).max() < 1e-4
+
+
+def test_pixels_are_those_of_a_run(run: Run, tmp_path: Path) -> None:
+    result = run("export", "lenet5", "--pixels", "255", "-o", str(tmp_path / "net.onnx"))
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "--pixels is for the normalisation" in result.err
+
+
 def test_normalization_is_no_part_of_the_params(run: Run, folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     path = tmp_path / "net.onnx"
