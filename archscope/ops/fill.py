@@ -17,8 +17,6 @@ from archscope.ops.registry import op
 class Fill(Rearrangement, frozen=True, kw_only=True):
     """Put a constant in place of a range along an axis: `y[:, 0:4] = 0` in torch."""
 
-    valuewise = True
-
     start: Annotated[Count, "where it begins along the axis"]
     stop: Annotated[Positive, "the place after the last"]
     axis: Annotated[Count, "the axis; 0 are the channels"] = 0
