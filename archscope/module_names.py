@@ -1,4 +1,4 @@
-"""Names of nodes as attributes of torch's modules, and so in names of weights; free of torch."""
+"""Names of nodes, as attributes of torch's modules and so in names of weights; free of torch."""
 
 from __future__ import annotations
 
@@ -51,3 +51,13 @@ def attribute_name(name: str) -> str:
 def module_path(name: str) -> str:
     """Return the path of a node's module: its name, with `_` after attribute names in use."""
     return ".".join(map(attribute_name, name.split(".")))
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name, with a number if it is taken, and take it: `conv`, `conv_2`, `conv_3`."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found

@@ -42,6 +42,39 @@ class LayerTiming(Struct, frozen=True):
         return self.least_seconds / self.seconds
 
 
+def layer_timing(
+    name: str,
+    op: str,
+    out: Shape,
+    seconds: float,
+    whole: float,
+    macs: int,
+    moved: int,
+    roof: Roofline,
+    *,
+    fused: tuple[str, ...] = (),
+    kernels: tuple[str, ...] = (),
+) -> LayerTiming:
+    """Return the time of a layer beside the roofline, of `whole` seconds and `moved` bytes."""
+    bound, least_seconds = roof.bottleneck(macs, moved)
+    return LayerTiming(
+        name=name,
+        op=op,
+        out=out,
+        seconds=seconds,
+        share=seconds / whole,
+        macs=macs,
+        memory_access_bytes=moved,
+        gmacs_per_second=macs / seconds / 1e9,
+        gbytes_per_second=moved / seconds / 1e9,
+        macs_per_byte=macs / moved if moved else None,
+        bound=bound,
+        least_seconds=least_seconds,
+        fused=fused,
+        kernels=kernels,
+    )
+
+
 class LayerTimings(Struct, frozen=True):
     """The time of all layers of a network, and the time between them.
 
@@ -105,21 +138,7 @@ class Stopwatch:
             node = self.graph.by_name[name]
             seconds = fmean(spent)
             macs, moved = cost[name].macs, cost[name].memory_access * DTYPES[dtype]
-            bound, least_seconds = roof.bottleneck(macs, moved)
-            layer = LayerTiming(
-                name=name,
-                op=node.op.name,
-                out=node.out,
-                seconds=seconds,
-                share=seconds / whole,
-                macs=macs,
-                memory_access_bytes=moved,
-                gmacs_per_second=macs / seconds / 1e9,
-                gbytes_per_second=moved / seconds / 1e9,
-                macs_per_byte=macs / moved if moved else None,
-                bound=bound,
-                least_seconds=least_seconds,
-            )
+            layer = layer_timing(name, node.op.name, node.out, seconds, whole, macs, moved, roof)
             layers.append(layer)
         total = sum(layer.seconds for layer in layers)
         by_bound = {

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from archscope.analysis.cost import DTYPES
 from archscope.bench.conditions import Conditions
-from archscope.bench.layer_timings import LayerTiming, LayerTimings
+from archscope.bench.layer_timings import LayerTimings, layer_timing
 from archscope.bench.onnx_kernels import Kernel, KernelProfiler
 from archscope.bench.onnx_latency import onnx_call
 from archscope.bench.onnx_session import int8_model
@@ -72,26 +72,16 @@ class KernelStopwatch:
             seconds = max(sum(kernel.seconds for kernel in kernels), 1e-9)
             macs = batch * sum(self.graph.facts[name].macs for name in names)
             moved = memory_access(self.graph, names, batch) * DTYPES[dtype]
-            bound, least_seconds = roof.bottleneck(macs, moved)
             main = max(names, key=lambda name: self.graph.facts[name].macs)
+            op = " + ".join(self.graph.by_name[name].op.name for name in names)
             layers.append(
-                LayerTiming(
-                    name=main,
-                    op=" + ".join(self.graph.by_name[name].op.name for name in names),
-                    out=self.graph.by_name[names[-1]].out,
-                    seconds=seconds,
-                    share=seconds / times.whole_seconds,
-                    macs=macs,
-                    memory_access_bytes=moved,
-                    gmacs_per_second=macs / seconds / 1e9,
-                    gbytes_per_second=moved / seconds / 1e9,
-                    macs_per_byte=macs / moved if moved else None,
-                    bound=bound,
-                    least_seconds=least_seconds,
+                layer_timing(
+                    main, op, self.graph.by_name[names[-1]].out, seconds, times.whole_seconds,
+                    macs, moved, roof,
                     fused=tuple(name for name in names if name != main),
                     kernels=tuple(kernel.kind for kernel in kernels),
                 )
-            )
+            )  # fmt: skip
         spent = sum(layer.seconds for layer in layers)
         by_bound = {
             name: sum(layer.seconds for layer in layers if layer.bound == name) for name in BOUNDS

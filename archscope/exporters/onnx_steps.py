@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archscope.errors import GraphError, OptionError
 from archscope.exporters.weight_arrays import Arrays, form_of
 from archscope.ir import Graph, Node
-from archscope.module_names import module_path
+from archscope.module_names import free_name, module_path
 from archscope.onnx_form import Constant, Input, OnnxNode, Value, Weight
 
 Axes = tuple[int | str, ...]
@@ -111,7 +111,7 @@ class OnnxSteps:
         self, kind: str, title: str, inputs: list[str], attributes: tuple[tuple[str, Any], ...]
     ) -> Step:
         """Add an operator, which has no outputs yet."""
-        step = Step(kind, taken(title, self._titles), inputs, [], attributes)
+        step = Step(kind, free_name(title, self._titles), inputs, [], attributes)
         self.steps.append(step)
         return step
 
@@ -152,7 +152,7 @@ class OnnxSteps:
 
     def _name(self, title: str) -> str:
         """Return a name that no other value in the model has."""
-        return taken(title, self._used)
+        return free_name(title, self._used)
 
     def _end(self, name: str, node: str) -> None:
         """Give the value of a node the name of an output; a copy where it has another already.
@@ -201,16 +201,6 @@ class OnnxSteps:
             place = self.steps.index(first)
             rest = (step for step in self.steps[place:] if id(step) not in gone)
             self.steps[place:] = [joined, *rest]
-
-
-def taken(title: str, names: set[str]) -> str:
-    """Return a title, with a number if names have it, and add it to them."""
-    name, number = title, 1
-    while name in names:
-        number += 1
-        name = f"{title}_{number}"
-    names.add(name)
-    return name
 
 
 def _part_title(node: Node, part: Value) -> str:

@@ -20,8 +20,8 @@ Along = Annotated[str, choice("channels", "positions")]
 class TopK(Weightless, frozen=True, kw_only=True):
     """Keep the k largest values and set the others to zero, Makhzani and Frey 2014.
 
-    As a factor of `mul` it is hard attention: what is not among the k strongest is cut off, and
-    learns nothing from this image.
+    As a factor of `mul` it is hard attention: all but the k strongest are cut off, and
+    learn nothing from this image.
     """
 
     principal = "k"

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from archscope.axes import Window
 from archscope.errors import GraphError
 from archscope.ir import Builder, Graph
+from archscope.module_names import free_name
 from archscope.ops.conv import Conv
 from archscope.ops.merge import Add
 from archscope.ops.norm import BatchNorm
@@ -74,7 +75,7 @@ def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
             branches += [name for name in add.inputs if name == source]
             largest = _largest(graph, source, branches) if len(branches) > 1 else None
             if largest is not None:
-                name = _free(f"{add.scope}.conv".lstrip("."), taken)
+                name = free_name(f"{add.scope}.conv".lstrip("."), taken)
                 found.append(MergedBranches(add.name, source, tuple(branches), largest, name))
                 break
     return tuple(found)
@@ -116,16 +117,6 @@ def offsets(graph: Graph, conv: str, branch: str) -> tuple[tuple[int, int], ...]
             return None
         places.append((first, step))
     return tuple(places)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name that is not taken, and take it."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
 
 
 def merge(graph: Graph, merges: tuple[MergedBranches, ...]) -> Graph:
