@@ -23,7 +23,7 @@ def test_report_writes_a_page_and_says_where(run: Run, tmp_path: Path) -> None:
     assert (result.code, result.out, result.err) == (0, f"{path.as_posix()}\n", "")
     text = path.read_text(encoding="utf-8")
     assert '<time id="date">2026-01-31</time>' in text
-    assert len(text.encode()) < 6_000_000
+    assert len(text.encode()) < 2_500_000
 
 
 def test_report_loads_no_torch(tmp_path: Path) -> None:

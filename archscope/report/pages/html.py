@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64encode
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from archscope.drawing.tree import tree_of
 from archscope.errors import UnavailableError
@@ -23,10 +25,14 @@ SCRIPTS = (
 PLOTLY_PAGE = "https://cdn.plot.ly/plotly-{}.min.js"
 
 
-def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
-    """Render the page as HTML with plotly's bundle embedded or, with `cdn`, linked.
+PlotlyScript = Literal["embed", "plain", "cdn"]
 
-    `charts` replaces the bundle. Raises UnavailableError where there is no plotly.js.
+
+def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None) -> str:
+    """Render the page as HTML with plotly's bundle.
+
+    `embed` puts it into the page compressed, for the browser to unpack, `plain` as it is, and `cdn`
+    links it. `charts` replaces the bundle. Raises UnavailableError where there is no plotly.js.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,7 +45,7 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
     )
     environment.filters["written"] = written
     environment.filters["script"] = for_script
-    embedded = plotlyjs == "embed"
+    embedded = plotlyjs != "cdn"
     link = "" if embedded else PLOTLY_PAGE.format(_bundled())
     template = environment.get_template("page.html")
     body = template.render(
@@ -52,13 +58,15 @@ def html(page: Page, plotlyjs: str = "embed", charts: str | None = None) -> str:
         best=best_values(page),
         alike={network.id for network in comparable(page.networks)},
         link=link,
+        packed=plotlyjs == "embed",
         style=_file("style.css"),
         scripts="\n".join(map(_file, SCRIPTS)),
     )
     # Megabytes of script go around the template, which would copy them.
     if not embedded:
         return body
-    return body.replace(MARK, bundle() if charts is None else charts, 1)
+    script = bundle() if charts is None else charts
+    return body.replace(MARK, packed(script) if plotlyjs == "embed" else script, 1)
 
 
 MARK = "/* plotly.js */"
@@ -71,6 +79,11 @@ def _file(name: str) -> str:
 def bundle() -> str:
     """Return plotly.js. Raises UnavailableError."""
     return _script().read_text(encoding="utf-8")
+
+
+def packed(script: str) -> str:
+    """Compress a script as the page unpacks it: zlib's format (RFC 1950) in base64."""
+    return b64encode(zlib.compress(script.encode())).decode()
 
 
 def _script() -> Path:

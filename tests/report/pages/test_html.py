@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
+from base64 import b64decode
 from html.parser import HTMLParser
 from math import nan
 from pathlib import Path
@@ -23,7 +25,7 @@ from archscope.report.pages.payload import for_script, network_data
 from archscope.report.pages.text_page import parts, scatter
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import CommandOutput
-from tests.report.conftest import HOSTILE, changed, collected, page_of
+from tests.report.conftest import HOSTILE, changed, collected, make_study, page_of
 
 GOLD = Path(__file__).with_name("gold")
 GOLD_VALUES = {
@@ -74,7 +76,23 @@ def test_the_same_page_twice_is_the_same_bytes(run_folder: Path) -> None:
     inputs = [collected("lenet5", str(run_folder)) for _ in range(2)]
     first, second = (html(page_of(*read.networks(), inputs=read)) for read in inputs)
     assert first == second
-    assert len(first) < 6_000_000
+
+
+def test_the_script_is_packed_or_plain(two: Page) -> None:
+    """What the browser unpacks is plotly.js, letter for letter."""
+    page, plain = html(two), html(two, "plain")
+    place = re.search(r'<script type="text/plain" id="plotly" data-packed="deflate">(.*?)<', page)
+    assert place is not None
+    assert zlib.decompress(b64decode(place[1])).decode() == bundle()
+    assert bundle() in plain and "data-packed=" not in plain
+    assert len(page.encode()) < 2_500_000 < len(plain.encode())
+
+
+def test_five_networks_and_a_study_are_under_two_and_a_half_megabytes(
+    five: tuple[NetworkSection, ...], tmp_path: Path
+) -> None:
+    inputs = collected(str(make_study(tmp_path / "search")))
+    assert len(html(page_of(*five, inputs=inputs)).encode()) < 2_500_000
 
 
 class Outside(HTMLParser):

@@ -303,6 +303,16 @@ def test_accessibility(opened: Any, scheme: str) -> None:
     assert wrong == []
 
 
+def test_a_browser_that_cannot_unpack_says_so(browser: Any, paths: dict[str, Path]) -> None:
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto(paths["five"].as_uri())
+    page.locator("#scatter", has_text="--plotlyjs plain").wait_for()
+    assert page.locator("#table tbody tr").count() == 7
+    context.close()
+
+
 def test_only_networks_of_one_input_are_judged(opened: Any) -> None:
     one = opened()
     one.page.select_option("#axis-x", "macs")

@@ -11,12 +11,33 @@ function axis(title, more = {}) {
     linecolor: tone("line"), automargin: true, ...more };
 }
 
+// Why there are no charts, where there are none.
+let uncharted = "Charts need plotly.js, which this page was made to fetch from the network.";
+
+// Return plotly.js, which is in the page compressed (zlib's format in base64) or as it is.
+async function plotlyScript(place) {
+  if (!place.dataset.packed) return place.textContent;
+  if (typeof DecompressionStream === "undefined") {
+    throw new Error("This browser cannot unpack plotly.js, so there are no charts: Chrome 80, Firefox 113 and Safari 16.4 can, and archscope report --plotlyjs plain makes a page that need not be unpacked.");
+  }
+  const bytes = Uint8Array.from(atob(place.textContent), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(place.dataset.packed));
+  return new Response(stream).text();
+}
+
 // Plotly takes a second to start, so the page is rendered before it.
 let started = false;
 
-function startCharts() {
-  const text = find("plotly");
-  if (text) document.head.append(make("script", {}, text.textContent));
+async function startCharts() {
+  const place = find("plotly");
+  if (place) {
+    try {
+      document.head.append(make("script", {}, await plotlyScript(place)));
+    } catch (error) {
+      uncharted = error.message;
+    }
+    place.remove();
+  }
   started = true;
   // One chart at a time, so that the page stays responsive.
   const waiting = [...drawn.keys()];
@@ -37,7 +58,7 @@ function chart(place, build, clicked = null) {
 
 function redraw(place) {
   if (typeof Plotly === "undefined") {
-    place.textContent = "Charts need plotly.js, which this page was made to fetch from the network.";
+    place.textContent = uncharted;
     place.style.height = "auto";
     return;
   }
