@@ -52,7 +52,7 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
     path = Path(path)
     library()
     try:
-        resolved = simplify(resolve(read_model(path), input))
+        resolved = simplify(resolve(*read_model(path), input))
     except ArchscopeError as error:
         raise type(error)(f"{path.as_posix()}: {error}") from None
     return _GraphBuilder(resolved).graph(name_part(path.stem, "network"))

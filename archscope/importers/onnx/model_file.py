@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from archscope.errors import DataError, LimitError, UnavailableError
-from archscope.importers.onnx.limits import COMPUTED_BYTES, check_functions
+from archscope.importers.onnx.headers import Content, without_numbers
+from archscope.importers.onnx.limits import check_functions
+from archscope.importers.onnx.tensor_data import TensorData, content_of
 
 OLDEST = 7
 """The oldest opset that is read; onnx's converter knows none before it."""
@@ -20,6 +22,7 @@ def library() -> Any:
     """Return the onnx package. Raises UnavailableError where it is missing."""
     try:
         import onnx
+        import onnx.external_data_helper
         import onnx.inliner
         import onnx.reference
         import onnx.shape_inference
@@ -31,14 +34,15 @@ def library() -> Any:
     return onnx
 
 
-def read_model(path: Path) -> Any:
-    """Return the model of a file, with its external data loaded and its functions inlined.
+def read_model(path: Path) -> tuple[Any, TensorData]:
+    """Return the model of a file, with its functions inlined, and the numbers of its tensors.
 
     The domain of ONNX's own operators is "" in it, never `ai.onnx`. Raises ArchscopeError for a
     file that is not ONNX, is damaged, or uses a feature that is not supported.
     """
     onnx = library()
-    model = _parsed(onnx, path)
+    content = content_of(path)
+    model, data = _parsed(onnx, content, path.name), TensorData(onnx, path, content)
     if not model.graph.node:
         raise DataError("the model has no operators")
     _check_names(model)
@@ -47,7 +51,6 @@ def read_model(path: Path) -> Any:
         if entry.domain == "ai.onnx":
             entry.domain = ""
     _check_opset(onnx, model)
-    _load_external(onnx, model, path.parent)
     if model.functions:
         check_functions(model)
         try:
@@ -55,13 +58,15 @@ def read_model(path: Path) -> Any:
         except Exception as error:  # the inliner raises what it likes
             raise DataError(f"its functions cannot be written out: {error}") from None
     if opsets(model).get("", PLAIN) < PLAIN:
+        for tensor in filter(data.is_external, model.graph.initializer):
+            tensor.CopyFrom(data.loaded(tensor))
         model = _converted(onnx, model)
     for node in _nodes(model):
         if any(attribute.type == attribute.SPARSE_TENSOR for attribute in node.attribute):
             raise DataError(f"{named(node)} has a sparse tensor, which is not supported")
     if model.graph.sparse_initializer:
         raise DataError("sparse weights are not supported")
-    return model
+    return model, data
 
 
 def named(node: Any) -> str:
@@ -89,16 +94,14 @@ def _nodes(model: Any) -> list[Any]:
     return nodes
 
 
-def _parsed(onnx: Any, path: Path) -> Any:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise UnavailableError("there is no such file") from None
-    except OSError as error:
-        raise UnavailableError(f"cannot be read: {error.strerror}") from None
+def _parsed(onnx: Any, content: Content, name: str) -> Any:
+    """Return the model in the bytes of a file of that name. Raises DataError or LimitError."""
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(content)
+        large = not isinstance(content, bytes)
+        model.ParseFromString(without_numbers(content, name) if large else content)
+    except LimitError:
+        raise
     except Exception:  # protobuf's DecodeError, whose package has no types
         # A model starts with its version; what starts so and does not parse is damaged.
         if content[:1] == b"\x08" and b"\x01" <= content[1:2] <= b"\x40":
@@ -152,33 +155,3 @@ def _converted(onnx: Any, model: Any) -> Any:
         if node.domain == "" and node.op_type == "Resize":  # the converter leaves out what it meant
             node.attribute.extend(onnx.helper.make_attribute(*given) for given in old.items())
     return made
-
-
-def _load_external(onnx: Any, model: Any, folder: Path) -> None:
-    """Read the weights that stand in files of their own, beside the model."""
-    from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
-
-    attributes = (attribute for node in _nodes(model) for attribute in node.attribute)
-    constants = (attribute.t for attribute in attributes if attribute.HasField("t"))
-    left, files = COMPUTED_BYTES, set[Path]()
-    for tensor in filter(uses_external_data, (*model.graph.initializer, *constants)):
-        location = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
-        path = folder / location
-        if path not in files and path.is_file():
-            files.add(path)
-            left += path.stat().st_size
-        try:
-            load_external_data_for_tensor(tensor, str(folder))
-            tensor.data_location = onnx.TensorProto.DEFAULT
-            del tensor.external_data[:]
-            left -= len(tensor.raw_data)
-        except Exception as error:  # missing, outside the folder, a link: onnx raises each its own
-            reason = f"cannot be used: {first_line(error)}" if path.exists() else "is missing"
-            raise UnavailableError(
-                f"the weights of '{tensor.name}' are in '{location}' beside it, which {reason}"
-            ) from None
-        if left < 0:
-            raise LimitError(
-                f"its weights take the same bytes more than once, beyond the limit of"
-                f" {COMPUTED_BYTES:,} more than there are"
-            )

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from archscope.errors import DataError
+from archscope.errors import ArchscopeError, DataError
 from archscope.importers.formats import Inputs
 from archscope.importers.onnx.control_flow import ControlFlow
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
@@ -18,6 +18,7 @@ from archscope.importers.onnx.input_shapes import batch_of, fixed_axes, input_sh
 from archscope.importers.onnx.limits import Allowance
 from archscope.importers.onnx.model_file import library, named, opsets
 from archscope.importers.onnx.qoperators import is_quantized, write_out
+from archscope.importers.onnx.tensor_data import TensorData
 from archscope.importers.onnx.weight_inputs import weight_inputs
 from archscope.ir import text_of
 
@@ -88,9 +89,12 @@ def needed(operators: Sequence[OnnxOperator], outputs: Iterable[str]) -> list[On
     return kept[::-1]
 
 
-def resolve(model: Any, sizes: Inputs = None) -> ResolvedModel:
-    """Return a model resolved for inputs of the given sizes. Raises ArchscopeError."""
-    resolver = _Resolver(model, sizes)
+def resolve(model: Any, data: TensorData, sizes: Inputs = None) -> ResolvedModel:
+    """Return a model resolved for inputs of the given sizes. Raises ArchscopeError.
+
+    `data` gives the numbers of its tensors.
+    """
+    resolver = _Resolver(model, data, sizes)
     flow, scope = ControlFlow(resolver), dict[str, str]()
     for node in model.graph.node:
         try:
@@ -103,19 +107,19 @@ def resolve(model: Any, sizes: Inputs = None) -> ResolvedModel:
 class _Resolver:
     """Visits the nodes of a model in order and keeps the type of each value."""
 
-    def __init__(self, model: Any, sizes: Inputs) -> None:
-        self.onnx, self.model = library(), model
+    def __init__(self, model: Any, data: TensorData, sizes: Inputs) -> None:
+        self.onnx, self.model, self.data = library(), model, data
         self.types: dict[str, Any] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.constants: dict[str, Any] = {}
         self.initializers: set[str] = set()
         self.sources: dict[str, frozenset[str]] = {}
         self.operators: list[OnnxOperator] = []
-        self.allowance = Allowance(model.ByteSize())
         self.lists: dict[str, _SplitList] = {}
         self.declared = {info.name: info.type for info in model.graph.value_info}
         self.declared |= {info.name: info.type for info in model.graph.output}
         self.initialize(model.graph.initializer)
+        self.allowance = Allowance(data.bytes)
         inputs = [info for info in model.graph.input if info.name not in self.constants]
         self.inputs = input_shapes(inputs, sizes)
         for info in inputs:
@@ -126,7 +130,9 @@ class _Resolver:
         for tensor in tensors:
             name = f"{prefix}{tensor.name}"
             try:
-                self.keep(name, self.onnx.numpy_helper.to_array(tensor))
+                self.keep(name, self.data.array(tensor))
+            except ArchscopeError:
+                raise
             except Exception as error:  # too few bytes, an unknown type
                 raise DataError(f"the weights '{tensor.name}' are broken: {error}") from None
             self.initializers.add(name)
@@ -244,13 +250,20 @@ class _Resolver:
         if node.input:
             given = [self.constants[name] for name in node.input if name]
             self.allowance.spend(named(node), node.op_type, types.values(), given, self.onnx)
-        for name, value in compute(self.model, node, self.constants).items():
+        for name, value in self._computed(node).items():
             self.keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
                 self.initializers.add(name)  # how torch's exporter writes equal weights once
             if not node.input and value.dtype != "int64":
                 self.sources[name] = frozenset([name])
+
+    def _computed(self, node: Any) -> dict[str, Any]:
+        """Return what an operator on constants gives, by name."""
+        for given in node.attribute:
+            if node.op_type == "Constant" and self.data.is_external(given.t):
+                return {node.output[0]: self.data.array(given.t)}
+        return compute(self.model, node, self.constants)
 
     def _fill(self, node: Any) -> None:
         """Keep a constant of one number as that number, whatever its size."""

@@ -1,0 +1,162 @@
+"""The bytes of a large ONNX file without its weights, which are left where they are.
+
+Protobuf parses a message as a whole and copies what is in it. Here, the few fields that lead to
+tensors are followed in the file itself, and the numbers of each large tensor are replaced by
+ONNX's own words for data that lie in another file: location, offset, length. The format of the
+fields is that of https://protobuf.dev/programming-guides/encoding, their numbers are those of
+onnx.proto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from mmap import mmap
+
+from msgspec import Struct
+
+from archscope.errors import LimitError
+
+Content = bytes | mmap
+
+LARGE = 1 << 12
+"""Bytes of a field from which on it is followed, and of numbers that are left in the file."""
+
+FIELDS = 4_000_000
+"""Fields that are looked at."""
+
+DEPTH = 64
+"""Messages inside one another."""
+
+INSIDE = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph"},
+}
+"""The fields of each message that lead to tensors, and the message that each is."""
+
+DATA_TYPE, FLOAT_DATA, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 2, 4, 9, 13, 14
+VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
+FLOAT = EXTERNAL = 1
+
+
+class _Field(Struct, frozen=True, gc=False):
+    number: int
+    kind: int  # how its value is encoded
+    begin: int  # of its tag
+    start: int  # of what is in it, where it has a length
+    stop: int
+    value: int = 0  # of a varint
+
+
+def without_numbers(content: Content, location: str) -> bytes:
+    """Return a serialised model whose large tensors say that their numbers lie in a file.
+
+    `location` is the name of the file with this content. Raises ValueError for what is not
+    protobuf, LimitError for too many fields.
+    """
+    return b"".join(_Walk(content, location).message("model", 0, len(content), 0))
+
+
+class _Walk:
+    def __init__(self, content: Content, location: str) -> None:
+        self.content, self.location = content, location
+        self.left = FIELDS
+
+    def message(self, kind: str, start: int, stop: int, depth: int) -> list[bytes]:
+        """Return a message in parts, those within it without numbers."""
+        parts: list[bytes] = []
+        kept = start
+        for field in self.fields(start, stop):
+            inner = INSIDE[kind].get(field.number)
+            large = field.kind == LENGTH and field.stop - field.start >= LARGE
+            if inner is None or not large or depth == DEPTH:
+                continue
+            if inner == "tensor":
+                made = self.tensor(field.start, field.stop)
+            else:
+                made = self.message(inner, field.start, field.stop, depth + 1)
+            parts.append(self.content[kept : field.begin])
+            parts.append(_header(field.number, sum(map(len, made))))
+            parts += made
+            kept = field.stop
+        parts.append(self.content[kept:stop])
+        return parts
+
+    def tensor(self, start: int, stop: int) -> list[bytes]:
+        """Return a tensor with the place of its numbers, as it is if they lie in several."""
+        fields = list(self.fields(start, stop))
+        floats = any(field.number == DATA_TYPE and field.value == FLOAT for field in fields)
+        data = [
+            field
+            for field in fields
+            if field.number == RAW_DATA or (field.number == FLOAT_DATA and floats)
+        ]
+        large = [field for field in data if field.stop - field.start >= LARGE]
+        elsewhere = any(f.number == DATA_LOCATION and f.value == EXTERNAL for f in fields)
+        if len(data) != 1 or not large or large[0].kind != LENGTH or elsewhere:
+            return [self.content[start:stop]]
+        (numbers,) = large
+        dropped = (numbers.number, EXTERNAL_DATA, DATA_LOCATION)
+        parts = [self.content[f.begin : f.stop] for f in fields if f.number not in dropped]
+        place = {
+            "location": self.location,
+            "offset": str(numbers.start),
+            "length": str(numbers.stop - numbers.start),
+        }
+        for key, word in place.items():
+            entry = b"".join(
+                _header(number, len(text)) + text
+                for number, text in ((1, key.encode()), (2, word.encode()))
+            )
+            parts.append(_header(EXTERNAL_DATA, len(entry)) + entry)
+        parts.append(_varint(DATA_LOCATION << 3 | VARINT) + _varint(EXTERNAL))
+        return parts
+
+    def fields(self, start: int, stop: int) -> Iterator[_Field]:
+        """Yield the fields of a message."""
+        at = start
+        while at < stop:
+            self.left -= 1
+            if self.left < 0:
+                raise LimitError(f"has more fields than the limit of {FIELDS:,}")
+            begin = at
+            tag, at = self.varint(at)
+            kind, value, inside = tag & 7, 0, at
+            if kind == VARINT:
+                value, at = self.varint(at)
+            elif kind == LENGTH:
+                length, inside = self.varint(at)
+                at = inside + length
+            elif kind in (EIGHT_BYTES, FOUR_BYTES):
+                at += 8 if kind == EIGHT_BYTES else 4
+            else:
+                raise ValueError(f"a field of kind {kind}")
+            if at > stop:
+                raise ValueError("a field that ends behind its message")
+            yield _Field(tag >> 3, kind, begin, inside, at, value)
+
+    def varint(self, at: int) -> tuple[int, int]:
+        """Return a number of variable length and where it ends."""
+        value = shift = 0
+        while shift < 70 and at < len(self.content):
+            byte = self.content[at]
+            value |= (byte & 127) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 128:
+                return value, at
+        raise ValueError("a number without an end")
+
+
+def _header(number: int, length: int) -> bytes:
+    return _varint(number << 3 | LENGTH) + _varint(length)
+
+
+def _varint(value: int) -> bytes:
+    made = bytearray()
+    while value > 127:
+        made.append(value & 127 | 128)
+        value >>= 7
+    made.append(value)
+    return bytes(made)
