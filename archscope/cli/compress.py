@@ -18,7 +18,13 @@ from archscope.compress.steps import prune_in_steps
 from archscope.compress.targets import targets
 from archscope.errors import OptionError
 from archscope.files import write_bytes
-from archscope.report.tables.compression import Stage, compression_parts, compression_record
+from archscope.report.tables.compression import (
+    Compression,
+    Stage,
+    compression_parts,
+    compression_record,
+    points_lost,
+)
 from archscope.space.costs import costs_of
 
 if TYPE_CHECKING:
@@ -40,6 +46,11 @@ IMAGES = 128  # that int8 is calibrated with
 @click.option("--steps", type=click.IntRange(1), default=2, help="Steps of pruning.")
 @click.option("--lanes", type=click.IntRange(1), default=8,
               help="Widths that change become multiples of this.")  # fmt: skip
+@click.option(
+    "--scratch",
+    is_flag=True,
+    help="Train the pruned network from scratch, too, for all epochs together.",
+)
 @click.option("--model", type=click.Path(path_type=Path), metavar="FILE",
               help="Write the model in int8 as .onnx.")  # fmt: skip
 @runs_dir_option
@@ -52,43 +63,59 @@ def command(run: str, output: Output, **options: Any) -> int:
     worst layers left in float32 where that takes more accuracy than may be lost. Every step is a
     run beside the first; a command that was stopped goes on.
 
-    One row a step: accuracy on test images, costs, and the size and latency of its ONNX model.
+    One row a step: accuracy on test images, costs, the size and latency of its ONNX model, and the
+    time that its training took. RUN may be the name that the runs of `train --seeds` share: then
+    each is compressed, and the rows are means with the spread of the accuracy. --scratch adds what
+    the pruned weights must beat: the same network, trained from scratch for as long.
 
     \b
     Examples:
       archscope compress lenet5-digits --target 50% --lanes 2
       archscope compress runs/lenet5-digits -t 40% -t "50% params" --keep-accuracy 0.5
+      archscope compress resnet20-fashion-mnist -t 47% --lanes 4 --scratch
     """
-    from archscope.records.run_folder import find_run, read_summary
+    from archscope.records.run_folder import find_runs
 
     if options["model"] is not None and options["model"].suffix != ".onnx":
         raise OptionError(f"int8 is written as .onnx, got '{options['model']}'")
-    path = find_run(run, options["runs_dir"])
-    dataset = dataset_of(read_summary(path, "source", "adapt"))
-    if dataset.test is None:
-        raise OptionError(f"'{dataset.name}' has no test images to compare the steps on")
-    from archscope.train.post_training import of_run
-
-    runs = _pruned_runs(path, options)
-    materials = [
-        of_run(path.with_name(summary.name) if number else path, dataset, None, IMAGES)
-        for number, summary in enumerate(runs)
-    ]
-    stages, int8 = _stages(runs, materials, options["keep_accuracy"] / 100)
-    if options["model"] is not None:
-        write_bytes(options["model"], int8)
-    lost = stages[0].test["top1"] - stages[-1].test["top1"]
-    kept = 100 * lost <= options["keep_accuracy"]
-    name = materials[0].network.graph.name
+    paths = find_runs(run, options["runs_dir"])
+    if options["model"] is not None and len(paths) > 1:
+        raise OptionError(f"--model writes one model, and '{run}' is {len(paths)} runs; name one")
+    name = paths[0].name if len(paths) == 1 else Path(run).name
+    found = [_compressed(path, name, options) for path in paths]
+    kept = points_lost(found) <= options["keep_accuracy"]
     output.show(
-        compression_parts(name, stages, options["keep_accuracy"]),
-        lambda: {"format": 1, **compression_record(name, stages), "kept": kept},
+        compression_parts(name, found, options["keep_accuracy"]),
+        lambda: {"format": 1, **compression_record(name, found), "kept": kept},
     )
     return FINE if kept else FINDINGS
 
 
+def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
+    """Return the steps of one run, which are trained where need be; `name` stands for its own."""
+    from archscope.records.run_folder import read_summary
+    from archscope.train.post_training import of_run
+
+    dataset = dataset_of(read_summary(run, "source", "adapt"))
+    if dataset.test is None:
+        raise OptionError(f"'{dataset.name}' has no test images to compare the steps on")
+    runs = _pruned_runs(run, options)
+    materials = [
+        of_run(run.with_name(summary.name) if number else run, dataset, None, IMAGES)
+        for number, summary in enumerate(runs)
+    ]
+    names = [f"{name}{summary.name.removeprefix(run.name)}" for summary in runs]
+    seconds = [summary.seconds for summary in runs]
+    scratch = options["scratch"]
+    stages, int8 = _stages(names, seconds, materials, scratch, options["keep_accuracy"] / 100)
+    if options["model"] is not None:
+        write_bytes(options["model"], int8)
+    control = stages.pop(-2) if scratch else None
+    return Compression(tuple(stages), control)
+
+
 def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
-    """Return the run and those of the steps of its pruning, which are trained where need be."""
+    """Return the run, those of the steps of its pruning, and the control, trained if need be."""
     from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.train.run_folder import read_graph, read_weights
 
@@ -97,34 +124,44 @@ def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
     command = shlex.join(["archscope", *sys.argv[1:]])
     tune = FineTuning(run, options["epochs"], command=command, teacher=run)
     choice = Choice(lanes=options["lanes"])
-    for _ in prune_in_steps(
+    *_, last = prune_in_steps(  # each step is trained as it is asked for
         graph, read_weights(run), limits, options["steps"], tune, choice, f"'{run}'"
-    ):
-        pass  # each step is trained as it is asked for
+    )
+    if options["scratch"]:
+        tune.from_scratch(last.graph)
     return [tune.summary, *tune.results]
 
 
 def _stages(
-    runs: list[RunSummary], materials: list[Material], keep: float
+    names: list[str],
+    seconds: list[float],
+    materials: list[Material],
+    scratch: bool,
+    keep: float,
 ) -> tuple[list[Stage], bytes]:
-    """Return what each step has, and the model of the last one in int8."""
+    """Return what each run has, then the last step in int8, and that model.
+
+    `seconds` are those of training; the control from `scratch` is the last run.
+    """
     from archscope.bench.onnx_latency import onnx_latencies
 
     models = [material.model() for material in materials]
-    last = materials[-1]
-    found = quantize_int8(models[-1], last.batches(), score=last.score, keep_accuracy=keep)
+    place = -2 if scratch else -1
+    last = materials[place]
+    found = quantize_int8(models[place], last.batches(), score=last.score, keep_accuracy=keep)
     models.append(found.model)
-    seconds = [timing.median_seconds for timing in onnx_latencies(models)]
-    names = [summary.name for summary in runs] + [f"{runs[-1].name}, int8"]
+    names = [*names, f"{names[place]}, int8"]
+    latencies = [timing.median_seconds for timing in onnx_latencies(models)]
     stages = []
-    for name, material, model, time in zip(names, [*materials, last], models, seconds, strict=True):
+    for name, material, model, latency, trained in zip(
+        names, [*materials, last], models, latencies, [*seconds, None], strict=True
+    ):
         assert material.test is not None
         costs = costs_of(material.network.graph, "float32")
-        scores = material.scores(model, material.test)
         stages.append(
             Stage(
-                name, scores, int(costs["params"]), int(costs["macs"]), int(costs["peak"]),
-                len(model), time,
+                name, material.scores(model, material.test), costs["params"], costs["macs"],
+                costs["peak"], len(model), latency, trained,
             )
         )  # fmt: skip
     return stages, found.model

@@ -104,6 +104,11 @@ choice_options = gathered("choice", dict, together(
 @click.option("--epochs", type=click.IntRange(1),
               help="Train a pruned run again for so long, on its images.")  # fmt: skip
 @distill_option
+@click.option(
+    "--scratch",
+    is_flag=True,
+    help="Train the pruned network from scratch, too, for all epochs together.",
+)
 @click.option("--steps", type=click.IntRange(1), default=1,
               help="Prune in so many steps, each with its training; needs --epochs.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
@@ -132,7 +137,8 @@ def command(
 
     With --epochs the pruned network of a run is trained on, as a run of its own beside it; with
     --steps a little goes at a time. A command that was stopped goes on where it was. Weights that
-    --sparsity has set to zero stay zero.
+    --sparsity has set to zero stay zero. --scratch tells what the pruned weights were worth: the
+    same network, trained from scratch for as long.
 
     --groups shows what can go at all, and --sensitivity what that costs a run before it is trained
     on, measured on images that it was not trained on. --sparsity sets single weights to zero
@@ -145,7 +151,7 @@ def command(
       archscope prune resnet18 --budget 50% -o smaller.yaml
       archscope prune mobilenet_v2 --budget 150MMACs --budget "peak 4MiB" --scope layer
       archscope prune runs/lenet5-digits --budget 40% -o s.yaml --weights-output s.safetensors
-      archscope prune runs/lenet5-digits --budget 25% --steps 3 --epochs 5
+      archscope prune runs/lenet5-digits --budget 25% --steps 3 --epochs 5 --scratch
       archscope prune runs/lenet5-digits --sparsity 90% --weights-output sparse.safetensors
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
@@ -198,8 +204,11 @@ def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
     if options["epochs"] is None and options["steps"] > 1:
         raise OptionError("--steps needs --epochs of training after each step")
-    if options["epochs"] is None and options["distill"]:
-        raise OptionError("--distill needs --epochs of training")
+    for name in ("distill", "scratch"):
+        if options["epochs"] is None and options[name]:
+            raise OptionError(f"--{name} needs --epochs of training")
+    if options["scratch"] and not budgets:
+        raise OptionError("--scratch trains the smaller network that --budget makes")
     if options["epochs"] is not None and groups:
         raise OptionError("--epochs trains what --budget or --sparsity leaves")
 
@@ -252,6 +261,8 @@ def _pruned(
     *_, last = prune_in_steps(
         graph, given, limits, options["steps"], tune, Choice(**choice), source, gradients
     )
+    if options["scratch"]:
+        tune.from_scratch(last.graph)
     return structs.replace(last, before=own), [tune.summary, *tune.results]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -43,6 +44,19 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
     known = [path.name for path in all_runs(home)]
     hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
     raise OptionError(f"no run '{name}'{hint}")
+
+
+def find_runs(name: str | Path, home: Path = HOME) -> list[Path]:
+    """Return the folders of a run: one, or those of its seeds that `train --seeds` left.
+
+    Raises OptionError.
+    """
+    for path in (Path(name), home / name):
+        seeds = [run for run in path.parent.glob(f"{glob.escape(path.name)}-seed*") if is_run(run)]
+        seeds = [run for run in seeds if run.name.removeprefix(f"{path.name}-seed").isdecimal()]
+        if seeds and not is_run(path):
+            return sorted(seeds, key=lambda run: int(run.name.rpartition("seed")[2]))
+    return [find_run(name, home)]
 
 
 def is_run(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from archscope.records.run_folder import read_summary
 from tests.cli.conftest import Run
 
 NET = "INPUT 1x8x8 -> CONV 16 -> RELU -> CONV 16 -> RELU -> FC 10"
@@ -36,6 +37,34 @@ def test_all_the_way(run: Run, trained: Path, tmp_path: Path) -> None:
     other = run(*words[:3], "1%", *words[4:])
     assert (other.code, other.out) == (2, "")
     assert "cannot be kept" in other.err
+
+
+def test_seeds_are_one_network_with_a_spread(run: Run, tmp_path: Path) -> None:
+    home = ["--runs-dir", str(tmp_path / "runs")]
+    words = ["--data", "digits", "--epochs", "1", "--no-look", "-q", "--name", "net"]
+    assert run("train", NET, *words, "--seeds", "2", *home).code == 0
+    words = ["compress", "net", "-t", "50%", "--steps", "1", "--epochs", "1", "--lanes", "1"]
+    words += ["--keep-accuracy", "50", "--scratch", *home]
+    data = json.loads(run(*words, "--format", "json").out)
+    assert [step["name"] for step in data["steps"]] == ["net", "net-pruned1", "net-pruned1, int8"]
+    assert len(data["seeds"]) == 2 and data["scratch"]["name"] == "net-scratch"
+    for place, step in enumerate([*data["steps"], data["scratch"]]):
+        own = [[*seed["steps"], seed["scratch"]][place] for seed in data["seeds"]]
+        tops = [stage["test"]["top1"] for stage in own]
+        assert step["test"]["top1"] == pytest.approx(sum(tops) / 2)
+        assert step["spread"] == pytest.approx(abs(tops[0] - tops[1]) / 2**0.5)
+        assert step["macs"] == sum(stage["macs"] for stage in own) / 2
+    for seed in (0, 1):
+        control, pruned = (
+            read_summary(tmp_path / "runs" / f"net-seed{seed}-{what}")
+            for what in ("scratch", "pruned1")
+        )
+        assert (control.epochs, control.seed) == (2, seed)  # one of the run, one of its step
+        assert control.macs == pruned.macs
+    out = run(*words).out
+    assert "spread" in out and "net-scratch" in out
+    one_model = run(*words, "--model", str(tmp_path / "x.onnx"))
+    assert one_model.code == 2 and "2 runs" in one_model.err
 
 
 def test_refusals(run: Run, trained: Path) -> None:

@@ -170,6 +170,8 @@ def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path:
     ("words", "message"),
     [
         (["--budget", "50%", "--steps", "2"], "--steps needs --epochs"),
+        (["--budget", "50%", "--scratch"], "--scratch needs --epochs"),
+        (["--sparsity", "50%", "--epochs", "2", "--scratch"], "--scratch trains the smaller"),
         (["--groups", "--epochs", "2"], "--epochs trains what --budget or --sparsity leaves"),
         (["--budget", "50%", "--epochs", "2"], "--epochs is for a run"),
     ],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archscope.records.training import RunSummary
+    from archscope.train import Recipe
 
 
 class FineTuning:
@@ -58,17 +59,37 @@ class FineTuning:
         from archscope.train.run_folder import read_weights
 
         path = self.run.with_name(f"{self.run.name}-{what}")
-        summary = self._finished(path, graph, weights) or self._trained(path, graph, weights)
+        self.results.append(self._ended(path, graph, weights, self.recipe))
+        return read_weights(path)
+
+    def from_scratch(self, graph: Graph) -> None:
+        """Train a network from initial weights, for as long as the run and its steps together.
+
+        It is trained as the steps were, so that only the weights that it began with differ.
+        """
+        steps = (summary.epochs for summary in self.results)
+        recipe = structs.replace(self.recipe, epochs=self.summary.epochs + sum(steps), keep=None)
+        path = self.run.with_name(f"{self.run.name}-scratch")
+        self.results.append(self._ended(path, graph, None, recipe))
+
+    def _ended(
+        self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
+    ) -> RunSummary:
+        """Return the summary of a training that has ended, now or before.
+
+        Raises KeyboardInterrupt if it is stopped, OptionError if it does not end well.
+        """
+        summary = self._finished(path, graph, weights, recipe)
+        summary = summary or self._trained(path, graph, weights, recipe)
         if summary.state == "stopped":
             say("stopped; the same command goes on")
             raise Terminated if was_terminated() else KeyboardInterrupt
         if summary.state != "finished":
             raise OptionError(f"the run '{path}' {summary.state}: {summary.reason}")
-        self.results.append(summary)
-        return read_weights(path)
+        return summary
 
     def _finished(
-        self, path: Path, graph: Graph, weights: Mapping[str, Tensor]
+        self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
     ) -> RunSummary | None:
         """Return the summary of a step that has ended, None if it has not.
 
@@ -82,26 +103,29 @@ class FineTuning:
         summary = read_summary(path)
         ended = summary.state == "finished"
         same = (path / "spec.yaml").read_text(encoding="utf-8") == to_yaml(graph)
-        same = same and read_recipe(path) == self.recipe
+        same = same and read_recipe(path) == recipe
         same = same and summary.task.get("teacher") == (self.teacher or {}).get("teacher")
-        if same and ended and self.recipe.keep:
-            same = KeptWeights(weights, self.recipe.keep).holds(read_weights(path))
+        if same and ended and recipe.keep:
+            assert weights is not None
+            same = KeptWeights(weights, recipe.keep).holds(read_weights(path))
         if not same:
             raise OptionError(f"'{path}' is of another compression; rename or remove it")
         return summary if ended else None
 
-    def _trained(self, path: Path, graph: Graph, weights: Mapping[str, Tensor]) -> RunSummary:
+    def _trained(
+        self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
+    ) -> RunSummary:
         from archscope.cli.shared.train_progress import attended
         from archscope.train import resume, train
 
-        task = task_of(self.teacher, graph, self.dataset, self.recipe)
+        task = task_of(self.teacher, graph, self.dataset, recipe)
         if is_run(path) and not (path / "state.pt").exists():
             shutil.rmtree(path)  # it had not begun
         with attended(None, path) as (progress, stop):
             if is_run(path):
                 return resume(path, self.dataset, task=task, progress=progress, stop=stop).summary
             return train(
-                graph, self.dataset, self.recipe, run_dir=path, seed=self.summary.seed,
+                graph, self.dataset, recipe, run_dir=path, seed=self.summary.seed,
                 device=self.summary.device, deterministic=self.summary.deterministic,
                 adapt=self.summary.data["adapt"], data=self.summary.data["source"],
                 task=task, progress=progress, stop=stop, command=self.command, initial=weights,

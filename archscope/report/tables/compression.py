@@ -3,52 +3,136 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.records.training import Scores
-from archscope.report.table import BYTES, COUNT, NAME, SHARE, Column, Part, table_of
-from archscope.units import format_scaled
+from archscope.report.table import (
+    BYTES,
+    COUNT,
+    NAME,
+    SHARE,
+    Column,
+    Field,
+    Part,
+    cells_of,
+    table_of,
+)
+from archscope.units import format_duration, format_scaled
 
 
-class Stage(Struct, frozen=True):
-    """What a network has after one step."""
+class Stage(Struct, frozen=True, omit_defaults=True):
+    """What a network has after one step, or those of several seeds in the mean."""
 
     name: str
     test: Scores
-    params: int
-    macs: int
-    peak_bytes: int  # of feature maps in float32
-    model_bytes: int  # of its ONNX file
+    params: float
+    macs: float
+    peak_bytes: float  # of feature maps in float32
+    model_bytes: float  # of its ONNX file
     seconds: float  # for one image on one thread
+    training_seconds: float | None = None  # of this step alone
+    spread: float | None = None  # standard deviation of the accuracy among seeds (n - 1)
 
 
-def compression_parts(name: str, stages: Sequence[Stage], keep: float) -> list[Part]:
+class Compression(Struct, frozen=True):
+    """The steps of a compression, the whole network first, and the control beside them."""
+
+    steps: tuple[Stage, ...]
+    scratch: Stage | None = None  # the pruned network trained from scratch, in float32
+
+
+def mean_of(seeds: Sequence[Compression]) -> Compression:
+    """Return the compression of several seeds of one network in the mean."""
+    steps = tuple(map(_mean, zip(*(found.steps for found in seeds), strict=True)))
+    controls = [found.scratch for found in seeds if found.scratch is not None]
+    return Compression(steps, _mean(controls) if controls else None)
+
+
+def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> list[Part]:
     """Return one row for each step, and what all of them gain and cost."""
-    first, last = stages[0], stages[-1]
-    lost = 100 * (first.test["top1"] - last.test["top1"])
+    found = mean_of(seeds)
+    several = len(seeds) > 1
+    first, last = found.steps[0], found.steps[-1]
     gain = first.seconds / last.seconds
     speed = f"{gain:.2f} times faster" if gain >= 1 else f"{1 / gain:.2f} times slower"
-    return [
-        table_of(
-            stages,
-            (Column("step", NAME), lambda stage: stage.name),
-            (Column("test top1", SHARE), lambda stage: stage.test["top1"]),
-            (Column("params", COUNT), lambda stage: stage.params),
-            (Column("macs", COUNT), lambda stage: stage.macs),
-            (Column("peak", BYTES), lambda stage: stage.peak_bytes),
-            (Column("model", BYTES), lambda stage: stage.model_bytes),
-            (Column("latency"), lambda stage: format_scaled(stage.seconds, "s")),
-            title=name,
-        ),
-        f"{first.model_bytes / last.model_bytes:.1f} times smaller, {speed},"
-        f" {lost:.2f} points lost, of which {keep:g} may be",
+    table = table_of(found.steps, *_columns(several), title=name)
+    if found.scratch is not None:
+        table = structs.replace(table, totals=(cells_of(found.scratch, _columns(several)),))
+    notes = [
         "peak: feature maps in float32, of int8 a quarter; latency: the median for one image in"
-        " onnxruntime on one thread, all steps in turns",
+        " onnxruntime on one thread, all steps in turns; training: what the step alone took"
+    ]
+    if found.scratch is not None:
+        notes.append(
+            "scratch: the pruned network from initial weights, trained for all epochs together"
+        )
+    if several:
+        notes.append(
+            f"the mean of {len(seeds)} seeds, which prune on their own; spread: the standard"
+            " deviation of their accuracy in points"
+        )
+    return [
+        table,
+        f"{first.model_bytes / last.model_bytes:.1f} times smaller, {speed},"
+        f" {_change(points_lost(seeds))}, {keep:g} may be lost",
+        *notes,
     ]
 
 
-def compression_record(name: str, stages: Sequence[Stage]) -> dict[str, Any]:
-    """Return the steps for programs."""
-    return {"name": name, "steps": list(stages)}
+def points_lost(seeds: Sequence[Compression]) -> float:
+    """Return the points of accuracy between the first step and the last, in the mean."""
+    return mean(
+        100 * (found.steps[0].test["top1"] - found.steps[-1].test["top1"]) for found in seeds
+    )
+
+
+def compression_record(name: str, seeds: Sequence[Compression]) -> dict[str, Any]:
+    """Return the steps for programs; `seeds` has those of each, where there are several."""
+    found = mean_of(seeds)
+    record = {"name": name, "steps": found.steps, "scratch": found.scratch}
+    return record | ({"seeds": list(seeds)} if len(seeds) > 1 else {})
+
+
+def _columns(several: bool) -> list[Field[Stage]]:
+    fields: list[Field[Stage]] = [
+        (Column("step", NAME), lambda stage: stage.name),
+        (Column("test top1", SHARE), lambda stage: stage.test["top1"]),
+        (Column("params", COUNT), lambda stage: stage.params),
+        (Column("macs", COUNT), lambda stage: stage.macs),
+        (Column("peak", BYTES, rank=0), lambda stage: stage.peak_bytes),
+        (Column("model", BYTES), lambda stage: stage.model_bytes),
+        (Column("latency"), lambda stage: format_scaled(stage.seconds, "s")),
+        (Column("training"), _training),
+    ]
+    if several:
+        fields.insert(2, (Column("spread"), lambda stage: f"{100 * (stage.spread or 0):.2f}"))
+    return fields
+
+
+def _change(lost: float) -> str:
+    return f"{lost:.2f} points lost" if lost >= 0 else f"{-lost:.2f} points gained"
+
+
+def _training(stage: Stage) -> str | None:
+    seconds = stage.training_seconds
+    return None if seconds is None else format_duration(seconds)
+
+
+def _mean(stages: Sequence[Stage]) -> Stage:
+    """Return the same step of several seeds in the mean, or the one that there is."""
+    first = stages[0]
+    if len(stages) == 1:
+        return first
+    tests = [stage.test for stage in stages]
+    numbers = [
+        name for name in first.__struct_fields__ if isinstance(getattr(first, name), int | float)
+    ]
+    return structs.replace(
+        first,
+        test={measure: mean(test[measure] for test in tests) for measure in first.test},
+        spread=stdev(test["top1"] for test in tests),
+        **{name: mean(getattr(stage, name) for stage in stages) for name in numbers},
+    )
