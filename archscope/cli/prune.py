@@ -123,7 +123,6 @@ def command(
     groups: bool,
     budgets: tuple[str, ...],
     sparsity: str | None,
-    sensitivity: bool,
     choice: dict[str, Any],
     form: str,
     **options: Any,
@@ -156,8 +155,9 @@ def command(
       archscope prune runs/lenet5-digits --sparsity 95% --steps 3 --epochs 5
     """
     spec, run = spec_of_run(spec)
-    _check(groups + bool(budgets) + (sparsity is not None) + sensitivity, groups, budgets, options)
-    _check_run(run, sensitivity, choice, options)
+    asked = groups + bool(budgets) + (sparsity is not None) + options["sensitivity"]
+    _check(asked, groups, budgets, options)
+    _check_run(run, choice, options)
     if reader.fused and (run is not None or options["weights"] is not None or is_foreign(spec)):
         raise OptionError(
             "--fused: the weights are of the network with its batch norms; prune that, and fold"
@@ -166,32 +166,46 @@ def command(
     graph = reader.graph(spec)
     if groups:
         found = channel_groups(graph)
-        record: dict[str, Any] = {"name": graph.name, "groups": group_records(found)}
-        parts = group_parts(found)
+        parts, record = group_parts(found), {"name": graph.name, "groups": group_records(found)}
     else:
         path = options["weights"] or run
         given = _weights(spec, reader, graph, path)
-        if given is None and (options["weights_output"] is not None or sparsity is not None):
-            what = "--sparsity" if options["weights_output"] is None else "--weights-output"
-            raise OptionError(f"{what} needs weights: give --weights, or a run")
-        source = f"'{path or spec}'"
-        if sensitivity:
-            assert run is not None and given is not None
-            parts, record = _sensitivity(graph, run, given, choice, source)
-        elif sparsity is not None:
-            assert given is not None
-            parts, record = _sparse(graph, run, given, sparsity, source, choice["scope"], options)
-        else:
-            pruned, runs = _pruned(graph, run, given, budgets, source, choice, options)
-            _write_pruned(pruned, graph, budgets, options)
-            parts, record = pruned_parts(pruned), pruned_record(pruned)
-            if runs:  # the groups are those of the last step alone
-                parts[-1] = steps_table(runs)
-                record["runs"] = runs
-                del record["groups"]
-            if given is None and choice["importance"] != "random":
-                say("no weights were given: those of an initialisation decided; see --weights")
+        parts, record = _smaller(
+            graph, run, given, f"'{path or spec}'", choice, budgets, sparsity, options
+        )
     Output(form).show(parts, lambda: {"format": 1, **record})
+
+
+def _smaller(
+    graph: Graph,
+    run: Path | None,
+    given: dict[str, Tensor] | None,
+    source: str,
+    choice: dict[str, Any],
+    budgets: tuple[str, ...],
+    sparsity: str | None,
+    options: dict[str, Any],
+) -> tuple[list[Part], dict[str, Any]]:
+    """Return what pruning a network gives, or would cost, as parts and as a record; write it."""
+    if given is None and (options["weights_output"] is not None or sparsity is not None):
+        what = "--sparsity" if options["weights_output"] is None else "--weights-output"
+        raise OptionError(f"{what} needs weights: give --weights, or a run")
+    if options["sensitivity"]:
+        assert run is not None and given is not None
+        return _sensitivity(graph, run, given, choice, source)
+    if sparsity is not None:
+        assert given is not None
+        return _sparse(graph, run, given, sparsity, source, choice["scope"], options)
+    pruned, runs = _pruned(graph, run, given, budgets, source, choice, options)
+    _write_pruned(pruned, graph, budgets, options)
+    parts, record = pruned_parts(pruned), pruned_record(pruned)
+    if runs:  # the groups are those of the last step alone
+        parts[-1] = steps_table(runs)
+        record["runs"] = runs
+        del record["groups"]
+    if given is None and choice["importance"] != "random":
+        say("no weights were given: those of an initialisation decided; see --weights")
+    return parts, record
 
 
 def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str, Any]) -> None:
@@ -213,15 +227,13 @@ def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str
         raise OptionError("--epochs trains what --budget or --sparsity leaves")
 
 
-def _check_run(
-    run: Path | None, sensitivity: bool, choice: dict[str, Any], options: dict[str, Any]
-) -> None:
+def _check_run(run: Path | None, choice: dict[str, Any], options: dict[str, Any]) -> None:
     """Raise OptionError for what only a run can do, with its own weights."""
     if run is not None and options["weights"] is None:
         return
     for name, asked in (
         ("--epochs", options["epochs"] is not None),
-        ("--sensitivity", sensitivity),
+        ("--sensitivity", options["sensitivity"]),
         ("--importance taylor", choice["importance"] == "taylor"),
     ):
         if asked:
