@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-import archscope.nn
 from archscope.analysis.memory import in_place
 from archscope.ir import Call, Graph, Node
 from archscope.module_names import attribute_name
@@ -124,10 +124,14 @@ def build(graph: Graph, *, device: str | torch.device | None = None) -> Network:
 
 def make(described: Call) -> nn.Module:
     """Return the module that a call describes."""
-    library, _, name = described.target.rpartition(".")
-    source: Any = {"nn": nn, "archscope.nn": archscope.nn}[library]
-    module: nn.Module = getattr(source, name)(*described.args, **dict(described.kwargs))
-    return module
+    return module_class(described.target)(*described.args, **dict(described.kwargs))
+
+
+def module_class(target: str) -> type[nn.Module]:
+    """Return the class that a call makes an instance of: `nn.Conv2d`, or that of any package."""
+    library, _, name = target.rpartition(".")
+    found: type[nn.Module] = getattr(nn if library == "nn" else import_module(library), name)
+    return found
 
 
 def tie(module: nn.Module, owner: nn.Module) -> None:

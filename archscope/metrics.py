@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 
 from archscope.analysis.result import Analysis
 from archscope.ir import Graph
+from archscope.plugins.registry import Registry, stated
 from archscope.units import BYTES, COUNT, MILLISECONDS, PLAIN, RATIO, SHARE, Unit
 
 ACCURACY, MACS = "accuracy", "macs"
@@ -174,7 +175,9 @@ _ALL = (
 )
 # fmt: on
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+METRICS: Registry[Metric] = Registry(
+    "metrics", {metric.name: metric for metric in _ALL}, stated(Metric, "name")
+)
 """Every metric by its name, in the order of the columns of reports."""
 
 

@@ -55,7 +55,7 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
         refuse(word)
         if Path(word).is_file() or word in language.zoo():
             raise OptionError(f"'{word}' is a spec already, not a model to import")
-        expected = " or ".join(entry.about for entry in FORMATS)
+        expected = " or ".join(entry.about for entry in FORMATS.values())
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
     words = {"batch": batch} if found.batched else {}
     return found.importer()(word, input, **words)

@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 # Two threads of torch on two busy cores wait for each other more than they work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What happens to be installed, or in a folder above, must not decide about a test.
+os.environ.setdefault("ARCHSCOPE_NO_PLUGINS", "1")
+
 # Workers of pytest-xdist say how wide the terminal is; output is compared as a pipe gets it.
 os.environ.pop("COLUMNS", None)
 

@@ -15,8 +15,8 @@ FLOORS = {
     room: floor
     for floor, rooms in enumerate((
         "errors extras axes printable module_names onnx_form",
-        "units files stats",
-        "ir records",
+        "units files stats project",
+        "ir records plugins",
         "ops nn",
         "language analysis datasets",
         "metrics folding importers transforms latency",

@@ -7,10 +7,13 @@ The core is macs. A convention is a table of what a tool adds to them or misses,
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from archscope.errors import GraphError
 from archscope.ir import Graph
+from archscope.plugins.discovery import PluginFile
+from archscope.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from archscope.analysis.conventions.convention import Convention
@@ -18,19 +21,28 @@ if TYPE_CHECKING:
 TOOLS = ("fvcore", "ptflops", "ptflops-aten", "torchinfo", "thop", "torchprofile", "torch")
 """Tools whose numbers are reproduced."""
 
-COUNTS = ("macs", "seed", "strict", *TOOLS)
-"""Every convention by name."""
+
+def _place(name: str) -> str:
+    """Return the module and the word of one of our own conventions."""
+    if name in TOOLS:
+        return f"archscope.analysis.conventions.{name.replace('-', '_')}:CONVENTION"
+    return f"archscope.analysis.conventions.ours:{name.upper()}"
+
+
+def _taken(file: PluginFile, module: ModuleType) -> tuple[str, str]:
+    return file.stem.replace("_", "-"), f"{file.module}:CONVENTION"
+
+
+COUNTS: Registry[str] = Registry(
+    "conventions", {name: _place(name) for name in ("macs", "seed", "strict", *TOOLS)}, _taken
+)
+"""Every convention by name: the module that has it and the word for it there."""
 
 
 def convention(name: str) -> Convention:
     """Return a convention. Raises KeyError for a name that is not in `COUNTS`."""
-    if name not in COUNTS:
-        raise KeyError(name)
-    place, word = name.replace("-", "_"), "CONVENTION"
-    if name not in TOOLS:
-        place, word = "ours", name.upper()
-    module = import_module(f"archscope.analysis.conventions.{place}")
-    found: Convention = getattr(module, word)
+    module, _, word = COUNTS[name].partition(":")
+    found: Convention = getattr(import_module(module), word)
     return found
 
 

@@ -44,8 +44,10 @@ def _run(words: list[str]) -> int:
     from archscope.cli.shared.process import Terminated, check_surroundings, reason
     from archscope.cli.shared.terminal import NORMAL, is_verbose, set_verbosity, warn
     from archscope.errors import ArchscopeError
+    from archscope.plugins import loading
 
     set_verbosity(NORMAL)
+    loading.tell = lambda problem: warn(f"warning: {problem}")
     try:
         check_surroundings(words)
         code = archscope.main(words, obj=words, prog_name="archscope", standalone_mode=False)
@@ -84,5 +86,11 @@ def _run(words: list[str]) -> int:
         return FAILED
     except MemoryError:
         warn("error: out of memory")
+        return FAILED
+    except Exception as error:
+        text = loading.blame(error)
+        if text is None:
+            raise
+        warn(f"error: {text}")
         return FAILED
     return code if isinstance(code, int) else FINE

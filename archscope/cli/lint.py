@@ -28,10 +28,12 @@ from archscope.cli.shared.terminal import say, warn
 from archscope.cli.shared.usage import error_line
 from archscope.errors import OptionError
 from archscope.files import write_text
-from archscope.linter.config import Config, codes_of, find, read
+from archscope.linter.config import Config, codes_of, read
 from archscope.linter.fix import EditableFiles, FixResult, fix
 from archscope.linter.runner import Linter, merged
 from archscope.linter.targets import Target, expand, is_folder, load
+from archscope.plugins.loading import failed
+from archscope.project import find
 from archscope.report import findings as reports
 from archscope.report.findings import LintReport
 from archscope.report.findings.text import summary
@@ -121,7 +123,7 @@ def command(
     SPEC is a file, a folder (by default the current one) or a network of the zoo. Every finding
     comes with numbers as evidence; `archscope rule G1` explains a rule. A comment `# noqa: G1`
     silences a line, `# archscope: noqa: G1` a file. Exit code 0: nothing found; 1: findings;
-    2: a spec could not be read.
+    2: a spec could not be read, or a rule not be loaded.
 
     \b
     Examples:
@@ -165,7 +167,7 @@ def command(
         Output("table", output).show([statistics(shown), summary(report)])
     else:
         write(reports.render(report, form), output)
-    if errors:
+    if errors or failed("rules"):
         return FAILED
     return FINDINGS if shown and not exit_zero else FINE
 

@@ -20,13 +20,14 @@ from archscope.report.tables.reconciliation import records, tables
 from archscope.sources import is_foreign, own_module
 
 GROUP = "Understand"
+TOOLS = list(COUNTS)[1:]  # macs is what all are compared with
 
 
 @click.command("reconcile")
 @one_spec
 @click.option(
     "--against", "tools", multiple=True, metavar="TOOL",
-    help=f"Only this tool; repeatable. There are {', '.join(COUNTS[1:])}.",
+    help=f"Only this tool; repeatable. There are {', '.join(TOOLS)}.",
 )  # fmt: skip
 @click.option(
     "--run", "ran", is_flag=True,
@@ -54,8 +55,8 @@ def command(
       archscope reconcile vgg16 --input 3x64x64 --run      (needs archscope[bench])
     """
     for tool in tools:
-        if tool not in COUNTS[1:]:
-            known = did_you_mean(tool, COUNTS[1:]) or f"; there are {', '.join(COUNTS[1:])}"
+        if tool not in TOOLS:
+            known = did_you_mean(tool, TOOLS) or f"; there are {', '.join(TOOLS)}"
             raise OptionError(f"--against: no tool '{tool}'{known}")
     if reader.fused and is_foreign(spec):
         raise OptionError(

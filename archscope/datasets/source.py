@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from archscope.datasets.images import Dataset
 from archscope.errors import UnavailableError
+from archscope.plugins.registry import Registry
 
 VARIABLE = "ARCHSCOPE_DATA"
 SYSTEM = Path("/usr/share/datasets")
@@ -66,15 +67,13 @@ class DatasetSource(ABC):
         """Return the data set in the files. Raises DataError if they are broken."""
 
 
-SOURCES: dict[str, type[DatasetSource]] = {}
+SOURCES: Registry[type[DatasetSource]] = Registry("datasets")
 """Every source by its name."""
 
 
 def register(cls: type[DatasetSource]) -> type[DatasetSource]:
-    """Register a source under its name. Raises TypeError for a second one of that name."""
-    if cls.name in SOURCES:
-        raise TypeError(f"two sources are named '{cls.name}'")
-    SOURCES[cls.name] = cls
+    """Register a source under its name. Raises ContractError for a second one of that name."""
+    SOURCES.add(cls.name, cls)
     return cls
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from archscope.plugins.registry import Registry, stated
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,7 +27,7 @@ class Format(Struct, frozen=True):
     """One format, and where the functions that write and run its files are."""
 
     name: str
-    module: str
+    module: str  # in this folder; the `__name__` of a plug-in's own module
     suffix: str
     about: str
     holds_weights: bool = True
@@ -44,18 +46,21 @@ class Format(Struct, frozen=True):
         return self._module().load  # type: ignore[no-any-return]
 
     def _module(self) -> Any:
-        return import_module(f"archscope.exporters.{self.module}")
+        name = self.module
+        return import_module(name if "." in name else f"archscope.exporters.{name}")
 
 
-FORMATS = {
-    kind.name: kind
-    for kind in (
-        Format("torch", "torch_source", ".py", "Python source that needs only torch", False),
-        Format("onnx", "onnx_model", ".onnx", "ONNX, for any batch"),
-        Format("onnx-torch", "onnx_of_torch", ".onnx", "ONNX by torch's exporter, for any batch"),
-        Format("torchscript", "torchscript", ".pt", "TorchScript, traced"),
-        Format("exported-program", "exported_program", ".pt2", "torch.export, for any batch"),
-    )
-}
+_OURS = (
+    Format("torch", "torch_source", ".py", "Python source that needs only torch", False),
+    Format("onnx", "onnx_model", ".onnx", "ONNX, for any batch"),
+    Format("onnx-torch", "onnx_of_torch", ".onnx", "ONNX by torch's exporter, for any batch"),
+    Format("torchscript", "torchscript", ".pt", "TorchScript, traced"),
+    Format("exported-program", "exported_program", ".pt2", "torch.export, for any batch"),
+)
+FORMATS: Registry[Format] = Registry(
+    "exporters", {entry.name: entry for entry in _OURS}, stated(Format, "name")
+)
+"""All formats by name."""
+
 OPSET = 20
 """Version of ONNX's operators, where none is asked for."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from archscope.importers import import_strings
 from archscope.ir import Graph, Shape
+from archscope.plugins.registry import Registry, stated
 
 Inputs = Shape | Mapping[str, Shape] | None
 """The shape of a network's input, or of each input by name, without the batch."""
@@ -34,7 +35,7 @@ class Imported(Struct, frozen=True):
 class ImportFormat(Struct, frozen=True):
     """One format: the sources that are of it, and the function of its folder that reads them."""
 
-    folder: str
+    folder: str  # in this one; the `__name__` of a plug-in's own module
     function: str
     pattern: str  # of a whole source
     about: str  # what a source looks like, for messages
@@ -56,12 +57,16 @@ class ImportFormat(Struct, frozen=True):
             return False
         return not self.test or bool(self._function(self.test)(source))
 
+    def _module(self) -> Any:
+        """Return the folder as a module; of a plug-in, that is a dotted name."""
+        name = self.folder
+        return import_module(name if "." in name else f"archscope.importers.{name}")
+
     def _function(self, name: str) -> Callable[..., Any]:
-        module = import_module(f"archscope.importers.{self.folder}")
-        return getattr(module, name)  # type: ignore[no-any-return]
+        return getattr(self._module(), name)  # type: ignore[no-any-return]
 
 
-FORMATS = (
+_OURS = (
     ImportFormat("onnx", "from_file", r"[^\n]*\.onnx", ".onnx"),
     ImportFormat("darknet", "from_file", r"[^\n]*\.cfg", ".cfg"),
     ImportFormat("caffe", "from_file", r"[^\n]*\.prototxt", ".prototxt"),
@@ -74,9 +79,12 @@ FORMATS = (
     ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",
                  batched=True, runnable="module_and_inputs"),
 )  # fmt: skip
-"""All formats; a source is of the first one that takes it."""
+FORMATS: Registry[ImportFormat] = Registry(
+    "importers", {entry.about: entry for entry in _OURS}, stated(ImportFormat, "about")
+)
+"""All formats, by what their sources look like; a source is of the first one that takes it."""
 
 
 def format_of(source: str) -> ImportFormat | None:
     """Return the format of what a user names, None for a spec."""
-    return next((entry for entry in FORMATS if entry.takes(source)), None)
+    return next((entry for entry in FORMATS.values() if entry.takes(source)), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from archscope import project
 from archscope.errors import OptionError, did_you_mean
 from archscope.rules.rule import RULES, SEVERITIES, WARNING, Rule
 
@@ -68,30 +68,12 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def find(folder: Path) -> Path | None:
-    """Return the configuration file for a folder: the nearest, in it or above it."""
-    for place in (folder, *folder.parents):
-        own = place / "archscope.toml"
-        if own.is_file():
-            return own
-        project = place / "pyproject.toml"
-        if project.is_file() and b"[tool.archscope.lint" in project.read_bytes():
-            return project
-    return None
-
-
 def read(path: Path) -> Config:
     """Return the configuration of a file: `[tool.archscope.lint]` of pyproject.toml, or `[lint]`.
 
     Raises OptionError.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"{path}: cannot read the configuration: {error}") from None
-    if path.name == "pyproject.toml":
-        tables = tables.get("tool", {}).get("archscope", {})
-    table = tables.get("lint", {})
+    table = project.read(path).get("lint", {})
     where = f"{path}: lint"
     if not isinstance(table, dict):
         raise OptionError(f"{where} must be a table, got {table!r}")

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from archscope.ir import Node, Source
 from archscope.language.edit import Edit
+from archscope.plugins.discovery import ContractError
+from archscope.plugins.registry import Registry
 from archscope.rules.network import Network
 
 ERROR, WARNING, INFO = "error", "warning", "info"
@@ -93,7 +95,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-RULES: dict[str, type[Rule]] = {}
+RULES: Registry[type[Rule]] = Registry("rules")
 """Every rule by its code."""
 
 _CODE = re.compile(r"G\d|[A-Z]{3}\d{3}")
@@ -102,17 +104,18 @@ _CODE = re.compile(r"G\d|[A-Z]{3}\d{3}")
 def rule(code: str, name: str) -> Any:
     """Register a rule under its code and name, which are never given to another.
 
-    The name says the problem, not the cure. Raises TypeError if either is taken, or if the rule
+    The name says the problem, not the cure. Raises ContractError if either is taken, or if the rule
     has no page or no check.
     """
 
     def register(cls: type[Rule]) -> type[Rule]:
-        if code in RULES or any(other.name == name for other in RULES.values()):
-            raise TypeError(f"there is a rule {code} or '{name}' already")
+        for known, other in RULES.own.items():
+            if other.name == name:
+                raise ContractError(f"two rules are named '{name}', one is {known}")
         if not _CODE.fullmatch(code) or not cls.__doc__ or cls.check is Rule.check:
-            raise TypeError(f"rule {code} needs a code such as CHN101, a page and a check")
+            raise ContractError(f"rule {code} needs a code such as CHN101, a page and a check")
+        RULES.add(code, cls)
         cls.code, cls.name = code, name
-        RULES[code] = cls
         return cls
 
     return register

@@ -232,7 +232,7 @@ def test_what_cannot_be_built_is_unknown() -> None:
     net = Net(x=IMAGE)
     net.builder.add("foreign", Foreign(), [net("conv", "x", out=16, bias=False)])
     graph = net.graph()
-    for count in COUNTS[1:]:
+    for count in list(COUNTS)[1:]:
         with pytest.raises(GraphError, match=r"counts of them is not known"):
             counted(graph, count)
     result = reconcile(graph)

@@ -17,7 +17,7 @@ from archscope.language import zoo
 @pytest.mark.parametrize("name", ["googlenet_bn", "convnext_tiny", "attention56", "lenet5"])
 def test_reasons_sum_to_the_difference(name: str) -> None:
     result = reconcile(load(name))
-    assert [tool.name for tool in result.tools] == list(COUNTS[1:])
+    assert [tool.name for tool in result.tools] == list(COUNTS)[1:]
     for tool in result.tools:
         assert tool.counted == sum(counted(load(name).inference(), tool.name).values())
         assert tool.difference == sum(reason.amount for reason in tool.reasons)
@@ -61,7 +61,7 @@ def test_json_and_csv_add_up(tmp_path: Path) -> None:
     assert main(["reconcile", "resnet18", "--format", "csv", "-o", str(lines)]) == 0
     told = json.loads(whole.read_text(encoding="utf-8"))
     assert (told["format"], told["input"]) == (1, [3, 224, 224])
-    sums = dict.fromkeys(COUNTS[1:], 0)
+    sums = dict.fromkeys(list(COUNTS)[1:], 0)
     with lines.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             sums[row["tool"]] += int(row["amount"])

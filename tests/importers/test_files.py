@@ -43,7 +43,7 @@ def refusal(source: str) -> str | None:
 
 
 def test_every_format_has_a_file() -> None:
-    assert {entry.folder for entry in FORMATS} - IN_PYTHON == set(FILES)
+    assert {entry.folder for entry in FORMATS.values()} - IN_PYTHON == set(FILES)
 
 
 @CASES

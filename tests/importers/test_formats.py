@@ -15,8 +15,8 @@ from archscope.sources import imported, is_foreign
 def test_every_folder_is_a_format_that_can_be_loaded() -> None:
     root = Path(archscope.importers.__file__).parent
     folders = {path.parent.name for path in root.glob("*/__init__.py")}
-    assert folders == {entry.folder for entry in FORMATS}
-    for entry in FORMATS:
+    assert folders == {entry.folder for entry in FORMATS.values()}
+    for entry in FORMATS.values():
         if entry.folder == "onnx":
             pytest.importorskip("onnx", reason="needs archscope[onnx]")
         assert callable(entry.importer())
@@ -42,7 +42,7 @@ def test_sources_are_told_from_specs(source: str, folder: str | None) -> None:
 def test_what_is_no_model_is_refused_with_what_models_look_like() -> None:
     with pytest.raises(OptionError) as caught:
         imported("nosuchnet")
-    expected = " or ".join(entry.about for entry in FORMATS)
+    expected = " or ".join(entry.about for entry in FORMATS.values())
     assert str(caught.value) == f"'nosuchnet' is not a model to import: expected {expected}"
     assert "package.module:name" in expected
     with pytest.raises(OptionError, match="'resnet50' is a spec already"):

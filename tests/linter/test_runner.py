@@ -11,9 +11,10 @@ from archscope.ir import Graph
 from archscope.language import document, graph, zoo
 from archscope.language import load as load_graph
 from archscope.linter import lint
-from archscope.linter.config import Config, codes_of, find, read
+from archscope.linter.config import Config, codes_of, read
 from archscope.linter.noqa import suppressions_in
 from archscope.linter.targets import expand, load
+from archscope.project import find
 from archscope.rules.rule import RULES, Finding
 
 TEXT = """\

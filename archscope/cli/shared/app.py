@@ -6,6 +6,7 @@ when its command runs; only the help needs all of them.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,6 +18,7 @@ from archscope import __version__
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.verbosity import talk_options
 from archscope.errors import did_you_mean
+from archscope.plugins.discovery import OFF
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -86,6 +88,11 @@ def _module(name: str) -> Any:
     return import_module(f"archscope.cli.{FILES[name]}")
 
 
+def _no_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[OFF] = "1"  # processes that a command starts load none, either
+
+
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if not value:
         return
@@ -110,6 +117,10 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
 @click.option(
     "--version", "-V", is_flag=True, is_eager=True, expose_value=False, callback=_version,
     help="Show the versions of archscope, Python, PyTorch and ONNX Runtime.",
+)  # fmt: skip
+@click.option(
+    "--no-plugins", is_flag=True, is_eager=True, expose_value=False, callback=_no_plugins,
+    help="Load no plug-ins.",
 )  # fmt: skip
 def archscope() -> None:
     """Exact, instant analysis of convolutional architectures.

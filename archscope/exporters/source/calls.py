@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from torch import nn
 
-import archscope.nn
+from archscope.build import module_class
 from archscope.ir import Call
 
 NONE = object()  # no default
@@ -36,14 +36,6 @@ class Argument(Struct, frozen=True):
     def kind(self) -> str:
         """What it counts: arguments of different kinds are never the same."""
         return KINDS.get(self.name, self.name)
-
-
-def module_class(target: str) -> type[nn.Module]:
-    """Return the class that a call makes an instance of."""
-    library, _, name = target.rpartition(".")
-    source: Any = {"nn": nn, "archscope.nn": archscope.nn}[library]
-    found: type[nn.Module] = getattr(source, name)
-    return found
 
 
 def arguments(call: Call) -> tuple[Argument, ...]:

@@ -5,14 +5,39 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
-import archscope.nn
+from archscope.errors import GraphError
 
 
-def helpers(names: Iterable[str]) -> tuple[list[str], set[str]]:
-    """Return the sources of modules of `archscope.nn` and what they need, and their imports."""
-    defined, imports = _contents()
+def helpers(targets: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Return the sources of modules and what they need, and their imports.
+
+    `targets` are of `archscope.nn`, or of modules of plug-ins. Raises GraphError where two that
+    are needed have one name.
+    """
+    names: dict[str, list[str]] = {}
+    for target in sorted(targets):
+        library, _, name = target.rpartition(".")
+        names.setdefault(library, []).append(name)
+    sources: list[str] = []
+    imports: set[str] = set()
+    taken: set[str] = set()
+    for library, wanted in names.items():
+        found, lines = _needed(library, wanted)
+        twice = taken & found.keys()
+        if twice:
+            raise GraphError(f"two modules of the network are called '{min(twice)}'")
+        taken |= found.keys()
+        sources += found.values()
+        imports |= lines
+    return sources, imports
+
+
+def _needed(library: str, names: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """Return the sources of names of one library and of those that they need, and imports."""
+    defined, imports = _contents(library)
     wanted: set[str] = set()
     needs: set[str] = set()
     queue = list(names)
@@ -25,19 +50,21 @@ def helpers(names: Iterable[str]) -> tuple[list[str], set[str]]:
             queue += defined[name][1]
         elif name in imports:
             needs.add(name)
-    sources = [source for name, (source, _) in defined.items() if name in wanted]
+    sources = {name: source for name, (source, _) in defined.items() if name in wanted}
     return sources, {imports[name] for name in needs}
 
 
 @cache
-def _contents() -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
+def _contents(library: str) -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
     """Return source and names read of each definition, and the line that imports each name."""
     defined: dict[str, tuple[str, list[str]]] = {}
     imports: dict[str, str] = {}
-    for folder in archscope.nn.__path__:
-        for file in sorted(Path(folder).glob("*.py")):
-            if file.name != "__init__.py":
-                _read(file.read_text(encoding="utf-8"), defined, imports)
+    module = import_module(library)
+    folders = map(Path, getattr(module, "__path__", ()))
+    files = [*(file for folder in folders for file in sorted(folder.glob("*.py")))]
+    for file in files or [Path(module.__file__ or "")]:
+        if file.name != "__init__.py":
+            _read(file.read_text(encoding="utf-8"), defined, imports)
     return defined, imports
 
 

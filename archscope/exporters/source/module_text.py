@@ -85,9 +85,9 @@ class _ModuleWriter:
         """Return a name for each class, after the scopes that it stands for."""
         taken = {"Tensor", "Any"}
         targets = [part.target for made in self.classes for part in made.assignments]
-        own = [name for name in targets if isinstance(name, str) and "archscope.nn." in name]
-        self.carried = {name.removeprefix("archscope.nn.") for name in own}
-        taken |= self.carried | {f"_{name}" for name in self.carried}
+        self.carried = {t for t in targets if isinstance(t, str) and not t.startswith("nn.")}
+        carried = {target.rpartition(".")[2] for target in self.carried}
+        taken |= carried | {f"_{name}" for name in carried}
         root = _camel(self.graph.name) or "Network"
         root = f"Net{root}" if not root[0].isalpha() else root
         while root in taken:
@@ -171,7 +171,8 @@ class _ModuleWriter:
 
     def _call(self, assignment: Assignment) -> Text:
         if isinstance(assignment.target, str):
-            name = assignment.target.removeprefix("archscope.nn.")
+            target = assignment.target
+            name = target if target.startswith("nn.") else target.rpartition(".")[2]
             texts = [prefixed(word and f"{word}=", text) for word, text in assignment.arguments]
             return Group(f"{name}(", tuple(texts), ")")
         given = dict(assignment.arguments)

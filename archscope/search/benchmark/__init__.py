@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache, partial
@@ -112,7 +112,7 @@ def compare_samplers(
     limits: Sequence[Budget] = (),
     *,
     edge: float = 0.0,
-    samplers: Sequence[str] = SAMPLERS,
+    samplers: Iterable[str] = SAMPLERS,
     trials: int = 100,
     seeds: int = 12,
     noise: float = 0.0,

@@ -10,20 +10,32 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 from archscope.errors import OptionError, did_you_mean
+from archscope.plugins.discovery import ContractError, PluginFile
+from archscope.plugins.registry import Registry
 
 DEFAULT, UNIFORM = "surrogate", "uniform"
 """The sampler of a search unless another is named, and that of the baseline."""
 
-SAMPLERS = tuple(
-    sorted(
-        (module.name for module in iter_modules(__path__)),
-        key=lambda name: (name != DEFAULT, name == UNIFORM, name),
-    )
+_OURS = sorted(
+    (module.name for module in iter_modules(__path__)),
+    key=lambda name: (name != DEFAULT, name == UNIFORM, name),
 )
-"""Every sampler by name: the default first, the baseline last."""
+
+
+def _taken(file: PluginFile, module: ModuleType) -> tuple[str, str]:
+    if not isinstance(getattr(module, "ABOUT", None), str):
+        raise ContractError("it has no ABOUT, a line for the help")
+    return file.stem, file.module
+
+
+SAMPLERS: Registry[str] = Registry(
+    "samplers", {name: f"{__name__}.{name}" for name in _OURS}, _taken
+)
+"""The module of every sampler by name: the default first, the baseline last, then plug-ins."""
 
 
 def check_sampler(name: str) -> None:
@@ -47,4 +59,4 @@ def starts(name: str) -> int:
 
 def sampler_module(name: str) -> Any:
     """Return the file of one of `SAMPLERS`, as a module."""
-    return import_module(f"{__name__}.{name}")
+    return import_module(SAMPLERS[name])

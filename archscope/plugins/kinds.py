@@ -1,0 +1,30 @@
+"""The kinds of things that plug-ins bring, each in a folder of that name."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Kind(Struct, frozen=True):
+    """One kind: the folder of its files, what one of them is called, and where its registry is."""
+
+    folder: str
+    noun: str
+    registry: str  # "module:name"
+    word: str = ""  # the name by which a file states what it has; empty if importing registers it
+
+
+KINDS = {
+    kind.folder: kind
+    for kind in (
+        Kind("ops", "operator", "archscope.ops.registry:OPS"),
+        Kind("rules", "rule", "archscope.rules.rule:RULES"),
+        Kind("metrics", "metric", "archscope.metrics:METRICS", "METRIC"),
+        Kind("datasets", "data set", "archscope.datasets.source:SOURCES"),
+        Kind("samplers", "sampler", "archscope.search.samplers:SAMPLERS", "make"),
+        Kind("conventions", "convention", "archscope.analysis.count:COUNTS", "CONVENTION"),
+        Kind("importers", "importer", "archscope.importers.formats:FORMATS", "FORMAT"),
+        Kind("exporters", "exporter", "archscope.exporters.formats:FORMATS", "FORMAT"),
+    )
+}
+"""Every kind by its folder."""

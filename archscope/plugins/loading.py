@@ -1,0 +1,79 @@
+"""Files of plug-ins, imported one by one; those that fail are told of once, in one line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from archscope.plugins.discovery import PluginFile, Problem, described, discover, shown
+
+problems: list[Problem] = []
+"""What went wrong so far, in the order in which it was noticed."""
+
+
+class PluginWarning(UserWarning):
+    """A plug-in could not be loaded."""
+
+
+def _warn(problem: Problem) -> None:
+    warnings.warn(str(problem), PluginWarning, stacklevel=2)
+
+
+tell: Callable[[Problem], None] = _warn
+"""What is done with each new problem; the command line prints a line."""
+
+
+def note(problem: Problem) -> None:
+    """Keep a problem in mind, and tell of it if it is new."""
+    if problem not in problems:
+        problems.append(problem)
+        tell(problem)
+
+
+def failed(kind: str) -> bool:
+    """Return whether a plug-in did not load that has, or may have, things of a kind."""
+    return any(problem.kind in ("", kind) for problem in problems)
+
+
+def imported(file: PluginFile) -> ModuleType:
+    """Import a file. Whatever it raises is raised; what it prints goes to standard error."""
+    with redirect_stdout(sys.stderr):  # standard output is for results
+        return import_module(file.module)
+
+
+def problem_of(file: PluginFile, error: BaseException) -> Problem:
+    """Return what a file, or its contract, raised."""
+    place = _line(file, error) or shown(file.path)
+    plugin = file.plugin
+    return Problem(plugin.name, plugin.version, file.kind, place, described(error))
+
+
+def _line(file: PluginFile, error: BaseException) -> str:
+    """Return the innermost line of a plug-in that an error passed through, "" if there is none."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{shown(Path(error.filename))}:{error.lineno}"
+    return _place(error, file.plugin.folders)
+
+
+def _place(error: BaseException, folders: tuple[Path, ...]) -> str:
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if any(path.is_relative_to(folder) for folder in folders):
+            place = f"{shown(path)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def blame(error: BaseException) -> str | None:
+    """Return the line that tells which plug-in an error comes from; None if it passed none."""
+    for plugin in discover().plugins:
+        place = _place(error, plugin.folders)
+        if place:
+            return f"plug-in {place} failed: {described(error)}"
+    return None

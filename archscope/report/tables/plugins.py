@@ -1,0 +1,22 @@
+"""Tables of plug-ins: what they bring, and what their checks find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archscope.plugins.catalogue import Listed
+from archscope.plugins.kinds import KINDS
+from archscope.report.table import NAME, Column, Table, table_of
+
+
+def plugin_table(listed: Sequence[Listed]) -> Table:
+    """Return a row for each thing of a plug-in."""
+    return table_of(
+        listed,
+        (Column("kind", NAME), lambda row: KINDS[row.kind].noun if row.kind else ""),
+        (Column("name", NAME), lambda row: row.name),
+        (Column("from", NAME, "plugin"), lambda row: row.plugin),
+        (Column("version", NAME), lambda row: row.version),
+        (Column("file", NAME), lambda row: row.file),
+        (Column("error", wide=True), lambda row: row.error),
+    )
