@@ -16,6 +16,9 @@ CHANCE = 0.01
 Z95 = 1.96
 """Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
 
+STUDENTS_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""Two-sided 95 % quantiles of Student's t distribution with 1 to 10 degrees of freedom."""
+
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Return Spearman's rank correlation of two samples of one length.
@@ -58,6 +61,20 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
     random = Random(seed)  # noqa: S311 nothing secret is drawn
     means = sorted(fmean(random.choices(values, k=len(values))) for _ in range(RESAMPLES))
     return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
+
+
+def students_t(degrees: int) -> float:
+    """Return the two-sided 95 % quantile of Student's t distribution, for 1 degree or more.
+
+    Within 0.1 % of the exact one, without scipy: a table of small numbers, and beyond it the
+    expansion 26.7.5 of Abramowitz and Stegun (1964).
+    """
+    if degrees <= len(STUDENTS_T):
+        return STUDENTS_T[max(degrees, 1) - 1]
+    z = Z95
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / degrees + second / degrees**2
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

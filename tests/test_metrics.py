@@ -24,7 +24,7 @@ from archscope.metrics import (
 from archscope.records.prediction import Prediction
 from archscope.report.pages.content import MEASURES
 from archscope.report.pages.network_section import describe_network
-from archscope.report.pages.summary import written
+from archscope.report.pages.words import written
 from archscope.space.budget import budget, budgets
 from archscope.space.costs import CostModel, costs_of
 from archscope.space.explore import explore

@@ -10,7 +10,9 @@ from typing import Any
 from archscope.drawing.heat import HEATS
 from archscope.errors import OptionError, did_you_mean
 from archscope.report.pages.content import MEASURES, Measure, NetworkSection
-from archscope.report.pages.summary import number, pareto_front, written
+from archscope.report.pages.quality import number
+from archscope.report.pages.summary import pareto_front
+from archscope.report.pages.words import written
 from archscope.report.table import BYTES, COUNT, SHARE
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

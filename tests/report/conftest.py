@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from archscope.report.pages.answer import answer
 from archscope.report.pages.content import FORMAT, NetworkSection, Page
 from archscope.report.pages.inputs import ReportInputs
 from archscope.report.pages.summary import measures_of, summary, winners
@@ -34,7 +35,8 @@ def page_of(*networks: NetworkSection, inputs: ReportInputs | None = None) -> Pa
         title="A title",
         date=DATE,
         archscope="0.0.0",
-        summary=summary(networks, runs),
+        answer=answer(networks, inputs.studies if inputs else ()),
+        summary=summary(networks, runs, inputs.studies if inputs else ()),
         winners=winners(networks),
         measures=measures_of(networks),
         networks=networks,

@@ -67,6 +67,16 @@ class Stage(Struct, frozen=True):
     peak_bytes: int | None
 
 
+class MeasuredAccuracy(Struct, frozen=True):
+    """How accurate a network was that was trained, over the seeds that it was trained with."""
+
+    scores: tuple[float, ...]  # one for each seed, as shares
+    mean: float
+    spread: float | None  # standard deviation of a sample; None of one seed
+    images: int  # that each score is of; 0 if that is not known
+    on: str  # which images, such as "digits test images"
+
+
 class NetworkSection(Struct, frozen=True):
     """The section on one network."""
 
@@ -88,6 +98,9 @@ class NetworkSection(Struct, frozen=True):
     yaml: str | None
     missing: tuple[str, ...]  # unknown facts, each with the reason
     accuracy: tuple[str, ...] = ()  # what is published and predicted of it, in sentence parts
+    measured: MeasuredAccuracy | None = None
+    published: str = ""  # where its published accuracy is from, and the recipe behind it
+    predicted: tuple[float, float] | None = None  # interval of its predicted accuracy, as shares
 
 
 class Winner(Struct, frozen=True):
@@ -130,6 +143,8 @@ class RunSection(Struct, frozen=True, kw_only=True):
     diagnoses: tuple[Diagnosis, ...] = field(name="findings")
     confusion: Confusion | None
     accuracy: float | None
+    seed: int
+    measured: MeasuredAccuracy | None  # with what the accuracy is of
     missing: tuple[str, ...]
     inspection: Inspection | None = field(name="look")
 
@@ -183,6 +198,8 @@ class StudySection(Struct, frozen=True):
     score: str = "accuracy"  # what the networks are compared by, and the name of its column
     prior: PriorReport | None = None  # of a search whose judge was a prior
     agreement: tuple[Agreement, ...] = ()
+    trust: tuple[str, ...] = ()  # how far its conclusion can be trusted, in sentences
+    guessing: bool = False  # its best mean is no better than always guessing one class
 
 
 class Problem(Struct, frozen=True):
@@ -199,6 +216,7 @@ class Page(Struct, frozen=True):
     title: str
     date: str
     archscope: str
+    answer: tuple[str, ...]  # which network to ship and why, in up to three sentences
     summary: tuple[str, ...] = field(name="words")
     winners: tuple[Winner, ...]
     measures: tuple[Measure, ...]  # those that some network has

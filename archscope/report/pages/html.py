@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,8 @@ from archscope.drawing.tree import tree_of
 from archscope.errors import UnavailableError
 from archscope.report.pages.content import Page
 from archscope.report.pages.payload import for_script, network_data, page_data
-from archscope.report.pages.summary import comparable, written
+from archscope.report.pages.quality import number, quality, rivals
+from archscope.report.pages.words import points, written
 
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
@@ -34,21 +36,10 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
     `embed` puts it into the page compressed, for the browser to unpack, `plain` as it is, and `cdn`
     links it. `charts` replaces the bundle. Raises UnavailableError where there is no plotly.js.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["written"] = written
-    environment.filters["script"] = for_script
     embedded = plotlyjs != "cdn"
     link = "" if embedded else PLOTLY_PAGE.format(_bundled())
-    template = environment.get_template("page.html")
-    body = template.render(
+    template = _environment().get_template("page.html")
+    body: str = template.render(
         page=page,
         data=for_script(page_data(page)),
         networks=[
@@ -56,7 +47,6 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
             for network in page.networks
         ],
         best=best_values(page),
-        alike={network.id for network in comparable(page.networks)},
         link=link,
         packed=plotlyjs == "embed",
         style=_file("style.css"),
@@ -67,6 +57,24 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
         return body
     script = bundle() if charts is None else charts
     return body.replace(MARK, packed(script) if plotlyjs == "embed" else script, 1)
+
+
+@cache
+def _environment() -> Any:
+    """Return the environment of the templates, which takes longer to compile than to render."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["written"] = written
+    environment.filters["points"] = points
+    environment.filters["script"] = for_script
+    return environment
 
 
 MARK = "/* plotly.js */"
@@ -105,16 +113,20 @@ def _bundled() -> str:
     return next((word[1:] for word in words if word[:1] == "v" and word[1:2].isdigit()), "latest")
 
 
-def best_values(page: Page) -> dict[str, float]:
-    """Return the best value of each measure by which comparable networks differ."""
-    best = {}
+def best_values(page: Page) -> dict[str, set[str]]:
+    """Return the ids of the best networks by each measure by which comparable networks differ.
+
+    Of accuracies, those that are tied with the best are among them.
+    """
+    best: dict[str, set[str]] = {}
+    found = quality(page.networks)
     for measure in page.measures:
-        values = [
-            value
-            for network in comparable(page.networks)
-            if (value := network.values.get(measure.key)) is not None and value == value
-        ]
+        group = rivals(page.networks, measure.key)
+        values = {network.id: number(network, measure.key) or 0.0 for network in group}
         choose: Callable[[Any], Any] | None = {"less": min, "more": max, None: None}[measure.better]
-        if choose is not None and len(set(values)) > 1:
-            best[measure.key] = choose(values)
+        if found is not None and measure.key == found.measure:
+            best[measure.key] = {network.id for network in found.tied}
+        elif choose is not None and len(set(values.values())) > 1:
+            most = choose(values.values())
+            best[measure.key] = {name for name, value in values.items() if value == most}
     return best

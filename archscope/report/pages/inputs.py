@@ -22,8 +22,10 @@ from archscope.linter.records import record
 from archscope.linter.targets import is_folder
 from archscope.records.run_folder import SUMMARY, is_run
 from archscope.report.naming import told_apart
+from archscope.report.pages.answer import answer
 from archscope.report.pages.content import (
     FORMAT,
+    MeasuredAccuracy,
     NetworkSection,
     Page,
     Problem,
@@ -32,6 +34,7 @@ from archscope.report.pages.content import (
 )
 from archscope.report.pages.network_section import describe_network
 from archscope.report.pages.run_section import read_run
+from archscope.report.pages.seeds import Training, over_seeds, training_key
 from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study, read_study
 from archscope.report.pages.summary import measures_of, summary, winners
 from archscope.rules.network import Network
@@ -70,6 +73,7 @@ class ReportInputs:
         self.studies: list[StudySection] = []
         self.problems: list[Problem] = []
         self.latency: dict[str, float] = {}  # seconds for one image, by network
+        self.trained: dict[Training, tuple[int, list[RunSection]]] = {}  # with the place of each
         self.layer_times: dict[str, dict[str, float]] = {}
         self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
 
@@ -117,6 +121,7 @@ class ReportInputs:
             title=title or _title(names),
             date=date,
             archscope=__version__,
+            answer=answer(networks, self.studies),
             summary=summary(networks, self.runs, self.studies),
             winners=winners(networks),
             measures=measures_of(networks),
@@ -150,7 +155,7 @@ class ReportInputs:
         source: str,
         read_source: Callable[[str], tuple[Graph, Document]],
         name: str | None = None,
-        **measured: float | None,
+        measured: MeasuredAccuracy | None = None,
     ) -> None:
         graph, read = read_source(source)
         batch = self.costs.get("batch", 1)
@@ -183,8 +188,20 @@ class ReportInputs:
             run = read_run(path, _ids(self.runs))
             self.runs.append(run)
             with self._problem_of(path, "its network is not shown: "):
-                spec = (path / "spec.yaml").as_posix()
-                self._spec(spec, self.read_own, run.name, accuracy=run.accuracy)
+                self._network_of(path, run)
+
+    def _network_of(self, path: Path, run: RunSection) -> None:
+        """Add the network of a run, or to it the run if it was trained so with another seed."""
+        key = training_key(path, run)
+        place, runs = self.trained.get(key, (len(self.sections), []))
+        if not runs or run.seed in {other.seed for other in runs}:
+            spec = (path / "spec.yaml").as_posix()
+            self._spec(spec, self.read_own, run.name, run.measured)
+            self.trained.setdefault(key, (place, [run]))
+            return
+        runs.append(run)
+        taken = [section.id for number, section in enumerate(self.sections) if number != place]
+        self.sections[place] = over_seeds(self.sections[place], runs, taken)
 
     def _study(self, path: Path) -> None:
         with self._problem_of(path):
@@ -197,10 +214,8 @@ class ReportInputs:
             winner = path / "winner.yaml"
             if winner.exists():
                 with self._problem_of(path, "its winner is not shown: "):
-                    tied = sum(row.tied for row in study.finalists) > 1
-                    name = f"first of {study.name}, tied" if tied else f"winner of {study.name}"
-                    accuracy = best_accuracy(path)
-                    self._spec(winner.as_posix(), self.read_own, name, accuracy=accuracy)
+                    name = _winner_name(study)
+                    self._spec(winner.as_posix(), self.read_own, name, best_accuracy(path))
 
     def _json(self, path: Path) -> None:
         """Add the analyses or the measured latency in a JSON file."""
@@ -263,6 +278,14 @@ def default_sources() -> Sequence[str]:
     files = (*Path("runs").glob(f"*/{SUMMARY}"), *Path("studies").glob(f"*/{TRIALS}"))
     last = max(files, key=lambda file: (file.stat().st_mtime, file), default=None)
     return [last.parent.as_posix()] if last else list(zoo())
+
+
+def _winner_name(study: StudySection) -> str:
+    """Return what the network of winner.yaml is called, which need not be a winner."""
+    if study.guessing:
+        return f"best of {study.name}, no better than guessing"
+    tied = sum(row.tied for row in study.finalists) > 1
+    return f"first of {study.name}, tied" if tied else f"winner of {study.name}"
 
 
 def _ids(sections: Sequence[NetworkSection | RunSection | StudySection]) -> list[str]:

@@ -10,8 +10,8 @@ from archscope.analysis.cost import DTYPES
 from archscope.analysis.memory import memory
 from archscope.analysis.result import Analysis, LayerReport
 from archscope.ir import Graph, text_of
-from archscope.metrics import METRICS
-from archscope.report.pages.content import LayerPoint, NetworkSection, Stage
+from archscope.metrics import ACCURACY, METRICS
+from archscope.report.pages.content import LayerPoint, MeasuredAccuracy, NetworkSection, Stage
 from archscope.report.tables.analysis import accuracy_rows, field_text, input_text, unknown_lines
 from archscope.rules.rule import Score
 
@@ -29,12 +29,12 @@ def describe_network(
     scores: Sequence[Score] = (),
     yaml: str | None = None,
     taken: Sequence[str] = (),
-    measured: dict[str, float | None] | None = None,
+    measured: MeasuredAccuracy | None = None,
 ) -> NetworkSection:
     """Return the section of a network; `taken` are the ids of other networks.
 
-    Without a graph, as of a saved analysis, there is no memory timeline. `measured` are
-    latency and accuracy, where they are known.
+    Without a graph, as of a saved analysis, there is no memory timeline. `measured` is the
+    accuracy that it was trained to.
     """
     name = name or analysis.name
     alive = _alive(analysis, graph)
@@ -49,7 +49,7 @@ def describe_network(
         if metric.column != "absent" and metric.is_computed
     }
     values |= {score.code: score.value for score in scores}
-    values |= {key: value for key, value in (measured or {}).items() if value is not None}
+    values |= {ACCURACY: measured.mean} if measured is not None else {}
     return NetworkSection(
         id=identifier(name, taken),
         name=name,
@@ -69,7 +69,24 @@ def describe_network(
         yaml=yaml,
         missing=tuple(missing),
         accuracy=tuple(" ".join(row).strip() for row in accuracy_rows(analysis)),
+        measured=measured,
+        published=_published(analysis),
+        predicted=_interval(analysis),
     )
+
+
+def _published(analysis: Analysis) -> str:
+    """Return where the published accuracy is from, and by which recipe it was reached."""
+    quoted = analysis.reference
+    if "top1" not in quoted:
+        return ""
+    recipe = f", recipe {quoted['top1_recipe']}" if "top1_recipe" in quoted else ""
+    return f"{quoted.get('top1_source', 'the spec')}{recipe}"
+
+
+def _interval(analysis: Analysis) -> tuple[float, float] | None:
+    found = analysis.predicted
+    return None if found is None else (found.low / 100, found.high / 100)
 
 
 def identifier(name: str, taken: Sequence[str] = ()) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from archscope.drawing.tree import TreeNode
 from archscope.report.pages.content import NetworkSection, Page
+from archscope.report.pages.summary import judged_by
 
 LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
 """The columns of a layer, for readers of the page's data."""
@@ -25,9 +26,11 @@ def page_data(page: Page) -> dict[str, Any]:
     """Return the data that the page's script needs before a network is opened."""
     return {
         "measures": page.measures,
+        "judge": judged_by(page.networks),
         "networks": [
             {
-                **_fields(network, "id", "name", "about", "input", "field", "values"),
+                **_fields(network, "id", "name", "about", "input", "field", "values", "predicted"),
+                **({"measured": network.measured} if network.measured is not None else {}),
                 "broken": [score.code for score in network.scores if score.broken],
                 "stages": [msgspec.structs.astuple(stage) for stage in network.stages],
             }

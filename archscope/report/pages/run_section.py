@@ -15,8 +15,9 @@ from archscope.records.evaluation import Evaluation
 from archscope.records.inspection import Inspection, read_inspection
 from archscope.records.run_folder import read_summary
 from archscope.records.training import RunSummary
-from archscope.report.pages.content import Confusion, Curve, RunSection
+from archscope.report.pages.content import Confusion, Curve, MeasuredAccuracy, RunSection
 from archscope.report.pages.network_section import identifier
+from archscope.report.pages.quality import measured
 from archscope.units import format_count
 
 NOT_CURVES = ("epoch", "step", "seconds")
@@ -36,6 +37,7 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
         inspection = read_inspection(path)
     except OptionError as error:
         missing.append(str(error))
+    accuracy = _accuracy(summary)
     return RunSection(
         id=identifier(f"run-{summary.name}", taken),
         name=summary.name,
@@ -47,18 +49,27 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
         steps=_curves(steps, "step"),
         diagnoses=summary.diagnoses,
         confusion=_confusion(path, summary, missing, inspection),
-        accuracy=_accuracy(summary),
+        accuracy=None if accuracy is None else accuracy.mean,
+        seed=summary.seed,
+        measured=accuracy,
         missing=tuple(missing),
         inspection=inspection,
     )
 
 
-def _accuracy(summary: RunSummary) -> float | None:
+def _accuracy(summary: RunSummary) -> MeasuredAccuracy | None:
     """Return the goal of the test, else that of the best validation, if it is a share."""
-    for scores in (summary.test, summary.best and summary.best.validation):
+    best = summary.best
+    for split, scores in (("test", summary.test), ("validation", best and best.validation)):
         value = scores.get(summary.goal) if scores else None
         if value is not None and 0 <= value <= 1:
-            return value
+            goal = "" if summary.goal == "top1" else f", by {summary.goal}"
+            images = summary.data.get(split)
+            return measured(
+                (value,),
+                images if isinstance(images, int) else 0,
+                f"{summary.data['name']} {split} images{goal}",
+            )
     return None
 
 

@@ -14,9 +14,17 @@ import msgspec
 from archscope.errors import OptionError
 from archscope.metrics import MACS
 from archscope.records.study import TRAINED, Finalist, Outcome, PriorReport, Trial, data_text
-from archscope.report.pages.content import Agreement, BudgetUse, Curve, StudySection, TrainingJob
+from archscope.report.pages.content import (
+    Agreement,
+    BudgetUse,
+    Curve,
+    MeasuredAccuracy,
+    StudySection,
+    TrainingJob,
+)
 from archscope.report.pages.network_section import identifier
-from archscope.stats import dominated_area, rank_correlation
+from archscope.report.pages.quality import measured
+from archscope.stats import beyond_chance, dominated_area, rank_correlation
 
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
@@ -50,12 +58,14 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
     importance = summary.get("importance")
     decisions = _decisions(trials)
     prior = _prior(summary, missing)
+    finalists = _finalists(summary, missing)
     score = "accuracy" if all(trial.outcome != "predicted" for trial in trials) else "predicted"
     return StudySection(
         id=identifier(f"study-{path.name}", taken),
         name=path.name,
         state="finished" if summary else "not finished",
         conclusion=_conclusion(trials, counts, summary),
+        trust=tuple(_told(summary, "reliability", "certificate")),
         facts=_facts({**question, **summary}, trials),
         counts=tuple(counts.most_common()),
         best=_best(trials),
@@ -66,7 +76,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         proxies=_proxies(trials),
         jobs=_jobs(trials),
         decisions=decisions,
-        finalists=_finalists(summary, missing),
+        finalists=finalists,
         columns=("trial", "outcome", "origin", score, *_costs(trials), *decisions),
         trials=tuple(
             (trial.number, trial.outcome, trial.drawn_by, trial.accuracy,
@@ -81,17 +91,26 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
         score=score,
         prior=prior,
         agreement=_agreement(trials),
+        guessing=_is_guessing(finalists, trials),
     )  # fmt: skip
 
 
-def best_accuracy(path: Path) -> float | None:
-    """Return the mean accuracy of the winner, else that of the best network that was trained."""
+def best_accuracy(path: Path) -> MeasuredAccuracy | None:
+    """Return the accuracy of the winner, else that of the best network that was trained."""
+    trials = [trial for trial in _trials(path / TRIALS, []) if trial.outcome == "trained"]
+    trainer = _object(path / "study.json", []).get("trainer")
+    data = str(trainer.get("data")) if isinstance(trainer, dict) and trainer.get("data") else "its"
+    images = {trial.number: trial.result.validated for trial in trials if trial.result}
     last = _finalists(_object(path / "summary.json", []), [])
     if last:
-        return last[0].mean
-    trials = [trial for trial in _trials(path / TRIALS, []) if trial.outcome == "trained"]
-    found = [trial.accuracy for trial in trials if trial.accuracy is not None]
-    return max(found, default=None)
+        found = last[0].trial, last[0].scores
+    else:
+        scored = [trial for trial in trials if trial.accuracy is not None]
+        best = max(scored, key=lambda trial: trial.accuracy or 0.0, default=None)
+        if best is None:
+            return None
+        found = best.number, (best.accuracy or 0.0,)
+    return measured(found[1], images.get(found[0], 0), f"{data} validation images")
 
 
 def _trials(file: Path, missing: list[str]) -> list[Trial]:
@@ -124,6 +143,17 @@ def _finalists(summary: dict[str, Any], missing: list[str]) -> tuple[Finalist, .
         return ()
 
 
+def _is_guessing(finalists: Sequence[Finalist], trials: Sequence[Trial]) -> bool:
+    """Return whether the best mean is no better than guessing, as the study's conclusion does."""
+    if not finalists:
+        return False
+    first = finalists[0]
+    result = next((trial.result for trial in trials if trial.number == first.trial), None)
+    if result is None or not result.validated:
+        return False
+    return not beyond_chance(first.mean, result.validated * len(first.scores), result.chance)
+
+
 def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
     try:
         return msgspec.convert(summary.get("prior"), PriorReport | None)
@@ -142,7 +172,6 @@ def _agreement(trials: Sequence[Trial]) -> tuple[Agreement, ...]:
 
 
 def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict[str, Any]) -> str:
-    shown = _shown(summary)
     trained = [trial for trial in trials if trial.accuracy is not None]
     if not trained:
         return "No network has been trained to its end."
@@ -151,9 +180,8 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
     predicted = counts["predicted"] > 0
     text = (
         f"Of {len(trials)} proposed networks, {many} were"
-        f" {'predicted by a prior' if predicted else 'trained'}; trial {first.number}"
-        f" {'has the best score,' if shown else 'is the best with'}"
-        f" {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
+        f" {'predicted by a prior' if predicted else 'trained'}; trial {first.number} has the"
+        f" highest score of the search, {100 * (first.accuracy or 0):.1f} % ({first.drawn_by})."
     )
     best = {curve.name: max(filter(None, curve.y), default=0.0) for curve in _best(trials)}
     if len(best) == 2:
@@ -162,7 +190,7 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
             f" {100 * best['baseline']:.1f} %, the search {100 * best['search']:.1f} %"
             f"{_areas(trials)}; each is a single run, which proves nothing about another."
         )
-    return " ".join([text, *shown])
+    return " ".join([*_told(summary, "verdict"), text])
 
 
 def _areas(trials: Sequence[Trial]) -> str:
@@ -189,19 +217,16 @@ def _areas(trials: Sequence[Trial]) -> str:
     )
 
 
-def _shown(summary: dict[str, Any]) -> list[str]:
-    """Return what the study has shown, and how far that can be trusted, as sentences."""
-    told = {"": summary.get("verdict")}
-    for name in ("reliability", "certificate"):
-        record = summary.get(name)
-        told[f"{name.capitalize()}: "] = (
-            record.get("sentence") if isinstance(record, dict) else None
-        )
-    return [
-        f"{name}{text}." if name else f"{text[:1].upper()}{text[1:]}."
-        for name, text in told.items()
-        if isinstance(text, str) and text
-    ]
+def _told(summary: dict[str, Any], *keys: str) -> list[str]:
+    """Return sentences of a summary: its verdict, and how far that can be trusted."""
+    sentences = []
+    for key in keys:
+        value = summary.get(key)
+        text = value.get("sentence") if isinstance(value, dict) else value
+        if isinstance(text, str) and text:
+            named = text if key == "verdict" else f"{key}: {text}"
+            sentences.append(f"{named[:1].upper()}{named[1:]}.")
+    return sentences
 
 
 def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str, str], ...]:

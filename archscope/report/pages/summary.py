@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, prod
+from math import prod
 
-from archscope.metrics import ACCURACY, PREDICTED
+from archscope.metrics import ACCURACY
+from archscope.report.pages.answer import accuracy_text
 from archscope.report.pages.content import (
     LESS,
     MEASURES,
@@ -15,7 +16,9 @@ from archscope.report.pages.content import (
     StudySection,
     Winner,
 )
-from archscope.units import format_bytes, format_count, format_value
+from archscope.report.pages.quality import comparable, number, quality, rivals
+from archscope.report.pages.words import NAMED, lead, names, ratio, written
+from archscope.units import format_bytes, format_count
 
 COMPARED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
           "peak_activation_bytes")  # fmt: skip
@@ -23,17 +26,6 @@ COMPARED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_byte
 
 WEIGHED = ("macs", "params", "memory_access_bytes", "peak_activation_bytes")
 """Measures that make a network light, with equal weight."""
-
-NAMED = 4  # names that are listed; further ones are counted
-
-
-def written(value: float | None, kind: str) -> str:
-    """Format a value for people; a dash where it is not known."""
-    if value is None:
-        return "-"
-    if not isfinite(value):
-        return "no number"
-    return format_value(value, kind)
 
 
 def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
@@ -45,38 +37,34 @@ def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
     )
 
 
-def number(network: NetworkSection, key: str) -> float | None:
-    """Return a value of a network if it is known and finite."""
-    value = network.values.get(key)
-    return value if value is not None and isfinite(value) else None
-
-
 def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
-    """Return the best network by each measure that two or more networks have.
-
-    Only networks of the same input are compared.
-    """
+    """Return the best network by each measure that two or more comparable networks have."""
     found = []
-    networks = comparable(networks)
     for key in COMPARED:
         measure = MEASURES[key]
-        ranked = _ranked(networks, measure)
+        ranked = _ranked(rivals(networks, key), measure)
         if len(ranked) < 2:
             continue
         best, second = ranked[0], ranked[1]
-        value, next_best = best.values[key], second.values[key]
-        assert value is not None and next_best is not None
-        if value == next_best:
+        high, low = number(best, key) or 0.0, number(second, key) or 0.0
+        if high == low:
             margin = f"as has {second.name}"
-        elif key == "accuracy":
-            margin = f"{100 * (value - next_best):.1f} points before {second.name}"
+        elif key == ACCURACY:
+            margin = _margin(networks, second, lead(high, low))
         else:
-            high, low = max(value, next_best), min(value, next_best)
-            margin = f"{_times(high, low)} less than {second.name}"
+            margin = f"{ratio(max(high, low), min(high, low))} less than {second.name}"
         found.append(
-            Winner(key, measure.label, best.id, best.name, written(value, measure.kind), margin)
+            Winner(key, measure.label, best.id, best.name, written(high, measure.kind), margin)
         )
     return tuple(found)
+
+
+def _margin(networks: Sequence[NetworkSection], second: NetworkSection, points: str) -> str:
+    """Return how far the most accurate network is before the second, and whether it is tied."""
+    found = quality(networks)
+    if found is not None and second.id in {network.id for network in found.tied}:
+        return f"tied with {second.name}, {points} behind, which may be chance"
+    return f"{points} before {second.name}"
 
 
 def pareto_front(networks: Sequence[NetworkSection], x: str, y: str) -> list[NetworkSection]:
@@ -94,17 +82,6 @@ def pareto_front(networks: Sequence[NetworkSection], x: str, y: str) -> list[Net
     ]
 
 
-def comparable(networks: Sequence[NetworkSection]) -> list[NetworkSection]:
-    """Return the networks with the most frequent input.
-
-    Costs of networks for images of different sizes are not comparable.
-    """
-    groups: dict[str, list[NetworkSection]] = {}
-    for network in networks:
-        groups.setdefault(network.input, []).append(network)
-    return max(groups.values(), key=len, default=[])
-
-
 def summary(
     networks: Sequence[NetworkSection],
     runs: Sequence[RunSection] = (),
@@ -114,14 +91,14 @@ def summary(
     searched = tuple(f"Study {study.name}: {study.conclusion}" for study in studies[:NAMED])
     if not networks and (runs or studies):
         return (*searched, *map(_run, runs[:NAMED]))
-    return (*searched, *_compared(networks, runs))
+    return (*searched, *_compared(networks), *_unfinished(runs))
 
 
-def _compared(networks: Sequence[NetworkSection], runs: Sequence[RunSection]) -> tuple[str, ...]:
+def _compared(networks: Sequence[NetworkSection]) -> tuple[str, ...]:
     if not networks:
         return ("There is no network in this report.",)
     if len(networks) == 1:
-        return (*_alone(networks[0]), *map(_run, runs[:NAMED]))
+        return (*_alone(networks[0]), *_trained(networks))
     alike = comparable(networks)
     size = alike[0].input
     if len(alike) == len(networks):
@@ -133,48 +110,36 @@ def _compared(networks: Sequence[NetworkSection], runs: Sequence[RunSection]) ->
         ]
     networks = alike
     if len(networks) == 1:
-        return (*words, *_alone(networks[0]), *map(_run, runs[:NAMED]))
+        return (*words, *_alone(networks[0]), *_trained(networks))
     words += _lightest(networks)
     words += _spread(networks)
-    x, y = "macs", judged_by(networks)
-    best = pareto_front(networks, x, y)
-    label = MEASURES[y].label
-    rest = len([net for net in networks if number(net, y) is not None]) - len(best)
-    if best:
-        others = "the other one is" if rest == 1 else f"the other {rest} are"
-        left = f"; {others} dominated" if rest else ""
-        verb = "is" if len(best) == 1 else "are"
-        words.append(f"{names(best)} {verb} Pareto-optimal in {x} and {label}{left}.")
+    words += _front(networks)
     words += _guidelines(networks)
-    if y == PREDICTED:
-        words.append(
-            "Predicted accuracy is of ImageNet and was not measured; docs/predict.md"
-            " says how far off it is."
-        )
-    elif y != ACCURACY and not any(number(network, ACCURACY) is not None for network in networks):
-        words.append("Accuracy is not known here: the lightest network need not be the best.")
-    return (*words, *map(_run, runs[:NAMED]))
+    return (*words, *_trained(networks))
+
+
+def _front(networks: Sequence[NetworkSection]) -> list[str]:
+    """Say which networks no other dominates in macs and accuracy, else memory access."""
+    key = judged_by(networks)
+    group = rivals(networks, key)
+    best = pareto_front(group, "macs", key)
+    if not best:
+        return []
+    rest = len(group) - len(best)
+    others = "the other one is" if rest == 1 else f"the other {rest} are"
+    left = f"; {others} dominated" if rest else ""
+    verb = "is" if len(best) == 1 else "are"
+    return [f"{names(best)} {verb} Pareto-optimal in macs and {MEASURES[key].label}{left}."]
 
 
 def judged_by(networks: Sequence[NetworkSection]) -> str:
     """Return the measure that networks are weighed against macs by: accuracy where known.
 
-    That is measured accuracy, else predicted, of two networks or more; else memory access.
+    That is measured accuracy, else predicted, else published, of two comparable networks or more;
+    else memory access.
     """
-    for key in (ACCURACY, PREDICTED):
-        if sum(number(network, key) is not None for network in networks) > 1:
-            return key
-    return "memory_access_bytes"
-
-
-def names(networks: Sequence[NetworkSection]) -> str:
-    """List networks by name; those beyond the first few are counted."""
-    shown = [network.name for network in networks[:NAMED]]
-    if len(networks) > NAMED:
-        shown.append(f"{len(networks) - NAMED} more")
-    if len(shown) == 1:
-        return shown[0]
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+    found = quality(networks)
+    return "memory_access_bytes" if found is None else found.measure
 
 
 def _ranked(networks: Sequence[NetworkSection], measure: Measure) -> list[NetworkSection]:
@@ -216,7 +181,7 @@ def _spread(networks: Sequence[NetworkSection]) -> list[str]:
             words.append(
                 f"{measure.label[0].upper()}{measure.label[1:]} go from"
                 f" {written(low, measure.kind)} ({least.name}) to {written(high, measure.kind)}"
-                f" ({most.name}), {_times(high, low)}."
+                f" ({most.name}), {ratio(high, low)}."
                 if key == "macs"
                 else f"{most.name} needs the most memory for feature maps,"
                 f" {written(high, measure.kind)} at {most.totals.peak_node}; {least.name} the"
@@ -268,11 +233,20 @@ def _stage(key: str) -> str:
     return "vectors" if key == "vector" else f"{key} of the input's size"
 
 
+def _trained(networks: Sequence[NetworkSection]) -> list[str]:
+    """Say how accurate the networks are that were trained."""
+    known = [network for network in networks if network.measured is not None]
+    told = [f"{net.name} is right for {accuracy_text(net, ACCURACY)}." for net in known[:NAMED]]
+    if len(known) > NAMED:
+        told[-1] = f"{told[-1][:-1]}; {len(known) - NAMED} more were trained."
+    return told
+
+
+def _unfinished(runs: Sequence[RunSection]) -> list[str]:
+    """Say which runs have not come to their end."""
+    return [_run(run) for run in runs if run.state != "finished"][:NAMED]
+
+
 def _run(run: RunSection) -> str:
     reached = f" with {100 * run.accuracy:.1f} % right" if run.accuracy is not None else ""
     return f"Run {run.name} ({run.network}) is {run.state}{reached}."
-
-
-def _times(high: float, low: float) -> str:
-    ratio = high / low if low else float("inf")
-    return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:,.0f} times"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from math import log
 
 from archscope.report.pages.content import MEASURES, NetworkSection, Page
-from archscope.report.pages.summary import comparable, judged_by, number, pareto_front, written
+from archscope.report.pages.quality import comparable, number
+from archscope.report.pages.summary import judged_by, pareto_front
+from archscope.report.pages.words import written
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import COUNT, NAME, SHARE, Column, Table, table_of
 from archscope.report.tables.studies import study_parts
@@ -16,7 +18,11 @@ PLOT = (56, 14)  # characters across and lines down
 
 def parts(page: Page, plot: bool) -> list[Table | str]:
     """Return the whole report; `plot` adds charts for the terminal."""
-    found: list[Table | str] = [page.title, "\n".join(f"- {line}" for line in page.summary)]
+    found: list[Table | str] = [
+        page.title,
+        "\n".join(page.answer),
+        "\n".join(f"- {line}" for line in page.summary),
+    ]
     if page.networks:
         found.append(_overview(page))
     if plot and len(page.networks) > 1:

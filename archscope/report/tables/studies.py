@@ -74,7 +74,7 @@ def study_parts(study: StudySection, plot: bool) -> list[Table | str]:
     if study.best and plot:
         parts.append(_best_so_far(study))
     if study.finalists:
-        parts.append(_finalists(study.finalists))
+        parts.append(_finalists(study.finalists, study.guessing))
     if study.importance:
         parts.append(_importance(study, plot))
     if study.proxies:
@@ -103,7 +103,8 @@ def quality_table(found: Any) -> Table:
     )
 
 
-def _finalists(finalists: Sequence[Finalist]) -> Table:
+def _finalists(finalists: Sequence[Finalist], guessing: bool = False) -> Table:
+    best = "no better than guessing" if guessing else "winner"
     columns = (
         Column("trial", COUNT), Column("accuracy", SHARE), Column("spread", SHARE),
         Column("from", SHARE, "interval_from"), Column("to", SHARE, "interval_to"),
@@ -114,7 +115,7 @@ def _finalists(finalists: Sequence[Finalist]) -> Table:
         (
             finalist.trial, finalist.mean, finalist.spread, finalist.low, finalist.high,
             len(finalist.scores), finalist.costs.get("macs"), finalist.costs.get("params"),
-            "tied" if finalist.tied else "winner" if place == 0 else "",
+            "tied" if finalist.tied and not guessing else best if place == 0 else "",
         )
         for place, finalist in enumerate(finalists)
     )  # fmt: skip

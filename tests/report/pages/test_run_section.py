@@ -96,3 +96,22 @@ def test_a_broken_inspection_is_named_and_left_out(run_folder: Path, text: str) 
     assert run.inspection is None and len(run.missing) == 1
     assert run.missing[0].startswith("look.json: ")
     assert run.confusion is not None
+
+
+def test_seeds_of_one_network_are_one_network(tmp_path: Path) -> None:
+    for seed, right in enumerate((0.9, 0.92, 0.97)):
+        scores = {"loss": 0.2, "top1": right}
+        make_run(tmp_path / "runs" / f"small-seed{seed}", seed=seed, test=scores)
+    again = {"loss": 0.2, "top1": 0.5}
+    make_run(tmp_path / "runs" / "small-seed2-again", seed=2, test=again)
+    other = make_run(tmp_path / "runs" / "wide", seed=7)
+    (other / "recipe.yaml").write_text("epochs: 9")
+    inputs = collected(str(tmp_path / "runs"))
+    first, *rest = inputs.networks()
+    assert first.name == "small (3 seeds)" and len(inputs.runs) == 5
+    assert first.measured is not None
+    assert first.measured.scores == (0.9, 0.92, 0.97)
+    assert first.values["accuracy"] == pytest.approx(0.93)
+    assert first.measured.spread == pytest.approx(0.0360555)
+    assert first.measured.on == "digits test images"
+    assert [one.name for one in rest] == ["small-seed2-again", "wide"], "not of another seed alone"

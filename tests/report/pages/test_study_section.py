@@ -34,7 +34,7 @@ def test_a_study(tmp_path: Path) -> None:
     assert study.decisions == ("width", "kind"), "what never differs decides nothing"
     assert len(study.trials) == len(study.jobs) == 8
     assert {job.worker for job in study.jobs} == {0}
-    assert "trial 7 is the best with 78.0 %" in study.conclusion
+    assert "trial 7 has the highest score of the search, 78.0 %" in study.conclusion
     assert study.state == "not finished"
     assert dict(study.facts)["data"] == "digits, a demonstration"
     assert summary((), (), [study]) == (f"Study first: {study.conclusion}",)
@@ -171,9 +171,10 @@ def test_its_sentences_say_what_the_search_has_shown(tmp_path: Path) -> None:
     (folder / "summary.json").write_bytes(msgspec.json.encode(found))
     inputs = collected(str(tmp_path / "studies"))
     (study,) = inputs.studies
-    assert "trial 7 has the best score, 78.0 %" in study.conclusion
-    assert "No winner: trials 7 and 6 are tied. Reliability: two seeds rank" in study.conclusion
-    assert study.conclusion.endswith("Certificate: by an additive model a gap of 1.0 points.")
+    assert "trial 7 has the highest score of the search, 78.0 %" in study.conclusion
+    assert study.conclusion.startswith("No winner: trials 7 and 6 are tied. Of 10 proposed")
+    assert study.trust[0].startswith("Reliability: two seeds rank")
+    assert study.trust[1] == "Certificate: by an additive model a gap of 1.0 points."
     assert inputs.networks()[0].name == "first of first, tied"
     page = html(page_of(*inputs.networks(), inputs=inputs), charts="")
     assert "the winner" not in page and ">tied<" in page

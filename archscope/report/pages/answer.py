@@ -1,0 +1,295 @@
+"""Which network of a report to ship and why, in up to three sentences.
+
+The first recommends, the second names the cheaper alternative, or the networks beside a study, and
+the third says how far the numbers can be trusted. Their numbers are those of the page's tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+from archscope.metrics import ACCURACY, MACS, PREDICTED, PREDICTED_MS, PUBLISHED
+from archscope.records.study import DEMONSTRATIONS, Finalist
+from archscope.report.pages.content import MEASURES, NetworkSection, StudySection
+from archscope.report.pages.quality import Quality, number, quality
+from archscope.report.pages.words import lead, listed, names, percent, points, ratio, written
+
+COSTS = ("latency_seconds", PREDICTED_MS, MACS)
+"""What decides between networks that are tied: the first of these that is known of all."""
+
+FEW_SEEDS = 5
+MATERIAL = 0.02
+"""Difference of accuracies up to which the cheaper of two tied networks is the better bet."""
+
+
+def answer(
+    networks: Sequence[NetworkSection], studies: Sequence[StudySection] = ()
+) -> tuple[str, ...]:
+    """Return the sentences. A report without networks and studies has none."""
+    found = quality(networks)
+    measured = found is not None and found.measure == ACCURACY
+    sentences = [_of_study(study) for study in studies[:1]]
+    trust = [_trust_in_study(study, measured) for study in studies[:1]]
+    beside = _beside(studies[0], found) if studies else ""
+    if beside:
+        sentences.append(beside)
+    elif found is not None and not studies:
+        sentences += [f"Ship {_ship(found)}", _alternative(found)]
+    elif not studies and networks:
+        sentences += _unknown(networks)
+    if found is not None and (measured or not studies):
+        trust.append(_trust(found))
+    told = " ".join(filter(None, trust))
+    return (*sentences, *([told] if told else []))
+
+
+def _beside(study: StudySection, found: Quality | None) -> str:
+    """Return what to say of the networks of a page that has a study: what they have in common."""
+    if found is not None and found.measure == ACCURACY:
+        images = found.networks[0].measured
+        return f"{'' if images is None else f'On the {images.on}, '}ship {_ship(found)}"
+    if study.prior is not None and study.prior.networks and study.prior.references:
+        macs = study.prior.networks[0].costs.get(MACS, 0.0)
+        near = min(study.prior.references, key=lambda row: abs(row.costs.get(MACS, 0.0) - macs))
+        return (
+            f"By the same prior, {near.name} reaches {percent(near.mean / 100)} at"
+            f" {written(near.costs.get(MACS), 'count')} macs."
+        )
+    return ""
+
+
+def accuracy_text(network: NetworkSection, key: str) -> str:
+    """Return an accuracy with what it is of: `95.8 % of the digits test images (3 seeds)`."""
+    value = percent(number(network, key) or 0.0)
+    if key == PREDICTED:
+        low, high = network.predicted or (None, None)
+        span = "" if low is None or high is None else f", {percent(low)} to {percent(high)}"
+        return f"{value} predicted top-1 on ImageNet{span}"
+    if key == PUBLISHED:
+        return f"{value} published top-1 on ImageNet"
+    found = network.measured
+    if found is None:
+        return f"{value} accuracy"
+    seeds = len(found.scores)
+    spread = "" if found.spread is None else f", mean of {seeds} seeds ± {points(found.spread)}"
+    return f"{value} of the {found.on}{spread}"
+
+
+def _ship(found: Quality) -> str:
+    """Return which network to ship, and why: the most accurate, of those tied the cheapest."""
+    key, cost = found.measure, _cost(found.networks)
+    first, chosen = found.tied[0], _chosen(found)
+    price = f"{_value(chosen, cost)} {MEASURES[cost].label}"
+    if len(found.tied) == 1:
+        return (
+            f"{first.name}: of {len(found.networks)} networks it is the most accurate,"
+            f" {accuracy_text(first, key)}, at {price}."
+        )
+    others = [network for network in found.tied if network is not chosen]
+    against = f"{percent(number(chosen, key) or 0.0)} against {accuracy_text(first, key)}"
+    if chosen is first:
+        against = f"with {accuracy_text(first, key)} the best of them"
+    error = "chance" if key == ACCURACY else "error"
+    why = f", where {points(found.chance)} may be {error}" if found.chance else ""
+    text = f"{chosen.name}: it is tied in accuracy with {names(others)}, {against}{why}"
+    if _price(chosen, cost) > min(_price(net, cost) for net in others):
+        return f"{text}{'; more seeds would tell' if key == ACCURACY else ''}."
+    equal = [net for net in others if _price(net, cost) == _price(chosen, cost)]
+    if equal:
+        return f"{text}, and costs no more than {names(equal)}, {price}."
+    return f"{text}, and needs the {_least(cost)}, {_value(chosen, cost)}."
+
+
+def _alternative(found: Quality) -> str:
+    """Return what a cheaper network gives up against the one that is recommended.
+
+    Of several that is the one that loses least for each factor of the cost that it saves.
+    """
+    key, cost = found.measure, _cost(found.networks)
+    chosen = _chosen(found)
+    most = number(chosen, cost)
+    others = [net for net in found.networks if net is not chosen]
+    known = [(net, value) for net in others if (value := number(net, cost)) is not None]
+    if most is None or not known:
+        return ""
+    cheaper = [(net, value) for net, value in known if value < most]
+    label = MEASURES[cost].label
+    if not cheaper:
+        least, value = min(known, key=lambda pair: pair[1])
+        if value == most:
+            return f"{least.name} needs as much: {_value(least, cost)} {label}."
+        return f"{least.name}, the next by cost, needs {ratio(value, most)} more {label}."
+    best = number(chosen, key) or 0.0
+
+    def loss(pair: tuple[NetworkSection, float]) -> tuple[float, float]:
+        network, value = pair
+        factor = log(most / value) if value > 0 else float("inf")
+        return (best - (number(network, key) or 0.0)) / factor, value
+
+    other, value = min(cheaper, key=loss)
+    reached = number(other, key) or 0.0
+    return (
+        f"Where cost counts more, {other.name} needs {ratio(most, value)} {_fewer(cost)} {label},"
+        f" {_value(other, cost)}, and reaches {percent(reached)}, {lead(best, reached)} less."
+    )
+
+
+def _chosen(found: Quality) -> NetworkSection:
+    """Return the cheapest network of those that are tied and not materially worse than the best.
+
+    Few seeds tie networks that differ by much, and then the best mean is the better bet.
+    """
+    cost, best = _cost(found.networks), number(found.tied[0], found.measure) or 0.0
+    close = [net for net in found.tied if best - (number(net, found.measure) or 0.0) <= MATERIAL]
+    return min(close, key=lambda network: _price(network, cost))
+
+
+def _fewer(cost: str) -> str:
+    return "fewer" if MEASURES[cost].kind == "count" else "less"
+
+
+def _least(cost: str) -> str:
+    return f"{'fewest' if _fewer(cost) == 'fewer' else 'least'} {MEASURES[cost].label}"
+
+
+def _cost(networks: Sequence[NetworkSection]) -> str:
+    """Return the cost that is compared: milliseconds where they are known of all, else macs."""
+    return next(
+        (key for key in COSTS if all(number(net, key) is not None for net in networks)), MACS
+    )
+
+
+def _price(network: NetworkSection, cost: str) -> tuple[float, float, float]:
+    """Return what networks are ordered by: the cost, and where it is equal params and access."""
+    first, second, third = (number(network, key) for key in (cost, "params", "memory_access_bytes"))
+    return (float("inf") if first is None else first, second or 0.0, third or 0.0)
+
+
+def _value(network: NetworkSection, key: str) -> str:
+    return written(number(network, key), MEASURES[key].kind)
+
+
+def _trust(found: Quality) -> str:
+    if found.measure == PUBLISHED:
+        return (
+            "Published top-1 is a fact of the source named beside it, reached by that source's"
+            " training; nothing was trained here."
+        )
+    if found.measure == PREDICTED:
+        return (
+            "Predicted top-1 is of ImageNet and was not measured; docs/predict.md says how far off"
+            " it is."
+        )
+    known = [net.measured for net in found.networks if net.measured is not None]
+    once = sum(len(each.scores) == 1 for each in known)
+    told = []
+    if once:
+        many = f"{once} of {len(known)} networks were" if once < len(known) else "Each network was"
+        many = "1 of the networks was" if once == 1 and len(known) > 1 else many
+        told.append(f"{many} trained once: another seed may change the order.")
+    elif known and min(len(each.scores) for each in known) < FEW_SEEDS:
+        told.append("± is the standard deviation between seeds, which so few tell but roughly.")
+    told += _about_images({each.on for each in known})
+    return " ".join(told)
+
+
+def _about_images(images: set[str]) -> list[str]:
+    told = []
+    if any(on.partition(":")[0].split()[0] in DEMONSTRATIONS for on in images if on):
+        told.append("digits is a demonstration: it does not tell good networks apart.")
+    if any(on.endswith("validation images") for on in images):
+        told.append("Validation images chose the best epoch, so that this accuracy is optimistic.")
+    return told
+
+
+def _unknown(networks: Sequence[NetworkSection]) -> list[str]:
+    known = next(
+        (key for key in (ACCURACY, PREDICTED, PUBLISHED) for net in networks
+         if number(net, key) is not None), None,
+    )  # fmt: skip
+    if known is not None and len(networks) == 1:
+        (only,) = networks
+        return [f"{only.name} reaches {accuracy_text(only, known)}; there is nothing to compare."]
+    if known is not None:
+        return ["Which to ship is open: no two of these networks have an accuracy of the same"
+                " images and costs for the same input."]  # fmt: skip
+    subject = "this network is" if len(networks) == 1 else "these networks are"
+    open_ = "" if len(networks) == 1 else "Which to ship is open: "
+    text = f"how accurate {subject} is not known here; archscope train measures and --predict"
+    return [f"{open_}{text if open_ else text[:1].upper() + text[1:]} predicts it."]
+
+
+def _of_study(study: StudySection) -> str:
+    """Return what to make of a study: its winner, a tie, or that nothing is shown."""
+    if study.prior is not None and study.prior.networks:
+        return _of_prior(study)
+    if not study.finalists:
+        best = [value for curve in study.best for value in curve.y if value is not None]
+        if not best:
+            return f"Ship nothing of study {study.name} yet: it has trained no network to its end."
+        return (
+            f"Ship nothing of study {study.name} yet: its best score is {percent(max(best))}, but"
+            " no network was trained again."
+        )
+    first = study.finalists[0]
+    if study.guessing:
+        return (
+            f"Ship nothing of study {study.name}: its best mean, {percent(first.mean)} (trial"
+            f" {first.trial}), is no better than guessing."
+        )
+    tied = [row for row in study.finalists if row.tied]
+    if len(tied) > 1:
+        return _tie(study, tied)
+    others = study.finalists[1:]
+    if not others:
+        why = "no other was trained again"
+    else:
+        why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
+    return f"Ship trial {first.trial} of study {study.name}: {_score(first)}; {why}."
+
+
+def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
+    cheapest = min(tied, key=lambda row: (row.costs.get(MACS, float("inf")), -row.mean))
+    macs = cheapest.costs.get(MACS)
+    means = sorted(row.mean for row in tied)
+    span = percent(means[0])
+    if percent(means[-1]) != span:
+        span = f"{percent(means[0])} to {percent(means[-1])}"
+    numbers = listed([str(row.trial) for row in tied])
+    price = "" if macs is None else f" ({written(macs, 'count')} macs)"
+    return (
+        f"Study {study.name} has no winner: trials {numbers} are tied at {span}, so ship the"
+        f" cheapest, trial {cheapest.trial}{price}."
+    )
+
+
+def _score(row: Finalist) -> str:
+    text = f"{percent(row.mean)} of the validation images"
+    return text if row.spread is None else f"{text}, mean of {len(row.scores)} seeds"
+
+
+def _of_prior(study: StudySection) -> str:
+    assert study.prior is not None
+    first, *others = study.prior.networks
+    close = [row for row in others if row.high >= first.mean]
+    text = (
+        f"Ship {first.name} of study {study.name}: {percent(first.mean / 100)} predicted top-1"
+        f" ({percent(first.low / 100)} to {percent(first.high / 100)}) at"
+        f" {written(first.costs.get(MACS), 'count')} macs"
+    )
+    if close:
+        return f"{text}; {listed([row.name for row in close])} may be as good."
+    return f"{text}, the best of the search by the prior."
+
+
+def _trust_in_study(study: StudySection, measured: bool) -> str:
+    if study.prior is not None and study.prior.networks:
+        return "A prior predicted it, from networks that others trained; it was not measured."
+    if (
+        not measured
+        and study.finalists
+        and min(len(row.scores) for row in study.finalists) < FEW_SEEDS
+    ):
+        return "So few trainings tell the variation between seeds but roughly."
+    return ""

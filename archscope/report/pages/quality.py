@@ -1,0 +1,125 @@
+"""How accurate the networks of a report are, and which of them are tied with the best.
+
+Accuracies are compared only where they are of the same kind and of the same images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite, sqrt
+from statistics import fmean, stdev
+
+from msgspec import Struct
+
+from archscope.metrics import ACCURACY, PREDICTED, PUBLISHED
+from archscope.report.pages.content import MeasuredAccuracy, NetworkSection
+from archscope.stats import Z95, students_t
+
+KINDS = (ACCURACY, PREDICTED, PUBLISHED)
+"""Measures of accuracy, those that say most first."""
+
+
+class Quality(Struct, frozen=True):
+    """Networks that can be compared by accuracy, the best first."""
+
+    measure: str  # one of KINDS
+    networks: tuple[NetworkSection, ...]
+    tied: tuple[NetworkSection, ...]  # with the best, which is the first of them
+    chance: float  # the largest difference to one of those tied that may be chance, as a share
+
+
+def measured(
+    scores: Sequence[float], images: int, on: str
+) -> MeasuredAccuracy:  # the seeds in their order
+    """Return the accuracy of a network over the seeds that it was trained with."""
+    spread = stdev(scores) if len(scores) > 1 else None
+    return MeasuredAccuracy(tuple(scores), fmean(scores), spread, images, on)
+
+
+def number(network: NetworkSection, key: str) -> float | None:
+    """Return a value of a network if it is known and finite."""
+    value = network.values.get(key)
+    return value if value is not None and isfinite(value) else None
+
+
+def comparable(networks: Sequence[NetworkSection]) -> list[NetworkSection]:
+    """Return the networks with the most frequent input.
+
+    Costs of networks for images of different sizes are not comparable.
+    """
+    return _largest(networks, lambda network: network.input)
+
+
+def rivals(networks: Sequence[NetworkSection], key: str) -> list[NetworkSection]:
+    """Return the comparable networks with a value of a measure; accuracies are of the same images.
+
+    Of several groups of comparable networks, that is the first of the largest.
+    """
+    known = [network for network in networks if number(network, key) is not None]
+    if key != ACCURACY:
+        alike = {network.id for network in comparable(networks)}
+        return [network for network in known if network.id in alike]
+    return _largest(
+        known, lambda net: (net.input, net.measured.on if net.measured is not None else "")
+    )
+
+
+def quality(networks: Sequence[NetworkSection]) -> Quality | None:
+    """Compare networks by accuracy: measured, else predicted, else published.
+
+    None where fewer than two can be compared.
+    """
+    for key in KINDS:
+        group = rivals(networks, key)
+        if len(group) > 1:
+            ranked = sorted(group, key=lambda network: -(number(network, key) or 0.0))
+            tied, chance = _tied(ranked, key)
+            return Quality(key, tuple(ranked), tuple(tied), chance)
+    return None
+
+
+def _largest(networks: Sequence[NetworkSection], key: object) -> list[NetworkSection]:
+    groups: dict[object, list[NetworkSection]] = {}
+    assert callable(key)
+    for network in networks:
+        groups.setdefault(key(network), []).append(network)
+    return max(groups.values(), key=len, default=[])
+
+
+def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSection], float]:
+    """Return the networks that are tied with the first, and how much of that may be chance."""
+    first, *others = ranked
+    best = number(first, key) or 0.0
+    deviation, factor = _deviation(ranked)
+    tied, most = [first], 0.0
+    for network in others:
+        value = number(network, key) or 0.0
+        if key == ACCURACY:
+            least = factor * sqrt(sum(_variance(each, deviation) for each in (first, network)))
+        elif key == PREDICTED and network.predicted is not None:
+            least = network.predicted[1] - value
+        else:
+            least = 0.0
+        if best - value <= least:
+            tied.append(network)
+            most = max(most, least)
+    return tied, most
+
+
+def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, float]:
+    """Return the standard deviation between seeds, pooled, and how many of it chance gives."""
+    groups = [net.measured.scores for net in networks if net.measured is not None]
+    degrees = sum(len(scores) - 1 for scores in groups)
+    if not degrees:
+        return 0.0, Z95
+    squares = sum((score - fmean(scores)) ** 2 for scores in groups for score in scores)
+    return sqrt(squares / degrees), students_t(degrees)
+
+
+def _variance(network: NetworkSection, deviation: float) -> float:
+    """Return the variance of a mean accuracy: between seeds, and by the choice of the images."""
+    found = network.measured
+    if found is None:
+        return 0.0
+    images = found.mean * (1 - found.mean) / found.images if found.images else 0.0
+    return deviation**2 / len(found.scores) + max(images, 0.0)

@@ -1,0 +1,59 @@
+"""Runs of one network with several seeds, which a report shows as one network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from msgspec import structs
+
+from archscope.metrics import ACCURACY
+from archscope.records.run_folder import read_summary
+from archscope.report.pages.content import NetworkSection, RunSection
+from archscope.report.pages.network_section import identifier
+from archscope.report.pages.quality import measured
+
+Training = tuple[object, ...]
+"""What was trained and how, less the seed."""
+
+SEED = re.compile(r"[-_. ]*(seed|s)?[-_. ]*\d*$")
+"""What the names of runs with several seeds end with."""
+
+
+def training_key(path: Path, run: RunSection) -> Training:
+    """Return what was trained and how; runs without an accuracy have nothing in common."""
+    if run.measured is None:
+        return (path,)
+    summary = read_summary(path)
+    files = (path / "spec.yaml", path / "recipe.yaml")
+    texts = tuple(file.read_bytes() if file.is_file() else b"" for file in files)
+    task = tuple(sorted((key, str(value)) for key, value in summary.task.items()))
+    return (*texts, task, run.measured.on, summary.data.get("digest"), summary.network)
+
+
+def over_seeds(
+    section: NetworkSection, runs: Sequence[RunSection], taken: Sequence[str]
+) -> NetworkSection:
+    """Return the section of a network with its accuracy over the seeds of some runs.
+
+    `taken` are the ids of other networks.
+    """
+    known = [run.measured for run in sorted(runs, key=lambda run: run.seed) if run.measured]
+    found = measured([each.mean for each in known], known[0].images, known[0].on)
+    shared = SEED.sub("", _shared([run.name for run in runs])) or runs[0].network
+    name = f"{shared} ({len(runs)} seeds)"
+    return structs.replace(
+        section,
+        id=identifier(name, taken),
+        name=name,
+        values={**section.values, ACCURACY: found.mean},
+        measured=found,
+    )
+
+
+def _shared(names: Sequence[str]) -> str:
+    """Return the letters that all names begin with."""
+    letters = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
+    return "".join(each[0] for each in letters)
