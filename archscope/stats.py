@@ -86,6 +86,24 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
+def difference_interval(
+    first: int, of_first: int, second: int, of_second: int
+) -> tuple[float, float]:
+    """Return the 95 % confidence interval of the difference of two independent proportions.
+
+    It is the square-and-add interval of two Wilson intervals (Newcombe 1998, method 10).
+    """
+    left, right = first / of_first, second / of_second
+    (low, high), (least, most) = (
+        wilson_interval(first, of_first), wilson_interval(second, of_second)
+    )  # fmt: skip
+    difference = left - right
+    return (
+        difference - sqrt((left - low) ** 2 + (most - right) ** 2),
+        difference + sqrt((high - left) ** 2 + (right - least) ** 2),
+    )
+
+
 def binomial_tail(successes: int, trials: int, chance: float) -> float:
     """Return the probability of at least so many successes, each of the trials being one by chance.
 

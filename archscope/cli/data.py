@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archscope.cli.shared.options import Output, output_options
+from archscope.cli.shared.terminal import say
 from archscope.report.table import Part
 from archscope.report.tables.data_sets import data_set_parts, data_sets_table
 
@@ -51,5 +52,8 @@ def command(name: str | None, folder: Path | None, output: Output) -> None:
     from archscope.datasets import load
     from archscope.datasets.listing import contents
 
-    result = contents(load(name, folder))
+    dataset = load(name, folder)
+    for note in dataset.notes:
+        say(f"note: {note}")
+    result = contents(dataset)
     output.show(data_set_parts(result), lambda: {"format": 1, "data": result})

@@ -11,6 +11,7 @@ from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.training_options import runs_dir_option
 from archscope.records.run_folder import all_runs, is_training, read_summary
+from archscope.records.seeds import seed_groups
 from archscope.report.tables.trainings import runs_table
 
 GROUP = "Train and search"
@@ -22,6 +23,9 @@ GROUP = "Train and search"
 def command(runs_dir: Path, output: Output) -> None:
     """List the runs of a folder with their state and scores.
 
+    Runs that differ in their seed alone are one row, with the mean of their scores and, behind it,
+    the standard deviation; JSON lists each.
+
     A run that says running, but that no process is at work on, was killed; `archscope train
     --resume RUN` goes on with it.
 
@@ -30,13 +34,16 @@ def command(runs_dir: Path, output: Output) -> None:
       archscope runs
       archscope runs --runs-dir experiments --format csv
     """
-    summaries = []
+    found = []
     for path in all_runs(runs_dir):
         summary = read_summary(path)
         if summary.state == "running" and not is_training(path):
             summary = structs.replace(summary, state="killed")
-        summaries.append(summary)
-    if not summaries and output.form == "table":
+        found.append((path, summary))
+    if not found and output.form == "table":
         show(f"no runs in '{runs_dir}'; `archscope train` makes one")
         return
-    output.show([runs_table(summaries)], lambda: {"format": 1, "runs": summaries})
+    groups = seed_groups(found)
+    output.show(
+        [runs_table(groups)], lambda: {"format": 1, "runs": [summary for _, summary in found]}
+    )

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,12 @@ from archscope.errors import OptionError
 from archscope.language import LIMITS
 from archscope.language.yaml_items import parse
 from archscope.records.run_folder import is_abandoned
+from archscope.records.seeds import goal_of
 from archscope.report.tables.trainings import seeds_table, summary_table
 
 if TYPE_CHECKING:
     from archscope.ir import Graph
+    from archscope.records.training import RunSummary
     from archscope.train import Recipe, RunResult
     from archscope.train.tasks import Task
 
@@ -124,7 +127,12 @@ class _Trainings:
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
         self.data = options["data"] or "digits"
-        self.dataset = datasets.load(self.data, options["data_dir"])
+        shape = self.graph.inputs[0].out
+        self.dataset = datasets.load(self.data, options["data_dir"], network=shape)
+        self.adapt = {"how": options["adapt"], "channels": options["channels"]}
+        adaptation = datasets.fit(shape, self.dataset, **self.adapt)
+        for note in filter(None, (*self.dataset.notes, adaptation.about)):
+            say(f"note: {note}")
         limit_threads(options["threads"])
         name = options["name"] or f"{graph.name}-{self.dataset.name}"
         self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", name)
@@ -134,10 +142,11 @@ class _Trainings:
         results: list[RunResult] = []
         teacher = teacher_of(self.options, self._teacher)
         first, seeds = self.options["seed"], self.options["seeds"]
-        for seed in range(first, first + (seeds or 1)):
-            path = self.path.with_name(f"{self.path.name}-seed{seed}") if seeds else self.path
+        ends = [f"-seed{seed}" for seed in range(first, first + seeds)] if seeds else [""]
+        stem = self.path if self.options["name"] else _free(self.path, ends)
+        for seed, end in enumerate(ends, first):
             task = task_of(teacher, self.graph, self.dataset, self.recipe)
-            results.append(self._train(self.graph, path, seed, task))
+            results.append(self._train(self.graph, stem.with_name(stem.name + end), seed, task))
             if results[-1].summary.state == "stopped":
                 break
         return results
@@ -145,7 +154,7 @@ class _Trainings:
     def _teacher(self, spec: str) -> Path:
         """Train the teacher first, and return its run."""
         graph = SpecReader(max_nodes=self.max_nodes).graph(spec)
-        path = self.path.with_name(f"{self.path.name}-teacher")
+        path = _free(self.path.with_name(f"{self.path.name}-teacher"))
         result = self._train(graph, path, self.options["seed"], None)
         if result.summary.state != "finished" or result.folder is None:
             raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
@@ -157,7 +166,6 @@ class _Trainings:
 
         options = self.options
         folder = options["data_dir"] and str(options["data_dir"].resolve())
-        path = path if options["name"] else _free(path)
         with attended(options["log"], path) as (progress, stop):
             return train(
                 graph, self.dataset, self.recipe,
@@ -165,7 +173,7 @@ class _Trainings:
                 seed=seed,
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
-                adapt={"how": options["adapt"], "channels": options["channels"]},
+                adapt=self.adapt,
                 data={"name": self.data, "folder": folder},
                 task=task,
                 progress=progress,
@@ -232,10 +240,15 @@ def _knob(text: str) -> tuple[str, Any]:
     return name, parse(value, f"--recipe-set {name}", LIMITS).plain()
 
 
-def _free(path: Path) -> Path:
-    """Return the path, or with the first number appended that makes it free."""
+def _free(path: Path, ends: Sequence[str] = ("",)) -> Path:
+    """Return the path, or with the first number appended that makes it free with all ends."""
+
+    def taken(end: str) -> bool:
+        run = free.with_name(f"{free.name}{end}")
+        return run.exists() and not is_abandoned(run)
+
     number, free = 1, path
-    while free.exists() and not is_abandoned(free):
+    while any(map(taken, ends)):
         number += 1
         free = path.with_name(f"{path.name}-{number}")
     return free
@@ -252,6 +265,25 @@ def _inspect(result: RunResult, data_dir: Path | None) -> None:
     dataset = dataset_of(summary, data_dir)
     if dataset.test is not None:
         write_inspection(folder, inspect_run(folder, dataset, dataset.test, summary.device))
+
+
+def _next_steps(folders: Sequence[Path], summaries: Sequence[RunSummary]) -> str:
+    """Return the commands that go on with the runs of one network, of several seeds or one."""
+    best = max(
+        range(len(folders)),
+        key=lambda place: goal_of(summaries[place], "validation") or 0.0,
+    )
+    run = shlex.quote(folders[best].as_posix())
+    group = folders[0]
+    if len(folders) > 1:
+        group = group.with_name(group.name.rpartition("-seed")[0])
+    steps = [f"evaluate {shlex.quote(group.as_posix())}"]
+    pages = shlex.join(folder.as_posix() for folder in folders)
+    steps.append(f"report {pages} -o {shlex.quote(f'{group.as_posix()}.html')}")
+    steps.append(
+        f"export {run} --pixels 255 -o {shlex.quote(f'{folders[best].as_posix()}/model.onnx')}"
+    )
+    return "next: " + "\n      ".join(f"archscope {step}" for step in steps)
 
 
 def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -> int:
@@ -274,6 +306,7 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
         if len(results) == 1:
             show(last.summary.fit)
         show("".join(f"run: {result.folder}\n" for result in results))
+        show(_next_steps([result.folder for result in results if result.folder], summaries))
     if last.summary.state == "stopped":
         say(f"stopped; go on with: archscope train --resume {last.folder}")
     if was_terminated() and last.summary.state == "stopped":

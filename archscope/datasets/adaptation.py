@@ -49,6 +49,26 @@ class Adaptation(Struct, frozen=True):
             images = images.expand(-1, self.target[0], -1, -1)
         return images
 
+    @property
+    def about(self) -> str:
+        """What is done to the size of images, in a sentence part; empty if nothing is."""
+        sizes = self.source[1:], self.target[1:]
+        (height, width), (tall, wide) = sizes
+        if self.how == "none":
+            return ""
+        before, after = map(text_of, sizes)
+        if self.how == "pad":
+            return f"images of {before} are padded with zeros to {after}, the input of the network"
+        if tall < height or wide < width:
+            bent = "" if tall * width == height * wide else ", which changes their proportions"
+            return f"images of {before} are resized to {after}, the input of the network{bent}"
+        times = tall * wide / (height * width)
+        return (
+            f"images of {before} are enlarged to {after}, the input of the network: {times:.3g}"
+            f" times the pixels; --input {text_of((self.target[0], height, width))} takes them as"
+            " they are, if the network allows it"
+        )
+
     def adapted(self, images: Images) -> Images:
         """Return all images of a split, adapted."""
         return Images(self.apply(images.images), images.labels, images.classes)

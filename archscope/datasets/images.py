@@ -81,21 +81,34 @@ class Dataset(Struct, frozen=True, eq=False):
     classes: tuple[str, ...]
     digest: str
     about: str
+    validation: Images | None = None
+    """Images to validate with; without any, some of the training images do."""
+    notes: tuple[str, ...] = ()
+    """What a user should know of how the files were read."""
 
 
 def dataset(
-    name: str, train: Images, test: Images | None, classes: tuple[str, ...], about: str
+    name: str,
+    train: Images,
+    test: Images | None,
+    classes: tuple[str, ...],
+    about: str,
+    *,
+    validation: Images | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Return a data set with its digest.
 
-    Raises DataError for labels that no class has, classes without training images, and test
-    images of another shape.
+    Raises DataError for labels that no class has, classes without training images, and images to
+    validate or test with of another shape.
     """
     if not len(train):
         raise DataError(f"data set '{name}' has no training images")
     train = Images(train.images, train.labels, len(classes))
-    if test is not None:
-        test = Images(test.images, test.labels, len(classes))
+    validation, test = (
+        None if part is None else Images(part.images, part.labels, len(classes))
+        for part in (validation, test)
+    )
     present = torch.bincount(train.labels, minlength=len(classes))
     without = [label for label, count in zip(classes, present.tolist(), strict=True) if not count]
     if without:
@@ -104,13 +117,15 @@ def dataset(
             f"data set '{name}' has {len(classes)} classes, but no training images of"
             f" {', '.join(without[:SHOWN])}{more}"
         )
-    if test is not None and test.shape != train.shape:
-        raise DataError(
-            f"data set '{name}' has training images of {text_of(train.shape)},"
-            f" test images of {text_of(test.shape)}"
-        )
-    parts = [train] if test is None else [train, test]
-    return Dataset(name, train, test, classes, _digest(parts, classes), about)
+    for word, part in (("validation", validation), ("test", test)):
+        if part is not None and part.shape != train.shape:
+            raise DataError(
+                f"data set '{name}' has training images of {text_of(train.shape)},"
+                f" {word} images of {text_of(part.shape)}"
+            )
+    parts = [part for part in (train, validation, test) if part is not None]
+    digest = _digest(parts, classes)
+    return Dataset(name, train, test, classes, digest, about, validation, notes)
 
 
 def _digest(parts: list[Images], classes: tuple[str, ...]) -> str:

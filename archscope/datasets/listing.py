@@ -35,6 +35,7 @@ class ClassCount(Struct, frozen=True):
     name: str
     train: int
     test: int | None
+    validation: int | None = None
 
 
 class Contents(Struct, frozen=True):
@@ -49,6 +50,7 @@ class Contents(Struct, frozen=True):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digest: str
+    validation: int | None = None
 
 
 def listing(folder: Path | None = None) -> tuple[Listing, ...]:
@@ -80,20 +82,21 @@ def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
 def contents(dataset: Dataset) -> Contents:
     """Return the content of a data set."""
     measured = statistics(dataset.train)
-    train, test = (
+    counts = [
         [None] * len(dataset.classes)
         if part is None
         else torch.bincount(part.labels, minlength=len(dataset.classes)).tolist()
-        for part in (dataset.train, dataset.test)
-    )
+        for part in (dataset.train, dataset.test, dataset.validation)
+    ]
     return Contents(
         name=dataset.name,
         about=dataset.about,
         shape=dataset.train.shape,
         train=len(dataset.train),
         test=None if dataset.test is None else len(dataset.test),
-        classes=tuple(map(ClassCount, dataset.classes, train, test)),
+        classes=tuple(map(ClassCount, dataset.classes, *counts)),
         mean=measured.mean,
         std=measured.std,
         digest=dataset.digest,
+        validation=None if dataset.validation is None else len(dataset.validation),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(SOURCES))
 
 
-def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
+def load(
+    name: str, folder: Path | None = None, *, network: Sequence[int] = (), **options: Any
+) -> Dataset:
     """Return a data set by its name, which may have options behind a colon.
 
-    `folder` is where to look, instead of the usual places. Raises OptionError for an unknown name
-    or option, UnavailableError if files are missing, DataError if they are broken
-    or not the official ones.
+    `folder` is where to look, instead of the usual places. `network` is the shape of a network's
+    input (C, H, W): images of a folder that differ in size are brought to it, if no size is given.
+    Raises OptionError for an unknown name or option, UnavailableError if files are missing,
+    DataError if they are broken or not the official ones.
     """
     word, colon, rest = name.partition(":")
     cls = find(word)
@@ -38,7 +42,7 @@ def load(name: str, folder: Path | None = None, **options: Any) -> Dataset:
                 )
             folder = Path(argument).expanduser()
         options = {**written, **options}
-    settings = _settings(cls, options)
+    settings = cls.fitted(_settings(cls, options), network)
     if not cls.places(folder):
         if folder is not None:
             raise OptionError(f"data set '{word}' comes along and takes no folder, got '{folder}'")
@@ -61,6 +65,10 @@ def default_images(folder: str | None = None) -> str:
 def find(name: str) -> type[DatasetSource]:
     """Return a source by name. Raises OptionError with the nearest name."""
     if name not in SOURCES:
+        if Path(name).is_dir():
+            raise OptionError(
+                f"unknown data set '{name}'; the images in that folder are folder:{name}"
+            )
         near = did_you_mean(name, SOURCES) or f", expected one of {', '.join(names())}"
         raise OptionError(f"unknown data set '{name}'{near}")
     return SOURCES[name]

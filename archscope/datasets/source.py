@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,6 +61,14 @@ class DatasetSource(ABC):
     def files(cls, place: Path) -> tuple[Path, ...] | str:
         """Return the files in a folder, or why they are not complete."""
         return ()
+
+    @classmethod
+    def fitted(cls, options: Any, shape: Sequence[int]) -> Any:
+        """Return options for a network whose input has a shape, where it decides what they do not.
+
+        Only files whose images may be of any size have to ask for it.
+        """
+        return options
 
     @classmethod
     @abstractmethod

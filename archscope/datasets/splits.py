@@ -38,6 +38,17 @@ def split(images: Images, validation: float, seed: int) -> tuple[Images, Images]
     return train, held
 
 
+def split_dataset(dataset: Dataset, validation: float, seed: int) -> tuple[Images, Images]:
+    """Return the images to train with and those to validate with.
+
+    The latter are the data set's own, or a share of its training images as `split` takes them;
+    with a share of 0 there are none. Raises OptionError for a share or seed out of range.
+    """
+    if dataset.validation is None or not validation:
+        return split(dataset.train, validation, seed)
+    return dataset.train, dataset.validation
+
+
 def _shares(counts: Counts, share: float) -> Counts:
     """Return how many of each class validate: by largest remainder, then by lowest label."""
     exact = counts * share

@@ -17,6 +17,7 @@ class Evaluation(Struct, frozen=True):
     classes: tuple[str, ...]
     scores: Scores
     confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
+    chance: float | None = None  # accuracy of always naming the class that trained most
 
 
 class PairEvaluation(Struct, frozen=True):

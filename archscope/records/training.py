@@ -91,6 +91,7 @@ class TrainedOn(Struct, frozen=True, kw_only=True):
     train: int = 0
     validation: int = 0
     test: int = 0
+    chance: float | UnsetType = UNSET  # accuracy of always naming the most frequent class
 
 
 class DistillationRecord(Struct, frozen=True, kw_only=True):
@@ -107,6 +108,17 @@ class TaskRecord(Struct, frozen=True):
     """What `RunSummary.task` has to be; tasks of users have kinds of their own."""
 
     kind: str
+
+
+class Pretrained(Struct, frozen=True):
+    """The weights that a training began with; those of `new` and of heads are initialised."""
+
+    file: str
+    sha256: str
+    by: Literal["name", "order"]  # how weights of the file were matched with the network's
+    weights: int  # of the file, that were taken
+    new: tuple[str, ...]  # the network's, that the file has not, or in another shape
+    unused: tuple[str, ...]  # the file's, that the network has not, or in another shape
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
@@ -136,3 +148,4 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     started: str
     archscope: str
     command: str = ""
+    pretrained: Pretrained | None = None

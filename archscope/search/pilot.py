@@ -20,7 +20,7 @@ from archscope.search.executor import TrainingExecutor, train_all
 from archscope.search.time_plan import SEARCHED, Clock
 from archscope.search.training_images import training_images
 from archscope.stats import beyond_chance
-from archscope.train.recipe import Recipe
+from archscope.train.recipe import Recipe, batch_of
 from archscope.train.recipe_files import change
 from archscope.units import SHARE as PERCENT
 
@@ -119,7 +119,7 @@ def _rounds(setting: PilotSetting, images: int = IMAGES) -> list[tuple[int | Non
     part = training_images(setting.data, images, share, trainer.seed)
     taught = round(len(part.dataset.train) * (1 - part.validation))
     recipe = change(Recipe(), trainer.recipe)
-    steps = max(1, taught // recipe.batch)
+    steps = max(1, taught // batch_of(recipe, taught))
     if "epochs" in trainer.recipe and recipe.epochs is not None:
         epochs = [recipe.epochs]
     else:

@@ -1,14 +1,14 @@
-"""Diagnosis of a training: gradients, dead units, saturation, over- and underfitting."""
+"""Diagnosis of a training: gradients, dead units, saturation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from archscope.build import Network
-from archscope.records.training import Diagnosis, Epoch, Scores
+from archscope.records.training import Diagnosis
 
 IMAGES = 256  # enough to call a unit dead, few enough to be cheap
 DEAD = SATURATED = 0.5
@@ -105,46 +105,3 @@ def _activations(network: Network, images: Tensor, epoch: int) -> Iterator[Diagn
         network.run((images,), probe)
     network.train(before)
     yield from found
-
-
-def assess_fit(epochs: Sequence[Epoch], goal: str, before: Scores | None = None) -> str:
-    """Return whether the network over- or underfits by its curves, as one sentence.
-
-    Overfitting: the validation loss rose by a tenth since its best while the training loss
-    fell, or training is 0.1 ahead in the goal. Underfitting: in the last epoch the
-    goal still rose by a hundredth or more in training, or the training loss never fell.
-    """
-    rows = [row for row in epochs if row.validation is not None]
-    if len(rows) < 2:
-        return "too few epochs with validation to judge the fit"
-    reached = max(row.validation[goal] for row in rows if row.validation is not None)
-    if before is not None and reached <= before[goal]:
-        return (
-            f"no gain: {goal} in validation was {before[goal]:.1%} before training, and"
-            f" {reached:.1%} at best after it"
-        )
-    train = [row.train["loss"] for row in rows]
-    held = [row.validation.get("loss", 0.0) for row in rows if row.validation is not None]
-    last = rows[-1]
-    assert last.validation is not None
-    ahead = last.train[goal] - last.validation[goal]
-    best = held.index(min(held))
-    if held[-1] > 1.1 * held[best] and train[-1] < train[best]:
-        return (
-            f"overfitting since epoch {rows[best].epoch}: the validation loss rose from"
-            f" {held[best]:.3g} to {held[-1]:.3g} while the training loss fell"
-        )
-    if ahead > 0.1:
-        return (
-            f"overfitting: {goal} is {last.train[goal]:.1%} in training and"
-            f" {last.validation[goal]:.1%} in validation"
-        )
-    if last.train[goal] < 0.9 and train[-1] > 0.99 * train[0]:
-        return (
-            f"underfitting: it does not learn; the training loss is {train[-1]:.3g} after"
-            f" {train[0]:.3g} in the first epoch, {goal} {last.train[goal]:.1%}"
-        )
-    rise = last.train[goal] - rows[-2].train[goal]
-    if rise >= 0.01:
-        return f"underfitting: {goal} in training still rose by {rise:.1%} in the last epoch"
-    return "a good fit: training and validation go together, and both have settled"

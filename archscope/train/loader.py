@@ -10,7 +10,7 @@ from archscope.datasets import Adaptation, Augment, Batches, Images, Statistics
 from archscope.errors import OptionError
 from archscope.train.device import Arithmetic
 from archscope.train.distributed import ALONE, Processes
-from archscope.train.recipe import Recipe
+from archscope.train.recipe import Recipe, batch_of
 
 EVALUATION_BATCH = 256  # images at once where no gradients are kept
 
@@ -37,9 +37,10 @@ class TrainingLoader:
         processes: Processes = ALONE,
     ) -> None:
         group = recipe.per_class if recipe.metric else 1
-        if recipe.batch % (processes.count * recipe.accumulate * group):
+        batch = batch_of(recipe, len(train), processes.count)
+        if batch % (processes.count * recipe.accumulate * group):
             raise OptionError(
-                f"the batch of {recipe.batch} cannot be shared out to {processes.count} processes"
+                f"the batch of {batch} cannot be shared out to {processes.count} processes"
                 f" in {recipe.accumulate} equal parts each"
                 + (f", made of groups of {group} images of a class" if group > 1 else "")
             )
@@ -48,11 +49,12 @@ class TrainingLoader:
         )
         self.how, self.statistics, self.adaptation = how, statistics, adaptation
         self.batches = Batches(
-            train.to(how.device), recipe.batch // processes.count, seed, augment, statistics,
+            train.to(how.device), batch // processes.count, seed, augment, statistics,
             adaptation, rank=processes.rank, world_size=processes.count,
             per_class=recipe.per_class if recipe.metric else None,
         )  # fmt: skip
         self.steps = len(self.batches)
+        self.validated = len(validation)
         self.validation = self.evaluation(validation) if len(validation) else None
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:

@@ -31,6 +31,9 @@ from archscope.train.tasks import Task
 DIVERGED = 100.0
 """Multiple of the first mean loss beyond which a training does not recover."""
 
+FEW = 100
+"""Validation images, below which one of them is more than a hundredth of the accuracy."""
+
 HURRY = 0.1
 """Share of max_time after which the schedule may follow the clock."""
 
@@ -275,7 +278,10 @@ class Loop:
         )
 
     def _better(self, row: Epoch) -> bool:
-        """Return whether an epoch beats the best so far: by the goal, then by the loss."""
+        """Return whether an epoch beats the best so far: by the goal, then by the loss.
+
+        Of few validation images the loss decides, as one image more or less is chance.
+        """
         best = self.state.best
         if best is None or row.validation is None or best.validation is None:
             return True
@@ -283,6 +289,8 @@ class Loop:
         goal = self.task.goal
         if "loss" not in ours:
             return ours[goal] > theirs[goal]
+        if self.loader.validated < FEW:
+            return (ours["loss"], -ours[goal]) < (theirs["loss"], -theirs[goal])
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
     def _diagnose(self, images: Tensor) -> None:

@@ -10,7 +10,7 @@ from archscope.analysis import analyze
 from archscope.ir import Graph
 from archscope.train.device import Arithmetic
 from archscope.train.optimizers import STATES
-from archscope.train.recipe import Recipe
+from archscope.train.recipe import BATCHES, Recipe
 from archscope.units import format_bytes
 
 
@@ -27,7 +27,8 @@ def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
     It is an upper bound, since kernels need workspace as well.
     """
     room = _room(torch.device(how.device))
-    text = f"out of memory with a batch of {recipe.batch}"
+    wanted = recipe.batch or max(BATCHES)
+    text = f"out of memory with a batch of {wanted}"
     if room is None:
         return text
     size = how.dtype if how.dtype in ("float16", "bfloat16") else "float32"
@@ -38,8 +39,8 @@ def memory_advice(graph: Graph, recipe: Recipe, how: Arithmetic) -> str:
     batch = result.largest_batch.training
     if not batch:
         return f"{text}: the weights alone do not fit into {format_bytes(room)}"
-    if batch >= recipe.batch // recipe.accumulate:
-        advice = f"--batch {max(1, recipe.batch // 2)}, as kernels need room of their own"
+    if batch >= wanted // recipe.accumulate:
+        advice = f"--batch {max(1, wanted // 2)}, as kernels need room of their own"
     else:
         advice = f"--batch {batch} or smaller, or --recipe-set accumulate=N"
     return f"{text}: {format_bytes(room)} have room for {batch} images at most; try {advice}"

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from msgspec import Struct
-from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
-from archscope.datasets.images import check_pixels
+from archscope.datasets.image_files import MODES, images_in, read_pixels
 from archscope.errors import DataError, OptionError
 from archscope.train.trained_network import load_classifier
-
-MODES = {1: "L", 3: "RGB"}
 
 
 class Prediction(Struct, frozen=True):
@@ -29,13 +24,19 @@ class Prediction(Struct, frozen=True):
 def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Prediction]:
     """Return the `top` most likely classes of each image, the most likely first.
 
-    Probabilities are the softmax of the network's main output. Raises ArchscopeError.
+    A folder stands for the images in it. Images are read as those of the training were: turned
+    upright, scaled to cover their size, and cut to the centre. Probabilities are the
+    softmax of the network's main output. Raises ArchscopeError.
     """
     trained = load_classifier(run, device="cpu")
+    channels, *size = trained.adaptation.source
+    if channels not in MODES:
+        raise OptionError(f"the run takes images of {channels} channels, which no file has")
+    statistics = trained.statistics.repeated(trained.adaptation.target[0])
     predictions = []
-    for path in images:
-        pixels = trained.adaptation.apply(_pixels(path, trained.adaptation.source))
-        statistics = trained.statistics.repeated(trained.adaptation.target[0])
+    for path in _files(images):
+        read = torch.from_numpy(read_pixels(path, size, channels).copy())[None]
+        pixels = trained.adaptation.apply(read)
         with torch.no_grad():
             outputs = trained.network(statistics.normalise(pixels))
         probabilities = trained.task.logits(outputs).softmax(1)[0]
@@ -47,23 +48,12 @@ def predict(run: Path, images: Sequence[Path], top: int = 5) -> list[Prediction]
     return predictions
 
 
-def _pixels(path: Path, shape: Sequence[int]) -> Tensor:
-    """Return an image file as uint8 (1, C, H, W) of a shape. Raises ArchscopeError."""
-    channels, height, width = shape
-    if channels not in MODES:
-        raise OptionError(f"the run takes images of {channels} channels, which no file has")
-    try:
-        with Image.open(path) as opened:
-            check_pixels(path, opened.width, opened.height)
-            image = opened.convert(MODES[channels])
-    except UnidentifiedImageError:
-        raise DataError(f"'{path}' is no image that Pillow can read") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DataError(f"cannot read '{path}': {reason}") from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"cannot read '{path}': {error}") from None
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    array = np.asarray(image).reshape(height, width, channels)
-    return torch.from_numpy(array.transpose(2, 0, 1).copy())[None]
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """Return the image files that are named, or lie in the folders that are."""
+    files: list[Path] = []
+    for path in paths:
+        inside = images_in(path) if path.is_dir() else [path]
+        if not inside:
+            raise DataError(f"the folder '{path}' holds no images")
+        files += inside
+    return files

@@ -26,6 +26,12 @@ Rate = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
 Some = Annotated[int, Meta(ge=1)]
 
+BATCHES = (8, 32)
+"""The smallest and the largest batch where a recipe leaves it open."""
+
+STEPS = 40
+"""Of an epoch, where the batch that they need is between those."""
+
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """How to train a network: a value for every knob."""
@@ -42,11 +48,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
         " hurries if it falls behind. Default null: only epochs decide, which can be repeated.",
     ] = None
     batch: Annotated[
-        Some,
+        Some | None,
         "Largest number of images of a step, over all processes together. An epoch sees every image"
-        " in as few steps as that takes, all of nearly the same size. Default 32: few epochs of a"
-        " small data set should still be some hundreds of steps.",
-    ] = 32
+        " in as few steps as that takes, all of nearly the same size. Default null: a fortieth of"
+        " the images, 8 at least and 32 at most, as few epochs of a small data set should still be"
+        " some hundreds of steps; always 32 of metric losses, which compare the images of a batch.",
+    ] = None
     optimizer: Annotated[
         Optimizer,
         "Default adamw: it needs no tuning for networks with and without batch norm, which a"
@@ -214,7 +221,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.epochs is None and self.max_time is None:
             raise OptionError("a recipe without epochs needs max_time")
-        if self.batch % self.accumulate:
+        if self.batch is not None and self.batch % self.accumulate:
             raise OptionError(
                 f"accumulate must divide the batch of {self.batch}, got {self.accumulate}"
             )
@@ -223,7 +230,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 raise OptionError(
                     f"{knob} blends labels, and the loss {self.loss} needs whole ones"
                 )
-        if self.metric and self.batch // self.accumulate % self.per_class:
+        if (
+            self.metric
+            and self.batch is not None
+            and self.batch // self.accumulate % self.per_class
+        ):
             raise OptionError(
                 f"the batch of {self.batch} in {self.accumulate} parts is not made of whole groups"
                 f" of {self.per_class} images of a class (per_class)"
@@ -241,6 +252,19 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def metric(self) -> bool:
         """Whether the loss trains embeddings."""
         return self.loss in get_args(MetricLoss)
+
+
+def batch_of(recipe: Recipe, images: int, processes: int = 1) -> int:
+    """Return the batch of a recipe for so many training images, over all processes together.
+
+    Where the recipe leaves it open it can be divided as the recipe and the processes need it.
+    """
+    if recipe.batch is not None:
+        return recipe.batch
+    few, most = BATCHES
+    wanted = most if recipe.metric else min(max(images // STEPS, few), most)
+    unit = processes * recipe.accumulate * (recipe.per_class if recipe.metric else 1)
+    return max(wanted // unit, 1) * unit
 
 
 KNOBS: dict[str, Any] = get_type_hints(Recipe, include_extras=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from archscope.build import Network, build
 from archscope.datasets import Adaptation, Dataset, Images, Statistics, fit
+from archscope.datasets.splits import split_dataset
 from archscope.errors import OptionError
 from archscope.ir import Graph, Shape, text_of
 from archscope.records.evaluation import Evaluation
@@ -121,6 +122,27 @@ def load_classifier(run: Path, which: str = "best", device: str = "auto") -> Tra
     return TrainedClassifier(task=task, **structs.asdict(trained))
 
 
+def images_of(run: Path, dataset: Dataset, part: str | None = None) -> tuple[str, Images]:
+    """Return `test`, `validation` or `train` images of a data set, with that word.
+
+    Of the data set that a run was trained on they are those that it was trained, validated and
+    tested with. Without a part it is the first of these that there is. Raises OptionError if there
+    are no such images.
+    """
+    summary = read_summary(run, "digest")
+    taught, held = dataset.train, dataset.validation
+    if dataset.digest == summary.data["digest"] and summary.task["kind"] != "metric":
+        taught, held = split_dataset(dataset, read_recipe(run).validation, summary.seed)
+    parts = {"test": dataset.test, "validation": held, "train": taught}
+    there = {word: images for word, images in parts.items() if images is not None and len(images)}
+    word = part or next(iter(there))
+    if word not in there:
+        raise OptionError(
+            f"data set '{dataset.name}' has no {word} images; try --split {' or '.join(there)}"
+        )
+    return word, there[word]
+
+
 def evaluate_run(
     run: Path, dataset: Dataset, images: Images, which: str = "best", device: str = "auto"
 ) -> Evaluation:
@@ -147,6 +169,7 @@ def evaluate_run(
         dataset.classes,
         dict(zip(task.measures, (sums / len(images)).tolist(), strict=True)),
         tuple(map(tuple, matrix.tolist())),
+        read_summary(run).data.get("chance"),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 from torch import Tensor
 
 from archscope import __version__
@@ -26,16 +26,16 @@ from archscope.records.training import FORMAT, RunSummary, Scores, State
 from archscope.train import recipe_files
 from archscope.train.callbacks import Callback
 from archscope.train.device import arithmetic, deterministic, select_device
-from archscope.train.diagnostics import assess_fit
 from archscope.train.distributed import Processes, join
 from archscope.train.environment import describe_environment
 from archscope.train.evaluation import evaluate
+from archscope.train.fit_assessment import Guessing, assess_fit
 from archscope.train.loader import TrainingLoader
 from archscope.train.loop import Diverged, Interrupted, Loop, Report
 from archscope.train.metric_learning.embedding import to_embed
 from archscope.train.optimizers import STATES
 from archscope.train.out_of_memory import is_out_of_memory, memory_advice
-from archscope.train.recipe import Recipe
+from archscope.train.recipe import Recipe, batch_of
 from archscope.train.run_folder import Recorder, RunFolder, read_graph, read_recipe
 from archscope.train.tasks import Task
 from archscope.train.tasks.classification import Classification
@@ -233,14 +233,17 @@ class _Training:
         self.how = arithmetic(recipe, where, len(shape))
         self.adaptation = fit(shape, dataset, **settings.adapt)
         train, validation, self.test_images = self.task.divide(dataset, recipe, settings.seed)
+        batch = batch_of(recipe, len(train), self.processes.count)
+        recipe = self.recipe = structs.replace(recipe, batch=batch)
         self.statistics = statistics(train)
         self.loader = TrainingLoader(
             train, validation, recipe, settings.seed, self.statistics, self.adaptation, self.how,
             self.processes,
         )  # fmt: skip
         self.images = {"train": len(train), "validation": len(validation)}
+        self.chance = self.task.chance(train)
         self.analysis = analyze(
-            graph, batch=recipe.batch, optimizer=STATES[recipe.optimizer], training=True
+            graph, batch=batch, optimizer=STATES[recipe.optimizer], training=True
         )
         self.inference = analyze(graph).totals
         self.loop: Loop | None = None
@@ -330,6 +333,12 @@ class _Training:
             if self.state not in ("failed", "stopped"):
                 raise
 
+    def _guessing(self) -> Guessing | None:
+        """Return what the accuracy of a classifier is measured against."""
+        if self.chance is None or not self.images["validation"]:
+            return None
+        return Guessing(**self.images, chance=self.chance)
+
     def summary(self) -> RunSummary:
         """Return the summary of this moment."""
         settings, state = self.settings, self.loop.state if self.loop else None
@@ -351,6 +360,7 @@ class _Training:
                 "statistics": msgspec.to_builtins(self.statistics),
                 **self.images,
                 "test": 0 if self.test_images is None else len(self.test_images),
+                **({} if self.chance is None else {"chance": self.chance}),
             },
             seed=settings.seed,
             device=self.how.device,
@@ -364,7 +374,13 @@ class _Training:
             best=state.best if state else None,
             last=epochs[-1] if epochs else None,
             test=self.test,
-            fit=assess_fit(epochs, self.task.goal, self.task.about.get("untrained")),
+            fit=assess_fit(
+                epochs,
+                self.task.goal,
+                best=state.best if state else None,
+                before=self.task.about.get("untrained"),
+                guessing=self._guessing(),
+            ),
             diagnoses=tuple(state.diagnoses.values()) if state else (),
             started=settings.started,
             archscope=__version__,

@@ -21,7 +21,8 @@ from tests.cli.conftest import Run
 ROOT = Path(__file__).parents[2]
 SPEC = "INPUT 1x8x8 -> CONV 6 -> RELU -> POOL -> FC 4"
 DATA = "synthetic:images=160,test=40,shape=1x8x8"
-QUICK = (SPEC, "--data", DATA, "--epochs", "2", "--recipe-set", "log_every=2")
+QUICK = (SPEC, "--data", DATA, "--epochs", "2", "--batch", "32",
+         "--recipe-set", "log_every=2")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -150,9 +151,15 @@ def test_mistakes_are_one_line_and_leave_nothing(
     [
         (("evaluate", "none"), "no run 'none'"),
         (("evaluate", "one", "--data", "digits"), "knows 4 classes, 'digits' has 10"),
-        (("evaluate", "one", "--data", "synthetic:test=0"), "has no test images"),
-        (("predict", "one", "missing.png"), "cannot read 'missing.png': "),
-        (("predict", "one", "text.png"), "'text.png' is no image that Pillow can read"),
+        (
+            ("evaluate", "one", "--data", "synthetic:test=0", "--split", "test"),
+            "data set 'synthetic' has no test images; try --split train",
+        ),
+        (
+            ("predict", "one", "missing.png"),
+            "'missing.png' cannot be read as an image: no such file",
+        ),
+        (("predict", "one", "text.png"), "'text.png' cannot be read as an image: it is none that"),
     ],
 )
 def test_mistakes_after_training(

@@ -8,8 +8,7 @@ from torch.nn import functional
 
 from archscope import load
 from archscope.build import Network, build
-from archscope.records.training import Epoch
-from archscope.train.diagnostics import assess_fit, diagnose
+from archscope.train.diagnostics import diagnose
 
 X = torch.randn(32, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(32) % 4
@@ -86,34 +85,3 @@ def test_diagnosing_changes_nothing() -> None:
     assert made.training
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(before[name], one) for name, one in made.state_dict().items())
-
-
-def curve(*rows: tuple[float, float, float, float]) -> list[Epoch]:
-    """Return epochs of training loss and accuracy, validation loss and accuracy."""
-    return [
-        Epoch(
-            number, number, {"loss": a, "top1": b}, {"loss": c, "top1": d}, 0.1, 1.0, 1.0
-        )
-        for number, (a, b, c, d) in enumerate(rows, 1)
-    ]  # fmt: skip
-
-
-def test_the_fit_is_assessed() -> None:
-    rising = curve((1.0, 0.6, 1.0, 0.6), (0.5, 0.85, 0.8, 0.7), (0.1, 0.99, 1.2, 0.7))
-    assert assess_fit(rising, "top1").startswith(
-        "overfitting since epoch 2: the validation loss rose"
-    )
-    apart = curve((1.0, 0.6, 1.0, 0.6), (0.3, 0.9, 0.9, 0.7))
-    assert (
-        assess_fit(apart, "top1")
-        == "overfitting: top1 is 90.0% in training and 70.0% in validation"
-    )
-    falling = curve((2.0, 0.2, 2.0, 0.2), (1.8, 0.3, 1.8, 0.3))
-    assert assess_fit(falling, "top1").startswith(
-        "underfitting: top1 in training still rose by 10.0%"
-    )
-    lost = curve((2.3, 0.1, 2.3, 0.1), (2.4, 0.1, 2.3, 0.1))
-    assert assess_fit(lost, "top1").startswith("underfitting: it does not learn; the training loss")
-    settled = curve((0.2, 0.94, 0.21, 0.93), (0.199, 0.941, 0.21, 0.93))
-    assert assess_fit(settled, "top1").startswith("a good fit")
-    assert assess_fit(settled[:1], "top1").startswith("too few epochs")

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from archscope.errors import ArchscopeError
 from archscope.train import Recipe, recipe_files
-from archscope.train.recipe import KNOBS, meaning
+from archscope.train.recipe import KNOBS, batch_of, meaning
 
 
 def test_the_course_is_adam_at_a_ten_thousandth_in_batches_of_200_for_one_epoch() -> None:
@@ -67,7 +67,7 @@ def test_refusals(changes: dict[str, Any], message: str) -> None:
     "text, message",
     [
         ("epochs: 3\nbach: 32\n", "2:1: unknown knob 'bach', did you mean 'batch'?"),
-        ("epochs: 3\nbatch: many\n", "2:8: batch: expected a whole number, got 'many'"),
+        ("epochs: 3\nbatch: many\n", "2:8: batch: expected a whole number or null, got 'many'"),
         ("- epochs\n", "1:1: expected knobs with values, got a list"),
         ("epochs: null\n", " a recipe without epochs needs max_time"),
     ],
@@ -83,3 +83,17 @@ def test_a_file_is_refused_at_its_line(tmp_path: Path, text: str, message: str) 
 def test_an_unknown_recipe_has_a_neighbour() -> None:
     with pytest.raises(ArchscopeError, match=r"no recipe 'breif', did you mean 'brief'\?"):
         recipe_files.read("breif")
+
+
+@pytest.mark.parametrize(
+    ("images", "processes", "changes", "batch"),
+    [
+        (216, 1, {}, 8), (12, 1, {}, 8), (800, 1, {}, 20), (60_000, 1, {}, 32),
+        (216, 1, {"batch": 100}, 100), (216, 2, {"accumulate": 3}, 6), (800, 3, {}, 18),
+        (216, 1, {"loss": "triplet"}, 32), (12, 16, {}, 16),
+    ],
+)  # fmt: skip
+def test_the_batch_follows_the_images(
+    images: int, processes: int, changes: dict[str, Any], batch: int
+) -> None:
+    assert batch_of(Recipe(**changes), images, processes) == batch

@@ -65,19 +65,21 @@ recipe_options = together(
 )  # fmt: skip
 
 
-def dataset_of(summary: RunSummary, folder: Path | None = None) -> Dataset:
-    """Return the data set that a run was trained on, from a folder if given.
+def dataset_of(summary: RunSummary, folder: Path | None = None, name: str | None = None) -> Dataset:
+    """Return the data set that a run was trained on, or another, from a folder if given.
 
-    Raises ArchscopeError.
+    Images that differ in size are brought to that of the run's. Raises ArchscopeError.
     """
     from archscope import datasets
 
+    shape = summary.data.get("adaptation", {}).get("source", ())
+    if name is not None:
+        return datasets.load(name, folder, network=shape)
     source = summary.data.get("source")
     if source is None:
         raise OptionError(f"the run.json of '{summary.name}' has no data.source; name it by --data")
-    return datasets.load(
-        source["name"], folder or (source.get("folder") and Path(source["folder"]))
-    )
+    place = folder or (source.get("folder") and Path(source["folder"]))
+    return datasets.load(source["name"], place, network=shape)
 
 
 def limit_threads(count: int | None) -> None:

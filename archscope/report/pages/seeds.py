@@ -11,6 +11,7 @@ from msgspec import structs
 
 from archscope.metrics import ACCURACY
 from archscope.records.run_folder import read_summary
+from archscope.records.seeds import training_identity
 from archscope.report.pages.content import NetworkSection, RunSection
 from archscope.report.pages.network_section import identifier
 from archscope.report.pages.quality import measured
@@ -26,11 +27,7 @@ def training_key(path: Path, run: RunSection) -> Training:
     """Return what was trained and how; runs without an accuracy have nothing in common."""
     if run.measured is None:
         return (path,)
-    summary = read_summary(path)
-    files = (path / "spec.yaml", path / "recipe.yaml")
-    texts = tuple(file.read_bytes() if file.is_file() else b"" for file in files)
-    task = tuple(sorted((key, str(value)) for key, value in summary.task.items()))
-    return (*texts, task, run.measured.on, summary.data.get("digest"), summary.network)
+    return (training_identity(path, read_summary(path)), run.measured.on)
 
 
 def over_seeds(

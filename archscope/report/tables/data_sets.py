@@ -31,9 +31,10 @@ def data_sets_table(listed: Sequence[Listing]) -> Table:
 
 def data_set_parts(contents: Contents) -> list[Part]:
     """Return the content of a data set: images of each class, and statistics."""
-    rows = tuple((row.name, row.train, row.test) for row in contents.classes)
-    columns = (Column("class", NAME), Column("train", COUNT), Column("test", COUNT))
-    totals = (("total", contents.train, contents.test),)
+    splits = ("train", "test") if contents.validation is None else ("train", "validation", "test")
+    rows = tuple((row.name, *(getattr(row, split) for split in splits)) for row in contents.classes)
+    columns = (Column("class", NAME), *(Column(split, COUNT) for split in splits))
+    totals = (("total", *(getattr(contents, split) for split in splits)),)
     return [
         f"{contents.name}: {contents.about}, {text_of(contents.shape)}",
         Table("", columns, rows, totals),

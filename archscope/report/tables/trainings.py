@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Table, table_of
+from archscope.records.seeds import SeedGroup, spread
+from archscope.report.table import (
+    COUNT,
+    MINOR,
+    NAME,
+    RATIO,
+    SHARE,
+    Column,
+    Field,
+    Table,
+    table_of,
+)
+from archscope.stats import wilson_interval
 from archscope.units import format_duration
 
 if TYPE_CHECKING:
@@ -16,24 +28,40 @@ if TYPE_CHECKING:
 IMAGES = {"untrained": "validation"}
 """The split of a row that is not named after it."""
 
+GUESSING = "guessing"
+INTERVAL = (Column("from", SHARE, "interval_from"), Column("to", SHARE, "interval_to"))
+NONE = (None, None)  # of a score without an interval
 MISTAKES = 5  # pairs of classes that are listed
 
 
 def summary_table(summary: RunSummary) -> Table:
-    """Return the scores of a run: a row for each split, those of its best epoch and of the test."""
+    """Return the scores of a run: a row for each split, those of its best epoch and of the test.
+
+    An accuracy on images that were not trained with has its 95 % confidence interval, and a row
+    says what guessing reaches.
+    """
     scores = _scores(summary)
     measures = list(dict.fromkeys(name for score in scores.values() for name in score))
+    chance = summary.data.get("chance")
     columns = (Column("split", NAME), Column("images", COUNT), *map(_measure, measures))
-    rows = tuple(
+    rows = [
         (split, summary.data[IMAGES.get(split, split)], *map(values.get, measures))
         for split, values in scores.items()
-    )
+    ]
+    if chance is not None:
+        columns += INTERVAL
+        held = ("validation", "test")
+        rows = [
+            (*row, *(_interval(scores[row[0]][summary.goal], row[1]) if row[0] in held else NONE))
+            for row in rows
+        ]
+        rows.append((GUESSING, None, *map({summary.goal: chance}.get, measures), *NONE))
     best = f", best epoch {summary.best.epoch}" if summary.best else ""
     title = (
         f"{summary.network} on {summary.data['name']}: {summary.state} ({summary.reason}),"
         f" {summary.epochs} epochs{best}, {format_duration(summary.seconds)}"
     )
-    return Table(title, columns, rows)
+    return Table(title, columns, tuple(rows))
 
 
 def seeds_table(summaries: Sequence[RunSummary]) -> Table:
@@ -56,39 +84,62 @@ def seeds_table(summaries: Sequence[RunSummary]) -> Table:
     return Table(f"{summaries[0].network} on {summaries[0].data['name']}", columns, rows, totals)
 
 
-def runs_table(summaries: Sequence[RunSummary]) -> Table:
-    """Return a row for each run."""
+def runs_table(groups: Sequence[SeedGroup]) -> Table:
+    """Return a row for each network: a run, or those that differ in their seed alone.
+
+    Scores are means over seeds, behind `±` the standard deviation of the sample (n - 1).
+    """
     return table_of(
-        summaries,
-        (Column("run", NAME), lambda run: run.name),
-        (Column("network", NAME), lambda run: run.network),
-        (Column("data", NAME), lambda run: run.data["name"]),
-        (Column("state", NAME), lambda run: run.state),
-        (Column("epochs", COUNT), lambda run: run.epochs),
-        (Column("params", COUNT), lambda run: run.params),
-        (Column("macs", COUNT), lambda run: run.macs),
-        (Column("measure", NAME), lambda run: run.goal),
+        groups,
+        (Column("run", NAME), lambda group: group.name),
+        (Column("network", NAME), lambda group: group.runs[0].network),
+        (Column("data", NAME), lambda group: group.runs[0].data["name"]),
+        (Column("state", NAME), lambda group: group.state),
+        (Column("seeds", COUNT), lambda group: len(group.runs)),
+        (Column("epochs", COUNT), lambda group: max(run.epochs for run in group.runs)),
+        (Column("params", COUNT), lambda group: group.runs[0].params),
+        (Column("macs", COUNT), lambda group: group.runs[0].macs),
+        (Column("measure", NAME), lambda group: group.runs[0].goal),
+        *_spread("validation"),
+        *_spread("test"),
         (
-            Column("validation", SHARE),
-            lambda run: run.best.validation[run.goal] if run.best and run.best.validation else None,
+            Column("time", NAME),
+            lambda group: format_duration(sum(run.seconds for run in group.runs)),
         ),
-        (Column("test", SHARE), lambda run: run.test[run.goal] if run.test else None),
-        (Column("time", NAME), lambda run: format_duration(run.seconds)),
+    )
+
+
+def _spread(split: str) -> tuple[Field[SeedGroup], Field[SeedGroup]]:
+    """Return the columns of a mean and its deviation over seeds."""
+
+    def mean_of(group: SeedGroup) -> float | None:
+        scores = group.scores(split)
+        return scores.mean if scores else None
+
+    def deviation_of(group: SeedGroup) -> float | None:
+        scores = group.scores(split)
+        return scores.deviation if scores else None
+
+    return (
+        (Column(split, SHARE), mean_of),
+        (Column("±", SHARE, f"{split}_deviation", rank=MINOR), deviation_of),
     )
 
 
 def evaluation_tables(title: str, result: Evaluation) -> list[Table]:
     """Return the scores, the accuracy by class, and the most frequent mistakes."""
+    columns = (Column("images", COUNT), *map(_measure, result.scores), *INTERVAL)
+    row = (result.images, *result.scores.values())
     scores = Table(
         title,
-        (Column("images", COUNT), *map(_measure, result.scores)),
-        ((result.images, *result.scores.values()),),
+        (*columns, Column(GUESSING, SHARE)),
+        ((*row, *_interval(result.scores["top1"], result.images), result.chance),),
     )
     by_class = Table(
         "",
-        (Column("class", NAME), Column("images", COUNT), Column("right", SHARE)),
+        (Column("class", NAME), Column("images", COUNT), Column("right", SHARE), *INTERVAL),
         tuple(
-            (name, sum(row), row[place] / sum(row) if sum(row) else None)
+            (name, sum(row), *_right(row[place], sum(row)))
             for place, (name, row) in enumerate(zip(result.classes, result.confusion, strict=True))
         ),
     )
@@ -107,6 +158,25 @@ def evaluation_tables(title: str, result: Evaluation) -> list[Table]:
     return [scores, by_class, Table("", columns, tuple(mistakes[:MISTAKES]))]
 
 
+def seed_evaluations_table(title: str, evaluations: Sequence[Evaluation | PairEvaluation]) -> Table:
+    """Return a row for the run of each seed with its scores, then their mean and spread."""
+    names = list(evaluations[0].scores)
+    columns = (Column("run", NAME), Column("images", COUNT), *map(_measure, names))
+    rows = tuple(
+        (result.run, result.images, *map(result.scores.get, names)) for result in evaluations
+    )
+    spreads = [spread([result.scores[name] for result in evaluations]) for name in names]
+    return Table(
+        f"{title}, {len(evaluations)} seeds",
+        columns,
+        rows,
+        (
+            ("mean", "", *(found and found.mean for found in spreads)),
+            ("spread", "", *(found and found.deviation for found in spreads)),
+        ),
+    )
+
+
 def pair_evaluation_table(title: str, result: PairEvaluation) -> Table:
     """Return the scores of pairs of embeddings."""
     columns = (Column("images", COUNT), Column("pairs", COUNT), *map(_measure, result.scores))
@@ -123,6 +193,15 @@ def _scores(summary: RunSummary) -> dict[str, dict[str, float]]:
         "test": summary.test,
     }
     return {split: values for split, values in scores.items() if values}
+
+
+def _interval(accuracy: float, images: int) -> tuple[float | None, float | None]:
+    """Return the 95 % confidence interval of an accuracy on so many images."""
+    return wilson_interval(round(accuracy * images), images) if images else NONE
+
+
+def _right(right: int, images: int) -> tuple[float | None, ...]:
+    return (right / images, *_interval(right / images, images)) if images else (None, *NONE)
 
 
 def _flat(summary: RunSummary) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from archscope.build import Network
-from archscope.datasets import Dataset, Images, split
+from archscope.datasets import Dataset, Images
+from archscope.datasets.splits import split_dataset
 from archscope.ir import Graph
 from archscope.records.training import Scores
 from archscope.train.recipe import Recipe
@@ -31,7 +32,11 @@ class Task(Protocol):
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
         """Return images to train and validate with, each class split alike, and those to test."""
-        return *split(dataset.train, recipe.validation, seed), dataset.test
+        return *split_dataset(dataset, recipe.validation, seed), dataset.test
+
+    def chance(self, images: Images) -> float | None:
+        """Return the goal that guessing reaches by the training images, if it is an accuracy."""
+        return None
 
     def check(self, graph: Graph) -> None:
         """Raise OptionError if the network cannot be trained for the task."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from archscope.datasets import Images
 from archscope.errors import OptionError
 from archscope.ir import Graph, text_of
 from archscope.train.evaluation import hits
@@ -34,6 +35,10 @@ class Classification(Task):
         self.top5 = classes > 10
         self.measures = ("loss", "top1", *(["top5"] if self.top5 else []))
 
+    def chance(self, images: Images) -> float | None:
+        """Return the accuracy of always naming the most frequent class."""
+        return int(torch.bincount(images.labels).max()) / len(images)
+
     def check(self, graph: Graph) -> None:
         """Raise OptionError unless one image goes in and one number for each class comes out."""
         if len(graph.inputs) != 1:
@@ -47,7 +52,8 @@ class Classification(Task):
             if shape[0] != self.classes or prod(shape) != self.classes:
                 raise OptionError(
                     f"output '{output.name}' of '{graph.name}' is {text_of(shape)}, but the data"
-                    f" have {self.classes} classes; many specs take --set classes={self.classes}"
+                    f" have {self.classes} classes; many specs take --set classes={self.classes},"
+                    f" modules an argument, as Net(classes={self.classes})"
                 )
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:

@@ -1,0 +1,124 @@
+"""Whether a network over- or underfits, by the scores of its best epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from archscope.records.training import Epoch, Scores
+from archscope.stats import difference_interval, wilson_interval
+
+AHEAD = 0.1
+"""Of the goal in training over that in validation, from which on it is overfitting."""
+
+RISE = 0.01
+"""Of the goal in training in one epoch, from which on more epochs would help."""
+
+
+class Guessing(Struct, frozen=True):
+    """How many images a classifier was trained and validated with, and what guessing reaches.
+
+    `chance` is the accuracy of always naming the most frequent class.
+    """
+
+    train: int
+    validation: int
+    chance: float
+
+
+def assess_fit(
+    epochs: Sequence[Epoch],
+    goal: str,
+    *,
+    best: Epoch | None = None,
+    before: Scores | None = None,
+    guessing: Guessing | None = None,
+) -> str:
+    """Return whether the network over- or underfits, as one sentence.
+
+    It is about `best`, the epoch whose weights are kept, as tables show it; by default that of the
+    best validation. Overfitting: the goal is 0.1 ahead in training. Underfitting: it is no better
+    than guessing in training, or still rose by a hundredth in the last epoch. `before` are the
+    scores of validation before training. With `guessing` the goal is an accuracy, and what so few
+    images cannot show at 95 % confidence is not said (intervals of Wilson 1927, Newcombe 1998).
+    """
+    rows = [row for row in epochs if row.validation is not None]
+    if len(rows) < 2:
+        return "too few epochs with validation to judge the fit"
+    if best is None or best.validation is None:
+        best = max(rows, key=lambda row: _of(row, goal))
+    trained, held = best.train[goal], _of(best, goal)
+    if before is not None and held <= before[goal]:
+        return (
+            f"no gain: {goal} in validation was {_percent(before[goal])} before training, and"
+            f" {_percent(held)} at best after it"
+        )
+    ahead = trained - held > AHEAD
+    if guessing is not None:
+        sentence = _beside_guessing(trained, held, goal, guessing)
+        if sentence:
+            return sentence
+    if ahead:
+        return (
+            f"overfitting: {goal} is {_percent(trained)} in training and {_percent(held)} in"
+            " validation"
+        )
+    if trained < 0.9 and rows[-1].train["loss"] > 0.99 * rows[0].train["loss"]:
+        return (
+            f"underfitting: it does not learn; the training loss is {rows[-1].train['loss']:.3g}"
+            f" after {rows[0].train['loss']:.3g} in the first epoch, {goal} {_percent(trained)}"
+        )
+    rise = rows[-1].train[goal] - rows[-2].train[goal]
+    if rise >= RISE:
+        return (
+            f"underfitting: {goal} in training still rose by {_points(rise)} in the last epoch;"
+            " more epochs may help"
+        )
+    fell = held - _of(rows[-1], goal)
+    if fell > AHEAD:
+        return (
+            f"overfitting after epoch {best.epoch}, whose weights are kept: {goal} in validation"
+            f" fell by {_points(fell)} to the end"
+        )
+    return "a good fit: training and validation go together, and both have settled"
+
+
+def _beside_guessing(trained: float, held: float, goal: str, images: Guessing) -> str:
+    """Return what accuracies on so many images show beside guessing; empty if nothing is wrong."""
+    right = round(trained * images.train), round(held * images.validation)
+    low, high = wilson_interval(right[1], images.validation)
+    least, _ = wilson_interval(right[0], images.train)
+    beyond, _ = difference_interval(right[0], images.train, right[1], images.validation)
+    guess = f"guessing gives {_percent(images.chance)}"
+    if least <= images.chance and low <= images.chance:
+        return (
+            f"underfitting: {goal} is {_percent(trained)} in training, and {guess}; it has not"
+            " learnt anything yet"
+        )
+    if trained - held > AHEAD and beyond > 0:
+        return (
+            f"overfitting: {goal} is {_percent(trained)} in training and {_percent(held)} in"
+            f" validation ({_percent(low)} to {_percent(high)})"
+        )
+    if low <= images.chance or trained - held > AHEAD:
+        than = guess if low <= images.chance else f"training reached {_percent(trained)}"
+        return (
+            f"too few images to tell: {goal} of {images.validation} validation images is"
+            f" {_percent(held)}, which is anything from {_percent(low)} to {_percent(high)} with"
+            f" 95 % confidence, and {than}"
+        )
+    return ""
+
+
+def _of(row: Epoch, goal: str) -> float:
+    assert row.validation is not None
+    return row.validation[goal]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
