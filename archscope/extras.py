@@ -25,6 +25,7 @@ EXTRAS = {
     "search": Extra("Optuna", ("optuna", "pebble")),
     "space": Extra("NumPy and SciPy", ()),
     "onnx": Extra("ONNX", ("onnx", "onnxruntime", "onnxscript", "ml_dtypes")),
+    "tflite": Extra("TensorFlow Lite", ("tflite",)),
     "ray": Extra("Ray", ("ray",)),
     "plot": Extra("matplotlib", ("matplotlib",)),
     "png": Extra("resvg", ("resvg_py",)),

@@ -3,8 +3,8 @@
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
 or function that returns one, perhaps with literals as arguments, `mynet.py:Net(width=32)`.
 Importing it runs that module's code. `mynet` means the file `mynet.py`, if no spec is called so.
-A path that ends in `.onnx` is an ONNX file; those of darknet, Caffe and ncnn have ends of their
-own.
+A path that ends in `.onnx` is an ONNX file; those of TensorFlow Lite, darknet, Caffe and ncnn have
+ends of their own.
 Anything else is what `archscope.language` takes.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,10 @@ def read_text(path: Path) -> str:
 
 
 class FileGraph:
-    """Collects the operators that the layers of a file are; each says the line it stands in."""
+    """Collects the operators that the layers of a file are; each says the line it stands in.
+
+    The line is 0 in files that have no lines.
+    """
 
     def __init__(self, path: Path, titles: Iterable[str] = ()) -> None:
         """`titles` are those of all layers, where they are known: no name is another's scope."""
@@ -57,13 +60,13 @@ class FileGraph:
         self.names: dict[str, int] = {}
         self.scopes = {scope for title in titles for scope in _scopes(_dotted(title))}
 
-    def at(self, line: int) -> Source:
+    def at(self, line: int) -> Source | None:
         """Return a place in the file."""
-        return Source(self.path.as_posix(), line, 1)
+        return Source(self.path.as_posix(), line, 1) if line else None
 
     def error(self, message: str, line: int) -> SpecError:
         """Return the error to raise for what is wrong in a line."""
-        return SpecError(message, self.at(line))
+        return SpecError(message, self.at(line) or self.path.as_posix())
 
     def shape(self, node: str) -> Shape:
         """Return the shape of what a node gives."""
@@ -107,12 +110,15 @@ class FileGraph:
     def check(self, count: int, most: int, what: str, line: int) -> None:
         """Raise LimitError if there is more of something than the limit."""
         if count > most:
-            raise LimitError(f"{what} the limit of {most}", self.at(line))
+            raise LimitError(f"{what} the limit of {most}", self.at(line) or self.path.as_posix())
 
-    def graph(self) -> Graph:
-        """Return the graph; what nothing reads is an output. Raises SpecError for an empty one."""
+    def graph(self, stated: Collection[str] = ()) -> Graph:
+        """Return the graph; what nothing reads is an output, and so are nodes that a file states.
+
+        Raises SpecError for an empty graph.
+        """
         nodes = [n for n in self.builder.nodes.values() if n.inputs or n.name in self.read]
-        ends = [node for node in nodes if node.inputs and node.name not in self.read]
+        ends = [n for n in nodes if n.inputs and (n.name not in self.read or n.name in stated)]
         if not ends:
             raise SpecError("the network has no layers", self.path.as_posix())
         self.check(len(ends), MOST_OUTPUTS, "more outputs than", 1)

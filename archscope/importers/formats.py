@@ -74,6 +74,7 @@ _OURS = (
     ImportFormat("ultralytics", "from_file", r"[^\n]*\.ya?ml", ".yaml with backbone and head",
                  test="is_model"),
     ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
+    ImportFormat("tflite", "from_file", r"[^\n]*\.tflite", ".tflite"),
     ImportFormat("torch", "from_program_file", r"[^\n]*\.pt2", ".pt2", batched=True),
     # A drive letter of Windows has a slash behind its colon.
     ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",

@@ -37,7 +37,6 @@ KINDS = {
         "a model or weights of Keras in HDF5",
         "save it as .keras: keras.models.load_model('net.hdf5').save('net.keras')",
     ),
-    ".tflite": ("a model of TensorFlow Lite", f"{_TO_ONNX} --tflite FILE --output net.onnx"),
     ".pb": (
         "a graph or a saved model of TensorFlow",
         f"{_TO_ONNX} --saved-model FOLDER --output net.onnx",
@@ -68,7 +67,9 @@ KINDS = {
 """What a file is and what to do, by its suffix."""
 INSIDE = ("spec.yaml", "winner.yaml")
 """The networks of a run and of a study, in their folders."""
-READ = (".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".yaml", ".py")
+READ = (
+    ".onnx", ".pt2", ".cfg", ".prototxt", ".param", ".keras", ".tflite", ".yaml", ".py",
+)  # fmt: skip
 """Suffixes of files that are read, and may lie beside one that is not."""
 
 

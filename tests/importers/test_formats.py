@@ -19,6 +19,8 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
     for entry in FORMATS.values():
         if entry.folder == "onnx":
             pytest.importorskip("onnx", reason="needs archscope[onnx]")
+        if entry.folder == "tflite":
+            pytest.importorskip("tflite", reason="needs archscope[tflite]")
         assert callable(entry.importer())
 
 
@@ -29,7 +31,7 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
         ("nets:Small.tiny", "torch"), ("resnet50", None), ("specs/net.yaml", None),
         ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
         ("nets.onnx.py", "torch"), ("a/yolo.cfg", "darknet"),
-        ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.cfg.yaml", None),
+        ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.tflite", "tflite"), ("net.cfg.yaml", None),
         ("model.yaml", None), (":net", None), ("net:", None),
     ],
 )  # fmt: skip

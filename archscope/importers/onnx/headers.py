@@ -10,13 +10,11 @@ onnx.proto.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from mmap import mmap
 
 from msgspec import Struct
 
 from archscope.errors import LimitError
-
-Content = bytes | mmap
+from archscope.importers.file_content import Content
 
 LARGE = 1 << 12
 """Bytes of a field from which on it is followed, and of numbers that are left in the file."""

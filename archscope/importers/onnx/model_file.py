@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from archscope.errors import DataError, LimitError, UnavailableError
-from archscope.importers.onnx.headers import Content, without_numbers
+from archscope.importers.file_content import Content, content_of
+from archscope.importers.onnx.headers import without_numbers
 from archscope.importers.onnx.limits import check_functions
-from archscope.importers.onnx.tensor_data import TensorData, content_of
+from archscope.importers.onnx.tensor_data import TensorData
 
 OLDEST = 7
 """The oldest opset that is read; onnx's converter knows none before it."""

@@ -3,32 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 from archscope.errors import DataError, LimitError, UnavailableError
-from archscope.importers.onnx.headers import Content
+from archscope.importers.file_content import Content, content_of
 from archscope.importers.onnx.limits import COMPUTED_BYTES
-
-MAPPED = 1 << 24
-"""Bytes from which on a file is mapped into memory rather than read."""
-
-
-def content_of(path: Path) -> Content:
-    """Return the bytes of a file; of a large one, only those that are looked at are read.
-
-    Raises UnavailableError.
-    """
-    try:
-        with path.open("rb") as file:
-            if path.stat().st_size < MAPPED:
-                return file.read()
-            return mmap(file.fileno(), 0, access=ACCESS_READ)
-    except FileNotFoundError:
-        raise UnavailableError("there is no such file") from None
-    except OSError as error:
-        raise UnavailableError(f"cannot be read: {error.strerror}") from None
 
 
 class TensorData:

@@ -18,7 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from archscope import analyze
 from archscope.errors import ArchscopeError, LimitError
-from archscope.importers.onnx import from_file, headers, tensor_data
+from archscope.importers import file_content
+from archscope.importers.onnx import from_file, headers
 from tests.importers.onnx.models import model, numbers, outputs, saved
 
 SHAPE = (1, 8, 8, 8)
@@ -86,7 +87,7 @@ MODELS = {
 @pytest.fixture
 def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take small files for large ones."""
-    monkeypatch.setattr(tensor_data, "MAPPED", 1)
+    monkeypatch.setattr(file_content, "MAPPED", 1)
     monkeypatch.setattr(headers, "LARGE", 64)
 
 

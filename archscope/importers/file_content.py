@@ -1,0 +1,26 @@
+"""The bytes of binary files, of which large ones are read only where they are looked at."""
+
+from __future__ import annotations
+
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from archscope.errors import UnavailableError
+
+Content = bytes | mmap
+
+MAPPED = 1 << 24
+"""Bytes from which on a file is mapped into memory rather than read."""
+
+
+def content_of(path: Path) -> Content:
+    """Return the bytes of a file. Raises UnavailableError."""
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size < MAPPED:
+                return file.read()
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    except FileNotFoundError:
+        raise UnavailableError("there is no such file") from None
+    except OSError as error:
+        raise UnavailableError(f"cannot be read: {error.strerror}") from None

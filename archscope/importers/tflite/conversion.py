@@ -1,0 +1,270 @@
+"""What tensors become while the operators of a model are added: nodes, and constants.
+
+The file has the channels last, nodes have them first: `(N, H, W, C)` is `(C, H, W)`, and `(N, C)`
+is `(C,)`. Other axes keep their order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+from msgspec import Struct
+
+from archscope.analysis.cost import DTYPES
+from archscope.importers.file_graph import FileGraph
+from archscope.importers.tflite.model_file import STORED, TfliteModel, TfliteOperator
+from archscope.ir import Shape
+from archscope.ops.geometry import short_padding
+
+Pads = tuple[tuple[int, int], ...]
+Layout = Callable[[Any], Any]
+"""Brings an array of the file into the order that the weights of a node have."""
+
+
+class Unsupported(Exception):  # noqa: N818 - no error: the operator is counted, not built
+    """Raised for an operator that none of ours is; what is known of its cost is in `given`."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__()
+        self.given = given
+
+
+class Value(Struct, frozen=True):
+    """What a tensor is: a node, and what is still to be done to it.
+
+    `pads` are zeros around it that a convolution may take in. `flat` says that the tensor is the
+    node as a vector, in the order of the file; a fully connected layer may take that in.
+    """
+
+    node: str
+    pads: Pads = ()
+    flat: bool = False
+    batched: bool = True  # the tensor has an axis of images in front
+
+
+class Constant(Struct, frozen=True):
+    """Numbers that the file has, or that follow from sizes alone: then `tensor` is None."""
+
+    tensor: int | None
+    shape: Shape
+
+
+class Conversion:
+    """The graph in the making."""
+
+    def __init__(self, made: FileGraph, model: TfliteModel, batch: int) -> None:
+        self.made, self.model, self.batch = made, model, batch
+        self.values: dict[int, Value] = {}
+        self.constants: dict[int, Constant] = {
+            number: Constant(number, tensor.shape)
+            for number, tensor in enumerate(model.tensors)
+            if tensor.data is not None
+        }
+        self.readers: dict[int, list[TfliteOperator]] = {}
+        for op in model.operators:
+            for number in dict.fromkeys(op.inputs):
+                self.readers.setdefault(number, []).append(op)
+        self.resized = False  # inputs have other sizes than the file states
+        self.plains: dict[Value, str] = {}
+        self.weights: dict[str, tuple[int, Layout]] = {}  # by the key in the state dict
+        self.owners: dict[object, str] = {}
+        self.counted: set[int] = set()
+        self.dilated: dict[int, tuple[Shape, Pads]] = {}  # by output: of convolutions on blocks
+        self.passed: set[int] = set()  # outputs of operators that were read with an earlier one
+
+    def title(self, op: TfliteOperator) -> str:
+        """Return what to call an operator."""
+        return title_of(self.model, op)
+
+    def shape(self, value: Value | str) -> Shape:
+        """Return the shape of what a node gives."""
+        return self.made.shape(value.node if isinstance(value, Value) else value)
+
+    def add(self, title: str, word: str, *inputs: str, **given: Any) -> str:
+        """Add an operator and return its node."""
+        return self.made.add(title, 0, word, inputs, **given)
+
+    def error(self, op: TfliteOperator, message: str) -> Exception:
+        """Return the error to raise for an operator."""
+        name = self.model.tensors[op.outputs[0]].name
+        return self.made.error(f"{op.kind} '{name[-100:]}' {message}", 0)
+
+    def value(self, op: TfliteOperator, place: int = 0) -> Value:
+        """Return what an operator reads. Raises Unsupported for a constant."""
+        number = op.inputs[place] if place < len(op.inputs) else -1
+        if number not in self.values:
+            if number in self.constants:
+                raise Unsupported
+            raise self.error(op, f"needs more than {place} inputs")
+        return self.values[number]
+
+    def plain(self, value: Value, title: str) -> str:
+        """Return the node of a value, once all is done to it that is to be done."""
+        if not value.pads and not value.flat:
+            return value.node
+        if value not in self.plains:
+            node = value.node
+            if value.pads:
+                node = self.add(f"{title}_pad", "pad", node, padding=short_padding(value.pads))
+            if value.flat:
+                node = self.last(node, title)
+                node = self.add(f"{title}_flatten", "flatten", node)
+            self.plains[value] = node
+        return self.plains[value]
+
+    def last(self, node: str, title: str) -> str:
+        """Return a node with its channels behind the positions, if that is another order."""
+        if in_order(self.shape(node)):
+            return node
+        order = (*range(1, len(self.shape(node))), 0)
+        return self.add(f"{title}_last", "permute", node, order=order)
+
+    def is_read(self, number: int) -> bool:
+        """Return whether anything reads a tensor."""
+        return number in self.readers or number in self.model.outputs
+
+    def only_reader(self, number: int, *kinds: str) -> TfliteOperator | None:
+        """Return the operator that alone reads a tensor, if it is of one of these kinds."""
+        readers = self.readers.get(number, [])
+        if len(readers) != 1 or number in self.model.outputs or readers[0].kind not in kinds:
+            return None
+        return readers[0] if readers[0].inputs[0] == number else None
+
+    def node(self, op: TfliteOperator, place: int = 0) -> str:
+        """Return the node of what an operator reads."""
+        return self.plain(self.value(op, place), self.title(op))
+
+    def file_shape(self, value: Value) -> Shape:
+        """Return the shape that the file has for a value."""
+        channels, *sizes = self.shape(value)
+        for at, pad in enumerate(value.pads):
+            sizes[at] += sum(pad)
+        shape = (prod([channels, *sizes]),) if value.flat else (*sizes, channels)
+        return (self.batch, *shape) if value.batched else shape
+
+    def axis(self, op: TfliteOperator, value: Value, axis: int) -> int:
+        """Return an axis of the file as one of the node. Raises Unsupported for that of images."""
+        rank = len(self.file_shape(value))
+        if not -rank <= axis < rank:
+            raise self.error(op, f"has the axis {axis} of {rank} axes")
+        axis %= rank
+        if value.batched and axis == 0:
+            raise Unsupported
+        return 0 if axis == rank - 1 else axis + (not value.batched)
+
+    def constant(self, op: TfliteOperator, place: int) -> Constant | None:
+        """Return numbers of the file that an operator reads, None where it reads no such."""
+        return self.constants.get(op.inputs[place]) if place < len(op.inputs) else None
+
+    def array(self, constant: Constant) -> Any:
+        """Return the real numbers of a constant. Raises Unsupported if they are not known."""
+        if constant.tensor is None:
+            raise Unsupported
+        return real_numbers(self.model, constant.tensor).reshape(constant.shape)
+
+    def integers(self, op: TfliteOperator, place: int) -> list[int]:
+        """Return a vector of sizes or axes. Raises Unsupported if it is not known."""
+        constant = self.constant(op, place)
+        if constant is None or prod(constant.shape) > MOST_SIZES:
+            raise Unsupported
+        return [int(number) for number in self.array(constant).reshape(-1)]
+
+    def hold(self, node: str, **held: tuple[Constant | None, Layout]) -> None:
+        """Let a node have weights of the file, which it shares with an earlier one that has them.
+
+        Each is given with how it is brought into the order that torch has it in.
+        """
+        there = {word: (c.tensor, layout) for word, (c, layout) in held.items() if c is not None}
+        if any(tensor is None for tensor, _ in there.values()):
+            raise Unsupported
+        made = self.made.builder.nodes[node]
+        key = made.op.weights_key(*made.ins), *(tensor for tensor, _ in there.values())
+        owner = self.owners.setdefault(key, node)
+        if owner != node:
+            self.made.builder.share(node, owner)
+            return
+        tensors = [tensor for tensor, _ in there.values() if tensor is not None]
+        self.count(node, tensors, made.facts.params)
+        for word, (tensor, layout) in there.items():
+            assert tensor is not None
+            self.weights[f"{node}.{word}"] = tensor, layout
+
+    def count(self, node: str, tensors: Sequence[int], params: int) -> None:
+        """Say how many of the params of a node no earlier one has, and their bytes in the file."""
+        new = [number for number in dict.fromkeys(tensors) if number not in self.counted]
+        self.counted.update(new)
+        size = sum(prod(self.model.tensors[number].shape) for number in new)
+        stored = sum(self.model.tensors[number].data.size for number in new)
+        plain = all(self.model.tensors[number].kind == "FLOAT32" for number in new)
+        self.made.builder.count(
+            node, None if size == params else size, None if plain else int(stored)
+        )
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the weights by node, as real numbers in single precision."""
+        import numpy
+
+        return {
+            key: numpy.array(layout(real_numbers(self.model, tensor)), numpy.float32, order="C")
+            for key, (tensor, layout) in self.weights.items()
+        }
+
+    def dtype(self) -> str:
+        """Return the type of most numbers that operators give, as far as it has a price."""
+        names = {"INT8": "int8", "UINT8": "int8", "FLOAT16": "float16", "BFLOAT16": "bfloat16",
+                 "INT16": "float16", "FLOAT32": "float32"}  # fmt: skip
+        sizes = dict.fromkeys(DTYPES, 0)
+        for number in {number for op in self.model.operators for number in op.outputs}:
+            tensor = self.model.tensors[number]
+            if number in self.values and tensor.kind in names:
+                sizes[names[tensor.kind]] += prod(tensor.shape)
+        return max(sizes, key=lambda name: (sizes[name], name == "float32"))
+
+
+MOST_SIZES = 1 << 12
+
+_OWN = "Conv2D|depthwise|MatMul|conv2d_transpose"
+_FUSED = "Relu|BiasAdd|FusedBatchNorm|batchnorm"
+
+
+def title_of(model: TfliteModel, op: TfliteOperator) -> str:
+    """Return the name of a layer: tensors are named after all that was fused into an operator."""
+    names = model.tensors[op.outputs[0]].name.split(":")[0].split(";")
+    own = next((name for name in names if re.search(f"/({_OWN})[^/]*$", name)), names[0])
+    return re.sub(f"(/({_OWN}|{_FUSED})[^/]*)+$", "", own) or op.kind.lower()
+
+
+def in_order(shape: Shape) -> bool:
+    """Return whether numbers lie in the same order with the channels first and last."""
+    return shape[0] == 1 or prod(shape[1:]) == 1
+
+
+def real_numbers(model: TfliteModel, number: int) -> Any:
+    """Return the numbers of a tensor as floats, those of shapes and axes as integers.
+
+    Raises Unsupported for types that are not known, and for sparse tensors.
+    """
+    import numpy
+
+    tensor = model.tensors[number]
+    if tensor.kind not in STORED:
+        raise Unsupported
+    array = numpy.frombuffer(tensor.data, STORED[tensor.kind])
+    if tensor.kind == "BFLOAT16":
+        array = (array.astype(numpy.uint32) << 16).view(numpy.float32)
+    if tensor.kind == "INT4":
+        halves = numpy.stack([array << 4, array], axis=-1).reshape(-1)[: prod(tensor.shape)]
+        array = halves.view(numpy.int8) >> 4
+    array = array.reshape(tensor.shape)
+    if tensor.scales is None or tensor.kind.startswith("FLOAT"):
+        return array
+    sides = [1] * array.ndim
+    if tensor.scales.size > 1:
+        sides[tensor.axis] = -1
+    zeros = tensor.zeros if tensor.zeros.size else numpy.zeros(1)
+    zeros = zeros.reshape(sides if zeros.size > 1 else ())
+    scales = tensor.scales.reshape(sides if tensor.scales.size > 1 else ())
+    return ((array - zeros.astype(numpy.float64)) * scales).astype(numpy.float32)
