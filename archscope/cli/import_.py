@@ -36,9 +36,9 @@ def command(
 
     SOURCE is `mynet.py`, or `package.module:name`, the name of an nn.Module, or of a class or
     function that returns one, perhaps with arguments: `'mynet:Net(width=32)'`; or a file of ONNX
-    (.onnx), TensorFlow Lite (.tflite), darknet (.cfg), Caffe (.prototxt), ncnn (.param), YOLO (.yaml
-    with backbone and head) or Keras (.keras). Importing a Python module runs its code; the current folder is searched
-    first. Most commands accept such a source instead of a spec.
+    (.onnx), TensorFlow Lite (.tflite), darknet (.cfg), Caffe (.prototxt), ncnn (.param), YOLO
+    (.yaml with backbone and head) or Keras (.keras). Importing a Python module runs its code; the
+    current folder is searched first. Most commands accept such a source instead of a spec.
 
     \b
     Examples:

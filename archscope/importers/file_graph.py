@@ -27,6 +27,7 @@ MOST_BYTES = 1 << 21  # of a file
 MOST_NODES = 20_000
 MOST_OUTPUTS = 1_000
 MOST_ELEMENTS = 2**63 - 1  # of a feature map
+MOST_POSITIONS = 1 << 20  # along an axis, which analyses may go through one by one
 
 
 def read_text(path: Path) -> str:
@@ -91,9 +92,10 @@ class FileGraph:
             self.builder.add(name, operator(word, **given), inputs, at=self.at(line))
         except (ShapeError, ArithmeticError) as error:
             raise self.error(str(error), line) from None
-        self.check(
-            prod(self.shape(name)), MOST_ELEMENTS, "a feature map of more elements than", line
-        )
+        shape = self.shape(name)
+        self.check(prod(shape), MOST_ELEMENTS, "a feature map of more elements than", line)
+        longest = max(shape[1:], default=1)
+        self.check(longest, MOST_POSITIONS, "more positions along an axis than", line)
         self.read.update(inputs)
         return name
 

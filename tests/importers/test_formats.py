@@ -31,8 +31,8 @@ def test_every_folder_is_a_format_that_can_be_loaded() -> None:
         ("nets:Small.tiny", "torch"), ("resnet50", None), ("specs/net.yaml", None),
         ("C:/net.yaml", None), ("INPUT 3x8x8 -> FC 10", None), ("name: net\n# net.onnx", None),
         ("nets.onnx.py", "torch"), ("a/yolo.cfg", "darknet"),
-        ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.tflite", "tflite"), ("net.cfg.yaml", None),
-        ("model.yaml", None), (":net", None), ("net:", None),
+        ("deploy.prototxt", "caffe"), ("net.param", "ncnn"), ("net.tflite", "tflite"),
+        ("net.cfg.yaml", None), ("model.yaml", None), (":net", None), ("net:", None),
     ],
 )  # fmt: skip
 def test_sources_are_told_from_specs(source: str, folder: str | None) -> None:

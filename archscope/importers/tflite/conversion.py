@@ -178,7 +178,9 @@ class Conversion:
         Each is given with how it is brought into the order that torch has it in.
         """
         there = {word: (c.tensor, layout) for word, (c, layout) in held.items() if c is not None}
-        if any(tensor is None for tensor, _ in there.values()):
+        known = [tensor is not None and self.model.tensors[tensor].kind in STORED
+                 for tensor, _ in there.values()]  # fmt: skip
+        if not all(known):
             raise Unsupported
         made = self.made.builder.nodes[node]
         key = made.op.weights_key(*made.ins), *(tensor for tensor, _ in there.values())

@@ -290,9 +290,9 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert "'w' of 1000000000x3x3x4 numbers of type FLOAT32 has 16 bytes" in said(
         lambda: conv((10**9, 3, 3, 4))
     )
-    assert "more elements than the limit" in said(
-        lambda: conv((6, 1, 1, 4), (1, 2**31 - 1, 2**31 - 1, 4))
-    )
+    for side, what in ((2**31 - 1, "elements"), (2**25, "positions along an axis")):
+        large = conv((6, 1, 1, 4), (1, side, side, 4)).content()
+        assert f"more {what} than the limit" in str(refusal(large, tmp_path))
     assert "has weights for 3 channels, its input has 4" in said(lambda: conv((6, 1, 1, 3)))
     assert "has the unknown padding 7" in said(lambda: conv((6, 1, 1, 4), Padding=7))
     assert "stride" in said(lambda: conv((6, 1, 1, 4), StrideH=0))
