@@ -192,6 +192,14 @@ class LayerNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+class RMSNorm(nn.RMSNorm):
+    """RMSNorm over axis 1, the channels, of tensors of any rank."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return each position divided by the root mean square of its channels."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 class Scale(nn.Module):
     """Learned factors of the channels, and optional shifts."""
 

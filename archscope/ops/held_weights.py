@@ -128,12 +128,16 @@ class FixedConv(Conv, frozen=True, kw_only=True):
     def buffers(self, *ins: Shape) -> int:
         return self.out * self.taps(ins[0])
 
+    def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
+        """Count the gradient of the input; the weights have none."""
+        return self.macs(*ins) * sum(needed)
+
     def weights_key(self, *ins: Shape) -> object:
         return Op.weights_key(self, *ins)
 
     def torch(self, *ins: Shape) -> Call:
         described = _renamed(Conv.torch(self, *ins), "Fixed")
-        words = {"bias": False, **dict(described.kwargs)}
+        words = {**dict(described.kwargs), "bias": self.bias}
         return Call(described.target, described.args, tuple(words.items()))
 
     @classmethod
@@ -141,6 +145,7 @@ class FixedConv(Conv, frozen=True, kw_only=True):
         return (
             Example(cls(out=4, kernel=3, stride=2, padding=1, groups=4), ((4, 8, 9),)),
             Example(cls(out=6, kernel=2), ((4, 9),)),
+            Example(cls(out=6, kernel=3, bias=True), ((4, 5, 6),)),
         )
 
 

@@ -131,9 +131,36 @@ class LayerNorm(Standardisation, frozen=True, kw_only=True):
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
+    bias: Annotated[Flag, "learn the shift, not the scale alone"] = True
 
     window = pointwise
     shape = same_shape
+
+    @property
+    def known_to_tools(self) -> bool:  # type: ignore[override]
+        return self.shifts or not self.affine
+
+    @property
+    def shifts(self) -> bool:
+        """Whether it learns a shift."""
+        return self.affine and self.bias
+
+    @property
+    def keeps_zero(self) -> bool:
+        return not self.shifts
+
+    def params(self, *ins: Shape) -> int:
+        return ins[0][0] * (self.affine + self.shifts)
+
+    def biases(self, *ins: Shape) -> int:
+        return ins[0][0] * self.shifts
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count 5 operations for each element, and 1 more for a scale and for a shift."""
+        return (STANDARDISE + self.affine + self.shifts) * prod(ins[0])
+
+    def weights_key(self, *ins: Shape) -> object:
+        return type(self), ins[0][0], self.affine, self.shifts
 
     def saved(self, *ins: Shape) -> Saved:
         """State the input, and a mean and a deviation for each position."""
@@ -141,10 +168,13 @@ class LayerNorm(Standardisation, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         words = stated(elementwise_affine=self.affine)
+        if self.affine and not self.bias:
+            words["bias"] = False
         return call("archscope.nn.LayerNorm", ins[0][0], eps=self.eps, **words)
 
     def onnx(self, *ins: Shape) -> Value:
-        rank, affine = len(ins[0]), self.onnx_affine(ins[0][0])
+        rank, (scale, shift) = len(ins[0]), self.onnx_affine(ins[0][0])
+        affine = (scale, shift if self.shifts or not self.affine else None)
         x = node("Transpose", X, perm=(0, *range(2, rank + 1), 1)) if rank > 1 else X
         norm = node("LayerNormalization", x, *affine, axis=-1, epsilon=float(self.eps))
         return node("Transpose", norm, perm=(0, rank, *range(1, rank))) if rank > 1 else norm
@@ -155,6 +185,7 @@ class LayerNorm(Standardisation, frozen=True, kw_only=True):
             Example(cls(), ((8, 6, 5),)),
             Example(cls(eps=1e-6), ((8,),)),
             Example(cls(affine=False), ((8, 12),)),
+            Example(cls(bias=False), ((8, 12),)),
         )
 
 
@@ -296,19 +327,21 @@ def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
 def onnx_layernorm(foreign: Foreign) -> Recognised | None:
     """Recognise a layer norm of flat descriptions, whose last axis are the channels."""
     x, scale, bias = foreign.get("X"), foreign.get("Scale"), foreign.get("B")
-    if len(x.shape) != 2 or foreign.get("axis", -1) % 2 != 1 or bias is None:
+    if len(x.shape) != 2 or foreign.get("axis", -1) % 2 != 1:
         return None
-    if not (scale.constant and bias.constant):
+    held = {"weight": scale} if bias is None else {"weight": scale, "bias": bias}
+    if not all(tensor.constant for tensor in held.values()):
         return None
-    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
-    return Recognised(found, (x,), {"weight": scale, "bias": bias})
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)), bias=bias is not None)
+    return Recognised(found, (x,), held)
 
 
 @recognises("onnx.ChannelNorm")
 def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
     """Recognise a layer norm between two transposes, as the importer brings it."""
-    held = {"weight": foreign.get("scale"), "bias": foreign.get("bias")}
-    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)))
+    scale, bias = foreign.get("scale"), foreign.get("bias")
+    held = {"weight": scale} if bias is None else {"weight": scale, "bias": bias}
+    found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)), bias=bias is not None)
     return Recognised(found, (foreign.get("X"),), held)
 
 
@@ -359,15 +392,17 @@ def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
 @recognises("aten.layer_norm.default", "channels.layer_norm")
 def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise torch's layer norm of flat inputs, or of channels brought to the front."""
-    x, given = foreign.args["input"], _affine_of_torch(foreign)
+    x, given = foreign.args["input"], with_bias(foreign)
     normalised = tuple(foreign.args["normalized_shape"])
     if foreign.target == "channels.layer_norm":
         fits = normalised == x.shape[1:2]
     else:
         fits = len(x.shape) == 2 and len(normalised) == 1
-    if given is None or not fits:
+    if not fits or [*given] == ["bias"]:
         return None
-    return Recognised(LayerNorm(eps=foreign.args["eps"], affine=bool(given)), (x,), given)
+    words = {} if not given or "bias" in given else {"bias": False}
+    op = LayerNorm(eps=foreign.args["eps"], affine=bool(given), **words)
+    return Recognised(op, (x,), given)
 
 
 @recognises("aten.group_norm.default", "aten.instance_norm.default")

@@ -188,13 +188,14 @@ def onnx_reshape(foreign: Foreign) -> Recognised | None:
 
 
 @recognises("aten.slice.Tensor", "aten.narrow.default", "aten.split.Tensor", "aten.chunk.default",
-            "aten.split_with_sizes.default", "aten.tensor_split.sections",
-            "aten.tensor_split.indices")  # fmt: skip
+            "aten.split_with_sizes.default", "aten.split.sizes", "aten.tensor_split.sections",
+            "aten.tensor_split.indices", "aten.unsafe_split.Tensor",
+            "aten.unsafe_chunk.default")  # fmt: skip
 def slice_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a range along an axis; importers say where a part of a split starts."""
     (x,) = foreign.ins
     axis = foreign.args["dim"] % len(x.shape)
-    if axis == 0:
+    if axis == 0 or ("result" in foreign.args and "start" not in foreign.args):
         return None
     size, kept, step = x.shape[axis], foreign.out[axis], foreign.get("step", 1)
     start = foreign.get("start", 0) or 0
@@ -234,5 +235,5 @@ def reshape_of_torch(foreign: Foreign) -> Recognised | None:
         return None
     if x.shape == foreign.out:
         return Recognised(Identity(), (x,))
-    op = Flatten() if len(foreign.out) == 2 else Reshape(size=foreign.out[1:])
-    return Recognised(op, (x,))
+    flat = len(foreign.out) == 2 and len(x.shape) > 1  # a number of each image has no axes
+    return Recognised(Flatten() if flat else Reshape(size=foreign.out[1:]), (x,))

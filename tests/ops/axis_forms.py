@@ -157,3 +157,9 @@ def _cubic(module: Any, out: Tensor, x: Tensor) -> Tensor:
     weights = [torch.tensor([w[up] for _, w in down]).view(-1, 1) for up in range(4)]
     terms = [line * weight for line, weight in zip(mixed, weights, strict=True)]
     return sum(terms[1:], terms[0])
+
+
+def rms(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    normal = x / ((x * x).mean(1, keepdim=True) + module.eps).sqrt()
+    scale = module.weight
+    return normal if scale is None else normal * scale.view(-1, *(1,) * (x.ndim - 2))

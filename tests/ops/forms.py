@@ -125,7 +125,8 @@ def affine(module: Any, x: Tensor) -> Tensor:
     if module.weight is None:
         return x
     shape = (-1, *(1,) * (x.ndim - 2))
-    return x * module.weight.view(shape) + module.bias.view(shape)
+    scaled = x * module.weight.view(shape)
+    return scaled if module.bias is None else scaled + module.bias.view(shape)
 
 
 def batchnorm(module: Any, out: Tensor, x: Tensor) -> Tensor:
@@ -336,6 +337,7 @@ FORMS: dict[str, Form] = {
     "batchnorm": batchnorm,
     "layernorm": lambda module, out, x: affine(module, standardised(x, (1,), module.eps)),
     "groupnorm": groupnorm,
+    "rmsnorm": axis_forms.rms,
     "lrn": lrn,
     "maxpool": lambda module, out, x: windows(module, x, out, -torch.inf).amax(-1),
     "avgpool": avgpool,

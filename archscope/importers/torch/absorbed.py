@@ -17,7 +17,7 @@ PADS = {PAD, "aten.constant_pad_nd.default"}
 TURNS = {
     PERMUTE, "aten.transpose.int", "aten.movedim.int", "aten.swapaxes.default", "aten.mT.default",
 }  # fmt: skip
-ALONG_LAST = {"layer_norm", "linear", "attention", *RECURRENT}
+ALONG_LAST = {"layer_norm", "rms_norm", "linear", "attention", *RECURRENT}
 """Operators along the last axis that are operators of ours along the first."""
 REDUCING = {"select", "slice", "narrow", "mean", "sum", "amax", "roll", "flip"}
 """Operators along positions that they name."""

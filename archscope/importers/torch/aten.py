@@ -37,9 +37,15 @@ OVERWRITES = {"aten.copy.default", "aten.slice_scatter.default"}
 """Operators that put a source into a part of their input, or over the whole of it."""
 
 RESHAPES = {"aten.view.default", "aten.reshape.default", "aten.flatten.using_ints"}
-SPLITS = {"aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default"}
+SPLITS = {
+    "aten.split.Tensor", "aten.chunk.default", "aten.split_with_sizes.default", "aten.split.sizes",
+    "aten.tensor_split.sections", "aten.tensor_split.indices", "aten.unsafe_split.Tensor",
+    "aten.unsafe_chunk.default",
+}  # fmt: skip
+"""Operators that cut an axis into parts, one behind the other."""
 DROPOUTS = {
     "aten.dropout.default", "aten.feature_dropout.default", "aten.alpha_dropout.default",
+    "aten.feature_alpha_dropout.default",
     "archscope.stochastic_depth.default",
 }  # fmt: skip
 WRAPPERS = {"wrap_with_autocast", "wrap_with_set_grad_enabled"}

@@ -59,8 +59,12 @@ def _foreign(target: str, arguments: dict[str, Any], shape: tuple[int, ...]) -> 
 
 
 def _of_folded(weights: WeightTable) -> str:
-    """Return a sentence on the weights that are functions of parameters, "" if none are."""
-    paths = sorted({path for paths in weights.folded.values() for path in paths})
+    """Return a sentence on the weights that are functions of parameters, "" if none are.
+
+    Parameters in another order, or parts of them, are what they were.
+    """
+    folded = {key: paths for key, paths in weights.folded.items() if key not in weights.moved}
+    paths = sorted({path for paths in folded.values() for path in paths})
     if not paths:
         return ""
     listed = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from archscope.importers.torch.spelled_norms import NORMS
+from archscope.importers.torch.spelled_products import PRODUCTS, IsData
+
+LARGE = 1e30
+"""Numbers that stand for infinity, as masks of attention have them."""
 
 
 def _scaled(x: Any, factor: Any) -> Any:
@@ -55,37 +62,104 @@ def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fa
     return input * mask if value == 0 else input * mask + value * ~mask
 
 
-def _masked_fill(x: Tensor, mask: Tensor, value: Any) -> Any:
+def _masked_fill(is_data: IsData, x: Tensor, mask: Tensor, value: Any) -> Any:
     number = value.item() if isinstance(value, Tensor) and not value.dim() else value
-    if not isinstance(number, int | float) or abs(number) > 1e30:
+    if not isinstance(number, int | float):
+        raise NotImplementedError
+    if not is_data(mask):
+        filler = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(mask, number)
+        return (x * ~mask if abs(number) < LARGE else x) + filler
+    if abs(number) >= LARGE:  # which times 0 is no 0
         raise NotImplementedError
     kept = x * ~mask
     return kept if number == 0 else kept + mask * number
 
 
-def _where(condition: Tensor, input: Any, other: Any) -> Any:
+def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:
     """Choose between a tensor and a number by arithmetic; torch's own takes two tensors."""
-    numbers = [isinstance(part, int | float) and abs(part) < 1e30 for part in (input, other)]
+    numbers = [isinstance(part, int | float) for part in (input, other)]
+    if not is_data(condition) and is_data(input) and is_data(other):
+        return input * condition + other * ~condition
     if sum(numbers) != 1:
         raise NotImplementedError
     if numbers[1]:
-        return _masked_fill(input, ~condition, other)
-    return _masked_fill(other, condition, input)
+        return _masked_fill(is_data, input, ~condition, other)
+    return _masked_fill(is_data, other, condition, input)
 
 
-def _layer_norm(
-    input: Tensor,
-    normalized_shape: Any,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Any:
-    """Normalise all of an image together, as a group norm of a single group."""
-    if input.dim() < 3 or tuple(normalized_shape) != tuple(input.shape[1:]):
+def _diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if n != 1 or prepend is not None or append is not None:
         raise NotImplementedError
-    out = functional.group_norm(input, 1, None, None, eps)
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    size = input.shape[dim] - 1
+    return input.narrow(dim, 1, size) - input.narrow(dim, 0, size)
+
+
+def _rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Any:
+    first, second = dims
+    if k % 4 == 0:
+        return input
+    if k % 4 == 2:
+        return input.flip((first, second))
+    return input.transpose(first, second).flip(first if k % 4 == 1 else second)
+
+
+def _tril(input: Tensor, diagonal: int = 0) -> Any:
+    return input * torch.ones(input.shape[-2:], dtype=input.dtype).tril(diagonal)
+
+
+def _triu(input: Tensor, diagonal: int = 0) -> Any:
+    return input * torch.ones(input.shape[-2:], dtype=input.dtype).triu(diagonal)
+
+
+def _hypot(input: Tensor, other: Tensor) -> Any:
+    return (input * input + other * other).sqrt()
+
+
+def _logit(input: Tensor, eps: float | None = None) -> Any:
+    x = input if eps is None else input.clamp(eps, 1 - eps)
+    return torch.log(x / (1 - x))
+
+
+def _var_mean(input: Tensor, dim: Any = None, **words: Any) -> Any:
+    if dim is None:
+        raise NotImplementedError
+    return input.var(dim, **words), input.mean(dim, keepdim=words.get("keepdim", False))
+
+
+def _std_mean(input: Tensor, dim: Any = None, **words: Any) -> Any:
+    if dim is None:
+        raise NotImplementedError
+    return input.std(dim, **words), input.mean(dim, keepdim=words.get("keepdim", False))
+
+
+def _rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Any:
+    if training:
+        raise NotImplementedError
+    return functional.leaky_relu(input, (lower + upper) / 2)
+
+
+WINDOW = 16
+"""Positions of a window that are spelled as a slice each."""
+
+
+def _windows(x: Tensor, dimension: int, size: int, step: int) -> Any:
+    """Cut an axis into windows: by another shape where they lie side by side, else by slices."""
+    dim = dimension % x.dim()
+    count = (x.shape[dim] - size) // step + 1
+    if size == step:
+        whole = x if count * size == x.shape[dim] else x.narrow(dim, 0, count * size)
+        return torch.unflatten(whole, dim, (count, size)).movedim(dim + 1, -1)
+    if size > WINDOW:
+        raise NotImplementedError
+    before = (slice(None),) * dim
+    parts = [x[(*before, slice(j, j + (count - 1) * step + 1, step))] for j in range(size)]
+    return torch.stack(parts, -1)
 
 
 def _lp_pool(
@@ -105,23 +179,39 @@ def _lp_pool(
 
 
 SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
+    **NORMS,
     torch.addcmul: _addcmul, torch.Tensor.addcmul: _addcmul,
     torch.addcdiv: _addcdiv, torch.Tensor.addcdiv: _addcdiv,
     torch.lerp: _lerp, torch.Tensor.lerp: _lerp,
     functional.celu: _celu, functional.logsigmoid: _log_sigmoid,
     functional.softshrink: _softshrink, functional.hardshrink: _hardshrink,
-    functional.threshold: _threshold, functional.layer_norm: _layer_norm,
-    torch.masked_fill: _masked_fill, torch.Tensor.masked_fill: _masked_fill,
-    torch.where: _where, functional.lp_pool1d: _lp_pool, functional.lp_pool2d: _lp_pool,
+    functional.threshold: _threshold, functional.rrelu: _rrelu,
+    functional.lp_pool1d: _lp_pool, functional.lp_pool2d: _lp_pool,
+    torch.diff: _diff, torch.Tensor.diff: _diff, torch.rot90: _rot90, torch.Tensor.rot90: _rot90,
+    torch.tril: _tril, torch.Tensor.tril: _tril, torch.triu: _triu, torch.Tensor.triu: _triu,
+    torch.hypot: _hypot, torch.Tensor.hypot: _hypot, torch.logit: _logit,
+    torch.Tensor.logit: _logit, torch.special.logit: _logit, torch.var_mean: _var_mean,
+    torch.std_mean: _std_mean, torch.Tensor.unfold: _windows,
 }  # fmt: skip
 """The functions and their spellings, which raise NotImplementedError for what they do not spell."""
 
+BY_DATA: dict[Callable[..., Any], Callable[..., Any]] = {
+    **PRODUCTS,
+    torch.masked_fill: _masked_fill, torch.Tensor.masked_fill: _masked_fill, torch.where: _where,
+    torch.Tensor.where: lambda is_data, x, condition, other: _where(is_data, condition, x, other),
+}  # fmt: skip
+"""Those whose spelling depends on what is data, which they take a function for first."""
 
-def spelled(func: Callable[..., Any], args: Any, kwargs: Any) -> Callable[..., Any] | None:
+
+def spelled(
+    func: Callable[..., Any], args: Any, kwargs: Any, is_data: IsData
+) -> Callable[..., Any] | None:
     """Return what a function is spelled as, None if it is an operator itself."""
     if func in (torch.add, torch.Tensor.add, torch.sub, torch.Tensor.sub):
         several = isinstance(kwargs.get("alpha"), int | float) and kwargs["alpha"] != 1
         tensors = all(isinstance(part, Tensor) for part in args[:2]) and len(args) == 2
         found = _add if "add" in func.__name__ else _sub
         return found if several and tensors else None
+    if func in BY_DATA:
+        return partial(BY_DATA[func], is_data)
     return SPELLED.get(func)

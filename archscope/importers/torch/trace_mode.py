@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import _disable_current_modes
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.spelled import spelled
+from archscope.importers.torch.spelled_folded import FOLDED
 
 WHOLE = {functional.local_response_norm, functional.normalize}
 """Functions that torch spells out, which are operators of ours."""
@@ -79,12 +81,13 @@ class TraceMode(TorchFunctionMode):
         whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
         if whole is not None:
             return whole
-        spelling = spelled(func, args, kwargs)
-        if spelling is not None and any(map(self._whole, args)):
-            try:
+        spellings = [spelled(func, args, kwargs, self._whole)]
+        if func in FOLDED:
+            spellings.insert(0, partial(FOLDED[func], self.batch.size))
+        data = any(spellings) and any(map(self._whole, tree_leaves((args, kwargs))))
+        for spelling in filter(None, spellings if data else ()):
+            with suppress(NotImplementedError, TypeError):  # not that form of the function
                 return spelling(*args, **kwargs)
-            except (NotImplementedError, TypeError):  # not that function, or not that form of it
-                pass
         return func(*args, **kwargs)
 
     def _as_operator(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:

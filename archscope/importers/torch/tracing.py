@@ -19,7 +19,7 @@ from torch import fx, nn
 from archscope.errors import GraphError
 from archscope.importers.torch.arguments import Arguments, listed
 from archscope.importers.torch.aten import module_path
-from archscope.importers.torch.attention import show_attention
+from archscope.importers.torch.attention import WEIGHTS, show_attention
 from archscope.importers.torch.batch import PRIMES, Batch
 from archscope.importers.torch.functional import functional
 from archscope.importers.torch.torchvision_operators import deformable
@@ -66,14 +66,19 @@ def traces(model: nn.Module, arguments: Arguments, batch: int) -> Iterator[Trace
     yield Trace(program, Batch(batch, alike=False), reason)
 
 
-def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.export.ExportedProgram:
+def _exported(
+    model: nn.Module, arguments: Arguments, batch: Batch, with_weights: bool = False
+) -> torch.export.ExportedProgram:
+    """Return the program of a module; `with_weights` if it reads the weights of its attention."""
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with quiet(), _copy_of(model) as still:
+    with quiet(), _copy_of(model, with_weights) as still:
         with FakeTensorMode(allow_non_fake_inputs=True):
             args, kwargs = arguments.tensors(batch.size, **device_and_dtype(model))
         with torch.no_grad(), TraceMode(still, batch), deformable():
             program = torch.export.export(still, args, kwargs)
+        if _reads_weights(program.graph):
+            return _exported(model, arguments, batch, with_weights=True)
         try:
             return functional(program)
         except Exception:
@@ -81,6 +86,17 @@ def _exported(model: nn.Module, arguments: Arguments, batch: Batch) -> torch.exp
             raise GraphError(
                 f"'{name}' changes parts of tensors, which cannot be followed"
             ) from None
+
+
+def _reads_weights(graph: fx.Graph) -> bool:
+    """Return whether an output depends on the weights that an attention module returns."""
+    if not any(str(node.target) == WEIGHTS for node in graph.nodes):
+        return False
+    needed = {graph.output_node()}
+    for node in reversed(graph.nodes):
+        if node in needed:
+            needed.update(node.all_input_nodes)
+    return any(str(node.target) == WEIGHTS for node in needed)
 
 
 def _repeats(graph: fx.Graph, size: int) -> bool:
@@ -100,7 +116,7 @@ def device_and_dtype(model: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
-def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
+def _copy_of(model: nn.Module, with_weights: bool) -> Iterator[nn.Module]:
     """Yield a copy in eval mode that shares the weights, or the module itself if it has none."""
     kept = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     try:
@@ -116,7 +132,7 @@ def _copy_of(model: nn.Module) -> Iterator[nn.Module]:
     for part in still.modules():
         _show_stochastic_depth(part)
         _show_frozen_batch_norm(part)
-        show_attention(part)
+        show_attention(part, with_weights)
     yield still.eval()
 
 

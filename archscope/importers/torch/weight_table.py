@@ -9,7 +9,15 @@ import torch
 from msgspec import structs
 from torch import fx
 
-from archscope.importers.torch.aten import COPIES, FREE, RESHAPES, Cost, aten_cost, name_of
+from archscope.importers.torch.aten import (
+    COPIES,
+    FREE,
+    RESHAPES,
+    VIEWS,
+    Cost,
+    aten_cost,
+    name_of,
+)
 from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.computed import FILLS, ComputedConstants
 from archscope.ir import Op
@@ -38,6 +46,7 @@ class WeightTable:
         self.computed = ComputedConstants(batch)
         self.new_params: dict[str, int] = {}  # of layers whose weights are computed
         self.folded: dict[str, frozenset[str]] = {}  # weights that are functions of parameters
+        self.moved: set[str] = set()  # constants that are a part of a weight in another order
 
     def placeholder(self, node: fx.Node, path: str, shape: tuple[int, ...]) -> Tensor:
         """Return a weight or a constant of the program."""
@@ -64,6 +73,8 @@ class WeightTable:
         name = self.computed.name(node, foreign)
         if name in self.sources:  # computed before
             return self.computed.results[name]
+        if self._only_moves(foreign):
+            self.moved.add(name)
         sources = frozenset().union(*(self.sources[tensor.name] for tensor in tensors))
         cost = FREE if foreign.ins else aten_cost(foreign)
         if self.batch.alike and self.batch.without(foreign.out) != foreign.out:
@@ -79,6 +90,15 @@ class WeightTable:
         result = Tensor(name, shape, True, _fill(foreign), learned, foreign)
         self.computed.results[name] = result
         return result
+
+    def _only_moves(self, foreign: Foreign) -> bool:
+        """Return whether an operator gives a part of a weight, each number at most once."""
+        if name_of(foreign.target) not in VIEWS | {"reshape", "flatten", "contiguous", "clone"}:
+            return False
+        tensors = foreign.tensors
+        if foreign.ins or len(tensors) != 1 or prod(foreign.out) > prod(tensors[0].shape):
+            return False
+        return tensors[0].name in self.tensors or tensors[0].name in self.moved
 
     def _is_for_each_image(self, foreign: Foreign) -> bool:
         """Return whether a constant is repeated for each image, and not otherwise."""

@@ -1,0 +1,230 @@
+"""Products with a weight in any layout, spelled in linear layers; sums of products, in matrices.
+
+A linear layer is what is recognised, built and counted; how a model brings its axes into the order
+of one differs from author to author.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from string import ascii_letters, ascii_lowercase
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+IsData = Callable[[Any], bool]
+"""Whether a value depends on the input, and is no weight."""
+
+
+def _matmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
+    """Multiply with a matrix of weights from either side."""
+    if is_data(input) == is_data(other):
+        raise NotImplementedError
+    if is_data(input) and input.dim() >= 2 and other.dim() == 2:
+        return functional.linear(input, other.transpose(0, 1))
+    if is_data(input) and input.dim() >= 2 and other.dim() == 1:
+        return functional.linear(input, other.unsqueeze(0)).squeeze(-1)
+    if is_data(other) and other.dim() >= 3 and input.dim() == 2:
+        return functional.linear(other.transpose(-1, -2), input).transpose(-1, -2)
+    data, held = (input, other) if is_data(input) else (other, input)
+    if data.dim() == held.dim() and held.shape[0] == 1:
+        held = held.squeeze(0)
+    if data.dim() != held.dim() + 1 or data.shape[1:-2] != held.shape[:-2]:
+        raise NotImplementedError
+    axes = ascii_lowercase[: data.dim() - 2]  # those in front, which each have a matrix
+    if is_data(input):
+        return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}ZO", f"{axes}YO")
+    return _with_weight(data, f"{axes}YZ", held, f"{axes[1:]}OY", f"{axes}OZ")
+
+
+def _rmatmul(is_data: IsData, input: Tensor, other: Tensor) -> Any:
+    return _matmul(is_data, other, input)
+
+
+def _addmm(
+    is_data: IsData, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Any:
+    if is_data(mat1) and not is_data(input) and input.dim() == 1 and (beta, alpha) == (1, 1):
+        return functional.linear(mat1, mat2.transpose(0, 1), input)
+    raise NotImplementedError
+
+
+def _baddbmm(
+    is_data: IsData, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Any:
+    product = torch.bmm(batch1, batch2)
+    product = product if alpha == 1 else product * alpha
+    return product if beta == 0 else product + (input if beta == 1 else input * beta)
+
+
+def _bilinear(
+    is_data: IsData, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Any:
+    """Multiply with the first input by a linear layer, and with the second value by value."""
+    if not (is_data(input1) and is_data(input2)):
+        raise NotImplementedError
+    out, first, second = weight.shape
+    rows = weight.transpose(1, 2).reshape(out * second, first)
+    each = torch.unflatten(functional.linear(input1, rows), -1, (out, second))
+    result = (each * input2.unsqueeze(-2)).sum(-1)
+    return result if bias is None else result + bias
+
+
+def _cdist(is_data: IsData, x1: Tensor, x2: Tensor, p: float = 2.0, **words: Any) -> Any:
+    """Return the norms of all differences of two sets, which torch counts no products for."""
+    if not (is_data(x1) and is_data(x2)) or p not in (1, 2) or x1.dim() < 3:
+        raise NotImplementedError
+    return torch.linalg.vector_norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, dim=-1)
+
+
+def axes_of(equation: str, operands: Sequence[Tensor]) -> tuple[list[str], str]:
+    """Return the axes of each operand and of the result, without an ellipsis.
+
+    Raises NotImplementedError for an axis that stands twice in a term, or that broadcasts.
+    """
+    left, arrow, result = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise NotImplementedError
+    used = set(equation)
+    free = [letter for letter in ascii_letters if letter not in used]
+    unnamed = [t.dim() - len(w.replace("...", "")) for w, t in zip(terms, operands, strict=True)]
+    most = max(unnamed)
+    more = "".join(free[:most])
+    terms = [term.replace("...", more[most - n :]) for term, n in zip(terms, unnamed, strict=True)]
+    if not arrow:
+        named = left.replace("...", "").replace(",", "")
+        result = more + "".join(sorted(axis for axis in set(named) if named.count(axis) == 1))
+    result = result.replace("...", more)
+    sizes: dict[str, int] = {}
+    for term, tensor in zip(terms, operands, strict=True):
+        if len(set(term)) < len(term) or len(term) != tensor.dim():
+            raise NotImplementedError
+        for axis, size in zip(term, tensor.shape, strict=True):
+            if sizes.setdefault(axis, size) != size:
+                raise NotImplementedError
+    return terms, result
+
+
+def _permuted(x: Tensor, term: str, order: str) -> Tensor:
+    places = [term.index(axis) for axis in order]
+    return x if places == sorted(places) else x.permute(places)
+
+
+def _summed(x: Tensor, term: str, kept: set[str]) -> tuple[Tensor, str]:
+    """Return a tensor without the axes that nothing else reads, and its term."""
+    gone = [place for place, axis in enumerate(term) if axis not in kept]
+    if not gone:
+        return x, term
+    return x.sum(gone), "".join(axis for axis in term if axis in kept)
+
+
+def _einsum(is_data: IsData, equation: Any, *operands: Any) -> Any:
+    """Sum over axes of one tensor, or multiply one with a weight by a linear layer."""
+    if len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
+    if not isinstance(equation, str) or len(operands) > 2:
+        raise NotImplementedError
+    terms, result = axes_of(equation, operands)
+    if len(operands) == 1:
+        x, term = _summed(operands[0], terms[0], set(result))
+        return _permuted(x, term, result)
+    if sum(map(is_data, operands)) != 1:
+        return _with_named_axes(equation, terms, result, operands)
+    data, held = (0, 1) if is_data(operands[0]) else (1, 0)
+    return _with_weight(operands[data], terms[data], operands[held], terms[held], result)
+
+
+def _with_weight(x: Tensor, term: str, weight: Tensor, held: str, result: str) -> Tensor:
+    """Multiply with a weight: by a linear layer, or by a grouped one where axes go together."""
+    x, term = _summed(x, term, {*result, *held})
+    weight, held = _summed(weight, held, {*result, *term})
+    summed = "".join(axis for axis in held if axis in term and axis not in result)
+    new = "".join(axis for axis in held if axis not in term)
+    kept = "".join(axis for axis in term if axis not in summed)
+    groups = "".join(axis for axis in held if axis in kept)
+    if not summed:
+        raise NotImplementedError
+    if groups:
+        return _grouped(x, term, weight, held, (groups, new, summed), result)
+    rows = _permuted(weight, held, new + summed).reshape(-1, prod(_sizes(x, term, summed)))
+    x = _permuted(x, term, kept + summed)
+    x = x if len(summed) == 1 else x.flatten(len(kept))
+    out = functional.linear(x, rows)
+    if len(new) != 1:
+        sizes = _sizes(weight, held, new)
+        out = torch.unflatten(out, -1, sizes) if sizes else out.squeeze(-1)
+    return _permuted(out, kept + new, result)
+
+
+def _grouped(
+    x: Tensor, term: str, weight: Tensor, held: str, axes: tuple[str, str, str], result: str
+) -> Tensor:
+    """Multiply along axes that both have by a convolution whose groups they are.
+
+    `axes` are those of the groups, new ones, and those that are summed.
+    """
+    groups, new, summed = axes
+    batch = term[0]
+    if batch in held:
+        raise NotImplementedError
+    rest = "".join(axis for axis in term[1:] if axis not in held)
+    sizes = {**dict(zip(held, weight.shape, strict=True)), **dict(zip(term, x.shape, strict=True))}
+    count, inner, outer = (prod(sizes[axis] for axis in part) for part in (groups, summed, new))
+    rows = _permuted(weight, held, groups + new + summed).reshape(count * outer, inner, 1)
+    x = _permuted(x, term, batch + groups + summed + rest).reshape(sizes[batch], count * inner, -1)
+    out = functional.conv1d(x, rows, groups=count)
+    order = batch + groups + new + rest
+    return _permuted(out.reshape([sizes[axis] for axis in order]), order, result)
+
+
+def _sizes(x: Tensor, term: str, axes: str) -> list[int]:
+    return [x.shape[term.index(axis)] for axis in axes]
+
+
+def _attention(
+    is_data: IsData,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """Weigh values by scores and what is added to them, where that is computed of the input."""
+    plain = attn_mask is None or not is_data(attn_mask) or attn_mask.dtype == torch.bool
+    if plain or dropout_p or is_causal or enable_gqa or attn_mask is None:
+        raise NotImplementedError
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = (query * factor) @ key.transpose(-1, -2) + attn_mask
+    return scores.softmax(-1) @ value
+
+
+def _with_named_axes(
+    equation: str, terms: list[str], result: str, operands: Sequence[Tensor]
+) -> Any:
+    """Name the axes of an ellipsis, which are then those of an operator."""
+    named = f"{','.join(terms)}->{result}"
+    if named == equation.replace(" ", ""):
+        raise NotImplementedError
+    return torch.einsum(named, *operands)
+
+
+PRODUCTS: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.matmul: _matmul, torch.Tensor.matmul: _matmul, torch.Tensor.__matmul__: _matmul,
+    torch.Tensor.__rmatmul__: _rmatmul, torch.mm: _matmul, torch.Tensor.mm: _matmul,
+    torch.addmm: _addmm, torch.Tensor.addmm: _addmm,
+    torch.baddbmm: _baddbmm, torch.Tensor.baddbmm: _baddbmm,
+    functional.bilinear: _bilinear, torch.cdist: _cdist,
+    functional.scaled_dot_product_attention: _attention,
+    torch.einsum: _einsum, torch.functional.einsum: _einsum,
+}  # fmt: skip
+"""The products and their spellings, which take `IsData` first.
+
+They raise NotImplementedError for what they do not spell.
+"""
