@@ -41,7 +41,7 @@ def test_the_errors_of_the_prior_are_those_of_its_file() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/language.md", "docs/space.md"])
 def test_specs_in_the_manual_load(page: str, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    specs = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    specs = re.findall(r"```yaml[^\n]*\n(.*?)```", text, re.DOTALL)
     assert specs
     for spec in specs:
         path = tmp_path / "shown.yaml"

@@ -1,0 +1,44 @@
+"""What pages of the manual take for granted: `python -m tests.samples mynet.py photos net.onnx`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+MODULE = '''\
+from torch import nn
+
+
+class MyNet(nn.Sequential):
+    def __init__(self, classes=10):
+        super().__init__(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, classes),
+        )
+'''
+
+
+def photos(folder: Path, side: int = 64, of_each: int = 40) -> None:
+    """Write pictures of two classes: bright discs and squares on noise."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    rows, columns = np.indices((side, side))
+    for name in ("discs", "squares"):
+        (folder / name).mkdir(parents=True)
+        for index in range(of_each):
+            size, y, x = random.uniform(side / 8, side / 4), *random.uniform(side / 3, side / 1.5, 2)
+            down, right = abs(rows - y), abs(columns - x)
+            inside = np.hypot(down, right) < size if name == "discs" else np.maximum(down, right) < size
+            pixels = random.integers(0, 120, (side, side, 3)) + 130 * inside[..., None]
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index:03}.png")
+
+
+if __name__ == "__main__":
+    for word in sys.argv[1:]:
+        if word.endswith(".py"):
+            Path(word).write_text(MODULE, encoding="utf-8")
+        else:
+            photos(Path(word))
