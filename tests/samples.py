@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-MODULE = '''\
+MODULE = """\
 from torch import nn
 
 
@@ -16,7 +16,7 @@ class MyNet(nn.Sequential):
             nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, classes),
         )
-'''
+"""
 
 
 def photos(folder: Path, side: int = 64, of_each: int = 40) -> None:
@@ -29,9 +29,9 @@ def photos(folder: Path, side: int = 64, of_each: int = 40) -> None:
     for name in ("discs", "squares"):
         (folder / name).mkdir(parents=True)
         for index in range(of_each):
-            size, y, x = random.uniform(side / 8, side / 4), *random.uniform(side / 3, side / 1.5, 2)
-            down, right = abs(rows - y), abs(columns - x)
-            inside = np.hypot(down, right) < size if name == "discs" else np.maximum(down, right) < size
+            y, x = random.uniform(side / 3, side / 1.5, 2)
+            far = {"discs": np.hypot, "squares": np.maximum}[name](abs(rows - y), abs(columns - x))
+            inside = far < random.uniform(side / 8, side / 4)
             pixels = random.integers(0, 120, (side, side, 3)) + 130 * inside[..., None]
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index:03}.png")
 

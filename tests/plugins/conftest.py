@@ -19,7 +19,7 @@ from tests.cli.conftest import run
 
 MANUAL = Path(__file__).parents[2] / "docs" / "plugins.md"
 FILES = dict(
-    re.findall(r"```\w+\n# (\S+)\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
+    re.findall(r"```\w+[^\n]*\n# (\S+)\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
 )
 """The files that the manual shows, by their paths."""
 NAMES = {
