@@ -20,7 +20,7 @@ from archscope.report.pages.words import points, written
 TEMPLATES = Path(__file__).with_name("templates")
 SCRIPTS = (
     "basics.js", "charts.js", "table.js", "tradeoffs.js", "layout.js", "drawing.js", "network.js",
-    "difference.js", "runs.js", "studies.js", "start.js",
+    "comparison.js", "runs.js", "studies.js", "start.js",
 )  # fmt: skip
 """The parts of the page's own script, in the order of their dependencies."""
 
@@ -47,6 +47,7 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
             for network in page.networks
         ],
         best=best_values(page),
+        limits={score.code: score.limit for network in page.networks for score in network.scores},
         link=link,
         packed=plotlyjs == "embed",
         style=_file("style.css"),

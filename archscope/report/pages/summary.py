@@ -16,7 +16,7 @@ from archscope.report.pages.content import (
     StudySection,
     Winner,
 )
-from archscope.report.pages.quality import comparable, number, quality, rivals
+from archscope.report.pages.quality import KINDS, comparable, number, quality, rivals
 from archscope.report.pages.words import NAMED, lead, names, ratio, written
 from archscope.units import format_bytes, format_count
 
@@ -29,12 +29,13 @@ WEIGHED = ("macs", "params", "memory_access_bytes", "peak_activation_bytes")
 
 
 def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
-    """Return the measures that some network has."""
-    return tuple(
+    """Return the measures that some network has, accuracies first."""
+    found = [
         measure
         for measure in MEASURES.values()
         if any(number(network, measure.key) is not None for network in networks)
-    )
+    ]
+    return tuple(sorted(found, key=lambda measure: measure.key not in KINDS))
 
 
 def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:

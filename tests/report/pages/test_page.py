@@ -91,6 +91,7 @@ def opened(browser: Any, paths: dict[str, Path], tabs: dict[Any, Watched]) -> It
         assert one.wrong == []
         one.page.fill("#filter", "")
         one.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = false)")
+        one.page.evaluate("document.querySelectorAll('.pin:checked').forEach(one => one.click())")
         one.page.evaluate("location.hash = ''")
 
 
@@ -190,20 +191,103 @@ def test_a_network_opens_with_everything(opened: Any) -> None:
                   "1.12 breaks the guideline", "25.56 M"):  # fmt: skip
         assert words in text, words
     assert body.get_by_role("region", name="Layers of resnet50").locator("tbody tr").count() == 176
-    note = body.locator("p[role=status]")
+    note = body.locator("p[role=status]:not(.told)")
     before = note.inner_text()
     body.locator("input[type=number]").first.fill("1")
     assert note.inner_text() != before
 
 
-def test_difference_of_two(opened: Any) -> None:
+def test_pinned_networks_are_compared(opened: Any) -> None:
     one = opened()
-    one.page.select_option("#from", "resnet50")
-    one.page.select_option("#to", "shufflenet_v2_x1_0")
-    region = one.page.get_by_role("region", name="Stages of resnet50 and shufflenet_v2_x1_0")
-    stages = region.locator("tbody th").all_inner_texts()
-    assert stages == [f"1/{2**step} of the input" for step in range(6)] + ["vectors"]
-    assert "25.56 M → 2.279 M ▼ 23.28 M (11.22 times)" in one.page.inner_text("#difference-body")
+    assert "the first 3 networks" in one.page.inner_text("#compared")
+    for name in ("resnet50", "mobilenet_v2", "shufflenet_v2_x1_0"):
+        one.page.check(f"input[aria-label='pin {name}']")
+    assert "the 3 pinned networks" in one.page.inner_text("#compared")
+    one.page.select_option("#baseline", "resnet50")
+    table = one.page.get_by_role("region", name="Compared networks", exact=True)
+    row = table.locator("tbody tr", has=one.page.get_by_role("rowheader", name="params"))
+    cells = [" ".join(text.split()) for text in row.locator("td").all_inner_texts()]
+    assert cells == ["25.56 M", "3.505 M ▼ 7.29 times", "2.279 M ▼ 11.22 times"]
+    stages = one.page.get_by_role("region", name="Stages of the compared networks")
+    names = stages.locator("tbody th").all_inner_texts()
+    assert names == [f"1/{2**step} of the input" for step in range(6)] + ["vectors"]
+
+    button = stages.get_by_role("button", name="1/16 of the input")
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "true"
+    faint = "all => all.filter(each => Number(getComputedStyle(each).opacity) < 1).length"
+    bars = one.page.locator("#comparison-body .bars .point path")
+    assert bars.evaluate_all(faint) == 3 * 6, "the bars of other stages"
+    button.press("Enter")
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_a_filter_explains_itself(opened: Any) -> None:
+    one = opened()
+    for text, told, shown in (
+        ("macs<1G net", 'Shown: macs below 1.000 G; name, description or input has "net".', 3),
+        ("published_top-1>=70%", "Shown: published top-1 at least 70.0 %.", None),
+        ("nosuch", 'Nothing matches: name, description or input has "nosuch".', 0),
+        ("mcas<1G", 'Nothing matches: there is no column "mcas"; columns are ', 0),
+        ("params<5MB", 'Nothing matches: "params<5MB" is no condition such as params<=5M.', 0),
+    ):
+        one.page.fill("#filter", text)
+        assert one.page.inner_text("#filtered").startswith(told)
+        if shown is not None:
+            assert len(one.column(1)) == shown, text
+    one.page.fill("#filter", "")
+    assert one.page.inner_text("#filtered") == ""
+
+
+def test_a_drawing_is_searched_and_zoomed(opened: Any) -> None:
+    one = opened()
+    one.page.locator("#network-googlenet > summary").click()
+    body = one.page.locator("#network-googlenet")
+    drawing, told = body.locator(".drawing"), body.locator(".told")
+    find = body.get_by_label("Find")
+    find.fill("lrn")
+    assert told.inner_text().startswith("2 of ") and "lrn1" in told.inner_text()
+    assert drawing.locator(".found").count() == 2
+    find.fill("nosuch")
+    assert told.inner_text().startswith('No layer\'s name has "nosuch"')
+    assert drawing.locator(".found").count() == 0
+    find.fill("")
+    width = float(drawing.locator("svg").get_attribute("width") or 0)
+    body.get_by_role("button", name="zoom in", exact=True).click()
+    assert float(drawing.locator("svg").get_attribute("width") or 0) == pytest.approx(1.25 * width)
+    body.get_by_role("button", name="Fit").click()
+    drawing.locator("g.box[data-name='lrn1']").dispatch_event("pointerover")
+    assert told.inner_text().startswith("lrn1: lrn") and "memory access" in told.inner_text()
+
+
+def test_axes_say_what_they_show(opened: Any) -> None:
+    """Every axis has a title, every tick a text, and epochs are whole."""
+    one = opened()
+    for name in ("network-resnet50", "run-first", "study-search"):
+        one.page.evaluate(f"document.getElementById('{name}').open = true")
+    one.charts("#network-resnet50", 4)
+    one.charts("#run-first", 7)
+    one.charts("#study-search", 6)
+    untitled = """all => all.filter(place => place.querySelector('.cartesianlayer .subplot')
+        && !['x', 'y'].every(side => place.querySelector(`.${side}title`)?.textContent))
+        .map(place => place.getAttribute('aria-label'))"""
+    assert one.page.locator(".chart").evaluate_all(untitled) == []
+    empty = "all => all.filter(each => !each.textContent.trim()).length"
+    assert one.page.locator(".chart .xtick text, .chart .ytick text").evaluate_all(empty) == 0
+    epochs = one.page.locator("[aria-label='loss of first by epoch'] .xtick text")
+    assert epochs.all_text_contents() == ["1", "2"]
+
+
+def test_buttons_of_a_chart_are_not_over_the_data(opened: Any) -> None:
+    one = opened()
+    below = """all => all.map(place => [place.querySelector('.modebar-group'),
+        place.querySelector('.cartesianlayer .plot, .nsewdrag')])
+        .filter(([bar, plot]) => bar && plot)
+        .map(([bar, plot]) => plot.getBoundingClientRect().top - bar.getBoundingClientRect().bottom)
+    """
+    gaps = one.page.locator(".chart").evaluate_all(below)
+    assert gaps and min(gaps) >= 0
+    assert one.page.locator("#scatter .modebar--hover").count() == 1, "shown under the mouse alone"
 
 
 def test_runs_have_curves(opened: Any) -> None:
@@ -242,15 +326,29 @@ def test_studies_have_arms_workers_and_decisions(opened: Any) -> None:
     assert study.locator("tbody tr").count() == 8
 
 
-@pytest.mark.parametrize("width, scheme", [(1400, "light"), (400, "dark")])
-def test_nothing_is_cut(opened: Any, width: int, scheme: str) -> None:
+LOOKS = [(width, scheme) for width in (1400, 390) for scheme in ("light", "dark")]
+
+
+@pytest.mark.parametrize("width, scheme", LOOKS)
+def test_nothing_is_cut_and_axe_finds_nothing(opened: Any, width: int, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     one = opened(width=width, scheme=scheme)
-    one.page.evaluate("document.querySelector('#network-googlenet').open = true")
+    for name in ("network-googlenet", "run-first", "study-search"):
+        one.page.evaluate(f"document.getElementById('{name}').open = true")
     one.charts("#network-googlenet", 4)
+    one.charts("#study-search", 6)
     one.page.locator("#network-googlenet").get_by_role("button", name="Open all").click()
+    one.page.fill("#filter", "net")
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
     colour = one.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert colour == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+    # What is inside of a chart is a picture to a reader of the screen, told by its label.
+    found = axe.Axe().run(one.page, context={"exclude": [[".chart"]]})
+    wrong = [
+        (each["id"], [node["target"] for node in each["nodes"]][:3])
+        for each in found.response["violations"]
+    ]
+    assert wrong == []
 
 
 def test_theme_changes_charts_too(opened: Any) -> None:
@@ -286,21 +384,6 @@ def test_print_shows_what_is_open(opened: Any) -> None:
                ("#network-vgg16", "#network-resnet50", "header")]  # fmt: skip
     one.page.emulate_media(media="screen")
     assert visible == [True, False, False]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(opened: Any, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    one = opened(scheme=scheme)
-    one.page.locator("#network-first > summary").click()
-    one.charts("#network-first", 4)
-    # What is inside of a chart is a picture to a reader of the screen, told by its label.
-    found = axe.Axe().run(one.page, context={"exclude": [[".chart"]]})
-    wrong = [
-        (each["id"], [node["target"] for node in each["nodes"]][:3])
-        for each in found.response["violations"]
-    ]
-    assert wrong == []
 
 
 def test_a_browser_that_cannot_unpack_says_so(browser: Any, paths: dict[str, Path]) -> None:

@@ -3,6 +3,48 @@ const drawn = new Map();
 
 const tone = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+// Round numbers from low to high, some five of them, in steps of 1, 2 or 5.
+function steps(low, high, whole = false, most = 6) {
+  const rough = (high - low) / most || Math.abs(high) || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max([1, 2, 5, 10].find((one) => one * power >= rough * 0.999) * power, whole ? 1 : 0);
+  const places = [];
+  for (let number = Math.ceil(low / step - 1e-9); number * step <= high + step * 1e-9; number += 1) places.push(number * step || 0); // no minus before a 0
+  return places;
+}
+
+// The ends of an axis, with some room around the values.
+function ends(values, log) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (log) return [low / 1.3, high * 1.3];
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}
+
+// An axis of one kind of values, with ticks that say their unit.
+function scale(title, values, kind, log = false) {
+  const [low, high] = ends(values, log);
+  const unit = kind === "bytes" ? 1024 ** Math.max(0, Math.floor(Math.log2(Math.max(high, 1)) / 10)) : 1;
+  let places = steps(low / unit, high / unit, kind === "count" || kind === "number").map((place) => place * unit);
+  if (log) {
+    places = [];
+    const base = kind === "bytes" ? 2 : 10;
+    for (let power = Math.floor(Math.log(low) / Math.log(base)); base ** power <= high; power += 1) {
+      places.push(...(base === 2 ? [1] : [1, 2, 5]).map((factor) => factor * base ** power));
+    }
+    places = places.filter((place) => place >= low && place <= high);
+    if (places.length > 8 && base === 10) places = places.filter((place) => Math.abs(Math.log10(place) % 1) < 1e-9);
+    const every = Math.ceil(places.length / 8);
+    places = places.filter((_, number) => number % every === 0);
+  }
+  const text = (place) => written(place, kind).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  return axis(title, { type: log ? "log" : "linear", range: log ? [Math.log10(low), Math.log10(high)] : [low, high],
+    tickmode: "array", tickvals: places, ticktext: places.map(text) });
+}
+
+// An axis of whole numbers such as epochs.
+const whole = (title, values, more = {}) => axis(title, { tickmode: "array", tickvals: steps(0, Math.max(1, ...values.filter(known)), true, 8).filter((place) => place > 0 || more.rangemode), ...more });
+
 // Plotly interprets text as markup, so names given by users are escaped.
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
@@ -64,15 +106,16 @@ function redraw(place) {
   }
   const { build, clicked } = drawn.get(place);
   const [traces, layout] = build();
-  const whole = {
+  const wholeLayout = {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: tone("ink"), family: "system-ui, DejaVu Sans, sans-serif", size: 13 },
-    margin: { l: 60, r: 16, t: 16, b: 48 }, hovermode: "closest", showlegend: false,
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: tone("soft"), activecolor: tone("ink") }, hovermode: "closest", showlegend: false,
     hoverlabel: { bgcolor: tone("panel"), bordercolor: tone("line"), font: { color: tone("ink") }, align: "left" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
     ...layout,
+    margin: { l: 60, r: 16, b: 48, ...layout.margin, t: 38 }, // above the data there is room for the buttons of a chart
   };
-  Plotly.react(place, traces, whole, { responsive: true, displaylogo: false,
+  Plotly.react(place, traces, wholeLayout, { responsive: true, displaylogo: false, displayModeBar: "hover",
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] });
   if (clicked && !place.dataset.clickable) {
     place.dataset.clickable = "yes";
@@ -87,3 +130,19 @@ function redrawAll() {
 }
 
 const chartPlace = (label, more = "") => make("div", { class: `chart ${more}`.trim(), role: "img", "aria-label": label });
+
+// On paper charts have the width of the page and light colours.
+const PAPER = 680;
+
+function startPrint() {
+  addEventListener("beforeprint", () => {
+    document.documentElement.dataset.print = "yes";
+    for (const place of drawn.keys()) place.style.width = `${Math.min(place.clientWidth, PAPER)}px`;
+    redrawAll();
+  });
+  addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.print;
+    for (const place of drawn.keys()) place.style.width = "";
+    redrawAll();
+  });
+}

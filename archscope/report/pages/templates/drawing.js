@@ -1,15 +1,56 @@
 // The architecture as SVG. Blocks unfold and fold; the colour of a box shows its share.
 const HEATS = [["macs", "macs"], ["params", "params"], ["access", "memory access"], ["seconds", "measured time"]];
 const OPEN_AT_FIRST = 36; // boxes
+const HINT = "The full name and all numbers of the box under the mouse are told here.";
 
 class Drawing {
   constructor(net) {
     this.net = net;
     this.open = new Set();
     this.heat = "macs";
+    this.zoom = 1;
+    this.found = new Set(); // names of layers and blocks that a search has found
+    this.told = make("p", { class: "muted small told", role: "status" }, HINT);
     this.place = make("div", { class: "drawing", tabindex: 0, role: "region", "aria-label": `drawing of ${net.name}` });
+    for (const name of ["click", "pointerover", "focusin"]) this.place.addEventListener(name, (event) => this.tell(event.target));
     this.start();
     this.show();
+  }
+
+  // What a box is, with its full name, below the drawing.
+  tell(target) {
+    const told = target.closest?.("g[data-name]")?.querySelector("title")?.textContent;
+    if (told) this.told.textContent = told.replace(/\n/g, " \u00b7 ");
+  }
+
+  scale(factor) {
+    this.zoom = Math.min(4, Math.max(0.1, factor === null ? this.place.clientWidth / this.size[0] : this.zoom * factor));
+    const svg = this.place.querySelector("svg");
+    svg.setAttribute("width", this.size[0] * this.zoom);
+    svg.setAttribute("height", this.size[1] * this.zoom);
+    this.place.scrollLeft = (this.place.scrollWidth - this.place.clientWidth) / 2;
+  }
+
+  // Light up layers by a part of their name or their operator; the blocks around them are opened.
+  search(text) {
+    const word = text.trim().toLowerCase();
+    const layers = word ? this.net.layers.filter((layer) => layer.name.toLowerCase().includes(word) || layer.op.toLowerCase() === word) : [];
+    this.found = new Set(layers.map((layer) => layer.name));
+    const around = (item) => {
+      if (!item.children) return this.found.has(item.name);
+      const inside = item.children.map(around).some(Boolean);
+      if (inside && item.name) this.open.add(item.name);
+      return inside;
+    };
+    if (layers.length && layers.length <= OPEN_AT_FIRST) around(this.net.root);
+    this.show();
+    this.told.textContent = !word ? HINT : layers.length ? `${layers.length} of ${this.net.layers.length} layers: ${layers.slice(0, 8).map((layer) => layer.name).join(", ")}${layers.length > 8 ? " ..." : ""}` : `No layer's name has "${text.trim()}", and no operator is called so.`;
+    const first = this.place.querySelector(".found");
+    if (first) {
+      const [box, frame] = [first.getBoundingClientRect(), this.place.getBoundingClientRect()];
+      this.place.scrollTop += box.top - frame.top - frame.height / 3;
+      this.place.scrollLeft += box.left - frame.left - (frame.width - box.width) / 2;
+    }
   }
 
   // Open blocks from the outside in while there are few boxes.
@@ -32,7 +73,11 @@ class Drawing {
       make("label", {}, "Colour by share of ", select),
       make("button", { type: "button", onclick: () => this.all(true) }, "Open all"),
       make("button", { type: "button", onclick: () => this.all(false) }, "Fold all"),
-      make("span", { class: "scale" }, "0 %", make("i"), "100 %"));
+      make("button", { type: "button", "aria-label": "zoom out", onclick: () => this.scale(0.8) }, "\u2212"),
+      make("button", { type: "button", "aria-label": "zoom in", onclick: () => this.scale(1.25) }, "+"),
+      make("button", { type: "button", onclick: () => this.scale(null) }, "Fit"),
+      make("label", {}, "Find ", make("input", { type: "search", placeholder: "a name or an operator", autocomplete: "off", spellcheck: "false", oninput: (event) => this.search(event.target.value) })),
+      make("span", { class: "scale" }, "0 %", make("i"), "100 % of the network"));
   }
 
   all(on) {
@@ -58,7 +103,8 @@ class Drawing {
     };
     collect(whole, 0, 0, true);
     const scroll = this.place.scrollTop;
-    this.place.replaceChildren(make("svg:svg", { width: whole.width, height: whole.height, role: "group", "aria-label": `architecture of ${this.net.name}` },
+    this.size = [whole.width, whole.height];
+    this.place.replaceChildren(make("svg:svg", { width: whole.width * this.zoom, height: whole.height * this.zoom, viewBox: `0 0 ${whole.width} ${whole.height}`, role: "group", "aria-label": `architecture of ${this.net.name}` },
       ...blocks, ...edges, ...boxes));
     const middle = () => { this.place.scrollLeft = (this.place.scrollWidth - this.place.clientWidth) / 2; };
     if (this.place.isConnected) middle(); else requestAnimationFrame(middle);
@@ -69,6 +115,10 @@ class Drawing {
     return item.layers.reduce((sum, place) => sum + (this.net.layers[place][fact] ?? 0), 0);
   }
 
+  isFound(item) {
+    return this.found.size > 0 && item.layers.some((place) => this.found.has(this.net.layers[place].name));
+  }
+
   box(laid, x, y) {
     const { item, width, height } = laid;
     const shut = !laid.inside.length;
@@ -76,7 +126,7 @@ class Drawing {
     const [macs, params, access] = ["macs", "params", "access"].map((fact) => this.sum(item, fact));
     const kind = item.children ? `${item.layers.length} layers` : last.op;
     const told = `${item.name}: ${kind}\n${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access${this.net.total.seconds ? `, ${written(this.sum(item, "seconds"), "seconds")} measured` : ""}`;
-    const attributes = { "data-name": item.name, class: shut ? "box" : "open" };
+    const attributes = { "data-name": item.name, class: `${shut ? "box" : "open"}${shut && this.isFound(item) ? " found" : ""}` };
     if (item.children) {
       Object.assign(attributes, { role: "button", tabindex: 0, "aria-expanded": String(!shut), "aria-label": `${shut ? "open" : "fold"} ${item.name}, ${kind}`,
         onclick: (event) => { event.stopPropagation(); this.toggle(item); },

@@ -21,7 +21,7 @@ function openNetwork(details) {
   const [stagesPlace, memoryPlace, fieldPlace, roofPlace] = ["Cost by stage", "Memory timeline", "Receptive field growth", "Roofline"]
     .map((label) => chartPlace(`${label} of ${net.name}`));
   body.append(...introduction(net),
-    make("h4", {}, "Architecture"), drawing.tools(), drawing.place,
+    make("h4", {}, "Architecture"), drawing.tools(), drawing.place, drawing.told,
     make("div", { class: "pair" },
       make("div", {}, make("h4", {}, "Cost by stage"), stagesPlace),
       make("div", {}, make("h4", {}, "Memory timeline"), memoryPlace, make("p", { class: "muted small" }, `The peak is ${bytes(net.peak_bytes)}, when ${net.peak} runs.`)),
@@ -39,8 +39,9 @@ function introduction(net) {
   const facts = page.measures.filter((one) => known(net.values[one.key]) || one.key === "field").map((one) => {
     const broken = net.broken.includes(one.key);
     const text = one.key === "field" ? net.field || "-" : written(net.values[one.key], one.kind);
+    const limit = net.scores.find((score) => score.code === one.key)?.limit;
     const exact = one.kind === "count" ? net.values[one.key].toLocaleString("en-US") : one.about;
-    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, broken ? `${text} breaks the guideline` : text));
+    return make("div", { title: exact }, make("dt", {}, one.label), make("dd", { class: broken ? "broken" : null }, limit === undefined || limit === null ? text : `${text} ${broken ? "breaks the guideline: over" : "within"} ${written(limit, one.kind)}`));
   });
   return [
     net.about ? make("p", {}, net.about, net.paper ? " " : "", link || null) : null,
@@ -61,7 +62,7 @@ function stageBars(net) {
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
-  return [traces, { barmode: "group", showlegend: true, xaxis: axis("size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
 }
 
 const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
@@ -128,7 +129,7 @@ function roofChart(net, peak, band, note) {
       hovertext: members.map((point) => `${plain(point.name)} (${point.op})<br>${point.x.toFixed(2)} macs/byte<br>${written(point.seconds, "seconds")} at least`), hoverinfo: "text",
       marker: { color: tone(colour), symbol, opacity: 0.75, size: members.map((point) => 6 + 34 * Math.sqrt(point.seconds / least)) } });
   }
-  return [traces, { showlegend: true, xaxis: axis("macs per byte", { type: "log", dtick: 1 }), yaxis: axis("Gmacs/s at best", { type: "log", dtick: 1 }) }];
+  return [traces, { showlegend: true, xaxis: axis("macs per byte", { type: "log", dtick: 1 }), yaxis: axis("Gmacs per second at best", { type: "log", dtick: 1 }) }];
 }
 
 function stageTable(net) {

@@ -1,3 +1,6 @@
+// What measures of a training are called on an axis.
+const TITLES = { top1: "top-1 accuracy", top5: "top-5 accuracy", gradient: "norm of the gradient", images_per_second: "images per second" };
+
 // Training runs: curves by epoch and step, the confusion matrix, and the inspection.
 function openRun(details) {
   const body = details.querySelector(".drawn");
@@ -16,13 +19,13 @@ function openRun(details) {
     }
   }
   for (const { axisName, measure, curves } of groups.values()) {
-    const title = measure.replace(/_/g, " ");
+    const title = TITLES[measure] ?? measure.replace(/_/g, " ");
     const place = chartPlace(`${title} of ${run.name} by ${axisName}`);
     pair.append(make("div", {}, make("h4", {}, title), place));
     if (!curves.some((curve) => curve.y.some(known))) { place.replaceWith(make("p", { class: "muted" }, "No number of it is known.")); continue; }
     chart(place, () => [curves.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name.replace(/_/g, " ")), x: curve.x, y: curve.y,
       marker: { size: 6, symbol: number ? "diamond" : "circle" }, line: { color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid", width: 2 } })),
-    { showlegend: curves.length > 1, xaxis: axis(axisName), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: PERCENT } : {}) }]);
+    { showlegend: curves.length > 1, xaxis: whole(axisName, curves.flatMap((curve) => curve.x)), yaxis: axis(title, /^(top|accuracy)/.test(measure) ? { tickformat: PERCENT } : {}) }]);
   }
   if (run.look) body.append(...inspection(run));
   else body.append(make("p", { class: "note" }, `Filters, feature maps, layers and wrong images are not in this run folder; archscope evaluate RUN --keep puts them there.`));
@@ -50,9 +53,9 @@ function inspection(run) {
     chart(place, () => [[{ type: key === "dead" ? "bar" : "scatter", mode: "markers", orientation: "h", y: known.map((_, place) => place), x: known.map((layer) => layer[key]),
       marker: key === "dead" ? { color: tone("accent") } : { color: tone("accent"), size: 10 },
       hovertext: known.map((layer) => `${plain(layer.name)}: ${key === "dead" ? written(layer[key], "share") : layer[key].toPrecision(3)}`), hoverinfo: "text" }],
-    { xaxis: axis(label, more), yaxis: axis("", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
+    { xaxis: axis(label, more), yaxis: axis("layer", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
   };
-  bars("Gradient by layer", "gradient", "gradient over weights", { type: "log" });
+  bars("Gradient by layer", "gradient", "norm of the gradient over that of the weights", { type: "log", exponentformat: "power", dtick: 1 });
   bars("Dead units by layer", "dead", "units that are 0 for all images", { tickformat: PERCENT, range: [0, 1.02] });
   if (pair.childElementCount) parts.push(pair);
   if (field) {

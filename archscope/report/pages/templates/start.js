@@ -29,9 +29,10 @@ function openTarget() {
 }
 
 startTheme();
+startPrint();
 startOverview();
 startTradeoffs();
-startDifference();
+startComparison();
 for (const [kind, open] of [["network", openNetwork], ["run", openRun], ["study", openStudy]]) {
   for (const details of document.querySelectorAll(`details.${kind}`)) {
     details.addEventListener("toggle", () => details.open && open(details));

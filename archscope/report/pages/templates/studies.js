@@ -23,25 +23,26 @@ function openStudy(details) {
       : "The baseline trained too few networks to estimate the band of random search."));
     chart(bestPlace, () => [[...band, ...study.best.map((curve, number) => ({ type: "scatter", mode: "lines+markers", name: plain(curve.name), x: curve.x, y: curve.y,
       line: { shape: "hv", width: 2, color: tone(number ? "second" : "accent"), dash: number ? "dash" : "solid" } }))],
-    { showlegend: true, xaxis: axis(`${study.prior ? "predicted" : "trained"} networks`, { rangemode: "tozero" }), yaxis: axis(scoreOf(study), { tickformat: PERCENT }) }]);
+    { showlegend: true, xaxis: whole(`${study.prior ? "predicted" : "trained"} networks`, study.best.flatMap((curve) => curve.x), { rangemode: "tozero" }), yaxis: axis(scoreOf(study), { tickformat: PERCENT }) }]);
   }
   if (study.importance.length) {
     pair.append(make("div", {}, make("h4", {}, "Importance of decisions"), importancePlace));
+    importancePlace.after(caveat(study, "the order of decisions may be chance"));
     importancePlace.style.height = `${Math.max(340, 80 + 18 * study.importance.length)}px`;
     const ordered = [...study.importance].sort((one, other) => one[1] - other[1]);
     chart(importancePlace, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") } }],
-      { xaxis: axis("share (PED-ANOVA)", { tickformat: PERCENT }), yaxis: axis("", { type: "category", dtick: 1 }) }]);
+      { xaxis: axis("share (PED-ANOVA)", { tickformat: PERCENT }), yaxis: axis("decision", { type: "category", dtick: 1 }) }]);
   }
-  const bars = (title, pairs, label) => {
+  const bars = (title, pairs, label, about, more) => {
     const place = chartPlace(`${title} of ${study.name}`);
-    pair.append(make("div", {}, make("h4", {}, title), place));
+    pair.append(make("div", {}, make("h4", {}, title), place, ...more));
     const ordered = [...pairs].reverse();
     chart(place, () => [[{ type: "bar", orientation: "h", y: ordered.map(([name]) => plain(name)), x: ordered.map(([, value]) => value), marker: { color: tone("accent") },
       text: ordered.map(([, value]) => String(Number(value.toPrecision(3)))), textposition: "auto" }],
-    { xaxis: axis(label), yaxis: axis("", { type: "category" }) }]);
+    { xaxis: about === "outcome" ? whole(label, pairs.map(([, value]) => value), { rangemode: "tozero" }) : axis(label, { range: [-1.05, 1.05], dtick: 0.5 }), yaxis: axis(about, { type: "category" }) }]);
   };
-  if (study.counts.length) bars("Networks by outcome", study.counts, "networks");
-  if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation");
+  if (study.counts.length) bars("Networks by outcome", study.counts, "networks", "outcome", []);
+  if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation (Spearman) with the accuracy", "proxy", [caveat(study, (count) => `correlations within \u00b1${(1.96 / Math.sqrt(count - 1)).toFixed(2)} may be chance`)]);
   if (study.agreement.length) agreement(study, pair);
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
@@ -52,6 +53,17 @@ function openStudy(details) {
     const rows = study.trials.map((trial) => trial.map((value, place) => [value ?? "", told(value, study.columns[place])]));
     body.append(make("h4", {}, "Trials"), table(`Trials of ${study.name}`, study.columns, rows, numbers));
   }
+}
+
+const FEW = 30; // trainings that say little of decisions and proxies
+
+const trainedIn = (study) => study.trials.filter((trial) => known(trial[study.columns.indexOf(study.score)])).length;
+
+// How many networks something was computed from, and what that means if they are few.
+function caveat(study, words) {
+  const count = trainedIn(study);
+  const few = count > 2 && count < FEW ? `; from so few, ${typeof words === "string" ? words : words(count)}` : "";
+  return make("p", { class: "muted small" }, `From ${count} networks with a score${few}.`);
 }
 
 // What a prior expected of networks, against what their trainings gave.
@@ -72,8 +84,17 @@ function budgetUse(study, use, pair) {
   const size = Math.max(...use.inside, ...use.beyond) > 1.5 ? 0.1 : 0.05;
   chart(place, () => [kinds.filter(([, shares]) => shares.length).map(([name, shares, colour, pattern]) => ({ type: "histogram", name, x: shares.map((share) => Math.min(share, 3)),
     xbins: { start: 0, end: 3.1, size }, marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } })),
-  { barmode: "stack", showlegend: true, xaxis: axis("share of the budget", { tickformat: PERCENT }), yaxis: axis("networks"),
+  { barmode: "stack", showlegend: true, xaxis: axis("share of the budget", { tickformat: PERCENT }), yaxis: whole("networks", [mostInBin([...use.inside, ...use.beyond], size)], { rangemode: "tozero" }),
     shapes: [{ type: "line", xref: "x", yref: "paper", x0: 1, x1: 1, y0: 0, y1: 1, line: { color: tone("ink"), dash: "dash", width: 1.5 } }] }]);
+}
+
+function mostInBin(shares, size) {
+  const bins = new Map();
+  for (const share of shares) {
+    const bin = Math.floor(Math.min(share, 3) / size + 1e-9);
+    bins.set(bin, (bins.get(bin) ?? 0) + 1);
+  }
+  return Math.max(...bins.values());
 }
 
 // Trainings of each worker over time.
@@ -83,10 +104,10 @@ function workers(study, pair) {
   const kinds = [["trained", "accent", ""], ["pruned", "third", "."], ["failed", "second", "/"]];
   chart(place, () => [kinds.map(([outcome, colour, pattern]) => {
     const jobs = study.work.filter((one) => one.outcome === outcome);
-    return { type: "bar", orientation: "h", name: outcome, y: jobs.map((one) => `worker ${one.worker}`), base: jobs.map((one) => one.started), x: jobs.map((one) => one.seconds),
+    return { type: "bar", orientation: "h", name: outcome, y: jobs.map((one) => String(one.worker)), base: jobs.map((one) => one.started), x: jobs.map((one) => one.seconds),
       hovertext: jobs.map((one) => `trial ${one.trial}: ${one.outcome}, ${one.seconds.toFixed(1)} s`), hoverinfo: "text",
       marker: { color: tone(colour), line: { color: tone("page"), width: 1 }, pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } } };
-  }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: axis("seconds since the study began"), yaxis: axis("", { type: "category" }) }]);
+  }).filter((one) => one.y.length), { barmode: "overlay", showlegend: true, xaxis: axis("seconds since the study began"), yaxis: axis("worker", { type: "category" }) }]);
 }
 
 // Parallel coordinates: a line for each training, the best tenth in colour and in front.
@@ -118,7 +139,8 @@ function decisions(study, body) {
   const some = (members, most) => (members.length <= most ? members : Array.from({ length: most }, (_, place) => members[Math.trunc(place * members.length / most)]));
   const [best, others] = [some(ranked.slice(0, top), LINES / 4), some(ranked.slice(top), LINES)];
   const part = best.length + others.length < ranked.length ? ` ${best.length + others.length} of ${ranked.length} are drawn, evenly by ${score}.` : "";
-  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth is in colour.${part}`;
+  const few = ranked.length < FEW ? ` So few networks do not show which choices are good.` : "";
+  told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is in colour. Beside each axis are its values.${part}${few}`;
   // The values of each decision beside its axis, and the ends of the score.
   const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
   const marks = names.flatMap((name, place) => {
@@ -128,5 +150,5 @@ function decisions(study, body) {
       text: plain(name === score ? written(value, "share") : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
   });
   chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
-    { annotations: marks, showlegend: true, yaxis: axis("low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
+    { annotations: marks, showlegend: true, yaxis: axis("choice, from low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("decision, and the score", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
 }

@@ -29,32 +29,43 @@ function sortRows(body, column, up) {
 
 const POWERS = { "": 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3 };
 const SMALL = { m: 1e-3, u: 1e-6, n: 1e-9, p: 1e-12 };
-const CONDITION = /^([^<>=]+)(<=|>=|<|>)([\d.]+(?:e[+-]?\d+)?)([a-zA-Z]*)$/;
+const CONDITION = /^([^<>=]+)(<=|>=|<|>)([\d.]+(?:e[+-]?\d+)?)([a-zA-Z]*|%)$/;
+const SIGNS = { "<": "below", ">": "above", "<=": "at most", ">=": "at least" };
 
 // What the letters behind a number are worth: `M`, `MiB`, or `ms` and `mJ` of physical quantities.
 function worth(letters, kind) {
+  if (letters === "%") return kind === "share" ? 0.01 : undefined;
   const physical = !["count", "bytes", "share", "ratio", "number"].includes(kind);
-  const symbol = !physical ? "B" : kind === "seconds" ? "s" : kind;
-  const prefix = letters.endsWith(symbol) ? letters.slice(0, -symbol.length) : letters;
+  const symbol = !physical ? (kind === "bytes" ? "B" : "") : kind === "seconds" ? "s" : kind;
+  const prefix = symbol && letters.endsWith(symbol) ? letters.slice(0, -symbol.length) : letters;
   return (physical ? { ...POWERS, ...SMALL } : POWERS)[prefix];
 }
 
-// Return the predicate of a filter text: conditions on measures, and parts of names.
+// The predicate of one word of a filter, and what it means: a condition on a measure, or a part of a name.
+function wordOf(word) {
+  if (!/[<>=]/.test(word)) {
+    return { test: (row) => row.dataset.text.toLowerCase().includes(word.toLowerCase()), told: `name, description or input has "${word}"` };
+  }
+  const match = CONDITION.exec(word);
+  const name = (match ? match[1] : word.split(/[<>=]/)[0]).toLowerCase();
+  const measure = page.measures.find((one) => [one.key, one.label.replace(/ /g, "_")].some((key) => key.toLowerCase() === name));
+  const never = (told) => ({ test: () => false, told });
+  if (!measure) return never(`there is no column "${name}"; columns are ${page.measures.map((one) => one.label.replace(/ /g, "_")).join(", ")}`);
+  const factor = match && worth(match[4], measure.kind);
+  if (!factor) return never(`"${word}" is no condition such as ${name}<=${measure.kind === "share" ? "70%" : measure.kind === "bytes" ? "4MiB" : measure.kind === "seconds" ? "8ms" : "5M"}`);
+  const limit = Number(match[3]) * factor;
+  const test = (row) => {
+    const value = networks.get(row.dataset.id).values[measure.key];
+    if (!known(value)) return false;
+    return { "<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit }[match[2]];
+  };
+  return { test, told: `${measure.label} ${SIGNS[match[2]]} ${written(limit, measure.kind)}` };
+}
+
+// Return the predicate of a filter text, all of whose words hold, and what it means.
 function wanted(text) {
-  const tests = text.trim().toLowerCase() === "" ? [] : text.trim().split(/\s+/).map((word) => {
-    const match = CONDITION.exec(word);
-    const measure = match && page.measures.find((one) =>
-      [one.key, one.label.replace(/ /g, "_")].some((name) => name.toLowerCase() === match[1].toLowerCase()));
-    const factor = measure && worth(match[4], measure.kind);
-    if (!factor) return (row) => row.dataset.text.toLowerCase().includes(word.toLowerCase());
-    const limit = Number(match[3]) * factor;
-    return (row) => {
-      const value = networks.get(row.dataset.id).values[measure.key];
-      if (!known(value)) return false;
-      return { "<": value < limit, ">": value > limit, "<=": value <= limit, ">=": value >= limit }[match[2]];
-    };
-  });
-  return (row) => tests.every((test) => test(row));
+  const words = text.trim() === "" ? [] : text.trim().split(/\s+/).map(wordOf);
+  return { test: (row) => words.every((word) => word.test(row)), told: words.map((word) => word.told).join("; ") };
 }
 
 function startOverview() {
@@ -63,7 +74,7 @@ function startOverview() {
   sortable(whole);
   find("wide").addEventListener("change", () => whole.classList.toggle("wide", find("wide").checked));
   find("filter").addEventListener("input", () => {
-    const test = wanted(find("filter").value);
+    const { test, told } = wanted(find("filter").value);
     let shown = 0;
     for (const row of whole.tBodies[0].rows) {
       row.hidden = !test(row);
@@ -72,6 +83,7 @@ function startOverview() {
     }
     const all = networks.size;
     find("count").textContent = shown === all ? `${all} networks` : `${shown} of ${all} networks`;
+    find("filtered").textContent = told && `${shown ? "Shown" : "Nothing matches"}: ${told}.`;
     document.dispatchEvent(new Event("filtered"));
   });
 }

@@ -8,19 +8,37 @@ function startTradeoffs() {
   for (const select of axes) {
     for (const one of page.measures) select.append(make("option", { value: one.key }, one.label));
   }
-  const judge = ["accuracy", "predicted_top1"].find((key) => page.networks.filter((one) => known(one.values[key])).length > 1);
   axes[0].value = "macs";
-  axes[1].value = judge ?? "memory_access_bytes";
+  axes[1].value = page.judge;
   for (const control of [...axes, find("log-axes")]) control.addEventListener("change", showTradeoffs);
   document.addEventListener("filtered", showTradeoffs);
   for (const box of document.querySelectorAll(".pin")) {
     box.addEventListener("change", () => pin(box.closest("tr").dataset.id, box.checked));
   }
   showTradeoffs();
+  showCosts();
+}
+
+const ACCURACIES = ["accuracy", "predicted_top1", "published_top1"];
+const COSTS = ["params", "latency_seconds", "predicted_ms"];
+
+// Accuracy against what else a network costs: macs are in the chart above.
+function showCosts() {
+  if (!ACCURACIES.includes(page.judge)) return;
+  for (const key of COSTS) {
+    const all = page.networks.filter((one) => known(one.values[key]) && known(one.values[page.judge]));
+    if (all.length < 2) continue;
+    const label = `${measures.get(page.judge).label} against ${measures.get(key).label}`;
+    const place = chartPlace(label);
+    find("costs").append(make("div", {}, make("h3", {}, label), place));
+    const alike = comparable(all, page.judge);
+    chart(place, () => scatter(all, alike, paretoFront(alike, key, page.judge), true, key, page.judge));
+  }
 }
 
 function pin(id, on) {
   if (on) pinned.add(id); else pinned.delete(id);
+  document.dispatchEvent(new Event("pinned"));
   find("table").querySelector(`tr[data-id="${CSS.escape(id)}"] .pin`).checked = on;
   showTradeoffs();
 }
@@ -33,24 +51,27 @@ function paretoFront(all, x, y) {
     (cost(other, x) < cost(one, x) || cost(other, y) < cost(one, y))));
 }
 
-// Return the networks with the most frequent input; costs for different inputs are not comparable.
-function comparable(all) {
+// Return the networks with the most frequent input, or accuracies on the most frequent images; others are not comparable.
+function comparable(all, ...keys) {
   const groups = new Map();
-  for (const one of all) groups.set(one.input, [...(groups.get(one.input) ?? []), one]);
+  const kind = (one) => (keys.includes("accuracy") ? `${one.input}, ${one.measured?.on}` : one.input);
+  for (const one of all) groups.set(kind(one), [...(groups.get(kind(one)) ?? []), one]);
   return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
 }
 
 function showTradeoffs() {
   const [x, y] = [find("axis-x").value, find("axis-y").value];
   const all = visible().filter((one) => known(one.values[x]) && known(one.values[y]));
-  const alike = comparable(all);
+  const alike = comparable(all, x, y);
   const front = paretoFront(alike, x, y);
   const comparableMeasures = measures.get(x).better && measures.get(y).better && x !== y;
   chart(find("scatter"), () => scatter(all, alike, front, comparableMeasures, x, y),
     (point) => pin(point.customdata, !pinned.has(point.customdata)));
   const names = front.map((one) => one.name);
   const direction = (key) => `${measures.get(key).better === "more" ? "more" : "less"} ${measures.get(key).label}`;
-  const rest = alike.length < all.length ? ` Compared ${alike.length > 1 ? `are the ${alike.length}` : "is the one"} with input ${alike[0].input}.` : "";
+  const images = [x, y].includes("accuracy") && alike[0]?.measured ? ` and ${alike[0].measured.on}` : "";
+  const rest = (alike.length < all.length ? ` Compared ${alike.length > 1 ? `are the ${alike.length}` : "is the one"} with input ${alike[0].input}${images}.` : "")
+    + (alike.some((one) => spreadOf(one, x) || spreadOf(one, y)) ? " Bars are the standard deviation between seeds, or the interval of a prediction." : "");
   find("front").textContent = !all.length ? "No network has both measures."
     : comparableMeasures ? `Pareto-optimal for ${direction(x)} and ${direction(y)}: ${names.slice(0, 20).join(", ")}${names.length > 20 ? ` and ${names.length - 20} more` : ""}.${rest}`
     : "At least one of these measures has no better direction, so no network is dominated.";
@@ -78,23 +99,43 @@ function pinCard(one) {
     ...keys.map((measure) => make("span", { class: "label" }, `${measure.label} ${written(one.values[measure.key], measure.kind)}`)), specOf(one));
 }
 
+// How far a value may be off, below and above it.
+function spreadOf(one, key) {
+  if (key === "accuracy" && one.measured?.spread) return [one.measured.spread, one.measured.spread];
+  if (key === "predicted_top1" && one.predicted) return [one.values[key] - one.predicted[0], one.predicted[1] - one.values[key]];
+  return null;
+}
+
+// Names of networks at the edges of a chart are written towards its middle.
+function beside(one, all, x) {
+  const values = all.map((other) => other.values[x]);
+  if (one.values[x] === Math.max(...values)) return "top left";
+  return one.values[x] === Math.min(...values) ? "top right" : "top center";
+}
+
+function errorBars(members, key) {
+  const spreads = members.map((one) => spreadOf(one, key) ?? [0, 0]);
+  return { type: "data", symmetric: false, arrayminus: spreads.map(([low]) => low), array: spreads.map(([, high]) => high), thickness: 1.2, width: 4,
+    visible: spreads.some(([low, high]) => low || high), color: tone("soft") };
+}
+
 function scatter(all, alike, front, comparableMeasures, x, y) {
   const others = new Set(all.filter((one) => !alike.includes(one)).map((one) => one.id));
   const best = new Set(front.map((one) => one.id));
   const groups = comparableMeasures
-    ? [["other input", all.filter((one) => others.has(one.id)), "soft", "x-thin-open", 0.6],
+    ? [["not comparable", all.filter((one) => others.has(one.id)), "soft", "x-thin-open", 0.6],
        ["dominated", alike.filter((one) => !best.has(one.id)), "soft", "circle-open", 0.6],
        ["Pareto-optimal", front, "accent", "circle", 1]]
     : [["networks", all, "accent", "circle", 1]];
   const tell = (one) => [`<b>${plain(one.name)}</b>`, plain(one.about).slice(0, 90), `input ${plain(one.input)}`, stagesOf(one),
-    ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}`),
+    ...[...new Set([x, y, "params", "macs"])].map((key) => `${measures.get(key).label}: ${written(one.values[key], measures.get(key).kind)}${key === "accuracy" && one.measured ? ` of the ${plain(one.measured.on)}, ${one.measured.scores.length === 1 ? "1 seed" : `${one.measured.scores.length} seeds`}` : ""}`),
     one.broken.length ? `breaks ${one.broken.join(", ")}` : ""].filter(Boolean).join("<br>");
   const traces = groups.filter(([, members]) => members.length).map(([name, members, colour, symbol, opacity]) => ({
     type: "scatter", mode: "markers+text", name, opacity,
     x: members.map((one) => one.values[x]), y: members.map((one) => one.values[y]),
-    customdata: members.map((one) => one.id),
+    customdata: members.map((one) => one.id), error_x: errorBars(members, x), error_y: errorBars(members, y),
     text: members.map((one) => (all.length <= LABELLED || pinned.has(one.id) ? plain(one.name) : "")),
-    textposition: "top center", textfont: { size: 11 }, cliponaxis: false,
+    textposition: members.map((one) => beside(one, all, x)), textfont: { size: 11 }, cliponaxis: false,
     hovertext: members.map(tell), hoverinfo: "text",
     marker: { color: members.map((one) => tone(pinned.has(one.id) ? "second" : colour)), size: members.map((one) => (pinned.has(one.id) ? 15 : 10)),
       symbol: members.map((one) => (pinned.has(one.id) ? "diamond" : symbol)), line: { width: 1.5 } },
@@ -106,23 +147,12 @@ function scatter(all, alike, front, comparableMeasures, x, y) {
       x: ordered.map((one) => one.values[x]), y: ordered.map((one) => one.values[y]),
       line: { color: tone("accent"), width: 1.5, dash: "dot", shape: better[0] === "less" ? "hv" : "vh" } });
   }
-  const log = find("log-axes").checked;
-  const scale = (key) => ({ type: log && all.every((one) => one.values[key] > 0) ? "log" : "linear", ...ticks(key, all) });
-  return [traces, { xaxis: axis(measures.get(x).label, scale(x)), yaxis: axis(measures.get(y).label, scale(y)),
-    showlegend: comparableMeasures, margin: { l: 70, r: 40, t: 30, b: 56 } }];
-}
-
-// Shares in percent, seconds and bytes with their units.
-function ticks(key, all) {
-  const kind = measures.get(key).kind;
-  if (kind === "share") return { tickformat: PERCENT, nticks: 8 };
-  if (kind !== "bytes" && kind !== "seconds") return { exponentformat: "SI" };
-  const values = all.map((one) => one.values[key]).filter((value) => value > 0);
-  if (!values.length) return {};
-  const base = kind === "bytes" ? 2 : 10;
-  const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => Math.log(value) / Math.log(base));
-  const step = Math.max(1, Math.ceil((high - low) / 6));
-  const places = [];
-  for (let power = Math.floor(low); power <= Math.ceil(high); power += step) places.push(base ** power);
-  return { tickvals: places, ticktext: places.map((value) => written(value, kind).replace(/\.?0+ /, " ")) };
+  const side = (key) => {
+    const values = all.flatMap((one) => { const [low, high] = spreadOf(one, key) ?? [0, 0]; return [one.values[key] - low, one.values[key] + high]; });
+    const [least, most] = [Math.min(...values), Math.max(...values)];
+    // A logarithmic axis shows little of values that are close, and nothing of shares.
+    const log = find("log-axes").checked && measures.get(key).kind !== "share" && least > 0 && most / least >= 4;
+    return values.length ? scale(measures.get(key).label, values, measures.get(key).kind, log) : axis(measures.get(key).label);
+  };
+  return [traces, { xaxis: side(x), yaxis: side(y), showlegend: comparableMeasures, margin: { l: 70, r: 40, b: 56 } }];
 }
