@@ -26,6 +26,7 @@ FLOORS = {
         "verify bench linter",
         "train compress",
         "search",
+        "contracts",
         "report",
         "api",
         "cli",

@@ -7,22 +7,17 @@ by the comparison that exporting makes itself. A format that is added is tested 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from types import ModuleType
 
 import pytest
-import torch
-from torch import Tensor, nn
 
 from archscope.build import Network, build
+from archscope.contracts.exporters import computes_the_same, says_how_files_are_run
 from archscope.errors import GraphError, UnavailableError
 from archscope.exporters.export import export_network
 from archscope.exporters.formats import FORMATS, Format
 from archscope.ir import Graph, Output
 from tests.nets import Net, chain
-
-BATCH = 4
-"""A batch size that exporting itself does not try."""
 
 
 def plain() -> Graph:
@@ -64,54 +59,18 @@ GRAPHS = (plain, branches, shared, several_inputs_and_outputs)
 NETWORKS = {function.__name__: function for function in GRAPHS}
 
 
-def network_of(graph: Graph) -> Network:
-    """Return a network whose weights and statistics all matter."""
-    torch.manual_seed(5)
-    network = build(graph).eval()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
-                nn.init.uniform_(tensor, 0.5, 1.5)
-    return network
-
-
-def file_of(name: str, graph: Graph, network: Network) -> bytes:
-    """Return the content of a file, or skip the test where a package is missing."""
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_computes_what_the_network_does(name: str, network: str) -> None:
     try:
-        return export_network(graph, name, weights=network.state_dict()).content
+        computes_the_same(name, NETWORKS[network]())
     except UnavailableError as error:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_file_computes_what_the_network_does(name: str, network: str) -> None:
-    kind, graph = FORMATS[name], NETWORKS[network]()
-    built = network_of(graph)
-    content = file_of(name, graph, built)
-    assert content
-    if kind.unchecked:
-        pytest.skip(kind.unchecked)
-    run = kind.loader()(content, {} if kind.holds_weights else built.state_dict())
-    inputs = [torch.randn(BATCH, *node.out) for node in graph.inputs]
-    with torch.no_grad():
-        expected, found = built(*inputs), run(*inputs)
-        other = run(*(2 * tensor for tensor in inputs))
-    if isinstance(expected, Tensor):
-        expected, found, other = {"": expected}, {"": found}, {"": other}
-    assert isinstance(found, Mapping)
-    assert list(found) == list(expected)
-    for output, value in expected.items():
-        torch.testing.assert_close(found[output], value, rtol=1e-4, atol=1e-5)
-        assert not torch.allclose(other[output], value), "an output that no input decides"
-
-
-@pytest.mark.parametrize("kind", FORMATS.values(), ids=list(FORMATS))
-def test_a_format_says_how_its_files_are_run_or_why_they_cannot_be(kind: Format) -> None:
-    module = kind._module()
-    assert callable(module.export)
-    assert callable(getattr(module, "load", None)) != bool(kind.unchecked)
-    assert kind.suffix.startswith(".") and kind.about
+def test_a_format_says_how_its_files_are_run_or_why_they_cannot_be(name: str) -> None:
+    says_how_files_are_run(name)
 
 
 def add_format(monkeypatch: pytest.MonkeyPatch, change: float, unchecked: str = "") -> None:
@@ -149,4 +108,4 @@ def test_an_exporter_that_writes_another_network_is_refused(
 def test_a_format_without_a_runtime_has_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     add_format(monkeypatch, 0.0, "nothing runs such files any more")
     assert export_network(plain(), "added").difference is None
-    test_a_format_says_how_its_files_are_run_or_why_they_cannot_be(FORMATS["added"])
+    test_a_format_says_how_its_files_are_run_or_why_they_cannot_be("added")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import archscope.importers
+from archscope.contracts.check import outcome
 from archscope.errors import OptionError
 from archscope.importers.formats import FORMATS, format_of
 from archscope.sources import imported, is_foreign
@@ -49,3 +50,8 @@ def test_what_is_no_model_is_refused_with_what_models_look_like() -> None:
     assert "package.module:name" in expected
     with pytest.raises(OptionError, match="'resnet50' is a spec already"):
         imported("resnet50")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_keeps_its_contract(name: str) -> None:
+    assert outcome("importers", name).broken == ()

@@ -135,7 +135,14 @@ def test_configuration(tmp_path: Path) -> None:
     below.mkdir()
     assert find(below) == path
     config = read(path)
-    assert [rule.code for rule in config.chosen()] == ["CHN101", "CHN102", "CHN103", "G1", "G2", "G3"]
+    assert [rule.code for rule in config.chosen()] == [
+        "CHN101",
+        "CHN102",
+        "CHN103",
+        "G1",
+        "G2",
+        "G3",
+    ]
     assert config.rules["G1"].limit == 3.0  # type: ignore[attr-defined]
     assert config.ignored("G1", "specs/old_net.yaml") and not config.ignored("G1", "net.yaml")
     name = document("mobilenet_v2")

@@ -1,8 +1,9 @@
-"""Operators spelled out in elementary arithmetic, and a counter of that arithmetic.
+"""Operators spelled out in elementary arithmetic.
 
 Torch computes an operator in kernels of its own. `FORMS` has the textbook form of those that are
 no elementary arithmetic themselves; each takes the module, for its weights and geometry, and the
-inputs. A new operator needs a form only if its module runs kernels that `Work` does not know.
+inputs. A new operator needs a form only if its module runs kernels that `Work` of
+`archscope/contracts/op_work.py` does not know.
 """
 
 from __future__ import annotations
@@ -15,67 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from archscope.ir import Example
 from tests.ops import axis_forms
-
-MOVES = frozenset((
-    "_upsample_nearest_exact1d", "alias", "as_strided", "copy", "empty", "flip", "full_like",
-    "slice_scatter",
-    "cat", "channel_shuffle", "native_channel_shuffle", "clone",
-    "constant_pad_nd", "detach", "expand", "gather", "index", "index_select", "permute",
-    "pixel_shuffle", "pixel_unshuffle", "scatter", "select", "slice", "lift_fresh", "_to_copy",
-    "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
-    "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
-    "arange", "bitwise_not", "embedding", "full", "masked_fill", "roll", "split_with_sizes",
-    "stack", "triu", "unbind", "new_empty", "fill_",
-))  # fmt: skip
-"""Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
-
-ELEMENTARY = frozenset((
-    "abs", "add", "ceil", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "floor",
-    "eq", "ge", "gt", "le", "log", "log1p", "log2", "lt", "maximum", "minimum", "mul", "ne", "neg",
-    "pow", "reciprocal", "round",
-    "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh",
-))  # fmt: skip
-"""Kernels of one operation for each element of their result."""
-
-
-class Work(TorchDispatchMode):
-    """Counts the arithmetic of what runs under it, but for multiply-accumulates."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = func.overloadpacket.__name__
-        if name not in MOVES:
-            self.operations += self.cost(name, args, out)
-        return out
-
-    @staticmethod
-    def cost(name: str, args: Any, out: Any) -> int:
-        """Return the operations of one kernel; an error names the kernel that has no entry."""
-        if name in ELEMENTARY:
-            return int(out.numel())
-        if name == "clamp":
-            return int(out.numel()) * sum(end is not None for end in args[1:])
-        if name in ("sum", "amax", "amin"):
-            return int(args[0].numel() - out.numel())
-        if name == "mean":  # the sum, and a division
-            return int(args[0].numel())
-        if name == "convolution":
-            return int(out.numel()) if args[2] is not None else 0
-        if name == "addmm":
-            return int(out.numel())
-        if name in ("mm", "bmm"):
-            return 0
-        if name == "topk":  # at least a comparison for each value
-            return int(args[0].numel())
-        raise AssertionError(f"no elementary arithmetic: aten.{name}; write the operator's form")
 
 
 def per_axis(value: Any, rank: int) -> tuple[int, ...]:

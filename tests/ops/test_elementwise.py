@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from archscope.contracts.op_work import Work
 from archscope.ir import Example
 from archscope.ops import OPS
 from tests.ops.cases import every_case, inputs_of, trained_module
-from tests.ops.forms import FORMS, NON_NEGATIVE, UNCOUNTED, Work
+from tests.ops.forms import FORMS, NON_NEGATIVE, UNCOUNTED
 
 
 @every_case

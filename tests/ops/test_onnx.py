@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-import onnxruntime
 import pytest
-import torch
 
+from archscope.contracts.op_facts import graph_of
+from archscope.contracts.op_onnx import FORMS
 from archscope.exporters.onnx_writer import write_onnx
-from archscope.exporters.weight_arrays import stated_weights
 from archscope.importers.onnx import from_file
-from archscope.ir import Builder, Example, Graph, Output, facts
-from archscope.ops import OPS
-from archscope.weights import COUNTER
-from tests.ops.cases import CASES, inputs_of, trained_module
+from archscope.ir import Example, facts
+from tests.ops.cases import CASES
 
 WRITTEN = [case for case in CASES if case.values[0].op.onnx(*case.values[0].ins) is not None]
 every_form = pytest.mark.parametrize("case", WRITTEN)
 
 
-def graph_of(case: Example) -> Graph:
-    builder = Builder()
-    names = [
-        builder.add(f"x{place}", OPS["input"](size=shape)) for place, shape in enumerate(case.ins)
-    ]
-    builder.add("op", case.op, names)
-    return Graph("alone", tuple(builder.nodes.values()), (Output("y", "op"),))
-
-
+@pytest.mark.parametrize("check", FORMS, ids=[check.__name__ for check in FORMS])
 @every_form
-def test_onnx_form_computes_what_torch_does(case: Example) -> None:
-    module, graph = trained_module(case), graph_of(case)
-    weights = {f"op.{name}": tensor.numpy() for name, tensor in module.state_dict().items()}
-    model = write_onnx(graph, weights)
-    model.check()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.content(), options)
-    for batch in (1, 3):
-        inputs = [tensor.detach() for tensor in inputs_of(case, batch)]
-        with torch.no_grad():
-            expected = module(*(tensor.clone() for tensor in inputs))
-        feeds = {f"x{place}": tensor.numpy() for place, tensor in enumerate(inputs)}
-        (found,) = session.run(["y"], feeds)
-        scale = max(1.0, expected.abs().max().item())
-        tolerance = max(1e-5, case.op.step) * scale
-        torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=tolerance)
-
-
-@every_form
-def test_onnx_form_has_the_weights_of_the_module(case: Example) -> None:
-    held = {
-        f"op.{name}": tuple(tensor.shape)
-        for name, tensor in trained_module(case).state_dict().items()
-        if not name.endswith(COUNTER)
-    }
-    stated = {name: weight.shape for name, weight in stated_weights(graph_of(case)).items()}
-    assert stated == held
+def test_onnx_form_is_the_module_s(case: Example, check: Callable[[Example], None]) -> None:
+    check(case)
 
 
 WHOLE = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from archscope.contracts.samplers import STRATEGY, FakeExecutor
 from archscope.ir import Graph
 from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer
@@ -16,7 +17,7 @@ from archscope.search.stages import Stages
 from archscope.search.study import Study
 from archscope.search.time_plan import Clock, FinalPlan
 from archscope.space.search_space import Space
-from tests.search.test_study import STRATEGY, FakeExecutor, small  # noqa: F401  the fixture
+from tests.search.test_study import small_space  # noqa: F401  the fixture
 
 PILOT = Pilot(1, None, 0, (0.5, 0.6), 0.1, 100, 10.0, "")
 FINALS = FinalPlan(3, 2, 2)
@@ -71,7 +72,7 @@ class Timed(FakeExecutor):
     [(None, 10, 2), (30, 2, 1), (40, 9, 2), (90, 45, 4), (300, 13, 3), (2000, 120, 1), (25, 20, 1)],
 )
 def test_a_search_ends_in_time(
-    small: Space,  # noqa: F811
+    small: Space,
     tmp_path: Path,
     limit: float | None,
     seconds: float,
@@ -99,7 +100,7 @@ def test_a_search_ends_in_time(
 
 
 def test_without_time_for_more_the_best_of_the_search_stand(
-    small: Space,  # noqa: F811
+    small: Space,
     tmp_path: Path,
 ) -> None:
     executor = Timed(10.0, 1)

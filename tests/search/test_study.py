@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from archscope.contracts.samplers import LIMIT, STRATEGY, FakeExecutor, small
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.language import document
 from archscope.latency.kernels import KINDS
 from archscope.latency.predict import predict
 from archscope.latency.profile import Error, Interval, Machine, Profile, keep, load
@@ -22,68 +21,12 @@ from archscope.search.executor import DeadlineError
 from archscope.search.strategy import Strategy
 from archscope.search.study import Study
 from archscope.space.budget import budget
-from archscope.space.search_space import Space, space
-
-SPACE = """
-input: [3, 16, 16]
-blocks:
-  layer:
-    with: {width: !choice [4, 6, 8, 12], kernel: !choice [1, 3, 5], act: !choice [relu, gelu]}
-    layers:
-      - conv: {out: =width, kernel: =kernel, padding: =kernel//2}
-      - relu
-        when: =act == 'relu'
-        else: gelu
-layers:
-  - layer: {}
-    repeat: !int {low: 1, high: 3}
-  - global_avgpool
-  - flatten
-  - linear: 4
-""".replace("      - relu\n        when", "      - relu: {}\n        when")
+from archscope.space.search_space import Space
 
 
-@pytest.fixture(scope="module")
-def small() -> Space:
-    return space(document("small.yaml", text=SPACE.encode()))
-
-
-class FakeExecutor:
-    """Scores networks by a fixed function of what they are, in whatever order a seed gives."""
-
-    def __init__(self, order: int | None = None) -> None:
-        self.jobs: list[Job] = []
-        self.order = None if order is None else Random(order)
-
-    def submit(self, job: Job, graph: Graph) -> None:
-        self.jobs.append(job)
-
-    def close(self, at_once: bool = False) -> None:
-        self.jobs.clear()
-
-    def collect(self) -> TrialResult:
-        place = self.order.randrange(len(self.jobs)) if self.order else 0
-        return self.result(self.jobs.pop(place))
-
-    def result(self, job: Job) -> TrialResult:
-        score = int(job.digest[:8], 16) / 16**8
-        curve = (score / 2, score * 0.9, score)
-        losses = tuple(1 - value for value in curve)
-        known = TrialResult(
-            job.number, "trained", score, {"top1": score}, curve, losses=losses,
-            validated=1000, chance=0.01,
-        )  # fmt: skip
-        for epoch, most in job.rungs:
-            if losses[epoch - 1] > most:
-                return structs.replace(
-                    known, outcome="pruned", score=curve[epoch - 1], scores={},
-                    curve=curve[:epoch], losses=losses[:epoch],
-                )  # fmt: skip
-        return known
-
-
-LIMIT = budget("60KMACs")
-STRATEGY = Strategy(budgets=(LIMIT,), sampler="random", seed=3, baseline=0.25)
+@pytest.fixture(scope="module", name="small")
+def small_space() -> Space:
+    return small()
 
 
 def run(

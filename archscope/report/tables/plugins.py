@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archscope.contracts.check import Outcome
 from archscope.plugins.catalogue import Listed
 from archscope.plugins.kinds import KINDS
-from archscope.report.table import NAME, Column, Table, table_of
+from archscope.report.table import COUNT, NAME, Column, Table, table_of
 
 
 def plugin_table(listed: Sequence[Listed]) -> Table:
@@ -19,4 +20,16 @@ def plugin_table(listed: Sequence[Listed]) -> Table:
         (Column("version", NAME), lambda row: row.version),
         (Column("file", NAME), lambda row: row.file),
         (Column("error", wide=True), lambda row: row.error),
+    )
+
+
+def check_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return a row for each thing that was checked."""
+    return table_of(
+        outcomes,
+        (Column("kind", NAME), lambda row: KINDS[row.kind].noun),
+        (Column("name", NAME), lambda row: row.name),
+        (Column("checks", COUNT), lambda row: row.checks),
+        (Column("broken", COUNT), lambda row: len(row.broken)),
+        (Column("not checked", COUNT), lambda row: len(row.unchecked)),
     )
