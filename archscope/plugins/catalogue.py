@@ -61,6 +61,6 @@ def _things(plugin: Plugin) -> Iterator[Listed]:
 
 def _failed(problem: Problem) -> Listed:
     return Listed(
-        problem.kind, "", problem.plugin, problem.version, problem.place, problem.place,
-        problem.reason,
+        problem.kind, "", problem.plugin, problem.version,
+        problem.named_in or problem.place, problem.place, problem.reason,
     )  # fmt: skip

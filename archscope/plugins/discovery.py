@@ -45,6 +45,13 @@ class Plugin(Struct, frozen=True):
                     inner = f"{module.name}/__init__.py" if module.ispkg else f"{module.name}.py"
                     yield PluginFile(self, kind, module.name, folder / kind / inner)
 
+    def digest(self) -> str:
+        """Return a digest of the code of all its files."""
+        from hashlib import sha256
+
+        files = sorted(path for folder in self.folders for path in folder.rglob("*.py"))
+        return sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+
 
 class PluginFile(Struct, frozen=True):
     """One file of a plug-in, which has things of one kind."""
@@ -68,6 +75,7 @@ class Problem(Struct, frozen=True):
     kind: str  # empty: the whole plug-in
     place: str  # "plugins/ops/blur.py:7"
     reason: str
+    named_in: str = ""  # the file that names the plug-in, unless that is the place
 
     def __str__(self) -> str:
         return f"plug-in {self.place} did not load: {self.reason}"
@@ -93,10 +101,10 @@ def discover() -> Discovery:
     for found in (*sorted(_installed(), key=str), *_of_project()):
         if isinstance(found, Plugin):
             found = _checked(found)
-        if isinstance(found, Plugin):
-            plugins.append(found)
-        else:
+        if isinstance(found, Problem):
             problems.append(found)
+        elif found.package not in {plugin.package for plugin in plugins}:
+            plugins.append(found)
     return Discovery(tuple(plugins), tuple(problems))
 
 
@@ -114,15 +122,17 @@ def _installed() -> Iterator[Plugin | Problem]:
         for folder in names:
             if not folder.endswith((".dist-info", ".egg-info")):
                 continue
+            name, _, version = folder.rpartition(".")[0].partition("-")
+            if name in seen:  # what comes first is what is imported
+                continue
+            seen.add(name)
             path = f"{place or '.'}/{folder}/entry_points.txt"
             try:
                 with open(path, "rb") as file:  # noqa: PTH123  (there are hundreds)
                     found = GROUP.encode() in file.read()
             except OSError:
                 continue
-            name, _, version = folder.rpartition(".")[0].partition("-")
-            if found and name not in seen:
-                seen.add(name)
+            if found:
                 yield from _entries(Path(path), name, version)
 
 
@@ -147,9 +157,12 @@ def _of_project() -> Iterator[Plugin | Problem]:
         path = project.find(Path.cwd())
         if path is None or b"plugins" not in path.read_bytes():
             return
+    except OSError:  # a command that needs the configuration says so
+        return
+    try:
         words = project.read(path).get("plugins", [])
-    except (OSError, OptionError) as error:
-        yield Problem("", "", "", str(error).partition(": ")[0], str(error).partition(": ")[2])
+    except OptionError as error:
+        yield Problem("", "", "", shown(path), str(error).removeprefix(f"{path}: "))
         return
     words = [words] if isinstance(words, str) else words
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
@@ -191,13 +204,17 @@ def _package(package: str, path: Path, name: str, version: str) -> Plugin | Prob
 
 
 def _checked(plugin: Plugin) -> Plugin | Problem:
-    """Return a plug-in that has a folder of some kind, and none that is nearly called so."""
-    inner = [path.name for folder in plugin.folders for path in folder.iterdir() if path.is_dir()]
+    """Return a plug-in if it has a folder of some kind."""
+    try:
+        inner = [path.name for folder in plugin.folders for path in folder.iterdir()]
+    except OSError as error:
+        return Problem(plugin.name, plugin.version, "", plugin.named_in, described(error))
     if any(kind in inner for kind in KINDS):
         return plugin
     near = next((hint for name in sorted(inner) if (hint := did_you_mean(name, KINDS))), "")
     reason = f"it has none of the folders {', '.join(KINDS)}{near}"
-    return Problem(plugin.name, plugin.version, "", shown(plugin.folders[0]), reason)
+    place = shown(plugin.folders[0])
+    return Problem(plugin.name, plugin.version, "", place, reason, plugin.named_in)
 
 
 def described(error: BaseException) -> str:

@@ -50,7 +50,7 @@ def problem_of(file: PluginFile, error: BaseException) -> Problem:
     """Return what a file, or its contract, raised."""
     place = _line(file, error) or shown(file.path)
     plugin = file.plugin
-    return Problem(plugin.name, plugin.version, file.kind, place, described(error))
+    return Problem(plugin.name, plugin.version, file.kind, place, described(error), plugin.named_in)
 
 
 def _line(file: PluginFile, error: BaseException) -> str:

@@ -16,6 +16,7 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import ArchscopeError
 from archscope.files import Cache
 from archscope.ir import Graph
+from archscope.ops import OPS
 from archscope.records.study import Job, TrialResult
 from archscope.search.pruning import pruned
 from archscope.weights import read_weights, write_weights
@@ -87,10 +88,11 @@ def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
     """Return what the result of a training depends on; `data` is the digest of the images."""
     import torch
 
+    plugins = {OPS.files[node.op.name].plugin for node in graph.nodes if node.op.name in OPS.files}
     return (
         canonical(graph), data, sorted(trainer.recipe.items()), trainer.seed, trainer.device,
         trainer.threads, sorted(trainer.adapt.items()), trainer.proxies, __version__,
-        str(torch.__version__), trainer.images,
+        str(torch.__version__), trainer.images, sorted(plugin.digest() for plugin in plugins),
     )  # fmt: skip
 
 

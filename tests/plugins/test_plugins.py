@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from archscope.plugins.discovery import GROUP, OFF
+from archscope.plugins.discovery import GROUP, OFF, discover
 from archscope.plugins.kinds import KINDS
+from archscope.search.evaluation import Trainer, cache_key
+from archscope.sources import load
 from tests.cli.conftest import Run
-from tests.plugins.conftest import NAMES, Write
+from tests.plugins.conftest import FILES, NAMES, Write
 
 SIGMOID = "INPUT 3x32x32 -> CONV 12 -> SIGMOID -> FC 10"
 
@@ -53,6 +55,29 @@ def test_a_package_is_found_and_listed(package: Path, run: Run) -> None:
     assert {row["kind"]: row["name"] for row in rows} == NAMES
     assert {(row["plugin"], row["version"]) for row in rows} == {("archscope_lab", "1.2")}
     assert {Path(row["named_in"]).name for row in rows} == {"entry_points.txt"}
+
+
+def test_a_package_that_a_project_names_too_is_loaded_once(package: Path, run: Run) -> None:
+    Path("archscope.toml").write_text("plugins = ['archscope_lab']")
+    assert len(listed(run)) == len(NAMES)
+
+
+def test_a_package_needs_no_entry_point(package: Path, run: Run) -> None:
+    (package.parent / "archscope_lab-1.2.dist-info" / "entry_points.txt").unlink()
+    assert listed(run) == []
+    discover.cache_clear()
+    Path("archscope.toml").write_text("plugins = 'archscope_lab'")
+    assert {(row["plugin"], row["named_in"]) for row in listed(run)} == {
+        ("archscope_lab", "archscope.toml")
+    }
+
+
+def test_a_cached_training_is_of_the_code_that_is_there(project: Write) -> None:
+    graph, trainer = load("net.yaml"), Trainer(data="halves")
+    before = cache_key(graph, "", trainer)
+    assert cache_key(graph, "", trainer) == before
+    project("plugins/nn/star_relu.py", FILES["plugins/nn/star_relu.py"] + "\n# changed\n")
+    assert cache_key(graph, "", trainer) != before
 
 
 @pytest.mark.parametrize("way", ["project", "package"])
