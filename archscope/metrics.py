@@ -197,6 +197,11 @@ def objectives() -> list[str]:
     return [ACCURACY, *(metric.name for metric in cost_metrics())]
 
 
+def metric_of(cost: str) -> Metric:
+    """Return the metric of a cost by its name among costs: `macs`, or `latency@PROFILE`."""
+    return METRICS[cost.partition("@")[0]]
+
+
 def metric_words() -> dict[str, Metric]:
     """Return the metrics that a budget may limit, by every word for them."""
     return {word: metric for metric in cost_metrics() for word in (metric.name, *metric.words)}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from archscope.ir import Graph
 
 
-def foldable(graph: Graph) -> dict[str, str]:
+def foldable(graph: Graph, absorbing: Collection[str] = ()) -> dict[str, str]:
     """Return the batch norms that can be folded, each with the layer that it is folded into.
 
     A norm can be folded if it is the only reader of its layer, which is no output. Where layers
-    share weights, each must be followed by a norm, and these must share theirs, too.
+    share weights, each must be followed by a norm, and these must share theirs, too. `absorbing`
+    are inputs of a part of a network that come from such layers.
     """
     norms = [node for node in graph.nodes if node.op.scales_channels]
     if not norms:
@@ -21,7 +24,7 @@ def foldable(graph: Graph) -> dict[str, str]:
         (before,) = node.inputs
         alone = readers[before] == [node.name] and before not in outputs
         tied = graph.by_name[before].new_params is not None  # to weights that it would not scale
-        if alone and not tied and graph.by_name[before].op.absorbs_scale:
+        if alone and not tied and (before in absorbing or graph.by_name[before].op.absorbs_scale):
             found[node.name] = before
     _keep_whole_families(graph, found)
     return found

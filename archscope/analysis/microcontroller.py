@@ -8,6 +8,7 @@ that they no longer need. Code and variables of the runtime are not included.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import prod
 
 from msgspec import Struct
@@ -80,12 +81,13 @@ def ram_of(graph: Graph, batch: int = 1) -> int:
     return max(_plan(graph, batch)[0])
 
 
-def flash_by_node(graph: Graph) -> dict[str, int]:
+def flash_by_node(graph: Graph, absorbing: Collection[str] = ()) -> dict[str, int]:
     """Return the bytes of int8 weights and int32 biases of each node, batch norms folded.
 
-    Scales and zero points are not included: what ST's model zoo publishes as weights.
+    Scales and zero points are not included: what ST's model zoo publishes as weights. `absorbing`
+    is that of `foldable`.
     """
-    folded = foldable(graph)
+    folded = foldable(graph, absorbing)
     layers = set(folded.values())
     flash = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):

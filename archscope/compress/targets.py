@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from archscope.errors import OptionError
+from archscope.metrics import METRICS
 from archscope.space.budget import Budget, budgets
 from archscope.space.costs import Costs
 
@@ -46,9 +47,10 @@ def targets(
     if not found:
         raise OptionError("say what to prune to: --budget 50%, or --budget '1M params'")
     for limit in found:
-        if limit.measured:
+        if METRICS[limit.metric].is_measured:
+            how = "measured" if limit.measured else "predicted"
             raise OptionError(
-                f"the budget '{limit.text}' is measured, and pruning counts; write one of macs,"
+                f"the budget '{limit.text}' is {how}, and pruning counts; write one of macs,"
                 " params, weights, access or peak"
             )
         if limit.most is None:

@@ -7,6 +7,7 @@ node is follows from what its operator states: its macs, window, traits and form
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import prod, sqrt
 
@@ -79,20 +80,45 @@ class Piece(Struct, frozen=True, gc=False):
     joins: bool  # as an activation, a convolution of onnxruntime
 
 
+class OpenKernel(Struct, frozen=True, gc=False):
+    """The kernel whose result leaves a part of a network, if nodes behind that may join it."""
+
+    kind: str
+    features: tuple[float, ...] = ()  # so far; empty if they are among the kernels of the part
+    activates: bool = False
+    has_sum: bool = False
+    absorbs: bool = False  # the result is that of a layer into which a batch norm can be folded
+
+
 class _Open:
     """A kernel that may still take in nodes."""
 
-    def __init__(self, node: Node, piece: Piece) -> None:
-        self.nodes, self.kind = [node.name], piece.kind
-        self.features = list(piece.features)
-        self.end = node.name  # whose result it writes
-        # onnxruntime makes a depthwise convolution of a batch norm that it cannot fold.
-        self.activates = piece.kind in TAKES_ACTIVATION or node.op.scales_channels
+    def __init__(self, name: str, kind: str, features: Sequence[float], activates: bool) -> None:
+        self.nodes, self.kind, self.features = [name], kind, list(features)
+        self.activates = activates
         self.has_sum = self.closed = False
+
+    @classmethod
+    def of(cls, node: Node, piece: Piece) -> _Open:
+        # onnxruntime makes a depthwise convolution of a batch norm that it cannot fold.
+        activates = piece.kind in TAKES_ACTIVATION or node.op.scales_channels
+        return cls(node.name, piece.kind, piece.features, activates)
+
+    @classmethod
+    def resumed(cls, name: str, kernel: OpenKernel) -> _Open:
+        made = cls(name, kernel.kind, kernel.features or [0.0] * len(FEATURES), kernel.activates)
+        made.has_sum = kernel.has_sum
+        return made
 
     def join(self, node: Node) -> None:
         self.nodes.append(node.name)
-        self.end = node.name
+
+    @property
+    def takes_sum(self) -> bool:
+        return self.kind in TAKES_SUM and not (self.closed or self.has_sum)
+
+    def kernel(self) -> Kernel:
+        return Kernel(tuple(self.nodes), self.kind, tuple(self.features))
 
     def add(self, name: str, value: float) -> None:
         self.features[FEATURES.index(name)] += value
@@ -103,27 +129,66 @@ def kernels(graph: Graph, fusion: str) -> tuple[Kernel, ...]:
 
     `fusion` is one of `FUSIONS`. Nodes for which the runtime does nothing are in no kernel.
     """
-    return _Fusion(graph.inference(), fusion).kernels()
+    found = _Fusion(graph.inference(), fusion)
+    found.go()
+    return tuple(made.kernel() for made in found.made)
+
+
+def kernels_of_part(
+    graph: Graph, fusion: str, entering: OpenKernel | None
+) -> tuple[list[Kernel], OpenKernel | None]:
+    """Return the kernels of a part of a network, and the one that nodes behind it may join.
+
+    The part has one input, its first node, and one output. `entering` is what the part before it
+    has left open. What it adds to a kernel that began earlier is a kernel with these features
+    alone; where what joins may change the kind, the kernel belongs to the part that ends it.
+    """
+    found = _Fusion(graph, fusion, entering)
+    found.go()
+    kernel, leaving = found.leaving()
+    belongs_later = kernel if leaving is not None and leaving.features else None
+    return [made.kernel() for made in found.made if made is not belongs_later], leaving
 
 
 class _Fusion:
     """Goes through a graph and joins nodes with kernels before them."""
 
-    def __init__(self, graph: Graph, fusion: str) -> None:
-        self.graph, self.fusion = graph, fusion
+    def __init__(self, graph: Graph, fusion: str, entering: OpenKernel | None = None) -> None:
+        self.graph, self.fusion, self.entering = graph, fusion, entering
         self.readers = graph.readers()
         self.outputs = {output.node for output in graph.outputs}
-        self.folded = foldable(graph) if fusion == ONNXRUNTIME else {}
-        self.made: list[_Open] = []
         self.by_end: dict[str, _Open] = {}
+        absorbing: tuple[str, ...] = ()
+        if entering is not None:
+            entry = graph.nodes[0]
+            self.by_end[entry.name] = _Open.resumed(entry.name, entering)
+            absorbing = (entry.name,) if entering.absorbs else ()
+        self.made: list[_Open] = [*self.by_end.values()]
+        self.folded = foldable(graph, absorbing) if fusion == ONNXRUNTIME else {}
 
-    def kernels(self) -> tuple[Kernel, ...]:
+    def go(self) -> None:
         for node in self.graph.nodes:
             if node.inputs:
                 self._take(node)
-        return tuple(
-            Kernel(tuple(kernel.nodes), kernel.kind, tuple(kernel.features)) for kernel in self.made
-        )
+
+    def leaving(self) -> tuple[_Open | None, OpenKernel | None]:
+        """Return the kernel that makes the only output, and what may still join it."""
+        (output,) = self.graph.outputs
+        end = self.graph.by_name[output.node]
+        kernel = self.by_end.get(end.name)
+        if kernel is None or self.readers[end.name]:
+            return kernel, None
+        if self.fusion == INDUCTOR:
+            by_element = kernel.kind in BY_ELEMENT
+            features = tuple(kernel.features)
+            return kernel, OpenKernel(kernel.kind, features) if by_element else None
+        absorbs = end.op.absorbs_scale and end.new_params is None
+        if end is self.graph.nodes[0]:
+            absorbs = self.entering is not None and self.entering.absorbs
+        activates = kernel.activates and not kernel.closed
+        if self.fusion == NONE or not (absorbs or activates or kernel.takes_sum):
+            return kernel, None
+        return kernel, OpenKernel(kernel.kind, (), activates, kernel.has_sum, absorbs)
 
     def _take(self, node: Node) -> None:
         piece = piece_of(node.op, node.ins)
@@ -134,7 +199,7 @@ class _Fusion:
             return
         kernel = self._kernel_to_join(node, piece)
         if kernel is None:
-            kernel = _Open(node, piece)
+            kernel = _Open.of(node, piece)
             self.made.append(kernel)
         else:
             kernel.join(node)
@@ -163,7 +228,7 @@ class _Fusion:
                 return kernel
         elif node.op.zero_is_neutral and len(node.ins) == 2 and node.ins[0] == node.ins[1]:
             found = [self._alone(name) for name in node.inputs]
-            open_ = [k for k in found if k and k.kind in TAKES_SUM and not (k.closed or k.has_sum)]
+            open_ = [kernel for kernel in found if kernel and kernel.takes_sum]
             if open_:
                 kernel = open_[0]
                 kernel.has_sum = True

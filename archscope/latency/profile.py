@@ -114,7 +114,7 @@ def load(name: str) -> Profile:
         known = files()
         if name not in known:
             there = f"; there are {', '.join(known)}" if known else ""
-            hint = did_you_mean(name, known) or there
+            hint = did_you_mean(name, known) + there
             make = "`archscope device calibrate` makes that of this machine"
             raise OptionError(f"no latency profile '{name}'{hint}; {make}")
         path = known[name]

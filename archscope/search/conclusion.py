@@ -7,7 +7,7 @@ from math import sqrt
 
 from msgspec import Struct, structs
 
-from archscope.metrics import MACS, METRICS
+from archscope.metrics import MACS, metric_of
 from archscope.records.study import BASELINE, Finalist, Trial
 from archscope.search.reliability import Repeat, least_difference
 from archscope.stats import beyond_chance, residual_variation
@@ -97,7 +97,7 @@ def _tie(
         )
     text = (
         f"no winner: trials {', '.join(numbers[:-1])} and {numbers[-1]} are tied ({why}); the"
-        f" cheapest is trial {cheapest.trial} ({METRICS[cost].unit.format(cheapest.costs[cost])}"
+        f" cheapest is trial {cheapest.trial} ({metric_of(cost).unit.format(cheapest.costs[cost])}"
         f" {cost})"
     )
     return "; ".join([text, *_plain(tied, places)])

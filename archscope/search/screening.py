@@ -9,13 +9,10 @@ from msgspec import structs
 
 from archscope.analysis.canonical import canonical
 from archscope.ir import Graph
-from archscope.latency.predict import predict
-from archscope.latency.profile import load
 from archscope.metrics import METRICS
 from archscope.records.study import Trial
 from archscope.search.strategy import Strategy
-from archscope.space.budget import violation
-from archscope.space.costs import CostModel, needs_graph
+from archscope.space.budget import cost_model, violation
 from archscope.space.search_space import Space
 
 Measure = Callable[[str, Graph], float]
@@ -27,12 +24,13 @@ class Screening:
 
     def __init__(self, space: Space, strategy: Strategy, measure: Measure) -> None:
         self.space, self.strategy, self.measure = space, strategy, measure
-        self.cost_model = CostModel(space, graphs=needs_graph(strategy.metrics))
-        self.profiles = {
-            budget.metric: load(budget.predicted_by)
-            for budget in strategy.budgets
-            if budget.predicted_by
-        }
+        self.cost_model = cost_model(space, strategy.budgets, objectives=strategy.objectives)
+        predicted = [budget for budget in strategy.budgets if budget.predicted_by]
+        measured = {budget.metric for budget in strategy.budgets if budget.measured}
+        self.stand_ins = {
+            budget.metric: budget.cost for budget in reversed(predicted)
+            if budget.metric not in measured
+        }  # fmt: skip
         self.known: dict[str, Trial] = {}
         self.measured: dict[tuple[str, str], float] = {}  # by digest and metric
 
@@ -49,10 +47,12 @@ class Screening:
         if costs is None:
             return structs.replace(trial, outcome="impossible")
         excess = {
-            budget.text: budget.excess(costs[budget.metric])
+            budget.text: budget.excess(costs[budget.cost])
             for budget in self.strategy.budgets
             if not budget.measured
         }
+        # Of a metric that is predicted and nowhere measured, the prediction is the value.
+        costs = {**costs, **{name: costs[cost] for name, cost in self.stand_ins.items()}}
         trial = structs.replace(trial, costs=costs, excess=excess)
         if violation(self.strategy.budgets, costs) > 0:
             return trial
@@ -75,14 +75,11 @@ class Screening:
         """Return a trial with the metrics that must be measured, each once for equal networks."""
         costs, excess = dict(trial.costs), dict(trial.excess)
         for name in self.strategy.metrics:
-            if not METRICS[name].is_measured:
+            if not METRICS[name].is_measured or name in self.stand_ins:
                 continue
             key = trial.digest, name
             if key not in self.measured:
-                profile = self.profiles.get(name)
-                self.measured[key] = (
-                    predict(profile, graph).milliseconds if profile else self.measure(name, graph)
-                )
+                self.measured[key] = self.measure(name, graph)
             costs[name] = self.measured[key]
         for budget in self.strategy.budgets:
             if budget.measured:

@@ -178,7 +178,7 @@ def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalis
 
 def _cost(config: SearchConfig) -> str:
     """Return the metric that says which of several networks is the cheapest."""
-    limited = [budget.metric for budget in config.budgets if not budget.measured]
+    limited = [budget.cost for budget in config.budgets if not budget.measured]
     return limited[0] if limited else MACS
 
 

@@ -10,7 +10,9 @@ from msgspec import Struct, structs
 from archscope.errors import OptionError, did_you_mean
 from archscope.latency import profile as profiles
 from archscope.metrics import MACS, METRICS, Metric, cost_metrics, metric_words
-from archscope.space.costs import Costs, needs_graph
+from archscope.space.additive_costs import SUMMED, AdditiveCost, LatencyCost
+from archscope.space.costs import CostModel, Costs, needs_graph
+from archscope.space.search_space import Space
 from archscope.units import COUNT, Unit, split_quantity, split_word, unit_hint
 
 EDGE = 0.85
@@ -42,13 +44,13 @@ class Budget(Struct, frozen=True):
     metric: str
     most: float | None
     least: float | None = None
-    device: str = ""  # where it is measured
+    device: str = ""  # where it is measured, or the profile that predicts it
     note: str = ""  # what the words were taken to mean
 
     @property
     def measured(self) -> bool:
-        """Whether it takes a run to know, as latency does; all else is static."""
-        return METRICS[self.metric].is_measured
+        """Whether it takes a run to know, as latency here does; all else is static."""
+        return METRICS[self.metric].is_measured and not self.predicted_by
 
     @property
     def predicted_by(self) -> str:
@@ -56,8 +58,23 @@ class Budget(Struct, frozen=True):
         return "" if self.device in DEVICES else self.device
 
     @property
+    def cost(self) -> str:
+        """The key in `Costs` of what it limits: the metric, and the profile that predicts it."""
+        return f"{self.metric}@{self.device}" if self.predicted_by else self.metric
+
+    @property
+    def extra(self) -> AdditiveCost | None:
+        """The cost that a cost model has only if it is asked for. Raises OptionError."""
+        if self.predicted_by:
+            return LatencyCost(self.cost, profiles.load(self.predicted_by))
+        make = SUMMED.get(self.metric)
+        return None if make is None else make()
+
+    @property
     def is_sum(self) -> bool:
-        """Whether the metric is a sum of whole numbers over the parts of a network, as macs are."""
+        """Whether it is a sum of whole numbers over the segments of a network, as macs are."""
+        if (extra := self.extra) is not None:
+            return extra.exact
         metric = METRICS[self.metric]
         return not self.measured and not metric.needs_graph and metric.unit.whole
 
@@ -96,15 +113,15 @@ def budgets(
     `costs_by_name` resolves `60% of mobilenet_v2`. The lower edge of `with_edge` is 0.85 unless
     said; 0 is none. Raises OptionError.
     """
-    by_metric: dict[str, Budget] = {}
+    by_cost: dict[str, Budget] = {}
     for text in texts:
         new = budget(text, costs_by_name)
-        old = by_metric.get(new.metric)
-        by_metric[new.metric] = new if old is None else _both_ends(old, new)
-    for limit in by_metric.values():
+        old = by_cost.get(new.cost)
+        by_cost[new.cost] = new if old is None else _both_ends(old, new)
+    for limit in by_cost.values():
         if limit.least is not None and limit.most is not None and limit.least > limit.most:
             raise OptionError(f"the budget '{limit.text}' leaves nothing between its ends")
-    return with_edge(tuple(by_metric.values()), EDGE if edge is None else edge)
+    return with_edge(tuple(by_cost.values()), EDGE if edge is None else edge)
 
 
 def with_edge(limits: tuple[Budget, ...], edge: float) -> tuple[Budget, ...]:
@@ -129,7 +146,7 @@ def _both_ends(first: Budget, second: Budget) -> Budget:
     above, below = (first, second) if first.most is None else (second, first)
     if above.most is not None or below.least is not None or first.measured:
         raise OptionError(
-            f"two budgets limit {first.metric}: '{first.text}' and '{second.text}';"
+            f"two budgets limit {first.cost}: '{first.text}' and '{second.text}';"
             " say both ends at once: macs 250M..300M"
         )
     return structs.replace(below, text=f"{first.text}, {second.text}", least=above.least)
@@ -165,11 +182,14 @@ def _how_known(text: str, device: str) -> str:
     known = profiles.files()
     if device not in known and not device.endswith(profiles.SUFFIX):
         there = f" and latency profiles: {', '.join(known)}" if known else ""
-        hint = did_you_mean(device, (*DEVICES, *known)) or (
+        hint = did_you_mean(device, (*DEVICES, *known)) + (
             f"; there is cpu, that of this machine{there}; `archscope device calibrate` makes one"
         )
         raise _refusal(text, f"the device '{device}' is not known{hint}")
-    return f"predicted for {profiles.words(profiles.load(device))}"
+    profile = profiles.load(device)
+    least, most = profile.batches
+    beyond = "" if least == 1 else f", fitted to batches of {least} to {most} and not to one image"
+    return f"predicted for {profiles.words(profile)}{beyond}"
 
 
 def _refusal(text: str, why: str) -> OptionError:
@@ -300,11 +320,23 @@ def violation(limits: Sequence[Budget], costs: Costs | None) -> float:
     """Return the sum of what is beyond the static budgets; 0 fits, no network is infinity."""
     if costs is None:
         return float("inf")
-    return sum(
-        max(0.0, limit.excess(costs[limit.metric])) for limit in limits if not limit.measured
-    )
+    return sum(max(0.0, limit.excess(costs[limit.cost])) for limit in limits if not limit.measured)
 
 
 def limits_need_graph(limits: Sequence[Budget]) -> bool:
     """Return whether a graph must be made to know whether a candidate is inside the budgets."""
-    return needs_graph(limit.metric for limit in limits)
+    return any(METRICS[limit.metric].needs_graph and not limit.is_sum for limit in limits)
+
+
+def cost_model(
+    space: Space,
+    limits: Sequence[Budget] = (),
+    dtype: str = "float32",
+    *,
+    objectives: Sequence[str] = (),
+) -> CostModel:
+    """Return a cost model of a space that has the costs of static budgets and objectives."""
+    extras = {limit.cost: extra for limit in limits if (extra := limit.extra) is not None}
+    extras |= {name: SUMMED[name]() for name in objectives if name in SUMMED}
+    graphs = limits_need_graph(limits) or needs_graph(set(objectives) - SUMMED.keys())
+    return CostModel(space, dtype, graphs=graphs, extras=[*extras.values()])

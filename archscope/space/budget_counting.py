@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from math import ceil, floor, gcd
+from math import gcd
 
 import numpy as np
 from msgspec import Struct
@@ -245,7 +245,7 @@ def _narrow(numbers: Integers) -> None:
 
 def _limited(chain: Chain, budget: Budget, dtype: str) -> tuple[list[Integers], int, int]:
     """Return the costs of the moves at each place, and the least and most of a network inside."""
-    costs = [chain.costs(place, [budget.metric], dtype)[:, 0] for place in range(len(chain.moves))]
+    costs = [chain.costs(place, [budget.cost], dtype)[:, 0] for place in range(len(chain.moves))]
     dearest = int(chain.to_go(np.maximum, costs, -LARGEST_KEY)[0][0])
-    most = dearest if budget.most is None else min(floor(budget.most), dearest)
-    return costs, ceil(budget.least or 0), most
+    least, most = chain.ends(budget)
+    return costs, least, dearest if most is None else min(most, dearest)

@@ -1,14 +1,15 @@
 """A space as a chain of states and moves, for dynamic programming over its networks.
 
-A state before a segment is the shape that enters it with the choices that later segments still
-read. A move makes the decisions that are first read here, and passes the segment: it has a cost and
-leads to a state before the next segment. Each network of the space is one way along the chain, so
-that counting, drawing and optimising its networks are passes over the moves.
+A state before a segment is what enters it, a shape above all, with the choices that later segments
+still read. A move makes the decisions that are first read here, and passes the segment: it has a
+cost and leads to a state before the next segment. Each network of the space is one way along the
+chain, so that counting, drawing and optimising its networks are passes over the moves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,18 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from archscope.errors import SpecError
-from archscope.space.cost_tables import SegmentTable
+from archscope.space.additive_costs import AdditiveCost
+from archscope.space.budget import Budget
+from archscope.space.cost_tables import SUMS, SegmentTable
 from archscope.space.costs import array_costs
-from archscope.space.rows import SUMS, Encoding, Rows
+from archscope.space.rows import Encoding, Rows
 from archscope.space.segments import NotAChainError
 
 Integers = NDArray[np.int64]
 Scope = tuple[int, ...]
 """Columns of an `Encoding` whose choices are looked at together."""
 State = tuple[int, Scope]
-"""The number of a shape, and the places of the choices that are still to be read."""
+"""The number of what passes, and the places of the choices that are still to be read."""
 
 MOST_STATES = 200_000
 MOST_MOVES = 1_000_000
@@ -40,7 +43,7 @@ class Moves(Struct, frozen=True):
 
     source: Integers  # numbers of states before the segment
     target: Integers  # numbers of states before the next segment
-    sums: Integers  # (moves, 6): those of `analysis.cost.Sums`
+    sums: Integers  # (moves, width): those of `CostTables`
     columns: Scope  # the decisions that are made here
     picks: Rows  # (moves, decisions made here)
     scoped: dict[int, Integers]
@@ -67,17 +70,24 @@ class Moves(Struct, frozen=True):
 class Chain:
     """The states and moves of a space, from one state before the first segment to the end."""
 
-    def __init__(self, encoding: Encoding, scopes: Sequence[Scope] = ()) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        scopes: Sequence[Scope] = (),
+        extras: Sequence[AdditiveCost] = (),
+    ) -> None:
         """Take a space by its encoding, and scopes that each end up in `scoped` of one place.
 
-        Raises NotAChainError for a space that is no chain of segments, and TooWideError.
+        `extras` are costs beyond the sums that every segment has. Raises NotAChainError for a space
+        that is no chain of segments, and TooWideError.
         """
-        tables = encoding.space.cost_tables
+        tables = encoding.space.cost_tables_with(extras)
         if tables is None or all(table.segment.conditions for table in tables.tables):
             raise NotAChainError("the space is no chain of segments that one value passes")
         self.encoding, self.scopes = encoding, tuple(map(tuple, scopes))
-        self.tables = tables.tables
-        self.shapes: list[Any] = []
+        self.whole, self.tables = tables, tables.tables
+        self.extras = {extra.name: place for place, extra in enumerate(extras)}
+        self.passing: list[Any] = []
         self.numbers: dict[Any, int] = {}
         self.parents = [
             {encoding.column[path] for way in decision.when for part in way for path in part.paths}
@@ -94,10 +104,19 @@ class Chain:
         self.moves = self._compiled()
 
     def costs(self, place: int, metrics: Sequence[str], dtype: str) -> Integers:
-        """Return the costs of the moves at a place, (moves, metrics)."""
-        costs = array_costs(self.moves[place].sums, dtype)
+        """Return the costs of the moves at a place, (moves, metrics), in whole numbers."""
+        sums = self.moves[place].sums
+        costs = array_costs(sums, dtype)
+        costs |= {name: sums[:, SUMS + at] for name, at in self.extras.items()}
         parts = [costs[metric] for metric in metrics]
-        return np.stack(parts, 1) if parts else np.empty((len(self.moves[place].sums), 0), np.int64)
+        return np.stack(parts, 1) if parts else np.empty((len(sums), 0), np.int64)
+
+    def ends(self, limit: Budget) -> tuple[int, int | None]:
+        """Return the least and the most of a budget in the whole numbers of `costs`."""
+        at = self.extras.get(limit.cost)
+        per = 1 if at is None else self.whole.extras[at].per
+        least = ceil((limit.least or 0) * per)
+        return least, None if limit.most is None else floor(limit.most * per)
 
     def to_go(
         self, ufunc: np.ufunc, costs: Sequence[NDArray[Any]], none: float
@@ -120,12 +139,12 @@ class Chain:
             rows[:, moves.columns] = moves.picks[taken]
         return rows
 
-    def number(self, shape: Any) -> int:
-        """Return the number of a shape."""
-        if shape not in self.numbers:
-            self.numbers[shape] = len(self.shapes)
-            self.shapes.append(shape)
-        return self.numbers[shape]
+    def number(self, passing: Any) -> int:
+        """Return the number of what passes between segments."""
+        if passing not in self.numbers:
+            self.numbers[passing] = len(self.passing)
+            self.passing.append(passing)
+        return self.numbers[passing]
 
     def _compiled(self) -> list[Moves]:
         """Return the moves of all places, once it is known what every segment reads."""
@@ -194,7 +213,7 @@ class Chain:
         rows: list[Scope] = []
         for source, (shape, held) in enumerate(states):
             for row in self._assignments(place, held, at):
-                found = ((0,) * SUMS, shape) if step is None else step.passed(shape, row, at)
+                found = self._ended(shape) if step is None else step.passed(shape, row, at)
                 if found is None:
                     continue
                 sums, leaving = found
@@ -203,13 +222,17 @@ class Chain:
                 rows.append(row)
             if len(moves) > MOST_MOVES or len(numbers) > MOST_STATES:
                 raise TooWideError("too many choices must be remembered along the chain")
-        table = np.array(moves, np.int64).reshape(-1, 2 + SUMS)
+        table = np.array(moves, np.int64).reshape(-1, 2 + self.whole.width)
         chosen = np.array(rows, np.int64).reshape(len(moves), len(order))
         scoped = {number: self._flat(number, chosen, at) for number in self.complete[place]}
         first = np.searchsorted(table[:, 0], np.arange(len(states) + 1))
         made = tuple(self.made[place])
         picks = chosen[:, [at[column] for column in made]]
         return Moves(table[:, 0], table[:, 1], table[:, 2:], made, picks, scoped, first), [*numbers]
+
+    def _ended(self, passing: int) -> tuple[tuple[int, ...], int]:
+        """Return what is added at the end, behind which nothing differs any more."""
+        return self.whole.at_end(self.passing[passing]), 0
 
     def _flat(self, number: int, chosen: Rows, at: dict[int, int]) -> Integers:
         """Return the places of choices in the table of a scope, which has an axis for each."""
@@ -278,9 +301,9 @@ class _Step:
         for column, position in at.items():
             choices[encoding.space.decisions[column].path] = encoding.values[column][row[position]]
         if not self.table.present(choices):
-            return (0,) * SUMS, shape
+            return (0,) * chain.whole.width, shape
         try:
-            sums, leaving = self.table.look_up(choices, chain.shapes[shape])
+            sums, leaving = self.table.look_up(choices, chain.passing[shape])
         except SpecError:
             return None
         return sums, chain.number(leaving)

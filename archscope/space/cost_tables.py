@@ -7,44 +7,50 @@ in all that an earlier elaboration read costs the same: no analysis of the text 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import add
 from typing import Any
 
 from archscope.analysis.cost import Sums
 from archscope.errors import SpecError
-from archscope.ir import Shape
 from archscope.language.document import Document, layers_in
 from archscope.language.limits import Limits
 from archscope.language.syntax import LOOP_NAMES
-from archscope.space.segments import NotAChainError, Segment, SegmentChain, chain_of
+from archscope.space.additive_costs import AdditiveCost
+from archscope.space.segments import NotAChainError, Passing, Segment, SegmentChain, chain_of
 
-Known = tuple[Sums, Shape] | SpecError
-"""What a segment costs and the shape that leaves it, or why these choices make no network."""
+SUMS = 6  # as many as `analysis.cost.Sums` has
+
+Known = tuple[Sums, Passing] | SpecError
+"""What a segment costs and what leaves it, or why these choices make no network."""
 
 
 class CostTables:
-    """Sums up what the segments of a space cost."""
+    """Sums up what the segments of a space cost: `Sums`, and behind them those of `extras`."""
 
-    def __init__(self, chain: SegmentChain) -> None:
-        self.chain = chain
+    def __init__(self, chain: SegmentChain, extras: Sequence[AdditiveCost] = ()) -> None:
+        self.chain, self.extras = chain, tuple(extras)
+        self.width = SUMS + len(self.extras)
         layers = [layer for b in chain.document.all_blocks for layer in layers_in(b.layers)]
         turning = {*LOOP_NAMES}.union(*(layer.each or () for layer in layers))
         firsts: dict[Any, SegmentTable] = {}  # of the turns of a loop that are all alike
         self.tables = []
         for segment in chain.segments:
-            table = SegmentTable(chain, segment)
+            table = SegmentTable(chain, segment, self.extras)
             if not segment.reads_any(turning):
                 key = segment.layer, segment.instance.path, segment.instance.block.name
                 table.first = firsts.setdefault(key, table)
             self.tables.append(table)
         self.input_reads: tuple[str, ...] = ()  # the paths of choices that decide the input
-        self.shapes: dict[tuple[Any, ...], Shape] = {}
+        self.inputs: dict[tuple[Any, ...], Passing] = {}
 
     @classmethod
-    def of(cls, document: Document, limits: Limits) -> CostTables | None:
+    def of(
+        cls, document: Document, limits: Limits, extras: Sequence[AdditiveCost] = ()
+    ) -> CostTables | None:
         """Return the tables of a space, or None if it is no chain of segments. Raises SpecError."""
         try:
-            return cls(chain_of(document, limits))
+            return cls(chain_of(document, limits), extras)
         except NotAChainError:
             return None
 
@@ -55,43 +61,56 @@ class CostTables:
         network.
         """
         params = buffers = macs = access = biases = read = 0
-        shape = self.entering(choices)
+        more = [0] * len(self.extras)
+        passing = self.entering(choices)
         present = False
         try:
             for table in self.tables:
                 if table.present(choices):
-                    sums, shape = table.look_up(choices, shape)
+                    sums, passing = table.look_up(choices, passing)
                     params += sums[0]
                     buffers += sums[1]
                     macs += sums[2]
                     access += sums[3]
                     biases += sums[4]
                     read += sums[5]
+                    for place in range(len(more)):
+                        more[place] += sums[SUMS + place]
                     present = True
         except NotAChainError:
             return None
         # Where no layer is left, the graph says what is wrong with that.
-        return (params, buffers, macs, access, biases, read) if present else None
+        if not present:
+            return None
+        found = params, buffers, macs, access, biases, read
+        return (*found, *map(add, more, self.at_end(passing)[SUMS:])) if more else found
 
-    def entering(self, choices: Mapping[str, Any]) -> Shape:
-        """Return the shape of the input. Raises SpecError."""
+    def at_end(self, passing: Passing) -> Sums:
+        """Return what is added to the sums of a network that ends with this."""
+        ends = zip(self.extras, passing[1:], strict=True)
+        return *(0,) * SUMS, *(extra.at_end(left) for extra, left in ends)
+
+    def entering(self, choices: Mapping[str, Any]) -> Passing:
+        """Return what enters the first segment: the input. Raises SpecError."""
         key = tuple([choices[path] for path in self.input_reads])
-        if key not in self.shapes:
+        if key not in self.inputs:
             noted = NotedChoices(choices)
             shape = self.chain.entering(noted)
             if not noted.read <= set(self.input_reads):
                 self.input_reads = (*self.input_reads, *noted.read - set(self.input_reads))
-                self.shapes.clear()
+                self.inputs.clear()
                 key = tuple([choices[path] for path in self.input_reads])
-            self.shapes[key] = shape
-        return self.shapes[key]
+            self.inputs[key] = (shape, *(None for _ in self.extras))
+        return self.inputs[key]
 
 
 class SegmentTable:
-    """What one segment costs, by the shape that enters it and the choices that it reads."""
+    """What one segment costs, by what enters it and the choices that it reads."""
 
-    def __init__(self, chain: SegmentChain, segment: Segment) -> None:
-        self.chain, self.segment = chain, segment
+    def __init__(
+        self, chain: SegmentChain, segment: Segment, extras: Sequence[AdditiveCost]
+    ) -> None:
+        self.chain, self.segment, self.extras = chain, segment, extras
         self.reads: tuple[str, ...] = ()  # the paths of the choices, as far as they are known
         self.known: dict[tuple[Any, ...], Known] = {}
         self.first: SegmentTable = self  # of an earlier turn, whose costs are the same
@@ -112,8 +131,8 @@ class SegmentTable:
                 return False
         return True
 
-    def look_up(self, choices: Mapping[str, Any], entering: Shape) -> tuple[Sums, Shape]:
-        """Return the sums over the nodes of the segment, and the shape that leaves it.
+    def look_up(self, choices: Mapping[str, Any], entering: Passing) -> tuple[Sums, Passing]:
+        """Return the sums over the nodes of the segment, and what leaves it.
 
         Raises SpecError, and NotAChainError if it ends in more than one value.
         """
@@ -127,7 +146,7 @@ class SegmentTable:
             raise known
         return known
 
-    def _as_first(self, choices: Mapping[str, Any], entering: Shape) -> Known | None:
+    def _as_first(self, choices: Mapping[str, Any], entering: Passing) -> Known | None:
         """Return what the first turn costs if it reads nothing but choices of the whole network."""
         known: Known
         try:
@@ -139,17 +158,19 @@ class SegmentTable:
             return None
         return self._noted(known, choices, entering, set(self.first.reads))
 
-    def _elaborate(self, choices: Mapping[str, Any], entering: Shape) -> Known:
+    def _elaborate(self, choices: Mapping[str, Any], entering: Passing) -> Known:
         noted = NotedChoices(choices)
         known: Known
         try:
-            known = self.segment.costs(self.chain.document, self.chain.limits, noted, entering)
+            known = self.segment.costs(
+                self.chain.document, self.chain.limits, noted, entering, self.extras
+            )
         except SpecError as error:
             known = error
         return self._noted(known, choices, entering, noted.read)
 
     def _noted(
-        self, known: Known, choices: Mapping[str, Any], entering: Shape, read: set[str]
+        self, known: Known, choices: Mapping[str, Any], entering: Passing, read: set[str]
     ) -> Known:
         """Keep what is known with the choices that were read for it."""
         more = read - set(self.reads)

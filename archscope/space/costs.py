@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +12,16 @@ from archscope.analysis.microcontroller import flash_of, ram_of
 from archscope.errors import SpecError
 from archscope.ir import Graph
 from archscope.metrics import METRICS, static_metrics
+from archscope.space.additive_costs import AdditiveCost
+from archscope.space.cost_tables import SUMS, CostTables
 from archscope.space.decisions import Choices
 from archscope.space.search_space import Space
 
 Costs = dict[str, float]
-"""Costs of one network for one image, by metric; bytes are for a dtype."""
+"""Costs of one network for one image, by metric; bytes are for a dtype.
+
+Latency that a profile predicts is `latency@PROFILE`.
+"""
 
 
 class _Counted:
@@ -52,9 +57,17 @@ class _Counted:
         }
 
 
-def array_costs(sums: Any, dtype: str = "float32") -> dict[str, Any]:
-    """Return the metrics that need no graph for an array (networks, 6) of sums, each an array."""
-    return _Counted(sums.T, dtype).costs()
+def array_costs(
+    sums: Any, dtype: str = "float32", extras: Sequence[AdditiveCost] = ()
+) -> dict[str, Any]:
+    """Return the metrics that need no graph for an array (networks, width) of sums, each an array.
+
+    `extras` are those of the tables that the sums come from.
+    """
+    costs: dict[str, Any] = _Counted(sums.T[:SUMS], dtype).costs()
+    for extra, column in zip(extras, sums.T[SUMS:], strict=False):
+        costs[extra.name] = column if extra.per == 1 else column / extra.per
+    return costs
 
 
 def costs_of(graph: Graph, dtype: str = "float32") -> Costs:
@@ -72,10 +85,27 @@ def needs_graph(metrics: Iterable[str]) -> bool:
 class CostModel:
     """Computes the costs of candidates of one space, and remembers them."""
 
-    def __init__(self, space: Space, dtype: str = "float32", *, graphs: bool = False) -> None:
-        """Take a space; with `graphs`, metrics that need a graph are among the costs."""
-        self.space, self.dtype, self.graphs = space, dtype, graphs
+    def __init__(
+        self,
+        space: Space,
+        dtype: str = "float32",
+        *,
+        graphs: bool = False,
+        extras: Sequence[AdditiveCost] = (),
+    ) -> None:
+        """Take a space; with `graphs`, metrics that need a graph are among the costs.
+
+        `extras` are, too, and take no graph if they are sums and the space is a chain of segments.
+        """
+        self.space, self.dtype, self.extras = space, dtype, tuple(extras)
+        self.summed = tuple(extra for extra in self.extras if extra.exact)
+        self.graphs = graphs or len(self.summed) < len(self.extras)
         self.known: dict[tuple[Any, ...], Costs | None] = {}
+
+    @property
+    def tables(self) -> CostTables | None:
+        """What segments cost, None if the networks are no chains of segments."""
+        return self.space.cost_tables_with(self.summed)
 
     def __call__(self, choices: Choices) -> Costs | None:
         """Return the costs of a candidate, or None if its values make no network."""
@@ -92,7 +122,16 @@ class CostModel:
         return self.known[key]
 
     def _costs(self, choices: dict[str, Any]) -> Costs:
-        if self.graphs:
-            return costs_of(self.space.graph(choices), self.dtype)
+        sums = self.tables.sums(choices) if self.tables and not self.graphs else None
+        if sums is None:
+            graph = self.space.graph(choices).inference()
+            counted = _Counted(sums_of(graph.nodes), self.dtype, graph if self.graphs else None)
+            return {
+                **counted.costs(),
+                **{extra.name: extra.of_graph(graph) for extra in self.extras},
+            }
         # Quicker: no graph is made.
-        return _Counted(self.space.sums(choices), self.dtype).costs()
+        costs = _Counted(sums[:SUMS], self.dtype).costs()
+        for extra, value in zip(self.extras, sums[SUMS:], strict=True):
+            costs[extra.name] = value if extra.per == 1 else value / extra.per
+        return costs

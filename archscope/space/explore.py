@@ -12,8 +12,9 @@ from msgspec import Struct
 from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.language.value import CHOICE
-from archscope.metrics import MACS, METRICS, static_metrics
-from archscope.space.budget import Budget, limits_need_graph, violation
+from archscope.metrics import MACS, static_metrics
+from archscope.space.budget import Budget, violation
+from archscope.space.budget import cost_model as cost_model_of
 from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, every
 from archscope.space.decisions import Choices, Decision, word
@@ -37,7 +38,7 @@ Ends = dict[tuple[str, bool], Candidate]
 class CostRange(Struct, frozen=True):
     """The values of one metric over the networks of a space."""
 
-    metric: str
+    metric: str  # its key in `Costs`
     least: float
     middle: float | None  # the median; None if the metric was not computed for drawn networks
     most: float
@@ -65,7 +66,7 @@ class Exploration(Struct, frozen=True):
     counts: tuple[Count, ...]  # how many fit each budget, where that can be counted
     example: Candidate | None  # one inside the budgets
     blocking: tuple[Budget, ...]  # budgets that no network was found inside
-    relax: dict[str, tuple[Relaxation, ...]]  # by metric, the most effective first
+    relax: dict[str, tuple[Relaxation, ...]]  # by cost, the most effective first
 
 
 def explore(
@@ -83,7 +84,7 @@ def explore(
     SpecError if no values make a network.
     """
     static = [limit for limit in limits if not limit.measured]
-    cost_model = CostModel(space, dtype, graphs=limits_need_graph(static))
+    cost_model = cost_model_of(space, static, dtype)
     sampler = Sampler(space, static, seed, cost_model)
     plan = sampler.plan
     counted = plan is not None and space.certain
@@ -101,7 +102,7 @@ def explore(
         raise _no_network(space)
     exact = enumerated is not None
     ends = _ends(space, cost_model, sampler, example)
-    ranges = tuple(_range(metric.name, priced, ends, exact) for metric in static_metrics())
+    ranges = tuple(_range(name, priced, ends, exact) for name in _cost_names(cost_model))
     share = evaluated_share(costs, static, exact) if static else None
     known = None if exact or plan is None else counted_share(space, plan, static, cost_model, seed)
     if known is not None:
@@ -124,8 +125,14 @@ def explore(
         counts=() if known is None else known.counts,
         example=example if static else None,
         blocking=blocking,
-        relax={limit.metric: relaxations(space, limit, ends, dtype) for limit in blocking},
+        relax={limit.cost: relaxations(space, limit, ends, dtype) for limit in blocking},
     )
+
+
+def _cost_names(cost_model: CostModel) -> list[str]:
+    """Return the costs that are explored: all static metrics, and what only a budget asks for."""
+    names = [metric.name for metric in static_metrics()]
+    return list(dict.fromkeys([*names, *(extra.name for extra in cost_model.extras)]))
 
 
 def _enumerable(plan: Plan | None) -> Plan | None:
@@ -205,15 +212,15 @@ def _ends(space: Space, cost_model: CostModel, sampler: Sampler, example: Candid
     """Return the networks at both ends of each metric, found by coordinate descent."""
     ends: Ends = {}
     with_graphs = CostModel(space, cost_model.dtype, graphs=True)
+    known = cost_model(sampler.any()) or {}
     for largest in (False, True):
         choices: Choices = example.choices if example else sampler.any()
-        for metric in static_metrics():
-            lacking = metric.needs_graph and not cost_model.graphs
-            model = with_graphs if lacking else cost_model
-            end = extreme(space, model, metric.name, largest, choices)
+        for name in _cost_names(cost_model):
+            model = cost_model if name in known else with_graphs
+            end = extreme(space, model, name, largest, choices)
             if end is None:
                 raise _no_network(space)
-            ends[metric.name, largest] = end
+            ends[name, largest] = end
             choices = end.choices
     return ends
 
@@ -287,7 +294,7 @@ def _search(
 
 def _overlaps(limit: Budget, ranges: Sequence[CostRange]) -> bool:
     """Return whether some value of the metric in the space is inside a budget."""
-    span = next(span for span in ranges if span.metric == limit.metric)
+    span = next(span for span in ranges if span.metric == limit.cost)
     low = limit.most is None or span.least <= limit.most
     return low and (limit.least is None or span.most >= limit.least)
 
@@ -296,10 +303,10 @@ def relaxations(
     space: Space, limit: Budget, ends: Ends, dtype: str = "float32"
 ) -> tuple[Relaxation, ...]:
     """Return the decisions that change a metric most at the end of the space next to a budget."""
-    metric = limit.metric
+    metric = limit.cost
     largest = limit.most is None or ends[metric, False].costs[metric] <= limit.most
     end = ends[metric, largest]
-    cost_model = CostModel(space, dtype, graphs=METRICS[metric].needs_graph)
+    cost_model = cost_model_of(space, [limit], dtype)
     base = end.costs[metric]
     found = []
     active = space.active(end.choices)

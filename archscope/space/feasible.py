@@ -27,15 +27,15 @@ RARE = 0.05  # share of networks inside the budgets below which they are counted
 class FeasibleSet:
     """Rows of one space inside budgets.
 
-    Budgets that take a graph or a measurement are tested by `fits` alone; `inside` and `draw` leave
-    them out.
+    Budgets that take a graph are tested by `fits` alone; `inside` and `draw` leave them out, and
+    all leave out those that are measured.
     """
 
     def __init__(self, space: Space, budgets: Sequence[Budget], cost_model: CostModel) -> None:
         """Take a space. Raises ValueError if one of its decisions has no end."""
         self.encoding = Encoding(space)
         self.budgets, self.cost_model = tuple(budgets), cost_model
-        tables = space.cost_tables
+        tables = cost_model.tables
         self.batch = None if tables is None else BatchCosts(self.encoding, tables)
         self.plan: Plan | None = None  # None if networks cannot be counted
         with suppress(TooManyError):
@@ -46,7 +46,7 @@ class FeasibleSet:
         return self.encoding.masked(rows)
 
     def sums(self, rows: Rows) -> NDArray[np.int64] | None:
-        """Return the `Sums` of masked rows, (rows, 6); None if no tables say."""
+        """Return the sums of the tables for masked rows, (rows, width); None if there are none."""
         priced = self._priced(rows)
         return None if priced is None else priced[0]
 
@@ -56,11 +56,11 @@ class FeasibleSet:
         if priced is None:
             return np.array([self.fits(row) for row in rows], bool)
         sums, networks = priced
-        costs = array_costs(sums, self.cost_model.dtype)
+        costs = array_costs(sums, self.cost_model.dtype, self.cost_model.summed)
         for budget in self.budgets:
-            if budget.metric in costs:
+            if budget.cost in costs:
                 most = np.inf if budget.most is None else budget.most
-                values = costs[budget.metric]
+                values = costs[budget.cost]
                 networks &= (values <= most) & (values >= (budget.least or 0))
         return networks
 
@@ -113,7 +113,7 @@ class FeasibleSet:
             return None
         dtype = self.cost_model.dtype
         try:
-            chain = Chain(self.encoding)
+            chain = Chain(self.encoding, extras=self.cost_model.summed)
             found = [
                 InsideBudget.rounded(chain, limit, self.plan.count, dtype, surely=False)
                 for limit in sums

@@ -71,7 +71,7 @@ def counted_share(
     are inside all budgets.
     """
     sums = [limit for limit in limits if limit.is_sum]
-    if not sums or plan.endless or not space.certain or space.cost_tables is None:
+    if not sums or plan.endless or not space.certain or cost_model.tables is None:
         return None
     # numpy takes its time to load
     import numpy as np
@@ -83,7 +83,7 @@ def counted_share(
 
     feasible = FeasibleSet(space, limits, cost_model)
     try:
-        chain = Chain(feasible.encoding)
+        chain = Chain(feasible.encoding, extras=cost_model.summed)
         found = [counted(chain, limit, plan.count, cost_model.dtype) for limit in sums]
     except (NotAChainError, TooWideError):
         return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import ceil, floor
 
 import numpy as np
 from msgspec import Struct
@@ -46,7 +45,8 @@ class Optimum(Struct, frozen=True):
     `proved`, it is at most the last of the values (up to `TOLERANCE`), so that `rows` are the best,
     or they are all the networks that there are inside; else there were too many prefixes to follow,
     and there may be better ones, up to `bound`. `relaxed` are budgets that are no sums over
-    segments (peak memory, latency): rows may be beyond them, and `bound` holds all the same.
+    segments (peak memory, measured latency): rows may be beyond them, and `bound` holds all the
+    same.
     """
 
     rows: Rows  # (networks, decisions), masked, the best first
@@ -69,16 +69,19 @@ def optimum(
 
     Of equal values any may be kept. No rows if nothing fits; then `bound` is minus infinity if
     that is `proved`. `chain` may be given where many models with factors of the same columns are
-    asked: `Chain(Encoding(space), [factor.columns for factor in model.factors])`.
+    asked: `Chain(Encoding(space), [factor.columns for factor in model.factors])`, with the
+    `extras` of the budgets.
 
     Raises NotAChainError if the networks are no chains of segments, TooWideError if the factors
     or segments read too much at once, and ValueError for a space with continuous decisions.
     """
     scopes = [factor.columns for factor in model.factors]
-    chain = chain or Chain(Encoding(space), scopes)
+    sums = [limit for limit in budgets if limit.is_sum]
+    if chain is None:
+        extras = [extra for limit in sums if (extra := limit.extra) is not None]
+        chain = Chain(Encoding(space), scopes, extras)
     if list(chain.scopes) != [tuple(scope) for scope in scopes]:
         raise ValueError("the chain was made for factors of other decisions")
-    sums = [limit for limit in budgets if limit.is_sum]
     search = _Search(chain, model, sums, keep, dtype)
     proved = search.run()
     relaxed = tuple(limit for limit in budgets if not limit.is_sum)
@@ -115,11 +118,10 @@ class _Search:
         self, chain: Chain, model: FactorModel, limits: Sequence[Budget], keep: int, dtype: str
     ) -> None:
         self.chain, self.keep = chain, keep
-        metrics = [limit.metric for limit in limits]
-        self.least = np.array([ceil(limit.least or 0) for limit in limits], np.int64)
-        self.most = np.array(
-            [UNLIMITED if limit.most is None else floor(limit.most) for limit in limits], np.int64
-        )
+        metrics = [limit.cost for limit in limits]
+        ends = [chain.ends(limit) for limit in limits]
+        self.least = np.array([least for least, _ in ends], np.int64)
+        self.most = np.array([UNLIMITED if most is None else most for _, most in ends], np.int64)
         self.costs = [chain.costs(place, metrics, dtype) for place in range(len(chain.moves))]
         self.worth = [
             sum(
@@ -138,16 +140,16 @@ class _Search:
         self.values: Values = np.empty(0)
         self.bound = -np.inf
         # One-sided constraints: `use` of at most `room` each, as shares of the limits.
-        ends = [
+        sides = [
             (column, sign, limit)
-            for column, budget in enumerate(limits)
-            for sign, limit in ((1, budget.most), (-1, budget.least))
+            for column, (least, most) in enumerate(ends)
+            for sign, limit in ((1, most), (-1, least))
             if limit
         ]
-        self.signs = np.zeros((len(metrics), len(ends)))
-        for number, (column, sign, limit) in enumerate(ends):
+        self.signs = np.zeros((len(metrics), len(sides)))
+        for number, (column, sign, limit) in enumerate(sides):
             self.signs[column, number] = sign / limit
-        self.room = np.array([float(sign) for _, sign, _ in ends])
+        self.room = np.array([float(sign) for _, sign, _ in sides])
 
     def run(self) -> bool:
         """Find the best networks; return whether they are proved to be."""

@@ -14,17 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archscope.errors import SpecError
-from archscope.ir import Shape
 from archscope.space.cost_tables import CostTables, SegmentTable
 from archscope.space.counting import Plan
 from archscope.space.decisions import Condition
 from archscope.space.search_space import Space
-from archscope.space.segments import NotAChainError
+from archscope.space.segments import NotAChainError, Passing
 
 Rows = NDArray[np.int64]
 """(candidates, decisions): places of choices, in the order of `Space.decisions`."""
 Flags = NDArray[np.bool_]
-SUMS = 6  # as many as `analysis.cost.Sums` has
 LARGEST_KEY = 2**62
 
 
@@ -123,16 +121,16 @@ class BatchCosts:
 
     def __init__(self, encoding: Encoding, tables: CostTables) -> None:
         self.encoding, self.tables = encoding, tables
-        self.shapes: list[Shape] = []
-        self.numbers: dict[Shape, int] = {}
+        self.passing: list[Passing] = []
+        self.numbers: dict[Passing, int] = {}
         self.columns = [_TableColumns(self, table) for table in tables.tables]
 
     def sums(self, rows: Rows) -> tuple[NDArray[np.int64], Flags]:
-        """Return params, buffers, macs and memory access of masked rows, and which are networks.
+        """Return the sums of the tables for masked rows, and which are networks.
 
-        Shapes (rows, 6) and (rows,). Raises NotAChainError where only the graph can say it.
+        Shapes (rows, width) and (rows,). Raises NotAChainError where only the graph can say it.
         """
-        sums = np.zeros((len(rows), SUMS), np.int64)
+        sums = np.zeros((len(rows), self.tables.width), np.int64)
         networks = np.ones(len(rows), bool)
         entering = self._entering(rows)
         present = np.zeros(len(rows), bool)
@@ -147,17 +145,21 @@ class BatchCosts:
             present[chosen] = True
         if not present.all():
             raise NotAChainError
+        if self.tables.extras:
+            ends, inverse = np.unique(entering[networks], return_inverse=True)
+            added = [self.tables.at_end(self.passing[end]) for end in ends]
+            sums[networks] += np.array(added, np.int64).reshape(-1, self.tables.width)[inverse]
         return sums, networks
 
-    def number(self, shape: Shape) -> int:
-        """Return the number by which arrays speak of a shape."""
-        if shape not in self.numbers:
-            self.numbers[shape] = len(self.shapes)
-            self.shapes.append(shape)
-        return self.numbers[shape]
+    def number(self, passing: Passing) -> int:
+        """Return the number by which arrays speak of what passes between segments."""
+        if passing not in self.numbers:
+            self.numbers[passing] = len(self.passing)
+            self.passing.append(passing)
+        return self.numbers[passing]
 
     def _entering(self, rows: Rows) -> NDArray[np.int64]:
-        """Return the number of the shape of the input, for each row."""
+        """Return the number of what the input is, for each row."""
         first = self.encoding.choices(rows[0]) if len(rows) else {}
         number = self.number(self.tables.entering(first)) if first else 0
         if not self.tables.input_reads:
@@ -183,8 +185,8 @@ class _TableColumns:
 
     def _clear(self) -> None:
         self.keys = np.empty(0, np.int64)
-        self.sums = np.empty((0, SUMS), np.int64)
-        self.leaving = np.empty(0, np.int64)  # numbers of shapes; -1 where there is no network
+        self.sums = np.empty((0, self.batch.tables.width), np.int64)
+        self.leaving = np.empty(0, np.int64)  # numbers of what leaves; -1: there is no network
 
     def places(self, rows: Rows, entering: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the places of rows in the table, which is filled where it lacks them."""
@@ -213,10 +215,10 @@ class _TableColumns:
         for row in missing[first]:
             choices = encoding.choices(rows[row])
             try:
-                sums, shape = self.table.look_up(choices, self.batch.shapes[entering[row]])
-                new.append((int(keys[row]), sums, self.batch.number(shape)))
+                sums, leaving = self.table.look_up(choices, self.batch.passing[entering[row]])
+                new.append((int(keys[row]), sums, self.batch.number(leaving)))
             except SpecError:
-                new.append((int(keys[row]), (0,) * SUMS, -1))
+                new.append((int(keys[row]), (0,) * self.batch.tables.width, -1))
             if self.table.reads != self.reads:
                 self.reads = self.table.reads
                 self.read_columns = [encoding.column[path] for path in self.reads]

@@ -10,7 +10,8 @@ from typing import Any
 from msgspec import Struct
 
 from archscope.errors import OptionError
-from archscope.space.budget import Budget, limits_need_graph, violation
+from archscope.space.budget import Budget, violation
+from archscope.space.budget import cost_model as cost_model_of
 from archscope.space.costs import CostModel, Costs
 from archscope.space.counting import Plan, TooManyError, draw, draw_value, plan
 from archscope.space.decisions import Choices, Decision
@@ -42,7 +43,7 @@ class Sampler:
         """Take a space, what limits its networks, and perhaps a cost model to share."""
         self.space, self.budgets = space, tuple(budgets)
         self.random = Random(seed)  # noqa: S311 nothing secret is drawn
-        self.cost_model = cost_model or CostModel(space, graphs=limits_need_graph(budgets))
+        self.cost_model = cost_model or cost_model_of(space, budgets)
 
     @cached_property
     def plan(self) -> Plan | None:

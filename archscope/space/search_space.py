@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from archscope.language.document import Document
 from archscope.language.limits import LIMITS, Limits
 from archscope.language.overrides import input_shapes, settings
 from archscope.language.value import CHOICE, Value
+from archscope.space.additive_costs import AdditiveCost
 from archscope.space.block_cache import BlockCache
 from archscope.space.cost_tables import CostTables
 from archscope.space.decisions import Choices, Condition, Decision
@@ -58,13 +59,26 @@ class Space(Struct, frozen=True, dict=True):
     def _blocks(self) -> BlockCache:
         return BlockCache(self.document, self.limits)
 
-    @cached_property
+    @property
     def cost_tables(self) -> CostTables | None:
         """What the segments of the networks cost, None if these are no chains of segments."""
-        alternatives = (decision.alternatives for decision in self.decisions)
-        if any(len({*values}) < len(values) for values in alternatives):
-            return None  # 1 and true are equal, but do not make equal networks
-        return CostTables.of(self.document, self.limits)
+        return self.cost_tables_with(())
+
+    def cost_tables_with(self, extras: Sequence[AdditiveCost]) -> CostTables | None:
+        """Return `cost_tables` that have more costs."""
+        key = tuple(extra.key for extra in extras)
+        if key not in self._cost_tables:
+            alternatives = (decision.alternatives for decision in self.decisions)
+            # 1 and true are equal, but do not make equal networks.
+            told_apart = all(len({*values}) == len(values) for values in alternatives)
+            self._cost_tables[key] = (
+                CostTables.of(self.document, self.limits, extras) if told_apart else None
+            )
+        return self._cost_tables[key]
+
+    @cached_property
+    def _cost_tables(self) -> dict[Hashable, CostTables | None]:
+        return {}
 
     @cached_property
     def defaults(self) -> dict[str, Any]:

@@ -7,13 +7,13 @@ on the few decisions that it reads, and the costs of a network are sums over its
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from archscope.analysis.cost import Sums, sums_of
-from archscope.ir import Shape
+from archscope.ir import Graph, Output, Shape
 from archscope.language.document import Block, Chain, Document, Layer, layers_in
 from archscope.language.elaborate import Elaborator, Instance, Walk
 from archscope.language.expand import GraphDomain
@@ -21,8 +21,12 @@ from archscope.language.expression import Expression, names_in
 from archscope.language.limits import Limits
 from archscope.language.node_builder import NodeNames
 from archscope.language.value import FILLER, HoleFiller, HolePaths
+from archscope.space.additive_costs import AdditiveCost
 from archscope.space.open_domain import NoFlow, OpenDomain
 from archscope.space.open_values import ChosenFrame, Conditions, OpenScope
+
+Passing = tuple[Any, ...]
+"""What passes between two segments: a shape, and what each additive cost has left open there."""
 
 
 class NotAChainError(Exception):
@@ -55,17 +59,22 @@ class Segment(Struct, frozen=True):
         )
 
     def costs(
-        self, document: Document, limits: Limits, choices: dict[str, Any], entering: Shape
-    ) -> tuple[Sums, Shape]:
-        """Return the sums over its nodes, and the shape that leaves it. Raises SpecError.
+        self,
+        document: Document,
+        limits: Limits,
+        choices: dict[str, Any],
+        entering: Passing,
+        extras: Sequence[AdditiveCost] = (),
+    ) -> tuple[Sums, Passing]:
+        """Return the sums over its nodes with those of `extras`, and what leaves it.
 
-        `choices` has a value for every decision, by path; `entering` is the shape of the feature
-        map that enters, channels first.
+        `choices` has a value for every decision, by path; the shape that enters is channels first.
+        Raises SpecError, and NotAChainError if it ends in more than one value.
         """
         domain = GraphDomain(document, limits, choices)
         domain.lets[FILLER] = HoleFiller(choices, HolePaths())
         made, layer = domain.made, self.layer
-        made.input("x", entering, layer.at)
+        made.input("x", entering[0], layer.at)
         flow: NodeNames = ("x",)
         around = self.instance
         instance = Instance(around.block, around.path, flow)
@@ -81,8 +90,18 @@ class Segment(Struct, frozen=True):
             flow = domain.body(inside, inner, flow, walk.chain)
         if len(flow) != 1 or made.outputs:
             raise NotAChainError
-        sums = sums_of([node for name, node in domain.nodes.items() if name != "x"])
-        return sums, domain.nodes[flow[0]].out
+        (_, *nodes), end = domain.nodes.values(), domain.nodes[flow[0]]
+        sums = sums_of(nodes)
+        if not extras:
+            return sums, (end.out,)
+        if end.op.absorbs_scale and any(node.shares for node in nodes):
+            raise NotAChainError  # it takes more than this segment to know whether norms are folded
+        part = Graph(layer.word, tuple(domain.nodes.values()), (Output("output", end.name),))
+        found = [
+            extra.of_part(part, before) for extra, before in zip(extras, entering[1:], strict=True)
+        ]
+        added, left = zip(*found, strict=True)
+        return (*sums, *added), (end.out, *left)
 
 
 class SegmentChain(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from archscope.ir import text_of
-from archscope.metrics import METRICS, static_metrics
+from archscope.metrics import metric_of
 from archscope.records.prediction import Prediction
 from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.report.tables.analysis import prediction_words
@@ -118,7 +118,7 @@ def _range_table(found: Exploration) -> Table:
     )
     rows = []
     for span in found.ranges:
-        unit = METRICS[span.metric].unit
+        unit = metric_of(span.metric).unit
         middle = span.middle
         if middle is not None and unit.whole:
             middle = round(middle)
@@ -144,7 +144,7 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
         if found.example is not None and not found.share.inside:
             lines.append("one that fits was found by moving others towards the budgets")
     for limit in found.blocking:
-        span = next(span for span in found.ranges if span.metric == limit.metric)
+        span = next(span for span in found.ranges if span.metric == limit.cost)
         lines.append(
             f"no network was found inside '{limit.text}': {span.metric} from"
             f" {limit.readable(span.least)} to {limit.readable(span.most)}"
@@ -152,7 +152,7 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
         lines += [
             f"  relax {relaxation.path}, now at {relaxation.value}: one value on moves"
             f" {limit.readable(relaxation.step)}"
-            for relaxation in found.relax.get(limit.metric, ())
+            for relaxation in found.relax.get(limit.cost, ())
         ]
     return lines
 
@@ -193,7 +193,7 @@ def space_data(space: Space, limits: Sequence[Budget], found: Exploration) -> di
     """Return a space for JSON; the number of networks is text, as it may be large."""
     example = found.example and {
         "choices": found.example.choices,
-        "costs": {metric.name: found.example.costs.get(metric.name) for metric in static_metrics()},
+        "costs": {span.metric: found.example.costs.get(span.metric) for span in found.ranges},
     }
     return {
         "format": 1,

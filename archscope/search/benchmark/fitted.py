@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from archscope.errors import OptionError
 from archscope.search.benchmark.tables import Table
 from archscope.search.benchmark.truth import Known
-from archscope.space.budget import Budget, limits_need_graph
+from archscope.space.budget import Budget, cost_model, limits_need_graph
 from archscope.space.costs import CostModel
 from archscope.space.factor_model import Factor, FactorModel, Values
 from archscope.space.feasible import FeasibleSet
@@ -81,8 +81,7 @@ class FittedTruth:
 
         Raises OptionError if none is found.
         """
-        cost_model = CostModel(self.space, graphs=limits_need_graph(limits))
-        feasible = FeasibleSet(self.space, limits, cost_model)
+        feasible = FeasibleSet(self.space, limits, cost_model(self.space, limits))
         random = np.random.default_rng(0)
         rows = np.concatenate([feasible.draw(STARTS, random), self.rows])
         rows = self._inside(feasible, rows)

@@ -15,8 +15,7 @@ from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError, UnavailableError
 from archscope.metrics import MACS
 from archscope.search.benchmark.truth import Known
-from archscope.space.budget import Budget, limits_need_graph, violation
-from archscope.space.costs import CostModel
+from archscope.space.budget import Budget, cost_model, violation
 from archscope.space.counting import TooManyError, plan
 from archscope.space.search_space import Space
 
@@ -77,7 +76,7 @@ class Table(Struct, frozen=True, dict=True):
 
     def inside(self, limits: Sequence[Budget]) -> Known:
         """Return what is known of the rows inside budgets. Raises OptionError for none."""
-        model = CostModel(self.space, graphs=limits_need_graph(limits))
+        model = cost_model(self.space, limits)
         found = [
             (costs[MACS], self.score(row.choices, self._digest(row)))
             for row in self.rows
