@@ -10,7 +10,7 @@ from msgspec import structs
 from archscope.analysis import analyze
 from archscope.analysis.analyzer import with_totals_before
 from archscope.analysis.count import COUNTS
-from archscope.cli.shared.latency import Latencies, latency_options
+from archscope.cli.shared.latency import Latencies, latency_limit_options
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
@@ -73,7 +73,7 @@ GROUP = "Understand"
     "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
 )
 @predict_options
-@latency_options
+@latency_limit_options
 @limit_options
 @output_options
 def command(
@@ -141,4 +141,5 @@ def command(
         result = structs.replace(result, findings=tuple(map(record, findings)))
         parts += map(line, findings)
     output.show(parts, lambda: result, lambda: layer_records(result, depth))
-    return exit_code([result], limits)
+    slow = latencies.exit_code([(result.name, result.latency)])
+    return max(exit_code([result], limits), slow)

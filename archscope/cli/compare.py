@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archscope.analysis import analyze
-from archscope.cli.shared.latency import Latencies, latency_options
+from archscope.cli.shared.latency import Latencies, latency_limit_options
 from archscope.cli.shared.limits import Limit, exit_code, limit_options, with_target
 from archscope.cli.shared.options import (
     Output,
@@ -30,7 +30,7 @@ GROUP = "Understand"
 @reader_options
 @cost_options
 @predict_options
-@latency_options
+@latency_limit_options
 @limit_options
 @click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
 @output_options
@@ -72,4 +72,5 @@ def command(
             taken.append(networks[-1].id)
         parts += pictures(networks)
     output.show(parts, lambda: {"format": 1, "networks": results})
-    return exit_code(results, limits)
+    slow = latencies.exit_code((result.name, result.latency) for result in results)
+    return max(exit_code(results, limits), slow)

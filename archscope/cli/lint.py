@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from msgspec import structs
 from archscope.cli import FAILED, FINDINGS, FINE
 from archscope.cli.shared import completion
 from archscope.cli.shared.inapplicable import indifferent
+from archscope.cli.shared.latency import Latencies, latency_limit_options
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -31,12 +32,15 @@ from archscope.files import write_text
 from archscope.linter.config import Config, codes_of, read
 from archscope.linter.fix import EditableFiles, FixResult, fix
 from archscope.linter.runner import Linter, merged
+from archscope.linter.slow_layers import with_latency
 from archscope.linter.targets import Target, expand, is_folder, load
 from archscope.plugins.loading import failed
 from archscope.project import find
+from archscope.records.latency import Latency
 from archscope.report import findings as reports
 from archscope.report.findings import LintReport
 from archscope.report.findings.text import summary
+from archscope.report.tables.latency import predicted_line
 from archscope.report.tables.rules import statistics
 from archscope.rules.rule import SEVERITIES, Finding
 
@@ -97,6 +101,7 @@ fix_options = together(
 @reader_options
 @batch_option
 @indifferent(dtype="rules compare elements, whatever their type")
+@latency_limit_options
 @selection_options
 @fix_options
 @click.option("--statistics", "counted", is_flag=True, help="Count findings by rule.")
@@ -109,6 +114,7 @@ def command(
     specs: tuple[str, ...],
     reader: SpecReader,
     batch: int,
+    latencies: Latencies,
     config: Config,
     safe: bool,
     unsafe: bool,
@@ -131,14 +137,15 @@ def command(
       archscope lint specs/ --select G --statistics
       archscope lint mine.yaml --fix --diff
       archscope lint . --format sarif -o findings.sarif
+      archscope lint mobilenet_v2 --latency rtx4090 --max-latency 8ms   (findings with their time)
     """
     specs = specs or (".",)
     sources = list(dict.fromkeys(expand(specs)))
     if safe or unsafe or diff:
-        if reader != reader.unchanged or batch > 1:
+        if reader != reader.unchanged or batch > 1 or latencies != Latencies():
             raise OptionError(
                 "--fix, --unsafe-fixes and --diff are for specs as they are; they take no --set,"
-                " --input, --fused and --batch"
+                " --input, --fused, --batch and --latency"
             )
         fixed = fix(sources, config, filter(is_folder, specs), unsafe)
         if diff:
@@ -157,7 +164,12 @@ def command(
     for error in errors:
         warn(error_line(error, click.get_current_context().obj or ()))
     editable = EditableFiles(sources, filter(is_folder, specs))
-    found = [editable.offered(finding) for _, findings in results for finding in merged(findings)]
+    times = [latencies.of(target.graph, batch) if target.graph else None for target, _ in results]
+    found = [
+        with_latency(editable.offered(finding), time) if time else editable.offered(finding)
+        for (_, findings), time in zip(results, times, strict=True)
+        for finding in merged(findings)
+    ]
     shown = tuple(finding for finding in found if config.shows(finding.severity))
     networks = sum(target.graph is not None for target, _ in results)
     report = LintReport(shown, len(found) - len(shown), networks)
@@ -167,9 +179,10 @@ def command(
         Output("table", output).show([statistics(shown), summary(report)])
     else:
         write(reports.render(report, form), output)
+    slow = _tell_latency(results, times, latencies)
     if errors or failed("rules"):
         return FAILED
-    return FINDINGS if shown and not exit_zero else FINE
+    return FINDINGS if (shown or slow) and not exit_zero else FINE
 
 
 def _results(
@@ -182,6 +195,22 @@ def _results(
         (target, linter.findings(target.graph, target.document) if target.graph else [])
         for target in map(read_target, sources)
     ]
+
+
+def _tell_latency(
+    results: Sequence[tuple[Target, list[Finding]]],
+    times: Sequence[Latency | None],
+    latencies: Latencies,
+) -> int:
+    """Print the predicted latency of networks on standard error; 1 if one is beyond the limit."""
+    named = [
+        (target.graph.name, time)
+        for (target, _), time in zip(results, times, strict=True)
+        if target.graph is not None and time is not None
+    ]
+    for name, time in named:
+        say(f"{name}: {predicted_line(time)}")
+    return latencies.exit_code(named)
 
 
 def _diff(result: FixResult) -> str:

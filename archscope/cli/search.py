@@ -118,6 +118,11 @@ strategy_options = gathered("strategy", dict, together(
         help="accuracy, or several at once: accuracy,macs,latency.",
     ),
     click.option(
+        "--measure/--no-measure", default=True,
+        help="Hold latency budgets of this machine to what networks inside take when measured, and"
+        " measure the best. Without, predictions alone decide, the same on every machine.",
+    ),
+    click.option(
         "--start", multiple=True, metavar="SPEC", help="A network of the space to train first."
     ),
 ))  # fmt: skip

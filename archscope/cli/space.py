@@ -6,6 +6,7 @@ import click
 
 from archscope.cli import FINDINGS, FINE
 from archscope.cli.shared.inapplicable import refused
+from archscope.cli.shared.latency import Latencies, latency_options
 from archscope.cli.shared.options import (
     Output,
     SpecReader,
@@ -61,6 +62,7 @@ _space_options = together(
     " shows what folding saves",
 )
 @predict_options
+@latency_options
 @output_options
 def command(
     spec: str,
@@ -73,6 +75,7 @@ def command(
     dtype: str,
     reader: SpecReader,
     predictor: Predictor,
+    latencies: Latencies,
     output: Output,
 ) -> int:
     """Show how many networks a spec with holes stands for, and what they cost.
@@ -85,7 +88,8 @@ def command(
     Examples:
       archscope space mobile --budget 300MFLOPs
       archscope space mobile --budget 300MFLOPs --budget "peak 4MiB" --set stem=16
-      archscope space mnas --budget 300MFLOPs --predict
+      archscope space mnas --budget 300MFLOPs --predict --latency i7-12700h
+      archscope space mnas --budget 300MFLOPs --budget 9ms@i7-12700h
       archscope space my_space.yaml --all --format csv
       archscope space resnet18 --vary width,depth -o my_space.yaml
     """
@@ -104,7 +108,7 @@ def command(
 
     limits = budgets(texts, costs_in(lambda: networks, dtype), edge)
     found = explore(
-        networks, limits, seed=seed, samples=samples, dtype=dtype,
+        networks, limits, seed=seed, samples=samples, dtype=dtype, profile=latencies.latency,
         progress=lambda done, of: tell(f"{done:,} of {of:,} networks"),
     )  # fmt: skip
     tell("")

@@ -64,6 +64,16 @@ def notes(profile: Profile) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_this_machine(profile: Profile) -> bool:
+    """Return whether what a profile says can be measured here, in some version of its runtime."""
+    here, there = this_host(), profile.machine
+    return (
+        there.name == here.name
+        and there.cores in (None, here.cores)
+        and bool(installed_version(profile.runtime))
+    )
+
+
 def installed_version(runtime: str) -> str:
     """Return the version of a runtime that is installed, or the empty string."""
     try:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
+from archscope.units import format_measure
+
 Outcome = Literal[
     "trained", "pruned", "failed", "predicted", "infeasible", "impossible", "known", "passed"
 ]
@@ -116,6 +118,55 @@ def data_text(name: str) -> str:
     return f"{name}, a demonstration" if name.partition(":")[0] in DEMONSTRATIONS else name
 
 
+TOLERANCE = 0.1
+"""By which share of a latency budget a network may be measured beyond it."""
+
+
+class DeviceLatency(Struct, frozen=True):
+    """The milliseconds of a network on the device of a budget: predicted, and measured there."""
+
+    cost: str  # latency@PROFILE
+    budget: str  # as it was written
+    predicted: float
+    low: float  # of the interval that holds in nine cases of ten
+    high: float
+    measured: float | None = None  # None: the device is another machine
+    excess: float | None = None  # beyond the budget when measured, as a share of it; inside below 0
+    unlike: tuple[str, ...] = ()  # in what it is unlike all that the profile was fitted to
+    notes: tuple[str, ...] = ()  # where the conditions here are not those of the profile
+
+    @property
+    def misses(self) -> bool:
+        """Whether it was measured to be beyond the budget by more than `TOLERANCE`."""
+        return self.excess is not None and self.excess > TOLERANCE
+
+    @property
+    def profile(self) -> str:
+        """The profile that predicts it."""
+        return self.cost.partition("@")[2]
+
+    @property
+    def words(self) -> str:
+        """What it says, in one line without a full stop."""
+        expected = (
+            f"{format_measure(self.predicted)} ms predicted by '{self.profile}'"
+            f" ({format_measure(self.low)} to {format_measure(self.high)} in 9 of 10 cases)"
+        )
+        if self.measured is None:
+            return f"{expected}, not measured"
+        return f"{format_measure(self.measured)} ms measured here, {self.place}; {expected}"
+
+    @property
+    def place(self) -> str:
+        """Where the measured time lies beside the budget; empty if there is none."""
+        if self.excess is None:
+            return ""
+        share = f"{100 * abs(self.excess):.0f} %"
+        if self.misses:
+            return f"misses {self.budget} by {share}"
+        return f"{share} {'beyond' if self.excess > 0 else 'inside'} {self.budget}"
+
+
 class Finalist(Struct, frozen=True):
     """One of the best networks of a study, trained again: longer and with several seeds."""
 
@@ -131,6 +182,7 @@ class Finalist(Struct, frozen=True):
     tied: bool = False  # its interval reaches the mean of the winner
     runs: tuple[str, ...] = ()  # run folders of these trainings, in the order of the scores
     best_run: str = ""  # run folder of the best of them
+    latency: tuple[DeviceLatency, ...] = ()  # on the devices of the budgets
 
 
 class Predicted(Struct, frozen=True):
@@ -144,6 +196,7 @@ class Predicted(Struct, frozen=True):
     unlike: tuple[str, ...] = ()  # in what it is unlike all that the prior was fitted to
     trial: int | None = None
     choices: dict[str, Any] = {}  # by path of the decision
+    latency: tuple[DeviceLatency, ...] = ()  # on the devices of the budgets
 
 
 class LearningCheck(Struct, frozen=True):

@@ -40,6 +40,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     prior: str = ""  # what is expected of the scores before any training; none
     judge: Literal["training", "prior"] = "training"  # where scores come from
     inherit: bool = False  # begin a training with the weights of the nearest network trained
+    measure: bool = True  # hold latency budgets of this machine to what is measured on it
     resolution: int | None = None  # side of the images trained on; 0: the spec's; None: pilot's
     trainer: Trainer
 

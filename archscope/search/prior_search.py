@@ -17,6 +17,7 @@ from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.records.study import LearningCheck, Predicted, PriorReport, Trial, TrialResult
 from archscope.search.config import SearchConfig
+from archscope.search.device_latency import device_latencies, held_config
 from archscope.search.executor import ExecutorFactory, TrainingExecutor, train_all
 from archscope.search.finalists import best, front
 from archscope.search.local_executor import LocalExecutor
@@ -30,6 +31,7 @@ from archscope.search.time_plan import Clock
 from archscope.search.trained_space import trained_space
 from archscope.search.winner import write_winner
 from archscope.sources import document, load
+from archscope.space.budget import Budget
 from archscope.space.costs import costs_of
 from archscope.space.counting import TooManyError, plan
 from archscope.space.optimum import Optimum
@@ -66,9 +68,16 @@ class PriorSearch:
     """A search in a folder that is open."""
 
     def __init__(
-        self, config: SearchConfig, deployed: Space, model: PriorModel, folder: StudyFolder
+        self,
+        config: SearchConfig,
+        deployed: Space,
+        model: PriorModel,
+        folder: StudyFolder,
+        budgets: Sequence[Budget] | None = None,
     ) -> None:
+        """Take what to search; `budgets` are those of the user if `config` has tighter ones."""
         self.config, self.space, self.model, self.folder = config, deployed, model, folder
+        self.budgets = config.budgets if budgets is None else budgets
         self.began = time.perf_counter()
         self.optimum: Optimum | None = None
 
@@ -91,15 +100,26 @@ class PriorSearch:
             raise OptionError(
                 f"no network of '{self.space.name}' inside {self._budgets()} was found"
             )
-        return self._result([self._predicted(trial) for trial in chosen])
+        found_in = [self.space.graph(trial.choices) for trial in chosen]
+        rows = [
+            structs.replace(
+                predicted(self.model.prior, f"trial {trial.number}", graph),
+                trial=trial.number,
+                choices=trial.choices,
+            )
+            for trial, graph in zip(chosen, found_in, strict=True)
+        ]
+        return self._result(self._with_latency(rows, found_in, self.config.measure))
 
     def _budgets(self) -> str:
-        return " and ".join(budget.text for budget in self.config.budgets) or "any budget"
+        return " and ".join(budget.text for budget in self.budgets) or "any budget"
 
-    def _predicted(self, trial: Trial) -> Predicted:
-        graph = self.space.graph(trial.choices)
-        row = predicted(self.model.prior, f"trial {trial.number}", graph)
-        return structs.replace(row, trial=trial.number, choices=trial.choices)
+    def _with_latency(
+        self, rows: Sequence[Predicted], graphs: Sequence[Graph], measured: bool
+    ) -> list[Predicted]:
+        latencies = device_latencies(self.budgets, graphs, measured=measured)
+        pairs = zip(rows, latencies, strict=True)
+        return [structs.replace(row, latency=latency) for row, latency in pairs]
 
     def _result(self, networks: Sequence[Predicted]) -> PriorSearchResult:
         references, refused = self._references()
@@ -131,15 +151,17 @@ class PriorSearch:
     def _references(self) -> tuple[tuple[Predicted, ...], dict[str, str]]:
         """Return known networks as the prior sees them, and why it does not see others."""
         (entry, *_) = self.space.graph(self.space.defaults).inputs
-        rows, refused = [], {}
+        rows, graphs, refused = [], [], {}
         for name in REFERENCES:
             try:
-                rows.append(predicted(self.model.prior, name, load(name, input=entry.out)))
+                graph = load(name, input=entry.out)
+                rows.append(predicted(self.model.prior, name, graph))
+                graphs.append(graph)
             except NotCoveredError as error:
                 refused[name] = str(error)
             except ArchscopeError:  # it takes no such input
                 continue
-        return tuple(rows), refused
+        return tuple(self._with_latency(rows, graphs, measured=False)), refused
 
 
 def search_by_prior(
@@ -172,7 +194,9 @@ def search_by_prior(
         for note in folder.notes:
             progress.on_note(note)
         progress.on_start(config, deployed, folder.trials)
-        result = PriorSearch(config, deployed, model, folder).run(keep_new(folder, progress), top)
+        held = held_config(config, folder, deployed, model, progress)
+        study = PriorSearch(held, deployed, model, folder, config.budgets)
+        result = study.run(keep_new(folder, progress), top)
         folder.write_json("summary.json", result)
         write_winner(folder, deployed, result.winner.choices, result.verdict)
         progress.on_answer(result.winner, result.verdict)
@@ -245,6 +269,7 @@ def _verdict(report: PriorReport) -> str:
         f"predicted top-1 {first.mean:.1f} %, {first.low:.1f} to {first.high:.1f} %"
         f" ({report.about}; not this network's accuracy)"
     )
+    text = "; ".join([text, *(latency.words for latency in first.latency)])
     if report.proved:
         return f"{text}; no network of the space inside the budget is predicted better (proved)"
     if report.bound is not None:

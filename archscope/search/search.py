@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from archscope.analysis.canonical import canonical
 from archscope.errors import OptionError
 from archscope.files import make_folder
@@ -15,6 +17,7 @@ from archscope.metrics import MACS
 from archscope.records.study import Finalist
 from archscope.search.conclusion import conclusion
 from archscope.search.config import SearchConfig
+from archscope.search.device_latency import device_latencies, held_config
 from archscope.search.evaluation import Trainer
 from archscope.search.executor import ExecutorFactory, TrainingExecutor
 from archscope.search.local_executor import LocalExecutor
@@ -31,6 +34,7 @@ from archscope.search.study_folder import StudyFolder
 from archscope.search.time_plan import Clock, FinalPlan
 from archscope.search.trained_space import images_of, trained_space
 from archscope.search.winner import write_winner
+from archscope.space.budget import Budget
 from archscope.space.search_space import Space
 
 PILOT = "pilot.json"
@@ -74,7 +78,7 @@ def search(
             " --vary width,kernel,depth' makes a space of it"
         )
     check_sampler(config.sampler)
-    strategy = config.strategy(deployed, prior)
+    budgets = config.budgets
     folder = StudyFolder(path, deployed, config.record(), storage)
     trains: TrainingExecutor | None = None
     try:
@@ -82,6 +86,8 @@ def search(
             progress.on_note(note)
         trains = executor(config.trainer, seconds=trial_time, memory_bytes=trial_bytes)
         progress.on_start(config, deployed, folder.trials)
+        config = held_config(config, folder, deployed, prior, progress)
+        strategy = config.strategy(deployed, prior)
         pilot = _pilot(folder, read, config, deployed, strategy, trains, clock)
         progress.on_pilot(pilot)
         trainer = pilot.trainer(config.trainer)
@@ -105,6 +111,8 @@ def search(
             folder.write_json(PILOT, pilot)  # even if it had no time, as trials depend on it
         repeats = stages.repeats(folder.trials)
         last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
+        if config.measure:
+            last = _with_latency(last, deployed, budgets)
         reason = "; ".join([reason, *_shortened(finals, plan, last)])
         shown = conclusion(last, folder.trials, repeats, _cost(config))
         ranked = reliability(
@@ -174,6 +182,15 @@ def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalis
             f" {plan.seeds} seed{'s' * (plan.seeds != 1)}"
         ]
     return []
+
+
+def _with_latency(
+    last: Sequence[Finalist], deployed: Space, budgets: Sequence[Budget]
+) -> list[Finalist]:
+    """Return the best networks with what they take on the devices of the budgets."""
+    graphs = [deployed.graph(finalist.choices) for finalist in last]
+    pairs = zip(last, device_latencies(budgets, graphs), strict=True)
+    return [structs.replace(finalist, latency=latency) for finalist, latency in pairs]
 
 
 def _cost(config: SearchConfig) -> str:

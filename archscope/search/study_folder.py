@@ -4,6 +4,7 @@ study.json    the configuration: space, budgets, strategy, data, recipe
 study.db      the trials as Optuna keeps them; optuna-dashboard opens it
 trials.jsonl  the trials, one a line, as they ended; trials.damaged.jsonl has lines that were broken
 pilot.json    how the pilot has decided that candidates are trained
+latency.json  how latency that was measured here compares with that predicted
 winner.yaml   the best network as a plain spec
 winner.json   its analysis
 summary.json  the result
@@ -34,7 +35,7 @@ from archscope.search.storage import opened
 from archscope.space.search_space import Space, checked_choices
 
 LATER: dict[str, Any] = {
-    "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None,
+    "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None, "measure": True,
 }  # fmt: skip
 """Values that stand for keys which studies of earlier versions do not have."""
 

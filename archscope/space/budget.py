@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.latency import profile as profiles
+from archscope.latency.profile import Profile
 from archscope.metrics import MACS, METRICS, Metric, cost_metrics, metric_words
 from archscope.space.additive_costs import SUMMED, AdditiveCost, LatencyCost
 from archscope.space.costs import CostModel, Costs, needs_graph
@@ -334,9 +335,16 @@ def cost_model(
     dtype: str = "float32",
     *,
     objectives: Sequence[str] = (),
+    profile: Profile | None = None,
 ) -> CostModel:
-    """Return a cost model of a space that has the costs of static budgets and objectives."""
+    """Return a cost model that has the costs of static budgets and objectives.
+
+    And the latency that a profile predicts, if one is given.
+    """
     extras = {limit.cost: extra for limit in limits if (extra := limit.extra) is not None}
+    if profile is not None:
+        name = f"latency@{profile.name}"
+        extras.setdefault(name, LatencyCost(name, profile))
     extras |= {name: SUMMED[name]() for name in objectives if name in SUMMED}
     graphs = limits_need_graph(limits) or needs_graph(set(objectives) - SUMMED.keys())
     return CostModel(space, dtype, graphs=graphs, extras=[*extras.values()])

@@ -12,6 +12,7 @@ from msgspec import Struct
 from archscope.errors import SpecError
 from archscope.ir import Shape
 from archscope.language.value import CHOICE
+from archscope.latency.profile import Profile
 from archscope.metrics import MACS, static_metrics
 from archscope.space.budget import Budget, violation
 from archscope.space.budget import cost_model as cost_model_of
@@ -76,15 +77,16 @@ def explore(
     seed: int = 0,
     samples: int | None = None,
     dtype: str = "float32",
+    profile: Profile | None = None,
     progress: Progress = lambda done, of: None,
 ) -> Exploration:
-    """Return what a space holds; the same for the same seed.
+    """Return what a space holds; the same for the same seed. `profile` adds predicted latency.
 
     Spaces of up to 20,000 networks are enumerated, unless `samples` says how many to draw. Raises
     SpecError if no values make a network.
     """
     static = [limit for limit in limits if not limit.measured]
-    cost_model = cost_model_of(space, static, dtype)
+    cost_model = cost_model_of(space, static, dtype, profile=profile)
     sampler = Sampler(space, static, seed, cost_model)
     plan = sampler.plan
     counted = plan is not None and space.certain

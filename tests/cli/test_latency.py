@@ -86,3 +86,69 @@ def test_another_version_of_the_runtime_is_said(capsys: pytest.CaptureFixture[st
     keep(msgspec.structs.replace(FAKE, machine=this_host()))
     assert main(["analyze", "resnet18", "--latency", "board"]) == 0
     assert "measured with onnxruntime 1.0" in " ".join(capsys.readouterr().out.split())
+
+
+def test_limit_of_what_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(FAKE)
+    for command in ("analyze", "compare"):
+        assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.4ms"]) == 0
+        assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.2ms"]) == 1
+        assert "resnet18: latency 2.300 ms > 2.200 ms, as 'board'" in capsys.readouterr().err
+        assert main([command, "resnet18", "--max-latency", "2ms"]) == 2
+        assert "add that" in capsys.readouterr().err
+
+
+def test_findings_with_their_time(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(FAKE)
+    words = ["lint", "mobilenet_v2", "--select", "G1", "--severity", "info", "--latency", "board"]
+    assert main([*words, "--format", "json"]) == 1
+    caught = capsys.readouterr()
+    for finding in msgspec.json.decode(caught.out)["findings"]:
+        spent = finding["evidence"]["milliseconds"]
+        assert spent == pytest.approx(0.1 * (1 + len(finding["others"])))
+        assert (
+            f"of {finding['evidence']['milliseconds_of']:.3f} ms by 'board'" in finding["message"]
+        )
+    assert "mobilenet_v2: latency" in caught.err and "not measured" in caught.err
+    quiet = ["lint", "resnet18", "--select", "CST101", "--latency", "board"]
+    assert main([*quiet, "--max-latency", "9ms"]) == 0
+    assert main([*quiet, "--max-latency", "1ms"]) == 1
+    assert "over budget: resnet18" in capsys.readouterr().err
+    assert main([*quiet, "--fix"]) == 2
+
+
+def test_space_shows_what_its_networks_take(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(FAKE)
+    words = ["space", "cifar_macro", "--samples", "20", "--latency", "board", "--format", "json"]
+    assert main(words) == 0
+    found = msgspec.json.decode(capsys.readouterr().out)
+    (span,) = [row for row in found["costs"] if row["metric"] == "latency@board"]
+    assert 0 < span["least"] < span["middle"] < span["most"]
+
+
+def test_an_unknown_profile_is_one_line_that_lists_those_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep(FAKE)
+    commands = (
+        ["analyze", "resnet18", "--latency", "bard"],
+        ["lint", "resnet18", "--latency", "bard"],
+        ["space", "mnas", "--latency", "bard"],
+        ["space", "mnas", "--budget", "8ms@bard"],
+        ["search", "--budget", "8ms@bard"],
+    )
+    for words in commands:
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "did you mean 'board'" in line
+        assert "board, i7-12700h" in line or "i9-10940x" in line
+
+
+def test_page_says_interval_and_what_is_unlike(tmp_path: Path) -> None:
+    keep(FAKE)
+    page = tmp_path / "page.html"
+    words = ["report", "resnet18", "--latency", "board", "--batch", "2", "-o", str(page)]
+    assert main(words) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "latency 2.300 ms, predicted" in text
+    assert "a batch of 2, fitted 1" in text

@@ -101,6 +101,7 @@ class NetworkSection(Struct, frozen=True):
     measured: MeasuredAccuracy | None = None
     published: str = ""  # where its published accuracy is from, and the recipe behind it
     predicted: tuple[float, float] | None = None  # interval of its predicted accuracy, as shares
+    latency: tuple[str, ...] = ()  # what a profile predicts of it, in sentence parts
 
 
 class Winner(Struct, frozen=True):

@@ -13,6 +13,7 @@ from archscope.ir import Graph, text_of
 from archscope.metrics import ACCURACY, METRICS
 from archscope.report.pages.content import LayerPoint, MeasuredAccuracy, NetworkSection, Stage
 from archscope.report.tables.analysis import accuracy_rows, field_text, input_text, unknown_lines
+from archscope.report.tables.latency import predicted_line
 from archscope.rules.rule import Score
 
 VECTOR = "vector"
@@ -72,6 +73,7 @@ def describe_network(
         measured=measured,
         published=_published(analysis),
         predicted=_interval(analysis),
+        latency=() if analysis.latency is None else (predicted_line(analysis.latency),),
     )
 
 

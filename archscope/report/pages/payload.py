@@ -61,7 +61,8 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "tree": _compact(root),
         "scores": network.scores,
         "findings": [_finding(finding) for finding in network.findings],
-        **_fields(network, "yaml", "missing", "accuracy"),
+        **_fields(network, "yaml", "missing"),
+        "accuracy": (*network.accuracy, *network.latency),
     }  # fmt: skip
 
 

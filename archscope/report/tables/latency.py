@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from archscope.analysis.result import Analysis, LayerReport
 from archscope.latency.profile import Profile
@@ -47,18 +48,23 @@ def latency_record(analysis: Analysis, name: str) -> tuple[float, ...]:
 
 def latency_rows(analysis: Analysis) -> list[tuple[object, ...]]:
     """Return the rows of the predicted latency, if it was asked for."""
-    found = analysis.latency
-    if found is None:
-        return []
+    return [] if analysis.latency is None else [*_rows(analysis.latency)]
+
+
+def _rows(found: Latency) -> Iterator[tuple[str, str, str]]:
     words = f"predicted, {interval(found)} in 9 of 10 cases on {conditions(found)}"
-    rows: list[tuple[object, ...]] = [
-        ("latency", f"{format_measure(found.milliseconds)} ms", f"{words}; not measured")
-    ]
-    rows += [("", "", note) for note in found.notes]
+    yield "latency", f"{format_measure(found.milliseconds)} ms", f"{words}; not measured"
+    for note in found.notes:
+        yield "", "", note
     if found.unlike:
         why = "unlike anything that it was fitted on, so that its interval may not hold"
-        rows.append(("", "", f"{why}: {'; '.join(found.unlike)}"))
-    return rows
+        yield "", "", f"{why}: {'; '.join(found.unlike)}"
+
+
+def predicted_line(found: Latency) -> str:
+    """Return a prediction in one line, and what speaks against it."""
+    ((_, milliseconds, words), *others) = [*_rows(found)]
+    return "; ".join([f"latency {milliseconds}, {words}", *(text for _, _, text in others)])
 
 
 def interval(found: Latency) -> str:
@@ -88,6 +94,37 @@ def _interval(result: Analysis) -> str:
     if result.latency is None:
         return ""
     return f"{'? ' if result.latency.unlike else ''}{interval(result.latency)}"
+
+
+def device_latency_fields(rows: Sequence[Any]) -> tuple[Field[Any], ...]:
+    """Return the columns of `DeviceLatency` for networks that have it as their `latency`."""
+    fields: list[Field[Any]] = []
+    for place, first in enumerate(rows[0].latency if rows else ()):
+        name = first.profile
+        predicted = Column(f"ms@{name}", MEASURE, f"predicted_ms@{name}")
+        fields.append((predicted, _of(place, "predicted")))
+        if any(row.latency[place].measured is not None for row in rows):
+            measured = Column("measured", MEASURE, f"measured_ms@{name}")
+            beside = Column("", NAME, f"place@{name}")
+            fields += [(measured, _of(place, "measured")), (beside, _of(place, "place"))]
+    return tuple(fields)
+
+
+def _of(place: int, name: str) -> Callable[[Any], Any]:
+    return lambda row: getattr(row.latency[place], name)
+
+
+def device_latency_lines(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
+    """Return what a reader should know of the predictions of networks, by their names."""
+    unlike: dict[str, list[str]] = {}
+    notes: dict[str, None] = {}
+    for name, row in zip(names, rows, strict=True):
+        for found in row.latency:
+            if found.unlike:
+                why = f"'{found.profile}' was fitted to nothing like this, so its interval may not"
+                unlike.setdefault(f"{why} hold: {'; '.join(found.unlike)}", []).append(name)
+            notes |= dict.fromkeys(f"'{found.profile}': {note}" for note in found.notes)
+    return [*(f"{', '.join(where)}: {why}" for why, where in unlike.items()), *notes]
 
 
 PROFILE_FIELDS: tuple[Field[Profile], ...] = (

@@ -7,6 +7,7 @@ from typing import Any
 
 from archscope.records.study import LearningCheck, Predicted, PriorReport
 from archscope.report.table import COUNT, NAME, SHARE, TEXT, Column, Part, Table, table_of
+from archscope.report.tables.latency import device_latency_fields, device_latency_lines
 from archscope.units import format_duration
 
 
@@ -34,6 +35,8 @@ def prior_parts(report: PriorReport) -> list[Table | str]:
     ]
     if report.references:
         parts.append(predicted_table(report.references, "known networks by the same yardstick"))
+    every = [*report.networks, *report.references]
+    parts += [f"{line}\n" for line in device_latency_lines(every, [row.name for row in every])]
     if report.refused:
         parts.append("\n".join(f"not predicted: {why}" for why in report.refused.values()) + "\n")
     if report.checks:
@@ -51,6 +54,7 @@ def predicted_table(networks: Sequence[Predicted], title: str) -> Table:
         (Column("to", SHARE, "interval_to"), lambda row: row.high / 100),
         (Column("macs", COUNT), lambda row: row.costs["macs"]),
         (Column("params", COUNT), lambda row: row.costs["params"]),
+        *device_latency_fields(networks),
         (Column("unlike the fitted ones in", TEXT, "unlike"), lambda row: "; ".join(row.unlike)),
         title=title,
     )

@@ -9,6 +9,7 @@ from archscope.records.study import Finalist
 from archscope.report.pages.content import StudySection
 from archscope.report.sparkline import bar, sparkline
 from archscope.report.table import BYTES, COUNT, NAME, RATIO, SHARE, Column, Part, Table, table_of
+from archscope.report.tables.latency import device_latency_fields, device_latency_lines
 from archscope.units import format_duration
 
 LISTED = 8  # decisions, the most important ones
@@ -25,6 +26,8 @@ def found_parts(found: Any) -> list[Part]:
     parts.append(f"{found.pilot.about}\n")
     if found.finalists:
         parts.append(_finalists(found.finalists))
+        names = [f"trial {row.trial}" for row in found.finalists]
+        parts += [f"{line}\n" for line in device_latency_lines(found.finalists, names)]
     ranked = f"reliability: {found.reliability.sentence}"
     told = [found.verdict, ranked]
     if found.certificate is not None:
@@ -105,22 +108,24 @@ def quality_table(found: Any) -> Table:
 
 def _finalists(finalists: Sequence[Finalist], guessing: bool = False) -> Table:
     best = "no better than guessing" if guessing else "winner"
-    columns = (
-        Column("trial", COUNT), Column("accuracy", SHARE), Column("spread", SHARE),
-        Column("from", SHARE, "interval_from"), Column("to", SHARE, "interval_to"),
-        Column("seeds", COUNT), Column("macs", COUNT), Column("params", COUNT),
-        Column("", NAME, "tied"),
-    )  # fmt: skip
-    rows = tuple(
+    first = finalists[0]
+    return table_of(
+        finalists,
+        (Column("trial", COUNT), lambda row: row.trial),
+        (Column("accuracy", SHARE), lambda row: row.mean),
+        (Column("spread", SHARE), lambda row: row.spread),
+        (Column("from", SHARE, "interval_from"), lambda row: row.low),
+        (Column("to", SHARE, "interval_to"), lambda row: row.high),
+        (Column("seeds", COUNT), lambda row: len(row.scores)),
+        (Column("macs", COUNT), lambda row: row.costs.get("macs")),
+        (Column("params", COUNT), lambda row: row.costs.get("params")),
+        *device_latency_fields(finalists),
         (
-            finalist.trial, finalist.mean, finalist.spread, finalist.low, finalist.high,
-            len(finalist.scores), finalist.costs.get("macs"), finalist.costs.get("params"),
-            "tied" if finalist.tied and not guessing else best if place == 0 else "",
-        )
-        for place, finalist in enumerate(finalists)
-    )  # fmt: skip
-    title = "the best, trained again" if any(row.runs for row in finalists) else "the best"
-    return Table(title, columns, rows)
+            Column("", NAME, "tied"),
+            lambda row: "tied" if row.tied and not guessing else best if row is first else "",
+        ),
+        title="the best, trained again" if any(row.runs for row in finalists) else "the best",
+    )
 
 
 def _front(front: Sequence[Any]) -> Table:

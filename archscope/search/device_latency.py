@@ -1,0 +1,189 @@
+"""Latency budgets held against the machine that a search runs on.
+
+A profile is off by some percent, and for the networks of one space by much the same. So where a
+budget is of this machine, networks inside it are measured before the search, and the budget is
+held to what was measured of them; at the end the best networks are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+
+from msgspec import Struct, structs
+
+from archscope.errors import OptionError
+from archscope.ir import Graph
+from archscope.latency.host import is_this_machine
+from archscope.latency.predict import predict
+from archscope.latency.profile import Profile, load
+from archscope.records.study import DeviceLatency
+from archscope.search.config import SearchConfig
+from archscope.search.prior_model import PriorModel
+from archscope.search.progress import SearchProgress
+from archscope.search.study_folder import StudyFolder
+from archscope.space.budget import Budget
+from archscope.space.sampling import Sampler
+from archscope.space.search_space import Space
+
+ROUNDS, NETWORKS = 3, 3
+"""Times that networks inside the budgets are measured, and how many each time."""
+
+CLOSE = 0.03
+"""By how much a ratio may change for no other round; measurements repeat no better."""
+
+RATIOS = "latency.json"
+
+Measure = Callable[[Profile, Sequence[Graph]], list[float]]
+"""Returns the milliseconds of networks under the conditions of a profile."""
+
+
+class Ratios(Struct, frozen=True):
+    """What networks took by what was predicted of them, by cost; latency.json keeps it."""
+
+    ratios: dict[str, float]
+    networks: int = 0  # that were measured
+
+    def held(self, budgets: Sequence[Budget]) -> tuple[Budget, ...]:
+        """Return budgets whose predicted costs are likely to be inside those given, if measured."""
+        return tuple(_scaled(budget, self.ratios.get(budget.cost, 1.0)) for budget in budgets)
+
+    def notes(self, budgets: Sequence[Budget]) -> list[str]:
+        """Return what is held, one sentence for each budget that was changed."""
+        return [
+            f"networks inside '{budget.text}' took {ratio:.2f} times as long as predicted"
+            f" ({self.networks} measured here), so it is held to"
+            f" {budget.readable(held.most or held.least or 0)} predicted"
+            for budget, held in zip(budgets, self.held(budgets), strict=True)
+            if (ratio := self.ratios.get(budget.cost, 1.0)) != 1.0
+        ]
+
+
+def _scaled(budget: Budget, ratio: float) -> Budget:
+    ends = (None if end is None else end / ratio for end in (budget.most, budget.least))
+    most, least = ends
+    return structs.replace(budget, most=most, least=least)
+
+
+def profiles_here(budgets: Sequence[Budget]) -> dict[str, Profile]:
+    """Return the profiles of budgets, by cost, that are of this machine and can be measured."""
+    known = {budget.cost: load(budget.predicted_by) for budget in budgets if budget.predicted_by}
+    return {cost: profile for cost, profile in known.items() if is_this_machine(profile)}
+
+
+def measured_ratios(
+    space: Space,
+    budgets: Sequence[Budget],
+    model: PriorModel | None = None,
+    *,
+    seed: int = 0,
+    measure: Measure | None = None,
+) -> Ratios:
+    """Return by how much networks inside budgets are slower here than is predicted.
+
+    They are the best by a prior, or drawn. Measured again for the budgets that follow, until the
+    ratios stay. Budgets of other machines have no ratio, nor has what is as predicted.
+    """
+    here = profiles_here(budgets)
+    found, seen = Ratios({}), 0
+    for _ in range(ROUNDS if here else 0):
+        graphs = _inside(space, found.held(budgets), model, seed)
+        if not graphs:
+            break
+        seen += len(graphs)
+        ratios = {}
+        for cost, profile in here.items():
+            times = (measure or _measure)(profile, graphs)
+            predicted = [predict(profile, graph).milliseconds for graph in graphs]
+            ratios[cost] = median(a / b for a, b in zip(times, predicted, strict=True))
+        before = found.ratios
+        if all(abs(ratio / before.get(cost, 1.0) - 1) <= CLOSE for cost, ratio in ratios.items()):
+            break
+        found = Ratios(ratios, seen)
+    return structs.replace(found, networks=seen)
+
+
+def _inside(
+    space: Space, budgets: Sequence[Budget], model: PriorModel | None, seed: int
+) -> list[Graph]:
+    """Return some networks inside budgets, none if none was found."""
+    best = None if model is None else model.best(budgets, keep=NETWORKS)
+    if model is not None and best is not None and len(best.rows):
+        return [space.graph(model.encoding.choices(row)) for row in best.rows]
+    static = [budget for budget in budgets if not budget.measured]
+    try:
+        sampler = Sampler(space, static, seed)
+        return [space.graph(sampler.feasible().choices) for _ in range(NETWORKS)]
+    except OptionError:
+        return []
+
+
+def held_config(
+    config: SearchConfig,
+    folder: StudyFolder,
+    space: Space,
+    model: PriorModel | None,
+    progress: SearchProgress,
+) -> SearchConfig:
+    """Return a configuration with the budgets that proposals must keep to fit those given.
+
+    The folder keeps what was measured for that, so that a resumed study has the same.
+    """
+    if not config.measure or not profiles_here(config.budgets):
+        return config
+    ratios = folder.read(RATIOS, Ratios)
+    if ratios is None and not folder.trials:
+        ratios = measured_ratios(space, config.budgets, model, seed=config.seed)
+        folder.write_json(RATIOS, ratios)
+    ratios = ratios or Ratios({})
+    for note in ratios.notes(config.budgets):
+        progress.on_note(note)
+    return structs.replace(config, budgets=ratios.held(config.budgets))
+
+
+def device_latencies(
+    budgets: Sequence[Budget],
+    graphs: Sequence[Graph],
+    *,
+    measured: bool = True,
+    measure: Measure | None = None,
+) -> list[tuple[DeviceLatency, ...]]:
+    """Return for each network what it takes on the device of each latency budget.
+
+    It is predicted in any case, and measured where the device is this machine, unless `measured`
+    is false.
+    """
+    here = profiles_here(budgets) if measured else {}
+    measure = measure or _measure
+    predicted = [budget for budget in budgets if budget.predicted_by]
+    times: Mapping[str, list[float]] = {
+        cost: measure(profile, graphs) if graphs else [] for cost, profile in here.items()
+    }
+    return [
+        tuple(
+            _latency(budget, graph, times[budget.cost][place] if budget.cost in times else None)
+            for budget in predicted
+        )
+        for place, graph in enumerate(graphs)
+    ]
+
+
+def _latency(budget: Budget, graph: Graph, measured: float | None) -> DeviceLatency:
+    found = predict(load(budget.predicted_by), graph)
+    return DeviceLatency(
+        cost=budget.cost,
+        budget=budget.text,
+        predicted=found.milliseconds,
+        low=found.low,
+        high=found.high,
+        measured=measured,
+        excess=None if measured is None else budget.excess(measured),
+        unlike=found.unlike,
+        notes=found.notes,
+    )
+
+
+def _measure(profile: Profile, graphs: Sequence[Graph]) -> list[float]:
+    from archscope.bench.as_profiled import milliseconds_as_profiled  # loads torch
+
+    return milliseconds_as_profiled(profile, graphs)

@@ -1,0 +1,157 @@
+"""Latency budgets of this machine: measured, corrected and said to be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from archscope.ir import Graph
+from archscope.language import document
+from archscope.latency.host import installed_version, is_this_machine, this_host
+from archscope.latency.predict import predict
+from archscope.latency.profile import Machine, Profile, keep, load
+from archscope.records.study import TOLERANCE
+from archscope.report.formats import render
+from archscope.report.table import CommandOutput
+from archscope.report.tables.prior_searches import prior_search_parts
+from archscope.search import priors
+from archscope.search.config import SearchConfig
+from archscope.search.device_latency import device_latencies, measured_ratios
+from archscope.search.evaluation import Trainer
+from archscope.search.prior_model import PriorModel
+from archscope.search.prior_search import PriorSearchResult, search_by_prior
+from archscope.search.progress import SearchProgress
+from archscope.space.budget import Budget, budget, budgets, cost_model
+from archscope.space.search_space import space
+from tests.latency.stubs import stub
+from tests.search.test_prior_model import UNITS
+
+SLOWER = 1.3
+"""What this machine takes, of what is predicted."""
+
+SPACE = space(document("units.yaml", text=UNITS.encode()))
+MODEL: list[PriorModel] = []
+
+
+def slower(profile: Profile, graphs: Sequence[Graph]) -> list[float]:
+    return [SLOWER * predict(profile, graph).milliseconds for graph in graphs]
+
+
+def never(profile: Profile, graphs: Sequence[Graph]) -> list[float]:
+    raise AssertionError("nothing is measured")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Keep a profile of this machine, which is slower than that says, and return a budget."""
+    monkeypatch.setenv("ARCHSCOPE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("archscope.search.device_latency._measure", slower)
+    version = installed_version("onnxruntime")
+    keep(stub(name="here", machine=this_host(), version=version))
+    keep(stub(name="board"))
+    model = cost_model(SPACE, [budget("1ms@here")])
+    costs = model(SPACE.defaults)
+    assert costs is not None
+    return f"{1.5 * costs['latency@here']:.3f}ms@here"
+
+
+class Notes(SearchProgress):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_note(self, note: str) -> None:
+        self.notes.append(note)
+
+
+def searched(
+    folder: Path, *texts: str, notes: Notes | None = None, measure: bool = True, trials: int = 6
+) -> PriorSearchResult:
+    if not MODEL:
+        MODEL.append(PriorModel(priors.load("imagenet"), SPACE))
+    limits = budgets(texts, lambda name: {})
+    config = SearchConfig(
+        spec="units.yaml", budgets=limits, prior="imagenet", judge="prior", trials=trials,
+        trainer=Trainer(data="digits"), measure=measure,
+    )  # fmt: skip
+    return search_by_prior(config, folder, MODEL[0], top=0, progress=notes)
+
+
+def test_a_machine_is_known_by_processor_cores_and_runtime() -> None:
+    assert is_this_machine(stub(machine=this_host()))
+    assert not is_this_machine(stub())
+    assert not is_this_machine(stub(machine=this_host(), runtime="no such runtime"))
+    other = Machine(this_host().name, (this_host().cores or 0) + 1)
+    assert not is_this_machine(stub(machine=other))
+
+
+def test_the_best_are_measured_within_a_tenth_of_the_budget(here: str, tmp_path: Path) -> None:
+    notes = Notes()
+    found = searched(tmp_path / "study", here, notes=notes)
+    (latency,) = found.winner.latency
+    assert latency.measured == pytest.approx(SLOWER * latency.predicted)
+    assert latency.excess is not None and -TOLERANCE <= latency.excess <= 0
+    assert not latency.misses
+    assert len(notes.notes) == 1 and "took 1.30 times as long as predicted" in notes.notes[0]
+    assert "ms measured here" in found.verdict
+    said = render(CommandOutput(tuple(prior_search_parts(found))), "table")
+    assert f"ms@{latency.profile}" in said and latency.place in said
+    assert all(row.latency[0].measured is None for row in found.prior.references)
+
+
+def test_a_resumed_study_keeps_what_was_measured(
+    here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = searched(tmp_path / "whole", here, trials=6)
+    searched(tmp_path / "parts", here, trials=3)
+    monkeypatch.setattr(
+        "archscope.search.device_latency._measure",
+        lambda profile, graphs: [2 * time for time in slower(profile, graphs)],
+    )
+    again = searched(tmp_path / "parts", here, trials=6)
+    assert again.winner.choices == whole.winner.choices
+    (latency,) = again.winner.latency
+    assert latency.misses and latency.place.startswith("misses ")
+    assert latency.place in again.verdict
+
+
+def test_other_machines_and_no_measure_are_predicted_only(
+    here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archscope.search.device_latency._measure", never)
+    for number, text in enumerate((here, here.replace("here", "board"))):
+        found = searched(tmp_path / str(number), text, measure=False)
+        (latency,) = found.winner.latency
+        assert latency.measured is None and latency.excess is None
+        assert "not measured" in latency.words
+        assert not (tmp_path / str(number) / "latency.json").exists()
+    found = searched(tmp_path / "board", here.replace("here", "board"))
+    assert found.winner.latency[0].measured is None
+
+
+def test_several_devices_have_a_ratio_each(here: str) -> None:
+    amount = here.partition("ms@")[0]
+    limits = budgets([here, f"{amount}ms@board", "macs 1G"], lambda name: {})
+    ratios = measured_ratios(SPACE, limits, measure=slower)
+    assert ratios.ratios == {"latency@here": pytest.approx(SLOWER)}
+    assert ratios.networks > 0
+    held = {limit.cost: limit for limit in ratios.held(limits)}
+    assert held["latency@here"].most == pytest.approx(limits[0].most / SLOWER)  # type: ignore[operator]
+    assert [held["latency@board"], held["macs"]] == [*limits[1:]]
+    exact = measured_ratios(
+        SPACE, limits, measure=lambda profile, graphs: [x / SLOWER for x in slower(profile, graphs)]
+    )
+    assert exact.ratios == {} and exact.held(limits) == limits
+
+
+def test_budgets_that_nothing_fits_are_not_measured(here: str) -> None:
+    tight = Budget("tight", "latency", 1e-6, device="here")
+    assert measured_ratios(SPACE, [tight], measure=never).ratios == {}
+
+
+def test_what_a_profile_was_not_fitted_to_is_said(here: str) -> None:
+    keep(stub(name="wide", batches=(32, 64)))
+    (found,) = device_latencies([budget("9ms@wide")], [SPACE.graph(SPACE.defaults)], measure=never)
+    assert found[0].unlike == predict(load("wide"), SPACE.graph(SPACE.defaults)).unlike != ()
+    assert "not to one image" in budget("9ms@wide").note
