@@ -16,8 +16,11 @@ from archscope.cli.shared.options import (
     reader_options,
     write,
 )
+from archscope.cli.shared.overlay import overlay_option
 from archscope.drawing.formats import FORMATS, format_of, render
-from archscope.drawing.heat import HEATS
+from archscope.drawing.heat import HEATS, Heat
+from archscope.drawing.overlay import node_names, read_overlay
+from archscope.drawing.tree import tree_of
 from archscope.errors import OptionError
 from archscope.files import write_bytes
 
@@ -37,6 +40,7 @@ GROUP = "Understand"
               help="Colour boxes by their share of this.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Format of the drawing; by default the suffix of the file decides.")  # fmt: skip
+@overlay_option
 @output_option
 def command(
     spec: str,
@@ -47,6 +51,7 @@ def command(
     fold: int | None,
     heat: str,
     form: str | None,
+    overlay: Path | None,
     output: Path | None,
 ) -> None:
     """Draw a network: boxes with shape, macs and params, inside of the blocks they belong to.
@@ -58,6 +63,7 @@ def command(
     Examples:
       archscope draw googlenet -o googlenet.svg
       archscope draw resnet50 --fold 1 --heat params -o resnet50.png
+      archscope draw resnet50 --overlay sensitivity.json -o resnet50.svg
       archscope draw "INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10" --format mermaid
     """
     form = form or (format_of(output) if output else "svg")
@@ -65,7 +71,10 @@ def command(
         raise OptionError("a PNG needs a file to go to: -o network.png")
     reader.refuse_training(training)
     analysis = analyze(reader.graph(spec, batch), batch=batch, dtype=dtype, training=training)
-    drawing = render(analysis, form, fold, None if heat == "none" else heat)
+    paint: Heat | None = None if heat == "none" else heat
+    if overlay is not None:
+        paint = read_overlay(overlay).of_one(analysis.name, node_names(tree_of(analysis.layers)))
+    drawing = render(analysis, form, fold, paint)
     if isinstance(drawing, str):
         write(drawing, output)
     elif output is not None:

@@ -19,8 +19,10 @@ from archscope.cli.shared.options import (
     wide_option,
     write,
 )
+from archscope.cli.shared.overlay import overlay_option
 from archscope.cli.shared.prediction import Predictor, predict_options
 from archscope.cli.shared.terminal import show
+from archscope.drawing.overlay import read_overlay
 from archscope.errors import OptionError
 from archscope.files import make_folder
 
@@ -49,6 +51,7 @@ HOME = Path("reports")
               " or today]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
+@overlay_option
 @wide_option
 def command(
     sources: tuple[str, ...],
@@ -61,6 +64,7 @@ def command(
     plotlyjs: Literal["embed", "plain", "cdn"],
     day: str | None,
     output: Path | None,
+    overlay: Path | None,
     wide: bool,
 ) -> None:
     """Write a self-contained HTML report that compares networks, runs and studies.
@@ -75,13 +79,15 @@ def command(
       archscope report vgg16 resnet50 shufflenet_v2_x1_0 -o reports/compare.html
       archscope report specs/mine.yaml runs/first bench.json
       archscope report resnet50 mobilenet_v2 --predict
+      archscope report resnet50 --overlay sensitivity.json
       archscope report resnet50 mobilenet_v2 --latency rtx4090 --batch 256
       archscope report --format terminal vgg16 mobilenet_v2
     """
     from archscope.cli.shared.report_inputs import read_inputs
 
     form = _form(form, output)
-    page = read_inputs(sources, reader, costs, predictor, latencies).page(title, _date(day))
+    inputs = read_inputs(sources, reader, costs, predictor, latencies)
+    page = inputs.page(title, _date(day), None if overlay is None else read_overlay(overlay))
     if form == "html":
         from archscope.report.pages.html import html
 

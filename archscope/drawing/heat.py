@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from math import sqrt
 
 from archscope.analysis.result import Analysis, LayerReport
+from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import TreeNode
+
+Heat = str | Overlay
+"""What boxes are coloured by: one of `HEATS`, or values of one's own."""
 
 HEATS = {
     "macs": "macs",
@@ -31,8 +35,10 @@ def share(node: TreeNode, analysis: Analysis, heat: str) -> float:
     return total(node, analysis.layers, attribute) / whole if whole else 0.0
 
 
-def intensity(node: TreeNode, analysis: Analysis, heat: str) -> float:
-    """Return the square root of the share, as most shares are small."""
+def intensity(node: TreeNode, analysis: Analysis, heat: Heat) -> float:
+    """Return the square root of the share, as most shares are small, or the place of a value."""
+    if isinstance(heat, Overlay):
+        return heat.intensity(node)
     return sqrt(share(node, analysis, heat))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archscope.analysis.result import LayerReport
-from archscope.drawing.heat import total
+from archscope.drawing.heat import Heat, total
+from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import TreeNode
 from archscope.ir import text_of
 from archscope.units import format_bytes, format_count
@@ -24,9 +25,12 @@ def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
     return f"{node.label} ({kind})" if node.is_block else node.label
 
 
-def subtitle(node: TreeNode, layers: Sequence[LayerReport]) -> str:
-    """Return the second line of a box: the output shape, and the macs or else the params."""
+def subtitle(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
+    """Return the second line of a box: the output shape, and its value, macs or else params."""
     parts = [text_of(layers[node.layers[-1]].out)]
+    if isinstance(heat, Overlay):
+        value = heat.value(node)
+        return " · ".join(parts if value is None else [*parts, heat.text(value)])
     macs, params = (total(node, layers, attribute) for attribute in ("macs", "params"))
     if macs:
         parts.append(f"{format_count(macs)} macs")
@@ -35,8 +39,11 @@ def subtitle(node: TreeNode, layers: Sequence[LayerReport]) -> str:
     return " · ".join(parts)
 
 
-def tooltip(node: TreeNode, layers: Sequence[LayerReport]) -> str:
-    """Return the full name, the shapes and all costs."""
+def tooltip(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
+    """Return the full name, the shapes and all costs, and the value of one's own."""
+    painted = ""
+    if isinstance(heat, Overlay) and (value := heat.value(node)) is not None:
+        painted = f"\n{heat.title}: {heat.text(value)}"
     macs, params, access = (
         total(node, layers, attribute) for attribute in ("macs", "params", "memory_access_bytes")
     )
@@ -44,8 +51,14 @@ def tooltip(node: TreeNode, layers: Sequence[LayerReport]) -> str:
     arrow = f"{shapes} -> " if shapes else ""
     return (
         f"{node.name}: {kind_of(node, layers)}\n{arrow}{text_of(layers[node.layers[-1]].out)}\n"
-        f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access"
+        f"{macs:,} macs, {params:,} params, {format_bytes(access)} memory access{painted}"
     )
+
+
+def legend(overlay: Overlay) -> str:
+    """Return what the colours of values mean, in a line."""
+    low, high = map(overlay.text, overlay.ends)
+    return f"{overlay.title}: {low} (pale) to {high} (orange); white has no value"
 
 
 def shortened(text: str, length: int) -> str:

@@ -62,7 +62,7 @@ def test_json_and_markdown(run: Run) -> None:
     assert [one["totals"]["params"] for one in data["networks"]] == [138357544, 25557032]
     assert data["networks"][0]["layers"][0]["name"] == "input"
     text = run("report", "vgg16", "resnet50", "--format", "markdown").out
-    assert "| vgg16 | ██████████ | 138.4 M | 15.47 G |" in text
+    assert "| vgg16 | ██████████ | 71.6 % | 138.4 M | 15.47 G |" in text
     text = run("report", "vgg16", "resnet50", "--format", "terminal").out
     assert "24.50 MiB at stage0.conv1" in text
 
@@ -155,3 +155,18 @@ def test_plot(run: Run, tmp_path: Path) -> None:
     assert b"squeezenet1_1" in path.read_bytes()
     assert run("plot", "memory", "lenet5", "-o", str(tmp_path / "chart.jpeg")).code == 2
     assert run("plot", "pareto", "lenet5", "--x", "size", "-o", str(path)).code == 2
+
+
+def test_own_values_on_drawings(run: Run, tmp_path: Path) -> None:
+    values = tmp_path / "values.json"
+    values.write_text('{"title": "loss", "unit": "points", "values": {"conv1": 1.5}}')
+    page = tmp_path / "page.html"
+    assert run("report", "lenet5", "--overlay", str(values), "-o", str(page)).code == 0
+    assert '"overlay":{"title":"loss","unit":"points","values":{"conv1":1.5}}' in page.read_text()
+    drawn = run("draw", "lenet5", "--overlay", str(values))
+    assert drawn.code == 0 and "1.5 points" in drawn.out
+    values.write_text('{"cnov1": 1.5}')
+    for command in (["draw", "lenet5"], ["report", "lenet5", "-o", str(tmp_path / "new.html")]):
+        result = run(*command, "--overlay", str(values))
+        assert result.code == 2 and "did you mean 'conv1'?" in result.err
+    assert not (tmp_path / "new.html").exists()

@@ -1,8 +1,8 @@
 """Formats of drawings, one in each file: `draw --format dot` is drawn by dot.py.
 
 Each file has `SUFFIXES`, and `render(analysis, fold, heat)`, which returns text or bytes: blocks
-at depth `fold` are boxes (None: all layers are), coloured by their share of `heat` (None: white).
-They are found by walking this folder.
+at depth `fold` are boxes (None: all layers are), coloured by their share of `heat`, by an
+overlay of values, or not at all (None). They are found by walking this folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from archscope.analysis.result import Analysis
+from archscope.drawing.heat import Heat
 from archscope.errors import OptionError
 
 FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
@@ -31,7 +32,7 @@ def format_of(path: Path) -> str:
 
 
 def render(
-    analysis: Analysis, form: str, fold: int | None = None, heat: str | None = "macs"
+    analysis: Analysis, form: str, fold: int | None = None, heat: Heat | None = "macs"
 ) -> str | bytes:
     """Return the drawing of a network in one of `FORMATS`."""
     drawn: str | bytes = _module(form).render(analysis, fold, heat)

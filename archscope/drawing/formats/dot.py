@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from archscope.analysis.result import Analysis
 from archscope.drawing.folded import FoldedTree, fold_tree
-from archscope.drawing.heat import intensity
-from archscope.drawing.labels import subtitle, title, tooltip
+from archscope.drawing.heat import Heat, intensity
+from archscope.drawing.labels import legend, subtitle, title, tooltip
+from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import TreeNode, tree_of
 
 SUFFIXES = (".dot", ".gv")
 
 
-def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
+def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     """Return a network as a digraph with open blocks as clusters."""
     root = tree_of(analysis.layers, analysis.name)
     folded = fold_tree(root, analysis.layers, fold)
     lines = [
         f"digraph {_quote(analysis.name)} {{",
         '  node [shape=box, style="rounded,filled", fontname="sans-serif", colorscheme=oranges9];',
+        *([f"  label={_quote(legend(heat))}; labelloc=t;"] if isinstance(heat, Overlay) else []),
         *_members(root, analysis, folded, heat, "  "),
         *(f"  n{source} -> n{target};" for source, target in folded.edges),
         "}",
@@ -26,7 +28,7 @@ def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
 
 
 def _members(
-    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: str | None, indent: str
+    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: Heat | None, indent: str
 ) -> list[str]:
     lines: list[str] = []
     for child in block.children:
@@ -38,11 +40,12 @@ def _members(
                 f"{indent}}}",
             ]
             continue
-        label = f"{title(child, analysis.layers)}\n{subtitle(child, analysis.layers)}"
+        label = f"{title(child, analysis.layers)}\n{subtitle(child, analysis.layers, heat)}"
         step = round(5 * intensity(child, analysis, heat)) if heat else 0
+        told = tooltip(child, analysis.layers, heat)
         lines.append(
             f"{indent}n{folded.box_of[child.layers[0]]} [label={_quote(label)},"
-            f" fillcolor={step or 'white'}, tooltip={_quote(tooltip(child, analysis.layers))}];"
+            f" fillcolor={step or 'white'}, tooltip={_quote(told)}];"
         )
     return lines
 

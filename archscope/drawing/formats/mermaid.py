@@ -6,20 +6,22 @@ from html import escape
 
 from archscope.analysis.result import Analysis
 from archscope.drawing.folded import FoldedTree, fold_tree
-from archscope.drawing.heat import colour, intensity
-from archscope.drawing.labels import subtitle, title
+from archscope.drawing.heat import Heat, colour, intensity
+from archscope.drawing.labels import legend, subtitle, title
+from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import TreeNode, tree_of
 
 SUFFIXES = (".mmd",)
 STEPS = 5  # colours between white and orange
 
 
-def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
+def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     """Return a network as a flowchart with open blocks as subgraphs."""
     root = tree_of(analysis.layers, analysis.name)
     folded = fold_tree(root, analysis.layers, fold)
     lines = [
         "flowchart TD",
+        *([f'  legend["{_text(legend(heat))}"]'] if isinstance(heat, Overlay) else []),
         *_members(root, analysis, folded, heat, "  "),
         *(f"  n{source} --> n{target}" for source, target in folded.edges),
     ]
@@ -32,7 +34,7 @@ def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
 
 
 def _members(
-    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: str | None, indent: str
+    block: TreeNode, analysis: Analysis, folded: FoldedTree, heat: Heat | None, indent: str
 ) -> list[str]:
     lines: list[str] = []
     for child in block.children:
@@ -44,7 +46,7 @@ def _members(
                 f"{indent}end",
             ]
             continue
-        lines_of_box = title(child, analysis.layers), subtitle(child, analysis.layers)
+        lines_of_box = title(child, analysis.layers), subtitle(child, analysis.layers, heat)
         mark = f":::heat{round(STEPS * intensity(child, analysis, heat))}" if heat else ""
         lines.append(f'{indent}n{number}["{"<br/>".join(map(_text, lines_of_box))}"]{mark}')
     return lines

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from archscope.analysis.result import Analysis
 from archscope.drawing.formats import svg
+from archscope.drawing.heat import Heat
 
 SUFFIXES = (".png",)
 
 
-def render(analysis: Analysis, fold: int | None, heat: str | None) -> bytes:
+def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> bytes:
     """Return a network as a PNG."""
     import resvg_py
 

@@ -6,9 +6,10 @@ from xml.sax.saxutils import escape
 
 from archscope.analysis.result import Analysis
 from archscope.drawing.folded import is_open
-from archscope.drawing.heat import colour, intensity
+from archscope.drawing.heat import Heat, colour, intensity
 from archscope.drawing.labels import shortened, subtitle, title, tooltip
 from archscope.drawing.layout import HEADING, Box, EdgePath, layout_of
+from archscope.drawing.overlay import FAINTEST, Overlay
 from archscope.drawing.tree import tree_of
 
 SUFFIXES = (".svg",)
@@ -19,26 +20,46 @@ STYLE = (
     "path{fill:none;stroke:#6b7480;stroke-width:1.3}"
 )
 MARGIN = 8.0
+LEGEND = 50.0  # height of what explains the colours of values
 TITLE_LENGTH, SUBTITLE_LENGTH = 23, 27  # characters that fit into a box
 
 
-def render(analysis: Analysis, fold: int | None, heat: str | None) -> str:
+def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     """Return a network as an SVG document."""
     root = tree_of(analysis.layers, analysis.name)
     drawing = layout_of(root, lambda block, depth: is_open(block, depth, fold))
-    width, height = drawing.width + 2 * MARGIN, drawing.height + 2 * MARGIN
+    scale = _legend(heat, drawing.width) if isinstance(heat, Overlay) else []
+    top = LEGEND if scale else 0.0
+    width, height = drawing.width + 2 * MARGIN, drawing.height + 2 * MARGIN + top
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}"'
-        f' viewBox="{_n(-MARGIN)} {_n(-MARGIN)} {_n(width)} {_n(height)}" role="img">',
+        f' viewBox="{_n(-MARGIN)} {_n(-MARGIN - top)} {_n(width)} {_n(height)}" role="img">',
         f"<title>{_text(analysis.name)}</title>",
         f"<style>{STYLE}</style>",
-        f'<rect x="{_n(-MARGIN)}" y="{_n(-MARGIN)}" width="{_n(width)}" height="{_n(height)}"'
+        f'<rect x="{_n(-MARGIN)}" y="{_n(-MARGIN - top)}" width="{_n(width)}" height="{_n(height)}"'
         ' style="fill:#fff;stroke:none"/>',
+        *scale,
     ]
     lines += [_box(box, analysis, heat) for box in drawing.boxes if box.open]
     lines += [f'<path d="{_path(edge)}"/>' for edge in drawing.edges]
     lines += [_box(box, analysis, heat) for box in drawing.boxes if not box.open]
     return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _legend(overlay: Overlay, width: float) -> list[str]:
+    """Return what the colours of values mean: the title, and a bar of them with its ends."""
+    low, high = map(overlay.text, overlay.ends)
+    title = shortened(overlay.title, max(TITLE_LENGTH, int(width / 8)))
+    return [
+        f'<text x="0" y="-38">{_text(title)}</text>',
+        *(
+            f'<rect x="{14 * step}" y="-32" width="14" height="10" style="stroke:none"'
+            f' fill="{colour(FAINTEST + (1 - FAINTEST) * step / 10)}"/>'
+            for step in range(11)
+        ),
+        f'<text class="size" x="0" y="-9">{_text(low)}</text>',
+        f'<text class="size" x="154" y="-9" text-anchor="end">{_text(high)}</text>',
+    ]
 
 
 def _path(edge: EdgePath) -> str:
@@ -55,15 +76,19 @@ def _path(edge: EdgePath) -> str:
     return "".join(commands)
 
 
-def _box(box: Box, analysis: Analysis, heat: str | None) -> str:
+def _box(box: Box, analysis: Analysis, heat: Heat | None) -> str:
     layers = analysis.layers
     place = (
         f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}" rx="5"'
     )
-    about = f"<title>{_text(tooltip(box.node, layers))}</title>"
+    about = f"<title>{_text(tooltip(box.node, layers, heat))}</title>"
     if box.open:
-        name = f'<text x="{_n(box.x + 8)}" y="{_n(box.y + HEADING - 8)}">{_text(box.node.label)}'
-        return f'<g class="open">{about}<rect class="block" {place}/>{name}</text></g>'
+        label, paint = box.node.label, ""
+        if isinstance(heat, Overlay) and box.node.name in heat.values:
+            label += f" · {heat.text(heat.values[box.node.name])}"
+            paint = f' style="fill:{colour(heat.intensity(box.node))}"'
+        name = f'<text x="{_n(box.x + 8)}" y="{_n(box.y + HEADING - 8)}">{_text(label)}'
+        return f'<g class="open">{about}<rect class="block" {place}{paint}/>{name}</text></g>'
     fill = colour(intensity(box.node, analysis, heat) if heat else 0.0)
     middle = _n(box.x + box.width / 2)
     return (
@@ -71,7 +96,7 @@ def _box(box: Box, analysis: Analysis, heat: str | None) -> str:
         f'<text x="{middle}" y="{_n(box.y + 17)}" text-anchor="middle">'
         f"{_text(shortened(title(box.node, layers), TITLE_LENGTH))}</text>"
         f'<text class="size" x="{middle}" y="{_n(box.y + 33)}" text-anchor="middle">'
-        f"{_text(shortened(subtitle(box.node, layers), SUBTITLE_LENGTH))}</text></g>"
+        f"{_text(shortened(subtitle(box.node, layers, heat), SUBTITLE_LENGTH))}</text></g>"
     )
 
 

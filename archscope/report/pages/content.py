@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from archscope.analysis.result import Totals
+from archscope.drawing.overlay import Overlay
 from archscope.metrics import METRICS
 from archscope.records.inspection import Inspection
 from archscope.records.study import Finalist, PriorReport
@@ -100,6 +101,7 @@ class NetworkSection(Struct, frozen=True):
     accuracy: tuple[str, ...] = ()  # what is published and predicted of it, in sentence parts
     measured: MeasuredAccuracy | None = None
     published: str = ""  # where its published accuracy is from, and the recipe behind it
+    overlay: Overlay | None = None  # values of the reader's own, for the drawing
     predicted: tuple[float, float] | None = None  # interval of its predicted accuracy, as shares
     latency: tuple[str, ...] = ()  # what a profile predicts of it, in sentence parts
 

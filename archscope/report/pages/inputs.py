@@ -12,6 +12,8 @@ from msgspec import Struct, structs
 
 from archscope import __version__
 from archscope.analysis import Analysis, analyze
+from archscope.drawing.overlay import OverlayFile, node_names
+from archscope.drawing.tree import tree_of
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.language import graph as graph_of
@@ -111,9 +113,18 @@ class ReportInputs:
             for section, name in zip(self.sections, names, strict=True)
         )
 
-    def page(self, title: str | None, date: str) -> Page:
-        """Return the report; the default title names its networks, else its studies and runs."""
+    def page(self, title: str | None, date: str, overlay: OverlayFile | None = None) -> Page:
+        """Return the report; the default title names its networks, else its studies and runs.
+
+        Raises OptionError for an overlay of networks or nodes that there are not.
+        """
         networks = self.networks()
+        if overlay is not None:
+            boxes = {net.name: node_names(tree_of(net.layers)) for net in networks}
+            painted = overlay.of(boxes)
+            networks = tuple(
+                structs.replace(network, overlay=painted.get(network.name)) for network in networks
+            )
         names = [network.name for network in networks]
         names = names or [study.name for study in self.studies] + [run.name for run in self.runs]
         return Page(

@@ -63,6 +63,7 @@ def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in network.findings],
         **_fields(network, "yaml", "missing"),
         "accuracy": (*network.accuracy, *network.latency),
+        **({"overlay": network.overlay} if network.overlay is not None else {}),
     }  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from archscope.drawing.layout import layout_of
+from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import tree_of
 from archscope.report.pages.content import NetworkSection
 from archscope.report.pages.html import html
@@ -55,8 +57,13 @@ def paths(
     (run / "look.json").write_text(json.dumps(inspection()))
     study = make_study(folder / "studies" / "search")
     inputs = collected(str(run), "googlenet", str(study))
+    painted = Overlay("loss", "points", {"inception0": 0.5, "lrn1": 2.0})
+    more = [
+        structs.replace(one, overlay=painted if one.name == "googlenet" else None)
+        for one in inputs.networks()
+    ]
     pages = {
-        "five": page_of(*five, *inputs.networks(), inputs=inputs),
+        "five": page_of(*five, *more, inputs=inputs),
         "hostile": hostile(five),
     }
     for name, page in pages.items():
@@ -258,6 +265,24 @@ def test_a_drawing_is_searched_and_zoomed(opened: Any) -> None:
     body.get_by_role("button", name="Fit").click()
     drawing.locator("g.box[data-name='lrn1']").dispatch_event("pointerover")
     assert told.inner_text().startswith("lrn1: lrn") and "memory access" in told.inner_text()
+
+
+def test_own_values_are_painted(opened: Any) -> None:
+    one = opened()
+    one.page.locator("#network-googlenet > summary").click()
+    body = one.page.locator("#network-googlenet")
+    scale = body.locator(".drawing").locator("xpath=preceding-sibling::div[1]//*[@class='scale']")
+    colours = body.get_by_label("Colour by")
+    colours.select_option("overlay")
+    told = scale.inner_text().replace("\n", "")
+    assert told == "0.5 points2 points loss; without colour: no value"
+    box = body.locator("g[data-name='lrn1']")
+    assert "2 points" in box.inner_html() and "loss: 2 points" in box.inner_html()
+    style = "g => g.querySelector('rect').getAttribute('style')"
+    assert "100.0%" in box.evaluate(style)
+    assert "20.0%" in body.locator("g[data-name='inception0']").evaluate(style)
+    colours.select_option("macs")
+    assert "of the network" in scale.inner_text()
 
 
 def test_axes_say_what_they_show(opened: Any) -> None:

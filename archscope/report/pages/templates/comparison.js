@@ -13,7 +13,11 @@ function startComparison() {
   showComparison();
 }
 
-const chosen = () => (pinned.size ? page.networks.filter((one) => pinned.has(one.id)) : comparable(page.networks).slice(0, COMPARED));
+function chosen() {
+  if (pinned.size) return page.networks.filter((one) => pinned.has(one.id));
+  const alike = comparable(page.networks);
+  return (alike.length > 1 ? alike : page.networks).slice(0, COMPARED);
+}
 
 // The downsampling factor of a stage; vectors come last.
 function pixels(key) {
@@ -80,7 +84,7 @@ function showStages(nets, place, table, choose) {
   chart(place, () => [nets.map((net, side) => ({ type: "bar", name: plain(net.name), x: labels, y: keys.map((key) => value(side, key)), customdata: keys,
     marker: { color: tone(TONES[side % TONES.length]), opacity: keys.map((key) => (stageChosen && key !== stageChosen ? 0.3 : 1)), pattern: { shape: PATTERNS[side % PATTERNS.length], fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
     hovertext: keys.map((key) => `${plain(net.name)}, ${key}: ${written(value(side, key), kind)} ${measure}`), hoverinfo: "text" })),
-  { barmode: "group", showlegend: true, xaxis: axis("stage: size of the map against the input", { type: "category" }),
+  { barmode: "group", showlegend: true, xaxis: axis("stage: map size / input size", { type: "category" }),
     yaxis: { ...scale(measure === "access" ? "memory access" : measure, [0, ...nets.flatMap((_, side) => keys.map((key) => value(side, key)))], kind), rangemode: "tozero", range: [0, 1.08 * Math.max(1, ...nets.flatMap((_, side) => keys.map((key) => value(side, key))))] } }],
   (point) => choose(point.customdata));
 }

@@ -7,7 +7,9 @@ class Drawing {
   constructor(net) {
     this.net = net;
     this.open = new Set();
-    this.heat = "macs";
+    this.heat = net.overlay ? "overlay" : "macs";
+    const painted = Object.values(net.overlay?.values ?? {});
+    this.ends = [Math.min(...painted), Math.max(...painted)];
     this.zoom = 1;
     this.found = new Set(); // names of layers and blocks that a search has found
     this.told = make("p", { class: "muted small told", role: "status" }, HINT);
@@ -21,6 +23,31 @@ class Drawing {
   tell(target) {
     const told = target.closest?.("g[data-name]")?.querySelector("title")?.textContent;
     if (told) this.told.textContent = told.replace(/\n/g, " \u00b7 ");
+  }
+
+  // What the colours mean.
+  explain() {
+    const [low, high] = this.heat === "overlay" ? this.ends.map((value) => this.painted(value)) : ["0 %", "100 % of the network"];
+    this.legend.replaceChildren(low, make("i", { class: this.heat === "overlay" ? "even" : null }), this.heat === "overlay" ? `${high} ${this.net.overlay.title}; without colour: no value` : high);
+  }
+
+  painted(value) {
+    return `${Number(value.toPrecision(4))} ${this.net.overlay.unit}`.trim();
+  }
+
+  // The value of a box; that of a block without its own is the mean of what is inside.
+  own(item) {
+    const value = this.net.overlay?.values[item.name];
+    if (value !== undefined) return value;
+    const inside = (item.children ?? []).map((child) => this.own(child)).filter(known);
+    return inside.length ? inside.reduce((sum, one) => sum + one, 0) / inside.length : null;
+  }
+
+  // How warm a box is, from 0 to 1; a share by its square root, as most shares are small.
+  warmth(item) {
+    if (this.heat !== "overlay") return Math.sqrt(this.net.total[this.heat] ? this.sum(item, this.heat) / this.net.total[this.heat] : 0);
+    const [value, [low, high]] = [this.own(item), this.ends];
+    return value === null ? 0 : 0.2 + 0.8 * (high > low ? (value - low) / (high - low) : 1);
   }
 
   scale(factor) {
@@ -67,17 +94,20 @@ class Drawing {
   }
 
   tools() {
-    const select = make("select", { onchange: (event) => { this.heat = event.target.value; this.show(); } },
+    this.legend = make("span", { class: "scale" });
+    this.explain();
+    const own = this.net.overlay ? [make("option", { value: "overlay" }, this.net.overlay.title)] : [];
+    const select = make("select", { onchange: (event) => { this.heat = event.target.value; this.explain(); this.show(); } }, ...own,
       ...HEATS.filter(([key]) => key !== "seconds" || this.net.total.seconds).map(([value, text]) => make("option", { value }, text)));
     return make("div", { class: "tools" },
-      make("label", {}, "Colour by share of ", select),
+      make("label", {}, this.net.overlay ? "Colour by " : "Colour by share of ", select),
       make("button", { type: "button", onclick: () => this.all(true) }, "Open all"),
       make("button", { type: "button", onclick: () => this.all(false) }, "Fold all"),
       make("button", { type: "button", "aria-label": "zoom out", onclick: () => this.scale(0.8) }, "\u2212"),
       make("button", { type: "button", "aria-label": "zoom in", onclick: () => this.scale(1.25) }, "+"),
       make("button", { type: "button", onclick: () => this.scale(null) }, "Fit"),
       make("label", {}, "Find ", make("input", { type: "search", placeholder: "a name or an operator", autocomplete: "off", spellcheck: "false", oninput: (event) => this.search(event.target.value) })),
-      make("span", { class: "scale" }, "0 %", make("i"), "100 % of the network"));
+      this.legend);
   }
 
   all(on) {
@@ -126,22 +156,24 @@ class Drawing {
     const [macs, params, access] = ["macs", "params", "access"].map((fact) => this.sum(item, fact));
     const kind = item.children ? `${item.layers.length} layers` : last.op;
     const told = `${item.name}: ${kind}\n${shape(last.out)}\n${macs.toLocaleString("en-US")} macs, ${params.toLocaleString("en-US")} params, ${bytes(access)} memory access${this.net.total.seconds ? `, ${written(this.sum(item, "seconds"), "seconds")} measured` : ""}`;
+    const own = this.own(item);
+    const all = own === null ? told : `${told}\n${this.net.overlay.title}: ${this.painted(own)}`;
     const attributes = { "data-name": item.name, class: `${shut ? "box" : "open"}${shut && this.isFound(item) ? " found" : ""}` };
     if (item.children) {
       Object.assign(attributes, { role: "button", tabindex: 0, "aria-expanded": String(!shut), "aria-label": `${shut ? "open" : "fold"} ${item.name}, ${kind}`,
         onclick: (event) => { event.stopPropagation(); this.toggle(item); },
         onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.toggle(item); } } });
     }
+    const fill = `color-mix(in srgb, var(--heat) ${(100 * this.warmth(item)).toFixed(1)}%, var(--box))`;
+    const given = this.heat === "overlay" && known(this.net.overlay.values[item.name]); // of a block itself
     const rect = { x, y, width, height, rx: 5 };
     if (!shut) {
-      return make("svg:g", attributes, make("svg:title", {}, told), make("svg:rect", { ...rect, class: "block" }),
-        make("svg:text", { x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}`));
+      return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, class: "block", style: given ? `fill:${fill}` : null }),
+        make("svg:text", { x: x + 8, y: y + BOX.heading - 8 }, `\u2212 ${cut(item.label, 11 + Math.trunc((width - BOX.width) / 16))}${given ? ` \u00b7 ${this.painted(own)}` : ""}`));
     }
-    const share = this.net.total[this.heat] ? this.sum(item, this.heat) / this.net.total[this.heat] : 0;
-    const fill = `color-mix(in srgb, var(--heat) ${(100 * Math.sqrt(share)).toFixed(1)}%, var(--box))`;
-    const work = macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
+    const work = this.heat === "overlay" ? (own === null ? "" : ` \u00b7 ${this.painted(own)}`) : macs ? ` \u00b7 ${count(macs)} macs` : params ? ` \u00b7 ${count(params)} params` : "";
     const title = item.children ? `+ ${cut(`${item.label} (${item.layers.length})`, 22)}` : cut(item.label, 24);
-    return make("svg:g", attributes, make("svg:title", {}, told), make("svg:rect", { ...rect, style: `fill:${fill}` }),
+    return make("svg:g", attributes, make("svg:title", {}, all), make("svg:rect", { ...rect, style: `fill:${fill}` }),
       make("svg:text", { x: x + width / 2, y: y + 17, "text-anchor": "middle" }, title),
       make("svg:text", { class: "size", x: x + width / 2, y: y + 33, "text-anchor": "middle" }, cut(`${shape(last.out)}${work}`, 28)));
   }

@@ -62,7 +62,7 @@ function stageBars(net) {
       marker: { color: tone(colour), pattern: { shape: pattern, fillmode: "overlay", fgcolor: tone("page"), size: 6 } },
       hovertext: net.stages.map((stage) => `${stageLabel(stage)}: ${column === 6 ? bytes(stage[column]) : count(stage[column])} ${name}`), hoverinfo: "text" };
   });
-  return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: size of the map against the input", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
+  return [traces, { barmode: "group", showlegend: true, xaxis: axis("stage: map size / input size", { type: "category" }), yaxis: axis("share of the network", { tickformat: PERCENT }) }];
 }
 
 const shortTick = (net) => axis("layer, in order of execution", { range: [-0.5, net.layers.length - 0.5] });
