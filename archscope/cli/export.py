@@ -140,7 +140,7 @@ def command(
         raise OptionError(f"{error}; {hint}") from None
     files = {output: written.content}
     if not FORMATS[to].holds_weights and (weights is not None or own or seed is not None):
-        beside = output.with_suffix(".safetensors")
+        beside = output.with_suffix(FORMATS[to].weights_suffix)
         if weights is not None and weights.resolve() == beside.resolve() and fused:
             raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
         files[beside] = [written.weights()]

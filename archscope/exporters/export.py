@@ -11,7 +11,7 @@ from torch import Tensor
 from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
-from archscope.exporters.formats import FORMATS, OPSET
+from archscope.exporters.formats import FORMATS, OPSET, Format
 from archscope.exporters.preprocessed_network import PreprocessedNetwork
 from archscope.exporters.preprocessing import Preprocessing
 from archscope.fused import fused_network
@@ -23,6 +23,7 @@ class ExportedNetwork(Struct, frozen=True):
     """The content of a file, and the network that is in it."""
 
     content: bytes
+    kind: Format
     network: Network  # with the weights that are in the file
     difference: float | None  # largest one of the outputs, as a share; None if it was not checked
     norms_folded: int  # batch norms
@@ -34,9 +35,12 @@ class ExportedNetwork(Struct, frozen=True):
         return self.network.graph
 
     def weights(self) -> bytes:
-        """Return the weights of the network as a safetensors file."""
+        """Return the content of the file beside it, that has the weights of the network."""
         from safetensors.torch import save
 
+        writer = self.kind.weights_writer()
+        if writer is not None:
+            return writer(self.network)
         state = self.network.state_dict()
         return save({name: tensor.contiguous() for name, tensor in state.items()})
 
@@ -76,7 +80,7 @@ def export_network(
             written = PreprocessedNetwork(network, preprocessing)
         content = export(written, opset)
         if kind.unchecked:
-            return ExportedNetwork(content, network, None, norms, preprocessing)
+            return ExportedNetwork(content, kind, network, None, norms, preprocessing)
         run = kind.loader()(content, network.state_dict())
         difference = max(difference, largest_difference(written, run, f"{to} file"))
-    return ExportedNetwork(content, network, difference, norms, preprocessing)
+    return ExportedNetwork(content, kind, network, difference, norms, preprocessing)

@@ -31,6 +31,8 @@ class Format(Struct, frozen=True):
     suffix: str
     about: str
     holds_weights: bool = True
+    weights_suffix: str = ".safetensors"  # of the file beside one that holds no weights
+    partial: bool = False  # it cannot say every network, and is a GraphError for others
     unchecked: str = ""  # why its files cannot be loaded and run here, where that is so
 
     def exporter(self) -> Callable[[Network, int], bytes]:
@@ -45,6 +47,10 @@ class Format(Struct, frozen=True):
         """
         return self._module().load  # type: ignore[no-any-return]
 
+    def weights_writer(self) -> Callable[[Network], bytes] | None:
+        """Return the function that gives the content of the file beside, None for safetensors."""
+        return getattr(self._module(), "weights", None)
+
     def _module(self) -> Any:
         name = self.module
         return import_module(name if "." in name else f"archscope.exporters.{name}")
@@ -56,7 +62,11 @@ _OURS = (
     Format("onnx-torch", "onnx_of_torch", ".onnx", "ONNX by torch's exporter, for any batch"),
     Format("torchscript", "torchscript", ".pt", "TorchScript, traced"),
     Format("exported-program", "exported_program", ".pt2", "torch.export, for any batch"),
-)
+    Format("darknet", "darknet", ".cfg", "darknet's configuration, where its layers suffice",
+           False, weights_suffix=".weights", partial=True),
+    Format("prototxt", "prototxt", ".prototxt", "Caffe's definition, where its layers suffice",
+           False, partial=True),
+)  # fmt: skip
 FORMATS: Registry[Format] = Registry(
     "exporters", {entry.name: entry for entry in _OURS}, stated(Format, "name")
 )

@@ -14,6 +14,9 @@ from archscope.importers.file_graph import FileGraph, named, read_text, sizes_of
 from archscope.importers.formats import Imported, Inputs
 from archscope.ir import Shape
 
+EPSILON = 1e-6
+"""What darknet adds to a variance before the square root."""
+
 UNSUPPORTED = {
     "convolutional": ("antialiasing", "share_index", "assisted_excitation", "deform", "binary",
                       "xnor", "flipped"),
@@ -108,7 +111,7 @@ class _Network:
 
     def normalised(self, section: Section, title: str, node: str) -> str:
         """Add a batch norm and return its node."""
-        return self.made.add(f"{title}/batchnorm", section.line, "batchnorm", (node,), eps=1e-6)
+        return self.made.add(f"{title}/batchnorm", section.line, "batchnorm", (node,), eps=EPSILON)
 
     def weighted(self, section: Section, title: str, word: str, node: str, **given: object) -> str:
         """Add a layer with weights, the batch norm that a section asks for, and its activation."""

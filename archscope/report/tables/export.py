@@ -27,7 +27,9 @@ def export_table(record: dict[str, Any]) -> Table:
     elif to.holds_weights or len(record["files"]) > 1:
         rows.append(("weights", f"random, seed {record['seed']}: nothing was trained"))
     else:
-        rows.append(("weights", "not in the file; those of archscope.build fit by name"))
+        named = to.weights_suffix == ".safetensors"
+        hint = "those of archscope.build fit by name" if named else "--seed draws random ones"
+        rows.append(("weights", f"not in the file; {hint}"))
     if record["fused"]:
         rows.append(("fused", f"{record['norms_folded']} batch norms folded"))
     if record["difference"] is None:

@@ -1,0 +1,413 @@
+"""A configuration of darknet (`.cfg`), and its weights as darknet keeps them (`.weights`).
+
+A section is a convolution with the batch norm and the activation behind it; layers that read
+another one than the one before name it by its number. A comment says the nodes of a section that
+has weights. Darknet adds 1e-6 to a variance; what a network adds more is added to the variances
+in the file.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from functools import singledispatch
+from typing import Any
+
+import torch
+from msgspec import Struct
+from torch import Tensor
+
+from archscope.build import Network, build
+from archscope.exporters.layer_files import LayerGraph, read_back
+from archscope.importers.darknet import from_file
+from archscope.importers.darknet.network import EPSILON
+from archscope.ir import Node, Op
+from archscope.module_names import module_path
+from archscope.ops.activation import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
+from archscope.ops.adaptive_pool import GlobalAvgPool, GlobalMaxPool
+from archscope.ops.conv import Conv, ConvTranspose
+from archscope.ops.dropout import Dropout
+from archscope.ops.input import Input
+from archscope.ops.linear import Linear
+from archscope.ops.merge import Add, Concat, Mul
+from archscope.ops.norm import BatchNorm, LocalResponseNorm
+from archscope.ops.pool import MaxPool
+from archscope.ops.reshape import Flatten, Identity, Slice
+from archscope.ops.resize import Upsample
+
+ACTIVATIONS: dict[Op, str] = {
+    ReLU(): "relu", ReLU6(): "relu6", Sigmoid(): "logistic", Tanh(): "tanh", ELU(): "elu",
+    GELU(): "gelu", SiLU(): "swish", LeakyReLU(slope=0.1): "leaky", LeakyReLU(slope=0.01): "relie",
+}  # fmt: skip
+"""What darknet calls activations."""
+
+KINDS = tuple({type(op) for op in ACTIVATIONS})
+
+
+class _Weighted(Struct, frozen=True):
+    """A node with weights, and the batch norm that darknet keeps with it."""
+
+    node: str
+    norm: str | None
+    extra: float  # what is added to variances besides darknet's own
+
+    def comment(self) -> str:
+        if self.norm is None:
+            return f"# {self.node}"
+        return f"# {self.node} and {self.norm}, variances plus {self.extra:g}"
+
+
+FLAT = "# the output is flat"
+
+COMMENT = re.compile(r"^# (?!the output)(\S+)(?: and (\S+), variances plus (\S+))?$", re.MULTILINE)
+
+
+class _Sections:
+    """The sections in the making, and the number of the layer that each node is."""
+
+    def __init__(self, net: LayerGraph) -> None:
+        self.net = net
+        self.lines: list[str] = []
+        self.layers: dict[str, int] = {}
+        self.count = 0
+        self.weighted: list[_Weighted] = []
+
+    def add(self, node: Node, kind: str, comment: str = "", **options: Any) -> None:
+        """Add the section that a node is."""
+        self.lines += ["", *([comment] if comment else []), f"[{kind}]"]
+        self.lines += [f"{name}={value}" for name, value in options.items()]
+        self.layers[node.name] = self.count
+        self.count += 1
+
+    def follow(self, node: Node, name: str) -> None:
+        """Let a layer stand before the next section, by a route if it is another one."""
+        if self.layers[name] != self.count - 1:
+            self.add(node, "route", layers=self.at(name))
+
+    def at(self, name: str) -> int:
+        """Return the place of a layer as seen from the next section."""
+        return self.layers[name] - self.count
+
+    def activation(self, node: Node) -> tuple[str, Node]:
+        """Return the activation that alone reads a node, and the last node; `linear` if none."""
+        reader = self.net.only_reader(node, *KINDS)
+        if reader is None or reader.op not in ACTIVATIONS:
+            return "linear", node
+        return ACTIVATIONS[reader.op], reader
+
+    def add_weighted(self, node: Node, kind: str, **options: Any) -> None:
+        """Add a layer with weights, with the batch norm and the activation behind it."""
+        op: Any = node.op
+        if node.shares is not None:
+            self.net.refuse(node, "it has no layers that share weights")
+        self.follow(node, node.inputs[0])
+        norm = None if op.bias else self.net.only_reader(node, BatchNorm)
+        if not op.bias and (norm is None or not getattr(norm.op, "affine", False)):
+            self.net.refuse(node, "its layers have a bias, or a batch norm behind them")
+        extra = 0.0 if norm is None else getattr(norm.op, "eps", EPSILON) - EPSILON
+        held = _Weighted(node.name, norm.name if norm else None, extra)
+        name, last = self.activation(norm or node)
+        self.weighted.append(held)
+        self.add(last, kind, held.comment(), **({"batch_normalize": 1} if norm else {}), **options,
+                 activation=name)  # fmt: skip
+        for each in (node, norm or node):
+            self.layers[each.name] = self.count - 1
+
+
+def export(network: Network, opset: int) -> bytes:
+    """Return the configuration of a network. Raises GraphError for what darknet cannot say."""
+    return "\n".join([*_sections(network).lines, ""]).encode()
+
+
+def _sections(network: Network) -> _Sections:
+    net = LayerGraph(network.graph, "darknet")
+    net.check_outputs()
+    if len(net.outputs) > 1 or len(net.graph.inputs) > 1:
+        net.refuse(net.graph.nodes[-1], "it has one input and one output")
+    sections = _Sections(net)
+    for node in net.graph.nodes:
+        if node.name not in sections.layers:
+            _say(node.op, node, sections)
+    return sections
+
+
+def weights(network: Network) -> bytes:
+    """Return the weights of a network, as darknet 0.2 and later have them beside the `.cfg`."""
+    state = {name: value.detach().float() for name, value in network.state_dict().items()}
+    content = [struct.pack("<3iq", 0, 2, 0, 0)]
+    for held in _sections(network).weighted:
+        own, norm = module_path(held.node), module_path(held.norm) if held.norm else None
+        names = [f"{own}.weight"]
+        names.insert(0, f"{norm or own}.bias")
+        statistics = [f"{norm}.{word}" for word in ("weight", "running_mean", "running_var")]
+        linear = state[f"{own}.weight"].dim() == 2
+        if norm:
+            names[2 if linear else 1 : 2 if linear else 1] = statistics
+        for name in names:
+            value = state[name]
+            if name.endswith(".running_var"):
+                value = value + held.extra
+            content.append(value.contiguous().numpy().astype("<f4").tobytes())
+    return b"".join(content)
+
+
+def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
+    """Return the network that a configuration says, as it is read back, with weights."""
+    found = read_back(content, from_file, "net.cfg")
+    network = build(found.graph).eval()
+    state = dict(_renamed(content.decode(), found.graph.nodes, weights))
+    for name in network.state_dict():
+        state.setdefault(name, torch.tensor(0))  # the step counter of a norm
+    network.load_state_dict(state)
+    if FLAT not in content.decode().splitlines():
+        return network
+    return lambda *inputs: network(*inputs).flatten(1)
+
+
+def _renamed(
+    text: str, nodes: tuple[Node, ...], weights: Mapping[str, Tensor]
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the weights of the network that was read back: its nodes are in the order of `text`."""
+    layers = [node for node in nodes if isinstance(node.op, Conv | ConvTranspose | Linear)]
+    norms = iter([node for node in nodes if isinstance(node.op, BatchNorm)])
+    for node, (own, norm, extra) in zip(layers, COMMENT.findall(text), strict=True):
+        pairs = [(node.name, own, ("weight", "bias"))]
+        if norm:
+            words = ("weight", "bias", "running_mean", "running_var")
+            pairs = [(node.name, own, ("weight",)), (next(norms).name, norm, words)]
+        for new, old, words in pairs:
+            for word in words:
+                value = weights[f"{module_path(old)}.{word}"]
+                plus = float(extra) if word == "running_var" else 0.0
+                yield f"{module_path(new)}.{word}", value + plus if plus else value
+
+
+@singledispatch
+def _say(op: Op, node: Node, sections: _Sections) -> None:
+    """Add the sections that a node is. Raises GraphError where darknet has none."""
+    if op not in ACTIVATIONS:
+        sections.net.refuse(node, "it has no such layer")
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "activation", activation=ACTIVATIONS[op])
+
+
+@_say.register
+def _input(op: Input, node: Node, sections: _Sections) -> None:
+    if len(op.size) not in (1, 3):
+        sections.net.refuse(node, "it reads images or vectors")
+    words = ("channels", "height", "width") if len(op.size) == 3 else ("inputs",)
+    sizes = [f"{word}={size}" for word, size in zip(words, op.size, strict=True)]
+    sections.lines += ["[net]", "batch=1", *sizes]
+    sections.layers[node.name] = -1
+    readers = sections.net.readers[node.name]
+    if len(readers) > 1 or isinstance(readers[0].op, Add | Mul | Concat | Slice):
+        sections.add(node, "activation", activation="linear")  # which other layers can name
+
+
+@_say.register
+def _identity(op: Identity, node: Node, sections: _Sections) -> None:
+    if node.name in sections.net.outputs:
+        sections.net.refuse(node, "a value that is its input is no result of its own")
+    sections.layers[node.name] = sections.layers[node.inputs[0]]
+
+
+@_say.register
+def _flatten(op: Flatten, node: Node, sections: _Sections) -> None:
+    """Take a flat value for the map that it is of, as darknet does, which keeps only numbers."""
+    net, kinds = sections.net, (Linear, Dropout, Identity, *KINDS)
+    if node.out == node.ins[0][:1]:  # of a single position
+        kinds = (*kinds, Softmax)
+    left = [node]
+    while left:
+        value = left.pop()
+        if value.name in net.outputs:
+            if Softmax not in kinds:
+                net.refuse(node, "maps are flattened before fully connected layers alone")
+            sections.lines.insert(0, FLAT)
+        for reader in net.readers[value.name]:
+            if not isinstance(reader.op, kinds):
+                net.refuse(node, "maps are flattened before fully connected layers alone")
+            if not isinstance(reader.op, Linear):
+                left.append(reader)
+    sections.layers[node.name] = sections.layers[node.inputs[0]]
+
+
+@_say.register
+def _norm(op: BatchNorm, node: Node, sections: _Sections) -> None:
+    sections.net.refuse(
+        node,
+        "it keeps the shifts of a norm only where that alone reads a layer without bias;"
+        " --fused folds other norms where they can be",
+    )
+
+
+def _square(node: Node, sections: _Sections, what: str, values: list[int]) -> int:
+    if len(values) != 2 or values[0] != values[1]:
+        sections.net.refuse(node, f"its {what} is one number for both axes of an image")
+    return values[0]
+
+
+def _strides(windows: Any) -> dict[str, int]:
+    down, across = (window.stride for window in windows)
+    return {"stride": down} if down == across else {"stride_y": down, "stride_x": across}
+
+
+@_say.register
+def _convolution(op: Conv, node: Node, sections: _Sections) -> None:
+    windows = op.window(*node.ins)
+    size = _square(node, sections, "kernel", [w.kernel for w in windows])
+    dilation = _square(node, sections, "dilation", [w.dilation for w in windows])
+    padding = _square(node, sections, "padding", [w.before for w in windows])
+    if any(w.before != w.after for w in windows) or padding % dilation:
+        sections.net.refuse(
+            node, "its padding is alike on all sides, and a multiple of the dilation"
+        )
+    padding //= dilation
+    pads = {"pad": 1} if padding == size // 2 else {"padding": padding}
+    sections.add_weighted(
+        node, "convolutional", filters=op.out, size=size, **_strides(windows), **pads,
+        **({"groups": op.groups} if op.groups > 1 else {}),
+        **({"dilation": dilation} if dilation > 1 else {}),
+    )  # fmt: skip
+
+
+@_say.register
+def _deconvolution(op: ConvTranspose, node: Node, sections: _Sections) -> None:
+    windows = op.window(*node.ins)
+    if op.groups > 1 or any(w.extra or w.dilation > 1 for w in windows):
+        sections.net.refuse(node, "it has no groups, gaps or positions behind the last window")
+    size, stride, padding = (
+        _square(node, sections, name, [getattr(w, name) for w in windows])
+        for name in ("kernel", "stride", "padding")
+    )
+    sections.add_weighted(node, "deconvolutional", filters=op.out, size=size, stride=stride,
+                          padding=padding)  # fmt: skip
+
+
+@_say.register
+def _linear(op: Linear, node: Node, sections: _Sections) -> None:
+    sections.add_weighted(node, "connected", output=op.out)
+
+
+@_say.register
+def _maxpool(op: MaxPool, node: Node, sections: _Sections) -> None:
+    windows, sizes = op.window(*node.ins), node.ins[0][1:]
+    size = _square(node, sections, "kernel", [w.kernel for w in windows])
+    before = _square(node, sections, "padding", [w.before for w in windows])
+    if any(w.dilation > 1 for w in windows):
+        sections.net.refuse(node, "its pools have no gaps")
+    for padding in (2 * before, 2 * before + 1):
+        outs = [(n + padding - size) // w.stride + 1 for n, w in zip(sizes, windows, strict=True)]
+        reached = [(out - 1) * w.stride + size - n - before
+                   for out, n, w in zip(outs, sizes, windows, strict=True)]  # fmt: skip
+        after = min(padding - before, max(*reached, 0))
+        if outs == [*node.out[1:]] and (padding == 2 * before or 2 * after <= size):
+            break
+    else:
+        sections.net.refuse(node, "it pads by as many positions behind as before, or one more")
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "maxpool", size=size, **_strides(windows), padding=padding)
+
+
+@_say.register
+def _global_avgpool(op: GlobalAvgPool, node: Node, sections: _Sections) -> None:
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "avgpool")
+
+
+@_say.register
+def _global_maxpool(op: GlobalMaxPool, node: Node, sections: _Sections) -> None:
+    side = _square(node, sections, "pool", [*node.ins[0][1:]])
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "maxpool", size=side, stride=side, padding=0)
+
+
+@_say.register
+def _dropout(op: Dropout, node: Node, sections: _Sections) -> None:
+    if op.channels:
+        sections.net.refuse(node, "its dropout drops single values")
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "dropout", probability=op.p)
+
+
+@_say.register
+def _softmax(op: Softmax, node: Node, sections: _Sections) -> None:
+    if op.axis:
+        sections.net.refuse(node, "its softmax is of channels")
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "softmax", **({"spatial": 1} if len(node.out) > 1 else {}))
+
+
+@_say.register
+def _lrn(op: LocalResponseNorm, node: Node, sections: _Sections) -> None:
+    sections.follow(node, node.inputs[0])
+    # darknet's alpha weighs the sum of squares, ours their mean
+    sections.add(node, "normalization", size=op.size, alpha=op.alpha / op.size, beta=op.beta,
+                 kappa=op.k)  # fmt: skip
+
+
+@_say.register
+def _upsample(op: Upsample, node: Node, sections: _Sections) -> None:
+    factors = [out // n for out, n in zip(node.out[1:], node.ins[0][1:], strict=True)]
+    factor = _square(node, sections, "factor", factors)
+    if op.mode != "nearest" or op.factor is not None or node.out[1:] != tuple(
+        factor * n for n in node.ins[0][1:]
+    ):  # fmt: skip
+        sections.net.refuse(node, "it repeats positions a whole number of times")
+    sections.follow(node, node.inputs[0])
+    sections.add(node, "upsample", stride=factor)
+
+
+@_say.register
+def _add(op: Add, node: Node, sections: _Sections) -> None:
+    if len(set(node.ins)) > 1:
+        sections.net.refuse(node, "it adds values of one shape")
+    last = max(node.inputs, key=lambda name: sections.layers[name])
+    others = [*node.inputs]
+    others.remove(last)
+    sections.follow(node, last)
+    name, end = sections.activation(node)
+    places = ",".join(str(sections.at(other)) for other in others)
+    sections.add(end, "shortcut", **{"from": places}, activation=name)
+    sections.layers[node.name] = sections.count - 1
+
+
+@_say.register
+def _mul(op: Mul, node: Node, sections: _Sections) -> None:
+    shapes = dict(zip(node.inputs, node.ins, strict=True))
+    small = next((name for name in shapes if shapes[name] != node.out), node.inputs[-1])
+    large = next((name for name in shapes if name != small), "")
+    gate = (node.out[0], *(1,) * (len(node.out) - 1))
+    if len(shapes) != 2 or shapes[large] != node.out or shapes[small] not in (gate, node.out):
+        sections.net.refuse(node, "it multiplies two values of one shape, or one for each channel")
+    sections.follow(node, small)
+    name, end = sections.activation(node)
+    kind = "sam" if shapes[small] == node.out else "scale_channels"
+    sections.add(end, kind, **{"from": sections.at(large)}, activation=name)
+    sections.layers[node.name] = sections.count - 1
+
+
+@_say.register
+def _concat(op: Concat, node: Node, sections: _Sections) -> None:
+    places = ",".join(str(sections.at(name)) for name in node.inputs)
+    sections.add(node, "route", layers=places)
+
+
+@_say.register
+def _slice(op: Slice, node: Node, sections: _Sections) -> None:
+    channels, size = node.ins[0][0], op.stop - op.start
+    if op.axis or op.step > 1 or channels % size or op.start % size:
+        sections.net.refuse(node, "it takes one of so many equal parts of the channels")
+    sections.add(node, "route", layers=sections.at(node.inputs[0]), groups=channels // size,
+                 group_id=op.start // size)  # fmt: skip
