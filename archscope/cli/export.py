@@ -87,7 +87,7 @@ def command(
     pixels: str,
     form: str,
 ) -> None:
-    """Write a network as Python source, ONNX, TorchScript or a torch.export program.
+    """Write a network as Python source, ONNX, TorchScript, torch.export program, darknet or Caffe.
 
     ONNX is written without torch, with batch norms folded into the layers before them, and
     checked by onnx; --check also compares it with the network itself. Every other export is
@@ -96,7 +96,8 @@ def command(
     kind of block, and names its weights as `archscope.build` does; with --weights or --seed they
     are written beside it as .safetensors. An imported model keeps its own weights. A run is
     exported with its best weights, and files that hold weights normalise images as its training
-    did. ONNX needs `pip install archscope[onnx]`.
+    did. Files of darknet (.cfg, with .weights) and Caffe (.prototxt) say what their layers can; the
+    rest is an error. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:

@@ -68,6 +68,8 @@ class _Weighted(Struct, frozen=True):
         return f"# {self.node} and {self.norm}, variances plus {self.extra:g}"
 
 
+OF_NORM = ("weight", "bias", "running_mean", "running_var")
+
 FLAT = "# the output is flat"
 
 COMMENT = re.compile(r"^# (?!the output)(\S+)(?: and (\S+), variances plus (\S+))?$", re.MULTILINE)
@@ -182,11 +184,10 @@ def _renamed(
     layers = [node for node in nodes if isinstance(node.op, Conv | ConvTranspose | Linear)]
     norms = iter([node for node in nodes if isinstance(node.op, BatchNorm)])
     for node, (own, norm, extra) in zip(layers, COMMENT.findall(text), strict=True):
-        pairs = [(node.name, own, ("weight", "bias"))]
+        held: list[tuple[str, str, tuple[str, ...]]] = [(node.name, own, ("weight", "bias"))]
         if norm:
-            words = ("weight", "bias", "running_mean", "running_var")
-            pairs = [(node.name, own, ("weight",)), (next(norms).name, norm, words)]
-        for new, old, words in pairs:
+            held = [(node.name, own, ("weight",)), (next(norms).name, norm, OF_NORM)]
+        for new, old, words in held:
             for word in words:
                 value = weights[f"{module_path(old)}.{word}"]
                 plus = float(extra) if word == "running_var" else 0.0
@@ -225,7 +226,8 @@ def _identity(op: Identity, node: Node, sections: _Sections) -> None:
 @_say.register
 def _flatten(op: Flatten, node: Node, sections: _Sections) -> None:
     """Take a flat value for the map that it is of, as darknet does, which keeps only numbers."""
-    net, kinds = sections.net, (Linear, Dropout, Identity, *KINDS)
+    net = sections.net
+    kinds: tuple[type[Op], ...] = (Linear, Dropout, Identity, *KINDS)
     if node.out == node.ins[0][:1]:  # of a single position
         kinds = (*kinds, Softmax)
     left = [node]
@@ -258,7 +260,7 @@ def _square(node: Node, sections: _Sections, what: str, values: list[int]) -> in
     return values[0]
 
 
-def _strides(windows: Any) -> dict[str, int]:
+def _strides(windows: Any) -> dict[str, Any]:
     down, across = (window.stride for window in windows)
     return {"stride": down} if down == across else {"stride_y": down, "stride_x": across}
 
@@ -346,7 +348,8 @@ def _softmax(op: Softmax, node: Node, sections: _Sections) -> None:
     if op.axis:
         sections.net.refuse(node, "its softmax is of channels")
     sections.follow(node, node.inputs[0])
-    sections.add(node, "softmax", **({"spatial": 1} if len(node.out) > 1 else {}))
+    at_each: dict[str, Any] = {"spatial": 1} if len(node.out) > 1 else {}
+    sections.add(node, "softmax", **at_each)
 
 
 @_say.register
@@ -394,7 +397,8 @@ def _mul(op: Mul, node: Node, sections: _Sections) -> None:
     sections.follow(node, small)
     name, end = sections.activation(node)
     kind = "sam" if shapes[small] == node.out else "scale_channels"
-    sections.add(end, kind, **{"from": sections.at(large)}, activation=name)
+    given: dict[str, Any] = {"from": sections.at(large), "activation": name}
+    sections.add(end, kind, **given)
     sections.layers[node.name] = sections.count - 1
 
 
