@@ -150,6 +150,7 @@ def run(command: str) -> tuple[str, int]:
 def _in_shell(command: str) -> tuple[str, int]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "PYTHONPATH": str(ROOT)}
+    environment.pop("ARCHSCOPE_NO_PLUGINS", None)  # a page may be about some
     done = subprocess.run(
         ["bash", "-c", command], env=environment, encoding="utf-8",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
