@@ -21,7 +21,7 @@ from torch import Tensor
 from archscope.build import Network, build
 from archscope.exporters.layer_files import LayerGraph, read_back
 from archscope.importers.darknet import from_file
-from archscope.importers.darknet.network import EPSILON
+from archscope.importers.darknet.conversion import EPSILON
 from archscope.ir import Node, Op
 from archscope.module_names import module_path
 from archscope.ops.activation import (
