@@ -17,7 +17,7 @@ MOVES = frozenset((
     "split", "squeeze", "t", "transpose", "unfold", "unsqueeze", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "view", "_unsafe_view", "where", "zeros_like",
     "arange", "bitwise_not", "embedding", "full", "masked_fill", "roll", "split_with_sizes",
-    "stack", "triu", "unbind", "new_empty", "fill_",
+    "stack", "triu", "unbind", "new_empty", "fill_", "copy_", "im2col",
 ))  # fmt: skip
 """Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
 

@@ -69,5 +69,5 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _plain(node: Node) -> Node:
-    """Return a node without the place where it was written."""
-    return structs.replace(node, at=None)
+    """Return a node without what a spec does not say: its place, and counts of a file or module."""
+    return structs.replace(node, at=None, new_params=None, weight_bytes=None)

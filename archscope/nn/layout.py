@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 
@@ -58,3 +60,16 @@ class SpaceToDepth(nn.Module):
     def extra_repr(self) -> str:
         """Return the block for printing."""
         return f"{self.block}, order={self.order}"
+
+
+class Unfold(nn.Unfold):
+    """The values of each window as channels, and the windows as positions."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (N, C * taps, height, width)."""
+        words: Any = (self.kernel_size, self.dilation, self.padding, self.stride)
+        sizes = [
+            (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+            for size, kernel, dilation, padding, stride in zip(input.shape[2:], *words, strict=True)
+        ]
+        return super().forward(input).reshape(len(input), -1, *sizes)

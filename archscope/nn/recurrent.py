@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class _Recurrent(nn.Module):
@@ -39,3 +40,45 @@ class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
 
 class RNN(_Recurrent, nn.RNN):  # type: ignore[misc]
     """Elman's recurrent network."""
+
+
+def _products(cell: Any, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the product of the input, and that of the state or of zeros, which tools count."""
+    state = x.new_zeros(len(x), cell.hidden_size) if state is None else state
+    own = functional.linear(x, cell.weight_ih, cell.bias_ih)
+    return own, functional.linear(state, cell.weight_hh, cell.bias_hh)
+
+
+class LSTMCell(nn.LSTMCell):
+    """A step of long short-term memory, whose states are inputs, and zeros by default."""
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, state: Tensor | None = None, cell: Tensor | None = None
+    ) -> Tensor:
+        """Return the next state and the next cell, (N, 2 * hidden)."""
+        own, product = _products(self, x, state)
+        i, f, g, o = (own + product).chunk(4, dim=1)
+        cell = torch.zeros_like(i) if cell is None else cell
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        return torch.cat([o.sigmoid() * cell.tanh(), cell], dim=1)
+
+
+class GRUCell(nn.GRUCell):
+    """A step of gated recurrent units, whose state is an input, and zeros by default."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
+        """Return the next state."""
+        own, product = _products(self, x, state)
+        (r, z, n), (hr, hz, hn) = own.chunk(3, dim=1), product.chunk(3, dim=1)
+        new, keep = (n + (r + hr).sigmoid() * hn).tanh(), (z + hz).sigmoid()
+        state = torch.zeros_like(new) if state is None else state
+        return (1 - keep) * new + keep * state
+
+
+class RNNCell(nn.RNNCell):
+    """A step of Elman's network, whose state is an input, and zeros by default."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
+        """Return the next state."""
+        own, product = _products(self, x, state)
+        return (own + product).tanh() if self.nonlinearity == "tanh" else (own + product).relu()

@@ -23,6 +23,10 @@ MODULES = {
 }  # fmt: skip
 
 
+LOWEST = -3.4028234663852886e38
+"""The lowest number of single precision, in place of minus infinity around a maximum."""
+
+
 def _pair(value: Any) -> tuple[int, int]:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError
@@ -175,7 +179,8 @@ def pad_of_torch(foreign: Foreign) -> Recognised | None:
     channels, *spatial = [(max(0, before), max(0, after)) for before, after in pairs]
     if any(channels) or any(map(any, spatial)):
         padding = short_padding(spatial) if spatial else 0
-        ops.append(Pad(padding=padding, mode=mode, value=float(value), channels=channels))
+        number = min(max(float(value), LOWEST), -LOWEST)
+        ops.append(Pad(padding=padding, mode=mode, value=number, channels=channels))
     if rank < 1 and not any(channels):
         return None
     return Recognised(ops[0] if ops else Identity(), (x,), then=tuple(ops[1:]))
@@ -197,16 +202,17 @@ def pad_of_onnx(foreign: Foreign) -> Recognised | None:
     if any(batch):
         return None
     padding = short_padding(positions) if positions else 0
-    found = Pad(padding=padding, mode=mode, value=float(fill or 0), channels=channels)
+    number = min(max(float(fill or 0), LOWEST), -LOWEST)
+    found = Pad(padding=padding, mode=mode, value=number, channels=channels)
     return Recognised(found, (x,))
 
 
-def zeros_of_torch(foreign: Foreign) -> tuple[tuple[int, int], ...] | None:
-    """Return the zeros before and after each axis of positions; None if it does anything else."""
+def constants_of_torch(foreign: Foreign, value: float) -> tuple[tuple[int, int], ...] | None:
+    """Return the positions before and after each axis that have a value; None for other pads."""
     found = pad_of_torch(foreign)
     if found is None or found.then or not isinstance(found.op, Pad):
         return None
     pad = found.op
-    if pad.mode != "constant" or pad.value or any(pad.channels):
+    if pad.mode != "constant" or pad.value != value or any(pad.channels):
         return None
     return tuple((window.before, window.after) for window in pad.window(foreign.ins[0].shape[1:]))

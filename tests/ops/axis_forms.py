@@ -163,3 +163,27 @@ def rms(module: Any, out: Tensor, x: Tensor) -> Tensor:
     normal = x / ((x * x).mean(1, keepdim=True) + module.eps).sqrt()
     scale = module.weight
     return normal if scale is None else normal * scale.view(-1, *(1,) * (x.ndim - 2))
+
+
+def fold(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Add every value to its place of a padded map, one tap after the other."""
+    (height, width), pads = out.shape[2:], module.padding
+    padded = x.new_empty(*out.shape[:2], height + 2 * pads[0], width + 2 * pads[1]).fill_(0)
+    taps = list(product(*map(range, module.kernel_size)))
+    parts = x.view(*out.shape[:2], len(taps), -1).unbind(2)
+    for (row, column), part in zip(taps, parts, strict=True):
+        rows, columns = (
+            slice(tap * dilation, tap * dilation + size + 2 * pad - (kernel - 1) * dilation, stride)
+            for tap, dilation, size, pad, kernel, stride in zip(
+                (row, column),
+                module.dilation,
+                (height, width),
+                pads,
+                module.kernel_size,
+                module.stride,
+                strict=True,
+            )
+        )
+        place = padded[:, :, rows, columns]
+        place.copy_(place + part.view_as(place))
+    return padded[:, :, pads[0] : pads[0] + height, pads[1] : pads[1] + width]

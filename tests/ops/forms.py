@@ -224,18 +224,34 @@ def _states(module: Any, steps: Any, held: list[Tensor]) -> list[Tensor]:
         a, b = x @ held[0].T, state @ held[1].T
         if module.bias:
             a, b = a + held[2], b + held[3]
-        if module.mode == "LSTM":
-            i, f, g, o = (a + b).chunk(4, dim=1)
-            cell = _sigmoid(f) * cell + _sigmoid(i) * g.tanh()
-            state = _sigmoid(o) * cell.tanh()
-        elif module.mode == "GRU":
-            (r, z, n), (hr, hz, hn) = a.chunk(3, dim=1), b.chunk(3, dim=1)
-            new, keep = (n + _sigmoid(r + hr) * hn).tanh(), _sigmoid(z + hz)
-            state = new - keep * new + keep * state
-        else:
-            state = (a + b).tanh() if module.nonlinearity == "tanh" else (a + b).clamp_min(0)
+        state, cell = _step(module.mode, a, b, state, cell)
         states.append(state)
     return states
+
+
+def _step(mode: str, a: Tensor, b: Tensor, state: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next state and cell by the products of the input and of the state."""
+    if mode == "LSTM":
+        i, f, g, o = (a + b).chunk(4, dim=1)
+        cell = _sigmoid(f) * cell + _sigmoid(i) * g.tanh()
+        return _sigmoid(o) * cell.tanh(), cell
+    if mode == "GRU":
+        (r, z, n), (hr, hz, hn) = a.chunk(3, dim=1), b.chunk(3, dim=1)
+        new, keep = (n + _sigmoid(r + hr) * hn).tanh(), _sigmoid(z + hz)
+        return new - keep * new + keep * state, cell
+    return (a + b).clamp_min(0) if mode == "RNN_RELU" else (a + b).tanh(), cell
+
+
+def cell(module: Any, out: Tensor, x: Tensor, *states: Tensor) -> Tensor:
+    zeros = x.new_empty(len(x), module.hidden_size).fill_(0)
+    state, memory = (*states, zeros, zeros)[:2]
+    a, b = x @ module.weight_ih.T, state @ module.weight_hh.T
+    if module.bias:
+        a, b = a + module.bias_ih, b + module.bias_hh
+    kind = type(module).__name__.removesuffix("Cell")
+    kind += "_RELU" if getattr(module, "nonlinearity", "") == "relu" else ""
+    state, memory = _step(kind, a, b, state, memory)
+    return torch.cat([state, memory], dim=1) if kind == "LSTM" else state
 
 
 def _sigmoid(x: Tensor) -> Tensor:
@@ -294,6 +310,7 @@ FORMS: dict[str, Form] = {
     "window_attention": window_attention,
     "scaled_dot_product_attention": sdpa,
     **dict.fromkeys(("lstm", "gru", "rnn"), recurrent),
+    **dict.fromkeys(("lstm_cell", "gru_cell", "rnn_cell"), cell),
     "unary": unary,
     "frozen_batchnorm": frozen_batchnorm,
     "weight_norm_conv": weight_norm,
@@ -309,6 +326,7 @@ FORMS: dict[str, Form] = {
     "gelu": axis_forms.gelu,
     "softplus": axis_forms.softplus,
     "pad": axis_forms.pad,
+    "fold": axis_forms.fold,
     "upsample": axis_forms.upsample,
 }
 """The form of each operator whose module is no elementary arithmetic."""

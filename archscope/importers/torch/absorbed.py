@@ -1,4 +1,4 @@
-"""Permutations of channels and zero padding that are no layers: what reads them takes them in."""
+"""Permutations of channels and padding that are no layers: what reads them takes them in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from msgspec import Struct, structs
 from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.canonical import RECURRENT
 from archscope.ops.foreign import Foreign, Tensor
-from archscope.ops.pad import zeros_of_torch
+from archscope.ops.pad import LOWEST, constants_of_torch
 from archscope.ops.torch_layout import order_of_torch
 
 PAD, PERMUTE = "aten.pad.default", "aten.permute.default"
+FILLED = {0.0: ("aten.conv",), LOWEST: ("aten.max_pool",)}
+"""What layers pad with themselves, and the names that these begin with."""
 PADS = {PAD, "aten.constant_pad_nd.default"}
 TURNS = {
     PERMUTE, "aten.transpose.int", "aten.movedim.int", "aten.swapaxes.default", "aten.mT.default",
@@ -29,11 +31,12 @@ ELEMENTWISE = {
 
 
 class AbsorbedMap(Struct, frozen=True):
-    """A feature map that is another one with its channels last, or with zeros around it."""
+    """A feature map that is another one with its channels last, or with padding around it."""
 
     kind: str  # PERMUTE or PAD
-    inner: Tensor  # the map with its channels first, or without the zeros
-    zeros: tuple[tuple[int, int], ...] = ()  # before and after, for each axis
+    inner: Tensor  # the map with its channels first, or without the padding
+    padding: tuple[tuple[int, int], ...] = ()  # before and after, for each axis
+    value: float = 0.0  # of the padding
 
 
 class AbsorbedMaps:
@@ -42,7 +45,7 @@ class AbsorbedMaps:
     torch normalises and multiplies along the last axis, so networks such as ConvNeXt move the
     channels there and back, and transformers keep them there. The moves are not layers; between
     them operators become ours on channels first, a linear layer as a convolution with a 1x1 kernel.
-    A convolution that alone reads a padded map pads for itself.
+    A convolution or a maximum pool that alone reads a padded map pads for itself.
     """
 
     def __init__(self, batch: Batch) -> None:
@@ -171,26 +174,29 @@ class AbsorbedMaps:
         return value
 
     def padded(self, foreign: Foreign) -> Tensor | None:
-        """Return the result of an operator that puts zeros around a map, or None."""
-        pairs = zeros_of_torch(foreign) if foreign.target in PADS else None
-        (x,) = foreign.ins if pairs else (None,)
-        if not pairs or x is None or self.find(x, PAD) or not self.batch.leads(x.shape):
-            return None
-        padded = Tensor(f"{x.name}:pad{pairs}", foreign.out)
-        self.maps[padded.name] = AbsorbedMap(PAD, x, pairs)
-        return padded
+        """Return the result of an operator that pads a map as some layer would, or None."""
+        for value in FILLED if foreign.target in PADS else ():
+            pairs = constants_of_torch(foreign, value)
+            (x,) = foreign.ins if pairs else (None,)
+            if not pairs or x is None or self.find(x, PAD) or not self.batch.leads(x.shape):
+                continue
+            padded = Tensor(f"{x.name}:pad{pairs}:{value}", foreign.out)
+            self.maps[padded.name] = AbsorbedMap(PAD, x, pairs, value)
+            return padded
+        return None
 
-    def into_convolution(self, foreign: Foreign) -> Foreign | None:
-        """Return a convolution of a padded map as one that pads for itself, or None."""
-        found, padding = self.find(foreign.get("input"), PAD), foreign.get("padding")
-        if not foreign.target.startswith("aten.conv") or found is None or padding == "same":
+    def into_window(self, foreign: Foreign) -> Foreign | None:
+        """Return a layer on a padded map as one that pads for itself, or None."""
+        word = "input" if "input" in foreign.args else "self"
+        found, padding = self.find(foreign.get(word), PAD), foreign.get("padding")
+        if found is None or padding == "same" or "transpose" in foreign.target:
             return None
-        if "transpose" in foreign.target:
+        if not foreign.target.startswith(FILLED[found.value]):
             return None
         own = (0,) if padding == "valid" else tuple(padding)
-        own = own * len(found.zeros) if len(own) == 1 else own
-        whole = tuple((a + p, b + p) for (a, b), p in zip(found.zeros, own, strict=True))
+        own = own * len(found.padding) if len(own) == 1 else own
+        whole = tuple((a + p, b + p) for (a, b), p in zip(found.padding, own, strict=True))
         even = all(before == after for before, after in whole)
         sides = tuple(before for before, _ in whole) if even else whole
-        args = {**foreign.args, "input": found.inner, "padding": sides}
+        args = {**foreign.args, word: found.inner, "padding": sides}
         return Foreign(foreign.target, args, foreign.out)

@@ -42,6 +42,7 @@ from archscope.ops.layout import Permute
 from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
 from archscope.ops.rearrange import ChannelShuffle
+from archscope.ops.reshape import Slice
 
 
 class OperatorTranslator:
@@ -59,6 +60,7 @@ class OperatorTranslator:
         self.shared: dict[str, str] = {}  # layers by those that have the same weights
         self.absorbed = AbsorbedMaps(trace.batch)
         self.materialised: dict[str, Tensor] = {}  # permuted and padded maps that became layers
+        self.cells: dict[fx.Node, Tensor] = {}  # state and cell of a step, together
         self.counted: set[fx.Node] = set()  # nodes of several results, one of which was counted
         self.whole = FREE  # the cost of opaque operators for the whole batch, as far as it is known
         self.alike = True  # whether all that was met is proportional to the batch
@@ -93,6 +95,8 @@ class OperatorTranslator:
             return value
         if name_of(form.target) in RECURRENT and not _is_one_result(node):
             return self._fallback(node, foreign)
+        if name_of(form.target) == "lstm_cell":
+            return self._part_of_cell(node, form) or self._fallback(node, foreign)
         for tensor in self.absorbed.wants_first(form):
             self._turn(node, tensor)
         first = self.absorbed.as_channels_first(form)
@@ -100,7 +104,7 @@ class OperatorTranslator:
         if first is not None and found is not None:
             added = self._add(node, first.out, found)
             return self.absorbed.channels_last(added) if len(first.out) > 2 else added
-        found = self._recognised(self.absorbed.into_convolution(form))
+        found = self._recognised(self.absorbed.into_window(form))
         if found is not None:
             return self._add(node, form.out, found)
         args = {key: self.materialise(node, value) for key, value in form.args.items()}
@@ -108,6 +112,21 @@ class OperatorTranslator:
         if found is not None:
             return self._add(node, form.out, found)
         return self._fallback(node, foreign)
+
+    def _part_of_cell(self, node: fx.Node, form: Foreign) -> Tensor | None:
+        """Return the state or the cell of a step, which one operator gives together, or None."""
+        source: Any = node.args[0]
+        images, hidden = form.out
+        both = self.cells.get(source)
+        if both is None:
+            args = {key: self.materialise(node, value) for key, value in form.args.items()}
+            found = self._recognised(Foreign(form.target, args, (images, 2 * hidden)))
+            if found is None:
+                return None
+            both = self.cells[source] = self._add(node, (images, 2 * hidden), found)
+        start = form.args["result"] * hidden
+        part = Recognised(Slice(start=start, stop=start + hidden), (both,))
+        return self._add(node, form.out, part)
 
     def _turn(self, node: fx.Node, tensor: Tensor) -> None:
         """Add a layer that brings the last axis of a value to the front."""
@@ -137,7 +156,7 @@ class OperatorTranslator:
             rank = len(inner.shape) - 1
             op: Op = Permute(order=(*range(1, rank), 0))
             if absorbed.kind == PAD:
-                op = Pad(padding=short_padding(absorbed.zeros))
+                op = Pad(padding=short_padding(absorbed.padding), value=absorbed.value)
             found = Recognised(op, (inner,))
             self.materialised[value.name] = self._add(node, value.shape, found)
         return self.materialised[value.name]

@@ -120,6 +120,25 @@ class Frames(nn.Module):
         return out
 
 
+class Steps(nn.Module):
+    """A recurrent cell in a loop of Python, from zeros."""
+
+    def __init__(self, cell: nn.Module) -> None:
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.mean(3).transpose(1, 2)
+        state = x.new_zeros(x.shape[0], 6)
+        pair = isinstance(self.cell, nn.LSTMCell)
+        states = (state, state) if pair else state
+        outputs = []
+        for place in range(3):
+            states = self.cell(rows[:, place], states)
+            outputs.append(states[0] if pair else states)
+        return torch.stack([*outputs, states[1]] if pair else outputs, 1)
+
+
 def _global_queries(x: Tensor) -> Tensor:
     """Queries of the whole image for each of its windows, Hatamizadeh et al. 2023."""
     n = x.shape[0]
@@ -213,6 +232,11 @@ FURTHER: dict[str, nn.Module] = {
     "rows": Ordinary(lambda x, m: m(x), Rows(), last=8),
     "windows": Ordinary(lambda x, m: m(x), Windows(), last=16),
     "frames": Ordinary(lambda x, m: m(x), Frames()),
+    # recurrent cells
+    "lstm_cell": Ordinary(lambda x, c: c(x), Steps(nn.LSTMCell(8, 6))),
+    "gru_cell": Ordinary(lambda x, c: c(x), Steps(nn.GRUCell(8, 6))),
+    "rnn_cell": Ordinary(lambda x, c: c(x), Steps(nn.RNNCell(8, 6, nonlinearity="relu"))),
+    "rnn_cell_once": Ordinary(lambda x, c: c(x.mean((2, 3))), nn.RNNCell(8, 6, bias=False)),
     # norms that learn a half
     "batch_norm_no_weight": Ordinary(
         lambda x, p: p(x),
@@ -238,6 +262,23 @@ FURTHER: dict[str, nn.Module] = {
     "tensor_split_at": Ordinary(lambda x: torch.cat(x.tensor_split((2, 3), 1)[::-1], 1), last=8),
     "uneven_chunks": Ordinary(lambda x: torch.cat(x.chunk(3, 1)[::-1], 1), last=8),
     "patches": Ordinary(lambda x: x.unfold(2, 4, 4).unfold(3, 5, 5).flatten(2)),
+    "maximum_padded_by_hand": Ordinary(
+        lambda x: functional.max_pool2d(
+            functional.pad(x, (0, 1, 0, 1), value=float("-inf")), 3, 2
+        ),
+        last=8,
+    ),
+    "infinity_around": Ordinary(
+        lambda x: functional.pad(x, (2, 2), value=float("-inf")).sigmoid(), last=8
+    ),
+    "unfold_strided": Ordinary(lambda x, u: u(x), nn.Unfold((2, 3), stride=2, padding=1)),
+    "unfold_and_fold": Ordinary(
+        lambda x: functional.fold(functional.unfold(x, 3, padding=1), (8, 12), 3, padding=1),
+        last=8,
+    ),
+    "unfold_as_convolution": Ordinary(
+        lambda x, c: c(functional.unfold(x, 3, padding=1).transpose(1, 2)), nn.Linear(72, 5)
+    ),
     "overlapping": Ordinary(lambda x: x.unfold(3, 3, 2).amax(-1), last=8),
     "rot90": Ordinary(lambda x: torch.rot90(x, 1, (2, 3)), last=8),
     "rot270": Ordinary(lambda x: torch.rot90(x, -1, (2, 3)), last=8),

@@ -220,7 +220,7 @@ FORMS = {
 }
 PARTIAL = {
     "antialias", "bnbatch", "cumsum", "emb", "frac", "insttrack", "lstm", "max1", "meanall",
-    "topk", "unfold",
+    "topk",
 }  # fmt: skip
 """Forms that are counted, and not operators of ours."""
 NOT_COUNTED = {"biln", "lstm"}
