@@ -112,7 +112,7 @@ def compute(model: Any, node: Any, constants: Mapping[str, Any]) -> dict[str, An
     onnx = library()
     if node.op_type == "Identity":
         return {node.output[0]: constants[node.input[0]]}
-    feeds = {name: constants[name] for name in node.input if name}
+    feeds = {name: numpy.asarray(constants[name]) for name in node.input if name}
     outputs = [name for name in node.output if name]
     info, untyped = onnx.helper.make_value_info, onnx.TypeProto()
     graph = onnx.helper.make_graph(

@@ -13,6 +13,7 @@ from msgspec import Struct
 from archscope.errors import ArchscopeError, DataError
 from archscope.importers.formats import Inputs
 from archscope.importers.onnx.control_flow import ControlFlow
+from archscope.importers.onnx.deferred import Deferred
 from archscope.importers.onnx.inference import RANDOM, compute, infer_types
 from archscope.importers.onnx.input_shapes import batch_of, fixed_axes, input_shapes
 from archscope.importers.onnx.limits import Allowance
@@ -43,6 +44,12 @@ class OnnxOperator(Struct, frozen=True):
 
 FILLING = frozenset({"ConstantOfShape", "Expand"})
 """Operators that repeat numbers."""
+
+DEFERRED = frozenset({"DequantizeLinear", "Cast"})
+"""Operators that give weights as another type, which analyses do not look at."""
+
+DEFERRED_BYTES = 1 << 16
+"""Bytes of a result from which on it is computed when it is asked for."""
 
 SOURCE_BYTES = 64
 """What it takes to remember one constant that another is computed from."""
@@ -250,7 +257,7 @@ class _Resolver:
         if node.input:
             given = [self.constants[name] for name in node.input if name]
             self.allowance.spend(named(node), node.op_type, types.values(), given, self.onnx)
-        for name, value in self._computed(node).items():
+        for name, value in self._computed(node, types).items():
             self.keep(name, value)
             self.sources[name] = sources
             if node.op_type == "Identity" and node.input[0] in self.initializers:
@@ -258,11 +265,21 @@ class _Resolver:
             if not node.input and value.dtype != "int64":
                 self.sources[name] = frozenset([name])
 
-    def _computed(self, node: Any) -> dict[str, Any]:
+    def _computed(self, node: Any, types: Mapping[str, Any]) -> dict[str, Any]:
         """Return what an operator on constants gives, by name."""
+        kind = types.get(node.output[0])
+        if node.op_type in DEFERRED and kind is not None:
+            dtype = self.onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type)
+            shape = self.constants[node.input[0]].shape
+            made = Deferred(shape, dtype, lambda: self._now(node)[node.output[0]])
+            if made.nbytes >= DEFERRED_BYTES:
+                return {node.output[0]: made}
         for given in node.attribute:
             if node.op_type == "Constant" and self.data.is_external(given.t):
                 return {node.output[0]: self.data.array(given.t)}
+        return self._now(node)
+
+    def _now(self, node: Any) -> dict[str, Any]:
         return compute(self.model, node, self.constants)
 
     def _fill(self, node: Any) -> None:

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from archscope import analyze
 from archscope.errors import ArchscopeError, LimitError
 from archscope.importers import file_content
-from archscope.importers.onnx import from_file, headers
+from archscope.importers.onnx import from_file, headers, inference, resolve
 from tests.importers.onnx.models import model, numbers, outputs, saved
 
 SHAPE = (1, 8, 8, 8)
@@ -76,6 +76,14 @@ MODELS = {
         SHAPE,
         {"w": W.astype("float16")},
     ),
+    "int8": lambda: model(
+        [
+            helper.make_node("DequantizeLinear", ["w", "s"], ["v"], axis=0),
+            conv("x", "v", "y"),
+        ],
+        SHAPE,
+        {"w": (40 * W).astype("int8"), "s": numpy.abs(numbers(8)) / 40},
+    ),
     "old opset": lambda: model([conv("x", "w", "y")], SHAPE, {"w": W}, opset=9),
     "branches": branches,
     "function": function,
@@ -89,6 +97,7 @@ def as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take small files for large ones."""
     monkeypatch.setattr(file_content, "MAPPED", 1)
     monkeypatch.setattr(headers, "LARGE", 64)
+    monkeypatch.setattr(resolve, "DEFERRED_BYTES", 1)
 
 
 @pytest.mark.usefixtures("as_large")
@@ -107,12 +116,28 @@ def test_a_large_file_gives_what_onnxruntime_computes(
     numpy.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.usefixtures("as_large")
+@pytest.mark.parametrize("name", ["half", "int8"])
+def test_weights_of_another_type_are_computed_when_they_are_used(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[Any] = []
+    compute = resolve.compute
+    monkeypatch.setattr(inference, "MAX_VALUES", 8)
+    monkeypatch.setattr(
+        resolve, "compute", lambda *given: computed.append(given) or compute(*given)
+    )
+    found = from_file(saved(MODELS[name](), tmp_path))
+    assert analyze(found.graph).totals.params == W.size and not computed
+    assert found.weights()["conv.weight"].shape == W.shape and len(computed) == 1
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_what_is_parsed_has_no_numbers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(headers, "LARGE", 64)
     content = MODELS[name]().SerializeToString()
     short = headers.without_numbers(content, "net.onnx")
-    assert len(short) < len(content) - W.nbytes // 2 + 200
+    assert len(short) < len(content) - W.size + 250
     whole = onnx.load_model_from_string(content)
     kept = onnx.load_model_from_string(short)
     for tensors in (kept.graph.initializer, whole.graph.initializer):
