@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # `make check BASE=main` checks all that a branch changes.
 BASE ?= HEAD
 
-.PHONY: help demo test check lint format docs example dist release bench chaos prior timm-prior latency-profiles clean
+.PHONY: help demo test check lint format docs docs-site example dist release bench chaos prior timm-prior latency-profiles clean
 .DEFAULT_GOAL := demo
 
 help:  ## show these targets
@@ -46,6 +46,9 @@ docs: $(VENV)/.dev  ## make the pages that are made from code
 	$(BIN)/archscope rule --all --format markdown -o docs/rules.md
 	printf '# Rules\n\nMade by `make docs`.\n\n' | cat - docs/rules.md > docs/rules.tmp
 	mv docs/rules.tmp docs/rules.md
+
+docs-site: $(VENV)/.dev  ## build the manual as a site in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 example: $(VENV)/.dev  ## write the committed report of the zoo, and the pictures of the manual
 	$(BIN)/archscope report $$($(BIN)/archscope zoo --format csv | tail -n +2 | cut -d, -f1) --title "The zoo" --plotlyjs cdn --date none -o reports/zoo.html
