@@ -25,7 +25,7 @@ NOT_RUN = {
     "docs/bench.md": 3,
     "docs/compress.md": 3,
     "docs/export.md": 2,
-    "docs/import.md": 6,
+    "docs/import.md": 5,
     "docs/latency.md": 2,
     "docs/onnx.md": 3,
     "docs/search.md": 2,

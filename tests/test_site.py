@@ -22,8 +22,9 @@ def test_the_site_builds_and_is_complete(tmp_path: Path) -> None:
     )
     assert built.returncode == 0, built.stderr
     pages = {path: path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")}
+    remote = re.compile(r'<(?:script|img|link|iframe)\b[^>]*(?:src|href)="(?:https?:)?//.*')
     for path, text in pages.items():
-        loads = re.findall(r'<(?:script|img|link|iframe)\b[^>]*(?:src|href)="(?:https?:)?//.*', text)
+        loads = remote.findall(text)
         assert not loads, f"{path} loads {loads[0]}"
     reference = "".join(text for path, text in pages.items() if "reference" in path.parts)
     for name in FILES:
