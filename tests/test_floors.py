@@ -22,7 +22,7 @@ FLOORS = {
         "metrics folding importers transforms latency",
         "space rules build drawing",
         "revisions sources weights fused",
-        "exporters",
+        "exporters pretrained",
         "verify bench linter",
         "train compress",
         "search",

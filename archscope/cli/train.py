@@ -14,6 +14,7 @@ import click
 
 from archscope.cli import FINDINGS, FINE, INTERRUPTED, TERMINATED
 from archscope.cli.shared import completion
+from archscope.cli.shared.given_weights import weights_file
 from archscope.cli.shared.inapplicable import refused
 from archscope.cli.shared.options import (
     Output,
@@ -41,6 +42,7 @@ from archscope.report.tables.trainings import seeds_table, summary_table
 
 if TYPE_CHECKING:
     from archscope.ir import Graph
+    from archscope.pretrained import PretrainedWeights
     from archscope.records.training import RunSummary
     from archscope.train import Recipe, RunResult
     from archscope.train.tasks import Task
@@ -60,6 +62,9 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
               help="Train with N seeds, from --seed on; report mean and spread.")  # fmt: skip
 @click.option("--deterministic", is_flag=True,
               help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
+@click.option("--pretrained", type=click.Path(path_type=Path), metavar="FILE",
+              help="Begin with the weights of a file: safetensors, a state dict (.pth) such as"
+              " torchvision's, or a run; a head for other classes is initialised.")  # fmt: skip
 @teacher_options
 @click.option(
     "--embedding", metavar="NODE", help="Train a metric loss on this node's output; drop the rest."
@@ -68,8 +73,8 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @runs_dir_option
 @click.option("--look/--no-look", default=True,
-              help="Keep filters, feature maps and wrong test images in the run folder, for"
-              " `archscope report`.")  # fmt: skip
+              help="Keep filters, feature maps and images that were mistaken in the run folder,"
+              " for `archscope report`.")  # fmt: skip
 @click.option("--log", type=click.Choice(["tensorboard"]),
               help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
 @unfused_reader_options
@@ -93,6 +98,7 @@ def command(
       archscope train net.yaml --data fashion-mnist --max-time 2m --seed 3
       archscope train vgg13_cifar100 --data cifar100 --recipe course
       archscope train net.yaml --data folder:photos --recipe standard --recipe-set flip=false
+      archscope train resnet18 --set classes=2 --data folder:photos --pretrained resnet18.pth
       archscope train siamese --data digits --loss contrastive
       archscope train small.yaml --data digits --teacher lenet5-digits --seeds 3
       archscope train --resume runs/lenet5-digits
@@ -134,8 +140,20 @@ class _Trainings:
         for note in filter(None, (*self.dataset.notes, adaptation.about)):
             say(f"note: {note}")
         limit_threads(options["threads"])
+        self.initial = self._initial(options["pretrained"])
         name = options["name"] or f"{graph.name}-{self.dataset.name}"
         self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", name)
+
+    def _initial(self, file: Path | None) -> PretrainedWeights | None:
+        """Return the weights to begin with, and say which they are."""
+        if file is None:
+            return None
+        from archscope.pretrained import pretrained
+
+        found = pretrained(self.graph, weights_file(file))
+        for note in found.notes:
+            say(f"note: {note}")
+        return found
 
     def run(self) -> list[RunResult]:
         """Train with one seed after another, until a run is stopped."""
@@ -146,7 +164,8 @@ class _Trainings:
         stem = self.path if self.options["name"] else _free(self.path, ends)
         for seed, end in enumerate(ends, first):
             task = task_of(teacher, self.graph, self.dataset, self.recipe)
-            results.append(self._train(self.graph, stem.with_name(stem.name + end), seed, task))
+            path = stem.with_name(stem.name + end)
+            results.append(self._train(self.graph, path, seed, task, self.initial))
             if results[-1].summary.state == "stopped":
                 break
         return results
@@ -160,7 +179,14 @@ class _Trainings:
             raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
         return result.folder
 
-    def _train(self, graph: Graph, path: Path, seed: int, task: Task | None) -> RunResult:
+    def _train(
+        self,
+        graph: Graph,
+        path: Path,
+        seed: int,
+        task: Task | None,
+        initial: PretrainedWeights | None = None,
+    ) -> RunResult:
         from archscope.cli.shared.train_progress import attended
         from archscope.train import train
 
@@ -179,6 +205,8 @@ class _Trainings:
                 progress=progress,
                 stop=stop,
                 command=shlex.join(["archscope", *sys.argv[1:]]),
+                initial=initial.weights if initial else None,
+                pretrained=initial.record if initial else None,
             )  # fmt: skip
 
 
@@ -223,7 +251,7 @@ def _refuse_beside_resume() -> None:
     decided = (
         "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
         "max_time", "knobs", "seed", "seeds", "deterministic", "name", "settings", "inputs",
-        "teacher", "loss", "embedding", "temperature", "alpha", "features",
+        "teacher", "pretrained", "loss", "embedding", "temperature", "alpha", "features",
     )  # fmt: skip
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")
@@ -255,16 +283,19 @@ def _free(path: Path, ends: Sequence[str] = ("",)) -> Path:
 
 
 def _inspect(result: RunResult, data_dir: Path | None) -> None:
-    """Write the inspection of a classifier that has test images into its run folder."""
+    """Write the inspection of a classifier by images that it was not trained on into its run."""
     from archscope.records.inspection import write_inspection
     from archscope.train.inspection import inspect_run
+    from archscope.train.trained_network import images_of
 
     summary, folder = result.summary, result.folder
-    if folder is None or summary.test is None or summary.task["kind"] in ("metric", "multitask"):
+    ended = summary.state == "finished"
+    if folder is None or not ended or summary.task["kind"] in ("metric", "multitask"):
         return
     dataset = dataset_of(summary, data_dir)
-    if dataset.test is not None:
-        write_inspection(folder, inspect_run(folder, dataset, dataset.test, summary.device))
+    part, images = images_of(folder, dataset)
+    if part != "train":
+        write_inspection(folder, inspect_run(folder, dataset, images, summary.device))
 
 
 def _next_steps(folders: Sequence[Path], summaries: Sequence[RunSummary]) -> str:

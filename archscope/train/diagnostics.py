@@ -10,7 +10,9 @@ from torch import Tensor
 from archscope.build import Network
 from archscope.records.training import Diagnosis
 
-IMAGES = 256  # enough to call a unit dead, few enough to be cheap
+FEWEST = 32
+"""Images that a unit has to be 0 for to be called dead, or at its bounds to be saturated."""
+
 DEAD = SATURATED = 0.5
 """Share of units from which on they are reported."""
 
@@ -29,10 +31,13 @@ RECTIFIERS = ("relu", "relu6")
 def diagnose(network: Network, images: Tensor, epoch: int) -> list[Diagnosis]:
     """Return the problems of a network right after a training step, while it has gradients.
 
-    Activations are those of up to 256 images (N, C, ...) in inference mode. No state of the
-    network and no random number is changed.
+    Activations are those of images (N, C, ...) in inference mode; too few of them tell nothing. No
+    state of the network and no random number is changed.
     """
-    return [*_gradients(network, epoch), *_activations(network, images[:IMAGES], epoch)]
+    found = list(_gradients(network, epoch))
+    if len(images) >= FEWEST:
+        found += _activations(network, images, epoch)
+    return found
 
 
 def weights_of(network: Network) -> Iterator[tuple[str, Tensor]]:

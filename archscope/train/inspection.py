@@ -22,7 +22,7 @@ from archscope.records.inspection import (
     LayerStatistics,
     Sample,
 )
-from archscope.train.diagnostics import IMAGES, RECTIFIERS, dead_units, weights_of
+from archscope.train.diagnostics import RECTIFIERS, dead_units, weights_of
 from archscope.train.effective_field import SHARE, Box, effective_field, pictured
 from archscope.train.evaluation import confusion, predictions
 from archscope.train.loader import EvaluationLoader
@@ -30,6 +30,7 @@ from archscope.train.trained_network import TrainedClassifier, load_classifier
 
 SIDE = 64  # pixels of an image that is kept, at most
 BATCH = 64  # images of the backward pass
+IMAGES = 256  # whose activations are measured
 FILTERS, MAPS, LEVELS, SAMPLES, WRONG = 64, 8, 4, 3, 12  # pictures of each kind, at most
 DRAWABLE = (1, 3)  # channels that make a picture
 

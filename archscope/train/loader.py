@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from archscope.datasets import Adaptation, Augment, Batches, Images, Statistics
@@ -11,6 +12,9 @@ from archscope.errors import OptionError
 from archscope.train.device import Arithmetic
 from archscope.train.distributed import ALONE, Processes
 from archscope.train.recipe import Recipe, batch_of
+
+SAMPLE = 64
+"""Training images to look into the network with, as few as tell without taking long."""
 
 EVALUATION_BATCH = 256  # images at once where no gradients are kept
 
@@ -54,6 +58,7 @@ class TrainingLoader:
             per_class=recipe.per_class if recipe.metric else None,
         )  # fmt: skip
         self.steps = len(self.batches)
+        self.train = train
         self.validated = len(validation)
         self.validation = self.evaluation(validation) if len(validation) else None
 
@@ -65,6 +70,13 @@ class TrainingLoader:
     def images_of(self, step: int) -> int:
         """Return how many images all processes together see at a step of an epoch."""
         return self.batches.order.size(step)
+
+    def sample(self) -> Tensor:
+        """Return training images from all over the split, (N, C, H, W), without augmentation."""
+        count = len(self.train)
+        places = torch.linspace(0, count - 1, min(count, SAMPLE)).round().long()
+        (images, _), *_ = self.evaluation(self.train.take(places))
+        return images
 
     def evaluation(self, images: Images) -> EvaluationLoader:
         """Return a loader of other images that are adapted and normalised in the same way."""

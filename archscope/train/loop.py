@@ -109,7 +109,6 @@ class Loop:
         state = self.state
         state.network.train()
         reason = ""
-        images: Tensor | None = None
         for images, labels in self.loader.epoch(state.epoch, state.step):
             self._halt()
             self._step(images, labels)
@@ -132,8 +131,7 @@ class Loop:
         state.ended = reason or self._enough(row)
         if self.processes.first:
             with self.computing():
-                if images is not None:
-                    self._diagnose(images)
+                self._diagnose()
                 if better:
                     self.recorder.write_best(state.model.state_dict(), row)
                 self.recorder.write_last(state.model.state_dict(), row)
@@ -293,10 +291,10 @@ class Loop:
             return (ours["loss"], -ours[goal]) < (theirs["loss"], -theirs[goal])
         return (ours[goal], -ours["loss"]) > (theirs[goal], -theirs["loss"])
 
-    def _diagnose(self, images: Tensor) -> None:
-        """Diagnose the network with the last batch, and report what is new."""
+    def _diagnose(self) -> None:
+        """Diagnose the network with some training images, and report what is new."""
         known = self.state.diagnoses
-        for diagnosis in diagnose(self.state.network, images, self.state.epoch):
+        for diagnosis in diagnose(self.state.network, self.loader.sample(), self.state.epoch):
             key = diagnosis.kind, diagnosis.node
             if key not in known:
                 self.callback.on_diagnosis(diagnosis)

@@ -22,7 +22,7 @@ from archscope.files import write_json, write_text
 from archscope.ir import Graph
 from archscope.language.write import to_yaml
 from archscope.records.run_folder import read_summary
-from archscope.records.training import FORMAT, RunSummary, Scores, State
+from archscope.records.training import FORMAT, Pretrained, RunSummary, Scores, State
 from archscope.train import recipe_files
 from archscope.train.callbacks import Callback
 from archscope.train.device import arithmetic, deterministic, select_device
@@ -60,6 +60,7 @@ class RunSettings(Struct, frozen=True, kw_only=True):
     adapt: dict[str, Any] = {}  # arguments of `fit`: how, channels
     command: str = ""
     started: str = ""
+    pretrained: Pretrained | None = None
 
 
 def train(
@@ -79,6 +80,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     command: str = "",
     initial: Mapping[str, Tensor] | None = None,
+    pretrained: Pretrained | None = None,
 ) -> RunResult:
     """Train a network and return its scores: a function of its arguments on one machine.
 
@@ -89,7 +91,8 @@ def train(
     (`fit`: how, channels). `report` is called with each epoch's number and validation scores and
     may return True to end the training there. `stop` is called at every step; if it returns True,
     the run stops and `resume` can continue it. `initial` has weights of another network: those of
-    the same name and shape are copied before training, the rest is initialised as ever.
+    the same name and shape are copied before training, the rest is initialised as ever;
+    `pretrained` says for the summary where they are from.
 
     A metric loss trains, and returns, the tower of a network of several inputs, and splits by
     class: validation and test images are of classes that it was not trained on.
@@ -106,6 +109,7 @@ def train(
         adapt=adapt or {},
         command=command,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        pretrained=pretrained,
     )
     recipe = recipe or Recipe()
     if recipe.metric:
@@ -158,6 +162,7 @@ def resume(
         adapt=before.data["adapt"],
         command=before.command,
         started=before.started,
+        pretrained=before.pretrained,
     )
     with _session(settings) as where:
         work = _Training(
@@ -385,4 +390,5 @@ class _Training:
             started=settings.started,
             archscope=__version__,
             command=settings.command,
+            pretrained=settings.pretrained,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests.cli.conftest import Run
 
@@ -109,3 +110,22 @@ def test_runs_of_several_seeds_are_one_network(run: Run, photos: str) -> None:
     assert " mean " in table and " spread " in table
     scores = json.loads(run("evaluate", "several", "--format", "json").out)["runs"]
     assert [row["run"] for row in scores] == [f"several-seed{seed}" for seed in range(3)]
+
+
+def test_training_begins_with_the_weights_of_a_file(run: Run, photos: str) -> None:
+    train = ("train", SPEC, "--data", photos, "--epochs", "1")
+    run(*train, "--name", "first", "--lr", "1e-9", "--seed", "3", "--quiet")
+    result = run(*train, "--name", "second", "--lr", "1e-9", "--pretrained", "runs/first")
+    assert "note: 4 of 4 weights are those of 'runs/first/best.safetensors', by name" in result.err
+    first, second = (
+        json.loads(Path(f"runs/{name}/run.json").read_text(encoding="utf-8"))
+        for name in ("first", "second")
+    )
+    assert second["pretrained"]["weights"] == 4 and second["pretrained"]["new"] == []
+    assert first["pretrained"] is None
+    weights = (Path(f"runs/{name}/best.safetensors") for name in ("first", "second"))
+    one, other = map(load_file, weights)
+    assert all(one[name].allclose(other[name], atol=1e-6) for name in one)
+    result = run(*train, "--pretrained", "my photos")
+    told = "error: 'my photos' is a folder, and neither a file of weights nor a run\n"
+    assert (result.code, result.err.splitlines(keepends=True)[-1]) == (2, told)

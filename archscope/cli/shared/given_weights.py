@@ -36,6 +36,8 @@ def weights_file(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
+    if not is_run(path):
+        raise OptionError(f"'{path}' is a folder, and neither a file of weights nor a run")
     file = path / "best.safetensors"
     if not file.exists():
         raise OptionError(f"'{path}' has no best weights; did its first epoch end?")

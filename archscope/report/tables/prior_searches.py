@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Any
 
 from archscope.records.study import LearningCheck, Predicted, PriorReport
@@ -21,10 +22,10 @@ def prior_search_parts(found: Any) -> list[Part]:
         f"{found.verdict}\n",
         f"winner: {winner}\n"
         f"page: {found.folder}/report.html\n"
-        f"next: archscope analyze {winner}\n"
-        f"      archscope lint {winner}\n"
-        f"      archscope compare {' '.join((winner, *_names(found.prior.references)))}\n"
-        f"      archscope build {winner}",
+        f"next: archscope analyze {quote(winner)}\n"
+        f"      archscope lint {quote(winner)}\n"
+        f"      archscope compare {' '.join((quote(winner), *_names(found.prior.references)))}\n"
+        f"      archscope build {quote(winner)}",
     ]
 
 

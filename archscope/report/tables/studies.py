@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from shlex import quote
 from typing import Any
 
 from archscope.records.study import Finalist
@@ -53,11 +54,12 @@ def _next_steps(found: Any) -> str:
             " classes and the size of the images trained on"
         )
     steps = [
-        f"analyze {winner}",
-        f"lint {winner}",
-        f"compare {' '.join((winner, *PEERS.get(found.space, ())))}",
-        *([f"evaluate {run}"] if run else []),
-        f"report {found.folder}",
+        f"analyze {quote(winner)}",
+        f"lint {quote(winner)}",
+        f"compare {' '.join((quote(winner), *PEERS.get(found.space, ())))}",
+        *([f"evaluate {quote(run)}"] if run else []),
+        f"report {quote(found.folder)}",
+        *([f"export {quote(run)} --pixels 255 -o {quote(f'{run}/model.onnx')}"] if run else []),
     ]
     commands = "\n      ".join(f"archscope {step}" for step in steps)
     return "\n".join([*lines, f"next: {commands}"])
