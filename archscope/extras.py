@@ -38,10 +38,26 @@ OWN = {"search": "search", "space": "space"}
 
 def advice(error: ImportError, command: str) -> str | None:
     """Return what to type where a package is not installed, None for packages we do not need."""
-    package = (error.name or "").partition(".")[0]
-    extra = next((name for name, extra in EXTRAS.items() if package in extra.packages), None)
-    if extra is None or not isinstance(error, ModuleNotFoundError):
+    extra = _extra(error)
+    if extra is None:
         return None
     if extra == "torch":
         extra = OWN.get(command, extra)
-    return f"'archscope {command}' needs {EXTRAS[extra].product}: pip install 'archscope[{extra}]'"
+    return f"'archscope {command}' {_needs(extra)}"
+
+
+def need(error: BaseException) -> str | None:
+    """Return `needs PyTorch: ...` where a package is not installed, None for other errors."""
+    extra = _extra(error)
+    return None if extra is None else _needs(extra)
+
+
+def _extra(error: BaseException) -> str | None:
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    package = (error.name or "").partition(".")[0]
+    return next((name for name, extra in EXTRAS.items() if package in extra.packages), None)
+
+
+def _needs(extra: str) -> str:
+    return f"needs {EXTRAS[extra].product}: pip install 'archscope[{extra}]'"

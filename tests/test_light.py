@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
         ["analyze", "resnet50", "--predict"],
         ["analyze", "resnet50", "--latency", "rtx4090"],
         ["device", "list"],
+        ["plugins"],
         ["compare", "resnet50", "lenet5", "--recipe", "a1_in1k"],
         ["export", "no_such_network", "-o", "net.py"],
         ["reconcile", "resnet18", "--format", "markdown"],

@@ -62,7 +62,7 @@ def _checks(kind: str, name: str, file: Path | None) -> Iterator[Check]:
         found: Iterable[Check] = import_module(f"archscope.contracts.{kind}").checks(name, file)
         yield from found
     except Exception as error:
-        yield Check("checks", _raising(error))
+        yield Check("further checks", _raising(error))
 
 
 def _raising(error: Exception) -> Callable[[], None]:

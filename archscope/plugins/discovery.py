@@ -219,10 +219,15 @@ def _checked(plugin: Plugin) -> Plugin | Problem:
 
 def described(error: BaseException) -> str:
     """Return an error as one line; those of archscope say all in their message."""
+    from archscope.extras import need  # most commands have no errors to describe
+
     text = " ".join(str(error).split())
     kind = type(error).__name__
     if isinstance(error, ArchscopeError | ContractError):
         return text
+    missing = need(error)
+    if missing is not None:
+        return f"it {missing}"
     return f"{kind}: {text}" if text else kind
 
 

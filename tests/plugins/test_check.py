@@ -122,6 +122,9 @@ def test_what_a_thing_raises_of_itself_is_a_broken_contract(
 
     monkeypatch.setattr("archscope.contracts.rules.checks", checks)
     found = outcome("rules", "")
-    assert found.broken == ("first: it has no name", "checks: ZeroDivisionError: of examples")
+    assert found.broken == (
+        "first: it has no name",
+        "further checks: ZeroDivisionError: of examples",
+    )
     assert found.unchecked == ("second: ModuleNotFoundError: No module named 'no_such_package'",)
     assert found.checks == 2

@@ -257,6 +257,15 @@ def test_a_file_that_imports_another_leaves_it_alone(project: Write, run: Run) -
     assert [row["name"] for row in rows if row["kind"] == "ops"] == ["star_relu", ""]
 
 
+def test_a_package_that_is_missing_is_said_as_everywhere(
+    project: Write, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    project("plugins/samplers/bad.py", "import optuna\n\nABOUT = 'x'\nmake = print\n")
+    (row,) = [row for row in listed(run, 1) if row["error"]]
+    assert row["error"] == "it needs Optuna: pip install 'archscope[search]'"
+
+
 def test_every_kind_has_its_registry() -> None:
     from archscope.plugins.catalogue import registry
 
