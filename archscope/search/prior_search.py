@@ -144,7 +144,7 @@ class PriorSearch:
             winner=first,
             front=tuple(front(trials)),
             reason="all networks are predicted",
-            verdict=_verdict(report),
+            verdict=_verdict(report, corrected=self.budgets != self.config.budgets),
             prior=report,
         )
 
@@ -262,7 +262,7 @@ def _networks(space: Space) -> str:
         return "more than can be counted"
 
 
-def _verdict(report: PriorReport) -> str:
+def _verdict(report: PriorReport, corrected: bool) -> str:
     """Return what the prior says, as a sentence."""
     (first, *_) = report.networks
     text = (
@@ -271,7 +271,8 @@ def _verdict(report: PriorReport) -> str:
     )
     text = "; ".join([text, *(latency.words for latency in first.latency)])
     if report.proved:
-        return f"{text}; no network of the space inside the budget is predicted better (proved)"
+        inside = "the corrected budget" if corrected else "the budget"
+        return f"{text}; no network of the space inside {inside} is predicted better (proved)"
     if report.bound is not None:
         return f"{text}; at most {report.bound - first.mean:.2f} points below the best there is"
     return f"{text}; the best that was found, others may be predicted better"
