@@ -29,7 +29,8 @@ def answer(
     """Return the sentences. A report without networks and studies has none."""
     found = quality(networks)
     measured = found is not None and found.measure == ACCURACY
-    sentences = [_of_study(study) for study in studies[:1]]
+    shown = {network.name for network in networks}
+    sentences = [_of_study(study, shown) for study in studies[:1]]
     trust = [_trust_in_study(study, measured) for study in studies[:1]]
     beside = _beside(studies[0], found) if studies else ""
     if beside:
@@ -220,10 +221,15 @@ def _unknown(networks: Sequence[NetworkSection]) -> list[str]:
     return [f"{open_}{text if open_ else text[:1].upper() + text[1:]} predicts it."]
 
 
-def _of_study(study: StudySection) -> str:
-    """Return what to make of a study: its winner, a tie, or that nothing is shown."""
+def _of_study(study: StudySection, shown: set[str]) -> str:
+    """Return what to make of a study: its winner, a tie, or that nothing is shown.
+
+    `shown` are the names of the networks of the report.
+    """
+    name = f"winner of {study.name}"
+    here = f" ({name} below)" if name in shown else ""
     if study.prior is not None and study.prior.networks:
-        return _of_prior(study)
+        return _of_prior(study, here)
     if not study.finalists:
         best = [value for curve in study.best for value in curve.y if value is not None]
         if not best:
@@ -246,7 +252,7 @@ def _of_study(study: StudySection) -> str:
         why = "no other was trained again"
     else:
         why = f"the next, trial {others[0].trial}, reached {percent(others[0].mean)}"
-    return f"Ship trial {first.trial} of study {study.name}: {_score(first)}; {why}."
+    return f"Ship trial {first.trial} of study {study.name}{here}: {_score(first)}; {why}."
 
 
 def _tie(study: StudySection, tied: Sequence[Finalist]) -> str:
@@ -269,13 +275,13 @@ def _score(row: Finalist) -> str:
     return text if row.spread is None else f"{text}, mean of {len(row.scores)} seeds"
 
 
-def _of_prior(study: StudySection) -> str:
+def _of_prior(study: StudySection, here: str) -> str:
     assert study.prior is not None
     first, *others = study.prior.networks
     close = [row for row in others if row.high >= first.mean]
     text = (
-        f"Ship {first.name} of study {study.name}: {percent(first.mean / 100)} predicted top-1"
-        f" ({percent(first.low / 100)} to {percent(first.high / 100)}) at"
+        f"Ship {first.name} of study {study.name}{here}: {percent(first.mean / 100)} predicted"
+        f" top-1 ({percent(first.low / 100)} to {percent(first.high / 100)}) at"
         f" {written(first.costs.get(MACS), 'count')} macs"
     )
     if close:
@@ -285,7 +291,7 @@ def _of_prior(study: StudySection) -> str:
 
 def _trust_in_study(study: StudySection, measured: bool) -> str:
     if study.prior is not None and study.prior.networks:
-        return "A prior predicted it, from networks that others trained; it was not measured."
+        return f"A prior predicts {study.prior.about}; nothing was measured."
     if (
         not measured
         and study.finalists

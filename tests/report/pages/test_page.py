@@ -361,6 +361,7 @@ def test_nothing_is_cut_and_axe_finds_nothing(opened: Any, width: int, scheme: s
     for name in ("network-googlenet", "run-first", "study-search"):
         one.page.evaluate(f"document.getElementById('{name}').open = true")
     one.charts("#network-googlenet", 4)
+    one.charts("#run-first", 7)
     one.charts("#study-search", 6)
     one.page.locator("#network-googlenet").get_by_role("button", name="Open all").click()
     one.page.fill("#filter", "net")

@@ -36,8 +36,9 @@ function scale(title, values, kind, log = false) {
     if (places.length > 8 && base === 10) places = places.filter((place) => Math.abs(Math.log10(place) % 1) < 1e-9);
     const every = Math.ceil(places.length / 8);
     places = places.filter((_, number) => number % every === 0);
+    if (!places.length) places = steps(low, high).filter((place) => place > 0); // within a factor of two
   }
-  const text = (place) => written(place, kind).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+  const text = (place) => (kind === "number" ? String(Number(place.toPrecision(4))) : written(place, kind)).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
   return axis(title, { type: log ? "log" : "linear", range: log ? [Math.log10(low), Math.log10(high)] : [low, high],
     tickmode: "array", tickvals: places, ticktext: places.map(text) });
 }

@@ -129,7 +129,7 @@ function roofChart(net, peak, band, note) {
       hovertext: members.map((point) => `${plain(point.name)} (${point.op})<br>${point.x.toFixed(2)} macs/byte<br>${written(point.seconds, "seconds")} at least`), hoverinfo: "text",
       marker: { color: tone(colour), symbol, opacity: 0.75, size: members.map((point) => 6 + 34 * Math.sqrt(point.seconds / least)) } });
   }
-  return [traces, { showlegend: true, xaxis: axis("macs per byte", { type: "log", dtick: 1 }), yaxis: axis("Gmacs per second at best", { type: "log", dtick: 1 }) }];
+  return [traces, { showlegend: true, xaxis: scale("macs per byte", ends, "number", true), yaxis: scale("Gmacs per second at best", ends.map((x) => Math.min(peak, x * band) / 1e9), "number", true) }];
 }
 
 function stageTable(net) {

@@ -32,6 +32,12 @@ function openRun(details) {
   if (run.confusion) body.append(...confusion(run));
 }
 
+// An axis of values that are above 0, logarithmic if they are far apart.
+function positive(label, values) {
+  const least = Math.min(...values);
+  return scale(label, values, "number", least > 0 && Math.max(...values) / least >= 4);
+}
+
 const picture = (png, alt, more = "") => make("img", { src: `data:image/png;base64,${png}`, alt, class: `pixels ${more}`.trim() });
 const guessed = (one) => `${one.label}, taken for ${one.guess} (${written(one.probability, "share")})`;
 
@@ -53,9 +59,9 @@ function inspection(run) {
     chart(place, () => [[{ type: key === "dead" ? "bar" : "scatter", mode: "markers", orientation: "h", y: known.map((_, place) => place), x: known.map((layer) => layer[key]),
       marker: key === "dead" ? { color: tone("accent") } : { color: tone("accent"), size: 10 },
       hovertext: known.map((layer) => `${plain(layer.name)}: ${key === "dead" ? written(layer[key], "share") : layer[key].toPrecision(3)}`), hoverinfo: "text" }],
-    { xaxis: axis(label, more), yaxis: axis("layer", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
+    { xaxis: more ? axis(label, more) : positive(label, known.map((layer) => layer[key])), yaxis: axis("layer", known.length <= 34 ? { tickvals: known.map((_, place) => place), ticktext: known.map((layer) => plain(cut(layer.name, 28))) } : { showticklabels: false, title: { text: "layers, the first on top" } }) }]);
   };
-  bars("Gradient by layer", "gradient", "norm of the gradient over that of the weights", { type: "log", exponentformat: "power", dtick: 1 });
+  bars("Gradient by layer", "gradient", "gradient norm / weight norm", null);
   bars("Dead units by layer", "dead", "units that are 0 for all images", { tickformat: PERCENT, range: [0, 1.02] });
   if (pair.childElementCount) parts.push(pair);
   if (field) {

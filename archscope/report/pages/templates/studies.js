@@ -42,7 +42,7 @@ function openStudy(details) {
     { xaxis: about === "outcome" ? whole(label, pairs.map(([, value]) => value), { rangemode: "tozero" }) : axis(label, { range: [-1.05, 1.05], dtick: 0.5 }), yaxis: axis(about, { type: "category" }) }]);
   };
   if (study.counts.length) bars("Networks by outcome", study.counts, "networks", "outcome", []);
-  if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation (Spearman) with the accuracy", "proxy", [caveat(study, (count) => `correlations within \u00b1${(1.96 / Math.sqrt(count - 1)).toFixed(2)} may be chance`)]);
+  if (study.proxies.length) bars("Proxies against the accuracy", study.proxies, "rank correlation (Spearman)", "proxy", [caveat(study, (count) => `correlations within \u00b1${(1.96 / Math.sqrt(count - 1)).toFixed(2)} may be chance`)]);
   if (study.agreement.length) agreement(study, pair);
   for (const one of study.budgets) budgetUse(study, one, pair);
   if (study.work.length) workers(study, pair);
