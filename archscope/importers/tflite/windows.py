@@ -67,9 +67,12 @@ def convolution(net: Conversion, op: TfliteOperator) -> list[Value]:
         padding = short_padding(value.pads)
     else:
         node = net.node(op)
+    stride = _each(op, "Stride{}", rank)
+    if padding == "same" and set(kernel) == {1}:
+        padding = 0  # a window of one position needs none
     made = net.add(
         net.title(op), "conv", node, out=out, kernel=short(kernel), padding=padding, groups=groups,
-        stride=short(_each(op, "Stride{}", rank)), dilation=short(dilation), bias=bias is not None,
+        stride=short(stride), dilation=short(dilation), bias=bias is not None,
     )  # fmt: skip
     net.hold(made, weight=(weight, layout), bias=(bias, _as_it_is))
     return [Value(activated(net, op, made), batched=value.batched)]

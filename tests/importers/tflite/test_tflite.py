@@ -22,6 +22,7 @@ from archscope import analyze, load
 from archscope.build import build
 from archscope.cli import main
 from archscope.errors import ArchscopeError
+from archscope.importers import file_content
 from archscope.importers.formats import Imported
 from archscope.importers.tflite import from_file
 from tests.importers.tflite.cases import CASES, RESULTS, given, sample
@@ -64,6 +65,14 @@ def test_a_network_gives_what_the_runtime_gives(name: str, tmp_path: Path) -> No
         ours = numpy.moveaxis(ours, 0, -1)
     assert list(ours.shape) == expected["shape"]
     numpy.testing.assert_allclose(sample(ours), expected["values"], rtol=1e-3, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["conv_same", "half_weights", "strided_pick"])
+def test_a_large_file_is_read_where_it_is_looked_at(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_content, "MAPPED", 1)
+    test_a_network_gives_what_the_runtime_gives(name, tmp_path)
 
 
 def quantised(values: Array, axis: int | None = None) -> dict[str, Any]:
