@@ -58,10 +58,11 @@ class Conversion:
     def __init__(self, made: FileGraph, model: TfliteModel, batch: int) -> None:
         self.made, self.model, self.batch = made, model, batch
         self.values: dict[int, Value] = {}
+        given = {number for op in model.operators for number in op.outputs} | {*model.inputs}
         self.constants: dict[int, Constant] = {
-            number: Constant(number, tensor.shape)
+            number: Constant(None if tensor.data is None else number, tensor.shape)
             for number, tensor in enumerate(model.tensors)
-            if tensor.data is not None
+            if tensor.data is not None or number not in given  # weights, and states of layers
         }
         self.readers: dict[int, list[TfliteOperator]] = {}
         for op in model.operators:
@@ -114,6 +115,13 @@ class Conversion:
                 node = self.add(f"{title}_flatten", "flatten", node)
             self.plains[value] = node
         return self.plains[value]
+
+    def undo(self, count: int) -> None:
+        """Take back the nodes that were added after so many."""
+        nodes = self.made.builder.nodes
+        for name in [*nodes][count:]:
+            del nodes[name]
+        self.plains = {value: node for value, node in self.plains.items() if node in nodes}
 
     def last(self, node: str, title: str) -> str:
         """Return a node with its channels behind the positions, if that is another order."""

@@ -130,6 +130,7 @@ class _Reader:
         kinds = [self.kind(model.OperatorCodes(at))
                  for at in range(self.count(model.OperatorCodesLength()))]  # fmt: skip
         made = [self.operator(graph.Operators(at), kinds, numbers) for at in range(operators)]
+        made = [op for op in made if op.outputs]  # others set variables
         ends = [self.places(graph, name, numbers) for name in ("Inputs", "Outputs")]
         return TfliteModel(tensors, made, *ends)
 
@@ -212,8 +213,8 @@ class _Reader:
     def operator(self, table: Any, kinds: list[str], tensors: int) -> TfliteOperator:
         """Return an operator."""
         inputs, outputs = (self.places(table, name, tensors) for name in ("Inputs", "Outputs"))
-        if not outputs or min(outputs) < 0:
-            raise ValueError("an operator that gives nothing")
+        if min(outputs, default=0) < 0:
+            raise ValueError("an operator that gives a tensor that there is not")
         options, name = None, self.tables.get(table.BuiltinOptionsType(), "NONE")
         found = table.BuiltinOptions()
         if found is not None and hasattr(self.tflite, name):

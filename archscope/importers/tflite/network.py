@@ -140,6 +140,7 @@ def _add(net: Conversion, op: TfliteOperator, heads: dict[str, int]) -> None:
         for number in op.outputs:
             net.constants[number] = Constant(None, net.model.tensors[number].shape)
         return
+    before = len(net.made.builder.nodes)
     try:
         values: Sequence[Value | None]
         if op.kind in SAME or op.outputs[0] in net.passed:
@@ -149,6 +150,7 @@ def _add(net: Conversion, op: TfliteOperator, heads: dict[str, int]) -> None:
         else:
             raise Unsupported
     except Unsupported as found:
+        net.undo(before)
         values = _opaque(net, op, found.given)
     pairs = zip(op.outputs, values, strict=False)
     net.values.update((number, value) for number, value in pairs if value is not None)
@@ -156,15 +158,18 @@ def _add(net: Conversion, op: TfliteOperator, heads: dict[str, int]) -> None:
 
 def _keep_constant(net: Conversion, op: TfliteOperator) -> None:
     """Keep what an operator gives that reads constants alone: another type, or other numbers."""
-    first = net.constants.get(op.inputs[0]) if op.inputs else None
+    first = net.constants.get(op.inputs[0]) if op.inputs and op.kind in SAME else None
     for number in op.outputs:
-        shape = net.model.tensors[number].shape
-        tensor = first.tensor if first and op.kind in SAME else None
-        net.constants[number] = Constant(tensor, shape if tensor is None else first.shape)  # type: ignore[union-attr]
+        net.constants[number] = first or Constant(None, net.model.tensors[number].shape)
 
 
 def _opaque(net: Conversion, op: TfliteOperator, given: dict[str, Any]) -> list[Value]:
-    """Add an operator that none of ours is, of the shape that the file states."""
+    """Add an operator that none of ours is, of the shape that the file states.
+
+    Raises SpecError if the inputs are not those that the file states.
+    """
+    if net.resized and "size" not in given:
+        raise net.error(op, "has a size that is known only for the inputs that the file states")
     nodes = [net.plain(net.values[number], net.title(op))
              for number in op.inputs if number in net.values]  # fmt: skip
     weights = [net.constants[number] for number in op.inputs if number in net.constants]
@@ -189,6 +194,8 @@ def _opaque(net: Conversion, op: TfliteOperator, given: dict[str, Any]) -> list[
 
 def _is_learned(net: Conversion, constant: Constant) -> bool:
     tensor = net.model.tensors[constant.tensor or 0]
+    if tensor.scales is not None:
+        return True
     return tensor.kind.endswith(("FLOAT32", "FLOAT16", "INT8", "UINT8")) and prod(tensor.shape) > 1
 
 

@@ -192,6 +192,35 @@ def test_what_is_not_known_is_counted_as_far_as_it_can_be(tmp_path: Path) -> Non
     assert analyze(imported(w, tmp_path).graph).totals.macs == prod((5, 6, 4))
 
 
+def test_an_operator_that_turns_out_opaque_is_counted_once(tmp_path: Path) -> None:
+    """Layers that were added before it did are taken back."""
+    w = Writer(1, 8, 8, 4)
+    held = w.tensor("w", (6, 3, 3, 4), numbers(6, 3, 3, 4), kind="COMPLEX64")
+    w.op("CONV_2D", [0, held, w.constant(numbers(6))], (1, 8, 8, 6), StrideH=1, StrideW=1)
+    graph = imported(w, tmp_path).graph
+    assert [node.op.name for node in graph.nodes] == ["input", "opaque"]
+    assert analyze(graph).totals.macs == 64 * 216
+    with pytest.raises(ArchscopeError, match="known only for the inputs that the file states"):
+        imported(w, tmp_path, input=(4, 6, 6))
+
+
+def test_a_recurrent_layer_has_a_state_that_no_operator_gives(tmp_path: Path) -> None:
+    w = Writer(1, 7, 4)
+    state = w.tensor("state", (1, 5))
+    own = w.op("UNIDIRECTIONAL_SEQUENCE_LSTM", [0, w.constant(numbers(5, 4)), state], (1, 7, 5))
+    w.op("RELU", [own], (1, 7, 5))
+    graph = imported(w, tmp_path).graph
+    assert [node.out for node in graph.nodes] == [(4, 7), (5, 7), (5, 7)]
+    assert analyze(graph).totals.params == 20 and analyze(graph).unknown
+
+
+def test_variables_are_no_layers(tmp_path: Path) -> None:
+    w = Writer(1, 8, 8, 4)
+    w.op("RELU", [0], (1, 8, 8, 4))
+    w.op("ASSIGN_VARIABLE", [0, 1])
+    assert [n.op.name for n in imported(w, tmp_path, 1).graph.nodes] == ["input", "relu"]
+
+
 def test_inputs_of_other_sizes(tmp_path: Path) -> None:
     def network(*signature: int) -> Writer:
         w = Writer(1, 8, 8, 4)
