@@ -143,12 +143,12 @@ function decisions(study, body) {
   told.textContent = `Each line is a network that was ${study.prior ? "predicted" : "trained"}; the best tenth (${best.length}) is in colour. Beside each axis are its values.${part}${few}`;
   // The values of each decision beside its axis, and the ends of the score.
   const ends = (values) => (values.length > 1 ? [values[0], values[values.length - 1]] : values);
-  const marks = names.flatMap((name, place) => {
+  const marks = () => names.flatMap((name, place) => {
     const values = levels.get(name);
     const shown = name === score || values.length > VALUES ? ends(values) : values;
     return shown.map((value) => ({ x: place, y: name === score ? (shown.length > 1 && value === shown[0] ? 0 : shown.length > 1 ? 1 : 0.5) : values.length > 1 ? values.indexOf(value) / (values.length - 1) : 0.5,
       text: plain(name === score ? written(value, "share") : value), showarrow: false, xanchor: "left", xshift: 4, bgcolor: tone("page"), opacity: 0.85, font: { size: 9, color: tone("ink") } }));
   });
   chart(place, () => [[lines(others, "others", "soft", 0.3, 1), lines(best, "best tenth", "second", 1, 2)],
-    { annotations: marks, showlegend: true, yaxis: axis("choice, from low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("decision, and the score", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
+    { annotations: marks(), showlegend: true, yaxis: axis("choice, from low to high", { showticklabels: false, range: [-0.05, 1.05] }), xaxis: axis("decision, and the score", { tickvals: names.map((_, place) => place), ticktext: names.map(plain), tickangle: -60 }) }]);
 }
