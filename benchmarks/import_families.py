@@ -145,7 +145,9 @@ def measured(
         yield {"skipped": f"{params:,} params"}
         return
     randomise(network)
+    network.requires_grad_(False)  # or torch's counter fails on weights that are expanded
     size, flops = runs_on(network, [size for size in SIZES if size >= smallest] + stated)
+    network.requires_grad_(True)
     row: dict[str, Any] = {"input": size, "torch_params": params, "torch_macs": flops / 2}
     yield row
     start = time.perf_counter()

@@ -81,6 +81,8 @@ class TraceMode(TorchFunctionMode):
         whole = self._as_operator(func, args, kwargs) if func in WHOLE else None
         if whole is not None:
             return whole
+        if func in (torch.where, torch.Tensor.where):
+            args = tuple(map(self._number_of_fill, args))
         spellings = [spelled(func, args, kwargs, self._whole)]
         if func in FOLDED:
             spellings.insert(0, partial(FOLDED[func], self.batch.size))
@@ -89,6 +91,20 @@ class TraceMode(TorchFunctionMode):
             with suppress(NotImplementedError, TypeError):  # not that form of the function
                 return spelling(*args, **kwargs)
         return func(*args, **kwargs)
+
+    def _number_of_fill(self, value: Any) -> Any:
+        """Return the number of a tensor that has one everywhere, or the value as it is.
+
+        Infinity may be among them, which is no number that a product leaves out.
+        """
+        _, *call = self.made.get(id(value), (None,))
+        if not call or not self._whole(value):
+            return value
+        maker, args, kwargs = call
+        name = getattr(maker, "__name__", "")
+        if name == "full_like":
+            return args[1] if len(args) > 1 else kwargs["fill_value"]
+        return {"zeros_like": 0.0, "ones_like": 1.0}.get(name, value)
 
     def _as_operator(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Return the result of an operator of ours for a function that torch spells out, or None.

@@ -287,6 +287,11 @@ FURTHER: dict[str, nn.Module] = {
     "where_fixed": Ordinary(
         lambda x: torch.where(torch.arange(12) % 2 == 0, x, torch.zeros_like(x)), last=8
     ),
+    "where_infinity": Ordinary(
+        lambda x: torch.where(
+            torch.arange(96) > 50, torch.full_like(x.flatten(2), float("-inf")), x.flatten(2)
+        ).softmax(-1)
+    ),
     "conv_learns_bias": Ordinary(
         lambda x, p: p(x),
         Held(lambda x, p: functional.conv2d(x, torch.eye(8)[:, :, None, None], p), 8),
