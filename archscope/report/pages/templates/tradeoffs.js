@@ -134,7 +134,7 @@ function scatter(all, alike, front, comparableMeasures, x, y) {
     type: "scatter", mode: "markers+text", name, opacity,
     x: members.map((one) => one.values[x]), y: members.map((one) => one.values[y]),
     customdata: members.map((one) => one.id), error_x: errorBars(members, x), error_y: errorBars(members, y),
-    text: members.map((one) => (all.length <= LABELLED || pinned.has(one.id) ? plain(one.name) : "")),
+    text: members.map((one) => (all.length <= LABELLED || pinned.has(one.id) || (best.has(one.id) && best.size <= LABELLED / 2) ? plain(one.name) : "")),
     textposition: members.map((one) => beside(one, all, x)), textfont: { size: 11 }, cliponaxis: false,
     hovertext: members.map(tell), hoverinfo: "text",
     marker: { color: members.map((one) => tone(pinned.has(one.id) ? "second" : colour)), size: members.map((one) => (pinned.has(one.id) ? 15 : 10)),
