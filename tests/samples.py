@@ -1,9 +1,14 @@
-"""What pages of the manual take for granted: `python -m tests.samples mynet.py photos net.onnx`."""
+"""What pages of the manual take for granted: `python -m tests.samples mynet.py photos net.onnx`.
+
+A module, pictures of two classes, and an ONNX file with an operator that nobody knows.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import numpy as np
 
 MODULE = """\
 from torch import nn
@@ -21,7 +26,6 @@ class MyNet(nn.Sequential):
 
 def photos(folder: Path, side: int = 64, of_each: int = 40) -> None:
     """Write pictures of two classes: bright discs and squares on noise."""
-    import numpy as np
     from PIL import Image
 
     random = np.random.default_rng(0)
@@ -36,9 +40,29 @@ def photos(folder: Path, side: int = 64, of_each: int = 40) -> None:
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{index:03}.png")
 
 
+def unknown_operator(path: Path) -> None:
+    """Write a convolution and an operator of another domain, whose shape the file states."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    def value(name: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 32, 32])
+
+    nodes = [
+        helper.make_node("Conv", ["image", "w"], ["y"], "conv", pads=[1, 1, 1, 1]),
+        helper.make_node("DeformConv", ["y"], ["boxes"], "dc", domain="mmcv"),
+    ]
+    weight = numpy_helper.from_array(np.ones((3, 3, 3, 3), np.float32), "w")
+    graph = helper.make_graph(nodes, path.stem, [value("image")], [value("boxes")], [weight])
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("mmcv", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+
+
 if __name__ == "__main__":
     for word in sys.argv[1:]:
         if word.endswith(".py"):
             Path(word).write_text(MODULE, encoding="utf-8")
+        elif word.endswith(".onnx"):
+            unknown_operator(Path(word))
         else:
             photos(Path(word))

@@ -51,8 +51,8 @@ VARIANTS = {
     "attention92", "densenet161", "densenet169", "densenet201", "densenet264",
     "densenet_bc_190_40_cifar10", "efficientnet_b1", "inception_resnet_v2", "mobilenet_v1_025",
     "mobilenet_v1_050", "mobilenet_v1_075", "mobilenet_v2_035", "mobilenet_v2_050",
-    "mobilenet_v2_075", "mobilenet_v2_140", "resnet101", "resnet110_cifar10", "resnet152", "resnet20_cifar10",
-    "resnext101_32x4d", "resnext101_64x4d", "se_resnext101_32x4d", "senet154",
+    "mobilenet_v2_075", "mobilenet_v2_140", "resnet101", "resnet110_cifar10", "resnet152",
+    "resnet20_cifar10", "resnext101_32x4d", "resnext101_64x4d", "se_resnext101_32x4d", "senet154",
     "shufflenet_v1_g2", "shufflenet_v1_g3_x05", "shufflenet_v1_g4", "shufflenet_v1_g8",
     "shufflenet_v2_x1_5", "shufflenet_v2_x2_0", "wide_resnet101_2",
 }  # fmt: skip
