@@ -48,7 +48,7 @@ def test_keys_on_disk_are_those_of_the_first_release(study: Path) -> None:
     config = json.loads((study / "study.json").read_text())
     assert list(config) == [
         "spec", "set", "input", "budgets", "sampler", "seed", "lag", "control", "prescreen", "eta",
-        "objectives", "start", "prior", "judge", "inherit", "resolution", "trainer",
+        "objectives", "start", "prior", "judge", "inherit", "measure", "resolution", "trainer",
     ]  # fmt: skip
     assert config["budgets"] == ["5MMACs"] and config["trainer"]["data"] == "digits"
     rows = [json.loads(line) for line in (study / "trials.jsonl").read_text().splitlines()]
