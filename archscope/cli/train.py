@@ -188,10 +188,11 @@ class _Trainings:
         initial: PretrainedWeights | None = None,
     ) -> RunResult:
         from archscope.cli.shared.train_progress import attended
+        from archscope.datasets.lookup import anywhere
         from archscope.train import train
 
         options = self.options
-        folder = options["data_dir"] and str(options["data_dir"].resolve())
+        name, folder = anywhere(self.data, options["data_dir"])
         with attended(options["log"], path) as (progress, stop):
             return train(
                 graph, self.dataset, self.recipe,
@@ -200,7 +201,7 @@ class _Trainings:
                 device=options["device"] or "auto",
                 deterministic=options["deterministic"],
                 adapt=self.adapt,
-                data={"name": self.data, "folder": folder},
+                data={"name": name, "folder": folder},
                 task=task,
                 progress=progress,
                 stop=stop,

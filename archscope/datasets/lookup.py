@@ -53,6 +53,17 @@ def load(
     return cls.read(found[1], settings)
 
 
+def anywhere(name: str, folder: Path | None = None) -> tuple[str, str | None]:
+    """Return a name and a folder that mean the same data set from any working directory."""
+    word, colon, rest = name.partition(":")
+    argument, written = _behind_colon(find(word), rest) if colon else ("", {})
+    if argument:
+        folder = Path(argument).expanduser()
+        options = ",".join(f"{key}={value}" for key, value in reversed(written.items()))
+        name = f"{word}:{options}" if options else word
+    return name, None if folder is None else str(folder.resolve())
+
+
 def default_images(folder: str | None = None) -> str:
     """Return the data set to compare networks on if none is named.
 

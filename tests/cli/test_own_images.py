@@ -76,6 +76,17 @@ def test_validation_images_are_evaluated_where_there_are_no_others(run: Run, pho
     )
 
 
+def test_images_are_found_from_another_directory(
+    run: Run, photos: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("train", SPEC, "--data", f"{photos},size=8,channels=3", "--epochs", "1", "--name", "a")
+    here = run("evaluate", "a").out
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("evaluate", "../runs/a").out == here
+    monkeypatch.chdir(tmp_path)
+
+
 def test_a_folder_is_predicted_as_its_images_were_read(run: Run, photos: str) -> None:
     run("train", SPEC, "--data", photos, "--epochs", "1", "--name", "a", "--recipe-set",
         "validation=0")  # fmt: skip
