@@ -89,8 +89,6 @@ class Field(Struct, frozen=True, gc=False):
 
 EVERYTHING = Field(None, None)
 LOST = Field(None, None, known=False)
-UNITS = tuple((Window(),) * rank for rank in range(4))
-"""Windows of one position, `POINTWISE` among them: what goes through is seen as before."""
 
 
 class Clash(Struct, frozen=True):
@@ -144,7 +142,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
             field = LOST
         elif window is None or (node.op.pools and _covers(node, window)):
             field = EVERYTHING
-        elif window and window != UNITS[len(window)] and field.axes and field.narrowest:
+        elif window and window != (Window(),) * len(window) and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
             same = field.narrowest is field.axes
             low = axes if same else _seen(field.narrowest, window)

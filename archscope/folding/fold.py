@@ -69,5 +69,10 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _plain(node: Node) -> Node:
-    """Return a node without what a spec does not say: its place, and counts of a file or module."""
-    return structs.replace(node, at=None, new_params=None, weight_bytes=None)
+    """Return a node without what a spec does not say: its place, and the bytes of a file.
+
+    Counts that differ from those of its operator stay: only a spec of single nodes has them.
+    """
+    usual = node.new_params == node.facts.params
+    params = None if usual else node.new_params
+    return structs.replace(node, at=None, new_params=params, weight_bytes=None)

@@ -109,6 +109,8 @@ def test_the_manual_shows_what_is_printed(
     assert main(words) == 0
     printed = [line.rstrip() for line in capsys.readouterr().out.splitlines() if line.strip()]
     expected = [line.rstrip() for line in shown.splitlines() if line.strip()]
+    if "..." in expected:
+        expected = expected[: expected.index("...")]
     assert len(expected) > 10
     assert printed[: len(expected)] == expected
-    assert ran or len(printed) == len(expected)
+    assert ran or len(printed) >= len(expected)

@@ -159,7 +159,7 @@ def test_an_imported_model_keeps_its_weights(
             "weights come from a .safetensors file, got 'w.pth'",
         ),
         (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': No such file"),
-        (["-o", "n.py", "--weights", "run"], "'run' has no best weights"),
+        (["-o", "n.py", "--weights", "run"], "'run' is a folder, and neither"),
         (["-o", "n.py", "--weights", "bad.safetensors"], "cannot read 'bad.safetensors': "),
         (
             ["-o", "n.py", "--weights", "other.safetensors"],

@@ -240,8 +240,10 @@ def test_what_was_written_wrong_is_not_returned(monkeypatch: pytest.MonkeyPatch)
     assert folded.names == {name: name for name in graph.by_name}
 
 
-def test_layers_whose_weights_are_counted_elsewhere_fold_all_the_same() -> None:
-    """Counts of the module that a graph comes from, as of tables, are no words of a spec."""
+def test_layers_whose_weights_are_counted_as_usual_fold_all_the_same() -> None:
+    """Bytes of the file that a graph comes from are no words of a spec; other counts are."""
     graph = anonymous(language.graph(language.document("resnet18")))
-    nodes = tuple(structs.replace(node, new_params=1, weight_bytes=2) for node in graph.nodes)
+    nodes = tuple(
+        structs.replace(node, new_params=node.facts.params, weight_bytes=2) for node in graph.nodes
+    )
     assert readable(structs.replace(graph, nodes=nodes)).text == readable(graph).text

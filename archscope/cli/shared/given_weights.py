@@ -36,10 +36,10 @@ def weights_file(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    if not is_run(path):
-        raise OptionError(f"'{path}' is a folder, and neither a file of weights nor a run")
     file = path / "best.safetensors"
     if not file.exists():
+        if not is_run(path):
+            raise OptionError(f"'{path}' is a folder, and neither a file of weights nor a run")
         raise OptionError(f"'{path}' has no best weights; did its first epoch end?")
     return file
 
