@@ -62,7 +62,7 @@ def command(run: str, output: Output, **options: Any) -> None:
       archscope evaluate lenet5-digits --keep
       archscope evaluate runs/lenet5-mnist --data fashion-mnist --format json
     """
-    import torch  # noqa: F401 - its absence is told before that of a run
+    import torch  # noqa: F401 - if it is missing, that is said before a missing run
 
     limit_threads(options["threads"])
     paths = find_runs(run, options["runs_dir"])

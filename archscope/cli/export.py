@@ -129,7 +129,7 @@ def command(
              "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
     try:
         if to == "onnx":
-            import onnx  # noqa: F401 - which brings numpy: its absence is told first
+            import onnx  # noqa: F401 - if it is missing, that is said before anything else
 
             written = _onnx(graph, _arrays(spec, reader, graph, weights, own), check, words)
         else:

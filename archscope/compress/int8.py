@@ -179,7 +179,7 @@ def _reader(name: str, batches: Sequence[NDArray[Any]]) -> Any:
     """Return what onnxruntime reads calibration data from."""
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
         def __init__(self) -> None:
             self.left: list[NDArray[Any]] = list(batches)
 

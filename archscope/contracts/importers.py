@@ -1,4 +1,4 @@
-"""The contract of importers: a function that is there, and a pattern that takes no spec."""
+"""The contract of importers: the function exists, and the pattern matches no spec."""
 
 from __future__ import annotations
 

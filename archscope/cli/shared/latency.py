@@ -25,7 +25,7 @@ class Latencies(Struct, frozen=True):
     max_latency: float | None = None  # milliseconds
 
     def __post_init__(self) -> None:
-        """Raise OptionError for a limit of what is not predicted."""
+        """Raise OptionError for a latency limit without a profile to predict by."""
         if self.max_latency is not None and self.latency is None:
             raise OptionError("--max-latency limits what --latency PROFILE predicts; add that")
 

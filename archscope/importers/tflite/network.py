@@ -52,7 +52,7 @@ HEADS = ("TFLite_Detection_PostProcess", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPP
 
 
 BEHIND = ""
-"""Stands for operators that read what is not counted."""
+"""The entry of `heads` for operators whose inputs come from uncounted operators."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
@@ -125,7 +125,7 @@ def _add_inputs(net: Conversion, input: Inputs) -> None:
 
 
 def _add(net: Conversion, op: TfliteOperator, heads: dict[str, int]) -> None:
-    """Add an operator, or note that its results are constants or behind what is not counted."""
+    """Add an operator, or record that its results are constant or depend on uncounted ones."""
     read = [number for number in op.inputs if number >= 0]
     if any(number not in net.values and number not in net.constants for number in read):
         heads[BEHIND] = heads.get(BEHIND, 0) + 1
