@@ -62,6 +62,21 @@ def difference(
     return tuple(changes)
 
 
+def origins(old: Graph, new: Graph) -> dict[str, str]:
+    """Return the layer of the old network that each layer of the new one comes from, by name.
+
+    Networks of the same operators in the same order, as pruning leaves them, are matched by their
+    places, whatever their layers are called; others as `difference` aligns them.
+    """
+    kinds = [[type(node.op) for node in graph.nodes] for graph in (old, new)]
+    pairs: Sequence[Pair]
+    if kinds[0] == kinds[1] and old.by_name.keys() != new.by_name.keys():
+        pairs = [*zip(old.nodes, new.nodes, strict=True)]
+    else:
+        pairs = _aligned(old.nodes, new.nodes)
+    return {second.name: first.name for first, second in pairs if first and second}
+
+
 Pair = tuple[Node | None, Node | None]
 
 

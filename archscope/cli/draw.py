@@ -19,6 +19,7 @@ from archscope.cli.shared.options import (
 from archscope.cli.shared.overlay import overlay_option
 from archscope.drawing.formats import FORMATS, format_of, render
 from archscope.drawing.heat import HEATS, Heat
+from archscope.drawing.losses import losses
 from archscope.drawing.overlay import node_names, read_overlay
 from archscope.drawing.tree import tree_of
 from archscope.errors import OptionError
@@ -41,6 +42,9 @@ GROUP = "Understand"
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
               help="Format of the drawing; by default the suffix of the file decides.")  # fmt: skip
 @overlay_option
+@click.option("--before", metavar="SPEC",
+              help="Mark what each layer has lost since it was this network: its sizes then and"
+                   " now, and as colour the share of --heat that is gone.")  # fmt: skip
 @output_option
 def command(
     spec: str,
@@ -52,6 +56,7 @@ def command(
     heat: str,
     form: str | None,
     overlay: Path | None,
+    before: str | None,
     output: Path | None,
 ) -> None:
     """Draw a network: boxes with shape, macs and params, inside of the blocks they belong to.
@@ -64,15 +69,24 @@ def command(
       archscope draw googlenet -o googlenet.svg
       archscope draw resnet50 --fold 1 --heat params -o resnet50.png
       archscope draw resnet50 --overlay sensitivity.json -o resnet50.svg
+      archscope draw pruned.yaml --before resnet50 -o gone.svg
       archscope draw "INPUT 3x32x32 -> [CONV 12 -> RELU]*2 -> FC 10" --format mermaid
     """
     form = form or (format_of(output) if output else "svg")
     if form == "png" and output is None:
         raise OptionError("a PNG needs a file to go to: -o network.png")
     reader.refuse_training(training)
-    analysis = analyze(reader.graph(spec, batch), batch=batch, dtype=dtype, training=training)
+    graph = reader.graph(spec, batch)
+    analysis = analyze(graph, batch=batch, dtype=dtype, training=training)
     paint: Heat | None = None if heat == "none" else heat
-    if overlay is not None:
+    if before is not None:
+        if overlay is not None or heat == "none":
+            other = "--overlay" if overlay is not None else "--heat none"
+            raise OptionError(f"--before paints the boxes, and so does not go with {other}")
+        old = reader.graph(before, batch)
+        was = analyze(old, batch=batch, dtype=dtype, training=training)
+        paint = losses(old, graph, was, analysis, heat)
+    elif overlay is not None:
         paint = read_overlay(overlay).of_one(analysis.name, node_names(tree_of(analysis.layers)))
     drawing = render(analysis, form, fold, paint)
     if isinstance(drawing, str):

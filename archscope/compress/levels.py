@@ -33,6 +33,6 @@ def uniform(weights: Tensor, bits: int) -> Levels:
     """
     rows = weights.detach().cpu().float().flatten(1)
     most = 2 ** (bits - 1) - 1
-    scales = best_scales(rows, -most, most)
+    scales = best_scales(rows, most, 2 * most + 1)
     numbers = (rows / scales[:, None]).round().clamp(-most, most)
     return Levels(scales, numbers.view(weights.shape))

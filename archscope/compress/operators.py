@@ -21,6 +21,7 @@ from archscope.ops.adaptive_pool import AdaptivePool, GlobalPool
 from archscope.ops.arithmetic import Maximum, Minimum, Sub
 from archscope.ops.conv import Conv, ConvTranspose
 from archscope.ops.facts import Weighted
+from archscope.ops.fake_quantize import FakeQuantize
 from archscope.ops.geometry import taps
 from archscope.ops.held_weights import FixedConv, WeightNormConv, WeightNormLinear
 from archscope.ops.input import Input
@@ -184,7 +185,7 @@ def _by_channel(op: Op, node: Node, ins: Ins, tracker: Tracker) -> Flow:
     return Flow(ins, ins[0])
 
 
-for _kind in (Pool, AdaptivePool, GlobalPool, Upsample):
+for _kind in (Pool, AdaptivePool, GlobalPool, Upsample, FakeQuantize):
     flow.register(_kind, _by_channel)
 
 

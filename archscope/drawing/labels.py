@@ -27,8 +27,10 @@ def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
 
 def subtitle(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
     """Return the second line of a box: the output shape, and its value, macs or else params."""
-    parts = [text_of(layers[node.layers[-1]].out)]
+    last = layers[node.layers[-1]]
+    parts = [text_of(last.out)]
     if isinstance(heat, Overlay):
+        parts = [heat.sizes.get(last.name, parts[0])]
         value = heat.value(node)
         return " · ".join(parts if value is None else [*parts, heat.text(value)])
     macs, params = (total(node, layers, attribute) for attribute in ("macs", "params"))

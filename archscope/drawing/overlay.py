@@ -25,17 +25,19 @@ FAINTEST = 0.2
 Values = dict[str, float]
 
 
-class Overlay(Struct, frozen=True):
+class Overlay(Struct, frozen=True, omit_defaults=True):
     """The values of one network, with what the legend says of them."""
 
     title: str
     unit: str
     values: Values  # by the name of a layer or a block
+    span: tuple[float, float] | None = None  # of the colours; None: from the lowest to the highest
+    sizes: dict[str, str] = {}  # what boxes say in place of the output shape, by layer
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The lowest and the highest value."""
-        return min(self.values.values()), max(self.values.values())
+        """The values that have the palest and the warmest colour."""
+        return self.span or (min(self.values.values()), max(self.values.values()))
 
     def text(self, value: float) -> str:
         """Return a value with its unit, in four digits."""

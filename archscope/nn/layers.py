@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from archscope.nn.rounding import LearnedRounding, rounded
 
 
 class Add(nn.Module):
@@ -162,26 +164,37 @@ class Times(nn.Module):
 
 
 class FakeQuantize(nn.Module):
-    """A tensor rounded to `levels` multiples of `scale`, `zero` of them below zero."""
+    """A tensor rounded to `levels` multiples of a step, `zero` of them below zero.
 
-    def __init__(self, scale: float, zero: int, levels: int) -> None:
+    A learned step is `scale` times e to the power of a parameter.
+    """
+
+    def __init__(self, scale: float, zero: float, levels: int, *, learned: bool = False) -> None:
         super().__init__()
         self.scale, self.zero, self.levels = scale, zero, levels
+        self.exponent = nn.Parameter(torch.zeros(())) if learned else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the nearest level; gradients pass between the outermost levels unchanged."""
-        given = x.detach()
-        places = ((given / self.scale).round() + self.zero).clamp(0, self.levels - 1)
-        rounded = (places - self.zero) * self.scale
+        if self.exponent is None:
+            step: Tensor | float = self.scale
+        elif torch.is_grad_enabled():
+            found = LearnedRounding.apply(  # type: ignore[no-untyped-call]
+                x, self.exponent, self.scale, self.zero, self.levels
+            )
+            return cast("Tensor", found)
+        else:
+            step = self.scale * self.exponent.exp()
+        placed = rounded(x.detach(), step, self.zero, self.levels)
         if not (x.requires_grad and torch.is_grad_enabled()):
-            return rounded
-        least, most = -self.zero * self.scale, (self.levels - 1 - self.zero) * self.scale
-        inside = x.clamp(least, most)
-        return inside + (rounded - inside.detach())
+            return placed
+        inside = x.clamp(-self.zero * self.scale, (self.levels - 1 - self.zero) * self.scale)
+        return inside + (placed - inside.detach())
 
     def extra_repr(self) -> str:
         """Return the numbers for printing."""
-        return f"{self.scale}, zero={self.zero}, levels={self.levels}"
+        learned = self.exponent is not None
+        return f"{self.scale}, zero={self.zero}, levels={self.levels}, learned={learned}"
 
 
 class LayerNorm(nn.LayerNorm):

@@ -1,6 +1,12 @@
-"""Rounding to few even levels at the scale of the smallest squared error."""
+"""Rounding to few even levels: `zero` of them are below zero, each a step from the next.
+
+Levels whose `zero` is half a level more than a whole number, such as 1.5, lie on both sides of
+zero and not on it: of 4 they are -1.5, -0.5, 0.5 and 1.5 steps.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,35 +17,79 @@ SHARES = torch.linspace(0.1, 1.0, 19).tolist()
 """Parts of the largest value that are tried as the largest level."""
 
 
-def best_scales(rows: Tensor, least: int, most: int) -> Tensor:
-    """Return for each row (R, N) the step between the levels `least` to `most` times it.
+def level_range(bits: int, *, signed: bool) -> tuple[float, int]:
+    """Return `zero` and how many levels values of so many bits have.
 
-    It is that of the smallest squared error among `SHARES` of the row's largest value: few levels
-    do better to cut off the largest.
+    Signed values of 1 and 2 bits have 2 ** bits levels about zero and none on it, as one of so few
+    for zero alone costs more than it gives; those of more bits have 2 ** bits - 1. Values that are
+    never negative have 2 ** bits from zero on.
     """
-    reach = torch.maximum(rows / most, rows / least) if least else rows.clamp(min=0) / most
+    if not signed:
+        return 0, 2**bits
+    if bits <= 2:
+        return (2**bits - 1) / 2, 2**bits
+    most = 2 ** (bits - 1) - 1
+    return most, 2 * most + 1
+
+
+def rounded(values: Tensor, steps: Tensor | float, zero: float, levels: int) -> Tensor:
+    """Return the nearest level of each value; steps broadcast."""
+    shift = zero % 1
+    places = (values / steps + shift).round().clamp(shift - zero, shift - zero + levels - 1)
+    return (places - shift) * steps
+
+
+def slopes(
+    values: Tensor, steps: Tensor, zero: float, levels: int, gradient: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of the values, and of the steps' logarithms, for each value.
+
+    Gradients of values pass as if nothing was rounded where the nearest multiple of the step is a
+    level, as in torch's own; what a step does to a value there is the distance from the value to
+    its level, and beyond them the level (Esser et al. 2020, LSQ).
+    """
+    levelled = rounded(values, steps, zero, levels)
+    distance = levelled - values
+    inside = distance.abs() <= steps / 2
+    return gradient * inside, gradient * torch.where(inside, distance, levelled)
+
+
+class LearnedRounding(torch.autograd.Function):
+    """`rounded` at a step that is learned: a scale times e to the power of an exponent."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, exponent: Tensor, scale: float, zero: float, levels: int
+    ) -> Tensor:
+        """Return the nearest level of each value (N, ...); the exponent is one number."""
+        ctx.save_for_backward(values, exponent)
+        ctx.attributes = scale, zero, levels
+        return rounded(values, scale * exponent.exp(), zero, levels)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Return the gradients of the values and of the exponent."""
+        values, exponent = ctx.saved_tensors
+        scale, zero, levels = ctx.attributes
+        ours, steps = slopes(values, scale * exponent.exp(), zero, levels, gradients[0])
+        # A step is moved by all values of an image, which should not make it the faster.
+        factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
+        return ours, steps.sum() * factor, None, None, None
+
+
+def best_scales(rows: Tensor, zero: float, levels: int) -> Tensor:
+    """Return for each row (R, N) the step of the smallest squared error.
+
+    It is tried at `SHARES` of the row's largest value: few levels do better to cut off the largest.
+    """
+    most = levels - 1 - zero
+    reach = torch.maximum(rows / most, rows / -zero) if zero else rows.clamp(min=0) / most
     top = reach.amax(1, keepdim=True)
     top = torch.where(top > 0, top, 1.0)
     scales, errors = top, torch.full_like(top, torch.inf)
     for share in SHARES:
         tried = top * share
-        rounded = (rows / tried).round().clamp(least, most) * tried
-        error = (rounded - rows).square().sum(1, keepdim=True)
+        error = (rounded(rows, tried, zero, levels) - rows).square().sum(1, keepdim=True)
         scales = torch.where(error < errors, tried, scales)
         errors = errors.minimum(error)
     return scales.flatten()
-
-
-def rounded_weights(weights: Tensor, bits: int) -> Tensor:
-    """Return weights in so many bits, with a scale for each place on the first axis.
-
-    One bit is the sign times the mean size (Rastegari et al. 2016, XNOR-Net); more are
-    2 ** bits - 1 even levels about zero.
-    """
-    rows = weights.flatten(1)
-    if bits == 1:
-        size = rows.abs().mean(1, keepdim=True)
-        return torch.where(rows < 0, -size, size).view_as(weights)
-    most = 2 ** (bits - 1) - 1
-    scales = best_scales(rows, -most, most)[:, None]
-    return ((rows / scales).round().clamp(-most, most) * scales).view_as(weights)

@@ -79,6 +79,11 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _halves(value: Any) -> int | float:
+    twice = whole(0)(2 * _number(value))
+    return twice / 2 if twice % 2 else twice // 2
+
+
 def _share(value: Any) -> float:
     number = _number(value)
     if not 0 <= number < 1:
@@ -105,6 +110,11 @@ _PAIR = array_schema(_integer_schema(0), 2, least=2)
 
 POSITIVE = Kind("a whole number of at least 1", whole(1), _integer_schema(1))
 COUNT = Kind("a whole number of at least 0", whole(0), _integer_schema(0))
+HALVES = Kind(
+    "a whole number of at least 0, or a half more",
+    _halves,
+    {"type": "number", "minimum": 0, "multipleOf": 0.5},
+)
 NUMBER = Kind("a number", _number, {"type": "number"})
 SHARE = Kind(
     "a number from 0 to below 1", _share, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
@@ -148,6 +158,7 @@ PADDING = Kind(
 
 Positive = Annotated[int, POSITIVE]
 Count = Annotated[int, COUNT]
+Halves = Annotated[int | float, HALVES]
 Number = Annotated[float, NUMBER]
 Share = Annotated[float, SHARE]
 Flag = Annotated[bool, FLAG]

@@ -23,7 +23,6 @@ from archscope.train.kept_weights import KeptWeights, kept_weights
 from archscope.train.loader import TrainingLoader
 from archscope.train.losses import l1_penalty
 from archscope.train.recipe import Recipe
-from archscope.train.rounded_weights import RoundedWeights
 from archscope.train.run_folder import Recorder
 from archscope.train.state import TrainingState
 from archscope.train.tasks import Task
@@ -79,10 +78,10 @@ class Loop:
             self.runner = nn.parallel.DistributedDataParallel(self.runner)
         self.total = None if recipe.epochs is None else recipe.epochs * loader.steps
         self.kept: KeptWeights | None = None  # known when the first weights are
-        bits = recipe.weight_bits
+        rounded = self.state.rounded
         # Where the network computes, and what is kept of it, its weights may be rounded.
         self.computing: Callable[[], AbstractContextManager[None]] = (
-            nullcontext if bits is None else RoundedWeights(network, bits).applied
+            nullcontext if rounded is None else rounded.applied
         )
         self.norm = torch.zeros(())
         self.rate = 0.0
@@ -153,6 +152,8 @@ class Loop:
                 images.tensor_split(parts), labels.tensor_split(parts), strict=True
             ):
                 self._backward(part, wanted, together)
+        if state.rounded is not None:
+            state.rounded.pass_gradients()
         state.interval_sums[-1] += len(images)
         state.interval_images += together
         state.scaler.unscale_(state.optimizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,12 +18,16 @@ STATES = {
 """What the analysis of memory calls an optimizer that keeps as many copies of the weights."""
 
 
-def optimizer(recipe: Recipe, module: nn.Module) -> optim.Optimizer:
-    """Return the optimizer of a recipe for the parameters of a module.
+def optimizer(
+    recipe: Recipe, module: nn.Module, others: Iterable[nn.Parameter] = ()
+) -> optim.Optimizer:
+    """Return the optimizer of a recipe for the parameters of a module, and for others, undecayed.
 
     Torch's fused kernels update all weights at once, which makes small networks faster.
     """
     groups = parameter_groups(module, recipe.weight_decay)
+    if undecayed := [*others]:
+        groups.append({"params": undecayed, "weight_decay": 0.0})
     rate, momentum = recipe.learning_rate, recipe.momentum
     match recipe.optimizer:
         case "sgd":

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from archscope.build import Network
 from archscope.ir import Graph
-from archscope.nn.rounding import best_scales
+from archscope.nn.rounding import best_scales, level_range
 from archscope.ops.fake_quantize import FakeQuantize
 from archscope.train.rounded_weights import END_BITS
 from archscope.transforms.round_inputs import read_by_layers, round_inputs
@@ -22,9 +22,8 @@ SAMPLE = 20_000
 def rounded_graph(network: Network, batches: Iterable[Tensor], bits: int) -> Graph:
     """Return the graph with values of so many bits where layers with weights read them.
 
-    The step between levels is that of the smallest squared error on some batches (N, ...). Values
-    that are never negative have 2 ** bits levels from zero on, others 2 ** bits - 1 about zero;
-    with one bit both have zero and one more. What the last layer reads has 8 bits at least.
+    The step between levels is learned, from that of the smallest squared error on some batches
+    (N, ...) on. Levels are those of `level_range`. What the last layer reads has 8 bits at least.
     """
     wanted = read_by_layers(network.graph)
     seen: dict[str, list[Tensor]] = defaultdict(list)
@@ -49,8 +48,6 @@ def rounded_graph(network: Network, batches: Iterable[Tensor], bits: int) -> Gra
 
 
 def _rounding(values: Tensor, bits: int) -> FakeQuantize:
-    signed = bits > 1 and bool((values < 0).any())
-    zero = 2 ** (bits - 1) - 1 if signed else 0
-    levels = 2 * zero + 1 if signed else 2**bits
-    scale = best_scales(values[None], -zero, levels - 1 - zero).item()
-    return FakeQuantize(scale=float(f"{scale:.6g}"), zero=zero, levels=levels)
+    zero, levels = level_range(bits, signed=bool((values < 0).any()))
+    scale = best_scales(values[None], zero, levels).item()
+    return FakeQuantize(scale=float(f"{scale:.6g}"), zero=zero, levels=levels, learned=True)

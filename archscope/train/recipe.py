@@ -171,8 +171,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     weight_bits: Annotated[
         Annotated[int, Meta(ge=1, le=8)] | None,
         "Bits of weights: every pass, and what is validated and kept, has them rounded to even"
-        " levels in each channel, and gradients move the exact ones behind. The first and the last"
-        " layer have 8. Default null: exact; it is for networks that have been trained so.",
+        " levels in each channel, whose step is learned, and gradients move the exact ones behind."
+        " The first and the last layer have 8. Default null: exact; it is for networks that have"
+        " been trained so.",
     ] = None
     validation: Annotated[
         Share,

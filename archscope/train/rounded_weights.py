@@ -6,35 +6,65 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from archscope.nn.rounding import rounded_weights
+from archscope.nn.rounding import best_scales, level_range, rounded, slopes
 
 END_BITS = 8
 """At least so many bits have the first and the last layer (Zhou et al. 2016, DoReFa-Net)."""
 
 
-class RoundedWeights:
+class RoundedWeights(nn.Module):
     """Rounds the kernels and matrices of a network, and gives back the exact ones.
 
-    Gradients at the rounded weights move the exact ones, as if nothing was rounded (the
-    straight-through estimator).
+    The step between the levels of each output channel is learned (Esser et al. 2020, LSQ), as e
+    to the power of a parameter, so that optimizers change it by a share of itself whatever its
+    size (Jain et al. 2020). It begins at that of the smallest squared error. What is learned is
+    part of the state of a training and not of its network, which is left with rounded weights.
     """
 
     def __init__(self, network: nn.Module, bits: int) -> None:
+        super().__init__()
         held = [weight for weight in network.parameters() if weight.ndim > 1]
         ends = {id(weight) for weight in (*held[:1], *held[-1:])}
-        self.bits = [(w, max(bits, END_BITS) if id(w) in ends else bits) for w in held]
+        ranges = [
+            level_range(max(bits, END_BITS) if id(weight) in ends else bits, signed=True)
+            for weight in held
+        ]
+        # In a list of tuples, so that they are the network's parameters and not its own.
+        self.held = list(zip(held, ranges, strict=True))
+        self.exponents = nn.ParameterList(
+            best_scales(weight.detach().flatten(1), *levels).log() for weight, levels in self.held
+        )
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Let the network compute with rounded weights."""
-        exact = [weight.data for weight, _ in self.bits]
+        exact = [weight.data for weight, _ in self.held]
         try:
             with torch.no_grad():
-                for weight, bits in self.bits:
-                    weight.data = rounded_weights(weight.data, bits)
+                for weight, steps, levels in self._stepped():
+                    weight.data = rounded(weight.data, steps, *levels)
             yield
         finally:
-            for (weight, _), data in zip(self.bits, exact, strict=True):
+            for (weight, _), data in zip(self.held, exact, strict=True):
                 weight.data = data
+
+    @torch.no_grad()
+    def pass_gradients(self) -> None:
+        """Turn the gradients at rounded weights into those of exact weights and of steps."""
+        for (weight, steps, levels), exponents in zip(self._stepped(), self.exponents, strict=True):
+            if weight.grad is None:
+                exponents.grad = None
+                continue
+            weight.grad, moved = slopes(weight.data, steps, *levels, weight.grad)
+            zero, count = levels
+            # A step is moved by all weights of a channel, which should not make it the faster.
+            factor = (weight[0].numel() * max(zero, count - 1 - zero)) ** -0.5
+            exponents.grad = moved.flatten(1).sum(1) * factor
+
+    def _stepped(self) -> Iterator[tuple[Tensor, Tensor, tuple[float, int]]]:
+        """Yield weights with a step for each output channel, and their levels."""
+        for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
+            steps = exponents.detach().exp().view(-1, *(1 for _ in weight.shape[1:]))
+            yield weight, steps, levels

@@ -13,6 +13,7 @@ from archscope.build import Network
 from archscope.records.training import Diagnosis, Epoch
 from archscope.train.optimizers import average, optimizer
 from archscope.train.recipe import Recipe
+from archscope.train.rounded_weights import RoundedWeights
 
 
 class TrainingState:
@@ -23,7 +24,11 @@ class TrainingState:
     ) -> None:
         """Begin at step 0; `measures` is the number of sums that the task takes of a batch."""
         self.network, self.device, self.measures = network, device, measures
-        self.optimizer = optimizer(recipe, network)
+        bits = recipe.weight_bits
+        self.rounded = None if bits is None else RoundedWeights(network, bits)
+        self.optimizer = optimizer(
+            recipe, network, () if self.rounded is None else self.rounded.parameters()
+        )
         self.average = average(network, recipe.ema) if recipe.ema else None
         self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == "float16")
         self.epoch = self.step = self.steps = 0  # completed epochs, steps of this one and of all
@@ -61,6 +66,7 @@ class TrainingState:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
+            "rounded": None if self.rounded is None else self.rounded.state_dict(),
             "scaler": self.scaler.state_dict(),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if gpu else None,
@@ -81,6 +87,8 @@ class TrainingState:
         """Take over a checkpoint."""
         self.network.load_state_dict(saved["network"])
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.rounded is not None:
+            self.rounded.load_state_dict(saved["rounded"])
         if self.average is not None:
             self.average.load_state_dict(saved["average"])
         self.scaler.load_state_dict(saved["scaler"])

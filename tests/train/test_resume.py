@@ -199,3 +199,10 @@ def test_other_folders_are_no_place_for_a_run(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="is there already"):
         train(small(), images(), quick(), run_dir=tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_learned_steps_come_back(tmp_path: Path) -> None:
+    run(tmp_path / "whole", weight_bits=2)
+    run(tmp_path / "stopped", stop_after=5, weight_bits=2)
+    resume(tmp_path / "stopped", images())
+    same(tmp_path / "whole", tmp_path / "stopped")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from archscope import analyze
 from archscope.build import build
 from archscope.datasets import load
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.nn import FakeQuantize
-from archscope.nn.rounding import best_scales, rounded_weights
+from archscope.nn.rounding import best_scales, level_range, rounded
 from archscope.train import Recipe, train
 from archscope.train.quantization_aware import rounded_graph
 from archscope.train.rounded_weights import RoundedWeights
@@ -32,26 +35,65 @@ def net() -> Graph:
     )
 
 
-def test_one_bit_is_the_sign_times_the_mean_size() -> None:
-    weights = torch.tensor([[1.0, -3.0, 0.0], [0.5, 0.5, -0.5]])
-    expected = torch.tensor([[4 / 3, -4 / 3, 4 / 3], [0.5, 0.5, -0.5]])
-    assert torch.allclose(rounded_weights(weights, 1), expected)
+@pytest.mark.parametrize(
+    ("bits", "signed", "expected"),
+    [
+        (1, True, [-0.5, 0.5]),
+        (2, True, [-1.5, -0.5, 0.5, 1.5]),
+        (3, True, [-3, -2, -1, 0, 1, 2, 3]),
+        (1, False, [0, 1]),
+        (2, False, [0, 1, 2, 3]),
+    ],
+)
+def test_levels(bits: int, signed: bool, expected: list[float]) -> None:
+    zero, levels = level_range(bits, signed=signed)
+    values = torch.linspace(-20, 20, 4001)
+    values = values if signed else values.clamp(min=0)
+    found = rounded(values, 0.25, zero, levels)
+    assert (found / 0.25).unique().tolist() == expected
+    # The nearest level, by brute force.
+    distances = (values[:, None] - 0.25 * torch.tensor(expected)).abs()
+    assert torch.allclose((values - found).abs(), distances.amin(1), atol=1e-5)
 
 
-@pytest.mark.parametrize("levels", [(-1, 1), (0, 3), (-7, 7), (0, 1)])
-def test_no_other_scale_of_the_grid_is_better(levels: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("zero", "levels"), [(1, 3), (0, 4), (7, 15), (0, 2), (0.5, 2), (1.5, 4)])
+def test_no_other_scale_of_the_grid_is_better(zero: float, levels: int) -> None:
     torch.manual_seed(0)
-    rows = torch.randn(5, 200) if levels[0] else torch.rand(5, 200)
+    rows = torch.randn(5, 200) if zero else torch.rand(5, 200)
 
     def error(scales: torch.Tensor) -> torch.Tensor:
         column = scales[:, None]
-        return ((rows / column).round().clamp(*levels) * column - rows).square().sum(1)
+        places = torch.arange(levels) - zero
+        found = column[:, :, None] * places
+        return (rows[:, :, None] - found).square().amin(2).sum(1)
 
-    best = error(best_scales(rows, *levels))
-    top = rows.abs().amax(1) / levels[1]
+    best = error(best_scales(rows, zero, levels))
+    top = rows.abs().amax(1) / (levels - 1 - zero)
     for share in (0.1, 0.3, 0.5, 0.8, 1.0):
         assert (best <= error(top * share) * (1 + 1e-5)).all()
-    assert (best_scales(torch.zeros(2, 3), *levels) > 0).all()
+    assert (best_scales(torch.zeros(2, 3), zero, levels) > 0).all()
+
+
+@pytest.mark.parametrize(("zero", "levels"), [(1.5, 4), (0.5, 2), (7, 15), (0, 4)])
+def test_gradients_of_learned_steps(zero: float, levels: int) -> None:
+    """Torch's own learned steps are the oracle where zero is a level, differences elsewhere."""
+    torch.manual_seed(0)
+    x = torch.randn(4, 50, dtype=torch.float64, requires_grad=True)
+    weigh = torch.randn(4, 50, dtype=torch.float64)
+    module = FakeQuantize(0.4, zero, levels, learned=True).double()
+    with torch.no_grad():
+        module.exponent.fill_(0.3)
+    (module(x) * weigh).sum().backward()
+    step, shift = 0.4 * math.exp(0.3), zero % 1
+    places = x.detach() / step + shift
+    inside = (places.round() >= shift - zero) & (places.round() <= shift - zero + levels - 1)
+    assert x.grad is not None and torch.equal(x.grad, weigh * inside)
+    # Where a value keeps its place the slope of the step is that place; rounding stands for x.
+    level = rounded(x.detach(), step, zero, levels) / step
+    slope = (weigh * (level - inside * x.detach() / step)).sum() * step
+    factor = (50 * max(zero, levels - 1 - zero)) ** -0.5
+    assert module.exponent.grad is not None
+    assert module.exponent.grad.item() == pytest.approx(slope.item() * factor)
 
 
 def test_rounding_is_taken_back() -> None:
@@ -60,20 +102,43 @@ def test_rounding_is_taken_back() -> None:
     rounded = RoundedWeights(network, 2)
     with pytest.raises(ZeroDivisionError), rounded.applied():
         inside = network.state_dict()
-        assert all(len(channel.unique()) <= 3 for channel in inside["conv3.weight"])
+        assert all(len(channel.unique()) <= 4 for channel in inside["conv3.weight"])
         assert len(inside["conv1.weight"].unique()) > 12
         assert torch.equal(inside["conv3.bias"], before["conv3.bias"])
         raise ZeroDivisionError
     assert all(torch.equal(w, before[name]) for name, w in network.state_dict().items())
 
 
+def test_gradients_pass_to_exact_weights_and_to_steps() -> None:
+    layer = nn.Linear(50, 3, bias=False)
+    held = RoundedWeights(nn.Sequential(nn.Linear(2, 2), layer, nn.Linear(2, 2)), 2)
+    exact, x = layer.weight.detach().clone(), torch.randn(7, 50)
+    with held.applied():
+        layer(x).square().sum().backward()
+        assert layer.weight.grad is not None
+        gradient = layer.weight.grad.clone()
+    held.pass_gradients()
+    steps = held.exponents[1].detach().exp()[:, None]
+    inside = exact.abs() <= 2 * steps
+    assert inside.any() and torch.equal(layer.weight.grad, gradient * inside)
+    moved = gradient * (rounded(exact, steps, 1.5, 4) - exact * inside)
+    expected = moved.sum(1) / (50 * 1.5) ** 0.5
+    assert torch.allclose(held.exponents[1].grad, expected, atol=1e-6)  # type: ignore[arg-type]
+    assert held.exponents[0].grad is None, "of a layer that was not computed"
+    assert not any(p is layer.weight for p in held.parameters())
+
+
 def test_a_training_keeps_rounded_weights(tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, weight_bits=2)
     result = train(net(), load("digits"), recipe, device="cpu", run_dir=tmp_path / "run")
     kept = result.network.state_dict()["conv3.weight"]
-    assert all(len(channel.unique()) <= 3 for channel in kept)
-    state = torch.load(tmp_path / "run" / "state.pt")["network"]["conv3.weight"]
-    assert len(state.unique()) == state.numel()
+    assert all(len(channel.unique()) <= 4 for channel in kept)
+    state = torch.load(tmp_path / "run" / "state.pt")
+    exact = state["network"]["conv3.weight"]
+    assert len(exact.unique()) == exact.numel()
+    torch.manual_seed(0)
+    first = best_scales(build(net()).state_dict()["conv3.weight"].flatten(1), 1.5, 4)
+    assert not torch.allclose(state["rounded"]["exponents.1"].exp(), first, rtol=1e-3)
     assert result.summary.test is not None and result.summary.test["top1"] > 0.5
 
 
@@ -106,7 +171,10 @@ def test_what_layers_read_is_rounded_and_nothing_else() -> None:
         f"flat{SUFFIX}": (127, 255),  # of the last layer
     }
     fresh = build(graph)
-    fresh.load_state_dict(network.state_dict(), strict=True)
+    missing = fresh.load_state_dict(network.state_dict(), strict=False)
+    assert missing.missing_keys == [f"{name}.exponent" for name in ops]
+    assert not missing.unexpected_keys
+    assert analyze(graph).totals.params == analyze(net.graph()).totals.params + len(ops)
 
 
 def test_refusals() -> None:

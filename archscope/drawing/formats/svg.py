@@ -22,15 +22,17 @@ STYLE = (
 MARGIN = 8.0
 LEGEND = 50.0  # height of what explains the colours of values
 TITLE_LENGTH, SUBTITLE_LENGTH = 23, 27  # characters that fit into a box
+LEGEND_LENGTH = 100  # characters of a title
+CHARACTER = 7.5  # width of most characters of a title
 
 
 def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     """Return a network as an SVG document."""
     root = tree_of(analysis.layers, analysis.name)
     drawing = layout_of(root, lambda block, depth: is_open(block, depth, fold))
-    scale = _legend(heat, drawing.width) if isinstance(heat, Overlay) else []
+    scale, wide = _legend(heat) if isinstance(heat, Overlay) else ([], 0.0)
     top = LEGEND if scale else 0.0
-    width, height = drawing.width + 2 * MARGIN, drawing.height + 2 * MARGIN + top
+    width, height = max(drawing.width, wide) + 2 * MARGIN, drawing.height + 2 * MARGIN + top
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}"'
         f' viewBox="{_n(-MARGIN)} {_n(-MARGIN - top)} {_n(width)} {_n(height)}" role="img">',
@@ -46,11 +48,11 @@ def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
-def _legend(overlay: Overlay, width: float) -> list[str]:
-    """Return what the colours of values mean: the title, and a bar of them with its ends."""
+def _legend(overlay: Overlay) -> tuple[list[str], float]:
+    """Return what the colours of values mean, the title and a bar with its ends, and the width."""
     low, high = map(overlay.text, overlay.ends)
-    title = shortened(overlay.title, max(TITLE_LENGTH, int(width / 8)))
-    return [
+    title = shortened(overlay.title, LEGEND_LENGTH)
+    lines = [
         f'<text x="0" y="-38">{_text(title)}</text>',
         *(
             f'<rect x="{14 * step}" y="-32" width="14" height="10" style="stroke:none"'
@@ -60,6 +62,7 @@ def _legend(overlay: Overlay, width: float) -> list[str]:
         f'<text class="size" x="0" y="-9">{_text(low)}</text>',
         f'<text class="size" x="154" y="-9" text-anchor="end">{_text(high)}</text>',
     ]
+    return lines, max(154.0, CHARACTER * len(title))
 
 
 def _path(edge: EdgePath) -> str:
