@@ -59,13 +59,19 @@ def try_package(package: Path) -> None:
 
 
 def check() -> None:
-    """Fail unless version, changelog, working tree and addresses are ready for a tag."""
+    """Fail unless version, changelog, manual, working tree and addresses are ready for a tag.
+
+    The changelog may begin with an empty "Unreleased".
+    """
     source = (ROOT / "archscope" / "__init__.py").read_text(encoding="utf-8")
     (version,) = re.findall(r'^__version__ = "(.*)"', source, re.MULTILINE)
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    changelog = re.sub(r"^## \[Unreleased\]\s+(?=## )", "", changelog, flags=re.MULTILINE)
     newest = re.findall(r"^## \[(.*?)\]", changelog, re.MULTILINE)[0]
     _require(newest == version, f"CHANGELOG.md begins with {newest}, the version is {version}")
     _require(f"## [{version}] - 2" in changelog, f"CHANGELOG.md has no date for {version}")
+    quoted = re.findall(r"\bv\d+\.\d+\.\d+", (ROOT / "docs" / "ci.md").read_text(encoding="utf-8"))
+    _require({*quoted} == {f"v{version}"}, f"docs/ci.md names {quoted}, the version is {version}")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     _require("urls" in project, "pyproject.toml has no [project.urls]")
     _require(not _git("status", "--porcelain"), "the working tree has changes")

@@ -309,11 +309,12 @@ def _next_steps(folders: Sequence[Path], summaries: Sequence[RunSummary]) -> str
     group = folders[0]
     if len(folders) > 1:
         group = group.with_name(group.name.rpartition("-seed")[0])
-    steps = [f"evaluate {shlex.quote(group.as_posix())}"]
-    pages = shlex.join(folder.as_posix() for folder in folders)
-    steps.append(f"report {pages} -o {shlex.quote(f'{group.as_posix()}.html')}")
-    steps.append(
-        f"export {run} --pixels 255 -o {shlex.quote(f'{folders[best].as_posix()}/model.onnx')}"
+    name = shlex.quote(group.as_posix())
+    model = shlex.quote(f"{folders[best].as_posix()}/model.onnx")
+    steps = (
+        f"evaluate {name}",
+        f"report {name} -o {shlex.quote(f'{group.as_posix()}.html')}",
+        f"export {run} --pixels 255 -o {model}",
     )
     return "next: " + "\n      ".join(f"archscope {step}" for step in steps)
 

@@ -41,6 +41,10 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
             raise OptionError(
                 f"the run '{path}' was ended before its training began; begin it again"
             )
+    seeds = runs_of_seeds(name, home)
+    if seeds:
+        folders = ", ".join(path.as_posix() for path in seeds)
+        raise OptionError(f"'{name}' stands for {len(seeds)} runs; name one of them: {folders}")
     known = [path.name for path in all_runs(home)]
     hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
     raise OptionError(f"no run '{name}'{hint}")
@@ -51,12 +55,17 @@ def find_runs(name: str | Path, home: Path = HOME) -> list[Path]:
 
     Raises OptionError.
     """
+    return runs_of_seeds(name, home) or [find_run(name, home)]
+
+
+def runs_of_seeds(name: str | Path, home: Path = HOME) -> list[Path]:
+    """Return the folders that `train --seeds` left under a name, by seed; of other names none."""
     for path in (Path(name), home / name):
         seeds = [run for run in path.parent.glob(f"{glob.escape(path.name)}-seed*") if is_run(run)]
         seeds = [run for run in seeds if run.name.removeprefix(f"{path.name}-seed").isdecimal()]
         if seeds and not is_run(path):
             return sorted(seeds, key=lambda run: int(run.name.rpartition("seed")[2]))
-    return [find_run(name, home)]
+    return []
 
 
 def is_run(path: Path) -> bool:

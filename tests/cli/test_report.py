@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.cli.conftest import Run
-from tests.report.conftest import FIVE, make_run
+from tests.report.conftest import FIVE, make_run, make_study
 
 ROOT = Path(__file__).parents[2]
 
@@ -155,6 +155,33 @@ def test_plot(run: Run, tmp_path: Path) -> None:
     assert b"squeezenet1_1" in path.read_bytes()
     assert run("plot", "memory", "lenet5", "-o", str(tmp_path / "chart.jpeg")).code == 2
     assert run("plot", "pareto", "lenet5", "--x", "size", "-o", str(path)).code == 2
+
+
+def test_names_of_runs_studies_and_seeds(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, right in ((0, 0.9), (1, 0.92)):
+        scores = {"loss": 0.2, "top1": right}
+        make_run(Path("runs", f"mine-seed{seed}"), seed=seed, test=scores)
+        make_run(Path("elsewhere", f"lenet5-seed{seed}"), seed=seed, test=scores)
+    for folder in (Path("runs/other"), Path("runs/both")):
+        make_run(folder)
+    for folder in (Path("studies/found"), Path("studies/both")):
+        make_study(folder)
+
+    def shown(*words: str) -> tuple[list[str], list[str], list[str]]:
+        page = json.loads(run("report", *words, "--format", "json").out)
+        names = [[each["name"] for each in page[part]] for part in ("networks", "runs", "studies")]
+        return names[0], names[1], names[2]
+
+    seeds = (["mine (2 seeds)"], ["mine-seed0", "mine-seed1"], [])
+    assert shown("mine") == shown("runs/mine") == seeds
+    assert shown("elsewhere/lenet5")[0] == ["lenet5 (2 seeds)"]
+    assert shown("lenet5") == (["lenet5"], [], []), "a network of the zoo is meant first"
+    assert shown("other", "found")[1:] == (["other"], ["found"])
+    assert "is a run and a study; name runs/both or studies/both" in run("report", "both").err
+    assert "name one of them: runs/mine-seed0, runs/mine-seed1" in run("predict", "mine", "x").err
 
 
 def test_own_values_on_drawings(run: Run, tmp_path: Path) -> None:

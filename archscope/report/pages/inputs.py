@@ -17,12 +17,13 @@ from archscope.drawing.tree import tree_of
 from archscope.errors import ArchscopeError, OptionError
 from archscope.ir import Graph
 from archscope.language import graph as graph_of
-from archscope.language import zoo
+from archscope.language import spaces, zoo
 from archscope.language.document import Document
 from archscope.linter import lint
 from archscope.linter.records import record
 from archscope.linter.targets import is_folder
-from archscope.records.run_folder import SUMMARY, is_run
+from archscope.records.run_folder import HOME as RUNS
+from archscope.records.run_folder import SUMMARY, is_run, runs_of_seeds
 from archscope.report.naming import told_apart
 from archscope.report.pages.answer import answer
 from archscope.report.pages.content import (
@@ -41,9 +42,12 @@ from archscope.report.pages.study_section import TRIALS, best_accuracy, is_study
 from archscope.report.pages.summary import measures_of, summary, winners
 from archscope.rules.network import Network
 from archscope.rules.rule import RULES, Guideline
-from archscope.sources import document
+from archscope.sources import document, is_foreign
 
 LARGEST = 1 << 28  # bytes of a JSON file; an analysis is never larger
+STUDIES = Path("studies")
+"""Folder of studies that are named without a path."""
+
 NAMED = 5  # networks that a title lists
 
 
@@ -80,7 +84,7 @@ class ReportInputs:
         self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
 
     def add(self, source: str) -> None:
-        """Add a spec, a run, a study, a folder of either, or a JSON file.
+        """Add a spec, a run, a study, a folder of either, a name of them, or a JSON file.
 
         Raises ArchscopeError for anything else. Runs and studies that are partly unreadable are
         added as far as possible, and listed in `problems`.
@@ -89,7 +93,11 @@ class ReportInputs:
         if path.suffix == ".json":
             self._json(path)
         elif not is_folder(source):
-            self._spec(source, self.read)
+            folders = named_folders(source)
+            for folder in folders:
+                self._run_or_study(folder)
+            if not folders:
+                self._spec(source, self.read)
         elif not self._run_or_study(path) and not sum(
             self._run_or_study(inside) for inside in sorted(path.glob("*/"))
         ):
@@ -284,9 +292,30 @@ class _Measured(Struct):
     layers: _LayerTimes | None = None
 
 
+def named_folders(word: str) -> list[Path]:
+    """Return the runs or the study that a word names without being their path; of others none.
+
+    That is a run of `runs/`, a study of `studies/`, or what several seeds of a network are called
+    together, with or without a path. Words that name a network do so here, too. Raises OptionError
+    for the name of both a run and a study.
+    """
+    try:
+        if word in (*zoo(), *spaces()) or Path(word).exists() or is_foreign(word):
+            return []
+        runs = [RUNS / word] if is_run(RUNS / word) else runs_of_seeds(word)
+        study = STUDIES / word
+        if not is_study(study):
+            return runs
+    except (OSError, ValueError):
+        return []  # no path
+    if runs:
+        raise OptionError(f"'{word}' is a run and a study; name {RUNS / word} or {study}")
+    return [study]
+
+
 def default_sources() -> Sequence[str]:
     """Return the most recent run or study in the usual folders, else all networks of the zoo."""
-    files = (*Path("runs").glob(f"*/{SUMMARY}"), *Path("studies").glob(f"*/{TRIALS}"))
+    files = (*RUNS.glob(f"*/{SUMMARY}"), *STUDIES.glob(f"*/{TRIALS}"))
     last = max(files, key=lambda file: (file.stat().st_mtime, file), default=None)
     return [last.parent.as_posix()] if last else list(zoo())
 

@@ -99,7 +99,11 @@ def best_accuracy(path: Path) -> MeasuredAccuracy | None:
     """Return the accuracy of the winner, else that of the best network that was trained."""
     trials = [trial for trial in _trials(path / TRIALS, []) if trial.outcome == "trained"]
     trainer = _object(path / "study.json", []).get("trainer")
-    data = str(trainer.get("data")) if isinstance(trainer, dict) and trainer.get("data") else "its"
+    data = (
+        _images(str(trainer["data"]))
+        if isinstance(trainer, dict) and trainer.get("data")
+        else "its"
+    )
     images = {trial.number: trial.result.validated for trial in trials if trial.result}
     last = _finalists(_object(path / "summary.json", []), [])
     if last:
@@ -111,6 +115,13 @@ def best_accuracy(path: Path) -> MeasuredAccuracy | None:
             return None
         found = best.number, (best.accuracy or 0.0,)
     return measured(found[1], images.get(found[0], 0), f"{data} validation images")
+
+
+def _images(data: str) -> str:
+    """Return what the images of `--data` are called, as runs do: photos, of `folder:my/photos`."""
+    source, _, options = data.partition(":")
+    path = options.partition(",")[0]
+    return Path(path).name if source == "folder" and path else source
 
 
 def _trials(file: Path, missing: list[str]) -> list[Trial]:
