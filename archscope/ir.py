@@ -278,8 +278,9 @@ class Node(Struct, frozen=True, gc=False):
     out: Shape
     shares: str | None = None  # the earlier node whose weights it uses
     at: Source | None = None
-    new_params: int | None = None  # where earlier nodes hold a part of its weights in another form
+    new_params: int | None = None  # where its weights are computed of others, or held by them
     weight_bytes: int | None = None  # of what it holds, in the file it comes from, where known
+    weight_macs: int = 0  # of the products by which its weights are computed, beside its own
 
     @property
     def own_params(self) -> int:
@@ -287,6 +288,11 @@ class Node(Struct, frozen=True, gc=False):
         if self.shares is not None:
             return 0
         return self.facts.params if self.new_params is None else self.new_params
+
+    @property
+    def own_macs(self) -> int:
+        """The multiply-accumulates, with those by which weights are computed where held first."""
+        return self.facts.macs + (self.weight_macs if self.shares is None else 0)
 
     @property
     def scope(self) -> str:
@@ -454,13 +460,21 @@ class Builder:
         """Let a node share the weights of an earlier one."""
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)
 
-    def count(self, name: str, params: int | None, weight_bytes: int | None = None) -> None:
-        """Say how many of the params of a node count where it stands, and their bytes."""
-        made = self.nodes[name]
-        self.nodes[name] = structs.replace(made, new_params=params, weight_bytes=weight_bytes)
+    def count(
+        self,
+        name: str,
+        params: int | None,
+        weight_bytes: int | None = None,
+        weight_macs: int = 0,
+    ) -> None:
+        """Say how many params of a node count where it stands, their bytes, and their macs."""
+        self.nodes[name] = structs.replace(
+            self.nodes[name], new_params=params, weight_bytes=weight_bytes, weight_macs=weight_macs
+        )
 
     def again(self, node: Node, op: Op, inputs: Iterable[str]) -> None:
         """Add a node of another graph, with another operator or inputs. Raises ShapeError."""
         self.add(node.name, op, inputs, node.shares, node.at)
         same = self.nodes[node.name].facts.params == node.facts.params
-        self.count(node.name, node.new_params, node.weight_bytes if same else None)
+        weight_bytes = node.weight_bytes if same else None
+        self.count(node.name, node.new_params, weight_bytes, node.weight_macs)

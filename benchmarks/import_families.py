@@ -1,11 +1,12 @@
 """Networks of torchvision and timm, imported: whether the counts are right and whether they build.
 
-Each network has random weights and is imported at the smallest input that it runs on. Params and
-macs are compared with the module and with torch's FlopCounterMode; the spec is built with the
-weights, run, trained for one step and exported, and its outputs are compared with the module's. One
-line of JSON for each network goes to a file; networks that are in it already are not run again.
+Each network has random weights and is imported at the smallest input that it runs on, or with
+--stated at that of its weights. Params and macs are compared with the module and with torch's
+FlopCounterMode; the spec is built with the weights, run, trained for one step and exported, and its
+outputs are compared with the module's. One line of JSON for each network goes to a file; networks
+that are in it already are not run again.
 
-    python -m benchmarks.import_families 'torchvision:*' --export onnx torch --out tv.jsonl
+    python -m benchmarks.import_families 'torchvision:*' --stated --export onnx torch --out tv.jsonl
     python -m benchmarks.import_families 'timm:*' --sample 100 --seed 1 --minutes 30 --out t.jsonl
     python -m benchmarks.import_families --out t.jsonl --table
 """
@@ -133,9 +134,9 @@ def runs_on(network: nn.Module, sizes: Sequence[int]) -> tuple[int, int]:
 
 
 def measured(
-    name: str, exports: Sequence[str], smallest: int, largest: int
+    name: str, exports: Sequence[str], smallest: int | None, largest: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield what is known of a network, more each time."""
+    """Yield what is known of a network, more each time; `smallest` None is its stated input."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     torch.backends.mha.set_fastpath_enabled(False)
@@ -146,7 +147,8 @@ def measured(
         return
     randomise(network)
     network.requires_grad_(False)  # or torch's counter fails on weights that are expanded
-    size, flops = runs_on(network, [size for size in SIZES if size >= smallest] + stated)
+    tried = [] if smallest is None else [size for size in SIZES if size >= smallest]
+    size, flops = runs_on(network, tried + stated)
     network.requires_grad_(True)
     row: dict[str, Any] = {"input": size, "torch_params": params, "torch_macs": flops / 2}
     yield row
@@ -170,7 +172,7 @@ def measured(
     state = state_dict_of(read.graph, found.weights(), read.names)
     built = build(read.graph).eval()
     built.load_state_dict(state)
-    images = torch.rand(2, 3, size, size)
+    images = torch.rand(1 if smallest is None else 2, 3, size, size)
     with torch.no_grad():
         expected, got = tensors_in(network(images)), tensors_in(built(images))
     row["difference"] = max(
@@ -270,6 +272,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180.0, help="for each network")
     parser.add_argument("--largest", type=int, default=LARGEST, help="params of what is run")
     parser.add_argument("--smallest", type=int, default=SIZES[0], help="side of an input")
+    parser.add_argument("--stated", action="store_true", help="the inputs of their weights")
     parser.add_argument("--export", nargs="*", default=[], metavar="FORMAT")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="sum up the file")
@@ -277,6 +280,7 @@ def main() -> None:
     families: dict[str, str] = {}
     for pattern in args.patterns:
         families |= networks(pattern)
+    smallest = None if args.stated else args.smallest
     end = time.monotonic() + 60 * args.minutes
     read = args.out.read_text().splitlines() if args.out.exists() else []
     rows = [json.loads(line) for line in read]
@@ -287,7 +291,7 @@ def main() -> None:
             if name in done or time.monotonic() > end:
                 continue
             row = {"name": name, "family": families[name]}
-            row |= row_of(name, args.seconds, args.export, args.smallest, args.largest)
+            row |= row_of(name, args.seconds, args.export, smallest, args.largest)
             rows.append(row)
             print(json.dumps(row), file=file, flush=True)
     if args.table:

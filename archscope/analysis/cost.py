@@ -39,10 +39,11 @@ def costs(graph: Graph, batch: int = 1) -> dict[str, Cost]:
     result = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         weights = facts.params + facts.buffers
+        macs = facts.macs + (node.weight_macs if node.shares is None else 0)
         result[node.name] = Cost(
             node.own_params,
             facts.buffers if node.shares is None else 0,
-            facts.macs * batch,
+            macs * batch,
             facts.elementwise * batch,
             facts.elements * batch if facts.macs else 0,
             (facts.access - weights) * batch + weights if facts.access else 0,
@@ -106,6 +107,7 @@ def sums_of(nodes: Sequence[Node], known: Iterable[Facts] | None = None) -> Sums
             params += own
             buffers += facts.buffers
             biases += facts.biases if facts.biases < own else own
+            macs += node.weight_macs
         macs += facts.macs
         access += facts.access
         read += facts.biases if facts.access else 0

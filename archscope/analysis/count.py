@@ -52,7 +52,7 @@ def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
     Raises GraphError where the network has an operator of which that is not known.
     """
     if name == "macs":
-        return {node.name: node.facts.macs * batch for node in graph.nodes}
+        return {node.name: node.own_macs * batch for node in graph.nodes}
     from archscope.analysis.conventions.convention import layers
 
     rule = convention(name)

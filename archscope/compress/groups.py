@@ -74,7 +74,7 @@ class ChannelGroups(Struct, frozen=True, dict=True):
         builder = Builder()
         for node in self.graph.nodes:
             builder.again(node, narrowed(node.op, self.flows[node.name], kept), node.inputs)
-            if node.new_params is not None:  # earlier nodes do not hold its weights any more
+            if node.new_params is not None or node.weight_macs:  # it holds its weights itself now
                 builder.count(node.name, None)
         name = f"{self.graph.name.removesuffix(PRUNED)}{PRUNED}"
         nodes = tuple(builder.nodes.values())

@@ -71,8 +71,9 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 def _plain(node: Node) -> Node:
     """Return a node without what a spec does not say: its place, and the bytes of a file.
 
-    Counts that differ from those of its operator stay: only a spec of single nodes has them.
+    Counts are what they are of; of shared weights they are those of the node that owns them.
     """
-    usual = node.new_params == node.facts.params
-    params = None if usual else node.new_params
-    return structs.replace(node, at=None, new_params=params, weight_bytes=None)
+    usual = node.new_params == node.facts.params or node.shares is not None
+    params, macs = None if usual else node.new_params, node.weight_macs
+    macs = 0 if node.shares is not None else macs
+    return structs.replace(node, at=None, new_params=params, weight_bytes=None, weight_macs=macs)

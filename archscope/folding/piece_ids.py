@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from archscope.folding.pieces import Chain, Key, Piece, all_pieces, is_depthwise, references
+from archscope.folding.pieces import (
+    Chain,
+    Key,
+    Piece,
+    all_pieces,
+    counts_of,
+    is_depthwise,
+    references,
+)  # fmt: skip
 from archscope.ops.attributes import attributes
 
 SHORTCUT = 2  # pieces of a shortcut at most
@@ -74,7 +82,7 @@ class StructureIds:
             for name in attributes(type(op))
         )
         branches = map(self._row, piece.branches)
-        facts = (is_depthwise(piece), fixed, piece.closed, len(piece.slices))
+        facts = (is_depthwise(piece), fixed, *counts_of(piece), piece.closed, len(piece.slices))
         return (piece.word, *facts, *branches)
 
 
@@ -120,4 +128,5 @@ class ValueIds:
             return ("block", piece.word, *(self(inner, True) for inner in piece.body), *links)
         assert piece.node is not None
         branches = [(*(self(inner, inside) for inner in branch),) for branch in piece.branches]
-        return (piece.word, piece.node.op, shared, len(piece.slices), *branches)
+        counts = (*counts_of(piece).items(),)
+        return (piece.word, piece.node.op, counts, shared, len(piece.slices), *branches)

@@ -56,15 +56,22 @@ class Piece(Struct, eq=False):
 
 Chain = list[Piece]
 
+COUNTS = {"params": "own_params", "weight_macs": "own_macs"}
+"""The modifiers that say counts of a node, and what they are called among its numbers."""
+
 
 def leaf(node: Node) -> Piece:
-    """Return the piece of a node."""
+    """Return the piece of a node; counts that its operator does not know are numbers of it."""
     entry = node.ins[0] if len(node.ins) == 1 else None
     numbers = {
         name: value
         for name, value in structs.asdict(node.op).items()
         if isinstance(value, int | float | tuple) and not isinstance(value, bool)
     }
+    if node.new_params not in (None, node.facts.params):
+        numbers["own_params"] = node.new_params
+    if node.weight_macs:
+        numbers["own_macs"] = node.weight_macs
     return Piece(node.op.name, node.inputs, node.name, entry, node, args=numbers)
 
 
@@ -104,6 +111,12 @@ def references(chain: Chain, place: int, start: int = 0) -> tuple[int, ...]:
     """Return how far before a piece its inputs are, 0 for those before `start`."""
     places = {piece.value: back for back, piece in enumerate(chain[start:place], start)}
     return tuple(place - places[name] if name in places else 0 for name in chain[place].inputs)
+
+
+def counts_of(piece: Piece) -> dict[str, int]:
+    """Return the counts that stand beside the operator of a piece, by modifier."""
+    named = COUNTS.items() if piece.node is not None else ()
+    return {word: piece.args[name] for word, name in named if name in piece.args}
 
 
 def is_depthwise(piece: Piece) -> bool:

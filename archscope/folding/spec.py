@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from archscope.errors import SpecError
 from archscope.folding.expressions import MISSING, Derived, FoldedBlock, Parameter, Path
 from archscope.folding.naming import RESERVED, distinct
-from archscope.folding.pieces import Chain, Piece, nodes_of
+from archscope.folding.pieces import COUNTS, Chain, Piece, counts_of, nodes_of
 from archscope.ir import Graph, Source
 from archscope.language.document import Block, Document, Layer
 from archscope.language.expression import Expression
@@ -106,11 +106,11 @@ class _LayerMaker(Struct):
                 first = self._uneven_run(piece.copies, path)
             else:
                 first = self._with_then(piece.copies[0], (*path, 0))
-            return _with(first, repeat=count, **self._beside(piece))
+            return _with(first, repeat=count, **self._beside(piece, path))
         if piece.body and not piece.is_block:
-            return _with(self._with_then(piece.body, (*path, 0)), **self._beside(piece))
+            return _with(self._with_then(piece.body, (*path, 0)), **self._beside(piece, path))
         if not piece.branches:
-            return _with(self._alone(piece, path), **self._beside(piece))
+            return _with(self._alone(piece, path), **self._beside(piece, path))
         branches: list[tuple[Layer, ...]] = []
         for number, branch in enumerate(piece.branches):
             inside = (*path, number)
@@ -122,7 +122,7 @@ class _LayerMaker(Struct):
                 branches.append(self.chain(branch, inside))
         made = Layer(piece.word, NOWHERE, "", {}, branches=tuple(branches))
         split = _value(len(piece.slices)) if piece.slices else None
-        return _with(made, split=split, **self._beside(piece))
+        return _with(made, split=split, **self._beside(piece, path))
 
     def _with_then(self, chain: Chain, path: Path) -> Layer:
         """Return a chain as its first layer, with the others in `then`."""
@@ -138,8 +138,8 @@ class _LayerMaker(Struct):
         count = _value(self._said((*path, "repeat"), len(piece.copies)))
         return [gather, _with(layers[0], then=(*layers[1:], again), repeat=count)]
 
-    def _beside(self, piece: Piece) -> dict[str, Any]:
-        """Return the name, inputs, shared weights and output of a layer."""
+    def _beside(self, piece: Piece, path: Path) -> dict[str, Any]:
+        """Return the name, inputs, shared weights, counts and output of a layer."""
         share = None
         if piece.share is not None:
             share = self.shares.setdefault(piece.share, distinct("shared", self.shares.values()))
@@ -147,6 +147,10 @@ class _LayerMaker(Struct):
             "name": self.names[piece.value] if piece.read else None,
             "sources": piece.sources and tuple(self.names[name] for name in piece.sources),
             "share": share,
+            **{
+                word: _value(self._said((*path, COUNTS[word]), number))
+                for word, number in counts_of(piece).items()
+            },
             "output": piece.output and head_of(piece.output, NOWHERE),
         }
 

@@ -16,6 +16,10 @@ from archscope.language.value import Value
 Chain = tuple["Layer", ...]
 GROUP = ""
 """The word of a layer that only holds others, in `then`; patterns make them."""
+COUNTED = ("params", "weight_macs")
+"""The modifiers of a layer that say counts which its operator does not know."""
+VALUES = ("repeat", "when", "split", *COUNTED)
+"""The modifiers of a layer that are a value."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
 VALUES_IN_STEP = 8  # constants or small operations that take about as long as a visit
 
@@ -45,7 +49,8 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
     name: str | None = None
     sources: tuple[str, ...] | None = None
     share: str | None = None
-    params: int | None = None  # those that count here, where weights are an earlier layer's
+    params: Value | None = None  # those that count here, where weights are computed of others
+    weight_macs: Value | None = None  # of the products that compute them
     output: Head | None = None
     split: Value | None = None
 
@@ -81,7 +86,7 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
         """Return its values: of arguments by name, of modifiers as `@when` and `@each.row`."""
         slots = {**self.args}
         slots |= {f"@each.{name}": value for name, value in (self.each or {}).items()}
-        modifiers = {"@repeat": self.repeat, "@when": self.when, "@split": self.split}
+        modifiers = {f"@{key}": getattr(self, key) for key in VALUES}
         return slots | {slot: value for slot, value in modifiers.items() if value is not None}
 
     def with_slots(self, slots: Mapping[str, Value]) -> Layer:
@@ -93,7 +98,7 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
             fields["each"] = {
                 name: slots.get(f"@each.{name}", value) for name, value in self.each.items()
             }
-        for key in ("repeat", "when", "split"):
+        for key in VALUES:
             fields[key] = slots.get(f"@{key}", getattr(self, key))
         return structs.replace(self, **fields)
 

@@ -9,14 +9,14 @@ from typing import Any, Protocol
 from archscope.errors import SpecError, did_you_mean, quoted, shortened
 from archscope.ir import Graph, Op, Shape
 from archscope.language.checks import SHAPE, checked, part_sizes, shape_of, truth, turns
-from archscope.language.document import Block, Chain, Document, Layer
+from archscope.language.document import COUNTED, Block, Chain, Document, Layer
 from archscope.language.elaborate import Elaborator, Instance, Walk
 from archscope.language.expression import Frame
 from archscope.language.limits import LIMITS, Limits, StepCounter
 from archscope.language.node_builder import NodeBuilder, NodeNames, mirror_of
 from archscope.language.value import FILLER, HoleFiller, HolePaths, Lets, Value
 from archscope.ops import OPS
-from archscope.ops.attributes import NUMBER, attributes
+from archscope.ops.attributes import COUNT, NUMBER, attributes
 
 
 class Reuse(Protocol):
@@ -193,7 +193,12 @@ class GraphDomain:
                 " write a list of branches under it, or 'from: [a, b]' beside it",
                 layer.at,
             )
-        return (self.made.add(instance, layer.base, op, flow, layer.at, layer.share, layer.params),)
+        counts = {
+            key: checked(COUNT, value, frame, key)
+            for key in COUNTED
+            if (value := getattr(layer, key)) is not None
+        }
+        return (self.made.add(instance, layer.base, op, flow, layer.at, layer.share, **counts),)
 
     def _op(self, layer: Layer, frame: Frame) -> Op:
         cls = OPS[layer.word]

@@ -40,11 +40,12 @@ def flat_document(graph: Graph, file: str = "") -> Document:
             name=node.name,
             sources=None if node.inputs == (before,) else node.inputs,
             share=node.shares or (node.name if node.name in owners else None),
-            params=node.new_params,
+            params=None if node.new_params is None else Value(node.new_params, at, True),
+            weight_macs=Value(node.weight_macs, at, True) if node.weight_macs else None,
             output=head_of(outputs[node.name], at) if node.name in outputs else None,
         )
         layers.append(layer)
-        beside = (layer.sources, layer.share, layer.params, layer.output)
+        beside = (layer.sources, layer.share, layer.params, layer.weight_macs, layer.output)
         line += 2 + sum(part is not None for part in beside)
         # A layer that is an output leaves the chain: the next must say what it reads.
         before = None if node.name in outputs else node.name

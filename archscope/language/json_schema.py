@@ -95,7 +95,8 @@ def _modifiers() -> dict[str, Any]:
         "name": NAME,
         "from": _either(NAME, {**_list_of(NAME), "minItems": 1}),
         "share": NAME,
-        "params": {"type": "integer", "minimum": 0},
+        "params": _open({**INTEGER, "minimum": 0}),
+        "weight_macs": _open({**INTEGER, "minimum": 0}),
         "output": _either(NAME, {**_closed(head), "required": ["name"]}),
         "split": _open(_either(INTEGER, ANY_LIST)),
     }

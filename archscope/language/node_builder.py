@@ -66,7 +66,7 @@ class NodeBuilder:
 
     def add(
         self, instance: Instance, base: str, op: Op, flow: NodeNames, at: Source,
-        share: str | None = None, new_params: int | None = None,
+        share: str | None = None, params: int | None = None, weight_macs: int = 0,
     ) -> str:  # fmt: skip
         """Add a node to an instance and return its name. Raises SpecError."""
         if len(self.nodes) >= self.limits.nodes:
@@ -78,8 +78,8 @@ class NodeBuilder:
         except ShapeError as error:
             raise SpecError(str(error), at) from None
         self._check_size(name, at)
-        if new_params is not None:
-            self.builder.count(name, new_params)
+        if params is not None or weight_macs:
+            self.builder.count(name, params, weight_macs=weight_macs)
         if mirror is not None:
             self._share(name, mirror, at)
         return name

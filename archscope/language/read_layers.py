@@ -11,8 +11,7 @@ from typing import Any
 
 from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Source
-from archscope.language.document import Block, Chain, Head, Layer
-from archscope.language.limits import LIMITS
+from archscope.language.document import COUNTED, VALUES, Block, Chain, Head, Layer
 from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     BLOCK_KEYS,
@@ -207,9 +206,11 @@ class Reader:
     def _modifier(self, key: str, item: Item, path: str) -> dict[str, Any]:
         if key in ("then", "else"):
             return {"otherwise" if key == "else" else key: self.chain(item, path)}
-        if key in ("repeat", "when", "split"):
+        if key in VALUES:
             if item.empty:
                 raise SpecError(f"'{key}' has no value", item.at, path)
+            if key in COUNTED:
+                item.refuse_hole()
             return {key: value_of(item, key)}
         if key == "each":
             if isinstance(item.value, str) and item.value.startswith("="):
@@ -224,13 +225,6 @@ class Reader:
             if not parts:
                 raise SpecError("'from' names no layer", item.at, path)
             return {"sources": tuple(name_of(part, "'from'", path, PATH) for part in parts)}
-        if key == "params":
-            item.refuse_hole()
-            if type(item.value) is not int or not 0 <= item.value <= LIMITS.number:
-                raise SpecError(
-                    f"'params' must be a whole number of at least 0, got {item.kind}", item.at, path
-                )
-            return {key: item.value}
         if key == "output":
             return {key: self._head(item, path)}
         name = name_of(item, f"'{key}'", path, PATH)
@@ -262,8 +256,9 @@ class Reader:
             refuse("else", "'else' needs a 'when' beside it")
         if layer.split and layer.branches is None:
             refuse("split", "'split' needs branches: a list under 'add', 'concat' or 'mul'")
-        if layer.params is not None and layer.word not in OPS:
-            refuse("params", f"'params' stands beside operators, '{layer.word}' is a block")
+        for key in COUNTED:
+            if getattr(layer, key) is not None and layer.word not in OPS:
+                refuse(key, f"'{key}' stands beside operators, '{layer.word}' is a block")
         if layer.branches is not None and len(layer.branches) < 2:
             refuse(layer.word, f"'{layer.word}' needs at least two branches")
         if layer.output and (layer.repeat or layer.each):

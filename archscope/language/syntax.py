@@ -13,7 +13,8 @@ from archscope.language.limits import LIMITS
 from archscope.language.yaml_items import Item
 
 MODIFIERS = (
-    "then", "repeat", "each", "when", "else", "name", "from", "share", "params", "output", "split",
+    "then", "repeat", "each", "when", "else", "name", "from", "share", "params", "weight_macs",
+    "output", "split",
 )  # fmt: skip
 FILE_KEYS = (
     "name", "about", "paper", "reference", "input", "inputs", "use", "extends", "let", "blocks",

@@ -120,6 +120,7 @@ def _modifiers(layer: Layer, column: int) -> list[str]:
         "from": sources[0] if sources and len(sources) == 1 else sources,
         "share": layer.share,
         "params": layer.params,
+        "weight_macs": layer.weight_macs,
         "split": layer.split,
     }
     covering = {"each": layer.each, "repeat": layer.repeat, "when": layer.when}
@@ -164,8 +165,8 @@ def _is_short(layer: Layer) -> bool:
     """Return whether nothing stands beside the arguments of a layer."""
     parts = (
         layer.branches, layer.then or None, layer.repeat, layer.each, layer.when,
-        layer.otherwise or None, layer.name, layer.sources, layer.share, layer.params, layer.output,
-        layer.split,
+        layer.otherwise or None, layer.name, layer.sources, layer.share, layer.params,
+        layer.weight_macs, layer.output, layer.split,
     )  # fmt: skip
     return layer.word != GROUP and all(part is None for part in parts)
 

@@ -164,3 +164,23 @@ class Attach(nn.Module):
     def extra_repr(self) -> str:
         """Return axis and shape for printing."""
         return f"axis={self.axis}, {tuple(self.weight.shape)}, before={self.before}"
+
+
+class ParameterLayer(nn.Module):
+    """A learned or fixed tensor for each image, whatever the input is."""
+
+    def __init__(self, *size: int, fixed: bool = False) -> None:
+        super().__init__()
+        self.weight: Tensor
+        if fixed:
+            self.register_buffer("weight", torch.zeros(size))
+        else:
+            self.weight = nn.Parameter(0.02 * torch.randn(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tensor for each image."""
+        return self.weight.repeat(x.shape[0], *(1 for _ in self.weight.shape))
+
+    def extra_repr(self) -> str:
+        """Return the shape for printing."""
+        return str(tuple(self.weight.shape))

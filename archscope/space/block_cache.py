@@ -27,7 +27,7 @@ MOST = 1 << 14  # blocks that are kept
 class CachedBlock(Struct, frozen=True, gc=False):
     """What a block became, with names that begin behind its own."""
 
-    nodes: tuple[tuple[Any, ...], ...]  # name, op, inputs, ins, out, shares, at
+    nodes: tuple[tuple[Any, ...], ...]  # the fields of each, in order
     names: tuple[str, ...]
     ends: tuple[int | str, ...]  # an input of the block by number, or a node of it
     steps: int
@@ -108,7 +108,7 @@ def _cached(
     return CachedBlock(
         tuple(
             (node.name[skip:], node.op, relative(node.inputs), node.ins, node.out,
-             node.shares and node.shares[skip:], node.at, node.new_params)
+             node.shares and node.shares[skip:], node.at, node.new_params, None, node.weight_macs)
             for node in nodes
         ),
         tuple(name[skip:] for name in islice(made.taken, before[1], None)),
@@ -121,11 +121,11 @@ def _cached(
 def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
     """Add the nodes of a known block in another place, and return the last."""
     prefix, entry, nodes = instance.prefix, instance.entry, made.nodes
-    for suffix, op, inputs, ins, out, shares, at, new_params in known.nodes:
+    for suffix, op, inputs, ins, out, shares, *more in known.nodes:
         name = prefix + suffix
         read = tuple([entry[name] if type(name) is int else prefix + name for name in inputs])
         owner = shares and prefix + shares
-        nodes[name] = Node(name, op, read, ins, out, owner, at, new_params)
+        nodes[name] = Node(name, op, read, ins, out, owner, *more)
     made.sites.update({prefix + name: at for name, at in known.sites})
     return tuple([entry[end] if isinstance(end, int) else prefix + end for end in known.ends])
 

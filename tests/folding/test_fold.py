@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from archscope import language
+from archscope.analysis.cost import costs, total
 from archscope.folding import fold
 from archscope.folding.fold import Folded, readable
 from archscope.ir import Builder, Graph, Node, Output
@@ -247,3 +248,19 @@ def test_layers_whose_weights_are_counted_as_usual_fold_all_the_same() -> None:
         structs.replace(node, new_params=node.facts.params, weight_bytes=2) for node in graph.nodes
     )
     assert readable(structs.replace(graph, nodes=nodes)).text == readable(graph).text
+
+
+def test_counts_of_computed_weights_are_folded() -> None:
+    """Counts that differ from stage to stage become parameters of the block."""
+    graph = anonymous(language.graph(language.document("resnet18")))
+    nodes = tuple(
+        structs.replace(node, new_params=node.facts.params + node.out[0], weight_macs=node.out[0])
+        if node.op.name == "conv"
+        else node
+        for node in graph.nodes
+    )
+    counted = structs.replace(graph, nodes=nodes)
+    folded = readable(counted)
+    assert_says(folded, counted)
+    assert total(costs(folded.graph)) == total(costs(counted))
+    assert lines(folded) < 2 * lines(readable(graph))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from archscope.analysis.cost import costs, sums_of, total
+from archscope.analysis.count import counted
+from archscope.errors import GraphError
 from archscope.ir import Graph, Output
 from tests.language.texts import graph_of, names, refusal
 
@@ -94,12 +98,27 @@ def test_weights_may_be_shared_by_layers_that_use_them_otherwise() -> None:
 
 
 def test_params_that_count_elsewhere() -> None:
-    text = "layers: [conv: 3, {conv: 3, params: %s}, conv: 3]"
-    net = graph_of(text % 3)
-    assert total(costs(net)).params == sums_of(net.nodes)[0] == 12 + 3 + 12
-    assert net.nodes[2].facts.params == 12
-    assert "'params' must be a whole number of at least 0, got '=3'" in refusal(text % "=3")
+    text = "let: {n: 3}\nlayers: [conv: 3, {conv: 3, params: %s}, conv: 3]"
+    for said in (3, "=n"):
+        net = graph_of(text % said)
+        assert total(costs(net)).params == sums_of(net.nodes)[0] == 12 + 3 + 12
+        assert net.nodes[2].facts.params == 12
+    assert "'params' must be a whole number of at least 0, got -3" in refusal(text % -3)
+    assert "'params' must be a whole number of at least 0, got 'a'" in refusal(text % "a")
+    assert "cannot stand here" in refusal(text % "!choice [1, 2]")
     assert "a block" in refusal("blocks: {b: {layers: relu}}\nlayers: [{b: {}, params: 3}]")
+
+
+def test_macs_by_which_weights_are_computed() -> None:
+    layers = "layers: [{conv: 3, share: c}, {conv: 3, weight_macs: 7, share: c}, conv: 3]"
+    own = "layers: [{conv: 3, share: c, weight_macs: 7}, {conv: 3, share: c}, conv: 3]"
+    plain = total(costs(graph_of(layers))).macs  # weights that another layer holds are there
+    net = graph_of(own)
+    assert total(costs(net)).macs == sums_of(net.nodes)[2] == plain + 7
+    assert total(costs(net, 2)).macs == 2 * (plain + 7)
+    assert counted(net, "macs") == {name: cost.macs for name, cost in costs(net).items()}
+    with pytest.raises(GraphError, match="what torch counts"):
+        counted(net, "torch")
 
 
 HEAD = """

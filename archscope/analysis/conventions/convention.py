@@ -28,8 +28,12 @@ class Layer(Struct, frozen=True, gc=False):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The facts that are known only in part, of an operator that was not recognised."""
-        return self.node.op.unknown
+        """The facts that are known only in part.
+
+        They are of an operator that was not recognised, or whose weights are computed by products,
+        which tools count by the modules that do so.
+        """
+        return self.node.op.unknown or (("macs",) if self.node.weight_macs else ())
 
 
 class Term(Struct, frozen=True):

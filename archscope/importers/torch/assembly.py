@@ -40,8 +40,10 @@ def assemble(
         sources = [names.get(source, source) for source in layer.inputs]
         owner = names.get(translator.shared.get(key, ""))
         builder.add(names[key], layer.op, sources, owner, layer.at)
-        if key in translator.weights.new_params:
-            builder.count(names[key], translator.weights.new_params[key])
+        params = translator.weights.new_params.get(key)
+        usual = params == builder.nodes[names[key]].facts.params
+        macs = translator.weights.macs.get(key, 0)
+        builder.count(names[key], None if usual else params, weight_macs=macs)
     outputs: list[Output] = []
     for index, end in enumerate(ends):
         node = names.get(end.name, end.name)

@@ -34,6 +34,9 @@ ALONG = {
 }  # fmt: skip
 """Operators along axes that they name."""
 
+BEHIND = {"pad", "constant_pad_nd", "expand"}
+"""Operators whose amounts are of the last axes, or of all."""
+
 RESHAPES = {
     "view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "_unsafe_view",
 }  # fmt: skip
@@ -117,8 +120,9 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
         return None if constants is None else Foreign(foreign.target, constants, result)
     if name == "attention" and first.axis:  # it would mix images
         return None
-    if name in LAST:
-        return Foreign(foreign.target, args, result) if first.axis < first.rank - 1 else None
+    if name in LAST or name in BEHIND:
+        apart = first.axis < first.rank - 1 if name in LAST else first.axis == out.axis == 0
+        return Foreign(foreign.target, args, result) if apart else None
     if name in PRODUCTS:
         if first.axis >= first.rank - 2 or out != first:
             return None

@@ -67,8 +67,17 @@ def _of_folded(weights: WeightTable) -> str:
     paths = sorted({path for paths in folded.values() for path in paths})
     if not paths:
         return ""
-    listed = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return f"what is computed of these parameters has taken their place: {listed}"
+    return f"what is computed of these parameters has taken their place: {_listed(paths)}"
+
+
+def _of_copied(weights: WeightTable) -> str:
+    """Return a sentence on the parameters that several layers hold, "" if none are."""
+    paths = sorted(weights.copied)
+    return f"layers have a copy each of these parameters: {_listed(paths)}" if paths else ""
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
 
 
 class ProgramImporter:
@@ -89,6 +98,7 @@ class ProgramImporter:
         """Translate all operators that the outputs depend on."""
         self.program.graph.eliminate_dead_code()
         self.outputs = self._run(self.program.graph_module)
+        self.translator.weights.finish()
 
     def imported(self, name: str, remark: str) -> Imported:
         """Return the graph with its weights."""
@@ -99,7 +109,9 @@ class ProgramImporter:
         graph, names = assemble(
             name, self.model, self.inputs, translator, ends, self._output_names(outputs)
         )
-        about = "; ".join(filter(None, (graph.about, remark, _of_folded(translator.weights))))
+        weights = translator.weights
+        parts = (graph.about, remark, _of_folded(weights), _of_copied(weights))
+        about = "; ".join(filter(None, parts))
         paths = {
             f"{names[key]}.{suffix}": tensor.name
             for key, layer in translator.layers.items()

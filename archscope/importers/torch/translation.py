@@ -30,17 +30,24 @@ from archscope.importers.torch.aten import (
     place_of,
     shuffled_groups,
 )
-from archscope.importers.torch.canonical import RECURRENT, canonical
+from archscope.importers.torch.canonical import (
+    JOINING,
+    POINTWISE,
+    PRODUCTS,
+    RECURRENT,
+    canonical,
+)
 from archscope.importers.torch.computed import FILLS
 from archscope.importers.torch.layers import ImportedLayer
 from archscope.importers.torch.tracing import Trace
-from archscope.importers.torch.weight_table import WeightTable, paths_of
+from archscope.importers.torch.weight_table import WeightTable
 from archscope.ir import Op
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 from archscope.ops.geometry import short_padding
 from archscope.ops.layout import Permute
 from archscope.ops.opaque import Opaque
 from archscope.ops.pad import Pad
+from archscope.ops.parameter import Parameter
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Slice
 
@@ -108,10 +115,31 @@ class OperatorTranslator:
         if found is not None:
             return self._add(node, form.out, found)
         args = {key: self.materialise(node, value) for key, value in form.args.items()}
-        found = self._recognised(Foreign(form.target, args, form.out))
+        form = Foreign(form.target, args, form.out)
+        found = self._recognised(form) or self._recognised(self._with_parameters(node, form))
         if found is not None:
             return self._add(node, form.out, found)
         return self._fallback(node, foreign)
+
+    def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:
+        """Return an operator that reads its constants from layers of their own, or None."""
+        held = [tensor for tensor in form.tensors if tensor.constant]
+        if name_of(form.target) not in POINTWISE | PRODUCTS | JOINING or not held:
+            return None
+        rank = max(2, *(len(tensor.shape) for tensor in form.tensors))
+        layers: dict[str, Recognised] = {}
+        values: dict[str, Tensor] = {}
+        for tensor in held:
+            first, *size = (1,) * (rank - len(tensor.shape)) + tensor.shape
+            op = Parameter(size=tuple(size), fixed=not tensor.learned)
+            layers[tensor.name] = Recognised(op, form.ins[:1], {"weight": tensor})
+            values[tensor.name] = Tensor(tensor.name, (self.batch.size, *size))
+            if first != 1 or not self.weights.fit(layers[tensor.name]):
+                return None
+        if self._recognised(_with_values(form, values)) is None:
+            return None
+        made = {name: self._add(node, values[name].shape, layers[name]) for name in layers}
+        return _with_values(form, made)
 
     def _part_of_cell(self, node: fx.Node, form: Foreign) -> Tensor | None:
         """Return the state or the cell of a step, which one operator gives together, or None."""
@@ -241,10 +269,22 @@ class OperatorTranslator:
                 module_path(node), kind, op, inputs, weights, place_of(node)
             )
             inputs = (key,)
-            owner = self.weights.own(key, op, paths_of(found)) if weights else None
+            owner = self.weights.own(key, found) if weights else None
             if owner is not None:
                 self.shared[key] = owner
         return Tensor(key, shape)
+
+
+def _with_values(foreign: Foreign, values: Mapping[str, Tensor]) -> Foreign:
+    """Return an operator with other tensors in place of those of some names."""
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, tuple | list):
+            return tuple(map(placed, part))
+        return values.get(part.name, part) if isinstance(part, Tensor) else part
+
+    args = {key: placed(value) for key, value in foreign.args.items()}
+    return Foreign(foreign.target, args, foreign.out)
 
 
 def _is_one_result(node: fx.Node) -> bool:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 import torch
-from msgspec import structs
+from msgspec import Struct, structs
 from torch import fx
 
 from archscope.importers.torch.aten import (
@@ -20,7 +20,7 @@ from archscope.importers.torch.aten import (
 )
 from archscope.importers.torch.batch import Batch
 from archscope.importers.torch.computed import FILLS, ComputedConstants
-from archscope.ir import Op
+from archscope.ir import Shape
 from archscope.ops.foreign import Foreign, Recognised, Tensor
 
 FEW = 1 << 10
@@ -28,6 +28,13 @@ FEW = 1 << 10
 
 LARGEST = 1 << 26
 """Numbers in a constant that is computed."""
+
+
+class Left(Struct, frozen=True):
+    """What no layer has of a parameter yet, and the first layer that reads it."""
+
+    key: str
+    params: int
 
 
 class WeightTable:
@@ -42,10 +49,13 @@ class WeightTable:
         self.sources: dict[str, frozenset[str]] = {}  # weights and operators behind each constant
         self.costs: dict[str, Cost] = {}  # of operators on weights alone
         self.claimed: set[str] = set()  # weights and operators that some layer has
-        self.owners: dict[tuple[str, ...], tuple[Op, str]] = {}
+        self.owners: dict[tuple[str, ...], dict[object, str]] = {}  # layers by kinds of weights
         self.computed = ComputedConstants(batch)
-        self.new_params: dict[str, int] = {}  # of layers whose weights are computed
+        self.new_params: dict[str, int] = {}  # of layers whose weights are computed, or copies
+        self.macs: dict[str, int] = {}  # of the products by which weights of layers are computed
         self.folded: dict[str, frozenset[str]] = {}  # weights that are functions of parameters
+        self.left: dict[str, Left] = {}  # of parameters that layers with computed weights read
+        self.copied: set[str] = set()  # parameters of which several layers have a copy each
         self.moved: set[str] = set()  # constants that are a part of a weight in another order
 
     def placeholder(self, node: fx.Node, path: str, shape: tuple[int, ...]) -> Tensor:
@@ -83,7 +93,7 @@ class WeightTable:
             self.costs[name] = cost
             sources |= {name}
         self.sources[name] = sources
-        learned = bool((sources & self.params) - self.claimed)
+        learned = bool(sources & self.params)
         shape, size = foreign.out, self.batch.size
         if self.batch.alike and shape[:1] == (size,) and not foreign.ins:
             shape = (1, *shape[1:])  # it is the same for all images, or `value` says no
@@ -113,32 +123,25 @@ class WeightTable:
         return new
 
     def fit(self, found: Recognised) -> bool:
-        """Return whether a layer can have its weights: they exist, and no other kind has them."""
+        """Return whether a layer can have its weights: they exist, and are learned if it learns."""
         if not all(map(self._exists, found.weights.values())):
             return False
-        paths = paths_of(found)
-        if not self._are_learned(found):
-            return False
-        if paths not in self.owners:
-            return not self.claimed.intersection(paths)
-        return self.owners[paths][0] == found.op
-
-    def _are_learned(self, found: Recognised) -> bool:
-        """Return whether the weights of a layer are parameters where it learns them."""
-        ins = tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
         learned = sum(prod(weight.shape) for weight in found.weights.values() if weight.learned)
-        return found.op.params(*ins) == learned
+        return found.op.params(*self._ins(found)) == learned
+
+    def _ins(self, found: Recognised) -> tuple[Shape, ...]:
+        return tuple(self.batch.without(tensor.shape) for tensor in found.inputs)
 
     def _exists(self, weight: Tensor) -> bool:
         """Return whether there is a weight, having computed it if need be.
 
-        What is computed of parameters stands for them, unless products are computed, which would
-        be left out. The layer counts the parameters, not the numbers that are computed.
+        What is computed of parameters stands for them. The layer counts the parameters, not the
+        numbers that are computed, and the macs of computing them, which must be known.
         """
         name = weight.name
         if name in self.tensors:
             return True
-        if any(self.costs[s].macs != 0 for s in self.sources[name] if s in self.costs):
+        if any(self.costs[source].macs is None for source in self._products(name)):
             return False
         params = self.sources[name] & self.params
         small = prod(self.batch.without(weight.shape)) <= LARGEST
@@ -150,18 +153,51 @@ class WeightTable:
             self.folded[name] = params
         return True
 
-    def own(self, key: str, op: Op, paths: tuple[str, ...]) -> str | None:
-        """Return the layer that has the weights already, or note that this one has them now."""
-        if paths in self.owners:
-            return self.owners[paths][1]
-        self.owners[paths] = op, key
-        if any(path in self.folded for path in paths):
-            read = {source for path in paths for source in self.folded.get(path, (path,))}
-            new = (read & self.params) - self.claimed
-            self.new_params[key] = sum(self.tensors[path].numel() for path in new)
-        self.claimed.update(paths)
-        for path in paths:
-            self.claimed.update(self.folded.get(path, ()))
+    def _new(self, path: str, key: str) -> int:
+        """Return how many params a weight adds to those that layers had before.
+
+        Of a parameter that layers have parts of, what they leave counts at the first of them.
+        """
+        count, part = 0, self.tensors[path].numel()
+        for source in sorted(self.folded.get(path, (path,))):
+            if source not in self.params:
+                continue
+            whole = self.tensors[source].numel()
+            is_part = path in self.moved and part < whole
+            left = self.left.get(source) or Left(key, 0 if source in self.claimed else whole)
+            if source in self.claimed and not is_part:
+                self.copied.add(source)
+            taken = min(left.params, part) if is_part else left.params
+            self.left[source] = Left(left.key, left.params - taken)
+            count += taken
+        return count
+
+    def finish(self) -> None:
+        """Count what is left of parameters that layers have parts of."""
+        for left in self.left.values():
+            self.new_params[left.key] += left.params
+
+    def _products(self, name: str) -> set[str]:
+        """Return the operators behind a constant that no layer had before, and that cost macs."""
+        new = self.sources.get(name, frozenset()) - self.claimed
+        return {source for source in new if source in self.costs and self.costs[source].macs != 0}
+
+    def own(self, key: str, found: Recognised) -> str | None:
+        """Return the layer that has the weights already, or note that this one has them now.
+
+        A layer that needs weights of an earlier one in another form has a copy of them.
+        """
+        paths = paths_of(found)
+        known, kind = self.owners.setdefault(paths, {}), found.op.weights_key(*self._ins(found))
+        if kind in known:
+            return known[kind]
+        known[kind] = key
+        read = {source for path in paths for source in self.folded.get(path, (path,))}
+        if read & self.claimed or any(path in self.folded for path in paths):
+            self.new_params[key] = sum(self._new(path, key) for path in dict.fromkeys(paths))
+        products = set[str]().union(*map(self._products, paths))
+        self.macs[key] = sum(self.costs[source].macs or 0 for source in products)
+        self.claimed |= {*paths, *read, *products}
         return None
 
 

@@ -230,6 +230,15 @@ FURTHER: dict[str, nn.Module] = {
     "global_queries": Ordinary(_global_queries),
     # parts of images in the batch
     "rows": Ordinary(lambda x, m: m(x), Rows(), last=8),
+    "rows_padded_and_expanded": Ordinary(
+        lambda x: (
+            functional.pad(x.reshape(-1, 12), (0, 3))
+            .unsqueeze(1)
+            .expand(-1, 2, -1)
+            .view(x.shape[0], 8, 16, 15)
+        ),
+        last=8,
+    ),
     "windows": Ordinary(lambda x, m: m(x), Windows(), last=16),
     "frames": Ordinary(lambda x, m: m(x), Frames()),
     # recurrent cells
