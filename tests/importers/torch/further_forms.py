@@ -235,7 +235,7 @@ FURTHER: dict[str, nn.Module] = {
             functional.pad(x.reshape(-1, 12), (0, 3))
             .unsqueeze(1)
             .expand(-1, 2, -1)
-            .view(x.shape[0], 8, 16, 15)
+            .reshape(x.shape[0], 8, 16, 15)
         ),
         last=8,
     ),
