@@ -126,7 +126,7 @@ class _Trainings:
         from archscope.train import recipe_files
 
         self.options, self.max_nodes = options, max_nodes
-        self.recipe = recipe_files.read(options["recipe"] or "brief", _changes(options))
+        self.recipe = recipe_files.read_for(options["recipe"], _changes(options))
         if self.recipe.metric and options["teacher"]:
             raise OptionError(
                 f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
@@ -141,8 +141,21 @@ class _Trainings:
             say(f"note: {note}")
         limit_threads(options["threads"])
         self.initial = self._initial(options["pretrained"])
+        if self.recipe.metric:
+            self._leave_out_classifier()
         name = options["name"] or f"{graph.name}-{self.dataset.name}"
         self.path = options["runs_dir"] / re.sub(r"[^\w.-]+", "-", name)
+
+    def _leave_out_classifier(self) -> None:
+        """Train a classifier's embedding, and say which that is."""
+        from archscope.train.metric_learning.embedding import without_classifier
+
+        self.graph, layer = without_classifier(self.graph, len(self.dataset.classes))
+        if layer is not None:
+            say(
+                f"note: '{layer}' names the classes and is left out; the embedding is"
+                f" '{self.graph.main.node}' (--embedding NODE takes another)"
+            )
 
     def _initial(self, file: Path | None) -> PretrainedWeights | None:
         """Return the weights to begin with, and say which they are."""

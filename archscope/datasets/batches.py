@@ -16,6 +16,7 @@ from archscope.datasets.epoch_order import EpochOrder, GroupedEpochOrder
 from archscope.datasets.images import Images
 from archscope.datasets.normalization import Statistics
 from archscope.datasets.randomness import generator
+from archscope.datasets.turns import TurnedClasses, turn_groups
 from archscope.errors import OptionError
 from archscope.ir import text_of
 
@@ -32,7 +33,9 @@ class Batches:
     (zero is the mean then), mixup. `batch` is per process; with `world_size` processes each
     `rank` sees its own share. The steps of an epoch are equally large but for one image, or, with
     `drop_last`, full. With `per_class`, that many images of a class come together
-    (`GroupedEpochOrder`), in a new order each epoch and without incomplete batches. Raises
+    (`GroupedEpochOrder`), in a new order each epoch and without incomplete batches, then
+    `epoch_images` is the length of an epoch, and the `turns` of each class are classes of
+    their own (`TurnedClasses`); images are turned when they are adapted. Raises
     OptionError for values out of range, for images of another shape than the adaptation's, and
     for mixup of images without a number of classes.
     """
@@ -51,6 +54,8 @@ class Batches:
         rank: int = 0,
         world_size: int = 1,
         per_class: int | None = None,
+        epoch_images: int | None = None,
+        turns: tuple[tuple[int, ...], ...] = (),
     ) -> None:
         if images.shape != adaptation.source:
             raise OptionError(
@@ -63,11 +68,13 @@ class Batches:
             )
         if augment.mixup and images.classes is None:
             raise OptionError("mixup needs images that know their number of classes")
+        self.turned = TurnedClasses(images.labels.cpu(), turns) if turns else None
         self.order = EpochOrder(
             len(images), batch, seed,
             shuffle=shuffle, drop_last=drop_last, rank=rank, world=world_size,
         ) if per_class is None else GroupedEpochOrder(
-            images.labels, batch, seed, per_class, rank=rank, world=world_size
+            images.labels if self.turned is None else self.turned.label,
+            batch, seed, per_class, rank=rank, world=world_size, images=epoch_images,
         )  # fmt: skip
         self.seed, self.augment = seed, augment
         self.adaptation, self.statistics = adaptation, statistics.repeated(adaptation.target[0])
@@ -94,11 +101,15 @@ class Batches:
 
     def _batch(self, places: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         device = self.images.images.device
-        places = places.to(device)
-        images = self.images.images.index_select(0, places)
-        labels = self.images.labels.index_select(0, places)
+        turned = self.turned
+        which = (places if turned is None else turned.image[places]).to(device)
+        images = self.images.images.index_select(0, which)
+        labels = self.images.labels.index_select(0, which)
         if not self.whole:
             images = self.adaptation.apply(images)
+        if turned is not None:
+            images = turn_groups(images, turned.turn[places].to(device))
+            labels = turned.label[places].to(device)
         if self.augment == Augment():
             return self.statistics.normalise(images), labels
         random = generator(self.seed, PURPOSE, epoch, step, self.order.rank)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from archscope.datasets.randomness import generator, shuffled_by_class
@@ -87,12 +88,21 @@ class GroupedEpochOrder(EpochOrder):
 
     Each epoch divides the images of a class into new groups, and spreads the groups of each class
     evenly over the epoch, so that a batch has as many classes as possible. Images that fill no
-    group, and groups that fill no step, are left out; they differ from epoch to epoch. The images
+    group, and groups that fill no step, are left out; they differ from epoch to epoch. An epoch of
+    `images` takes as many, each class in its share: part of all, or all several times. The images
     of a step depend on seed and epoch alone. Raises OptionError for a class that fills no group.
     """
 
     def __init__(
-        self, labels: Tensor, batch: int, seed: int, per_class: int, *, rank: int, world: int
+        self,
+        labels: Tensor,
+        batch: int,
+        seed: int,
+        per_class: int,
+        *,
+        rank: int,
+        world: int,
+        images: int | None = None,
     ) -> None:
         self.labels, self.per_class = labels.cpu().numpy(), per_class
         self.counts = np.bincount(self.labels)
@@ -107,15 +117,22 @@ class GroupedEpochOrder(EpochOrder):
                 " that come together (per_class)"
             )
         usable = int((self.counts // per_class).sum()) * per_class
-        super().__init__(usable, batch, seed, shuffle=True, drop_last=True, rank=rank, world=world)
+        wanted = usable if images is None else max(images, batch * world)
+        self.rounds = math.ceil(wanted / usable)
+        super().__init__(wanted, batch, seed, shuffle=True, drop_last=True, rank=rank, world=world)
 
     def epoch(self, epoch: int) -> Tensor:
-        """Return the indices of the images, int64 (usable,), in the order of an epoch."""
+        """Return the indices of the images, int64 (N,), in the order of an epoch."""
         random = generator(self.seed, GROUPED_PURPOSE, epoch)
+        order = np.concatenate([self._round(random) for _ in range(self.rounds)])
+        return torch.from_numpy(order[: self.used])
+
+    def _round(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """Return the indices of all images that fill groups, each once."""
         order, rank = shuffled_by_class(self.labels, random)
         full = self.counts // self.per_class
         kept = order[rank < np.repeat(full * self.per_class, self.counts)]
         groups = kept.reshape(-1, self.per_class)
         turn = np.concatenate([np.arange(count) for count in full])
         moment = (turn + random.random(len(groups))) / np.repeat(full, full)
-        return torch.from_numpy(groups[np.argsort(moment, kind="stable")].reshape(-1))
+        return groups[np.argsort(moment, kind="stable")].reshape(-1)

@@ -17,6 +17,12 @@ PURPOSE, CLASS_PURPOSE = 1, 4  # separate these random streams from that of the 
 LEAST = 2
 """Classes that each part of a split by class needs."""
 
+PARTED = 6
+"""Unseen classes from which on some validate and others test; two or three say little alone."""
+
+VALIDATED = 2000
+"""Most images that validate a split by class: each epoch embeds them."""
+
 
 def split(images: Images, validation: float, seed: int) -> tuple[Images, Images]:
     """Return the images to train with and those to validate with, in their original order.
@@ -61,9 +67,10 @@ def _shares(counts: Counts, share: float) -> Counts:
 
 
 class ClassSplit(Struct, frozen=True, eq=False):
-    """A data set whose parts share no class. Labels of `train` count from 0.
+    """A data set whose parts share no class with `train`, where labels count from 0.
 
-    `classes` are the labels of the data set in each part, ascending.
+    `classes` are the labels of the data set in each part, ascending. Validation and test may be
+    different images of the same classes.
     """
 
     train: Images
@@ -71,23 +78,29 @@ class ClassSplit(Struct, frozen=True, eq=False):
     test: Images
     classes: dict[str, tuple[int, ...]]  # taught, validation, test
 
+    @property
+    def shared(self) -> bool:
+        """Whether validation and test images are of the same classes."""
+        return self.classes["validation"] == self.classes["test"]
+
 
 def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) -> ClassSplit:
-    """Return images to train, validate and test with, which have no class in common.
+    """Return images to train with, and images of other classes to validate and test with.
 
     `unseen` is the share of the classes that are not trained on; with `validate` a third of those
-    validate and the rest test. Test images come from the test split of the data set, or from its
-    training split if it has no other. Raises OptionError if a part has too few classes, or a
-    class too few images.
+    validate and the rest test. Of fewer than 6 all validate and all test, by different images.
+    Test images come from the test split of the data set, or from its training split if it has no
+    other. Raises OptionError if a part has too few classes, or a class too few images.
     """
     count = len(dataset.classes)
     order: list[int] = generator(seed, CLASS_PURPOSE).permutation(count).tolist()
     unseen_count = round(count * unseen)
-    validated = max(LEAST, round(unseen_count / 3)) if validate else 0
+    validated = round(unseen_count / 3) if validate else 0
+    shared = validate and unseen_count < PARTED
     parts = {
         "taught": order[unseen_count:],
-        "validation": order[:validated],
-        "test": order[validated:unseen_count],
+        "validation": order[: unseen_count if shared else validated],
+        "test": order[0 if shared else validated : unseen_count],
     }
     classes = {name: tuple(sorted(labels)) for name, labels in parts.items()}
     for name, labels in classes.items():
@@ -102,11 +115,21 @@ def split_classes(dataset: Dataset, unseen: float, validate: bool, seed: int) ->
     train = of_classes(dataset.train, taught)
     validation = of_classes(dataset.train, classes["validation"])
     test = of_classes(source, classes["test"])
+    if shared and dataset.test is None:
+        test, validation = split(validation, 0.5, seed)
+    validation = _some(validation, VALIDATED)
     for name, images in (("validation", validation), ("test", test)):
         check_pairs(dataset, name, images, classes[name])
     labels_from_0 = torch.searchsorted(torch.tensor(taught), train.labels)
     train = Images(train.images, labels_from_0, len(taught))
     return ClassSplit(train, validation, test, classes)
+
+
+def _some(images: Images, most: int) -> Images:
+    """Return so many images at most, taken evenly from each class."""
+    order = torch.argsort(images.labels, stable=True)
+    step = max(1, -(-len(order) // most))
+    return images.take(order[::step].sort().values) if step > 1 else images
 
 
 def of_classes(images: Images, labels: tuple[int, ...]) -> Images:

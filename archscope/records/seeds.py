@@ -13,7 +13,10 @@ from msgspec import Struct
 from archscope.records.training import RunSummary, State
 
 SEED = re.compile(r"(.+)-seed\d+")
-OF_A_SEED = ("untrained", "taught", "validation", "test")
+OF_A_SEED = (
+    "untrained", "untrained_test", "margin_unit", "taught", "validation", "test",
+    "classes_with_turns",
+)  # fmt: skip
 """What a task says of itself that its seed decides."""
 
 

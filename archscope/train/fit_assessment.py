@@ -84,6 +84,21 @@ def assess_fit(
     return "a good fit: training and validation go together, and both have settled"
 
 
+def assess_gain(goal: str, splits: Sequence[tuple[str, Scores, Scores]]) -> str:
+    """Return whether training helped with classes that it did not see, as one sentence.
+
+    Of each split: its name, and its scores with the untrained weights and with those that are
+    kept. A gain is one in every split.
+    """
+    gained = [after[goal] > before[goal] for _, before, after in splits]
+    verdict = "a gain" if all(gained) else "no clear gain" if any(gained) else "no gain"
+    changes = " and ".join(
+        f"from {_percent(before[goal])} to {_percent(after[goal])} in {split}"
+        for split, before, after in splits
+    )
+    return f"{verdict}: {goal} of classes that were not trained on went {changes}"
+
+
 def _beside_guessing(trained: float, held: float, goal: str, images: Guessing) -> str:
     """Return what accuracies on so many images show beside guessing; empty if nothing is wrong."""
     right = round(trained * images.train), round(held * images.validation)

@@ -25,8 +25,8 @@ class TrainingLoader:
     All images are kept on the device as bytes. An epoch has every image once, in steps of the
     recipe's batch or slightly fewer, so that none is much smaller than the others; a training split
     that is smaller than a batch is one step. Of groups of a class, those that fill no step are left
-    out; they differ from epoch to epoch. Raises OptionError for a batch that cannot be divided as
-    the recipe and the processes need it.
+    out; they differ from epoch to epoch, and `turns` of each class may be classes of their own.
+    Raises OptionError for a batch that cannot be divided as the recipe and the processes need it.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class TrainingLoader:
         adaptation: Adaptation,
         how: Arithmetic,
         processes: Processes = ALONE,
+        turns: tuple[tuple[int, ...], ...] = (),
     ) -> None:
         group = recipe.per_class if recipe.metric else 1
         batch = batch_of(recipe, len(train), processes.count)
@@ -48,14 +49,18 @@ class TrainingLoader:
                 f" in {recipe.accumulate} equal parts each"
                 + (f", made of groups of {group} images of a class" if group > 1 else "")
             )
+        crop = recipe.crop
+        if 0 < crop < 1:  # a share of the shorter side
+            crop = max(1, round(crop * min(adaptation.target[1:])))
         augment = Augment(
-            crop=recipe.crop, flip=recipe.flip, cutout=recipe.cutout, mixup=recipe.mixup
+            crop=int(crop), flip=recipe.flip, cutout=recipe.cutout, mixup=recipe.mixup
         )
         self.how, self.statistics, self.adaptation = how, statistics, adaptation
         self.batches = Batches(
             train.to(how.device), batch // processes.count, seed, augment, statistics,
             adaptation, rank=processes.rank, world_size=processes.count,
             per_class=recipe.per_class if recipe.metric else None,
+            epoch_images=recipe.epoch_images, turns=turns,
         )  # fmt: skip
         self.steps = len(self.batches)
         self.train = train
@@ -73,10 +78,14 @@ class TrainingLoader:
 
     def sample(self) -> Tensor:
         """Return training images from all over the split, (N, C, H, W), without augmentation."""
+        (images, _), *_ = self.samples()
+        return images
+
+    def samples(self) -> EvaluationLoader:
+        """Return a loader of those images: one batch."""
         count = len(self.train)
         places = torch.linspace(0, count - 1, min(count, SAMPLE)).round().long()
-        (images, _), *_ = self.evaluation(self.train.take(places))
-        return images
+        return self.evaluation(self.train.take(places))
 
     def evaluation(self, images: Images) -> EvaluationLoader:
         """Return a loader of other images that are adapted and normalised in the same way."""

@@ -282,7 +282,7 @@ class Loop:
         Of few validation images the loss decides, as one image more or less is chance.
         """
         best = self.state.best
-        if best is None or row.validation is None or best.validation is None:
+        if self.task.keeps_last or best is None or not row.validation or not best.validation:
             return True
         ours, theirs = row.validation, best.validation
         goal = self.task.goal

@@ -18,6 +18,7 @@ MetricLoss = Literal[
 Loss = Literal[ClassLoss, MetricLoss]
 Mining = Literal["hard", "semihard", "all"]
 Distance = Literal["auto", "euclidean", "manhattan"]
+Turns = Literal["none", "auto"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Keep = Literal["zeros", "values"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
@@ -109,13 +110,20 @@ class Recipe(Struct, frozen=True, kw_only=True):
     margin: Annotated[
         Rate | None,
         "Of metric losses: how far apart is far enough. Default null: the papers' (4 of"
-        " sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and 1 for"
-        " distances, whose scale the network finds.",
+        " sphereface, 0.35 of cosface and am-softmax, 0.5 radians of arcface), and for distances"
+        " 1.4 of contrastive, 0.4 of triplet and 1 of others, which compare squares; all times the"
+        " mean length of embeddings before training.",
     ] = None
+    slack: Annotated[
+        Amount,
+        "Of contrastive, triplet and quadruplet: distance within which matches are near enough, in"
+        " the unit of the margin. Default 0, as the papers; 1 lets a class keep an extent, which"
+        " helps with classes that are not trained on.",
+    ] = 0.0
     scale: Annotated[
         Rate | None,
         "Of sphereface, cosface, am-softmax and arcface: what cosines are multiplied by. Default"
-        " null: the papers' (1, 64, 30 and 64).",
+        " null: the papers' (1, 64, 30 and 64), but at most 16 for fewer than 100 classes.",
     ] = None
     distance: Annotated[
         Distance,
@@ -124,8 +132,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     ] = "auto"
     mining: Annotated[
         Mining,
-        "Triplets of a batch that count: each anchor's hard one, all semihard, or all. Default"
-        " hard: most triplets are easy soon, and teach nothing (Hermans 2017).",
+        "Triplets of a batch that count: each anchor's hard one, all semihard, or all; of"
+        " quadruplets all or the hard ones. Default hard: most triplets are easy soon, and teach"
+        " nothing (Hermans 2017).",
     ] = "hard"
     per_class: Annotated[
         Annotated[int, Meta(ge=2)],
@@ -135,8 +144,20 @@ class Recipe(Struct, frozen=True, kw_only=True):
     unseen: Annotated[
         Annotated[float, Meta(gt=0, lt=1)],
         "Of metric losses: share of the classes that are not trained on; a third of them"
-        " validate, the rest test. Default 0.5, as is the custom (Song 2016).",
+        " validate, the rest test; of fewer than 6, all do both, with different images. Default"
+        " 0.5, as is the custom (Song 2016).",
     ] = 0.5
+    turns: Annotated[
+        Turns,
+        "Of metric losses: whether quarter turns and mirror images of a class count as classes of"
+        " their own (Santoro 2016). auto: where fewer than 20 classes are trained on, those turns"
+        " that pixels tell apart. Default none.",
+    ] = "none"
+    epoch_images: Annotated[
+        Some | None,
+        "Of metric losses: images of an epoch. With fewer, they come several times; of more, an"
+        " epoch sees part. Default null: all that fill groups, once.",
+    ] = None
     label_smoothing: Annotated[
         Share,
         "Share of each label given to all classes. Default 0: it helps long trainings and hinders"
@@ -181,9 +202,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
         " do. Default 0.1.",
     ] = 0.1
     crop: Annotated[
-        Count,
-        "Shift images by up to this many pixels. Default 0: few epochs cannot overfit, and"
-        " augmented images take longer to learn.",
+        Count | Share,
+        "Shift images by up to this many pixels, or, below 1, this share of their side. Default 0:"
+        " few epochs cannot overfit, and augmented images take longer to learn.",
     ] = 0
     flip: Annotated[
         bool,

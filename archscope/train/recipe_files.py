@@ -13,7 +13,7 @@ from msgspec import structs
 from archscope.errors import OptionError, SpecError, did_you_mean
 from archscope.language.limits import LIMITS
 from archscope.language.yaml_items import parse, read_text
-from archscope.train.recipe import KNOBS, Recipe
+from archscope.train.recipe import KNOBS, MetricLoss, Recipe
 from archscope.units import parse_duration
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -59,6 +59,12 @@ def read(name: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
     except OptionError as error:
         raise SpecError(str(error), path.as_posix()) from None
     return change(recipe, changes or {})
+
+
+def read_for(name: str | None, changes: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of a name, or without one `metric` for a metric loss, else `brief`."""
+    embeds = str(changes.get("loss")) in get_args(MetricLoss)
+    return read(name or ("metric" if embeds else "brief"), changes)
 
 
 def change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

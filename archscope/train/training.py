@@ -29,10 +29,10 @@ from archscope.train.device import arithmetic, deterministic, select_device
 from archscope.train.distributed import Processes, join
 from archscope.train.environment import describe_environment
 from archscope.train.evaluation import evaluate
-from archscope.train.fit_assessment import Guessing, assess_fit
+from archscope.train.fit_assessment import Guessing, assess_fit, assess_gain
 from archscope.train.loader import TrainingLoader
 from archscope.train.loop import Diverged, Interrupted, Loop, Report
-from archscope.train.metric_learning.embedding import to_embed
+from archscope.train.metric_learning.embedding import to_embed, without_classifier
 from archscope.train.optimizers import STATES
 from archscope.train.out_of_memory import is_out_of_memory, memory_advice
 from archscope.train.recipe import Recipe, batch_of
@@ -113,6 +113,7 @@ def train(
     )
     recipe = recipe or Recipe()
     if recipe.metric:
+        graph, _ = without_classifier(graph, len(dataset.classes))
         graph, recipe = to_embed(graph, recipe)
     path = Path(run_dir) if run_dir is not None else None
     with _session(settings) as where:
@@ -175,10 +176,10 @@ def resume(
         try:
             state = folder.read_checkpoint()
             if not work.processes.first:
-                return work.run(Recorder(), None, state)
+                return work.run(Recorder(), None, state, before.task)
             folder.rewind(state["steps"] if state else 0, len(state["records"][0]) if state else 0)
             folder.summarize = work.summary
-            return work.run(folder, path, state)
+            return work.run(folder, path, state, before.task)
         finally:
             folder.release()
 
@@ -243,7 +244,7 @@ class _Training:
         self.statistics = statistics(train)
         self.loader = TrainingLoader(
             train, validation, recipe, settings.seed, self.statistics, self.adaptation, self.how,
-            self.processes,
+            self.processes, self.task.turns,
         )  # fmt: skip
         self.images = {"train": len(train), "validation": len(validation)}
         self.chance = self.task.chance(train)
@@ -274,9 +275,16 @@ class _Training:
             raise
 
     def run(
-        self, recorder: Recorder, path: Path | None, state: dict[str, Any] | None = None
+        self,
+        recorder: Recorder,
+        path: Path | None,
+        state: dict[str, Any] | None = None,
+        about: Mapping[str, Any] | None = None,
     ) -> RunResult:
-        """Train, test, and return the result."""
+        """Train, test, and return the result.
+
+        A run that goes on has the state and the task's `about` that it had.
+        """
         network = self._network()
         loop = self.loop = Loop(
             network, self.task, self.loader, self.recipe, self.how,
@@ -285,6 +293,7 @@ class _Training:
         )  # fmt: skip
         if state is not None:
             _restore(loop, state, path)
+            self.task.about = {**self.task.about, **(about or {})}
         try:
             self.reason = loop.run()
             self._finish(network, recorder)
@@ -344,6 +353,28 @@ class _Training:
             return None
         return Guessing(**self.images, chance=self.chance)
 
+    def _fit(self) -> str:
+        """Return what the scores say of the training, as one sentence."""
+        state, about, goal = self.loop.state if self.loop else None, self.task.about, self.task.goal
+        best = state.best if state else None
+        splits = [
+            (split, before, after)
+            for split, before, after in (
+                ("validation", about.get("untrained"), best and best.validation),
+                ("test", about.get("untrained_test"), self.test),
+            )
+            if before and after
+        ]
+        if self.test and "untrained_test" in about:
+            return assess_gain(goal, splits)
+        return assess_fit(
+            state.epochs if state else (),
+            goal,
+            best=best,
+            before=about.get("untrained"),
+            guessing=self._guessing(),
+        )
+
     def summary(self) -> RunSummary:
         """Return the summary of this moment."""
         settings, state = self.settings, self.loop.state if self.loop else None
@@ -379,13 +410,7 @@ class _Training:
             best=state.best if state else None,
             last=epochs[-1] if epochs else None,
             test=self.test,
-            fit=assess_fit(
-                epochs,
-                self.task.goal,
-                best=state.best if state else None,
-                before=self.task.about.get("untrained"),
-                guessing=self._guessing(),
-            ),
+            fit=self._fit(),
             diagnoses=tuple(state.diagnoses.values()) if state else (),
             started=settings.started,
             archscope=__version__,

@@ -34,7 +34,7 @@ def test_a_siamese_network_from_training_to_verification(run: Run) -> None:
     judged = json.loads(run("evaluate", "one", "--format", "json").out)
     assert judged["scores"] == pytest.approx(listed["test"])
     assert judged["classes"] == listed["task"]["test"]
-    assert "on synthetic, test, pairs of 2 classes" in run("evaluate", "one").out
+    assert "on synthetic, test, pairs of 3 classes" in run("evaluate", "one").out
     refused = run("predict", "one", "x.png")
     assert refused.code == 2
     assert "learnt embeddings, and names no classes" in refused.err

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from archscope.records.training import Epoch
 from archscope.stats import wilson_interval
-from archscope.train.fit_assessment import Guessing, assess_fit
+from archscope.train.fit_assessment import Guessing, assess_fit, assess_gain
 
 
 def curve(*rows: tuple[float, float, float, float]) -> list[Epoch]:
@@ -43,6 +43,28 @@ def test_curves_of_many_images() -> None:
     worse = curve((0.5, 0.9, 0.5, 0.9), (0.1, 0.9, 0.9, 0.7))
     late = "overfitting after epoch 1, whose weights are kept: top1 in validation fell by 20.0"
     assert assess_fit(worse, "top1", best=worse[0]).startswith(late)
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "verdict"),
+    [
+        ((0.80, 0.85), (0.81, 0.90), "a gain"),
+        ((0.80, 0.85), (0.81, 0.80), "no clear gain"),
+        ((0.80, 0.80), (0.81, 0.90), "no clear gain"),
+        ((0.80, 0.80), (0.81, 0.80), "no gain"),
+    ],
+)
+def test_a_gain_is_one_in_every_split(
+    validation: tuple[float, float], test: tuple[float, float], verdict: str
+) -> None:
+    splits = [
+        (name, {"auc": before}, {"auc": after})
+        for name, (before, after) in (("validation", validation), ("test", test))
+    ]
+    told = assess_gain("auc", splits)
+    assert told.startswith(f"{verdict}: auc of classes that were not trained on went from 80.0 %")
+    assert f"from 81.0 % to {100 * test[1]:.1f} % in test" in told
+    assert assess_gain("auc", splits[1:]).endswith(f"to {100 * test[1]:.1f} % in test")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,15 @@ def test_a_file_is_refused_at_its_line(tmp_path: Path, text: str, message: str) 
     assert str(caught.value) == f"{path}:{message}"
 
 
+def test_a_metric_loss_has_its_own_recipe_unless_another_is_named() -> None:
+    assert recipe_files.read_for(None, {}) == recipe_files.read("brief")
+    assert recipe_files.read_for(None, {"loss": "hinge"}).turns == "none"
+    triplet = recipe_files.read_for(None, {"loss": "triplet", "epochs": 2})
+    assert triplet == recipe_files.read("metric", {"loss": "triplet", "epochs": 2})
+    assert recipe_files.read("metric").metric
+    assert recipe_files.read_for("brief", {"loss": "triplet"}) == Recipe(loss="triplet")
+
+
 def test_an_unknown_recipe_has_a_neighbour() -> None:
     with pytest.raises(ArchscopeError, match=r"no recipe 'breif', did you mean 'brief'\?"):
         recipe_files.read("breif")

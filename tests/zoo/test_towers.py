@@ -34,10 +34,11 @@ def test_outputs_are_distances_of_what_one_tower_says(name: str) -> None:
     network = build(graph).eval()
     said: dict[str, Tensor] = {}
     network.run(tuple(torch.rand(3, *node.out) for node in graph.inputs), said.setdefault)
-    flat = [value for key, value in said.items() if key.endswith(".linear")]
+    flat = [value for key, value in said.items() if key.endswith(".normalize")]
     images = [said[node.name] for node in graph.inputs]
     tower = [network.part(f"a.{part}") for part in (
         "conv0", "relu0", "maxpool0", "conv1", "relu1", "maxpool1", "flatten", "linear",
+        "normalize",
     )]  # fmt: skip
     torch.testing.assert_close(flat, [torch.nn.Sequential(*tower)(image) for image in images])
     outputs = {output.name: said[output.node] for output in graph.outputs}

@@ -49,8 +49,8 @@ machine_options = together(
 recipe_options = together(
     click.option(
         "--recipe", default=None, metavar="RECIPE",
-        help="brief, standard, course, or a YAML file of knobs; `archscope recipes` explains them."
-        "  [default: brief]",
+        help="brief, metric, standard, course, or a YAML file of knobs; `archscope recipes`"
+        " explains them.  [default: brief; metric for a metric loss]",
     ),
     click.option("--epochs", type=int, help="Knob: times that all images are seen."),
     click.option("--batch", type=int, help="Knob: images of one step."),

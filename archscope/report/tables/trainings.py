@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archscope.records.evaluation import Evaluation, PairEvaluation
     from archscope.records.training import RunSummary
 
-IMAGES = {"untrained": "validation"}
+IMAGES = {"untrained": "validation", "untrained, test": "test"}
 """The split of a row that is not named after it."""
 
 GUESSING = "guessing"
@@ -190,6 +190,7 @@ def _scores(summary: RunSummary) -> dict[str, dict[str, float]]:
         "untrained": summary.task.get("untrained"),
         "train": best.train if best else None,
         "validation": best.validation if best else None,
+        "untrained, test": summary.task.get("untrained_test"),
         "test": summary.test,
     }
     return {split: values for split, values in scores.items() if values}
@@ -209,7 +210,7 @@ def _flat(summary: RunSummary) -> dict[str, Any]:
         f"{split} {name}": value
         for split, scores in _scores(summary).items()
         for name, value in scores.items()
-        if split not in ("train", "untrained")
+        if split != "train" and not (split == "untrained" and "untrained_test" in summary.task)
     }
 
 

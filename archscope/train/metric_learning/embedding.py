@@ -6,6 +6,7 @@ from msgspec import structs
 
 from archscope.errors import OptionError, did_you_mean
 from archscope.ir import Graph, Node, Output, text_of
+from archscope.ops.linear import Linear
 from archscope.ops.merge import Distance
 from archscope.train.recipe import Recipe
 from archscope.train.recipe_files import change
@@ -59,6 +60,25 @@ def tower(graph: Graph) -> tuple[Graph, str | None]:
     if len(graph.inputs) == 1 and len(graph.outputs) == 1 and not compared:
         return graph, None
     return cut(graph, ends[0]), kinds[0] if kinds else None
+
+
+def without_classifier(graph: Graph, classes: int) -> tuple[Graph, str | None]:
+    """Return a network without a last linear layer for so many classes, and that layer's name.
+
+    It keeps only what tells these classes apart, and a metric loss is for others. A network that
+    ends otherwise, that was cut at a node, or whose rest has no weights, is returned as it is, with
+    None.
+    """
+    output = graph.main
+    last = graph.by_name[output.node]
+    if len(graph.inputs) > 1 or output.name == NAME:
+        return graph, None
+    while not last.facts.params and len(last.inputs) == 1 and last.out == (classes,):
+        last = graph.by_name[last.inputs[0]]  # a softmax
+    if not isinstance(last.op, Linear) or last.out != (classes,):
+        return graph, None
+    part = cut(graph, last.inputs[0])
+    return (part, last.name) if any(node.facts.params for node in part.nodes) else (graph, None)
 
 
 def to_embed(graph: Graph, recipe: Recipe) -> tuple[Graph, Recipe]:

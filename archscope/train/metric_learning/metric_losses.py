@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from math import degrees
 
 import torch
 from pytorch_metric_learning import losses, miners
 from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.utils.loss_and_miner_utils import get_all_triplets_indices
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +22,8 @@ class ContrastiveLoss(losses.ContrastiveLoss):  # type: ignore[misc]
 
     Hadsell, Chopra, LeCun 2006, equation 4: d^2 / 2 of pairs that match and
     max(0, margin - d)^2 / 2 of pairs that do not; of each kind the mean over the pairs of a batch
-    that have a loss. The library's own has no squares.
+    that have a loss. The library's own has no squares. With a slack, matches have max(0, d - slack)
+    in place of d.
     """
 
     def pos_calc(self, pos_pair_dist: Tensor, margin: float) -> Tensor:
@@ -75,53 +78,88 @@ class TripletLoss(nn.Module):
     Schroff, Kalenichenko, Philbin 2015 (FaceNet), here with plain distances as in Hermans, Beyer,
     Leibe 2017: max(0, d(a, p) - d(a, n) + margin), the mean over those above 0. `mining` chooses
     triplets of a batch: `hard` takes each anchor's farthest p and nearest n (Hermans), `semihard`
-    those where n is farther than p but within the margin (FaceNet), `all` takes all.
+    those where n is farther than p but within the margin (FaceNet), `all` takes all. A d(a, p)
+    below the slack counts as the slack.
     """
 
-    def __init__(self, margin: float, distance: str, mining: str) -> None:
+    def __init__(self, margin: float, distance: str, mining: str, slack: float = 0.0) -> None:
         super().__init__()
-        measure = _measure(distance)
-        self.loss = losses.TripletMarginLoss(margin=margin, distance=measure)
-        self.miner: nn.Module | None = None
+        self.margin, self.slack, self.measure = margin, slack, _measure(distance)
+        self.miner: Callable[[Tensor, Tensor], tuple[Tensor, ...]] = _all_triplets
         if mining == "hard":
-            self.miner = miners.BatchHardMiner(distance=measure)
+            self.miner = miners.BatchHardMiner(distance=self.measure)
         elif mining == "semihard":
-            self.miner = miners.TripletMarginMiner(margin, "semihard", distance=measure)
+            self.miner = miners.TripletMarginMiner(margin, "semihard", distance=self.measure)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
-        chosen = self.miner(embeddings, labels) if self.miner is not None else None
-        loss: Tensor = self.loss(embeddings, labels, chosen)
-        return loss
+        anchors, matches, others = self.miner(embeddings, labels)
+        distances = self.measure(embeddings)
+        near = distances[anchors, matches].clamp(min=self.slack)
+        above: Tensor = (near - distances[anchors, others] + self.margin).relu()
+        return above.sum() / (above > 0).sum().clamp(min=1)
+
+
+def _all_triplets(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+    triplets: tuple[Tensor, ...] = get_all_triplets_indices(labels)
+    return triplets
 
 
 class QuadrupletLoss(nn.Module):
     """Matching pairs are to be closer than pairs of other classes, with the anchor or without.
 
-    Chen, Chen, Zhang, Huang 2017 (CVPR), equation 8, with g as distance: the mean over anchors of
+    Chen, Chen, Zhang, Huang 2017 (CVPR), equation 8, with g as distance: the mean of
     max(0, g(i,j)^2 - g(i,k)^2 + margin) + max(0, g(i,j)^2 - g(l,k)^2 + margin / 2), where j is of
-    the class of i, and k and l are of two others. Of all quadruplets of a batch, each anchor takes
-    the hardest: its farthest j, its nearest k, and the l nearest to that k. A term whose images the
-    batch does not have is left out. The second margin is the smaller, as the paper
-    asks; that it is half of the first is our choice.
+    the class of i, and k and l are of two others. `mining` of `all` takes all quadruplets of a
+    batch, and of each term the mean over those above 0; else each anchor takes the hardest: its
+    farthest j, its nearest k, and the l nearest to that k. A term whose images the batch does not
+    have is left out, and a g(i, j) below the slack counts as the slack. The second margin is the
+    smaller, as the paper asks; that it is half of the first is our choice.
     """
 
-    def __init__(self, margin: float, distance: str) -> None:
+    def __init__(self, margin: float, distance: str, mining: str, slack: float = 0.0) -> None:
         super().__init__()
-        self.margin, self.distance = margin, distance
+        self.margin, self.distance, self.mining = margin, distance, mining
+        self.least = slack**2
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of embeddings (N, D) with labels (N,), a scalar."""
         squares = pairwise(embeddings, self.distance).square()
         same = labels[:, None] == labels[None]
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        if self.mining == "all":
+            return self._all(squares, labels, same & ~itself)
         far = squares.masked_fill(~same | itself, -torch.inf).amax(1)
+        far = far.where(far.isinf(), far.clamp(min=self.least))
         near, k = squares.masked_fill(same, torch.inf).min(1)
         apart = squares[k].masked_fill(same | same[k], torch.inf).amin(1)
         # Where there is no such image the term is -inf, and max(0, -inf) is 0 without gradient.
         first = (far - near + self.margin).relu()
         second = (far - apart + self.margin / 2).relu()
         return (first + second).mean()
+
+    def _all(self, squares: Tensor, labels: Tensor, matching: Tensor) -> Tensor:
+        """Return the loss of all quadruplets, class by class: they are too many to keep."""
+        sums, counts = squares.new_zeros(2), squares.new_zeros(2)
+        for label in torch.unique(labels):
+            mine = labels == label
+            others = ~mine
+            near = squares[mine][:, mine][matching[mine][:, mine]].clamp(min=self.least)
+            anchors = matching[mine][:, mine].nonzero()[:, 0]
+            first = (near[:, None] - squares[mine][:, others][anchors] + self.margin).relu()
+            apart = labels[others][:, None] < labels[others][None]
+            second = _hinge(near + self.margin / 2, squares[others][:, others][apart])
+            sums = sums + torch.stack([first.sum(), second[0]])
+            counts = counts + torch.stack([(first > 0).sum(), second[1]])
+        return (sums / counts.clamp(min=1)).sum()
+
+
+def _hinge(limits: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of max(0, limit - value) over all pairs of both, and how many are above 0."""
+    ordered = values.sort().values
+    below = torch.searchsorted(ordered.detach(), limits.detach())
+    until = torch.cat([ordered.new_zeros(1), ordered.cumsum(0)])
+    return (limits * below - until[below]).sum(), below.sum()
 
 
 class CoupledClustersLoss(nn.Module):
@@ -184,13 +222,19 @@ class CenterLoss(nn.Module):
 
 
 MARGINS = {
-    "contrastive": 1.0, "triplet": 1.0, "quadruplet": 1.0, "coupled-clusters": 1.0,
+    "contrastive": 1.4, "triplet": 0.4, "quadruplet": 1.0, "coupled-clusters": 1.0,
     "sphereface": 4.0, "cosface": 0.35, "am-softmax": 0.35, "arcface": 0.5,
 }  # fmt: skip
-"""Of the papers for the angular losses; distances have no scale, so that theirs may be 1."""
+"""Of the papers for the angular losses; of the others for embeddings of length 1 (`unit_of`)."""
+
+RELATIVE = ("contrastive", "triplet", "quadruplet", "coupled-clusters")
+"""Losses whose margin is a distance, and means something beside the length of embeddings."""
 
 SCALES = {"sphereface": 1.0, "cosface": 64.0, "am-softmax": 30.0, "arcface": 64.0}
 """Of the papers: what cosines are multiplied by before the softmax."""
+
+MANY, LOW_SCALE = 100, 16.0
+"""Classes below which the scale is no higher: the papers' are for thousands."""
 
 
 def distance_of(recipe: Recipe) -> str:
@@ -198,6 +242,19 @@ def distance_of(recipe: Recipe) -> str:
     if recipe.loss in SCALES:
         return "angle"
     return "euclidean" if recipe.distance == "auto" else recipe.distance
+
+
+def unit_of(recipe: Recipe, embeddings: Tensor) -> float:
+    """Return the length that margins are measured in, from embeddings (N, D) before training.
+
+    A margin beyond all distances of a network would only push, one far below would only pull, and
+    both end in a point. So the margins of `MARGINS` are multiples of the mean length of untrained
+    embeddings; a margin that the recipe gives is taken as it is.
+    """
+    if recipe.margin is not None or recipe.loss not in RELATIVE:
+        return 1.0
+    length = torch.linalg.vector_norm(embeddings, ord=ORDERS[distance_of(recipe)], dim=1).mean()
+    return max(float(length), 1e-6)
 
 
 def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
@@ -211,15 +268,19 @@ def metric_loss(recipe: Recipe, classes: int, size: int) -> nn.Module:
     """
     margin = MARGINS.get(recipe.loss, 0.0) if recipe.margin is None else recipe.margin
     scale = SCALES.get(recipe.loss, 0.0) if recipe.scale is None else recipe.scale
+    if recipe.scale is None and classes < MANY:
+        scale = min(scale, LOW_SCALE)
     distance = distance_of(recipe)
     loss: nn.Module
     match recipe.loss:
         case "contrastive":
-            loss = ContrastiveLoss(neg_margin=margin, distance=_measure(distance))
+            loss = ContrastiveLoss(
+                pos_margin=recipe.slack, neg_margin=margin, distance=_measure(distance)
+            )
         case "triplet":
-            loss = TripletLoss(margin, distance, recipe.mining)
+            loss = TripletLoss(margin, distance, recipe.mining, recipe.slack)
         case "quadruplet":
-            loss = QuadrupletLoss(margin, distance)
+            loss = QuadrupletLoss(margin, distance, recipe.mining, recipe.slack)
         case "coupled-clusters":
             loss = CoupledClustersLoss(margin)
         case "center":

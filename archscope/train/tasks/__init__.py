@@ -29,6 +29,9 @@ class Task(Protocol):
     about: dict[str, Any]  # what is needed to create it again, for run.json
     measures: tuple[str, ...]  # what `tally` sums up, `loss` first
     goal: str  # the measure that chooses the best weights; more is better
+    keeps_last: bool = False  # whether the last weights count as best, whatever validation says
+
+    turns: tuple[tuple[int, ...], ...] = ()  # of each class, those that are classes of their own
 
     def divide(self, dataset: Dataset, recipe: Recipe, seed: int) -> Parts:
         """Return images to train and validate with, each class split alike, and those to test."""

@@ -9,21 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from archscope.build import Network
-from archscope.datasets import Dataset
+from archscope.datasets import Dataset, Images
 from archscope.datasets.splits import split_classes
+from archscope.datasets.turns import distinct_turns
 from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.records.training import Scores
-from archscope.train.evaluation import evaluate
+from archscope.train.evaluation import evaluate, outputs_of
 from archscope.train.metric_learning.distance import pairwise
 from archscope.train.metric_learning.embedding import HEAD, tower
-from archscope.train.metric_learning.metric_losses import distance_of, metric_loss
+from archscope.train.metric_learning.metric_losses import distance_of, metric_loss, unit_of
 from archscope.train.metric_learning.verification import batch_auc, verify
 from archscope.train.recipe import Recipe
 from archscope.train.tasks import Outputs, Parts, Task
 
 if TYPE_CHECKING:
     from archscope.train.loader import TrainingLoader
+
+FEW = 20
+"""Classes below which their turns count as classes: few say little of what others differ in."""
 
 
 class MetricLearning(Task):
@@ -35,13 +39,15 @@ class MetricLearning(Task):
     """
 
     goal = "auc"
+    test: Images
     measures: tuple[str, ...] = ("loss", "auc")
 
     def __init__(self, graph: Graph, recipe: Recipe) -> None:
         self.recipe = recipe
         self.size = prod(graph.by_name[graph.main.node].out)
         self.distance = distance_of(recipe)
-        self.classes = 0  # that are trained on
+        self.square = len(set(graph.inputs[0].out[1:])) == 1
+        self.classes = 0  # that are trained on, with their turns
         self.about: dict[str, Any] = {
             "kind": "metric", "loss": str(recipe.loss), "distance": self.distance,
         }  # fmt: skip
@@ -61,16 +67,25 @@ class MetricLearning(Task):
         self.classes = len(parts.classes["taught"])
         for part, labels in parts.classes.items():
             self.about[part] = [dataset.classes[label] for label in labels]
+        self.keeps_last = parts.shared
+        self.test = parts.test
+        if recipe.turns == "auto" and self.classes < FEW:
+            self.turns = distinct_turns(parts.train, square=self.square)
+            self.about["classes_with_turns"] = self.classes = sum(map(len, self.turns))
         return parts.train, parts.validation, parts.test
 
     def begin(self, network: Network, loader: TrainingLoader) -> None:
-        """Score the untrained network, then add the weights of the loss to it.
+        """Score the untrained network, measure its embeddings, and add the loss's weights to it.
 
         An untrained network tells many classes apart by their pixels alone; training is worth
         what it adds to that.
         """
+        test = loader.evaluation(self.test)
         if loader.validation is not None:
             self.about["untrained"] = evaluate(network, self, loader.validation, loader.how)
+        self.about["untrained_test"] = evaluate(network, self, test, loader.how)
+        outputs, _ = outputs_of(network, loader.samples(), loader.how)
+        self.about["margin_unit"] = unit_of(self.recipe, self.embeddings(outputs))
         self.criterion = metric_loss(self.recipe, self.classes, self.size)
         network.add_module(HEAD, self.criterion.to(loader.how.device))
 
@@ -78,7 +93,7 @@ class MetricLearning(Task):
         """Return the loss of a batch, computed in float32 whatever the precision of the network."""
         embeddings = self.embeddings(outputs)
         with torch.autocast(embeddings.device.type, enabled=False):
-            loss: Tensor = self.criterion(embeddings, labels)
+            loss: Tensor = self.criterion(embeddings / self.about["margin_unit"], labels)
         return loss
 
     def tally(self, outputs: Outputs, labels: Tensor, loss: Tensor | None = None) -> Tensor:

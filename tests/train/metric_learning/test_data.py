@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archscope import datasets
-from archscope.datasets import Augment, Batches, Statistics, fit
+from archscope.datasets import Augment, Batches, Statistics, fit, splits
 from archscope.datasets.epoch_order import GroupedEpochOrder
 from archscope.datasets.images import Images, dataset
 from archscope.datasets.splits import split_classes
@@ -19,9 +19,10 @@ DIGITS = datasets.load("digits")
 
 @pytest.mark.parametrize("seed", range(3))
 def test_no_class_is_in_two_parts(seed: int) -> None:
-    parts = split_classes(DIGITS, 0.5, True, seed)
+    parts = split_classes(DIGITS, 0.6, True, seed)
     sizes = {name: len(labels) for name, labels in parts.classes.items()}
-    assert sizes == {"taught": 5, "validation": 2, "test": 3}
+    assert sizes == {"taught": 4, "validation": 2, "test": 4}
+    assert not parts.shared
     assert sorted(sum(parts.classes.values(), ())) == list(range(10))
     assert set(parts.validation.labels.tolist()) == set(parts.classes["validation"])
     assert set(parts.test.labels.tolist()) == set(parts.classes["test"])
@@ -29,12 +30,32 @@ def test_no_class_is_in_two_parts(seed: int) -> None:
     mine = torch.isin(DIGITS.train.labels, known)
     assert torch.equal(parts.train.images, DIGITS.train.images[mine])
     assert torch.equal(known[parts.train.labels], DIGITS.train.labels[mine])
-    assert parts.train.classes == 5
+    assert parts.train.classes == 4
+
+
+def test_few_unseen_classes_validate_and_test_by_different_images() -> None:
+    parts = split_classes(DIGITS, 0.4, True, 0)
+    assert parts.shared
+    assert len(parts.classes["taught"]) == 6
+    assert len(parts.classes["test"]) == 4
+    alone = dataset("alone", DIGITS.train, None, DIGITS.classes, "")
+    halves = split_classes(alone, 0.4, True, 0)
+    assert len(halves.validation) + len(halves.test) == len(parts.validation)
+    both = torch.cat([halves.validation.images, halves.test.images]).flatten(1)
+    assert len(both.unique(dim=0)) == len(parts.validation.images.flatten(1).unique(dim=0))
+
+
+def test_validation_takes_evenly_of_many_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "VALIDATED", 100)
+    held = split_classes(DIGITS, 0.4, True, 0).validation
+    counts = held.labels.bincount()
+    assert len(held) <= 100
+    assert counts[counts > 0].max() - counts[counts > 0].min() <= 2
 
 
 def test_test_images_are_the_test_split_or_else_unseen_training_images() -> None:
-    parts = split_classes(DIGITS, 0.5, True, 0)
-    alone = split_classes(dataset("alone", DIGITS.train, None, DIGITS.classes, ""), 0.5, True, 0)
+    parts = split_classes(DIGITS, 0.6, True, 0)
+    alone = split_classes(dataset("alone", DIGITS.train, None, DIGITS.classes, ""), 0.6, True, 0)
     assert alone.classes == parts.classes
     assert DIGITS.test is not None
     assert len(parts.test) < len(DIGITS.test)
@@ -42,14 +63,15 @@ def test_test_images_are_the_test_split_or_else_unseen_training_images() -> None
 
 
 def test_too_few_classes_or_images() -> None:
-    few = datasets.load("synthetic", classes=4, shape="1x8x8")
+    few = datasets.load("synthetic", classes=3, shape="1x8x8")
     with pytest.raises(
-        OptionError, match=r"'synthetic' has 4 classes; with 0\.5 of them unseen, 2"
+        OptionError, match=r"'synthetic' has 3 classes; with 0\.4 of them unseen, 2"
     ):
-        split_classes(few, 0.5, True, 0)
+        split_classes(few, 0.4, True, 0)
+    few = datasets.load("synthetic", classes=4, shape="1x8x8")
     assert not split_classes(few, 0.5, False, 0).classes["validation"]
     single = Images(torch.zeros(6, 1, 4, 4, dtype=torch.uint8), torch.arange(6))
-    with pytest.raises(OptionError, match="has 1 images for validation, and it takes 2"):
+    with pytest.raises(OptionError, match="images for validation, and it takes 2"):
         split_classes(dataset("one", single, None, tuple("abcdef"), ""), 0.7, True, 0)
 
 

@@ -12,7 +12,7 @@ from archscope.build import build
 from archscope.errors import OptionError
 from archscope.train import Recipe
 from archscope.train.metric_learning.distance import pairwise, rowwise
-from archscope.train.metric_learning.embedding import cut, to_embed, tower
+from archscope.train.metric_learning.embedding import cut, to_embed, tower, without_classifier
 
 BRANCHES = {
     "siamese": [("distance", 0, 1)],
@@ -103,3 +103,34 @@ def test_the_recipe_compares_as_the_network_does() -> None:
     assert to_embed(graph, Recipe(loss="contrastive"))[1].distance == "euclidean"
     with pytest.raises(OptionError, match="compares by euclidean, the recipe by manhattan"):
         to_embed(graph, Recipe(loss="contrastive", distance="manhattan"))
+
+
+@pytest.mark.parametrize(
+    "network, classes, layer, end",
+    [
+        ("lenet5", 10, "linear1", "tanh3"),
+        ("vgg16", 1000, "linear2", "dropout1"),
+        ("INPUT 1x8x8 -> FC 16 -> RELU -> FC 10 -> SOFTMAX", 10, "linear1", "relu"),
+        ("INPUT 1x8x8 -> CONV 8 -> GAP -> FC 10", 10, "linear", "flatten"),
+        ("lenet5", 26, None, None),  # it ends in something else
+        ("INPUT 1x8x8 -> FC 10", 10, None, None),  # the rest learns nothing
+        ("siamese", 128, None, None),
+    ],
+)
+def test_a_layer_for_the_classes_is_no_embedding(
+    network: str, classes: int, layer: str | None, end: str | None
+) -> None:
+    graph = load(network)
+    part, left_out = without_classifier(graph, classes)
+    assert left_out == layer
+    if layer is None:
+        assert part is graph
+    else:
+        assert layer not in part.by_name
+        assert part.main.node == end
+        assert without_classifier(part, classes) == (part, None)
+
+
+def test_a_node_that_was_named_stays_the_embedding() -> None:
+    named = cut(load("lenet5"), "linear1")
+    assert without_classifier(named, 10) == (named, None)

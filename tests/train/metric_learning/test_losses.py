@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from archscope.train import Recipe
-from archscope.train.metric_learning.metric_losses import SphereFaceLoss, metric_loss
+from archscope.train.metric_learning.metric_losses import SphereFaceLoss, metric_loss, unit_of
 
 LABELS = [0, 0, 0, 1, 1, 2, 2, 2, 3]
 N = len(LABELS)
@@ -36,23 +36,41 @@ def value(x: Tensor, **knobs: object) -> float:
     return float(loss(x, torch.tensor(LABELS)))
 
 
+def test_scales_of_the_papers_are_for_many_classes() -> None:
+    few, many = (metric_loss(Recipe(loss="arcface"), classes, 5) for classes in (99, 100))
+    assert (few.scale, many.scale) == (16, 64)
+    assert metric_loss(Recipe(loss="arcface", scale=40), 4, 5).scale == 40
+    assert metric_loss(Recipe(loss="sphereface"), 4, 5).scale == 1
+
+
+def test_margins_are_multiples_of_the_length_of_untrained_embeddings(embeddings: Tensor) -> None:
+    for loss, kind, order in (("triplet", "euclidean", 2), ("contrastive", "manhattan", 1)):
+        recipe = Recipe(loss=loss, distance=kind)
+        lengths = [float(x.abs().pow(order).sum() ** (1 / order)) for x in embeddings]
+        assert unit_of(recipe, embeddings) == pytest.approx(sum(lengths) / N)
+    for given in (Recipe(loss="triplet", margin=0.3), Recipe(loss="arcface")):
+        assert unit_of(given, embeddings) == 1
+
+
+@pytest.mark.parametrize("slack", [0.0, 0.9])
 @pytest.mark.parametrize("kind, p", [("euclidean", 2), ("manhattan", 1)])
-def test_contrastive(embeddings: Tensor, kind: str, p: float) -> None:
+def test_contrastive(embeddings: Tensor, kind: str, p: float, slack: float) -> None:
     pairs = [(i, j) for i in range(N) for j in range(N) if i != j]
     close, far = [], []
     for i, j in pairs:
         d = distance(embeddings, i, j, p)
         if LABELS[i] == LABELS[j]:
-            close.append(d**2 / 2)
+            close.append(max(0, d - slack) ** 2 / 2)
         else:
             far.append(max(0, 1.5 - d) ** 2 / 2)
     expected = mean_above_zero(close) + mean_above_zero(far)
-    found = value(embeddings, loss="contrastive", margin=1.5, distance=kind)
+    found = value(embeddings, loss="contrastive", margin=1.5, distance=kind, slack=slack)
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("slack", [0.0, 0.9])
 @pytest.mark.parametrize("mining", ["hard", "semihard", "all"])
-def test_triplet(embeddings: Tensor, mining: str) -> None:
+def test_triplet(embeddings: Tensor, mining: str, slack: float) -> None:
     losses = []
     for a in range(N):
         mates = [j for j in range(N) if LABELS[j] == LABELS[a] and j != a]
@@ -64,24 +82,40 @@ def test_triplet(embeddings: Tensor, mining: str) -> None:
             triplets = [(to[p], to[n]) for p in mates for n in others]
         if mining == "semihard":
             triplets = [(near, far) for near, far in triplets if near < far <= near + 0.7]
-        losses += [near - far + 0.7 for near, far in triplets]
-    found = value(embeddings, loss="triplet", margin=0.7, mining=mining)
+        losses += [max(near, slack) - far + 0.7 for near, far in triplets]
+    found = value(embeddings, loss="triplet", margin=0.7, mining=mining, slack=slack)
     assert found == pytest.approx(mean_above_zero(losses))
 
 
-def test_quadruplet(embeddings: Tensor) -> None:
+@pytest.mark.parametrize("slack", [0.0, 1.1])
+def test_all_quadruplets(embeddings: Tensor, slack: float) -> None:
+    first, second = [], []
+    for i, j in ((i, j) for i in range(N) for j in range(N) if i != j and LABELS[i] == LABELS[j]):
+        square = max(distance(embeddings, i, j), slack) ** 2
+        others = [k for k in range(N) if LABELS[k] != LABELS[i]]
+        first += [square - distance(embeddings, i, k) ** 2 + 3 for k in others]
+        second += [
+            square - distance(embeddings, m, k) ** 2 + 1.5
+            for m in others for k in others if LABELS[m] != LABELS[k]
+        ]  # fmt: skip
+    found = value(embeddings, loss="quadruplet", margin=3, mining="all", slack=slack)
+    assert found == pytest.approx(mean_above_zero(first) + mean_above_zero(second))
+
+
+@pytest.mark.parametrize("slack", [0.0, 1.1])
+def test_quadruplet(embeddings: Tensor, slack: float) -> None:
     total = 0.0
     for i in range(N):
         mates = [j for j in range(N) if LABELS[j] == LABELS[i] and j != i]
         if not mates:
             continue
-        square = max(distance(embeddings, i, j) for j in mates) ** 2
+        square = max(slack, *(distance(embeddings, i, j) for j in mates)) ** 2
         others = [k for k in range(N) if LABELS[k] != LABELS[i]]
         k = min(others, key=lambda k: distance(embeddings, i, k))
         total += max(0, square - distance(embeddings, i, k) ** 2 + 3)
         rest = [m for m in others if LABELS[m] != LABELS[k]]
         total += max(0, square - min(distance(embeddings, m, k) for m in rest) ** 2 + 1.5)
-    assert value(embeddings, loss="quadruplet", margin=3) == pytest.approx(total / N)
+    assert value(embeddings, loss="quadruplet", margin=3, slack=slack) == pytest.approx(total / N)
 
 
 def test_coupled_clusters(embeddings: Tensor) -> None:
@@ -128,7 +162,7 @@ def entropy(logits: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name, scale", [("cosface", 64), ("am-softmax", 30), ("arcface", 64)])
 def test_angular_margins(embeddings: Tensor, name: str, scale: float) -> None:
-    loss = metric_loss(Recipe(loss=name), 4, 5)
+    loss = metric_loss(Recipe(loss=name, scale=scale), 4, 5)
     logits = cosines(embeddings, loss.W)
     for i, label in enumerate(LABELS):
         angle = math.acos(logits[i, label])

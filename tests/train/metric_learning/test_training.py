@@ -17,7 +17,7 @@ from archscope.build import build
 from archscope.datasets import Dataset
 from archscope.errors import OptionError
 from archscope.records.run_folder import read_summary
-from archscope.train import Recipe, resume, train
+from archscope.train import Recipe, recipe_files, resume, train
 from archscope.train.metric_learning.embedding import HEAD
 from archscope.train.metric_learning.evaluation import evaluate_pairs
 from archscope.train.recipe import MetricLoss
@@ -90,9 +90,23 @@ def test_every_loss_helps_with_classes_that_it_never_saw(loss: MetricLoss) -> No
     assert not summary.fit.startswith("no gain")
 
 
-def test_training_that_does_not_help_is_called_so() -> None:
-    recipe = Recipe(loss="contrastive", epochs=2, learning_rate=1e-12)
-    assert "no gain: auc" in train(load(NET), patterns(), recipe).summary.fit
+@pytest.mark.parametrize("loss", ["contrastive", "triplet", "quadruplet", "arcface"])
+def test_by_default_six_classes_are_enough_to_gain(loss: MetricLoss) -> None:
+    brief = {"epochs": 2, "epoch_images": 2560}
+    recipe = recipe_files.read_for(None, {"loss": loss, **brief})
+    summary = train(load(NET), patterns(10), recipe).summary
+    assert len(summary.task["taught"]) == 6
+    assert summary.test is not None
+    assert summary.test["auc"] > summary.task["untrained_test"]["auc"] + 0.01
+    assert summary.fit.startswith("a gain: auc of classes that were not trained on went from ")
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.1])
+def test_training_that_does_not_help_is_called_so(validation: float) -> None:
+    recipe = Recipe(loss="contrastive", epochs=2, learning_rate=1e-12, validation=validation)
+    told = train(load(NET), patterns(), recipe).summary.fit
+    assert told.startswith("no gain: auc")
+    assert ("in validation" in told) == (validation > 0)
 
 
 def quick(**knobs: object) -> Recipe:
@@ -113,6 +127,22 @@ def test_stopped_it_goes_on(tmp_path: Path, twins: Path, loss: str) -> None:
     assert read_summary(stopped).task == read_summary(tmp_path / "whole").task
 
 
+def test_what_was_measured_before_pretrained_weights_moved_is_kept(
+    tmp_path: Path, twins: Path
+) -> None:
+    """A run that goes on no longer has the weights that it began with."""
+    images, recipe = patterns(10), quick(loss="contrastive")
+    graph = load(twins)
+    begin = {name: 3 * weights for name, weights in build(graph).state_dict().items()}
+    asked = iter(range(100))
+    train(graph, images, recipe, run_dir=tmp_path / "whole", initial=begin)
+    stopped = tmp_path / "stopped"
+    train(graph, images, recipe, run_dir=stopped, initial=begin, stop=lambda: next(asked) >= 6)
+    resume(stopped, images)
+    same(tmp_path / "whole", stopped)
+    assert read_summary(stopped).task == read_summary(tmp_path / "whole").task
+
+
 def test_the_folder_holds_the_tower(tmp_path: Path, twins: Path) -> None:
     images, path = patterns(10), tmp_path / "run"
     train(load(twins), images, quick(loss="triplet"), run_dir=path)
@@ -121,15 +151,16 @@ def test_the_folder_holds_the_tower(tmp_path: Path, twins: Path) -> None:
     assert [node.name for node in read_graph(path).inputs] == ["left"]
     assert summary.goal == "auc"
     assert set(summary.task["taught"]).isdisjoint(summary.task["validation"])
-    assert len(summary.task["test"]) == 3
+    assert summary.task["test"] == summary.task["validation"]
+    assert len(summary.task["test"]) == 5
     assert summary.data["train"] == 150
-    assert summary.data["test"] == 30
+    assert summary.data["test"] == 50
     # The weights fit the network of two inputs, by name.
     build(load(twins)).load_state_dict(read_weights(path))
     assert images.test is not None
     pairs = evaluate_pairs(path, images, images.test, device="cpu")
     assert pairs.scores == pytest.approx(summary.test)
-    assert (pairs.images, pairs.classes) == (30, tuple(summary.task["test"]))
+    assert (pairs.images, pairs.classes) == (50, tuple(summary.task["test"]))
     other = patterns(6)
     assert other.test is not None
     assert evaluate_pairs(path, other, other.test, device="cpu").images == 60
