@@ -1,4 +1,4 @@
-"""Linting: running rules on specs, suppressing findings, and applying fixes."""
+"""The linter: run rules on specs, suppress findings and apply fixes."""
 
 from archscope.linter.runner import lint
 from archscope.rules.rule import Finding

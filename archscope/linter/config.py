@@ -1,4 +1,4 @@
-"""The configuration of the linter: which rules, with which thresholds, in which files."""
+"""The linter's configuration: which rules to run, with which thresholds, on which files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ("select", "ignore", "severity", "per-file-ignores", "rules")
 
 
 class Config(Struct, frozen=True):
-    """The configuration. Codes may be prefixes: `CHN` selects a family, '' everything."""
+    """The linter's configuration. Codes may be prefixes: `CHN` selects a family, '' every rule."""
 
     select: tuple[str, ...] = ("",)
     ignore: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Config(Struct, frozen=True):
 
 
 def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
-    """Return the codes that words stand for: codes, families, names of rules, or ALL.
+    """Return the codes for a list of codes, families, names of rules, or ALL.
 
     Raises OptionError for an unknown word.
     """
@@ -69,7 +69,7 @@ def codes_of(words: Iterable[Any], where: str) -> tuple[str, ...]:
 
 
 def read(path: Path) -> Config:
-    """Return the configuration of a file: `[tool.archscope.lint]` of pyproject.toml, or `[lint]`.
+    """Read the configuration from `[tool.archscope.lint]` of pyproject.toml, or from `[lint]`.
 
     Raises OptionError.
     """

@@ -1,4 +1,4 @@
-"""Applying fixes: edits of spec texts, repeated until no fix is left."""
+"""Apply fixes: edit the text of specs until no fix is left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.rules.rule import Finding, Fix
 from archscope.sources import is_foreign
 
 PASSES = 20
-"""A fix may enable another; after this many rounds, two fixes undo each other."""
+"""The most rounds of fixing. A fix may enable another; beyond this, two undo each other."""
 
 
 class FixResult(Struct):
@@ -31,11 +31,11 @@ class FixResult(Struct):
 def fix(
     sources: Sequence[str], config: Config, folders: Iterable[str], unsafe: bool = False
 ) -> FixResult:
-    """Return the fixed texts of specs; nothing is written.
+    """Return the fixed texts of specs, without writing them.
 
-    Files are changed only if they are among the sources or in one of the folders. An operator
-    in a block is changed only if every instance of it, in all the specs, has the finding. A change
-    that makes any of the specs unreadable is discarded.
+    Only the sources and files in the folders are changed. An operator in a block is changed only
+    if every instance of it, in all the specs, has the finding. A change that makes any spec
+    unreadable is discarded.
     """
     unsaved: dict[str, str] = {}
     counts: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def fix(
 
 
 class EditableFiles:
-    """The files that may be changed: specs that were named, and those in folders."""
+    """The files that fixes may change: specs named by the user, and those in named folders."""
 
     def __init__(self, sources: Iterable[str], folders: Iterable[str]) -> None:
         self.files = {Path(source).resolve() for source in sources if not is_foreign(source)}
@@ -139,7 +139,7 @@ def _fixes(
 def _patched(
     text: str, file: str, chosen: Sequence[tuple[str, Fix]]
 ) -> tuple[str, list[str], list[Edit]]:
-    """Return the fixed text, and the codes and edits of the fixes made."""
+    """Return the fixed text, and the codes and edits of the applied fixes."""
     try:
         spec = EditableSpec(text)
     except yaml.YAMLError:

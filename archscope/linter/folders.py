@@ -1,4 +1,4 @@
-"""The spec files of a folder, without those that nobody wrote: runs, studies, what git ignores."""
+"""Find the spec files of a folder, without runs, studies and what git ignores."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathspec import GitIgnoreSpec
 from archscope.errors import OptionError
 
 RECORDS = {"run.json", "study.json"}
-"""Files by which folders of runs and studies are told."""
+"""Files that mark the folder of a run or a study."""
 MOST = 10_000
-"""Folders that are looked into; there are more where somebody names a whole disk by mistake."""
+"""The most folders to search; more means that somebody named a whole disk by mistake."""
 
 
 class _Ignore(Struct, frozen=True):
-    """The patterns of one `.gitignore`, for what is in its folder."""
+    """The patterns of a `.gitignore`, which apply to its folder."""
 
     folder: Path
     spec: GitIgnoreSpec
@@ -29,18 +29,18 @@ class _Ignore(Struct, frozen=True):
 
 
 def spec_files(root: Path) -> Iterator[Path]:
-    """Yield the .yaml and .yml files in a folder and in those below it.
+    """Yield the .yaml and .yml files in a folder and its subfolders.
 
-    Left out are hidden folders, those of runs and studies, and what a `.gitignore` names, in the
-    folder, below it, or above it in the same repository. The folder itself is never left out.
-    Raises OptionError if there are more folders than anybody keeps specs in.
+    Hidden folders, runs, studies, and what a `.gitignore` excludes, in the folder, below it, or
+    above it in the same repository, are skipped; the folder itself never is. Raises OptionError if
+    there are too many subfolders.
     """
     ignores = list(_ignores_above(root.resolve()))
     seen = 0
     for name, folders, files in os.walk(root):
         seen += 1
         if seen > MOST:
-            raise OptionError(f"there are more than {MOST:,} folders in '{root}'; name one of them")
+            raise OptionError(f"'{root}' has more than {MOST:,} subfolders; name one of them")
         folder = Path(name)
         whole = folder.resolve()
         if RECORDS & {*files} and folder != root:
@@ -61,7 +61,7 @@ def spec_files(root: Path) -> Iterator[Path]:
 
 
 def _ignores_above(folder: Path) -> Iterator[_Ignore]:
-    """Yield the patterns that hold in a folder, up to the root of its repository."""
+    """Yield the patterns of the folders above a folder, up to the root of its repository."""
     for place in (folder, *folder.parents):
         yield from _ignore_in(place)
         if (place / ".git").exists():

@@ -1,4 +1,4 @@
-"""Comments that suppress findings: `# noqa: G1` on a line, `# archscope: noqa` for a file."""
+"""Parse `# noqa: G1` comments on lines, and `# archscope: noqa` comments for whole files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMENT = re.compile(
 
 
 class Suppressions(Struct, frozen=True):
-    """The prefixes of codes that the comments of a file suppress: by line, and everywhere."""
+    """The code prefixes that the comments of a file suppress, by line and in the whole file."""
 
     lines: dict[int, tuple[str, ...]]
     everywhere: tuple[str, ...]
@@ -24,7 +24,7 @@ class Suppressions(Struct, frozen=True):
 
 
 def suppressions_in(text: str) -> Suppressions:
-    """Return what the comments of a text suppress."""
+    """Parse the suppressing comments of a text."""
     lines: dict[int, tuple[str, ...]] = {}
     everywhere: tuple[str, ...] = ()
     if "noqa" not in text.lower():

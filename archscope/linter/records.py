@@ -1,4 +1,4 @@
-"""Findings as records of the JSON contract."""
+"""Convert findings to records of the JSON contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.sources import is_foreign
 
 
 def record(finding: Finding) -> dict[str, Any]:
-    """Return a finding as the record of the JSON contract."""
+    """Return a finding as a record of the JSON contract."""
     at = source_of(finding)
     return {
         "code": finding.code,
@@ -33,9 +33,9 @@ def record(finding: Finding) -> dict[str, Any]:
 
 
 def source_of(finding: Finding) -> Source | None:
-    """Return the place that a finding is about: in a spec, or in the Python that calls a layer.
+    """Return the location of a finding: in a spec, or in the Python code that calls a layer.
 
-    Other imported models have none.
+    None for other imported models.
     """
     at = finding.at
     if at is None or at.file.endswith(".py"):

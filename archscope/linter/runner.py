@@ -1,4 +1,4 @@
-"""Rules -> findings: each located in the spec, suppressed where the spec says so, and merged."""
+"""Run rules on a network: locate their findings in the spec, suppress some and merge the rest."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def lint(
     *,
     batch: int = 1,
 ) -> tuple[Finding, ...]:
-    """Return what the rules find in a network, of every severity.
+    """Return the findings of all rules in a network, of every severity.
 
-    With the document that the graph was read from, findings know their line and `# noqa`
-    comments apply. Memory access is counted for a batch. Findings of one rule in one place are
-    merged, and name the other nodes.
+    With the document that the graph was read from, findings have a line and `# noqa` comments
+    apply. Memory access is counted for `batch` images. Findings of one rule at one place are
+    merged into one, which names the other nodes.
     """
     linter = Linter(config or Config(), batch=batch)
     return merged(linter.findings(graph, document))
 
 
 class Linter:
-    """Lints networks one after another, and reads each file once."""
+    """Lints several networks, reading each file once."""
 
     def __init__(self, config: Config, unsaved: Mapping[str, str] = {}, batch: int = 1) -> None:
         self.config = config
@@ -43,7 +43,7 @@ class Linter:
         self.suppressions: dict[str, Suppressions] = {}
 
     def findings(self, graph: Graph, document: Document | None) -> list[Finding]:
-        """Return what the rules find in a network, one for each node, without suppressed ones."""
+        """Return the findings in a network, one per node, without suppressed ones."""
         network = Network(graph, document, self.batch)
         return [
             finding
@@ -60,7 +60,7 @@ class Linter:
             places += network.full.trail(network.full.by_name[finding.node])
         if any(self._suppressions(at.file).covers(finding.code, at.line) for at in places):
             return True
-        # A spec that extends another may have no layer of its own.
+        # A spec that extends another may have no layers of its own.
         file = network.document.file if network.document else ""
         return self._suppressions(file).covers(finding.code, 0)
 
@@ -78,11 +78,11 @@ class Linter:
         try:
             return path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError):
-            return ""  # a pattern, or standard input: it has no comments
+            return ""  # a pattern or standard input has no comments
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings in the order of the file, those of one rule in one place as one."""
+    """Return findings in the order of the file, merging those of one rule at one place."""
     together: dict[object, list[Finding]] = {}
     place: object
     for number, finding in enumerate(findings):

@@ -1,4 +1,4 @@
-"""Findings with what the layers that they are about take, as a profile predicts it."""
+"""Add the predicted latency of the affected layers to findings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from archscope.units import format_measure
 
 
 def with_latency(finding: Finding, latency: Latency) -> Finding:
-    """Return a finding with the milliseconds of the kernels that compute its nodes.
+    """Add the milliseconds of the kernels that compute its nodes to a finding.
 
-    They are in its evidence and its message. A finding about a network as a whole, or about layers
-    for which nothing runs, stays as it is.
+    They go into its evidence and its message. A finding about a network as a whole, or about
+    layers that need no kernel, is returned unchanged.
     """
     nodes = {finding.node, *finding.others}
     kernels = {layer.kernel for layer in latency.layers if layer.name in nodes and layer.kernel}

@@ -1,4 +1,4 @@
-"""The networks to lint, from files, folders and names of the zoo."""
+"""Collect the networks to lint from files, folders and names of the zoo."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Target(Struct, frozen=True):
 
 
 def expand(words: Iterable[str]) -> Iterator[str]:
-    """Yield the specs that words name; for a folder, all networks in it.
+    """Yield the specs named by words; for a folder, all networks in it.
 
-    Files of blocks alone and search spaces are no networks, and what a folder leaves out is said
-    in `spec_files`. Raises OptionError for a folder without any.
+    Search spaces and files with only blocks are not networks; `spec_files` describes which files of
+    a folder are skipped. Raises OptionError for a folder without networks.
     """
     for word in words:
         if not is_folder(word):
@@ -45,7 +45,7 @@ def expand(words: Iterable[str]) -> Iterator[str]:
             continue
         found = [path.as_posix() for path in sorted(spec_files(Path(word))) if _is_network(path)]
         if not found:
-            raise OptionError(f"there is no spec in '{word}'")
+            raise OptionError(f"no spec in folder '{word}'")
         yield from found
 
 
@@ -57,7 +57,7 @@ def load(
     changes: Mapping[str, Any] = {},
     fused: bool = False,
 ) -> Target:
-    """Return a spec as a target; an error in it is kept, so that others can still be linted.
+    """Read a spec as a target; errors are stored, so that other specs can still be linted.
 
     `changes` are the keyword arguments of `sources.read`; `fused` folds batch norms.
     """
@@ -75,12 +75,12 @@ def _standard_input(limits: Limits) -> bytes:
 
 @lru_cache(maxsize=1)
 def _content(stream: TextIO, limits: Limits) -> bytes:
-    """Return what is piped in, which can be read only once."""
+    """Return the content of standard input, which can be read only once."""
     return stream.buffer.read(limits.file_bytes + 1)
 
 
 def is_folder(word: str) -> bool:
-    """Return whether a word names a folder; a word that is no valid path does not."""
+    """Return whether a word names a folder; False if it is no valid path."""
     try:
         return Path(word).is_dir()
     except (OSError, ValueError):
@@ -91,5 +91,5 @@ def _is_network(path: Path) -> bool:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        return True  # reading it as a spec will say what is wrong
+        return True  # reading it as a spec will report the error
     return bool(_NETWORK.search(text)) and not _HOLE.search(text)

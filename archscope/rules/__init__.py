@@ -1,4 +1,4 @@
-"""Lint rules, one in each file; they are found by walking this folder."""
+"""The lint rules, one per file, found by walking this folder."""
 
 from __future__ import annotations
 

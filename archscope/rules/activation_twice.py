@@ -11,11 +11,11 @@ from archscope.rules.rule import Findings, Rule, removal, rule
 
 @rule("ACT103", "activation-twice")
 class ActivationTwice(Rule, frozen=True, kw_only=True):
-    """An activation reads another one.
+    """An activation directly follows another activation.
 
-    A second activation adds work and memory access, and no capacity worth it. ReLU after ReLU,
-    ReLU6, sigmoid, hardsigmoid or softplus, whose values are not negative, and ReLU6 after ReLU6
-    change nothing at all: there the second one is taken out by a safe fix.
+    The second one adds work and memory access, but no capacity worth it. ReLU after ReLU, ReLU6,
+    sigmoid, hardsigmoid or softplus, whose values are never negative, and ReLU6 after ReLU6 have no
+    effect at all; a safe fix removes the second one.
     """
 
     fixes = "safe"
@@ -28,7 +28,7 @@ class ActivationTwice(Rule, frozen=True, kw_only=True):
             if not activation(first):
                 continue
             idle = changes_nothing(first, node)
-            effect = ", which changes nothing" if idle else ""
+            effect = " and has no effect" if idle else ""
             yield self.finding(
                 network,
                 f"{node.op.name} follows {first.op.name}{effect}",
@@ -40,7 +40,7 @@ class ActivationTwice(Rule, frozen=True, kw_only=True):
 
 
 def changes_nothing(first: Node, second: Node) -> bool:
-    """Return whether the second activation leaves every value of the first as it is."""
+    """Return whether the second activation leaves every output of the first unchanged."""
     if isinstance(second.op, ReLU):
         return isinstance(first.op, ReLU | ReLU6 | Sigmoid | Hardsigmoid | Softplus)
     return isinstance(second.op, ReLU6) and isinstance(first.op, ReLU6 | Sigmoid | Hardsigmoid)

@@ -12,11 +12,11 @@ from archscope.rules.rule import Findings, Fix, Rule, rule
 
 @rule("NRM101", "bias-before-norm")
 class BiasBeforeNorm(Rule, frozen=True, kw_only=True):
-    """A layer with a bias is followed by a batch norm, which takes it out again.
+    """A layer with a bias is followed by a batch norm, which cancels the bias.
 
-    Batch norm subtracts the mean of each channel, and the bias with it: its parameters, their
-    gradients and their memory serve nothing. The fix says `bias: false`. It is unsafe because
-    trained weights no longer fit: a trained bias has to be subtracted from the running mean.
+    Batch norm subtracts the mean of each channel, including the bias: its parameters, their
+    gradients and their memory are wasted. The fix sets `bias: false`. It is unsafe because trained
+    weights no longer fit: a trained bias must be subtracted from the running mean.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, section 3.2.
     """
@@ -35,7 +35,7 @@ class BiasBeforeNorm(Rule, frozen=True, kw_only=True):
             fix = None
             if before.at:
                 at = before.at.line, before.at.column
-                fix = Fix("say bias: false", (Edit(before.at.file, at, "bias", "false"),))
+                fix = Fix("set bias: false", (Edit(before.at.file, at, "bias", "false"),))
             biases = before.out[0]
             yield self.finding(
                 network,

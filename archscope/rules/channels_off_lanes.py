@@ -9,18 +9,18 @@ from archscope.rules.rule import INFO, Findings, Rule, rule
 
 @rule("CHN101", "channels-off-lanes")
 class ChannelsOffLanes(Rule, frozen=True, kw_only=True):
-    """A convolution has a number of channels that wastes lanes of vector units.
+    """A convolution's number of channels leaves lanes of vector units idle.
 
-    multiple: what channel counts should be divisible by
+    multiple: channel counts should be divisible by this
 
     Processors work on 8 or 16 channels at a time (8 floats in AVX2, tiles of 8 in tensor cores),
-    and a count in between is padded: 58 channels take the time of 64. Depthwise convolutions have
-    the channels of their input and are not blamed; nor are layers with fewer channels than one
-    lane, such as gates, or whose output leaves the network: their channels are its classes.
+    and other counts are padded: 58 channels take as long as 64. Depthwise convolutions, which take
+    over the channels of their input, are not reported; nor are layers with fewer channels than one
+    multiple, such as gates, or layers whose output leaves the network: their channels are classes.
 
-    This is worth knowing rather than wrong: ShuffleNetV2 itself has 58, 116 and 232 channels.
+    This is a hint rather than an error: ShuffleNetV2 itself has 58, 116 and 232 channels.
 
-    What helps: `=divisible(width)`, MobileNet's rounding to a multiple of 8.
+    What helps: `=divisible(width)`, which rounds to a multiple of 8 as MobileNet does.
 
     Source: NVIDIA, "Optimizing convolutional layers", on tensor cores; MobileNetV2's code rounds
     channels to 8 for the same reason.
@@ -40,7 +40,7 @@ class ChannelsOffLanes(Rule, frozen=True, kw_only=True):
             padded = -(-op.out // self.multiple) * self.multiple
             yield self.finding(
                 network,
-                f"{op.out} channels are no multiple of {self.multiple}:"
+                f"{op.out} channels are not a multiple of {self.multiple}:"
                 f" padded to {padded}, {100 * (padded - op.out) / padded:.0f} % of the lanes idle",
                 node,
                 weight=(padded - op.out) / padded,
@@ -50,7 +50,7 @@ class ChannelsOffLanes(Rule, frozen=True, kw_only=True):
             )
 
     def _leads_out(self, network: Network, name: str) -> bool:
-        """Return whether a node's value leaves the network, at most pooled on its way."""
+        """Return whether a node's value leaves the network, at most pooled on the way."""
         graph = network.graph
         while name not in network.outputs:
             readers = network.readers[name]

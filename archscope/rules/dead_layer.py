@@ -8,11 +8,11 @@ from archscope.rules.rule import ERROR, Findings, Rule, removal, rule
 
 @rule("UNU102", "dead-layer")
 class DeadLayer(Rule, frozen=True, kw_only=True):
-    """A layer's value reaches no output.
+    """A layer's output reaches no output of the network.
 
-    It is built, counted and run for nothing; most often a `from:` names the wrong layer. The fix
-    takes out a layer that nothing reads, and with the next run those that only it read. It is
-    unsafe: what was meant is not known.
+    It is built, counted and run for nothing; most often, a `from:` names the wrong layer. The fix
+    removes a layer that nothing reads; running it again removes the layers that fed only this one.
+    It is unsafe, as the intention is unknown.
     """
 
     severity = ERROR

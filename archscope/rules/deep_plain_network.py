@@ -13,14 +13,14 @@ from archscope.rules.rule import Findings, Rule, rule
 class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
     """A deep network has neither shortcuts nor normalisation.
 
-    depth: layers with weights on the longest path, beyond which a network is deep
+    depth: a network is deep with more layers with weights than this on its longest path
 
-    Deeper plain networks train worse than shallower ones, on the training set, too. A shortcut
+    Deep plain networks train worse than shallower ones, even on the training set. A shortcut
     (addition or concatenation of branches) or a normalisation keeps gradients alive. Local response
-    norm does not count.
+    normalisation does not count.
 
-    The threshold: VGG's authors trained 11 layers from scratch and began the deeper ones, 13 to 19,
-    from these.
+    The threshold: VGG's authors trained 11 layers from scratch, and initialised the deeper networks
+    of 13 to 19 layers with these.
 
     What helps: batchnorm after convolutions, residual blocks.
 
@@ -38,7 +38,7 @@ class DeepPlainNetwork(Rule, frozen=True, kw_only=True):
         if depth > self.depth:
             yield self.finding(
                 network,
-                f"{depth} layers with weights in a row without shortcut or normalisation"
+                f"{depth} layers with weights in a row, without shortcut or normalisation"
                 f" (limit {self.depth})",
                 depth=depth,
             )

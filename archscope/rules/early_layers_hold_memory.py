@@ -12,11 +12,11 @@ from archscope.rules.rule import INFO, Findings, Rule, rule
 class EarlyMemory(Rule, frozen=True, kw_only=True):
     """The first layers hold most of the memory of feature maps.
 
-    share: part of the feature maps that they may hold
-    stride: down to this resolution, as a fraction of the input, layers are the first
+    share: share of the feature maps that the first layers may hold
+    stride: layers down to this fraction of the input's resolution count as the first
 
-    Feature maps at full and half resolution are few but large: they decide which batch can be
-    trained, while the parameters sit at the other end. CS231n's table of VGG16 shows both.
+    Feature maps at full and half resolution are few but large: they limit the batch that can be
+    trained, while most parameters are in the last layers. CS231n's table of VGG16 shows both.
 
     What helps: a stem that reduces the resolution sooner.
 
@@ -53,4 +53,4 @@ class EarlyMemory(Rule, frozen=True, kw_only=True):
 
 
 SMALL = 128 * 128
-"""Positions of an input that is too small for a stem to matter."""
+"""Inputs with fewer positions are too small for the stem to matter."""

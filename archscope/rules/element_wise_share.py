@@ -11,21 +11,21 @@ from archscope.rules.rule import Findings, Guideline, Score, rule
 
 @rule("G4", "element-wise-share")
 class ElementwiseShare(Guideline, frozen=True, kw_only=True):
-    """Element-wise work makes up most of the memory access.
+    """Element-wise work causes most of the memory access.
 
     limit: share of element-wise work in the memory access of the network
 
-    Activations, additions, multiplications and depthwise convolutions do little arithmetic for
-    each element that they move, so their time is not in the macs. The paper found them to take
-    a good part of the time of ShuffleNetV1 and MobileNetV2, and removing the ReLU and the
-    shortcut of a bottleneck to bring about 20 %.
+    Activations, additions, multiplications and depthwise convolutions do little arithmetic per
+    element moved, so macs do not reflect their time. The paper found that they take a good part of
+    the time of ShuffleNetV1 and MobileNetV2, and that removing the ReLU and the shortcut of a
+    bottleneck makes it about 20 % faster.
 
-    Counted is the memory access of the network as it is deployed: batch norms are folded into
-    the convolutions before them, and what only arranges data (concat, slice, shuffle, flatten) is
-    left out. A bias is written with the output of its convolution and adds no access.
+    Memory access is that of the deployed network: batch norms are folded into the convolutions
+    before them, and operators that only arrange data (concat, slice, shuffle, flatten) are left
+    out. A bias is written with the output of its convolution and adds no access.
 
-    The threshold: half. ShuffleNetV2 stands at 0.39 to 0.45; MobileNetV2 at 0.64 and ShuffleNetV1
-    at 0.55 to 0.60 move more for element-wise work than for all else.
+    The threshold: half. ShuffleNetV2 is at 0.39 to 0.45; MobileNetV2 at 0.64 and ShuffleNetV1 at
+    0.55 to 0.60 move more for element-wise work than for everything else.
 
     What helps: fewer activations on wide maps, concatenation in place of addition, narrower
     depthwise convolutions.
@@ -65,7 +65,7 @@ OTHER = "other"
 
 
 def _parts(network: Network) -> dict[str, int]:
-    """Return memory access by kind of work, for a batch."""
+    """Return the memory access of a batch by kind of work."""
     parts: dict[str, int] = {}
     for node in network.graph.nodes:
         facts = node.facts

@@ -10,19 +10,19 @@ from archscope.rules.rule import Findings, Guideline, Score, rule
 
 @rule("G2", "excessive-groups")
 class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
-    """Convolutions in groups move more memory than dense ones of equal macs.
+    """Grouped convolutions move more memory than dense ones with the same macs.
 
-    limit: memory access over that of dense convolutions, summed over all in groups
+    limit: memory access of all grouped convolutions, relative to dense ones
 
-    With g groups, the same macs buy g times the channels, and every one of them must be read or
+    With g groups, the same macs pay for g times the channels, and every channel must be read or
     written. A 1x1 convolution of c1 channels at h x w with B macs moves hw c1 + B g/c1 + B/hw
-    elements, which grows with g. This rule sets it against g = 1 with the same input and the same
-    macs; windows larger than 1x1 are treated alike. Depthwise convolutions are not meant: they are
-    the subject of G4. The paper measured 8 groups at less than a third of the speed of one, on a
-    GPU and at equal macs.
+    elements, which grows with g. This rule compares it with g = 1, the same input and the same
+    macs; windows larger than 1x1 are treated alike. Depthwise convolutions are exempt: they are the
+    subject of G4. The paper measured 8 groups at less than a third of the speed of one, on a GPU
+    and at equal macs.
 
-    The threshold: two groups of equal width come to 1.33 at most, and the paper's own advice is to
-    choose groups with care, not never. Networks over 1.2: ShuffleNetV1 with 3 groups 1.4, with 8
+    The threshold: two groups of equal width reach 1.33 at most, and the paper advises to choose
+    groups with care, not to avoid them. Networks above 1.2: ShuffleNetV1 with 3 groups 1.4, with 8
     groups 1.6, ResNeXt-50 1.5.
 
     What helps: fewer groups; fewer channels in their place.
@@ -67,7 +67,7 @@ class ExcessiveGroups(Guideline, frozen=True, kw_only=True):
 
 
 def against_dense(node: Node, batch: int = 1) -> tuple[int, float]:
-    """Return the memory access of a convolution in groups, and of a dense one of equal macs.
+    """Return the memory access of a grouped convolution, and of a dense one with the same macs.
 
     The dense one reads the same input, has as many weights, and writes 1/g of the channels.
     """

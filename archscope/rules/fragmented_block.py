@@ -9,23 +9,23 @@ from archscope.rules.rule import Findings, Guideline, Score, rule
 
 @rule("G3", "fragmented-block")
 class FragmentedBlock(Guideline, frozen=True, kw_only=True):
-    """A building block is made of many small operators side by side.
+    """A building block consists of many small parallel operators.
 
-    fragments: convolutions and poolings that one block may have
-    branches: how many side by side make it a block that is blamed
+    fragments: convolutions and poolings that a block may have
+    branches: a block is only reported with at least this many in parallel
 
-    Many small operators keep a parallel machine less busy than few large ones, and each costs a
+    Many small operators keep a parallel machine less busy than a few large ones, and each costs a
     launch and a synchronisation. The paper counts the individual convolutions and poolings of a
-    building block: 13 in NASNet-A, 2 or 3 in ResNet. It measured four of them side by side at a
-    third of the speed of one, on a GPU and at equal macs; on ARM the loss is small.
+    building block: 13 in NASNet-A, 2 or 3 in ResNet. It measured four in parallel at a third of the
+    speed of one, on a GPU and at equal macs; on ARM the loss is small.
 
-    A block is what lies between two values through which everything must pass, or one instance
-    of a block of the spec where several of those overlap, as cells that read the two before them.
-    Matrix products count with convolutions. Branches are the most fragments on one level, counted
-    from the entry of the block.
+    A block is the part between two values that every path passes through, or, where several of
+    these overlap, as in cells that read the two cells before them, an instance of a block of the
+    spec. Matrix products count as convolutions. The number of branches is the largest number of
+    fragments at the same level, counted from the entry of the block.
 
-    The threshold: ShuffleNetV2's own block of stride 2 has 5 fragments in 2 branches, a bottleneck
-    of ResNet with projection 4. GoogLeNet's Inception has 7 in 4 branches.
+    The threshold: ShuffleNetV2's own block of stride 2 has 5 fragments in 2 branches, and ResNet's
+    bottleneck with projection has 4. GoogLeNet's Inception has 7 in 4 branches.
 
     What helps: fewer, larger branches.
 

@@ -9,13 +9,13 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("CHN102", "groups-without-shuffle")
 class GroupsWithoutShuffle(Rule, frozen=True, kw_only=True):
-    """Convolutions in groups follow one another without anything that mixes the groups.
+    """Grouped convolutions follow each other with nothing that mixes the groups.
 
-    Each group then sees only its own part of the channels from one layer to the next: several
-    narrow networks side by side. A depthwise convolution or an activation in between changes
-    nothing; a channel shuffle or a dense 1x1 convolution does.
+    Each group then sees only its own part of the channels from layer to layer: the network is
+    several narrow ones side by side. A depthwise convolution or an activation in between does not
+    change that; a channel shuffle or a dense 1x1 convolution does.
 
-    What helps: `channel_shuffle: groups` between them, as in ShuffleNet.
+    What helps: `channel_shuffle: groups` in between, as in ShuffleNet.
 
     Source: Zhang et al. 2017, arXiv:1707.01083, figure 1.
     """
@@ -33,7 +33,7 @@ class GroupsWithoutShuffle(Rule, frozen=True, kw_only=True):
                 yield self.finding(
                     network,
                     f"convolution in {op.groups} groups follows '{found.name}' in as many,"
-                    " and nothing between mixes them",
+                    " with nothing in between that mixes them",
                     node,
                     groups=op.groups,
                     before=found.name,

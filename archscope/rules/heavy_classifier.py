@@ -11,15 +11,15 @@ from archscope.rules.rule import Findings, Rule, rule
 class HeavyClassifier(Rule, frozen=True, kw_only=True):
     """Fully connected layers hold most of the parameters.
 
-    share: part of the parameters that they may hold
-    params: parameters below which a network is too small to blame
+    share: share of the parameters that they may hold
+    params: networks with fewer parameters are too small to report
 
     Flattening a feature map gives every position weights of its own: 103 of the 138 M params of
-    VGG16 stand in one layer. Global average pooling before the classifier needs one weight for
-    each channel and class, and takes inputs of any size.
+    VGG16 are in one layer. With global average pooling before it, the classifier needs one weight
+    per channel and class, and inputs may have any size.
 
-    The threshold: half. A plain classifier behind global pooling, as 1.0 of the 2.3 M params of
-    ShuffleNetV2, stays below; networks under a million params are not blamed.
+    The threshold: half. A plain classifier after global pooling, such as ShuffleNetV2's with 1.0 of
+    2.3 M params, stays below; networks under a million params are not reported.
 
     What helps: `global_avgpool` in place of `flatten` and hidden linear layers.
 

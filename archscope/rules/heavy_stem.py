@@ -9,16 +9,16 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("CST104", "heavy-stem")
 class HeavyStem(Rule, frozen=True, kw_only=True):
-    """Layers at full input resolution do much of the work.
+    """Layers at full input resolution do too much of the work.
 
-    share: part of the macs that layers at full resolution may do
-    positions: inputs with fewer are small, and are not blamed
+    share: share of the macs that layers at full resolution may have
+    positions: inputs with fewer positions are small, and not reported
 
-    A convolution at 224x224 costs sixteen times what it costs at 56x56, for features as simple as
-    edges. Networks for images of this size reduce them by 4 in their first layers; VGG16 does 12 %
+    A convolution at 224x224 costs sixteen times as much as at 56x56, for features as simple as
+    edges. Networks for images of this size shrink them by 4 in their first layers; VGG16 does 12 %
     of its macs before its first pooling.
 
-    What helps: stride 2 in the first convolution, pooling after it.
+    What helps: stride 2 in the first convolution, and pooling after it.
 
     Source: Szegedy et al. 2015, arXiv:1512.00567, section 2; He et al. 2018, arXiv:1812.01187, on
     the stem.

@@ -1,4 +1,4 @@
-"""Predicates of layers that rules share: depthwise, grouped, pointwise and others."""
+"""Predicates on layers that several rules use: depthwise, grouped, pointwise and others."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from archscope.ops.conv import Conv
 
 
 def transparent(node: Node) -> bool:
-    """Return whether each value stays where it is and, but for a scale and shift, what it is."""
+    """Return whether each value keeps its position and changes by a scale and shift at most."""
     return node.op.valuewise and not node.op.nonlinear
 
 
 def convolution(node: Node) -> Conv | None:
-    """Return the operator of a convolution, or None."""
+    """Return the node's operator if it is a convolution, else None."""
     return node.op if isinstance(node.op, Conv) else None
 
 
 def depthwise(node: Node) -> bool:
-    """Return whether each channel is convolved on its own."""
+    """Return whether it convolves each channel on its own."""
     op = convolution(node)
     return op is not None and op.groups == node.ins[0][0] > 1
 
 
 def grouped(node: Node) -> bool:
-    """Return whether it is a convolution in groups of more than one channel."""
+    """Return whether it is a grouped convolution with several channels per group."""
     op = convolution(node)
     return op is not None and 1 < op.groups < node.ins[0][0]
 
@@ -40,13 +40,13 @@ def pointwise(node: Node) -> bool:
 
 
 def taps(node: Node) -> int:
-    """Return the positions in the window of a convolution: 9 for 3x3."""
+    """Return the number of positions in the window of a convolution: 9 for 3x3."""
     windows = node.facts.window or ()
     return prod(axis.kernel for axis in windows if isinstance(axis, Window))
 
 
 def area(shape: tuple[int, ...]) -> int:
-    """Return the positions of a feature map."""
+    """Return the number of positions of a feature map."""
     return prod(shape[1:])
 
 

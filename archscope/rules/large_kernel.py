@@ -9,16 +9,16 @@ from archscope.rules.rule import INFO, Findings, Rule, rule
 
 @rule("CST102", "large-kernel")
 class LargeKernel(Rule, frozen=True, kw_only=True):
-    """A dense convolution has a large window that stacked 3x3 would cover for less.
+    """A dense convolution has a large window, which stacked 3x3 convolutions would cover for less.
 
-    kernel: side of the largest window that is not blamed
+    kernel: side of the largest window that is not reported
 
-    Two 3x3 convolutions see 5x5 and have 18 C^2 weights in place of 25 C^2; three see 7x7 with
-    27 C^2 in place of 49 C^2, and bring activations between them. Layers that read the input of
-    the network are not blamed, as few channels make them cheap, nor depthwise ones, whose window
-    costs little.
+    Two 3x3 convolutions see 5x5 with 18 C^2 weights instead of 25 C^2; three see 7x7 with 27 C^2
+    instead of 49 C^2, and leave room for activations in between. Layers that read the input of the
+    network are not reported, as their few channels make them cheap, nor are depthwise ones, whose
+    window costs little.
 
-    What helps: 3x3 convolutions with activations, or 1xk and kx1.
+    What helps: 3x3 convolutions with activations, or a 1xk and a kx1 convolution.
 
     Source: Simonyan and Zisserman 2014, arXiv:1409.1556, section 2.3; Szegedy et al. 2015,
     arXiv:1512.00567, section 3.
@@ -42,7 +42,7 @@ class LargeKernel(Rule, frozen=True, kw_only=True):
             yield self.finding(
                 network,
                 f"{side}x{side} convolution: {stacked} of 3x3 see as much with"
-                f" {9 * stacked}/{taps(node)} of the weights at equal widths",
+                f" {9 * stacked}/{taps(node)} of the weights at equal width",
                 node,
                 weight=side,
                 kernel=side,

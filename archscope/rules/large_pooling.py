@@ -10,14 +10,14 @@ from archscope.rules.rule import INFO, Findings, Rule, rule
 
 @rule("POL101", "large-pooling")
 class LargePooling(Rule, frozen=True, kw_only=True):
-    """A pooling throws away much at once: its window is larger than 3.
+    """A pooling discards much at once: its window is larger than 3.
 
-    kernel: side of the largest window that is not blamed
+    kernel: side of the largest window that is not reported
 
-    Windows of 2 and 3 are common; larger ones are usually too destructive. A window over the whole
-    map is global pooling and not blamed, nor is one of stride 1, which throws nothing away.
+    Windows of 2 and 3 are common; larger ones are usually too destructive. Windows over the whole
+    map, which is global pooling, and those of stride 1, which discard nothing, are not reported.
 
-    What helps: several poolings, or convolutions of stride 2 between them.
+    What helps: several smaller poolings, or convolutions of stride 2.
 
     Source: CS231n, "Convolutional networks: pooling layer".
     """

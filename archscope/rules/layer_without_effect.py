@@ -10,12 +10,12 @@ from archscope.rules.rule import Findings, Rule, removal, rule
 
 @rule("UNU101", "layer-without-effect")
 class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
-    """A layer gives out what it takes in.
+    """A layer returns its input unchanged.
 
-    Identity in a chain, dropout of 0, pooling over windows of 1, flattening what is flat, a slice
-    of everything, resizing to the same size. `identity` as a branch says that there is a shortcut
-    and is not blamed, nor is a layer of a block that has an effect in other instances. The fix
-    takes the layer out.
+    Examples are identity in a chain, dropout of 0, pooling over windows of 1, flattening a vector,
+    a slice of everything, and resizing to the same size. `identity` as a branch marks a shortcut
+    and is not reported, nor is a layer of a block that has an effect in other instances. The fix
+    removes the layer.
     """
 
     fixes = "safe"
@@ -28,10 +28,12 @@ class LayerWithoutEffect(Rule, frozen=True, kw_only=True):
             if node.at in useful or self._shortcut(network, node):
                 continue
             fix = removal(node.op.name, node.at, safe=True)
-            yield self.finding(network, f"{node.op.name} gives out what it takes in", node, fix=fix)
+            yield self.finding(
+                network, f"{node.op.name} returns its input unchanged", node, fix=fix
+            )
 
     def _shortcut(self, network: Network, node: Node) -> bool:
-        """Return whether an identity stands as a branch of its own."""
+        """Return whether an identity is a branch of its own."""
         readers = [network.graph.by_name[name] for name in network.readers[node.name]]
         merged = all(len(reader.inputs) > 1 for reader in readers)
         return isinstance(node.op, Identity) and bool(readers) and merged

@@ -10,15 +10,15 @@ from archscope.rules.rule import INFO, Findings, Rule, rule
 
 @rule("RFD102", "layers-beyond-input")
 class LayersBeyondInput(Rule, frozen=True, kw_only=True):
-    """Layers widen a receptive field that sees the whole input already.
+    """Layers widen a receptive field that already covers the whole input.
 
-    share: part of the macs that such layers must do to be worth a finding
+    share: share of the macs that such layers must have to be reported
 
     Where even the narrowest path to a layer sees more than the input is wide, a window larger than
-    1x1 has no new context to add. Richter et al. call the first such layer the border layer and
-    find that the layers behind it hardly improve what a network predicts at this input size.
+    1x1 adds no new context. Richter et al. call the first such layer the border layer, and find
+    that the layers after it hardly improve a network's predictions at this input size.
 
-    Counted are convolutions with windows larger than 1x1 whose input sees the whole input along
+    The rule counts convolutions with windows larger than 1x1 whose input sees the whole image along
     its narrowest path, without global pooling.
 
     What helps: a larger input, or fewer layers; `archscope analyze NET --input 3x320x320` shows
@@ -46,8 +46,8 @@ class LayersBeyondInput(Rule, frozen=True, kw_only=True):
         if macs > self.share * network.macs:
             yield self.finding(
                 network,
-                f"{len(beyond)} convolutions, from '{beyond[0].name}' on, widen a field that sees"
-                f" all of {text_of(size)} already:"
+                f"{len(beyond)} convolutions, from '{beyond[0].name}' on, widen a receptive field"
+                f" that already covers all of {text_of(size)}:"
                 f" {100 * macs / network.macs:.0f} % of the macs",
                 beyond[0],
                 layers=len(beyond),

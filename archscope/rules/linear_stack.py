@@ -13,14 +13,14 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("ACT104", "linear-stack")
 class LinearStack(Rule, frozen=True, kw_only=True):
-    """Two layers follow one another with nothing non-linear between them.
+    """Two layers follow each other with nothing non-linear in between.
 
-    Together they compute what one layer could: two convolutions of 3x3 in a row are one of 5x5.
-    Not blamed are pairs that save something by being two: through fewer channels than both ends
-    have (a factorisation of low rank, also the linear bottleneck), in groups or depthwise, or of
-    windows along different axes such as 1x7 and 7x1.
+    Together they compute no more than one layer could: two 3x3 convolutions in a row are one 5x5
+    convolution. Pairs that are cheaper than one layer are not reported: those with fewer channels
+    in the middle than at both ends (a low-rank factorisation, such as the linear bottleneck),
+    grouped or depthwise ones, and windows along different axes such as 1x7 and 7x1.
 
-    What helps: an activation between them, or one layer in place of both.
+    What helps: an activation in between, or one layer in place of both.
     """
 
     def check(self, network: Network) -> Findings:
@@ -33,7 +33,7 @@ class LinearStack(Rule, frozen=True, kw_only=True):
             if not self._saves(first, node):
                 yield self.finding(
                     network,
-                    f"nothing non-linear lies between '{first.name}' and this:"
+                    f"nothing non-linear between '{first.name}' and this layer:"
                     f" {first.ins[0][0]} -> {first.out[0]} -> {node.out[0]} channels"
                     " could be one layer",
                     node,
@@ -42,7 +42,7 @@ class LinearStack(Rule, frozen=True, kw_only=True):
                 )
 
     def _saves(self, first: Node, second: Node) -> bool:
-        """Return whether two layers are cheaper than one that computes as much."""
+        """Return whether two layers are cheaper than the one layer that could replace them."""
         if first.out[0] < min(first.ins[0][0], second.out[0]):
             return True
         former, latter = convolution(first), convolution(second)

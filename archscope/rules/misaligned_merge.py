@@ -8,12 +8,12 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("RFD103", "misaligned-merge")
 class MisalignedMerge(Rule, frozen=True, kw_only=True):
-    """Branches that look at different places of the input are merged.
+    """Branches that see different places of the input are merged.
 
-    Position by position, the merge takes values to belong together whose receptive fields have
-    different centres or different strides. Even windows, asymmetric padding and resizing do this.
+    At each position, the merge combines values whose receptive fields have different centres or
+    different strides. Even windows, asymmetric padding and resizing cause this.
 
-    What helps: odd windows with padding on both sides, the same stride along all branches.
+    What helps: odd windows with the same padding on both sides, and equal strides in all branches.
 
     Source: Araujo, Norris and Sim 2019, Distill, on alignment.
     """

@@ -12,19 +12,20 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("CHN103", "narrow-branch")
 class NarrowBranch(Rule, frozen=True, kw_only=True):
-    """A residual branch passes through so few channels that it can hardly change the sum.
+    """A residual branch has a layer with so few channels that it can hardly change the sum.
 
-    ratio: channels of the sum over those of the narrowest layer of the branch
+    ratio: channels of the sum relative to the narrowest layer of the branch
 
-    What a branch adds has no more independent channels than its narrowest layer. Bottlenecks
-    narrow to a quarter; pruning can leave a single lane of 8 channels where the sum has hundreds,
-    at the full price in launches, and in memory access of the layers around.
+    The output of a branch has no more independent channels than its narrowest layer. Bottlenecks
+    narrow to a quarter; pruning can leave only 8 channels where the sum has hundreds, at the full
+    cost in launches, and in memory access of the surrounding layers.
 
-    A branch is blamed if all of it passes through a convolution or linear layer of so few channels,
-    which no gate does, and another operand of the sum goes by without any layer that has weights.
+    A branch is reported if everything in it passes through a convolution or linear layer with so
+    few channels, unlike a gate, and another operand of the sum passes no layer with weights.
 
-    What helps: no such branch, which a residual network bears best of all layers (Veit et al. 2016
-    removed whole blocks from trained ones), or a `--min-width` when pruning.
+    What helps: removing the branch, which a residual network tolerates better than the loss of any
+    other layer (Veit et al. 2016 removed whole blocks from trained networks), or a `--min-width`
+    when pruning.
 
     Source: rank(AB) <= min(rank A, rank B); Veit, Wilber, Belongie 2016, arXiv:1605.06431.
     """
@@ -66,12 +67,12 @@ def _has_weights(node: Node) -> bool:
 
 
 def _branches(graph: Graph, end: Node, places: dict[str, int]) -> list[dict[Node, bool]]:
-    """Return for each operand of a node what lies between it and the value that all come from.
+    """Return, for each operand of a node, the nodes between it and the common ancestor of all.
 
-    The nodes of a branch come with whether everything in it passes through them. Empty where the
-    operands come from several inputs of the network. `places` are those of the nodes.
+    Each node of a branch is mapped to whether everything in the branch passes through it. Empty if
+    the operands come from different inputs of the network. `places` maps nodes to their positions.
     """
-    reached: dict[str, int] = {}  # operands that a node leads to, as bits
+    reached: dict[str, int] = {}  # operands that a node leads to, as a bit mask
     waiting: list[tuple[int, str]] = []
     branches: list[dict[Node, bool]] = [{} for _ in end.inputs]
 
@@ -82,7 +83,7 @@ def _branches(graph: Graph, end: Node, places: dict[str, int]) -> list[dict[Node
 
     for bit, name in enumerate(end.inputs):
         reach(name, 1 << bit)
-    while len(waiting) > 1:  # the last is where all begin
+    while len(waiting) > 1:  # the last one is the common ancestor
         node = graph.by_name[heappop(waiting)[1]]
         if not node.inputs:
             return []

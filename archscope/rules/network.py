@@ -1,4 +1,4 @@
-"""The network that rules inspect: its graph, its document, and analyses that rules share."""
+"""The network that rules inspect: its graph, its document and cached analyses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Network:
     """A graph under inspection, with cached analyses."""
 
     def __init__(self, graph: Graph, document: Document | None = None, batch: int = 1) -> None:
-        """Take a graph, the document if it was read from a spec, and the images of a batch."""
+        """Take a graph, its document if it was read from a spec, and the batch size."""
         self.full = graph
         self.graph = graph.inference()
         self.document = document
@@ -25,12 +25,12 @@ class Network:
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:
-        """For each node the names of the nodes that read it."""
+        """The names of the nodes that read each node."""
         return self.graph.readers()
 
     @cached_property
     def outputs(self) -> set[str]:
-        """The nodes whose values leave the network."""
+        """The names of the nodes whose values leave the network."""
         return {output.node for output in self.graph.outputs}
 
     @cached_property
@@ -45,7 +45,7 @@ class Network:
 
     @cached_property
     def access(self) -> dict[str, int]:
-        """The elements that each node reads and writes for a batch; weights are read once."""
+        """The elements that each node reads and writes per batch; weights are read once."""
         return {name: cost.memory_access for name, cost in costs(self.graph, self.batch).items()}
 
     @cached_property
@@ -54,17 +54,17 @@ class Network:
         return [node for node in self.graph.nodes if node.facts.macs and node.facts.params]
 
     def place(self, node: Node | None) -> Source | None:
-        """Return where a finding about a node belongs: the nearest place in the spec itself.
+        """Return the location for a finding about a node: the nearest place in the spec itself.
 
-        An operator may stand in a block of another file; then this is where the spec asks
-        for the block. Of the whole network it is where its layers begin.
+        For an operator in a block of another file, this is where the spec uses the block; for the
+        whole network (None), where its layers begin.
         """
         if node is None:
             return self.document.body.at if self.document else None
         return next((at for at in self.graph.trail(node) if at.file in self.home), node.at)
 
     def before(self, node: Node, through: Callable[[Node], bool] = transparent) -> Node:
-        """Return what feeds a node of one input, skipping layers for which `through` holds."""
+        """Return the node that feeds a node of one input, skipping nodes that satisfy `through`."""
         found = self.graph.by_name[node.inputs[0]]
         while found.inputs and through(found):
             found = self.graph.by_name[found.inputs[0]]

@@ -10,16 +10,16 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("ACT101", "relu-on-bottleneck")
 class ReluOnBottleneck(Rule, frozen=True, kw_only=True):
-    """ReLU follows the projection of an inverted bottleneck to few channels.
+    """ReLU follows the narrow projection of an inverted bottleneck.
 
-    ratio: channels of the depthwise convolution over those of the projection
+    ratio: channels of the depthwise convolution relative to those of the projection
 
-    ReLU sets half of its values to zero. Among many channels the information survives in others,
-    among few it is lost: MobileNetV2 measured that leaving the narrow ends of its blocks linear
-    is better than ReLU there.
+    ReLU sets half of its values to zero. Among many channels the information survives in others;
+    among few it is lost: MobileNetV2 measured that linear narrow ends of its blocks are better than
+    ReLU there.
 
-    A bottleneck is blamed if a 1x1 convolution that follows a depthwise one narrows its channels by
-    the ratio or more, and ReLU or ReLU6 comes next.
+    A bottleneck is reported if a 1x1 convolution after a depthwise one reduces the channels by the
+    ratio or more, and ReLU or ReLU6 comes next.
 
     What helps: no activation after the projection.
 
@@ -41,8 +41,8 @@ class ReluOnBottleneck(Rule, frozen=True, kw_only=True):
             if depthwise(wide):
                 yield self.finding(
                     network,
-                    f"{node.op.name} on {narrow.out[0]} channels"
-                    f" that were {narrow.ins[0][0]} before '{narrow.name}'",
+                    f"{node.op.name} on {narrow.out[0]} channels,"
+                    f" reduced from {narrow.ins[0][0]} by '{narrow.name}'",
                     node,
                     channels=narrow.out[0],
                     channels_before=narrow.ins[0][0],

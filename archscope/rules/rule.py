@@ -1,4 +1,4 @@
-"""The base of lint rules: thresholds as fields, a manual page as docstring, and findings."""
+"""The base class of lint rules, and their findings and fixes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEVERITIES = (INFO, WARNING, ERROR)
 class Fix(Struct, frozen=True, gc=False):
     """A change of the spec that resolves a finding.
 
-    A safe fix does not change the function that the network computes, for equal weights.
+    With a safe fix, the network computes the same function for the same weights.
     """
 
     about: str  # what it does: "remove the second activation"
@@ -31,7 +31,7 @@ class Fix(Struct, frozen=True, gc=False):
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """A place where a network breaks a rule, with the evidence."""
+    """A violation of a rule, with its location and evidence."""
 
     code: str
     message: str  # one sentence that includes the evidence
@@ -43,7 +43,7 @@ class Finding(Struct, frozen=True, gc=False):
     evidence: dict[str, Any] = {}
     others: tuple[str, ...] = ()  # further nodes from the same place of the spec
     fix: Fix | None = None
-    weight: float = 0.0  # of the findings in one place, the one of most weight is shown
+    weight: float = 0.0  # of merged findings, the one with the largest weight is shown
 
 
 Findings = Iterator[Finding]
@@ -52,9 +52,9 @@ Findings = Iterator[Finding]
 def removal(
     what: str, at: Source | None, *, safe: bool = False, unread: bool = False
 ) -> Fix | None:
-    """Return the fix that takes out what stands at a place; None where there is no place.
+    """Return the fix that removes the item at a place; None without a place.
 
-    An `unread` layer stays as long as something reads it.
+    With `unread`, a layer is removed only if nothing reads it.
     """
     if at is None:
         return None
@@ -63,15 +63,15 @@ def removal(
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """A guideline: its fields are thresholds, its docstring is the manual page."""
+    """A lint rule: its fields are thresholds, its docstring is its manual page."""
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[str] = WARNING
-    fixes: ClassVar[str] = ""  # "safe" or "unsafe", of rules that can mend what they find
+    fixes: ClassVar[str] = ""  # "safe" or "unsafe" for rules that offer fixes
 
     def check(self, network: Network) -> Findings:
-        """Return what the rule finds. It changes nothing, prints nothing and never raises."""
+        """Return the findings. Must not change the network, print or raise."""
         raise NotImplementedError
 
     def finding(
@@ -102,16 +102,16 @@ _CODE = re.compile(r"G\d|[A-Z]{3}\d{3}")
 
 
 def rule(code: str, name: str) -> Any:
-    """Register a rule under its code and name, which are never given to another.
+    """Register a rule under its code and name, which are never reused.
 
-    The name says the problem, not the cure. Raises ContractError if either is taken, or if the rule
-    has no page or no check.
+    The name states the problem, not the cure. Raises ContractError if either is taken, or if the
+    rule has no docstring or no check.
     """
 
     def register(cls: type[Rule]) -> type[Rule]:
         for known, other in RULES.own.items():
             if other.name == name:
-                raise ContractError(f"two rules are named '{name}', one is {known}")
+                raise ContractError(f"the rule name '{name}' is already used by {known}")
         if not _CODE.fullmatch(code) or not cls.__doc__ or cls.check is Rule.check:
             raise ContractError(f"rule {code} needs a code such as CHN101, a page and a check")
         RULES.add(code, cls)
@@ -129,7 +129,7 @@ class Score(Struct, frozen=True, gc=False):
     limit: float
     unit: str
     broken: bool
-    about: str  # what the value is
+    about: str  # what the value measures
 
 
 class Guideline(Rule, frozen=True, kw_only=True):

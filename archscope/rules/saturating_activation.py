@@ -13,12 +13,12 @@ from archscope.rules.rule import Findings, Rule, rule
 class SaturatingActivation(Rule, frozen=True, kw_only=True):
     """A deep network has a saturating activation in a hidden layer.
 
-    depth: layers with weights on the longest path, beyond which a network is deep
+    depth: a network is deep with more layers with weights than this on its longest path
 
-    Sigmoid, tanh and softsign are flat for large values, and so is their product over many
-    layers: gradients vanish on their way to the first. Gates, whose result multiplies something,
-    and outputs of the network are meant to saturate and are not blamed, nor is what reads a
-    normalised value.
+    Sigmoid, tanh and softsign are flat for large values, and the product of their derivatives over
+    many layers is tiny: gradients vanish before they reach the first layers. Gates, whose result
+    multiplies something, and outputs of the network are meant to saturate and are not reported,
+    nor are activations of normalised values.
 
     The threshold: LeNet-5 and its tanh, 5 layers, trained well.
 

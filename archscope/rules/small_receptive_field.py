@@ -11,18 +11,18 @@ from archscope.rules.rule import Findings, Rule, rule
 class SmallReceptiveField(Rule, frozen=True, kw_only=True):
     """The last feature map sees only a small part of the input.
 
-    coverage: receptive field over input, along the axis where it is least
+    coverage: receptive field relative to the input, along the axis where this is smallest
 
-    An object larger than the receptive field is judged by its parts; global pooling sums them up
-    and cannot set them in relation. The effective field, where most of the weight lies, is smaller
-    still.
+    An object larger than the receptive field is recognised by its parts; global pooling adds them
+    up and cannot relate them to each other. The effective field, which has most of the weight, is
+    smaller still.
 
-    Networks with attention among all positions are not judged: it sets them in relation.
+    Networks with attention among all positions are exempt: attention relates the parts.
 
-    The threshold: half of the input. Araujo et al. find accuracy to grow with the field up to about
-    the size of the input.
+    The threshold: half of the input. Araujo et al. find that accuracy grows with the field up to
+    about the size of the input.
 
-    What helps: stride earlier, more layers, larger windows or dilation late in the network.
+    What helps: earlier strides, more layers, larger windows, or dilation late in the network.
 
     Source: Araujo, Norris and Sim 2019, Distill, "Computing receptive fields of convolutional
     neural networks"; Luo et al. 2017, arXiv:1701.04128.

@@ -14,19 +14,19 @@ from archscope.rules.rule import Findings, Guideline, Score, rule
 class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
     """1x1 convolutions change the number of channels, which costs memory access.
 
-    limit: memory access over its lower bound, summed over all 1x1 convolutions
-    share: the part of the network's memory access that the excess must make up
+    limit: memory access of all 1x1 convolutions, relative to its lower bound
+    share: share of the network's memory access that the excess must have to be reported
 
     A 1x1 convolution of c1 to c2 channels at h x w reads and writes hw(c1 + c2) + c1c2/g elements
     and does B = hw c1c2/g macs, with g groups. For the same macs, this is least when c1 = c2:
     2 sqrt(hw B g) + B/hw. A convolution of 1:4 moves up to 1.25 times as much, one of 1:6 1.43
     times. The paper measured networks of equal macs and ratio 1:12 at half the speed of 1:1.
 
-    The threshold: ShuffleNetV2 stands at 1.01, the networks that its paper blames at 1.14 and more:
-    ShuffleNetV1 with its bottlenecks of 4:1, MobileNetV2 with its inverted ones of 1:6. ResNet-50,
-    also made of bottlenecks, stands at 1.12. Where a network is over the limit, each of its 1x1
-    convolutions over the limit is a finding. An excess below 1 % of the memory access of the whole
-    network, as of one odd projection, is not worth a change.
+    The threshold: ShuffleNetV2 is at 1.01, the networks that its paper criticises at 1.14 and more:
+    ShuffleNetV1 with its 4:1 bottlenecks, MobileNetV2 with its inverted ones of 1:6. ResNet-50,
+    also made of bottlenecks, is at 1.12. In a network over the limit, each 1x1 convolution over the
+    limit is a finding. An excess below 1 % of the memory access of the whole network, such as that
+    of a single odd projection, is not worth a change.
 
     What helps: equal widths within a block; fewer, wider blocks.
 
@@ -71,7 +71,7 @@ class UnequalChannelWidths(Guideline, frozen=True, kw_only=True):
 
 
 def traffic(node: Node, batch: int = 1) -> tuple[int, float]:
-    """Return the memory access of a 1x1 convolution, in elements, and the least for its macs."""
+    """Return the memory access of a 1x1 convolution in elements, and the minimum for its macs."""
     op = convolution(node)
     assert op is not None
     c1, c2, hw = node.ins[0][0], node.out[0], batch * area(node.out)

@@ -9,10 +9,10 @@ from archscope.rules.rule import Findings, Rule, removal, rule
 
 @rule("UNU104", "unused-block")
 class UnusedBlock(Rule, frozen=True, kw_only=True):
-    """A block of the spec is used by nothing.
+    """A block of the spec is never used.
 
-    Blocks of other files, which `use` and `extends` bring, are not meant. The fix takes the block
-    out.
+    Blocks of other files, taken from `use` and `extends`, are not reported. The fix removes the
+    block.
     """
 
     fixes = "safe"

@@ -10,11 +10,10 @@ from archscope.rules.rule import Findings, Rule, removal, rule
 
 @rule("UNU103", "unused-name")
 class UnusedName(Rule, frozen=True, kw_only=True):
-    """A name of `let` is used by nothing.
+    """A name of `let` is never used.
 
-    Under `extends` this is how a misspelt name shows: the value that it should have replaced goes
-    on as it was. Names of files that this spec extends are their own matter. The fix takes the
-    name out.
+    In a spec with `extends`, this reveals a misspelt name: the value that it should replace stays
+    the same. Names in the files that this spec extends are not reported. The fix removes the name.
     """
 
     fixes = "safe"

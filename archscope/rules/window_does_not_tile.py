@@ -9,12 +9,12 @@ from archscope.rules.rule import Findings, Rule, rule
 
 @rule("SHP101", "window-does-not-tile")
 class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
-    """The windows of a layer end before its input does, which loses rows and columns.
+    """The windows of a layer end before its input does, so rows and columns are lost.
 
-    The output size (W - F + 2P)/S + 1 is then no whole number and torch rounds it down. AlexNet's
-    first layer is the famous case: (224 - 11)/4 + 1 is 54.25, 227 gives 55. Where only padding goes
-    unread, as in most layers of stride 2, nothing is lost and nothing is found. A stride larger
-    than the window skips inputs everywhere on purpose and is not meant either.
+    The output size (W - F + 2P)/S + 1 is not an integer then, and torch rounds it down. AlexNet's
+    first layer is the famous case: (224 - 11)/4 + 1 is 54.25; 227 gives 55. If only padding remains
+    unread, as in most layers of stride 2, nothing is lost and nothing is reported. Nor are strides
+    larger than the window, which skip inputs on purpose.
 
     What helps: padding, `ceil: true` of a pooling, or an input size that tiles.
     """
@@ -46,7 +46,7 @@ class WindowDoesNotTile(Rule, frozen=True, kw_only=True):
 
 
 def _unread(window: Window, size: int) -> int:
-    """Return the inputs behind the last window, padding and skipped ones not counted."""
+    """Return the inputs after the last window, without padding and skipped ones."""
     last = (window.slide(size) - 1) * window.stride - window.before + window.extent
     skipped = max(window.stride - window.extent, 0)
     return max(size - last - skipped, 0)
