@@ -1,4 +1,4 @@
-"""Analyses of a graph, one in each file; `analyze` runs them all."""
+"""Analyses of a graph, one per file; `analyze` runs them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All analyses of a graph in one result."""
+"""Run all analyses of a graph and collect them in one result."""
 
 from __future__ import annotations
 
@@ -49,19 +49,19 @@ def analyze(
     count: str = "macs",
     target: str | None = None,
 ) -> Analysis:
-    """Return the analysis of a graph: counts per batch, bytes for a dtype, all exact.
+    """Analyze a graph: exact counts per batch, and bytes for a dtype.
 
-    Without a dtype, bytes are of the types in the file that the graph comes from, or float32.
-    `training` includes the parts that serve only training, such as auxiliary heads.
-    `memory_bytes` asks for the largest batch that fits, `count` names the convention (`COUNTS`)
-    of the `counted` numbers beside macs, `target` a device (`TARGETS`) that it is to run on. Raises
-    KeyError for an unknown dtype, optimizer, convention or target, GraphError where a tool's
-    convention cannot say what it counts.
+    Without a dtype, bytes are those of the element types in the imported file, or of float32.
+    `training` includes the parts that serve only training, such as auxiliary heads. With
+    `memory_bytes`, the largest batch that fits is computed; `count` names the convention (`COUNTS`)
+    of the `counted` numbers, `target` a device (`TARGETS`) to run on. Raises KeyError for an
+    unknown dtype, optimizer, convention or target, GraphError if a tool's count of an operator is
+    unknown.
     """
     if not training:
         graph = graph.inference()
     elif count in TOOLS:
-        raise GraphError(f"{count} is reproduced for inference, not with the parts for training")
+        raise GraphError(f"--count {count} is for inference, not with the parts for training")
     as_stored, dtype = dtype is None, dtype or graph.dtype or "float32"
     size = DTYPES[dtype]
     cost = costs(graph, batch)
@@ -109,7 +109,7 @@ def analyze(
 
 
 def _device(graph: Graph, target: str | None, batch: int) -> Microcontroller | None:
-    """Return what the target needs to have for the parts of a network that serve inference."""
+    """Return what the network, without its training parts, needs of the target device."""
     if target is None:
         return None
     if target not in TARGETS:
@@ -119,7 +119,7 @@ def _device(graph: Graph, target: str | None, batch: int) -> Microcontroller | N
 
 
 def input_shapes(graph: Graph) -> Any:
-    """Return the shape of the input, or the shapes by name if there are several."""
+    """Return the shape of the input, or the shapes by name if there are several inputs."""
     shapes = {node.name: node.out for node in graph.inputs}
     return next(iter(shapes.values())) if len(shapes) == 1 else shapes
 
@@ -134,7 +134,7 @@ def _totals(
     batch: int,
     size: int,
 ) -> Totals:
-    """Return the numbers of the whole network; `size` is the bytes of an element."""
+    """Return the numbers of the whole network; `size` is the number of bytes per element."""
     weight_bytes, access_bytes = map(sum, zip(*sizes.values(), strict=True))
     return Totals(
         params=whole.params,
@@ -162,7 +162,7 @@ def _totals(
 def _on_request(
     device: Microcontroller | None, gradients: Backward | None, batch: int
 ) -> dict[str, int | None]:
-    """Return the totals that not every analysis has."""
+    """Return the totals that are only computed on request."""
     totals: dict[str, int | None] = {}
     if device:
         totals |= {"flash_bytes": device.flash_bytes, "ram_bytes": device.ram_bytes}
@@ -173,7 +173,7 @@ def _on_request(
 
 
 def _sum(parts: dict[str, int | None], batch: int) -> int | None:
-    """Return the sum for a batch, None if a part is not known."""
+    """Return the sum for a batch, or None if a part is unknown."""
     known = [part for part in parts.values() if part is not None]
     return sum(known) * batch if len(known) == len(parts) else None
 
@@ -188,8 +188,8 @@ def _layers(
     gradients: Backward | None,
     batch: int,
 ) -> tuple[LayerReport, ...]:
-    """Return a report of each node; `sizes` are bytes of its weights and of its memory access."""
-    views: dict[int, FieldView] = {}  # many nodes see the same
+    """Return a report on each node; `sizes` has the bytes of its weights and memory access."""
+    views: dict[int, FieldView] = {}  # many nodes share a field
     layers = []
     for node in graph.nodes:
         own = cost[node.name]
@@ -228,7 +228,7 @@ def _layers(
 
 
 def _largest_batch(maps: Memory, room: int, whole: Cost, size: int, optimizer: str) -> LargestBatch:
-    """Return the batches whose inference and training fit into `room` bytes."""
+    """Return the largest batches whose inference and training fit into `room` bytes."""
     return LargestBatch(
         room,
         maps.largest_batch(room, whole.params, whole.buffers, size),
@@ -281,7 +281,7 @@ def _head(graph: Graph, output: Output, fields: Iterable[ReceptiveFields]) -> He
 
 
 def _trunk_view(graph: Graph, fields: ReceptiveFields, output: str = "") -> FieldView | None:
-    """Return the field of the trunk on the way to an output's node, by default the main one."""
+    """Return the receptive field of the trunk that leads to an output, by default the main one."""
     name = fields.trunk(graph, output)
     if name:
         return field_view(fields.fields[name], name, fields.source)
@@ -291,7 +291,7 @@ def _trunk_view(graph: Graph, fields: ReceptiveFields, output: str = "") -> Fiel
 
 
 def with_totals_before(before: Analysis, after: Analysis) -> Analysis:
-    """Return the analysis of a network with folded batch norms, with its totals before."""
+    """Return the analysis of a fused network, with the totals before fusing added."""
     norms = len(before.layers) - len(after.layers)
     return structs.replace(after, fused=Folding(norms, _fold_totals(before), _fold_totals(after)))
 

@@ -1,4 +1,4 @@
-"""The multiply-accumulates of the backward pass: of the gradients of weights and of inputs."""
+"""Count the multiply-accumulates of the backward pass, for gradients of weights and inputs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from archscope.ir import Graph
 
 
 class Backward(Struct, frozen=True):
-    """The products of the backward pass of one image, by node; None where they are not known."""
+    """The macs of the backward pass for one image, by node; None if unknown."""
 
-    products: dict[str, int | None]  # that are computed
-    counted: dict[str, int | None]  # that torch.utils.flop_counter counts, halved
+    products: dict[str, int | None]  # computed by torch
+    counted: dict[str, int | None]  # counted by torch.utils.flop_counter, halved
 
 
 def backward(graph: Graph) -> Backward:
-    """Return the products of the backward pass from all outputs of a graph, for one image.
+    """Return the macs of the backward pass from all outputs of a graph, for one image.
 
-    Gradients are made of all weights, and of what has weights before it: not of the input of the
-    network. torch.utils.flop_counter takes the gradient of grouped weights for that of dense ones,
-    and so counts it once for each group.
+    Gradients are computed for all weights and for every value with weights before it, so not for
+    the input of the network. torch.utils.flop_counter takes the gradient of grouped weights for
+    that of dense ones, and so counts it once per group.
     """
     wanted = graph.ancestors(*(output.node for output in graph.outputs))
-    moving: set[str] = set()  # results that have a gradient
+    moving: set[str] = set()  # nodes whose result has a gradient
     products: dict[str, int | None] = {}
     counted: dict[str, int | None] = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):

@@ -1,4 +1,4 @@
-"""Which batch norms can be folded into the layers before them."""
+"""Find the batch norms that can be folded into the layers before them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from archscope.ir import Graph
 
 
 def foldable(graph: Graph, absorbing: Collection[str] = ()) -> dict[str, str]:
-    """Return the batch norms that can be folded, each with the layer that it is folded into.
+    """Return the batch norms that can be folded, mapped to the layers that absorb them.
 
-    A norm can be folded if it is the only reader of its layer, which is no output. Where layers
+    A norm can be folded if it alone reads its layer, and the layer is not an output. If layers
     share weights, each must be followed by a norm, and these must share theirs, too. `absorbing`
-    are inputs of a part of a network that come from such layers.
+    names inputs of a part of a network that come from layers that can absorb a norm.
     """
     norms = [node for node in graph.nodes if node.op.scales_channels]
     if not norms:
@@ -31,7 +31,7 @@ def foldable(graph: Graph, absorbing: Collection[str] = ()) -> dict[str, str]:
 
 
 def _keep_whole_families(graph: Graph, found: dict[str, str]) -> None:
-    """Drop the norms behind some of the layers that share weights, but not behind all alike."""
+    """Drop norms that follow only some of the layers that share weights, or differ among them."""
     if not any(node.shares for node in graph.nodes):
         return
     families: dict[str, set[str]] = {}  # the nodes that share weights, by their owner
@@ -40,7 +40,7 @@ def _keep_whole_families(graph: Graph, found: dict[str, str]) -> None:
     family_of = {name: family for family in families.values() for name in family}
     norm_of = {layer: norm for norm, layer in found.items()}
     for layer, norm in norm_of.items():
-        # Of a convolution and its transpose, output channels lie along different axes.
+        # A convolution and its transpose have their output channels along different axes.
         kinds = {type(graph.by_name[other].op) for other in family_of[layer]}
         norms = {norm_of.get(other) for other in family_of[layer]}
         if len(kinds) > 1 or norms != family_of[norm]:

@@ -1,4 +1,4 @@
-"""Layers folded by the block they stand in."""
+"""Fold layers into one row per block."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SUMMED = (
 
 
 def fold(layers: Sequence[LayerReport], depth: int) -> tuple[LayerReport, ...]:
-    """Return the layers with every block below `depth` names folded into one row.
+    """Fold every block at nesting depth `depth` into one row.
 
-    A folded row has the sums of its layers, the output of the last, and the number of its
-    layers in place of an operator. Depth 0 or less keeps every layer.
+    A folded row has the sums of its layers, the output of the last one, and the number of layers
+    in place of an operator. Depth 0 or less keeps every layer.
     """
     if depth < 1:
         return tuple(layers)
@@ -29,7 +29,7 @@ def fold(layers: Sequence[LayerReport], depth: int) -> tuple[LayerReport, ...]:
 
 
 def fitting_depth(layers: Sequence[LayerReport], rows: int) -> int:
-    """Return the deepest fold that leaves at most `rows`, 0 if none is needed, at least 1."""
+    """Return the largest depth that leaves at most `rows` rows; 0 if no folding is needed."""
     if len(layers) <= rows:
         return 0
     paths = [layer.name.split(".") for layer in layers]

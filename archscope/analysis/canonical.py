@@ -1,10 +1,10 @@
-"""A digest of a network that does not depend on names or on the order of branches.
+"""Compute a digest of a network that does not depend on names or on the order of branches.
 
-What computes nothing of its own is left out first: identities, what no output reads, sums with
-zeros, the same function of the same value twice. Every value then gets a digest of how it is
-computed, and from that one of how it is used, as in the colour refinement of Weisfeiler and Lehman
-(1968) along and against the edges. Equal digests mean equal networks up to graphs that
-refinement cannot tell apart, which differ in neither operators nor neighbourhoods.
+Nodes that compute nothing new are left out first: identities, nodes that no output needs, sums with
+zeros, duplicates of the same function of the same value. Every value then gets a digest of how it
+is computed, and then one of how it is used, as in the colour refinement of Weisfeiler and Lehman
+(1968), along and against the edges. Equal digests mean equal networks, except for graphs that
+refinement cannot distinguish, which differ in neither operators nor neighbourhoods.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ ANY_SLOT = -2
 
 
 class _Value(Struct, gc=False):
-    """One result that the network cannot do without."""
+    """A distinct result in the network."""
 
     kind: int  # the digest of its operator
     inputs: tuple[int, ...]
     commutative: bool
-    owner: str | None  # whose weights it uses, if it has any
+    owner: str | None  # the node that owns its weights, if any
 
 
 def canonical(graph: Graph) -> str:
-    """Return 32 hexadecimal digits, equal for networks that differ only in how they are written.
+    """Return 32 hexadecimal digits that are equal for networks that only differ in notation.
 
-    Names of nodes, files and the network itself have no influence; the names, weights and modes
-    of outputs do, and every attribute of an operator.
+    Names of nodes, files and the network have no influence; names, weights and modes of outputs do,
+    and so does every attribute of an operator.
     """
     values, named = _values(graph)
     live = _live(values, {named[output.node] for output in graph.outputs})
@@ -67,7 +67,7 @@ def canonical(graph: Graph) -> str:
 
 
 def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
-    """Return the distinct values in order, and for each node which of them it is."""
+    """Return the distinct values in order, and the index of each node's value."""
     values: list[_Value] = []
     named: dict[str, int] = {}
     known: dict[tuple[object, ...], int] = {}
@@ -96,7 +96,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
         kind = _kind(op)
         if op.commutative:
             reads = _flat(kind, reads, values)
-            if op.zero_is_neutral and len(set(node.ins)) == 1:  # others widen the result
+            if op.zero_is_neutral and len(set(node.ins)) == 1:  # unequal shapes broadcast
                 reads = tuple([read for read in reads if read not in zeros])
             if len(reads) == 1:
                 named[name] = reads[0]
@@ -109,7 +109,7 @@ def _values(graph: Graph) -> tuple[list[_Value], dict[str, int]]:
 
 
 def _flat(kind: int, reads: tuple[int, ...], values: list[_Value]) -> tuple[int, ...]:
-    """Return the terms of a sum or product with those of sums or products in it."""
+    """Return the terms of a sum or product, with nested sums or products flattened."""
     if all(values[name].kind != kind for name in reads):
         return reads
     return tuple(

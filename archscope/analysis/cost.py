@@ -1,4 +1,4 @@
-"""The cost of every node: parameters, arithmetic, and traffic to and from memory."""
+"""The cost of every node: parameters, arithmetic and memory access."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from msgspec import Struct
 from archscope.ir import Facts, Graph, Node
 
 DTYPES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
-"""Bytes of an element."""
+"""Bytes per element."""
 EXTRA = {"int8": 3}
-"""Bytes by which a bias is longer."""
+"""Bytes that a bias takes in addition to those of an element."""
 
 
 class Cost(Struct, frozen=True, gc=False):
-    """The cost of one node, or of many together. Everything but params and buffers is per batch."""
+    """The cost of one node, or the sum of several. All but params and buffers is per batch."""
 
-    params: int  # learnable; of shared weights only where they are first used
+    params: int  # learnable; shared weights count at their first use only
     buffers: int  # running statistics
     macs: int  # multiply-accumulates of convolutions and matrix products
     elementwise: int  # all other arithmetic
     activations: int  # output elements of nodes that have macs
     memory_access: int  # elements read and written
-    biases: int  # of the params, those that are added to results
-    biases_read: int  # of the elements read
+    biases: int  # the params that are biases
+    biases_read: int  # the elements read that are biases
 
 
 FIELDS = Cost.__struct_fields__
@@ -60,9 +60,9 @@ def total(parts: dict[str, Cost]) -> Cost:
 
 
 def bytes_of(elements: int, biases: int, dtype: str) -> int:
-    """Return the bytes of elements, of which so many are biases.
+    """Return the bytes of `elements` elements, `biases` of which are biases.
 
-    Biases of int8 networks are int32: products of bytes are summed in it.
+    Biases of int8 networks are int32, the type in which products of bytes are summed.
     """
     return elements * DTYPES[dtype] + biases * EXTRA.get(dtype, 0)
 
@@ -70,9 +70,9 @@ def bytes_of(elements: int, biases: int, dtype: str) -> int:
 def bytes_by_node(
     graph: Graph, cost: dict[str, Cost], dtype: str, *, as_stored: bool
 ) -> dict[str, tuple[int, int]]:
-    """Return the bytes of the weights of each node, and of what it reads and writes.
+    """Return the bytes of each node's weights, and of its memory access.
 
-    `as_stored` takes the bytes of weights in the file that the graph comes from, where known.
+    `as_stored` uses the bytes of the weights in the imported file, if known.
     """
     result = {}
     for node in graph.nodes:
@@ -91,14 +91,14 @@ def bytes_by_node(
 
 
 Sums = tuple[int, ...]
-"""Params, buffers, macs and memory access in elements, biases, and biases among the elements
-read, of several nodes together."""
+"""The sums over several nodes: params, buffers, macs, memory access in elements, biases, and
+biases read."""
 
 
 def sums_of(nodes: Sequence[Node], known: Iterable[Facts] | None = None) -> Sums:
-    """Return the sums over nodes for one image; shared weights count where they stand first.
+    """Return the sums over nodes for one image; shared weights count at their first use only.
 
-    `known` gives the facts of the nodes, where they are at hand. Quicker than `costs`.
+    `known` gives the facts of the nodes if they are available. Faster than `costs`.
     """
     params = buffers = macs = access = biases = read = 0
     for node, facts in zip(nodes, known or (node.facts for node in nodes), strict=True):

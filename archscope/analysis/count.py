@@ -1,7 +1,7 @@
-"""Conventions of counting: what the number that a tool prints includes.
+"""Counting conventions: what the number that a tool prints includes.
 
-The core is macs. A convention is a table of what a tool adds to them or misses, kept in
-`conventions/`, one file for each tool, and loaded on demand.
+The basis is macs. A convention is a table of what a tool adds to them or misses; `conventions/` has
+one file per tool, loaded on demand.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from archscope.analysis.conventions.convention import Convention
 
 TOOLS = ("fvcore", "ptflops", "ptflops-aten", "torchinfo", "thop", "torchprofile", "torch")
-"""Tools whose numbers are reproduced."""
+"""Tools whose counts are reproduced."""
 
 
 def _place(name: str) -> str:
-    """Return the module and the word of one of our own conventions."""
+    """Return the module and the attribute of one of our own conventions."""
     if name in TOOLS:
         return f"archscope.analysis.conventions.{name.replace('-', '_')}:CONVENTION"
     return f"archscope.analysis.conventions.ours:{name.upper()}"
@@ -36,20 +36,20 @@ def _taken(file: PluginFile, module: ModuleType) -> tuple[str, str]:
 COUNTS: Registry[str] = Registry(
     "conventions", {name: _place(name) for name in ("macs", "seed", "strict", *TOOLS)}, _taken
 )
-"""Every convention by name: the module that has it and the word for it there."""
+"""Every convention by name: its module, and the attribute there."""
 
 
 def convention(name: str) -> Convention:
-    """Return a convention. Raises KeyError for a name that is not in `COUNTS`."""
+    """Return the convention of this name. Raises KeyError for a name that is not in `COUNTS`."""
     module, _, word = COUNTS[name].partition(":")
     found: Convention = getattr(import_module(module), word)
     return found
 
 
 def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
-    """Return what a convention counts of each node, for a batch.
+    """Return a convention's count of each node, for a batch.
 
-    Raises GraphError where the network has an operator of which that is not known.
+    Raises GraphError if the count of an operator is unknown.
     """
     if name == "macs":
         return {node.name: node.own_macs * batch for node in graph.nodes}
@@ -64,12 +64,12 @@ def counted(graph: Graph, name: str, batch: int = 1) -> dict[str, int]:
         if layer.unknown:
             raise GraphError(
                 f"'{graph.name}' has operators that are not recognised, such as"
-                f" {node.op.label} at {node.name}: what {name} counts"
-                " of them is not known, so there is no total"
+                f" {node.op.label} at {node.name}: their count in {name} is unknown, so there is"
+                " no total"
             )
         if differences is None:
             raise GraphError(
-                f"what {name} counts of '{node.op.name}' ({layer.module}) is not known,"
+                f"the count of '{node.op.name}' ({layer.module}) in {name} is unknown,"
                 f" so there is no total for '{graph.name}' (at {node.name})"
             )
         result[node.name] = (layer.macs + sum(amount for _, amount in differences)) * times

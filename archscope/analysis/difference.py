@@ -1,4 +1,4 @@
-"""What changed from one network to another, layer by layer."""
+"""Compare two networks layer by layer."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Kind = Literal["added", "removed", "changed", "reshaped", "renamed"]
 
 
 class LayerChange(Struct, frozen=True):
-    """One layer that is not the same in both networks.
+    """A layer that differs between two networks.
 
-    A `changed` layer has other attributes, another operator or other inputs; a `reshaped` one
-    has other shapes alone, as a change before it or of the input gives it, and a `renamed` one
-    another name alone.
+    A `changed` layer has other attributes, another operator or other inputs; in a `reshaped` one
+    only the shapes differ, because of a change before it or of the input; in a `renamed` one only
+    the name.
     """
 
     kind: Kind
     old: str | None
     new: str | None
     op: str
-    attributes: dict[str, tuple[Any, Any]]  # what is different, before and after
-    params: tuple[int, int]  # before and after, 0 where it is not there
+    attributes: dict[str, tuple[Any, Any]]  # that differ: before and after
+    params: tuple[int, int]  # before and after; 0 if the layer does not exist
     macs: tuple[int, int]
 
     @property
     def name(self) -> str:
-        """The name in the new network, or in the old one."""
+        """The name in the new network, or else in the old one."""
         return self.new or self.old or ""
 
 
@@ -42,15 +42,15 @@ def difference(
 ) -> tuple[LayerChange, ...]:
     """Return the layers that differ, in the order of the new network.
 
-    Layers of equal name, operator and shapes are the same. Between them layers are aligned by
-    operator and shapes, then by name, and then by kind of operator in their order.
+    Layers with equal name, operator and shapes match. The layers between them are aligned by
+    operator and shapes, then by name, and then by kind of operator, in order.
     """
     counts = [{layer.name: layer for layer in each.layers} for each in (before, after)]
     sides = [
         [node for node in graph.nodes if node.name in known]
         for graph, known in zip((old, new), counts, strict=True)
     ]
-    names: dict[str, str] = {}  # of the new network, by that in the old one
+    names: dict[str, str] = {}  # from old names to new ones
     changes = []
     for first, second in (pairs := _aligned(*sides)):
         if first is not None and second is not None:
@@ -81,7 +81,7 @@ Pair = tuple[Node | None, Node | None]
 
 
 def _aligned(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
-    """Return the nodes in pairs, with None beside those that are in one network alone."""
+    """Return matching nodes as pairs, with None for nodes that are in one network only."""
     pairs: list[Pair] = []
     start = (0, 0)
     for place in [*_anchors(old, new), (len(old), len(new))]:
@@ -97,10 +97,10 @@ def _key(node: Node) -> Hashable:
 
 
 def _anchors(old: Sequence[Node], new: Sequence[Node]) -> list[tuple[int, int]]:
-    """Return the places of nodes that are equal in name, operator and shapes, in both orders."""
+    """Return the positions in both networks of nodes with equal name, operator and shapes."""
     places = {node.name: place for place, node in enumerate(new)}
-    ends: list[int] = []  # the last place of the shortest run of each length
-    runs: list[tuple[int, int, int]] = []  # place in either network, and the run before it
+    ends: list[int] = []  # the smallest last position of a run of each length
+    runs: list[tuple[int, int, int]] = []  # both positions, and the index of the run before
     last: list[int] = []
     for place, node in enumerate(old):
         other = places.get(node.name)
@@ -119,7 +119,7 @@ def _anchors(old: Sequence[Node], new: Sequence[Node]) -> list[tuple[int, int]]:
 
 
 def _between(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
-    """Return the pairs of what stands between two layers that are the same."""
+    """Return the pairs among the nodes between two matching layers."""
     if not old or not new:
         return [*((node, None) for node in old), *((None, node) for node in new)]
     pairs: list[Pair] = []
@@ -133,7 +133,7 @@ def _between(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
 
 
 def _replaced(old: Sequence[Node], new: Sequence[Node]) -> list[Pair]:
-    """Return pairs of equal names, and then of equal operators in their order."""
+    """Return pairs of equal name, and then of equal kind of operator, in order."""
     by_name = {node.name: node for node in old}
     partner = {
         node.name: by_name[node.name]
@@ -159,7 +159,7 @@ def _change(
     before: dict[str, LayerReport],
     after: dict[str, LayerReport],
 ) -> LayerChange | None:
-    """Return how a pair differs, None if it does not."""
+    """Return how the nodes of a pair differ, or None if they do not."""
     was, now = (before[old.name] if old else None), (after[new.name] if new else None)
     params = was.params if was else 0, now.params if now else 0
     macs = was.macs if was else 0, now.macs if now else 0
@@ -187,7 +187,7 @@ def _change(
 def _attributes(
     old: Node, new: Node, names: dict[str, str]
 ) -> tuple[dict[str, tuple[Any, Any]], Kind]:
-    """Return what is different of two nodes, and the kind of the change."""
+    """Return the attributes in which two nodes differ, and the kind of the change."""
     found: dict[str, tuple[Any, Any]] = {}
     if type(old.op) is not type(new.op):
         found["op"] = old.op.label, new.op.label
@@ -195,7 +195,7 @@ def _attributes(
         was, now = structs.asdict(old.op), structs.asdict(new.op)
         found = {name: (was[name], now[name]) for name in was if was[name] != now[name]}
     inputs = tuple(names.get(name) for name in old.inputs)
-    # What reads a layer that was put in between is not different for that.
+    # Reading a newly inserted layer is no difference.
     if None not in inputs and inputs != new.inputs and set(names.values()).issuperset(new.inputs):
         found["from"] = old.inputs, new.inputs
     if found:

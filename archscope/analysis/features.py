@@ -1,7 +1,7 @@
-"""A network as a few dozen numbers, for models that learn from networks.
+"""Describe a network by a few dozen numbers, for models that predict properties of networks.
 
-All are read from shapes and from what operators state, so that networks of any source have them:
-those of operators that were not recognised, too.
+All are computed from shapes and from facts of operators, so networks from any source have them,
+even with operators that were not recognised.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from archscope.analysis.structure import structure
 from archscope.ir import WHOLE, Facts, Graph, Node, Shape
 
 STAGES = 6
-"""How often the input is halved is counted up to here."""
+"""The number of stages, which are separated by halving the input."""
 
 
 def features(graph: Graph, classes: int | None = None) -> dict[str, float]:
-    """Return the features of a classifier of images by name; shares are of 1, logs natural.
+    """Return the features of an image classifier by name; shares are 0 to 1, logs are natural.
 
-    Widths, depths and costs by stage are those of the layers whose outputs are 2, 4, ... 32 and 64
-    or more times smaller than the input along each axis. With `classes`, they are those of the
-    network with so many outputs of its last layer.
+    Widths, depths and costs by stage belong to the layers whose outputs are 2, 4, ... 32 and 64 or
+    more times smaller than the input along each axis. With `classes`, the last layer is taken to
+    have that many outputs.
     """
     graph = graph.inference()
     pairs = list(zip(graph.nodes, graph.facts.values(), strict=True))
@@ -54,7 +54,7 @@ class _Layer:
         self.positions = prod(node.out[1:]) if node.out else 1
         self.source = node.ins[0][0] if node.ins[0] else 1
         self.width = node.out[0] if node.out else 1
-        # Weights that one output value meets, for each input channel: taps / groups.
+        # The weights per output value and input channel: taps / groups.
         self.density = facts.macs / max(prod(node.out), 1) / self.source
         windows = facts.window or ()
         kernel = prod(getattr(window, "kernel", 1) for window in windows)
@@ -77,7 +77,7 @@ class Totals(NamedTuple):
 
 
 def _with_classes(head: _Layer, classes: int, totals: Totals) -> Totals:
-    """Give the last layer another number of outputs, and return the totals with it."""
+    """Change the number of outputs of the last layer, and return the new totals."""
     if head.positions > 1 or not head.learned:
         return totals
     params, macs = (number * classes // head.width for number in (head.params, head.macs))
@@ -123,7 +123,7 @@ def _totals(graph: Graph, totals: Totals, weighted: list[_Layer], side: float) -
 
 
 def stage_of(shape: Shape, side: float) -> int:
-    """Return how often the input was halved, 1 to `STAGES`; 0 for its full size."""
+    """Return how often the input was halved, 1 to `STAGES`; 0 at full size."""
     sides = shape[1:]
     mean = prod(sides) ** (1 / len(sides))
     return min(max(round(log2(max(side / mean, 1.0))), 0), STAGES)
@@ -178,7 +178,7 @@ def _kinds(weighted: list[_Layer]) -> dict[str, float]:
 
 
 def _others(pairs: list[tuple[Node, Facts]], count: int) -> dict[str, float]:
-    """Return what stands between the layers with weights: norms, activations, sums, gates."""
+    """Return features of the other operators: norms, activations, sums, gates."""
     tally: dict[str, float] = defaultdict(float)
     kinds: dict[str, int] = defaultdict(int)
     for node, facts in pairs:

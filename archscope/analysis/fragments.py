@@ -1,4 +1,4 @@
-"""The building blocks of a network, and how many fragments each has."""
+"""Find the building blocks of a network, and count the fragments of each."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from archscope.ir import Graph, Node
 
 
 class BuildingBlock(Struct, frozen=True, gc=False):
-    """A building block: what lies between two values through which everything must pass."""
+    """A building block: the part between two values that every path passes through."""
 
     scope: str  # the innermost block of the spec that holds it
-    end: str  # the node at which its branches have come together
+    end: str  # the node at which its branches have merged
     fragments: int  # individual convolutions, poolings and matrix products
-    branches: int  # of them side by side at most: on the same level, counted from its entry
+    branches: int  # the most fragments on one level, counted from its entry
 
 
 def building_blocks(graph: Graph) -> tuple[BuildingBlock, ...]:
-    """Return the building blocks of a graph, in order: those parts in which branches merge.
+    """Return the building blocks of a graph, in order: the parts in which branches merge.
 
     ShuffleNetV2 (arXiv:1807.11164, guideline 3) counts the fragments of a building block without
-    saying where one ends. Where blocks overlap, as cells that read the two cells before them,
-    each instance of a block of the spec that merges something counts as a building block.
+    defining where a block ends. Where blocks overlap, as in cells that read the two cells before
+    them, each instance of a spec's block that merges branches counts as a building block.
     """
     return tuple(_blocks(graph, graph.nodes))
 
@@ -46,12 +46,12 @@ def _blocks(graph: Graph, nodes: Sequence[Node]) -> Iterator[BuildingBlock]:
 
 
 def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
-    """Yield the runs of nodes that end in a node which no connection bypasses.
+    """Yield the runs of nodes that end at a node which no connection bypasses.
 
-    The nodes are in topological order, so that every path goes through such a node.
+    As the nodes are in topological order, every path passes through such a node.
     """
     number = {node.name: i for i, node in enumerate(nodes)}
-    last = [-1] * (len(nodes) + 1)  # who reads each last; at the end, who reads from outside
+    last = [-1] * (len(nodes) + 1)  # the last reader of each; the final entry is for outside values
     for i, node in enumerate(nodes):
         for name in node.inputs:
             last[number.get(name, -1)] = i
@@ -69,7 +69,7 @@ def _between_cuts(nodes: Sequence[Node]) -> Iterator[list[Node]]:
 
 
 def _outermost(scopes: set[str]) -> list[str]:
-    """Return the scopes that lie in no other of them, sorted."""
+    """Return the scopes that are not nested in others of the set, sorted."""
     kept: list[str] = []
     for scope in sorted(scopes):
         if not any(scope.startswith(f"{other}.") for other in kept):

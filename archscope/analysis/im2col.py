@@ -1,4 +1,4 @@
-"""A convolution as one matrix product: the matrices, and the memory they take."""
+"""A convolution as a matrix product: its matrices and their memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from archscope.ir import Graph
 
 
 class Im2col(Struct, frozen=True):
-    """The matrices of one convolution for a batch; with groups, of each group."""
+    """The matrices of a convolution for a batch; with groups, those of one group."""
 
     node: str
     groups: int
-    columns: tuple[int, int]  # X_col: taps of a window x positions of the outputs of a batch
+    columns: tuple[int, int]  # X_col: taps of a window x output positions of the batch
     weights: tuple[int, int]  # W_row: output channels x taps of a window
     output: tuple[int, int]  # W_row X_col: output channels x positions
     input_elements: int
@@ -25,16 +25,16 @@ class Im2col(Struct, frozen=True):
 
 
 def im2col(graph: Graph, name: str, batch: int = 1) -> Im2col:
-    """Return the matrix view of a convolution, as CS231n's notes draw it.
+    """Return the matrices of a convolution, as in CS231n's notes.
 
-    Raises GraphError if the node is no convolution.
+    Raises GraphError if the node is not a convolution.
     """
     node = graph.by_name.get(name)
     if node is None:
         raise GraphError(f"'{graph.name}' has no node '{name}'")
     windows = node.facts.window
     if not node.op.convolution or not windows:
-        raise GraphError(f"'{name}' is no convolution but '{node.op.name}'")
+        raise GraphError(f"expected a convolution, got '{name}', which is '{node.op.name}'")
     groups = getattr(node.op, "groups", 1)
     window = prod(axis.kernel for axis in windows if isinstance(axis, Window))
     taps = node.ins[0][0] // groups * window

@@ -1,9 +1,9 @@
-"""The memory of feature maps: of all of them, at the peak of inference, and for training.
+"""The memory of feature maps: in total, at the peak of inference, and for training.
 
-The model is eager execution in the order of the nodes. A value lives from the node that makes
-it to the last that reads it. Views share the memory of their input, and an activation
-function works in place where nothing else needs its input (`in_place`), exactly as in the module
-that `build` makes. The workspace of kernels and the allocator's rounding are not included.
+The model is eager execution in the order of the nodes. A value lives from the node that makes it to
+its last reader. Views share the memory of their input, and an activation function works in place if
+nothing else needs its input (`in_place`), exactly as in the module that `build` makes. The
+workspace of kernels and the allocator's rounding are not included.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2}
 
 
 class Kept(Struct, frozen=True, gc=False):
-    """What autograd keeps of one node until the backward pass."""
+    """What autograd keeps for one node until the backward pass."""
 
     maps: tuple[str, ...]  # nodes whose feature map is kept
-    elements: int  # extra tensors for each image
-    indices: int  # whole numbers of 8 bytes for each image
-    fixed: int  # 4-byte numbers, whatever the batch
+    elements: int  # of extra tensors, per image
+    indices: int  # 8-byte integers per image
+    fixed: int  # 4-byte numbers, independent of the batch
 
 
 class Memory(Struct, frozen=True):
-    """Feature maps of one image, in elements, and what autograd keeps of it."""
+    """The feature maps of one image, in elements, and what autograd keeps of them."""
 
     activations: int  # all feature maps, including the input
-    peak: int  # the most that are alive at once
+    peak: int  # the most elements alive at once
     peak_node: str  # the first node that runs at the peak
-    timeline: tuple[int, ...]  # alive while each node of the graph runs
+    timeline: tuple[int, ...]  # elements alive while each node runs
     saved: int  # elements kept for the backward pass
-    saved_indices: int  # whole numbers of 8 bytes kept for it
-    saved_fixed: int  # 4-byte numbers kept for it, whatever the batch
+    saved_indices: int  # 8-byte integers kept for it
+    saved_fixed: int  # 4-byte numbers kept for it, independent of the batch
     kept: dict[str, Kept]  # by node; two nodes may keep the same map
     sizes: dict[str, int]  # elements of each map while training
     in_place: frozenset[str]
 
     def inference_bytes(self, weights: int, batch: int, size: int) -> int:
-        """Return the peak for `weights` numbers and a batch, of elements of `size` bytes."""
+        """Return the peak in bytes with `weights` weights, for elements of `size` bytes."""
         return (weights + self.peak * batch) * size
 
     def saved_bytes(self, batch: int, size: int) -> int:
-        """Return the bytes kept for the backward pass of a batch."""
+        """Return the bytes kept for the backward pass of a batch, for elements of `size` bytes."""
         per_image = self.saved * size + self.saved_indices * 8
         return per_image * batch + self.saved_fixed * 4
 
@@ -55,7 +55,7 @@ class Memory(Struct, frozen=True):
     ) -> int:
         """Return weights + gradients + optimizer state + saved feature maps.
 
-        This is what is held at the end of the forward pass, a lower bound of the peak: short-lived
+        This is the memory at the end of the forward pass, a lower bound of the peak: short-lived
         tensors of the backward pass are not included.
         """
         held = (params * (2 + OPTIMIZERS[optimizer]) + buffers) * size
@@ -64,7 +64,7 @@ class Memory(Struct, frozen=True):
     def largest_batch(
         self, room: int, params: int, buffers: int, size: int, optimizer: str | None = None
     ) -> int:
-        """Return how many images fit into `room` bytes: for training if an optimizer is given."""
+        """Return how many images fit into `room` bytes; for training if an optimizer is given."""
         if optimizer is None:
             fixed = (params + buffers) * size
             each = self.peak * size
@@ -75,7 +75,7 @@ class Memory(Struct, frozen=True):
 
 
 def memory(graph: Graph) -> Memory:
-    """Return the memory that feature maps of one image need."""
+    """Return the memory that the feature maps of one image need."""
     placed = in_place(graph)
     roots = storages(graph, placed, training=False)
     timeline = _timeline(graph, roots)
@@ -111,8 +111,8 @@ def alive_of(graph: Graph) -> list[int]:
 def in_place(graph: Graph) -> frozenset[str]:
     """Return the nodes that may overwrite their input.
 
-    Their operator can, they alone read the value, no view or output shows it, and the node
-    that made it does not keep it for its gradient.
+    Their operator supports it, nothing else reads the value, no view or output shares it, and the
+    node that made it does not keep it for its gradient.
     """
     able = [node for node in graph.nodes if node.op.storage is Storage.IN_PLACE]
     readers = Counter([name for node in graph.nodes for name in node.inputs])
@@ -129,13 +129,13 @@ def _overwritable(graph: Graph, name: str) -> bool:
     if not maker.inputs or maker.op.storage is Storage.VIEW:
         return False
     saved = graph.facts[name].saved
-    # What a maker that may work in place keeps of its input may lie where its output does.
+    # If the maker works in place, its output may share memory with the input that it keeps.
     over = maker.op.storage is Storage.IN_PLACE and saved.input and not saved.copied
     return not saved.output and not over
 
 
 def storages(graph: Graph, placed: frozenset[str], *, training: bool) -> dict[str, str]:
-    """Return for each node the name of the node whose memory its result lies in."""
+    """Return, for each node, the node whose memory holds its result."""
     roots: dict[str, str] = {}
     for node in graph.nodes:
         name, op = node.name, node.op
@@ -174,7 +174,7 @@ def _timeline(graph: Graph, roots: dict[str, str]) -> list[int]:
 
 
 def _kept(graph: Graph, roots: dict[str, str], placed: frozenset[str]) -> dict[str, Kept]:
-    """Return what autograd keeps of each node that has a gradient to pass on."""
+    """Return what autograd keeps for each node that passes on a gradient."""
     kept: dict[str, Kept] = {}
     for node, facts in zip(graph.nodes, graph.facts.values(), strict=True):
         moving = [name for name in node.inputs if name in kept]
@@ -188,7 +188,7 @@ def _kept(graph: Graph, roots: dict[str, str], placed: frozenset[str]) -> dict[s
         elif saved.input and len(node.inputs) == 1:
             maps.append(roots[node.inputs[0]])
         elif saved.input:
-            # Factors are multiplied one after another. Each is kept for the gradient of the
+            # Factors are multiplied one after another: each is kept for the gradient of the
             # product before it, and that product for the gradient of the factor.
             moves = [name in kept for name in node.inputs]
             needed = [moves[1], *(any(moves[:place]) for place in range(1, len(moves)))]

@@ -1,9 +1,9 @@
-"""What a network needs of a microcontroller: flash, RAM, and the time on one that was measured.
+"""The needs of a network on a microcontroller: flash, RAM, and estimated time on a measured board.
 
-Networks are deployed with batch norms folded, weights and feature maps of int8 and biases of int32,
-channels last. RAM is that of planners which use a buffer again as soon as it is free: element-wise
-operators overwrite their input, and depthwise convolutions and poolings write their rows over those
-that they no longer need. Code and variables of the runtime are not included.
+Networks are deployed with batch norms folded, int8 weights and feature maps, int32 biases and
+channels last. RAM is that of planners that reuse a buffer as soon as it is free: element-wise
+operators overwrite their input, and depthwise convolutions and poolings write their rows over input
+rows that they no longer need. Code and variables of the runtime are not included.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from archscope.ir import POINTWISE, Graph, Node, Storage
 TARGETS = ("mcu",)
 BOARD = "STM32H747, 400 MHz, STM32Cube.AI 10.0"
 NANOSECONDS = {"depthwise": 9.156, "other": 2.512, "output": 26.71, "streamed": 20.36}
-"""Time on `BOARD` for each mac of depthwise convolutions, of layers that use each weight once
-and of others, and for each output element of layers with macs. Non-negative least squares of the
-relative error on 16 published times, which `tests/reference/stm32.csv` has."""
+"""Nanoseconds on `BOARD` per mac of depthwise convolutions, of layers that use each weight once and
+of others, and per output element of layers with macs. Fitted by non-negative least squares of the
+relative error to the 16 published times in `tests/reference/stm32.csv`."""
 
 
 class McuLayer(Struct, frozen=True, gc=False):
-    """What one node needs."""
+    """The needs of one node."""
 
     name: str
     flash_bytes: int
     ram_bytes: int  # feature maps alive while it runs
-    im2col_bytes: int  # scratch of the kernel, not part of `ram_bytes`
+    im2col_bytes: int  # scratch memory of the kernel, not part of `ram_bytes`
     overlaps: bool  # whether it writes over its input
 
 
 class Microcontroller(Struct, frozen=True):
-    """What a network needs of a microcontroller for a batch."""
+    """The needs of a network on a microcontroller, for a batch."""
 
     flash_bytes: int
     ram_bytes: int
     ram_node: str  # the first node that runs at the peak
-    im2col_bytes: int  # the largest scratch of a kernel, on top of `ram_bytes`
+    im2col_bytes: int  # the largest scratch memory of a kernel, on top of `ram_bytes`
     im2col_node: str | None
     milliseconds: float  # an estimate
     board: str
@@ -50,7 +50,7 @@ class Microcontroller(Struct, frozen=True):
 
 
 def microcontroller(graph: Graph, batch: int = 1) -> Microcontroller:
-    """Return what a network for inference needs of a microcontroller."""
+    """Return the needs of a network on a microcontroller, for inference."""
     flash = flash_by_node(graph)
     timeline, overlapping = _plan(graph, batch)
     scratch = [im2col_bytes(node) for node in graph.nodes]
@@ -72,7 +72,7 @@ def microcontroller(graph: Graph, batch: int = 1) -> Microcontroller:
 
 
 def flash_of(graph: Graph) -> int:
-    """Return the bytes of the weights of a network for inference in flash."""
+    """Return the bytes of flash that the weights need for inference."""
     return sum(flash_by_node(graph).values())
 
 
@@ -82,10 +82,10 @@ def ram_of(graph: Graph, batch: int = 1) -> int:
 
 
 def flash_by_node(graph: Graph, absorbing: Collection[str] = ()) -> dict[str, int]:
-    """Return the bytes of int8 weights and int32 biases of each node, batch norms folded.
+    """Return the bytes of each node's int8 weights and int32 biases, with batch norms folded.
 
-    Scales and zero points are not included: what ST's model zoo publishes as weights. `absorbing`
-    is that of `foldable`.
+    Scales and zero points are not included, as in the weights that ST's model zoo publishes.
+    `absorbing` is that of `foldable`.
     """
     folded = foldable(graph, absorbing)
     layers = set(folded.values())
@@ -110,9 +110,9 @@ def _plan(graph: Graph, batch: int) -> tuple[list[int], set[str]]:
         last[node.name] = index
         last.update(dict.fromkeys(node.inputs, index))
     last.update((output.node, len(graph.nodes)) for output in graph.outputs)
-    buffers: dict[str, str] = {}  # the node that made the buffer in which a value lies
+    buffers: dict[str, str] = {}  # the node whose buffer holds a value
     ends: dict[str, int] = {}  # when the last value in a buffer is read
-    given = {node.name for node in graph.inputs}  # they belong to the application
+    given = {node.name for node in graph.inputs}  # their buffers belong to the application
     timeline: list[int] = []
     overlapping: set[str] = set()
     alive = 0
@@ -139,7 +139,7 @@ def _plan(graph: Graph, batch: int) -> tuple[list[int], set[str]]:
 
 
 def _elementwise(node: Node) -> bool:
-    """Return whether each result depends on the values at its place, of inputs of its size."""
+    """Return whether a node is element-wise on inputs of its output's size."""
     op = node.op
     if op.storage is Storage.IN_PLACE or op.valuewise:
         return True
@@ -147,10 +147,10 @@ def _elementwise(node: Node) -> bool:
 
 
 def row_by_row(node: Node, batch: int) -> int | None:
-    """Return the elements of one buffer that holds the input, and the output written over it.
+    """Return the elements of a buffer that holds the input and the output written over it.
 
-    The output begins so far before the input that each of its rows ends before the first input
-    row that it or a later one reads. None for what is neither depthwise nor a pooling.
+    The output begins so far before the input that each of its rows ends before the first input row
+    that it or a later row reads. None for nodes that are neither depthwise nor a pooling.
     """
     (x, *_), out, op = node.ins, node.out, node.op
     if not op.pools and not (op.convolution and getattr(op, "groups", 1) == x[0]):
@@ -172,10 +172,10 @@ def row_by_row(node: Node, batch: int) -> int | None:
 
 
 def im2col_bytes(node: Node) -> int:
-    """Return the scratch of a convolution as CMSIS-NN lays out its windows, in int16.
+    """Return the scratch bytes in which CMSIS-NN lays out the windows of a convolution, in int16.
 
-    `arm_convolve_s8` holds two windows, `arm_depthwise_conv_s8_opt` one of all channels; windows
-    of one position are read where they are.
+    `arm_convolve_s8` holds two windows, `arm_depthwise_conv_s8_opt` one of all channels; 1x1
+    windows are read in place.
     """
     axes = node.facts.window if node.op.convolution else None
     if not axes:
@@ -198,7 +198,7 @@ def nanoseconds(node: Node) -> float:
 
 
 def kind_of(node: Node) -> str:
-    """Return the kind of a node's macs, of those in `NANOSECONDS`."""
+    """Return the key in `NANOSECONDS` for a node's macs."""
     if node.op.convolution and getattr(node.op, "groups", 1) == node.ins[0][0] > 1:
         return "depthwise"
     return "streamed" if node.facts.macs <= node.facts.params else "other"

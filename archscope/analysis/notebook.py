@@ -1,18 +1,18 @@
-"""Tables for notebooks."""
+"""HTML tables for notebooks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 MOST_ROWS = 1000
-"""Layers that are shown; a notebook becomes slow with many more."""
+"""The most layers to show; many more make a notebook slow."""
 
 _LEFT = ' style="text-align:left"'
 
 
 def html_table(title: str, rows: Mapping[str, str]) -> str:
-    """Return an HTML table of names and values; rows without a value are left out."""
-    from html import escape  # 2 ms that only notebooks need
+    """Return an HTML table of names and values, without the rows that have no value."""
+    from html import escape  # takes 2 ms, needed in notebooks only
 
     cells = "".join(
         f"<tr><th{_LEFT}>{escape(name)}</th><td{_LEFT}>{escape(value)}</td></tr>"
@@ -25,7 +25,7 @@ def html_table(title: str, rows: Mapping[str, str]) -> str:
 def html_details(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float]
 ) -> str:
-    """Return an HTML table that opens at a click, with a bar of a share, 0 to 1, for each row."""
+    """Return an HTML table that opens on click; each row has a bar for a share of 0 to 1."""
     from html import escape
 
     heads = "".join(f"<th>{escape(column)}</th>" for column in columns) + "<th></th>"

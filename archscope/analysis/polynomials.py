@@ -1,4 +1,4 @@
-"""Costs as polynomials of the batch and of the sides of the input: the records."""
+"""The records of costs as polynomials in the batch size and the sides of the input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Point = tuple[int, ...]
 
 
 class Term(Struct, frozen=True):
-    """One summand: a coefficient, as a fraction in words, times powers of variables."""
+    """One term: a coefficient, as the text of a fraction, times powers of variables."""
 
     coefficient: str
     powers: dict[str, int]
@@ -23,9 +23,9 @@ class Formula(Struct, frozen=True):
 
 
 class Side(Struct, frozen=True):
-    """The sides for which formulas hold: `offset` more than multiples of `every`, from `least` on.
+    """The sides for which formulas hold: multiples of `every` plus `offset`, from `least` on.
 
-    Where `every` is 0, that is the one side that the network takes.
+    If `every` is 0, the network takes only the one side.
     """
 
     name: str
@@ -35,9 +35,9 @@ class Side(Struct, frozen=True):
 
 
 class Symbolic(Struct, frozen=True):
-    """Costs for N images, as polynomials of N and of the sides of the input."""
+    """Costs for N images, as polynomials in N and the sides of the input."""
 
     sides: tuple[Side, ...]
     formulas: dict[str, Formula]
-    unknown: dict[str, str]  # the costs that are no polynomial there, with the reason
-    tried: tuple[Point, ...]  # sides of the exact analyses that all formulas agree with
+    unknown: dict[str, str]  # costs that are not polynomials, with the reason
+    tried: tuple[Point, ...]  # sides at which the formulas were compared with exact analyses

@@ -1,10 +1,10 @@
-"""Receptive fields: the part of the input that every value depends on.
+"""Receptive fields: the part of the input that each value depends on.
 
-Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill
-2019, made exact for graphs: along each axis a node carries the interval of input positions that it
-sees, the union over all paths, and its stride. Where upsampling makes neighbours see different
-intervals, there is one for each phase of the repeating pattern, so that strides are rational and
-nothing is rounded. Intervals reach into the padding and beyond the input.
+The method is that of Araujo, Norris and Sim, "Computing receptive fields of convolutional neural
+networks", Distill 2019, made exact for graphs: along each axis a node has the interval of input
+positions that it sees, as the union over all paths, and its stride. If upsampling makes neighbours
+see different intervals, there is one interval for each phase of the repeating pattern, so that
+strides are rational and nothing is rounded. Intervals extend into the padding beyond the input.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from archscope.ir import Graph, Node
 class Reach(Struct, frozen=True, gc=False):
     """The inputs seen along one axis by outputs 0, 1, ... of a repeating pattern.
 
-    Output `turn * period + phase` sees `lefts[phase]` to `rights[phase]`, both moved on by
-    `turn * jump`. None stands where an output sees nothing, as between the windows of a
-    transposed convolution.
+    Output `turn * period + phase` sees `lefts[phase]` to `rights[phase]`, both shifted by
+    `turn * jump`. None marks outputs that see nothing, as between the windows of a transposed
+    convolution.
     """
 
     lefts: tuple[int | None, ...]
@@ -32,12 +32,12 @@ class Reach(Struct, frozen=True, gc=False):
 
     @property
     def period(self) -> int:
-        """Outputs in the pattern."""
+        """The number of outputs in the pattern."""
         return len(self.lefts)
 
     @property
     def size(self) -> int:
-        """Inputs seen by the output that sees most."""
+        """The number of inputs seen by the output that sees most."""
         if len(self.lefts) == 1 and self.lefts[0] is not None and self.rights[0] is not None:
             return self.rights[0] - self.lefts[0] + 1
         pairs = zip(self.lefts, self.rights, strict=True)
@@ -48,12 +48,12 @@ class Reach(Struct, frozen=True, gc=False):
 
     @property
     def padding(self) -> int:
-        """Positions that output 0 sees before the input begins."""
+        """The number of positions before the input that output 0 sees."""
         return -(self.lefts[0] or 0)
 
     @property
     def stride(self) -> int | str:
-        """Inputs between two outputs: a whole number, or a fraction such as `1/2`."""
+        """The input distance of two neighbouring outputs: an integer, or a fraction like `1/2`."""
         shared = gcd(self.jump, self.period)
         top, bottom = self.jump // shared, self.period // shared
         return top if bottom == 1 else f"{top}/{bottom}"
@@ -68,22 +68,22 @@ class Reach(Struct, frozen=True, gc=False):
 
 
 LONGEST_PATTERN = 1 << 14
-"""Outputs of a repeating pattern; what repeats later is not followed but marked as unknown."""
+"""The longest pattern of outputs that is followed; longer ones are marked as unknown."""
 
 ITSELF = Reach((0,), (0,), 1)
 
 
 class Field(Struct, frozen=True, gc=False):
-    """What one node sees. `axes` is None where every output sees the whole input."""
+    """What a node sees. `axes` is None if every output sees the whole input."""
 
     axes: tuple[Reach, ...] | None
-    narrowest: tuple[Reach, ...] | None  # along the single path that sees least
+    narrowest: tuple[Reach, ...] | None  # along the path that sees least
     gated: bool = False  # a parallel branch saw the whole input: a gate such as squeeze-excitation
-    known: bool = True  # False behind branches of unequal stride: they have no common window
+    known: bool = True  # False after branches of unequal stride, which have no common window
 
     @property
     def lost(self) -> bool:
-        """Whether nothing at all is known, behind an operator that was not recognised."""
+        """Whether nothing is known, after an operator that was not recognised."""
         return self.axes is None and not self.known
 
 
@@ -107,10 +107,9 @@ class ReceptiveFields(Struct, frozen=True):
     clashes: tuple[Clash, ...]
 
     def trunk(self, graph: Graph, output: str = "") -> str | None:
-        """Return the last node with a spatial extent on the way to an output's node.
+        """Return the last node with a spatial extent on the way to an output.
 
-        The main output is the default. Return None if there is none, or if it is lost which
-        that is.
+        The main output is the default. Returns None if there is no such node or it is unknown.
         """
         wanted = graph.ancestors(output or graph.main.node)
         if any(field.lost and name in wanted for name, field in self.fields.items()):
@@ -123,7 +122,7 @@ class ReceptiveFields(Struct, frozen=True):
 
 
 def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields:
-    """Return what every node sees of an input, by default of the first."""
+    """Return the receptive field of every node in an input, by default the first."""
     start = graph.by_name[source] if source else graph.inputs[0]
     spatial = len(start.out) - 1
     itself = (ITSELF,) * spatial
@@ -153,7 +152,7 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
 
 
 def _covers(node: Node, window: tuple[Axis, ...]) -> bool:
-    """Return whether a single window has all positions of a map, as of a global pool."""
+    """Return whether a single window covers the whole map, as in global pooling."""
     sizes = node.ins[0][1:]
     return set(node.out[1:]) == {1} != set(sizes) and all(
         type(axis) is Window and axis.dilation == 1 and axis.extent - axis.before >= size
@@ -166,12 +165,12 @@ def _unknown(field: Field) -> Field:
 
 
 def _bounded(axes: tuple[Reach, ...]) -> bool:
-    """Return whether all patterns are there, none having been too long to follow."""
+    """Return whether all patterns were short enough to follow."""
     return all(axis.lefts for axis in axes)
 
 
 def _seen(axes: tuple[Reach, ...], window: tuple[Axis, ...]) -> tuple[Reach, ...]:
-    """Return what is seen through one more window, along all axes."""
+    """Return the reach after one more window, along all axes."""
     first = _seen_through(axes[0], window[0])
     if all(axis is axes[0] for axis in axes) and all(side == window[0] for side in window):
         return (first,) * len(axes)  # most networks are square
@@ -180,7 +179,7 @@ def _seen(axes: tuple[Reach, ...], window: tuple[Axis, ...]) -> tuple[Reach, ...
 
 @lru_cache(maxsize=1 << 14)
 def _seen_through(reach: Reach, axis: Axis) -> Reach:
-    """Return what is seen through one more window."""
+    """Return the reach after one more window, along one axis."""
     if reach.period == 1 and type(axis) is Window:
         (left,), (right,) = reach.lefts, reach.rights
         assert left is not None and right is not None
@@ -195,7 +194,7 @@ def _seen_through(reach: Reach, axis: Axis) -> Reach:
     for position in range(axis.period * turns):
         taps = axis.taps(position)
         if reach.period == 1:
-            taps = taps[:: max(len(taps) - 1, 1)]  # those between lie between
+            taps = taps[:: max(len(taps) - 1, 1)]  # the outermost taps decide
         seen = [pair for pair in map(reach.at, taps) if pair is not None]
         lefts.append(min((left for left, _ in seen), default=None))
         rights.append(max((right for _, right in seen), default=None))
@@ -205,9 +204,9 @@ def _seen_through(reach: Reach, axis: Axis) -> Reach:
 def _merge(
     node: Node, entering: list[str], fields: dict[str, Field], clashes: list[Clash]
 ) -> Field:
-    """Return the union of what branches see; those that see everything are gates.
+    """Return the union of what branches see; a branch that sees everything is a gate.
 
-    So are those of fewer positions, which every output sees alike.
+    So is a branch with fewer positions, which every output sees alike.
     """
     if any(fields[name].lost for name in entering):
         return LOST
@@ -227,7 +226,7 @@ def _merge(
         if field is not first:
             kind = _clash(axes, field.axes)
             clash = Clash(node.name, kind, tuple(local))
-            if kind and clash not in clashes[-1:]:  # once, however many branches
+            if kind and clash not in clashes[-1:]:  # report a merge once
                 clashes.append(clash)
             longest = max(map(_shared_period, axes, field.axes))
             if kind == "unequal stride" or longest > LONGEST_PATTERN:
@@ -257,7 +256,7 @@ def _shared_period(one: Reach, other: Reach) -> int:
 
 @lru_cache(maxsize=1 << 14)
 def _union(one: Reach, other: Reach) -> Reach:
-    """Return the hull of two reaches of equal stride."""
+    """Return the smallest reach that covers two reaches of equal stride."""
     period = _shared_period(one, other)
     lefts: list[int | None] = []
     rights: list[int | None] = []

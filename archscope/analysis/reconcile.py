@@ -1,4 +1,4 @@
-"""Why tools print different numbers for one network: the reasons, from macs to each count."""
+"""Explain why tools print different numbers for a network, as differences from macs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.ir import Graph
 
 
 class Reason(Struct, frozen=True):
-    """What one kind of operator adds to a tool's count, or takes from it, for one reason."""
+    """What one kind of operator adds to or subtracts from a tool's count, for one reason."""
 
     op: str
     layers: int
@@ -23,26 +23,26 @@ class Reason(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """The number that the tool itself printed, where it was run."""
+    """The number that the tool itself printed, if it was run."""
 
-    version: str | None  # that is installed, None if none is
+    version: str | None  # the installed version, if any
     counted: int | None
-    equal: bool | None  # None where there is nothing to compare
+    equal: bool | None  # None if there is nothing to compare
     note: str = ""
-    own: bool = False  # of the user's own module, not of the one that `build` makes
+    own: bool = False  # run on the user's own module, not on the one that `build` makes
 
 
 class ToolCount(Struct, frozen=True):
-    """The count of one tool, and the reasons for its difference from macs."""
+    """The count of a tool, and the reasons for its difference from macs."""
 
     name: str
     version: str
     about: str
-    counted: int | None  # None where it is not known of every layer
-    difference: int | None  # from macs, and the sum of the reasons
+    counted: int | None  # None if the count of a layer is unknown
+    difference: int | None  # from macs; the sum of the reasons
     reasons: tuple[Reason, ...]
-    unknown: tuple[str, ...]  # layers of which the tool's count is not known
-    written: tuple[str, ...]  # what the number depends on beside the network
+    unknown: tuple[str, ...]  # layers whose count is unknown
+    written: tuple[str, ...]  # what the number depends on besides the network
     run: Run | None = None
 
 
@@ -53,19 +53,19 @@ class Reconciliation(Struct, frozen=True):
     name: str
     input: Any  # the shape, or shapes by name
     macs: int
-    unknown: tuple[str, ...]  # layers that may have more macs than are known
+    unknown: tuple[str, ...]  # layers with possibly more macs than known
     tools: tuple[ToolCount, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether every tool that was run printed the number of its table."""
+        """Whether every tool that was run printed the reproduced number."""
         return not any(tool.run and tool.run.equal is False for tool in self.tools)
 
 
 def reconcile(graph: Graph, names: Iterable[str] = COUNTS) -> Reconciliation:
-    """Return what each convention counts of a graph, with the reasons for every difference.
+    """Return the count of each convention for a graph, with the reasons for its differences.
 
-    `names` are of `COUNTS`; macs, from which all differ, is left out. Raises KeyError for others.
+    `names` are keys of `COUNTS`; macs, the reference, is left out. Raises KeyError for other names.
     """
     graph = graph.inference()
     met = layers(graph)
@@ -110,10 +110,9 @@ OTHERWISE = "the module is written otherwise than build writes it"
 
 
 def with_own_runs(result: Reconciliation, runs: dict[str, Run]) -> Reconciliation:
-    """Return a reconciliation of a user's module with what the tools say of that.
+    """Replace the reproduced counts of a user's module by what the tools print for it.
 
-    What a tool prints of the module itself takes the place of the number of its table, and what
-    the table does not explain of it becomes a reason.
+    The part that the tables do not explain becomes a reason of its own.
     """
     tools = []
     for tool in result.tools:
@@ -137,7 +136,7 @@ def _of_module(tool: ToolCount, counted: int, macs: int) -> ToolCount:
 
 
 def with_runs(result: Reconciliation, runs: dict[str, Run]) -> Reconciliation:
-    """Return a reconciliation with what the tools themselves said, by name."""
+    """Return a reconciliation with the numbers that the tools printed, by name."""
     return structs.replace(
         result,
         tools=tuple(structs.replace(tool, run=runs.get(tool.name)) for tool in result.tools),

@@ -1,4 +1,4 @@
-"""The result of an analysis: the records behind every table, page and JSON document."""
+"""The result of an analysis, from which every table, page and JSON document is made."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FORMAT = 1
 
 
 class FieldView(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The receptive field of a node along each axis; None where it sees the whole input."""
+    """The receptive field of a node along each axis; None if it sees the whole input."""
 
     size: tuple[int, ...] | None
     stride: tuple[int | str, ...] | None
     padding: tuple[int, ...] | None
-    smallest: tuple[int, ...] | None = None  # along the narrowest path, where it differs
-    sees_all: bool = field(name="global", default=False)  # itself or through a gate
+    smallest: tuple[int, ...] | None = None  # along the narrowest path, if different
+    sees_all: bool = field(name="global", default=False)  # directly or through a gate
     node: str | None = None
     input: str | None = None
     known: bool = True
 
 
 class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
-    """One node with its numbers."""
+    """The numbers of one node."""
 
     name: str
     scope: str
@@ -80,14 +80,14 @@ class Totals(Struct, frozen=True):
     longest_path: int
     width: int
     layers: int
-    backward_macs: int | None = None  # in training, as FlopCounterMode counts them, where known
-    backward_products: int | None = None  # those that are computed
-    flash_bytes: int | None = None  # of a microcontroller, where that is the target
+    backward_macs: int | None = None  # in training, as FlopCounterMode counts them, if known
+    backward_products: int | None = None  # in training, as computed by torch, if known
+    flash_bytes: int | None = None  # of a microcontroller, if that is the target
     ram_bytes: int | None = None
 
 
 class LargestBatch(Struct, frozen=True):
-    """How many images fit into memory: an upper bound, as the workspace of kernels is left out."""
+    """How many images fit into memory: an upper bound, as kernels' workspace is not included."""
 
     memory_bytes: int
     inference: int
@@ -95,7 +95,7 @@ class LargestBatch(Struct, frozen=True):
 
 
 class Head(Struct, frozen=True):
-    """A named output."""
+    """A named output of the network."""
 
     name: str
     node: str
@@ -106,7 +106,7 @@ class Head(Struct, frozen=True):
 
 
 class Unknown(Struct, frozen=True):
-    """An operator that was not recognised: its kind, its nodes, and the facts not known of it."""
+    """An operator that was not recognised: its kind, its nodes and its unknown facts."""
 
     kind: str
     count: int
@@ -134,7 +134,7 @@ class Folding(Struct, frozen=True):
 
 
 class Analysis(Struct, frozen=True):
-    """Everything known of a network without running it; the JSON of `archscope analyze`."""
+    """Everything known about a network without running it; the JSON of `archscope analyze`."""
 
     format: int
     name: str
@@ -157,13 +157,13 @@ class Analysis(Struct, frozen=True):
     reference: dict[str, Any]
     largest_batch: LargestBatch | None = None
     paper: str = ""
-    opaque: tuple[Unknown, ...] = ()  # all of `unknown`, and those of which every cost is known
-    fused: Folding | None = None  # where the network was fused before it was analysed
-    predicted: Prediction | None = None  # top-1 accuracy, where that was asked for
-    unpredicted: str = ""  # why there is no prediction, where one was asked for
-    latency: Latency | None = None  # predicted by a profile, where that was asked for
-    symbolic: Symbolic | None = None  # costs as polynomials, where that was asked for
-    microcontroller: Microcontroller | None = None  # what it needs of one, where that is the target
+    opaque: tuple[Unknown, ...] = ()  # `unknown`, and unrecognised operators with known costs
+    fused: Folding | None = None  # if the network was fused before the analysis
+    predicted: Prediction | None = None  # top-1 accuracy, if requested
+    unpredicted: str = ""  # why there is no prediction, if it was requested
+    latency: Latency | None = None  # predicted by a profile, if requested
+    symbolic: Symbolic | None = None  # costs as polynomials, if requested
+    microcontroller: Microcontroller | None = None  # needs of a microcontroller, if requested
 
     @property
     def shape(self) -> Shape:
@@ -173,7 +173,7 @@ class Analysis(Struct, frozen=True):
         )
 
     def _repr_html_(self) -> str:
-        """Return totals and layers as HTML for notebooks; a bar is a layer's share of the macs."""
+        """Return totals and layers as HTML for notebooks; bars show shares of the macs."""
         title = " ".join(word for word in (self.name, self.about) if word)
         layers = html_details(
             f"{len(self.layers)} layers",

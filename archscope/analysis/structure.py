@@ -1,4 +1,4 @@
-"""The structure of a network: its depth, its width, and the fragments of its blocks."""
+"""The structure of a network: its depth, its width and the fragments of its blocks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from archscope.ir import POINTWISE, Facts, Graph, Node, Storage
 
 
 class BlockShape(Struct, frozen=True, gc=False):
-    """One instance of a block, with everything inside it."""
+    """An instance of a block, with everything inside it."""
 
     scope: str
     fragments: int  # individual convolutions, poolings and matrix products
-    width: int  # of them side by side, at most
+    width: int  # the most fragments on one level
 
 
 class Structure(Struct, frozen=True):
     """The shape of a network as a graph."""
 
-    depth: int  # layers with weights on the path that has most
-    longest_path: int  # nodes on the longest path, the input not counted
-    width: int  # fragments side by side at most: on the same level, counted from the input
-    layers: int  # nodes, inputs not counted
+    depth: int  # the most layers with weights on a path
+    longest_path: int  # nodes on the longest path, without the input
+    width: int  # the most fragments on one level, counted from the input
+    layers: int  # nodes, without inputs
     blocks: tuple[BlockShape, ...]
 
 
 def structure(graph: Graph) -> Structure:
     """Return depth, longest path, width and the fragments of each block.
 
-    A fragment is ShuffleNetV2's (arXiv:1807.11164, guideline 3): an individual convolution or
-    pooling; matrix products are counted with them. The level of a fragment is the largest
-    number of fragments on a way to it, and width is the largest number on one level.
+    A fragment is an individual convolution or pooling, as in ShuffleNetV2 (arXiv:1807.11164,
+    guideline 3), or a matrix product. The level of a fragment is the largest number of fragments
+    on a path to it, and width is the largest number of fragments on one level.
     """
     depth: dict[str, int] = {}
     length: dict[str, int] = {}

@@ -1,10 +1,10 @@
-"""Costs as polynomials of the batch and of the sides of the input: `macs = a*H*W*N + b*N`.
+"""Costs as polynomials in the batch size and the sides of the input: `macs = a*H*W*N + b*N`.
 
-Sizes behind strides are rounded, so that costs are polynomials only for sides that differ by
-multiples of all strides together, such as 32. There each size is linear in the side of the input,
-and each cost a polynomial of degree 2 at most in each side: attention multiplies positions by
-positions. Polynomials are interpolated through exact analyses, and kept if they give further exact
-analyses: of much larger, unequal and smaller sides, and of the network at hand.
+Strides round sizes, so costs are polynomials only for sides that differ by multiples of the total
+stride, such as 32. For these, each size is linear in the side of the input, and each cost is a
+polynomial of degree at most 2 in each side: attention multiplies positions by positions.
+Polynomials are interpolated through exact analyses, and kept if they agree with further exact
+analyses, at much larger, unequal and smaller sides, and at the sides of the given network.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from archscope.ir import Graph, Shape
 SIDES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 DEGREE = 2
 BEYOND = ((3, 3, 3), (7, 4, 5), (4, 9, 6))
-"""Steps along each axis to the larger sides that polynomials are tried on."""
+"""Steps along each axis to the larger sides at which polynomials are checked."""
 
 Powers = tuple[int, ...]
 """The exponent of each side."""
 Polynomial = dict[Powers, Fraction]
 Make = Callable[[dict[str, Shape]], Graph]
-"""Makes the network for inputs of other shapes."""
+"""Builds the network for other input shapes."""
 
 
 def symbolic(graph: Graph, make: Make) -> Symbolic:
-    """Return the costs of a network as polynomials; `make` gives it for other input shapes."""
+    """Return the costs of a network as polynomials; `make` builds it for other input shapes."""
     shapes = {node.name: node.out for node in graph.inputs}
     start, *others = {shape[1:] for shape in shapes.values()}
     if others or not start or len(start) not in SIDES:
@@ -57,7 +57,7 @@ def symbolic(graph: Graph, make: Make) -> Symbolic:
 
 
 class _Sampler:
-    """Analyses a network at sides, each once."""
+    """Analyzes a network at different sides, caching the results."""
 
     def __init__(self, graph: Graph, shapes: Mapping[str, Shape], start: Point, make: Make) -> None:
         self.shapes, self.start, self.make = shapes, start, make
@@ -66,7 +66,7 @@ class _Sampler:
         self.lacking = {fact for node in graph.nodes for fact in node.op.unknown}
 
     def __call__(self, sides: Point) -> dict[str, int]:
-        """Return the costs of the network for one image of these sides. Raises ArchscopeError."""
+        """Return the costs of one image with these sides. Raises ArchscopeError."""
         if sides not in self.known:
             shapes = {name: (shape[0], *sides) for name, shape in self.shapes.items()}
             graph = self.make(shapes)
@@ -75,18 +75,18 @@ class _Sampler:
         return self.known[sides]
 
     def away(self, steps: Point, counts: Sequence[int]) -> Point:
-        """Return the sides so many steps from those of the network."""
+        """Return the sides that are `counts` steps away from those of the network."""
         moves = zip(self.start, steps, counts, strict=False)
         return tuple(side + step * count for side, step, count in moves)
 
 
 PEAK = "peak_activations"
 FIXED = "weights read"
-"""The part of memory access that is the same for any number of images."""
+"""The part of memory access that does not depend on the number of images."""
 
 
 def _measured(graph: Graph) -> dict[str, int]:
-    """Return the costs of one image; of memory access, those of weights apart."""
+    """Return the costs of one image, with the memory access of weights as a separate item."""
     once, twice = total(costs(graph)), total(costs(graph, 2))
     each = twice.memory_access - once.memory_access
     return {
@@ -100,10 +100,9 @@ def _measured(graph: Graph) -> dict[str, int]:
 
 
 def _steps(graph: Graph, rank: int) -> list[Point]:
-    """Return steps of the sides within which no size is rounded, the likelier first.
+    """Return candidate steps of the sides for which no size is rounded, the likeliest first.
 
-    The second also divides into what resizes and windows of attention take at once, the third into
-    windows that are half of the map.
+    The second also allows for resizes and attention windows, the third for windows of half a map.
     """
     strides: dict[str, Point] = {}
     blocks: Point = (1,) * rank
@@ -122,7 +121,7 @@ def _steps(graph: Graph, rank: int) -> list[Point]:
 
 
 def _polynomials(sampler: _Sampler, steps: Point) -> dict[str, Polynomial]:
-    """Return the costs that are polynomials, by name. Raises ArchscopeError where sides fail."""
+    """Return the costs that are polynomials, by name. Raises ArchscopeError for invalid sides."""
     axes = [range(DEGREE + 1)] * len(steps)
     grid = {counts: sampler(sampler.away(steps, counts)) for counts in product(*axes)}
     beyond = [sampler.away(steps, counts) for counts in BEYOND]
@@ -135,10 +134,10 @@ def _polynomials(sampler: _Sampler, steps: Point) -> dict[str, Polynomial]:
 
 
 def _peak(sampler: _Sampler, steps: Point, least: Point) -> Polynomial | None:
-    """Return the peak of feature maps, if one node has it for all sides from the least on.
+    """Return the peak of feature maps, if the same node has it for all sides from `least` on.
 
-    That is so if what the others need less has no negative coefficient in the sides beyond the
-    least.
+    This holds if its difference from every other node has no negative coefficient, as a polynomial
+    in the sides beyond `least`.
     """
     axes = [range(DEGREE + 1)] * len(steps)
     points = [sampler.away(steps, counts) for counts in product(*axes)]
@@ -164,7 +163,7 @@ def _peak(sampler: _Sampler, steps: Point, least: Point) -> Polynomial | None:
 
 
 def _moved(polynomial: Polynomial, start: Point) -> Polynomial:
-    """Return the polynomial of how far the sides are beyond a start."""
+    """Return the polynomial in terms of the distance of the sides from `start`."""
     moved: Polynomial = {}
     for powers, coefficient in polynomial.items():
         for lower in product(*(range(power + 1) for power in powers)):
@@ -192,7 +191,7 @@ def _interpolated(grid: Sequence[int], start: Point, steps: Point) -> Polynomial
 
 
 def _lagrange(places: Sequence[Fraction], chosen: int) -> list[Fraction]:
-    """Return the coefficients of the polynomial that is 1 at the chosen place, 0 at the others."""
+    """Return the coefficients of the polynomial that is 1 at one place and 0 at the others."""
     result = [Fraction(1)]
     for index, place in enumerate(places):
         if index != chosen:
@@ -230,7 +229,7 @@ def _result(sampler: _Sampler, steps: Point, found: dict[str, Polynomial]) -> Sy
 
 
 def _steps_down(sampler: _Sampler, steps: Point, found: dict[str, Polynomial]) -> int:
-    """Return by how many steps all sides may be smaller, each alone and all together."""
+    """Return by how many steps all sides may be smaller, separately and together."""
     down = 0
     most = min((side - 1) // step for side, step in zip(sampler.start, steps, strict=True))
     rank = len(steps)
@@ -248,14 +247,14 @@ def _steps_down(sampler: _Sampler, steps: Point, found: dict[str, Polynomial]) -
 
 
 def _agrees(found: dict[str, Polynomial], sampler: _Sampler, sides: Point) -> bool:
-    """Return whether all polynomials give the exact costs for these sides."""
+    """Return whether all polynomials give the exact costs at these sides."""
     exact = sampler(sides)
     costs = ((polynomial, exact[name]) for name, polynomial in found.items() if name in exact)
     return all(_value(polynomial, sides) == value for polynomial, value in costs)
 
 
 def _fixed(sampler: _Sampler, start: Point, reason: str) -> Symbolic:
-    """Return the costs for the sides of the network alone, polynomials of N."""
+    """Return the costs at the network's own sides only, as polynomials in N."""
     none = (0,) * len(start)
     found = {
         name: {none: Fraction(value)} if value else {}

@@ -55,7 +55,7 @@ def test_im2col_of_groups() -> None:
 
 def test_im2col_needs_a_convolution() -> None:
     graph = load("INPUT 3x8x8 -> CONV 4 -> RELU")
-    with pytest.raises(GraphError, match="'relu' is no convolution but 'relu'"):
+    with pytest.raises(GraphError, match="expected a convolution, got 'relu', which is 'relu'"):
         im2col(graph, "relu")
     with pytest.raises(GraphError, match="has no node 'conv1'"):
         im2col(graph, "conv1")

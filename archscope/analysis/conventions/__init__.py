@@ -1,1 +1,1 @@
-"""What other tools count, as data: one file for each, a table of differences from macs."""
+"""The counting conventions of other tools, one file per tool: tables of differences from macs."""

@@ -1,4 +1,4 @@
-"""A convention: what the count of a tool includes beside macs, and what it lacks."""
+"""Counting conventions: what a tool counts in addition to macs, and what it misses."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from archscope.ir import Graph, Node, by_rank
 
 
 class Layer(Struct, frozen=True, gc=False):
-    """A node as a tool sees it: the module that `build` makes of it, and its state."""
+    """A node as a tool sees it: the module that `build` makes for it, and its state."""
 
     node: Node
     module: str  # "nn.Conv2d", "" for an input, or the operator's name where there is none
     in_place: bool  # it overwrites its input
-    live: bool  # an output depends on it; a trace has only such nodes
+    live: bool  # an output depends on it, so it is in a trace
 
     @property
     def macs(self) -> int:
@@ -28,23 +28,23 @@ class Layer(Struct, frozen=True, gc=False):
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The facts that are known only in part.
+        """The facts that are not fully known.
 
-        They are of an operator that was not recognised, or whose weights are computed by products,
-        which tools count by the modules that do so.
+        These are of operators that were not recognised, or whose weights are computed by products,
+        which tools count by the modules that compute them.
         """
         return self.node.op.unknown or (("macs",) if self.node.weight_macs else ())
 
 
 class Term(Struct, frozen=True):
-    """A reason why the count of a layer differs from macs, and by how much."""
+    """A reason why a tool's count of a layer differs from macs, with the amount."""
 
     reason: str
     amount: Callable[[Layer], int]
 
 
 def term(reason: str) -> Callable[[Callable[[Layer], int]], Term]:
-    """Make a term of the function that returns its amount."""
+    """Return a decorator that turns a function for the amount into a term."""
     return partial(Term, reason)
 
 
@@ -52,9 +52,9 @@ Row = tuple[Term | tuple[Term, ...], *tuple[str, ...]]
 
 
 def table(*rows: Row) -> Mapping[str, tuple[Term, ...]]:
-    """Return terms by module from rows of terms and the modules that have them.
+    """Return the terms of each module, from rows of a term and the modules it applies to.
 
-    A name with `{}` stands for those of 1, 2 and 3 spatial axes.
+    A name with `{}` stands for the modules of 1, 2 and 3 spatial axes.
     """
     terms_of: dict[str, tuple[Term, ...]] = {}
     for terms, *patterns in rows:
@@ -69,24 +69,24 @@ Differences = tuple[tuple[str, int], ...]
 
 
 class Convention(Struct, frozen=True, kw_only=True):
-    """What one tool counts: macs, and for each module the terms by which it differs from them.
+    """The count of a tool: macs, plus the terms of each module by which it differs from them.
 
-    The table is of the modules that `build` makes, as tools look at modules or at what these
-    do. One that is not in it is counted as its macs if its operator was tried on every tool
-    (`Op.modules`); otherwise the count is unknown.
+    The table has the modules that `build` makes, as tools look at modules or at what these
+    compute. A module that is not in the table counts as its macs if its operator was tried on
+    every tool (`Op.modules`); otherwise its count is unknown.
     """
 
     name: str
-    version: str = ""  # of the tool whose numbers these are, "" for our own conventions
+    version: str = ""  # of the tool; "" for our own conventions
     about: str
-    modules: Mapping[str, tuple[Term, ...]] | None = None  # None: `always` holds for every one
+    modules: Mapping[str, tuple[Term, ...]] | None = None  # None: `always` applies to all
     always: tuple[Term, ...] = ()
-    traced: bool = False  # it counts a trace, which lacks what no output needs
-    per_image: bool = False  # it counts one image, whatever the batch
-    written: tuple[str, ...] = ()  # how the count changes where a module is written otherwise
+    traced: bool = False  # it counts a trace, without nodes that no output needs
+    per_image: bool = False  # it counts one image, whatever the batch size
+    written: tuple[str, ...] = ()  # how the count changes if modules are written differently
 
     def differences(self, layer: Layer) -> Differences | None:
-        """Return why and by how much the count of a layer differs from macs; None if unknown."""
+        """Return the reasons and amounts by which a layer's count differs from macs, if known."""
         if not layer.module:
             return ()
         if layer.unknown:
@@ -121,5 +121,5 @@ def layers(graph: Graph) -> list[Layer]:
 def _module(node: Node) -> str:
     try:
         return node.op.torch(*node.ins).target
-    except GraphError:  # of a model that can be analysed, not built
+    except GraphError:  # the model can be analysed but not built
         return node.op.name

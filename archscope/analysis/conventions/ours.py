@@ -1,4 +1,4 @@
-"""Conventions of no tool: macs themselves, every operation, and the bias as one more."""
+"""Our own conventions: macs, every operation (strict), and macs with biases (seed)."""
 
 from __future__ import annotations
 

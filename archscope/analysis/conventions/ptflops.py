@@ -1,4 +1,4 @@
-"""ptflops with the backend its code takes: hooks on modules, and patched functions."""
+"""ptflops with its default backend: hooks on modules, and patched functions."""
 
 from __future__ import annotations
 

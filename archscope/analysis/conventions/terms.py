@@ -1,4 +1,4 @@
-"""The sizes that tools count by, and the terms that several tools share."""
+"""Sizes that tools count by, and terms that several tools share."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from archscope.analysis.conventions.convention import Layer, Term
 
 
 def made(layer: Layer) -> int:
-    """Return the elements of the output."""
+    """Return the number of output elements."""
     return prod(layer.node.out)
 
 
 def taken(layer: Layer) -> int:
-    """Return the elements of the first input."""
+    """Return the number of elements of the first input."""
     return prod(layer.node.ins[0])
 
 
 def bias(layer: Layer) -> int:
-    """Return the additions of a bias to a product, its only work beside macs."""
+    """Return the additions of a bias, if that is the layer's only work besides macs."""
     return layer.node.facts.elementwise
 
 
 def params(layer: Layer) -> int:
-    """Return the learnable numbers of the module."""
+    """Return the params of the module."""
     return layer.node.facts.params
 
 
 def left_out(layer: Layer) -> bool:
-    """Return whether a mean over windows leaves out the padding."""
+    """Return whether an average pooling excludes the padding."""
     return not getattr(layer.node.op, "count_padding", True)
 
 
@@ -38,7 +38,7 @@ def affine(layer: Layer) -> bool:
 
 
 def merged(layer: Layer) -> int:
-    """Return the elements of all intermediate results of merging inputs one by one."""
+    """Return the elements of all results of merging the inputs one after another."""
     ins = layer.node.ins
     total, shape = 0, ins[0]
     for x in ins[1:]:
@@ -48,9 +48,9 @@ def merged(layer: Layer) -> int:
 
 
 def at_outputs(layer: Layer) -> int:
-    """Return the cost of a transposed convolution if its weights were applied at every output.
+    """Return the cost of a transposed convolution as if its weights applied at every output.
 
-    They are applied at every input position, so this is too much by the stride along each axis.
+    They apply at every input position, so this is too large by the stride along each axis.
     """
     (x,) = layer.node.ins
     positions, outputs = prod(x[1:]), prod(layer.node.out[1:])
@@ -58,19 +58,19 @@ def at_outputs(layer: Layer) -> int:
 
 
 def each(reason: str, times: int = 1) -> Term:
-    """Return the term of an amount for every element of the output."""
+    """Return a term of a fixed amount per output element."""
     return Term(reason, lambda layer: times * made(layer))
 
 
 def each_taken(reason: str, times: int = 1) -> Term:
-    """Return the term of an amount for every element of the first input."""
+    """Return a term of a fixed amount per element of the first input."""
     return Term(reason, lambda layer: times * taken(layer))
 
 
 def missed(reason: str) -> Term:
-    """Return the term of a product that a tool does not count."""
+    """Return a term for macs that a tool does not count."""
     return Term(reason, lambda layer: -layer.macs)
 
 
 BIAS = Term("bias: 1 for each output element", bias)
-"""A bias added to each output element, counted as one multiply-accumulate more."""
+"""A bias, counted as one more multiply-accumulate per output element."""

@@ -16,7 +16,7 @@ def _batchnorm(layer: Layer) -> int:
 @term("bug: weights counted at output positions, not input")
 def _too_many(layer: Layer) -> int:
     groups = getattr(layer.node.op, "groups", 1)
-    # It takes the input channels of a group times the weight's own outputs, all of them.
+    # It multiplies the input channels of a group by all outputs of the weight.
     channels, out = layer.node.ins[0][0], layer.node.out[0]
     taps = layer.macs // (prod(layer.node.ins[0]) * (out // groups))
     return made(layer) * (channels // groups) * taps - layer.macs
@@ -24,7 +24,7 @@ def _too_many(layer: Layer) -> int:
 
 @term("pooling: the mean window and 1 for each output element")
 def _adaptive(layer: Layer) -> int:
-    """Return int((mean window + 1) * outputs), in the floating point of the tool."""
+    """Return int((mean window + 1) * outputs), in floating point as the tool does."""
     sizes, outs = layer.node.ins[0][1:], layer.node.out[1:]
     window = prod((size / out for size, out in zip(sizes, outs, strict=True)), start=1.0)
     return int((window + 1) * made(layer))

@@ -10,7 +10,7 @@ from archscope.analysis.conventions.terms import affine, each, left_out, made, m
 
 @term("bug: weights counted at output positions, along the wrong axis")
 def _transposed(layer: Layer) -> int:
-    """Return output elements times the axis of the weight (in, out / groups) that it takes."""
+    """Return the output elements times the axis of the weight (in, out / groups) that it uses."""
     (x,) = layer.node.ins
     groups = getattr(layer.node.op, "groups", 1)
     out = layer.node.out[0]
