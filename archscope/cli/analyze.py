@@ -1,4 +1,4 @@
-"""`archscope analyze`: everything about one network, at once."""
+"""`archscope analyze`: params, MACs, memory and receptive field of one network."""
 
 from __future__ import annotations
 
@@ -47,30 +47,30 @@ GROUP = "Understand"
 @cost_options
 @click.option(
     "--fold", "depth", type=click.IntRange(0), default=None,
-    help="Fold blocks into one row below this depth; 0 shows every layer. By default a long"
-    " table is folded to fit the screen.",
+    help="Show blocks at this depth as one row; 0 shows every layer. By default a long table is"
+    " folded to fit the screen.",
 )  # fmt: skip
 @click.option(
     "--memory",
     "memory_bytes",
     type=Parsed(parse_bytes),
     metavar="BYTES",
-    help="Show the largest batch that fits into this: --memory 8GiB.",
+    help="Show the largest batch that fits into this much memory: --memory 8GiB.",
 )
 @click.option(
     "--count",
     type=click.Choice(list(COUNTS)),
     default="macs",
-    help="Show another convention beside macs: seed counts a bias as one more, strict counts"
-    " every operation, the others count as the tool of that name.",
+    help="Also count by another convention: seed adds one for each bias, strict counts every"
+    " operation, the others reproduce the tool of that name.",
 )
 @click.option(
     "--symbolic", "polynomials", is_flag=True,
-    help="Add costs as polynomials of the batch and of the sides of the input.",
+    help="Also show the costs as polynomials in the batch size and the input size.",
 )  # fmt: skip
-@click.option("--lint", "linted", is_flag=True, help="Add the findings of `archscope lint`.")
+@click.option("--lint", "linted", is_flag=True, help="Also show the findings of `archscope lint`.")
 @click.option(
-    "--strict", is_flag=True, help="Fail if an operator is not recognised instead of printing >=."
+    "--strict", is_flag=True, help="Fail if an operator is not recognised, instead of printing >=."
 )
 @predict_options
 @latency_limit_options
@@ -91,10 +91,10 @@ def command(
     limits: list[Limit],
     output: Output,
 ) -> int:
-    """Count params, MACs, memory and receptive field of a network.
+    """Show the params, MACs, memory and receptive field of a network.
 
-    Torch is not loaded. Bytes are for one batch of --dtype; macs are multiply-accumulates of
-    convolutions and matrix products, which papers often call FLOPs.
+    Bytes are for one batch of --dtype elements. Macs are the multiply-accumulates of convolutions
+    and matrix products, which papers often call FLOPs. PyTorch is not loaded.
 
     \b
     Examples:
@@ -125,7 +125,7 @@ def command(
         kinds = ", ".join(f"{unknown.count} x {unknown.kind}" for unknown in result.unknown)
         raise GraphError(f"'{result.name}' has operators that are not recognised: {kinds}")
     if polynomials:
-        from archscope.analysis.symbolic import symbolic  # fractions take time to load
+        from archscope.analysis.symbolic import symbolic  # slow to import: it needs fractions
 
         make = variants(reader, document, training=costs["training"])
         result = structs.replace(result, symbolic=symbolic(make({}), make))
@@ -133,7 +133,7 @@ def command(
     parts += [*microcontroller_table(result), *symbolic_parts(result)]
     parts += [*unknown_lines(result), *saving_table(result)]
     if linted:
-        from archscope.linter import lint  # rules take time to load that few commands have
+        from archscope.linter import lint  # loading the rules takes time
         from archscope.linter.records import record
         from archscope.report.findings.text import line
 

@@ -1,4 +1,4 @@
-"""`archscope bench`: measured latency."""
+"""`archscope bench`: measure the latency of networks."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from archscope.units import parse_duration
 
 GROUP = "Judge"
 GUIDELINES = "guidelines"
-"""The word that, instead of a SPEC, runs the experiments of ShuffleNetV2."""
+"""The word that stands in place of a SPEC and runs the experiments of ShuffleNetV2."""
 
 
 class Bench(click.Command):
-    """Hands over to `archscope bench search` if that is its first word."""
+    """The command `bench`, which passes `bench search` on to its own command."""
 
     def make_context(
         self,
@@ -59,7 +59,7 @@ class Bench(click.Command):
     type=click.IntRange(1),
     multiple=True,
     default=(1,),
-    help="Images in a batch; repeatable.",
+    help="Images per batch; repeatable.",
 )
 @click.option(
     "--device",
@@ -71,16 +71,16 @@ class Bench(click.Command):
     "--dtype",
     type=click.Choice((*DTYPES, "int8")),
     default="float32",
-    help="Element type of weights and inputs; int8 in onnxruntime alone.",
+    help="Element type of weights and inputs; int8 needs --runtime onnxruntime.",
 )
 @click.option(
     "--runtime",
     type=click.Choice(list(RUNTIMES)),
     default="torch",
-    help="What runs the networks; all but torch run what `archscope export` writes as ONNX.",
+    help="What runs the networks; all but torch run the ONNX file that `archscope export` writes.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), help="Threads to use; by default torch's own choice."
+    "--threads", type=click.IntRange(1), help="Number of threads; by default that of torch."
 )
 @click.option("--training", is_flag=True, help="Measure a training step instead of inference.")
 @click.option(
@@ -98,7 +98,7 @@ class Bench(click.Command):
     "--slowest",
     type=click.IntRange(0),
     default=SLOWEST,
-    help="Number of slowest layers to show per network; 0 shows all, in order.",
+    help="Show this many of the slowest layers of each network; 0 shows all, in order.",
 )
 @click.option(
     "--time",
@@ -111,27 +111,27 @@ class Bench(click.Command):
 @click.option(
     "--processor-time",
     is_flag=True,
-    help="Measure the CPU time of one thread instead of wall-clock time: for a busy machine.",
+    help="Measure the CPU time of one thread instead of wall-clock time, for a busy machine.",
 )
 @click.option(
     "--scale",
     type=click.Choice(("1", "2", "4")),
-    help="Channels of `guidelines`, as a multiple of the paper's smallest.  [default: 2]",
+    help="For `guidelines`: channels as a multiple of the paper's smallest.  [default: 2]",
 )
 @click.option(
     "--aligned",
     is_flag=True,
-    help="Use multiples of 8 as the channels of guideline G1 instead of the paper's.",
+    help="For `guidelines`: use multiples of 8 as the channels of G1, instead of the paper's.",
 )
 @output_options
 def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **options: Any) -> None:
-    """Measure the latency of networks: the median of many runs, with its quartiles.
+    """Measure the latency of networks: median and quartiles of many runs.
 
-    Weights and inputs are random. The runs of several networks are interleaved, so that a machine
-    that becomes slower affects all of them. The word `guidelines` instead of a SPEC repeats
-    experiments 1 to 4 of ShuffleNetV2 (arXiv:1807.11164) on this machine, in a minute and by
-    default with one thread; `./guidelines` is a file. `archscope bench search` compares samplers;
-    see its --help.
+    Weights and inputs are random. Runs of several networks are interleaved, so that a machine
+    that slows down affects all of them. `archscope bench guidelines` repeats experiments 1 to 4
+    of ShuffleNetV2 (arXiv:1807.11164) on this machine, which takes a minute, by default with one
+    thread; write `./guidelines` for a file of that name. `archscope bench search` compares
+    samplers; see its --help.
 
     \b
     Examples:
@@ -147,16 +147,16 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
     if GUIDELINES in specs:
         if len(specs) > 1 or reader.settings or reader.inputs:
             raise OptionError(
-                "'guidelines' stands alone, with no --set and no --input;"
-                " a file of that name is './guidelines'"
+                "'guidelines' takes no other SPEC, no --set and no --input;"
+                " for a file of that name, write './guidelines'"
             )
         options |= {"scale": int(scale or 2), "aligned": aligned}
         _guidelines(options, output)
         return
     if scale or aligned:
-        raise OptionError("--scale and --aligned belong to 'archscope bench guidelines'")
+        raise OptionError("--scale and --aligned are for 'archscope bench guidelines' only")
     graphs = reader.unfused.graphs(specs)
-    from archscope.bench import bench  # torch takes seconds to load; a wrong spec should not
+    from archscope.bench import bench  # imports torch, which is slow: read the specs first
 
     try:
         result = bench(graphs, progress=tell, **options)
@@ -169,14 +169,14 @@ def command(specs: tuple[str, ...], reader: SpecReader, output: Output, **option
 def _guidelines(options: dict[str, Any], output: Output) -> None:
     """Run the experiments of ShuffleNetV2."""
     if options.pop("runtime") != "torch":
-        raise OptionError("'guidelines' runs in torch alone")
+        raise OptionError("'guidelines' runs in torch only: leave out --runtime")
     for name in ("training", "fused", "per_layer"):
         if options.pop(name):
             raise OptionError(f"--{name.replace('_', '-')} does not apply to 'guidelines'")
     options.pop("optimizer")
     batches = options.pop("batches")
     if len(batches) > 1:
-        raise OptionError("'guidelines' takes one --batch")
+        raise OptionError("'guidelines' takes a single --batch")
     options |= {"batch": batches[0], "threads": options["threads"] or 1}
     from archscope.bench.measure_guidelines import guidelines
 

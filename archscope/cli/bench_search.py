@@ -1,4 +1,4 @@
-"""`archscope bench search`: search quality as a number, on networks that were really trained."""
+"""`archscope bench search`: compare samplers on a table of networks that were really trained."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from archscope.search.samplers import SAMPLERS, check_sampler
 @click.command("bench search")
 @click.option(
     "--table", type=click.Path(path_type=Path), required=True, metavar="CSV",
-    help="Real results: `arch` has a digit for each decision of the space, in order.",
+    help="Results of training; column `arch` has a digit for each decision of the space, in order.",
 )  # fmt: skip
-@click.option("--space", "spec", required=True, metavar="SPEC", help="The space of the table.")
-@click.option("--column", default="mean_acc", help="The scores of the table.")
+@click.option("--space", "spec", required=True, metavar="SPEC", help="Search space of the table.")
+@click.option("--column", default="mean_acc", help="Column of the table with the scores.")
 @click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
-    help="As in `archscope search`, by any metric but those that are measured.",
+    help="As in `archscope search`, but not for measured metrics.",
 )  # fmt: skip
 @click.option(
     "--edge", type=click.FloatRange(0, 1, max_open=True), default=0.85,
-    help="Lower edge of a single budget, as `archscope search` has it; 0 is none. Regret is to the"
-    " best network inside the budget as it was written, without this edge.",
+    help="Lower edge of a single budget, as in `archscope search`; 0 for none. Regret is relative"
+    " to the best network inside the budget as written, without this edge.",
 )  # fmt: skip
-@click.option("--trials", type=click.IntRange(1), default=100)
-@click.option("--seeds", type=click.IntRange(1), default=12)
+@click.option("--trials", type=click.IntRange(1), default=100, help="Networks per search.")
+@click.option("--seeds", type=click.IntRange(1), default=12, help="Searches per sampler.")
 @click.option(
     "--samplers", "names", default=",".join(SAMPLERS), metavar="LIST",
-    help="Which to compare; uniform is the baseline.",
+    help="Samplers to compare; uniform is the baseline.",
 )  # fmt: skip
 @click.option(
     "--model", is_flag=False, flag_value="blocks", default="", metavar="[KIND]",
@@ -46,13 +46,13 @@ from archscope.search.samplers import SAMPLERS, check_sampler
     "--prior",
     default="",
     metavar=f"[{'|'.join(PRIORS)}|FILE.json]",
-    help="What samplers are told beforehand; a file is one that `make prior` wrote.",
+    help="Prior that the samplers start with; a FILE.json is one that `make prior` wrote.",
 )
 @click.option(
     "--noise", type=click.FloatRange(0), default=0.0,
-    help="Standard deviation of what trainings say beside the truth, in the unit of the table.",
+    help="Standard deviation of noise added to each score, in the unit of the table.",
 )  # fmt: skip
-@click.option("--workers", "-j", type=click.IntRange(1), default=None)
+@click.option("--workers", "-j", type=click.IntRange(1), default=None, help="Parallel processes.")
 @output_options
 def command(
     table: Path,
@@ -69,13 +69,13 @@ def command(
     workers: int | None,
     output: Output,
 ) -> None:
-    """Replay a table of trained networks and say how near the samplers come to its best.
+    """Replay a table of trained networks and show how close each sampler comes to the best.
 
-    Searches have the settings of `archscope search`. Regret is the distance from the best network
-    inside the budget to the best of those trained, in the unit of the table: mean and standard
-    deviation over seeds, and of the last a 95 % bootstrap interval. Hypervolume is the area that
-    the found networks dominate, score against macs, as a share of what all dominate. A table may
-    have some networks of the space only; then each proposal is moved to the nearest row.
+    Searches have the settings of `archscope search`. Regret is the score of the best network
+    inside the budget minus that of the best one found, in the unit of the table: mean and standard
+    deviation over seeds, with a 95 % bootstrap interval of the final value. Hypervolume is the
+    area that the found networks dominate, score against macs, as a share of what all networks
+    dominate. If a table has only some networks of the space, each proposal becomes the nearest row.
 
     \b
     Examples:

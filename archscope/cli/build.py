@@ -1,4 +1,4 @@
-"""`archscope build`: the PyTorch module."""
+"""`archscope build`: show a network as a PyTorch module."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ GROUP = "Make"
 @indifferent(batch="a module takes batches of any size", dtype="the layers are the same")
 @output_option
 def command(spec: str, reader: SpecReader, output: Path | None) -> None:
-    """Print the PyTorch module of a network, as torch shows it.
+    """Print the PyTorch module of a network, as `print(module)` does.
 
-    The module is built on torch's meta device, so that even a large one takes no memory. In
+    The module is built on torch's meta device, so even a large one takes no memory. In
     Python, `archscope.build.build(archscope.load(SPEC))` returns it with weights.
 
     \b
@@ -29,6 +29,6 @@ def command(spec: str, reader: SpecReader, output: Path | None) -> None:
       archscope build net.yaml --set width=0.5
     """
     graph = reader.graph(spec)
-    from archscope.build import build  # torch takes seconds; a wrong spec should not
+    from archscope.build import build  # imports torch, which is slow: read the spec first
 
     write(str(build(graph, device="meta")), output)

@@ -32,7 +32,7 @@ GROUP = "Understand"
 @predict_options
 @latency_limit_options
 @limit_options
-@click.option("--plot", is_flag=True, help="In the terminal, add bars and the Pareto front.")
+@click.option("--plot", is_flag=True, help="Draw bars and the Pareto front in the terminal.")
 @output_options
 def command(
     specs: tuple[str, ...],
@@ -44,7 +44,7 @@ def command(
     plot: bool,
     output: Output,
 ) -> int:
-    """Compare networks, one row each, with their ratios to the first.
+    """Compare networks, one row each, with ratios relative to the first.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`archscope completion`: words that a shell completes."""
+"""`archscope completion`: the script for shell completion."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", required=False, type=click.Choice(SHELLS))
 @click.pass_context
 def command(context: click.Context, shell: str | None) -> None:
-    """Print the script by which a shell completes commands, options, values and names.
+    """Print the script that lets a shell complete commands, options, values and names.
 
-    SHELL is by default the one that $SHELL names. To install it, add one line to the shell's
+    SHELL defaults to the shell in $SHELL. To install the script, add one line to the shell's
     configuration:
 
     \b
@@ -36,7 +36,7 @@ def command(context: click.Context, shell: str | None) -> None:
     """
     shell = shell or Path(os.environ.get("SHELL", "")).name
     if shell not in SHELLS:
-        raise OptionError(f"SHELL: say which shell: {', '.join(SHELLS)}")
+        raise OptionError(f"SHELL: name a shell, one of {', '.join(SHELLS)}")
     assert context.parent is not None
     kind = get_completion_class(shell)
     assert kind is not None

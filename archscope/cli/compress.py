@@ -1,4 +1,4 @@
-"""`archscope compress`: prune, train on with the run as teacher, and quantize, in one go."""
+"""`archscope compress`: prune, fine-tune with the run as teacher, and quantize, in one go."""
 
 from __future__ import annotations
 
@@ -32,41 +32,44 @@ if TYPE_CHECKING:
     from archscope.train.post_training import Material
 
 GROUP = "Make"
-IMAGES = 128  # that int8 is calibrated with
+IMAGES = 128  # for the calibration of int8
 
 
 @click.command("compress")
 @click.argument("run")
 @click.option("--target", "-t", "budgets", multiple=True, required=True, metavar="TEXT",
-              help="What may be left: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
+              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
                    " repeatable.")  # fmt: skip
 @click.option("--keep-accuracy", type=click.FloatRange(0), default=1.0, metavar="POINTS",
-              help="Points of accuracy that may be lost; exit code 1 if more are.")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), default=5, help="Training after each step.")
-@click.option("--steps", type=click.IntRange(1), default=2, help="Steps of pruning.")
+              help="Percentage points of accuracy that may be lost; exit with 1 if more"
+                   " are.")  # fmt: skip
+@click.option(
+    "--epochs", type=click.IntRange(1), default=5, help="Epochs of training after each step."
+)
+@click.option("--steps", type=click.IntRange(1), default=2, help="Number of pruning steps.")
 @click.option("--lanes", type=click.IntRange(1), default=8,
-              help="Widths that change become multiples of this.")  # fmt: skip
+              help="Make the new widths multiples of this.")  # fmt: skip
 @click.option(
     "--scratch",
     is_flag=True,
-    help="Train the pruned network from scratch, too, for all epochs together.",
+    help="Also train the pruned network from scratch, for as many epochs in total.",
 )
 @click.option("--model", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the model in int8 as .onnx.")  # fmt: skip
+              help="Write the int8 model to this .onnx file.")  # fmt: skip
 @runs_dir_option
 @output_options
 def command(run: str, output: Output, **options: Any) -> int:
-    """Make the network of a run smaller step by step, and say what each step costs.
+    """Shrink the network of a run step by step, and show what each step costs.
 
-    Whole channels are pruned until the targets hold, in steps; after each the network is trained
-    on, with the labels and with the run itself as teacher. The last is quantized to int8, with the
-    worst layers left in float32 where that takes more accuracy than may be lost. Every step is a
-    run beside the first; a command that was stopped goes on.
+    Whole channels are pruned in steps until the targets hold. After each step the network is
+    fine-tuned on the labels, with the run itself as teacher. The last one is quantized to int8;
+    if that loses more accuracy than allowed, the worst layers stay in float32. Every step is a run
+    of its own next to RUN. If the command was stopped, run it again to continue.
 
-    One row a step: accuracy on test images, costs, the size and latency of its ONNX model, and the
-    time that its training took. RUN may be the name that the runs of `train --seeds` share: then
-    each is compressed, and the rows are means with the spread of the accuracy. --scratch adds what
-    the pruned weights must beat: the same network, trained from scratch for as long.
+    Each step has one row: accuracy on test images, costs, size and latency of its ONNX model, and
+    training time. RUN may be the name that the runs of `train --seeds` share: then each is
+    compressed, and the rows are means, with the spread of the accuracy. --scratch adds the
+    baseline for the pruned weights: the same network, trained from scratch for as long.
 
     \b
     Examples:
@@ -77,10 +80,10 @@ def command(run: str, output: Output, **options: Any) -> int:
     from archscope.records.run_folder import find_runs
 
     if options["model"] is not None and options["model"].suffix != ".onnx":
-        raise OptionError(f"int8 is written as .onnx, got '{options['model']}'")
+        raise OptionError(f"--model: int8 is written as .onnx, got '{options['model']}'")
     paths = find_runs(run, options["runs_dir"])
     if options["model"] is not None and len(paths) > 1:
-        raise OptionError(f"--model writes one model, and '{run}' is {len(paths)} runs; name one")
+        raise OptionError(f"--model writes one model, but '{run}' is {len(paths)} runs; name one")
     name = paths[0].name if len(paths) == 1 else Path(run).name
     found = [_compressed(path, name, options) for path in paths]
     kept = points_lost(found) <= options["keep_accuracy"]
@@ -92,13 +95,13 @@ def command(run: str, output: Output, **options: Any) -> int:
 
 
 def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
-    """Return the steps of one run, which are trained where need be; `name` stands for its own."""
+    """Compress one run and return its steps, called `name`; steps trained before are reused."""
     from archscope.records.run_folder import read_summary
     from archscope.train.post_training import of_run
 
     dataset = dataset_of(read_summary(run, "source", "adapt"))
     if dataset.test is None:
-        raise OptionError(f"'{dataset.name}' has no test images to compare the steps on")
+        raise OptionError(f"data set '{dataset.name}' has no test images to compare the steps on")
     runs = _pruned_runs(run, options)
     materials = [
         of_run(run.with_name(summary.name) if number else run, dataset, None, IMAGES)
@@ -115,7 +118,7 @@ def _compressed(run: Path, name: str, options: dict[str, Any]) -> Compression:
 
 
 def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
-    """Return the run, those of the steps of its pruning, and the control, trained if need be."""
+    """Return the run, the runs of its pruning steps and the control, training what is missing."""
     from archscope.cli.shared.fine_tuning import FineTuning
     from archscope.train.run_folder import read_graph, read_weights
 
@@ -124,7 +127,7 @@ def _pruned_runs(run: Path, options: dict[str, Any]) -> list[RunSummary]:
     command = shlex.join(["archscope", *sys.argv[1:]])
     tune = FineTuning(run, options["epochs"], command=command, teacher=run)
     choice = Choice(lanes=options["lanes"])
-    *_, last = prune_in_steps(  # each step is trained as it is asked for
+    *_, last = prune_in_steps(  # a generator: it trains each step when asked for it
         graph, read_weights(run), limits, options["steps"], tune, choice, f"'{run}'"
     )
     if options["scratch"]:
@@ -139,9 +142,9 @@ def _stages(
     scratch: bool,
     keep: float,
 ) -> tuple[list[Stage], bytes]:
-    """Return what each run has, then the last step in int8, and that model.
+    """Return a stage for each run and one for the last step in int8, and the int8 model.
 
-    `seconds` are those of training; the control from `scratch` is the last run.
+    `seconds` are the training times. With `scratch`, the last run is the control.
     """
     from archscope.bench.onnx_latency import onnx_latencies
 

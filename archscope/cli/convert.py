@@ -1,4 +1,4 @@
-"""`archscope convert`: a network rewritten as another spec."""
+"""`archscope convert`: rewrite a network as another spec."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ GROUP = "Make"
 @click.command("convert")
 @one_spec
 @reader_options
-@indifferent(batch="a spec is of one image", dtype="a spec has no element type")
-@click.option("--flat", is_flag=True, help="Write one layer for each node, blocks unrolled.")
+@indifferent(batch="a spec describes one image", dtype="a spec has no element type")
+@click.option("--flat", is_flag=True, help="Unroll blocks and repeats: one layer for each node.")
 @click.option("--fold", is_flag=True, help="Write repeated structure as blocks and repeats.")
 @click.option(
     "--fully-convolutional",
     "convolutional",
     is_flag=True,
-    help="Turn fully connected layers into convolutions, so that larger images give score maps.",
+    help="Turn fully connected layers into convolutions, so that larger images yield score maps.",
 )
 @click.option(
     "--reparameterize",
     is_flag=True,
     help="Merge parallel branches of convolutions, batch norms and identities into one"
-    " convolution, as RepVGG is deployed. Batch norms are folded.",
+    " convolution, as for deploying RepVGG. Batch norms are folded.",
 )
 @weights_option
 @click.option(
     "--weights-output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the weights of the result as .safetensors.",
+    help="Write the converted weights to this .safetensors file.",
 )
 @output_option
 def command(
@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Rewrite a network as another spec: flat, folded, fully convolutional, fused or merged.
 
-    The result is equivalent, up to rounding with --fused and --reparameterize; with --weights and
-    --weights-output these take the weights along.
+    The result computes the same, up to rounding with --fused and --reparameterize. These two also
+    convert weights: read by --weights, written by --weights-output.
 
     \b
     Examples:
@@ -76,14 +76,16 @@ def command(
         --weights-output d.safetensors
     """
     if flat and fold:
-        raise OptionError("a spec is either flat or folded: --flat or --fold")
+        raise OptionError("--flat and --fold exclude each other: choose one")
     if not flat and not fold and not convolutional and not reparameterize and not reader.fused:
         raise OptionError(
-            "say what to convert to: --flat, --fold, --fully-convolutional, --fused or"
+            "nothing to convert to: add --flat, --fold, --fully-convolutional, --fused or"
             " --reparameterize"
         )
     if convolutional and reparameterize:
-        raise OptionError("--fully-convolutional and --reparameterize: convert twice")
+        raise OptionError(
+            "--fully-convolutional and --reparameterize cannot be combined: convert twice"
+        )
     graph = reader.unfused.graph(spec)
     _check_weights(weights, weights_output, reparameterize or reader.fused, output)
     converted = graph
@@ -103,13 +105,15 @@ def command(
 def _check_weights(
     weights: Path | None, weights_output: Path | None, changed: bool, output: Path | None
 ) -> None:
-    """Raise OptionError unless both files are given, and there is something to convert."""
+    """Raise OptionError unless both files are given and the conversion changes weights."""
     if weights is None and weights_output is None:
         return
     if weights is None or weights_output is None:
-        raise OptionError("--weights and --weights-output go together: from which file to which")
+        raise OptionError("--weights and --weights-output go together: give both")
     if not changed:
-        raise OptionError("--weights is for --fused and --reparameterize, which change weights")
+        raise OptionError(
+            "--weights needs --fused or --reparameterize: nothing else changes weights"
+        )
     if output is None:
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
 
@@ -117,8 +121,8 @@ def _check_weights(
 def _write_weights(
     graph: Graph, source: Path, target: Path, reparameterize: bool, names: Mapping[str, str]
 ) -> None:
-    """Write the weights of the converted network, by the names of its nodes in the spec."""
-    from archscope.build import build  # torch, which specs alone do not need
+    """Write the weights of the converted network, under the names of its nodes in the spec."""
+    from archscope.build import build  # imports torch, needed only for weights
     from archscope.fused import fused_weights, reparameterized_weights
     from archscope.weights import load_weights, write_weights
 

@@ -1,4 +1,4 @@
-"""`archscope data`: list the data sets, or show the content of one."""
+"""`archscope data`: list the data sets, or show what is in one."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ GROUP = "Train and search"
 )  # fmt: skip
 @output_options
 def command(name: str | None, folder: Path | None, output: Output) -> None:
-    """List the data sets to train with, or read one and say what is in it.
+    """List the data sets to train on, or read one and show what is in it.
 
-    Nothing is downloaded: the list says where each was looked for and how to get it. Another
-    folder is named by --data-dir, or for all commands by the variable ARCHSCOPE_DATA. Reading a
-    data set checks it, against published checksums where there are any.
+    Nothing is downloaded: for each missing data set, the list shows where archscope looked and how
+    to get the files. Name another folder by --data-dir, or for all commands by the environment
+    variable ARCHSCOPE_DATA. Reading a data set checks its files, against published checksums
+    where there are any.
 
     \b
     Examples:

@@ -17,11 +17,11 @@ GROUP = "Judge"
 
 
 PROFILES = ("calibrate", "list", "show", "export", "import")
-"""First words that are commands of `cli/device_profiles.py`."""
+"""First words that select a command of `cli/device_profiles.py`."""
 
 
 class Device(click.Command):
-    """Hands over to `archscope device calibrate` and its like if that is the first word."""
+    """The command `device`, which passes `device calibrate` and others on to their commands."""
 
     def make_context(
         self,
@@ -30,7 +30,7 @@ class Device(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Return the context of `device`, or of the group of the first word."""
+        """Return the context of `device`, or of the subcommand that the first word names."""
         if args[:1] and args[0] in PROFILES:
             from archscope.cli.device_profiles import group
 
@@ -46,7 +46,7 @@ class Device(click.Command):
     "--device",
     type=click.Choice(DEVICES),
     default="auto",
-    help="Device to measure; auto is a GPU if there is one.",
+    help="Device to measure; auto takes a GPU if there is one.",
 )
 @click.option(
     "--dtype",
@@ -61,21 +61,21 @@ class Device(click.Command):
     multiple=True,
     help="Threads that torch uses; repeatable.  [default: 1 and all]",
 )
-@click.option("--refresh", is_flag=True, help="Measure again even if the result is cached.")
+@click.option("--refresh", is_flag=True, help="Measure again, even if the result is cached.")
 @output_options
 def command(
     device: str, dtypes: tuple[str, ...], threads: tuple[int, ...], refresh: bool, output: Output
 ) -> None:
     """Measure the roofline of this machine: arithmetic, memory bandwidth and call overhead.
 
-    GMAC/s are 10^9 multiply-accumulates per second of a square matrix product; vendors count
-    each as two operations and print twice as many GFLOP/s. GB/s are 10^9 bytes per second of a
-    triad a = b + s c over 384 MiB. A call is a ReLU module applied to one number. Each row takes
-    about a second and is cached in the user's cache folder (or ARCHSCOPE_CACHE) for this
-    processor, version of torch, dtype and number of threads.
+    GMAC/s are 10^9 multiply-accumulates per second in a square matrix product; vendors count each
+    as two operations and print twice as many GFLOP/s. GB/s are 10^9 bytes per second in a triad
+    a = b + s c over 384 MiB. The call overhead is that of a ReLU module applied to one number. Each
+    row takes about a second and is cached, for this processor, torch version, dtype and number of
+    threads, in the user's cache folder or in ARCHSCOPE_CACHE.
 
     `archscope device calibrate` makes a latency profile of this machine, for --latency; `device
-    list`, `show NAME`, `export NAME -o FILE` and `import FILE` keep those of several.
+    list`, `show NAME`, `export NAME -o FILE` and `import FILE` manage profiles.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def command(
       archscope device --device cuda --dtype float16 --format json
     """
     from archscope.bench.machine import this_machine, using_threads
-    from archscope.bench.roofline import known_roofline  # torch takes seconds to load
+    from archscope.bench.roofline import known_roofline  # imports torch, which is slow
 
     place = this_machine(device)
     if not threads:

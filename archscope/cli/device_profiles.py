@@ -1,4 +1,4 @@
-"""`archscope device calibrate`, `list`, `show`, `export` and `import`: latency profiles."""
+"""`archscope device calibrate`, `list`, `show`, `export`, `import`: manage latency profiles."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from archscope.units import format_duration
 
 @click.group("device")
 def group() -> None:
-    """Measure this machine, and keep latency profiles of machines."""
+    """Make and manage latency profiles."""
 
 
 @group.command("calibrate")
 @click.option(
     "--runtime", type=click.Choice(("onnxruntime", "torch")), default="onnxruntime",
-    help="What runs the networks; torch runs every layer by itself.",
+    help="What runs the networks; torch runs each layer as a kernel of its own.",
 )  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), default=1, help="Threads of the runtime.")
-@click.option("--name", default=HERE, metavar="NAME", help="What --latency calls the profile.")
+@click.option("--name", default=HERE, metavar="NAME", help="Name of the profile, for --latency.")
 @click.option(
     "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False),
-    help="Write this file rather than into the folder of your profiles.",
+    help="Write to this file instead of your profiles folder.",
 )  # fmt: skip
 def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
-    """Measure kernels and networks on this machine, and make a latency profile of them.
+    """Measure kernels and networks on this machine and fit a latency profile to them.
 
-    Takes some minutes, best on an idle machine. Some 60 networks of random weights are timed
-    kernel by kernel and whole; the error is that of networks whose families were left out of the
-    fit. Nothing is written before the end.
+    Takes some minutes, and is best run on an idle machine. Some 60 networks with random weights
+    are timed, kernel by kernel and as a whole; the error is that for networks whose families were
+    left out of the fit. Nothing is written before the end.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
       archscope device calibrate --threads 4 --name pi5 -o pi5.json   (to carry elsewhere)
       archscope device calibrate --runtime torch --name here-torch
     """
-    from archscope.bench.calibration import jobs, measure_jobs  # torch takes seconds to load
+    from archscope.bench.calibration import jobs, measure_jobs  # imports torch, which is slow
     from archscope.bench.latency_fit import profile_of
 
     profiles.check_name(name)
@@ -71,18 +71,18 @@ def calibrate(runtime: str, threads: int, name: str, path: Path | None) -> None:
 
 
 def _disturbances(threads: int) -> list[str]:
-    """Return what will disturb measurements on this machine."""
+    """Return a line for everything on this machine that will disturb measurements."""
     import psutil
 
     found = []
     cores, load = this_host().cores or 1, psutil.getloadavg()[0]
     if load > cores / 2:
         found.append(
-            f"{load:.1f} processes wanted to run on {cores} cores in the last minute: the profile"
-            " will be of a busy machine"
+            f"the load of the last minute was {load:.1f} on {cores} cores: the profile will be"
+            " that of a busy machine"
         )
     if cores == 1:
-        found.append("there is one core, which the system uses, too: times will vary more")
+        found.append("the only core is shared with the system: times will vary more")
     if threads > cores:
         found.append(f"{threads} threads share {cores} cores")
     return found
@@ -91,7 +91,7 @@ def _disturbances(threads: int) -> list[str]:
 @group.command("list")
 @output_options
 def list_(output: Output) -> None:
-    """List the profiles that --latency takes."""
+    """List the profiles that --latency accepts."""
     known = [profiles.read(path) for path in profiles.files().values()]
     output.show([profile_table(known)], lambda: {"format": 1, "profiles": known})
 
@@ -110,18 +110,20 @@ def show(name: str, output: Output) -> None:
 @click.argument("name")
 @click.option(
     "-o", "--output", "path", required=True, metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False), help="The file to write.",
+    type=click.Path(path_type=Path, dir_okay=False), help="File to write.",
 )  # fmt: skip
 def export(name: str, path: Path) -> None:
-    """Write a profile as a file, to carry it to another machine."""
+    """Write a profile to a file, to take it to another machine."""
     say(f"wrote {profiles.keep(profiles.load(name), path)}")
 
 
 @group.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--name", metavar="NAME", help="What --latency calls it.  [default: its own name]")
+@click.option(
+    "--name", metavar="NAME", help="Name of the profile, for --latency.  [default: its own name]"
+)
 def import_(file: Path, name: str | None) -> None:
-    """Keep the profile of a file among your own.
+    """Add the profile in a file to your own.
 
     \b
     Examples:
@@ -132,8 +134,8 @@ def import_(file: Path, name: str | None) -> None:
     profile = profiles.renamed(profile, name or profile.name)
     if profile.name == HERE and profile.machine.name != this_host().name:
         raise OptionError(
-            f"'{HERE}' is the name of this machine's own profile, and '{file}' is of"
-            f" {profile.machine.name}; give it another: --name board"
+            f"'{HERE}' is reserved for the profile of this machine, and '{file}' is for"
+            f" {profile.machine.name}; choose another name, such as --name board"
         )
     path = profiles.keep(profile)
     say(f"wrote {path}: --latency {profile.name}; {error_line(profile)}")

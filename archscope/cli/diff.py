@@ -1,4 +1,4 @@
-"""`archscope diff`: what changed from one network to another."""
+"""`archscope diff`: show what changed from one network to another."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def command(
 ) -> int:
     """Show what changed from the network OLD to NEW, layer by layer and in total.
 
-    Either is anything that `archscope analyze` takes, or a file at a revision of git, with the
-    files that it takes in at that revision. Layers are matched by name, and where names differ by
-    what they are.
+    Each is anything that `archscope analyze` takes, or a file at a git revision, REVISION:FILE,
+    read with the files that it uses at that revision. Layers are matched by name, or, where names
+    differ, by operator and shape.
 
     \b
     Examples:
@@ -92,6 +92,6 @@ def _graph(word: str, reader: SpecReader, batch: int) -> Graph:
 
 
 def _values(analysis: Any) -> dict[str, Any]:
-    """Return the name of a network and its metrics by key."""
+    """Return the name of a network and its metrics, by key."""
     values = {m.key: m.of_network(analysis) for m in METRICS.values() if m.is_computed}
     return {"name": analysis.name, **values}

@@ -1,4 +1,4 @@
-"""`archscope draw`: a network as a drawing."""
+"""`archscope draw`: draw a network as a diagram."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ GROUP = "Understand"
 @batch_option
 @dtype_or_stored_option
 @click.option("--training/--inference", show_default=False,
-              help="Include, or leave out, the parts that serve only training.")  # fmt: skip
+              help="Include or leave out the parts that serve only training.")  # fmt: skip
 @click.option("--fold", type=click.IntRange(1), default=None, metavar="DEPTH",
-              help="Draw blocks at this depth as one box; by default none.")  # fmt: skip
+              help="Draw blocks at this depth as one box; by default all are open.")  # fmt: skip
 @click.option("--heat", type=click.Choice([*HEATS, "none"]), default="macs",
-              help="Colour boxes by their share of this.")  # fmt: skip
+              help="Colour boxes by their share of this metric.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
-              help="Format of the drawing; by default the suffix of the file decides.")  # fmt: skip
+              help="Output format; by default that of the file's suffix.")  # fmt: skip
 @overlay_option
 @click.option("--before", metavar="SPEC",
               help="Mark what each layer has lost since it was this network: its sizes then and"
@@ -59,10 +59,10 @@ def command(
     before: str | None,
     output: Path | None,
 ) -> None:
-    """Draw a network: boxes with shape, macs and params, inside of the blocks they belong to.
+    """Draw a network as boxes with shape, macs and params, nested in their blocks.
 
-    Branches stand side by side, and the larger the share of a box, the warmer its colour. In an
-    SVG the tooltip of a box has all of its numbers. PNG needs `pip install archscope[png]`.
+    Branches stand side by side; the larger a box's share, the warmer its colour. In an SVG, the
+    tooltip of a box shows all its numbers. PNG needs `pip install archscope[png]`.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def command(
     """
     form = form or (format_of(output) if output else "svg")
     if form == "png" and output is None:
-        raise OptionError("a PNG needs a file to go to: -o network.png")
+        raise OptionError("PNG is written to a file: add -o network.png")
     reader.refuse_training(training)
     graph = reader.graph(spec, batch)
     analysis = analyze(graph, batch=batch, dtype=dtype, training=training)

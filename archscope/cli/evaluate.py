@@ -1,4 +1,4 @@
-"""`archscope evaluate`: measure a trained network on images of a data set."""
+"""`archscope evaluate`: measure the accuracy of a trained network on a data set."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ GROUP = "Train and search"
 @data_options
 @click.option(
     "--split", type=click.Choice(["test", "validation", "train"]),
-    help="Which images of the data set. Default: the first of these that it has.",
+    help="Part of the data set. Default: the first of these that it has.",
 )  # fmt: skip
 @click.option("--weights", type=click.Choice(["best", "last"]), default="best",
-              help="Of the best validation, or of the last epoch.")  # fmt: skip
+              help="Weights of the best validation score, or of the last epoch.")  # fmt: skip
 @click.option("--keep", is_flag=True,
-              help="Keep filters, feature maps, wrong images and the confusion matrix in the run"
+              help="Save filters, feature maps, wrong images and the confusion matrix to the run"
               " folder, for `archscope report`.")  # fmt: skip
 @machine_options
 @runs_dir_option
@@ -49,12 +49,12 @@ GROUP = "Train and search"
 def command(run: str, output: Output, **options: Any) -> None:
     """Measure the network of a run on the test images of a data set.
 
-    Without --data it is the data set that the run was trained on; where that has no test images,
-    the images that validated. Accuracy by class and the most frequent mistakes follow, with 95 %
-    confidence intervals and what guessing would reach. Embeddings are verified instead: whether
-    pairs of classes that they were not trained on are told apart.
+    The default data set is the one that the run was trained on, or its validation images if it has
+    no test images. The result has accuracies with 95 % confidence intervals, overall and by class,
+    the most frequent mistakes, and the accuracy of guessing. For embeddings it is verification:
+    whether pairs from classes that they were not trained on are told apart.
 
-    The name of runs that `train --seeds` made stands for all of them: their mean and spread.
+    The common name of runs made by `train --seeds` stands for all of them: mean and spread.
 
     \b
     Examples:
@@ -62,7 +62,7 @@ def command(run: str, output: Output, **options: Any) -> None:
       archscope evaluate lenet5-digits --keep
       archscope evaluate runs/lenet5-mnist --data fashion-mnist --format json
     """
-    import torch  # noqa: F401 - if it is missing, that is said before a missing run
+    import torch  # noqa: F401 - report a missing torch before a missing run
 
     limit_threads(options["threads"])
     paths = find_runs(run, options["runs_dir"])
@@ -77,7 +77,7 @@ def command(run: str, output: Output, **options: Any) -> None:
 
 
 class _Evaluated:
-    """A run, measured on images."""
+    """The weights of a run, measured on a part of a data set."""
 
     def __init__(self, path: Path, options: dict[str, Any]) -> None:
         from archscope.train.metric_learning.evaluation import evaluate_pairs

@@ -1,4 +1,4 @@
-"""`archscope export`: a network as a file that needs no archscope."""
+"""`archscope export`: write a network to a file that works without archscope."""
 
 from __future__ import annotations
 
@@ -45,34 +45,34 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @click.command("export")
 @one_spec
 @reader_options
-@indifferent(batch="what is exported takes batches of any size")
+@indifferent(batch="exported networks take batches of any size")
 @refused(dtype="exported weights are float32")
 @click.option("--to", type=click.Choice(list(FORMATS)), default=None,
-              help="Format; by default the suffix of the file decides.")  # fmt: skip
+              help="Output format; by default that of the file's suffix.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
               help="File to write.")  # fmt: skip
 @weights_option
 @click.option("--seed", type=int, default=None,
-              help="Seed of random weights, used without --weights.  [default: 0]")  # fmt: skip
+              help="Seed of the random weights used without --weights.  [default: 0]")  # fmt: skip
 @click.option("--opset", type=click.IntRange(1), default=None,
               help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
 @click.option(
     "--no-fuse",
     is_flag=True,
-    help="Keep the batch norms of an ONNX file, which are folded by default.",
+    help="Keep batch norms in an ONNX file; by default they are folded.",
 )
 @click.option(
     "--check",
     is_flag=True,
-    help="Run an ONNX file beside the network in torch, and compare their outputs.",
+    help="Run the ONNX file and the network in torch, and compare their outputs.",
 )
 @click.option("--no-normalization", "plain", is_flag=True,
-              help="Leave out the normalisation of images that a run had.")  # fmt: skip
+              help="Leave out the image normalisation of a run.")  # fmt: skip
 @click.option("--pixels", type=click.Choice(["1", "255"]), default="1",
-              help="Largest value of a pixel that the file of a run expects: 255 for images as"
-              " they are read.  [default: 1]")  # fmt: skip
+              help="Largest pixel value in the input of an exported run: 255 for images as they"
+              " are read.  [default: 1]")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
-              help="Format of the summary that is printed.")  # fmt: skip
+              help="Format of the printed summary.")  # fmt: skip
 def command(
     spec: str,
     reader: SpecReader,
@@ -90,14 +90,14 @@ def command(
     """Write a network as Python source, ONNX, TorchScript, torch.export program, darknet or Caffe.
 
     ONNX is written without torch, with batch norms folded into the layers before them, and
-    checked by onnx; --check also compares it with the network itself. Every other export is
-    loaded and compared, for two batch sizes, before the file is written; outputs that differ by
-    more than 1e-5 are an error. Python source (--to torch) needs only torch, has a class for each
-    kind of block, and names its weights as `archscope.build` does; with --weights or --seed they
-    are written beside it as .safetensors. An imported model keeps its own weights. A run is
+    checked by onnx; --check also compares its outputs with those of the network. Every other
+    export is loaded and compared, for two batch sizes, before the file is written; a difference of
+    more than 1e-5 is an error. Python source (--to torch) needs only torch, has a class for each
+    kind of block, and names its weights as `archscope.build` does; with --weights or --seed these
+    are written to a .safetensors file next to it. An imported model keeps its own weights. A run is
     exported with its best weights, and files that hold weights normalise images as its training
-    did. Files of darknet (.cfg, with .weights) and Caffe (.prototxt) say what their layers can; the
-    rest is an error. ONNX needs `pip install archscope[onnx]`.
+    did. A network with layers that darknet (.cfg, with .weights) or Caffe (.prototxt) cannot
+    express is an error in these formats. ONNX needs `pip install archscope[onnx]`.
 
     \b
     Examples:
@@ -108,12 +108,12 @@ def command(
     """
     to = to or _format(output)
     if weights is not None and seed is not None:
-        raise OptionError("--seed is for random weights, and --weights gives them")
+        raise OptionError("--seed is for random weights: it cannot be combined with --weights")
     for name, given in (("--opset", opset), ("--no-fuse", no_fuse), ("--check", check)):
         if given and not to.startswith("onnx"):
             raise OptionError(f"{name} is for ONNX, not for --to {to}")
     if no_fuse and reader.fused:
-        raise OptionError("--fused folds batch norms, and --no-fuse keeps them")
+        raise OptionError("--fused folds batch norms and --no-fuse keeps them: choose one")
     if not output.parent.is_dir():
         raise OptionError(f"cannot write '{output}': there is no folder '{output.parent}'")
     spec, of_run = spec_of_run(spec)
@@ -123,13 +123,13 @@ def command(
     run = _run_of(weights)
     fused = reader.fused or (to == "onnx" and not no_fuse)
     if pixels != "1" and (plain or not run):
-        raise OptionError("--pixels is for the normalisation that the file of a run does")
+        raise OptionError("--pixels applies only to exported runs, whose file normalises images")
     preprocessing = _preprocessing(run, not plain).of_pixels(int(pixels)) if run else None
     words = {"source": f"'{weights or spec}'", "seed": seed or 0, "fused": fused,
              "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
     try:
         if to == "onnx":
-            import onnx  # noqa: F401 - if it is missing, that is said before anything else
+            import onnx  # noqa: F401 - report a missing onnx first
 
             written = _onnx(graph, _arrays(spec, reader, graph, weights, own), check, words)
         else:
@@ -143,7 +143,9 @@ def command(
     if not FORMATS[to].holds_weights and (weights is not None or own or seed is not None):
         beside = output.with_suffix(FORMATS[to].weights_suffix)
         if weights is not None and weights.resolve() == beside.resolve() and fused:
-            raise OptionError(f"'{beside}' would be overwritten by its fused weights; rename it")
+            raise OptionError(
+                f"the fused weights would overwrite '{beside}', their source; rename it"
+            )
         files[beside] = [written.weights()]
     for path, content in files.items():
         write_bytes(path, content)
@@ -167,14 +169,14 @@ def command(
 
 
 class _Written(Struct, frozen=True):
-    """What an exporter gives, of whatever format."""
+    """The result of an exporter, whatever the format."""
 
     content: Iterable[Content]
     graph: Graph
     norms_folded: int
     difference: float | None
     preprocessing: Preprocessing | None
-    operators: int | None  # of an ONNX file
+    operators: int | None  # ONNX only
     weights: Callable[[], bytes]
 
 
@@ -206,7 +208,7 @@ def _by_torch(
 def _arrays(
     spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
 ) -> Arrays | None:
-    """Return the weights that are given, without torch; None for random ones."""
+    """Return the given weights, without loading torch; None for random ones."""
     if weights is None and not own:
         return None
     from archscope.exporters.weight_arrays import imported_arrays, read_arrays
@@ -228,11 +230,11 @@ def _format(output: Path) -> str:
     for kind in FORMATS.values():
         if kind.suffix == output.suffix.lower():
             return kind.name
-    raise OptionError(f"the suffix of '{output}' is not that of a format ({KINDS}); see --to")
+    raise OptionError(f"the suffix of '{output}' belongs to no format ({KINDS}); name one by --to")
 
 
 def _run_of(weights: Path | None) -> Path | None:
-    """Return the run that weights are from, None if they are from elsewhere."""
+    """Return the run that the weights come from, or None if they come from elsewhere."""
     if weights is None:
         return None
     folder = weights if weights.is_dir() else weights.parent

@@ -1,4 +1,4 @@
-"""`archscope guidelines`: scores of networks by ShuffleNetV2's four guidelines."""
+"""`archscope guidelines`: score networks by ShuffleNetV2's four guidelines."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ GROUP = "Judge"
 @reader_options
 @batch_option
 @indifferent(dtype="the scores are ratios of elements, whatever their type")
-@click.option("--strict", is_flag=True, help="Exit with 1 if a guideline is broken.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a guideline is violated.")
 @output_options
 def command(
     specs: tuple[str, ...], reader: SpecReader, batch: int, strict: bool, output: Output
 ) -> int:
     """Score networks by the four guidelines of ShuffleNetV2, one row each.
 
-    G1: memory access of 1x1 convolutions over its lower bound. G2: memory access of grouped
-    convolutions over that of dense ones. G3: fragments of the largest block. G4: share of
-    element-wise work in the memory access. `archscope rule G1` explains.
+    G1: memory access of 1x1 convolutions relative to its lower bound. G2: memory access of grouped
+    convolutions relative to dense ones. G3: fragments of the largest block. G4: share of memory
+    access in element-wise operators. `archscope rule G1` explains the first, and so on.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`archscope help`: the page of a command, as `--help` shows it."""
+"""`archscope help`: show the help of a command, as `--help` does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GROUP = "Reference"
 @click.argument("words", nargs=-1, metavar="[COMMAND]...", shell_complete=completion.commands)
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
-    """Show the page of a command, or the list of all commands.
+    """Show the help of a command, or the list of all commands.
 
     \b
     Examples:

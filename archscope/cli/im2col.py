@@ -1,4 +1,4 @@
-"""`archscope im2col`: a convolution as a matrix product."""
+"""`archscope im2col`: show a convolution as a matrix product."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GROUP = "Understand"
 def command(
     spec: str, node: str, reader: SpecReader, batch: int, dtype: str, output: Output
 ) -> None:
-    """Show a convolution as the matrix product W_row X_col, with the memory of its matrices.
+    """Show a convolution as the matrix product W_row X_col, with the size of its matrices.
 
     X_col holds every window of the input as a column, so it is larger than the input by the
     blow-up factor. Sizes are for one batch; with groups, for one group. NODE is a convolution,
@@ -45,12 +45,12 @@ def command(
     graph = reader.graph(spec)
     convolutions = [node.name for node in graph.nodes if node.op.convolution]
     inside = [name for name in convolutions if name.startswith(f"{node}.")]
-    if len(inside) == 1:  # a block stands for its only convolution
+    if len(inside) == 1:  # naming a block selects its only convolution
         (node,) = inside
     if not convolutions:
         raise OptionError(f"'{graph.name}' has no convolution")
     if node not in graph.by_name:
-        hint = did_you_mean(node, convolutions) or f"; a convolution is {convolutions[0]}"
+        hint = did_you_mean(node, convolutions) or f"; one of its convolutions is {convolutions[0]}"
         raise OptionError(f"'{graph.name}' has no node '{node}'{hint}")
     view = im2col(graph, node, batch)
     output.show(im2col_parts(view, dtype), lambda: {"format": 1, "im2col": view})

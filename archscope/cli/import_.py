@@ -1,4 +1,4 @@
-"""`archscope import`: a model of another framework as a spec."""
+"""`archscope import`: convert a model of another framework to a spec."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GROUP = "Make"
 @output_option
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
-    help="Also write the weights as safetensors, with the names that the built network uses.",
+    help="Also write the weights to this .safetensors file, named as `archscope build` names them.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail if an operator is not recognised.")
 def command(
@@ -34,11 +34,11 @@ def command(
 ) -> None:
     """Convert a model of another framework to a spec.
 
-    SOURCE is `mynet.py`, or `package.module:name`, the name of an nn.Module, or of a class or
-    function that returns one, perhaps with arguments: `'mynet:Net(width=32)'`; or a file of ONNX
+    SOURCE is a Python file, `mynet.py`; an nn.Module, or a class or function that returns one, as
+    `package.module:name`, with arguments if need be, `'mynet:Net(width=32)'`; or a file of ONNX
     (.onnx), TensorFlow Lite (.tflite), darknet (.cfg), Caffe (.prototxt), ncnn (.param), YOLO
     (.yaml with backbone and head) or Keras (.keras). Importing a Python module runs its code; the
-    current folder is searched first. Most commands accept such a source instead of a spec.
+    current folder is searched first. Most commands accept such a source in place of a spec.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(
     found = imported(source, shapes(inputs))
     opaque = sorted({str(getattr(n.op, "kind", "")) for n in found.graph.nodes if n.op.unknown})
     if opaque and (strict or weights):
-        why = "" if strict else ", so that it cannot be built and its weights have no place"
+        why = "" if strict else ", so it cannot be built, and its weights cannot be placed"
         raise GraphError(
             f"'{found.graph.name}' has operators that are not recognised: {', '.join(opaque)}{why}"
         )
@@ -59,7 +59,7 @@ def command(
     graph = folded.graph
     summary = f"{sum(bool(node.inputs) for node in graph.nodes)} layers"
     if weights is not None:
-        from archscope.weights import (  # torch, which a wrong source does not need
+        from archscope.weights import (  # imports torch, which is slow: read the source first
             state_dict_of,
             write_weights,
         )
@@ -69,5 +69,5 @@ def command(
         summary += f", {len(state)} tensors in {weights}"
     write(f"# Written by `archscope import {source}`.\n{folded.text}", output)
     if opaque:
-        summary += f"; can be analysed, not built, for these are no operators: {', '.join(opaque)}"
+        summary += f"; not recognised, so it can be analysed but not built: {', '.join(opaque)}"
     say(f"{output or graph.name}: {summary}")

@@ -1,4 +1,4 @@
-"""`archscope init`: a commented spec or search space to start from."""
+"""`archscope init`: write a commented spec or search space to start from."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ SCHEMA = "archscope.schema.json"
 @click.command("init")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
 @click.option("--space", is_flag=True, help="Write a search space instead of a network.")
-@click.option("--force", is_flag=True, help="Overwrite a file that exists.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def command(file: Path | None, space: bool, force: bool) -> None:
-    """Write a commented spec to start from, net.yaml or FILE.
+    """Write a commented spec to start from: net.yaml, or FILE.
 
-    Beside it goes archscope.schema.json, which the spec names in a first line that editors with
-    the YAML language server follow: they complete operators and attributes, and check them.
+    The schema of specs, archscope.schema.json, is written next to it, and the first line of the
+    spec refers to it: editors with the YAML language server then complete and check operators and
+    attributes.
 
     \b
     Examples:
@@ -36,9 +37,9 @@ def command(file: Path | None, space: bool, force: bool) -> None:
     kind = "space" if space else "spec"
     file = file or Path("space.yaml" if space else "net.yaml")
     if file.suffix not in (".yaml", ".yml"):
-        raise OptionError(f"FILE: a spec is a .yaml file, got '{file}'")
+        raise OptionError(f"FILE: expected a .yaml file, got '{file}'")
     if file.exists() and not force:
-        raise OptionError(f"FILE: '{file}' exists; --force overwrites it")
+        raise OptionError(f"FILE: '{file}' already exists; --force overwrites it")
     text = (TEMPLATES / f"{kind}.yaml").read_text(encoding="utf-8")
     text = text.replace("TITLE", json.dumps(file.stem)).replace("NAME", file.as_posix())
     beside = file.with_name(SCHEMA)

@@ -1,4 +1,4 @@
-"""`archscope lint`: where networks break the rules."""
+"""`archscope lint`: find where networks break the rules."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GROUP = "Judge"
 def _config(
     select: tuple[str, ...], ignore: tuple[str, ...], severity: str | None, config_file: Path | None
 ) -> Config:
-    """Return the configuration of a file, changed by the options."""
+    """Return the configuration from the file, overridden by the options."""
     path = config_file or find(Path.cwd())
     config = read(path) if path else Config()
     changes: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def _codes(options: tuple[str, ...]) -> list[str]:
 selection_options = gathered("config", _config, together(
     click.option(
         "--select", "-s", multiple=True, metavar="CODES",
-        help="Run only these rules: --select G,CHN101; ALL for all of them.",
+        help="Run only these rules: --select G,CHN101; ALL runs every rule.",
     ),
     click.option("--ignore", "-i", multiple=True, metavar="CODES", help="Skip these rules."),
     click.option(
@@ -79,20 +79,21 @@ selection_options = gathered("config", _config, together(
     ),
     click.option(
         "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE",
-        help="Configuration file; by default the nearest archscope.toml, or pyproject.toml"
-        " with [tool.archscope.lint].",
+        help="Configuration file. Default: the nearest archscope.toml, or pyproject.toml with"
+        " [tool.archscope.lint].",
     ),
 ))  # fmt: skip
 
 fix_options = together(
     click.option(
-        "--fix", "safe", is_flag=True, help="Apply the fixes that change no result of the network."
+        "--fix", "safe", is_flag=True,
+        help="Apply the fixes after which the network computes the same.",
     ),
     click.option(
         "--unsafe-fixes", "unsafe", is_flag=True,
-        help="Apply all fixes, including those that change the network.",
+        help="Apply all fixes, including those that change what the network computes.",
     ),
-    click.option("--diff", is_flag=True, help="Show what fixing would change without changing it."),
+    click.option("--diff", is_flag=True, help="Show what the fixes would change; write nothing."),
 )  # fmt: skip
 
 
@@ -127,9 +128,9 @@ def command(
     """Find where networks break ShuffleNetV2's guidelines and other rules.
 
     SPEC is a file, a folder (by default the current one) or a network of the zoo. Every finding
-    comes with numbers as evidence; `archscope rule G1` explains a rule. A comment `# noqa: G1`
-    silences a line, `# archscope: noqa: G1` a file. Exit code 0: nothing found; 1: findings;
-    2: a spec could not be read, or a rule not be loaded.
+    comes with numbers as evidence; `archscope rule G1` explains a rule. The comment `# noqa: G1`
+    silences a rule on its line, `# archscope: noqa: G1` in the whole file. Exit code 0: nothing
+    found; 1: findings; 2: a spec could not be read or a rule could not be loaded.
 
     \b
     Examples:
@@ -144,8 +145,8 @@ def command(
     if safe or unsafe or diff:
         if reader != reader.unchanged or batch > 1 or latencies != Latencies():
             raise OptionError(
-                "--fix, --unsafe-fixes and --diff are for specs as they are; they take no --set,"
-                " --input, --fused, --batch and --latency"
+                "--fix, --unsafe-fixes and --diff edit specs as they are written: they take no"
+                " --set, --input, --fused, --batch or --latency"
             )
         fixed = fix(sources, config, filter(is_folder, specs), unsafe)
         if diff:
@@ -188,7 +189,7 @@ def command(
 def _results(
     sources: Iterable[str], config: Config, reader: SpecReader, batch: int
 ) -> list[tuple[Target, list[Finding]]]:
-    """Return networks with what is found in them."""
+    """Return the networks with their findings."""
     linter = Linter(config, batch=batch)
     read_target = partial(load, limits=reader.limits, changes=reader.changes, fused=reader.fused)
     return [
@@ -202,7 +203,7 @@ def _tell_latency(
     times: Sequence[Latency | None],
     latencies: Latencies,
 ) -> int:
-    """Print the predicted latency of networks on standard error; 1 if one is beyond the limit."""
+    """Print predicted latencies on standard error; return 1 if one exceeds the limit."""
     named = [
         (target.graph.name, time)
         for (target, _), time in zip(results, times, strict=True)
@@ -214,7 +215,7 @@ def _tell_latency(
 
 
 def _diff(result: FixResult) -> str:
-    """Return what fixing would change, as a unified diff."""
+    """Return the changes of the fixes as a unified diff."""
     lines: list[str] = []
     for path, (before, after) in sorted(result.texts.items()):
         name = reports.relative(path.as_posix())

@@ -1,4 +1,4 @@
-"""`archscope ops`: the operators that specs are made of."""
+"""`archscope ops`: list and explain the operators of specs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP = "Reference"
 @click.option("--all", "everything", is_flag=True, help="Show the page of every operator.")
 @output_options
 def command(names: tuple[str, ...], everything: bool, output: Output) -> None:
-    """List the operators that specs are made of, or show attributes and examples of some.
+    """List the operators of specs, or show the attributes and examples of some.
 
     \b
     Examples:

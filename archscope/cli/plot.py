@@ -1,4 +1,4 @@
-"""`archscope plot`: one chart of the report as a file."""
+"""`archscope plot`: write one chart of the report to a file."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ FORMATS = ("svg", "png")
 @cost_options
 @predict_options
 @click.option("--x", default="macs", metavar="MEASURE",
-              help="Measure on the x axis of pareto: any column of the report.")  # fmt: skip
+              help="Metric on the x axis of pareto: any column of the report.")  # fmt: skip
 @click.option(
     "--y",
     default=None,
     metavar="MEASURE",
-    help="Measure on the y axis of pareto.  [default: memory_access_bytes, or predicted_top1 with"
+    help="Metric on the y axis of pareto.  [default: memory_access_bytes, or predicted_top1 with"
     " --predict]",
 )
 @click.option("--of", "fact", type=click.Choice(("macs", "params", "memory")), default="macs",
-              help="Measure shown by the bars of layers.")  # fmt: skip
+              help="Metric that the bars of layers show.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, metavar="FILE",
-              help="An .svg or .png file.")  # fmt: skip
+              help="File to write, .svg or .png.")  # fmt: skip
 def command(
     kind: str,
     sources: tuple[str, ...],
@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Draw a chart for a paper or a slide.
 
-    pareto plots networks by two measures and dims dominated ones; memory and field follow
+    pareto plots networks by two metrics and dims the dominated ones; memory and field follow
     networks layer by layer; layers shows the cost of each layer of one network.
 
     \b
@@ -66,13 +66,13 @@ def command(
     """
     form = output.suffix.lower().removeprefix(".")
     if form not in FORMATS:
-        raise OptionError(f"a chart is an .svg or a .png, got '{output}'")
+        raise OptionError(f"--output: expected an .svg or .png file, got '{output}'")
     from archscope.cli.shared.report_inputs import read_inputs
     from archscope.report.charts import measure_named, plot
 
     y = y or (PREDICTED if predictor.wanted else "memory_access_bytes")
     for word in (x, y):
-        measure_named(word)  # report a mistake before the work
+        measure_named(word)  # fail early
     networks = read_inputs(sources, reader, costs, predictor).networks()
     write_bytes(output, plot(kind, networks, form, x=x, y=y, fact=fact))
     show(output.as_posix())

@@ -1,4 +1,4 @@
-"""`archscope plugins`: what plug-ins bring, and whether it keeps its contract."""
+"""`archscope plugins`: list what plug-ins add, and check it against its contract."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ GROUP = "Reference"
 @click.argument("words", nargs=-1, metavar="[check [NAME]...]")
 @output_options
 def command(words: tuple[str, ...], output: Output) -> int:
-    """List operators, rules, metrics and so on that plug-ins bring, and whether they load.
+    """List the operators, rules, metrics and so on that plug-ins add, and whether they load.
 
-    Plug-ins are in installed packages, and in the folder that `plugins` in the nearest
-    archscope.toml, or in [tool.archscope] of pyproject.toml, names. Loading one runs its code.
-    ARCHSCOPE_NO_PLUGINS=1, or `archscope --no-plugins COMMAND`, loads none. Exit code 1: one did
-    not load.
+    Plug-ins come from installed packages and from the folder that `plugins` names in the nearest
+    archscope.toml, or in [tool.archscope] of pyproject.toml. Loading one runs its code;
+    ARCHSCOPE_NO_PLUGINS=1, or `archscope --no-plugins COMMAND`, loads none. Exit code 1: a
+    plug-in did not load.
 
-    `check` runs the checks on them that archscope's own operators, rules and so on must pass: on
-    all, or on those of some names. Exit code 1: a contract is broken.
+    `check` runs the contract checks that archscope's own operators, rules and so on must pass, on
+    all plug-ins or on those named. Exit code 1: a contract is broken.
 
     \b
     Examples:
@@ -40,9 +40,7 @@ def command(words: tuple[str, ...], output: Output) -> int:
     """
     loading.tell = lambda problem: None  # they are in the table
     if words and words[0] != "check":
-        raise OptionError(
-            f"there is no 'archscope plugins {words[0]}'; type: archscope plugins check"
-        )
+        raise OptionError(f"no command 'plugins {words[0]}'; type: archscope plugins check")
     listed = catalogue()
     if words:
         return _check(_named(listed, words[1:]), output)
@@ -54,12 +52,12 @@ def command(words: tuple[str, ...], output: Output) -> int:
 
 
 def _named(listed: Sequence[Listed], names: Sequence[str]) -> list[Listed]:
-    """Return what has one of these names, all without any. Raises OptionError."""
+    """Return the entries with these names, or all if there are none. Raises OptionError."""
     known = [row.name for row in listed if row.name]
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or "; 'archscope plugins' lists them"
-            raise OptionError(f"no plug-in brings '{name}'{hint}")
+            raise OptionError(f"no plug-in adds '{name}'{hint}")
     return [row for row in listed if not names or row.name in names]
 
 

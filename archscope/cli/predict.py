@@ -19,13 +19,13 @@ GROUP = "Train and search"
 @click.command("predict")
 @click.argument("run", shell_complete=completion.runs)
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top", type=click.IntRange(1), default=5, help="Classes to show.")
+@click.option("--top", type=click.IntRange(1), default=5, help="Number of classes to show.")
 @runs_dir_option
 @output_options
 def command(run: str, images: tuple[Path, ...], top: int, runs_dir: Path, output: Output) -> None:
-    """Show the classes that the network of a run finds likeliest for image files.
+    """Show the most likely classes of image files, according to the network of a run.
 
-    Images are brought to the shape of the training images, then treated as those were.
+    Images are resized to the shape of the training images and preprocessed in the same way.
 
     \b
     Examples:

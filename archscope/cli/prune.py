@@ -1,4 +1,4 @@
-"""`archscope prune`: a smaller network, as a spec and weights."""
+"""`archscope prune`: remove channels or weights from a network."""
 
 from __future__ import annotations
 
@@ -64,59 +64,59 @@ if TYPE_CHECKING:
     from archscope.train.post_training import Material
 
 GROUP = "Make"
-IMAGES = 512  # of a run, for the gradients of its loss
+IMAGES = 512  # for the gradients of a run's loss
 
 choice_options = gathered("choice", dict, together(
     click.option("--importance", type=click.Choice(IMPORTANCES), default="magnitude",
-                 help="What tells which channels matter least: the norm of their filters, the"
-                      " scale of their batch norms, what the loss of a run changes by, or chance."),
+                 help="How to rank channels: by the norm of their filters, the scale of their"
+                      " batch norms, the change in a run's loss, or at random."),
     click.option("--norm", type=click.Choice(NORMS), default="l1", help="Norm of filters."),
     click.option("--scope", type=click.Choice(SCOPES), default="global",
-                 help="Compare in the whole network, or take the same share of each layer."),
+                 help="Rank channels across the network, or prune each layer by the same share."),
     click.option("--lanes", type=click.IntRange(1), default=8,
-                 help="Widths that change become multiples of this."),
+                 help="Make the new widths multiples of this."),
     click.option("--min-width", type=click.IntRange(1), default=1,
-                 help="No layer that changes gets narrower than this."),
+                 help="Prune no layer below this width."),
     click.option("--seed", type=int, default=0,
-                 help="Seed of the weights where none are given, and of chance."),
+                 help="Seed of random weights and of random importance."),
     dtype_option,
 ))  # fmt: skip
-"""The keyword arguments of `prune` that say what goes, as the `choice` of a command."""
+"""The keyword arguments of `prune` that select channels, as the `choice` of a command."""
 
 
 @click.command("prune")
 @one_spec
 @reader_options
 @refused(batch="budgets are for one image")
-@click.option("--groups", is_flag=True, help="Show which channels of which layers go together.")
+@click.option("--groups", is_flag=True, help="Show which channels can only be removed together.")
 @click.option("--budget", "-b", "budgets", multiple=True, metavar="TEXT",
-              help="What may be left: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
+              help="What may remain: 50% (of the macs), '60% params', 30MMACs, 'peak 64KiB';"
                    " repeatable.")  # fmt: skip
 @click.option("--sparsity", metavar="SHARE",
-              help="Set this share of the weights to zero, and keep all shapes: 90%.")  # fmt: skip
+              help="Set this share of the weights to zero, keeping all shapes: 90%.")  # fmt: skip
 @click.option(
     "--sensitivity",
     is_flag=True,
-    help="Measure what a run loses with a quarter, half and most of each group gone.",
+    help="Measure what a run loses without a quarter, half and most of each group.",
 )
 @choice_options
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
-              help="Train a pruned run again for so long, on its images.")  # fmt: skip
+              help="Fine-tune a pruned run for this many epochs, on its images.")  # fmt: skip
 @distill_option
 @click.option(
     "--scratch",
     is_flag=True,
-    help="Train the pruned network from scratch, too, for all epochs together.",
+    help="Also train the pruned network from scratch, for as many epochs in total.",
 )
 @click.option("--steps", type=click.IntRange(1), default=1,
-              help="Prune in so many steps, each with its training; needs --epochs.")  # fmt: skip
+              help="Prune in this many steps, fine-tuning after each; needs --epochs.")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the spec of the pruned network.")  # fmt: skip
+              help="Write the pruned spec to this file.")  # fmt: skip
 @click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the weights of the pruned network as .safetensors.")  # fmt: skip
+              help="Write the pruned weights to this .safetensors file.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
-              help="Format of what is printed.")  # fmt: skip
+              help="Output format.")  # fmt: skip
 def command(
     spec: str,
     reader: SpecReader,
@@ -127,21 +127,21 @@ def command(
     form: str,
     **options: Any,
 ) -> None:
-    """Remove channels from a network until it keeps a budget.
+    """Remove channels from a network until it fits a budget.
 
-    Whole channels go, with everything that reads or makes them: the result is a smaller spec,
-    which trains and exports like any other, and with --weights the slices of the weights that fit
-    it. SPEC may be the folder of a run, whose best weights are taken. Without weights those of a
-    seeded initialisation are compared: right for the cost, not for accuracy.
+    Whole channels are removed, with everything that reads or produces them. The result is a smaller
+    spec, which trains and exports like any other, and with --weights the matching slices of the
+    weights. SPEC may be the folder of a run: its best weights are used. Without weights, channels
+    are ranked by a seeded random initialisation: right for the cost, not for accuracy.
 
-    With --epochs the pruned network of a run is trained on, as a run of its own beside it; with
-    --steps a little goes at a time. A command that was stopped goes on where it was. Weights that
-    --sparsity has set to zero stay zero. --scratch tells what the pruned weights were worth: the
-    same network, trained from scratch for as long.
+    --epochs fine-tunes the pruned network of a run, as a run of its own next to it; with --steps,
+    it is pruned a little at a time. If the command was stopped, run it again to continue. Weights
+    that --sparsity sets to zero stay zero. --scratch shows what the pruned weights are worth: it
+    trains the same network from scratch for as long.
 
-    --groups shows what can go at all, and --sensitivity what that costs a run before it is trained
-    on, measured on images that it was not trained on. --sparsity sets single weights to zero
-    instead, which makes files smaller and nothing faster.
+    --groups shows what can be removed at all, and --sensitivity what that costs a run before any
+    fine-tuning, measured on images that it was not trained on. --sparsity sets single weights to
+    zero instead, which makes files smaller but nothing faster.
 
     \b
     Examples:
@@ -160,8 +160,8 @@ def command(
     _check_run(run, choice, options)
     if reader.fused and (run is not None or options["weights"] is not None or is_foreign(spec)):
         raise OptionError(
-            "--fused: the weights are of the network with its batch norms; prune that, and fold"
-            " them by `archscope export --fused`"
+            "--fused: prune the network with its batch norms, which its weights belong to, and fold"
+            " them afterwards by `archscope export --fused`"
         )
     graph = reader.graph(spec)
     if groups:
@@ -186,7 +186,7 @@ def _smaller(
     sparsity: str | None,
     options: dict[str, Any],
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Return what pruning a network gives, or would cost, as parts and as a record; write it."""
+    """Prune, make sparse or measure sensitivity; return the result as parts and a record."""
     if given is None and (options["weights_output"] is not None or sparsity is not None):
         what = "--sparsity" if options["weights_output"] is None else "--weights-output"
         raise OptionError(f"{what} needs weights: give --weights, or a run")
@@ -199,36 +199,38 @@ def _smaller(
     pruned, runs = _pruned(graph, run, given, budgets, source, choice, options)
     _write_pruned(pruned, graph, budgets, options)
     parts, record = pruned_parts(pruned), pruned_record(pruned)
-    if runs:  # the groups are those of the last step alone
+    if runs:  # the groups describe the last step only
         parts[-1] = steps_table(runs)
         record["runs"] = runs
         del record["groups"]
     if given is None and choice["importance"] != "random":
-        say("no weights were given: those of an initialisation decided; see --weights")
+        say("no weights given: channels were ranked by a random initialisation; see --weights")
     return parts, record
 
 
 def _check(asked: int, groups: bool, budgets: tuple[str, ...], options: dict[str, Any]) -> None:
-    """Raise OptionError for options that do not go together."""
+    """Raise OptionError for options that exclude each other."""
     if asked != 1:
-        raise OptionError("say one of --groups, --budget, --sparsity and --sensitivity; see --help")
+        raise OptionError(
+            "give one of --groups, --budget, --sparsity and --sensitivity; see --help"
+        )
     if options["output"] is not None and not budgets:
-        raise OptionError("-o writes a spec, which only --budget changes")
+        raise OptionError("-o writes a spec, and only --budget changes the spec")
     if options["weights_output"] is not None and budgets and options["output"] is None:
         raise OptionError("--weights-output needs -o: the weights are named as in that spec")
     if options["epochs"] is None and options["steps"] > 1:
-        raise OptionError("--steps needs --epochs of training after each step")
+        raise OptionError("--steps needs --epochs, the training after each step")
     for name in ("distill", "scratch"):
         if options["epochs"] is None and options[name]:
-            raise OptionError(f"--{name} needs --epochs of training")
+            raise OptionError(f"--{name} needs --epochs")
     if options["scratch"] and not budgets:
-        raise OptionError("--scratch trains the smaller network that --budget makes")
+        raise OptionError("--scratch needs --budget: it trains the smaller network")
     if options["epochs"] is not None and groups:
-        raise OptionError("--epochs trains what --budget or --sparsity leaves")
+        raise OptionError("--epochs needs --budget or --sparsity: it trains what they leave")
 
 
 def _check_run(run: Path | None, choice: dict[str, Any], options: dict[str, Any]) -> None:
-    """Raise OptionError for what only a run can do, with its own weights."""
+    """Raise OptionError for options that need a run and its own weights."""
     if run is not None and options["weights"] is None:
         return
     for name, asked in (
@@ -237,13 +239,13 @@ def _check_run(run: Path | None, choice: dict[str, Any], options: dict[str, Any]
         ("--importance taylor", choice["importance"] == "taylor"),
     ):
         if asked:
-            raise OptionError(f"{name} is for a run, whose images and recipe it takes")
+            raise OptionError(f"{name} needs a run: it uses the run's images and recipe")
 
 
 def _weights(
     spec: str, reader: SpecReader, graph: Graph, path: Path | None
 ) -> dict[str, Tensor] | None:
-    """Return the weights that are given, by a file, a run or an imported model."""
+    """Return the given weights: of a file, a run or an imported model."""
     if path is not None:
         return given_weights(path)
     return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
@@ -279,7 +281,7 @@ def _pruned(
 
 
 def _material(run: Path) -> Material:
-    """Return the images of a run, and what they tell of networks."""
+    """Return the images of a run, for scores and gradients."""
     from archscope.records.run_folder import read_summary
     from archscope.train.post_training import of_run
 
@@ -289,7 +291,7 @@ def _material(run: Path) -> Material:
 def _sensitivity(
     graph: Graph, run: Path, given: dict[str, Tensor], choice: dict[str, Any], source: str
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Return what the groups of a run cost, as parts and as a record."""
+    """Measure what removing each group costs a run; return the parts and the record."""
     material = _material(run)
     found = group_sensitivities(
         graph, given, material.accuracy, choice=Choice(**choice), source=source,
@@ -307,7 +309,7 @@ def _sparse(
     scope: Scope,
     options: dict[str, Any],
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Return what sparse weights take, as parts and as a record; write and train them."""
+    """Make weights sparse, train and write them; return their sizes as parts and a record."""
     share = parse_share(sparsity)
     if options["epochs"] is None:
         sparse, runs = sparsify(graph, given, share, scope=scope, source=source), []
@@ -339,7 +341,7 @@ def _fine_tuning(run: Path, options: dict[str, Any], **knobs: Any) -> FineTuning
 def _write_pruned(
     pruned: Pruned, graph: Graph, budgets: tuple[str, ...], options: dict[str, Any]
 ) -> None:
-    """Write the spec and the weights of a pruned network, where files are given for them."""
+    """Write the spec and the weights of a pruned network to the given files, if any."""
     if options["output"] is not None:
         text, state = pruned.spec()
         words = " ".join(f"--budget '{budget}'" for budget in budgets)

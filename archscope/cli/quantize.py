@@ -51,23 +51,24 @@ BITS = 4
 
 int8_options = gathered("int8", dict, together(
     click.option("--calibration", type=click.Choice(CALIBRATIONS), default="minmax",
-                 help="How the range of values is found: all, all but few, or with the least loss"
-                      " of information."),
+                 help="How to choose the range of values: all of them, all but outliers, or with"
+                      " the least loss of information."),
     click.option("--images", type=click.IntRange(1), default=128,
-                 help="Training images to calibrate with."),
+                 help="Number of training images to calibrate with."),
     click.option("--data", metavar="DATA",
                  help="Images for a SPEC: a data set's name, or folder:PATH; a run has its own."),
     click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR",
-                 help="Where the files of the data set are, if not in a usual place."),
+                 help="Folder of the data set's files, if not in a usual place."),
     click.option("--sensitivity", is_flag=True,
-                 help="Measure what accuracy each layer alone in int8 costs."),
+                 help="Measure the accuracy that each layer costs in int8 by itself."),
     click.option("--keep-accuracy", type=click.FloatRange(0), metavar="POINTS",
-                 help="Leave the worst layers in float32 until at most so many points are lost."),
+                 help="Leave the worst layers in float32 until no more than this many percentage"
+                      " points are lost."),
     click.option("--full-range", is_flag=True,
-                 help="Weights of 8 bits instead of 7, for processors of Arm and x86 with VNNI; on"
-                      " other x86 they overflow."),
+                 help="Use 8 bits for weights instead of 7: for Arm and x86 with VNNI; other x86"
+                      " processors overflow."),
 ))  # fmt: skip
-"""What is for int8 alone, as the `int8` of a command."""
+"""The options of --method int8, as the `int8` of a command."""
 
 
 @click.command("quantize")
@@ -79,36 +80,39 @@ int8_options = gathered("int8", dict, together(
     fused="int8 folds batch norms itself; archscope size --fused counts without them",
 )
 @click.option("--method", type=click.Choice(["int8", *METHODS, "qat"]), default="int8",
-              help="All of the network in int8; weights alone in values that a layer shares, or"
-                   " in even levels; or all of it in few bits, trained so.")  # fmt: skip
+              help="int8: the whole network, after training. codebook, uniform: weights only, in"
+                   " shared values or even levels. qat: the whole network in few bits, by"
+                   " quantization-aware training.")  # fmt: skip
 @click.option("--bits", type=click.IntRange(1, 8), show_default=str(BITS),
-              help="Bits of a weight, and with qat of what layers read; not of int8.")  # fmt: skip
+              help="Bits of a weight, and with qat also of a layer's input; not for"
+                   " int8.")  # fmt: skip
 @weights_option
 @click.option("--epochs", type=click.IntRange(1),
-              help="Train a run on for so long, on its images, with codebook or qat.")  # fmt: skip
+              help="Fine-tune a run for this many epochs, with codebook or qat.")  # fmt: skip
 @distill_option
 @int8_options
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the model as .onnx, or rounded weights as .safetensors.")  # fmt: skip
+              help="Write the model to this .onnx file, or rounded weights to this .safetensors"
+                   " file.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table",
-              help="Format of what is printed.")  # fmt: skip
+              help="Output format.")  # fmt: skip
 def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
-    """Quantize a trained network, and say what that costs and saves.
+    """Quantize a trained network, and show what that costs and saves.
 
-    SPEC may be the folder of a run, whose best weights are taken, and whose accuracy on its test
-    images is measured before and after.
+    SPEC may be the folder of a run: its best weights are used, and its accuracy on its test images
+    is measured before and after.
 
     int8 writes an ONNX model by onnxruntime's static quantization: batch norms are folded, weights
-    have a scale for each channel, values between layers one that training images calibrate.
+    have a scale for each channel, and activations a scale each, calibrated on training images.
     Accuracy, size and latency are compared with the same model in float32.
 
-    qat trains a run on with weights and what layers read of them rounded to --bits, down to 1; its
-    spec has the rounding in it. The first and the last layer have 8 bits.
+    qat fine-tunes a run with weights and layer inputs rounded to --bits, down to 1; the rounding is
+    part of the resulting spec. The first and the last layer have 8 bits.
 
-    codebook and uniform round weights alone. Zeros stay zero, so that the weights of `prune
-    --sparsity` become those of deep compression: sparse, in codebooks, in Huffman codes. With
-    --epochs the values of codebooks are trained on, as a run of its own. The weights that are
-    written are float32 numbers of few values; `archscope size` says what other forms take.
+    codebook and uniform round weights only. Zeros stay zero, so the weights of `prune --sparsity`
+    become those of deep compression: sparse, with codebooks and Huffman codes. With --epochs the
+    values of the codebooks are fine-tuned, as a run of its own. The written weights are float32
+    numbers with few distinct values; `archscope size` shows what other forms take.
 
     \b
     Examples:
@@ -124,7 +128,7 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     _check(options, run)
     graph = reader.graph(spec)
     if path is None and not is_foreign(spec):
-        raise OptionError("there are no weights to quantize: give --weights, or a run")
+        raise OptionError("no weights to quantize: give --weights, or a run")
     given = given_weights(path) if path else own_weights(spec, reader.inputs, graph)
     work = {"int8": _int8, "qat": _trained_in_bits}.get(options["method"], _weights)
     parts, record = work(graph, run, given, f"'{path or spec}'", options)
@@ -132,25 +136,25 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
 
 
 def _check(options: dict[str, Any], run: Path | None) -> None:
-    """Raise OptionError for options that do not go together."""
+    """Raise OptionError for options that exclude each other."""
     whole, method, int8 = options["method"] == "int8", options["method"], options["int8"]
     if whole and options["bits"] is not None:
-        raise OptionError("--bits is for --method codebook and uniform; int8 has 8")
+        raise OptionError("--bits is for --method codebook, uniform and qat; int8 has 8")
     if options["epochs"] is not None and method not in ("codebook", "qat"):
-        raise OptionError(f"--epochs trains codebooks and qat, and the method is {method}")
+        raise OptionError(f"--epochs is for --method codebook and qat, not {method}")
     if options["epochs"] is None and options["distill"]:
-        raise OptionError("--distill needs --epochs of training")
+        raise OptionError("--distill needs --epochs")
     if method == "qat" and options["epochs"] is None:
-        raise OptionError("qat trains: give --epochs")
+        raise OptionError("--method qat needs --epochs: it trains the network")
     if options["epochs"] is not None and (run is None or options["weights"] is not None):
-        raise OptionError("--epochs is for a run, whose images and recipe it takes")
+        raise OptionError("--epochs needs a run: it uses the run's images and recipe")
     for name in ("sensitivity", "keep_accuracy", "full_range", "data"):
         if not whole and int8[name]:
             raise OptionError(f"--{name.replace('_', '-')} is for --method int8, not {method}")
     if whole and run is not None and int8["data"]:
         raise OptionError("--data is for a SPEC; a run is calibrated with its own images")
     if whole and run is None and not int8["data"]:
-        raise OptionError("there are no images to calibrate with: name a run, or give --data")
+        raise OptionError("no images to calibrate with: name a run, or give --data")
     suffix, output = ".onnx" if whole else ".safetensors", options["output"]
     if output is not None and output.suffix != suffix:
         raise OptionError(f"{method} is written as {suffix}, got '{output}'")
@@ -159,7 +163,7 @@ def _check(options: dict[str, Any], run: Path | None) -> None:
 def _int8(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Quantize a network to int8, and return what that does as parts and as a record."""
+    """Quantize a network to int8; return the comparison with float32 as parts and a record."""
     from archscope.bench.onnx_latency import onnx_latencies
 
     int8 = options["int8"]
@@ -188,7 +192,7 @@ def _int8(
 def _material(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> Material:
-    """Return what int8 needs of a run, or of a network and a data set."""
+    """Return the weights and images of a run, or of a network and a data set."""
     from archscope import datasets
     from archscope.records.run_folder import read_summary
     from archscope.train import post_training
@@ -206,7 +210,7 @@ def _material(
 def _trained_in_bits(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Train a run on in few bits, and return what that does as parts and as a record."""
+    """Fine-tune a run in few bits; return the comparison of the two runs as parts and a record."""
     from archscope.train.quantization_aware import rounded_graph
 
     assert run is not None
@@ -222,14 +226,14 @@ def _trained_in_bits(
         write_weights(weights, options["output"])
     runs = [tune.summary, *tune.results]
     record = {"name": graph.name, "method": "qat", "bits": bits, "runs": runs}
-    lines = f"weights and what layers read have {bits} bits, the first and last layer's 8"
+    lines = f"weights and layer inputs have {bits} bits, those of the first and last layer 8"
     return [steps_table(runs), lines], record
 
 
 def _weights(
     graph: Graph, run: Path | None, given: Weights, source: str, options: dict[str, Any]
 ) -> tuple[list[Part], dict[str, Any]]:
-    """Round weights, and return what that does as parts and as a record."""
+    """Round weights; return errors, sizes and scores as parts and a record."""
     found = quantize_weights(
         graph, given, method=options["method"], bits=options["bits"] or BITS, source=source
     )
@@ -251,7 +255,7 @@ def _weights(
 def _trained(
     run: Path, graph: Graph, found: Quantized, options: dict[str, Any]
 ) -> tuple[Quantized, list[RunSummary]]:
-    """Return what is found after training its codebooks, and the runs before and after."""
+    """Fine-tune codebooks; return the quantized weights and the runs before and after."""
     tune = _fine_tuning(run, options, keep="values")
     weights = tune.tuned(f"codebook{found.bits}", graph, found.weights)
     again = quantize_weights(graph, weights, method=found.method, bits=found.bits)
@@ -267,7 +271,7 @@ def _fine_tuning(run: Path, options: dict[str, Any], **knobs: Any) -> FineTuning
 
 
 def _scores(run: Path, before: dict[str, Tensor], after: dict[str, Tensor]) -> list[Scores]:
-    """Return the scores of a run's test images with its weights and others; [] without images."""
+    """Return a run's test scores with both sets of weights; [] if there are no test images."""
     from archscope.records.run_folder import read_summary
     from archscope.train.trained_network import scores_of_weights
 

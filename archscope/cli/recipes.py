@@ -1,4 +1,4 @@
-"""`archscope recipes`: the knobs of a training, with their values in each recipe."""
+"""`archscope recipes`: show the knobs of training and their values in each recipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP = "Train and search"
 @click.argument("names", nargs=-1, metavar="[RECIPE]...")
 @output_options
 def command(names: tuple[str, ...], output: Output) -> None:
-    """Show every knob of a recipe: its value in each recipe, what it does, and why.
+    """Show every knob of a recipe: its value in each recipe, what it does and why.
 
     \b
     Examples:

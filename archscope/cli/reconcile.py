@@ -1,4 +1,4 @@
-"""`archscope reconcile`: why tools print different numbers for the same network."""
+"""`archscope reconcile`: explain why tools print different numbers for the same network."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from archscope.report.tables.reconciliation import records, tables
 from archscope.sources import is_foreign, own_module
 
 GROUP = "Understand"
-TOOLS = list(COUNTS)[1:]  # macs is what all are compared with
+TOOLS = list(COUNTS)[1:]  # without macs, the reference for all others
 
 
 @click.command("reconcile")
 @one_spec
 @click.option(
     "--against", "tools", multiple=True, metavar="TOOL",
-    help=f"Only this tool; repeatable. There are {', '.join(TOOLS)}.",
+    help=f"Show only this tool; repeatable. One of {', '.join(TOOLS)}.",
 )  # fmt: skip
 @click.option(
     "--run", "ran", is_flag=True,
-    help="Run the installed tools on the module and compare their numbers with ours.",
+    help="Run the installed tools on the module, and compare their numbers with ours.",
 )  # fmt: skip
 @reader_options
-@refused(batch="what the tools count is reconciled for one image")
+@refused(batch="tools are compared on one image")
 @indifferent(dtype="operations are counted, whatever their type")
 @output_options
 def command(
     spec: str, tools: tuple[str, ...], ran: bool, reader: SpecReader, output: Output
 ) -> int:
-    """Show what each tool counts in a network, and explain line by line why.
+    """Show what each tool counts in a network, and explain the differences line by line.
 
-    The numbers are reproduced from the spec, for one image at inference: torch is not loaded and
+    The numbers are reproduced from the spec, for one image at inference: torch is not loaded, and
     no tool has to be installed. The lines of a tool add up to its difference from macs; a line
     that begins with `bug` is a bug of that tool. With --run the tools are run, and the exit code
-    is 1 if one prints a number other than ours. Of a PyTorch module, the numbers are always those
-    of the tools that are installed, run on that module itself; of an ONNX file, of the tables.
+    is 1 if one prints a different number. For a PyTorch module, the installed tools are always run
+    on the module itself; for an ONNX file, the numbers are always reproduced.
 
     \b
     Examples:
@@ -60,7 +60,7 @@ def command(
             raise OptionError(f"--against: no tool '{tool}'{known}")
     if reader.fused and is_foreign(spec):
         raise OptionError(
-            f"--fused: tools are run on '{spec}' as it is; `archscope import` writes a spec of it"
+            f"--fused: the tools run on '{spec}' itself; use a spec made by `archscope import`"
         )
     graph = reader.graph(spec)
     result = reconcile(graph, dict.fromkeys(tools or COUNTS))
@@ -70,7 +70,7 @@ def command(
 
         result = with_own_runs(result, own_runs(*own, result))
     elif ran or is_foreign(spec):
-        from archscope.verify.peers import runs, table_notes  # torch takes a second to load
+        from archscope.verify.peers import runs, table_notes  # imports torch, which is slow
 
         result = with_runs(result, runs(graph, result) if ran else table_notes(result))
     output.show(tables(result), lambda: result, lambda: records(result))

@@ -1,4 +1,4 @@
-"""`archscope report`: a report on networks, runs and studies."""
+"""`archscope report`: write a report on networks, runs and studies."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ HOME = Path("reports")
 @latency_options
 @click.option("--title", default=None, help="Title of the report.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default=None,
-              help="Output format; by default that of the file's suffix, or html.")  # fmt: skip
+              help="Output format. Default: that of the file's suffix, or html.")  # fmt: skip
 @click.option("--plotlyjs", type=click.Choice(("embed", "plain", "cdn")), default="embed",
-              help="Embed plotly.js in the page, compressed; as it is, for browsers from before"
-              " 2023, 3 MB larger; or load it from a CDN, 2 MB smaller, but without charts"
+              help="Embed plotly.js compressed, or plain, 3 MB larger, for browsers from before"
+              " 2023; or load it from a CDN: the page is 2 MB smaller, but has no charts"
               " offline.")  # fmt: skip
 @click.option("--date", "day", metavar="DATE", default=None,
-              help="Date of the report, such as 2026-01-31, or none.  [default: SOURCE_DATE_EPOCH"
+              help="Date on the report, such as 2026-01-31, or none.  [default: SOURCE_DATE_EPOCH"
               " or today]")  # fmt: skip
 @click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
               help="File to write.  [default: reports/report.html]")  # fmt: skip
@@ -69,10 +69,9 @@ def command(
 ) -> None:
     """Write a self-contained HTML report that compares networks, runs and studies.
 
-    The page opens offline. Specs, folders of runs and studies, and files that `analyze`,
-    `compare` and `bench` wrote with --format json may be mixed; by default the report is about
-    the most recent run or study, or else about the zoo. The same input and date give the same
-    page, byte for byte. Torch is not loaded.
+    The page works offline. Sources may be specs, folders of runs and studies, and JSON files that
+    `analyze`, `compare` and `bench` wrote, in any mix. The default is the most recent run or study,
+    or else the zoo. The same input and date give the same page, byte for byte. Torch is not loaded.
 
     \b
     Examples:
@@ -111,18 +110,18 @@ def command(
 
 
 def _form(form: str | None, output: Path | None) -> str:
-    """Return the format of a report. Raises OptionError for a file that is of another."""
+    """Return the format of a report. Raises OptionError if the file's suffix contradicts it."""
     suffix = "" if output is None else output.suffix.lower()
     of_file = SUFFIXES.get(suffix, form or "html")
     if (suffix and suffix not in SUFFIXES) or of_file != (form or of_file):
         wanted = form or f"one of {', '.join(SUFFIXES)}"
-        hint = "; a browser prints a page as PDF" if suffix == ".pdf" else ""
+        hint = "; for a PDF, print the page from a browser" if suffix == ".pdf" else ""
         raise OptionError(f"--output: a report is {wanted}, got '{output}'{hint}")
     return of_file
 
 
 def write_page(sources: Sequence[str], path: Path) -> None:
-    """Write the page of some sources with the defaults of the command. Raises ArchscopeError."""
+    """Write the page of the sources, with the defaults of the command. Raises ArchscopeError."""
     from archscope.cli.shared.report_inputs import read_inputs
     from archscope.report.pages.html import html
 
@@ -131,7 +130,7 @@ def write_page(sources: Sequence[str], path: Path) -> None:
 
 
 def _date(day: str | None) -> str:
-    """Return the date as ISO 8601: the given one, else that of SOURCE_DATE_EPOCH, else today."""
+    """Return the given date, else that of SOURCE_DATE_EPOCH, else today, as ISO 8601."""
     if day == "none":
         return ""
     if day is not None:

@@ -1,4 +1,4 @@
-"""`archscope rule`: the manual pages of the linter's rules."""
+"""`archscope rule`: explain the linter's rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP = "Reference"
 @click.option("--all", "everything", is_flag=True, help="Show the page of every rule.")
 @output_options
 def command(codes: tuple[str, ...], everything: bool, output: Output) -> None:
-    """List the linter's rules, or explain some: why, above which threshold, and what helps.
+    """List the linter's rules, or explain some: what is wrong, from which threshold, what helps.
 
     \b
     Examples:

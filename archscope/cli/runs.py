@@ -21,13 +21,13 @@ GROUP = "Train and search"
 @runs_dir_option
 @output_options
 def command(runs_dir: Path, output: Output) -> None:
-    """List the runs of a folder with their state and scores.
+    """List the runs of a folder with their states and scores.
 
-    Runs that differ in their seed alone are one row, with the mean of their scores and, behind it,
-    the standard deviation; JSON lists each.
+    Runs that differ only in their seed share a row, with the mean and the standard deviation of
+    their scores; JSON lists each run.
 
-    A run that says running, but that no process is at work on, was killed; `archscope train
-    --resume RUN` goes on with it.
+    A run that is `running` without a process was killed; `archscope train --resume RUN` continues
+    it.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def command(runs_dir: Path, output: Output) -> None:
             summary = structs.replace(summary, state="killed")
         found.append((path, summary))
     if not found and output.form == "table":
-        show(f"no runs in '{runs_dir}'; `archscope train` makes one")
+        show(f"no runs in '{runs_dir}'; `archscope train` makes them")
         return
     groups = seed_groups(found)
     output.show(

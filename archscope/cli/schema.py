@@ -1,4 +1,4 @@
-"""`archscope schema`: the JSON Schema of specs."""
+"""`archscope schema`: write the JSON Schema of specs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ GROUP = "Reference"
 @click.command("schema")
 @output_option
 def command(output: Path | None) -> None:
-    """Write the JSON Schema of specs, so that an editor completes and checks them.
+    """Write the JSON Schema of specs, for editors to complete and check them.
 
-    With the YAML extension of VS Code, for example, begin a spec with the line
+    For the YAML extension of VS Code, for example, begin a spec with the line
     `# yaml-language-server: $schema=archscope.schema.json`.
 
     \b

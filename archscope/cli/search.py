@@ -1,4 +1,4 @@
-"""`archscope search`: the best network inside the budget."""
+"""`archscope search`: find the best network within a budget."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ TRIALS = {"training": 16, "prior": 32}
 budget_option = click.option(
     "--budget", "-b", "texts", multiple=True, metavar="BUDGET",
     help="What a network may cost: 300MFLOPs, '5M params', 'peak 4MiB', '60% of mobilenet_v2',"
-    " 8ms@cpu or 8ms@PROFILE; several hold together.",
+    " 8ms@cpu or 8ms@PROFILE; if repeated, all must hold.",
 )  # fmt: skip
 
 
 def _objectives(text: str) -> tuple[str, ...]:
-    """Return the metrics that `--objectives` names. Raises OptionError."""
+    """Return the metrics named by `--objectives`. Raises OptionError."""
     names = tuple(name.strip() for name in text.split(","))
     known = objectives()
     for name in names:
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
-            raise OptionError(f"no objective is called '{name}'{hint}")
+            raise OptionError(f"no objective '{name}'{hint}")
     if len(set(names)) < len(names):
         raise OptionError(f"'{text}' names an objective twice")
     return names
 
 
 def _sampler(text: str) -> str:
-    """Return the name of a sampler. Raises OptionError."""
+    """Check the name of a sampler, and return it. Raises OptionError."""
     samplers.check_sampler(text)
     return text
 
@@ -70,102 +70,107 @@ reader_options = gathered("reader", SpecReader, change_options)
 strategy_options = gathered("strategy", dict, together(
     click.option(
         "--trials", type=click.IntRange(1), default=None,
-        help="Networks to train, by default 16, or to predict, by default 32; those beyond the"
-        " budget or equal to an earlier one do not count.",
+        help="Number of networks to train, by default 16, or to predict, by default 32; those"
+        " over the budget or equal to an earlier one do not count.",
     ),
     click.option(
         "--sampler", type=Parsed(_sampler), default=samplers.DEFAULT,
         metavar=f"[{'|'.join(samplers.SAMPLERS)}]",
-        help="What proposes networks. "
+        help="How to propose networks. "
         + "; ".join(f"{name}: {samplers.about(name)}" for name in samplers.SAMPLERS) + ".",
     ),
     click.option(
         "--prior", default="auto", metavar=f"[auto|none|{'|'.join(priors.PRIORS)}]",
-        help="What is expected of the scores before any training, a model of networks that others"
-        " trained. auto: imagenet, where it covers the networks of the space.",
+        help="Model that predicts scores before any training, fitted to networks that others"
+        " trained. auto: imagenet, if it covers the space.",
     ),
     click.option(
         "--judge", type=click.Choice(["auto", "prior", "training"]), default="auto",
         help="Where scores come from. auto: the prior, if there is one and --data is not given.",
     ),
-    click.option("--seed", type=click.IntRange(0), default=0),
+    click.option(
+        "--seed", type=click.IntRange(0), default=0, help="Seed of everything random in the study."
+    ),
     click.option(
         "--control", "baseline", type=click.FloatRange(0, 1), default=0.2,
-        help="Share of the trials drawn uniformly from all networks that fit, as a baseline.",
+        help="Share of trials drawn uniformly from all networks within the budget, as a baseline.",
     ),
     click.option(
         "--prescreen", type=click.IntRange(1), default=1,
-        help="Propose so many networks for each trial and train the one that the prior, or else"
-        " zero-cost proxies, rank best.",
+        help="Propose this many networks per trial, and train the one ranked best by the prior, or"
+        " else by zero-cost proxies.",
     ),
     click.option(
         "--inherit", is_flag=True,
-        help="Begin each training with the weights of the nearest network that was trained, where"
-        " names and shapes are the same.",
+        help="Initialise each network from the nearest trained one, where names and shapes of"
+        " weights agree.",
     ),
     click.option(
         "--lag", type=click.IntRange(1), default=4,
-        help="Trials that may run at once. The sampler does not wait for their results, so this is"
-        " part of what the study depends on.",
+        help="Number of trials that may run at once. The sampler does not wait for their results,"
+        " so the study depends on it.",
     ),
     click.option(
         "--eta", type=click.IntRange(0), default=3,
-        help="Successive halving: one of so many goes on at each rung of the learning curve, by the"
-        " validation loss, once scores are beyond chance; 0 lets all go on.",
+        help="Successive halving: at each rung, one in this many continues, by validation loss,"
+        " once scores are better than chance; 0 disables it.",
     ),
     click.option(
         "--objectives", type=Parsed(_objectives), default="accuracy", metavar="LIST",
-        help="accuracy, or several at once: accuracy,macs,latency.",
+        help="What to optimise: accuracy, or several metrics, such as accuracy,macs,latency.",
     ),
     click.option(
         "--measure/--no-measure", default=True,
-        help="Hold latency budgets of this machine to what networks inside take when measured, and"
-        " measure the best. Without, predictions alone decide, the same on every machine.",
+        help="Measure networks that are predicted to meet a latency budget of this machine, and"
+        " the best ones. Without it, only predictions decide, the same on every machine.",
     ),
     click.option(
-        "--start", multiple=True, metavar="SPEC", help="A network of the space to train first."
+        "--start", multiple=True, metavar="SPEC",
+        help="Train this network of the space first; repeatable.",
     ),
 ))  # fmt: skip
-"""The fields of a `SearchConfig` that decide what is proposed."""
+"""The fields of a `SearchConfig` that decide which networks are proposed."""
 
 training_options = gathered("training", dict, together(
     click.option(
         "--data", default=None,
-        help="Data set to train on; by default fashion-mnist where it is installed, else digits,"
-        " which only demonstrate a search.",
+        help="Data set to train on. Default: fashion-mnist if its files are found, else digits,"
+        " which can only demonstrate a search.",
     ),
     click.option("--data-dir", "folder", metavar="DIR", help="Folder of the data set."),
     click.option(
         "--resolution", type=click.IntRange(0), default=None,
-        help="Side of the images trained on; 0 takes the input of the space. By default a pilot"
+        help="Side of the training images; 0 takes the input of the space. By default a pilot"
         " chooses it. Costs are always those at the input of the space.",
     ),
     click.option(
         "--epochs", type=click.IntRange(1), default=None,
-        help="Epochs of each training; by default a pilot finds how many it takes for scores to"
-        " leave chance.",
+        help="Epochs of each training. By default a pilot finds how many it takes for scores to"
+        " beat chance.",
     ),
     click.option(
         "--images", type=click.IntRange(0), default=None,
-        help="Images to train on in each epoch; 0 for all, by default at most 4,000, or fewer with"
+        help="Images per epoch; 0 for all. By default at most 4,000, or fewer with"
         " --max-time.",
     ),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
-        help="Set a knob of the recipe to another value, as in `archscope train`.",
+        help="Change a knob of the recipe, as in `archscope train`.",
     ),
     click.option(
         "--threads", type=click.IntRange(1), default=1,
         help="Threads of each training; results depend on it.",
     ),
-    click.option("--no-cache", is_flag=True, help="Also train what an earlier study has trained."),
+    click.option(
+        "--no-cache", is_flag=True, help="Train again what an earlier study has trained."
+    ),
 ))  # fmt: skip
 """How candidates are trained."""
 
 executor_options = gathered("where", dict, together(
     click.option(
         "--workers", "-j", type=click.IntRange(1), default=None,
-        help="Processes that train in parallel; by default one for each processor, at most 4.",
+        help="Processes that train in parallel; by default one per processor, at most 4.",
     ),
     click.option(
         "--executor", type=click.Choice(["local", "ray"]), default="local",
@@ -173,7 +178,7 @@ executor_options = gathered("where", dict, together(
     ),
     click.option(
         "--address", metavar="HOST:PORT",
-        help="Address of the Ray cluster; by default the one that this machine belongs to.",
+        help="Address of the Ray cluster; by default the cluster of this machine.",
     ),
 ))  # fmt: skip
 """Where candidates are trained."""
@@ -181,7 +186,7 @@ executor_options = gathered("where", dict, together(
 limit_options = gathered("limits", dict, together(
     click.option(
         "--max-time", type=Parsed(parse_duration), metavar="TIME",
-        help="Time for everything, the last trainings included: 20m.",
+        help="Time for the whole search, including the final trainings: 20m.",
     ),
     click.option(
         "--trial-time", type=Parsed(parse_duration), metavar="TIME",
@@ -192,24 +197,27 @@ limit_options = gathered("limits", dict, together(
         help="Memory that a training may use.",
     ),
     click.option(
-        "--top", type=click.IntRange(0), default=2, help="Networks to train again at the end."
+        "--top", type=click.IntRange(0), default=2,
+        help="Number of networks to train again at the end.",
     ),
     click.option(
         "--seeds", type=click.IntRange(1), default=2,
-        help="Trainings of each of them, with different seeds.",
+        help="Number of seeds for each of these trainings.",
     ),
     click.option(
-        "--stretch", type=click.IntRange(1), default=2, help="Factor by which they train longer."
+        "--stretch", type=click.IntRange(1), default=2,
+        help="Factor by which these trainings are longer.",
     ),
 ))  # fmt: skip
 
 folder_options = together(
     click.option("--name", metavar="NAME", help="Folder of the study in --studies-dir."),
     click.option(
-        "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"), metavar="DIR"
+        "--studies-dir", type=click.Path(path_type=Path), default=Path("studies"), metavar="DIR",
+        help="Folder of all studies.",
     ),
     click.option(
-        "--storage", metavar="URL", help="Where Optuna keeps the trials; by default in the folder."
+        "--storage", metavar="URL", help="Optuna storage; by default a file in the study's folder."
     ),
 )  # fmt: skip
 
@@ -243,15 +251,14 @@ def command(
     storage: str | None,
     output: Output,
 ) -> None:
-    """Search a space of networks for the best inside a budget.
+    """Search a space of networks for the best one within a budget.
 
-    SPEC is a spec with holes, by default the space `mnas` that ships with archscope. Without
-    --data, a prior judges: a model of networks that others trained on ImageNet predicts what those
-    inside the budget would reach there, and the best by that are trained briefly, to check that
-    they learn. With --data, or where no prior covers the space, networks are trained briefly on
-    small images, and the best of them again, for longer; the prior says where to begin. Costs are
-    always those at the input of the space. The same command resumes a study that was interrupted;
-    --trials may grow.
+    SPEC is a spec with holes; the default is the space `mnas` that ships with archscope. Without
+    --data, a prior scores the networks: a model fitted to networks that others trained predicts
+    their accuracy on ImageNet, and the best are trained briefly, to check that they learn. With
+    --data, or if no prior covers the space, networks are trained briefly on small images, and the
+    best of them again for longer; the prior says where to begin. Costs are always those at the
+    input of the space. The same command resumes an interrupted study; --trials may grow.
 
     \b
     Examples:
@@ -306,23 +313,23 @@ def command(
             found = search(config, path, prior=model, **options)
             output.show(found_parts(found), lambda: {"format": 1, "study": found})
     except KeyboardInterrupt:
-        say(f"\nstopped; the same command goes on with {path}")
+        say(f"\nstopped; the same command continues {path}")
         raise
 
 
 def _prior(
     spec: str, networks: Space, strategy: dict[str, Any], has_data: bool, notes: list[str]
 ) -> tuple[PriorModel | None, str]:
-    """Return the prior on a space and the judge, and put what was chosen into the strategy.
+    """Return the prior for a space and the judge, and set both in the strategy.
 
-    `notes` takes what a user should know. Raises OptionError for a prior that does not exist,
+    Notes for the user are appended to `notes`. Raises OptionError for a prior that does not exist
     or cannot judge the space.
     """
     from archscope.search.prior_model import PriorModel
 
     wanted, judge = strategy["prior"], strategy["judge"]
     model: PriorModel | None = None
-    if wanted != "none" and networks.decisions:  # `search` refuses a space without any
+    if wanted != "none" and networks.decisions:  # `search` refuses a space without decisions
         name = priors.DEFAULT if wanted == "auto" else wanted
         try:
             model = PriorModel(priors.load(name), networks)
@@ -334,7 +341,7 @@ def _prior(
                 " sure and covers any CNN"
             )
     if judge == "prior" and model is None:
-        raise OptionError("--judge prior needs a prior, and there is none with --prior none")
+        raise OptionError("--judge prior needs a prior: it excludes --prior none")
     if judge == "auto":
         judge = "training" if model is None or has_data else "prior"
     strategy["prior"] = name if model is not None else ""
@@ -346,25 +353,25 @@ def _prior(
 def _executor(
     config: SearchConfig, executor: str, workers: int | None, address: str | None
 ) -> ExecutorFactory:
-    """Return what trains, connected to its cluster if there is one. Raises OptionError."""
+    """Return the executor, connected to its cluster if it has one. Raises OptionError."""
     if executor == "local":
         from archscope.search.local_executor import LocalExecutor
 
         if address is not None:
-            raise OptionError("--address names a Ray cluster; add --executor ray")
+            raise OptionError("--address needs --executor ray")
         return partial(LocalExecutor, workers=workers or min(os.cpu_count() or 1, 4))
     if config.inherit:
-        raise OptionError("--inherit reads weights from this machine; it has no --executor ray")
+        raise OptionError("--inherit excludes --executor ray: it reads weights from this machine")
     if workers is not None:
-        raise OptionError("--workers is of this machine; a Ray cluster knows its own processors")
+        raise OptionError("--workers excludes --executor ray: a cluster knows its own processors")
     from archscope.search.ray_executor import RayExecutor, capacity, connect
 
     connect(address)
     trainings = capacity(config.trainer.threads)
     if trainings > config.lag:
         say(
-            f"note: the cluster has room for {trainings} trainings, --lag {config.lag} lets"
-            f" {config.lag} run at once"
+            f"note: the cluster has room for {trainings} trainings, but --lag {config.lag} allows"
+            f" only {config.lag} at once"
         )
     return partial(RayExecutor, address=address)
 
@@ -380,7 +387,7 @@ def _trainer(
     recipe = dict(map(setting, knobs))
     if epochs is not None:
         recipe = {"epochs": epochs, **recipe}
-    change(Recipe(), recipe)  # so that a mistake is not told by every trial
+    change(Recipe(), recipe)  # fail now rather than in every trial
     adapt = {"channels": "repeat"}
     return Trainer(seed=seed, recipe=recipe, adapt=adapt, cache=not no_cache, **options)
 

@@ -1,4 +1,4 @@
-"""`archscope size`: what a network's weights take in every form of storage."""
+"""`archscope size`: count the bytes of a network's weights in every form of storage."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ COMPRESSED = (".net", ".bin")
 @one_spec
 @reader_options
 @indifferent(batch="weights do not depend on it")
-@refused(dtype="the table has all forms")
+@refused(dtype="the table has all of them")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
               help="Weights: a .safetensors file, the folder of a run, or a .net file as"
                    " published with Deep Compression.")  # fmt: skip
 @click.option("--bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
-              help="Bits of a code: codebooks hold 2 ** bits values.")  # fmt: skip
+              help="Bits per code; a codebook holds 2 ** bits values.")  # fmt: skip
 @click.option("--distance-bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
-              help="Bits of the distance between two weights that are not zero.")  # fmt: skip
+              help="Bits for the distance between two nonzero weights.")  # fmt: skip
 @click.option("--weights-output", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write the weights as .safetensors, or as .net.")  # fmt: skip
+              help="Write the weights to this .safetensors or .net file.")  # fmt: skip
 @output_options
 def command(
     spec: str,
@@ -59,13 +59,13 @@ def command(
 ) -> None:
     """Count the bytes of a network's weights in every form: dense, sparse, with codebooks.
 
-    SPEC may be the folder of a run, whose best weights are taken. Sizes are those of weights that
-    were really encoded; without weights only the forms are counted whose size does not depend on
-    them. Codebooks hold the values of a layer if these are few enough; if not, k-means finds
-    some, and the table says how far they are from the weights.
+    SPEC may be the folder of a run: its best weights are used. Sizes are those of actually encoded
+    weights; without weights, only forms whose size does not depend on them are counted. A codebook
+    holds the values of a layer if these are few enough; otherwise k-means chooses its values, and
+    the table shows their error.
 
-    A .net file is in the format of songhan/SqueezeNet-Deep-Compression, with codes of 8 and 4 and
-    distances of 4 bits. --weights-output converts to it and from it.
+    A .net file has the format of songhan/SqueezeNet-Deep-Compression, with codes of 8 and 4 bits
+    and distances of 4 bits. --weights-output converts to and from it.
 
     \b
     Examples:
@@ -98,7 +98,7 @@ def command(
 def _weights(
     spec: str, reader: SpecReader, graph: Graph, path: Path | None
 ) -> dict[str, Tensor] | None:
-    """Return the weights of a file, a run or an imported model, None if there are none."""
+    """Return the weights of a file, a run or an imported model, or None if there are none."""
     if path is None:
         return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
     if path.suffix not in COMPRESSED or path.is_dir():

@@ -1,4 +1,4 @@
-"""`archscope space`: what a search space holds, and what of it fits a budget."""
+"""`archscope space`: count the networks of a search space, and how many fit a budget."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ _space_options = together(
     ),
     click.option(
         "--edge", type=float, default=None, metavar="SHARE",
-        help="How far below a single budget networks may lie; 0.85 unless said, 0 for any.",
+        help="Lower edge of a single budget, as a share of it; 0 for none. Default: 0.85.",
     ),
     click.option(
         "--vary", metavar="NAMES",
-        help="Write the spec with holes instead, at what is named: --vary width,kernel,depth.",
+        help="Write the spec with holes for these properties: --vary width,kernel,depth.",
     ),
     click.option("--all", "every", is_flag=True, help="Show the decisions of every instance."),
     click.option(
         "--samples", type=click.IntRange(1), default=None,
-        help="Draw so many networks, also where all could be evaluated.",
+        help="Draw this many networks, even if all could be evaluated.",
     ),
-    click.option("--seed", type=int, default=0, help="Seed of what is drawn."),
+    click.option("--seed", type=int, default=0, help="Seed of the drawn networks."),
     dtype_option,
 )  # fmt: skip
 
@@ -78,11 +78,11 @@ def command(
     latencies: Latencies,
     output: Output,
 ) -> int:
-    """Show how many networks a spec with holes stands for, and what they cost.
+    """Show how many networks a spec with holes describes, and what they cost.
 
-    The number is exact. Up to 20,000 networks are all evaluated; of more some are drawn, each
-    with the same chance, and the share that fits the budgets has its 95 % interval. Exit code 1
-    if no network was found inside them.
+    The number is exact. Up to 20,000 networks are all evaluated; of larger spaces, networks are
+    drawn uniformly, and the share that fits the budgets has a 95 % interval. Exit code 1 if no
+    network was found within the budgets.
 
     \b
     Examples:
@@ -103,7 +103,7 @@ def command(
     if not document.open:
         name = f"{document.name}_space.yaml"
         more = ("--vary", "width,kernel,depth", "-o", name)
-        raise WordError(f"'{document.name}' leaves nothing open", spec, more=more)
+        raise WordError(f"'{document.name}' has no holes", spec, more=more)
     networks = space(document, limits=reader.limits, **reader.changes)
 
     limits = budgets(texts, costs_in(lambda: networks, dtype), edge)

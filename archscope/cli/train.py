@@ -57,26 +57,28 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 @recipe_options
 @machine_options
 @click.option("--seed", type=click.IntRange(0), default=0,
-              help="Decides split, initial weights, order and all random changes.")  # fmt: skip
+              help="Seed of the split, initial weights, order and augmentation.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), metavar="N",
-              help="Train with N seeds, from --seed on; report mean and spread.")  # fmt: skip
+              help="Train with N seeds, starting at --seed; report mean and spread.")  # fmt: skip
 @click.option("--deterministic", is_flag=True,
-              help="Only algorithms whose result never varies; slower on a GPU.")  # fmt: skip
+              help="Use only deterministic algorithms; slower on a GPU.")  # fmt: skip
 @click.option("--pretrained", type=click.Path(path_type=Path), metavar="FILE",
-              help="Begin with the weights of a file: safetensors, a state dict (.pth) such as"
-              " torchvision's, or a run; a head for other classes is initialised.")  # fmt: skip
+              help="Start from these weights: .safetensors, a state dict (.pth) such as"
+              " torchvision's, or a run. A head for other classes is initialised.")  # fmt: skip
 @teacher_options
 @click.option(
-    "--embedding", metavar="NODE", help="Train a metric loss on this node's output; drop the rest."
+    "--embedding",
+    metavar="NODE",
+    help="Train a metric loss on this node's output, without the layers after it.",
 )
-@click.option("--resume", metavar="RUN", help="Continue a run; takes no SPEC and no knobs.")
+@click.option("--resume", metavar="RUN", help="Continue this run; takes no SPEC and no knobs.")
 @click.option("--name", metavar="NAME", help="Name of the run. Default: SPEC-DATA, numbered.")
 @runs_dir_option
 @click.option("--look/--no-look", default=True,
-              help="Keep filters, feature maps and images that were mistaken in the run folder,"
+              help="Save filters, feature maps and misclassified images to the run folder,"
               " for `archscope report`.")  # fmt: skip
 @click.option("--log", type=click.Choice(["tensorboard"]),
-              help="Also write events for TensorBoard, into the run folder.")  # fmt: skip
+              help="Also write TensorBoard events to the run folder.")  # fmt: skip
 @unfused_reader_options
 @refused(
     dtype="networks are trained in float32",
@@ -86,11 +88,11 @@ ENDINGS = {"finished": FINE, "diverged": FINDINGS, "stopped": INTERRUPTED}
 def command(
     spec: str | None, resume: str | None, reader: SpecReader, output: Output, **options: Any
 ) -> int:
-    """Train a network on images and leave a run folder.
+    """Train a network on images and write a run folder.
 
-    Test images are evaluated once, at the end, with the weights that did best on the validation
-    images. Ctrl-C, and even a kill, leaves a run that --resume continues. Exit code 1 if the
-    training diverges.
+    The network is evaluated on the test images once, at the end, with the weights that did best
+    on the validation images. After Ctrl-C, or even a kill, --resume continues the run. Exit code 1
+    if the training diverges.
 
     \b
     Examples:
@@ -105,21 +107,21 @@ def command(
       torchrun --nproc-per-node 2 -m archscope train net.yaml --data digits
     """
     if (spec is None) == (resume is None):
-        raise OptionError("name a SPEC to train, or a run to --resume; one of them")
-    # Threads that spin while they wait take cores from those that work.
+        raise OptionError("name either a SPEC to train or a run to --resume")
+    # Waiting threads that spin take cores from working ones.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if resume is not None:
         _refuse_beside_resume()
         return _finish([_resume(resume, **options)], output, options)
     name = options["name"]
     if name is not None and (not name or Path(name).name != name):
-        raise OptionError(f"a run's name is one folder in --runs-dir, got '{name}'")
+        raise OptionError(f"--name: expected the name of a folder in --runs-dir, got '{name}'")
     graph = reader.graph(spec or "")
     return _finish(_Trainings(graph, options, reader.max_nodes).run(), output, options)
 
 
 class _Trainings:
-    """The runs of one command line: one for each seed, and one of the teacher."""
+    """The runs of one command: one for each seed, and perhaps one for the teacher."""
 
     def __init__(self, graph: Graph, options: dict[str, Any], max_nodes: int) -> None:
         from archscope import datasets
@@ -129,7 +131,7 @@ class _Trainings:
         self.recipe = recipe_files.read_for(options["recipe"], _changes(options))
         if self.recipe.metric and options["teacher"]:
             raise OptionError(
-                f"a teacher is of classes, and the loss {self.recipe.loss} of embeddings"
+                f"--teacher needs a loss on classes, and {self.recipe.loss} is one on embeddings"
             )
         self.graph = _embedding(graph, options["embedding"], self.recipe)
         self.data = options["data"] or "digits"
@@ -158,7 +160,7 @@ class _Trainings:
             )
 
     def _initial(self, file: Path | None) -> PretrainedWeights | None:
-        """Return the weights to begin with, and say which they are."""
+        """Return the weights to start from, if any, and print which are used."""
         if file is None:
             return None
         from archscope.pretrained import pretrained
@@ -169,7 +171,7 @@ class _Trainings:
         return found
 
     def run(self) -> list[RunResult]:
-        """Train with one seed after another, until a run is stopped."""
+        """Train with each seed in turn, until a run is stopped."""
         results: list[RunResult] = []
         teacher = teacher_of(self.options, self._teacher)
         first, seeds = self.options["seed"], self.options["seeds"]
@@ -189,7 +191,9 @@ class _Trainings:
         path = _free(self.path.with_name(f"{self.path.name}-teacher"))
         result = self._train(graph, path, self.options["seed"], None)
         if result.summary.state != "finished" or result.folder is None:
-            raise OptionError(f"the teacher '{spec}' {result.summary.state}; there is no student")
+            raise OptionError(
+                f"the teacher '{spec}' {result.summary.state}; no student was trained"
+            )
         return result.folder
 
     def _train(
@@ -225,18 +229,18 @@ class _Trainings:
 
 
 def _embedding(graph: Graph, node: str | None, recipe: Recipe) -> Graph:
-    """Return the network up to its embedding node, if one is named."""
+    """Return the network up to the embedding node, if one is named."""
     if node is None:
         return graph
     if not recipe.metric:
-        raise OptionError(f"--embedding is for a metric loss, and the loss is {recipe.loss}")
+        raise OptionError(f"--embedding needs a metric loss, and the loss is {recipe.loss}")
     from archscope.train.metric_learning.embedding import cut
 
     return cut(graph, node)
 
 
 def _changes(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of the recipe that the command line changes."""
+    """Return the knobs of the recipe that the command line changes."""
     knobs = ("epochs", "batch", "learning_rate", "optimizer", "loss", "max_time")
     changes = {name: options[name] for name in knobs if options[name] is not None}
     return changes | dict(map(_knob, options["knobs"]))
@@ -260,7 +264,7 @@ def _resume(run: str, **options: Any) -> RunResult:
 
 
 def _refuse_beside_resume() -> None:
-    """Raise OptionError for options that the run has decided already."""
+    """Raise OptionError for options that were decided when the run began."""
     context = click.get_current_context()
     decided = (
         "data", "adapt", "channels", "recipe", "epochs", "batch", "learning_rate", "optimizer",
@@ -270,7 +274,9 @@ def _refuse_beside_resume() -> None:
     for parameter in context.command.params:
         given = context.get_parameter_source(parameter.name or "")
         if parameter.name in decided and given is click.core.ParameterSource.COMMANDLINE:
-            raise OptionError(f"--resume goes on as the run began; it takes no {parameter.opts[0]}")
+            raise OptionError(
+                f"--resume continues as the run began: it takes no {parameter.opts[0]}"
+            )
 
 
 def _knob(text: str) -> tuple[str, Any]:
@@ -283,7 +289,7 @@ def _knob(text: str) -> tuple[str, Any]:
 
 
 def _free(path: Path, ends: Sequence[str] = ("",)) -> Path:
-    """Return the path, or with the first number appended that makes it free with all ends."""
+    """Return the path, with a number appended if it or one of its `ends` exists."""
 
     def taken(end: str) -> bool:
         run = free.with_name(f"{free.name}{end}")
@@ -297,7 +303,7 @@ def _free(path: Path, ends: Sequence[str] = ("",)) -> Path:
 
 
 def _inspect(result: RunResult, data_dir: Path | None) -> None:
-    """Write the inspection of a classifier by images that it was not trained on into its run."""
+    """Inspect a classifier by images that it was not trained on, and save that to its run."""
     from archscope.records.inspection import write_inspection
     from archscope.train.inspection import inspect_run
     from archscope.train.trained_network import images_of
@@ -313,7 +319,7 @@ def _inspect(result: RunResult, data_dir: Path | None) -> None:
 
 
 def _next_steps(folders: Sequence[Path], summaries: Sequence[RunSummary]) -> str:
-    """Return the commands that go on with the runs of one network, of several seeds or one."""
+    """Return the commands to try next with the runs of a network."""
     best = max(
         range(len(folders)),
         key=lambda place: goal_of(summaries[place], "validation") or 0.0,
@@ -337,7 +343,7 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
     summaries = [result.summary for result in results]
     last = results[-1]
     if last.folder is None:
-        return ENDINGS[last.summary.state]  # one of several processes; the first reports
+        return ENDINGS[last.summary.state]  # of several processes, only the first reports
     if options["look"]:
         for result in results:
             _inspect(result, options["data_dir"])
@@ -354,7 +360,7 @@ def _finish(results: list[RunResult], output: Output, options: dict[str, Any]) -
         show("".join(f"run: {result.folder}\n" for result in results))
         show(_next_steps([result.folder for result in results if result.folder], summaries))
     if last.summary.state == "stopped":
-        say(f"stopped; go on with: archscope train --resume {last.folder}")
+        say(f"stopped; to continue: archscope train --resume {last.folder}")
     if was_terminated() and last.summary.state == "stopped":
         return TERMINATED
     return max(ENDINGS[summary.state] for summary in summaries)

@@ -1,4 +1,4 @@
-"""`archscope verify`: our numbers against independent tools."""
+"""`archscope verify`: check archscope's numbers against independent tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.report.tables.verification import verification_parts
 
 GROUP = "Judge"
 QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
-"""Checks that are quick enough for the whole zoo at once."""
+"""Checks that are fast enough for the whole zoo."""
 
 
 @click.command("verify")
@@ -25,7 +25,7 @@ QUICK = ("shapes", "params", "macs-fvcore", "macs-torch", "reference")
 @click.option("--all", "everything", is_flag=True, help="Verify every network of the zoo.")
 @reader_options
 @refused(
-    batch="numbers are verified for one image, and those of a batch follow from them",
+    batch="numbers are verified for one image; those of a batch follow from them",
     dtype="numbers are verified in float32",
 )
 @click.option("--only", multiple=True, metavar="CHECK", help="Run only this check; repeatable.")
@@ -37,7 +37,7 @@ def command(
     only: tuple[str, ...],
     output: Output,
 ) -> int:
-    """Check every number of a network against an independent oracle.
+    """Check every number of a network against an independent tool.
 
     Shapes are checked against a forward pass of the module, params against its tensors, macs
     against fvcore and torch's own counter, receptive fields against gradients, training memory
@@ -53,9 +53,9 @@ def command(
     if everything:
         specs, only = (*specs, *zoo()), only or QUICK
     if not specs:
-        raise OptionError("name a SPEC to verify, or say --all")
+        raise OptionError("name a SPEC to verify, or give --all")
     graphs = reader.graphs(specs)
-    from archscope.verify import CHECKS, verify  # torch and fvcore take seconds to load
+    from archscope.verify import CHECKS, verify  # imports torch and fvcore, which is slow
 
     for name in only:
         if name not in CHECKS:

@@ -1,4 +1,4 @@
-"""`archscope zoo`: the networks that ship with archscope."""
+"""`archscope zoo`: list the networks that ship with archscope."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GROUP = "Reference"
 def command(words: tuple[str, ...], predictor: Predictor, output: Output) -> None:
     """List the networks that ship with archscope, with their totals.
 
-    WORDs choose those that have one of them in their name. The name of a network is a SPEC:
-    `archscope analyze resnet50` works in any folder. Markdown and CSV also have a description of
-    each network and the paper that published it.
+    A network is listed if its name contains one of the WORDs. Its name is a SPEC: `archscope
+    analyze resnet50` works in any folder. Markdown and CSV also have a description of each network
+    and the paper that published it.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def command(words: tuple[str, ...], predictor: Predictor, output: Output) -> Non
     for word in words:
         if not any(word.lower() in name for name in known):
             raise OptionError(
-                f"no network of the zoo is called '{word}'{did_you_mean(word, known)}"
+                f"no network of the zoo has '{word}' in its name{did_you_mean(word, known)}"
             )
     chosen = [
         path

@@ -166,4 +166,4 @@ def test_command(run: Run, known_machine: Roofline) -> None:
     data = json.loads(run("bench", TINY, *words, "--format", "json").out)
     assert data["networks"][0]["layers"]["layers"][0]["kernels"] == ["Conv"]
     refused = run("bench", "guidelines", "--runtime", "onnxruntime")
-    assert refused.code == 2 and "'guidelines' runs in torch alone" in refused.err
+    assert refused.code == 2 and "'guidelines' runs in torch only" in refused.err

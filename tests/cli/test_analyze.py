@@ -204,7 +204,7 @@ def test_fused_without_a_norm_saves_nothing(run: Run) -> None:
 
 def test_fused_is_not_for_training(run: Run) -> None:
     result = run("analyze", "resnet18", "--fused", "--training")
-    assert result.code == 2 and "--fused is for inference" in result.err
+    assert result.code == 2 and "--fused excludes --training" in result.err
 
 
 def test_a_microcontroller_is_a_target_and_its_limits_are_gates(run: Run) -> None:

@@ -55,7 +55,7 @@ def test_zoo_filters_by_words(run: Run) -> None:
     result = run("zoo", "vgg", "resnett50")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        "error: no network of the zoo is called 'resnett50', did you mean 'resnet50'?\n"
+        "error: no network of the zoo has 'resnett50' in its name, did you mean 'resnet50'?\n"
     )
 
 
@@ -203,7 +203,7 @@ def test_flat_specs_fold_again(run: Run) -> None:
 def test_a_spec_is_not_both_flat_and_folded(run: Run) -> None:
     result = run("convert", "vgg16", "--flat", "--fold")
     assert (result.code, result.out) == (2, "")
-    assert "--flat or --fold" in result.err
+    assert "--flat and --fold" in result.err
 
 
 def test_im2col_of_a_network_without_a_convolution(run: Run) -> None:

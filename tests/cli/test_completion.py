@@ -71,4 +71,4 @@ def test_the_script_of_a_shell(run: Run, monkeypatch: pytest.MonkeyPatch, shell:
     monkeypatch.setenv("SHELL", f"/usr/bin/{shell}")
     assert run("completion").out == script
     monkeypatch.setenv("SHELL", "/bin/unknown")
-    assert run("completion").err == "error: SHELL: say which shell: bash, zsh, fish\n"
+    assert run("completion").err == "error: SHELL: name a shell, one of bash, zsh, fish\n"

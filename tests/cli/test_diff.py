@@ -70,7 +70,7 @@ def test_less_is_worse_for_some(run: Run) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("macz=+5%", "--max-change macz=+5%: 'macz' is no metric, did you mean 'mac'?"),
+        ("macz=+5%", "--max-change macz=+5%: no metric 'macz', did you mean 'mac'?"),
         ("macs", "--max-change needs NAME=CHANGE such as macs=+5%, got 'macs'"),
         ("macs=+x%", "--max-change macs=+x%: expected a share such as +5%"),
         ("macs=nan%", "--max-change macs=nan%: expected a share such as +5%"),

@@ -150,7 +150,7 @@ def test_an_imported_model_keeps_its_weights(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-o", "net.h5"], "the suffix of 'net.h5' is not that of a format (.py torch, .onnx onnx"),
+        (["-o", "net.h5"], "the suffix of 'net.h5' belongs to no format (.py torch, .onnx onnx"),
         (["-o", "no/net.py"], "cannot write 'no/net.py': there is no folder 'no'"),
         (["-o", "n.py", "--seed", "1", "--weights", "w.safetensors"], "--seed is for random"),
         (["-o", "n.py", "--opset", "18"], "--opset is for ONNX, not for --to torch"),
@@ -159,7 +159,7 @@ def test_an_imported_model_keeps_its_weights(
             "weights come from a .safetensors file, got 'w.pth'",
         ),
         (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': No such file"),
-        (["-o", "n.py", "--weights", "run"], "'run' is a folder, and neither"),
+        (["-o", "n.py", "--weights", "run"], "expected a file of weights or a run, got the folder 'run'"),
         (["-o", "n.py", "--weights", "bad.safetensors"], "cannot read 'bad.safetensors': "),
         (
             ["-o", "n.py", "--weights", "other.safetensors"],
@@ -190,7 +190,7 @@ def test_own_weights_are_not_overwritten_by_fused_ones(
     before = weights.read_bytes()
     words = ["-o", str(tmp_path / "mine.py"), "--weights", str(weights), "--fused"]
     result = run("export", spec, *words)
-    assert result.code == 2 and "would be overwritten" in result.err
+    assert result.code == 2 and "would overwrite" in result.err
     assert weights.read_bytes() == before and not (tmp_path / "mine.py").exists()
 
 
@@ -298,7 +298,7 @@ def test_a_run_takes_images_as_they_are_read(run: Run, folder: Path, tmp_path: P
 def test_pixels_are_those_of_a_run(run: Run, tmp_path: Path) -> None:
     result = run("export", "lenet5", "--pixels", "255", "-o", str(tmp_path / "net.onnx"))
     assert (result.code, result.err.count("\n")) == (2, 1)
-    assert "--pixels is for the normalisation" in result.err
+    assert "--pixels applies only to exported runs" in result.err
 
 
 def test_normalization_is_no_part_of_the_params(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_name_of_ones_own_and_no_overwriting(
     assert load("sub/12: odd.yaml").name == "12: odd"
     assert Path("sub/archscope.schema.json").is_file()
     Path("net.yaml").write_text("mine", encoding="utf-8")
-    assert run("init").err == "error: FILE: 'net.yaml' exists; --force overwrites it\n"
+    assert run("init").err == "error: FILE: 'net.yaml' already exists; --force overwrites it\n"
     assert Path("net.yaml").read_text(encoding="utf-8") == "mine"
     assert run("init", "--force").code == 0 and load("net.yaml")
-    assert run("init", "net.txt").err == "error: FILE: a spec is a .yaml file, got 'net.txt'\n"
+    assert run("init", "net.txt").err == "error: FILE: expected a .yaml file, got 'net.txt'\n"

@@ -75,7 +75,7 @@ def test_a_profile_is_carried_as_a_file(capsys: pytest.CaptureFixture[str], tmp_
 def test_names_of_profiles(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = keep(FAKE, tmp_path / "carried.json")
     assert main(["device", "import", str(file), "--name", "here"]) == 2
-    assert "'here' is the name of this machine's own profile" in capsys.readouterr().err
+    assert "'here' is reserved for the profile of this machine" in capsys.readouterr().err
     assert main(["device", "import", str(file), "--name", "../x"]) == 2
     assert "a profile is named by letters" in capsys.readouterr().err
     assert main(["device", "calibrat"]) == 2
@@ -95,7 +95,7 @@ def test_limit_of_what_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
         assert main([command, "resnet18", "--latency", "board", "--max-latency", "2.2ms"]) == 1
         assert "resnet18: latency 2.300 ms > 2.200 ms, as 'board'" in capsys.readouterr().err
         assert main([command, "resnet18", "--max-latency", "2ms"]) == 2
-        assert "add that" in capsys.readouterr().err
+        assert "needs --latency PROFILE" in capsys.readouterr().err
 
 
 def test_findings_with_their_time(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ def test_findings_exit_with_1_and_nothing_with_0(run: Run, twice: Path) -> None:
     result = run("lint", "twice.yaml", "--select", "ACT,UNU")
     assert result.code == 1
     assert result.out == (
-        "twice.yaml:5:5: ACT103 [*] relu follows relu, which changes nothing\n"
+        "twice.yaml:5:5: ACT103 [*] relu follows relu and has no effect\n"
         "1 finding in 1 network (1 fixable with --fix)\n"
     )
     assert run("lint", "twice.yaml", "--select", "ACT103", "--exit-zero").code == 0

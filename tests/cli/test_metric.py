@@ -50,12 +50,12 @@ def test_a_classifier_is_cut_at_its_embedding(run: Run, tmp_path: Path) -> None:
     "options, message",
     [
         (("siamese",), "takes 2 inputs (left, right), and classification feeds one; --loss"),
-        ((SPEC, "--embedding", "linear0"), "--embedding is for a metric loss"),
+        ((SPEC, "--embedding", "linear0"), "--embedding needs a metric loss"),
         ((SPEC, "--loss", "arcfase"), "did you mean 'arcface'?"),
         ((SPEC, "--loss", "triplet", "--embedding", "linaer0"), "did you mean 'linear0'?"),
         (
             (SPEC, "--loss", "triplet", "--teacher", "one"),
-            "a teacher is of classes, and the loss triplet of embeddings",
+            "--teacher needs a loss on classes, and triplet is one on embeddings",
         ),
     ],
 )

@@ -138,5 +138,5 @@ def test_training_begins_with_the_weights_of_a_file(run: Run, photos: str) -> No
     one, other = map(load_file, weights)
     assert all(one[name].allclose(other[name], atol=1e-6) for name in one)
     result = run(*train, "--pretrained", "my photos")
-    told = "error: 'my photos' is a folder, and neither a file of weights nor a run\n"
+    told = "error: expected a file of weights or a run, got the folder 'my photos'\n"
     assert (result.code, result.err.splitlines(keepends=True)[-1]) == (2, told)

@@ -64,17 +64,17 @@ def test_weights_of_a_file(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (SHARED, "there are no weights to quantize: give --weights, or a run"),
-        (["--data", "digits"], "there are no weights to quantize: give --weights, or a run"),
-        ([], "there are no images to calibrate with: name a run, or give --data"),
-        (["--bits", "4"], "--bits is for --method codebook and uniform; int8 has 8"),
+        (SHARED, "no weights to quantize: give --weights, or a run"),
+        (["--data", "digits"], "no weights to quantize: give --weights, or a run"),
+        ([], "no images to calibrate with: name a run, or give --data"),
+        (["--bits", "4"], "--bits is for --method codebook, uniform and qat; int8 has 8"),
         ([*SHARED, "--keep-accuracy", "1"], "--keep-accuracy is for --method int8, not codebook"),
         (["--data", "digits", "-o", "x.safetensors"], "int8 is written as .onnx"),
         ([*SHARED, "-o", "x.onnx"], "codebook is written as .safetensors"),
-        (["--epochs", "2"], "--epochs trains codebooks and qat, and the method is int8"),
+        (["--epochs", "2"], "--epochs is for --method codebook and qat, not int8"),
         ([*SHARED, "--epochs", "2"], "--epochs is for a run"),
         (["--method", "qat", "--bits", "9"], "--bits: expected a whole number from 1 to 8"),
-        (["--method", "qat"], "qat trains: give --epochs"),
+        (["--method", "qat"], "--method qat needs --epochs: it trains the network"),
         (["--method", "qat", "--epochs", "1"], "--epochs is for a run"),
         ([*SHARED, "--weights", "none.safetensors"], "cannot read 'none.safetensors'"),
         (["--method", "codebok"], "codebok"),
@@ -89,7 +89,7 @@ def test_refusals(run: Run, words: list[str], message: str) -> None:
 def test_uniform_levels_are_not_trained(run: Run, trained: Path) -> None:
     result = run("quantize", str(trained), "--method", "uniform", "--epochs", "1")
     assert (result.code, result.out) == (2, "")
-    assert "--epochs trains codebooks and qat, and the method is uniform" in result.err
+    assert "--epochs is for --method codebook and qat, not uniform" in result.err
 
 
 def test_a_run_in_int8(run: Run, trained: Path, tmp_path: Path) -> None:
@@ -135,5 +135,5 @@ def test_the_run_before_teaches(run: Run, trained: Path) -> None:
     assert data["runs"][1]["task"]["kind"] == "distillation"
     other = run(*words[:-1])
     assert (other.code, other.out) == (2, "")
-    assert "net-codebook2' is of another compression" in other.err
+    assert "net-codebook2' belongs to another compression" in other.err
     assert "--distill needs --epochs" in run(*words[:6], "--distill").err

@@ -46,7 +46,7 @@ def test_a_line_for_each_trained_network_and_the_state_below(
     assert lines[1].startswith("5MMACs: ")
     assert lines[2] == "trained on digits, a demonstration"
     assert lines[3:] == [
-        "going on with studies/one, 1 trials are there",
+        "resuming studies/one, which has 1 trials",
         "trial 2 50.0 % 1.500 M macs 2,000 params 4.000 KiB access 2.00 s baseline best so far",
         "trial 3 40.0 % 1.500 M macs 2,000 params 4.000 KiB access 2.00 s tpe stopped early",
         "trial 4 failed 1.500 M macs 2,000 params 4.000 KiB access no such luck",

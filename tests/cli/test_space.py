@@ -67,7 +67,7 @@ def test_holes_can_be_closed(run: Run) -> None:
     [
         (
             ["space", "resnet18"],
-            "'resnet18' leaves nothing open; type: archscope space resnet18 --vary",
+            "'resnet18' has no holes; type: archscope space resnet18 --vary",
         ),
         (["space", "tiny", "--budget", "300M"], "300M of what?"),
         (["space", "tiny", "--budget", "60% of tiny"], "leaves 'stem' open"),

@@ -119,7 +119,7 @@ def test_recipes_explain_every_knob(run: Run) -> None:
 @pytest.mark.parametrize(
     "args, message",
     [
-        ((), "name a SPEC to train, or a run to --resume; one of them"),
+        ((), "name either a SPEC to train or a run to --resume"),
         (("lenet5", "--data", "digit"), "unknown data set 'digit', did you mean 'digits'?"),
         (("lenet5", "--batch", "0"), "batch: expected a whole number >= 1, got 0"),
         (("lenet5", "--recipe", "breif"), "no recipe 'breif', did you mean 'brief'?"),
@@ -133,7 +133,7 @@ def test_recipes_explain_every_knob(run: Run) -> None:
         (("vgg13_cifar100", "--set", "classes=10"), "has 1 channel, the spec takes 3 channels"),
         (("--resume", "nothing"), "no run 'nothing'; `archscope runs` lists them"),
         (("--resume", "nothing", "--epochs", "3"), "it takes no --epochs"),
-        (("lenet5", "--name", "a/../../b"), "a run's name is one folder"),
+        (("lenet5", "--name", "a/../../b"), "--name: expected the name of a folder in --runs-dir"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(
@@ -219,7 +219,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(run: Run, tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         *_, last = child.stderr.readlines()
         assert child.wait() == 130
-    assert last == "stopped; go on with: archscope train --resume runs/long\n"
+    assert last == "stopped; to continue: archscope train --resume runs/long\n"
     (row,) = json.loads(run("runs", "--format", "json").out)["runs"]
     assert row["state"] == "stopped"
     # It goes on as it began, but for the time that it takes.

@@ -129,4 +129,4 @@ def test_the_suffix_of_a_file_decides_its_format(
     assert Path("y.json").read_text(encoding="utf-8").startswith("name,op,")
     result = run("analyze", "lenet5", "-o", "x.pdf")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("error: --output: there is no .pdf")
+    assert result.err.startswith("error: --output: cannot write .pdf")

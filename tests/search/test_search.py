@@ -92,7 +92,7 @@ def test_a_search_ends_with_a_winner_inside_the_budget(run: Run, place: Path) ->
     assert trials(place / "studies/two") == trials(study)
     # The same command goes on, and more trials are more of the same.
     again = run(*WORDS, "--name", "one", "--trials", "6", "-j", "1")
-    assert again.code == 0 and "going on with" in again.err
+    assert again.code == 0 and "resuming" in again.err
     assert trials(study)[:first] == trials(place / "studies/two")
     # Another question needs another name.
     other = run(*WORDS, "--name", "one", "--seed", "1")
@@ -123,7 +123,7 @@ def test_a_killed_search_goes_on_to_the_same_end(
     process = subprocess.run(words, capture_output=True, text=True, check=False)
     assert process.returncode == code, process.stderr
     assert "Traceback" not in process.stderr
-    assert ("the same command goes on with studies/killed" in process.stderr) == (code > 0)
+    assert ("the same command continues studies/killed" in process.stderr) == (code > 0)
     study = place / "studies/killed"
     assert not is_locked(study / "lock")
     with (study / "trials.jsonl").open("a") as file:
@@ -138,7 +138,7 @@ def test_a_killed_search_goes_on_to_the_same_end(
         (("--budget", "40Kfoo"), "unknown unit"),
         (("--budget", "macs<=10"), "no network of 'small' was found inside macs<=10"),
         (("--sampler", "tpee"), "no sampler is called 'tpee', did you mean 'tpe'?"),
-        (("--objectives", "acc"), "no objective is called 'acc'"),
+        (("--objectives", "acc"), "no objective 'acc'"),
         (("--data", "digitss"), "did you mean 'digits'?"),
         (("--recipe-set", "batchh=3"), "unknown knob 'batchh', did you mean 'batch'?"),
         (("--start", "vgg16"), "is no network of 'small'"),

@@ -1,7 +1,7 @@
 """The command group `archscope`: each file of `archscope/cli` is one of its commands.
 
-The file has the `command` and the `GROUP` of the help in which it is listed. A file is imported
-when its command runs; only the help needs all of them.
+Each file defines the `command` and the `GROUP` under which the help lists it. A file is imported
+only when its command runs; the help imports all of them.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 GROUPS = ("Understand", "Judge", "Make", "Train and search", "Share", "Reference")
-"""The groups of the help, in its order."""
+"""The groups of commands in the help, in order."""
 
 FILES = {
     module.name.rstrip("_"): module.name  # `import` is a keyword, its file is import_.py
     for module in iter_modules([str(Path(__file__).parents[1])])
     if not module.ispkg and "_" not in module.name.rstrip("_")  # bench_search is `bench search`
 }
-"""The file of every command, by the name of the command."""
+"""The module of each command, by the name of the command."""
 
 
 class Commands(click.Group):
-    """Imports the file of a command when that command is asked for."""
+    """A group that imports the file of a command when the command is requested."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, by group and then by name."""
         return sorted(FILES, key=lambda name: (GROUPS.index(_module(name).GROUP), name))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, or None if there is none of that name."""
+        """Return a command, or None if there is none with that name."""
         if cmd_name not in FILES:
             return None
         module = _module(cmd_name)
@@ -53,7 +53,7 @@ class Commands(click.Group):
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that begin so, without importing them."""
+        """Return the commands that begin with an incomplete word, without importing them."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         from click.shell_completion import CompletionItem  # only a shell needs it
@@ -63,14 +63,14 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the arguments name, or fail with the nearest name."""
+        """Return the command that the arguments name; fail with a suggestion if there is none."""
         if args and args[0] not in FILES and not args[0].startswith("-"):
             ctx.fail(_no_command(args))
         return super().resolve_command(ctx, args)
 
 
 def _no_command(args: list[str]) -> str:
-    """Return what is wrong with a first word that is no command; it may be a network."""
+    """Return the error for a first word that is no command, but perhaps a network."""
     import shlex
 
     from archscope.language import spaces, zoo
@@ -90,13 +90,13 @@ def _module(name: str) -> Any:
 
 def _no_plugins(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        os.environ[OFF] = "1"  # processes that a command starts load none, either
+        os.environ[OFF] = "1"  # inherited by child processes
 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if not value:
         return
-    from importlib import metadata  # reads what is installed without importing it
+    from importlib import metadata  # reads versions without importing the packages
     from platform import python_version
 
     found = [f"archscope {__version__}", f"Python {python_version()}"]

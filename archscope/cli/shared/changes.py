@@ -1,4 +1,4 @@
-"""Changes that a gate allows: `--max-change macs=+5%`."""
+"""The option `--max-change macs=+5%` and the changes that it allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHANGE = re.compile(r"(?P<sign>[+-]?)(?P<amount>.+)")
 
 
 class AllowedChange(Struct, frozen=True):
-    """The most that a metric may change for the worse, as a share of what it was or an amount."""
+    """The most that a metric may get worse, as a share of its old value or as an amount."""
 
     metric: Metric
     share: float | None
@@ -32,7 +32,7 @@ class AllowedChange(Struct, frozen=True):
     ) -> tuple[str, ...]:
         """Return three lines if the change is larger than allowed: what, where, how to allow it.
 
-        A change that is not known is larger.
+        An unknown change counts as larger.
         """
         old, new = self.metric.of_network(before), self.metric.of_network(after)
         name, unit = self.metric.name, self.metric.unit
@@ -41,8 +41,8 @@ class AllowedChange(Struct, frozen=True):
             where = f"{before.name} -> {after.name}"
             return (
                 f"over the allowed change: {name} is not known: {where}",
-                "operators that are not recognised, or a network that sees the whole input",
-                f"archscope analyze says which; allowed was {self.text}",
+                "some operators are not recognised, or the network sees the whole input",
+                f"archscope analyze shows which; allowed was {self.text}",
             )
         limit = self.amount if self.share is None else self.share * old
         assert limit is not None
@@ -60,7 +60,7 @@ class AllowedChange(Struct, frozen=True):
 
 
 def _accepted(change: AllowedChange, old: float, new: float) -> str:
-    """Return the value of the option that would just allow the change."""
+    """Return the smallest value of the option that allows the change."""
     if change.share is None or not old:
         unit = "B" if change.metric.unit.kind == "bytes" else ""
         return f"{new - old:+}{unit}"
@@ -70,12 +70,12 @@ def _accepted(change: AllowedChange, old: float, new: float) -> str:
 
 
 def _where(name: str, changes: Sequence[LayerChange]) -> str:
-    """Return the layer that changes most, of macs or params, in the direction of the whole."""
+    """Return the layer whose macs or params change most in the direction of the total."""
     key = "params" if name in ("params", "weights", "flash") else "macs"
     direction = 1 if sum(_grown(change, key) for change in changes) >= 0 else -1
     most = max(changes, key=lambda change: direction * _grown(change, key), default=None)
     if most is None or not _grown(most, key):
-        return "no layer has other params or macs"
+        return "the params and macs of all layers are the same"
     grown = _grown(most, key)
     unit = METRICS[key].unit
     sign = "+" if grown > 0 else "-"
@@ -88,7 +88,7 @@ def _grown(change: LayerChange, key: str) -> int:
 
 
 def _allowed(texts: Sequence[str]) -> list[AllowedChange]:
-    """Return the changes that values of the option allow. Raises OptionError."""
+    """Parse the values of the option. Raises OptionError."""
     return [_parsed(text) for text in texts]
 
 
@@ -102,7 +102,7 @@ def _parsed(text: str) -> AllowedChange:
         raise OptionError(f"--max-change needs NAME=CHANGE such as macs=+5%, got '{text}'")
     if metric is None:
         hint = did_you_mean(name.strip().lower(), words)
-        raise OptionError(f"--max-change {text}: '{name.strip()}' is no metric{hint}")
+        raise OptionError(f"--max-change {text}: no metric '{name.strip()}'{hint}")
     sign = -1 if match["sign"] == "-" else 1
     amount = match["amount"].strip()
     if amount.endswith("%"):
@@ -123,8 +123,8 @@ change_options = gathered(
     lambda max_change: _allowed(max_change),
     click.option(
         "--max-change", multiple=True, metavar="NAME=CHANGE",
-        help="Exit with 1 if a metric changes by more for the worse: --max-change macs=+5%,"
-        " params=+100K, peak=0. May be given more than once.",
+        help="Exit with 1 if a metric gets worse by more than this: macs=+5%, params=+100K, peak=0;"
+        " repeatable.",
     ),
 )  # fmt: skip
-"""Options `--max-change`, as the `allowed` changes of a command."""
+"""The option `--max-change`, as the `allowed` changes of a command."""

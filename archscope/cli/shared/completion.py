@@ -1,4 +1,4 @@
-"""What a shell completes: names of networks, runs, nodes, operators and rules, and files."""
+"""Completers for the shell: names of networks, runs, nodes, operators and rules, and files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 SUFFIXES = (".yaml", ".yml", ".py", ".onnx", ".cfg", ".prototxt", ".param", ".keras")
-"""Files that may be a SPEC."""
+"""Suffixes of files that may be a SPEC."""
 
 Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
 
 def names(find: Callable[[], Iterable[str]]) -> Completer:
-    """Return a completer of the names that a function finds."""
+    """Return a completer for the names that a function returns."""
 
     def complete(
         context: click.Context, parameter: click.Parameter, incomplete: str
@@ -33,7 +33,7 @@ def names(find: Callable[[], Iterable[str]]) -> Completer:
 def commands(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the commands."""
+    """Complete the names of commands."""
     assert context.parent is not None
     return context.parent.command.shell_complete(context.parent, incomplete)
 
@@ -41,7 +41,7 @@ def commands(
 def specs(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return networks and spaces that ship with archscope, and files that may be a spec."""
+    """Complete networks and spaces that ship with archscope, and files that may be a spec."""
     from archscope.language import spaces, zoo
 
     return _items((*zoo(), *spaces(), *_files(incomplete)), incomplete)
@@ -50,7 +50,7 @@ def specs(
 def nodes(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the nodes of the SPEC on the command line; of none that cannot be read."""
+    """Complete the nodes of the SPEC on the command line; nothing if it cannot be read."""
     from archscope.sources import is_foreign, load
 
     spec = context.params.get("spec")
@@ -66,7 +66,7 @@ def nodes(
 def runs(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return the runs in the usual folder, by name and by path."""
+    """Complete the runs in the usual folder, by name and by path."""
     from archscope.records.run_folder import all_runs
 
     found = all_runs(Path("runs"))
@@ -81,7 +81,7 @@ def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 
 def _files(incomplete: str) -> list[str]:
-    """Return paths that go on as an incomplete one does: folders, and files that may be a spec."""
+    """Return paths that begin with an incomplete one: folders, and files that may be a spec."""
     folder, slash, start = incomplete.rpartition("/")
     place = Path(folder or slash or ".")
     try:

@@ -1,4 +1,4 @@
-"""Smaller networks trained on, as their run was: each step of compression is a run of its own."""
+"""Fine-tune compressed networks as their run was trained; each step is a run of its own."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class FineTuning:
-    """Trains the networks of steps on the images of a run, with its recipe, for some epochs.
+    """Fine-tunes compressed networks on the images of a run, with its recipe, for some epochs.
 
-    Steps that are there already are taken as they are or go on, so that the same command leads to
-    the same result however often it was stopped. With a `teacher`, a run, they learn from its
-    outputs, too. `knobs` of the recipe are changed.
+    Finished steps are reused and interrupted ones continued, so the same command leads to the same
+    result however often it is stopped. With a `teacher`, which is a run, networks also learn from
+    its outputs. `knobs` override those of the recipe.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class FineTuning:
         self.summary = read_summary(run, "source", "adapt")
         if self.summary.task["kind"] not in ("classification", "distillation"):
             kind = self.summary.task["kind"]
-            raise OptionError(f"--epochs is for classification, and '{run}' trained {kind}")
+            raise OptionError(f"--epochs needs a classifier, and '{run}' trained {kind}")
         self.dataset = dataset_of(self.summary)
         self.recipe = structs.replace(read_recipe(run), epochs=epochs, **knobs)
         self.results: list[RunSummary] = []
@@ -51,11 +51,11 @@ class FineTuning:
     def __call__(
         self, step: int, graph: Graph, weights: Mapping[str, Tensor]
     ) -> Mapping[str, Tensor]:
-        """Return the weights of a pruned network of one step after training."""
+        """Fine-tune the pruned network of a step, and return its weights."""
         return self.tuned(f"pruned{step}", graph, weights)
 
     def tuned(self, what: str, graph: Graph, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Return the weights of a network after training; `what` ends the name of its run."""
+        """Fine-tune a network and return its weights; `what` is the suffix of its run's name."""
         from archscope.train.run_folder import read_weights
 
         path = self.run.with_name(f"{self.run.name}-{what}")
@@ -63,9 +63,9 @@ class FineTuning:
         return read_weights(path)
 
     def from_scratch(self, graph: Graph) -> None:
-        """Train a network from initial weights, for as long as the run and its steps together.
+        """Train a network from initial weights, for as long as the run and its steps in total.
 
-        It is trained as the steps were, so that only the weights that it began with differ.
+        It is trained as the steps were, so that only the initial weights differ.
         """
         steps = (summary.epochs for summary in self.results)
         recipe = structs.replace(self.recipe, epochs=self.summary.epochs + sum(steps), keep=None)
@@ -75,14 +75,14 @@ class FineTuning:
     def _ended(
         self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
     ) -> RunSummary:
-        """Return the summary of a training that has ended, now or before.
+        """Return the summary of a finished training, which is run or continued if need be.
 
-        Raises KeyboardInterrupt if it is stopped, OptionError if it does not end well.
+        Raises KeyboardInterrupt if it is stopped, OptionError if it fails.
         """
         summary = self._finished(path, graph, weights, recipe)
         summary = summary or self._trained(path, graph, weights, recipe)
         if summary.state == "stopped":
-            say("stopped; the same command goes on")
+            say("stopped; the same command continues")
             raise Terminated if was_terminated() else KeyboardInterrupt
         if summary.state != "finished":
             raise OptionError(f"the run '{path}' {summary.state}: {summary.reason}")
@@ -91,9 +91,9 @@ class FineTuning:
     def _finished(
         self, path: Path, graph: Graph, weights: Mapping[str, Tensor] | None, recipe: Recipe
     ) -> RunSummary | None:
-        """Return the summary of a step that has ended, None if it has not.
+        """Return the summary of a finished step, None if it is not finished.
 
-        Raises OptionError for a run of another network, recipe, or zeros and values to keep.
+        Raises OptionError for a run with another network, recipe, or zeros and values to keep.
         """
         from archscope.train.kept_weights import KeptWeights
         from archscope.train.run_folder import read_recipe, read_weights
@@ -109,7 +109,7 @@ class FineTuning:
             assert weights is not None
             same = KeptWeights(weights, recipe.keep).holds(read_weights(path))
         if not same:
-            raise OptionError(f"'{path}' is of another compression; rename or remove it")
+            raise OptionError(f"'{path}' belongs to another compression; rename or remove it")
         return summary if ended else None
 
     def _trained(
@@ -120,7 +120,7 @@ class FineTuning:
 
         task = task_of(self.teacher, graph, self.dataset, recipe)
         if is_run(path) and not (path / "state.pt").exists():
-            shutil.rmtree(path)  # it had not begun
+            shutil.rmtree(path)  # it stopped before its first epoch
         with attended(None, path) as (progress, stop):
             if is_run(path):
                 return resume(path, self.dataset, task=task, progress=progress, stop=stop).summary
@@ -133,7 +133,7 @@ class FineTuning:
 
 
 def _description(teacher: Path) -> dict[str, Any]:
-    """Return the distillation by a run as `archscope train --teacher` describes it."""
+    """Return the distillation from a run, in the form that `archscope train --teacher` records."""
     return {
         "kind": "distillation",
         "teacher": str(teacher.resolve()),

@@ -1,4 +1,4 @@
-"""Weights that a command is given: of a file, of a run, or an imported model's own."""
+"""The weights that a command works on: of a file, a run or an imported model."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ weights_option = click.option(
 
 
 def spec_of_run(spec: str) -> tuple[str, Path | None]:
-    """Return the spec that a word names, and the run if it names the folder of one."""
+    """Return the spec that a word names, and the run if the word is a run's folder."""
     run = Path(spec)
     return ((run / "spec.yaml").as_posix(), run) if is_run(run) else (spec, None)
 
 
 def weights_file(path: Path) -> Path:
-    """Return the file of weights that a path names: itself, or the best weights of a run.
+    """Return the file of weights at a path: the path itself, or the best weights of a run.
 
-    Raises OptionError for a run that has none.
+    Raises OptionError for a run without weights.
     """
     if not path.is_dir():
         return path
     file = path / "best.safetensors"
     if not file.exists():
         if not is_run(path):
-            raise OptionError(f"'{path}' is a folder, and neither a file of weights nor a run")
-        raise OptionError(f"'{path}' has no best weights; did its first epoch end?")
+            raise OptionError(f"expected a file of weights or a run, got the folder '{path}'")
+        raise OptionError(f"'{path}' has no best weights; it may have stopped in its first epoch")
     return file
 
 
@@ -52,7 +52,7 @@ def given_weights(path: Path) -> dict[str, Tensor]:
 
 
 def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:
-    """Return the own weights of an imported model."""
+    """Return the weights of an imported model."""
     from archscope.weights import state_dict_of
 
     return state_dict_of(graph, imported(spec, shapes(inputs)).weights())

@@ -1,7 +1,7 @@
-"""Shared options in commands whose result does not depend on them, or that cannot follow them.
+"""Shared options in commands that ignore or refuse them.
 
 `--set`, `--input`, `--batch`, `--dtype` and `--fused` exist in every command that takes a SPEC, so
-that a command line stays right when its verb changes.
+that a command line remains valid when only the command changes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _KINDS: dict[str, dict[str, Any]] = {
 
 
 def indifferent(**reasons: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds options that the result is the same for, with the reason."""
+    """Return a decorator that adds options which do not change the result, with the reason."""
     return together(
         *(
             click.option(
                 f"--{name}", **_KINDS[name], expose_value=False,
-                help=f"Changes nothing here: {reason}.",
+                help=f"Has no effect here: {reason}.",
             )
             for name, reason in reasons.items()
         )
@@ -36,12 +36,12 @@ def indifferent(**reasons: str) -> Callable[[Command], Command]:
 
 
 def refused(**reasons: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds options, not listed in the help, that are refused."""
+    """Return a decorator that adds options which are an error, hidden from the help."""
     return together(
         *(
             click.option(
                 f"--{name}", **_KINDS[name], expose_value=False, hidden=True,
-                help=f"Refused here: {reason}.",
+                help=f"Not supported here: {reason}.",
                 callback=_refusal(f"--{name}: {reason}"),
             )
             for name, reason in reasons.items()

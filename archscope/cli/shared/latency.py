@@ -1,4 +1,4 @@
-"""The options by which a command predicts the latency of networks, and limits it."""
+"""The options `--latency` and `--max-latency`: predict the latency of networks and limit it."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from archscope.units import MILLISECONDS, format_measure
 
 
 class Latencies(Struct, frozen=True):
-    """Adds predicted latency to analyses, if the command line names a profile."""
+    """Adds predicted latency to analyses if `--latency` names a profile."""
 
     latency: Profile | None = None
     max_latency: float | None = None  # milliseconds
 
     def __post_init__(self) -> None:
-        """Raise OptionError for a latency limit without a profile to predict by."""
+        """Raise OptionError for a limit without a profile."""
         if self.max_latency is not None and self.latency is None:
-            raise OptionError("--max-latency limits what --latency PROFILE predicts; add that")
+            raise OptionError("--max-latency needs --latency PROFILE, whose prediction it limits")
 
     def of(self, graph: Graph, batch: int = 1) -> Latency | None:
-        """Return the predicted latency of a batch, if the command line names a profile."""
+        """Return the predicted latency of a batch, or None without a profile."""
         if self.latency is None:
             return None
-        from archscope.latency.predict import predict  # only where a prediction is asked for
+        from archscope.latency.predict import predict  # only if needed
 
         return predict(self.latency, graph, batch)
 
     def complete(self, analysis: Analysis, graph: Graph) -> Analysis:
-        """Return the analysis with the predicted latency of its batch."""
+        """Return the analysis with the predicted latency of its batch added."""
         if self.latency is None:
             return analysis
         return structs.replace(analysis, latency=self.of(graph, analysis.batch))
 
     def exit_code(self, found: Iterable[tuple[str, Latency | None]]) -> int:
-        """Print which networks, by name, are predicted to be too slow, and return the exit code."""
+        """Print which of the named networks exceed the limit, and return the exit code."""
         code = FINE
         for name, latency in found:
             most = self.max_latency
@@ -73,11 +73,11 @@ def _profile(name: str) -> Profile:
 
 _profile_option = click.option(
     "--latency", type=Parsed(_profile), metavar="PROFILE",
-    help="Add predicted milliseconds: a profile that `archscope device list` shows, or its file.",
+    help="Predict latency with this profile: one from `archscope device list`, or a file.",
 )  # fmt: skip
 _limit_option = click.option(
     "--max-latency", type=Parsed(_milliseconds), metavar="MILLISECONDS",
-    help="Exit with 1 above this: --max-latency 8ms (as --latency predicts it).",
+    help="Exit with 1 if the latency predicted by --latency exceeds this: --max-latency 8ms.",
 )  # fmt: skip
 
 latency_options = gathered("latencies", Latencies, together(_profile_option))

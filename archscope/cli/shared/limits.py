@@ -1,4 +1,4 @@
-"""Limits on the command line, `--max-macs` and others, which turn into an exit code."""
+"""The options `--max-macs` and others: limits that decide the exit code."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from archscope.metrics import METRICS, Metric
 
 
 class Limit(Struct, frozen=True):
-    """The most that a network may have of a metric."""
+    """The largest allowed value of a metric."""
 
     metric: Metric
     most: float
 
     def message(self, result: Analysis) -> str:
-        """Return a line if a network exceeds the limit, or may exceed it, else an empty string."""
+        """Return a line if a network exceeds or may exceed the limit, else an empty string."""
         name, unit = self.metric.name, self.metric.unit
         value = self.metric.of_network(result) or 0
         if value > self.most:
@@ -40,7 +40,7 @@ class Limit(Struct, frozen=True):
 
 
 def _limits(**texts: str | None) -> list[Limit]:
-    """Return the limits that the values of options `max_NAME` give. Raises OptionError."""
+    """Parse the values of the options `max_NAME`. Raises OptionError."""
     limits = []
     for option, text in texts.items():
         if text is None:
@@ -61,23 +61,24 @@ limit_options = gathered("limits", _limits, together(
         click.option(
             f"--max-{metric.name}",
             metavar=metric.unit.kind.upper(),
-            help=f"Exit with 1 above this: --max-{metric.name} {metric.limit} ({metric.about}).",
+            help=f"Exit with 1 above this value: --max-{metric.name} {metric.limit}"
+            f" ({metric.about}).",
         )
         for metric in METRICS.values()
         if metric.limit
     )
 ))  # fmt: skip
-"""Options `--max-NAME` of the metrics that may be limited, as the `limits` of a command."""
+"""The options `--max-NAME` of all metrics that can be limited, as the `limits` of a command."""
 
 
 def with_target(costs: dict[str, Any], limits: Sequence[Limit]) -> dict[str, Any]:
-    """Return the arguments of `analyze`, with the target that the limits are about."""
+    """Return the arguments of `analyze`, with the target that the limits need."""
     targets = [limit.metric.target for limit in limits if limit.metric.target]
     return {**costs, "target": costs["target"] or next(iter(targets), None)}
 
 
 def exit_code(results: Sequence[Analysis], limits: Sequence[Limit]) -> int:
-    """Print what exceeds a limit on standard error, and return the exit code."""
+    """Print exceeded limits on standard error, and return the exit code."""
     lines = [line for result in results for limit in limits if (line := limit.message(result))]
     for line in lines:
         warn(line)

@@ -1,4 +1,4 @@
-"""Options that several commands have, and how their values are read and written."""
+"""Options that several commands share, the reader of specs and the output."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def together(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Return one decorator for several, in the order of the help."""
+    """Combine decorators into one; options appear in the help in this order."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -63,7 +63,7 @@ def gathered(
 
 
 class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all versions
-    """The values of an option that a function reads; what it refuses is told with the option."""
+    """The type of an option whose value a function parses; its errors name the option."""
 
     name = "text"
 
@@ -71,7 +71,7 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # not generic in all v
         self.parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the value of a text."""
+        """Parse a value."""
         if not isinstance(value, str):
             return value
         try:
@@ -86,34 +86,34 @@ many_specs = click.argument(
 )
 max_nodes_option = click.option(
     "--max-nodes", type=click.IntRange(1), default=LIMITS.nodes,
-    help="Refuse specs that expand to more layers than this.",
+    help="Reject specs that expand to more layers than this.",
 )  # fmt: skip
-batch_option = click.option("--batch", type=click.IntRange(1), default=1, help="Images in a batch.")
+batch_option = click.option("--batch", type=click.IntRange(1), default=1, help="Images per batch.")
 dtype_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)), default="float32",
-    help="Element type for which bytes are counted; biases of int8 networks are int32.",
+    help="Element type for counting bytes; biases of int8 networks are int32.",
 )  # fmt: skip
 dtype_or_stored_option = click.option(
     "--dtype", type=click.Choice(list(DTYPES)),
-    help="Element type for which bytes are counted, where not those of an imported file;"
-    " biases of int8 networks are int32.  [default: float32]",
+    help="Element type for counting bytes; biases of int8 networks are int32.  [default: that of"
+    " an imported file, or float32]",
 )  # fmt: skip
 output_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path), metavar="FILE",
-    help="Write to a file instead of the terminal.",
+    help="Write to this file instead of the terminal.",
 )  # fmt: skip
 wide_option = click.option(
-    "--wide", is_flag=True, help="Show all columns of a table, also those that do not fit."
+    "--wide", is_flag=True, help="Show all columns of a table, even if they do not fit."
 )
 
 change_options = together(
     click.option(
         "--set", "settings", multiple=True, metavar="NAME=VALUE",
-        help="Set a name of the spec's `let` to another value: --set width=0.5.",
+        help="Override a value in the spec's `let`: --set width=0.5.",
     ),
     click.option(
         "--input", "inputs", multiple=True, metavar="SHAPE",
-        help="Replace the input, channels first: --input 3x320x320, or NAME=SHAPE for several"
+        help="Replace the input shape, channels first: --input 3x320x320, or NAME=SHAPE for several"
         " inputs.",
     ),
 )  # fmt: skip
@@ -128,22 +128,22 @@ cost_options = gathered("costs", dict, together(
     dtype_or_stored_option,
     click.option(
         "--optimizer", type=click.Choice(list(OPTIMIZERS)), default="momentum",
-        help="Optimizer for which training memory is counted.",
+        help="Optimizer for counting training memory.",
     ),
     click.option(
         "--training/--inference", show_default=False,
-        help="Include, or leave out, the parts that serve only training, such as auxiliary heads.",
+        help="Include or leave out parts that serve only training, such as auxiliary heads.",
     ),
     click.option(
         "--target", type=click.Choice(TARGETS),
-        help="Count what a microcontroller needs to have: flash, RAM and scratch for int8.",
+        help="Also count the needs of a microcontroller: flash, RAM and scratch memory for int8.",
     ),
 ))  # fmt: skip
 """The keyword arguments of `analyze` that say what is counted, as the `costs` of a command."""
 
 
 class SpecReader(Struct, frozen=True):
-    """Reads specs with the options that hold for each of them."""
+    """Reads specs, applying the options of the command line to each."""
 
     settings: Sequence[str] = ()
     inputs: Sequence[str] = ()
@@ -152,17 +152,17 @@ class SpecReader(Struct, frozen=True):
 
     @property
     def unfused(self) -> SpecReader:
-        """The reader of the same networks with their batch norms."""
+        """The same reader without --fused."""
         return structs.replace(self, fused=False)
 
     @property
     def unchanged(self) -> SpecReader:
-        """The reader of networks as they are, within the same limits."""
+        """A reader that applies no option but the limits."""
         return SpecReader(max_nodes=self.max_nodes)
 
     @property
     def limits(self) -> Limits:
-        """The limits of reading, with the given number of nodes."""
+        """The limits for reading specs."""
         return Limits(nodes=self.max_nodes)
 
     @property
@@ -180,7 +180,7 @@ class SpecReader(Struct, frozen=True):
         return self.document(spec, batch)[0]
 
     def graphs(self, specs: Sequence[str], batch: int = 1) -> list[Graph]:
-        """Return graphs whose names are told apart. Raises ArchscopeError."""
+        """Return the graphs of several words, under distinct names. Raises ArchscopeError."""
         found = [self.graph(spec, batch) for spec in specs]
         names = told_apart([graph.name for graph in found], specs)
         return [structs.replace(g, name=name) for g, name in zip(found, names, strict=True)]
@@ -192,15 +192,15 @@ class SpecReader(Struct, frozen=True):
         return (fuse(graph) if self.fused else graph), found
 
     def refuse_training(self, training: bool) -> None:
-        """Raise OptionError for fused networks with the parts that serve only training."""
+        """Raise OptionError if --fused is combined with --training."""
         if self.fused and training:
-            raise OptionError("--fused is for inference: a folded batch norm cannot be --training")
+            raise OptionError("--fused excludes --training: a folded batch norm cannot be trained")
 
 
 reader_options = gathered("reader", SpecReader, together(spec_options, fused_option))
-"""The options of specs, as the `reader` of a command."""
+"""The options for reading specs, as the `reader` of a command."""
 unfused_reader_options = gathered("reader", SpecReader, spec_options)
-"""The same for commands that cannot do with fused networks."""
+"""The same without --fused."""
 
 
 def _standard_input(spec: str, limits: Limits) -> bytes | None:
@@ -212,7 +212,7 @@ def _standard_input(spec: str, limits: Limits) -> bytes | None:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """Return the name and value of `--set NAME=VALUE`. Raises OptionError."""
+    """Parse `--set NAME=VALUE`. Raises OptionError."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise OptionError(f"--set needs NAME=VALUE, got '{text}'")
@@ -222,7 +222,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 
 def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
-    """Return the shape or shapes of `--input`, None if it is not given. Raises OptionError."""
+    """Parse the values of `--input`; None if there are none. Raises OptionError."""
     if not texts:
         return None
     if len(texts) == 1 and "=" not in texts[0]:
@@ -231,7 +231,7 @@ def shapes(texts: Sequence[str]) -> Shape | dict[str, Shape] | None:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise OptionError(f"--input is given more than once and needs NAME=SHAPE, got '{text}'")
+            raise OptionError(f"--input needs NAME=SHAPE if given more than once, got '{text}'")
         named[name] = _shape(value)
     return named
 
@@ -246,7 +246,7 @@ def _shape(text: str) -> Shape:
 
 
 def write(text: str, path: Path | None) -> None:
-    """Print a text, or write it to a file. Raises OptionError if that cannot be written."""
+    """Print a text, or write it to a file. Raises OptionError if that fails."""
     if path is None:
         show(text)
     else:
@@ -254,7 +254,7 @@ def write(text: str, path: Path | None) -> None:
 
 
 class Output(Struct, frozen=True):
-    """The format in which a command shows its result, and the file if it is not the terminal."""
+    """Where and in which format a command writes its result."""
 
     form: str = "table"
     output: Path | None = None
@@ -266,20 +266,20 @@ class Output(Struct, frozen=True):
         data: Callable[[], Any] = dict,
         records: Callable[[], Table] | None = None,
     ) -> None:
-        """Write a result; the arguments are those of `CommandOutput`."""
+        """Write a result. The arguments are those of `CommandOutput`."""
         shown = CommandOutput(parts, data, records, self.wide)
         write(formats.render(shown, self.form, screen=self.output is None), self.output)
 
 
 def _output(form: str | None, output: Path | None, wide: bool) -> Output:
-    """Return the output, its format by the suffix of the file if none is said. Raises OptionError.
+    """Return the output; without a format, the suffix of the file decides.
 
-    A file that cannot be of any of the formats is refused.
+    Raises OptionError for a suffix of another kind of file.
     """
     suffix = "" if output is None else output.suffix.lower()
     if suffix in BINARY:
         raise OptionError(
-            f"--output: there is no {suffix}; formats are {', '.join(formats.FORMATS)}"
+            f"--output: cannot write {suffix}; formats are {', '.join(formats.FORMATS)}"
         )
     return Output(form or SUFFIXES.get(suffix, "table"), output, wide)
 
@@ -289,7 +289,7 @@ BINARY = {".pdf", ".png", ".jpg", ".jpeg", ".svg", ".html", ".xlsx", ".docx", ".
 output_options = gathered("output", _output, together(
     click.option(
         "--format", "form", type=click.Choice(formats.FORMATS), default=None,
-        help="Output format; by default the suffix of the file decides, or it is a table.",
+        help="Output format. Default: that of the file's suffix, or table.",
     ),
     output_option,
     wide_option,

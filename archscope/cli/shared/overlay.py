@@ -1,4 +1,4 @@
-"""The option for values of one's own on a drawing."""
+"""The option `--overlay`: the user's own values on a drawing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import click
 
 overlay_option = click.option(
     "--overlay", type=click.Path(path_type=Path), metavar="FILE.json",
-    help="Values to paint on the boxes of the drawing: {node: number} or {network: {node:"
-    " number}}, alone or as `values` beside a `title` and a `unit`.",
+    help="JSON file of values to colour the boxes by: {node: number} or {network: {node:"
+    " number}}, alone or as `values` with a `title` and a `unit`.",
 )  # fmt: skip

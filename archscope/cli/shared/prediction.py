@@ -1,4 +1,4 @@
-"""The options by which a command predicts the ImageNet accuracy of networks."""
+"""The options `--predict` and `--recipe`: predict the ImageNet accuracy of networks."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 class Predictor(Struct, frozen=True):
-    """Adds predicted accuracy to analyses, if the command line asks for it."""
+    """Adds predicted accuracy to analyses if the command line requests it."""
 
     predict: bool = False
     recipe: str | None = None
 
     @property
     def wanted(self) -> bool:
-        """Whether a prediction is asked for; to name a recipe asks for it, too."""
+        """Whether a prediction is requested, which `--recipe` alone does as well."""
         return self.predict or self.recipe is not None
 
     def complete(self, analysis: Analysis, graph: Graph) -> Analysis:
-        """Return the analysis with the prediction, or with the reason why there is none.
+        """Return the analysis with the prediction added, or the reason why there is none.
 
         Raises OptionError for an unknown recipe.
         """
         if not self.wanted:
             return analysis
-        from archscope.search.priors import NotCoveredError  # only where a prediction is asked for
+        from archscope.search.priors import NotCoveredError  # only if needed
         from archscope.search.priors.timm import load
 
         prior = load()
@@ -49,7 +49,7 @@ class Predictor(Struct, frozen=True):
     def of_space(
         self, space: Space, limits: Sequence[Budget], seed: int
     ) -> tuple[list[str], dict[str, Any]]:
-        """Return what is predicted for networks of a space, as lines and as keys of JSON."""
+        """Return the predictions for networks of a space, as lines and as JSON keys."""
         if not self.wanted:
             return [], {}
         from archscope.report.tables.space import predicted_line

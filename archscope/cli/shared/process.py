@@ -1,4 +1,4 @@
-"""What a command and the system say to each other: arguments, signals, closed files, refusals."""
+"""The process of a command: arguments, signals, closed standard files, errors of the system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.printable import use_replacements
 
 
 class Terminated(KeyboardInterrupt):
-    """The process got SIGTERM; whatever cleans up after Ctrl-C does so after this, too."""
+    """The process received SIGTERM; a subclass, so that cleanup after Ctrl-C applies here, too."""
 
 
 _noted: list[int] = []  # signals that asked the command to stop
@@ -29,7 +29,7 @@ def interrupt(number: int) -> NoReturn:
 
 
 def note(number: int) -> None:
-    """Keep in mind that a command was asked to stop, and ends by itself."""
+    """Record that a command was asked to stop and will end by itself."""
     _noted.append(number)
 
 
@@ -40,7 +40,7 @@ def was_terminated() -> bool:
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Prepare the process for a command: standard files, and SIGTERM as an exception."""
+    """Prepare the process for a command: open standard files, and raise on SIGTERM."""
     _open_standard_files()
     _noted.clear()
     use_replacements()
@@ -57,14 +57,14 @@ def prepared() -> Iterator[None]:
 
 
 def check_surroundings(words: Sequence[str]) -> None:
-    """Raise OptionError for arguments or a working directory that no command can do with.
+    """Raise OptionError for arguments that are not UTF-8 or a missing working directory.
 
-    An argument that is not UTF-8 could be in no output; many libraries need a working directory.
+    Such an argument could not be printed, and many libraries need a working directory.
     """
     try:
         Path.cwd()
     except OSError:
-        raise OptionError("the working directory does not exist any more") from None
+        raise OptionError("the working directory no longer exists") from None
     for word in words:
         try:
             word.encode()
@@ -73,7 +73,7 @@ def check_surroundings(words: Sequence[str]) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Return what the system refused, as one line."""
+    """Return an error of the operating system as one line."""
     why = error.strerror or str(error) or type(error).__name__
     why = f"{why[:1].lower()}{why[1:]}"
     return f"'{shortened(os.fsdecode(error.filename), 200)}': {why}" if error.filename else why
@@ -90,7 +90,7 @@ def _terminate_in(process: int) -> Callable[[int, FrameType | None], None]:
 
 
 def _open_standard_files() -> None:
-    """Give standard files that are closed their numbers back, so that no other file gets them."""
+    """Open closed standard files as null devices, so that no other file gets their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -99,7 +99,7 @@ def _open_standard_files() -> None:
 
 
 def _flush() -> None:
-    """Write what is left; where that fails, keep the interpreter from complaining at its exit."""
+    """Flush standard output; if that fails, keep the interpreter from reporting it at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

@@ -1,4 +1,4 @@
-"""The costs of networks that budgets name, as `60% of mobilenet_v2` does."""
+"""The costs of networks that budgets refer to, as in `60% of mobilenet_v2`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.space.search_space import Space
 
 
 def costs_in(find: Callable[[], Space], dtype: str = "float32") -> CostsByName:
-    """Return what looks networks up for the budgets of a space, at the input of that space."""
+    """Return a function from a network's name to its costs at the input of a space."""
 
     def default() -> Graph:
         space = find()
@@ -23,24 +23,24 @@ def costs_in(find: Callable[[], Space], dtype: str = "float32") -> CostsByName:
 
 
 def costs_at(find: Callable[[], Graph], dtype: str = "float32") -> CostsByName:
-    """Return what looks networks up for the budgets of a network, at the input of that network.
+    """Return a function from a network's name to its costs at the input of another network.
 
-    A network that cannot take the input is refused: at another one, its costs are no measure of
-    those of the first. With several inputs, it is taken as it is.
+    A network that cannot take that input is an error: its costs at another input would not be
+    comparable. If that network has several inputs, each is taken at its own.
     """
 
     def costs(name: str) -> Costs:
         graph = find()
         shapes = [entry.out for entry in graph.inputs]
         shape = shapes[0] if len(shapes) == 1 else None
-        load(name)  # what is wrong with it at its own input is said first
+        load(name)  # report errors at its own input first
         try:
             return costs_of(load(name, input=shape), dtype)
         except ArchscopeError as error:
             at = text_of(shape) if shape else "its inputs"
             raise OptionError(
-                f"'{name}' cannot take {at}, the input of '{graph.name}', so a share of it is no"
-                f" budget there; write an amount ({error})"
+                f"'{name}' cannot take {at}, the input of '{graph.name}', so a share of its cost"
+                f" is no budget; give an amount instead ({error})"
             ) from None
 
     return costs

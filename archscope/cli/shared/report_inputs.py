@@ -1,4 +1,4 @@
-"""The inputs of a report, from command-line arguments."""
+"""Read the inputs of a report from command-line arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.errors import OptionError
 from archscope.ir import Graph
 from archscope.report.pages.inputs import ReportInputs, default_sources
 
-MANY = 10  # sources that take long enough for a progress bar
+MANY = 10  # more sources than this show progress
 
 
 def read_inputs(
@@ -27,10 +27,10 @@ def read_inputs(
     predictor: Predictor,
     latencies: Latencies | None = None,
 ) -> ReportInputs:
-    """Return the inputs of a report; problems are printed. Raises ArchscopeError.
+    """Return the inputs of a report, and print problems. Raises ArchscopeError.
 
-    If nothing can be shown, the first problem is raised. The options of the reader change specs,
-    and not the networks of runs and studies.
+    If nothing can be shown, the first problem is raised. The options of the reader apply to specs,
+    not to the networks of runs and studies.
     """
     reader.refuse_training(costs.get("training", False))
     times = latencies or Latencies()

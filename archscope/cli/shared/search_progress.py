@@ -1,4 +1,4 @@
-"""The progress of a search on standard error: a line for each trained network, and the state."""
+"""The progress of a search on standard error: a line per trained network, and a status line."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from archscope.units import format_bytes, format_count, format_duration
 
 
 class SearchProgressLines(SearchProgress):
-    """Prints a line for each trained network and, in a terminal, the state below them."""
+    """Prints a line for each trained network and, in a terminal, a status line below."""
 
     def __init__(self, path: Path, notes: Sequence[str] = ()) -> None:
-        """Take the folder of the study, and what to tell when the search begins."""
+        """Take the folder of the study, and notes to print when the search begins."""
         self.path, self.notes = path, notes
         self.began = time.perf_counter()
         self.best: float | None = None
@@ -33,7 +33,7 @@ class SearchProgressLines(SearchProgress):
         self.planned = self.began
 
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
-        """Print what is searched, inside which budgets."""
+        """Print the space, the budgets and how networks are scored."""
         self.total, self.resumed = config.trials, tuple(resumed)
         scores = [trial.accuracy for trial in resumed if trial.accuracy is not None]
         self.best = max(scores, default=None)
@@ -49,23 +49,23 @@ class SearchProgressLines(SearchProgress):
         for note in self.notes:
             self.on_note(note)
         if resumed:
-            say(f"going on with {self.path}, {len(resumed)} trials are there")
+            say(f"resuming {self.path}, which has {len(resumed)} trials")
 
     def on_note(self, note: str) -> None:
-        """Print what a user should know before the search goes on."""
+        """Print a note to the user."""
         say(f"note: {note}")
 
     def on_pilot(self, pilot: Pilot) -> None:
-        """Print how candidates are trained, and why."""
+        """Print how networks are trained, and why."""
         say(pilot.about)
 
     def on_plan(self, plan: TimePlan) -> None:
-        """Print what is going to be trained, and how long that is likely to take."""
+        """Print what will be trained, and how long that will probably take."""
         self.plan, self.planned = plan, time.perf_counter()
         say(f"plan: {plan_text(plan)}")
 
     def on_trial(self, trial: Trial) -> None:
-        """Print a line for a trained network, and count the others."""
+        """Print a line for a trained network; count the other outcomes."""
         self.counts[trial.outcome] += 1
         if trial.trained and trial.outcome != "predicted":
             tell("")
@@ -73,16 +73,16 @@ class SearchProgressLines(SearchProgress):
         tell(self._state())
 
     def on_answer(self, network: Predicted, verdict: str) -> None:
-        """Print what a prior says, before anything is trained."""
+        """Print the best network according to a prior, before anything is trained."""
         tell("")
         say(
             f"{network.name}: {format_count(network.costs['macs'])} macs "
             f" {format_count(network.costs['params'])} params; {verdict}"
         )
-        say(f"it is in {self.path}/winner.yaml; now a brief training, to check that it learns")
+        say(f"wrote {self.path}/winner.yaml; training it briefly, to check that it learns")
 
     def on_final(self, done: int, total: int) -> None:
-        """Show how many of the last trainings have ended."""
+        """Show how many of the final trainings are done."""
         left = ""
         if self.plan is not None and self.plan.finals is not None:
             rounds = -(-(total - done) // self.plan.workers)
@@ -91,7 +91,7 @@ class SearchProgressLines(SearchProgress):
         tell(f"training the best again: {done} of {total}{left}")
 
     def close(self) -> None:
-        """Remove the state."""
+        """Remove the status line."""
         tell("")
 
     def _line(self, trial: Trial) -> str:
@@ -128,11 +128,11 @@ class SearchProgressLines(SearchProgress):
         )
 
     def _trainings(self) -> int:
-        """Return how many trainings the study is likely to have."""
+        """Return the expected number of trainings of the study."""
         return self.total if self.plan is None else self.plan.trainings
 
     def _left(self, done: int, trained: int) -> float:
-        """Return the seconds until everything is likely to be done; so many are trained here."""
+        """Return the expected seconds until the end, after `trained` trainings in this process."""
         each = (time.perf_counter() - self.planned) / trained
         seconds = each * max(self._trainings() - done, 0)
         if self.plan is not None:
@@ -147,7 +147,7 @@ class SearchProgressLines(SearchProgress):
 
 
 def after_candidates(plan: TimePlan) -> float:
-    """Return the seconds that repeats and last trainings are likely to take."""
+    """Return the expected seconds of repeats and final trainings."""
     seconds = -(-plan.repeats // plan.workers) * plan.training
     if plan.finals is not None:
         seconds += plan.finals.seconds(plan.training, plan.workers)
@@ -155,7 +155,7 @@ def after_candidates(plan: TimePlan) -> float:
 
 
 def plan_text(plan: TimePlan) -> str:
-    """Return a plan as a sentence without its end."""
+    """Return a plan as a sentence without its full stop."""
     parts = [f"about {plan.trainings} trainings of {format_duration(plan.training)}"]
     if plan.workers > 1:
         parts[0] += f", {plan.workers} at once"

@@ -1,4 +1,4 @@
-"""Options of `archscope train` for distillation: a student with a teacher."""
+"""Options for distillation: train a student network with a teacher."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ TEMPERATURE, ALPHA = 4.0, 0.7
 
 distill_option = click.option(
     "--distill", is_flag=True,
-    help="Train on from the run's own outputs, too, as a teacher's.",
+    help="Fine-tune with the run itself as the teacher, too.",
 )  # fmt: skip
 
 teacher_options = together(
     click.option(
         "--teacher", metavar="RUN|SPEC",
-        help="Learn from this run's outputs, too; a SPEC is trained first, in the same way.",
+        help="Learn from the outputs of this run, too; a SPEC is first trained in the same way.",
     ),
     click.option(
         "--temperature", type=float, default=TEMPERATURE,
-        help="How much of the teacher's doubts to show; 1 is its own probabilities.",
+        help="Temperature that softens the teacher's probabilities; 1 leaves them as they are.",
     ),
     click.option(
         "--alpha", type=float, default=ALPHA,
-        help="Share of the teacher in the loss; the rest is the labels'.",
+        help="Share of the teacher in the loss; the rest is that of the labels.",
     ),
     click.option(
         "--features", multiple=True, metavar="NODE=NODE",
-        help="A node of the student whose attention map follows one of the teacher; repeatable.",
+        help="Match the attention map of a student node with that of a teacher node; repeatable.",
     ),
 )  # fmt: skip
 
@@ -47,9 +47,9 @@ teacher_options = together(
 def teacher_of(
     options: dict[str, Any], train_teacher: Callable[[str], Path]
 ) -> dict[str, Any] | None:
-    """Return the description of the distillation that options ask for, if any.
+    """Return the distillation that the options describe, if any. Raises OptionError.
 
-    `train_teacher` trains a SPEC and returns its run folder. Raises OptionError.
+    `train_teacher` trains a SPEC and returns its run folder.
     """
     from archscope.records.run_folder import find_run
 
@@ -75,14 +75,16 @@ def teacher_of(
 def task_of(
     about: dict[str, Any] | None, graph: Graph, dataset: Dataset, recipe: Recipe
 ) -> Task | None:
-    """Return the task that `run.json` describes; None for the default task of the recipe.
+    """Return the task that `run.json` describes, or None for the default task of the recipe.
 
-    Raises OptionError for a task that only Python can resume.
+    Raises OptionError for a task that can only be resumed in Python.
     """
     if about is None or about["kind"] in ("classification", "metric"):
         return None
     if about["kind"] != "distillation":
-        raise OptionError(f"a run for {about['kind']} goes on in Python: archscope.train.resume")
+        raise OptionError(
+            f"a run for {about['kind']} can only be resumed in Python, by archscope.train.resume"
+        )
     from archscope.train.tasks.distillation import Distillation
     from archscope.train.trained_network import load_classifier
 

@@ -1,4 +1,4 @@
-"""What commands write to standard output and standard error; nothing else in `cli` does."""
+"""The only functions of `cli` that write to standard output and standard error."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _verbosity = NORMAL
 
 
 def set_verbosity(level: int) -> None:
-    """Decide for the rest of the command how much it says on standard error."""
+    """Set how much the command prints on standard error."""
     global _verbosity
     _verbosity = level
 
 
 def is_quiet() -> bool:
-    """Return whether progress and notes are left out."""
+    """Return whether progress and notes are suppressed."""
     return _verbosity == QUIET
 
 
 def is_verbose() -> bool:
-    """Return whether errors say where they come from."""
+    """Return whether errors show their traceback."""
     return _verbosity == VERBOSE
 
 
 def show(text: str) -> None:
-    """Print a text that ends a line. Raises OptionError if standard output takes nothing.
+    """Print a text and a newline. Raises OptionError if standard output cannot be written.
 
-    On a terminal, control characters other than those of bold text become visible escapes.
+    On a terminal, control characters other than those for bold text become visible escapes.
     """
     if sys.stdout is None:
         raise OptionError("cannot write to standard output: it is closed")
@@ -47,25 +47,25 @@ def show(text: str) -> None:
         )
     try:
         click.echo(text, nl=not text.endswith("\n"), file=sys.stdout)
-    except BrokenPipeError:  # whoever read it has enough
+    except BrokenPipeError:  # the reader has closed the pipe
         raise
     except OSError as error:
         raise OptionError(f"cannot write to standard output: {reason(error)}") from None
 
 
 def warn(text: str) -> None:
-    """Print lines on standard error that nobody may miss: errors, limits that are exceeded."""
+    """Print errors and exceeded limits on standard error, even with --quiet."""
     _to_standard_error(f"{printable(text, lines=True)}\n")
 
 
 def say(text: str) -> None:
-    """Print notes on standard error, without --quiet."""
+    """Print notes on standard error, unless --quiet is given."""
     if not is_quiet():
         warn(text)
 
 
 def tell(text: str) -> None:
-    """Show progress on one line of standard error if that is a terminal; "" clears it."""
+    """Show progress on one line of standard error if that is a terminal; "" clears the line."""
     if sys.stderr is not None and sys.stderr.isatty() and not is_quiet():
         _to_standard_error(f"\r\x1b[K{printable(text)}")
 

@@ -91,10 +91,10 @@ class ProgressBar(ProgressLines):
 
 @contextmanager
 def attended(log: str | None, run: Path) -> Iterator[tuple[Callback, Callable[[], bool]]]:
-    """Yield what shows the progress of a training, and what tells whether to stop it.
+    """Yield a callback that shows the progress of a training, and a function: stop it now?
 
     The first Ctrl-C asks the training to stop, the second interrupts it at once. `log` names a
-    log that is written into the run folder.
+    log format to write into the run folder.
     """
     signals: list[int] = []
 
@@ -107,7 +107,7 @@ def attended(log: str | None, run: Path) -> Iterator[tuple[Callback, Callable[[]
     shown = ProgressBar if sys.stderr.isatty() else ProgressLines
     progress = Callback() if is_quiet() else shown()
     if log is not None:
-        from archscope.train.tensorboard import TensorBoard  # the only log there is
+        from archscope.train.tensorboard import TensorBoard  # the only log format
 
         progress = CallbackList(progress, TensorBoard(run))
     before = {

@@ -1,4 +1,4 @@
-"""Options of the commands around training, and the data set of a run."""
+"""Options of commands that train or evaluate, and the data set of a run."""
 
 from __future__ import annotations
 
@@ -16,34 +16,37 @@ if TYPE_CHECKING:
 
 runs_dir_option = click.option(
     "--runs-dir", type=click.Path(path_type=Path), default=Path("runs"), metavar="DIR",
-    help="Where runs are kept.",
+    help="Folder of all runs.",
 )  # fmt: skip
 
 data_options = together(
     click.option(
         "--data", "data", metavar="DATA",
-        help="Images: a data set's name, folder:PATH, or synthetic. Default: digits.",
+        help="Data set: a name, folder:PATH, or synthetic. Default: digits.",
     ),
     click.option(
         "--data-dir", type=click.Path(path_type=Path), metavar="DIR",
-        help="Where the files of the data set are, if not in a usual place.",
+        help="Folder of the data set's files, if not in a usual place.",
     ),
     click.option(
         "--adapt", type=click.Choice(["resize", "pad"]), default="resize",
-        help="How to bring images to the size of the network's input.",
+        help="How to fit images to the size of the network's input.",
     ),
     click.option(
         "--channels", type=click.Choice(["same", "repeat"]), default="same",
-        help="Repeat the one channel of grey images for a network that takes several, or not.",
+        help="Repeat the channel of grey images if the network takes several, or not.",
     ),
 )  # fmt: skip
 
 machine_options = together(
     click.option(
         "--device", default=None, metavar="DEVICE",
-        help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.  [default: auto]",
+        help="Device: auto, cpu, cuda or cuda:1; auto takes a GPU if there is one."
+        "  [default: auto]",
     ),
-    click.option("--threads", type=click.IntRange(1), help="Threads on the CPU. Default: torch's."),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Threads on the CPU; by default that of torch."
+    ),
 )  # fmt: skip
 
 recipe_options = together(
@@ -52,12 +55,12 @@ recipe_options = together(
         help="brief, metric, standard, course, or a YAML file of knobs; `archscope recipes`"
         " explains them.  [default: brief; metric for a metric loss]",
     ),
-    click.option("--epochs", type=int, help="Knob: times that all images are seen."),
-    click.option("--batch", type=int, help="Knob: images of one step."),
-    click.option("--lr", "learning_rate", type=float, help="Knob: the highest learning rate."),
+    click.option("--epochs", type=int, help="Knob: number of epochs."),
+    click.option("--batch", type=int, help="Knob: images per step."),
+    click.option("--lr", "learning_rate", type=float, help="Knob: peak learning rate."),
     click.option("--optimizer", help="Knob: sgd, momentum, nesterov, adagrad, rmsprop, adam(w)."),
     click.option("--loss", help="Knob: cross-entropy, hinge, contrastive, triplet, arcface ..."),
-    click.option("--max-time", metavar="TIME", help="Knob: stop after a time such as 90s or 5m."),
+    click.option("--max-time", metavar="TIME", help="Knob: stop after this time: 90s, 5m."),
     click.option(
         "--recipe-set", "knobs", multiple=True, metavar="KNOB=VALUE",
         help="Any knob of the recipe: --recipe-set ema=0.99 --recipe-set flip=true.",
@@ -66,9 +69,9 @@ recipe_options = together(
 
 
 def dataset_of(summary: RunSummary, folder: Path | None = None, name: str | None = None) -> Dataset:
-    """Return the data set that a run was trained on, or another, from a folder if given.
+    """Return the data set that a run was trained on, or the one called `name`.
 
-    Images that differ in size are brought to that of the run's. Raises ArchscopeError.
+    Images are resized to the size of the run's. Raises ArchscopeError.
     """
     from archscope import datasets
 
@@ -77,13 +80,13 @@ def dataset_of(summary: RunSummary, folder: Path | None = None, name: str | None
         return datasets.load(name, folder, network=shape)
     source = summary.data.get("source")
     if source is None:
-        raise OptionError(f"the run.json of '{summary.name}' has no data.source; name it by --data")
+        raise OptionError(f"the run.json of '{summary.name}' has no data.source; give --data")
     place = folder or (source.get("folder") and Path(source["folder"]))
     return datasets.load(source["name"], place, network=shape)
 
 
 def limit_threads(count: int | None) -> None:
-    """Set the number of torch's threads, if one is given."""
+    """Set the number of torch's threads, if a number is given."""
     if count is not None:
         import torch
 

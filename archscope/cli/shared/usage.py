@@ -1,4 +1,4 @@
-"""Mistakes in a command line, as click finds them, in one line of the form that all errors have."""
+"""Format click's errors about a command line as one line, like all other errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.sources import resolved
 
 
 def error_line(error: ArchscopeError, words: Sequence[str]) -> str:
-    """Return an error as one line, with the right command after these words if it is known."""
+    """Return an error as one line, with a corrected command for these words if it is known."""
     if not isinstance(error, WordError):
         return f"error: {error}"
     right = [error.instead if error.given in (word, resolved(word)) else word for word in words]
@@ -22,7 +22,7 @@ def error_line(error: ArchscopeError, words: Sequence[str]) -> str:
 
 
 def usage_text(error: click.ClickException, words: Sequence[str]) -> str:
-    """Return a mistake in a command line as a sentence that names the option and its value."""
+    """Return an error about a command line as a sentence that names the option and its value."""
     context = getattr(error, "ctx", None)
     command = next((word for word in words if word[:1] != "-"), "")
     path = context.command_path if context is not None else f"archscope {command}".strip()
@@ -50,14 +50,14 @@ def _sentence(error: click.ClickException) -> str:
 
 
 def _name(parameter: click.Parameter) -> str:
-    """Return an option as it is typed, or what the usage calls an argument."""
+    """Return an option as it is typed, or an argument as the usage shows it."""
     if parameter.param_type_name == "option":  # rich-click replaces the classes of click
         return max(parameter.opts, key=len)
     return (parameter.metavar or parameter.name or "").upper().strip("[].")
 
 
 def _value(text: str, kind: click.ParamType[Any]) -> str:
-    """Return what is wrong with a value: what was expected, and what was given."""
+    """Return the error about a value: what was expected and what was given."""
     given = re.match(r"'?(.*?)'? is not (?:a valid|one of|in the range)", text, re.DOTALL)
     if given is None:
         return text

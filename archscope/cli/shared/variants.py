@@ -1,4 +1,4 @@
-"""The network of a command line for inputs of other shapes."""
+"""Rebuild the network of a command line for other input shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.transforms.fuse import fuse
 def variants(
     reader: SpecReader, document: Document, *, training: bool
 ) -> Callable[[dict[str, Shape]], Graph]:
-    """Return a function that makes the network for input shapes by name, none for its own."""
+    """Return a function that builds the network for the given input shapes, by input name."""
     changes = reader.changes
 
     def make(shapes: dict[str, Shape]) -> Graph:

@@ -1,4 +1,4 @@
-"""`-q` and `-v`: how much a command says on standard error; errors it always says."""
+"""The options `-q` and `-v`: how much a command prints on standard error besides errors."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def talk_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--quiet", "-q"], is_flag=True, expose_value=False, callback=_setter(QUIET),
-            help="Show no progress and no notes.",
+            help="Do not show progress and notes.",
         ),
         click.Option(
             ["--verbose", "-v"], is_flag=True, expose_value=False, callback=_setter(VERBOSE),
-            help="Show where in archscope an error was raised.",
+            help="Show the traceback of an error.",
         ),
     ]  # fmt: skip
