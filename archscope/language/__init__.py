@@ -1,15 +1,15 @@
-"""Specs: YAML text, a zoo name or a one-line pattern -> Graph.
+"""Read specs: from YAML text, a zoo name or a one-line pattern to a Graph.
 
 A spec passes through these files:
 
-* `yaml_items`: text -> items that know their line;
-* `files`: `extends` and `use` are followed; `pattern` reads a one-line pattern instead;
-* `read_layers`, `read_values`: items -> a `document` of blocks and layers, with each `value` a
-  constant, an `expression` or a hole;
-* `elaborate`: the walk through a document; `expand`: the walk that makes its graph, in which
-  `checks` and `node_builder` have their parts.
+* `yaml_items` parses text to items that know their line;
+* `files` follows `extends` and `use`; `pattern` reads a one-line pattern instead;
+* `read_layers` and `read_values` turn items into a `document` of blocks and layers, in which each
+  `value` is a constant, an `expression` or a hole;
+* `elaborate` walks through a document; `expand` is the walk that makes its graph, with the help of
+  `checks` and `node_builder`.
 
-`write` and `write_document` make text again, `edit` changes text in place.
+`flatten` and `write` turn graphs and documents back into text, `edit` changes text in place.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def load(
 ) -> Graph:
     """Return the graph of a spec: a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`.
 
-    `set` gives values to names of the spec's `let`; `input` replaces the shape of its input,
-    channels first, or of several inputs by name. Raises ArchscopeError.
+    `set` overrides values of the spec's `let`; `input` replaces the shape of its input, channels
+    first, or the shapes of several inputs by name. Raises ArchscopeError.
     """
     return graph(document(source, limits), set=set, input=input, limits=limits)
 
@@ -55,8 +55,8 @@ def document(
 ) -> Document:
     """Return the document of a spec. Raises ArchscopeError.
 
-    With `text`, that is read, and `source` only names it. `unsaved` maps resolved paths of files
-    to texts that are read in their place, as an editor has them.
+    If `text` is given, it is read, and `source` only names it. `unsaved` maps resolved paths to
+    texts that replace the files' contents, such as unsaved buffers of an editor.
     """
     name = str(source)
     collector = Collector(limits, unsaved)
@@ -75,7 +75,7 @@ def document(
 
 
 def _present(path: Path) -> Path:
-    """Return a path that exists: a pipe, or a directory, which reading refuses.
+    """Return the path if it exists; directories are included, as reading them reports the error.
 
     Raises ArchscopeError if there is none.
     """
@@ -84,7 +84,7 @@ def _present(path: Path) -> Path:
     try:
         there = path.exists()
     except (OSError, ValueError):
-        there = named  # reading it will say what is wrong
+        there = named  # reading it will report the error
     if there:
         return path
     if not named:
@@ -95,12 +95,12 @@ def _present(path: Path) -> Path:
 
 
 def _is_pattern(text: str) -> bool:
-    begins = text.lower().startswith("input ")  # with mistaken arrows, too
+    begins = text.lower().startswith("input ")  # even if the arrows are wrong
     return (begins or "->" in text) and "\n" not in text
 
 
 def _pattern(text: str, limits: Limits) -> Document:
-    from archscope.language.pattern import document_of_pattern  # few commands need it
+    from archscope.language.pattern import document_of_pattern  # rarely needed
 
     return document_of_pattern(text, limits)
 
@@ -115,12 +115,12 @@ def graph(
 ) -> Graph:
     """Return the graph of a document. Raises ArchscopeError.
 
-    `choices` gives the holes of a search space their values, by path. They are taken as they are;
-    `archscope.space.graph` checks them first.
+    `choices` gives the values of the holes of a search space, by path. They are not checked here
+    but by `archscope.space.graph`.
     """
     shapes = {} if input is None else input_shapes(document, input)
     if set:
         document = structs.replace(document, let={**document.let, **settings(document, set)})
     if set or choices or shapes:
-        document = structs.replace(document, reference={})  # it speaks of another network
+        document = structs.replace(document, reference={})  # it describes another network
     return expand(document, limits, choices=choices, shapes=shapes)

@@ -1,4 +1,4 @@
-"""Values of arguments, modifiers and loops: computed, and checked to be what they must be."""
+"""Compute and check the values of arguments, modifiers and loops."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ SHAPE = f"a list of 1 to {MOST_AXES} whole numbers from 1 to {LARGEST}, channels
 def checked(
     kind: Kind, value: Value, scope: Frame, name: str, owner: str = "", optional: bool = False
 ) -> Any:
-    """Return a value as one of a kind, or None if it is `optional`. Raises SpecError.
+    """Compute a value and convert it to its kind; None if `optional`. Raises SpecError.
 
-    Messages call it by its name, and by what it is an argument of.
+    Messages name the argument and its owner.
     """
     content = value(scope)
     if optional and content is None:
@@ -40,7 +40,7 @@ def checked(
 
 
 def truth(value: Value, scope: Frame, what: str) -> bool:
-    """Return whether a value is true, or a number other than 0. Raises SpecError."""
+    """Return whether a value is true or a nonzero number. Raises SpecError."""
     content = value(scope)
     if not isinstance(content, bool | int):
         hint = forgotten(content, scope)
@@ -49,7 +49,7 @@ def truth(value: Value, scope: Frame, what: str) -> bool:
 
 
 def shape_of(content: Any) -> Shape | None:
-    """Return a list as the shape of an input, or None if it is none."""
+    """Return a list as the shape of an input, or None if it is not a shape."""
     if not isinstance(content, list | tuple) or not 1 <= len(content) <= MOST_AXES:
         return None
     try:
@@ -59,7 +59,7 @@ def shape_of(content: Any) -> Shape | None:
 
 
 def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
-    """Return a hint for text that would be an expression if it began with `=`."""
+    """Return a hint if a text looks like an expression without its `=`."""
     if not isinstance(content, str):
         return ""
     known = isinstance(scope, Frame) and content in scope.names()
@@ -69,7 +69,7 @@ def forgotten(content: Any, scope: Mapping[str, Any]) -> str:
 
 
 def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list[int]:
-    """Return how many channels each branch gets of a `split`. Raises SpecError."""
+    """Return the number of channels of each branch of a `split`. Raises SpecError."""
     value = split(scope)
     even = [channels / branches] * branches if value == branches else []
     parts = value if isinstance(value, list) and len(value) == branches else even
@@ -89,9 +89,9 @@ def part_sizes(split: Value, scope: Frame, channels: int, branches: int) -> list
 def turns(
     layer: Layer, frame: Frame, most: int, spend: Callable[[int, Source], None]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the names of each turn with their values. Raises SpecError.
+    """Yield the loop variables of each iteration with their values. Raises SpecError.
 
-    `most` bounds the turns, and `spend` counts the steps of work.
+    `most` limits the number of iterations, and `spend` counts the work.
     """
     rows: Iterable[dict[str, Any]]
     if layer.repeat is not None:
@@ -113,13 +113,11 @@ def _columns(layer: Layer, frame: Frame, most: int) -> dict[str, list[Any]]:
         column = value(frame)
         if not isinstance(column, list):
             hint = forgotten(column, frame)
-            raise SpecError(f"'each' walks lists, '{name}' is {quoted(column)}{hint}", value.at)
+            raise SpecError(f"'each' needs lists, '{name}' is {quoted(column)}{hint}", value.at)
         check_limit(len(column), most, "more turns than", value.at)
         columns[name] = column
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise SpecError(
-            f"'each' walks lists together, but their lengths differ: {listed}", layer.at
-        )
+        raise SpecError(f"'each' needs lists of equal length, got {listed}", layer.at)
     return columns

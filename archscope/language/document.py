@@ -1,4 +1,4 @@
-"""The records that a spec is read into: layers in chains, blocks of them, and the document."""
+"""The records of a spec that has been read: layers in chains, blocks, and the document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from archscope.language.value import Value
 
 Chain = tuple["Layer", ...]
 GROUP = ""
-"""The word of a layer that only holds others, in `then`; patterns make them."""
+"""The word of a layer that only groups others, in `then`; made by patterns."""
 COUNTED = ("params", "weight_macs")
-"""The modifiers of a layer that say counts which its operator does not know."""
+"""The modifiers of a layer that state counts its operator does not know."""
 VALUES = ("repeat", "when", "split", *COUNTED)
 """The modifiers of a layer that are a value."""
 _NAME = re.compile(r"[A-Za-z_]\w*")
-VALUES_IN_STEP = 8  # constants or small operations that take about as long as a visit
+VALUES_IN_STEP = 8  # constants or small operations that cost about as much as visiting a layer
 
 
 class Head(Struct, frozen=True):
@@ -33,13 +33,13 @@ class Head(Struct, frozen=True):
 
 
 class Layer(Struct, frozen=True, eq=False, dict=True):
-    """One entry of a chain. Layers are equal only to themselves, so that each can be a key."""
+    """An entry of a chain. Layers compare by identity, so that they can be keys."""
 
     word: str  # the operator or block
     at: Source
-    path: str  # where in the file: `layers[2]`
+    path: str  # its place in the file: `layers[2]`
     args: dict[str, Value]
-    alone: bool = False  # whether the one argument stands without its name: `conv: 64`
+    alone: bool = False  # whether its only argument has no name: `conv: 64`
     branches: tuple[Chain, ...] | None = None
     then: Chain = ()
     repeat: Value | None = None
@@ -49,19 +49,19 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
     name: str | None = None
     sources: tuple[str, ...] | None = None
     share: str | None = None
-    params: Value | None = None  # those that count here, where weights are computed of others
-    weight_macs: Value | None = None  # of the products that compute them
+    params: Value | None = None  # params to count here, if weights are computed from others
+    weight_macs: Value | None = None  # macs of the products that compute the weights
     output: Head | None = None
     split: Value | None = None
 
     @property
     def base(self) -> str:
-        """The name that nodes of this layer get, before any index."""
+        """The name of this layer's nodes, without an index."""
         return self.name or self.word
 
     @property
     def looped(self) -> bool:
-        """Whether it takes turns: it has `repeat` or `each`."""
+        """Whether it is a loop, with `repeat` or `each`."""
         return self.repeat is not None or self.each is not None
 
     @cached_property
@@ -73,7 +73,7 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def cost(self) -> int:
-        """The steps that a visit counts for."""
+        """The work of a visit, in steps."""
         work = sum(value.cost for value in self.slots().values())
         return 1 + len(self.branches or ()) + work // VALUES_IN_STEP
 
@@ -83,14 +83,14 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
         return (*(self.branches or ()), self.then, self.otherwise)
 
     def slots(self) -> dict[str, Value]:
-        """Return its values: of arguments by name, of modifiers as `@when` and `@each.row`."""
+        """Return its values: arguments by name, modifiers as `@when` and `@each.row`."""
         slots = {**self.args}
         slots |= {f"@each.{name}": value for name, value in (self.each or {}).items()}
         modifiers = {f"@{key}": getattr(self, key) for key in VALUES}
         return slots | {slot: value for slot, value in modifiers.items() if value is not None}
 
     def with_slots(self, slots: Mapping[str, Value]) -> Layer:
-        """Return it with other values, and with arguments that it did not have."""
+        """Return a copy with some values replaced or added."""
         args = {slot: value for slot, value in slots.items() if not slot.startswith("@")}
         args = {**self.args, **args}
         fields: dict[str, Any] = {"args": args, "alone": self.alone and len(args) == 1}
@@ -103,20 +103,20 @@ class Layer(Struct, frozen=True, eq=False, dict=True):
         return structs.replace(self, **fields)
 
     def with_chains(self, change: Callable[[Chain], Chain]) -> Layer:
-        """Return it with the chains inside changed."""
+        """Return a copy with `change` applied to the chains inside."""
         then, otherwise = change(self.then), change(self.otherwise)
         branches = None if self.branches is None else tuple(map(change, self.branches))
         return structs.replace(self, branches=branches, then=then, otherwise=otherwise)
 
 
 class Label(Struct, frozen=True, gc=False):
-    """What a layer is called in paths of holes."""
+    """The name of a layer in the paths of holes."""
 
     text: str
-    numbered: bool  # whether the text ends in a number, of the layers that have one name
+    numbered: bool  # whether the text ends in a number that distinguishes layers of one name
 
     def in_turn(self, turns: tuple[int, ...]) -> str:
-        """Return it with the turns of the loops around the layer: `block2`, `conv0_2`."""
+        """Return the label with the indices of the surrounding loops: `block2`, `conv0_2`."""
         text, numbered = self.text, self.numbered
         for turn in turns:
             text += f"_{turn}" if numbered or text[-1].isdigit() else str(turn)
@@ -129,29 +129,29 @@ class Block(Struct, frozen=True, dict=True):
 
     name: str
     at: Source
-    defaults: dict[str, Value | None]  # None: must be given
+    defaults: dict[str, Value | None]  # None: required
     layers: Chain
     about: str = ""
-    entries: tuple[str, ...] = ()  # what its inputs are called, where they have names
+    entries: tuple[str, ...] = ()  # the names of its inputs, if they are named
 
     @cached_property
     def open(self) -> bool:
-        """Whether its defaults have a hole."""
+        """Whether its defaults contain a hole."""
         return any(value.open for value in self.defaults.values() if value is not None)
 
     @cached_property
     def cost(self) -> int:
-        """The steps that its defaults count for."""
+        """The work of its defaults, in steps."""
         return sum(value.cost for value in self.defaults.values() if value) // VALUES_IN_STEP
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names that `name` gives to its layers."""
+        """The names given to its layers by `name`."""
         return frozenset(layer.name for layer in layers_in(self.layers) if layer.name)
 
     @cached_property
     def numbered(self) -> frozenset[str]:
-        """The names of nodes that occur more than once, and so get an index."""
+        """The node names that occur more than once and therefore get an index."""
         seen: set[str] = set()
         twice: set[str] = set()
 
@@ -172,9 +172,9 @@ class Block(Struct, frozen=True, dict=True):
 
     @cached_property
     def labels(self) -> dict[Layer, Label]:
-        """What paths of holes call each layer.
+        """The label of each layer in the paths of holes.
 
-        It depends on the text alone, so that a path means the same whatever other holes hold.
+        It depends only on the text, so that a path means the same whatever other holes contain.
         """
         layers = [layer for layer in layers_in(self.layers) if layer.word != GROUP]
         often = Counter(layer.base for layer in layers)
@@ -188,7 +188,7 @@ class Block(Struct, frozen=True, dict=True):
         return labels
 
     def values(self) -> Iterator[Value]:
-        """Yield its defaults, and the values of its layers."""
+        """Yield its defaults and the values of its layers."""
         yield from (value for value in self.defaults.values() if value is not None)
         for layer in layers_in(self.layers):
             yield from layer.slots().values()
@@ -197,7 +197,7 @@ class Block(Struct, frozen=True, dict=True):
 
 
 class Document(Struct, frozen=True, dict=True):
-    """A whole spec, with everything that it takes from other files."""
+    """A whole spec, including everything from the files that it uses."""
 
     name: str
     inputs: dict[str, Value]
@@ -207,7 +207,7 @@ class Document(Struct, frozen=True, dict=True):
     about: str = ""
     reference: dict[str, Any] = {}
     paper: str = ""
-    file: str = ""  # where it was read from
+    file: str = ""  # the file it was read from
 
     @cached_property
     def open(self) -> bool:
@@ -224,7 +224,7 @@ class Document(Struct, frozen=True, dict=True):
 
 
 def layers_in(chain: Chain) -> Iterator[Layer]:
-    """Yield all layers of a chain, branches and what follows them, in the order of the file."""
+    """Yield all layers of a chain, including nested ones, in the order of the file."""
     for layer in chain:
         yield layer
         for part in layer.chains:
@@ -244,10 +244,10 @@ def blocks_used(blocks: Mapping[str, Block], root: Block) -> set[str]:
 
 
 def names_used(document: Document) -> set[str]:
-    """Return the names of `let` that inputs and layers read, directly or through others.
+    """Return the names of `let` that inputs and layers read, directly or through other names.
 
-    A word of an expression counts as a name even where it is an attribute, so that a name that
-    something might use is never called unused.
+    Every word of an expression counts as a name, even an attribute, so that a name is never
+    reported as unused if something might use it.
     """
     used: set[str] = set()
     blocks = [document.blocks[name] for name in blocks_used(document.blocks, document.body)]

@@ -1,7 +1,7 @@
-"""Edits of the text of a spec, which leave everything else in it as it is.
+"""Edit the text of a spec without changing anything else in it.
 
-A YAML library that writes what it has read moves comments and breaks lines anew; here the
-parser only says where things stand, and an edit replaces that much text and no more.
+YAML libraries that write what they have read move comments and re-wrap lines; here the parser only
+provides positions, and an edit replaces the text at these positions.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FLOW_MARKS = set(",[]{}#&*!|>'\"%@`:")
 
 Position = tuple[int, int]
-"""Line and column of a word, from 1, as in `ir.Source`."""
+"""Line and column of a word, both from 1, as in `ir.Source`."""
 
 
 class Edit(Struct, frozen=True, gc=False):
-    """A change of a spec: remove what stands at a position, or give a layer there an argument."""
+    """A change of a spec: remove the item at a position, or set an argument of the layer there."""
 
     file: str
     at: Position
-    key: str = ""  # of the argument; without it, the layer or entry is removed
+    key: str = ""  # of the argument; if empty, the layer or entry is removed
     value: str = ""  # as written in the spec
-    unread: bool = False  # no layer reads this one, so that its `name` and `from` may go with it
+    unread: bool = False  # no layer reads this one, so its `name` and `from` may be removed, too
 
 
 class Patch(Struct, frozen=True, gc=False):
-    """Characters of a text from `start` to before `end`, and what takes their place."""
+    """The replacement of the characters from `start` to before `end`."""
 
     start: int
     end: int
@@ -44,23 +44,23 @@ class _Part(Struct):
 
     holder: Any  # the list or mapping
     number: int
-    parent: _Part | None  # the holder's own place
+    parent: _Part | None  # the part that contains the holder
 
 
 class EditableSpec:
     """The text of a spec file, with the positions of its layers and entries."""
 
     def __init__(self, text: str) -> None:
-        """Find the positions in a text that is YAML. Raises yaml.YAMLError."""
+        """Find the positions in a YAML text. Raises yaml.YAMLError."""
         self.text = text
         self.layers: dict[Position, _Part] = {}
         self.entries: dict[Position, _Part] = {}
-        self.seen: set[Any] = set()  # nodes; an alias is the node that it stands for
-        self.aliased = False  # then it is not known what else a change would affect
+        self.seen: set[Any] = set()  # nodes; an alias is the same node as its anchor
+        self.aliased = False  # if so, a change might affect other places
         self._walk(yaml.compose(text, Loader=_LOADER), None)
 
     def patch(self, edit: Edit) -> Patch | None:
-        """Return the change of the text that an edit makes, None if that is not safe."""
+        """Return the text change of an edit, or None if it is not safe."""
         if self.aliased:
             return None
         if edit.key:
@@ -73,7 +73,7 @@ class EditableSpec:
         return self._without(place) if place else None
 
     def key(self, at: Position) -> Position:
-        """Return the position of the key of the entry at a position, itself if there is none."""
+        """Return the position of the key of the entry at `at`; `at` itself if there is none."""
         place = self.entries.get(at)
         return _position(place.holder.value[place.number][0]) if place else at
 
@@ -96,7 +96,7 @@ class EditableSpec:
 
     def _without(self, place: _Part) -> Patch | None:
         parts = place.holder.value
-        if len(parts) == 1:  # an empty list says nothing; an empty mapping goes as a whole
+        if len(parts) == 1:  # an empty list is invalid; an empty mapping is removed as a whole
             mapping = isinstance(place.holder, yaml.MappingNode)
             return self._without(place.parent) if mapping and place.parent else None
         start, end = self._span(parts[place.number])
@@ -110,7 +110,7 @@ class EditableSpec:
             return Patch(start, end) if inline else None
         begin = self.text.rfind("\n", 0, start) + 1
         if self.text[begin:start].strip() not in ("", "-"):
-            return None  # it shares its line with what stays: `- - conv`
+            return None  # it shares its line with something that stays: `- - conv`
         after = self.text.find("\n", end)
         return Patch(begin, len(self.text) if after < 0 else after + 1)
 
@@ -149,9 +149,9 @@ class EditableSpec:
         return Patch(start, end, f"{{{text}}}" if place.holder.flow_style else text)
 
     def _span(self, part: Any) -> tuple[int, int]:
-        """Return where an item or an entry starts, and where it ends.
+        """Return the start and the end of an item or entry.
 
-        The parser lets a list over several lines end where the next word begins.
+        For the parser, a list over several lines ends where the next word begins.
         """
         first, last = part if isinstance(part, tuple) else (part, part)
         while not isinstance(last, yaml.ScalarNode) and not last.flow_style:
@@ -166,7 +166,7 @@ def _position(node: Any) -> Position:
 
 
 def _word(item: Any) -> Any:
-    """Return the node that gives a layer its position: the key of its operator or block."""
+    """Return the node at the position of a layer: the key of its operator or block."""
     if isinstance(item, yaml.MappingNode):
         for key, _ in item.value:
             if key.value not in MODIFIERS:
@@ -175,7 +175,7 @@ def _word(item: Any) -> Any:
 
 
 def _plain(item: Any, unread: bool) -> bool:
-    """Return whether a layer has no modifiers that something may depend on."""
+    """Return whether a layer has no modifiers that something might depend on."""
     if not isinstance(item, yaml.MappingNode):
         return True
     said = {key.value for key, _ in item.value} & set(MODIFIERS)
@@ -183,7 +183,7 @@ def _plain(item: Any, unread: bool) -> bool:
 
 
 def apply(text: str, patches: list[Patch]) -> tuple[str, list[bool]]:
-    """Return the patched text, and which patches were made: of those that overlap, the first."""
+    """Return the patched text, and which patches were applied: of overlapping ones, the first."""
     made = [False] * len(patches)
     end = -1
     for number in sorted(range(len(patches)), key=lambda n: (patches[n].start, patches[n].end)):

@@ -1,12 +1,12 @@
-"""The walk through a document: chains, loops, conditions, branches and blocks.
+"""Walk through a document: chains, loops, conditions, branches and blocks.
 
-The walk exists once. A domain defines what values are meanwhile:
+There is only one walk; a domain defines what values are:
 
-* `expand.GraphDomain` computes them, and makes each operator a node of a graph;
+* `expand.GraphDomain` computes them, and adds a node to a graph for each operator;
 * `archscope.space.open_domain` lets them depend on decisions, and makes each hole a decision.
 
-A domain chooses its own kind of scope, in which names have values, and its own kind of flow,
-which is what enters and leaves a layer.
+A domain chooses its own type of scope, in which names have values, and its own type of flow, which
+enters and leaves layers.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Flow = TypeVar("Flow", bound=Sized)
 
 
 class Instance(Struct, eq=False):
-    """The body of a document, or a block at one place of the network, while it is walked."""
+    """The body of a document, or one use of a block, during the walk."""
 
     block: Block
-    path: str = ""  # what the paths of its holes begin with
+    path: str = ""  # the prefix of the paths of its holes
     entry: Any = ()  # the flow that enters it
-    prefix: str = ""  # what the names of its nodes begin with
-    mirror: tuple[str, str] | None = None  # its prefix, and that whose weights it shares
-    turns: tuple[int, ...] = ()  # of the loops around the layer at hand
+    prefix: str = ""  # the prefix of the names of its nodes
+    mirror: tuple[str, str] | None = None  # its prefix, and the prefix it shares weights with
+    turns: tuple[int, ...] = ()  # the indices of the loops around the current layer
     names: dict[str, Any] = {}  # the flows that leave its named layers
-    counters: dict[str, int] = {}  # of the nodes that have one name
-    shares: dict[str, str] = {}  # which node owns the weights of a name in `share`
+    counters: dict[str, int] = {}  # the number of nodes with each base name
+    shares: dict[str, str] = {}  # the owner of the weights of each name in `share`
 
     def hole_paths(self, layer: Layer) -> HolePaths:
-        """Return what the paths of the holes of a layer begin with."""
+        """Return the prefixes of the paths of a layer's holes."""
         label = self.block.labels.get(layer)
         home = f"{self.block.name}." if self.block.name else ""
         if label is None:
@@ -53,11 +53,11 @@ class Instance(Struct, eq=False):
             return self.prefix + base
         number = self.counters.get(base, 0)
         self.counters[base] = number + 1
-        # After a digit the number stands apart: relu6_1 is the second relu6.
+        # After a digit the number is set apart: relu6_1 is the second relu6.
         return f"{self.prefix}{base}{'_' if base[-1].isdigit() else ''}{number}"
 
     def skip(self, base: str) -> None:
-        """Keep the number of a layer that `when` leaves out, so that later ones stay put."""
+        """Reserve the number of a layer that `when` skips, so that later names do not change."""
         if base in self.block.numbered:
             self.counters[base] = self.counters.get(base, 0) + 1
 
@@ -71,46 +71,46 @@ class Domain(Protocol[Scope, Flow]):
     steps: StepCounter
 
     def layers(self, chain: Chain) -> Iterable[Layer]:
-        """Return the layers of a chain that are to be walked."""
+        """Return the layers of a chain to walk."""
 
     def enter(self, layer: Layer, instance: Instance, scope: Scope, flow: Flow) -> None:
-        """Prepare a scope for the values of a layer, before its loop and in each turn of it."""
+        """Prepare the scope for the values of a layer, before its loop and in each iteration."""
 
     def sources(self, layer: Layer, instance: Instance, flow: Flow) -> Flow:
-        """Return the flow that `from` names; without it, `flow` enters."""
+        """Return the flow that `from` names, or else `flow`."""
 
     def turns(self, layer: Layer, instance: Instance, scope: Scope) -> Iterator[Scope]:
-        """Yield the scope of each turn of a loop."""
+        """Yield the scope of each iteration of a loop."""
 
     def condition(
         self, layer: Layer, instance: Instance, scope: Scope
     ) -> tuple[Scope | None, Scope | None]:
-        """Return the scopes in which `when` is true and false; None for what it cannot be."""
+        """Return the scopes in which `when` is true and false, each None if impossible."""
 
     def either(self, then: Flow, otherwise: Flow) -> Flow:
-        """Return what leaves a layer whose `when` may be true and may be false."""
+        """Return the flow after a layer whose `when` may be true or false."""
 
     def branches(
         self, layer: Layer, instance: Instance, scope: Scope, flow: Flow
     ) -> Iterable[Flow]:
-        """Return what enters each branch: the whole flow, or its part by `split`."""
+        """Return the flow that enters each branch: the whole flow, or its part after `split`."""
 
     def merge(self, layer: Layer, ends: Iterable[Flow]) -> Flow:
-        """Return what the ends of branches make together."""
+        """Return the combined flow of the ends of branches."""
 
     def operator(self, layer: Layer, instance: Instance, scope: Scope, flow: Flow) -> Flow:
-        """Return what leaves an operator."""
+        """Return the flow after an operator."""
 
     def call(
         self, layer: Layer, block: Block, instance: Instance, scope: Scope, flow: Flow
     ) -> tuple[Instance, Scope]:
-        """Return a new instance of a block, and a scope with its arguments and defaults."""
+        """Return a new instance of a block, and the scope with its arguments and defaults."""
 
     def body(self, instance: Instance, scope: Scope, flow: Flow, walk: Walk[Scope, Flow]) -> Flow:
-        """Return what leaves an instance: walk its layers, or know the result already."""
+        """Return the flow after an instance, by walking its layers or from a cached result."""
 
     def output(self, layer: Layer, scope: Scope, flow: Flow) -> None:
-        """Take note of an output of the network."""
+        """Record an output of the network."""
 
 
 class Elaborator(Generic[Scope, Flow]):
@@ -124,7 +124,7 @@ class Elaborator(Generic[Scope, Flow]):
         self.depth = 0
 
     def chain(self, chain: Chain, instance: Instance, scope: Scope, flow: Flow) -> Flow:
-        """Walk the layers of a chain and return what leaves the last. Raises SpecError."""
+        """Walk the layers of a chain and return the flow after the last. Raises SpecError."""
         self.depth += 1
         for layer in self.domain.layers(chain):
             try:
@@ -158,7 +158,7 @@ class Elaborator(Generic[Scope, Flow]):
             instance.turns = around
         if layer.output is None:
             return flow
-        if flow != start:  # `when` may leave an output out
+        if flow != start:  # `when` may skip an output
             domain.output(layer, scope, flow)
         return before
 
@@ -177,7 +177,7 @@ class Elaborator(Generic[Scope, Flow]):
         return domain.either(self._present(layer, instance, true, flow), otherwise)
 
     def _present(self, layer: Layer, instance: Instance, scope: Scope, flow: Flow) -> Flow:
-        """Walk a layer that `when` does not leave out."""
+        """Walk a layer that `when` does not skip."""
         domain = self.domain
         if layer.branches is not None:
             starts = domain.branches(layer, instance, scope, flow)
@@ -199,7 +199,7 @@ class Elaborator(Generic[Scope, Flow]):
 
 
 def _place(layer: Layer, instance: Instance) -> str:
-    """Return where an error occurred: `layers[2] in stage1.unit0`."""
+    """Return the place of an error: `layers[2] in stage1.unit0`."""
     inside = instance.prefix.rstrip(".")
     if len(inside) > LENGTH:
         inside = f"...{inside[3 - LENGTH :]}"

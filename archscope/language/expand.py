@@ -1,4 +1,4 @@
-"""Document -> graph: values are computed, and every operator becomes a node."""
+"""Expand a document to a graph: compute its values and add a node for each operator."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from archscope.ops.attributes import COUNT, NUMBER, attributes
 
 
 class Reuse(Protocol):
-    """What was found out when the document was expanded before, with other choices."""
+    """Cached results of earlier expansions of the same document with other choices."""
 
     constants: dict[Layer, Op]
-    """The operators of layers whose arguments are constants."""
+    """The operators of layers with constant arguments."""
 
     def body(
         self,
@@ -33,7 +33,7 @@ class Reuse(Protocol):
         flow: NodeNames,
         walk: Walk[Frame, NodeNames],
     ) -> NodeNames:
-        """Return what leaves an instance of a block, which is walked only if it is new."""
+        """Return the flow after an instance of a block, which is walked only if it is new."""
 
 
 def expand(
@@ -45,7 +45,7 @@ def expand(
 ) -> Graph:
     """Return the graph of a document. Raises SpecError.
 
-    `choices` gives the holes their values, by path; `shapes` replaces those of inputs, by name.
+    `choices` gives the values of the holes, by path; `shapes` replaces input shapes, by name.
     """
     domain = GraphDomain(document, limits, choices)
     domain.run(shapes)
@@ -53,7 +53,7 @@ def expand(
 
 
 class GraphDomain:
-    """The domain of values that are known: scopes are frames, flows are names of nodes."""
+    """The domain of known values: scopes are frames, flows are names of nodes."""
 
     def __init__(
         self,
@@ -90,9 +90,9 @@ class GraphDomain:
             raise SpecError("the spec has no layer that computes anything", document.body.at)
 
     def _is_output(self, flow: NodeNames) -> bool:
-        """Return whether the end of the document is an output without `output` beside it.
+        """Return whether the end of the document is an output even without `output`.
 
-        It is if something computes it and nothing reads it; else the outputs are those of heads.
+        It is if it is computed and not read by anything; else only heads are outputs.
         """
         ends = {name for name in flow if self.nodes[name].inputs}
         ends.difference_update(*(node.inputs for node in self.nodes.values()))
@@ -109,7 +109,7 @@ class GraphDomain:
         return shape
 
     def shapes(self, flow: NodeNames) -> Any:
-        """Return what `in` and `x` stand for: a shape, or a list where several values enter."""
+        """Return the value of `in` and `x`: a shape, or a list if several values enter."""
         nodes = self.nodes
         return nodes[flow[0]].out if len(flow) == 1 else [nodes[name].out for name in flow]
 
@@ -118,7 +118,7 @@ class GraphDomain:
         return chain
 
     def enter(self, layer: Layer, instance: Instance, frame: Frame, flow: NodeNames) -> None:
-        """Tell a frame what enters the layer, and how its holes are filled."""
+        """Set the entering shapes and the choices for holes in the frame of a layer."""
         frame["x"] = self.shapes(flow)
         if self.open and layer.open:
             frame[FILLER] = HoleFiller(self.choices, instance.hole_paths(layer))
@@ -135,14 +135,14 @@ class GraphDomain:
         return tuple(found)
 
     def turns(self, layer: Layer, instance: Instance, frame: Frame) -> Iterator[Frame]:
-        """Yield a frame with the names of each turn."""
+        """Yield a frame with the loop variables of each iteration."""
         for names in turns(layer, frame, self.limits.repeat, self.steps.spend):
             yield Frame(frame, names)
 
     def condition(
         self, layer: Layer, instance: Instance, frame: Frame
     ) -> tuple[Frame | None, Frame | None]:
-        """Return the frame for the one that `when` is: true or false."""
+        """Return the frame in the place for the value of `when`, true or false."""
         assert layer.when is not None
         if truth(layer.when, frame, "when"):
             return frame, None
@@ -150,18 +150,18 @@ class GraphDomain:
         return None, frame
 
     def either(self, then: NodeNames, otherwise: NodeNames) -> NodeNames:
-        """Refuse: a condition that is computed is true or false."""
+        """Never called: a computed condition is either true or false."""
         raise NotImplementedError
 
     def branches(
         self, layer: Layer, instance: Instance, frame: Frame, flow: NodeNames
     ) -> Iterable[NodeNames]:
-        """Return what enters each branch; `split` makes a node for each part."""
+        """Return the flow that enters each branch; `split` adds a node for each part."""
         number = len(layer.branches or ())
         if layer.split is None:
             return repeat(flow, number)
         if len(flow) != 1:
-            raise SpecError(f"'split' parts one value, got {len(flow)}", layer.split.at)
+            raise SpecError(f"'split' needs a single value, got {len(flow)}", layer.split.at)
         starts: list[NodeNames] = []
         start = 0
         for size in part_sizes(layer.split, frame, self.nodes[flow[0]].out[0], number):
@@ -171,7 +171,7 @@ class GraphDomain:
         return starts
 
     def merge(self, layer: Layer, ends: Iterable[NodeNames]) -> NodeNames:
-        """Return the last nodes of branches."""
+        """Return the last nodes of all branches."""
         merged: list[str] = []
         for end in ends:
             if len(end) != 1:
@@ -219,7 +219,7 @@ class GraphDomain:
     def call(
         self, layer: Layer, block: Block, instance: Instance, frame: Frame, flow: NodeNames
     ) -> tuple[Instance, Frame]:
-        """Return an instance of a block, under a name of its own, and a frame of its values."""
+        """Return an instance of a block under a new name, and a frame with its values."""
         if not flow:
             raise SpecError(_nothing_enters(layer, instance), layer.at)
         inner = Frame(self.lets)
@@ -270,7 +270,7 @@ def _nothing_enters(layer: Layer, instance: Instance) -> str:
 
 
 def _why_missing(name: str, instance: Instance, made: NodeBuilder) -> str:
-    """Return what to say of a name in `from` that no layer before it has."""
+    """Return the error message for an unknown name in `from`."""
     if name in instance.block.names:
         return (
             f"'{name}' is not there yet: a layer reads only layers before it,"

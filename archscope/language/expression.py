@@ -1,7 +1,7 @@
 """Expressions such as `=4*width`: parsed to an AST, whitelisted, compiled to closures.
 
-Nothing is ever handed to `eval`. Names, attributes and calls are looked up in tables of
-our own, numbers are bounded after every operation, and nothing can loop.
+`eval` is never used. Names, attributes and calls are looked up in our own tables, numbers are
+bounded after every operation, and there are no loops.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from archscope.ir import Shape, Source
 from archscope.language.limits import LIMITS
 
 UNQUOTED = "; inside {...} an expression that holds , [ ] { } must be quoted"
-"""The hint for what YAML leaves of an expression without quotes."""
+"""The hint for an unquoted expression that YAML has cut short."""
 Scope = Mapping[str, Any]
 Compute = Callable[[Scope], Any]
 
 
 class ExpressionError(Exception):
-    """An error in an expression or its values, before its place is known."""
+    """An error in an expression or its values, without its location."""
 
     kind: type[SpecError] = SpecError
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint  # what stands behind the quoted expression
+        self.hint = hint  # printed after the quoted expression
 
     def at(self, text: str, place: Source) -> SpecError:
-        """Return the user's error for the expression `text` at a place."""
+        """Return the user's error for the expression `text` at its location."""
         return self.kind(f"{self} in '{shortened(text, 120)}'{self.hint}", place)
 
 
@@ -46,7 +46,7 @@ class ExpressionLimitError(ExpressionError):
 
 
 class Expression:
-    """A compiled expression, to be computed in many scopes."""
+    """A compiled expression, which can be computed in many scopes."""
 
     __slots__ = ("at", "compute", "cost", "text")
 
@@ -65,11 +65,11 @@ class Expression:
         except ExpressionError as refusal:
             raise refusal.at(self.text, self.at) from None
         except RecursionError:
-            raise LimitError("values build on one another too deeply", self.at) from None
+            raise LimitError("values depend on one another too deeply", self.at) from None
 
 
 class Frame(dict[str, Any]):
-    """A scope whose unknown names are looked up in its parent."""
+    """A scope that looks up unknown names in its parent."""
 
     __slots__ = ("parent",)
 
@@ -83,21 +83,21 @@ class Frame(dict[str, Any]):
         return self.parent[name]
 
     def names(self) -> set[str]:
-        """Return all names known here."""
+        """Return all names known in this scope."""
         return {*self, *(() if self.parent is None else self.parent.names())}
 
 
 def divisible(value: float, by: int = 8) -> int:
     """Round to a multiple of `by` without losing more than a tenth, as MobileNet does.
 
-    The rule is of the reference code of Sandler et al. 2018.
+    The rule comes from the reference code of Sandler et al. 2018.
     """
     rounded = max(by, int(value + by / 2) // by * by)
     return rounded + by if rounded < 0.9 * value else rounded
 
 
 def _numbers(values: Sequence[Any]) -> Sequence[Any]:
-    """Return the arguments of `min` and its like: numbers, or one list or shape of numbers."""
+    """Return the arguments of `min` and similar: numbers, or a single list or shape of numbers."""
     if len(values) == 1 and isinstance(values[0], list | tuple):
         values = values[0]
     _check_length(values)
@@ -137,7 +137,7 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 
 
 def _plain(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Refuse lists and rows in a comparison: lists of lists of lists could take forever."""
+    """Reject lists and rows in a comparison, as nested lists could take forever."""
 
     def checked(a: Any, b: Any) -> Any:
         if isinstance(a, list | dict) or isinstance(b, list | dict):
@@ -161,14 +161,14 @@ _COMPARE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.In: _within, ast.NotIn: lambda a, b: not _within(a, b),
 }  # fmt: skip
 
-# `in` is no name to Python's parser, so it travels under one that no spec can use.
+# `in` is a keyword to Python's parser, so it is replaced by a name that no spec can use.
 _IN = "_i"
 _TOKEN = re.compile(r"""'[^']*'|"[^"]*"|\w+|[^\w\s]""")
 _OPERATORS = {"and", "or", "not", "if", "else", "in"}
 
 
 def _name_in(text: str) -> str:
-    """Rename `in` where a value is due; behind a value it is an operator."""
+    """Rename `in` where a value is expected; after a value it is an operator."""
     behind = False
 
     def renamed(match: re.Match[str]) -> str:
@@ -177,7 +177,7 @@ def _name_in(text: str) -> str:
         if word == "in" and not behind:
             behind = True
             return _IN
-        # A dot goes on with a value, and the `not` of `not in` still waits for its `in`.
+        # A dot continues a value, and the `not` of `not in` still needs its `in`.
         if word != "." and not (word == "not" and behind):
             behind = word not in _OPERATORS and (word[-1].isalnum() or word[-1] in "_)]'\"")
         return word
@@ -191,7 +191,7 @@ def names_in(text: str) -> set[str]:
 
 
 def reads_in(text: str) -> list[tuple[str, str | None]]:
-    """Return the names that an expression reads, with the attribute that it reads of each."""
+    """Return the names that an expression reads, each with the attribute that it reads."""
     nodes = list(ast.walk(_parse(text[1:].strip())))
     behind = {node.value: node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return [
@@ -201,13 +201,13 @@ def reads_in(text: str) -> list[tuple[str, str | None]]:
     ]
 
 
-# Networks say the same thing many times.
+# Specs repeat the same expressions many times.
 @lru_cache(maxsize=1 << 12)
 def _compiled(text: str) -> tuple[Compute, int]:
-    """Return how to compute an expression, and a measure of the work that it takes."""
+    """Return a function that computes an expression, and a measure of its work."""
     if len(text) > LIMITS.text:
         raise ExpressionLimitError(f"more than the limit of {LIMITS.text} characters")
-    # A call or a search may read a whole list.
+    # A call or a search may read an entire list.
     cost = len(text) + 32 * (text.count("(") + text.count("in"))
     return _compile(_parse(text[1:].strip())), cost
 

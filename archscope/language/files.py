@@ -1,4 +1,4 @@
-"""Files -> a document: follow `extends` and `use`, and merge what they bring."""
+"""Read files to a document: follow `extends` and `use`, and merge their contents."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def spaces() -> dict[str, Path]:
 
 
 class Parts(Struct):
-    """The contents of a file, with those that it extends and uses merged in."""
+    """The contents of a file, merged with those of the files that it extends and uses."""
 
     fields: dict[str, Item]
     let: dict[str, Item]
@@ -56,23 +56,23 @@ class Parts(Struct):
 
 
 class Collector:
-    """Collects the contents of a file and of the files that it names."""
+    """Collects the contents of a file and of the files that it refers to."""
 
     def __init__(self, limits: Limits, unsaved: Mapping[str, str] = {}) -> None:
         self.limits = limits
-        self.unsaved = unsaved  # texts that stand for those of files, by resolved path
+        self.unsaved = unsaved  # texts that replace those of files, by resolved path
         self.trail: list[str] = []
         self.files = 0
 
     def file(self, path: Path, at: Source | None = None) -> Parts:
-        """Return the parts of a file. Raises SpecError, in a circle at `at`."""
+        """Return the parts of a file. Raises SpecError; for a circular reference, at `at`."""
         key = str(path.resolve())
         text = self.unsaved.get(key)
         if text is None:
             text = read_text(path, self.limits)
         if key in self.trail:
             names = " -> ".join(Path(name).name for name in [*self.trail, key])
-            raise SpecError(f"files take each other in, in a circle: {names}", at)
+            raise SpecError(f"files use each other in a circle: {names}", at)
         self.trail.append(key)
         parts = self.text(text, path.as_posix(), path.parent)
         self.trail.pop()
@@ -133,12 +133,12 @@ def is_file(path: Path) -> bool:
 
 
 def specs_in(folder: Path) -> list[Path]:
-    """Return the specs of a folder, and those of its `blocks/`."""
+    """Return the specs in a folder and in its `blocks/`."""
     return [*folder.glob("*.yaml"), *folder.glob("blocks/*.yaml")]
 
 
 def document_of(parts: Parts, file: str, stem: str) -> Document:
-    """Return the document of merged parts; without a name of its own, `stem` is its name.
+    """Return the document of merged parts; `stem` is its name if it has none.
 
     Raises SpecError.
     """

@@ -1,4 +1,4 @@
-"""Graph -> Document with one layer for each node, every node under its own name."""
+"""Convert a graph to a document with one layer per node, each under the node's name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from archscope.ops.attributes import attributes
 
 
 def flat_document(graph: Graph, file: str = "") -> Document:
-    """Return a document that says a graph node by node; its blocks are seen in the names only.
+    """Return a document that lists a graph node by node; blocks are visible in the names only.
 
-    Places are those of the text that `write` makes of the document, in a file called `file`.
-    Raises GraphError for a node that is two outputs at once, which the language cannot say.
+    Locations refer to the text that `write` makes of the document, in a file called `file`.
+    Raises GraphError for a node that is two outputs at once, which the language cannot express.
     """
     outputs = _outputs(graph)
     owners = {node.shares for node in graph.nodes}
@@ -47,13 +47,13 @@ def flat_document(graph: Graph, file: str = "") -> Document:
         layers.append(layer)
         beside = (layer.sources, layer.share, layer.params, layer.weight_macs, layer.output)
         line += 2 + sum(part is not None for part in beside)
-        # A layer that is an output leaves the chain: the next must say what it reads.
+        # A layer that is an output ends the chain: the next one must state what it reads.
         before = None if node.name in outputs else node.name
     return document_of(graph, tuple(layers), file=file, at=Source(file, first_line, 3))
 
 
 def with_places(graph: Graph, document: Document) -> Graph:
-    """Return a graph whose nodes know where its flat document says them, if nowhere else."""
+    """Return a graph whose nodes without a location get that in the flat document."""
     places = {name: value.at for name, value in document.inputs.items()}
     places.update((str(layer.name), layer.at) for layer in document.body.layers)
     nodes = tuple(structs.replace(node, at=node.at or places[node.name]) for node in graph.nodes)
@@ -67,7 +67,7 @@ def document_of(
     file: str = "",
     at: Source | None = None,
 ) -> Document:
-    """Return a document with what is known of a graph above its layers."""
+    """Return a document with the fields of a graph that precede its layers."""
     line = len(_fields(graph)) + 1
     if _has_plain_input(graph):
         places = [Source(file, line, 8)]
@@ -87,7 +87,7 @@ def document_of(
 
 
 def _fields(graph: Graph) -> dict[str, Any]:
-    """Return what is said of a network above its inputs, each a line of the text."""
+    """Return the fields that precede the inputs, each a line of the text."""
     fields = {
         "name": graph.name,
         "about": graph.about,
@@ -117,7 +117,7 @@ def _outputs(graph: Graph) -> dict[str, Output]:
 
 
 def arguments(op: Op, at: Source) -> tuple[dict[str, Value], bool]:
-    """Return the attributes of an operator that a layer must give, and whether one stands alone."""
+    """Return the attributes that a layer must state, and whether the only one needs no name."""
     given = {
         name: Value(plain(getattr(op, name)), at, True)
         for name, attribute in attributes(type(op)).items()
@@ -127,11 +127,11 @@ def arguments(op: Op, at: Source) -> tuple[dict[str, Value], bool]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as YAML has it: lists for tuples."""
+    """Return a value as in YAML, with lists for tuples."""
     return [plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def head_of(output: Output, at: Source) -> Head:
-    """Return what stands behind `output:`."""
+    """Return the value of `output:`."""
     weight, train_only = Value(output.weight, at, True), Value(output.train_only, at, True)
     return Head(output.name, weight, train_only)

@@ -1,4 +1,4 @@
-"""The JSON Schema of specs, made from the operators, for editors and other readers."""
+"""Generate the JSON Schema of specs from the operators, for editors and other tools."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NAME = {**TEXT, "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z0-9_]+)*$"}
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema, in which expressions may stand for values."""
+    """Return the schema, which allows expressions in place of values."""
     chain, layer, shape = _defined("chain"), _defined("layer"), _defined("shape")
     reference = {"params": INTEGER, "macs": INTEGER, "receptive_field": _list_of(INTEGER),
                  "top1": {"type": "number", "minimum": 0, "maximum": 100}}  # fmt: skip
     texts = ("source", "note", "top1_source", "top1_recipe")
     word = {**TEXT, "description": "an operator or block by its name"}
-    # Any other key of a layer is a block with its arguments.
+    # Any other key of a layer is a block.
     rows = {**ANY_MAPPING, "properties": {**_operators(), **_modifiers()}, "minProperties": 1}
     size = _open({**INTEGER, "minimum": 1})
     return {
@@ -116,7 +116,7 @@ def _list_of(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open(shape: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that allows an expression in place of a value, and of those in its lists."""
+    """Return a schema that also allows expressions for a value and for the items of its lists."""
     return _either(_with_open_items(shape), EXPRESSION)
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a graph while a spec is expanded: named, checked against limits, weights shared."""
+"""Build the nodes of a graph while a spec is expanded: names, limits and shared weights."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NodeBuilder:
         self.builder = Builder()
         self.nodes = self.builder.nodes  # by name
         self.outputs: list[Output] = []
-        self.sites: dict[str, Source] = {}  # where each instance of a block is used
-        self.taken: dict[str, None] = {}  # the names of nodes and of instances, in order
+        self.sites: dict[str, Source] = {}  # the location of each use of a block
+        self.taken: dict[str, None] = {}  # the names of nodes and instances, in order
 
     def graph(self, document: Document) -> Graph:
-        """Return the graph of a document whose nodes are all here."""
+        """Return the graph of a document after all its nodes were added."""
         return Graph(
             document.name,
             tuple(self.nodes.values()),
@@ -57,10 +57,10 @@ class NodeBuilder:
     def claim(self, instance: Instance, base: str, at: Source) -> str:
         """Return the full name of the next node or block called `base`. Raises SpecError."""
         name = instance.node_name(base)
-        if len(name) >= 64:  # names grow with the depth of blocks, and are kept for every node
+        if len(name) >= 64:  # names grow with nested blocks, and every node has one
             self.steps.spend(len(name) // 64, at)
         if name in self.taken:
-            raise SpecError(f"the name '{name}' is taken already", at)
+            raise SpecError(f"the name '{name}' is already taken", at)
         self.taken[name] = None
         return name
 
@@ -94,7 +94,7 @@ class NodeBuilder:
             )
 
     def _share(self, name: str, mirror: tuple[str, str], at: Source) -> None:
-        """Let a node use the weights of the node that stands in the same place of `mirror`."""
+        """Let a node use the weights of the corresponding node of `mirror`."""
         node = self.nodes[name]
         if not node.op.params(*node.ins) and not node.op.buffers(*node.ins):
             return
@@ -108,7 +108,7 @@ class NodeBuilder:
 
 
 def mirror_of(instance: Instance, name: str, share: str | None) -> tuple[str, str] | None:
-    """Return the name of a node or block, and of the earlier one whose weights it shares."""
+    """Return the name of a node or block, and that of the earlier one whose weights it shares."""
     if share is None:
         return instance.mirror
     if share in instance.shares:

@@ -1,4 +1,4 @@
-"""Overrides of a spec by `--set` and `--input`: values of `let`, and shapes of inputs."""
+"""Override values of `let` and shapes of inputs, as `--set` and `--input` do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.language.value import Value
 
 
 def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
-    """Return values that replace those of `let`, by name. Raises OptionError."""
+    """Check values that override those of `let`, by name. Raises OptionError."""
     for name, value in given.items():
         if name not in document.let:
             known = shortened(", ".join(document.let)) or "none"
@@ -26,14 +26,14 @@ def settings(document: Document, given: Mapping[str, Any]) -> dict[str, Value]:
             )
     at = Source("--set", 1, 1)
     return {
-        # A tuple would be taken for a shape.
+        # A tuple would be read as a shape.
         name: Value(list(value) if isinstance(value, tuple) else value, at, True)
         for name, value in given.items()
     }
 
 
 def input_shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict[str, Shape]:
-    """Return shapes that replace those of inputs, by name. Raises OptionError."""
+    """Check shapes that override those of inputs, and return them by name. Raises OptionError."""
     names = ", ".join(document.inputs)
     if not isinstance(given, Mapping):
         if len(document.inputs) != 1:
@@ -55,9 +55,9 @@ def input_shapes(document: Document, given: Shape | Mapping[str, Shape]) -> dict
 
 
 def _check_axes(name: str, declared: Any, shape: Shape) -> None:
-    """Raise OptionError for a shape with other axes than those of a list in the spec.
+    """Raise OptionError for a shape whose number of axes differs from that in the spec.
 
-    An input that is one expression, `input: =shape`, leaves open how many there are.
+    An input that is an expression, `input: =shape`, allows any number.
     """
     if not isinstance(declared, list | tuple) or len(declared) == len(shape):
         return

@@ -1,11 +1,11 @@
-"""One-line patterns, in which courses write networks.
+"""One-line patterns, the notation for networks in many courses.
 
     INPUT 3x32x32 -> [[CONV 12 -> RELU]*2 -> POOL]*3 -> FC 10
 
-`CONV 64` is a 3x3 convolution with padding 1, `CONV 64 5x5 /2` another window and stride, `POOL`
-a 2x2 maximum, `FC` flattens before it if need be, and any other word is an operator, alone or
-with its principal attribute. `[...]*3` repeats, `*N` takes N from `--set N=3`, and `POOL?` stands
-unless `--set pool=false`.
+`CONV 64` is a 3x3 convolution with padding 1, `CONV 64 5x5 /2` sets window and stride, `POOL` is
+2x2 max pooling, `FC` flattens its input if need be, and any other word is an operator, alone or
+with its principal attribute. `[...]*3` repeats, `*N` takes N from `--set N=3`, and `POOL?` can be
+removed by `--set pool=false`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\Z")
 
 
 def document_of_pattern(text: str, limits: Limits) -> Document:
-    """Return the document that a pattern stands for. Raises SpecError."""
+    """Parse a pattern to a document. Raises SpecError."""
     return _Parser(text, limits).document()
 
 
@@ -73,7 +73,7 @@ class _Parser:
         return self.tokens[self.position][0] if self.position < len(self.tokens) else ""
 
     def accept(self, token: str) -> bool:
-        """Read a token if it comes next."""
+        """Consume the next token if it is `token`, and return whether it was."""
         found = self.peek() == token
         self.position += found
         return found
@@ -96,7 +96,7 @@ class _Parser:
         return tuple(layers)
 
     def element(self) -> Chain:
-        """Read a word or a bracket, with `?` and `*n` behind it."""
+        """Read a word or a bracket, with `?` and `*n` after it."""
         word, at = self.next("a layer")
         if word == "[":
             self.depth += 1
@@ -116,7 +116,7 @@ class _Parser:
         return layers
 
     def group(self, layers: Chain, at: Source, **modifiers: Any) -> Layer:
-        """Return one layer that stands for several, under a condition or repeated."""
+        """Return a layer that groups several, with a condition or a number of repeats."""
         return Layer(GROUP, at, "pattern", {}, then=layers, **modifiers)
 
     def count(self) -> Value:

@@ -1,7 +1,7 @@
-"""Items -> layers.
+"""Read items to layers.
 
 Names of operators, attributes, blocks and parameters are checked here, so that a typo is found
-even in a block that nothing uses. Shapes and values are the matter of `expand`.
+even in an unused block. Shapes and values are checked in `expand`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from archscope.ops import OPS
 
 
 class Reader:
-    """Reads chains, knowing which blocks exist and what they take."""
+    """Reads chains; it knows all blocks and their parameters."""
 
     def __init__(self, blocks: Mapping[str, tuple[Item, Source]]) -> None:
         """Read the heads of all blocks. Raises SpecError."""
@@ -74,7 +74,7 @@ class Reader:
 
     @staticmethod
     def _entries(item: Item, name: str) -> tuple[str, ...]:
-        """Read the names of what enters a block."""
+        """Read the names of a block's inputs."""
         path = f"blocks.{name}.inputs"
         names = [name_of(row, "an input", path) for row in listing(item, "'inputs'", path)]
         if not names or len({*names, "in"}) <= len(names):
@@ -84,7 +84,7 @@ class Reader:
         return tuple(names)
 
     def chain(self, item: Item, path: str) -> Chain:
-        """Read a chain: a list of layers, or one layer alone. Raises SpecError."""
+        """Read a chain: a list of layers, or a single layer. Raises SpecError."""
         item.refuse_hole()
         if isinstance(item.value, list):
             return tuple(self.layer(part, f"{path}[{i}]") for i, part in enumerate(item.value))
@@ -140,7 +140,7 @@ class Reader:
     def _explain_words(self, words: list[str], item: Item) -> None:
         if not words:
             raise SpecError("this layer names no operator or block", item.at)
-        # The word that is known is the layer; what stands beside it is the mistake.
+        # The known word is the layer; the other key is the mistake.
         known = [word for word in words if word in OPS or word in self.parameters]
         if len(known) == 1:
             wrong = next(word for word in words if word not in known)
@@ -191,7 +191,7 @@ class Reader:
                 raise SpecError(f"'{key}' has no value", key_at(item, key))
 
     def _check_given(self, word: str, given: Collection[str], at: Source) -> None:
-        """Raise SpecError if a block is not given what it needs."""
+        """Raise SpecError if a required parameter of a block is missing."""
         for name, default in self.parameters.get(word, {}).items():
             if default is None and name not in given:
                 raise SpecError(f"'{word}' needs '{name}'", at)
@@ -215,7 +215,7 @@ class Reader:
         if key == "each":
             if isinstance(item.value, str) and item.value.startswith("="):
                 got = f"got {item.kind}; write {{row: {item.value}}}"
-                raise SpecError(f"'each' must name what it walks, {got}", item.at, path)
+                raise SpecError(f"'each' must name its loop variables, {got}", item.at, path)
             rows = values_of(item, "'each'", path, LOOP_NAMES)
             if not rows:
                 raise SpecError("'each' names no list", item.at, path)

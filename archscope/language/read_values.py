@@ -1,4 +1,4 @@
-"""Items -> values. Holes are values that a spec leaves open, which makes it a search space.
+"""Read items to values. A hole is a value left open, which makes the spec a search space.
 
     !choice [3, 5, 7]                       one of these
     !int {low: 1, high: 4}                  a whole number, in steps of 1 unless `step` is given
@@ -26,9 +26,9 @@ MOST = 100_000  # alternatives of one hole
 
 
 def value_of(item: Item, label: str | None = None) -> Value:
-    """Return the value that an item stands for. Raises SpecError.
+    """Read the value of an item. Raises SpecError.
 
-    With a label, which names it inside what holds it, it may be a hole or have holes in it.
+    With a label, its name inside the item that contains it, the value may have holes.
     """
     if item.tag is not None and label is not None:
         return Value(_hole(item, label), item.at, False)
@@ -58,7 +58,7 @@ def value_of(item: Item, label: str | None = None) -> Value:
 
 
 def _hole(item: Item, label: str) -> Hole:
-    """Return the hole that a tagged item stands for. Raises SpecError."""
+    """Read the hole of a tagged item. Raises SpecError."""
     kind = (item.tag or "")[1:]
     rows = item.value
     if kind == CHOICE and isinstance(rows, list):
@@ -110,7 +110,7 @@ def _alternatives(item: Item, rows: dict[str, Item], label: str) -> tuple[Value,
             key = type(part.value), part.value
             if key in seen:
                 raise SpecError(
-                    f"{quoted(part.value)} stands among the alternatives twice", part.at
+                    f"{quoted(part.value)} is listed twice among the alternatives", part.at
                 )
             seen.add(key)
     return tuple(alternatives)

@@ -1,4 +1,4 @@
-"""The words of the language, and checks that an item is of the kind that must stand there."""
+"""The keywords of the language, and checks of the kinds of items."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SYNONYMS = {
     "gap": "global_avgpool", "swish": "silu", "deconv": "conv_transpose",
     "skip": "identity", "shortcut": "identity", "cat": "concat", "sum": "add",
 }  # fmt: skip
-"""Other names of our operators, where the spelling is too far off to be guessed."""
+"""Other names of our operators that 'did you mean' would not find by their spelling."""
 PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*\Z")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 LOOP_NAMES = ("i", "first", "last")
@@ -61,7 +61,7 @@ def name_of(item: Item, what: str, path: str, pattern: re.Pattern[str] = WORD) -
 
 
 def values_of(item: Item, what: str, path: str, reserved: Iterable[str] = ()) -> dict[str, Item]:
-    """Return the items of a mapping whose keys expressions can use. Raises SpecError."""
+    """Return the items of a mapping whose keys can be used in expressions. Raises SpecError."""
     rows = mapping(item, what, path)
     for key in rows:
         if not WORD.match(key) or iskeyword(key) or key in ("x", *reserved):
@@ -75,17 +75,17 @@ def values_of(item: Item, what: str, path: str, reserved: Iterable[str] = ()) ->
 
 
 def unquoted(key: str) -> str:
-    """Return a hint if a key is the end of an expression that YAML has cut in two."""
+    """Return a hint if a key is the rest of an expression that YAML has split."""
     return UNQUOTED if {*key} & {*")]}"} else ""
 
 
 def key_at(item: Item, key: str) -> Source:
-    """Return where a key of a mapping stands."""
+    """Return the location of a key of a mapping."""
     return (item.keys or {}).get(key, item.at)
 
 
 def check_keys(item: Item, known: Collection[str], inside: str = "", path: str = "") -> None:
-    """Raise SpecError for a key of a mapping that is none of the known ones."""
+    """Raise SpecError for an unknown key of a mapping."""
     for key in item.value:
         if key not in known:
             message = f"unknown key '{key}'{inside}{did_you_mean(key, known)}"

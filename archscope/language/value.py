@@ -1,4 +1,4 @@
-"""Values of a spec: constants, expressions, holes, and lists and mappings of them."""
+"""Values of a spec: constants, expressions, holes, and lists and mappings of these."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from archscope.language.expression import (
 from archscope.language.limits import LIMITS
 
 FILLER = "!"
-"""The name, which no spec can use, under which a scope keeps the `HoleFiller` of its holes."""
+"""The name under which a scope stores the `HoleFiller` of its holes; no spec can use it."""
 
 CHOICE, INT, FLOAT = "choice", "int", "float"
 
 
 class Value(Struct, frozen=True):
-    """A value of the spec: a constant, or something with expressions or holes in it."""
+    """A value of the spec: a constant, or a value that contains expressions or holes."""
 
     content: Any  # a constant, an Expression, a Hole, or a list or dict of Values
     at: Source
     constant: bool
-    cost: int = 1  # a measure of the work that it takes to compute it
+    cost: int = 1  # a measure of the work to compute it
 
     def __call__(self, scope: Any) -> Any:
         """Return the plain value in a scope. Raises SpecError."""
@@ -45,7 +45,7 @@ class Value(Struct, frozen=True):
         return {key: value(scope) for key, value in content.items()}
 
     def holes(self) -> Iterator[Hole]:
-        """Yield the holes in it, and those in their alternatives."""
+        """Yield its holes, including those in alternatives."""
         for value in self.parts():
             if isinstance(value.content, Hole):
                 yield value.content
@@ -53,7 +53,7 @@ class Value(Struct, frozen=True):
                     yield from alternative.holes()
 
     def expressions(self) -> Iterator[Expression]:
-        """Yield the expressions in it, and those in the alternatives of its holes."""
+        """Yield its expressions, including those in the alternatives of holes."""
         for value in self.parts():
             if isinstance(value.content, Expression):
                 yield value.content
@@ -62,7 +62,7 @@ class Value(Struct, frozen=True):
                     yield from alternative.expressions()
 
     def parts(self) -> Iterator[Value]:
-        """Yield it, or the values in its list or mapping, that are not constant."""
+        """Yield the value itself, or the items of its list or mapping, if not constant."""
         content = self.content
         if self.constant:
             return
@@ -74,30 +74,30 @@ class Value(Struct, frozen=True):
 
     @property
     def open(self) -> bool:
-        """Whether there is a hole in it."""
+        """Whether it contains a hole."""
         return next(self.holes(), None) is not None
 
 
 class Hole(Struct, frozen=True, gc=False):
-    """A value that is left open."""
+    """A value left open in a search space."""
 
     kind: str
-    label: str  # its name inside what holds it: `kernel`, `rows.2.n`
+    label: str  # its name inside its layer: `kernel`, `rows.2.n`
     at: Source
     alternatives: tuple[Value, ...] = ()
-    scalar: bool = True  # whether alternatives stand for themselves, else their indices do
+    scalar: bool = True  # whether choices are the alternatives themselves or their indices
     low: Any = 0
     high: Any = 0
     step: Any = None
     log: bool = False
-    shared: bool = False  # whether all instances of a block have one value
+    shared: bool = False  # whether all instances of a block have the same value
 
 
 class HolePaths(Struct, frozen=True, gc=False):
-    """What the paths of the holes of a layer begin with."""
+    """The prefixes of the paths of a layer's holes."""
 
-    own: str = ""  # of those that every instance fills for itself: `stage0.unit1.`
-    shared: str = ""  # of those that are shared: `unit.`
+    own: str = ""  # of holes that each instance fills separately: `stage0.unit1.`
+    shared: str = ""  # of shared holes: `unit.`
 
     def path(self, hole: Hole) -> str:
         """Return the path of a hole."""
@@ -105,13 +105,13 @@ class HolePaths(Struct, frozen=True, gc=False):
 
 
 class HoleFiller(Struct, frozen=True, gc=False):
-    """Gives the holes of a layer the values that were chosen for them."""
+    """Looks up the chosen values of a layer's holes."""
 
     choices: Mapping[str, Any]
     paths: HolePaths
 
     def __call__(self, hole: Hole, scope: Any) -> Any:
-        """Return the value of a hole in a scope. Raises SpecError if none was chosen."""
+        """Return the chosen value of a hole in a scope. Raises SpecError if there is none."""
         path = self.paths.path(hole)
         if path not in self.choices:
             raise SpecError(
@@ -124,14 +124,14 @@ class HoleFiller(Struct, frozen=True, gc=False):
 
 
 class Lets(Frame):
-    """The scope of `let`: values that may read one another, each computed when it is read first."""
+    """The scope of `let`: values may refer to each other, and are computed on first use."""
 
     __slots__ = ("pending", "values_of")
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         super().__init__(None)
         self.values_of = values
-        self.pending: list[str] = []  # those that are being computed
+        self.pending: list[str] = []  # names being computed
 
     def __missing__(self, name: str) -> Any:
         if name not in self.values_of:

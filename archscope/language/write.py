@@ -1,7 +1,7 @@
-"""Document -> YAML text, with its blocks, expressions and holes. Comments are not kept.
+"""Write a document as YAML text, with its blocks, expressions and holes but without comments.
 
-One style: a layer to a line, its arguments in braces; what does not fit on a line takes one for
-each of its parts. Chains stand in brackets only where they are a few words, or follow in `then`.
+The style is fixed: a layer per line with its arguments in braces; if that does not fit, a line for
+each part. Chains are in brackets only if they are a few words, or follow in `then`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from archscope.language.flatten import arguments, flat_document
 from archscope.language.value import CHOICE, Hole, Value
 
 WIDTH = 120  # characters of a line
-SHORT = 80  # characters of layers that stand in brackets behind `then` or `else`
-FEW = 3  # words that are a chain in brackets anywhere
+SHORT = 80  # most characters of layers in brackets after `then` or `else`
+FEW = 3  # most words of a chain in brackets anywhere
 CONSTANTS = ("true", "false", "null", "yes", "no", "on", "off")
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 _SENTENCE = re.compile(r"[A-Za-z=][!-~]*( [!-\"$-~][!-~]*)*")
-"""Words with single spaces between them, none of which begins a comment."""
+"""Words separated by single spaces, none of which begins a comment."""
 
 
 def document_text(document: Document) -> str:
-    """Return a spec that reads as the document, with the blocks that it uses.
+    """Return the document as the text of a spec, with the blocks that it uses.
 
-    Raises SpecError for a pattern, whose brackets have no word in a spec.
+    Raises SpecError for a pattern, whose brackets have no equivalent in a spec.
     """
     lines = [f"name: {_text(document.name)}"]
     more = {"about": document.about, "paper": document.paper}
@@ -57,10 +57,10 @@ def document_text(document: Document) -> str:
 
 
 def to_yaml(graph: Graph) -> str:
-    """Return a spec with one layer for each node, every node and output under its own name.
+    """Return a spec with one layer per node, with every node and output under its own name.
 
     Blocks stay visible in the names. Raises GraphError for a node that is two outputs at once,
-    which the language cannot say.
+    which the language cannot express.
     """
     return document_text(flat_document(graph))
 
@@ -84,12 +84,12 @@ def _block(block: Block) -> list[str]:
 
 
 def _chain(chain: Chain, column: int) -> list[str]:
-    """Return layers as the items of a list that begins in a column."""
+    """Return layers as the items of a list that begins at a column."""
     return [line for layer in chain for line in _item(_layer(layer, column + 2))]
 
 
 def _layer(layer: Layer, column: int) -> list[str]:
-    """Return the lines of a layer that begins in a column. Raises SpecError."""
+    """Return the lines of a layer that begins at a column. Raises SpecError."""
     if layer.word == GROUP:
         raise SpecError("a bracket of a pattern cannot be written as a spec", layer.at)
     more = _modifiers(layer, column)
@@ -112,7 +112,7 @@ def _branch(chain: Chain, column: int) -> list[str]:
 
 
 def _modifiers(layer: Layer, column: int) -> list[str]:
-    """Return what stands beside the word of a layer, in the order in which it is read."""
+    """Return the modifiers of a layer, in the order in which they are read."""
     lines: list[str] = []
     sources = layer.sources
     given: dict[str, Any] = {
@@ -136,7 +136,7 @@ def _modifiers(layer: Layer, column: int) -> list[str]:
 
 
 def _following(key: str, chain: Chain, column: int) -> list[str]:
-    """Return the lines of `then` or `else`, on one line where the layers are short."""
+    """Return the lines of `then` or `else`, on one line if the layers are short."""
     if not chain:
         return []
     if all(map(_is_short, chain)):
@@ -153,7 +153,7 @@ def _following(key: str, chain: Chain, column: int) -> list[str]:
 
 
 def _given(layer: Layer) -> Any:
-    """Return the arguments of a layer, or the one that stands alone."""
+    """Return the arguments of a layer, or its only argument if that has no name."""
     return next(iter(layer.args.values())) if layer.alone else layer.args
 
 
@@ -162,7 +162,7 @@ def _is_word(layer: Layer) -> bool:
 
 
 def _is_short(layer: Layer) -> bool:
-    """Return whether nothing stands beside the arguments of a layer."""
+    """Return whether a layer has no modifiers."""
     parts = (
         layer.branches, layer.then or None, layer.repeat, layer.each, layer.when,
         layer.otherwise or None, layer.name, layer.sources, layer.share, layer.params,
@@ -172,7 +172,7 @@ def _is_short(layer: Layer) -> bool:
 
 
 def _head(head: Head) -> Any:
-    """Return what stands behind `output:`, less what goes without saying."""
+    """Return the value of `output:`, without defaults."""
     rows: dict[str, Any] = {"name": head.name}
     if head.weight.content != 1:
         rows["weight"] = head.weight
@@ -182,7 +182,7 @@ def _head(head: Head) -> Any:
 
 
 def _entry(key: str, value: Any, column: int = 0) -> list[str]:
-    """Return the lines of a key and its value; one, unless that is too long and can be parted."""
+    """Return the lines of a key and its value: one, unless it is too long and can be split."""
     tag, content = _parts(value)
     begin = f"{key}: {tag}"
     if isinstance(content, str):
@@ -214,14 +214,14 @@ def _lines(content: Any, column: int) -> list[str]:
 
 
 def _has_parts(content: Any) -> bool:
-    """Return whether content is better read on several lines if it is long: no list of numbers."""
+    """Return whether long content is better split into lines, unlike a list of numbers."""
     if isinstance(content, list | tuple):
         return any(isinstance(_parts(part)[1], dict | list | tuple) for part in content)
     return isinstance(content, dict)
 
 
 def _parts(value: Any) -> tuple[str, Any]:
-    """Return the tag of a value, which a hole has, and its content."""
+    """Return the tag of a value, if it is a hole, and its content."""
     if isinstance(value, Value):
         return _parts(value.content)
     if isinstance(value, Expression):
@@ -270,7 +270,7 @@ def _key(key: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text that ends its line, in quotes only if YAML needs them."""
+    """Return a text that ends its line, quoted only if YAML requires it."""
     several = " " in text or "://" in text or text.startswith("=")  # a word may be a constant
     if several and _SENTENCE.fullmatch(text) and ": " not in text and not text.endswith(":"):
         return text
@@ -278,14 +278,14 @@ def _text(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return text in quotes, unless it is a word that nothing else could be meant by."""
+    """Return a text in quotes, unless it is an unambiguous word."""
     if _WORD.fullmatch(text) and text.lower() not in CONSTANTS:
         return text
     return json.dumps(text, ensure_ascii=max(text, default="") < "\U00010000")
 
 
 def _item(lines: list[str]) -> list[str]:
-    """Return lines as one item of a list."""
+    """Return lines as an item of a list."""
     return [f"- {lines[0]}", *_indented(lines[1:])]
 
 

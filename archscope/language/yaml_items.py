@@ -1,4 +1,4 @@
-"""YAML text -> items that know their line, without constructing tags and without recursion."""
+"""Parse YAML text to items that know their line, without constructing tags or recursion."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CONSTANTS = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-_DIGITS = 40  # a longer word is no number; it would also cost the patterns above much time
+_DIGITS = 40  # longer words are not numbers, and would make the patterns above slow
 
 HOLES = ("!choice", "!int", "!float")
-"""The tags of holes: values that a spec leaves open, which makes it a search space."""
+"""The tags of holes, the values left open in a search space."""
 _ANY_HOLE = f"{', '.join(HOLES[:-1])} or {HOLES[-1]}"
 
 
@@ -36,11 +36,11 @@ class Item(Struct):
     value: Any
     at: Source
     tag: str | None = None
-    keys: dict[str, Source] | None = None  # where each key of a dict stands
+    keys: dict[str, Source] | None = None  # the location of each key of a dict
 
     @property
     def kind(self) -> str:
-        """How messages describe it."""
+        """Its description in messages."""
         if isinstance(self.value, dict):
             return "a mapping"
         if isinstance(self.value, list):
@@ -49,11 +49,11 @@ class Item(Struct):
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is written here."""
+        """Whether it is empty in the text."""
         return self.value is None and self.tag is None
 
     def refuse_hole(self) -> None:
-        """Raise SpecError if a hole stands here."""
+        """Raise SpecError if it is a hole."""
         if self.tag is not None:
             raise SpecError(
                 f"'{self.tag}' cannot stand here: arguments, parameters, 'let', 'repeat' and 'when'"
@@ -62,7 +62,7 @@ class Item(Struct):
             )
 
     def plain(self) -> Any:
-        """Return the value without positions. Raises SpecError if any of it is left open."""
+        """Return the value without locations. Raises SpecError if it contains a hole."""
         self.refuse_hole()
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
@@ -80,7 +80,7 @@ def read_text(path: Path, limits: Limits) -> str:
     except IsADirectoryError:
         raise SpecError("this is a directory, expected a spec file", name) from None
     except (OSError, ValueError) as error:
-        # What Windows says of a directory is 'permission denied'.
+        # On Windows, reading a directory is 'permission denied'.
         if isinstance(error, PermissionError) and path.is_dir():
             raise SpecError("this is a directory, expected a spec file", name) from None
         reason = getattr(error, "strerror", None) or str(error)
@@ -101,7 +101,7 @@ def decode(data: bytes, file: str, limits: Limits) -> str:
 
 
 def _end_of(text: AnyStr, newline: AnyStr, file: str) -> Source:
-    """Return the place behind the last character of the beginning of a file."""
+    """Return the location after the last character of the beginning of a file."""
     return Source(file, text.count(newline) + 1, len(text) - text.rfind(newline))
 
 
@@ -145,7 +145,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> str:
 def _scalar(event: Any) -> Any:
     text = event.value
     if not event.implicit[0] and event.tag is None:
-        return text  # it was quoted
+        return text  # quoted
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if len(text) <= _DIGITS:
@@ -156,18 +156,18 @@ def _scalar(event: Any) -> Any:
 
 
 class _Part(Struct):
-    """An item while it is composed, or that an alias may repeat."""
+    """An item under construction, or one that an alias may repeat."""
 
     item: Item
     anchor: str | None
-    size: int = 1  # items in it, every use of an alias counted in full
-    height: int = 0  # levels of lists and mappings in it
-    key: tuple[str, Source] | None = None  # the key that waits for its value
-    done: bool = False  # whether its end has come
+    size: int = 1  # the number of items in it, counting every use of an alias in full
+    height: int = 0  # its levels of lists and mappings
+    key: tuple[str, Source] | None = None  # the key whose value comes next
+    done: bool = False  # whether it is complete
 
 
 class _Composer:
-    """Composes items from parser events, with a stack of its own in place of recursion."""
+    """Composes items from parser events, with an explicit stack instead of recursion."""
 
     def __init__(self, file: str, limits: Limits) -> None:
         self.file, self.limits = file, limits
@@ -178,7 +178,7 @@ class _Composer:
         self.aliased = 0
 
     def take(self, event: Any) -> None:
-        """Take the next event. Raises SpecError."""
+        """Process the next event. Raises SpecError."""
         if isinstance(event, yaml.ScalarEvent):
             item = Item(_scalar(event), self._at(event), self._tag(event))
             self._put(_Part(item, event.anchor, done=True), item.at)
@@ -222,7 +222,7 @@ class _Composer:
         if part is None:
             raise SpecError(f"the alias '*{shortened(name)}' has no anchor before it", at)
         if not part.done:
-            raise SpecError(f"the alias '*{shortened(name)}' stands inside what it repeats", at)
+            raise SpecError(f"the alias '*{shortened(name)}' is inside its own anchor", at)
         self.aliased += part.size
         self._check(self.aliased, self.limits.aliased, at)
         self._put(part, at)
@@ -260,7 +260,7 @@ class _Composer:
     def _key(self, item: Item, at: Source, holder: Item) -> tuple[str, Source]:
         if isinstance(item.value, dict | list) or item.tag is not None:
             what = item.kind if item.tag is None else f"'{item.tag}'"
-            raise SpecError(f"{what} stands where a key should be", at)
+            raise SpecError(f"expected a key, got {what}", at)
         if item.value == "<<":
             raise SpecError("merge keys ('<<') are not part of the language; use 'extends'", at)
         key = item.value
@@ -272,5 +272,5 @@ class _Composer:
         if not key.isprintable():
             raise SpecError(f"expected a key on one line, got {quoted(key)}", at)
         if holder.keys is not None and key in holder.keys:
-            raise SpecError(f"the key '{key}' stands in line {holder.keys[key].line} already", at)
+            raise SpecError(f"the key '{key}' is already in line {holder.keys[key].line}", at)
         return key, at

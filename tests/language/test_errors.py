@@ -110,7 +110,7 @@ def test_files_in_a_circle(tmp_path: Path) -> None:
     for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
         (tmp_path / f"{name}.yaml").write_text(f"use: {other}.yaml\n", encoding="utf-8")
     assert said_of(tmp_path / "a.yaml") == (
-        f"{(tmp_path / 'c.yaml').as_posix()}:1:6: files take each other in, in a circle:"
+        f"{(tmp_path / 'c.yaml').as_posix()}:1:6: files use each other in a circle:"
         " a.yaml -> b.yaml -> c.yaml -> a.yaml"
     )
 

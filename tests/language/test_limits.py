@@ -89,7 +89,7 @@ def test_hostile_text(case: str) -> None:
 def test_names_that_build_on_one_another_inside_deep_expressions() -> None:
     rows = "".join(f"  a{i}: ={'-' * 60}a{i + 1}\n" for i in range(60))
     said = refusal(f"let:\n{rows}  a60: 1\nlayers: [conv: =a0]")
-    assert said.endswith("values build on one another too deeply (at layers[0])")
+    assert said.endswith("values depend on one another too deeply (at layers[0])")
 
 
 def test_values_that_double_at_every_layer() -> None:
