@@ -1,4 +1,4 @@
-"""Search spaces: decisions, counting, cost tables, sampling; all that needs no training."""
+"""Search spaces without training: decisions, counting, cost tables, budgets and sampling."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def graph(
     input: Shape | Mapping[str, Shape] | None = None,
     limits: Limits = LIMITS,
 ) -> Graph:
-    """Return the graph of a document as `language.graph` does. Raises ArchscopeError.
+    """Return the graph of a document, like `language.graph`. Raises ArchscopeError.
 
-    `set` may fill the holes of a search space, too, by the paths of its decisions.
+    `set` may also fill the holes of a search space, by the paths of its decisions.
     """
     given = set or {}
     holes = {name: value for name, value in given.items() if name not in document.let}

@@ -1,9 +1,9 @@
-"""Costs that are sums over the segments of a network, beyond the sums that every segment has.
+"""Additional costs that are sums over the segments of a network: flash and predicted latency.
 
-What a segment adds may depend on what is left open before it: a runtime runs an activation in the
-kernel of the convolution before, and a batch norm is folded into its layer, whatever segments they
-are in. So a segment is entered with what is open, and leaves something open itself, which tables
-and chains keep beside the shape of the feature map. Sums are of whole numbers, as counting needs.
+What a segment adds may depend on the segment before: a runtime runs an activation in the kernel of
+the convolution before it, and a batch norm is folded into its layer, even across segments. So each
+segment receives a state that was left open and leaves one itself; tables and chains store it with
+the shape of the feature map. Sums are integers, as counting requires.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from archscope.latency.predict import milliseconds, predict
 from archscope.latency.profile import Profile
 
 PICOSECONDS = 10**9
-"""In a millisecond, to which the time of each segment is rounded."""
+"""Picoseconds per millisecond; the time of each segment is rounded to picoseconds."""
 
 Open = Hashable
-"""What is left open between two segments; None is nothing."""
+"""The state left open between two segments; None if there is none."""
 
 
 class AdditiveCost(Protocol):
@@ -33,27 +33,27 @@ class AdditiveCost(Protocol):
 
     @property
     def key(self) -> Hashable:
-        """What is equal where the costs are."""
+        """A key that is equal for equal costs."""
 
     @property
     def per(self) -> int:
-        """How many of the whole numbers in sums one of the unit of the metric is."""
+        """The integer in sums that stands for one unit of the metric."""
 
     @property
     def exact(self) -> bool:
-        """Whether it really is a sum; if not, only the graph says it."""
+        """Whether it really is a sum; if not, the exact cost needs the graph."""
 
     def of_graph(self, graph: Graph) -> float:
         """Return the cost of a whole network for inference, in the unit of the metric."""
 
     def of_part(self, graph: Graph, entering: Any) -> tuple[int, Open]:
-        """Return what a part of a network adds, and what it leaves open.
+        """Return the cost of a part of a network, and the state it leaves open.
 
         The part has one input, its first node, and one output.
         """
 
     def at_end(self, leaving: Any) -> int:
-        """Return what is added where a network ends."""
+        """Return the cost added at the end of a network."""
 
 
 class FlashCost:
@@ -66,12 +66,12 @@ class FlashCost:
         return flash_of(graph)
 
     def of_part(self, graph: Graph, entering: Any) -> tuple[int, Open]:
-        """Return the bytes of a part; a layer is open to a batch norm, with biases or without."""
+        """Return the bytes of a part; its last layer may still absorb a batch norm."""
         entry = graph.nodes[0]
         flash = flash_by_node(graph, () if entering is None else (entry.name,))
         added = sum(flash.values())
         if entering == "with biases":
-            added -= flash[entry.name]  # they are counted already
+            added -= flash[entry.name]  # already counted
         end = graph.by_name[graph.main.node]
         if any(end.name in node.inputs for node in graph.nodes):
             return added, None
@@ -94,19 +94,19 @@ class LatencyCost:
     def __init__(self, name: str, profile: Profile) -> None:
         self.name, self.profile = name, profile
         self.key = name, profile.checksum
-        self.exact = profile.correction is None  # which depends on the whole network
+        self.exact = profile.correction is None  # a correction depends on the whole network
 
     def of_graph(self, graph: Graph) -> float:
         """Return the milliseconds of a network."""
         return predict(self.profile, graph).milliseconds
 
     def of_part(self, graph: Graph, entering: Any) -> tuple[int, Open]:
-        """Return the picoseconds of a part, and the kernel that later nodes may join."""
+        """Return the picoseconds of a part, and the open kernel that later nodes may join."""
         made, leaving = kernels_of_part(graph, self.profile.fusion, entering)
         return self._picoseconds(made), leaving
 
     def at_end(self, leaving: Any) -> int:
-        """Return the picoseconds of a kernel that is in no part yet."""
+        """Return the picoseconds of a kernel that no part has counted yet."""
         if not isinstance(leaving, OpenKernel) or not leaving.features:
             return 0
         return self._picoseconds([Kernel((), leaving.kind, leaving.features)])
@@ -116,4 +116,4 @@ class LatencyCost:
 
 
 SUMMED = {"flash": FlashCost}
-"""Metrics that take a graph to know but are sums over segments."""
+"""Metrics that need a graph but are sums over segments."""

@@ -1,7 +1,7 @@
-"""What the candidates of one search space have in common, kept from one to the next.
+"""Cache the expanded blocks that the candidates of a search space have in common.
 
-A block without holes becomes the same nodes wherever it has the same arguments and input shapes.
-So it is expanded once, and placed again under other names.
+A block without holes yields the same nodes wherever it has the same arguments and input shapes, so
+it is expanded once and then inserted under other names.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from archscope.language.limits import Limits
 from archscope.language.node_builder import NodeBuilder, NodeNames
 from archscope.language.value import FILLER, Value
 
-MOST = 1 << 14  # blocks that are kept
+MOST = 1 << 14  # blocks in the cache
 
 
 class CachedBlock(Struct, frozen=True, gc=False):
-    """What a block became, with names that begin behind its own."""
+    """An expanded block, with names relative to its own."""
 
     nodes: tuple[tuple[Any, ...], ...]  # the fields of each, in order
     names: tuple[str, ...]
-    ends: tuple[int | str, ...]  # an input of the block by number, or a node of it
+    ends: tuple[int | str, ...]  # an input of the block by number, or a node by name
     steps: int
-    sites: tuple[tuple[str, Source], ...]  # of the blocks inside
+    sites: tuple[tuple[str, Source], ...]  # locations of the blocks inside
 
 
 class BlockCache:
-    """Expands the candidates of one document, and keeps what its blocks without holes become."""
+    """Expands the candidates of a document, caching its blocks without holes."""
 
     def __init__(self, document: Document, limits: Limits) -> None:
         self.document, self.limits = document, limits
@@ -51,7 +51,7 @@ class BlockCache:
 
 
 class _Reuse:
-    """Takes the blocks of one candidate from a cache; see `expand.Reuse`."""
+    """Takes the blocks of a candidate from a cache; see `expand.Reuse`."""
 
     def __init__(self, cache: BlockCache) -> None:
         self.cache, self.constants = cache, cache.constants
@@ -71,7 +71,7 @@ class _Reuse:
             return walk(block.layers, instance, frame, flow)
         frame.pop(FILLER, None)
         common = tuple([domain.choices.get(path) for path in read])
-        # 1, 1.0 and true are equal, but do not make equal blocks.
+        # 1, 1.0 and true are equal, but make different blocks.
         types = tuple([type(value) for value in frame.values()])
         key = block.name, common, types, tuple(frame), tuple(frame.values())
         try:
@@ -96,7 +96,7 @@ class _Reuse:
 def _cached(
     instance: Instance, made: NodeBuilder, flow: NodeNames, before: tuple[int, ...], spent: int
 ) -> CachedBlock:
-    """Return what a block became, of which `before` tells how much was made before it."""
+    """Return an expanded block; `before` has the sizes of the collections before it."""
     prefix = instance.prefix
     skip = len(prefix)
     entry = {name: i for i, name in enumerate(instance.entry)}
@@ -119,7 +119,7 @@ def _cached(
 
 
 def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNames:
-    """Add the nodes of a known block in another place, and return the last."""
+    """Add the nodes of a cached block under another name, and return the last ones."""
     prefix, entry, nodes = instance.prefix, instance.entry, made.nodes
     for suffix, op, inputs, ins, out, shares, *more in known.nodes:
         name = prefix + suffix
@@ -131,9 +131,9 @@ def _placed(known: CachedBlock, instance: Instance, made: NodeBuilder) -> NodeNa
 
 
 def closed_blocks(document: Document) -> dict[str, tuple[str, ...]]:
-    """Return the blocks whose bodies, with the blocks they use, have no hole and no output.
+    """Return the blocks that have no holes and outputs, including in the blocks they use.
 
-    For each, the holes of `let` that its expressions may read.
+    Each is mapped to the holes of `let` that its expressions may read.
     """
     blocks, closed = document.blocks, {}
     reads = {name: _names_read(block.values()) for name, block in blocks.items()}

@@ -1,10 +1,10 @@
-"""A network of a search space as a plain spec that people can read.
+"""Write a network of a search space as a readable plain spec.
 
-Values that all instances of a block agree on stand in the place of the hole. Where instances
-differ, the block gets a parameter, and those who use it say its value: loops walk a list of
-them, `each: {kernel: [3, 5, 3]}` in place of `repeat: 3`, and lists go up through the blocks to
-where they are the same for all. What is written is read again and must give the same network;
-where it does not, each node is written as a layer of its own.
+If all instances of a block agree on a value, it replaces the hole. If they differ, the block gets
+a parameter, and its users pass the value: loops iterate over a list, `each: {kernel: [3, 5, 3]}`
+instead of `repeat: 3`, and lists move up through the blocks until they are the same for all. The
+written text is read again and must give the same network; otherwise each node is written as a layer
+of its own.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ from archscope.space.search_space import Space, checked_choices
 
 
 def bound_text(space: Space, choices: Choices, name: str = "", about: str = "") -> str:
-    """Return the plain spec of one network of a space, under another name if one is given.
+    """Return the plain spec of a network of a space, under another name if one is given.
 
-    Raises OptionError for choices that do not fit the space, SpecError if they make no network.
+    Raises OptionError for choices that do not fit the space, SpecError if they make no valid
+    network.
     """
     choices = checked_choices(space, choices)
     document = structs.replace(
         space.document,
         name=name or space.document.name,
         about=about or space.document.about,
-        reference={},  # it speaks of another network
+        reference={},  # it describes another network
     )
     graph = expand(document, space.limits, choices=choices)
-    full = {**space.defaults, **choices}  # what has no value yet does not count
+    full = {**space.defaults, **choices}  # decisions without a choice are inactive
     for prune in (True, False):
         try:
             text = document_text(_Lift(document, full, prune).document())
@@ -68,16 +69,16 @@ def _read(text: str, limits: Limits) -> Graph:
 
 
 class CannotLiftError(Exception):
-    """The values cannot be said with parameters and lists."""
+    """The values cannot be expressed with parameters and lists."""
 
 
 class _Moved:
-    """A block while values that its instances do not agree on are moved out of it."""
+    """A block from which values that differ between its instances are being moved out."""
 
     def __init__(self, instances: dict[str, Call], taken: set[str]) -> None:
-        self.instances, self.taken = instances, taken  # by path; names that are not free
+        self.instances, self.taken = instances, taken  # by path; names already used
         self.parameters: dict[str, Value | None] = {}  # new ones
-        self.columns: dict[Layer, dict[str, Value]] = {}  # new lists to walk, by loop
+        self.columns: dict[Layer, dict[str, Value]] = {}  # new lists to iterate over, by loop
 
 
 class _Lift:
@@ -109,11 +110,11 @@ class _Lift:
         return sorted(used, key=lambda name: len(used[name]))
 
     def _block(self, block: Block, instances: dict[str, Call]) -> Block:
-        """Return a block without holes; callers are told what its instances differ in."""
+        """Return a block without holes, and pass the differing values to its callers."""
         columns = {name for layer in layers_in(block.layers) for name in layer.each or {}}
         moved = _Moved(instances, {*block.defaults, *self.source.let, *columns})
         layers = self._chain(block.layers, (), moved)
-        # A default that had a hole is given by every caller.
+        # Every caller passes the value of a default that had a hole.
         defaults = {
             name: None if value is not None and value.open else value
             for name, value in block.defaults.items()
@@ -124,7 +125,7 @@ class _Lift:
         return tuple(made for layer in chain for made in self._layer(layer, loops, moved))
 
     def _layer(self, layer: Layer, loops: tuple[Layer, ...], moved: _Moved) -> Chain:
-        """Return what becomes of a layer: itself without holes, or what stands for it."""
+        """Return a layer without holes, or the layers that replace it."""
         conditions = self.occurrences.conditions.get(layer)
         if self.prune and conditions == {False} and not layer.looped:
             return self._chain(layer.otherwise, loops, moved)
@@ -151,7 +152,7 @@ class _Lift:
         loops: tuple[Layer, ...],
         moved: _Moved,
     ) -> Value:
-        """Return what stands in a slot: the value that all agree on, or a name for theirs."""
+        """Return the value of a slot if all instances agree, or else a name for it."""
         first = next(iter(values.values()))
         if all(_key(value) == _key(first) for value in values.values()):
             return first
@@ -177,7 +178,7 @@ class _Lift:
     def _nested(
         self, values: Occurring, path: str, turns: Turns, loops: tuple[Layer, ...], rest: Value
     ) -> Value:
-        """Return the values of one instance: one, or a list of them for each loop around."""
+        """Return the value in an instance, or nested lists of values, one level per loop."""
         if len(turns) == len(loops):
             return values.get((path, turns), rest)
         count = self.occurrences.loops.get((loops[len(turns)], path, turns), 0)
@@ -186,7 +187,7 @@ class _Lift:
 
 
 def _any_filled(value: Value) -> Value:
-    """Return a value whose holes, which no instance has, hold their first alternatives."""
+    """Return a value with its holes, which no instance uses, set to their first alternatives."""
     while value.open:
         choices = {}
         for hole in value.holes():
@@ -202,7 +203,7 @@ def _key(value: Value) -> str:
 
 
 def _name(layer: Layer, slot: str, taken: set[str]) -> str:
-    """Return a name for a parameter that nothing has yet: the slot's, or with the layer's."""
+    """Return a free name for a parameter: that of the slot, perhaps with the layer's."""
     base, own = slot.removeprefix("@").removeprefix("each."), layer.base.replace(".", "_")
     name = base
     if name in taken or slot.startswith("@"):

@@ -1,4 +1,4 @@
-"""Budgets as people write them: `300MFLOPs`, `params<=5M`, `peak 4MiB`, `60% of mobilenet_v2`."""
+"""Parse budgets: `300MFLOPs`, `params<=5M`, `peak 4MiB`, `60% of mobilenet_v2`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from archscope.space.search_space import Space
 from archscope.units import COUNT, Unit, split_quantity, split_word, unit_hint
 
 EDGE = 0.85
-"""How far below a single budget networks may lie, so that a search stays near its limit."""
+"""The lower edge of a single budget, as a share of it, so that a search stays near the limit."""
 
 MOST = 1e30
-"""The largest number of a budget; beyond, nothing can be compared."""
+"""The largest number in a budget; larger ones cannot be compared."""
 
 DEVICES = ("cpu",)
-"""Devices that latency is measured on: this machine's. For others, a profile predicts it."""
+"""Devices of this machine, on which latency is measured. For others, a profile predicts it."""
 
 EXAMPLES = (
     "300MFLOPs, 300MMACs, '5M params', 'macs<=300M', 'macs 250M..300M', 'peak 4MiB',"
@@ -39,33 +39,33 @@ CostsByName = Callable[[str], Costs]
 
 
 class Budget(Struct, frozen=True):
-    """The most, and perhaps the least, that a network may cost by one metric."""
+    """The upper and perhaps lower limit of a metric."""
 
-    text: str  # as it was written
+    text: str  # as written by the user
     metric: str
     most: float | None
     least: float | None = None
-    device: str = ""  # where it is measured, or the profile that predicts it
-    note: str = ""  # what the words were taken to mean
+    device: str = ""  # the device that measures it, or the profile that predicts it
+    note: str = ""  # how the text was understood
 
     @property
     def measured(self) -> bool:
-        """Whether it takes a run to know, as latency here does; all else is static."""
+        """Whether it must be measured, such as latency on this machine; otherwise it is static."""
         return METRICS[self.metric].is_measured and not self.predicted_by
 
     @property
     def predicted_by(self) -> str:
-        """The latency profile that predicts it; empty if it is measured or counted."""
+        """The latency profile that predicts it; "" if it is measured or counted."""
         return "" if self.device in DEVICES else self.device
 
     @property
     def cost(self) -> str:
-        """The key in `Costs` of what it limits: the metric, and the profile that predicts it."""
+        """The key in `Costs` of the limited metric, including the profile that predicts it."""
         return f"{self.metric}@{self.device}" if self.predicted_by else self.metric
 
     @property
     def extra(self) -> AdditiveCost | None:
-        """The cost that a cost model has only if it is asked for. Raises OptionError."""
+        """The cost that a cost model includes only on request, if any. Raises OptionError."""
         if self.predicted_by:
             return LatencyCost(self.cost, profiles.load(self.predicted_by))
         make = SUMMED.get(self.metric)
@@ -73,25 +73,25 @@ class Budget(Struct, frozen=True):
 
     @property
     def is_sum(self) -> bool:
-        """Whether it is a sum of whole numbers over the segments of a network, as macs are."""
+        """Whether it is a sum of integers over the segments of a network, as macs are."""
         if (extra := self.extra) is not None:
             return extra.exact
         metric = METRICS[self.metric]
         return not self.measured and not metric.needs_graph and metric.unit.whole
 
     def excess(self, value: float) -> float:
-        """Return by which share of the limit a value is beyond it; 0 or less is inside."""
+        """Return the share of the limit by which a value exceeds it; 0 or less is inside."""
         over = -1.0 if self.most is None else (value - self.most) / self.most
         under = -1.0 if self.least is None else (self.least - value) / self.least
         return max(over, under)
 
     def readable(self, value: float) -> str:
-        """Return a value of the metric as people read it."""
+        """Format a value of the metric."""
         unit = METRICS[self.metric].unit
         return unit.format(round(value) if unit.whole else value)
 
     def meaning(self, shape: str = "") -> str:
-        """Return one line that says what is limited, for an input of a shape if one is given."""
+        """Return a line that explains the budget, for an input shape if one is given."""
         metric = METRICS[self.metric]
         bounds = [
             f"{word} {metric.unit.exact(limit)}"
@@ -109,10 +109,10 @@ class Budget(Struct, frozen=True):
 def budgets(
     texts: Sequence[str], costs_by_name: CostsByName | None = None, edge: float | None = None
 ) -> tuple[Budget, ...]:
-    """Return the budgets that texts say; together they must all hold.
+    """Parse budgets, which must all hold.
 
-    `costs_by_name` resolves `60% of mobilenet_v2`. The lower edge of `with_edge` is 0.85 unless
-    said; 0 is none. Raises OptionError.
+    `costs_by_name` resolves `60% of mobilenet_v2`. `edge` is that of `with_edge`, by default 0.85;
+    0 means none. Raises OptionError.
     """
     by_cost: dict[str, Budget] = {}
     for text in texts:
@@ -121,14 +121,16 @@ def budgets(
         by_cost[new.cost] = new if old is None else _both_ends(old, new)
     for limit in by_cost.values():
         if limit.least is not None and limit.most is not None and limit.least > limit.most:
-            raise OptionError(f"the budget '{limit.text}' leaves nothing between its ends")
+            raise OptionError(
+                f"the budget '{limit.text}' is empty: its lower end is above its upper end"
+            )
     return with_edge(tuple(by_cost.values()), EDGE if edge is None else edge)
 
 
 def with_edge(limits: tuple[Budget, ...], edge: float) -> tuple[Budget, ...]:
-    """Return budgets, a single static one without a lower end with one at `edge` of its limit.
+    """Add a lower end at `edge` of the limit to a single static budget that has none.
 
-    Raises OptionError unless `edge` is a share below 1; with 0 nothing changes.
+    With 0 nothing changes. Raises OptionError unless `edge` is at least 0 and below 1.
     """
     if not 0 <= edge < 1:
         raise OptionError(f"the lower edge must be a share of the budget from 0 to 1, got {edge:g}")
@@ -143,18 +145,18 @@ def with_edge(limits: tuple[Budget, ...], edge: float) -> tuple[Budget, ...]:
 
 
 def _both_ends(first: Budget, second: Budget) -> Budget:
-    """Return one budget for a lower and an upper end. Raises OptionError for two of a kind."""
+    """Combine a lower and an upper end in one budget. Raises OptionError for two equal ends."""
     above, below = (first, second) if first.most is None else (second, first)
     if above.most is not None or below.least is not None or first.measured:
         raise OptionError(
             f"two budgets limit {first.cost}: '{first.text}' and '{second.text}';"
-            " say both ends at once: macs 250M..300M"
+            " for a range, write both ends in one: macs 250M..300M"
         )
     return structs.replace(below, text=f"{first.text}, {second.text}", least=above.least)
 
 
 def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
-    """Return the budget that one text says. Raises OptionError with examples."""
+    """Parse a budget. Raises OptionError, with examples."""
     words = " ".join(text.split())
     sign, leading, rest = _parts(words)
     if "%" in rest:
@@ -177,7 +179,7 @@ def budget(text: str, costs_by_name: CostsByName | None = None) -> Budget:
 
 
 def _how_known(text: str, device: str) -> str:
-    """Return how latency on a device is known. Raises OptionError for an unknown device."""
+    """Return the source of latency on a device. Raises OptionError for an unknown device."""
     if device in DEVICES:
         return "measured, not counted"
     known = profiles.files()
@@ -203,10 +205,10 @@ def _parts(words: str) -> tuple[str, Metric | None, str]:
     if match:
         word, sign, rest = match.groups()
         if not word:
-            raise _refusal(words, f"say what should be {sign}")
+            raise _refusal(words, f"name the metric before '{sign}'")
         metric = _metric(words, word)
         if sign in ("==", "="):
-            why = "an exact amount is no budget; use <=, or a range such as 250M..300M"
+            why = "a budget is not an exact amount; use <=, or a range such as 250M..300M"
             raise _refusal(words, why)
         return sign, metric, rest
     match = _LEADING.match(words)
@@ -219,7 +221,7 @@ def _metric(text: str, word: str) -> Metric:
     known = metric_words()
     name = word.strip().lower()
     if name not in known:
-        raise _refusal(text, f"'{word.strip()}' is no cost{did_you_mean(name, known)}")
+        raise _refusal(text, f"no metric '{word.strip()}'{did_you_mean(name, known)}")
     return known[name]
 
 
@@ -234,13 +236,13 @@ def _share(
     metric = _metric(text, match[1]) if match[1] else leading or METRICS[MACS]
     if metric.is_measured:
         example = f"{metric.unit.examples}@cpu"
-        raise _refusal(text, f"{metric.name} is no share of a count; write {example}")
+        raise _refusal(text, f"{metric.name} is measured, so it has no share; write {example}")
     if costs_by_name is None:
         raise _refusal(text, "no network can be looked up here")
     whole = costs_by_name(match[2])[metric.name]
     most = quantity[0] / 100 * whole
     if not most:
-        raise _refusal(text, "nothing is left of it")
+        raise _refusal(text, "the share is 0")
     return metric, most, f"{match[2]} has {metric.unit.format(whole)} {metric.name}"
 
 
@@ -248,7 +250,7 @@ def _low_end(text: str, low: str, high: str, metric: Metric) -> float:
     """Return the lower end of a range; 250..300MFLOPs and 250M..300MFLOPs are the same."""
     below, above = split_quantity(low), split_quantity(high)
     if below is None or above is None:
-        raise _refusal(text, f"'{low}' is no amount for the lower end")
+        raise _refusal(text, f"'{low}' is not an amount for the lower end")
     return _amount(text, low if below[1] else low + above[1], metric)[1]
 
 
@@ -294,7 +296,7 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
 
 
 def _metric_in(text: str, unit: Unit, word: str, leading: Metric | None) -> Metric:
-    """Return the metric of an amount in a unit: the one that is named, or the only one."""
+    """Return the metric of an amount in a unit: the named one, or the only one."""
     possible = [metric for metric in cost_metrics() if metric.unit.kind == unit.kind]
     metric = _metric(text, word) if word else leading
     if metric is None and len(possible) == 1:
@@ -303,7 +305,7 @@ def _metric_in(text: str, unit: Unit, word: str, leading: Metric | None) -> Metr
         *names, last = [metric.name for metric in possible]
         raise _refusal(text, f"{unit.name} of what? say {', '.join(names)} or {last}")
     if leading is not None and metric is not leading:
-        raise _refusal(text, f"it says {leading.name} and {metric.name}")
+        raise _refusal(text, f"it names both {leading.name} and {metric.name}")
     if metric not in possible:
         own = f"in {metric.unit.name}" if metric.unit.name else "a count"
         raise _refusal(text, f"{metric.name} is {own}, not {unit.name}")
@@ -318,14 +320,14 @@ def _unit_hint(prefix: str, letters: str) -> str:
 
 
 def violation(limits: Sequence[Budget], costs: Costs | None) -> float:
-    """Return the sum of what is beyond the static budgets; 0 fits, no network is infinity."""
+    """Return by how much static budgets are exceeded in total; 0 fits, infinity is no network."""
     if costs is None:
         return float("inf")
     return sum(max(0.0, limit.excess(costs[limit.cost])) for limit in limits if not limit.measured)
 
 
 def limits_need_graph(limits: Sequence[Budget]) -> bool:
-    """Return whether a graph must be made to know whether a candidate is inside the budgets."""
+    """Return whether testing the budgets needs the graph of a candidate."""
     return any(METRICS[limit.metric].needs_graph and not limit.is_sum for limit in limits)
 
 
@@ -337,9 +339,9 @@ def cost_model(
     objectives: Sequence[str] = (),
     profile: Profile | None = None,
 ) -> CostModel:
-    """Return a cost model that has the costs of static budgets and objectives.
+    """Return a cost model with the costs of static budgets and objectives.
 
-    And the latency that a profile predicts, if one is given.
+    It includes the latency that a profile predicts, if one is given.
     """
     extras = {limit.cost: extra for limit in limits if (extra := limit.extra) is not None}
     if profile is not None:

@@ -1,9 +1,9 @@
-"""The networks of a space inside a budget: counted exactly, and drawn uniformly without rejection.
+"""Count the networks of a space inside a budget exactly, and draw them uniformly without rejection.
 
-From the start of the chain on, prefixes of networks are told apart by their state and their cost,
-and from its end on, suffixes in the same way, until both meet. How many suffixes bring a prefix
-inside the budget is then looked up in their sorted costs, and summed up towards the start. A draw
-walks along the chain, and takes each move with the share of the networks that it leads to.
+From the start of the chain, prefixes of networks are grouped by state and cost, and from its end
+suffixes in the same way, until both meet. The number of suffixes that bring a prefix inside the
+budget is then looked up in their sorted costs and summed towards the start. A draw walks along the
+chain and takes each move with a probability proportional to the number of networks it leads to.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from archscope.space.budget import Budget
 from archscope.space.chain import Chain, Integers, TooWideError
 from archscope.space.rows import Rows
 
-MOST_COSTS = 2_000_000  # that are told apart at once
-EXACT = 2**62  # networks of more are not tried to be counted exactly
+MOST_COSTS = 2_000_000  # distinct costs at once
+EXACT = 2**62  # spaces of more networks are not counted exactly
 MOST_LEVELS = 1 << 14
-"""Costs that are told apart where all are too many; the others are rounded down to these."""
+"""The number of distinct costs after rounding down, if there are too many."""
 LIMB_BITS = 40
-"""Numbers of networks are rows of integers below 2**40, the lowest first: sums never overflow."""
+"""Counts of networks are rows of integers below 2**40, lowest first, so that sums do not
+overflow."""
 LARGEST_KEY = 2**62
 
 
 class Count(Struct, frozen=True):
-    """Proved bounds of how many networks lie inside a budget; equal if the number is exact."""
+    """Proved bounds on the number of networks inside a budget; equal if the number is exact."""
 
     budget: Budget
     least: int
@@ -39,10 +40,10 @@ class Count(Struct, frozen=True):
 def counted(
     chain: Chain, budget: Budget, networks: int, dtype: str = "float32"
 ) -> tuple[Count, InsideBudget]:
-    """Return how many networks of a chain lie inside a budget whose metric is a sum.
+    """Count the networks of a chain that lie inside a budget whose metric is a sum.
 
-    Also all these networks, where their number is not exact with some more: `Count.most` of them.
-    `networks` is at least the number of all. Raises TooWideError.
+    Also returns these networks, or if the count is not exact, a superset of `Count.most` networks.
+    `networks` is an upper bound of the number of all networks. Raises TooWideError.
     """
     if networks < EXACT:
         with suppress(TooWideError):
@@ -54,16 +55,16 @@ def counted(
 
 
 class InsideBudget:
-    """The networks of a chain whose costs lie between two numbers; `count` is how many.
+    """The networks of a chain whose costs lie between two numbers; `count` is their number.
 
-    `exact` makes it of those inside a budget, `rounded` of those that surely or possibly are.
+    `exact` makes the set of networks inside a budget, `rounded` that of surely or possibly inside.
     """
 
     @classmethod
     def exact(cls, chain: Chain, budget: Budget, networks: int, dtype: str) -> InsideBudget:
         """Return the networks inside a budget of a metric that is a sum over segments.
 
-        `networks` is at least the number of all. Raises TooWideError.
+        `networks` is an upper bound of the number of all networks. Raises TooWideError.
         """
         costs, least, most = _limited(chain, budget, dtype)
         return cls(chain, costs, least, most, networks)
@@ -72,18 +73,18 @@ class InsideBudget:
     def rounded(
         cls, chain: Chain, budget: Budget, networks: int, dtype: str, *, surely: bool
     ) -> InsideBudget:
-        """Return all networks inside a budget with some near its ends, or `surely` none of those.
+        """Return the networks possibly inside a budget, or with `surely` those certainly inside.
 
-        Costs are rounded down to at most `MOST_LEVELS` multiples of one number. Raises
-        TooWideError.
+        They differ near the ends of the budget, as costs are rounded down to at most `MOST_LEVELS`
+        multiples of a number. Raises TooWideError.
         """
         costs, least, most = _limited(chain, budget, dtype)
         levels = min(MOST_LEVELS, MOST_COSTS // max(len(moves.source) for moves in chain.moves))
         if not levels:
-            raise TooWideError("too many states would have to be told apart")
+            raise TooWideError("there are too many states to distinguish")
         unit = gcd(*(int(np.gcd.reduce(cost)) for cost in costs if len(cost))) or 1
         step = unit * max(1, -(-most // (unit * levels)))
-        lost = sum(int((cost % step).max(initial=0)) for cost in costs)  # by rounding, at most
+        lost = sum(int((cost % step).max(initial=0)) for cost in costs)  # at most, by rounding
         costs = [cost // step for cost in costs]
         if surely:
             return cls(chain, costs, -(-least // step), (most - lost) // step, networks)
@@ -92,15 +93,15 @@ class InsideBudget:
     def __init__(
         self, chain: Chain, costs: Sequence[Integers], least: int, most: int, networks: int
     ) -> None:
-        """Take the costs of the moves at each place, and between which numbers sums are inside."""
+        """Take the costs of the moves at each place, and the least and most of an inside sum."""
         self.chain, self.places, self.costs = chain, len(chain.moves), costs
         self.limbs = networks.bit_length() // LIMB_BITS + 1
         self.fewest = chain.to_go(np.minimum, costs, LARGEST_KEY)
         self.largest = chain.to_go(np.maximum, costs, -LARGEST_KEY)
         self.least, self.most = max(0, least), max(-1, most)
-        self.span = self.most + 2  # costs that are told apart are from 0 to `most`
+        self.span = self.most + 2  # costs from 0 to `most` are distinguished
         if max(len(moves.first) for moves in chain.moves) * self.span > LARGEST_KEY:
-            raise TooWideError("the costs are too large to be told apart")
+            raise TooWideError("the costs are too large to distinguish")
         self._meet()
         for place in reversed(range(len(self.prefixes))):
             self._count(place)
@@ -109,7 +110,7 @@ class InsideBudget:
         )
 
     def draw(self, number: int, random: np.random.Generator) -> Rows:
-        """Return rows of networks inside the budget, each with the same chance to 53 bits."""
+        """Return rows of networks inside the budget, drawn uniformly up to 53 bits."""
         states = np.zeros(number if self.count else 0, np.int64)
         costs = np.zeros_like(states)
         sizes = 2.0 ** (LIMB_BITS * np.arange(self.limbs))
@@ -120,7 +121,7 @@ class InsideBudget:
             weights = self._completions(place + 1, targets, reached) @ sizes
             with np.errstate(divide="ignore"):
                 race = random.exponential(size=len(taken)) / weights
-            # The first to arrive has won with a chance in proportion to its weight.
+            # The first to arrive wins with a probability proportional to its weight.
             order = np.lexsort((race, draws))
             won = order[np.searchsorted(draws[order], np.arange(len(states)))]
             states, costs = targets[won], reached[won]
@@ -128,7 +129,7 @@ class InsideBudget:
         return self.chain.rows(ways)
 
     def _meet(self) -> None:
-        """Tell apart prefixes and suffixes until they meet, always on the side with fewer."""
+        """Extend prefixes or suffixes, whichever are fewer, until they meet."""
         start = np.zeros(1, np.int64)
         self.prefixes = [_Prefixes(self._kept(0, start, start))]
         ends = np.arange(len(self.fewest[-1]))
@@ -142,7 +143,7 @@ class InsideBudget:
         self.suffixes = dict(zip(range(self.places, -1, -1), suffixes, strict=False))
 
     def _extended(self, place: int) -> _Prefixes:
-        """Return the prefixes one place further."""
+        """Return the prefixes that are one place longer."""
         states, costs = np.divmod(self.prefixes[place].keys, self.span)
         moves = self.chain.moves[place]
         _narrow(np.diff(moves.first)[states])
@@ -159,7 +160,7 @@ class InsideBudget:
     def _keys(self, place: int, states: Integers, costs: Integers) -> Integers:
         """Return the keys of prefixes.
 
-        All that are inside the budget however they end count as one that costs as little as these.
+        Prefixes that end inside the budget whatever follows share the key of the cheapest.
         """
         lowest = np.maximum(self.least - self.fewest[place][states], 0)
         settled = (costs >= lowest) & (costs + self.largest[place][states] <= self.most)
@@ -182,7 +183,7 @@ class InsideBudget:
         return _Suffixes(keys, _carried(counts))
 
     def _count(self, place: int) -> None:
-        """Find out in how many ways the prefixes up to a place end inside the budget."""
+        """Compute in how many ways the prefixes up to a place end inside the budget."""
         prefixes = self.prefixes[place]
         states, costs = np.divmod(prefixes.keys, self.span)
         moves = self.chain.moves[place]
@@ -208,14 +209,14 @@ class InsideBudget:
 
 
 class _Prefixes(Struct):
-    """States and costs of the prefixes up to one place, with the number of their completions."""
+    """States and costs of the prefixes up to a place, with their numbers of completions."""
 
     keys: Integers  # ascending: the number of the state times `span`, plus the cost
     counts: Integers = np.empty((0, 0), np.int64)  # (keys, limbs)
 
 
 class _Suffixes:
-    """States and costs of the suffixes from one place on, with their numbers."""
+    """States and costs of the suffixes from a place on, with their numbers."""
 
     def __init__(self, keys: Integers, counts: Integers) -> None:
         self.keys, self.counts = keys, counts  # (keys,) as those of prefixes, (keys, limbs)
@@ -223,7 +224,7 @@ class _Suffixes:
         np.cumsum(counts, 0, out=self.before[1:])
 
     def between(self, states: Integers, least: Integers, most: Integers, span: int) -> Integers:
-        """Return how many suffixes from states on cost between two numbers, (states, limbs)."""
+        """Return how many suffixes of states cost between two numbers, (states, limbs)."""
         base = states * span
         low = np.searchsorted(self.keys, base + np.clip(least, 0, span), side="left")
         high = np.searchsorted(self.keys, base + np.clip(most, -1, span - 1), side="right")
@@ -231,7 +232,7 @@ class _Suffixes:
 
 
 def _carried(counts: Integers) -> Integers:
-    """Return counts whose limbs are all below 2**LIMB_BITS, but for the highest."""
+    """Return counts with all limbs below 2**LIMB_BITS, except for the highest."""
     for limb in range(counts.shape[1] - 1):
         counts[:, limb + 1] += counts[:, limb] >> LIMB_BITS
         counts[:, limb] &= (1 << LIMB_BITS) - 1
@@ -240,11 +241,11 @@ def _carried(counts: Integers) -> Integers:
 
 def _narrow(numbers: Integers) -> None:
     if numbers.sum() > MOST_COSTS:
-        raise TooWideError("too many costs would have to be told apart")
+        raise TooWideError("there are too many costs to distinguish")
 
 
 def _limited(chain: Chain, budget: Budget, dtype: str) -> tuple[list[Integers], int, int]:
-    """Return the costs of the moves at each place, and the least and most of a network inside."""
+    """Return the costs of the moves at each place, and the least and most of an inside network."""
     costs = [chain.costs(place, [budget.cost], dtype)[:, 0] for place in range(len(chain.moves))]
     dearest = int(chain.to_go(np.maximum, costs, -LARGEST_KEY)[0][0])
     least, most = chain.ends(budget)

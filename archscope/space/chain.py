@@ -1,9 +1,9 @@
 """A space as a chain of states and moves, for dynamic programming over its networks.
 
-A state before a segment is what enters it, a shape above all, with the choices that later segments
-still read. A move makes the decisions that are first read here, and passes the segment: it has a
-cost and leads to a state before the next segment. Each network of the space is one way along the
-chain, so that counting, drawing and optimising its networks are passes over the moves.
+The state before a segment is its input, mainly a shape, and the choices that later segments still
+read. A move makes the decisions that are first read here and passes the segment: it has a cost and
+leads to a state before the next segment. Each network is one path along the chain, so counting,
+drawing and optimising networks are passes over the moves.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from archscope.space.segments import NotAChainError
 
 Integers = NDArray[np.int64]
 Scope = tuple[int, ...]
-"""Columns of an `Encoding` whose choices are looked at together."""
+"""Columns of an `Encoding` whose choices are read together."""
 State = tuple[int, Scope]
-"""The number of what passes, and the places of the choices that are still to be read."""
+"""The number of the passing input, and the indices of the choices that are still to be read."""
 
 MOST_STATES = 200_000
 MOST_MOVES = 1_000_000
 
 
 class TooWideError(Exception):
-    """Too many states, moves, costs or networks would have to be told apart."""
+    """There are too many states, moves, costs or networks to distinguish."""
 
 
 class Moves(Struct, frozen=True):
-    """The moves past one segment, sorted by the state that they leave."""
+    """The moves past a segment, sorted by source state."""
 
     source: Integers  # numbers of states before the segment
     target: Integers  # numbers of states before the next segment
     sums: Integers  # (moves, width): those of `CostTables`
-    columns: Scope  # the decisions that are made here
+    columns: Scope  # the decisions made here
     picks: Rows  # (moves, decisions made here)
     scoped: dict[int, Integers]
-    """For each scope that is complete here, by its number: flat places of the choices in it."""
-    first: Integers  # (states + 1,): number of the first move of each state
+    """The flat indices of the choices in each scope that is complete here, by its number."""
+    first: Integers  # (states + 1,): index of the first move of each state
 
     def leaving(self, states: Integers) -> tuple[Integers, Integers]:
-        """Return all moves that leave states: the places of the states, and the moves."""
+        """Return all moves out of states, as indices of the states and of the moves."""
         numbers = self.first[states + 1] - self.first[states]
         place = np.repeat(np.arange(len(states)), numbers)
         begin = np.cumsum(numbers) - numbers
         return place, np.arange(len(place)) - begin[place] + self.first[states][place]
 
     def best(self, ufunc: np.ufunc, values: Any, none: float) -> Any:
-        """Return `ufunc.reduce` of the values of the moves of each state, `none` without moves."""
+        """Return `ufunc.reduce` over the moves of each state, `none` for states without moves."""
         states = len(self.first) - 1
         found = np.full((states, *values.shape[1:]), none, values.dtype)
         leaves = np.flatnonzero(np.diff(self.first))
@@ -68,7 +68,7 @@ class Moves(Struct, frozen=True):
 
 
 class Chain:
-    """The states and moves of a space, from one state before the first segment to the end."""
+    """The states and moves of a space, from the state before the first segment to the end."""
 
     def __init__(
         self,
@@ -76,14 +76,14 @@ class Chain:
         scopes: Sequence[Scope] = (),
         extras: Sequence[AdditiveCost] = (),
     ) -> None:
-        """Take a space by its encoding, and scopes that each end up in `scoped` of one place.
+        """Take the encoding of a space, and scopes, each of which is in `scoped` of one place.
 
-        `extras` are costs beyond the sums that every segment has. Raises NotAChainError for a space
-        that is no chain of segments, and TooWideError.
+        `extras` are costs in addition to the sums of every segment. Raises NotAChainError for a
+        space that is not a chain of segments, and TooWideError.
         """
         tables = encoding.space.cost_tables_with(extras)
         if tables is None or all(table.segment.conditions for table in tables.tables):
-            raise NotAChainError("the space is no chain of segments that one value passes")
+            raise NotAChainError("the space is not a chain of segments with one value between them")
         self.encoding, self.scopes = encoding, tuple(map(tuple, scopes))
         self.whole, self.tables = tables, tables.tables
         self.extras = {extra.name: place for place, extra in enumerate(extras)}
@@ -104,7 +104,7 @@ class Chain:
         self.moves = self._compiled()
 
     def costs(self, place: int, metrics: Sequence[str], dtype: str) -> Integers:
-        """Return the costs of the moves at a place, (moves, metrics), in whole numbers."""
+        """Return the costs of the moves at a place as integers, (moves, metrics)."""
         sums = self.moves[place].sums
         costs = array_costs(sums, dtype)
         costs |= {name: sums[:, SUMS + at] for name, at in self.extras.items()}
@@ -112,7 +112,7 @@ class Chain:
         return np.stack(parts, 1) if parts else np.empty((len(sums), 0), np.int64)
 
     def ends(self, limit: Budget) -> tuple[int, int | None]:
-        """Return the least and the most of a budget in the whole numbers of `costs`."""
+        """Return the least and the most of a budget as integers, in the scale of `costs`."""
         at = self.extras.get(limit.cost)
         per = 1 if at is None else self.whole.extras[at].per
         least = ceil((limit.least or 0) * per)
@@ -121,10 +121,10 @@ class Chain:
     def to_go(
         self, ufunc: np.ufunc, costs: Sequence[NDArray[Any]], none: float
     ) -> list[NDArray[Any]]:
-        """Return `ufunc`, a minimum or maximum, of the sums of costs from each state to the end.
+        """Return the `ufunc`, minimum or maximum, of the cost sums from each state to the end.
 
-        `costs` has those of the moves at each place. Before each place and at the end there is an
-        array with a number for each state, `none` where no network begins.
+        `costs` has the costs of the moves at each place. The result has an array for each place and
+        for the end, with a number for each state, `none` for states from which no network leads on.
         """
         ends = int(self.moves[-1].target.max(initial=-1)) + 1
         found = [np.zeros((ends, *costs[-1].shape[1:]), costs[-1].dtype)]
@@ -133,21 +133,21 @@ class Chain:
         return found[::-1]
 
     def rows(self, ways: Sequence[Integers]) -> Rows:
-        """Return the rows of networks by their moves: for each place, those of all networks."""
+        """Return the rows of networks, given the moves of all networks at each place."""
         rows = np.tile(self.encoding.default, (len(ways[0]), 1))
         for moves, taken in zip(self.moves, ways, strict=True):
             rows[:, moves.columns] = moves.picks[taken]
         return rows
 
     def number(self, passing: Any) -> int:
-        """Return the number of what passes between segments."""
+        """Return the number of an input that passes between segments."""
         if passing not in self.numbers:
             self.numbers[passing] = len(self.passing)
             self.passing.append(passing)
         return self.numbers[passing]
 
     def _compiled(self) -> list[Moves]:
-        """Return the moves of all places, once it is known what every segment reads."""
+        """Return the moves of all places; this may reveal further reads, then it starts again."""
         while True:
             self._schedule()
             before = [table.reads for table in self.tables]
@@ -160,7 +160,7 @@ class Chain:
                 return [*compiled, self._moves(len(self.steps), states)[0]]
 
     def _schedule(self) -> None:
-        """Decide at which place each decision is made and each scope is complete."""
+        """Determine the place at which each decision is made and each scope is complete."""
         needs = [self._with_parents(step.columns()) for step in self.steps]
         first: dict[int, int] = {}
         for place, need in enumerate(needs):
@@ -221,7 +221,7 @@ class Chain:
                 moves.append((source, numbers.setdefault(state, len(numbers)), *sums))
                 rows.append(row)
             if len(moves) > MOST_MOVES or len(numbers) > MOST_STATES:
-                raise TooWideError("too many choices must be remembered along the chain")
+                raise TooWideError("too many choices must be kept along the chain")
         table = np.array(moves, np.int64).reshape(-1, 2 + self.whole.width)
         chosen = np.array(rows, np.int64).reshape(len(moves), len(order))
         scoped = {number: self._flat(number, chosen, at) for number in self.complete[place]}
@@ -231,18 +231,18 @@ class Chain:
         return Moves(table[:, 0], table[:, 1], table[:, 2:], made, picks, scoped, first), [*numbers]
 
     def _ended(self, passing: int) -> tuple[tuple[int, ...], int]:
-        """Return what is added at the end, behind which nothing differs any more."""
+        """Return the cost added at the end, and the common final state."""
         return self.whole.at_end(self.passing[passing]), 0
 
     def _flat(self, number: int, chosen: Rows, at: dict[int, int]) -> Integers:
-        """Return the places of choices in the table of a scope, which has an axis for each."""
+        """Return the flat indices of choices in a scope's table, which has an axis for each."""
         flat = np.zeros(len(chosen), np.int64)
         for column in self.scopes[number]:
             flat = flat * self.encoding.sizes[column] + chosen[:, at[column]]
         return flat
 
     def _assignments(self, place: int, held: Scope, at: dict[int, int]) -> Iterable[Scope]:
-        """Return held choices with every way to make the decisions of a place."""
+        """Return the held choices with all combinations of the decisions of a place."""
         rows = [held]
         for column in self.made[place]:
             if self.encoding.space.decisions[column].when == ((),):
@@ -268,7 +268,7 @@ class Chain:
 
 
 class _Step:
-    """A segment, with what is known of how shapes and choices pass it."""
+    """A segment, with a cache of its results by input and choices."""
 
     def __init__(self, chain: Chain, table: SegmentTable) -> None:
         self.chain, self.table = chain, table
@@ -278,7 +278,7 @@ class _Step:
         self.known: dict[Scope, tuple[tuple[int, ...], int] | None] = {}
 
     def columns(self) -> set[int]:
-        """Return the decisions that the segment reads, as far as that is known."""
+        """Return the decisions that the segment reads, as far as known."""
         self.known.clear()
         column = self.chain.encoding.column
         self.reads = sorted(self.conditions | {column[path] for path in self.table.reads})
@@ -287,7 +287,7 @@ class _Step:
     def passed(
         self, shape: int, row: Scope, at: dict[int, int]
     ) -> tuple[tuple[int, ...], int] | None:
-        """Return the sums and the number of the shape that leaves; None if it is no network."""
+        """Return the sums and the number of the leaving shape; None if it is no valid network."""
         key = (shape, *[row[at[column]] for column in self.reads])
         if key not in self.known:
             self.known[key] = self._passed(shape, row, at)

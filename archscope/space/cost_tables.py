@@ -1,8 +1,9 @@
-"""The cost of every segment of a space, found out once for each of the choices that it reads.
+"""The costs of the segments of a space, computed once for all choices that a segment reads.
 
-A segment is elaborated when its cost is asked for the first time, with choices that note which of
-them it reads. What it reads is decided by what it has read so far, so a segment whose choices agree
-in all that an earlier elaboration read costs the same: no analysis of the text can be wrong here.
+A segment is elaborated when its cost is first needed, with choices that record which of them it
+reads. What it reads next depends only on what it has read so far, so a segment whose choices agree
+in everything that an earlier elaboration has read costs the same. This needs no analysis of the
+text, which could be wrong.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from archscope.language.syntax import LOOP_NAMES
 from archscope.space.additive_costs import AdditiveCost
 from archscope.space.segments import NotAChainError, Passing, Segment, SegmentChain, chain_of
 
-SUMS = 6  # as many as `analysis.cost.Sums` has
+SUMS = 6  # the length of `analysis.cost.Sums`
 
 Known = tuple[Sums, Passing] | SpecError
-"""What a segment costs and what leaves it, or why these choices make no network."""
+"""The cost and the output of a segment, or the error if these choices make no network."""
 
 
 class CostTables:
-    """Sums up what the segments of a space cost: `Sums`, and behind them those of `extras`."""
+    """Adds up the costs of the segments of a space: `Sums`, followed by those of `extras`."""
 
     def __init__(self, chain: SegmentChain, extras: Sequence[AdditiveCost] = ()) -> None:
         self.chain, self.extras = chain, tuple(extras)
         self.width = SUMS + len(self.extras)
         layers = [layer for b in chain.document.all_blocks for layer in layers_in(b.layers)]
         turning = {*LOOP_NAMES}.union(*(layer.each or () for layer in layers))
-        firsts: dict[Any, SegmentTable] = {}  # of the turns of a loop that are all alike
+        firsts: dict[Any, SegmentTable] = {}  # the first of equal iterations of a loop
         self.tables = []
         for segment in chain.segments:
             table = SegmentTable(chain, segment, self.extras)
@@ -48,16 +49,16 @@ class CostTables:
     def of(
         cls, document: Document, limits: Limits, extras: Sequence[AdditiveCost] = ()
     ) -> CostTables | None:
-        """Return the tables of a space, or None if it is no chain of segments. Raises SpecError."""
+        """Return the tables of a space; None if it is not a chain of segments. Raises SpecError."""
         try:
             return cls(chain_of(document, limits), extras)
         except NotAChainError:
             return None
 
     def sums(self, choices: Mapping[str, Any]) -> Sums | None:
-        """Return the sums over the network that choices make, one for each decision by path.
+        """Return the sums over the network of choices, which has a value for each path.
 
-        None if it turns out that the network is no chain. Raises SpecError if the choices make no
+        None if the network turns out not to be a chain. Raises SpecError if the choices make no
         network.
         """
         params = buffers = macs = access = biases = read = 0
@@ -79,19 +80,19 @@ class CostTables:
                     present = True
         except NotAChainError:
             return None
-        # Where no layer is left, the graph says what is wrong with that.
+        # If no layer is left, making the graph reports the error.
         if not present:
             return None
         found = params, buffers, macs, access, biases, read
         return (*found, *map(add, more, self.at_end(passing)[SUMS:])) if more else found
 
     def at_end(self, passing: Passing) -> Sums:
-        """Return what is added to the sums of a network that ends with this."""
+        """Return what the end of a network adds to its sums."""
         ends = zip(self.extras, passing[1:], strict=True)
         return *(0,) * SUMS, *(extra.at_end(left) for extra, left in ends)
 
     def entering(self, choices: Mapping[str, Any]) -> Passing:
-        """Return what enters the first segment: the input. Raises SpecError."""
+        """Return the input of the first segment. Raises SpecError."""
         key = tuple([choices[path] for path in self.input_reads])
         if key not in self.inputs:
             noted = NotedChoices(choices)
@@ -105,15 +106,15 @@ class CostTables:
 
 
 class SegmentTable:
-    """What one segment costs, by what enters it and the choices that it reads."""
+    """The costs of a segment, by its input and the choices that it reads."""
 
     def __init__(
         self, chain: SegmentChain, segment: Segment, extras: Sequence[AdditiveCost]
     ) -> None:
         self.chain, self.segment, self.extras = chain, segment, extras
-        self.reads: tuple[str, ...] = ()  # the paths of the choices, as far as they are known
+        self.reads: tuple[str, ...] = ()  # the paths of the choices it reads, as far as known
         self.known: dict[tuple[Any, ...], Known] = {}
-        self.first: SegmentTable = self  # of an earlier turn, whose costs are the same
+        self.first: SegmentTable = self  # that of an earlier iteration with the same costs
         self.conditions = tuple(
             (condition.paths[0], frozenset(row[0] for row in condition.allowed or ()))
             if len(condition.paths) == 1
@@ -122,7 +123,7 @@ class SegmentTable:
         )
 
     def present(self, choices: Mapping[str, Any]) -> bool:
-        """Return whether the segment is part of the network that choices make."""
+        """Return whether the segment is part of the network of these choices."""
         for path, allowed in self.conditions:
             if isinstance(path, str):
                 if choices[path] not in allowed:
@@ -132,7 +133,7 @@ class SegmentTable:
         return True
 
     def look_up(self, choices: Mapping[str, Any], entering: Passing) -> tuple[Sums, Passing]:
-        """Return the sums over the nodes of the segment, and what leaves it.
+        """Return the sums over the nodes of the segment, and its output.
 
         Raises SpecError, and NotAChainError if it ends in more than one value.
         """
@@ -147,14 +148,14 @@ class SegmentTable:
         return known
 
     def _as_first(self, choices: Mapping[str, Any], entering: Passing) -> Known | None:
-        """Return what the first turn costs if it reads nothing but choices of the whole network."""
+        """Return the costs of the first iteration if it reads only choices of the whole network."""
         known: Known
         try:
             known = self.first.look_up(choices, entering)
         except SpecError as error:
             known = error
         if not self.chain.document.let.keys() >= set(self.first.reads):
-            self.first = self  # each turn has choices of its own
+            self.first = self  # each iteration has its own choices
             return None
         return self._noted(known, choices, entering, set(self.first.reads))
 
@@ -172,9 +173,9 @@ class SegmentTable:
     def _noted(
         self, known: Known, choices: Mapping[str, Any], entering: Passing, read: set[str]
     ) -> Known:
-        """Keep what is known with the choices that were read for it."""
+        """Store a result under the choices that were read for it."""
         more = read - set(self.reads)
-        if more:  # what is known does not say what it has read of these
+        if more:  # earlier results do not have these choices in their keys
             self.reads = (*self.reads, *sorted(more))
             self.known.clear()
         self.known[entering, *[choices[path] for path in self.reads]] = known
@@ -182,7 +183,7 @@ class SegmentTable:
 
 
 class NotedChoices(dict[str, Any]):
-    """Choices that note which of them are read."""
+    """Choices that record which of them are read."""
 
     def __init__(self, choices: Mapping[str, Any]) -> None:
         super().__init__(choices)

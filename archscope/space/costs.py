@@ -1,4 +1,4 @@
-"""What candidate networks cost: a number for each metric that a budget may limit."""
+"""The costs of candidate networks: a number for each metric that a budget can limit."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from archscope.space.decisions import Choices
 from archscope.space.search_space import Space
 
 Costs = dict[str, float]
-"""Costs of one network for one image, by metric; bytes are for a dtype.
+"""Costs of a network for one image, by metric; bytes are for a dtype.
 
-Latency that a profile predicts is `latency@PROFILE`.
+Latency predicted by a profile is `latency@PROFILE`.
 """
 
 
 class _Counted:
-    """What metrics are computed from: sums over a network, and what takes a graph if it is read."""
+    """The inputs of metrics: sums over a network, and values that need its graph, on demand."""
 
     def __init__(self, sums: Sums, dtype: str, graph: Graph | None = None) -> None:
         self.params, self.buffers, self.macs, self.memory_access, biases, read = sums
@@ -49,7 +49,7 @@ class _Counted:
         return ram_of(self.graph)
 
     def costs(self) -> Costs:
-        """Return the static metrics, without a graph those that need none."""
+        """Return the static metrics; without a graph, only those that need none."""
         return {
             metric.name: metric.of(self)
             for metric in static_metrics()
@@ -60,7 +60,7 @@ class _Counted:
 def array_costs(
     sums: Any, dtype: str = "float32", extras: Sequence[AdditiveCost] = ()
 ) -> dict[str, Any]:
-    """Return the metrics that need no graph for an array (networks, width) of sums, each an array.
+    """Return the metrics that need no graph as arrays, for sums of shape (networks, width).
 
     `extras` are those of the tables that the sums come from.
     """
@@ -71,19 +71,19 @@ def array_costs(
 
 
 def costs_of(graph: Graph, dtype: str = "float32") -> Costs:
-    """Return the costs of a graph, without its parts that serve only training."""
+    """Return the costs of a graph, without parts that serve only training."""
     graph = graph.inference()
     sums = sums_of(graph.nodes, graph.facts.values())
     return _Counted(sums, dtype, graph).costs()
 
 
 def needs_graph(metrics: Iterable[str]) -> bool:
-    """Return whether any of these metrics takes a graph to compute, as peak memory does."""
+    """Return whether any of these metrics needs a graph, as peak memory does."""
     return any(METRICS[name].needs_graph for name in metrics)
 
 
 class CostModel:
-    """Computes the costs of candidates of one space, and remembers them."""
+    """Computes and caches the costs of candidates of a space."""
 
     def __init__(
         self,
@@ -93,9 +93,10 @@ class CostModel:
         graphs: bool = False,
         extras: Sequence[AdditiveCost] = (),
     ) -> None:
-        """Take a space; with `graphs`, metrics that need a graph are among the costs.
+        """Take a space; with `graphs`, the costs include metrics that need a graph.
 
-        `extras` are, too, and take no graph if they are sums and the space is a chain of segments.
+        They also include `extras`, without a graph if these are sums and the space is a chain of
+        segments.
         """
         self.space, self.dtype, self.extras = space, dtype, tuple(extras)
         self.summed = tuple(extra for extra in self.extras if extra.exact)
@@ -104,15 +105,15 @@ class CostModel:
 
     @property
     def tables(self) -> CostTables | None:
-        """What segments cost, None if the networks are no chains of segments."""
+        """The costs of segments; None if the networks are not chains of segments."""
         return self.space.cost_tables_with(self.summed)
 
     def __call__(self, choices: Choices) -> Costs | None:
-        """Return the costs of a candidate, or None if its values make no network."""
+        """Return the costs of a candidate, or None if its choices make no network."""
         return self.masked(self.space.masked(choices))
 
     def masked(self, choices: dict[str, Any]) -> Costs | None:
-        """Return the costs of choices that `Space.masked` has made."""
+        """Return the costs of choices that come from `Space.masked`."""
         key = tuple(choices.values())
         if key not in self.known:
             try:
@@ -130,7 +131,7 @@ class CostModel:
                 **counted.costs(),
                 **{extra.name: extra.of_graph(graph) for extra in self.extras},
             }
-        # Quicker: no graph is made.
+        # Faster, as it needs no graph.
         costs = _Counted(sums[:SUMS], self.dtype).costs()
         for extra, value in zip(self.extras, sums[SUMS:], strict=True):
             costs[extra.name] = value if extra.per == 1 else value / extra.per

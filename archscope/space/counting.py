@@ -1,8 +1,8 @@
-"""The exact number of networks of a space, uniform sampling and enumeration.
+"""Count the networks of a space exactly, sample them uniformly and enumerate them.
 
-An inactive decision makes no difference, so networks are counted by the values of their active
-decisions. A plan is a tree: free decisions multiply, decisions that control others are branched
-over, and groups of decisions that do not depend on each other are counted apart, as a product.
+Inactive decisions make no difference, so networks are counted by the values of their active
+decisions. A plan is a tree: free decisions multiply, decisions that control others become branches,
+and groups of decisions that do not depend on each other are counted separately, as a product.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from msgspec import Struct
 from archscope.space.decisions import Condition, Decision
 from archscope.space.search_space import Space
 
-MOST_WORK = 1_000_000  # decisions visited, in all parts of the tree
+MOST_WORK = 1_000_000  # visited decisions in the whole tree
 
 
 class TooManyError(Exception):
-    """The plan is too large: too many decisions depend on each other."""
+    """The plan is too large, as too many decisions depend on each other."""
 
 
 class Branch(Struct, frozen=True, gc=False):
@@ -37,7 +37,7 @@ class Plan(Struct, frozen=True, gc=False):
 
     free: tuple[Decision, ...]
     branches: tuple[Branch, ...]
-    count: int  # of networks; a continuous decision counts as one value
+    count: int  # number of networks; a continuous decision counts as one value
     endless: bool  # whether there is a continuous decision
 
 
@@ -78,7 +78,7 @@ class _Planner:
         return Plan(tuple(free), tuple(branches), count, endless)
 
     def branch(self, decisions: list[Decision], fixed: dict[str, Any]) -> Branch:
-        """Return a branch over the first decision that is active for sure."""
+        """Return a branch over the first decision that is certainly active."""
         first = next(decision for decision in decisions if _is_active(decision, fixed) is True)
         if first.size is None:
             raise TooManyError
@@ -90,7 +90,7 @@ class _Planner:
 
 
 def _is_active(decision: Decision, fixed: dict[str, Any]) -> bool | None:
-    """Return whether a decision is active, None if that depends on values that are not fixed."""
+    """Return whether a decision is active; None if that depends on values not fixed yet."""
     open_ = False
     for conditions in decision.when:
         states = [_holds(condition, fixed) for condition in conditions]
@@ -112,7 +112,7 @@ def _holds(condition: Condition, fixed: dict[str, Any]) -> bool | None:
 
 
 def _apart(decisions: list[Decision]) -> list[list[Decision]]:
-    """Return the decisions in groups that do not depend on each other, each in order."""
+    """Return independent groups of decisions, each in order."""
     group = {decision.path: [decision] for decision in decisions}
     for decision in decisions:
         for conditions in decision.when:
@@ -129,7 +129,7 @@ def _apart(decisions: list[Decision]) -> list[list[Decision]]:
 
 
 def draw(plan: Plan, random: Random) -> dict[str, Any]:
-    """Return the choices of a network drawn uniformly from all of a plan.
+    """Return the choices of a network drawn uniformly from a plan.
 
     Continuous decisions are drawn uniformly on their own scale.
     """

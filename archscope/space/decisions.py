@@ -1,4 +1,4 @@
-"""The decisions of a search space: what each may be, and beside which others it counts."""
+"""The decisions of a search space: their alternatives, and when each of them counts."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ Choices = Mapping[str, Any]
 
 
 class Condition(Struct, frozen=True):
-    """The values of other decisions with which a decision counts."""
+    """The values of other decisions for which a decision counts."""
 
     paths: tuple[str, ...]
-    allowed: frozenset[tuple[Any, ...]] | None  # None: it depends on shapes, nothing is known
+    allowed: frozenset[tuple[Any, ...]] | None  # None: unknown, as it depends on shapes
 
 
 class Decision(Struct, frozen=True):
-    """One value that a space leaves open."""
+    """A value that a space leaves open."""
 
     path: str
     kind: str
     at: Source
-    alternatives: tuple[Any, ...] = ()  # scalars, or the indices of what `labels` says
+    alternatives: tuple[Any, ...] = ()  # scalars, or indices into `labels`
     labels: tuple[str, ...] = ()
     low: Any = None
     high: Any = None
     step: Any = None
     log: bool = False
     when: tuple[tuple[Condition, ...], ...] = ((),)
-    """It counts if all conditions of any of these hold: `((),)` is always."""
+    """It counts if all conditions of at least one of these hold: `((),)` means always."""
 
     @property
     def size(self) -> int | None:
-        """The number of alternatives; None if there is no end of them."""
+        """The number of alternatives; None if it is infinite."""
         if self.kind == CHOICE:
             return len(self.alternatives)
         return None if self.step is None else round((self.high - self.low) / self.step) + 1
 
     @property
     def default(self) -> Any:
-        """The value that stands where the decision does not count: the first."""
+        """The first value, which also stands for a decision that does not count."""
         return self.alternatives[0] if self.kind == CHOICE else self.low
 
     @property
@@ -58,7 +58,7 @@ class Decision(Struct, frozen=True):
 
     @property
     def ordered(self) -> bool:
-        """Whether its values are three or more numbers, ascending or descending."""
+        """Whether its values are at least three numbers in ascending or descending order."""
         if self.kind != CHOICE:
             return self.size is not None and self.size > 2
         values = list(self.alternatives)
@@ -69,7 +69,7 @@ class Decision(Struct, frozen=True):
         return values in (sorted(values), sorted(values, reverse=True))
 
     def values(self) -> tuple[Any, ...]:
-        """Return all alternatives. Raises ValueError if there is no end of them."""
+        """Return all alternatives. Raises ValueError if their number is infinite."""
         if self.kind == CHOICE:
             return self.alternatives
         if self.size is None:
@@ -92,13 +92,13 @@ class Decision(Struct, frozen=True):
         return bool(abs(steps - round(steps)) < 1e-6)
 
     def exact(self, value: Any) -> Any:
-        """Return a value it takes in the type of the space: 1 and 1.0 make the same network."""
+        """Return an allowed value with the type in the space: 1 and 1.0 make the same network."""
         if self.kind == CHOICE:
             return self._equal(value)[0]
         return float(value) if self.kind == FLOAT else int(value)
 
     def _equal(self, value: Any) -> list[Any]:
-        """Return the alternatives equal to a value; true is not 1."""
+        """Return the alternatives that equal a value; true does not equal 1."""
         flag = isinstance(value, bool)
         return [
             same for same in self.alternatives if same == value and isinstance(same, bool) is flag
@@ -106,7 +106,7 @@ class Decision(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The alternatives as people read them."""
+        """The alternatives as text."""
         if self.kind == CHOICE:
             return ", ".join(self.labels or map(word, self.alternatives))
         between = f"{word(self.low)} to {word(self.high)}"
@@ -116,5 +116,5 @@ class Decision(Struct, frozen=True):
 
 
 def word(value: Any) -> str:
-    """Return a choice as people read it."""
+    """Return a choice as text."""
     return quoted(value).strip("'") if isinstance(value, str) else quoted(value)

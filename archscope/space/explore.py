@@ -1,4 +1,4 @@
-"""What a search space holds: how many networks, what they cost, and which share fits a budget."""
+"""Explore a search space: how many networks it has, what they cost and how many fit a budget."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from archscope.space.search_space import Space
 if TYPE_CHECKING:
     from archscope.space.budget_counting import Count
 
-ENUMERABLE = 20_000  # networks that are evaluated one by one
+ENUMERABLE = 20_000  # spaces of at most this many networks are evaluated completely
 SAMPLES = 300
 SWEEPS = 4
 Progress = Callable[[int, int], None]
-"""Told how many networks are evaluated, of how many."""
+"""Called with the numbers of evaluated networks and of all to evaluate."""
 
 Ends = dict[tuple[str, bool], Candidate]
 """The networks with the least (False) and the most (True) of each metric."""
@@ -43,30 +43,30 @@ class CostRange(Struct, frozen=True):
     least: float
     middle: float | None  # the median; None if the metric was not computed for drawn networks
     most: float
-    exact: bool  # of all networks; else the ends were searched for, decision by decision
+    exact: bool  # over all networks; otherwise the ends were found by coordinate descent
 
 
 class Relaxation(Struct, frozen=True):
-    """How much one decision changes a metric at an end of the space."""
+    """How much a decision changes a metric at an end of the space."""
 
-    path: str  # with * where instances of one hole change together
-    value: str  # which it has at the end
-    step: float  # what the next value changes
-    ordered: bool  # whether the decision is a number
+    path: str  # with * if instances of a hole change together
+    value: str  # its value at the end
+    step: float  # the change by the next value
+    ordered: bool  # whether the decision is numeric
 
 
 class Exploration(Struct, frozen=True):
-    """The answers of `archscope space`."""
+    """The result of `archscope space`."""
 
-    inputs: tuple[tuple[Shape, ...], ...]  # of the smallest and the largest, once if they agree
+    inputs: tuple[tuple[Shape, ...], ...]  # of the smallest and the largest, or one if equal
     networks: int  # a continuous decision counts as one value
     endless: bool  # whether there is a continuous decision
-    exact: bool  # whether `networks` is; else it is an upper bound
+    exact: bool  # whether `networks` is exact; otherwise it is an upper bound
     ranges: tuple[CostRange, ...]
     share: FeasibleShare | None
-    counts: tuple[Count, ...]  # how many fit each budget, where that can be counted
-    example: Candidate | None  # one inside the budgets
-    blocking: tuple[Budget, ...]  # budgets that no network was found inside
+    counts: tuple[Count, ...]  # how many networks fit each budget, if that can be counted
+    example: Candidate | None  # a network inside the budgets
+    blocking: tuple[Budget, ...]  # budgets for which no network was found
     relax: dict[str, tuple[Relaxation, ...]]  # by cost, the most effective first
 
 
@@ -80,10 +80,10 @@ def explore(
     profile: Profile | None = None,
     progress: Progress = lambda done, of: None,
 ) -> Exploration:
-    """Return what a space holds; the same for the same seed. `profile` adds predicted latency.
+    """Explore a space; reproducible for a seed. `profile` adds predicted latency.
 
-    Spaces of up to 20,000 networks are enumerated, unless `samples` says how many to draw. Raises
-    SpecError if no values make a network.
+    Spaces of up to 20,000 networks are enumerated, unless `samples` gives a number to draw. Raises
+    SpecError if no choices make a network.
     """
     static = [limit for limit in limits if not limit.measured]
     cost_model = cost_model_of(space, static, dtype, profile=profile)
@@ -100,7 +100,7 @@ def explore(
     costs, example = _evaluate(candidates, total, cost_model, static, progress)
     priced = [cost for cost in costs if cost is not None]
     if not priced:
-        space.graph(sampler.any())  # which says what is wrong
+        space.graph(sampler.any())  # raises the error
         raise _no_network(space)
     exact = enumerated is not None
     ends = _ends(space, cost_model, sampler, example)
@@ -132,7 +132,7 @@ def explore(
 
 
 def _cost_names(cost_model: CostModel) -> list[str]:
-    """Return the costs that are explored: all static metrics, and what only a budget asks for."""
+    """Return the costs to explore: all static metrics, and those that only a budget needs."""
     names = [metric.name for metric in static_metrics()]
     return list(dict.fromkeys([*names, *(extra.name for extra in cost_model.extras)]))
 
@@ -154,7 +154,7 @@ def _evaluate(
     limits: Sequence[Budget],
     progress: Progress,
 ) -> tuple[list[Costs | None], Candidate | None]:
-    """Return the costs of candidates, and the first that is inside the budgets."""
+    """Return the costs of candidates, and the first candidate inside the budgets."""
     costs: list[Costs | None] = []
     example: Candidate | None = None
     for number, choices in enumerate(candidates):
@@ -168,7 +168,7 @@ def _evaluate(
 
 
 def _no_network(space: Space) -> SpecError:
-    return SpecError("no values of the decisions that were tried make a network", space.name)
+    return SpecError("none of the tried choices makes a valid network", space.name)
 
 
 def _inputs(space: Space, ends: Ends) -> tuple[tuple[Shape, ...], ...]:
@@ -187,7 +187,7 @@ def _range(metric: str, known: list[Costs], ends: Ends, exact: bool) -> CostRang
 
 
 def groups_of(space: Space) -> list[list[Decision]]:
-    """Return the decisions in groups: all instances of one hole together."""
+    """Group decisions so that all instances of a hole are together."""
     groups: dict[Any, list[Decision]] = {}
     for decision in space.decisions:
         groups.setdefault(decision.at, []).append(decision)
@@ -230,24 +230,24 @@ def _ends(space: Space, cost_model: CostModel, sampler: Sampler, example: Candid
 def extreme(
     space: Space, cost_model: CostModel, metric: str, largest: bool, start: Choices
 ) -> Candidate | None:
-    """Return the network with the least or the most of a metric that coordinate descent finds.
+    """Return the network with the least or the most of a metric, found by coordinate descent.
 
     All instances of a hole change together; categorical decisions that control others also change
-    one by one. None if no change makes a network.
+    individually. None if no change makes a network.
     """
     sign = -1 if largest else 1
 
     def loss(costs: Costs | None) -> float:
         return float("inf") if costs is None else sign * costs[metric]
 
-    # Inactive decisions keep the value that they will have once they become active.
+    # Inactive decisions keep the value for when they become active.
     starts = [
         {decision.path: alternatives(decision)[end] for decision in space.decisions}
         for end in (0, -1)
     ]
     choices = min([dict(start), *starts], key=lambda choices: loss(cost_model(choices)))
     best = cost_model(choices)
-    # A word that decides what else there is may be best at different values in each instance.
+    # A categorical decision that controls others may have different optima in each instance.
     alone = [
         decision
         for decision in space.decisions
@@ -269,7 +269,7 @@ def extreme(
 
 
 def _nearest(sampler: Sampler, limits: Sequence[Budget]) -> list[Candidate]:
-    """Return the candidates evaluated so far that are nearest to the budgets."""
+    """Return the candidates closest to the budgets among those evaluated so far."""
     paths = [decision.path for decision in sampler.space.decisions]
     known = [
         Candidate(dict(zip(paths, key, strict=True)), costs)
@@ -282,7 +282,7 @@ def _nearest(sampler: Sampler, limits: Sequence[Budget]) -> list[Candidate]:
 def _search(
     space: Space, limits: Sequence[Budget], starts: Sequence[Candidate], sampler: Sampler
 ) -> Candidate | None:
-    """Return a candidate inside the budgets: one of the starts, or one repaired from them."""
+    """Return a candidate inside the budgets, one of the starts or repaired from one, if any."""
     for start in starts:
         costs = sampler.cost_model(start.choices)
         if violation(limits, costs) == 0 and costs is not None:
@@ -295,7 +295,7 @@ def _search(
 
 
 def _overlaps(limit: Budget, ranges: Sequence[CostRange]) -> bool:
-    """Return whether some value of the metric in the space is inside a budget."""
+    """Return whether the range of the metric in the space overlaps a budget."""
     span = next(span for span in ranges if span.metric == limit.cost)
     low = limit.most is None or span.least <= limit.most
     return low and (limit.least is None or span.most >= limit.least)
@@ -304,7 +304,7 @@ def _overlaps(limit: Budget, ranges: Sequence[CostRange]) -> bool:
 def relaxations(
     space: Space, limit: Budget, ends: Ends, dtype: str = "float32"
 ) -> tuple[Relaxation, ...]:
-    """Return the decisions that change a metric most at the end of the space next to a budget."""
+    """Return the decisions that change a metric most, at the end of the space next to a budget."""
     metric = limit.cost
     largest = limit.most is None or ends[metric, False].costs[metric] <= limit.most
     end = ends[metric, largest]

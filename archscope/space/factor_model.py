@@ -1,4 +1,4 @@
-"""Additive models of networks: a value for the choices of every few decisions, summed."""
+"""Additive models of networks: a sum of values, each for the choices of a few decisions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Values = NDArray[np.float64]
 
 
 class Factor(Struct, frozen=True):
-    """A value for every combination of choices of a few decisions.
+    """A value for each combination of choices of a few decisions.
 
-    `columns` are decisions by their place in `Space.decisions`, `values` has an axis for each, as
-    long as the decision has alternatives. A decision that does not count has its default.
+    `columns` are indices into `Space.decisions`; `values` has an axis for each, whose length is the
+    number of alternatives. A decision that does not count has its default.
     """
 
     columns: tuple[int, ...]
@@ -23,7 +23,7 @@ class Factor(Struct, frozen=True):
 
 
 class FactorModel(Struct, frozen=True):
-    """A constant plus a sum of factors; decisions may be in several of them or in none."""
+    """A constant plus a sum of factors; a decision may be in several factors or in none."""
 
     constant: float
     factors: tuple[Factor, ...]

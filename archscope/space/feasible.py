@@ -1,4 +1,4 @@
-"""The networks of a space that lie inside budgets: drawn uniformly, tested and varied as rows."""
+"""Draw, test and vary the networks of a space that lie inside budgets, as rows."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from archscope.space.search_space import Space
 from archscope.space.segments import NotAChainError
 
 BATCH, MOST_BATCHES = 4096, 64
-SLOW_BATCH = 256  # where every candidate is a graph
-RARE = 0.05  # share of networks inside the budgets below which they are counted to be drawn
+SLOW_BATCH = 256  # if every candidate needs a graph
+RARE = 0.05  # below this share of networks inside the budgets, drawing uses counting
 
 
 class FeasibleSet:
-    """Rows of one space inside budgets.
+    """The networks of a space inside budgets.
 
-    Budgets that take a graph are tested by `fits` alone; `inside` and `draw` leave them out, and
-    all leave out those that are measured.
+    Budgets that need a graph are only tested by `fits`, not by `inside` and `draw`; measured ones
+    are never tested.
     """
 
     def __init__(self, space: Space, budgets: Sequence[Budget], cost_model: CostModel) -> None:
-        """Take a space. Raises ValueError if one of its decisions has no end."""
+        """Take a space. Raises ValueError for a continuous decision."""
         self.encoding = Encoding(space)
         self.budgets, self.cost_model = tuple(budgets), cost_model
         tables = cost_model.tables
@@ -42,7 +42,7 @@ class FeasibleSet:
             self.plan = plan(space)
 
     def masked(self, rows: Rows) -> Rows:
-        """Return rows with the default where a decision does not count."""
+        """Return rows with defaults for decisions that do not count."""
         return self.encoding.masked(rows)
 
     def sums(self, rows: Rows) -> NDArray[np.int64] | None:
@@ -51,7 +51,7 @@ class FeasibleSet:
         return None if priced is None else priced[0]
 
     def inside(self, rows: Rows) -> Flags:
-        """Return for each masked row whether it is a network inside the budgets."""
+        """Return, for each masked row, whether it is a network inside the budgets."""
         priced = self._priced(rows)
         if priced is None:
             return np.array([self.fits(row) for row in rows], bool)
@@ -74,13 +74,13 @@ class FeasibleSet:
             return None
 
     def fits(self, row: Rows) -> bool:
-        """Return whether one masked row is a network inside all static budgets."""
+        """Return whether a masked row is a network inside all static budgets."""
         return violation(self.budgets, self.cost_model.masked(self.encoding.choices(row))) == 0
 
     def draw(self, number: int, random: np.random.Generator) -> Rows:
-        """Return up to `number` rows inside, each network with the same chance.
+        """Return up to `number` rows inside the budgets, drawn uniformly.
 
-        Fewer come back where few of many draws are inside.
+        There may be fewer if few of many draws are inside.
         """
         size = BATCH if self.batch is not None else SLOW_BATCH
         found: list[Rows] = []
@@ -105,7 +105,7 @@ class FeasibleSet:
 
     @cached_property
     def _counted(self) -> InsideBudget | None:
-        """The networks inside one budget and some near its ends, if few are inside; else None."""
+        """The networks inside or near the ends of a budget, if few are inside; otherwise None."""
         sums = [limit for limit in self.budgets if limit.is_sum]
         if self.batch is None or self.plan is None or not sums:
             return None
@@ -123,7 +123,7 @@ class FeasibleSet:
         return min(found, key=lambda inside: inside.count)
 
     def neighbours(self, row: Rows) -> Rows:
-        """Return the networks that differ from a masked row in one decision that counts."""
+        """Return the networks that differ from a masked row in one active decision."""
         counts = self.encoding.counting(row[None])[0]
         changes: list[Any] = [
             (column, value)

@@ -1,4 +1,4 @@
-"""Which share of the networks of a space is inside budgets: counted, bounded, or drawn."""
+"""Compute the share of the networks of a space inside budgets: counted, bounded or sampled."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
     from archscope.space.budget_counting import Count
 
 DRAWS, GRAPHS = 4000, 300
-"""Networks drawn inside one budget, and where each takes a graph to price."""
+"""Networks to draw inside a budget; the smaller number applies if each needs a graph."""
 
 
 class FeasibleShare(Struct, frozen=True):
     """The share of networks inside the budgets."""
 
     share: float
-    low: float  # of a 95 % confidence interval, Wilson 1927
+    low: float  # lower end of a 95 % confidence interval, Wilson 1927
     high: float
-    inside: int  # of those evaluated
+    inside: int  # evaluated networks inside
     seen: int
-    invalid: int  # of those evaluated: values that make no network
-    exact: bool  # of all networks, not of a sample
-    within: str = ""  # the budget that those evaluated were drawn inside, if any
+    invalid: int  # evaluated choices that make no network
+    exact: bool  # over all networks, not a sample
+    within: str = ""  # the budget that the sample was drawn from, if any
 
 
 class Counted(Struct, frozen=True):
-    """What counting says of the networks inside budgets."""
+    """The result of counting networks inside budgets."""
 
     share: FeasibleShare
     counts: tuple[Count, ...]  # for each budget that is a sum
-    example: Candidate | None  # one inside all budgets, if one was drawn
+    example: Candidate | None  # a network inside all budgets, if one was drawn
 
 
 def evaluated_share(
     costs: Sequence[Costs | None], limits: Sequence[Budget], exact: bool
 ) -> FeasibleShare:
-    """Return the share inside budgets of networks by their costs; None is no network.
+    """Return the share of networks inside budgets by their costs; costs of None are no network.
 
-    `exact` if these are all.
+    `exact` states that these are all networks.
     """
     inside = sum(violation(limits, cost) == 0 for cost in costs)
     invalid = sum(cost is None for cost in costs)
@@ -64,16 +64,16 @@ def counted_share(
     seed: int = 0,
     draws: int | None = None,
 ) -> Counted | None:
-    """Return the share of a space inside budgets by counting, None if that cannot be done.
+    """Return the share of a space inside budgets by counting, or None if that is impossible.
 
     It is exact for a single budget whose networks are counted exactly. Otherwise the networks of
-    the budget that fewest are inside are counted, and of some drawn from them it is seen how many
-    are inside all budgets.
+    the budget that the fewest fit are counted, and a sample of them shows how many are inside all
+    budgets.
     """
     sums = [limit for limit in limits if limit.is_sum]
     if not sums or plan.endless or not space.certain or cost_model.tables is None:
         return None
-    # numpy takes its time to load
+    # numpy is slow to import
     import numpy as np
 
     from archscope.space.budget_counting import counted
@@ -108,7 +108,7 @@ def counted_share(
 
 
 def _share(count: Count, networks: int, drawn: tuple[int, int] | None) -> FeasibleShare:
-    """Return the share of a count, or of a part of it by how many of some draws are inside."""
+    """Return the share of a count, or of the part of it that a sample shows to be inside."""
     whole = count.most / networks
     if drawn is None or not count.most:
         return FeasibleShare(whole, whole, whole, count.most, networks, 0, exact=True)

@@ -1,4 +1,4 @@
-"""Networks of a space as points, so that models of their scores can tell how near they are."""
+"""Networks of a space as points, so that models of their scores have a distance."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from archscope.space.rows import Rows
 Points = NDArray[np.float64]
 
 COST_WEIGHT = 0.1
-"""How far networks are apart whose costs differ by one standard deviation of the logarithm."""
+"""The distance of networks whose log costs differ by one standard deviation."""
 
 
 class Features:
-    """Places rows so that the squared distance of two is the share of decisions they differ in.
+    """Maps rows to points whose squared distance is the share of decisions that differ.
 
-    Values that stand in an order differ by half their mismatch and half their distance in that
-    order. A decision that does not count has a value of its own. Where costs are sums over
-    segments, params, macs and memory access add a little distance.
+    For ordered values, half of the difference is the mismatch and half the distance in that order.
+    An inactive decision has a value of its own. If costs are sums over segments, params, macs and
+    memory access add a little distance.
     """
 
     def __init__(self, feasible: FeasibleSet, typical: Rows) -> None:
-        """Take rows by which costs are standardised."""
+        """Take typical rows, by which costs are standardised."""
         self.feasible, self.encoding = feasible, feasible.encoding
         self.columns = [i for i, size in enumerate(self.encoding.sizes) if size > 1]
         scale = np.sqrt(len(self.columns))
@@ -50,7 +50,7 @@ class Features:
         return np.concatenate([points, COST_WEIGHT * (costs - self.center) / self.spread], 1)
 
     def _table(self, column: int) -> Points:
-        """Return what each choice of a decision adds to a point; the last: it does not count."""
+        """Return the coordinates of each choice of a decision, and last those if it is inactive."""
         size, decision = self.encoding.sizes[column], self.encoding.space.decisions[column]
         if not decision.ordered:
             return np.asarray(np.eye(size + 1) * np.sqrt(0.5))

@@ -1,4 +1,4 @@
-"""Holes -> decisions, and values that depend on them -> tables."""
+"""Turn holes into decisions, and values that depend on them into tables."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from archscope.language.value import CHOICE, Hole, HolePaths, Value
 from archscope.space.decisions import Choices, Condition, Decision
 from archscope.space.open_values import Conditions, OpenValue, UnknownError
 
-MOST_ROWS = 1 << 14  # of one table
+MOST_ROWS = 1 << 14  # of a table
 Row = tuple[Any, ...]
 Table = tuple[tuple[str, ...], dict[Row, Any]]
-"""The paths of the decisions that a value reads, and the value for all that they may be."""
+"""The paths of the decisions that a value reads, and the value for all their combinations."""
 
 
 class HoleDecisions:
-    """The decisions that the holes of a document leave open, in the order in which they are met."""
+    """The decisions of the holes of a document, in the order of the walk."""
 
     def __init__(
         self, limits: Limits, steps: StepCounter, at: Source, made: Choices | None = None
     ) -> None:
-        """Take the choices of all decisions if they are made: each has one alternative then."""
+        """Take the choices of all decisions, if made: then each has a single alternative."""
         self.limits, self.steps, self.at, self.made = limits, steps, at, made
         self.by_path: dict[str, Decision] = {}
         self.defaults: dict[str, Any] = {}
 
     def add(self, value: Value, paths: HolePaths, conditions: Conditions) -> None:
-        """Add the decisions of the holes in a value, which counts under conditions."""
+        """Add the decisions of the holes in a value, which is active under some conditions."""
         for part in value.parts():
             hole = part.content
             if not isinstance(hole, Hole):
@@ -70,10 +70,10 @@ class HoleDecisions:
         return Decision(path, CHOICE, hole.at, tuple(range(len(labels))), labels, when=when)
 
     def table(self, value: OpenValue) -> Table | None:
-        """Return an open value for all that the decisions it reads may be. Raises SpecError.
+        """Return an open value for all combinations of its decisions. Raises SpecError.
 
-        None if it depends on shapes, or on more than can be listed. Rows whose values make no
-        network hold None.
+        None if it depends on shapes, or has too many combinations. Rows of combinations that make
+        no network contain None.
         """
         if value.deps is None:
             return None
@@ -101,7 +101,7 @@ class HoleDecisions:
 def with_condition(
     conditions: Conditions, paths: tuple[str, ...], allowed: frozenset[Row], rows: int
 ) -> Conditions:
-    """Return conditions with one more, unless it always holds; same paths are merged."""
+    """Add a condition, unless it always holds; conditions on the same paths are merged."""
     if len(allowed) == rows:
         return conditions
     for place, condition in enumerate(conditions):

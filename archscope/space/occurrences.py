@@ -1,4 +1,4 @@
-"""Which values stand in which instance, once all decisions of a space are made."""
+"""Record the values of all slots in all instances, after all decisions of a space are made."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from archscope.space.decisions import Choices
 
 Turns = tuple[int, ...]
 Occurring = dict[tuple[str, Turns], Value]
-"""The values of one slot of a layer, by path of the instance and turns of the loops in it.
+"""The values of a slot of a layer, by path of the instance and indices of its loops.
 
 Slots are named as by `Layer.slots`.
 """
 
 
 class Call(Struct, frozen=True):
-    """Where an instance of a block was made: by which layer, in which instance, in which turns."""
+    """The use of a block: by which layer, in which instance, at which loop indices."""
 
-    layer: Layer | None  # None: it is the body of the document
+    layer: Layer | None  # None for the body of the document
     path: str
     turns: Turns
 
 
 class Occurrences:
-    """Takes notes while a document is walked with all its decisions made."""
+    """Records the values met during a walk with all decisions made."""
 
     def __init__(self, choices: Choices) -> None:
         self.choices = choices
         self.values: dict[Layer, dict[str, Occurring]] = {}  # by slot
         self.calls: dict[str, dict[str, Call]] = {}  # by block and path of the instance
-        self.loops: dict[tuple[Layer, str, Turns], int] = {}  # turns, by instance and turns around
-        self.conditions: dict[Layer, set[bool]] = {}  # what `when` is
+        self.loops: dict[tuple[Layer, str, Turns], int] = {}  # number of iterations of each loop
+        self.conditions: dict[Layer, set[bool]] = {}  # the values of `when`
 
     def value(
         self, layer: Layer, slot: str, value: Value, instance: Instance, paths: HolePaths
     ) -> None:
-        """Note the value of a slot in an instance, if it is a hole or has one."""
+        """Record the value of a slot in an instance, if it is or contains a hole."""
         if value.open:
             slots = self.values.setdefault(layer, {})
             slots.setdefault(slot, {})[instance.path, instance.turns] = filled(
@@ -47,20 +47,20 @@ class Occurrences:
             )
 
     def loop(self, layer: Layer, instance: Instance, turns: int) -> None:
-        """Note how many turns a layer takes in an instance."""
+        """Record the number of iterations of a layer in an instance."""
         self.loops[layer, instance.path, instance.turns] = turns
 
     def condition(self, layer: Layer, true: bool) -> None:
-        """Note what the condition of a layer is."""
+        """Record the value of a layer's condition."""
         self.conditions.setdefault(layer, set()).add(true)
 
     def call(self, block: Block, layer: Layer, instance: Instance, path: str) -> None:
-        """Note that a layer makes an instance of a block, which gets a path of its own."""
+        """Record that a layer creates an instance of a block, at a path."""
         self.calls.setdefault(block.name, {})[path] = Call(layer, instance.path, instance.turns)
 
 
 def filled(value: Value, choices: Choices, paths: HolePaths) -> Value:
-    """Return a value with the holes in it filled."""
+    """Return a value with its holes filled."""
     content = value.content
     if value.constant or isinstance(content, Expression):
         return value

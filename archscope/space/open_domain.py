@@ -1,8 +1,8 @@
-"""Document -> decisions: every hole of every instance, and when it counts.
+"""Collect the decisions of a document: every hole of every instance, and when it counts.
 
-This is a domain of `language.elaborate` without shapes, in which values may depend on decisions.
-A condition or a number of turns is computed for all values of the decisions that it reads, so that
-it is known, not guessed, which other decisions they bring in.
+This is a domain of `language.elaborate` without shapes, in which values may depend on decisions. A
+condition or a number of iterations is computed for all values of the decisions that it reads, so
+it is known exactly which other decisions they activate.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from archscope.space.open_values import (
 )
 
 NoFlow = tuple[()]
-"""Layers are walked without what flows through them."""
+"""Layers are walked without tracking what flows through them."""
 
 
 def decisions_of(document: Document, limits: Limits) -> tuple[Decision, ...]:
@@ -44,7 +44,7 @@ def decisions_of(document: Document, limits: Limits) -> tuple[Decision, ...]:
 
 
 def occurrences_of(document: Document, choices: Choices) -> Occurrences:
-    """Return which values stand where, once all decisions are made. Raises SpecError."""
+    """Return the values of all slots, given all choices. Raises SpecError."""
     occurrences = Occurrences(choices)
     if document.open:
         OpenDomain(document, LIMITS, occurrences).run()
@@ -57,7 +57,7 @@ class OpenDomain:
     def __init__(
         self, document: Document, limits: Limits, occurrences: Occurrences | None = None
     ) -> None:
-        """Take what is told which values stand where; its choices make all decisions."""
+        """Take the recorder of occurrences, if any; its choices make all decisions."""
         self.document, self.limits = document, limits
         self.occurrences = occurrences
         self.visited = open_layers(document)
@@ -73,7 +73,7 @@ class OpenDomain:
         walk.chain(self.document.body.layers, Instance(self.document.body), scope, ())
 
     def enter_document(self) -> OpenScope:
-        """Take up the holes of `let` and of the inputs, and return the scope of the layers."""
+        """Collect the holes of `let` and of the inputs, and return the scope of the layers."""
         document, lets = self.document, self.lets
         for name, value in document.let.items():
             lets.values[name] = self.value(value, lets, HolePaths())
@@ -82,7 +82,7 @@ class OpenDomain:
         return OpenScope(lets, {"in": SHAPES, "x": SHAPES})
 
     def layers(self, chain: Chain) -> Iterable[Layer]:
-        """Return the layers of a chain that have holes in them."""
+        """Return the layers of a chain that contain holes."""
         return [layer for layer in chain if layer in self.visited]
 
     def enter(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> None:
@@ -93,7 +93,7 @@ class OpenDomain:
         return flow
 
     def turns(self, layer: Layer, instance: Instance, scope: OpenScope) -> Iterator[OpenScope]:
-        """Yield a scope for each turn that there may be, under the condition that there is."""
+        """Yield a scope for each possible iteration, under the condition that it occurs."""
         columns = {
             name: self.slot(layer, f"@each.{name}", value, instance, scope)
             for name, value in (layer.each or {}).items()
@@ -105,8 +105,8 @@ class OpenDomain:
         table = self.decisions.table(count)
         if table is None:
             raise SpecError(
-                "how often this turns depends on shapes or on too many decisions, and it has holes"
-                " inside: let it depend on a few named values, so that its decisions are known",
+                "the number of iterations depends on shapes or on too many decisions, and there are"
+                " holes inside: let it depend on a few named values, so that decisions are known",
                 layer.at,
             )
         paths, rows = table
@@ -151,7 +151,7 @@ class OpenDomain:
     def branches(
         self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow
     ) -> Iterable[NoFlow]:
-        """Take up the holes of `split`."""
+        """Collect the holes of `split`."""
         if layer.split is not None:
             self.slot(layer, "@split", layer.split, instance, scope)
         return repeat(flow, len(layer.branches or ()))
@@ -163,7 +163,7 @@ class OpenDomain:
         return ()
 
     def operator(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> NoFlow:
-        """Take up the holes of the arguments."""
+        """Collect the holes of the arguments."""
         for name, value in layer.args.items():
             self.slot(layer, name, value, instance, scope)
         return flow
@@ -171,7 +171,7 @@ class OpenDomain:
     def call(
         self, layer: Layer, block: Block, instance: Instance, scope: OpenScope, flow: NoFlow
     ) -> tuple[Instance, OpenScope]:
-        """Return an instance of a block, and a scope of its values."""
+        """Return an instance of a block, and the scope of its values."""
         path = instance.hole_paths(layer).own
         if self.occurrences is not None:
             self.occurrences.call(block, layer, instance, path)
@@ -194,7 +194,7 @@ class OpenDomain:
         flow: NoFlow,
         walk: Walk[OpenScope, NoFlow],
     ) -> NoFlow:
-        """Walk a block if there are holes in it."""
+        """Walk a block if it contains holes."""
         return walk(instance.block.layers, instance, scope, flow)
 
     def output(self, layer: Layer, scope: OpenScope, flow: NoFlow) -> None:
@@ -203,20 +203,20 @@ class OpenDomain:
     def slot(
         self, layer: Layer, slot: str, value: Value, instance: Instance, scope: OpenScope
     ) -> OpenValue:
-        """Return the open value of an argument or modifier, and take up the holes in it."""
+        """Return the open value of an argument or modifier, and collect its holes."""
         paths = instance.hole_paths(layer)
         if self.occurrences is not None:
             self.occurrences.value(layer, slot, value, instance, paths)
         return self.value(value, scope, paths)
 
     def value(self, value: Value, scope: OpenScope, paths: HolePaths) -> OpenValue:
-        """Return the open value of a value, and take up the holes in it."""
+        """Return the open value of a value, and collect its holes."""
         self.decisions.add(value, paths, scope.conditions)
         return open_value(value, scope, paths)
 
 
 def open_layers(document: Document) -> frozenset[Layer]:
-    """Return the layers that have holes, or use blocks that do, also in chains inside of them."""
+    """Return the layers that contain holes or use blocks that do, directly or nested."""
     inside = {name: list(layers_in(block.layers)) for name, block in document.blocks.items()}
     open_ = {
         name

@@ -1,4 +1,4 @@
-"""Values that depend on decisions, and the scopes in which they are computed."""
+"""Open values, which depend on decisions, and the scopes in which they are computed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Conditions = tuple[Condition, ...]
 
 
 class UnknownError(Exception):
-    """A value depends on shapes, which are not followed where values are open."""
+    """A value depends on shapes, which are unknown while values are open."""
 
 
 class OpenValue:
-    """A value that may depend on decisions: on which, and how it is computed from them."""
+    """A value that may depend on decisions: on which ones, and how it is computed from them."""
 
     __slots__ = ("_deps", "compute", "parts", "pending", "reads")
 
@@ -28,7 +28,7 @@ class OpenValue:
         parts: dict[Any, OpenValue] | None = None,
     ) -> None:
         self.compute, self.reads = compute, reads
-        self.parts = parts  # of a list by number, of a mapping by key, where they differ
+        self.parts = parts  # of a list by index, of a mapping by key, if they differ
         self._deps: set[str] | None = None
         self.pending = True
 
@@ -36,7 +36,7 @@ class OpenValue:
     def deps(self) -> set[str] | None:
         """The paths of the decisions that it reads; None if it reads shapes."""
         if self.pending:
-            self.pending = False  # a circle in `let` is found when it is expanded
+            self.pending = False  # a circle in `let` is reported when it is expanded
             self._deps = set()
             self._deps = self.reads()
         return self._deps
@@ -55,7 +55,7 @@ def constant(value: Any) -> OpenValue:
 
 
 class OpenScope:
-    """Names with their open values, and the conditions under which anything stands here."""
+    """Names with their open values, and the conditions under which this scope is active."""
 
     __slots__ = ("conditions", "parent", "values")
 
@@ -75,7 +75,7 @@ class OpenScope:
 
 
 class ChosenFrame(Frame):
-    """An open scope once decisions are made: expressions are computed in it."""
+    """An open scope with choices, in which expressions can be computed."""
 
     __slots__ = ("choices", "scope")
 
@@ -133,7 +133,7 @@ def _reads(value: Value, scope: OpenScope, paths: HolePaths) -> set[str] | None:
 
 
 def length(column: OpenValue) -> OpenValue:
-    """Return how long a list is."""
+    """Return the length of a list as an open value."""
     if column.parts is not None:
         return constant(len(column.parts))  # whatever its elements depend on
 
@@ -145,7 +145,7 @@ def length(column: OpenValue) -> OpenValue:
 
 
 def element(column: OpenValue, turn: int) -> OpenValue:
-    """Return an element of a list, None beyond its end."""
+    """Return an element of a list as an open value, None beyond its end."""
     if column.parts is not None:
         return column.parts.get(turn) or constant(None)
 
@@ -157,10 +157,10 @@ def element(column: OpenValue, turn: int) -> OpenValue:
 
 
 def last(count: OpenValue, turn: int) -> OpenValue:
-    """Return whether a turn is the last."""
+    """Return whether an iteration is the last as an open value."""
     return OpenValue(lambda choices: whole(count.compute(choices)) == turn + 1, lambda: count.deps)
 
 
 def whole(value: Any) -> int:
-    """Return a number of turns; what is none gives no turn here and an error when expanded."""
+    """Return a number of iterations; invalid ones are 0 here and an error when expanded."""
     return value if isinstance(value, int) else 0

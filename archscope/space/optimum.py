@@ -1,12 +1,12 @@
-"""The best networks of an additive model inside budgets, with a proof that there are no better.
+"""Find the best networks of an additive model inside budgets, and prove that none are better.
 
 The networks of a `Chain` are extended place by place. A prefix is dropped if no completion can be
-inside the budgets, or can be worth more than the networks that are known: its completions are
-bounded by Lagrangian relaxation, in which each budget has a price for what is used of it. The
-prices that make the bound of the whole space least are found by cutting planes (Kelley 1960), the
-bounds for each state by one pass from the end. Lower ends of budgets are constraints as upper ones.
+inside the budgets, or better than the networks known so far: completions are bounded by Lagrangian
+relaxation, in which the use of each budget has a price. The prices that minimise the bound of the
+whole space are found by cutting planes (Kelley 1960), the bounds for each state by one pass from
+the end. Lower ends of budgets are constraints, too.
 
-A dynamic program over prefixes with such bounds is the classic way to solve the constrained
+Dynamic programming over prefixes with such bounds is the classic solution of the constrained
 shortest path problem (Handler, Zang 1980; Dumitrescu, Boland 2003).
 """
 
@@ -27,26 +27,25 @@ from archscope.space.rows import Encoding, Rows
 from archscope.space.search_space import Space
 
 WIDTHS = (2_000, 40_000, 400_000)
-"""Prefixes that are kept at each place; more are tried where fewer prove nothing."""
-CHUNK = 1_000_000  # prefixes that are extended at once
+"""The numbers of prefixes to keep at each place; larger ones are tried if smaller prove nothing."""
+CHUNK = 1_000_000  # prefixes to extend at once
 CUTS, CLOSE = 60, 1e-4
-"""Cutting planes at most, and the share of the range of the model that they may be off the best."""
+"""The most cutting planes, and their tolerance as a share of the model's range."""
 PRICES = (0.0, 0.5, 0.8, 0.9, 1.1, 1.25, 2.0)
-"""By what the best prices are multiplied for bounds that are better for some prefixes."""
+"""Factors of the best prices that give better bounds for some prefixes."""
 TOLERANCE = 1e-9
-"""Of what is proved, as a share of the range of the model; sums of floats are no more exact."""
+"""The tolerance of proofs, as a share of the model's range; sums of floats are not more exact."""
 UNLIMITED = 2**62
 
 
 class Optimum(Struct, frozen=True):
-    """The best networks inside budgets by an additive model.
+    """The best networks inside budgets according to an additive model.
 
-    `bound` is proved: no network inside the budgets that is not among `rows` is worth more. If
-    `proved`, it is at most the last of the values (up to `TOLERANCE`), so that `rows` are the best,
-    or they are all the networks that there are inside; else there were too many prefixes to follow,
-    and there may be better ones, up to `bound`. `relaxed` are budgets that are no sums over
-    segments (peak memory, measured latency): rows may be beyond them, and `bound` holds all the
-    same.
+    `bound` is proved: no network inside the budgets other than `rows` has a larger value. If
+    `proved`, it is at most the last of the values (up to `TOLERANCE`), so `rows` are the best, or
+    all networks inside; otherwise there were too many prefixes to follow, and there may be better
+    networks, up to `bound`. `relaxed` are budgets that are not sums over segments (peak memory,
+    measured latency): rows may exceed them, but `bound` still holds.
     """
 
     rows: Rows  # (networks, decisions), masked, the best first
@@ -65,14 +64,14 @@ def optimum(
     dtype: str = "float32",
     chain: Chain | None = None,
 ) -> Optimum:
-    """Return the `keep` best networks of a space inside budgets by an additive model.
+    """Return the `keep` best networks of a space inside budgets, according to an additive model.
 
-    Of equal values any may be kept. No rows if nothing fits; then `bound` is minus infinity if
-    that is `proved`. `chain` may be given where many models with factors of the same columns are
-    asked: `Chain(Encoding(space), [factor.columns for factor in model.factors])`, with the
-    `extras` of the budgets.
+    Ties are broken arbitrarily. There are no rows if nothing fits; then `bound` is minus infinity
+    if that is `proved`. Pass `chain` to reuse it for models with factors of the same columns:
+    `Chain(Encoding(space), [factor.columns for factor in model.factors])`, with the `extras` of the
+    budgets.
 
-    Raises NotAChainError if the networks are no chains of segments, TooWideError if the factors
+    Raises NotAChainError if the networks are not chains of segments, TooWideError if the factors
     or segments read too much at once, and ValueError for a space with continuous decisions.
     """
     scopes = [factor.columns for factor in model.factors]
@@ -96,7 +95,7 @@ class _Prefixes(Struct, frozen=True):
     costs: Integers  # (prefixes, metrics)
     values: Values
     bounds: Values  # no completion is worth more
-    parents: Integers  # their places among the prefixes one place earlier
+    parents: Integers  # indices of the prefixes one place earlier
     moves: Integers
 
     def part(self, chosen: Integers | NDArray[np.bool_]) -> _Prefixes:
@@ -112,7 +111,7 @@ def _joined(parts: Sequence[_Prefixes]) -> _Prefixes:
 
 
 class _Search:
-    """One model and its budgets on a chain; `rows` are the best networks so far."""
+    """The search for the best networks on a chain; `rows` are the best so far."""
 
     def __init__(
         self, chain: Chain, model: FactorModel, limits: Sequence[Budget], keep: int, dtype: str
@@ -152,8 +151,8 @@ class _Search:
         self.room = np.array([float(sign) for _, sign, _ in sides])
 
     def run(self) -> bool:
-        """Find the best networks; return whether they are proved to be."""
-        self.to_go: list[list[Values]] = []  # at each of some prices, for each place
+        """Find the best networks, and return whether that is proved."""
+        self.to_go: list[list[Values]] = []  # for each of several prices, at each place
         self.prices: list[Values] = []
         if not np.isfinite(self._priced(np.zeros(len(self.room)))):
             return True
@@ -169,13 +168,13 @@ class _Search:
         return proved
 
     def _known(self) -> float:
-        """Return what more a network must be worth than this to be looked at."""
+        """Return the value that a network must exceed to be of interest."""
         if len(self.values) < self.keep:
             return -np.inf
         return float(self.values[-1]) + TOLERANCE * self.range
 
     def _priced(self, prices: Values) -> float:
-        """Add a bound of completions by prices of the constraints, and return that of all."""
+        """Add a bound of completions for prices of the constraints; return that of all networks."""
         worth = [
             worth - cost @ (self.signs @ prices)
             for worth, cost in zip(self.worth, self.costs, strict=True)
@@ -185,7 +184,7 @@ class _Search:
         return float(self.to_go[-1][0][0] + prices @ self.room)
 
     def _best_prices(self) -> Values:
-        """Return prices of the constraints that make the bound of all networks least."""
+        """Return the prices of the constraints that minimise the bound of all networks."""
         sides = len(self.room)
         most = 100 * self.range + 1
         cuts: list[list[float]] = []
@@ -210,7 +209,7 @@ class _Search:
         return best
 
     def _best_at(self, prices: Values) -> tuple[float, Values]:
-        """Return the value of the best network at the last prices, and what it leaves of `room`."""
+        """Return the value of the best network at the last prices, and its slack in `room`."""
         state, value = 0, 0.0
         cost = np.zeros(len(self.least))
         for place, moves in enumerate(self.chain.moves):
@@ -225,9 +224,9 @@ class _Search:
         return value, self.room - cost @ self.signs
 
     def _extended(self, width: int) -> float:
-        """Extend prefixes to networks, of each place the `width` that promise most.
+        """Extend prefixes to networks, keeping the `width` most promising at each place.
 
-        Return the bound of all that were not followed for want of width.
+        Returns the bound of all prefixes that were dropped because of the width.
         """
         zero = np.zeros(1, np.int64)
         prefixes = _Prefixes(zero, np.zeros((1, len(self.least)), np.int64), np.zeros(1),
@@ -252,7 +251,7 @@ class _Search:
         return dropped
 
     def _moved(self, place: int, prefixes: _Prefixes, chosen: Integers) -> _Prefixes:
-        """Return the extensions of some prefixes that may be among the best networks."""
+        """Return the extensions of some prefixes that may lead to the best networks."""
         moves = self.chain.moves[place]
         parents, taken = moves.leaving(prefixes.states[chosen])
         parents = chosen[parents]
@@ -272,9 +271,9 @@ class _Search:
         return found
 
     def _widest(self, prefixes: _Prefixes, width: int) -> tuple[_Prefixes, float]:
-        """Return the prefixes that promise most, and the bound of those that are dropped.
+        """Return the most promising prefixes, and the bound of the dropped ones.
 
-        Of prefixes with equal completions, the best are enough.
+        Of prefixes with equal completions, only the best are needed.
         """
         order = np.lexsort((-prefixes.values, *prefixes.costs.T, prefixes.states))
         keys = np.column_stack([prefixes.states, prefixes.costs])[order]
@@ -288,7 +287,7 @@ class _Search:
         return prefixes.part(order[:width]), float(prefixes.bounds[order[width:]].max())
 
     def _learn(self, networks: _Prefixes, history: Sequence[tuple[Integers, Integers]]) -> None:
-        """Take over the best of the networks that were found."""
+        """Merge new networks into the best so far."""
         chosen = np.argsort(-networks.values, kind="stable")[: self.keep]
         values, place = networks.values[chosen], chosen
         ways = []

@@ -1,7 +1,7 @@
-"""Many candidates of a space at once, as rows of numbers: encoded, masked, and priced in numpy.
+"""Many candidates of a space as rows of numbers: encode, mask and price them in numpy.
 
-A row has the place of each decision's choice among its alternatives. It costs what the tables of
-the segments say, to the last digit; 64-bit integers hold every sum that the language allows.
+A row has the index of each decision's choice among its alternatives. Costs are exactly those of the
+tables of the segments; 64-bit integers hold every sum that the language allows.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from archscope.space.search_space import Space
 from archscope.space.segments import NotAChainError, Passing
 
 Rows = NDArray[np.int64]
-"""(candidates, decisions): places of choices, in the order of `Space.decisions`."""
+"""(candidates, decisions): indices of choices, in the order of `Space.decisions`."""
 Flags = NDArray[np.bool_]
 LARGEST_KEY = 2**62
 
 
 class Encoding:
-    """Turns choices into rows and back, and masks decisions that do not count."""
+    """Converts choices to rows and back, and masks inactive decisions."""
 
     def __init__(self, space: Space) -> None:
-        """Take a space whose decisions all have an end. Raises ValueError for another."""
+        """Take a space. Raises ValueError if it has continuous decisions."""
         self.space = space
         self.values = [decision.values() for decision in space.decisions]
         self.sizes = [len(values) for values in self.values]
@@ -65,14 +65,14 @@ class Encoding:
         return np.array(places, np.int64).reshape(len(candidates), len(self.values))
 
     def choices(self, row: Rows) -> dict[str, Any]:
-        """Return the choices of one row, by path."""
+        """Return the choices of a row, by path."""
         placed = zip(self.space.decisions, self.values, row, strict=True)
         return {decision.path: values[place] for decision, values, place in placed}
 
     def condition(self, condition: Condition) -> tuple[list[int], Flags] | None:
-        """Return the columns of a condition, and whether it holds for the places in them.
+        """Return the columns of a condition, and whether it holds for the indices in them.
 
-        None if it is not known; then it is taken to hold.
+        None if it is unknown; then it is assumed to hold.
         """
         if condition.allowed is None:
             return None
@@ -86,7 +86,7 @@ class Encoding:
         return columns, holds
 
     def hold(self, conditions: Iterable[tuple[list[int], Flags] | None], rows: Rows) -> Flags:
-        """Return for each row whether all conditions hold."""
+        """Return, for each row, whether all conditions hold."""
         result = np.ones(len(rows), bool)
         for condition in conditions:
             if condition is not None:
@@ -106,7 +106,7 @@ class Encoding:
         return rows
 
     def counting(self, rows: Rows) -> Flags:
-        """Return for each masked row which decisions count."""
+        """Return, for each masked row, which decisions count."""
         counts = np.ones(rows.shape, bool)
         for ways, columns in self.rules:
             some = np.zeros(len(rows), bool)
@@ -126,9 +126,9 @@ class BatchCosts:
         self.columns = [_TableColumns(self, table) for table in tables.tables]
 
     def sums(self, rows: Rows) -> tuple[NDArray[np.int64], Flags]:
-        """Return the sums of the tables for masked rows, and which are networks.
+        """Return the sums of the tables for masked rows, and which rows are networks.
 
-        Shapes (rows, width) and (rows,). Raises NotAChainError where only the graph can say it.
+        Shapes are (rows, width) and (rows,). Raises NotAChainError if a graph is needed.
         """
         sums = np.zeros((len(rows), self.tables.width), np.int64)
         networks = np.ones(len(rows), bool)
@@ -152,14 +152,14 @@ class BatchCosts:
         return sums, networks
 
     def number(self, passing: Passing) -> int:
-        """Return the number by which arrays speak of what passes between segments."""
+        """Return the number that represents a segment's input in arrays."""
         if passing not in self.numbers:
             self.numbers[passing] = len(self.passing)
             self.passing.append(passing)
         return self.numbers[passing]
 
     def _entering(self, rows: Rows) -> NDArray[np.int64]:
-        """Return the number of what the input is, for each row."""
+        """Return the number of the network's input, for each row."""
         first = self.encoding.choices(rows[0]) if len(rows) else {}
         number = self.number(self.tables.entering(first)) if first else 0
         if not self.tables.input_reads:
@@ -174,7 +174,7 @@ class BatchCosts:
 
 
 class _TableColumns:
-    """The table of a segment as sorted keys, with sums and leaving shapes beside them."""
+    """The table of a segment as sorted keys, with their sums and outputs."""
 
     def __init__(self, batch: BatchCosts, table: SegmentTable) -> None:
         self.batch, self.table = batch, table
@@ -186,10 +186,10 @@ class _TableColumns:
     def _clear(self) -> None:
         self.keys = np.empty(0, np.int64)
         self.sums = np.empty((0, self.batch.tables.width), np.int64)
-        self.leaving = np.empty(0, np.int64)  # numbers of what leaves; -1: there is no network
+        self.leaving = np.empty(0, np.int64)  # numbers of outputs; -1: there is no network
 
     def places(self, rows: Rows, entering: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places of rows in the table, which is filled where it lacks them."""
+        """Return the indices of rows in the table, adding missing entries."""
         while True:
             keys = self._keys(rows, entering)
             places = np.searchsorted(self.keys, keys)
@@ -225,7 +225,7 @@ class _TableColumns:
                 if prod(encoding.sizes[c] for c in self.read_columns) > LARGEST_KEY >> 16:
                     raise NotAChainError
                 self._clear()
-                return  # the keys are others now
+                return  # the keys have changed
         self.keys = np.concatenate([self.keys, [key for key, _, _ in new]])
         self.sums = np.concatenate([self.sums, np.array([sums for _, sums, _ in new], np.int64)])
         self.leaving = np.concatenate([self.leaving, [number for _, _, number in new]])
@@ -235,14 +235,14 @@ class _TableColumns:
 
 
 def _key(value: Any) -> tuple[Any, bool]:
-    """Return what tells values apart: 1 and 1.0 are one, 1 and true are not."""
+    """Return a key that distinguishes values: 1 and 1.0 are equal, 1 and true are not."""
     return value, isinstance(value, bool)
 
 
 def drawn_rows(plan: Plan, encoding: Encoding, number: int, random: np.random.Generator) -> Rows:
-    """Return rows of networks of a plan, each network with the same chance.
+    """Return rows of networks drawn uniformly from a plan.
 
-    The chances are right to 53 bits; decisions that do not count have their default.
+    Probabilities are exact to 53 bits; decisions that do not count have their default.
     """
     rows = np.tile(encoding.default, (number, 1))
     _draw(plan, encoding, rows, np.arange(number), random)

@@ -1,4 +1,4 @@
-"""Candidates of a search space: drawn uniformly, mutated, crossed, and moved inside a budget."""
+"""Sample candidates of a search space: draw uniformly, mutate, cross, and repair for a budget."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from archscope.space.counting import Plan, TooManyError, draw, draw_value, plan
 from archscope.space.decisions import Choices, Decision
 from archscope.space.search_space import Space
 
-TRIES = 500  # uniform draws for one feasible candidate
-REPAIRS = 20  # of the nearest draws, if none of them is feasible
-STEPS = 400  # candidates that one repair may evaluate
-GRID = 5  # values that stand for a continuous decision
+TRIES = 500  # uniform draws to find a feasible candidate
+REPAIRS = 20  # nearest draws to repair if none is feasible
+STEPS = 400  # candidates to evaluate per repair
+GRID = 5  # values that represent a continuous decision
 
 
 class Candidate(Struct, frozen=True):
@@ -31,7 +31,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Sampler:
-    """Draws candidates of one space, the same ones for the same seed."""
+    """Draws candidates of a space, reproducibly for a seed."""
 
     def __init__(
         self,
@@ -40,23 +40,23 @@ class Sampler:
         seed: int = 0,
         cost_model: CostModel | None = None,
     ) -> None:
-        """Take a space, what limits its networks, and perhaps a cost model to share."""
+        """Take a space, its budgets, and a cost model to share, if any."""
         self.space, self.budgets = space, tuple(budgets)
         self.random = Random(seed)  # noqa: S311 nothing secret is drawn
         self.cost_model = cost_model or cost_model_of(space, budgets)
 
     @cached_property
     def plan(self) -> Plan | None:
-        """The plan by which networks are counted, None if there are too many to count."""
+        """The plan for counting networks; None if it would be too large."""
         try:
             return plan(self.space)
         except TooManyError:
             return None
 
     def any(self) -> dict[str, Any]:
-        """Return the choices of a network drawn uniformly, whatever it costs.
+        """Return the choices of a network drawn uniformly, regardless of its cost.
 
-        Where networks cannot be counted, each decision is drawn uniformly on its own.
+        If networks cannot be counted, each decision is drawn uniformly instead.
         """
         if self.plan is not None:
             return {**self.space.defaults, **draw(self.plan, self.random)}
@@ -65,8 +65,8 @@ class Sampler:
     def feasible(self, tries: int = TRIES) -> Candidate:
         """Return a candidate inside the budgets, drawn uniformly if `tries` draws find one.
 
-        Otherwise the draws nearest to the budgets are repaired, and the distribution is no longer
-        uniform. It always ends: raises OptionError if no repair succeeds.
+        Otherwise the draws nearest to the budgets are repaired, and the distribution is not
+        uniform. Raises OptionError if no repair succeeds.
         """
         drawn: list[tuple[float, dict[str, Any]]] = []
         for _ in range(tries):
@@ -89,7 +89,7 @@ class Sampler:
 
 
 def random_choices(space: Space, random: Random) -> dict[str, Any]:
-    """Return a value for every decision, inactive ones included."""
+    """Return a random value for every decision, including inactive ones."""
     return {decision.path: draw_value(decision, random) for decision in space.decisions}
 
 
@@ -101,10 +101,10 @@ def repair(
     random: Random,
     steps: int = STEPS,
 ) -> Candidate | None:
-    """Return a candidate inside the budgets near the given one, by local search.
+    """Find a candidate inside the budgets near the given one by local search.
 
-    Each step changes one decision so that the violation shrinks. None if no change helps, or after
-    `steps` evaluations.
+    Each step changes one decision so that the violation shrinks. Returns None if no change helps,
+    or after `steps` evaluations.
     """
     choices = space.masked(choices)
     costs = cost_model(choices)
@@ -136,7 +136,7 @@ def neighbours(space: Space, choices: Choices) -> Iterator[tuple[str, Any]]:
 
 
 def alternatives(decision: Decision) -> tuple[Any, ...]:
-    """Return the alternatives of a decision, of a continuous one a grid of its range."""
+    """Return the alternatives of a decision, or a grid over the range of a continuous one."""
     if decision.size is not None:
         return decision.values()
     low, high, log = decision.low, decision.high, decision.log
@@ -149,9 +149,9 @@ def alternatives(decision: Decision) -> tuple[Any, ...]:
 def mutate(
     space: Space, choices: Choices, random: Random, rate: float | None = None
 ) -> dict[str, Any]:
-    """Return choices with at least one decision changed, each with probability `rate`.
+    """Change each decision with probability `rate`, but at least one.
 
-    Without a rate one change is expected. Decisions that become active are drawn at random.
+    By default, one change is expected. Decisions that become active are drawn at random.
     """
     counting = space.counting(choices)
     movable = [decision for decision in counting if decision.size != 1]
@@ -170,7 +170,7 @@ def mutate(
 
 
 def crossover(space: Space, first: Choices, second: Choices, random: Random) -> dict[str, Any]:
-    """Return choices taken from two parents at random, each from one where it is active."""
+    """Combine the choices of two parents at random, each from a parent where it is active."""
     left, right = space.active(first), space.active(second)
     choices = random_choices(space, random)
     for decision in space.decisions:

@@ -1,4 +1,4 @@
-"""A search space: the decisions that a spec with holes leaves open, and networks by decisions."""
+"""A search space: the decisions of a spec with holes, and the networks that they lead to."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Space(Struct, frozen=True, dict=True):
 
     @cached_property
     def controlling(self) -> frozenset[str]:
-        """The paths of decisions on which it depends whether others count."""
+        """The paths of decisions that determine whether others count."""
         return frozenset(
             path
             for decision in self.decisions
@@ -52,7 +52,7 @@ class Space(Struct, frozen=True, dict=True):
 
     @cached_property
     def certain(self) -> bool:
-        """Whether it is known of every decision when it counts."""
+        """Whether it is known for every decision when it counts."""
         return all(decision.certain for decision in self.decisions)
 
     @cached_property
@@ -61,15 +61,15 @@ class Space(Struct, frozen=True, dict=True):
 
     @property
     def cost_tables(self) -> CostTables | None:
-        """What the segments of the networks cost, None if these are no chains of segments."""
+        """The costs of segments; None if the networks are not chains of segments."""
         return self.cost_tables_with(())
 
     def cost_tables_with(self, extras: Sequence[AdditiveCost]) -> CostTables | None:
-        """Return `cost_tables` that have more costs."""
+        """Return `cost_tables` with additional costs."""
         key = tuple(extra.key for extra in extras)
         if key not in self._cost_tables:
             alternatives = (decision.alternatives for decision in self.decisions)
-            # 1 and true are equal, but do not make equal networks.
+            # 1 and true are equal, but make different networks.
             told_apart = all(len({*values}) == len(values) for values in alternatives)
             self._cost_tables[key] = (
                 CostTables.of(self.document, self.limits, extras) if told_apart else None
@@ -87,7 +87,7 @@ class Space(Struct, frozen=True, dict=True):
 
     @cached_property
     def _rules(self) -> tuple[tuple[tuple[Rule, ...], tuple[str, ...]], ...]:
-        """Conditions with the paths of the decisions that they are about, parents first."""
+        """Conditions with the paths of the decisions that they control, parents first."""
         rules: dict[tuple[tuple[Condition, ...], ...], list[str]] = {}
         for decision in self.decisions:
             if decision.when != ((),):
@@ -95,7 +95,7 @@ class Space(Struct, frozen=True, dict=True):
         return tuple((tuple(map(_rule, when)), tuple(paths)) for when, paths in rules.items())
 
     def masked(self, choices: Choices) -> dict[str, Any]:
-        """Return a value for every decision, the default where it does not count or is missing."""
+        """Return a value for every decision, the default if it does not count or is missing."""
         defaults = self.defaults
         full = {path: choices.get(path, value) for path, value in defaults.items()}
         for rules, paths in self._rules:
@@ -105,7 +105,7 @@ class Space(Struct, frozen=True, dict=True):
         return full
 
     def counting(self, choices: Choices) -> list[Decision]:
-        """Return the decisions that count beside these values."""
+        """Return the decisions that count for these choices."""
         full = self.masked(choices)
         idle = {
             path
@@ -121,23 +121,23 @@ class Space(Struct, frozen=True, dict=True):
         return {decision.path: full[decision.path] for decision in self.counting(full)}
 
     def sums(self, choices: Choices) -> Sums:
-        """Return the sums over the network of choices that are known to be right.
+        """Return the sums over the network of choices that are known to be valid.
 
-        Quicker than making the graph. Raises SpecError if these values make no network.
+        Faster than making the graph. Raises SpecError if these choices make no network.
         """
         sums = None if self.cost_tables is None else self.cost_tables.sums(choices)
         return sums_of(self.graph(choices).inference().nodes) if sums is None else sums
 
     def graph(self, choices: Choices) -> Graph:
-        """Return the network of choices that are known to be right; `bind` checks them first.
+        """Return the network of choices that are known to be valid; `bind` checks them first.
 
-        Raises SpecError if these values make no network.
+        Raises SpecError if these choices make no network.
         """
         return self._blocks.graph(choices)
 
 
 Rule = tuple[tuple[str | tuple[str, ...], frozenset[Any]], ...]
-"""The conditions of one way to count: a path with its values, or paths with their rows."""
+"""Alternative conditions of a decision: a path with its values, or paths with their rows."""
 
 
 def _rule(conditions: tuple[Condition, ...]) -> Rule:
@@ -146,7 +146,7 @@ def _rule(conditions: tuple[Condition, ...]) -> Rule:
         if len(condition.paths) == 1
         else (condition.paths, condition.allowed)
         for condition in conditions
-        if condition.allowed is not None  # an unknown condition is taken to hold
+        if condition.allowed is not None  # an unknown condition is assumed to hold
     )
 
 
@@ -167,8 +167,8 @@ def space(
 ) -> Space:
     """Return the search space of a document. Raises ArchscopeError.
 
-    `set` gives values to names of `let` and closes decisions by their paths, `input` replaces
-    the shapes of inputs. A document without holes is a space of one network.
+    `set` overrides values of `let` and fixes decisions by their paths; `input` replaces the shapes
+    of inputs. A document without holes is a space of one network.
     """
     given = {} if set is None else dict(set)
     named = {name: given.pop(name) for name in [*given] if name in document.let}
@@ -192,16 +192,16 @@ def space(
 
 
 def bind(space: Space, choices: Choices) -> Graph:
-    """Return the network that choices make: a value for each decision that counts, by path.
+    """Return the network of choices, which have a value for each decision that counts, by path.
 
-    Raises OptionError for an unknown path, for a value that is no alternative and for a decision
-    without one; SpecError if the values make no network.
+    Raises OptionError for an unknown path, an invalid value or a missing decision, SpecError if
+    the choices make no network.
     """
     return space.graph(checked_choices(space, choices))
 
 
 def checked_choices(space: Space, choices: Choices, partial: bool = False) -> dict[str, Any]:
-    """Return choices for all decisions; if `partial`, some may be missing. Raises OptionError."""
+    """Check choices and complete them; if `partial`, some may be missing. Raises OptionError."""
     for path, value in choices.items():
         decision = space.by_path.get(path)
         if decision is None:
@@ -225,7 +225,7 @@ def checked_choices(space: Space, choices: Choices, partial: bool = False) -> di
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         have = "have" if more else "has"
         raise OptionError(f"'{missing[0]}'{more} of '{space.name}' {have} no value")
-    # What may or may not count is asked for when the network is made.
+    # Decisions that may or may not count are checked when the network is made.
     return {
         path: space.by_path[path].exact(value)
         for path, value in full.items()

@@ -1,8 +1,8 @@
-"""A space as a chain of segments: parts of the network that one value enters and one value leaves.
+"""A space as a chain of segments, parts of the network with one input and one output.
 
 This is a domain of `language.elaborate`, as `open_domain` is. It cuts the chain of layers wherever
-exactly one feature map passes, so that what a segment costs depends on the shape that enters it and
-on the few decisions that it reads, and the costs of a network are sums over its segments.
+exactly one feature map passes, so that the cost of a segment depends only on its input shape and
+on the few decisions that it reads, and the cost of a network is a sum over its segments.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from archscope.space.open_domain import NoFlow, OpenDomain
 from archscope.space.open_values import ChosenFrame, Conditions, OpenScope
 
 Passing = tuple[Any, ...]
-"""What passes between two segments: a shape, and what each additive cost has left open there."""
+"""The value between two segments: a shape, and the state left open by each additive cost."""
 
 
 class NotAChainError(Exception):
-    """More than one value passes somewhere, so that the network is no chain of segments."""
+    """More than one value passes somewhere, so the network is not a chain of segments."""
 
 
 class Segment(Struct, frozen=True):
-    """A layer at one place of the network, in one turn of the loops around it."""
+    """A layer in an instance, in one iteration of the surrounding loops."""
 
     layer: Layer
     instance: Instance
@@ -43,7 +43,7 @@ class Segment(Struct, frozen=True):
 
     @property
     def conditions(self) -> Conditions:
-        """The values of decisions with which it is part of the network."""
+        """The values of decisions for which it is part of the network."""
         return self.scope.conditions
 
     def reads_any(self, names: Collection[str]) -> bool:
@@ -66,10 +66,10 @@ class Segment(Struct, frozen=True):
         entering: Passing,
         extras: Sequence[AdditiveCost] = (),
     ) -> tuple[Sums, Passing]:
-        """Return the sums over its nodes with those of `extras`, and what leaves it.
+        """Return the sums over its nodes with those of `extras`, and its output.
 
-        `choices` has a value for every decision, by path; the shape that enters is channels first.
-        Raises SpecError, and NotAChainError if it ends in more than one value.
+        `choices` has a value for every decision, by path; shapes are channels first. Raises
+        SpecError, and NotAChainError if it ends in more than one value.
         """
         domain = GraphDomain(document, limits, choices)
         domain.lets[FILLER] = HoleFiller(choices, HolePaths())
@@ -95,7 +95,7 @@ class Segment(Struct, frozen=True):
         if not extras:
             return sums, (end.out,)
         if end.op.absorbs_scale and any(node.shares for node in nodes):
-            raise NotAChainError  # it takes more than this segment to know whether norms are folded
+            raise NotAChainError  # whether norms are folded depends on other segments
         part = Graph(layer.word, tuple(domain.nodes.values()), (Output("output", end.name),))
         found = [
             extra.of_part(part, before) for extra, before in zip(extras, entering[1:], strict=True)
@@ -140,7 +140,7 @@ class SegmentDomain:
         self.steps = self.open.steps
         self.segments: list[Segment] = []
         self.walker = Elaborator(document.blocks, limits, self)
-        self.calls: list[tuple[Layer, Instance, OpenScope]] = []  # that are being entered
+        self.calls: list[tuple[Layer, Instance, OpenScope]] = []  # being entered
 
     def run(self) -> None:
         """Collect the segments. Raises NotAChainError, SpecError."""
@@ -152,16 +152,16 @@ class SegmentDomain:
         return chain
 
     def enter(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> None:
-        """Refuse layers that share weights with others."""
+        """Reject layers that share weights with others."""
         if layer.share is not None:
             raise NotAChainError
 
     def sources(self, layer: Layer, instance: Instance, flow: NoFlow) -> NoFlow:
-        """Refuse: values pass by."""
+        """Reject: values bypass layers."""
         raise NotAChainError
 
     def turns(self, layer: Layer, instance: Instance, scope: OpenScope) -> Iterator[OpenScope]:
-        """Yield a scope for each turn that there may be."""
+        """Yield a scope for each possible iteration."""
         return self.open.turns(layer, instance, scope)
 
     def condition(
@@ -181,29 +181,29 @@ class SegmentDomain:
     def branches(
         self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow
     ) -> Iterable[NoFlow]:
-        """Refuse: several values pass."""
+        """Reject: several values pass."""
         raise NotAChainError
 
     def merge(self, layer: Layer, ends: Iterable[NoFlow]) -> NoFlow:
-        """Refuse, as `branches` does."""
+        """Reject, as `branches` does."""
         raise NotAChainError
 
     def operator(self, layer: Layer, instance: Instance, scope: OpenScope, flow: NoFlow) -> NoFlow:
-        """Make an operator a segment."""
+        """Add an operator as a segment."""
         self._add(layer, instance, scope)
         return flow
 
     def call(
         self, layer: Layer, block: Block, instance: Instance, scope: OpenScope, flow: NoFlow
     ) -> tuple[Instance, OpenScope]:
-        """Return an instance of a block, and a scope of its values."""
+        """Return an instance of a block, and the scope of its values."""
         self.calls.append((layer, instance, scope))
         return self.open.call(layer, block, instance, scope, flow)
 
     def body(
         self, instance: Instance, scope: OpenScope, flow: NoFlow, walk: Walk[OpenScope, NoFlow]
     ) -> NoFlow:
-        """Make a block a segment, or several if it is a chain of layers with holes of their own."""
+        """Add a block as a segment, or as several if it is a chain of layers with holes."""
         layer, around, outside = self.calls.pop()
         if self.open.visited.intersection(instance.block.layers):
             segments, calls, depth = len(self.segments), len(self.calls), self.walker.depth
@@ -216,11 +216,11 @@ class SegmentDomain:
         return flow
 
     def output(self, layer: Layer, scope: OpenScope, flow: NoFlow) -> None:
-        """Refuse, as `sources` does."""
+        """Reject, as `sources` does."""
         raise NotAChainError
 
     def _add(self, layer: Layer, instance: Instance, scope: OpenScope) -> None:
-        """Add a segment, unless its arguments read a shape other than that of what enters it."""
+        """Add a segment, unless its arguments read a shape other than that of its input."""
         for value in layer.args.values():
             for part in value.parts():
                 if isinstance(part.content, Expression):

@@ -1,8 +1,8 @@
-"""A plain spec -> a search space: numbers of one role become holes.
+"""Turn a plain spec into a search space: numbers of a role become holes.
 
-From where a number matters (`repeat`, the `kernel` of a convolution, its `out`) it is followed
-back through parameters, lists that are walked and `let` to where it is written. There it becomes
-a hole, with the alternatives with which the network still holds together.
+From where a number is used (`repeat`, the `kernel` of a convolution, its `out`) it is traced back
+through parameters, loops over lists and `let` to where it is written. There it becomes a hole, with
+the alternatives for which the network is still valid.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ KERNELS = (3, 5, 7)
 SCALES = (0.5, 0.75, 1.0, 1.25)
 MULTIPLIER = 4  # a width up to this is a factor, above it a number of channels
 
-MOST_TRIED = 16  # depths that are tried one by one; of more, the ends
+MOST_TRIED = 16  # most depths to try one by one; of more, only the ends
 
 Key = tuple[Any, ...]
-"""Where a number is written: `("let", name)`, `("default", block, name)` or
-`("layer", layer, slot)`, and behind that where in the value."""
+"""The place of a number: `("let", name)`, `("default", block, name)` or
+`("layer", layer, slot)`, followed by the path inside the value."""
 
 
 class Context(Struct, frozen=True):
-    """Where a layer stands: in a block, inside the loops of others."""
+    """The context of a layer: its block and the loops around it."""
 
     block: str
     loops: tuple[Layer, ...]
@@ -50,12 +50,12 @@ def vary_text(document: Document, names: Sequence[str]) -> str:
 def vary(document: Document, names: Sequence[str]) -> Document:
     """Return a document with holes, as `vary_text` writes it. Raises OptionError."""
     if document.open:
-        raise OptionError(f"'{document.name}' is a search space already")
+        raise OptionError(f"'{document.name}' is already a search space")
     holes: dict[Key, Hole] = {}
     for name in names:
         found = _found(document, name.strip())
         if not found and name.strip() in ROLES:
-            raise OptionError(f"'{document.name}' has no {name.strip()} that could vary")
+            raise OptionError(f"'{document.name}' has no {name.strip()} to vary")
         if not found:
             known = [*ROLES, *document.let]
             hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
@@ -70,13 +70,13 @@ def vary(document: Document, names: Sequence[str]) -> Document:
             kept[key] = fitting
     if not kept:
         listed = ", ".join(names)
-        raise OptionError(f"'{document.name}' holds together with no other {listed}")
+        raise OptionError(f"'{document.name}' is not valid with any other {listed}")
     name = f"{document.name}_space"
     return structs.replace(_with(document, kept), name=name, reference={})
 
 
 def _found(document: Document, name: str) -> dict[Key, Hole]:
-    """Return the holes of a role or name, by where they go."""
+    """Return the holes for a role or name, by their places."""
     role = name
     if name in document.let and (name not in ROLES or _is_number(document.let[name].content)):
         role = "width"  # a factor, or a number of channels
@@ -107,7 +107,7 @@ def _leaves(key: Key, content: Any) -> list[Key]:
 
 
 def _hole(role: str, number: Any) -> Hole | None:
-    """Return what may stand in place of a number, None if it is best left alone."""
+    """Return the hole that may replace a number, or None if it should not vary."""
     at = Source("--vary", 1, 1)
     if role == "depth":
         if not isinstance(number, int) or number < 1:
@@ -129,7 +129,7 @@ def _hole(role: str, number: Any) -> Hole | None:
 
 
 class _NumberTracer:
-    """Follows numbers from where they matter to where they are written."""
+    """Traces numbers from where they are used to where they are written."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -148,7 +148,7 @@ class _NumberTracer:
                 self._walk(part, inside)
 
     def keys(self, role: str) -> list[Key]:
-        """Return where the numbers of a role are written."""
+        """Return the places at which the numbers of a role are written."""
         for layer, context in self.places:
             if role == "depth" and layer.repeat is not None:
                 outside = Context(context.block, context.loops[:-1])
@@ -160,7 +160,7 @@ class _NumberTracer:
         return list(self.found)
 
     def value(self, value: Value, key: Key, context: Context) -> None:
-        """Follow a value that stands somewhere."""
+        """Trace the value at a place."""
         if value.constant:
             self.found.setdefault(key)
         elif isinstance(value.content, Expression):
@@ -168,7 +168,7 @@ class _NumberTracer:
                 self.name(name, () if attribute is None else (attribute,), context)
 
     def name(self, name: str, inside: Key, context: Context) -> None:
-        """Follow a name; `inside` is what is read of its value, None for any element."""
+        """Trace a name; `inside` is the part of its value that is read, None for any element."""
         loops = context.loops
         while loops:
             loop, loops = loops[-1], loops[:-1]
@@ -196,7 +196,7 @@ class _NumberTracer:
                 self.part(layer.args[name], ("layer", layer, name), inside, context)
 
     def part(self, value: Value, key: Key, inside: Key, context: Context) -> None:
-        """Follow a part of a value."""
+        """Trace a part of a value."""
         if not value.constant:
             if isinstance(value.content, Expression):
                 for name, attribute in reads_in(value.content.text):
@@ -215,19 +215,19 @@ class _NumberTracer:
 
 
 def _keeps_size(layer: Layer) -> bool:
-    """Return whether another kernel keeps what a convolution makes of a size."""
+    """Return whether a convolution yields the same size with another kernel."""
     kernel, padding, stride = (layer.args.get(key) for key in ("kernel", "padding", "stride"))
     if kernel is None or padding is None:
         return False
     if not kernel.constant:
-        return True  # and so the padding follows it, or the network will not hold together
+        return True  # either the padding follows the kernel, or the network will be invalid
     if not isinstance(kernel.content, int) or padding.content != kernel.content // 2:
         return False
     return stride is None or stride.content == 1
 
 
 def _slot(document: Document, key: Key) -> tuple[Value, Key]:
-    """Return the value that a key is about, and where in it."""
+    """Return the value of a key, and the path inside it."""
     if key[0] == "let":
         return document.let[key[1]], key[2:]
     layer = key[0] == "layer"
@@ -245,7 +245,7 @@ def _number_at(document: Document, key: Key) -> Any:
 
 
 def _with(document: Document, holes: dict[Key, Hole]) -> Document:
-    """Return a document with holes in place of numbers."""
+    """Return a document with holes in place of some numbers."""
 
     def put(value: Value, key: Key) -> Value:
         for place, hole in holes.items():
@@ -275,7 +275,7 @@ def _with(document: Document, holes: dict[Key, Hole]) -> Document:
 
 
 def _put(value: Value, inside: Key, hole: Hole) -> Value:
-    """Return a value with a hole in it."""
+    """Return a value with a hole inserted."""
     if not inside:
         return Value(hole, value.at, False)
     content = value.content
@@ -292,13 +292,13 @@ def _valued(content: Any, at: Source) -> Value:
 
 
 def _fitting(document: Document, key: Key, hole: Hole) -> Hole | None:
-    """Return a hole with the values that make a network beside all others as they are."""
+    """Return a hole restricted to values that make a valid network when nothing else changes."""
     open_ = _with(document, {key: hole})
     number = _number_at(document, key)
     values: Iterable[Any] = [alternative.content for alternative in hole.alternatives]
     if hole.kind == INT:
         values = range(hole.low, hole.high + 1)
-        if len(values) > MOST_TRIED:  # each is a whole network, and a long one
+        if len(values) > MOST_TRIED:  # trying each builds a whole network, and a deep one
             values = (hole.low, number, hole.high)
     good = []
     for value in values:

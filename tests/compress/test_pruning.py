@@ -163,7 +163,7 @@ def test_min_width() -> None:
             {},
             r"the budget '1%' cannot be kept: with every channel removed that may be, 'net'",
         ),
-        ("0%", {}, "cannot take the budget '0%': nothing is left of it"),
+        ("0%", {}, "cannot take the budget '0%': the share is 0"),
         (
             "macs 2.48M..2.49M",
             {"lanes": 16},

@@ -185,7 +185,9 @@ layers:
 
 
 def test_turns_that_depend_on_shapes_are_refused() -> None:
-    with pytest.raises(SpecError, match=r"spec.yaml:3:5: how often this turns depends on shapes"):
+    with pytest.raises(
+        SpecError, match=r"spec.yaml:3:5: the number of iterations depends on shapes"
+    ):
         space_of("layers:\n  - conv: !choice [4, 8]\n    repeat: =x.channels\n")
 
 

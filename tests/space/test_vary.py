@@ -87,10 +87,10 @@ def test_names_of_let() -> None:
 @pytest.mark.parametrize(
     "name, role, message",
     [
-        ("alexnet", "depth", "'alexnet' has no depth that could vary"),
+        ("alexnet", "depth", "'alexnet' has no depth to vary"),
         ("resnet18", "widht", "nothing of 'resnet18' to vary is called 'widht', did you mean 'wid"),
-        ("mobile", "width", "'mobile' is a search space already"),
-        ("shufflenet_v1_g8", "width", "'shufflenet_v1_g8' holds together with no other width"),
+        ("mobile", "width", "'mobile' is already a search space"),
+        ("shufflenet_v1_g8", "width", "'shufflenet_v1_g8' is not valid with any other width"),
     ],
 )
 def test_what_cannot_vary(name: str, role: str, message: str) -> None:
