@@ -159,7 +159,10 @@ def test_an_imported_model_keeps_its_weights(
             "weights come from a .safetensors file, got 'w.pth'",
         ),
         (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': No such file"),
-        (["-o", "n.py", "--weights", "run"], "expected a file of weights or a run, got the folder 'run'"),
+        (
+            ["-o", "n.py", "--weights", "run"],
+            "expected a file of weights or a run, got the folder 'run'",
+        ),
         (["-o", "n.py", "--weights", "bad.safetensors"], "cannot read 'bad.safetensors': "),
         (
             ["-o", "n.py", "--weights", "other.safetensors"],

@@ -63,5 +63,5 @@ def test_a_folder_that_is_named_is_looked_into(repository: Path) -> None:
 
 def test_a_whole_disk_is_refused(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MOST", 3)
-    with pytest.raises(OptionError, match="more than 3 folders in"):
+    with pytest.raises(OptionError, match="more than 3 subfolders"):
         found(repository)

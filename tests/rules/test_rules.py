@@ -37,7 +37,7 @@ def test_every_rule_has_a_page(code: str) -> None:
 def test_codes_and_names_are_never_given_twice() -> None:
     with pytest.raises(TypeError, match="two rules are named 'G1', one in archscope"):
         rule("G1", "something-new")(type("New", (Rule,), {"__doc__": "A page.", "check": print}))
-    with pytest.raises(TypeError, match="two rules are named 'linear-stack', one is ACT104"):
+    with pytest.raises(TypeError, match="the rule name 'linear-stack' is already used by ACT104"):
         rule("NEW101", "linear-stack")(type("New", (Rule,), {"__doc__": "x.", "check": print}))
     with pytest.raises(TypeError, match="a page and a check"):
         rule("NEW101", "new")(type("New", (Rule,), {"__doc__": "A page."}))
