@@ -1,1 +1,1 @@
-"""Architecture search: a strategy proposes networks of a space, and executors train them."""
+"""Architecture search: a strategy proposes networks of a space and executors train them."""

@@ -1,4 +1,4 @@
-"""Anchors, the networks that a study begins with: the user's, and some of every size."""
+"""Anchors, the networks that a study begins with: the user's own, and one of each size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from archscope.space.sampling import Candidate, Sampler
 from archscope.space.search_space import Space
 
 DRAWS = 64
-"""Feasible networks of which the smallest, the median and the largest are taken."""
+"""Feasible networks to draw, of which the smallest, the median and the largest are anchors."""
 
 
 def anchors(
     space: Space, budgets: Sequence[Budget], start: Sequence[str], seed: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield names and choices of the anchors: those in `start`, then least, median and most macs.
+    """Yield names and choices of the anchors: `start`, then those of least, median and most macs.
 
     Raises OptionError if a network in `start` is not found in the space.
     """
@@ -34,11 +34,11 @@ def anchors(
 
 
 def member(space: Space, name: str, drawn: Sequence[Candidate]) -> dict[str, Any]:
-    """Return the choices of the network that a spec names. Raises OptionError if none is found."""
+    """Return the choices of the network of a spec. Raises OptionError if it is not found."""
     graph = load(name)
     wanted = canonical(graph)
     near = [space.defaults, *(one.choices for one in drawn)]
     for choices in near:
         if canonical(space.graph(choices)) == wanted:
             return dict(choices)
-    raise OptionError(f"'{name}' is no network of '{space.name}' that could be found")
+    raise OptionError(f"'{name}' was not found among the networks of '{space.name}'")

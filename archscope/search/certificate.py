@@ -1,8 +1,8 @@
-"""How far the winner of a study may be from the best of its space, by an additive model.
+"""Estimate how far the winner of a study is from the best of its space, by an additive model.
 
-The model is Bayesian ridge regression of the scores on the decisions. As it is a sum over
-decisions, its best network inside the budgets is found with a proof (`space.optimum`). That says
-what a search could still gain if scores were such a sum, and is no bound on real scores.
+The model is a Bayesian ridge regression of the scores on the decisions. As it is a sum over
+decisions, its best network inside the budgets is found with a proof (`space.optimum`). The gap is
+what a search could still gain if scores were such a sum; it is no bound on real scores.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from archscope.space.segments import NotAChainError
 from archscope.stats import rank_correlation
 
 FEWEST, FOLDS = 10, 10
-"""Trainings that a model is fitted to, and parts of the cross-validation."""
+"""The least number of trainings to fit a model to, and the folds of the cross-validation."""
 
 RANKS = 0.3
-"""Rank correlation with trainings left out, below which a model says nothing of other networks."""
+"""The cross-validated rank correlation below which a model says nothing about other networks."""
 
 
 def certificate(
     space: Space, trials: Sequence[Trial], budgets: Sequence[Budget], winner: dict[str, Any]
 ) -> Certificate | None:
-    """Return the proved optimum of an additive model of a study, beside that of the winner.
+    """Return the proved optimum of an additive model of a study, and the model's winner value.
 
-    None if too few networks are trained, or the networks of the space are no chains of layers
+    None if too few networks are trained, or the networks of the space are not chains of layers
     whose costs add up.
     """
     scored = [trial for trial in trials if trial.outcome == "trained" and trial.score is not None]

@@ -1,4 +1,4 @@
-"""What a study has shown: a winner, or networks that are tied."""
+"""Draw the conclusion of a study: a winner, or networks that are tied."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from archscope.stats import beyond_chance, residual_variation
 
 
 class Conclusion(Struct, frozen=True):
-    """What a study has shown."""
+    """The conclusion of a study."""
 
     verdict: str  # a sentence
-    tied: tuple[int, ...]  # trials that are no worse than the best beyond chance, the best included
+    tied: tuple[int, ...]  # the best trial and those not significantly worse
     finalists: tuple[Finalist, ...]
 
 
@@ -27,11 +27,11 @@ def conclusion(
     repeats: Sequence[Repeat],
     cost: str = MACS,
 ) -> Conclusion:
-    """Return what the last trainings have shown; `cost` says which of tied networks is cheapest.
+    """Return the conclusion from the final trainings; `cost` decides between tied networks.
 
-    Two networks are tied if their means differ by less than what the variation between seeds gives
-    by chance in 95 % of cases (t test, with the variation of finalists and repeats pooled). Nothing
-    wins whose score is not beyond guessing.
+    Two networks are tied if the difference of their means is within the variation between seeds at
+    the 95 % level (t test, with the variation of finalists and repeats pooled). A network that is
+    no better than guessing cannot win.
     """
     if not finalists:
         ended = any(trial.accuracy is not None for trial in trials)
@@ -61,7 +61,7 @@ def conclusion(
 
 
 def _least_difference(finalists: Sequence[Finalist], repeats: Sequence[Repeat]) -> float | None:
-    """Return the difference of two single scores that is beyond chance; None if it is unknown."""
+    """Return the least significant difference of two single scores; None if unknown."""
     most = max(len(row.scores) for row in finalists)
     tables = [
         [row.scores for row in finalists if len(row.scores) == most],
@@ -118,7 +118,7 @@ def _win(finalists: Sequence[Finalist], least: float | None, places: Mapping[int
 
 
 def _plain(rows: Sequence[Finalist], places: Mapping[int, Trial]) -> list[str]:
-    """Return which of the networks the search did not have to find."""
+    """Return sentences about the networks that the search did not have to find."""
     found = []
     for row in rows:
         origin = places[row.trial].origin if row.trial in places else ""

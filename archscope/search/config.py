@@ -1,4 +1,4 @@
-"""The configuration of a search: everything that decides its result, apart from where it runs."""
+"""The configuration of a search: everything that affects its result, except where it runs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ DEFAULT = "mnas"
 
 
 class SearchConfig(Struct, frozen=True, kw_only=True):
-    """What to search, how, and how candidates are trained."""
+    """What to search, how to search, and how to train candidates."""
 
     spec: str = DEFAULT
-    set: dict[str, Any] = {}  # values of names and decisions of the spec
-    input: Inputs = None  # the shape of the input, if not that of the spec
+    set: dict[str, Any] = {}  # values for names and decisions of the spec
+    input: Inputs = None  # the input shape, if not that of the spec
     budgets: tuple[Budget, ...] = ()
     sampler: str = samplers.DEFAULT
-    trials: int = 24  # networks to train
+    trials: int = 24  # number of networks to train
     seed: int = 0
     lag: int = 4
     baseline: float = field(default=0.2, name="control")
@@ -37,11 +37,11 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     eta: int = 3
     objectives: tuple[str, ...] = (ACCURACY,)
     start: tuple[str, ...] = ()
-    prior: str = ""  # what is expected of the scores before any training; none
+    prior: str = ""  # the prior on scores; "" for none
     judge: Literal["training", "prior"] = "training"  # where scores come from
-    inherit: bool = False  # begin a training with the weights of the nearest network trained
-    measure: bool = True  # hold latency budgets of this machine to what is measured on it
-    resolution: int | None = None  # side of the images trained on; 0: the spec's; None: pilot's
+    inherit: bool = False  # initialise networks from the nearest trained one
+    measure: bool = True  # correct latency budgets of this machine by measurements
+    resolution: int | None = None  # side of the training images; 0: the spec's; None: pilot's
     trainer: Trainer
 
     def space(self) -> tuple[Document, Space]:
@@ -52,8 +52,8 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
     def strategy(self, space: Space, model: PriorModel | None = None) -> Strategy:
         """Return the strategy of the study. Raises OptionError for anchors that do not exist.
 
-        With a model of the prior, the study begins with the best network by that, and with fewer
-        draws.
+        With a model of the prior, the study begins with the prior's best network, and with fewer
+        uniform draws.
         """
         first = tuple(anchors(space, self.budgets, self.start, self.seed))
         return Strategy(
@@ -70,7 +70,7 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
         )
 
     def record(self) -> dict[str, Any]:
-        """Return what study.json keeps; a study may be resumed with more trials."""
+        """Return the content of study.json, without what may change when a study is resumed."""
         rows: dict[str, Any] = to_builtins(self)
         del rows["trials"]
         return {**rows, "budgets": [budget.text for budget in self.budgets]}

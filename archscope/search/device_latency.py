@@ -1,8 +1,8 @@
-"""Latency budgets held against the machine that a search runs on.
+"""Correct latency budgets by measurements on the machine that a search runs on.
 
-A profile is off by some percent, and for the networks of one space by much the same. So where a
-budget is of this machine, networks inside it are measured before the search, and the budget is
-held to what was measured of them; at the end the best networks are measured.
+A profile is off by a few percent, and by much the same for all networks of a space. So if a budget
+is for this machine, networks inside it are measured before the search, and the budget is corrected
+by the ratio; at the end the best networks are measured.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from archscope.space.sampling import Sampler
 from archscope.space.search_space import Space
 
 ROUNDS, NETWORKS = 3, 3
-"""Times that networks inside the budgets are measured, and how many each time."""
+"""The most rounds of measuring networks inside the budgets, and the networks per round."""
 
 CLOSE = 0.03
-"""By how much a ratio may change for no other round; measurements repeat no better."""
+"""The change of a ratio that needs no further round; measurements are not more repeatable."""
 
 RATIOS = "latency.json"
 
 Measure = Callable[[Profile, Sequence[Graph]], list[float]]
-"""Returns the milliseconds of networks under the conditions of a profile."""
+"""Measures the milliseconds of networks under the conditions of a profile."""
 
 
 class Ratios(Struct, frozen=True):
-    """What networks took by what was predicted of them, by cost; latency.json keeps it."""
+    """The ratios of measured to predicted latency, by cost; stored in latency.json."""
 
     ratios: dict[str, float]
-    networks: int = 0  # that were measured
+    networks: int = 0  # number of measured networks
 
     def held(self, budgets: Sequence[Budget]) -> tuple[Budget, ...]:
-        """Return budgets whose predicted costs are likely to be inside those given, if measured."""
+        """Return corrected budgets, for predictions that will measure inside the given ones."""
         return tuple(_scaled(budget, self.ratios.get(budget.cost, 1.0)) for budget in budgets)
 
     def notes(self, budgets: Sequence[Budget]) -> list[str]:
-        """Return what is held, one sentence for each budget that was changed."""
+        """Return a sentence for each corrected budget."""
         return [
             f"networks inside '{budget.text}' took {ratio:.2f} times as long as predicted"
             f" ({self.networks} measured here), so it is held to"
@@ -66,7 +66,7 @@ def _scaled(budget: Budget, ratio: float) -> Budget:
 
 
 def profiles_here(budgets: Sequence[Budget]) -> dict[str, Profile]:
-    """Return the profiles of budgets, by cost, that are of this machine and can be measured."""
+    """Return the profiles of budgets that belong to this machine and can be measured, by cost."""
     known = {budget.cost: load(budget.predicted_by) for budget in budgets if budget.predicted_by}
     return {cost: profile for cost, profile in known.items() if is_this_machine(profile)}
 
@@ -79,10 +79,11 @@ def measured_ratios(
     seed: int = 0,
     measure: Measure | None = None,
 ) -> Ratios:
-    """Return by how much networks inside budgets are slower here than is predicted.
+    """Return by what factor networks inside budgets are slower here than predicted.
 
-    They are the best by a prior, or drawn. Measured again for the budgets that follow, until the
-    ratios stay. Budgets of other machines have no ratio, nor has what is as predicted.
+    The networks are the best by a prior, or drawn. With the corrected budgets, others are measured
+    until the ratios are stable. There is no ratio for budgets of other machines, nor for correct
+    predictions.
     """
     here = profiles_here(budgets)
     found, seen = Ratios({}), 0
@@ -106,7 +107,7 @@ def measured_ratios(
 def _inside(
     space: Space, budgets: Sequence[Budget], model: PriorModel | None, seed: int
 ) -> list[Graph]:
-    """Return some networks inside budgets, none if none was found."""
+    """Return some networks inside budgets, or none if none was found."""
     best = None if model is None else model.best(budgets, keep=NETWORKS)
     if model is not None and best is not None and len(best.rows):
         return [space.graph(model.encoding.choices(row)) for row in best.rows]
@@ -125,9 +126,9 @@ def held_config(
     model: PriorModel | None,
     progress: SearchProgress,
 ) -> SearchConfig:
-    """Return a configuration with the budgets that proposals must keep to fit those given.
+    """Return a configuration with corrected budgets.
 
-    The folder keeps what was measured for that, so that a resumed study has the same.
+    The measurements are stored in the folder, so that a resumed study uses the same.
     """
     if not config.measure or not profiles_here(config.budgets):
         return config
@@ -148,10 +149,10 @@ def device_latencies(
     measured: bool = True,
     measure: Measure | None = None,
 ) -> list[tuple[DeviceLatency, ...]]:
-    """Return for each network what it takes on the device of each latency budget.
+    """Return the latency of each network on the device of each latency budget.
 
-    It is predicted in any case, and measured where the device is this machine, unless `measured`
-    is false.
+    It is always predicted, and also measured if the device is this machine, unless `measured` is
+    false.
     """
     here = profiles_here(budgets) if measured else {}
     measure = measure or _measure
@@ -184,6 +185,6 @@ def _latency(budget: Budget, graph: Graph, measured: float | None) -> DeviceLate
 
 
 def _measure(profile: Profile, graphs: Sequence[Graph]) -> list[float]:
-    from archscope.bench.as_profiled import milliseconds_as_profiled  # loads torch
+    from archscope.bench.as_profiled import milliseconds_as_profiled  # imports torch
 
     return milliseconds_as_profiled(profile, graphs)

@@ -1,8 +1,8 @@
-"""Decisions as parameters of Optuna, one for each decision, named by its path.
+"""Decisions as parameters of Optuna, each named by its path.
 
 Ordered alternatives become integers, or indices into their order, so that a sampler knows that 5
 lies between 3 and 7; only words are categorical. Every trial has a parameter for every decision,
-active or not, because samplers work best on a space of fixed dimension.
+active or not, because samplers work best in a space of fixed dimension.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from archscope.space.search_space import Space
 
 
 def choices_of(trial: Trial, space: Space) -> dict[str, Any]:
-    """Return the choices that a trial stands for, a value for every decision."""
+    """Return the choices of a trial, with a value for every decision."""
     given = trial.params
     return {
         decision.path: _choice(decision, given[decision.path])
@@ -34,7 +34,7 @@ def choices_of(trial: Trial, space: Space) -> dict[str, Any]:
 
 
 def parameters(space: Space, choices: Choices) -> dict[str, Any]:
-    """Return the parameters of the trial that would suggest these choices of all decisions."""
+    """Return the parameters of a trial with these choices of all decisions."""
     return {
         decision.path: _parameter(decision, choices[decision.path])
         for decision in space.decisions
@@ -50,7 +50,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def plain_distribution(decision: Decision) -> BaseDistribution:
-    """Return the distribution of a decision's own values, whether they are ordered or not."""
+    """Return the distribution of a decision's values, whether they are ordered or not."""
     if decision.kind == CHOICE:
         return CategoricalDistribution(decision.alternatives)
     if decision.kind == INT:
@@ -73,5 +73,5 @@ def _parameter(decision: Decision, value: Any) -> Any:
 
 
 def _by_place(decision: Decision) -> bool:
-    """Return whether its alternatives are told by their places in their order."""
+    """Return whether its alternatives are represented by their indices."""
     return decision.kind == CHOICE and decision.ordered

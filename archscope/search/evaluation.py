@@ -1,4 +1,4 @@
-"""Training a candidate briefly, in whatever process: a job in, a result out."""
+"""Train a candidate briefly, in any process: from a job to its result."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 CACHE = Cache("trainings", TrialResult)
 
 SPLIT_SEEDS = 1_000_003
-"""Between the seeds of repeated splits, so that they are no other trial's."""
+"""The distance between the seeds of repeated splits, so that no other trial uses them."""
 
 
 class Trainer(Struct, frozen=True, kw_only=True):
-    """How candidates are trained: plain data, the same for all trials of a study."""
+    """How to train candidates: plain data, the same for all trials of a study."""
 
     data: str
     folder: str | None = None
-    images: int | None = None  # to train on in each epoch; 0 for all, None if a pilot is to choose
+    images: int | None = None  # per epoch; 0 for all, None if a pilot chooses
     recipe: dict[str, Any] = {}
     seed: int = 0
     device: str = "cpu"
@@ -46,17 +46,17 @@ class Trainer(Struct, frozen=True, kw_only=True):
 
 
 Evaluate = Callable[[Trainer, Job], TrialResult]
-"""What a process does with a job: `evaluate`, except in tests."""
+"""The function that runs a job in a process: `evaluate`, except in tests."""
 
 
 def evaluate(trainer: Trainer, job: Job) -> TrialResult:
-    """Train a candidate and return its result; a network that cannot be trained has failed.
+    """Train a candidate and return its result; errors become a failed result.
 
-    A training that some study has finished is taken from the cache, unless its run or its weights
-    are kept.
+    If a study has finished the same training before, its result is taken from the cache, unless the
+    run or the weights must be kept.
     """
     import torch
-    import torch._dynamo  # optimizers do, which takes seconds that are no training's
+    import torch._dynamo  # imported by optimizers, which would count as training time
 
     from archscope.search.training_images import load_images
 
@@ -66,7 +66,7 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
         graph = graph_of(job)
         share = trainer.recipe.get("validation")
         images = load_images(trainer.data, trainer.folder, trainer.images or 0, share, trainer.seed)
-        began = time.perf_counter()  # torch is imported and the images are read once by a process
+        began = time.perf_counter()  # importing torch and reading images happen once per process
         key = cache_key(graph, images.dataset.digest, trainer)
         plain = job.keep is job.inherit is job.leave is None
         cached = CACHE.get(key) if trainer.cache and plain else None
@@ -85,7 +85,7 @@ def evaluate(trainer: Trainer, job: Job) -> TrialResult:
 
 
 def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
-    """Return what the result of a training depends on; `data` is the digest of the images."""
+    """Return everything that a training result depends on; `data` is the digest of the images."""
     import torch
 
     plugins = {OPS.files[node.op.name].plugin for node in graph.nodes if node.op.name in OPS.files}
@@ -97,7 +97,7 @@ def cache_key(graph: Graph, data: str, trainer: Trainer) -> tuple[Any, ...]:
 
 
 def _from_cache(cached: TrialResult, job: Job) -> TrialResult:
-    """Return a finished training as the result of a job, pruned where the job would be."""
+    """Return a finished training as the result of a job, pruned where the job's rungs say so."""
     found = structs.replace(cached, number=job.number, cached=True, worker=os.getpid())
     for epoch, loss in enumerate(cached.losses[:-1], 1):
         reason = pruned(job.rungs, epoch, loss)
@@ -111,7 +111,7 @@ def _from_cache(cached: TrialResult, job: Job) -> TrialResult:
 
 
 def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> TrialResult:
-    """Train a network once for each split of the images."""
+    """Train a network on each split of the images."""
     from archscope.search.proxies import proxy_scores
     from archscope.train import Recipe, train
     from archscope.train.recipe_files import change
@@ -123,7 +123,7 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
     initial = None if job.inherit is None else read_weights(Path(job.inherit))
     rungs = job.rungs if images.splits == 1 else ()  # small sets train fast, and to the end
     reason, validated, speed = "", 0, 0.0
-    splits: list[list[dict[str, float]]] = []  # of each the scores after each epoch
+    splits: list[list[dict[str, float]]] = []  # for each split, the scores after each epoch
 
     def report(epoch: int, scores: dict[str, float]) -> bool:
         nonlocal reason
@@ -162,7 +162,7 @@ def _train(trainer: Trainer, job: Job, graph: Graph, images: TrainingImages) -> 
 
 
 def scored(result: TrialResult, epochs: Sequence[dict[str, float]]) -> TrialResult:
-    """Return a result with the scores after each epoch; that of the best epoch is its score."""
+    """Add the scores after each epoch to a result; its score is that of the best epoch."""
     best = max(epochs, key=lambda scores: (scores["top1"], -scores["loss"]))
     return structs.replace(
         result, score=best["top1"], scores=dict(best),

@@ -12,21 +12,21 @@ from archscope.records.study import Job, TrialResult
 from archscope.search.evaluation import Trainer
 
 RETRIES = 1
-"""How often a training begins again because its process or machine was lost."""
+"""How often a training is restarted after its process or machine was lost."""
 
 
 def lost(times: int, why: str = "") -> str:
-    """Return why a training has failed whose process or machine was lost so many times."""
+    """Return the reason of a training that failed because its process or machine was lost."""
     more = f", {why}" if why else ""
     return f"its process or machine was lost {times} times{more}"
 
 
 class DeadlineError(Exception):
-    """The deadline came before the next result."""
+    """The deadline passed before the next result."""
 
 
 class Executor(Protocol):
-    """Trains networks, several at once; results may come in any order."""
+    """Trains several networks at once; results come in any order."""
 
     def submit(self, job: Job, graph: Graph) -> None:
         """Queue a job; `graph` is its network."""
@@ -35,35 +35,35 @@ class Executor(Protocol):
         """Wait for the next result and return it. Raises DeadlineError."""
 
     def close(self, at_once: bool = False) -> None:
-        """Stop, after the trainings that run or, with `at_once`, in the middle of them."""
+        """Stop after the running trainings, or with `at_once` immediately."""
 
 
 class TrainingExecutor(Executor, Protocol):
     """An executor for all trainings of a search.
 
-    `trainer` says how jobs are trained that are submitted from now on, `deadline` until when
-    results are waited for (`time.perf_counter`; None: for ever).
+    `trainer` applies to jobs submitted from now on; `deadline` limits the wait for results
+    (`time.perf_counter`; None: no limit).
     """
 
     trainer: Trainer
     deadline: float | None
-    workers: int  # trainings that run at once
+    workers: int  # number of parallel trainings
 
     def cancel(self) -> None:
-        """Stop all jobs that have no result, and forget them."""
+        """Stop and drop all jobs without a result."""
 
 
 class ExecutorFactory(Protocol):
-    """Makes an executor for one way to train."""
+    """Creates an executor."""
 
     def __call__(
         self, trainer: Trainer, *, seconds: float | None = None, memory_bytes: int | None = None
     ) -> TrainingExecutor:
-        """Return an executor that stops each training beyond a time or a memory."""
+        """Return an executor that limits the time and memory of each training."""
 
 
 def check_deadline(deadline: float | None) -> None:
-    """Raise DeadlineError if the deadline is over."""
+    """Raise DeadlineError if the deadline has passed."""
     if deadline is not None and time.perf_counter() >= deadline:
         raise DeadlineError
 
@@ -73,9 +73,9 @@ def train_all(
     trainings: Sequence[tuple[Trainer, Graph, str | None]],
     on_result: Callable[[int], None] = lambda done: None,
 ) -> list[TrialResult | None]:
-    """Train networks, each as its trainer says and with the run folder that is kept of it, if any.
+    """Train networks, each with its own trainer and run folder, if that is to be kept.
 
-    None stands for what was not ready at the executor's deadline. `on_result` is called with the
+    Results that were not ready at the executor's deadline are None. `on_result` is called with the
     number of results so far.
     """
     found: list[TrialResult | None] = [None] * len(trainings)

@@ -1,4 +1,4 @@
-"""The end of a study: the best networks trained again, longer and with several seeds."""
+"""The end of a study: train the best networks again, longer and with several seeds."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from archscope.search.time_plan import Clock, FinalPlan
 from archscope.stats import bootstrap_interval
 
 EPOCHS = 5
-"""Of a recipe that does not say."""
+"""For a recipe that does not state them."""
 
 HURRY = 0.8
-"""Share of the time of a training in which its steps must end; then it is evaluated."""
+"""Share of the time of a training for its steps; the rest is for evaluation."""
 
 
 def best(trials: Sequence[Trial], many: int) -> list[Trial]:
-    """Return the networks with the best scores, of those trained to the end."""
+    """Return the fully trained networks with the best scores."""
     trained = [
         trial for trial in trials if trial.outcome in ("trained", "predicted") and trial.values
     ]
@@ -46,9 +46,9 @@ def front(trials: Sequence[Trial], cost: str = MACS) -> list[Trial]:
 
 
 def with_reference(chosen: list[Trial], trials: Sequence[Trial]) -> list[Trial]:
-    """Return the chosen and, if the search proposed them all, the best that it did not propose.
+    """Add a reference to the chosen networks, if the search proposed all of them.
 
-    That is an anchor or a network of the baseline, which a search should beat.
+    It is the best anchor or network of the baseline, which a search should beat.
     """
     plain = [trial for trial in trials if not is_searched(trial)]
     if not chosen or not all(is_searched(trial) for trial in chosen):
@@ -57,7 +57,7 @@ def with_reference(chosen: list[Trial], trials: Sequence[Trial]) -> list[Trial]:
 
 
 def is_searched(trial: Trial) -> bool:
-    """Return whether a network is no anchor and not of the baseline."""
+    """Return whether the search proposed a network: it is no anchor and not of the baseline."""
     return not trial.origin.startswith("anchor") and trial.origin != BASELINE
 
 
@@ -72,10 +72,10 @@ def finalists(
     clock: Clock,
     on_final: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Finalist]:
-    """Train networks longer and with several seeds, and return the best mean first.
+    """Train networks longer and with several seeds, and return them by descending mean.
 
-    The runs are kept in `folder`. Each training ends in time for all of them to end before the
-    clock does: its schedule hurries (`max_time` of the recipe). What is not ready is left out.
+    The runs are stored in `folder`. The `max_time` of the recipe is set such that all trainings end
+    before the clock does. Networks that are not ready in time are left out.
     """
     recipe = {**trainer.recipe, "epochs": plan.stretch * trainer.recipe.get("epochs", EPOCHS)}
     total = len(chosen) * plan.seeds
@@ -91,7 +91,7 @@ def finalists(
     by_number = {trial.number: trial for trial in chosen}
     trainings = []
     for (number, seed), run in runs.items():
-        if run.exists():  # of a study that had ended before
+        if run.exists():  # of a study that ended before
             shutil.rmtree(run)
         make_folder(run.parent)
         graph = graph_of(by_number[number].choices)
@@ -103,13 +103,13 @@ def finalists(
         if result is not None and result.score is not None:
             accuracies.setdefault(number, {})[run.as_posix()] = result.score
         elif result is None:
-            shutil.rmtree(run, ignore_errors=True)  # stopped in the middle
+            shutil.rmtree(run, ignore_errors=True)  # was stopped
     found = [finalist(by_number[number], own) for number, own in accuracies.items()]
     return sorted(found, key=lambda row: (-row.mean, row.trial))
 
 
 def searched_only(trial: Trial) -> Finalist:
-    """Return the record of a network that there was no time to train again."""
+    """Return the record of a network that was not trained again for lack of time."""
     score = _score(trial)
     return structs.replace(finalist(trial, {"": score}), runs=(), best_run="")
 
@@ -119,7 +119,7 @@ def _run_folder(folder: Path, trial: Trial, seed: int) -> Path:
 
 
 def finalist(trial: Trial, accuracies: Mapping[str, float]) -> Finalist:
-    """Return the record of a network from the accuracies of its runs."""
+    """Return the record of a network with the accuracies of its runs."""
     scores = tuple(accuracies.values())
     low, high = bootstrap_interval(scores)
     return Finalist(

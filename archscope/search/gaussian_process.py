@@ -1,9 +1,9 @@
-"""Gaussian process regression whose length scale and noise are chosen from a grid.
+"""Gaussian process regression with length scale and noise chosen from a grid.
 
-Algorithm 2.1 of Rasmussen and Williams, Gaussian Processes for Machine Learning (2006). It predicts
-what `GaussianProcessRegressor(RBF(scale), alpha=noise, optimizer=None, normalize_y=True)` of
-scikit-learn does; all points of the grid share one matrix of distances, which makes the choice ten
-times as fast.
+Algorithm 2.1 of Rasmussen and Williams, Gaussian Processes for Machine Learning (2006). Predictions
+equal those of scikit-learn's `GaussianProcessRegressor(RBF(scale), alpha=noise, optimizer=None,
+normalize_y=True)`; all points of the grid share one distance matrix, which makes the choice ten
+times faster.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class GaussianProcess:
     def __init__(
         self, points: Points, scores: Values, scales: Sequence[float], noises: Sequence[float]
     ) -> None:
-        """Fit with the length scale and noise that make standardised scores likeliest."""
+        """Fit with the length scale and noise of maximum likelihood for standardised scores."""
         distances = cdist(points, points, "sqeuclidean")
         best = -np.inf
         for scale in scales:
@@ -37,7 +37,7 @@ class GaussianProcess:
         self._fit(points, scores, *chosen)
 
     def fit(self, points: Points, scores: Values) -> None:
-        """Fit to other scores, with the same scale and noise."""
+        """Fit to new scores with the same scale and noise."""
         kernel = np.exp(-0.5 / self.scale**2 * cdist(points, points, "sqeuclidean"))
         self._fit(points, scores, kernel, self.scale, self.noise)
 

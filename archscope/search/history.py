@@ -8,17 +8,17 @@ from archscope.records.study import Trial
 
 
 class History:
-    """Collects trials that end in any order; `trials` has those with no open one before them."""
+    """Collects trials that end in any order; `trials` is the prefix without gaps."""
 
     def __init__(self, on_trial: Callable[[Trial], None]) -> None:
-        """Take what is called with each trial as it joins `trials`."""
+        """Take a function that is called with each trial added to `trials`."""
         self.on_trial = on_trial
         self.trials: list[Trial] = []
-        self.early: dict[int, Trial] = {}  # ended, but after one that has not
-        self.joining = 0  # the number that joins `trials` next
-        self.absent: set[int] = set()  # numbers that an earlier run lost
+        self.early: dict[int, Trial] = {}  # ended, but an earlier one has not
+        self.joining = 0  # the next number to add to `trials`
+        self.absent: set[int] = set()  # numbers lost by an earlier run
         self.proposed = 0  # the number of the next proposal
-        self.trainings = 0  # begun, those that have ended included
+        self.trainings = 0  # trainings begun so far
 
     def add(self, trial: Trial) -> None:
         """Add a trial that has ended."""
@@ -26,7 +26,7 @@ class History:
         self._join()
 
     def skip(self, number: int) -> None:
-        """Go on with the proposal of a number; those before it that were not made are absent."""
+        """Continue with the proposal of a number; skipped numbers are absent."""
         self.absent.update(range(self.proposed, number))
         self.proposed = number
         self._join()

@@ -1,7 +1,7 @@
-"""The inverted residuals of a network: depthwise convolutions between pointwise ones.
+"""Find the inverted residuals of a network: depthwise convolutions between pointwise ones.
 
-Sandler et al. 2018 (MobileNetV2, arXiv:1801.04381) named them; MnasNet and EfficientNet call them
-MBConv. The blocks of MobileNetV1 are those whose expansion is 1.
+The name is that of Sandler et al. 2018 (MobileNetV2, arXiv:1801.04381); MnasNet and EfficientNet
+call them MBConv. The blocks of MobileNetV1 have an expansion of 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from archscope.ops.conv import Conv
 class InvertedResidual(Struct, frozen=True, gc=False):
     """One unit: expansion, depthwise convolution, gate, projection."""
 
-    reduction: int  # how many times smaller than the network's input its output is: 2, 4, 8 ...
+    reduction: int  # input size of the network over output size: 2, 4, 8 ...
     kernel: int  # side of the depthwise kernel
     entering: int  # channels
     hidden: int
@@ -26,16 +26,16 @@ class InvertedResidual(Struct, frozen=True, gc=False):
     gated: bool  # whether squeeze and excitation scale the hidden channels
     macs: int
     params: int
-    nodes: tuple[str, ...]  # of its convolutions
+    nodes: tuple[str, ...]  # its convolutions
 
     @property
     def expansion(self) -> float:
-        """How many times more channels the depthwise convolution has than enter the unit."""
+        """The channels of the depthwise convolution over those of the unit's input."""
         return self.hidden / self.entering
 
 
 def inverted_residuals(graph: Graph) -> tuple[InvertedResidual, ...]:
-    """Return the inverted residuals of a network for images, in order."""
+    """Return the inverted residuals of an image network, in order."""
     return tuple(_Finder(graph).units())
 
 
@@ -72,7 +72,7 @@ class _Finder:
             )
 
     def _expansion(self, depthwise: Node) -> Node | None:
-        """Return the pointwise convolution that makes the channels of a depthwise one."""
+        """Return the pointwise convolution before a depthwise one."""
         node = self.graph.by_name[depthwise.inputs[0]]
         while len(node.inputs) == 1 and not node.op.convolution:
             if node.out != depthwise.ins[0]:
@@ -81,7 +81,7 @@ class _Finder:
         return node if _is_pointwise(node) else None
 
     def _projection(self, depthwise: Node) -> tuple[Node, list[Node]] | None:
-        """Return the pointwise convolution that follows, and those of the gate between."""
+        """Return the pointwise convolution after a depthwise one, and those of the gate between."""
         gate: list[Node] = []
         todo, seen = [depthwise.name], {depthwise.name}
         while todo:
@@ -94,7 +94,7 @@ class _Finder:
                     if _is_pointwise(node):
                         return node, gate
                     if node.op.convolution or node.out[0] != depthwise.out[0]:
-                        continue  # no unit of this kind
+                        continue  # not an inverted residual
                 elif max(node.out[1:], default=1) > 1:
                     continue
                 elif self.graph.facts[reader].params:

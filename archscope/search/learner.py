@@ -1,4 +1,4 @@
-"""What samplers learn from: the trials of a study as Optuna keeps them in memory."""
+"""The in-memory Optuna study that samplers learn from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archscope.space.search_space import Space
 
 
 class Learner:
-    """Asks Optuna for networks and tells it what became of them."""
+    """Asks Optuna for networks and tells it their outcomes."""
 
     def __init__(self, space: Space, strategy: Strategy) -> None:
         self.space, self.strategy = space, strategy
@@ -29,29 +29,29 @@ class Learner:
         self.study = optuna.create_study(directions=directions(strategy.objectives))
 
     def sample(self, sampler: optuna.samplers.BaseSampler) -> optuna.Trial:
-        """Return a trial with parameters that a sampler of Optuna chooses."""
+        """Return a trial with parameters chosen by a sampler of Optuna."""
         self.study.sampler = sampler
         return self.study.ask(self.distributions)
 
     def enqueue(self, choices: Choices) -> optuna.Trial:
-        """Return a trial with the parameters of given choices."""
+        """Return a trial with the parameters of the given choices."""
         full = {**self.space.defaults, **choices}
         self.study.enqueue_trial(parameters(self.space, full))
         return self.study.ask(self.distributions)
 
     def constrain(self, trial: optuna.Trial, excess: Mapping[str, float]) -> None:
-        """Tell how far a network is beyond each budget."""
+        """Report by how much a network exceeds each budget."""
         for budget, beyond in excess.items():
             trial.set_constraint(budget, beyond)
 
     def report(self, trial: optuna.Trial, curve: Sequence[float]) -> None:
-        """Tell the learning curve of a training; Optuna takes none for several objectives."""
+        """Report a learning curve; Optuna accepts none for several objectives."""
         if len(self.strategy.objectives) == 1:
             for epoch, score in enumerate(curve, 1):
                 trial.report(score, epoch)
 
     def tell(self, trial: optuna.Trial, outcome: Outcome, values: Sequence[float]) -> None:
-        """Tell what became of a network; samplers learn nothing from a failure."""
+        """Report the outcome of a network; samplers learn nothing from a failure."""
         state = state_of(outcome, values)
         if state == TrialState.COMPLETE:
             self.study.tell(trial, list(values))
@@ -60,7 +60,7 @@ class Learner:
 
 
 def state_of(outcome: Outcome, values: Sequence[Any]) -> TrialState:
-    """Return the state that Optuna has for an outcome."""
+    """Return Optuna's state for an outcome."""
     if outcome in ("trained", "predicted", "known") and values:
         return TrialState.COMPLETE
     if outcome in ("infeasible", "impossible", "pruned"):
@@ -69,7 +69,7 @@ def state_of(outcome: Outcome, values: Sequence[Any]) -> TrialState:
 
 
 def directions(objectives: Sequence[str]) -> list[StudyDirection]:
-    """Return whether more or less of each objective is better."""
+    """Return the direction of each objective."""
     return [
         StudyDirection.MAXIMIZE if METRICS[name].better == "more" else StudyDirection.MINIMIZE
         for name in objectives

@@ -21,9 +21,9 @@ from archscope.search.executor import RETRIES, check_deadline, lost
 
 
 class LocalExecutor:
-    """Trains in a pool of processes; one that takes too long fails one trial.
+    """Trains in a pool of processes; a training that takes too long fails its trial only.
 
-    A training whose process dies begins once again.
+    A training whose process dies is restarted once.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class LocalExecutor:
         memory_bytes: int | None = None,
         evaluate: Evaluate = evaluate,
     ) -> None:
-        """Take limits of one training: its time, and the memory of its process (not on Windows)."""
+        """Take the limits of a training: seconds, and bytes of memory (not on Windows)."""
         self.trainer, self.seconds, self.evaluate = trainer, seconds, evaluate
         self.workers = workers
         self.deadline: float | None = None
-        self.futures: set[Any] = set()  # without a result
+        self.futures: set[Any] = set()  # jobs without a result
         self.began = time.perf_counter()
         self.results: queue.Queue[TrialResult] = queue.Queue()
         self.pool = ProcessPool(
@@ -57,12 +57,12 @@ class LocalExecutor:
         """Wait for the next result and return it. Raises DeadlineError."""
         while True:
             try:
-                return self.results.get(timeout=0.2)  # so that Ctrl-C gets through
+                return self.results.get(timeout=0.2)  # lets Ctrl-C through
             except queue.Empty:
                 check_deadline(self.deadline)
 
     def cancel(self) -> None:
-        """Stop all jobs that have no result, and forget them."""
+        """Stop and drop all jobs without a result."""
         self.results = queue.Queue()
         for future in list(self.futures):
             future.cancel()
@@ -78,15 +78,15 @@ class LocalExecutor:
     def _start(
         self, job: Job, began: float, losses: int, results: queue.Queue[TrialResult]
     ) -> None:
-        """Queue a job whose process was lost so often; `cancel` makes a new queue of results."""
+        """Queue a job with its number of losses; `cancel` creates a new queue of results."""
 
         def done(future: Any) -> None:
             self.futures.discard(future)
             died = not future.cancelled() and isinstance(future.exception(), ProcessExpired)
             if died and losses < RETRIES and results is self.results:
-                if job.keep is not None:  # what the process left of its run
+                if job.keep is not None:  # remove the incomplete run
                     shutil.rmtree(job.keep, ignore_errors=True)
-                with suppress(RuntimeError):  # the pool takes no more
+                with suppress(RuntimeError):  # the pool has been closed
                     self._start(job, began, losses + 1, results)
                     return
             results.put(self._result(job, future, began))
@@ -113,7 +113,7 @@ class LocalExecutor:
 
 
 def _initialize(threads: int, memory_bytes: int | None) -> None:
-    """Set the threads and the memory of a process, and leave Ctrl-C to its parent."""
+    """Set the threads and the memory limit of a process, and leave Ctrl-C to its parent."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)

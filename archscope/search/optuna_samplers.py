@@ -15,10 +15,10 @@ from archscope.search.sampler_context import Sampler, SamplerContext
 
 
 class FixedSpaceSampler(BaseSampler):
-    """A sampler that is told its search space, which all trials share.
+    """A sampler with a given search space, shared by all trials.
 
-    Optuna infers the intersection of the search spaces of all trials, each time anew for a sampler
-    that is made for one trial.
+    Optuna would infer the intersection of the search spaces of all trials, repeatedly for a sampler
+    that is created for one trial.
     """
 
     space: Mapping[str, BaseDistribution]
@@ -26,17 +26,17 @@ class FixedSpaceSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Return all parameters but those with one value, none for the first trial."""
+        """Return all parameters with more than one value; none for the first trial."""
         if not trial.number:
             return {}
         return {name: values for name, values in sorted(self.space.items()) if not values.single()}
 
 
 def optuna_sampler(context: SamplerContext, kind: type[BaseSampler], **options: Any) -> Sampler:
-    """Return a sampler that asks one of Optuna's, made with these options and a seed.
+    """Return a sampler that asks a sampler of Optuna, created with these options and a seed.
 
-    Each trial has a sampler with a seed of its own. Optuna does not store the state of samplers,
-    so this is what makes a resumed study draw what it would have drawn without a pause.
+    Each trial has a new sampler with its own seed. Optuna does not store the state of samplers, so
+    this makes a resumed study draw what an uninterrupted one would have drawn.
     """
     fixed = fixed_space(kind, context.learner.distributions)
 
@@ -51,5 +51,5 @@ def optuna_sampler(context: SamplerContext, kind: type[BaseSampler], **options: 
 
 
 def fixed_space(kind: type[BaseSampler], space: Mapping[str, BaseDistribution]) -> Any:
-    """Return the class of samplers of a kind that know their search space."""
+    """Return a subclass of a sampler with a given search space."""
     return type(f"FixedSpace{kind.__name__}", (FixedSpaceSampler, kind), {"space": space})

@@ -1,8 +1,8 @@
-"""The pilot of a study: the first networks choose how long, and how large, candidates are trained.
+"""The pilot of a study: choose epochs and resolution by training the first networks.
 
-A score says something of a network once it has left chance. So the networks that a study begins
-with are trained for a few epochs on small images, then twice as long until their scores do that,
-then on larger images. These trainings are those of the study, which takes them from the cache.
+A score is informative once it is better than chance. So the first networks of a study are trained
+for a few epochs on small images, then twice as long until their scores beat chance, then on larger
+images. The study reuses these trainings from the cache.
 """
 
 from __future__ import annotations
@@ -25,57 +25,57 @@ from archscope.train.recipe_files import change
 from archscope.units import SHARE as PERCENT
 
 IMAGES = 4000
-"""To train on in each epoch, of larger sets."""
+"""Images per epoch, if there are more."""
 
 PROBED = 128
-"""Images to measure the speed of a training with."""
+"""Images for measuring the speed of training."""
 
 LEAST_IMAGES, MODEST_IMAGES = 200, 1000
 LEAST_STEPS = 40
-"""Of a training, where the time is not limited."""
+"""The most epochs if the time is not limited."""
 
 MOST_SEEN = 64_000
-"""Images in all epochs together, beyond which a training is not brief."""
+"""The most images over all epochs of a brief training."""
 
 SIDES = (32, 64)
-"""Of the images in the pilot's first round: their own size within these bounds."""
+"""Bounds on the image size in the pilot's first round."""
 
 LIFT, MULTIPLE = 0.25, 3.0
-"""A score has left chance if it is this share of the way to 1, or this multiple of chance."""
+"""A score beats chance if it is this share of the way to 1, or this multiple of chance."""
 
 SHARE = 0.25
-"""Of the time of a search, that its pilot may take."""
+"""Share of the time of a search that its pilot may take."""
 
 CROWD, FEW = 10, 5
-"""Trainings that a search should have time for; images of an epoch are fewer for that.
+"""The number of trainings that must fit into the time; images per epoch are reduced for it.
 
-Where they would be fewer than `MODEST_IMAGES`, so are the trainings.
+If that leaves fewer than `MODEST_IMAGES`, the number of trainings is reduced, too.
 """
 
 
 class Pilot(Struct, frozen=True):
-    """How candidates are trained, and what that was chosen from; pilot.json keeps it."""
+    """How to train candidates, and the results behind that choice; stored in pilot.json."""
 
     epochs: int
     resolution: int | None  # side of the images; None: the input of the space
-    images: int  # of an epoch; 0: all
-    scores: tuple[float, ...]  # of the networks that were trained
+    images: int  # per epoch; 0: all
+    scores: tuple[float, ...]  # of the trained networks
     chance: float
-    validated: int  # images that each score was measured on
-    seconds: float  # mean of these trainings; 0 if none has ended
-    about: str  # what was found, as a sentence
+    validated: int  # number of images behind each score
+    seconds: float  # mean time of these trainings; 0 if none has ended
+    about: str  # the finding, as a sentence
 
     def trainer(self, trainer: Trainer) -> Trainer:
-        """Return how candidates are trained."""
+        """Return a trainer with the pilot's choices."""
         recipe = {**trainer.recipe, "epochs": self.epochs}
         return structs.replace(trainer, recipe=recipe, images=self.images)
 
 
 class PilotSetting(Struct, frozen=True, eq=False):
-    """What a pilot has to work with.
+    """The inputs of a pilot.
 
-    `graph_of` returns the network of choices for images of a side; `side` is that of the space's
-    input. What `trainer` or `resolution` say already is not chosen anew.
+    `graph_of` returns the network of choices for an image size; `side` is that of the space's
+    input. Values already set in `trainer` or `resolution` are kept.
     """
 
     executor: TrainingExecutor
@@ -89,7 +89,7 @@ class PilotSetting(Struct, frozen=True, eq=False):
 
 
 def run_pilot(setting: PilotSetting) -> Pilot:
-    """Return how candidates are to be trained, by training the first networks."""
+    """Choose how to train candidates, by training the first networks."""
     trainer = setting.trainer
     executor = setting.executor
     limit = setting.clock.limit
@@ -113,7 +113,7 @@ def run_pilot(setting: PilotSetting) -> Pilot:
 
 
 def _rounds(setting: PilotSetting, images: int = IMAGES) -> list[tuple[int | None, int]]:
-    """Return resolutions and epochs in the order in which they are tried."""
+    """Return resolutions and epochs in the order in which to try them."""
     trainer = setting.trainer
     share = trainer.recipe.get("validation")
     part = training_images(setting.data, images, share, trainer.seed)
@@ -133,7 +133,7 @@ def _rounds(setting: PilotSetting, images: int = IMAGES) -> list[tuple[int | Non
 
 
 def _sides(setting: PilotSetting) -> list[int | None]:
-    """Return the resolutions at which the first networks can be made, in ascending order."""
+    """Return the resolutions at which the first networks can be built, in ascending order."""
     if setting.resolution is not None:
         return [setting.resolution or None]
     least, most = SIDES
@@ -156,7 +156,7 @@ def _is_possible(setting: PilotSetting, side: int) -> bool:
 
 
 def _images(setting: PilotSetting, resolution: int | None, epochs: int) -> int:
-    """Return the images of an epoch: fewer where the time would be over after a few trainings."""
+    """Return the images per epoch, reduced if too few trainings would fit into the time."""
     clock, executor = setting.clock, setting.executor
     if clock.limit is None:
         return IMAGES
@@ -181,7 +181,7 @@ def _images(setting: PilotSetting, resolution: int | None, epochs: int) -> int:
 
 
 def _round(setting: PilotSetting, resolution: int | None, epochs: int, images: int) -> Pilot:
-    """Return what comes of some epochs at a resolution; `about` is left empty."""
+    """Train for some epochs at a resolution, and return the result without `about`."""
     found = Pilot(epochs, resolution, images, (), 0.0, 0, 0.0, "")
     trainer = found.trainer(setting.trainer)
     graphs = [setting.graph_of(choices, resolution) for choices in setting.networks]
@@ -202,7 +202,7 @@ def _round(setting: PilotSetting, resolution: int | None, epochs: int, images: i
 
 
 def _has_left_chance(pilot: Pilot) -> bool:
-    """Return whether scores have left chance far enough to say something of networks."""
+    """Return whether scores are far enough above chance to compare networks."""
     if not pilot.scores:
         return False
     reached, chance = median(pilot.scores), pilot.chance

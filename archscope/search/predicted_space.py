@@ -1,4 +1,4 @@
-"""What the prior for any CNN says of a space: the accuracy of networks drawn from it."""
+"""Predict the accuracy of networks drawn from a space, by the prior for any CNN."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from archscope.space.sampling import Sampler
 from archscope.space.search_space import Space
 
 DRAWN = 25
-"""Networks that are drawn; each takes a few milliseconds."""
+"""Networks to draw; each takes a few milliseconds."""
 
 
 class PredictedSpace(Struct, frozen=True):
-    """Predictions for networks drawn uniformly inside the budgets, by their means."""
+    """Predictions for networks drawn uniformly inside the budgets, ordered by mean."""
 
     networks: int
     lowest: Prediction
@@ -28,10 +28,10 @@ class PredictedSpace(Struct, frozen=True):
 def predict_space(
     space: Space, budgets: Sequence[Budget] = (), *, recipe: str | None = None, seed: int = 0
 ) -> PredictedSpace:
-    """Return what is predicted for some networks of a space, the same for the same seed.
+    """Predict some networks of a space, reproducibly for a seed.
 
-    Raises OptionError for an unknown recipe or budgets that nothing fits, NotCoveredError for a
-    space of networks that are no classifiers of images.
+    Raises OptionError for an unknown recipe or budgets that nothing fits, NotCoveredError if the
+    networks are not image classifiers.
     """
     prior = load()
     if recipe is not None:

@@ -1,4 +1,4 @@
-"""The executor that asks a prior in place of training."""
+"""The executor that asks a prior instead of training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archscope.search.priors import NotCoveredError, Prior
 
 
 class PriorExecutor:
-    """Answers each job with the accuracy that a prior predicts."""
+    """Answers each job with the accuracy predicted by a prior."""
 
     def __init__(self, prior: Prior) -> None:
         self.prior = prior
@@ -29,5 +29,5 @@ class PriorExecutor:
         return self.waiting.pop(0)
 
     def close(self, at_once: bool = False) -> None:
-        """Forget the answers that were not collected."""
+        """Drop the answers that were not collected."""
         self.waiting.clear()

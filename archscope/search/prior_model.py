@@ -1,9 +1,9 @@
-"""A prior on the networks of one space, for many candidates at once.
+"""A prior on the networks of a space, for many candidates at once.
 
-Where a prior is a sum of parts, each of which depends on few decisions, the parts become tables:
-rows are predicted by looking them up, and the best network inside budgets is proved by
-`space.optimum`. Which decisions a part depends on is found by changing one decision at a time, and
-the tables are held against predictions of whole networks before they are used.
+If a prior is a sum of parts, each of which depends on few decisions, the parts become tables: rows
+are predicted by lookup, and the best network inside budgets is proved by `space.optimum`. The
+decisions that a part depends on are found by changing one decision at a time, and the tables are
+compared with predictions of whole networks before they are used.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ from archscope.space.search_space import Space
 from archscope.space.segments import NotAChainError
 
 PROBES, CHECKS = 4, 64
-"""Networks in which each decision is changed, and of which tables must predict the same."""
+"""Networks in which each decision is changed, and with which tables are compared."""
 MOST_CELLS = 8_000
-"""Of the tables of all parts."""
+"""The most cells in the tables of all parts."""
 TOLERANCE = 1e-9
 
 BEST = "best of the prior"
-"""Name of the anchor that the prior expects most of."""
+"""Name of the anchor with the best prediction."""
 
 STARTS_WITH_PRIOR = 4
-"""Networks drawn uniformly before the sampler chooses, where a prior knows something already."""
+"""Networks drawn uniformly before the sampler chooses, if there is a prior."""
 
 
 @runtime_checkable
 class AdditivePrior(Protocol):
-    """A prior whose prediction rises with a sum of parts."""
+    """A prior whose prediction increases with a sum of parts."""
 
     def predict(self, graph: Graph) -> Prediction:
         """Return the predicted accuracy of a network."""
 
     def parts(self, graph: Graph) -> dict[int, float]:
-        """Return the parts of the value of a network, the same ones for every network."""
+        """Return the parts of the value of a network; every network has the same keys."""
 
     def accuracy(self, value: float) -> float:
-        """Return the accuracy in percent of a sum of parts."""
+        """Return the accuracy in percent for a sum of parts."""
 
 
 class PriorModel:
     """Predicts the networks of a space."""
 
     def __init__(self, prior: Prior, space: Space, seed: int = 0) -> None:
-        """Take a prior. Raises NotCoveredError if it does not cover networks of the space."""
+        """Take a prior. Raises NotCoveredError if it does not cover the space."""
         self.prior, self.space = prior, space
         self.encoding = Encoding(space)
         self.known: dict[bytes, float] = {}
@@ -81,9 +81,9 @@ class PriorModel:
         return float(self.accuracies(self.encoding.rows([choices]))[0])
 
     def best(self, budgets: Sequence[Budget], keep: int = 1) -> Optimum | None:
-        """Return the best networks inside budgets, with values in percent, proved to be the best.
+        """Return the best networks inside budgets with a proof; values are in percent.
 
-        None where the prior is no sum of parts over few decisions, or the space no chain.
+        None if the prior is not a sum of parts over few decisions, or the space not a chain.
         """
         if self.factors is None:
             return None
@@ -98,7 +98,7 @@ class PriorModel:
         return Optimum(found.rows, values, bound, found.proved, found.relaxed)
 
     def anchors(self, budgets: Sequence[Budget]) -> list[tuple[str, dict[str, Any]]]:
-        """Return the name and the choices of the best network inside budgets, if it is known."""
+        """Return the name and the choices of the best network inside budgets, if known."""
         found = self.best(budgets)
         if found is None:
             return []
@@ -114,7 +114,7 @@ class PriorModel:
         return self.space.graph(self.encoding.choices(row))
 
     def _factors(self, drawn: Rows, random: np.random.Generator) -> FactorModel | None:
-        """Return the tables of all parts; None if they would be too large, or are not right."""
+        """Return the tables of all parts; None if they would be too large or are inexact."""
         if not isinstance(self.prior, AdditivePrior):
             return None
         parts = self.prior.parts

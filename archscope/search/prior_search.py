@@ -1,7 +1,7 @@
-"""A search whose judge is a prior: an answer without any training, and a check that it learns.
+"""Search by a prior: an answer without training, followed by a check that it learns.
 
-The study is one as any other, with the prior in place of trainings. It begins with the best network
-of the space inside the budgets by that prior, which is proved where the prior is a sum of parts.
+The study is like any other, with the prior in place of training. It begins with the best network of
+the space inside the budgets by that prior, which is proved if the prior is a sum of parts.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from archscope.space.search_space import Space
 from archscope.stats import beyond_chance
 
 CHECK_TIME = 240.0
-"""Seconds for everything; the trainings of the check take what is left of it at most."""
+"""Seconds for the whole search; the trainings of the check take at most what is left."""
 
 CHECK_EPOCHS, CHECK_IMAGES, CHECK_SIDE = 3, 1000, 32
-"""Of the check, unless the user says otherwise."""
+"""Epochs of the check by default."""
 
 REFERENCES = ("mobilenet_v2", "mnasnet_a1", "efficientnet_b0", "shufflenet_v2_x1_5")
-"""Known networks of about 300 M macs that are predicted beside those that were found."""
+"""Known networks of about 300 M macs, predicted for comparison."""
 
 
 class PriorSearchResult(Struct, frozen=True):
-    """What a search by a prior found; summary.json keeps it."""
+    """The result of a search by a prior; stored in summary.json."""
 
     folder: str
     space: str
-    networks: str  # the number of networks of the space, in words if there are too many
+    networks: str  # the number of networks of the space as text
     outcomes: dict[str, int]
     seconds: float
     winner: Predicted
@@ -65,7 +65,7 @@ class PriorSearchResult(Struct, frozen=True):
 
 
 class PriorSearch:
-    """A search in a folder that is open."""
+    """A search in an open folder."""
 
     def __init__(
         self,
@@ -75,14 +75,14 @@ class PriorSearch:
         folder: StudyFolder,
         budgets: Sequence[Budget] | None = None,
     ) -> None:
-        """Take what to search; `budgets` are those of the user if `config` has tighter ones."""
+        """Take the inputs of a search; `budgets` are the user's if `config` has corrected ones."""
         self.config, self.space, self.model, self.folder = config, deployed, model, folder
         self.budgets = config.budgets if budgets is None else budgets
         self.began = time.perf_counter()
         self.optimum: Optimum | None = None
 
     def run(self, on_trial: Callable[[Trial], None], top: int) -> PriorSearchResult:
-        """Run the study and return what it found. Raises OptionError if no network fits."""
+        """Run the study and return its result. Raises OptionError if no network fits."""
         found = self.optimum = self.model.best(self.config.budgets)
         if found is not None and found.proved and not len(found.rows):
             raise OptionError(f"no network of '{self.space.name}' is inside {self._budgets()}")
@@ -149,7 +149,7 @@ class PriorSearch:
         )
 
     def _references(self) -> tuple[tuple[Predicted, ...], dict[str, str]]:
-        """Return known networks as the prior sees them, and why it does not see others."""
+        """Return the predictions of known networks, and the reasons why others have none."""
         (entry, *_) = self.space.graph(self.space.defaults).inputs
         rows, graphs, refused = [], [], {}
         for name in REFERENCES:
@@ -159,7 +159,7 @@ class PriorSearch:
                 graphs.append(graph)
             except NotCoveredError as error:
                 refused[name] = str(error)
-            except ArchscopeError:  # it takes no such input
+            except ArchscopeError:  # it cannot take this input
                 continue
         return tuple(self._with_latency(rows, graphs, measured=False)), refused
 
@@ -178,10 +178,10 @@ def search_by_prior(
     began: float | None = None,
     progress: SearchProgress | None = None,
 ) -> PriorSearchResult:
-    """Search a space for the best network inside budgets by a prior, and keep all in a folder.
+    """Search a space for the best network inside budgets by a prior; store everything in a folder.
 
-    The answer is there before any training: `progress.on_answer`, winner.yaml. Then the `top` best
-    are trained briefly, as a check that they learn, within `max_time` seconds (by default
+    The answer comes before any training, by `progress.on_answer` and as winner.yaml. Then the `top`
+    best are trained briefly, to check that they learn, within `max_time` seconds (by default
     `CHECK_TIME`) from `began` (`time.perf_counter`) or now. Raises ArchscopeError; after
     KeyboardInterrupt a study can be resumed.
     """
@@ -221,7 +221,7 @@ def _checked(
     executor: TrainingExecutor,
     clock: Clock,
 ) -> tuple[tuple[LearningCheck, ...], str]:
-    """Return brief trainings of networks, and what they were trained on."""
+    """Return brief trainings of networks, and a description of them."""
     (entry, *_) = deployed.graph(deployed.defaults).inputs
     side = config.resolution or max(entry.out[1:])
     if config.resolution is None:
@@ -240,7 +240,7 @@ def _checked(
 
 
 def _check(network: Predicted, result: TrialResult | None) -> LearningCheck:
-    """Return what a brief training has shown."""
+    """Return the finding of a brief training."""
     assert network.trial is not None
     if result is None or result.score is None:
         reason = result.reason if result else "its training was not ready in time"
@@ -250,7 +250,7 @@ def _check(network: Predicted, result: TrialResult | None) -> LearningCheck:
 
 
 def predicted(prior: Prior, name: str, graph: Graph) -> Predicted:
-    """Return a network as a prior sees it. Raises NotCoveredError."""
+    """Return a network with its prediction. Raises NotCoveredError."""
     found = prior.predict(graph)
     return Predicted(name, costs_of(graph), found.mean, found.low, found.high, found.unlike)
 
@@ -263,7 +263,7 @@ def _networks(space: Space) -> str:
 
 
 def _verdict(report: PriorReport, corrected: bool) -> str:
-    """Return what the prior says, as a sentence."""
+    """Return the prediction and its rank as a sentence."""
     (first, *_) = report.networks
     text = (
         f"predicted top-1 {first.mean:.1f} %, {first.low:.1f} to {first.high:.1f} %"

@@ -1,4 +1,4 @@
-"""What a search tells while it runs."""
+"""The callbacks of a search."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from archscope.space.search_space import Space
 
 
 class SearchProgress:
-    """Callbacks that do nothing; subclasses show what they like."""
+    """Callbacks that do nothing, for subclasses to override."""
 
     def on_start(self, config: SearchConfig, space: Space, resumed: Sequence[Trial]) -> None:
         """Handle the start; `resumed` are the trials of an earlier run."""
 
     def on_note(self, note: str) -> None:
-        """Handle a sentence about a folder that was damaged."""
+        """Handle a note to the user, such as one about a damaged folder."""
 
     def on_pilot(self, pilot: Pilot) -> None:
-        """Handle what the pilot has chosen."""
+        """Handle the choices of the pilot."""
 
     def on_plan(self, plan: TimePlan) -> None:
-        """Handle the plan of what is going to be trained."""
+        """Handle the plan of the trainings."""
 
     def on_trial(self, trial: Trial) -> None:
-        """Handle a trial that has ended; they come in the order of their numbers."""
+        """Handle the end of a trial; trials come in the order of their numbers."""
 
     def on_answer(self, network: Predicted, verdict: str) -> None:
-        """Handle the answer of a prior, before the networks are trained briefly."""
+        """Handle the answer of a prior, before the brief trainings."""
 
     def on_final(self, done: int, total: int) -> None:
-        """Handle the end of one of the last trainings."""
+        """Handle the end of a final training."""
 
     def close(self) -> None:
-        """Handle the end of the search, however it ends."""
+        """Handle the end of the search, including by an error."""
 
 
 def keep_new(folder: StudyFolder, progress: SearchProgress) -> Callable[[Trial], None]:
-    """Return what keeps and shows the trials that a folder does not have."""
+    """Return a callback that stores and shows the trials that a folder does not have."""
     resumed = {trial.number for trial in folder.trials}
 
     def on_trial(trial: Trial) -> None:

@@ -1,7 +1,7 @@
-"""Proposing networks: anchors, the sampler's choice, repairs, and uniform draws.
+"""Propose networks: anchors, the sampler's choices, repairs and uniform draws.
 
-Proposals are generators. Whoever takes them stops at the first that is worth a training, and tells
-the learner about the others before the next is made.
+Proposals are generators. The caller stops at the first that is worth training, and tells the
+learner about each of the others before it takes the next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archscope.search.samplers import UNIFORM
 from archscope.space.sampling import repair
 
 SAMPLES = 50
-"""Samples for one training; after so many, a feasible network is constructed."""
+"""Samples per training; after these, a feasible network is constructed."""
 
 REPAIR = "repair"
 """The origin of networks that were moved inside the budgets."""
@@ -26,10 +26,10 @@ Proposal = tuple[optuna.Trial, str]
 
 
 class Proposer:
-    """Makes proposals from the history of a study."""
+    """Makes proposals for a study."""
 
     def __init__(self, context: SamplerContext) -> None:
-        """Take a study as samplers see it."""
+        """Take the context of the study's sampler."""
         self.context = context
         self.sampler = make_sampler(context.strategy.sampler, context)
         self.uniform_sampler = make_sampler(UNIFORM, context)
@@ -43,20 +43,20 @@ class Proposer:
             yield self.context.learner.enqueue(choices), f"anchor: {name}"
 
     def skip_anchor(self, origin: str) -> None:
-        """Leave the next anchor out if an earlier run has proposed it."""
+        """Skip the next anchor if an earlier run has proposed it."""
         if self.anchors_left and origin == f"anchor: {self.anchors_left[0][0]}":
             self.anchors_left.pop(0)
 
     def remember(self, origin: str) -> None:
-        """Take over a proposal that was not trained, so that a resumed study goes on after it."""
+        """Replay a proposal that was not trained, so that a resumed study continues after it."""
         self.replayed.append(origin)
 
     def forget(self) -> None:
-        """Take over that a network was trained: what comes next begins anew."""
+        """Replay that a network was trained, after which proposals begin anew."""
         self.replayed.clear()
 
     def sampled(self) -> Iterator[Proposal]:
-        """Propose what the sampler chooses; after too many samples, constructed networks."""
+        """Propose the sampler's choices and, after too many samples, constructed networks."""
         name = self.context.strategy.sampler
         replayed, self.replayed = self.replayed, []
         for draw in islice(self.sampler(), max(0, SAMPLES - replayed.count(name))):
@@ -66,7 +66,7 @@ class Proposer:
         yield from self.uniform(REPAIR)
 
     def uniform(self, origin: str) -> Iterator[Proposal]:
-        """Propose networks drawn uniformly from all that fit; it ends where none is new.
+        """Propose networks drawn uniformly from all that fit, until none is new.
 
         Raises OptionError if nothing fits and nothing has been trained.
         """

@@ -2,7 +2,7 @@
 
 naswot and jacob_cov (Mellor et al. 2021, arXiv:2006.04647), snip (Lee et al. 2019,
 arXiv:1810.02340), grad_norm (Abdelfattah et al. 2021, arXiv:2101.08134), synflow (Tanaka et al.
-2020, arXiv:2006.05467), each on one batch; params and macs beside them, which often do as well.
+2020, arXiv:2006.05467), each on one batch; also params and macs, which are often as good.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from archscope.ir import Graph
 
 BATCH = 32
 PRESCREEN = ("synflow", "naswot", "jacob_cov")
-"""Proxies whose mean rank predicts accuracy best on NAS-Bench-201 (Spearman 0.87)."""
+"""The proxies whose mean rank predicts accuracy best on NAS-Bench-201 (Spearman 0.87)."""
 
 TINY = 1e-12
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU)
-"""Modules whose units are active where their result is above zero."""
+"""Modules whose units are active if their output is above zero."""
 
 
 def proxy_scores(graph: Graph, data: Any, seed: int, adapt: dict[str, Any]) -> dict[str, float]:
@@ -62,7 +62,7 @@ def proxy_scores_on(
 
 
 def naswot(network: Network, images: Tensor) -> float:
-    """Return log |K|, where K[i, j] counts the units that are active alike for images i and j."""
+    """Return log |K|, where K[i, j] is the number of units with equal activity on images i, j."""
     codes: list[Tensor] = []
 
     def record(name: str, value: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def naswot(network: Network, images: Tensor) -> float:
 
 
 def jacob_cov(network: Network, images: Tensor) -> float:
-    """Return how uncorrelated the input gradients of images are, from their eigenvalues."""
+    """Return how uncorrelated the input gradients of images are, by the eigenvalues."""
     images = images.clone().requires_grad_(True)
     with _mode(network, training=True):
         (gradient,) = torch.autograd.grad(_main(network, images).sum(), images)
@@ -103,9 +103,9 @@ def grad_norm(network: Network, images: Tensor, labels: Tensor) -> float:
 
 
 def synflow(network: Network, images: Tensor) -> float:
-    """Return the log of the synaptic flow: absolute weights, evaluation mode, an image of ones.
+    """Return the log of the synaptic flow, with absolute weights and an input of ones.
 
-    The flow grows as a product over layers; double precision and the log keep it finite.
+    The flow is a product over layers; double precision and the log keep it finite.
     """
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     try:
@@ -151,7 +151,7 @@ def _main(network: Network, images: Tensor) -> Tensor:
 
 @contextmanager
 def _mode(network: Network, training: bool) -> Iterator[None]:
-    """Set the mode of a network for a while, and restore its running statistics."""
+    """Set the mode of a network temporarily, and restore it and the running statistics."""
     before = network.training
     buffers = [buffer.clone() for buffer in network.buffers()]
     network.train(training)

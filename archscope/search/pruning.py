@@ -8,14 +8,14 @@ from archscope.records.study import TrialResult
 from archscope.stats import beyond_chance
 
 Rungs = tuple[tuple[int, float], ...]
-"""Epochs, in ascending order, and the validation loss that a training may have after each."""
+"""Epochs, in ascending order, and the highest validation loss to continue after each."""
 
 
 def rungs_of(results: Sequence[TrialResult], eta: int) -> Rungs:
     """Return the rungs for a new training: the losses of the best 1/eta of the given trainings.
 
-    A rung stands after 1, eta, eta^2 ... epochs, unless no network has a score beyond chance by
-    then, as nothing is known of them yet. There are none below an `eta` of 2.
+    There is a rung after 1, eta, eta^2 ... epochs, except where no network has a score better than
+    chance yet. Below an `eta` of 2 there are none.
     """
     rungs = []
     epoch = 1
@@ -32,7 +32,7 @@ def rungs_of(results: Sequence[TrialResult], eta: int) -> Rungs:
 
 
 def pruned(rungs: Rungs, epoch: int, loss: float) -> str:
-    """Return why a training ends after an epoch, an empty text if it goes on."""
+    """Return why a training stops after an epoch, or "" if it continues."""
     most = dict(rungs).get(epoch)
     if most is None or loss <= most:
         return ""

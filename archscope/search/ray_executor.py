@@ -26,9 +26,9 @@ TIMEOUT = 5.0  # seconds to connect to the cluster
 
 
 class RayExecutor:
-    """Trains as many candidates at once as the cluster has processors for.
+    """Trains as many candidates in parallel as the cluster has processors for.
 
-    A training whose machine is lost restarts on another. All machines need the same version of
+    If a machine is lost, its trainings restart on others. All machines need the same version of
     archscope, and the images at the same path.
     """
 
@@ -41,7 +41,7 @@ class RayExecutor:
         memory_bytes: int | None = None,
         evaluate: Evaluate = evaluate,
     ) -> None:
-        """Take the address of the cluster and limits of one training. Raises OptionError."""
+        """Take the address of the cluster and the limits of a training. Raises OptionError."""
         self.ray = connect(address)
         self.trainer, self.evaluate = trainer, evaluate
         self.workers = max(1, capacity(trainer.threads))
@@ -52,7 +52,7 @@ class RayExecutor:
         self.running: dict[Any, _Running] = {}  # by the reference to the result
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Queue a job in the cluster."""
+        """Queue a job on the cluster."""
         self._start(_Running(job, self.trainer, time.perf_counter() - self.began))
 
     def collect(self) -> TrialResult:
@@ -66,13 +66,13 @@ class RayExecutor:
             check_deadline(self.deadline)
 
     def cancel(self) -> None:
-        """Stop all jobs that have no result, and forget them."""
+        """Stop and drop all jobs without a result."""
         for reference in self.running:
             self.ray.cancel(reference, force=True)
         self.running.clear()
 
     def close(self, at_once: bool = False) -> None:
-        """Cancel what is running; the connection stays for the next executor."""
+        """Cancel running jobs; the connection stays open for the next executor."""
         self.cancel()
 
     def _start(self, running: _Running) -> None:
@@ -106,16 +106,16 @@ class RayExecutor:
 
 
 class _Running(Struct, frozen=True):
-    """A job without its result."""
+    """A job without a result."""
 
     job: Job
     trainer: Trainer
     began: float
-    losses: int = 0  # of the machine that ran it
+    losses: int = 0  # how often its machine was lost
 
 
 class _Answer(Struct, frozen=True):
-    """What another machine returns."""
+    """The answer of another machine."""
 
     version: str
     result: TrialResult
@@ -137,23 +137,23 @@ def connect(address: str | None = None) -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address is None:
             raise OptionError(
-                "no Ray cluster runs on this machine; 'ray start --head' starts one, --address"
-                " names that of others"
+                "no Ray cluster runs on this machine; start one by 'ray start --head', or name"
+                " another by --address"
             ) from None
         said = (str(error).strip().splitlines() or ["it does not answer as one"])[0]
-        raise OptionError(f"--address: '{address}' is no Ray cluster: {said}") from None
+        raise OptionError(f"--address: no Ray cluster at '{address}': {said}") from None
     return ray
 
 
 def capacity(threads: int) -> int:
-    """Return how many trainings of so many threads the connected cluster runs at once."""
+    """Return how many trainings with this number of threads the cluster can run in parallel."""
     import ray
 
     return int(ray.cluster_resources().get("CPU", 0)) // threads  # type: ignore[no-untyped-call]
 
 
 def _check_address(address: str | None) -> None:
-    """Raise OptionError if nothing listens at an address; Ray itself would wait for a minute."""
+    """Raise OptionError if nothing listens at the address; Ray itself would wait for a minute."""
     if address is None or address in ("auto", "local"):
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -165,13 +165,13 @@ def _check_address(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), TIMEOUT).close()
     except (OSError, OverflowError) as error:
-        raise OptionError(f"--address: nobody answers at {host}:{port}: {error}") from None
+        raise OptionError(f"--address: nothing answers at {host}:{port}: {error}") from None
 
 
 def _task(
     evaluate: Evaluate, trainer: Trainer, job: Job, seconds: float | None, memory_bytes: int | None
 ) -> _Answer:
-    """Train on a machine of the cluster; a run folder is returned with the result."""
+    """Train on a machine of the cluster, and return the result with the run folder, if kept."""
     if job.keep is None:
         return _Answer(__version__, _limited(evaluate, trainer, job, seconds, memory_bytes), None)
     with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +184,7 @@ def _task(
 def _limited(
     evaluate: Evaluate, trainer: Trainer, job: Job, seconds: float | None, memory_bytes: int | None
 ) -> TrialResult:
-    """Train in this process or, if there are limits, in one of its own."""
+    """Train in this process or, if there are limits, in a child process."""
     if seconds is None and memory_bytes is None:
         return evaluate(trainer, job)
     inner = LocalExecutor(trainer, seconds=seconds, memory_bytes=memory_bytes, evaluate=evaluate)

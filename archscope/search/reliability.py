@@ -1,4 +1,4 @@
-"""How far the ranking of a study can be trusted: candidates trained again with another seed."""
+"""Assess how far the ranking of a study can be trusted, by training some candidates again."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from archscope.search.executor import TrainingExecutor, train_all
 from archscope.stats import beyond_chance, rank_correlation, residual_variation
 
 REPEATED = 4
-"""Networks that are trained again."""
+"""Number of networks to train again."""
 
 FEWEST = 3
-"""Networks for a rank correlation."""
+"""Least number of networks for a rank correlation."""
 
 FAR = 2.0
-"""Factor between two sides of images from which on they differ much."""
+"""Factor between image sizes from which they differ much."""
 
 LEVEL = 0.975
-"""Of the one-sided t test of a difference; 95 % between both sides."""
+"""Level of the one-sided t test of a difference; 95 % two-sided."""
 
 COSTS = ("params", MACS)
 
 
 class Repeat(Struct, frozen=True):
-    """A candidate that was trained several times in the same way, with different seeds."""
+    """A candidate trained several times in the same way, with different seeds."""
 
     trial: int
-    scores: tuple[float, ...]  # the first is that of the search, except of last trainings
+    scores: tuple[float, ...]  # the first is that of the search, except for final trainings
 
 
 class Reliability(Struct, frozen=True):
-    """How far the scores of a study rank its networks."""
+    """How well the scores of a study rank its networks."""
 
     repeats: tuple[Repeat, ...]
-    agreement: float | None  # Spearman's correlation of the two seeds
+    agreement: float | None  # Spearman correlation between the two seeds
     noise: float | None  # standard deviation of a score between seeds
     spread: float | None  # standard deviation of the scores of all networks
     consistency: float | None  # expected correlation of these scores with those of other seeds
-    close: int | None  # networks whose score is within chance of the best, that included
-    correlations: dict[str, float]  # Spearman's, of the score with costs and the prior
+    close: int | None  # the best network and those not significantly worse
+    correlations: dict[str, float]  # Spearman correlations of the score with costs and the prior
     sentence: str
 
 
 def repeated(trials: Sequence[Trial], many: int = REPEATED) -> list[Trial]:
-    """Return the candidates to train again: the anchors, then some of every score."""
+    """Return the candidates to train again: the anchors, then some across all scores."""
     trained = [trial for trial in trials if trial.accuracy is not None]
     chosen = [trial for trial in trained if trial.origin.startswith("anchor")][:many]
     others = sorted(
@@ -74,7 +74,7 @@ def repeat(
     graph_of: Callable[[dict[str, Any]], Graph],
     executor: TrainingExecutor,
 ) -> tuple[Repeat, ...]:
-    """Train candidates again with another seed; those that are not ready in time are left out."""
+    """Train candidates again with another seed; candidates not ready in time are left out."""
     other = structs.replace(trainer, seed=trainer.seed + 1, proxies=False)
     results = train_all(executor, [(other, graph_of(trial.choices), None) for trial in chosen])
     return tuple(
@@ -86,7 +86,7 @@ def repeat(
 
 
 def seeds_of(last: Sequence[Finalist]) -> tuple[Repeat, ...]:
-    """Return the last trainings as repeats, for a study that had no time for others."""
+    """Return the final trainings as repeats, for a study that had no time for others."""
     most = max((len(row.scores) for row in last), default=0)
     return tuple(Repeat(row.trial, row.scores) for row in last if len(row.scores) == most > 1)
 
@@ -97,9 +97,9 @@ def reliability(
     notes: Sequence[str],
     prior: Callable[[dict[str, Any]], float] | None = None,
 ) -> Reliability:
-    """Return how far the scores of a study rank its networks.
+    """Assess how well the scores of a study rank its networks.
 
-    `prior` returns what was expected of choices before any training; `notes` end the sentence.
+    `prior` returns the prediction for choices before any training; `notes` end the sentence.
     """
     trained = [trial for trial in trials if trial.accuracy is not None]
     scores = [trial.accuracy or 0.0 for trial in trained]
@@ -137,11 +137,11 @@ def _are_guesses(trained: Sequence[Trial]) -> bool:
 
 
 def least_difference(squares: float, degrees: int) -> float:
-    """Return the difference of two means that is beyond chance, over its standard error.
+    """Return the least significant difference of two means, over its standard error.
 
-    That is for values that vary by a residual sum of squares with so many degrees of freedom.
+    `squares` is the residual sum of squares of the values, with `degrees` degrees of freedom.
     """
-    from scipy.stats import t  # takes a second to import
+    from scipy.stats import t  # slow to import
 
     return float(t.ppf(LEVEL, degrees)) * sqrt(squares / degrees)
 
@@ -188,10 +188,10 @@ def _sentence(found: Reliability, networks: int, notes: Sequence[str]) -> str:
 def notes(
     data: str, deployed: Sequence[int], trained: Sequence[int], images: Sequence[int]
 ) -> list[str]:
-    """Return what the scores cannot say.
+    """Return the limitations of the scores as sentences.
 
-    `deployed` is the input (C, H, W) that costs are those of, `trained` the one in training, and
-    `images` are the images before they were resized.
+    `deployed` is the input shape (C, H, W) of the costs, `trained` that in training, and `images`
+    that of the images before resizing.
     """
     found = []
     if max(deployed[1:]) >= FAR * min(max(trained[1:]), max(images[1:])):

@@ -1,4 +1,4 @@
-"""The result of a search, with what its trials say about proxies and decisions."""
+"""The result of a search, including the correlation of proxies and the importance of decisions."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from archscope.space.search_space import Space
 from archscope.stats import rank_correlation
 
 FEWEST_PROXIES = 4
-"""Trained networks for the rank correlation of proxies."""
+"""Least number of trained networks for the rank correlation of proxies."""
 
 FEWEST_IMPORTANCE = 8
-"""Trained networks for the importance of decisions."""
+"""Least number of trained networks for the importance of decisions."""
 
 
 class SearchResult(Struct, frozen=True):
-    """What a search found; summary.json keeps it."""
+    """The result of a search; stored in summary.json."""
 
     folder: str
     space: str
-    networks: str  # the number of networks of the space, in words if there are too many
+    networks: str  # the number of networks of the space as text
     outcomes: dict[str, int]
     seconds: float
     finalists: tuple[Finalist, ...]
     winner: Finalist | None
     front: tuple[Trial, ...]
-    correlations: dict[str, float]  # Spearman's, of each proxy with the score
-    importance: dict[str, float]  # of each decision for the score, the most important first
+    correlations: dict[str, float]  # Spearman correlation of each proxy with the score
+    importance: dict[str, float]  # of each decision for the score, most important first
     reason: str  # why the search ended
-    verdict: str  # what it has shown: a winner, or networks that are tied
-    tied: tuple[int, ...]  # trials that are no worse than the best beyond chance
+    verdict: str  # the conclusion: a winner, or networks that are tied
+    tied: tuple[int, ...]  # the best trial and those not significantly worse
     reliability: Reliability
     pilot: Pilot
     certificate: Certificate | None = None  # the proved optimum of an additive model
@@ -88,9 +88,9 @@ def result_of(
 
 
 def correlations(trials: Sequence[Trial]) -> dict[str, float]:
-    """Return Spearman's rank correlation of each proxy with the score, over trained networks.
+    """Return the Spearman correlation of each proxy with the score, over trained networks.
 
-    Empty if there are too few.
+    Empty if there are too few networks.
     """
     known = [
         (trial.result.proxies, trial.accuracy) for trial in trials

@@ -1,4 +1,4 @@
-"""What samplers are made from: the space, the strategy and the history of one study."""
+"""The context of a sampler: the space, the strategy and the history of its study."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from archscope.space.search_space import Space
 Sampler = Callable[[], Iterator[optuna.Trial]]
 """Proposes networks for one training, as trials of `SamplerContext.learner`.
 
-Whoever calls it takes proposals until one is worth a training, and tells the learner about each
-before the next is made. Where a sampler ends, or none of many proposals is inside the budgets, the
-study repairs one, or draws uniformly.
+The caller takes proposals until one is worth training, and tells the learner about each before it
+takes the next. If a sampler ends, or none of many proposals is inside the budgets, the study
+repairs one or draws uniformly.
 """
 
 
 class SamplerContext(Struct, frozen=True):
-    """One study as its sampler sees it. It stays the same object while the study goes on.
+    """A study as its sampler sees it; the same object throughout the study.
 
-    `strategy` has the budgets and objectives; `learner.study` is the Optuna study, with every
-    proposal as a trial (those that are being trained are `RUNNING`); `history.trials` has the
-    choices, costs and results of those that have ended. A sampler must depend on nothing else, and
-    on chance by `seed` and `random` only: a resumed study makes it anew.
+    `strategy` has the budgets and objectives; `learner.study` is the Optuna study with a trial for
+    every proposal (`RUNNING` during training); `history.trials` has the choices, costs and results
+    of the trials that have ended. A sampler must depend on nothing else, and take random numbers
+    only from `seed` and `random`, because a resumed study creates it anew.
     """
 
     space: Space
@@ -40,11 +40,11 @@ class SamplerContext(Struct, frozen=True):
     learner: Learner
     screening: Screening
     history: History
-    prior: PriorModel | None = None  # what is expected of the scores before any training
+    prior: PriorModel | None = None  # the prior on scores, if any
 
     @property
     def cost_model(self) -> CostModel:
-        """The cost model of the study, which remembers what it has computed."""
+        """The cost model of the study, which caches its results."""
         return self.screening.cost_model
 
     def seed(self) -> int:

@@ -1,11 +1,11 @@
-"""Choosing the next network by a model of the score, fitted to the trainings so far.
+"""Choose the next network by a model of the score, fitted to the trainings so far.
 
-The model is an even mixture of two that fail differently: a Gaussian process whose kernel falls
-with the share of decisions in which two networks differ, and Bayesian ridge regression on the
-decisions. The network chosen is the one inside the budgets with the largest expected improvement
-(Jones, Schonlau, Welch 1998), among uniform draws, changed copies of the best networks, and what
-local search from the best of these finds. With a prior, both are models of what scores are beyond
-a straight line through the prior's predictions.
+The model is the mean of two that fail differently: a Gaussian process whose kernel decreases with
+the share of decisions in which two networks differ, and Bayesian ridge regression on the decisions.
+The chosen network has the largest expected improvement (Jones, Schonlau, Welch 1998) inside the
+budgets, among uniform draws, mutated copies of the best networks, and the results of local search
+from the best of these. With a prior, both model the residuals of a straight line through the
+prior's predictions.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from archscope.space.rows import Rows
 Values = NDArray[np.float64]
 
 SCALES = (0.27, 0.45, 0.71, 1.22, 2.24)
-"""Lengths of the kernel; networks that differ in every decision have distance 1."""
+"""Length scales of the kernel; networks that differ in every decision have distance 1."""
 NOISES = (0.01, 0.1, 0.3)
-"""Variance of the scores that is noise of training, as a share of the whole."""
+"""Shares of the variance of the scores that are training noise."""
 PRIOR_NOISES = (*NOISES, 1.0)
-"""The same beside a prior, which may leave nothing but noise."""
+"""The same with a prior, which may leave nothing but noise."""
 MOST_FITTED = 200
-"""Trainings that a model is fitted to; of more, the best half and the latest half."""
+"""The most trainings to fit a model to; of more, the best half and the latest half."""
 DRAWN, FRESH, CHANGED, BEST, CLIMBS, STEPS = 1024, 256, 64, 5, 3, 12
-"""Uniform draws of a study, and of each proposal; changed copies of each of the best networks;
-local searches, and the steps of each."""
+"""Uniform draws per study and per proposal; mutated copies of each of the best networks; local
+searches, and the steps of each."""
 
 
 class Mixture:
-    """The even mixture of a Gaussian process and of Bayesian ridge regression."""
+    """The mean of a Gaussian process and Bayesian ridge regression."""
 
     def __init__(self, points: Points, scores: Values, noises: Sequence[float] = NOISES) -> None:
-        """Fit both to scores, the process with the kernel and noise that make them likeliest."""
+        """Fit both to scores, the process with the kernel and noise of maximum likelihood."""
         self.process = GaussianProcess(points, scores, SCALES, noises)
         self.ridge = BayesianRidge().fit(points, scores)
 
     def fit(self, points: Points, scores: Values) -> None:
-        """Fit both to other scores, with the same kernel and noise."""
+        """Fit both to new scores, with the same kernel and noise."""
         self.process.fit(points, scores)
         self.ridge.fit(points, scores)
 
@@ -62,29 +62,29 @@ class Mixture:
 
 
 class Line:
-    """The straight line from predictions of a prior to scores; it never falls."""
+    """The straight line from predictions of a prior to scores; its slope is never negative."""
 
     def __init__(self, predicted: Values, scores: Values, deviation: float) -> None:
-        """Fit it, as if one more score without any slope were a `deviation` away."""
+        """Fit the line, as if there were one more score without slope, a `deviation` away."""
         self.center, self.level = float(predicted.mean()), float(scores.mean())
         apart = predicted - self.center
         slope = (apart @ (scores - self.level)) / (apart @ apart + deviation**2)
         self.slope = max(float(slope), 0.0)
 
     def __call__(self, predicted: Values) -> Values:
-        """Return the scores that predictions stand for."""
+        """Return the scores for predictions."""
         return self.level + self.slope * (predicted - self.center)
 
 
 class Placed(Struct, frozen=True):
-    """Networks as rows, with their points and what a prior predicts of them."""
+    """Networks as rows, with their points and predictions of a prior."""
 
     rows: Rows
     points: Points
     predicted: Values  # accuracy in percent; 0 without a prior
 
     def with_more(self, more: Placed) -> Placed:
-        """Return the networks with others behind them."""
+        """Return the networks followed by others."""
         return Placed(
             np.concatenate([self.rows, more.rows]),
             np.concatenate([self.points, more.points]),
@@ -93,14 +93,14 @@ class Placed(Struct, frozen=True):
 
 
 class Belief:
-    """What is believed of the score of every network, after some trainings."""
+    """The distribution of the score of every network, given some trainings."""
 
     def __init__(
         self, trained: Placed, scores: Values, pending: Placed, deviation: float | None
     ) -> None:
-        """Fit to scores; networks in training are believed to score what is predicted of them.
+        """Fit to scores; for networks in training, the prediction stands in for the score.
 
-        `deviation` is that of the predictions of the prior over the space, None without a prior.
+        `deviation` is that of the prior's predictions over the space; None without a prior.
         """
         self.line: Line | None = None
         noises: tuple[float, ...] = NOISES
@@ -117,21 +117,21 @@ class Belief:
         self.best = float((self._expected(trained) + means).max())
 
     def _expected(self, networks: Placed) -> Values:
-        """Return the scores that the prior stands for, nothing without one."""
+        """Return the scores expected by the prior; 0 without one."""
         return 0 * networks.predicted if self.line is None else self.line(networks.predicted)
 
     def improvement(self, networks: Placed) -> Values:
-        """Return how much each network is expected to exceed the best score."""
+        """Return the expected improvement of each network over the best score."""
         mean, deviation = self.model.predict(networks.points)
         z = (mean + self._expected(networks) - self.best) / deviation
         return np.asarray(deviation * (z * norm.cdf(z) + norm.pdf(z)))
 
 
 class Surrogate:
-    """Proposes networks of one feasible set."""
+    """Proposes networks of a feasible set."""
 
     def __init__(self, feasible: FeasibleSet, seed: int, prior: PriorModel | None = None) -> None:
-        """Take the prior that scores are expected to follow, if there is any."""
+        """Take a feasible set, and the prior on scores, if any."""
         self.feasible, self.seed, self.prior = feasible, seed, prior
         drawn = feasible.draw(DRAWN, np.random.default_rng(seed))
         self.features = Features(feasible, drawn)
@@ -148,10 +148,10 @@ class Surrogate:
     def propose(
         self, rows: Rows, scores: Values, pending: Rows, told: Rows, number: int
     ) -> Rows | None:
-        """Return the row to train next, None if no new one is found.
+        """Return the row to train next, or None if no new one is found.
 
-        `rows` with `scores` are trained, `pending` in training, `told` all that need not be
-        proposed again. `number` is that of the trial, on which alone chance depends.
+        `rows` with `scores` are trained, `pending` in training, `told` not to be proposed again.
+        Randomness depends only on `number`, that of the trial.
         """
         random = np.random.default_rng([self.seed, number])
         belief = self._belief(rows, scores, pending)
@@ -173,7 +173,7 @@ class Surrogate:
         return None
 
     def _belief(self, rows: Rows, scores: Values, pending: Rows) -> Belief:
-        """Return what is believed; the same as long as nothing new is trained or in training."""
+        """Return the current belief, cached until something new is trained or in training."""
         key = rows.tobytes(), scores.tobytes(), pending.tobytes()
         if self.last is None or self.last[0] != key:
             chosen = _fitted_part(scores)
@@ -182,7 +182,7 @@ class Surrogate:
         return self.last[1]
 
     def _climbed(self, starts: Rows, worth: Values, belief: Belief) -> tuple[Rows, Values]:
-        """Return the rows that steps to the best neighbours pass, and what they are worth."""
+        """Return the rows on the way to the best neighbours, and their expected improvement."""
         at, best = starts.copy(), worth.copy()
         climbing = [*range(len(starts))]
         found, values = [starts[:0]], [worth[:0]]
@@ -210,7 +210,7 @@ class Surrogate:
 
 
 def _fitted_part(scores: Values) -> NDArray[np.int64]:
-    """Return the places of the trainings that a model is fitted to."""
+    """Return the indices of the trainings to fit a model to."""
     if len(scores) <= MOST_FITTED:
         return np.arange(len(scores))
     latest = np.arange(len(scores) - MOST_FITTED // 2, len(scores))

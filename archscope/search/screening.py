@@ -1,4 +1,4 @@
-"""Screening proposals before any training: costs, budgets and duplicates."""
+"""Screen proposals before training: costs, budgets and duplicates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Measure = Callable[[str, Graph], float]
 
 
 class Screening:
-    """Decides which proposals are worth a training; `known` has these by digest."""
+    """Decides which proposals are worth training; `known` has these by digest."""
 
     def __init__(self, space: Space, strategy: Strategy, measure: Measure) -> None:
         self.space, self.strategy, self.measure = space, strategy, measure
@@ -37,10 +37,10 @@ class Screening:
     def trial(
         self, number: int, choices: dict[str, Any], idle: dict[str, Any], origin: str
     ) -> Trial:
-        """Return the trial of a proposal, with its costs as far as it took to decide.
+        """Return the trial of a proposal, with the costs needed for the decision.
 
-        The outcome is `impossible`, `infeasible` or `known`, and `trained` for all that is worth
-        a training; the result of the training may change it.
+        The outcome is `impossible`, `infeasible`, `known`, or `trained` if it is worth training;
+        the result of the training may change it.
         """
         trial = Trial(number, choices, "infeasible", origin, idle)
         costs = self.cost_model(choices)
@@ -51,7 +51,7 @@ class Screening:
             for budget in self.strategy.budgets
             if not budget.measured
         }
-        # Of a metric that is predicted and nowhere measured, the prediction is the value.
+        # For a metric that is predicted but not measured, the prediction is the value.
         costs = {**costs, **{name: costs[cost] for name, cost in self.stand_ins.items()}}
         trial = structs.replace(trial, costs=costs, excess=excess)
         if violation(self.strategy.budgets, costs) > 0:
@@ -68,11 +68,11 @@ class Screening:
         return structs.replace(trial, outcome="trained")
 
     def is_new(self, choices: dict[str, Any]) -> bool:
-        """Return whether no equal network is known, or equal networks are all trained."""
+        """Return whether no equal network is known, or equal networks are trained, too."""
         return not self.strategy.unique or canonical(self.space.graph(choices)) not in self.known
 
     def _with_measured(self, trial: Trial, graph: Graph) -> Trial:
-        """Return a trial with the metrics that must be measured, each once for equal networks."""
+        """Return a trial with its measured metrics, each measured once for equal networks."""
         costs, excess = dict(trial.costs), dict(trial.excess)
         for name in self.strategy.metrics:
             if not METRICS[name].is_measured or name in self.stand_ins:

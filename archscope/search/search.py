@@ -1,4 +1,4 @@
-"""A search from its configuration to the winner: a study, its folder, and the last trainings."""
+"""Run a search from its configuration to the winner: a study, its folder and final trainings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from archscope.space.search_space import Space
 PILOT = "pilot.json"
 
 PILOTS = 3
-"""Anchors that the pilot trains: the smallest, the median and the largest."""
+"""The anchors that the pilot trains: the smallest, the median and the largest."""
 
 
 def search(
@@ -59,22 +59,22 @@ def search(
     prior: PriorModel | None = None,
     progress: SearchProgress | None = None,
 ) -> SearchResult:
-    """Search a space for the best network inside budgets, and keep all of it in a folder.
+    """Search a space for the best network inside budgets, and store everything in a folder.
 
     A folder with the same configuration is resumed. A pilot chooses the epochs and the resolution
     that are left open. The study ends when `config.trials` networks are trained; then some are
     trained again with another seed, and the `top` best `stretch` times as long with `seeds` seeds.
-    All of that ends within `max_time` seconds from `began` (`time.perf_counter`) or now, with fewer
-    and shorter trainings where they do not fit. `executor` trains, each candidate within
-    `trial_time` seconds and `trial_bytes` of memory. `prior` is what is expected of the scores
-    before any training. Raises ArchscopeError; after KeyboardInterrupt a study can be resumed.
+    Everything ends within `max_time` seconds from `began` (`time.perf_counter`) or now, with fewer
+    and shorter trainings if need be. `executor` trains, each candidate within `trial_time` seconds
+    and `trial_bytes` of memory. `prior` is the prior on scores. Raises ArchscopeError; after
+    KeyboardInterrupt a study can be resumed.
     """
     progress = progress or SearchProgress()
     clock = Clock(max_time, began=began)
     read, deployed = config.space()
     if not deployed.decisions:
         raise OptionError(
-            f"'{config.spec}' leaves nothing open to search; 'archscope space {config.spec}"
+            f"'{config.spec}' has no holes to search; 'archscope space {config.spec}"
             " --vary width,kernel,depth' makes a space of it"
         )
     check_sampler(config.sampler)
@@ -103,12 +103,12 @@ def search(
             prior=prior,
         )
         stages = Stages(clock, trains, pilot, trainer, trained.graph)
-        # One more than the best, which the search did not propose; of none, none.
+        # One more for the best network that the search did not propose, unless there are none.
         finals = FinalPlan(top + 1, seeds, stretch)
         progress.on_plan(stages.plan(config.trials, folder.trials, finals))
         reason = stages.candidates(study, config.trials, folder.trials)
         if any(trial.trained for trial in folder.trials):
-            folder.write_json(PILOT, pilot)  # even if it had no time, as trials depend on it
+            folder.write_json(PILOT, pilot)  # even if it had no time: trials depend on it
         repeats = stages.repeats(folder.trials)
         last, plan = stages.finals(folder.trials, finals, path / "finals", progress.on_final)
         if config.measure:
@@ -171,7 +171,7 @@ def _pilot(
 
 
 def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalist]) -> list[str]:
-    """Return what the last trainings had to do without, as a list of at most one text."""
+    """Return a note about shortened final trainings, as a list of at most one text."""
     if not last or wanted.networks < 2:
         return []
     if plan is None:
@@ -187,14 +187,14 @@ def _shortened(wanted: FinalPlan, plan: FinalPlan | None, last: Sequence[Finalis
 def _with_latency(
     last: Sequence[Finalist], deployed: Space, budgets: Sequence[Budget]
 ) -> list[Finalist]:
-    """Return the best networks with what they take on the devices of the budgets."""
+    """Return the best networks with their latency on the devices of the budgets."""
     graphs = [deployed.graph(finalist.choices) for finalist in last]
     pairs = zip(last, device_latencies(budgets, graphs), strict=True)
     return [structs.replace(finalist, latency=latency) for finalist, latency in pairs]
 
 
 def _cost(config: SearchConfig) -> str:
-    """Return the metric that says which of several networks is the cheapest."""
+    """Return the metric that decides which network is cheapest."""
     limited = [budget.cost for budget in config.budgets if not budget.measured]
     return limited[0] if limited else MACS
 
@@ -205,7 +205,7 @@ def _notes(config: SearchConfig, deployed: Space, trained: Space) -> list[str]:
 
 
 def _proxy_scores(trainer: Trainer) -> ProxyScores:
-    """Return the zero-cost proxies of prescreening, on the images trained on."""
+    """Return the zero-cost proxies for prescreening, computed on the training images."""
     from archscope.search.proxies import PRESCREEN, proxy_scores
 
     data = images_of(trainer)

@@ -1,4 +1,4 @@
-"""The stages of a search, each in its share of the time: candidates, repeats, last trainings."""
+"""The stages of a search, each with its share of the time: candidates, repeats, final trainings."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from archscope.search.study import Study
 from archscope.search.time_plan import Clock, FinalPlan, TimePlan, time_plan
 
 LATE = 0.1
-"""Share of the time left that a stage leaves unplanned, as trainings vary."""
+"""Share of the remaining time that a stage leaves unplanned, as training times vary."""
 
 
 class Stages:
-    """Runs the stages of one search; with a limited time, each only as far as it fits."""
+    """Runs the stages of a search, each only as far as the time allows."""
 
     def __init__(
         self,
@@ -35,13 +35,13 @@ class Stages:
         trainer: Trainer,
         graph_of: Callable[[dict[str, Any]], Graph],
     ) -> None:
-        """Take what trains, and how; `graph_of` returns the network that is trained of choices."""
+        """Take an executor and trainer; `graph_of` returns the network to train for choices."""
         self.clock, self.executor, self.pilot = clock, executor, pilot
         self.trainer, self.graph_of = trainer, graph_of
         self.planned: TimePlan | None = None
 
     def plan(self, trainings: int, told: Sequence[Trial], finals: FinalPlan) -> TimePlan:
-        """Return the plan for a study of so many trainings, of which some are told."""
+        """Return the plan for a study of `trainings` trainings, some of which are `told`."""
         done = sum(trial.trained for trial in told)
         self.planned = time_plan(
             self.clock, self._seconds(told), self.executor.workers, trainings, done,
@@ -50,7 +50,7 @@ class Stages:
         return self.planned
 
     def candidates(self, study: Study, trainings: int, told: Sequence[Trial]) -> str:
-        """Run a study from where an earlier run has it, and return why it ended."""
+        """Run a study from where an earlier run stopped, and return why it ended."""
         clock, executor = self.clock, self.executor
         executor.trainer = self.trainer
         executor.deadline = clock.deadline(clock.left - self._reserve(told))
@@ -65,14 +65,14 @@ class Stages:
 
         def does_not_fit() -> bool:
             if study.history.trainings < len(self.pilot.scores) and self.trainer.cache:
-                return clock.left <= 0  # the pilot has trained these
+                return clock.left <= 0  # the pilot has already trained these
             busy = ceil((len(study.running) + 1) / executor.workers)
             seconds = busy * self._seconds(study.trials)
             return seconds > clock.left - self._reserve(study.trials)
 
         study.replay(list(told))
         study.run(trainings, is_late)
-        executor.cancel()  # what was not ready in time
+        executor.cancel()  # trainings not ready in time
         if study.history.trainings >= trainings:
             return "all trials are done"
         if stopped or (executor.deadline or inf) <= clock.now():
@@ -97,10 +97,10 @@ class Stages:
         folder: Path,
         on_final: Callable[[int, int], None],
     ) -> tuple[list[Finalist], FinalPlan | None]:
-        """Train the best again, and return them with what there was time for.
+        """Train the best again, and return them with the plan that there was time for.
 
-        The plan counts the best network that the search did not propose as one of its networks.
-        Without any time the best of the search stand as they are.
+        The plan includes the best network that the search did not propose. Without any time, the
+        best are returned with their scores of the search.
         """
         top = best(trials, finals.networks - 1)
         chosen = with_reference(top, trials)
@@ -118,7 +118,7 @@ class Stages:
         return (last, plan) if last else ([searched_only(trial) for trial in chosen], None)
 
     def _seconds(self, trials: Sequence[Trial]) -> float:
-        """Return how long a training takes: the mean of those that were not cached."""
+        """Return the mean time of the trainings that were not cached."""
         took = [
             trial.result.seconds
             for trial in trials
@@ -127,7 +127,7 @@ class Stages:
         return fmean([*took, *[self.pilot.seconds] * len(self.pilot.scores)] or [0.0])
 
     def _reserve(self, trials: Sequence[Trial]) -> float:
-        """Return the seconds that repeats and last trainings are likely to take."""
+        """Return the expected seconds of repeats and final trainings."""
         assert self.planned is not None
         if self.clock.limit is None:
             return 0.0

@@ -1,4 +1,4 @@
-"""The storage in which Optuna keeps the trials of a study."""
+"""The storage of Optuna for the trials of a study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PORT = 13000  # default of Optuna's proxy server
 
 
 def opened(url: str) -> str | optuna.storages.BaseStorage:
-    """Return the storage at the URL of a database, or of a proxy as `grpc://HOST:PORT`.
+    """Open the storage at the URL of a database, or of a proxy as `grpc://HOST:PORT`.
 
     Raises OptionError if no proxy answers.
     """

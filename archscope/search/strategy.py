@@ -1,4 +1,4 @@
-"""The strategy of a study: what decides, with the space, which networks it trains."""
+"""The strategy of a study: how it chooses the networks to train."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from archscope.space.budget import Budget
 
 
 class Strategy(Struct, frozen=True, kw_only=True):
-    """How a study chooses networks; equal strategies with equal results make equal studies."""
+    """How a study chooses networks; equal strategies with equal results give equal studies."""
 
     budgets: tuple[Budget, ...] = ()
     sampler: str = DEFAULT
     seed: int = 0
-    lag: int = 4  # trainings whose results a new proposal does not wait for
-    baseline: float = 0.2  # share of the trainings drawn uniformly from all that fit
+    lag: int = 4  # trainings that a new proposal does not wait for
+    baseline: float = 0.2  # share of trainings drawn uniformly from all that fit
     anchors: tuple[tuple[str, dict[str, Any]], ...] = ()  # names and choices of the first networks
     objectives: tuple[str, ...] = (ACCURACY,)
-    prescreen: int = 1  # feasible networks proposed for each that is trained
-    eta: int = 0  # one training of so many passes each rung of successive halving; 0: all do
-    unique: bool = True  # whether equal networks are trained once
-    starts: int | None = None  # networks drawn uniformly before the sampler chooses; None: its own
+    prescreen: int = 1  # feasible networks proposed per training
+    eta: int = 0  # one in this many trainings passes each rung of successive halving; 0: all
+    unique: bool = True  # whether equal networks are trained only once
+    starts: int | None = None  # uniform draws before the sampler chooses; None: its default
 
     @property
     def first(self) -> int:
-        """The number of networks drawn uniformly before the sampler chooses any."""
+        """The number of networks drawn uniformly before the sampler chooses."""
         return starts(self.sampler) if self.starts is None else self.starts
 
     @property
@@ -40,10 +40,10 @@ class Strategy(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys([*(b.metric for b in self.budgets), *self.objectives]))
 
     def uniform_origin(self, number: int) -> str | None:
-        """Return the origin of a training if it is drawn uniformly, None if it is sampled.
+        """Return the origin of a training that is drawn uniformly, None if it is sampled.
 
-        `number` counts trainings from 0, anchors included. The baseline's are those that the
-        sampler draws uniformly to begin with, and more, spread evenly, where its share is larger.
+        `number` counts trainings from 0, including anchors. The baseline consists of the sampler's
+        first uniform draws and, if its share is larger, of more draws, spread evenly.
         """
         if self.sampler == UNIFORM:
             return UNIFORM
@@ -55,11 +55,11 @@ class Strategy(Struct, frozen=True, kw_only=True):
         return BASELINE if starting or after > max(before, first) else None
 
     def is_sampled(self, origin: str) -> bool:
-        """Return whether an origin is the sampler, or the repair of one of its proposals."""
+        """Return whether an origin is the sampler, or a repair of its proposals."""
         return origin in (self.sampler, "repair") and self.sampler != UNIFORM
 
     def seed_of(self, number: int) -> int:
-        """Return the seed of a proposal, which depends on nothing else that happens."""
+        """Return the seed of a proposal, which depends only on its number and the study's seed."""
         digest = hashlib.sha256(f"{self.seed}/{number}".encode()).digest()
         return int.from_bytes(digest[:4], "big")
 

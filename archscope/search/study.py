@@ -1,10 +1,9 @@
-"""A study: proposes networks, trains those that are worth it, and learns from the results.
+"""A study: propose networks, train those that are worth it, and learn from the results.
 
-What is beyond a budget or equals an earlier network is answered without a training. Everything
-happens in an order that depends on the seed alone: a network is proposed when all but the last
-`lag` trainings before it are told, in the order of their numbers, whatever ends first. So the same
-seed gives the same study for any number of workers, and a study that was resumed equals one that
-never stopped.
+Networks over a budget or equal to an earlier one are answered without training. The order of
+everything depends only on the seed: a network is proposed when all but the last `lag` trainings
+before it are told, in the order of their numbers, whichever ends first. So the same seed gives the
+same study for any number of workers, and a resumed study equals one that never stopped.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ from archscope.search.strategy import Strategy
 from archscope.space.search_space import Space
 
 ProxyScores = Callable[[Graph], dict[str, float]]
-"""Returns the zero-cost proxies of a network by name; more is better."""
+"""Returns the zero-cost proxies of a network by name; higher is better."""
 
 Candidate = tuple[optuna.Trial, Trial]
-"""A trial of the learner, and the trial of the study that belongs to it."""
+"""A trial of the learner, and the corresponding trial of the study."""
 
 
 class SpaceExhaustedError(Exception):
-    """No network inside the budgets is left that has not been trained."""
+    """All networks inside the budgets that can be found have been trained."""
 
 
 class _Running(Struct):
-    """A training without its result, and the equal networks that were proposed meanwhile."""
+    """A training without a result, and equal networks that were proposed meanwhile."""
 
     draw: optuna.Trial
     trial: Trial
@@ -68,13 +67,13 @@ class Study:
         weights: Path | None = None,
         measure: Measure = lambda name, graph: METRICS[name].measure(graph),
     ) -> None:
-        """Take a space, a strategy and what trains the networks.
+        """Take a space, a strategy and an executor.
 
-        `on_trial` is called with every trial, in order. `trained_as` returns the network that is
-        trained in place of the one whose costs count, such as the same at a lower resolution.
-        `proxy_scores` ranks networks for prescreening; `prior` is what samplers may expect of
-        scores; `weights` is a folder for the weights of trained networks, with which others begin.
-        Raises OptionError for an unknown sampler.
+        `on_trial` is called with every trial, in order. `trained_as` returns the network to train
+        for choices, such as the same network at a lower resolution. `proxy_scores` ranks networks
+        for prescreening; `prior` is the prior on scores for samplers; `weights` is a folder for the
+        weights of trained networks, from which others are initialised. Raises OptionError for an
+        unknown sampler.
         """
         check_sampler(strategy.sampler)
         self.space, self.strategy, self.executor = space, strategy, executor
@@ -87,9 +86,9 @@ class Study:
         self.proposer = Proposer(
             SamplerContext(space, strategy, self.learner, self.screening, self.history, prior)
         )
-        self.limit: int | None = None  # the number that proposals end at
+        self.limit: int | None = None  # the number before which proposals end
         self.running: list[_Running] = []
-        self.results: dict[int, TrialResult] = {}  # that came before an earlier one
+        self.results: dict[int, TrialResult] = {}  # ahead of an earlier one
 
     @property
     def trials(self) -> list[Trial]:
@@ -97,11 +96,11 @@ class Study:
         return self.history.trials
 
     def run(self, trainings: int, stop: Callable[[], bool] = lambda: False) -> None:
-        """Continue until so many networks are trained, `stop` says so, or none is left.
+        """Continue until `trainings` networks are trained, `stop` returns True, or none is left.
 
-        Waits for the trainings that run then, until the deadline of the executor: those that are
-        not ready are as if they had never begun, and a resumed study trains them again. Raises
-        OptionError if no network fits the budgets.
+        Then waits for the running trainings, until the deadline of the executor. Trainings that are
+        not ready are discarded, and a resumed study runs them again. Raises OptionError if no
+        network fits the budgets.
         """
         try:
             try:
@@ -117,11 +116,11 @@ class Study:
             self.running.clear()
 
     def replay(self, trials: Iterable[Trial]) -> None:
-        """Take over the trials of an earlier run as if they had happened here.
+        """Replay the trials of an earlier run, in the order of their numbers.
 
-        They are in the order of their numbers; those that are missing happen again.
+        Missing trials are run again.
         """
-        group: list[Candidate] = []  # proposals of which one is trained
+        group: list[Candidate] = []  # proposals, one of which is trained
         for trial in trials:
             self._propose_until(trial.number)
             self._wait_for_room()
@@ -144,7 +143,7 @@ class Study:
             self._replay_screened(*candidate)
 
     def _propose_until(self, number: int) -> None:
-        """Propose what an earlier run had before the trial of a number, and train it again."""
+        """Repeat the missing proposals before the trial of a number, and train them again."""
         self.limit = number
         try:
             while self.history.proposed < number:
@@ -156,7 +155,7 @@ class Study:
             self.limit = None
 
     def _replay_screened(self, draw: optuna.Trial, trial: Trial) -> None:
-        """Tell a trial that was passed over, or leave one that was trained running."""
+        """Tell a trial that was not trained, or leave a trained one running."""
         if trial.trained:
             assert trial.result is not None
             self.results[trial.number] = trial.result
@@ -183,7 +182,7 @@ class Study:
         return candidate
 
     def _first(self, proposals: Iterable[Proposal]) -> Candidate | None:
-        """Return the first proposal that is worth a training; those before it are answered."""
+        """Return the first proposal worth training; those before it are answered."""
         proposals = iter(proposals)
         while self.limit is None or self.history.proposed < self.limit:
             draw, origin = next(proposals, (None, ""))
@@ -201,7 +200,7 @@ class Study:
         return None
 
     def _with_prediction(self, trial: Trial) -> Trial:
-        """Return a trial with what the prior expects of its network."""
+        """Return a trial with the prior's prediction."""
         prior = self.prior
         if prior is None:
             return trial
@@ -209,11 +208,11 @@ class Study:
         return structs.replace(trial, predicted=float(accuracy))
 
     def _prescreened(self) -> Candidate:
-        """Return the one of several proposals that the prior, or else the proxies, rank best."""
+        """Return the proposal ranked best by the prior, or else by the proxies, out of several."""
         candidates, scores = [], []
         for _ in range(self.strategy.prescreen):
             draw, trial = self._accept(self.proposer.sampled())
-            self.screening.known[trial.digest] = trial  # so that it is proposed once
+            self.screening.known[trial.digest] = trial  # propose it only once
             candidates.append((draw, trial))
             scores.append(self._ranked_by(trial))
         best = best_by_rank(scores)
@@ -224,13 +223,13 @@ class Study:
         return candidates[best]
 
     def _ranked_by(self, trial: Trial) -> dict[str, float]:
-        """Return what is known of a network without a training, by name; more is better."""
+        """Return the scores of a network without training, by name; higher is better."""
         if trial.predicted is not None:
             return {"prior": trial.predicted}
         return self.proxy_scores(self.trained_as(trial.choices)) if self.proxy_scores else {}
 
     def _answer(self, draw: optuna.Trial, trial: Trial) -> None:
-        """End a trial without a training; one that equals a running one waits for its result."""
+        """End a trial without training; if it equals a running one, it waits for that result."""
         for running in self.running:
             if trial.outcome == "known" and running.trial.number == trial.same_as:
                 running.duplicates.append((draw, trial))
@@ -246,7 +245,7 @@ class Study:
     def _submit(self, draw: optuna.Trial, trial: Trial) -> None:
         self._start(draw, trial)
         graph = self.trained_as(trial.choices)
-        # Only trials that are told set rungs: the same ones for any number of workers.
+        # Only told trials set rungs, so that these are the same for any number of workers.
         results = [told.result for told in self.trials if told.result is not None]
         rungs = rungs_of(results, self.strategy.eta)
         job = Job(trial.number, to_yaml(graph), trial.digest, rungs)
@@ -280,7 +279,7 @@ class Study:
             self._answer(draw, structs.replace(duplicate, values=values))
 
     def _values(self, trial: Trial, result: TrialResult) -> tuple[float, ...]:
-        """Return the values of the objectives, none after a failure."""
+        """Return the values of the objectives; none after a failure."""
         if result.score is None or result.outcome == "failed":
             return ()
         values = {**trial.costs, ACCURACY: result.score}

@@ -2,14 +2,14 @@
 
 study.json    the configuration: space, budgets, strategy, data, recipe
 study.db      the trials as Optuna keeps them; optuna-dashboard opens it
-trials.jsonl  the trials, one a line, as they ended; trials.damaged.jsonl has lines that were broken
-pilot.json    how the pilot has decided that candidates are trained
-latency.json  how latency that was measured here compares with that predicted
+trials.jsonl  the trials, one per line, as they ended; broken lines are in trials.damaged.jsonl
+pilot.json    how to train candidates, as chosen by the pilot
+latency.json  ratios of the latency measured here to that predicted
 winner.yaml   the best network as a plain spec
 winner.json   its analysis
 summary.json  the result
 weights/      of the trained candidates, with --inherit
-finals/       the run folders of the last trainings
+finals/       the run folders of the final trainings
 lock          held by the process that runs the study
 """
 
@@ -37,14 +37,14 @@ from archscope.space.search_space import Space, checked_choices
 LATER: dict[str, Any] = {
     "prior": "", "judge": "training", "inherit": False, "set": {}, "input": None, "measure": True,
 }  # fmt: skip
-"""Values that stand for keys which studies of earlier versions do not have."""
+"""Values of keys that studies of earlier versions lack."""
 
 TRIALS = "trials.jsonl"
-LISTED = 5  # damaged lines in a message
+LISTED = 5  # damaged lines to list in a message
 Record = TypeVar("Record")
 
 LENGTH = 60
-"""The longest value of a configuration that a message shows whole."""
+"""The longest value of a configuration to show in full in a message."""
 
 
 class StudyFolder:
@@ -53,13 +53,13 @@ class StudyFolder:
     def __init__(
         self, path: Path, space: Space, config: dict[str, Any], storage: str | None = None
     ) -> None:
-        """Open a study to resume it, or create one; `config` is what study.json keeps.
+        """Open a study to resume it, or create one; `config` is the content of study.json.
 
-        Raises OptionError if the folder has another configuration, is in use, or cannot be read
-        or written.
+        Raises OptionError if the folder has another configuration, is in use, or cannot be read or
+        written.
         """
         self.path, self.space = path, space
-        self.notes: list[str] = []  # what was damaged, and what became of it
+        self.notes: list[str] = []  # sentences about damage and repairs
         self.distributions = {
             decision.path: plain_distribution(decision) for decision in space.decisions
         }
@@ -83,14 +83,14 @@ class StudyFolder:
         self.trials.append(trial)
         try:
             self._add_to_storage(self.optuna_study, trial)
-        except Exception as error:  # each kind of storage has its own
+        except Exception as error:  # depends on the kind of storage
             reason = str(error).partition("\n")[0]
             raise OptionError(
                 f"Optuna's storage of '{self.path}' takes no more trials: {reason}"
             ) from None
 
     def read(self, name: str, kind: type[Record]) -> Record | None:
-        """Return a file of the folder, None if there is none. Raises OptionError if broken."""
+        """Read a file of the folder; None if it does not exist. Raises OptionError if broken."""
         file = self.path / name
         if not file.exists():
             return None
@@ -104,12 +104,12 @@ class StudyFolder:
         write_json(self.path / name, value)
 
     def write_text(self, name: str, text: str) -> Path:
-        """Write a file of the folder and return it. Raises OptionError if it cannot be written."""
+        """Write a file of the folder and return its path. Raises OptionError if that fails."""
         write_text(self.path / name, text)
         return self.path / name
 
     def _check_config(self, config: dict[str, Any]) -> None:
-        """Write the configuration of a new study, or compare it with that of an old one."""
+        """Write the configuration of a new study, or compare it with the existing one."""
         file = self.path / "study.json"
         log = self.path / TRIALS
         if not file.exists() or not log.exists() or not log.stat().st_size:  # nothing depends on it
@@ -127,7 +127,7 @@ class StudyFolder:
                 )
 
     def _read_trials(self) -> list[Trial]:
-        """Return the trials so far; damaged lines are moved aside, and their trials run again."""
+        """Return the trials so far; damaged lines are moved to another file and run again."""
         found = repair_trials(self.path / TRIALS)
         if found.damaged:
             places = ", ".join(str(place) for place, _ in found.damaged[:LISTED])
@@ -147,9 +147,9 @@ class StudyFolder:
         return list(found.trials)
 
     def _open_storage(self, storage: str | None, objectives: list[str]) -> optuna.Study:
-        """Return the study as Optuna stores it, with all trials so far.
+        """Open the stored Optuna study, with all trials so far.
 
-        The file in the folder is only a copy of the trials: if it is damaged, it is made anew.
+        The file in the folder is only a copy of the trials: if it is damaged, it is recreated.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         if storage is not None:
@@ -171,7 +171,7 @@ class StudyFolder:
         return self._filled(url, objectives)
 
     def _filled(self, storage: str, objectives: list[str]) -> optuna.Study:
-        """Return the study in a storage, with the trials that it lacked. Raises OptionError."""
+        """Open the study in a storage, and add missing trials. Raises OptionError."""
         try:
             study = optuna.create_study(
                 study_name=self.path.name,
@@ -185,7 +185,7 @@ class StudyFolder:
         except Exception as error:
             reason = str(error).partition("\n")[0]
             raise OptionError(f"cannot open the storage '{storage}': {reason}") from None
-        if stored > len(self.trials):  # trials are written to the folder first
+        if stored > len(self.trials):  # impossible, as trials are written to the folder first
             raise OptionError(
                 f"the storage '{storage}' has another study '{self.path.name}', with {stored}"
                 f" trials; '{self.path}' has {len(self.trials)}; give it another --name"

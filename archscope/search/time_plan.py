@@ -1,4 +1,4 @@
-"""The time of a search: how it is shared out, and what is left of it."""
+"""Plan the time of a search: how it is divided, and how much is left."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from math import ceil, inf
 from msgspec import Struct, structs
 
 SEARCHED = 0.6
-"""Share of the time, after the pilot, in which candidates are trained."""
+"""Share of the time after the pilot for training candidates."""
 
 FINALS = 0.75
-"""Share of the rest for the last trainings; repeats have what they leave."""
+"""Share of the rest for the final trainings; repeats get what they leave."""
 
 REPEATS = 0.2
-"""Share of the time of candidates that repeats may take."""
+"""The most time of repeats, as a share of that of candidates."""
 
 MARGIN = 0.04
-"""Share of the time that is left over at the end, to write the result."""
+"""Share of the time reserved at the end for writing the result."""
 
 MARGIN_SECONDS = (3.0, 20.0)
-"""The least and the most of it."""
+"""The least and the most of that time."""
 
 
 class Clock:
-    """The time that a search may take, and what is left of it."""
+    """The time limit of a search, and how much is left."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class Clock:
         now: Callable[[], float] = time.perf_counter,
         began: float | None = None,
     ) -> None:
-        """Take a limit in seconds, None for none, what tells the time, and when it began to run."""
+        """Take a limit in seconds or None, a function that returns the time, and the start."""
         self.limit, self.now = limit, now
         self.began = now() if began is None else began
 
@@ -52,26 +52,26 @@ class Clock:
         return self.limit - margin - self.elapsed
 
     def deadline(self, seconds: float = inf) -> float | None:
-        """Return the moment in so many seconds, or at the end of the time; None without either."""
+        """Return the time in `seconds`, or the end of the limit if earlier; None for neither."""
         seconds = min(seconds, self.left)
         return None if seconds == inf else self.now() + seconds
 
 
 class FinalPlan(Struct, frozen=True):
-    """The last trainings: of how many networks, with how many seeds, how much longer."""
+    """The final trainings: the numbers of networks and seeds, and how much longer they are."""
 
     networks: int
     seeds: int
     stretch: int
 
     def seconds(self, training: float, workers: int) -> float:
-        """Return how long they take if a brief training takes so many seconds."""
+        """Return their total time if a brief training takes `training` seconds."""
         return ceil(self.networks * self.seeds / workers) * self.stretch * training
 
     def fitting(self, training: float, workers: int, left: float) -> FinalPlan | None:
-        """Return the largest plan that takes no longer than what is left, None if there is none.
+        """Return the largest plan that fits into the time left, or None if there is none.
 
-        They are shorter first, then have fewer seeds, then there are fewer networks.
+        Trainings become shorter first, then there are fewer seeds, then fewer networks.
         """
         for plan in self._smaller():
             if plan.seconds(training, workers) <= left:
@@ -88,10 +88,10 @@ class FinalPlan(Struct, frozen=True):
 
 
 class TimePlan(Struct, frozen=True):
-    """What a search is going to train, and how long that is likely to take."""
+    """The trainings of a search, and their expected time."""
 
-    trainings: int  # of candidates, those of an earlier run included
-    training: float  # seconds of one
+    trainings: int  # of candidates, including those of an earlier run
+    training: float  # seconds per training
     workers: int
     repeats: int  # of candidates, with another seed
     finals: FinalPlan | None

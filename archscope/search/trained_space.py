@@ -1,4 +1,4 @@
-"""The networks of a space as they are trained: for the images that there are."""
+"""Adapt a space to the images that its networks are trained on."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def trained_space(
     resolution: int | None,
     set: Mapping[str, Any] = {},
 ) -> Space:
-    """Return the space with the resolution and the classes of the images trained on.
+    """Return the space with the resolution and the classes of the training images.
 
-    `set` are the values of names and decisions that the search was given.
+    `set` has the values of names and decisions given to the search.
 
     Raises OptionError if its networks do not take a single image.
     """

@@ -1,4 +1,4 @@
-"""The images that candidates are trained on, and those that their score is measured on."""
+"""The images that candidates are trained and validated on."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from archscope.datasets import Dataset, load, split
 from archscope.errors import OptionError
 
 LEAST_VALIDATED = 334
-"""Validation images of which each is under 0.3 point of accuracy."""
+"""Number of validation images at which each is less than 0.3 points of accuracy."""
 
 MOST_VALIDATED = 2000
-"""Validation images for which the score of a brief training is certain enough."""
+"""Number of validation images at which the score of a brief training is accurate enough."""
 
 LARGEST_SHARE = 0.25
-"""Of the images that validate; a training set that is too small is split repeatedly instead."""
+"""The most validation images, as a share; a training set too small for it is split repeatedly."""
 
 MOST_SPLITS = 20
 
 
 class TrainingImages(Struct, frozen=True, eq=False):
-    """A data set as candidates are trained on it."""
+    """A data set for training candidates."""
 
     dataset: Dataset
-    validation: float  # share of its training images that validates in each split
-    splits: int  # trainings of a candidate, each with another split; its score is their mean
+    validation: float  # share of its training images for validation in each split
+    splits: int  # trainings per candidate, each with another split; the score is their mean
     chance: float  # accuracy of always guessing the most frequent class
 
 
@@ -38,7 +38,7 @@ class TrainingImages(Struct, frozen=True, eq=False):
 def load_images(
     name: str, folder: str | None, images: int, share: float | None, seed: int
 ) -> TrainingImages:
-    """Return `training_images` of a data set by its name. Raises ArchscopeError."""
+    """Return the `training_images` of a data set by name. Raises ArchscopeError."""
     return training_images(_data(name, folder), images, share, seed)
 
 
@@ -48,13 +48,13 @@ def _data(name: str, folder: str | None) -> Dataset:
 
 
 def training_images(data: Dataset, images: int, share: float | None, seed: int) -> TrainingImages:
-    """Return at most `images` to train on (0: all) beside enough to validate with.
+    """Return at most `images` images to train on (0: all), and enough to validate with.
 
-    `share` of the training images validates; with None it is a tenth, or what it takes for one
-    image to be less than 0.3 point of accuracy, at most a quarter, and no more than that where they
-    are more than half of `images`. Where that is too few, there are several splits. Every part has
-    the classes in the shares of the whole; `seed` decides which images are in it. Test images are
-    left out: no score depends on them. Raises OptionError if no image validates.
+    `share` of the training images are for validation; with None it is a tenth, or as many as it
+    takes for one image to be less than 0.3 points of accuracy, at most a quarter, and no more than
+    that where they are more than half of `images`. If that is too few, there are several splits.
+    Classes have the same shares in every part; `seed` decides which images are in it. Test images
+    are not used: no score depends on them. Raises OptionError if there are no validation images.
     """
     count = len(data.train)
     validated = round(count * (0.1 if share is None else share))

@@ -1,4 +1,4 @@
-"""The network that a search has found, as files of its folder."""
+"""Write the winner of a search to its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.space.search_space import Space
 
 
 def write_winner(folder: StudyFolder, deployed: Space, choices: dict[str, Any], about: str) -> None:
-    """Write a network as a plain spec, winner.yaml, and its analysis with findings beside it."""
+    """Write a network as a plain spec, winner.yaml, and its analysis with findings."""
     name = f"{folder.path.name}_winner"
     text = bound_text(deployed, choices, name=name, about=f"found in '{deployed.name}' by"
                       f" archscope search; {about}")  # fmt: skip

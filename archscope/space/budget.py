@@ -286,7 +286,7 @@ def _amount(text: str, words: str, leading: Metric | None) -> tuple[Metric, floa
     if counted is None:
         raise _refusal(text, f"{words} of what? '{words} params' or '{words}MACs'")
     if leading is not None and counted is not leading:
-        raise _refusal(text, f"it says {leading.name} and {counted.name}")
+        raise _refusal(text, f"it names both {leading.name} and {counted.name}")
     if counted.unit.name:
         unit = counted.unit
         raise _refusal(text, f"{counted.name} is in {unit.name}, such as {unit.examples}")

@@ -219,7 +219,7 @@ def test_noise_is_told_to_samplers_and_not_in_the_regret(table: tuple[Path, Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("8ms@cpu", "latency, which must be measured"),
+        ("8ms@cpu", "latency must be measured"),
         ("peak<=1KiB", "no network of the table is inside"),
     ],
 )

@@ -137,11 +137,11 @@ def test_a_killed_search_goes_on_to_the_same_end(
     [
         (("--budget", "40Kfoo"), "unknown unit"),
         (("--budget", "macs<=10"), "no network of 'small' was found inside macs<=10"),
-        (("--sampler", "tpee"), "no sampler is called 'tpee', did you mean 'tpe'?"),
+        (("--sampler", "tpee"), "no sampler 'tpee', did you mean 'tpe'?"),
         (("--objectives", "acc"), "no objective 'acc'"),
         (("--data", "digitss"), "did you mean 'digits'?"),
         (("--recipe-set", "batchh=3"), "unknown knob 'batchh', did you mean 'batch'?"),
-        (("--start", "vgg16"), "is no network of 'small'"),
+        (("--start", "vgg16"), "was not found among the networks of 'small'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(
@@ -156,7 +156,7 @@ def test_mistakes_are_told_before_anything_is_trained(
 def test_a_spec_without_holes_is_no_space(run: Run) -> None:
     result = run("search", "lenet5")
     assert result.code == 2
-    assert "leaves nothing open" in result.err
+    assert "has no holes" in result.err
 
 
 def test_a_study_in_use_is_refused(run: Run, place: Path) -> None:

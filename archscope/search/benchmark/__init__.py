@@ -1,4 +1,4 @@
-"""Search quality as a number: samplers replayed on a table of networks that were really trained."""
+"""Measure search quality: replay samplers on a table of networks that were really trained."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from archscope.space.search_space import space
 from archscope.stats import bootstrap_interval, dominated_area
 
 MARKS = (16, 25, 50, 100)
-"""Numbers of trained networks after which regret is told."""
+"""Numbers of trained networks at which regret is reported."""
 
 
 class RegretCurve(Struct, frozen=True):
-    """The simple regret of one sampler with one seed, after each network that was trained."""
+    """The simple regret of a sampler with one seed, after each trained network."""
 
     sampler: str
     seed: int
     regret: tuple[float, ...]  # distance to the best score inside the budgets
-    proposals: int  # networks proposed, those that cost no training included
-    hypervolume: float | None  # of the found networks, as a share of the true one; None: unknown
+    proposals: int  # proposed networks, including those that needed no training
+    hypervolume: float | None  # of the found networks, relative to the true one; None: unknown
 
 
 class SamplerQuality(Struct, frozen=True):
@@ -51,33 +51,33 @@ class SamplerQuality(Struct, frozen=True):
 
     sampler: str = field(name="policy")
     seeds: int
-    regret: dict[int, float]  # mean, after so many trained networks
-    spread: dict[int, float | None]  # standard deviation over seeds; None of one seed
-    low: float  # 95 % interval of the last of them
+    regret: dict[int, float]  # mean, by number of trained networks
+    spread: dict[int, float | None]  # standard deviation over seeds; None for a single seed
+    low: float  # 95 % interval of the final regret
     high: float
-    hypervolume: float | None  # mean, as a share of the true one: score against macs inside
-    proposals: float = field(name="asks")  # for each network that is trained
+    hypervolume: float | None  # mean, relative to the true one: score against macs inside
+    proposals: float = field(name="asks")  # per trained network
 
 
 class Comparison(Struct, frozen=True):
     """How well samplers search a table or a model of it."""
 
-    about: tuple[str, ...]  # what they search, and what regret is to
+    about: tuple[str, ...]  # what they search, and what regret is relative to
     samplers: list[SamplerQuality]
 
 
 class Source(Struct, frozen=True):
-    """Where the truth of a benchmark comes from."""
+    """The source of the true scores of a benchmark."""
 
     table: Path
     spec: str
     column: str = "mean_acc"
-    model: str = ""  # the kind of a model of `fitted.py` that is fitted to the table, if any
-    prior: str = ""  # what samplers are told beforehand, by name or file, if anything
+    model: str = ""  # the kind of model of `fitted.py` to fit to the table, if any
+    prior: str = ""  # the prior of the samplers, by name or file, if any
 
 
 class Answers:
-    """Answers each job with the true score of its network, with or without noise."""
+    """An executor that answers each job with the true score of its network, plus noise."""
 
     def __init__(self, truth: Truth, noise: float, seed: int) -> None:
         self.truth, self.noise, self.seed = truth, noise, seed
@@ -86,12 +86,12 @@ class Answers:
         self.choices: dict[str, Any] = {}
 
     def network(self, choices: dict[str, Any]) -> Graph:
-        """Return the network of the job that comes next."""
+        """Return the network of the next job."""
         self.choices = choices
         return self.truth.space.graph(choices)
 
     def submit(self, job: Job, graph: Graph) -> None:
-        """Look a network up."""
+        """Look up the score of a network."""
         score = self.true[job.number] = self.truth.score(self.choices, job.digest)
         if self.noise:
             random = Random(f"{self.seed} {job.digest}")  # noqa: S311 nothing secret is drawn
@@ -103,7 +103,7 @@ class Answers:
         return self.waiting.pop(0)
 
     def close(self, at_once: bool = False) -> None:
-        """Forget the answers that were not collected."""
+        """Drop the answers that were not collected."""
         self.waiting.clear()
 
 
@@ -119,20 +119,20 @@ def compare_samplers(
     workers: int = 1,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
-    """Return how well samplers search a table or a model of it, over several seeds.
+    """Compare how well samplers search a table or a model of it, over several seeds.
 
     Searches have the settings of `archscope search`: anchors, a lag, a share of uniform draws, and
-    the lower `edge` of a single budget. Regret is the distance from the best true score inside
-    `limits`, without that edge, to the best true score of the networks trained; samplers are told
-    scores with normal `noise`. Raises OptionError for a budget that must be measured, as there are
-    no networks to run, and ArchscopeError if the table cannot be read.
+    the lower `edge` of a single budget. Regret is the best true score inside `limits`, without that
+    edge, minus the best true score among the trained networks; samplers see scores with normal
+    `noise`. Raises OptionError for a measured budget, as there are no networks to run, and
+    ArchscopeError if the table cannot be read.
     """
     for limit in limits:
         if limit.measured:
-            why = f"a table tells no {limit.metric}, which must be measured"
+            why = f"{limit.metric} must be measured, which a table cannot"
             raise OptionError(f"cannot hold the budget '{limit.text}': {why}")
     truth, known = truth_of(source), known_of(source, tuple(limits))
-    prior_of(source)  # workers inherit all three
+    prior_of(source)  # load all three before forking, so that workers inherit them
     runs = [(sampler, seed) for sampler in samplers for seed in range(seeds)]
     search = partial(_search, source, tuple(limits), edge, trials, noise)
     curves: list[RegretCurve] = []
@@ -152,24 +152,24 @@ def compare_samplers(
 
 @lru_cache(maxsize=1)
 def truth_of(source: Source) -> Truth:
-    """Return the truth of a source; this process may have read it already."""
+    """Return the truth of a source, cached per process."""
     table = read_table(source.table, space(document(source.spec)), source.column)
     if not source.model:
         return table
-    from archscope.search.benchmark.fitted import FittedTruth  # scikit-learn takes its time
+    from archscope.search.benchmark.fitted import FittedTruth  # imports scikit-learn, slow
 
     return FittedTruth(table, source.model)
 
 
 @lru_cache(maxsize=1)
 def prior_of(source: Source) -> PriorModel | None:
-    """Return what samplers are told beforehand. Raises OptionError, NotCoveredError."""
+    """Return the prior of the samplers. Raises OptionError, NotCoveredError."""
     return PriorModel(load(source.prior), truth_of(source).space) if source.prior else None
 
 
 @lru_cache(maxsize=1)
 def known_of(source: Source, limits: tuple[Budget, ...]) -> Known:
-    """Return what is known of the networks of a source inside budgets."""
+    """Return what is known about the networks of a source inside budgets."""
     return truth_of(source).inside(limits)
 
 
@@ -218,10 +218,10 @@ def _regret(scores: Sequence[float], best: float) -> tuple[float, ...]:
 def _hypervolume(
     found: Sequence[tuple[float, float]], inside: Sequence[tuple[float, float]]
 ) -> float:
-    """Return the area that the found networks dominate, as a share of what all dominate.
+    """Return the area that the found networks dominate, relative to that of all networks.
 
-    Score against macs. The reference point is the lowest score and the most macs inside the
-    budgets.
+    The axes are score and macs; the reference point is the lowest score and the most macs inside
+    the budgets.
     """
     low, high = min(score for _, score in inside), max(macs for macs, _ in inside)
     area = dominated_area(found, high, low)

@@ -1,8 +1,8 @@
-"""A model that is fitted to a table and is the truth for every network of the space.
+"""A model fitted to a table, used as the truth for every network of the space.
 
-Both kinds are ridge regression on the decisions and on the logarithms of the costs. `blocks` adds
-the decisions of each block together, as a table for every block; `pairs` also adds all pairs of
-decisions, which is nearer to the table and harder to search.
+Both kinds are ridge regressions on the decisions and on the logarithms of the costs. `blocks` adds
+the joint decisions of each block, as a table for every block; `pairs` also adds all pairs of
+decisions, which is closer to the table and harder to search.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from archscope.space.factor_model import Factor, FactorModel, Values
 from archscope.space.feasible import FeasibleSet
 from archscope.space.rows import Rows
 
-FEWEST = 10  # rows that a model is fitted to
+FEWEST = 10  # least rows to fit a model to
 PENALTY = 10.0
-MOST_CELLS = 64  # of decisions that are looked at together
-COST_WEIGHT = 3.0  # of standardised logarithms of costs beside features that are 0 or 1
+MOST_CELLS = 64  # most combinations of joint decisions
+COST_WEIGHT = 3.0  # of standardised log costs relative to features that are 0 or 1
 STARTS, CLIMBS, PAIRED, ROUNDS, COPIES = 4096, 24, 8, 3, 64
-"""Networks that the best is sought from, local searches in each round, the best of which change
-decisions in pairs, and changed copies of what they find."""
+"""Starting networks of the search for the best, local searches per round, the best of which change
+decisions in pairs, and mutated copies of their results."""
 TOLERANCE = 1e-9
 
 
@@ -39,13 +39,13 @@ BLOCKS, PAIRS = "blocks", "pairs"
 
 
 class FittedTruth:
-    """Ridge regression on decisions, some of them together, and costs."""
+    """Ridge regression on decisions, some of them jointly, and costs."""
 
     def __init__(self, table: Table, kind: str = BLOCKS) -> None:
-        """Fit it to a table. Raises OptionError if that has too few rows."""
+        """Fit the model to a table. Raises OptionError if the table has too few rows."""
         self.space, self.kind = table.space, kind
         if len(table.rows) < FEWEST:
-            raise OptionError(f"a model needs {FEWEST} rows or more, got {len(table.rows)}")
+            raise OptionError(f"a model needs at least {FEWEST} rows, got {len(table.rows)}")
         self.feasible = FeasibleSet(table.space, (), CostModel(table.space))
         self.encoding = self.feasible.encoding
         self.rows = self.encoding.rows([row.choices for row in table.rows])
@@ -67,17 +67,17 @@ class FittedTruth:
         )
 
     def score(self, choices: dict[str, Any], digest: str) -> float:
-        """Return what the model predicts."""
+        """Return the prediction of the model."""
         return float(self.values(self.encoding.rows([choices]))[0])
 
     def values(self, rows: Rows) -> Values:
-        """Return what the model predicts of masked rows, (rows,)."""
+        """Return the predictions of the model for masked rows, (rows,)."""
         values = self.factors.values(rows)
         costs = self._cost_features(rows)
         return values if costs is None else values + costs @ self.cost_weights
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return the best network inside budgets that an extensive search finds.
+        """Return the best network inside budgets found by an extensive search.
 
         Raises OptionError if none is found.
         """
@@ -111,7 +111,7 @@ class FittedTruth:
         return rows[np.argsort(-self.values(rows), kind="stable")[:CLIMBS]] if len(rows) else rows
 
     def _climbed(self, feasible: FeasibleSet, row: Rows, pairs: bool = False) -> Rows:
-        """Return where steps to the best network that differs in one or two decisions lead."""
+        """Return the end of steps to the best network that differs in one or two decisions."""
         value = self.values(row[None])[0]
         while True:
             near = feasible.neighbours(row)
@@ -124,7 +124,7 @@ class FittedTruth:
             row, value = near[values.argmax()], values.max()
 
     def _scopes(self) -> list[tuple[int, ...]]:
-        """Return the decisions that are looked at together, by their columns."""
+        """Return the groups of joint decisions, by their columns."""
         sizes = self.encoding.sizes
         columns = [column for column, size in enumerate(sizes) if size > 1]
         scopes: list[tuple[int, ...]] = [(column,) for column in columns]
@@ -149,7 +149,7 @@ class FittedTruth:
         return np.concatenate(parts if costs is None else [*parts, costs], 1)
 
     def _factors(self, coefficients: Values, constant: float) -> tuple[FactorModel, Values]:
-        """Return what the coefficients of features say of decisions, and those of costs."""
+        """Return the coefficients of features as a factor model, and those of costs."""
         factors = []
         begin = 0
         for scope in self.scopes:
@@ -173,9 +173,9 @@ class FittedTruth:
 
 
 def _ridge(features: Values, scores: Values) -> tuple[Values, float, Values]:
-    """Return the coefficients and the constant of ridge regression, and what it predicts.
+    """Return the coefficients, the constant and the predictions of a ridge regression.
 
-    The predictions are of each row without that row (leave-one-out cross-validation).
+    Each row is predicted without that row (leave-one-out cross-validation).
     """
     center, level = features.mean(0), float(scores.mean())
     centered = features - center

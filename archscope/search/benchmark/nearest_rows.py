@@ -1,4 +1,4 @@
-"""Proposals moved to the nearest row of a table that has some networks of a space."""
+"""Replace proposals by the nearest row of a table that has only some networks of a space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archscope.space.rows import Rows
 class NearestRows(Proposer):
     """Proposes rows of a table that are inside the budgets, each once.
 
-    They are the nearest to what samplers propose, which the learner is told nothing of. So all
+    They are the nearest to the proposals of a sampler, which the learner never sees. So all
     samplers are treated alike, whether they could choose among given networks or not.
     """
 
@@ -33,11 +33,11 @@ class NearestRows(Proposer):
         self.left = np.ones(len(self.rows), bool)
 
     def anchors(self) -> Iterator[Proposal]:
-        """Propose the rows that are nearest to the anchors."""
+        """Propose the rows nearest to the anchors."""
         yield from self._moved(super().anchors())
 
     def sampled(self) -> Iterator[Proposal]:
-        """Propose the rows that are nearest to what the sampler chooses."""
+        """Propose the rows nearest to the proposals of the sampler."""
         yield from self._moved(super().sampled())
 
     def uniform(self, origin: str) -> Iterator[Proposal]:
@@ -61,9 +61,9 @@ class NearestRows(Proposer):
         return self.context.learner.enqueue(self.encoding.choices(self.rows[place]))
 
     def _points(self, rows: Rows) -> NDArray[np.float64]:
-        """Return points whose squared distance counts decisions that differ.
+        """Return points whose squared distance counts differing decisions.
 
-        Of ordered values, half of it is how far they are apart.
+        For ordered values, half of it is their distance.
         """
         parts = []
         for column, decision in enumerate(self.encoding.space.decisions):

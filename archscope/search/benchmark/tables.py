@@ -1,4 +1,4 @@
-"""Tables of networks that were really trained, of all networks of a space or of some."""
+"""Tables of really trained networks, with all or some networks of a space."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ScoredRow(Struct, frozen=True):
 class Table(Struct, frozen=True, dict=True):
     """The networks of a space that have scores.
 
-    Equal networks of a whole table share one score, the mean of their rows.
+    Equal networks of a whole table share the mean score of their rows.
     """
 
     space: Space
@@ -38,7 +38,7 @@ class Table(Struct, frozen=True, dict=True):
 
     @cached_property
     def networks(self) -> int | None:
-        """The number of networks of the space, None if they cannot be counted."""
+        """The number of networks of the space; None if they cannot be counted."""
         try:
             return plan(self.space).count
         except TooManyError:
@@ -51,7 +51,7 @@ class Table(Struct, frozen=True, dict=True):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What it is, in a line for people."""
+        """A description for people, in lines."""
         of = "" if self.networks is None else f" of {self.networks:,}"
         if self.whole:
             return (f"the table has all {self.networks:,} networks of '{self.space.name}'",)
@@ -75,7 +75,7 @@ class Table(Struct, frozen=True, dict=True):
         return self.scores[digest] if self.whole else self._by_choices[tuple(choices.values())]
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return what is known of the rows inside budgets. Raises OptionError for none."""
+        """Return what is known of the rows inside budgets. Raises OptionError if there are none."""
         model = cost_model(self.space, limits)
         found = [
             (costs[MACS], self.score(row.choices, self._digest(row)))
@@ -101,11 +101,11 @@ def _means(pairs: Any) -> dict[Any, float]:
 
 
 def read_table(path: Path, networks: Space, column: str = "mean_acc") -> Table:
-    """Return a table of real results.
+    """Read a table of real results.
 
-    `arch` has a digit for each decision, in order: the place of its choice. With more than ten
-    alternatives they are numbers with `-` between them. Raises ArchscopeError if the file is
-    missing, has no such columns, or is of another space.
+    `arch` has a digit for each decision, in order: the index of its choice. With more than ten
+    alternatives it has numbers separated by `-`. Raises ArchscopeError if the file is missing,
+    lacks a column, or belongs to another space.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

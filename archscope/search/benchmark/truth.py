@@ -1,4 +1,4 @@
-"""What is true of the networks of a benchmark: their scores, and the best inside budgets."""
+"""The truth about the networks of a benchmark: their scores, and the best inside budgets."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from archscope.space.search_space import Space
 
 
 class Known(Struct, frozen=True):
-    """What is known of all networks inside some budgets."""
+    """What is known about all networks inside some budgets."""
 
-    best: float  # the best score of them
-    about: str  # how that is known
+    best: float  # their best score
+    about: str  # the source of that score
     networks: tuple[tuple[float, float], ...] = ()
-    """Macs and score of each of them, if these can be listed."""
+    """Macs and score of each network, if they can be listed."""
 
 
 class Truth(Protocol):
-    """Knows the true score of every network that a study may train."""
+    """The true score of every network that a study may train."""
 
     @property
     def space(self) -> Space:
-        """The space that is searched."""
+        """The space to search."""
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What it is, in lines for people."""
+        """A description for people, in lines."""
 
     def score(self, choices: dict[str, Any], digest: str) -> float:
         """Return the true score of a network."""
 
     def inside(self, limits: Sequence[Budget]) -> Known:
-        """Return what is known of the networks inside budgets. Raises OptionError for none."""
+        """Return what is known of networks inside budgets. Raises OptionError if there are none."""

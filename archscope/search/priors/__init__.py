@@ -1,8 +1,8 @@
 """Priors: models of ImageNet accuracy, fitted to networks that others have trained.
 
-Each prior is a file here with `ABOUT`, a line for the help, and `load()`, beside a JSON file of the
+Each prior is a file here with `ABOUT`, a line for the help, and `load()`, and a JSON file of the
 same name with its coefficients, their source and their error. They are found by walking this
-folder. Predictions take neither torch nor numpy.
+folder. Predicting needs neither torch nor numpy.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["PRIORS", "NotCoveredError", "Prediction", "Prior", "about", "load"]
 
 
 class NotCoveredError(ArchscopeError):
-    """A prior can say nothing of a network; the message says why."""
+    """A prior does not cover a network; the message says why."""
 
 
 class Prior(Protocol):
-    """A model that predicts the accuracy of networks."""
+    """A model that predicts the accuracy of a network."""
 
     def predict(self, graph: Graph) -> Prediction:
         """Return the predicted accuracy of a network. Raises NotCoveredError."""
@@ -37,9 +37,9 @@ PRIORS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 def load(name: str) -> Prior:
-    """Return a prior by name, or that of a JSON file which `make prior` wrote.
+    """Return a prior by name, or from a JSON file written by `make prior`.
 
-    Raises OptionError if there is none of this name, or the file cannot be read.
+    Raises OptionError if there is no such prior, or the file cannot be read.
     """
     if name.endswith(".json"):
         fitted: Prior = _module(DEFAULT).load(Path(name))
@@ -49,7 +49,7 @@ def load(name: str) -> Prior:
 
 
 def about(name: str) -> str:
-    """Return what a prior predicts, and from what. Raises OptionError if there is no such prior."""
+    """Return the `ABOUT` line of a prior. Raises OptionError if there is no such prior."""
     text: str = _module(name).ABOUT
     return text
 
@@ -57,5 +57,5 @@ def about(name: str) -> str:
 def _module(name: str) -> Any:
     if name not in PRIORS:
         hint = did_you_mean(name, PRIORS) or f"; there are {', '.join(PRIORS)}"
-        raise OptionError(f"no prior is called '{name}'{hint}")
+        raise OptionError(f"no prior '{name}'{hint}")
     return import_module(f"{__name__}.{name}")

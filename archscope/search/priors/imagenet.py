@@ -1,11 +1,11 @@
-"""Accuracy of networks of inverted residuals, learned from a table of ImageNet trainings.
+"""Predict the accuracy of networks of inverted residuals, from a table of ImageNet trainings.
 
-The table is Accel-NASBench's: networks of one space, trained on ImageNet by one shortened scheme.
-The model is linear in features of the units at each resolution, so that a network's value is a sum
-over resolutions; the accuracy is the ceiling minus the exponential of minus that sum. Of each
-resolution it knows depth, kernels, expansions, gates, macs and params, and of its first stage and
-the rest products of the first four. The products are learned at the table's widths, and fade for
-networks of other widths.
+The table is that of Accel-NASBench: networks of one space, trained on ImageNet by one shortened
+scheme. The model is linear in features of the units at each resolution, so a network's value is a
+sum over resolutions; the accuracy is the ceiling minus the exponential of minus that sum. The
+features of a resolution are depth, kernels, expansions, gates, macs and params, and products of the
+first four for its first stage and the rest. The products are learned at the table's widths, and
+fade for networks of other widths.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ ABOUT = (
 )
 REDUCTIONS = (2, 4, 8, 16, 32)
 FADE = 0.1
-"""Logarithm of the ratio of widths at which products count 1/e of what they do in the table."""
+"""Logarithm of the ratio of widths at which products have 1/e of their weight in the table."""
 LEAST_COVERED = 0.9
-"""Share of the macs between the first unit and the last that must be in units."""
+"""Least share of the macs between the first unit and the last that must be in units."""
 
 
 class Part(Struct, frozen=True):
-    """What the model has learned of one resolution: coefficients, and the range of features."""
+    """The part of the model for a resolution: coefficients, and the ranges of features."""
 
     terms: tuple[float, ...]  # coefficients of `terms`
     terms_low: tuple[float, ...]
     terms_high: tuple[float, ...]
     products: tuple[float, ...]  # coefficients of `products`
-    products_mean: float  # their sum for the mean of the table
+    products_mean: float  # their sum at the mean of the table
     products_low: tuple[float, ...]
     products_high: tuple[float, ...]
     widths: tuple[int, ...]  # output channels of the stages
 
 
 class Model(Struct, frozen=True):
-    """The fitted model, as its JSON file has it."""
+    """The fitted model, in the format of its JSON file."""
 
     source: str
     licence: str
     rows: int
-    fit: dict[str, float]  # errors on networks that were left out of the fit
+    fit: dict[str, float]  # errors on networks left out of the fit
     ceiling: float  # in percent
     constant: float
-    spread: float  # half the interval that holds `INTERVAL` of the networks left out, of values
+    spread: float  # half the interval of values with `INTERVAL` of the networks left out
     parts: dict[int, Part]  # by reduction
 
 
@@ -66,7 +66,7 @@ FITTED = Path(__file__).with_suffix(".json")
 
 @cache
 def load(path: Path = FITTED) -> ImageNetPrior:
-    """Return the prior, or one that was fitted to other networks. Raises OptionError."""
+    """Return the prior, or one fitted to other networks. Raises OptionError."""
     try:
         return ImageNetPrior(msgspec.json.decode(path.read_bytes(), type=Model, strict=False))
     except (OSError, msgspec.MsgspecError) as error:
@@ -74,7 +74,7 @@ def load(path: Path = FITTED) -> ImageNetPrior:
 
 
 class ImageNetPrior:
-    """Predicts the top-1 accuracy that the table's training would give."""
+    """Predicts the top-1 accuracy after the table's training."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -101,11 +101,11 @@ class ImageNetPrior:
         return self.values(covered_units(graph))
 
     def accuracy(self, value: float) -> float:
-        """Return the accuracy in percent of a value, the sum of parts. It rises with the value."""
+        """Return the accuracy in percent for a value, the sum of parts; it increases with it."""
         return self.model.ceiling - exp(-value)
 
     def values(self, units: Iterable[InvertedResidual]) -> dict[int, float]:
-        """Return the parts of the value of a network by its units."""
+        """Return the parts of the value of a network, given its units."""
         by_reduction = grouped(units)
         trust = exp(-self._apart(units) / FADE)
         values = {
@@ -115,7 +115,7 @@ class ImageNetPrior:
         return {1: self.model.constant, **values}
 
     def _apart(self, units: Iterable[InvertedResidual]) -> float:
-        """Return by how much widths differ from the table's at most: the logarithm of the ratio."""
+        """Return the largest deviation of widths from the table's, as the log of their ratio."""
         widths = {(unit.reduction, unit.leaving) for unit in units}
         apart = [
             min(abs(log(width / known)) for known in part.widths)
@@ -126,7 +126,7 @@ class ImageNetPrior:
         return max(apart, default=0.0)
 
     def _unlike(self, units: Sequence[InvertedResidual]) -> tuple[tuple[str, ...], float]:
-        """Return what is outside of the table, and how far, in ranges of the table."""
+        """Return which features are outside the table, and how far, in ranges of the table."""
         found: list[str] = []
         far = 0.0
         if others := {unit.reduction for unit in units} - set(REDUCTIONS):
@@ -186,10 +186,10 @@ TERMS = ("depth", "kernels", "gates", "macs", "params")
 
 
 def terms(units: Sequence[InvertedResidual]) -> list[float]:
-    """Return the features of the units of one resolution, one for each of `TERMS`.
+    """Return the features of the units of a resolution, one for each of `TERMS`.
 
-    Expansions are not among them, so that what they do is learned as what macs and params do,
-    which holds for other widths as well.
+    They do not include expansions, so that their effect is learned as that of macs and params,
+    which also holds for other widths.
     """
     depth, kernels, _, gates = _mean(units)
     macs, params = sum(unit.macs for unit in units), sum(unit.params for unit in units)

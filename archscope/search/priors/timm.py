@@ -1,11 +1,11 @@
-"""ImageNet top-1 of any CNN under a named training recipe, from published results.
+"""Predict the ImageNet top-1 of any CNN under a named training recipe, from published results.
 
-Fitted by `benchmarks/fit_timm_prior.py` to what timm and torchvision publish of networks that were
-trained on ImageNet-1k alone; docs/predict.md says how well. It predicts the logarithm of the error
-rate, in which networks and recipes add up nearly linearly: a ridge regression and gradient-boosted
-trees (Friedman 2001) on the features of the graph and of the recipe, averaged. The interval is that
-of the errors on families that were left out of the fit (Vovk et al. 2005), wider where the two
-models disagree.
+The model is fitted by `benchmarks/fit_timm_prior.py` to the results that timm and torchvision
+publish for networks trained on ImageNet-1k only; docs/predict.md has its errors. It predicts the
+logarithm of the error rate, in which networks and recipes add up nearly linearly, as the mean of a
+ridge regression and gradient-boosted trees (Friedman 2001) on features of the graph and of the
+recipe. The interval comes from the errors on families left out of the fit (Vovk et al. 2005), and
+is wider where the two models disagree.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from archscope.units import format_count
 ABOUT = "any CNN under a named recipe, from results published by timm and torchvision"
 FILE = Path(__file__).with_suffix(".json")
 DEFAULT = "tv_in1k"
-"""The recipe of torchvision's first weights: 90 epochs of plain augmentation."""
+"""The recipe of torchvision's first weights: 90 epochs with plain augmentation."""
 OTHER = "other"
-"""A recipe that is not among the fitted ones."""
+"""The name for recipes that are not among the fitted ones."""
 CLASSES, CHANNELS = 1000, 3
-LISTED = 12  # recipes that a message names
-MARGIN = 0.02  # of the logarithm or share by which a feature may leave the fitted range
+LISTED = 12  # recipes to list in a message
+MARGIN = 0.02  # by which the log or share of a feature may leave the fitted range
 WORDS = {
     "macs": ("macs", True), "params": ("params", True), "side": ("input side", True),
     "depth": ("depth", True), "final.positions": ("positions before the head", True),
@@ -45,19 +45,19 @@ WORDS = {
     "stem.kernel": ("taps of the first kernel", True),
     "activations.count": ("activations for each layer", False),
 }  # fmt: skip
-"""Features that `unlike` names: their words, and whether they are logarithms."""
+"""Features that `unlike` names: their description, and whether they are logarithms."""
 
 
 class Recipe(Struct, frozen=True, array_like=True):
-    """A training recipe, by what its name and its authors say."""
+    """A training recipe, as described by its name and its authors."""
 
-    networks: int  # results that it was fitted to; 0 if it was not
+    networks: int  # fitted results; 0 if it was not fitted
     epochs: float | None = None
-    side: int | None = None  # of the images in training
+    side: int | None = None  # of the training images
 
 
 class Ridge(Struct, frozen=True):
-    """A linear model of inputs that are kept inside the fitted range."""
+    """A linear model of inputs that are clipped to the fitted range."""
 
     intercept: float
     low: tuple[float, ...]
@@ -71,7 +71,7 @@ class Ridge(Struct, frozen=True):
 
 
 class Interval(Struct, frozen=True):
-    """How far errors of the model reach in nine of ten cases, as multiples of their scale.
+    """The 90 % interval of the errors of the model, as multiples of their scale.
 
     The scale is `base + slope * disagreement` of the two models.
     """
@@ -83,7 +83,7 @@ class Interval(Struct, frozen=True):
 
 
 class TimmPrior(Struct, frozen=True):
-    """The fitted model; the file says where its numbers are from."""
+    """The fitted model; the JSON file states the source of its numbers."""
 
     source: str
     licence: str
@@ -93,11 +93,11 @@ class TimmPrior(Struct, frozen=True):
     error: dict[str, Any]
     features: tuple[str, ...]
     recipes: dict[str, Recipe]
-    epochs: float  # mean of their logarithm, for recipes of unknown length
+    epochs: float  # mean log epochs, for recipes of unknown length
     ridge: Ridge
     intercept: float  # of the trees
-    trees: tuple[Any, ...]  # [place, threshold, at most, above], or the value of a leaf
-    share: float  # of the trees in the mean of both models
+    trees: tuple[Any, ...]  # [index, threshold, at most, above], or the value of a leaf
+    share: float  # weight of the trees in the mean of both models
     known: Interval  # for recipes that were fitted
     unknown: Interval
 
@@ -113,11 +113,12 @@ class TimmPrior(Struct, frozen=True):
         raise OptionError(f"no recipe '{name}'{hint}")
 
     def predict(self, graph: Graph, *, recipe: str | None = None) -> Prediction:
-        """Return the predicted ImageNet top-1 accuracy, of the graph at its own input size.
+        """Return the predicted ImageNet top-1 accuracy of a graph at its own input size.
 
-        Another number of classes than 1000 is taken for a head that will be replaced. A recipe
-        that was not fitted counts as one of average effect: its interval is wider, and `unlike`
-        names it. Raises NotCoveredError for what is no convolutional classifier of images.
+        A number of classes other than 1000 is assumed to be a head that will be replaced. A recipe
+        that was not fitted is assumed to have an average effect: its interval is wider, and
+        `unlike` names it. Raises NotCoveredError unless the graph is a convolutional image
+        classifier.
         """
         graph = graph.inference()
         check_classifier(graph)
@@ -140,12 +141,12 @@ class TimmPrior(Struct, frozen=True):
         )
 
     def both(self, inputs: Sequence[float]) -> tuple[float, float]:
-        """Return what the linear model and the trees say, the logarithm of the error rate."""
+        """Return the predictions of the linear model and the trees, as log error rates."""
         grown = self.intercept + sum(_leaf(tree, inputs) for tree in self.trees)
         return self.ridge.value(inputs), grown
 
     def _unlike(self, values: Sequence[float], recipe: str) -> Iterator[str]:
-        """Yield the features outside of the fitted range that have words, and unknown recipes."""
+        """Yield the features outside the fitted range that have a description, and the recipe."""
         if recipe not in self.recipes:
             yield f"recipe '{recipe}' was not fitted" if recipe != OTHER else "another recipe"
         rows = zip(self.features, values, self.ridge.low, self.ridge.high, strict=False)
@@ -160,14 +161,14 @@ class TimmPrior(Struct, frozen=True):
 
 
 def accuracy(value: float) -> float:
-    """Return the accuracy in percent of a value of the model, the logarithm of the error rate."""
+    """Return the accuracy in percent for a log error rate."""
     return 100.0 - min(exp(value), 99.9)
 
 
 def recipe_inputs(
     recipes: Mapping[str, Recipe], mean_epochs: float, name: str, side: float
 ) -> list[float]:
-    """Return what the model sees of a recipe, for an evaluation at a given side of the image."""
+    """Return the inputs of the model for a recipe and the image size in evaluation."""
     recipe = recipes.get(name) or described(name)
     inputs = [float(name == known) for known in recipes]
     epochs = mean_epochs if recipe.epochs is None else log(recipe.epochs)
@@ -176,7 +177,7 @@ def recipe_inputs(
 
 
 def described(name: str) -> Recipe:
-    """Return what the tag of a recipe says: `ra4_e3600_r224_in1k` has 3600 epochs at 224x224."""
+    """Parse the tag of a recipe: `ra4_e3600_r224_in1k` has 3600 epochs at 224x224."""
     epochs, side = (re.search(rf"(?:^|_){letter}(\d{{2,4}})(?=_)", name) for letter in "er")
     return Recipe(0, float(epochs[1]) if epochs else None, int(side[1]) if side else None)
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from archscope.search.sampler_context import Sampler, SamplerContext
 
-ABOUT = "regularised evolution, mutates the best of a few recent networks"
+ABOUT = "regularised evolution, which mutates the best of a few recent networks"
 
 POPULATION, TOURNAMENT = 25, 5
 
 
 def make(context: SamplerContext) -> Sampler:
-    """Return the sampler of a study; it proposes nothing while there are too few networks."""
+    """Return the sampler of a study, which proposes nothing while there are too few networks."""
 
     def propose() -> Iterator[optuna.Trial]:
         random = context.random()
@@ -28,7 +28,7 @@ def make(context: SamplerContext) -> Sampler:
 
 
 def _mutation(context: SamplerContext, random: Random) -> dict[str, Any] | None:
-    """Return a mutation of the best of a few recent networks, None while there are too few."""
+    """Return a mutation of the best of a few recent networks; None while there are too few."""
     from archscope.space.sampling import mutate
 
     scored = [trial for trial in context.history.trials if trial.values and trial.trained]

@@ -1,4 +1,4 @@
-"""Every decision sampled on its own, by Optuna."""
+"""Optuna's random sampler, which draws every decision independently."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from archscope.search.sampler_context import Sampler, SamplerContext
 
-ABOUT = "every decision sampled on its own"
+ABOUT = "draws every decision independently"
 
 
 def make(context: SamplerContext) -> Sampler:

@@ -1,4 +1,4 @@
-"""Expected improvement by a model of the score, over the networks inside the budgets."""
+"""Expected improvement according to a model of the score, over the networks inside the budgets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from archscope.space.rows import Rows
 
 ABOUT = (
-    "models the score and proposes the largest expected improvement inside the budget; where there"
-    " are several objectives or continuous decisions, it is tpe"
+    "models the score and proposes the largest expected improvement inside the budget; for several"
+    " objectives or continuous decisions, it is tpe"
 )
 STARTS = 10
 
@@ -42,10 +42,10 @@ def make(context: SamplerContext) -> Sampler:
         feasible = FeasibleSet(space, strategy.budgets, context.cost_model)
         prior = context.prior
         if prior is not None and prior.factors is None:
-            prior = None  # it would have to make the graph of every candidate
+            prior = None  # it would need the graph of every candidate
         return Surrogate(feasible, strategy.seed, prior)
 
-    encoded: dict[int, Rows] = {}  # of trials by number
+    encoded: dict[int, Rows] = {}  # rows of trials by number
 
     def rows_of(trials: Sequence[Trial]) -> Rows:
         encoding = surrogate().feasible.encoding

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 STARTS = 10
 JOINT = 20
-"""Decisions that are sampled jointly at most; of more, the joint estimate locks in too early."""
-ABOUT = "tree-structured Parzen estimator, samples near the best so far"
+"""The most decisions to sample jointly; with more, the joint estimate locks in too early."""
+ABOUT = "tree-structured Parzen estimator, which samples near the best so far"
 
 
 def make(context: SamplerContext) -> Sampler:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from archscope.search.sampler_context import Sampler, SamplerContext
 
-ABOUT = "uniform over the networks inside the budget, as the baseline is"
+ABOUT = "draws uniformly from the networks inside the budget, as the baseline does"
 
 DRAWS = 300
-"""For one training, before the space counts as exhausted."""
+"""Draws per training, after which the space counts as exhausted."""
 
 
 def make(context: SamplerContext) -> Sampler:
-    """Return the sampler of a study; it ends where no network is new.
+    """Return the sampler of a study, which ends when no network is new.
 
     Raises OptionError if nothing fits and nothing has been trained.
     """
