@@ -161,7 +161,7 @@ def test_an_imported_model_keeps_its_weights(
         (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': No such file"),
         (
             ["-o", "n.py", "--weights", "run"],
-            "expected a file of weights or a run, got the folder 'run'",
+            "a file of weights or a run, got the folder 'run'",
         ),
         (["-o", "n.py", "--weights", "bad.safetensors"], "cannot read 'bad.safetensors': "),
         (

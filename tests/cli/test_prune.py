@@ -97,10 +97,10 @@ def test_sparsity(run: Run, spec: str, weights: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say one of --groups, --budget, --sparsity and --sensitivity"),
+        ([], "give one of --groups, --budget, --sparsity and --sensitivity"),
         (
             ["--groups", "--budget", "50%"],
-            "say one of --groups, --budget, --sparsity and --sensitivity",
+            "give one of --groups, --budget, --sparsity and --sensitivity",
         ),
         (["--sparsity", "90%"], "--sparsity needs weights: give --weights, or a run"),
         (["--groups", "-o", "s.yaml"], "-o writes a spec, and only --budget changes the spec"),
@@ -171,9 +171,9 @@ def test_a_run_is_pruned_in_steps_and_goes_on(run: Run, trained: Path, tmp_path:
     [
         (["--budget", "50%", "--steps", "2"], "--steps needs --epochs"),
         (["--budget", "50%", "--scratch"], "--scratch needs --epochs"),
-        (["--sparsity", "50%", "--epochs", "2", "--scratch"], "--scratch trains the smaller"),
+        (["--sparsity", "50%", "--epochs", "2", "--scratch"], "--scratch needs --budget"),
         (["--groups", "--epochs", "2"], "--epochs needs --budget or --sparsity"),
-        (["--budget", "50%", "--epochs", "2"], "--epochs is for a run"),
+        (["--budget", "50%", "--epochs", "2"], "--epochs needs a run"),
     ],
 )
 def test_refused_training(run: Run, spec: str, words: list[str], message: str) -> None:

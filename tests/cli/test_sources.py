@@ -89,7 +89,7 @@ def test_unknown_counts_read_at_least(run: Run) -> None:
         (
             ("analyze", "--count", "fvcore"),
             2,
-            "such as aten.linalg_solve.default at layer: what fvcore counts",
+            "such as aten.linalg_solve.default at layer: their count in fvcore",
         ),
         (("analyze", "--max-macs", "1M"), 1, "not known to be inside the budget: Solved: macs"),
         (("compare", "--max-macs", "1M"), 1, "not known to be inside the budget: Solved: macs"),

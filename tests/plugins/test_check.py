@@ -113,7 +113,7 @@ def test_other_kinds_are_used_and_checked(project: Write, run: Run) -> None:
 
 def test_names_and_words_that_are_wrong(project: Write, run: Run) -> None:
     result = run("plugins", "check", "star_rely")
-    assert result.err == "error: no plug-in brings 'star_rely', did you mean 'star_relu'?\n"
+    assert result.err == "error: no plug-in adds 'star_rely', did you mean 'star_relu'?\n"
     assert run("plugins", "chek").err.startswith("error: no command 'plugins chek'")
 
 

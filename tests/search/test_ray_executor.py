@@ -138,7 +138,7 @@ def test_a_study_is_the_same_on_a_cluster(cluster: Any, run: Run, tmp_path: Path
         (["--executor", "ray", "--address", "nowhere"], "expected HOST:PORT"),
         (["--executor", "ray", "--address", "127.0.0.1:1"], "nothing answers at 127.0.0.1:1"),
         (["--executor", "ray", "--workers", "2"], "a cluster knows its own processors"),
-        (["--address", "127.0.0.1:1"], "add --executor ray"),
+        (["--address", "127.0.0.1:1"], "--address needs --executor ray"),
     ],
 )
 def test_wrong_words(run: Run, words: list[str], said: str) -> None:
