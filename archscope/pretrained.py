@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -14,19 +14,10 @@ from archscope.build import build
 from archscope.errors import OptionError
 from archscope.ir import Graph, Shape, text_of
 from archscope.records.training import Pretrained
-from archscope.weights import COUNTER, read_weights
+from archscope.weights import COUNTER, SAFETENSORS, read_weights, without_prefix
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
-WRAPPINGS = (
-    "state_dict", "model_state_dict", "model", "net", "weights", "params", "state_dict_ema", "ema",
-)  # fmt: skip
-"""Keys under which checkpoints keep weights beside optimizer, epoch and the like."""
-
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.")
-"""What wrappers (DataParallel, torch.compile, trainers) put before every name."""
 
 SIBLINGS = tuple(
     tuple(words.split())
@@ -88,7 +79,7 @@ def pretrained(graph: Graph, file: Path) -> PretrainedWeights:
         for name, tensor in build(graph, device="meta").state_dict().items()
         if not name.endswith(COUNTER)
     }
-    tensors = _without_prefix(tensors, wanted)
+    tensors = without_prefix(tensors, wanted)
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     ours, theirs = _layers(wanted), _layers(given)
     by_name = 2 * sum(name in given for name in wanted) >= len(wanted)
@@ -96,7 +87,7 @@ def pretrained(graph: Graph, file: Path) -> PretrainedWeights:
         pairs = {name: name for name in ours if name in theirs}
         differing = [name for name in pairs if ours[name] != theirs[name]]
     else:
-        if file.suffix == ".safetensors":
+        if file.suffix == SAFETENSORS:
             theirs = _in_order(theirs, file)
         pairs = _pairs(ours, theirs, graph, file)
         differing = [name for name, source in pairs.items() if ours[name] != theirs[source]]
@@ -157,57 +148,8 @@ def _shapes(leaves: Mapping[str, Shape]) -> str:
 
 def _read(file: Path) -> dict[str, Tensor]:
     """Return the tensors of a file of weights. Raises OptionError."""
-    if not file.is_file():
-        raise OptionError(
-            f"cannot read '{file}': {'a folder' if file.is_dir() else 'no such file'}"
-        )
-    if file.suffix == ".safetensors":
-        return _tensors(read_weights(file))
-    if file.suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise OptionError(f"pretrained weights come from a file of {known}, got '{file}'")
-    import torch
-
-    try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        if "weights_only" in str(error) or "Weights only" in str(error):
-            raise OptionError(
-                f"'{file}' holds more than weights; write them alone, by"
-                " torch.save(model.state_dict(), 'weights.pth')"
-            ) from None
-        reason = str(error).partition("\n")[0] if isinstance(error, OSError) else "it is damaged"
-        raise OptionError(
-            f"cannot read '{file}' as what torch.save writes: {reason}, or something else"
-        ) from None
-    found = _tensors(content)
-    for key in WRAPPINGS:
-        if not found and isinstance(content, Mapping):
-            found = _tensors(content.get(key))
-    if not found:
-        raise OptionError(f"'{file}' holds no state dict: no tensors by their names")
-    return found
-
-
-def _tensors(content: Any) -> dict[str, Tensor]:
-    """Return the tensors of a state dict; none of anything else."""
-    import torch
-
-    if not isinstance(content, Mapping):
-        return {}
-    tensors = {str(name): value for name, value in content.items() if torch.is_tensor(value)}
+    tensors = read_weights(file)
     return {name: value for name, value in tensors.items() if not name.endswith(COUNTER)}
-
-
-def _without_prefix(tensors: dict[str, Tensor], wanted: Iterable[str]) -> dict[str, Tensor]:
-    """Return tensors without what a wrapper put before all names, unless the network has it."""
-    known = set(wanted)
-    while tensors and not known & tensors.keys():
-        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)
-        if prefix is None:
-            break
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
 
 
 def _layers(shapes: Mapping[str, Shape]) -> Layers:

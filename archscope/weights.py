@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archscope.errors import GraphError, OptionError, did_you_mean
 from archscope.ir import Graph, Shape, text_of
@@ -17,17 +18,102 @@ COUNTER = "num_batches_tracked"
 """What torch's batch normalisation keeps beside its statistics; only training reads it."""
 
 
+SAFETENSORS = ".safetensors"
+TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
+"""Suffixes of what torch.save writes."""
+
+WRAPPINGS = (
+    "state_dict", "model_state_dict", "model", "net", "weights", "params", "state_dict_ema", "ema",
+)  # fmt: skip
+"""Keys under which checkpoints keep weights beside optimizer, epoch and the like."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.")
+"""What wrappers (DataParallel, torch.compile, trainers) put before every name."""
+
+T = TypeVar("T")
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a safetensors file. Raises OptionError if it cannot be read."""
+    """Return the weights of a file by their names in it; nothing in the file is executed.
+
+    The file is safetensors, or a state dict that torch.save wrote, also inside of a checkpoint.
+    Raises OptionError if it cannot be read, or holds anything else.
+    """
+    if not path.is_file():
+        why = "it is a folder" if path.is_dir() else "no such file"
+        raise OptionError(f"cannot read '{path}': {why}")
+    if path.suffix in TORCH_FILES:
+        return _state_dict(path)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if path.suffix != ".safetensors":
-        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
+    check_suffix(path)
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise OptionError(f"cannot read '{path}': {error}") from None
+
+
+def check_suffix(path: Path) -> None:
+    """Raise OptionError for a file that has another suffix than files of weights."""
+    if path.suffix not in (SAFETENSORS, *TORCH_FILES):
+        known = ", ".join((SAFETENSORS, *TORCH_FILES))
+        raise OptionError(f"weights come from a file of {known}, got '{path}'")
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of what torch.save wrote. Raises OptionError."""
+    import torch
+
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise OptionError(_why_not_read(path, error)) from None
+    found = tensors_in(content)
+    for key in WRAPPINGS:
+        if not found and isinstance(content, Mapping):
+            found = tensors_in(content.get(key))
+    if not found:
+        raise OptionError(f"'{path}' holds no state dict: no tensors by their names")
+    return found
+
+
+def _why_not_read(path: Path, error: Exception) -> str:
+    text = str(error)
+    if "TorchScript" in text:
+        return (
+            f"'{path}' is a program of TorchScript; write its weights alone, by"
+            " torch.save(torch.jit.load(file).state_dict(), 'weights.pth')"
+        )
+    if "weights_only" in text or "Weights only" in text:
+        name = re.search(r"GLOBAL ([\w.]+)", text)
+        what = f"more than weights ({name[1]})" if name else "more than weights"
+        return (
+            f"'{path}' holds {what}; write them alone, by"
+            " torch.save(model.state_dict(), 'weights.pth')"
+        )
+    reason = text.partition("\n")[0] if isinstance(error, OSError) else "it is damaged"
+    return f"cannot read '{path}' as what torch.save writes: {reason}, or something else"
+
+
+def tensors_in(content: Any) -> dict[str, Tensor]:
+    """Return the tensors of a state dict; none of anything else."""
+    import torch
+
+    if not isinstance(content, Mapping):
+        return {}
+    return {str(name): value for name, value in content.items() if torch.is_tensor(value)}
+
+
+def without_prefix(tensors: dict[str, T], wanted: Iterable[str]) -> dict[str, T]:
+    """Return tensors without what a wrapper put before all names, unless the network has it."""
+    known = set(wanted)
+    while tensors and not known & tensors.keys():
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)
+        if prefix is None:
+            break
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    return tensors
 
 
 def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:

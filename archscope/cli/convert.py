@@ -127,7 +127,7 @@ def _write_weights(
     from archscope.weights import load_weights, write_weights
 
     network = build(graph)
-    load_weights(network, given_weights(source), f"'{source}'")
+    load_weights(network, given_weights(source, graph), f"'{source}'")
     change = reparameterized_weights if reparameterize else fused_weights
     paths = {module_path(name): module_path(other) for name, other in names.items()}
     state = {}

@@ -212,17 +212,22 @@ def _arrays(
     if weights is None and not own:
         return None
     from archscope.exporters.weight_arrays import imported_arrays, read_arrays
+    from archscope.weights import SAFETENSORS, check_suffix
 
     if weights is None:
         return imported_arrays(graph, imported(spec, shapes(reader.inputs)).weights())
-    return read_arrays(weights_file(weights))
+    file = weights_file(weights)
+    check_suffix(file)
+    if file.suffix == SAFETENSORS:
+        return read_arrays(file)
+    return {name: tensor.float().numpy() for name, tensor in given_weights(file, graph).items()}
 
 
 def _tensors(
     spec: str, reader: SpecReader, graph: Graph, weights: Path | None, own: bool
 ) -> dict[str, Tensor] | None:
     if weights is not None:
-        return given_weights(weights)
+        return given_weights(weights, graph)
     return own_weights(spec, reader.inputs, graph) if own else None
 
 

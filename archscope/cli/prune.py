@@ -247,7 +247,7 @@ def _weights(
 ) -> dict[str, Tensor] | None:
     """Return the given weights: of a file, a run or an imported model."""
     if path is not None:
-        return given_weights(path)
+        return given_weights(path, graph)
     return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
 
 

@@ -129,7 +129,7 @@ def command(spec: str, reader: SpecReader, form: str, **options: Any) -> None:
     graph = reader.graph(spec)
     if path is None and not is_foreign(spec):
         raise OptionError("no weights to quantize: give --weights, or a run")
-    given = given_weights(path) if path else own_weights(spec, reader.inputs, graph)
+    given = given_weights(path, graph) if path else own_weights(spec, reader.inputs, graph)
     work = {"int8": _int8, "qat": _trained_in_bits}.get(options["method"], _weights)
     parts, record = work(graph, run, given, f"'{path or spec}'", options)
     Output(form).show(parts, lambda: {"format": 1, **record})

@@ -39,8 +39,8 @@ COMPRESSED = (".net", ".bin")
 @indifferent(batch="weights do not depend on it")
 @refused(dtype="the table has all of them")
 @click.option("--weights", type=click.Path(path_type=Path), metavar="FILE",
-              help="Weights: a .safetensors file, the folder of a run, or a .net file as"
-                   " published with Deep Compression.")  # fmt: skip
+              help="Weights: a .safetensors file, a state dict (.pth, .pt), the folder of a run,"
+                   " or a .net file as published with Deep Compression.")  # fmt: skip
 @click.option("--bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
               help="Bits per code; a codebook holds 2 ** bits values.")  # fmt: skip
 @click.option("--distance-bits", type=click.IntRange(1, 8), show_default="8; 5 for linear layers",
@@ -102,7 +102,7 @@ def _weights(
     if path is None:
         return own_weights(spec, reader.inputs, graph) if is_foreign(spec) else None
     if path.suffix not in COMPRESSED or path.is_dir():
-        return given_weights(path)
+        return given_weights(path, graph)
     from archscope.compress.compressed_file import read_compressed
 
     return read_compressed(path, graph)

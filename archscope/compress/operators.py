@@ -273,6 +273,8 @@ flow.register(Minimum, _position_by_position)
 
 @flow.register
 def _(op: Concat, node: Node, ins: Ins, tracker: Tracker) -> Flow:
+    if op.axis:
+        return _position_by_position(op, node, ins, tracker)
     return Flow(ins, tuple(atom for channels in ins for atom in channels))
 
 

@@ -25,7 +25,8 @@ ELEMENTARY = frozenset((
     "abs", "add", "ceil", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "floor",
     "eq", "ge", "gt", "le", "log", "log1p", "log2", "lt", "maximum", "minimum", "mul", "ne", "neg",
     "pow", "reciprocal", "round",
-    "relu", "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh",
+    "relu", "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh", "asinh", "atan", "cosh", "erfc",
+    "frac", "log10", "nan_to_num", "sinh", "tan", "trunc",
 ))  # fmt: skip
 """Kernels of one operation for each element of their result."""
 
@@ -51,7 +52,7 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return int(out.numel())
         if name == "clamp":
             return int(out.numel()) * sum(end is not None for end in args[1:])
-        if name in ("sum", "amax", "amin"):
+        if name in ("sum", "amax", "amin", "prod", "argmax", "argmin"):
             return int(args[0].numel() - out.numel())
         if name == "mean":  # the sum, and a division
             return int(args[0].numel())
@@ -63,4 +64,8 @@ class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return 0
         if name == "topk":  # at least a comparison for each value
             return int(args[0].numel())
+        if name == "sort":  # n log n comparisons of n values
+            return int(args[0].numel() * (args[0].shape[args[1]] - 1).bit_length())
+        if name in ("cumsum", "cumprod"):  # all but the first
+            return int(args[0].numel() - args[0].numel() // args[0].shape[args[1]])
         raise BrokenContractError(f"no elementary arithmetic: aten.{name}")

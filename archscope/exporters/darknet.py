@@ -404,6 +404,8 @@ def _mul(op: Mul, node: Node, sections: _Sections) -> None:
 
 @_say.register
 def _concat(op: Concat, node: Node, sections: _Sections) -> None:
+    if op.axis:
+        sections.net.refuse(node, "it concatenates channels")
     places = ",".join(str(sections.at(name)) for name in node.inputs)
     sections.add(node, "route", layers=places)
 

@@ -20,6 +20,12 @@ Axes = tuple[int | str, ...]
 NORMS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization"})
 """Operators whose constants are written as operators, for what is held is learned otherwise."""
 
+FORMER_WORDS = {"GridSample": (20, {"linear": "bilinear", "cubic": "bicubic"})}
+"""Operators whose attributes had other words before an opset: which, and the words."""
+
+ALL_RESULTS = {"TopK": 2}
+"""Operators whose results have names whether they are read or not: how many there are."""
+
 SHORT = 8
 """Numbers of a constant up to which they make its name, so that equal ones are held once."""
 
@@ -101,11 +107,23 @@ class OnnxSteps:
         step = written.get(key)
         if step is None:
             self._check(node, form.kind)
-            step = written[key] = self._step(form.kind, title, names, form.attributes)
+            attributes = self._in_opset(form)
+            step = written[key] = self._step(form.kind, title, names, attributes)
         step.outputs += [""] * (form.output + 1 - len(step.outputs))
+        for place in range(ALL_RESULTS.get(form.kind, 0)):
+            if place >= len(step.outputs):
+                step.outputs.append("")
+            step.outputs[place] = step.outputs[place] or self._name(step.name)
         if not step.outputs[form.output]:
             step.outputs[form.output] = self._name(step.name)
         return step.outputs[form.output]
+
+    def _in_opset(self, form: OnnxNode) -> tuple[tuple[str, Any], ...]:
+        """Return the attributes of an operator by their words in the opset."""
+        since, words = FORMER_WORDS.get(form.kind, (0, {}))
+        if self.opset >= since:
+            return form.attributes
+        return tuple((name, words.get(value, value)) for name, value in form.attributes)
 
     def _step(
         self, kind: str, title: str, inputs: list[str], attributes: tuple[tuple[str, Any], ...]

@@ -41,7 +41,7 @@ from archscope.ops.norm import BatchNorm, LocalResponseNorm
 from archscope.ops.pool import AvgPool, MaxPool
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Flatten, Identity, Reshape, Slice
-from archscope.ops.scale import Scale, Times
+from archscope.ops.scale import MulScalar, Scale
 
 Params = Mapping[str, Any]
 """A message of Caffe: numbers, words, lists for what is repeated, and messages."""
@@ -261,7 +261,7 @@ def _scale(op: Scale, node: Node, text: _Text) -> None:
 
 
 @_say.register
-def _times(op: Times, node: Node, text: _Text) -> None:
+def _times(op: MulScalar, node: Node, text: _Text) -> None:
     text.add(node, "Power", power_param={"scale": op.factor})
 
 
@@ -332,7 +332,10 @@ def _mul(op: Mul, node: Node, text: _Text) -> None:
 
 @_say.register
 def _concat(op: Concat, node: Node, text: _Text) -> None:
-    text.add(node, "Concat")
+    if op.axis:
+        text.add(node, "Concat", concat_param={"axis": op.axis + 1})
+    else:
+        text.add(node, "Concat")
 
 
 @_say.register

@@ -32,7 +32,8 @@ def find_dense(pieces: dict[str, Piece], reads: Counter[str]) -> None:
 
 
 def _is_open(piece: Piece) -> bool:
-    return piece.word == "concat" and not piece.branches and len(piece.inputs) > 1
+    grows = piece.word == "concat" and not getattr(piece.node and piece.node.op, "axis", 0)
+    return grows and not piece.branches and len(piece.inputs) > 1
 
 
 def _parts(

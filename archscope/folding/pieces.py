@@ -55,6 +55,8 @@ class Piece(Struct, eq=False):
 
 
 Chain = list[Piece]
+NO_NUMBERS = ("axis", "step")
+"""Attributes that say what an operator does, not how much: no parameters of a block."""
 
 COUNTS = {"params": "own_params", "weight_macs": "own_macs"}
 """The modifiers that say counts of a node, and what they are called among its numbers."""
@@ -66,7 +68,9 @@ def leaf(node: Node) -> Piece:
     numbers = {
         name: value
         for name, value in structs.asdict(node.op).items()
-        if isinstance(value, int | float | tuple) and not isinstance(value, bool)
+        if name not in NO_NUMBERS
+        and isinstance(value, int | float | tuple)
+        and not isinstance(value, bool)
     }
     if node.new_params not in (None, node.facts.params):
         numbers["own_params"] = node.new_params

@@ -15,6 +15,7 @@ from archscope.language.document import COUNTED, VALUES, Block, Chain, Head, Lay
 from archscope.language.read_values import value_of
 from archscope.language.syntax import (
     BLOCK_KEYS,
+    FORMER_NAMES,
     HEAD_KEYS,
     LOOP_NAMES,
     MODIFIERS,
@@ -109,33 +110,37 @@ class Reader:
     def _word_alone(self, item: Item, path: str) -> Layer:
         if item.value.startswith("="):
             raise SpecError(f"expected a layer, got the expression {item.kind}", item.at)
-        self._check_word(item.value, item.at)
-        self._check_given(item.value, set(), item.at)
-        return Layer(item.value, item.at, path, {})
+        word = self._operator_or_block(item.value, item.at)
+        self._check_given(word, set(), item.at)
+        return Layer(word, item.at, path, {})
 
     def _layer(self, item: Item, path: str) -> Layer:
         words = [key for key in item.value if key not in MODIFIERS]
         if len(words) != 1:
             self._explain_words(words, item)
-        word = words[0]
-        at = key_at(item, word)
-        self._check_word(word, at)
-        fields: dict[str, Any] = self._arguments(word, item.value[word], at, path)
+        (written,) = words
+        at = key_at(item, written)
+        word = self._operator_or_block(written, at)
+        fields: dict[str, Any] = self._arguments(word, item.value[written], at, path)
         for key, modifier in item.value.items():
-            if key != word:
+            if key != written:
                 fields.update(self._modifier(key, modifier, f"{path}.{key}"))
         layer = Layer(word, at, path, **fields)
         self._check_modifiers(layer, item)
         return layer
 
-    def _check_word(self, word: str, at: Source) -> None:
+    def _operator_or_block(self, word: str, at: Source) -> str:
+        """Return the operator or block that a word is the name of. Raises SpecError for another."""
         if word == "input":
             raise SpecError("'input' is no layer; write 'input: [3, 224, 224]' at the top", at)
         if word not in OPS and word not in self.parameters:
+            if word in FORMER_NAMES:
+                return FORMER_NAMES[word]
             known = [*OPS, *self.parameters, *MODIFIERS]
             same = SYNONYMS.get(word.lower())
             hint = f", did you mean '{same}'?" if same else did_you_mean(word, known)
             raise SpecError(f"unknown operator or block {quoted(word)}{hint}", at)
+        return word
 
     def _explain_words(self, words: list[str], item: Item) -> None:
         if not words:

@@ -25,9 +25,13 @@ HEAD_KEYS = ("name", "weight", "train_only")
 SYNONYMS = {
     "dense": "linear", "fc": "linear", "fully_connected": "linear", "bn": "batchnorm",
     "gap": "global_avgpool", "swish": "silu", "deconv": "conv_transpose",
-    "skip": "identity", "shortcut": "identity", "cat": "concat", "sum": "add",
+    "skip": "identity", "shortcut": "identity", "cat": "concat", "sum": "add", "join": "concat",
+    "plus": "add_scalar", "subtract_from": "rsub", "power": "pow", "take": "index_select",
+    "overwrite": "slice_scatter", "attach": "concat_learned",
 }  # fmt: skip
 """Other names of our operators that 'did you mean' would not find by their spelling."""
+FORMER_NAMES = {"times": "mul_scalar"}
+"""Names that operators had in versions before 0.2, which specs may still use."""
 PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*\Z")
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 LOOP_NAMES = ("i", "first", "last")

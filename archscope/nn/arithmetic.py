@@ -41,7 +41,7 @@ class Minimum(nn.Module):
         return torch.minimum(a, b)
 
 
-class Plus(nn.Module):
+class AddScalar(nn.Module):
     """A tensor plus a constant."""
 
     def __init__(self, value: float) -> None:
@@ -57,7 +57,7 @@ class Plus(nn.Module):
         return str(self.value)
 
 
-class SubtractFrom(nn.Module):
+class RSub(nn.Module):
     """A constant minus a tensor."""
 
     def __init__(self, value: float) -> None:
@@ -73,7 +73,7 @@ class SubtractFrom(nn.Module):
         return str(self.value)
 
 
-class Power(nn.Module):
+class Pow(nn.Module):
     """A tensor to the power of a constant."""
 
     def __init__(self, exponent: float) -> None:

@@ -26,9 +26,16 @@ class Reduce(nn.Module):
             return norm
         if self.function in ("std", "var"):
             words["correction"] = self.correction
+        if self.function == "prod":  # of one axis alone
+            last = x.movedim(self.axes, tuple(range(-len(self.axes), 0)))
+            product = last.flatten(-len(self.axes)).prod(-1)
+            return product.reshape(self._kept(x)) if self.keep else product
         name = {"max": "amax", "min": "amin"}.get(self.function, self.function)
         reduced: Tensor = getattr(torch, name)(x, **words)
         return reduced
+
+    def _kept(self, x: Tensor) -> list[int]:
+        return [1 if axis in self.axes else size for axis, size in enumerate(x.shape)]
 
     def extra_repr(self) -> str:
         """Return the arguments for printing."""
@@ -117,22 +124,6 @@ class Stack(nn.Module):
         return str(self.axis)
 
 
-class Join(nn.Module):
-    """Tensors behind one another along an axis."""
-
-    def __init__(self, axis: int) -> None:
-        super().__init__()
-        self.axis = axis
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        """Return the joined tensors."""
-        return torch.cat(tensors, self.axis)
-
-    def extra_repr(self) -> str:
-        """Return the axis for printing."""
-        return str(self.axis)
-
-
 class Range(nn.Module):
     """A range along an axis, as a view."""
 
@@ -150,7 +141,7 @@ class Range(nn.Module):
         return f"{self.start}, {self.stop}, axis={self.axis}, step={self.step}"
 
 
-class Overwrite(nn.Module):
+class SliceScatter(nn.Module):
     """A tensor with another in place of a range along an axis."""
 
     def __init__(self, start: int, stop: int, axis: int, step: int = 1) -> None:
@@ -166,6 +157,30 @@ class Overwrite(nn.Module):
     def extra_repr(self) -> str:
         """Return the arguments for printing."""
         return f"{self.start}, {self.stop}, axis={self.axis}, step={self.step}"
+
+
+class CumSum(nn.Module):
+    """Sums of all values up to each place along an axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sums."""
+        return x.cumsum(self.axis)
+
+    def extra_repr(self) -> str:
+        """Return the axis for printing."""
+        return str(self.axis)
+
+
+class CumProd(CumSum):
+    """Products of all values up to each place along an axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the products."""
+        return x.cumprod(self.axis)
 
 
 class Normalize(nn.Module):

@@ -127,24 +127,24 @@ class Prototypes(nn.Module):
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}, norm={self.norm}"
 
 
-class Take(nn.Module):
+class IndexSelect(nn.Module):
     """Chosen places along an axis, in their order."""
 
-    def __init__(self, places: tuple[int, ...], axis: int) -> None:
+    def __init__(self, index: tuple[int, ...], axis: int) -> None:
         super().__init__()
         self.axis = axis
-        self.register_buffer("places", torch.tensor(places), persistent=False)
+        self.register_buffer("index", torch.tensor(index), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the values at these places."""
-        return x.index_select(self.axis, self.get_buffer("places"))
+        return x.index_select(self.axis, self.get_buffer("index"))
 
     def extra_repr(self) -> str:
-        """Return places and axis for printing."""
-        return f"{self.get_buffer('places').tolist()}, axis={self.axis}"
+        """Return index and axis for printing."""
+        return f"{self.get_buffer('index').tolist()}, axis={self.axis}"
 
 
-class Attach(nn.Module):
+class ConcatLearned(nn.Module):
     """A learned or fixed tensor behind or before another along an axis."""
 
     def __init__(self, axis: int, *size: int, before: bool = False, fixed: bool = False) -> None:

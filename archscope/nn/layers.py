@@ -30,11 +30,19 @@ class Mul(nn.Module):
 
 
 class Concat(nn.Module):
-    """Concatenation of channels."""
+    """Concatenation along an axis, by default of the channels."""
+
+    def __init__(self, axis: int = 1) -> None:
+        super().__init__()
+        self.axis = axis
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """Return the tensors joined along axis 1."""
-        return torch.cat(tensors, dim=1)
+        """Return the tensors behind one another."""
+        return torch.cat(tensors, dim=self.axis)
+
+    def extra_repr(self) -> str:
+        """Return the axis for printing."""
+        return str(self.axis)
 
 
 class Slice(nn.Module):
@@ -147,7 +155,7 @@ class PaddedAvgPool3d(_PaddedMean, nn.AvgPool3d):
     """AvgPool3d with asymmetric padding."""
 
 
-class Times(nn.Module):
+class MulScalar(nn.Module):
     """A tensor times a constant."""
 
     def __init__(self, factor: float) -> None:

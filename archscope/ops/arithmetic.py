@@ -96,12 +96,12 @@ class WithConstant(Weightless, frozen=True, kw_only=True):
         return prod(ins[0])
 
 
-@op("plus")
-class Plus(WithConstant, frozen=True, kw_only=True):
+@op("add_scalar")
+class AddScalar(WithConstant, frozen=True, kw_only=True):
     """Add a constant."""
 
     principal = "value"
-    modules = ("archscope.nn.Plus",)
+    modules = ("archscope.nn.AddScalar",)
 
     value: Annotated[Number, "the constant"]
 
@@ -122,12 +122,12 @@ class Plus(WithConstant, frozen=True, kw_only=True):
         return (Example(cls(value=0.5), ((8, 6, 6),)), Example(cls(value=-3), ((10,),)))
 
 
-@op("subtract_from")
-class SubtractFrom(WithConstant, frozen=True, kw_only=True):
-    """A constant minus the input: `subtract_from: 1` is the complement of a gate."""
+@op("rsub")
+class RSub(WithConstant, frozen=True, kw_only=True):
+    """A constant minus the input: `rsub: 1` is the complement of a gate."""
 
     principal = "value"
-    modules = ("archscope.nn.SubtractFrom",)
+    modules = ("archscope.nn.RSub",)
 
     value: Annotated[Number, "the constant"]
 
@@ -145,12 +145,12 @@ class SubtractFrom(WithConstant, frozen=True, kw_only=True):
         return (Example(cls(value=1), ((8, 6, 6),)), Example(cls(value=0), ((10,),)))
 
 
-@op("power")
-class Power(WithConstant, frozen=True, kw_only=True):
+@op("pow")
+class Pow(WithConstant, frozen=True, kw_only=True):
     """The input to the power of a constant."""
 
     principal = "exponent"
-    modules = ("archscope.nn.Power",)
+    modules = ("archscope.nn.Pow",)
     nonlinear = True
 
     exponent: Annotated[Number, "the constant"]

@@ -21,7 +21,7 @@ from archscope.ir import (
 )
 from archscope.onnx_form import Input, Value, X, ints, node, scalar
 from archscope.ops.activation import Softmax
-from archscope.ops.arithmetic import Plus, Sub
+from archscope.ops.arithmetic import AddScalar, Sub
 from archscope.ops.attributes import Count, Number
 from archscope.ops.facts import Weightless
 from archscope.ops.foreign import Foreign, Recognised, recognises
@@ -264,7 +264,7 @@ def pairwise_of_torch(foreign: Foreign) -> Recognised | None:
     if len(foreign.ins) != 2 or a.shape != b.shape or function is None or len(a.shape) < 2:
         return None
     last = len(a.shape) - 2
-    then: list[Op] = [Plus(value=foreign.args["eps"]), Reduce(function=function, axes=(last,))]
+    then: list[Op] = [AddScalar(value=foreign.args["eps"]), Reduce(function=function, axes=(last,))]
     if not foreign.args["keepdim"]:
         then += without_axes((*a.shape[1:-1], 1), (last,))
     return Recognised(Sub(), (a, b), then=tuple(then))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from archscope.ir import Call, Example, Op, Saved, Shape, call
 from archscope.onnx_form import Input, Value, X, node, scalar
-from archscope.ops.arithmetic import Maximum, Sub, SubtractFrom
+from archscope.ops.arithmetic import Maximum, RSub, Sub
 from archscope.ops.attributes import Number, choice
 from archscope.ops.facts import Weightless, pointwise, same_shape, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
@@ -150,4 +150,4 @@ def both_of_torch(foreign: Foreign) -> Recognised | None:
 @recognises("aten.logical_not.default", "aten.bitwise_not.default")
 def not_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise where a mask does not hold."""
-    return Recognised(SubtractFrom(value=1), foreign.ins)
+    return Recognised(RSub(value=1), foreign.ins)

@@ -7,9 +7,9 @@ from math import prod
 from typing import Annotated
 
 from archscope.errors import ShapeError
-from archscope.ir import Example, Saved, Shape, text_of
+from archscope.ir import POINTWISE, WHOLE, Call, Example, Saved, Shape, Windows, call, text_of
 from archscope.onnx_form import Input, Value, ints, node
-from archscope.ops.attributes import choice
+from archscope.ops.attributes import Count, choice
 from archscope.ops.facts import Weightless, free, pointwise, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
@@ -107,27 +107,41 @@ class Mul(Merge, frozen=True, kw_only=True):
 
 @op("concat")
 class Concat(Merge, frozen=True, kw_only=True):
-    """Concatenate the channels of all inputs."""
+    """Concatenate all inputs along an axis, by default their channels."""
 
+    principal = "axis"
     modules = ("archscope.nn.Concat",)
+
+    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+
     elementwise = free
     saved = saves_nothing
 
     def shape(self, *ins: Shape) -> Shape:
-        if any(x[1:] != ins[0][1:] for x in ins):
-            raise ShapeError(
-                f"'concat' needs equal shapes but for the channels, got {_listed(ins)}"
-            )
-        return sum(x[0] for x in ins), *ins[0][1:]
+        axis = self.axis
+        others = {(*x[:axis], *x[axis + 1 :]) for x in ins}
+        if any(axis >= len(x) for x in ins) or len(others) > 1 or len({*map(len, ins)}) > 1:
+            rest = f"that axis, {axis}" if axis else "the channels"
+            raise ShapeError(f"'concat' needs equal shapes but for {rest}, got {_listed(ins)}")
+        return *ins[0][:axis], sum(x[axis] for x in ins), *ins[0][axis + 1 :]
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return the whole input where positions are concatenated, which is more than it sees."""
+        return WHOLE if self.axis else POINTWISE
+
+    def torch(self, *ins: Shape) -> Call:
+        return call("archscope.nn.Concat", *((self.axis + 1,) if self.axis else ()))
 
     def onnx(self, *ins: Shape) -> Value:
-        return node("Concat", *map(Input, range(len(ins))), axis=1)
+        return node("Concat", *map(Input, range(len(ins))), axis=self.axis + 1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
             Example(cls(), ((8, 6, 6), (4, 6, 6))),
             Example(cls(), ((3,), (4,), (5,))),
+            Example(cls(axis=1), ((4, 6, 5), (4, 2, 5))),
+            Example(cls(axis=2), ((4, 6, 5), (4, 6, 2), (4, 6, 1))),
         )
 
 
@@ -187,8 +201,9 @@ def onnx_add(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.Concat")
 def onnx_concat(foreign: Foreign) -> Recognised | None:
-    """Recognise inputs whose channels are put behind one another."""
+    """Recognise inputs that are put behind one another."""
     ins = foreign.tensors
-    if any(x.constant for x in ins) or foreign.get("axis") % len(ins[0].shape) != 1:
+    axis = foreign.get("axis") % len(ins[0].shape)
+    if any(x.constant for x in ins) or axis == 0:
         return None
-    return Recognised(Concat() if len(ins) > 1 else Identity(), ins)
+    return Recognised(Concat(axis=axis - 1) if len(ins) > 1 else Identity(), ins)

@@ -27,7 +27,7 @@ from archscope.ops.geometry import (
     torch_pad,
 )
 from archscope.ops.registry import op
-from archscope.ops.scale import Times
+from archscope.ops.scale import MulScalar
 
 
 class Pool(Weightless, frozen=True, kw_only=True):
@@ -369,4 +369,4 @@ def avgpool_of_torch(foreign: Foreign) -> Recognised | None:
     if given["ceil"]:  # the last window may be cut
         return None
     found = AvgPool(**given, count_padding=True)
-    return Recognised(found, foreign.ins, then=(Times(factor=size / divisor),))
+    return Recognised(found, foreign.ins, then=(MulScalar(factor=size / divisor),))

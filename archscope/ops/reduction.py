@@ -18,7 +18,8 @@ from archscope.ops.reshape import Flatten, without_axes
 
 KINDS = {
     "mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax", "min": "ReduceMin",
-    "l1": "ReduceL1", "l2": "ReduceL2", "logsumexp": "ReduceLogSumExp", "var": "", "std": "",
+    "l1": "ReduceL1", "l2": "ReduceL2", "prod": "ReduceProd", "logsumexp": "ReduceLogSumExp",
+    "var": "", "std": "",
 }  # fmt: skip
 """The functions, and what ONNX calls them."""
 
@@ -118,6 +119,8 @@ class Reduce(Weightless, frozen=True, kw_only=True):
             Example(cls(function="max", axes=(0,)), (x,)),
             Example(cls(function="min", axes=(0, 1), keep=False), (x,)),
             Example(cls(function="l1"), (x,)),
+            Example(cls(function="prod", axes=(0,)), (x,)),
+            Example(cls(function="prod", axes=(0, 2), keep=False), (x,)),
             Example(cls(function="l2", axes=(0,)), (x,)),
             Example(cls(function="logsumexp", keep=False), (x,)),
             Example(cls(function="var", correction=0), (x,)),
@@ -152,16 +155,13 @@ def reduced(
 
 FUNCTIONS = {
     "aten.mean.dim": "mean", "aten.sum.dim_IntList": "sum", "aten.amax.default": "max",
-    "aten.amin.default": "min", "aten.max.dim": "max", "aten.min.dim": "min",
-    "aten.logsumexp.default": "logsumexp",
+    "aten.amin.default": "min", "aten.logsumexp.default": "logsumexp", "aten.prod.dim_int": "prod",
 }  # fmt: skip
 
 
 @recognises(*FUNCTIONS)
 def reduction_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a reduction; of an extreme with its places, the extreme."""
-    if foreign.get("result", 0) != 0:
-        return None
+    """Recognise a reduction."""
     function = FUNCTIONS[foreign.target]
     return reduced(function, foreign, foreign.get("dim"), foreign.get("keepdim", False))
 

@@ -49,7 +49,7 @@ class Upsample(Weightless, frozen=True, kw_only=True):
     """Resize by nearest-neighbour, linear or cubic interpolation."""
 
     principal = "scale"
-    modules = ("nn.Upsample",)
+    modules = ("nn.Upsample", "archscope.nn.AntialiasedResize")
     keeps_zero = True
 
     scale: Annotated[Size | None, "factor of the output size"] = None
@@ -65,10 +65,15 @@ class Upsample(Weightless, frozen=True, kw_only=True):
     align_corners: Annotated[
         Flag, "the outermost positions stand on each other, not the borders of the map"
     ] = False
+    antialias: Annotated[
+        Flag,
+        "each position is a mean of all that it covers, as Pillow makes maps smaller; 2-D,"
+        " linear or cubic, to a whole size",
+    ] = False
 
     @property
     def known_to_tools(self) -> bool:  # type: ignore[override]
-        usual = self.mode in ("nearest", "linear")
+        usual = self.mode in ("nearest", "linear") and not self.antialias
         return usual and self.factor is None and not self.align_corners
 
     def is_identity(self, *ins: Shape) -> bool:
@@ -83,6 +88,11 @@ class Upsample(Weightless, frozen=True, kw_only=True):
             raise ShapeError(f"'upsample' of mode '{self.mode}' cannot align corners")
         if self.mode == "cubic" and len(sizes) != 2:
             raise ShapeError(f"'upsample' of mode 'cubic' needs 2 spatial axes, got {text_of(x)}")
+        if self.antialias and (self.mode.startswith("nearest") or len(sizes) != 2 or self.factor):
+            raise ShapeError(
+                "'upsample' with 'antialias' needs 2 spatial axes, mode linear or cubic, and scale"
+                f" or size, got {text_of(x)}"
+            )
         if self.size is not None:
             return x[0], *per_axis(self.size, len(sizes), "size of 'upsample'")
         if self.factor is not None:
@@ -96,6 +106,9 @@ class Upsample(Weightless, frozen=True, kw_only=True):
 
     def window(self, *ins: Shape) -> Windows:
         (x,) = ins
+        if self.antialias:
+            sizes = zip(x[1:], self.shape(x)[1:], strict=True)
+            return tuple(covered(self.mode, a, b, self.align_corners) for a, b in sizes)
         factors: tuple[float | None, ...] = (None,) * (len(x) - 1)
         if self.factor is not None and not self.align_corners:
             factors = per_axis(self.factor, len(x) - 1, "factor of 'upsample'")
@@ -105,11 +118,27 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         )
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the multiplications and additions of the mixes of 2 or 4 values on each axis."""
+        """Count the multiplications and additions of the mixes of 2 or 4 values on each axis.
+
+        Against aliasing the mixes are of all values that count, along one axis and then the other.
+        """
+        if self.antialias:
+            return self._covering(ins[0])
         if self.mode.startswith("nearest"):
             return 0
         each = (1 << len(ins[0])) - 1 if self.mode == "linear" else 7 * (4 + 1)
         return each * prod(self.shape(*ins))
+
+    def _covering(self, x: Shape) -> int:
+        """Return the operations of two passes, over the width and then over the height."""
+        _, height, width = self.shape(x)
+        rows, columns = (
+            covered(self.mode, a, b, self.align_corners)
+            for a, b in zip(x[1:], (height, width), strict=True)
+        )
+        across = sum(2 * len(seen) - 1 for seen in columns.reads) * (width // columns.period)
+        down = sum(2 * len(seen) - 1 for seen in rows.reads) * (height // rows.period)
+        return x[0] * (across * x[1] + down * width)
 
     saved = saves_nothing
 
@@ -120,6 +149,8 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         words: dict[str, Any] = {"mode": names.get(self.mode, self.mode)}
         if self.align_corners:
             words["align_corners"] = True
+        if self.antialias:
+            return call("archscope.nn.AntialiasedResize", out, words["mode"], self.align_corners)
         if self.factor is not None:
             return call("nn.Upsample", scale_factor=self.factor, **words)
         return call("nn.Upsample", size=short(out), **words)
@@ -133,7 +164,9 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         if self.mode == "nearest_exact":
             words |= {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}
         if self.mode == "cubic":
-            words["cubic_coeff_a"] = -0.75
+            words["cubic_coeff_a"] = -0.5 if self.antialias else -0.75
+        if self.antialias:
+            words |= {"antialias": 1, "exclude_outside": 1}
         if self.factor is not None:
             factors = per_axis(self.factor, len(sizes), "factor of 'upsample'")
             scales = floats(1, 1, *map(_scale_of, sizes, out, factors))
@@ -161,6 +194,8 @@ class Upsample(Weightless, frozen=True, kw_only=True):
             Example(cls(size=(9, 13), mode="cubic", align_corners=True), ((2, 8, 7),)),
             Example(cls(factor=1.3), ((2, 9, 10),)),
             Example(cls(factor=(1.3, 0.7), mode="linear"), ((2, 9, 10),)),
+            Example(cls(size=(5, 4), mode="linear", antialias=True), ((2, 12, 13),)),
+            Example(cls(size=(7, 4), mode="cubic", antialias=True), ((2, 12, 24),)),
         )
 
 
@@ -192,6 +227,34 @@ def reads(mode: str, size: int, out: int, corners: bool, factor: float | None) -
         return range(low - more, low + 2 + more) if rest else range(low, low + 1)
 
     return Resample.between(size, out, read)
+
+
+def covered(mode: str, size: int, out: int, corners: bool) -> Resample:
+    """Return which positions each output is a mean of along an axis, against aliasing.
+
+    The filter, a triangle or a cubic, is as wide as the step from output to output; positions
+    where it is 0 are left out.
+    """
+    step = size / out
+    if corners:
+        step = (size - 1) / (out - 1) if out > 1 else 0.0
+    wide = max(step, 1.0)
+    reach = (1 if mode == "linear" else 2) * wide
+
+    def read(place: int) -> range:
+        centre = step * (place + 0.5)
+        first = max(int(centre - reach + 0.5), 0)
+        stop = min(int(centre + reach + 0.5), size)
+        ends = [at for at in range(first, stop) if _is_inside(abs(at + 0.5 - centre) / wide, mode)]
+        return range(ends[0], ends[-1] + 1)
+
+    return Resample(size, tuple(read(place) for place in range(out)))
+
+
+def _is_inside(distance: float, mode: str) -> bool:
+    """Return whether a filter is not 0 at a distance, in steps; a cubic is 0 at 1 and 2."""
+    last = 1 if mode == "linear" else 2
+    return distance < last - 1e-6
 
 
 def _on_corners(u: int, mode: str, size: int, out: int) -> range:
@@ -288,9 +351,11 @@ TARGETS = {
     "linear": ("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d"),
     "cubic": ("upsample_bicubic2d",),
 }  # fmt: skip
+ANTIALIASED = {"linear": ("_upsample_bilinear2d_aa",), "cubic": ("_upsample_bicubic2d_aa",)}
 MODE_OF = {
     f"aten.{name}.{kind}": mode
-    for mode, names in TARGETS.items()
+    for table in (TARGETS, ANTIALIASED)
+    for mode, names in table.items()
     for name in names
     for kind in ("vec", "default")
 }
@@ -304,12 +369,14 @@ def upsample_of_torch(foreign: Foreign) -> Recognised | None:
     factors = foreign.get("scale_factors")
     if factors is None:
         factors = [foreign.args[word] for word in foreign.args if word.startswith("scales")]
-    corners = bool(foreign.get("align_corners"))
+    corners, smooth = bool(foreign.get("align_corners")), "_aa." in foreign.target
     ratios = [*zip(x.shape[2:], factors or (), sizes, strict=False)]
     if any(factor is not None and size * factor != out for size, factor, out in ratios):
-        if corners or None in factors:
+        if corners or smooth or None in factors:
             return None
         factor = per_axis_or_one(tuple(float(value) for value in factors))
         return Recognised(Upsample(factor=factor, mode=mode), (x,))
-    found = Upsample(size=per_axis_or_one(sizes), mode=mode, align_corners=corners)
+    found = Upsample(
+        size=per_axis_or_one(sizes), mode=mode, align_corners=corners, antialias=smooth
+    )
     return Recognised(found, (x,))

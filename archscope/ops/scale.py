@@ -79,12 +79,12 @@ class Scale(Op, frozen=True, kw_only=True):
         )
 
 
-@op("times")
-class Times(Weightless, frozen=True, kw_only=True):
+@op("mul_scalar")
+class MulScalar(Weightless, frozen=True, kw_only=True):
     """Multiply by a constant, as residuals are scaled in Szegedy et al. 2016."""
 
     principal = "factor"
-    modules = ("archscope.nn.Times",)
+    modules = ("archscope.nn.MulScalar",)
     valuewise = keeps_zero = True
 
     factor: Annotated[Number, "the constant"]
@@ -131,7 +131,7 @@ def onnx_mul(foreign: Foreign) -> Recognised | None:
         number = number[0]
     if b.constant and isinstance(number, int | float) and number:
         factor = number if foreign.target == "onnx.Mul" else 1 / number
-        return Recognised(Times(factor=round_float(factor)), (a,))
+        return Recognised(MulScalar(factor=round_float(factor)), (a,))
     if b.constant or foreign.target == "onnx.Div" or len(a.shape) != len(b.shape):
         return None
     return Recognised(Mul(), (a, b))

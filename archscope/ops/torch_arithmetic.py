@@ -7,19 +7,19 @@ from typing import Any
 from archscope.ir import Op
 from archscope.ops.activation import ReLU, ReLU6
 from archscope.ops.arithmetic import (
+    AddScalar,
     Clamp,
     Div,
     Maximum,
     Minimum,
-    Plus,
-    Power,
+    Pow,
+    RSub,
     Sub,
-    SubtractFrom,
 )
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.learned import Learned
 from archscope.ops.merge import Add, Mul
-from archscope.ops.scale import Times, scale_of
+from archscope.ops.scale import MulScalar, scale_of
 from archscope.ops.unary import Unary
 
 TARGETS = {
@@ -91,25 +91,25 @@ def number_of(value: Any) -> float | None:
 def _with_number(function: str, x: Tensor, number: float) -> Recognised | None:
     found: Op
     if function == "add":
-        found = Plus(value=number)
+        found = AddScalar(value=number)
     elif function == "sub":
-        found = Plus(value=-number)
+        found = AddScalar(value=-number)
     elif function == "rsub":
-        found = SubtractFrom(value=number)
+        found = RSub(value=number)
     elif function == "mul":
-        found = Times(factor=number)
+        found = MulScalar(factor=number)
     elif function == "div" and number:
-        found = Times(factor=1 / number)
+        found = MulScalar(factor=1 / number)
     elif function == "pow":
         found = {2: Unary(function="square"), 0.5: Unary(function="sqrt")}.get(
-            number, Power(exponent=number)
+            number, Pow(exponent=number)
         )
     elif function == "maximum":
         found = ReLU() if number == 0 else Clamp(min=number)
     elif function == "minimum":
         found = Clamp(max=number)
     elif function == "rdiv":
-        then: tuple[Op, ...] = () if number == 1 else (Times(factor=number),)
+        then: tuple[Op, ...] = () if number == 1 else (MulScalar(factor=number),)
         return Recognised(Unary(function="reciprocal"), (x,), then=then)
     else:
         return None
@@ -155,4 +155,4 @@ def power_of_number(foreign: Foreign) -> Recognised | None:
     base = number_of(foreign.get("self")) if foreign.target == "aten.pow.Scalar" else 2.0
     if base is None or base <= 0:
         return None
-    return Recognised(Times(factor=log(base)), foreign.ins, then=(Unary(function="exp"),))
+    return Recognised(MulScalar(factor=log(base)), foreign.ins, then=(Unary(function="exp"),))

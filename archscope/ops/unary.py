@@ -12,11 +12,15 @@ from archscope.ir import Call, Example, Saved, Shape, call
 from archscope.onnx_form import Value, X, node, scalar
 from archscope.ops.attributes import choice
 from archscope.ops.facts import Weightless, pointwise, same_shape
-from archscope.ops.foreign import Foreign, Recognised, recognises
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op
-from archscope.ops.scale import Times
+from archscope.ops.scale import MulScalar
 
-INPUT, OUTPUT = Saved(input=True), Saved(output=True)
+INPUT, OUTPUT, NOTHING = Saved(input=True), Saved(output=True), Saved()
+
+
+MOST = 3.4028234663852886e38
+"""The largest number of float32."""
 
 
 class Function(Struct, frozen=True):
@@ -26,10 +30,21 @@ class Function(Struct, frozen=True):
     keeps: Saved
     onnx: Callable[[], Value]
     zero: bool = True  # whether it is 0 at 0
+    slope: bool = True  # whether it has another derivative than 0
+    straight: bool = False  # whether it changes no ordinary number
 
 
 def _one(kind: str) -> Callable[[], Value]:
     return lambda: node(kind, X)
+
+
+def _trunc(x: Value) -> Value:
+    return node("Mul", node("Sign", x), node("Floor", node("Abs", x)))
+
+
+def _finite(x: Value) -> Value:
+    numbers = node("Where", node("IsNaN", x), scalar(0), x)
+    return node("Clip", numbers, scalar(-MOST), scalar(MOST))
 
 
 def _log1p(x: Value) -> Value:
@@ -50,12 +65,26 @@ FUNCTIONS = {
     "sin": Function(1, INPUT, _one("Sin")),
     "cos": Function(1, INPUT, _one("Cos"), zero=False),
     "erf": Function(1, INPUT, _one("Erf")),
+    "erfc": Function(1, INPUT, lambda: node("Sub", scalar(1), node("Erf", X)), zero=False),
+    "tan": Function(1, OUTPUT, _one("Tan")),
+    "atan": Function(1, INPUT, _one("Atan")),
+    "sinh": Function(1, INPUT, _one("Sinh")),
+    "cosh": Function(1, INPUT, _one("Cosh"), zero=False),
+    "asinh": Function(1, INPUT, _one("Asinh")),
+    "log10": Function(1, INPUT, lambda: node("Div", node("Log", X), scalar(log(10))), zero=False),
+    "sign": Function(1, NOTHING, _one("Sign"), slope=False),
+    "floor": Function(1, NOTHING, _one("Floor"), slope=False),
+    "ceil": Function(1, NOTHING, _one("Ceil"), slope=False),
+    "round": Function(1, NOTHING, _one("Round"), slope=False),
+    "trunc": Function(1, NOTHING, lambda: _trunc(X), slope=False),
+    "frac": Function(1, NOTHING, lambda: node("Sub", X, _trunc(X))),
+    "nan_to_num": Function(1, INPUT, lambda: _finite(X), straight=True),
     "mish": Function(5, INPUT, _one("Mish")),
     "selu": Function(5, INPUT, _one("Selu")),
 }
 """The functions by their names in torch."""
 
-POSITIVE = ("sqrt", "rsqrt", "log", "log1p", "log2")
+POSITIVE = ("sqrt", "rsqrt", "log", "log1p", "log2", "log10")
 """Functions of positive numbers."""
 
 
@@ -64,7 +93,7 @@ class Unary(Weightless, frozen=True, kw_only=True):
     """A function of each value: `unary: exp`, `unary: sqrt`, `unary: mish`."""
 
     principal = "function"
-    valuewise = nonlinear = True
+    valuewise = True
 
     function: Annotated[str, choice(*FUNCTIONS), "its name in torch"]
 
@@ -74,6 +103,14 @@ class Unary(Weightless, frozen=True, kw_only=True):
     @property
     def keeps_zero(self) -> bool:
         return FUNCTIONS[self.function].zero
+
+    @property
+    def nonlinear(self) -> bool:  # type: ignore[override]
+        return not FUNCTIONS[self.function].straight
+
+    @property
+    def without_slope(self) -> tuple[int, ...]:  # type: ignore[override]
+        return () if FUNCTIONS[self.function].slope else (0,)
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the operations of its formula for each element."""
@@ -95,7 +132,10 @@ class Unary(Weightless, frozen=True, kw_only=True):
         )
 
 
-ONNX = {"abs", "sqrt", "reciprocal", "exp", "log", "sin", "cos", "erf", "mish"}
+ONNX = {
+    "abs", "sqrt", "reciprocal", "exp", "log", "sin", "cos", "erf", "mish", "tan",
+    "atan", "sinh", "cosh", "asinh", "sign", "floor", "ceil", "round",
+}  # fmt: skip
 """Functions that ONNX has by the same name."""
 
 
@@ -103,7 +143,12 @@ def _recognise(function: str) -> None:
     targets = [f"aten.{function}.default"]
     if function in ONNX:
         targets.append(f"onnx.{function.title()}")
-    recognises(*targets)(lambda foreign: Recognised(Unary(function=function), foreign.ins))
+
+    @recognises(*targets)
+    def plain(foreign: Foreign) -> Recognised | None:
+        others = [value for value in foreign.args.values() if not isinstance(value, Tensor)]
+        usual = len(foreign.ins) == 1 and all(value is None for value in others)
+        return Recognised(Unary(function=function), foreign.ins) if usual else None
 
 
 for _function in FUNCTIONS:
@@ -113,4 +158,4 @@ for _function in FUNCTIONS:
 @recognises("aten.neg.default", "onnx.Neg")
 def negation(foreign: Foreign) -> Recognised | None:
     """Recognise the product with -1."""
-    return Recognised(Times(factor=-1), foreign.ins)
+    return Recognised(MulScalar(factor=-1), foreign.ins)

@@ -174,11 +174,11 @@ def digest(layers: str) -> str:
     [
         ("- add: [identity, [relu, identity]]", "- add: [relu, identity]"),
         ("- add: [identity, relu, tanh]", "- add: [{add: [tanh, relu]}, identity]"),
-        ("- add: [relu, tanh, {times: 0}]", "- add: [relu, tanh]"),
-        ("- add: [relu, [{times: 0}, relu, {maxpool: 1}]]", "- relu"),
+        ("- add: [relu, tanh, {mul_scalar: 0}]", "- add: [relu, tanh]"),
+        ("- add: [relu, [{mul_scalar: 0}, relu, {maxpool: 1}]]", "- relu"),
         ("- mul: [relu, {mul: [tanh, identity]}]", "- mul: [identity, relu, tanh]"),
         ("- dropout: 0", "- identity"),
-        ("- times: 1", "- identity"),
+        ("- mul_scalar: 1", "- identity"),
         ("- channel_shuffle: 1", "- identity"),
         ("- concat: [relu, relu]", "- {relu: {}, name: a}\n- {concat: , from: [a, a]}"),
     ],
@@ -202,7 +202,7 @@ def test_the_same_function(one: str, other: str) -> None:
          "- add: [[{conv: 4, share: a}, relu], [{conv: 4, share: a}, tanh]]"),
         ("- conv: 4\n- conv: 4", "- conv: 4\n  share: a\n- conv: 4\n  share: a"),
         ("- batchnorm", "- identity"),
-        ("- times: 0\n- conv: 4", "- times: 0\n- conv: {out: 4, bias: false}"),
+        ("- mul_scalar: 0\n- conv: 4", "- mul_scalar: 0\n- conv: {out: 4, bias: false}"),
         ("- relu\n- {tanh: , output: side}", "- tanh\n- {relu: , output: side}"),
     ],
 )  # fmt: skip

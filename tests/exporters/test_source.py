@@ -85,7 +85,9 @@ def test_every_operator(case: Example) -> None:
 def test_every_operator_in_a_block_behind_another(case: Example) -> None:
     """The value before is read once more, so nothing may work over it."""
     net = Net(**{f"x{number}": shape for number, shape in enumerate(case.ins)})
-    before = [net("times", f"x{n}", name=f"times{n}", factor=2.0) for n in range(len(case.ins))]
+    before = [
+        net("mul_scalar", f"x{n}", name=f"times{n}", factor=2.0) for n in range(len(case.ins))
+    ]
     net.builder.add("block.part", case.op, tuple(before))
     net("identity", before[0], name="block.kept")
     same(net.graph("block.part", Output("kept", before[0])), positive=case.positive)

@@ -91,3 +91,11 @@ def test_leaving_a_layer_out_by_when_moves_no_name(words: list[str], at: int, ke
 def test_reading_twice_gives_the_same_graph() -> None:
     text = "layers: [conv: 8, add: [identity, {conv: 8, then: relu, repeat: 2}]]"
     assert graph_of(text) == graph_of(text)
+
+
+def test_operators_by_their_former_names() -> None:
+    """Version 0.1 called `mul_scalar` so."""
+    graph = graph_of("layers: [{times: 0.5}, relu]")
+    assert [node.op.name for node in graph.nodes[1:]] == ["mul_scalar", "relu"]
+    block = graph_of("blocks: {times: {with: {n: }, layers: [{tile: =n}]}}\nlayers: [{times: 2}]")
+    assert [node.op.name for node in block.nodes[1:]] == ["tile"]

@@ -6,6 +6,7 @@ from itertools import product
 from math import pi, sqrt
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,13 +94,13 @@ def pad(module: Any, out: Tensor, x: Tensor) -> Tensor:
     return x
 
 
-def cubic_weights(rest: float) -> list[float]:
+def cubic_weights(rest: Any) -> list[Any]:
     a = -0.75
 
-    def near(t: float) -> float:
+    def near(t: Any) -> Any:
         return ((a + 2) * t - (a + 3)) * t * t + 1
 
-    def far(t: float) -> float:
+    def far(t: Any) -> Any:
         return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
 
     return [far(rest + 1), near(rest), near(1 - rest), far(2 - rest)]
@@ -122,6 +123,8 @@ def upsample(module: Any, out: Tensor, x: Tensor) -> Tensor:
             places = torch.arange(x[0, 0].numel(), dtype=x.dtype).view(1, 1, *x.shape[2:])
             order = module(places).long().flatten()
         return x.flatten(2).index_select(2, order).view(out.shape)
+    if type(module).__name__ == "AntialiasedResize":
+        return _covered(module, out, x)
     if module.mode == "bicubic":
         return _cubic(module, out, x)
     terms = []
@@ -136,6 +139,33 @@ def upsample(module: Any, out: Tensor, x: Tensor) -> Tensor:
             weight = [w * share for w in weight for share in shares]
         terms.append(corner * torch.tensor(weight).view(out.shape[2:]))
     return sum(terms[1:], terms[0])
+
+
+def _covered(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    """Along each axis, the last first, a weighted sum of all positions that an output covers."""
+    for axis in (3, 2):
+        whole, size = x.shape[axis], out.shape[axis]
+        step = whole / size
+        wide, reach = max(step, 1.0), 1 if module.mode == "bilinear" else 2
+        results = []
+        for place in range(size):
+            from_centre = [(at + 0.5 - step * (place + 0.5)) / wide for at in range(whole)]
+            kept = [(at, abs(d)) for at, d in enumerate(from_centre) if abs(d) < reach - 1e-9]
+            raw = [1 - d if reach == 1 else _pillow(d) for _, d in kept]
+            terms = [
+                x.select(axis, at) * torch.tensor(weight / sum(raw))
+                for (at, _), weight in zip(kept, raw, strict=True)
+            ]
+            results.append(sum(terms[1:], terms[0]))
+        x = torch.stack(results, axis)
+    return x
+
+
+def _pillow(t: float) -> float:
+    """The cubic of Pillow, which has another constant than that without a filter."""
+    a = -0.5
+    near = ((a + 2) * t - (a + 3)) * t * t + 1
+    return near if t < 1 else ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
 
 
 def _cubic(module: Any, out: Tensor, x: Tensor) -> Tensor:
@@ -157,6 +187,55 @@ def _cubic(module: Any, out: Tensor, x: Tensor) -> Tensor:
     weights = [torch.tensor([w[up] for _, w in down]).view(-1, 1) for up in range(4)]
     terms = [line * weight for line, weight in zip(mixed, weights, strict=True)]
     return sum(terms[1:], terms[0])
+
+
+def grid_sample(module: Any, out: Tensor, x: Tensor, grid: Tensor) -> Tensor:
+    """A weighted sum of the positions around each place; which these are is no arithmetic."""
+    sizes = torch.tensor([float(size) for size in reversed(x.shape[2:])])
+    corners = module.align_corners
+    scale = (sizes.numpy() - corners) / 2
+    at = grid * torch.tensor(scale) + torch.tensor((sizes.numpy() - 1) / 2)  # x, then y
+    columns, rows = at.unbind(-1)
+
+    def read(row: Any, column: Any) -> Tensor:
+        """Return the values at whole places, as the padding has them."""
+        places, inside = [], np.ones(row.shape, bool)
+        for axis, place in enumerate((row, column), start=2):
+            size = x.shape[axis]
+            if module.padding_mode == "reflection":
+                wide = 2 * (size - 1) if corners else 2 * size
+                turned = np.abs(place if corners else place + 0.5) % wide
+                place = np.minimum(turned, wide - turned) - (0 if corners else 0.5)
+            if module.padding_mode == "zeros":
+                inside &= (place >= 0) & (place < size)
+            places.append(torch.tensor(place.clip(0, size - 1).astype(int)))
+        images = zip(x.unbind(0), *places, strict=True)
+        values = torch.stack([image[:, a, b] for image, a, b in images])
+        return torch.where(torch.tensor(inside).unsqueeze(1), values, torch.full((), 0.0))
+
+    if module.mode == "nearest":
+        return read(rows.round().numpy(), columns.round().numpy())
+    low = [rows.floor(), columns.floor()]
+    rest = [rows - low[0], columns - low[1]]
+    first = [place.numpy() for place in low]
+    if module.mode == "bilinear":
+        shares = [(1 - part, part) for part in rest]
+        terms = [
+            read(first[0] + a, first[1] + b) * (shares[0][a] * shares[1][b]).unsqueeze(1)
+            for a, b in product((0, 1), repeat=2)
+        ]
+        return sum(terms[1:], terms[0])
+    down, along = ([part.unsqueeze(1) for part in cubic_weights(r)] for r in rest)
+    lines = []
+    for a in range(4):
+        taps = [read(first[0] + a - 1, first[1] + b - 1) * along[b] for b in range(4)]
+        lines.append(sum(taps[1:], taps[0]) * down[a])
+    return sum(lines[1:], lines[0])
+
+
+def one_hot(module: Any, out: Tensor, x: Tensor) -> Tensor:
+    whole = torch.tensor(x.numpy().astype(int))
+    return (whole.unsqueeze(-1) == torch.arange(module.classes)).to(x.dtype)
 
 
 def rms(module: Any, out: Tensor, x: Tensor) -> Tensor:

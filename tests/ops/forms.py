@@ -328,6 +328,8 @@ FORMS: dict[str, Form] = {
     "pad": axis_forms.pad,
     "fold": axis_forms.fold,
     "upsample": axis_forms.upsample,
+    "grid_sample": axis_forms.grid_sample,
+    "one_hot": axis_forms.one_hot,
 }
 """The form of each operator whose module is no elementary arithmetic."""
 

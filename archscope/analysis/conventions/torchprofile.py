@@ -65,7 +65,7 @@ CONVENTION = Convention(
         (each("pooling: 3 for each output element, its parts", 3), "nn.LPPool{}d"),
         (_windows, "archscope.nn.StochasticPool"),
         (_resize, "nn.Upsample"),
-        (PRODUCT, "archscope.nn.Scale", "archscope.nn.Times"),
+        (PRODUCT, "archscope.nn.Scale", "archscope.nn.MulScalar"),
         (Term("multiplication: 1 for each element", merged), "archscope.nn.Mul"),
     ),
     written=("a convolution with padding='same' counts 0 (bug); build pads by numbers",),

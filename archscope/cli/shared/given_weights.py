@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE",
-    help="Weights: a .safetensors file, or the folder of a run.",
+    help="Weights: a .safetensors file, a state dict (.pth, .pt), or the folder of a run.",
 )  # fmt: skip
 
 
@@ -44,11 +44,25 @@ def weights_file(path: Path) -> Path:
     return file
 
 
-def given_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file, or the best weights of a run. Raises OptionError."""
-    from archscope.weights import read_weights
+def given_weights(path: Path, graph: Graph) -> dict[str, Tensor]:
+    """Return the weights of a file, or the best weights of a run, by the names of a network.
 
-    return read_weights(weights_file(path))
+    Wrappers' prefixes are left out. A file that has no name of the network, as those of
+    torchvision, is matched by order and shape, and then all of it must fit. Raises OptionError.
+    """
+    from archscope.build import build
+    from archscope.pretrained import pretrained
+    from archscope.weights import SAFETENSORS, read_weights, without_prefix
+
+    file = weights_file(path)
+    read = read_weights(file)
+    names = build(graph, device="meta").state_dict().keys()
+    weights = without_prefix(read, names)
+    if file.suffix == SAFETENSORS or names & weights.keys():
+        return weights
+    found = pretrained(graph, file)
+    left_out = (*found.record.new, *found.record.unused)
+    return weights if left_out else found.weights
 
 
 def own_weights(spec: str, inputs: Sequence[str], graph: Graph) -> dict[str, Tensor]:

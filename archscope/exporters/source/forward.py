@@ -91,7 +91,8 @@ class ForwardWriter:
         if sign:
             terms = (f"({text})" if isinstance(text, Chain) else str(text) for text in inputs)
             return Chain(tuple(terms), sign)
-        return Group("torch.cat(", (Group("(", tuple(inputs), ")", True), "dim=1"), ")")
+        axis = step.part.args[0] if step.part.args else 1
+        return Group("torch.cat(", (Group("(", tuple(inputs), ")", True), f"dim={axis}"), ")")
 
     def _assign(self, place: int, step: Step, indent: str) -> list[str]:
         expression = self._expression(step)

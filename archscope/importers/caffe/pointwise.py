@@ -71,7 +71,7 @@ def power(net: Conversion, layer: CaffeLayer) -> list[str]:
     if param.number("power", 1) != 1 or param.number("shift", 0) != 0:
         return costed(net, layer)
     scale = param.number("scale", 1)
-    return [net.node(layer) if scale == 1 else net.add(layer, "times", factor=scale)]
+    return [net.node(layer) if scale == 1 else net.add(layer, "mul_scalar", factor=scale)]
 
 
 def dropout(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -162,7 +162,9 @@ def eltwise(net: Conversion, layer: CaffeLayer) -> list[str]:
         return [net.opaque(layer, len(nodes) - 1, pointwise=True)]
     if kind == "SUM":
         nodes = [
-            node if factor == 1 else net.part(layer, f"times{i}", "times", [node], factor=factor)
+            node
+            if factor == 1
+            else net.part(layer, f"times{i}", "mul_scalar", [node], factor=factor)
             for i, (node, factor) in enumerate(zip(nodes, factors or [1] * len(nodes), strict=True))
         ]
     return [net.add(layer, "add" if kind == "SUM" else "mul", nodes)]

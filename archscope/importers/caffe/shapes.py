@@ -87,14 +87,9 @@ def concat(net: Conversion, layer: CaffeLayer) -> list[str]:
     nodes = net.nodes(layer)
     if len(nodes) == 1:
         return nodes
-    if axis == 1:
-        return [net.add(layer, "concat", nodes)]
-    shapes = [net.made.shape(node) for node in nodes]
-    if axis == 0 or len({(*s[: axis - 1], *s[axis:]) for s in shapes}) > 1:
-        what = "images" if axis == 0 else "maps of several shapes"
-        raise net.made.error(f"'{layer.name}' joins {what}, which is not supported", layer.line)
-    size = (*shapes[0][: axis - 1], sum(s[axis - 1] for s in shapes), *shapes[0][axis:])
-    return [net.opaque(layer, size=size)]
+    if axis == 0:
+        raise net.made.error(f"'{layer.name}' joins images, which is not supported", layer.line)
+    return [net.add(layer, "concat", nodes, axis=axis - 1)]
 
 
 def slice_(net: Conversion, layer: CaffeLayer) -> list[str]:

@@ -22,9 +22,9 @@ CHAINS: dict[str, tuple[Step, ...]] = {
     "gelu": (("gelu", {}),),
     "swish": (("silu", {}),),
     # x + 0.1x where positive, 0.1x where negative
-    "ramp": (("leaky_relu", {"slope": 1 / 11}), ("times", {"factor": 1.1})),
+    "ramp": (("leaky_relu", {"slope": 1 / 11}), ("mul_scalar", {"factor": 1.1})),
     # 2 / (1 + exp(-x)) - 1 = tanh(x / 2)
-    "loggy": (("times", {"factor": 0.5}), ("tanh", {})),
+    "loggy": (("mul_scalar", {"factor": 0.5}), ("tanh", {})),
 }
 
 UNSAID = {"selu": 4, "plse": 3, "hardtan": 2, "lhtan": 3, "stair": 4, "hard_mish": 6}

@@ -118,7 +118,7 @@ def upsample(net: Conversion, section: Section, title: str) -> str:
     factor = section.number("scale", 1)
     if factor == 1:
         return node
-    return net.made.add(f"{title}/times", section.line, "times", (node,), factor=factor)
+    return net.made.add(f"{title}/times", section.line, "mul_scalar", (node,), factor=factor)
 
 
 def crop(net: Conversion, section: Section, title: str) -> str:

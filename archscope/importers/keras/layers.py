@@ -283,7 +283,7 @@ def rescaling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
     """Add a product with a constant, and a sum."""
     scale, offset = layer.get("scale", 1), layer.get("offset", 0)
     if isinstance(scale, int | float) and offset == 0:
-        return net.add(title, "times", node, factor=scale)
+        return net.add(title, "mul_scalar", node, factor=scale)
     return net.opaque(title, layer.kind, node, each=2, pointwise=True)
 
 
@@ -296,12 +296,14 @@ def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) 
         return net.add(title, words[layer.kind], *nodes)
     if layer.kind == "Concatenate":
         rank = len(net.shape(nodes[0])) + 1
-        if layer.get("axis", -1) not in (-1, rank - 1):
-            raise net.error(layer, "joins another axis than the last, which is not supported")
-        return net.add(title, "concat", *nodes)
+        axis = layer.get("axis", -1)
+        axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
+        if not isinstance(axis, int) or not 0 < axis < rank:
+            raise net.error(layer, "joins images, or an axis that is not there")
+        return net.add(title, "concat", *nodes, axis=axis % (rank - 1))
     if layer.kind == "Average":
         total = net.add(f"{title}_sum", "add", *nodes)
-        return net.add(title, "times", total, factor=1 / len(nodes))
+        return net.add(title, "mul_scalar", total, factor=1 / len(nodes))
     return net.opaque(title, layer.kind, *nodes, each=len(nodes) - 1, pointwise=True)
 
 

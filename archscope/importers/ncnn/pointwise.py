@@ -144,7 +144,7 @@ def binary(net: Conversion, layer: ParamLayer) -> list[str]:
     """Add an operation on two blobs, or on a blob and a number."""
     kind, nodes = layer.integer(0, 0), net.nodes(layer)
     if layer.integer(1, 0) and kind == MULTIPLY:
-        return [net.add(layer, "times", factor=layer.number(2, 0))]
+        return [net.add(layer, "mul_scalar", factor=layer.number(2, 0))]
     if len(nodes) == 1:
         return [net.opaque(layer, 1, pointwise=True)]
     shapes = [net.made.shape(node) for node in nodes]
@@ -164,7 +164,9 @@ def eltwise(net: Conversion, layer: ParamLayer) -> list[str]:
         return [net.opaque(layer, len(nodes) - 1, pointwise=True)]
     if kind == 1:
         nodes = [
-            node if factor == 1 else net.part(layer, f"times{i}", "times", [node], factor=factor)
+            node
+            if factor == 1
+            else net.part(layer, f"times{i}", "mul_scalar", [node], factor=factor)
             for i, (node, factor) in enumerate(zip(nodes, factors, strict=True))
         ]
     return [net.add(layer, "add" if kind else "mul", nodes)]

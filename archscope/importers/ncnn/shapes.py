@@ -78,8 +78,8 @@ def concat(net: Conversion, layer: ParamLayer) -> list[str]:
         raise net.made.error(
             f"'{layer.name[:60]}' joins blobs that differ in other axes too", layer.line
         )
-    if axis == 0 and not learned:
-        return [nodes[0] if len(nodes) == 1 else net.add(layer, "concat", nodes)]
+    if not learned:
+        return [nodes[0] if len(nodes) == 1 else net.add(layer, "concat", nodes, axis=axis)]
     size = (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :])
     return [net.opaque(layer, size=size)]
 

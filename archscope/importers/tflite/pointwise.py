@@ -14,7 +14,7 @@ PLAIN: dict[str, tuple[str, dict[str, Any]]] = {
     "TANH": ("tanh", {}), "HARD_SWISH": ("hardswish", {}), "ELU": ("elu", {}),
     "RELU_N1_TO_1": ("clamp", {"min": -1.0, "max": 1.0}),
     "RELU_0_TO_1": ("clamp", {"min": 0.0, "max": 1.0}),
-    "LOG_SOFTMAX": ("log_softmax", {}), "NEG": ("times", {"factor": -1.0}),
+    "LOG_SOFTMAX": ("log_softmax", {}), "NEG": ("mul_scalar", {"factor": -1.0}),
     "L2_NORMALIZATION": ("normalize", {"eps": 1e-6}),
     **{name: ("unary", {"function": name.lower()})
        for name in ("ABS", "SQRT", "RSQRT", "EXP", "LOG", "SIN", "COS", "SQUARE")},
@@ -61,7 +61,7 @@ def parametrised(net: Conversion, op: TfliteOperator) -> list[Value]:
     elif op.kind == "SOFTMAX":
         beta = _number(op.option("Beta", 1.0))
         if beta != 1:
-            node = net.add(f"{title}_times", "times", node, factor=beta)
+            node = net.add(f"{title}_times", "mul_scalar", node, factor=beta)
         node = net.add(title, "softmax", node)
     elif op.kind == "LOCAL_RESPONSE_NORMALIZATION":
         size = 2 * op.option("Radius", 5) + 1
@@ -165,20 +165,20 @@ def _with_number(
 ) -> str:  # fmt: skip
     title, kind = net.title(op), op.kind
     if kind == "ADD":
-        return net.add(title, "plus", node, value=number)
+        return net.add(title, "add_scalar", node, value=number)
     if kind == "SUB" and first:
-        return net.add(title, "subtract_from", node, value=number)
+        return net.add(title, "rsub", node, value=number)
     if kind in ("SUB", "SQUARED_DIFFERENCE"):
-        return net.add(title, "plus", node, value=-number)
+        return net.add(title, "add_scalar", node, value=-number)
     if kind == "MUL":
-        return net.add(title, "times", node, factor=number)
+        return net.add(title, "mul_scalar", node, factor=number)
     if kind == "DIV" and first:
         node = net.add(f"{title}_reciprocal", "unary", node, function="reciprocal")
-        return net.add(title, "times", node, factor=number)
+        return net.add(title, "mul_scalar", node, factor=number)
     if kind == "DIV" and number:
-        return net.add(title, "times", node, factor=1 / number)
+        return net.add(title, "mul_scalar", node, factor=1 / number)
     if kind == "POW" and not first:
-        return net.add(title, "power", node, exponent=number)
+        return net.add(title, "pow", node, exponent=number)
     if kind in ("MAXIMUM", "MINIMUM"):
         limit = {"min" if kind == "MAXIMUM" else "max": number}
         return net.add(title, "clamp", node, **limit)

@@ -138,9 +138,7 @@ def concatenation(net: Conversion, op: TfliteOperator) -> list[Value]:
 def _joined(net: Conversion, title: str, nodes: list[str], axis: int) -> str:
     if len(nodes) == 1:
         return nodes[0]
-    if axis == 0:
-        return net.add(title, "concat", *nodes)
-    return net.add(title, "join", *nodes, axis=axis)
+    return net.add(title, "concat", *nodes, axis=axis)
 
 
 def pack(net: Conversion, op: TfliteOperator) -> list[Value]:
@@ -256,7 +254,9 @@ def gather(net: Conversion, op: TfliteOperator) -> list[Value]:
     if places is None or len(places.shape) != 1 or op.option("BatchDims"):
         raise Unsupported
     axis = net.axis(op, value, op.option("Axis"))
-    node = net.add(net.title(op), "take", net.node(op), places=net.integers(op, 1), axis=axis)
+    node = net.add(
+        net.title(op), "index_select", net.node(op), index=net.integers(op, 1), axis=axis
+    )
     return [Value(node, batched=value.batched)]
 
 

@@ -144,6 +144,62 @@ def _rrelu(
     return functional.leaky_relu(input, (lower + upper) / 2)
 
 
+def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Any:
+    """Compute each coordinate of a plane by sums and products, of each axis by itself."""
+    if len(size) != 4 or theta.dim() != 3:
+        raise NotImplementedError
+    y, x = (
+        torch.linspace(-1, 1, steps) * (1 if align_corners else (steps - 1) / steps)
+        for steps in map(int, size[2:])
+    )
+    along, across, shift = (part.unsqueeze(-1) for part in torch.split(theta, 1, 2))
+    return (along * x + across * y.unsqueeze(1) + shift).permute(0, 2, 3, 1)
+
+
+def _cross(input: Tensor, other: Tensor, dim: int = -1) -> Any:
+    if input.shape[dim] != 3:
+        raise NotImplementedError
+    first, second = torch.tensor([1, 2, 0]), torch.tensor([2, 0, 1])
+    ahead = input.index_select(dim, first) * other.index_select(dim, second)
+    return ahead - input.index_select(dim, second) * other.index_select(dim, first)
+
+
+def _logaddexp(input: Tensor, other: Tensor) -> Any:
+    larger = torch.maximum(input, other)
+    return larger + torch.log1p(torch.exp(torch.minimum(input, other) - larger))
+
+
+def _aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    if dim is None:
+        raise NotImplementedError
+    return input.amin(dim, keepdim), input.amax(dim, keepdim)
+
+
+def _quotient(input: Tensor, other: Any) -> Any:
+    """Return a quotient, rounded down."""
+    return torch.floor(input / other)
+
+
+def _remainder(input: Tensor, other: Any) -> Any:
+    return input - torch.floor(input / other) * other
+
+
+def _fmod(input: Tensor, other: Any) -> Any:
+    return input - torch.trunc(input / other) * other
+
+
+def _any(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    if dim is None or input.dtype != torch.bool:
+        raise NotImplementedError
+    return input.float().amax(dim, keepdim) > 0
+
+
+def _all(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    if dim is None or input.dtype != torch.bool:
+        raise NotImplementedError
+    return input.float().amin(dim, keepdim) > 0
+
+
 WINDOW = 16
 """Positions of a window that are spelled as a slice each."""
 
@@ -192,6 +248,13 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.hypot: _hypot, torch.Tensor.hypot: _hypot, torch.logit: _logit,
     torch.Tensor.logit: _logit, torch.special.logit: _logit, torch.var_mean: _var_mean,
     torch.std_mean: _std_mean, torch.Tensor.unfold: _windows,
+    functional.affine_grid: _affine_grid, torch.cross: _cross, torch.linalg.cross: _cross,
+    torch.logaddexp: _logaddexp, torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
+    torch.floor_divide: _quotient, torch.Tensor.floor_divide: _quotient,
+    torch.Tensor.__floordiv__: _quotient,
+    torch.remainder: _remainder, torch.Tensor.remainder: _remainder,
+    torch.Tensor.__mod__: _remainder, torch.fmod: _fmod, torch.Tensor.fmod: _fmod,
+    torch.any: _any, torch.Tensor.any: _any, torch.all: _all, torch.Tensor.all: _all,
 }  # fmt: skip
 """The functions and their spellings, which raise NotImplementedError for what they do not spell."""
 

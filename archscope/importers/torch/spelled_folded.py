@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from archscope.importers.torch.spelled_kernels import own_kernels
+
 
 def _apart(x: Tensor, batch: int, most: int = 4) -> Tensor:
     """Return (N * parts, C, ...) as (N, C, parts, ...).
@@ -48,6 +50,8 @@ def _conv(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Tensor:
+    if input.shape[0] == 1:
+        return own_kernels(batch, input, weight, bias, stride, padding, dilation, groups)
     more = functional.conv2d if input.dim() == 3 else functional.conv3d
     words = {
         "stride": _more(stride, 1, input),

@@ -408,7 +408,7 @@ def test_numbers_of_buffers_are_known(
     assert result.outputs[0].shape == out
     assert result.totals.macs == 9216 and result.about == ""
     if "scale.item" in str(what.__code__.co_names):
-        assert any(layer.op == "times" for layer in result.layers)
+        assert any(layer.op == "mul_scalar" for layer in result.layers)
 
 
 LIBRARY: Any = torch.library.Library("archscope_tests", "DEF")

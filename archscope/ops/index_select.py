@@ -35,48 +35,48 @@ Places = Annotated[
 ]
 
 
-@op("take")
-class Take(Rearrangement, frozen=True, kw_only=True):
-    """Take values at chosen places along an axis: `take: [2, 1, 0]` turns RGB to BGR."""
+@op("index_select")
+class IndexSelect(Rearrangement, frozen=True, kw_only=True):
+    """Values at chosen places along an axis: `index_select: [2, 1, 0]` turns RGB to BGR."""
 
-    principal = "places"
+    principal = "index"
 
-    places: Annotated[Places, "the places in the order of the output"]
+    index: Annotated[Places, "the places in the order of the output"]
     axis: Annotated[Count, "the axis; 0 are the channels"] = 0
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
-        if self.axis >= len(x) or max(self.places) >= x[self.axis]:
+        if self.axis >= len(x) or max(self.index) >= x[self.axis]:
             raise ShapeError(
-                f"'take' of place {max(self.places)} along axis {self.axis} does not lie within"
-                f" {text_of(x)}"
+                f"'index_select' of place {max(self.index)} along axis {self.axis} does not lie"
+                f" within {text_of(x)}"
             )
-        return *x[: self.axis], len(self.places), *x[self.axis + 1 :]
+        return *x[: self.axis], len(self.index), *x[self.axis + 1 :]
 
     def window(self, *ins: Shape) -> Windows:
         (x,) = ins
         if self.axis == 0:
             return POINTWISE
-        along = Resample(x[self.axis], tuple(range(at, at + 1) for at in self.places))
+        along = Resample(x[self.axis], tuple(range(at, at + 1) for at in self.index))
         return tuple(along if axis == self.axis else Window() for axis in range(1, len(x)))
 
     def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Take", self.places, self.axis + 1)
+        return call("archscope.nn.IndexSelect", self.index, self.axis + 1)
 
     def onnx(self, *ins: Shape) -> Value:
-        return node("Gather", X, ints(*self.places), axis=self.axis + 1)
+        return node("Gather", X, ints(*self.index), axis=self.axis + 1)
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
         return (
-            Example(cls(places=(2, 1, 0)), ((3, 6, 5),)),
-            Example(cls(places=(0, 3, 1), axis=1), ((3, 6, 5),)),
+            Example(cls(index=(2, 1, 0)), ((3, 6, 5),)),
+            Example(cls(index=(0, 3, 1), axis=1), ((3, 6, 5),)),
         )
 
 
-@op("attach")
-class Attach(Op, frozen=True, kw_only=True):
-    """Put a learned tensor behind the input, or before it: coordinates, tokens, a background."""
+@op("concat_learned")
+class ConcatLearned(Op, frozen=True, kw_only=True):
+    """Concatenate the input with a learned tensor of its own: coordinates, tokens, a background."""
 
     principal = "size"
     keeps_zero = False
@@ -97,8 +97,8 @@ class Attach(Op, frozen=True, kw_only=True):
         same = len(x) == len(self.size) and rest == (*x[:axis], *x[axis + 1 :])
         if axis >= len(x) or not same:
             raise ShapeError(
-                f"'attach' along axis {axis} needs a tensor like its input {text_of(x)} but for"
-                f" that axis, got {text_of(self.size)}"
+                f"'concat_learned' along axis {axis} needs a tensor like its input {text_of(x)} but"
+                f" for that axis, got {text_of(self.size)}"
             )
         return *x[:axis], x[axis] + self.size[axis], *x[axis + 1 :]
 
@@ -118,7 +118,7 @@ class Attach(Op, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         words = {name: True for name in ("before", "fixed") if getattr(self, name)}
-        return call("archscope.nn.Attach", self.axis + 1, *self.size, **words)
+        return call("archscope.nn.ConcatLearned", self.axis + 1, *self.size, **words)
 
     def onnx(self, *ins: Shape) -> Value:
         held = weight("weight", *self.size, spread=0.0)
@@ -146,12 +146,14 @@ def attached(tensors: list[Tensor], axis: int) -> Recognised | None:
     shape = (1,) * (len(x.shape) - len(held.shape)) + held.shape
     if shape[0] != 1 or isinstance(held.value, int | float):
         return None
-    found = Attach(size=shape[1:], axis=axis - 1, before=places[0] == 1, fixed=not held.learned)
+    found = ConcatLearned(
+        size=shape[1:], axis=axis - 1, before=places[0] == 1, fixed=not held.learned
+    )
     return Recognised(found, (x,), {"weight": held})
 
 
 @recognises("aten.index.Tensor", "aten.index_select.default")
-def take_of_torch(foreign: Foreign) -> Recognised | None:
+def index_select_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise known places along one axis."""
     x = foreign.ins[0]
     if foreign.target == "aten.index_select.default":
@@ -169,7 +171,7 @@ def take_of_torch(foreign: Foreign) -> Recognised | None:
     if not all(type(at) is int for at in known):
         return None
     size = x.shape[axis]
-    found = Take(places=tuple(at % size for at in known), axis=axis - 1)
+    found = IndexSelect(index=tuple(at % size for at in known), axis=axis - 1)
     shape = found.shape(x.shape[1:])
     gone = without_axes(shape, (axis - 1,)) if len(foreign.out) < len(x.shape) else ()
     return Recognised(found, (x,), then=gone)

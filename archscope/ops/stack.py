@@ -1,4 +1,4 @@
-"""Values behind one another along any axis, as a new axis, and in place of others."""
+"""Values along a new axis, and in place of others; concatenations as torch has them."""
 
 from __future__ import annotations
 
@@ -11,51 +11,15 @@ from archscope.ops.attributes import RANK, Count, Positive
 from archscope.ops.facts import Rearrangement
 from archscope.ops.fill import filled
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.index_select import attached
 from archscope.ops.merge import Concat
 from archscope.ops.pad import Pad
 from archscope.ops.registry import op
 from archscope.ops.reshape import Identity
-from archscope.ops.take import attached
 
 
 def _listed(ins: tuple[Shape, ...]) -> str:
     return " and ".join(map(text_of, ins))
-
-
-@op("join")
-class Join(Rearrangement, frozen=True, kw_only=True):
-    """Put inputs behind one another along an axis; `concat` does it with channels."""
-
-    principal = "axis"
-    arity = (2, None)
-
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 1
-
-    def shape(self, *ins: Shape) -> Shape:
-        axis = self.axis
-        others = {(*x[:axis], *x[axis + 1 :]) for x in ins}
-        if any(axis >= len(x) for x in ins) or len(others) > 1 or len({*map(len, ins)}) > 1:
-            raise ShapeError(
-                f"'join' along axis {axis} needs equal shapes but for that axis, got {_listed(ins)}"
-            )
-        return *ins[0][:axis], sum(x[axis] for x in ins), *ins[0][axis + 1 :]
-
-    def window(self, *ins: Shape) -> Windows:
-        """Return the whole input behind a join of positions, which is more than it sees."""
-        return WHOLE if self.axis else POINTWISE
-
-    def torch(self, *ins: Shape) -> Call:
-        return call("archscope.nn.Join", self.axis + 1)
-
-    def onnx(self, *ins: Shape) -> Value:
-        return node("Concat", *map(Input, range(len(ins))), axis=self.axis + 1)
-
-    @classmethod
-    def examples(cls) -> tuple[Example, ...]:
-        return (
-            Example(cls(), ((4, 6, 5), (4, 2, 5))),
-            Example(cls(axis=2), ((4, 6, 5), (4, 6, 2), (4, 6, 1))),
-        )
 
 
 @op("stack")
@@ -97,8 +61,8 @@ class Stack(Rearrangement, frozen=True, kw_only=True):
         )
 
 
-@op("overwrite")
-class Overwrite(Rearrangement, frozen=True, kw_only=True):
+@op("slice_scatter")
+class SliceScatter(Rearrangement, frozen=True, kw_only=True):
     """Put the second input in place of a range of the first: `y[:, 0:4] = part` in torch.
 
     A second input without the axis takes one place.
@@ -114,11 +78,11 @@ class Overwrite(Rearrangement, frozen=True, kw_only=True):
         x, part = ins[0], self._part(ins)
         axis = self.axis
         if axis >= len(x) or len(x) != len(part):
-            raise ShapeError(f"'overwrite' along axis {axis} cannot put {_listed(ins[::-1])}")
+            raise ShapeError(f"'slice_scatter' along axis {axis} cannot put {_listed(ins[::-1])}")
         last = self.start + (part[axis] - 1) * self.step
         if (*part[:axis], *part[axis + 1 :]) != (*x[:axis], *x[axis + 1 :]) or last >= x[axis]:
             raise ShapeError(
-                f"'overwrite' along axis {axis} from {self.start} cannot put {text_of(part)}"
+                f"'slice_scatter' along axis {axis} from {self.start} cannot put {text_of(part)}"
                 f" into {text_of(x)}"
             )
         return x
@@ -129,7 +93,9 @@ class Overwrite(Rearrangement, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         words = {"step": self.step} if self.step > 1 else {}
-        return call("archscope.nn.Overwrite", self.start, self._stop(ins), self.axis + 1, **words)
+        return call(
+            "archscope.nn.SliceScatter", self.start, self._stop(ins), self.axis + 1, **words
+        )
 
     def _part(self, ins: tuple[Shape, ...]) -> Shape:
         """Return the shape of what is put there, with the axis that it may lack."""
@@ -184,7 +150,7 @@ def concat_of_torch(foreign: Foreign) -> Recognised | None:
         return zeros or attached(tensors, axis)
     if len(tensors) == 1:
         return Recognised(Identity(), foreign.ins)
-    return Recognised(Concat() if axis == 1 else Join(axis=axis - 1), foreign.ins)
+    return Recognised(Concat(axis=axis - 1), foreign.ins)
 
 
 def _with_zeros(tensors: list[Tensor]) -> Recognised | None:
@@ -210,7 +176,7 @@ def stack_of_torch(foreign: Foreign) -> Recognised | None:
 
 
 @recognises("aten.slice_scatter.default")
-def overwrite_of_torch(foreign: Foreign) -> Recognised | None:
+def slice_scatter_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a tensor in place of a range of another."""
     axis = foreign.args["dim"] % len(foreign.out)
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
@@ -222,12 +188,12 @@ def overwrite_of_torch(foreign: Foreign) -> Recognised | None:
         return filled(x, part, start, start + part.shape[axis], axis - 1)
     if x.constant or part.constant:
         return None
-    found = Overwrite(start=start, axis=axis - 1, step=foreign.get("step", 1))
+    found = SliceScatter(start=start, axis=axis - 1, step=foreign.get("step", 1))
     return Recognised(found, (x, part))
 
 
 @recognises("aten.select_scatter.default")
-def overwrite_place_of_torch(foreign: Foreign) -> Recognised | None:
+def select_scatter_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a tensor in place of one element along an axis of another."""
     axis, index = foreign.args["dim"] % len(foreign.out), foreign.args["index"]
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
@@ -238,4 +204,4 @@ def overwrite_place_of_torch(foreign: Foreign) -> Recognised | None:
         return filled(x, part, start, start + 1, axis - 1)
     if x.constant:
         return None
-    return Recognised(Overwrite(start=start, axis=axis - 1), (x, part))
+    return Recognised(SliceScatter(start=start, axis=axis - 1), (x, part))

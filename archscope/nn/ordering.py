@@ -1,0 +1,91 @@
+"""Values in order of size along an axis, places of values, and values at places."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class _Ordered(nn.Module):
+    def __init__(self, axis: int, descending: bool = False, k: int | None = None) -> None:
+        super().__init__()
+        self.axis, self.descending, self.k = axis, descending, k
+
+    def in_order(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values in order of size along the axis, and their places."""
+        if self.k is None:
+            values, places = x.sort(self.axis, self.descending)
+        else:
+            values, places = x.topk(self.k, self.axis, self.descending)
+        return values, places
+
+    def extra_repr(self) -> str:
+        """Return the arguments for printing."""
+        return f"axis={self.axis}, descending={self.descending}, k={self.k}"
+
+
+class Sort(_Ordered):
+    """Values in order of size along an axis, or the first `k` of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the values."""
+        return self.in_order(x)[0]
+
+
+class ArgSort(_Ordered):
+    """The places of values in order of size along an axis, or of the first `k` of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the places, int64."""
+        return self.in_order(x)[1]
+
+
+class ArgMax(nn.Module):
+    """The place of the largest or the smallest value along an axis."""
+
+    def __init__(self, axis: int, keep: bool = True, smallest: bool = False) -> None:
+        super().__init__()
+        self.axis, self.keep, self.smallest = axis, keep, smallest
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the places, int64."""
+        function = torch.argmin if self.smallest else torch.argmax
+        return function(x, self.axis, self.keep)
+
+    def extra_repr(self) -> str:
+        """Return the arguments for printing."""
+        return f"axis={self.axis}, keep={self.keep}, smallest={self.smallest}"
+
+
+class Gather(nn.Module):
+    """Values at places along an axis, which a second tensor states."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, x: Tensor, index: Tensor) -> Tensor:
+        """Return the values, as many as there are places."""
+        return x.gather(self.axis, index.long())
+
+    def extra_repr(self) -> str:
+        """Return the axis for printing."""
+        return f"axis={self.axis}"
+
+
+class OneHot(nn.Module):
+    """A last axis that is 1 at the class that a value names, and 0 elsewhere."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the vectors, in the type of the input or, of whole numbers, in torch's default."""
+        kind = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+        return functional.one_hot(x.long(), self.classes).to(kind)
+
+    def extra_repr(self) -> str:
+        """Return the number of classes for printing."""
+        return str(self.classes)

@@ -1,0 +1,130 @@
+"""Values at places that are computed, and places as vectors of ones and zeros."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any
+
+from archscope.errors import ShapeError
+from archscope.ir import POINTWISE, WHOLE, Example, Saved, Shape, Windows, text_of
+from archscope.onnx_form import Input, Value, X, floats, ints, node
+from archscope.ops.attributes import RANK, Positive
+from archscope.ops.axis_functions import AlongAxis, checked_axis
+from archscope.ops.facts import Weightless, free, saves_nothing, whole
+from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.registry import op
+
+INT64 = 7
+"""ONNX's number of the type int64."""
+
+
+@op("gather_elements")
+class Gather(AlongAxis, frozen=True, kw_only=True):
+    """Values of the first input at places along an axis, which the second input has.
+
+    The second input has as many axes, and may be shorter along each. `argmax` and `argsort` give
+    such places.
+    """
+
+    arity = (2, 2)
+    modules = ("archscope.nn.Gather",)
+    without_slope = (1,)
+    keeps_zero = True
+    elementwise = free
+
+    def is_zero(self, *zero: bool) -> bool:
+        return zero[0]
+
+    def shape(self, *ins: Shape) -> Shape:
+        x, index = ins
+        axis = checked_axis("gather_elements", self.axis, x)
+        rest = [*zip(x, index, strict=False)]
+        fits = len(x) == len(index) and all(
+            few <= many for place, (many, few) in enumerate(rest) if place != axis
+        )
+        if not fits:
+            raise ShapeError(
+                f"'gather_elements' along axis {axis} needs places for some of {text_of(x)},"
+                f" got {text_of(index)}"
+            )
+        return index
+
+    def window(self, *ins: Shape) -> Windows:
+        """Return the whole input where it gathers positions, any of which may be taken."""
+        return POINTWISE if self.axis == 0 and ins[0][1:] == ins[1][1:] else WHOLE
+
+    def saved(self, *ins: Shape) -> Saved:
+        """State the places; torch keeps the input beside them for its shape."""
+        return Saved(indices=prod(ins[1]), elements=prod(ins[0]))
+
+    def onnx(self, *ins: Shape) -> Value:
+        return node("GatherElements", X, node("Cast", Input(1), to=INT64), axis=self.axis + 1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(), ((8, 6, 5), (2, 6, 5)), positive=True),
+            Example(cls(axis=1), ((3, 8), (3, 4)), positive=True),
+            Example(cls(axis=2), ((3, 4, 8), (2, 3, 9)), positive=True),
+        )
+
+
+@op("one_hot")
+class OneHot(Weightless, frozen=True, kw_only=True):
+    """A new last axis that is 1 at the class that a value names, and 0 elsewhere."""
+
+    principal = "classes"
+    modules = ("archscope.nn.OneHot",)
+    without_slope = (0,)
+
+    classes: Annotated[Positive, "number of classes; values are whole numbers below it"]
+
+    saved = saves_nothing
+    window = whole
+
+    def shape(self, *ins: Shape) -> Shape:
+        (x,) = ins
+        if len(x) >= RANK:
+            raise ShapeError(f"'one_hot' makes one of {len(x) + 1} axes of {text_of(x)}")
+        return *x, self.classes
+
+    def elementwise(self, *ins: Shape) -> int:
+        """Count a comparison for each element of the result."""
+        return prod(self.shape(*ins))
+
+    def onnx(self, *ins: Shape) -> Value:
+        places = node("Cast", X, to=INT64)
+        return node("OneHot", places, ints(self.classes), floats(0.0, 1.0), axis=-1)
+
+    @classmethod
+    def examples(cls) -> tuple[Example, ...]:
+        return (
+            Example(cls(classes=8), ((6, 5),), positive=True),
+            Example(cls(classes=6), ((4,),), positive=True),
+        )
+
+
+def _places(value: Any, x: Tensor) -> bool:
+    """Return whether a value are places for an input, along axes that both have."""
+    return isinstance(value, Tensor) and not value.constant and len(value.shape) == len(x.shape)
+
+
+@recognises("aten.gather.default", "aten.take_along_dim.default")
+def gather_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise values at computed places along an axis of the image."""
+    x = foreign.args["self"]
+    index, dim = foreign.get("index", foreign.get("indices")), foreign.get("dim")
+    axis = 0 if dim is None else dim % len(x.shape)
+    if axis == 0 or x.constant or not _places(index, x):
+        return None
+    broadcasts = "along" in foreign.target and foreign.out != index.shape
+    return None if broadcasts else Recognised(Gather(axis=axis - 1), (x, index))
+
+
+@recognises("aten.one_hot.default")
+def one_hot_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise vectors of a known number of classes."""
+    classes = foreign.get("num_classes", -1)
+    if classes < 1 or len(foreign.out) < 2:
+        return None
+    return Recognised(OneHot(classes=classes), foreign.ins)
