@@ -8,6 +8,9 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+MOST_POSITIONS = 1 << 20
+"""Positions along an axis that specs and files may have: some analyses visit each of them."""
+
 
 class Window(Struct, frozen=True, gc=False):
     """What an output position of a sliding operator reads, along one axis.

@@ -110,6 +110,7 @@ class Op(Struct, frozen=True, kw_only=True):
     normalises: ClassVar[bool] = False  # brings values to a common scale
     convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input
     pools: ClassVar[bool] = False  # makes one number of each window of a channel, without weights
+    may_see_less: ClassVar[bool] = False  # of what its window says, where that is the whole input
     relates: ClassVar[bool] = False  # weighs positions against one another, as attention does
     without_slope: ClassVar[tuple[int, ...]] = ()  # inputs whose derivative is 0
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel

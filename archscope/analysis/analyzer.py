@@ -251,14 +251,16 @@ def _opaque(graph: Graph) -> tuple[Unknown, ...]:
 
 def field_view(field: Field, node: str | None = None, source: str | None = None) -> FieldView:
     """Return the size, stride and padding of a receptive field along each axis."""
+    status = "at most" if field.bound else "exact" if field.known else "unknown"
     if field.axes is None:
-        return FieldView(None, None, None, None, field.known, node, source, field.known)
+        return FieldView(None, None, None, None, field.known, node, source, field.known, status)
     size, stride, padding = _numbers(field.axes)
     smallest = None
     if field.narrowest is not None and field.narrowest is not field.axes:
         least = _numbers(field.narrowest)[0]
         smallest = least if least != size else None
-    return FieldView(size, stride, padding, smallest, field.gated, node, source, field.known)
+    words = (field.gated, node, source, field.known, status)
+    return FieldView(size, stride, padding, smallest, *words)
 
 
 @lru_cache(maxsize=1 << 14)

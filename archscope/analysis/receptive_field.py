@@ -80,6 +80,7 @@ class Field(Struct, frozen=True, gc=False):
     narrowest: tuple[Reach, ...] | None  # along the path that sees least
     gated: bool = False  # a parallel branch saw the whole input: a gate such as squeeze-excitation
     known: bool = True  # False after branches of unequal stride, which have no common window
+    bound: bool = False  # it may see less, behind an operator that rearranges positions
 
     @property
     def lost(self) -> bool:
@@ -88,6 +89,7 @@ class Field(Struct, frozen=True, gc=False):
 
 
 EVERYTHING = Field(None, None)
+AT_MOST_EVERYTHING = Field(None, None, bound=True)
 LOST = Field(None, None, known=False)
 
 
@@ -140,7 +142,10 @@ def receptive_fields(graph: Graph, source: str | None = None) -> ReceptiveFields
         if field.lost or "window" in node.op.unknown:
             field = LOST
         elif window is None or (node.op.pools and _covers(node, window)):
-            field = EVERYTHING
+            everything = field.axes is None and not field.bound  # wherever it is taken from
+            # A vector has no positions that could see less than it does as a whole.
+            loose = node.op.may_see_less and len(node.out) > 1 and not everything
+            field = AT_MOST_EVERYTHING if loose else EVERYTHING
         elif window and window != (Window(),) * len(window) and field.axes and field.narrowest:
             axes = _seen(field.axes, window)
             same = field.narrowest is field.axes
@@ -213,7 +218,8 @@ def _merge(
     spread = {name for name, x in zip(node.inputs, node.ins, strict=True) if x[1:] != node.out[1:]}
     local = [name for name in entering if fields[name].axes is not None and name not in spread]
     if not local:
-        return EVERYTHING
+        whole = any(fields[name].axes is None and not fields[name].bound for name in entering)
+        return EVERYTHING if whole else AT_MOST_EVERYTHING
     gated = len(local) < len(entering) or any(fields[name].gated for name in local)
     known = all(fields[name].known for name in local)
     first = fields[local[0]]

@@ -31,6 +31,7 @@ class FieldView(Struct, frozen=True, gc=False, omit_defaults=True):
     node: str | None = None
     input: str | None = None
     known: bool = True
+    status: str = ""  # "exact"; "at most", where it may see less; or "unknown"
 
 
 class LayerReport(Struct, frozen=True, gc=False, rename={"ins": "in"}):
@@ -218,6 +219,6 @@ def _field_text(view: FieldView | None) -> str:
     if view is None:
         return ""
     if view.size is None or view.stride is None:
-        return "all" if view.known else "unknown"
+        return f"{view.status} all".removeprefix("exact ") if view.known else "unknown"
     stride = "x".join(map(str, view.stride))
     return f"{text_of(view.size)}, stride {stride}, at {view.node}"

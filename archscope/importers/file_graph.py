@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from archscope.axes import MOST_POSITIONS
 from archscope.errors import (
     ArchscopeError,
     LimitError,
@@ -27,7 +28,6 @@ MOST_BYTES = 1 << 21  # of a file
 MOST_NODES = 20_000
 MOST_OUTPUTS = 1_000
 MOST_ELEMENTS = 2**63 - 1  # of a feature map
-MOST_POSITIONS = 1 << 20  # along an axis, which analyses may go through one by one
 
 
 def read_text(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from archscope.axes import MOST_POSITIONS
 from archscope.errors import LimitError
 from archscope.ir import Source
 
@@ -23,6 +24,7 @@ class Limits(Struct, frozen=True):
     pattern: int = 20_000  # characters of a one-line pattern
     text: int = 1_000  # characters of an expression or another text value
     elements: int = 256  # of a list that an expression sums or searches
+    positions: int = MOST_POSITIONS  # along an axis of a feature map
     number: int = 2**63 - 1  # results of expressions, and elements of a feature map
 
 

@@ -86,12 +86,16 @@ class NodeBuilder:
 
     def _check_size(self, name: str, at: Source) -> None:
         shape = self.nodes[name].out
-        if prod(shape) > self.limits.number:
-            raise LimitError(
-                f"'{name}' has the shape {text_of(shape)},"
-                f" more elements than the limit of {self.limits.number}",
-                at,
-            )
+        for count, limit, what in (
+            (prod(shape), self.limits.number, "elements"),
+            (max(shape[1:], default=1), self.limits.positions, "positions along an axis"),
+        ):
+            if count > limit:
+                raise LimitError(
+                    f"'{name}' has the shape {text_of(shape)}, more {what} than the limit"
+                    f" of {limit}",
+                    at,
+                )
 
     def _share(self, name: str, mirror: tuple[str, str], at: Source) -> None:
         """Let a node use the weights of the corresponding node of `mirror`."""

@@ -54,6 +54,10 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
     keeps_zero = True
     window = whole
 
+    @property
+    def may_see_less(self) -> bool:  # type: ignore[override]
+        return self.causal
+
     def _widths(self, *ins: Shape) -> tuple[int, int, int, int]:
         """Return the width of the heads of keys and of values, and the positions of both sides.
 
@@ -257,6 +261,10 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         """Count 6 operations for each score, 1 more for the bias and 1 for a mask."""
         _, shift = self._tiles(ins[0])
         return (SCORE + self.relative_bias + any(shift)) * self._scores(*ins)
+
+    @property
+    def may_see_less(self) -> bool:  # type: ignore[override]
+        return self.grid
 
     def window(self, *ins: Shape) -> Windows:
         window, shift = self._tiles(ins[0])

@@ -173,7 +173,7 @@ class CosineSimilarity(AlongAxis, frozen=True, kw_only=True):
     """Cosine of the angle between two inputs along an axis, of which one position is left."""
 
     arity = (2, 2)
-    keeps_zero = True
+    keeps_zero = may_see_less = True
 
     eps: Annotated[Number, "the least norm that is divided by"] = 1e-8
 

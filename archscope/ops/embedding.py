@@ -28,6 +28,7 @@ class Embedding(Op, frozen=True, kw_only=True):
 
     buffers = macs = elementwise = free
     window = whole
+    may_see_less = True
 
     def shape(self, *ins: Shape) -> Shape:
         return self.out, *ins[0]

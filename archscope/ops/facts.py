@@ -71,7 +71,7 @@ class Weightless(Op, frozen=True, kw_only=True):
 class Rearrangement(Weightless, frozen=True):
     """What operators that pass numbers on as they are share; not an operator itself."""
 
-    keeps_zero = True
+    keeps_zero = may_see_less = True
     elementwise = free
     saved = saves_nothing
 

@@ -29,7 +29,7 @@ class Gather(AlongAxis, frozen=True, kw_only=True):
     arity = (2, 2)
     modules = ("archscope.nn.Gather",)
     without_slope = (1,)
-    keeps_zero = True
+    keeps_zero = may_see_less = True
     elementwise = free
 
     def is_zero(self, *zero: bool) -> bool:
@@ -76,6 +76,7 @@ class OneHot(Weightless, frozen=True, kw_only=True):
     principal = "classes"
     modules = ("archscope.nn.OneHot",)
     without_slope = (0,)
+    may_see_less = True
 
     classes: Annotated[Positive, "number of classes; values are whole numbers below it"]
 

@@ -36,7 +36,7 @@ class GridSample(Weightless, frozen=True, kw_only=True):
         Flag, "-1 and 1 are the centres of the outermost positions, not the borders of the map"
     ] = False
 
-    keeps_zero = True
+    keeps_zero = may_see_less = True
     window = whole
 
     def is_zero(self, *zero: bool) -> bool:

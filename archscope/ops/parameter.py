@@ -20,6 +20,7 @@ class Parameter(Op, frozen=True, kw_only=True):
     it stands in the network, and how many images there are.
     """
 
+    may_see_less = True  # nothing of its input
     principal = "size"
     without_slope = (0,)
 

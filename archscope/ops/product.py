@@ -33,6 +33,7 @@ class MatMul(Weightless, frozen=True, kw_only=True):
     arity = (2, 2)
     keeps_zero = nonlinear = True
     window = whole
+    may_see_less = True
     elementwise = free
 
     def is_zero(self, *zero: bool) -> bool:
@@ -126,6 +127,7 @@ class Einsum(Weightless, frozen=True, kw_only=True):
     ] = None
 
     window = whole
+    may_see_less = True
 
     def is_zero(self, *zero: bool) -> bool:
         return any(zero)
@@ -249,6 +251,7 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
 
     keeps_zero = True
     window = whole
+    may_see_less = True
     access = moved
 
     def _scores(self, *ins: Shape) -> int:

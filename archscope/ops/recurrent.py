@@ -39,6 +39,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
     buffers = free
     access = moved
     window = whole
+    may_see_less = True
 
     @property
     def directions(self) -> int:

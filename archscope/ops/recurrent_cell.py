@@ -33,6 +33,7 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
     buffers = free
     access = moved
     window = whole
+    may_see_less = True
 
     @property
     def keeps_zero(self) -> bool:

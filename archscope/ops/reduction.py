@@ -39,6 +39,10 @@ class Reduce(Weightless, frozen=True, kw_only=True):
     def keeps_zero(self) -> bool:
         return self.function != "logsumexp"
 
+    @property
+    def may_see_less(self) -> bool:  # type: ignore[override]
+        return not self.keep and self.axes is not None
+
     def over(self, x: Shape) -> tuple[int, ...]:
         """Return the axes that are reduced, in order. Raises ShapeError."""
         axes = tuple(range(1, len(x))) if self.axes is None else tuple(sorted(self.axes))

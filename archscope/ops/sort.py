@@ -120,7 +120,7 @@ class ArgMax(AlongAxis, frozen=True, kw_only=True):
     It is a whole number of 8 bytes in torch, and float32 in an exported ONNX file.
     """
 
-    nonlinear = keeps_zero = True
+    nonlinear = keeps_zero = may_see_less = True
     without_slope = (0,)
 
     keep: Annotated[Flag, "keep the axis with one position"] = True

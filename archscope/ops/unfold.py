@@ -85,7 +85,7 @@ class Fold(Weightless, frozen=True, kw_only=True):
     """Put the values of windows, which are channels, into a map, and add where windows overlap."""
 
     principal = "size"
-    keeps_zero = True
+    keeps_zero = may_see_less = True
     saved = saves_nothing
 
     size: Annotated[Dimensions, "height and width of the map"]

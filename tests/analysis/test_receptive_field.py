@@ -15,7 +15,7 @@ from archscope.analysis.receptive_field import Clash, Field, receptive_fields
 from archscope.build import build
 from archscope.errors import ShapeError
 from archscope.ir import Graph, Output
-from archscope.report.tables.analysis import summary_table
+from archscope.report.tables.analysis import field_text, summary_table
 from tests.nets import Net, chain
 
 Layers = list[tuple[str, dict[str, Any]]]
@@ -292,3 +292,34 @@ def test_each_output_has_its_field() -> None:
     assert sizes == [(5, 5), (7, 7)]
     table = [row[:2] for row in summary_table(result).rows]
     assert ("receptive field", "7") in table and ("  of side", "5") in table
+
+
+@pytest.mark.parametrize(
+    ("layers", "status"),
+    [
+        ([CONV3], "exact"),
+        ([CONV3, ("global_avgpool", {})], "exact"),
+        ([CONV3, ("reshape", {"size": (2, 32)})], "at most"),
+        ([CONV3, ("permute", {"order": (1, 2, 0)}), ("relu", {})], "at most"),
+        ([("permute", {"order": (1, 2, 0)}), ("global_avgpool", {})], "exact"),
+        ([("global_avgpool", {}), ("permute", {"order": (1, 2, 0)})], "exact"),
+        ([("reshape", {"size": (2, 32)}), ("flatten", {}), ("linear", {"out": 2})], "exact"),
+        ([("cumsum", {"axis": 1})], "exact"),
+        ([("argmax", {"axis": 1, "keep": False})], "at most"),
+        ([("opaque", {"kind": "a.b", "size": (1, 8, 8)}), CONV3], "unknown"),
+    ],
+)
+def test_a_field_says_whether_it_is_exact(layers: Layers, status: str) -> None:
+    view = analyze(chain(*layers, x=(1, 8, 8))).layers[-1].receptive_field
+    assert view is not None
+    assert view.status == status
+    assert (field_text(view) == "<= all") is (status == "at most")
+
+
+def test_positions_side_by_side_see_at_most_everything() -> None:
+    net = Net(x=(1, 8, 8))
+    net("conv", "x", name="a", out=1, kernel=3)
+    net("conv", "x", name="b", out=1, kernel=3)
+    layers = analyze(net.graph(net("concat", "a", "b", axis=1))).layers
+    assert layers[-1].receptive_field is not None
+    assert layers[-1].receptive_field.status == "at most"

@@ -64,8 +64,8 @@ HOSTILE = {
     ),
     "growing feature map": (
         f"{INPUT}layers: [{{upsample: 60000, repeat: 9}}]",
-        "2:11: 'upsample1' has the shape 3x115200000000x115200000000,"
-        " more elements than the limit of 9223372036854775807 (at layers[0])",
+        "2:11: 'upsample0' has the shape 3x1920000x1920000,"
+        " more positions along an axis than the limit of 1048576 (at layers[0])",
     ),
     "comparison of endless lists": (
         f"{INPUT}let:\n{DOUBLES}{DOUBLES.replace('a', 'b')}layers: [conv: =a59 == b59]",
@@ -115,6 +115,11 @@ WIDE = f"let: {{many: [{'1, ' * 1000}1]}}\n"
         (LIMITS, f"{WIDE}layers: [conv: =sum(many)]", "a list longer than the limit of 256"),
         (LIMITS, f"{WIDE}layers: [conv: =3 in many]", "a list longer than the limit of 256"),
         (LIMITS, "layers: [conv: =2**64]", "a number beyond the limit of 9223372036854775807"),
+        (
+            Limits(positions=40),
+            "layers: [upsample: 2]",
+            "more positions along an axis than the limit of 40",
+        ),
         (LIMITS, f"let: {{a: {'a' * 1001}}}\nlayers: [relu]", "text longer than the limit of 1000"),
     ],
     ids=lambda value: "" if isinstance(value, Limits) else str(value)[:30],

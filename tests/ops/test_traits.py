@@ -112,6 +112,25 @@ def test_what_is_valuewise_and_not_nonlinear_scales_and_shifts(case: Example) ->
     assert straight is not case.op.nonlinear or case.op.name in ROUNDS
 
 
+CHOOSE = {"top_k", "global_maxpool", "adaptive_maxpool"}
+"""Operators that look at values only to choose among them, which has no derivative."""
+
+
+@every_case
+def test_what_sees_less_than_the_whole_input_says_so(case: Example) -> None:
+    """By derivatives: every position of the input moves every one of the output, or it may not."""
+    op = case.op
+    if op.window(*case.ins) is not None or len(op.shape(*case.ins)) < 2 or len(case.ins) != 1:
+        return
+    if op.may_see_less or op.random or op.pools or op.name in CHOOSE:
+        return
+    inputs = [tensor.detach().double().requires_grad_() for tensor in inputs_of(case, batch=64)]
+    out = module_of(case).double()(*inputs)
+    for place in (out * torch.rand_like(out)).flatten(2).unbind(2):
+        slopes = torch.autograd.grad(place.sum(), inputs[:1], retain_graph=True)
+        assert (slopes[0].flatten(2).abs().amax((0, 1)) > 0).all()
+
+
 @every_case
 def test_normalising_operators_undo_a_scale(case: Example) -> None:
     if not case.op.normalises:

@@ -94,11 +94,14 @@ def _row(layer: LayerReport, macs: int) -> tuple[object, ...]:
 
 
 def field_text(view: FieldView | None) -> str:
-    """Format a receptive field as size and stride, `212 / 32`, or `all` for the whole input."""
+    """Format a receptive field as size and stride, `212 / 32`, or `all` for the whole input.
+
+    `<= all` is a bound, and `?` is not known.
+    """
     if view is None:
         return ""
     if view.size is None or view.stride is None:
-        return "all" if view.known else "?"
+        return ("<= all" if view.status == "at most" else "all") if view.known else "?"
     marks = f"{' + gates' if view.sees_all else ''}{'' if view.known else ' ?'}"
     return f"{_short(view.size)} / {_short(view.stride)}{marks}"
 
@@ -276,7 +279,8 @@ def _field_words(view: FieldView) -> tuple[str, str]:
     if not view.known and view.size is None:
         return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
     if view.size is None or view.stride is None or view.padding is None:
-        return "all", "sees the whole input"
+        most = view.status == "at most"
+        return "all", "at most the whole input" if most else "sees the whole input"
     words = f"stride {_short(view.stride)}, padding {_short(view.padding)}, at {view.node}"
     if view.smallest is not None:
         words += f"; {_short(view.smallest)} along the narrowest path"
