@@ -13,6 +13,7 @@ its own count of the macs is from ours, of the network before pruning.
 from __future__ import annotations
 
 import argparse
+import signal
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ from archscope.module_names import module_path
 from benchmarks.tables import table
 
 SHARE = 0.3  # of channels
+SECONDS = 120  # of the processor, for a tool on a network
 
 
 def main() -> None:
@@ -51,11 +53,19 @@ def main() -> None:
 
 
 def _tried(work: Callable[[], str]) -> str:
-    """Return what a tool says, or the error that it ends with."""
+    """Return what a tool says, or the error that it ends with, or that it takes too long."""
+    signal.signal(signal.SIGPROF, _end)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
         return work()
     except Exception as error:
         return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:60]}"
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _end(*_: object) -> None:
+    raise TimeoutError(f"more than {SECONDS} s")
 
 
 def _ours(graph: Graph, inputs: list[Tensor]) -> str:
@@ -97,8 +107,8 @@ def _heads(graph: Graph) -> set[str]:
     found, waiting = set(), [output.node for output in graph.outputs]
     while waiting:
         node = graph.by_name[waiting.pop()]
-        if node.facts.macs and node.facts.params:
-            found.add(node.name)
+        if node.facts.macs and (node.facts.params or node.shares):
+            found.add(node.shares or node.name)
         else:
             waiting.extend(node.inputs)
     return found
