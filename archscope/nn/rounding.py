@@ -39,19 +39,28 @@ def rounded(values: Tensor, steps: Tensor | float, zero: float, levels: int) -> 
     return (places - shift) * steps
 
 
-def slopes(
-    values: Tensor, steps: Tensor, zero: float, levels: int, gradient: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the gradient of the values, and of the steps' logarithms, for each value.
+def passed(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
+    """Return the share of a value's gradient that rounding lets through.
 
-    Gradients of values pass as if nothing was rounded where the nearest multiple of the step is a
-    level, as in torch's own; what a step does to a value there is the distance from the value to
-    its level, and beyond them the level (Esser et al. 2020, LSQ).
+    It is all where the nearest multiple of the step is a level, as in torch's own, and nothing
+    beyond. Of two levels it falls in a line to nothing a step from the threshold between them:
+    the slope of a smooth sign (Liu et al. 2018, Bi-Real Net), far from which a value cannot flip.
+    """
+    if levels == 2:
+        return (1 - (values / steps + zero - 0.5).abs()).clamp(min=0)
+    places = (values / steps + zero - (levels - 1) / 2).abs()
+    return (places <= levels / 2).to(values.dtype)
+
+
+def slopes(values: Tensor, steps: Tensor, zero: float, levels: int) -> Tensor:
+    """Return the derivative of each rounded value by the logarithm of its step.
+
+    That is the distance from the value to its level, and beyond the outermost levels the level
+    (Esser et al. 2020, LSQ).
     """
     levelled = rounded(values, steps, zero, levels)
     distance = levelled - values
-    inside = distance.abs() <= steps / 2
-    return gradient * inside, gradient * torch.where(inside, distance, levelled)
+    return torch.where(distance.abs() <= steps / 2, distance, levelled)
 
 
 class LearnedRounding(torch.autograd.Function):
@@ -71,10 +80,12 @@ class LearnedRounding(torch.autograd.Function):
         """Return the gradients of the values and of the exponent."""
         values, exponent = ctx.saved_tensors
         scale, zero, levels = ctx.attributes
-        ours, steps = slopes(values, scale * exponent.exp(), zero, levels, gradients[0])
+        step = scale * exponent.exp()
+        ours = gradients[0] * passed(values, step, zero, levels)
+        total = (gradients[0] * slopes(values, step, zero, levels)).sum()
         # A step is moved by all values of an image, which should not make it the faster.
         factor = (values[0].numel() * max(zero, levels - 1 - zero)) ** -0.5
-        return ours, steps.sum() * factor, None, None, None
+        return ours, total * factor, None, None, None
 
 
 def best_scales(rows: Tensor, zero: float, levels: int) -> Tensor:

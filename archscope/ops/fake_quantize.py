@@ -21,9 +21,10 @@ BYTE = 256
 class FakeQuantize(Op, frozen=True, kw_only=True):
     """Quantise and dequantise, Jacob et al. 2018: ONNX's QuantizeLinear and DequantizeLinear.
 
-    Training lets gradients through between the outermost levels, as if nothing was rounded, and
-    half a step beyond where the step is learned: the scale times e to the power of a weight that
-    is 0 at first, with the gradient of Esser et al. 2020 (LSQ). `zero: 1.5` and 4 levels are -1.5,
+    Training lets gradients through between the outermost levels, as if nothing was rounded. A
+    learned step is the scale times e to the power of a weight that is 0 at first, with the gradient
+    of Esser et al. 2020 (LSQ); then they also pass half a step beyond, and of two levels the less
+    the farther from their middle (Liu et al. 2018). `zero: 1.5` and 4 levels are -1.5,
     -0.5, 0.5 and 1.5 steps.
     """
 

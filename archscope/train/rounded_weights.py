@@ -17,6 +17,8 @@ END_BITS = 8
 class RoundedWeights(nn.Module):
     """Rounds the kernels and matrices of a network, and gives back the exact ones.
 
+    Gradients at the rounded weights move the exact ones, as if nothing was rounded (the
+    straight-through estimator); those beyond the outermost levels, too, so that they can return.
     The step between the levels of each output channel is learned (Esser et al. 2020, LSQ), as e
     to the power of a parameter, so that optimizers change it by a share of itself whatever its
     size (Jain et al. 2020). It begins at that of the smallest squared error. What is learned is
@@ -52,12 +54,12 @@ class RoundedWeights(nn.Module):
 
     @torch.no_grad()
     def pass_gradients(self) -> None:
-        """Turn the gradients at rounded weights into those of exact weights and of steps."""
+        """Give the steps their gradients, which follow from those at the rounded weights."""
         for (weight, steps, levels), exponents in zip(self._stepped(), self.exponents, strict=True):
             if weight.grad is None:
                 exponents.grad = None
                 continue
-            weight.grad, moved = slopes(weight.data, steps, *levels, weight.grad)
+            moved = weight.grad * slopes(weight.data, steps, *levels)
             zero, count = levels
             # A step is moved by all weights of a channel, which should not make it the faster.
             factor = (weight[0].numel() * max(zero, count - 1 - zero)) ** -0.5

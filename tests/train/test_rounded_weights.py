@@ -87,7 +87,10 @@ def test_gradients_of_learned_steps(zero: float, levels: int) -> None:
     step, shift = 0.4 * math.exp(0.3), zero % 1
     places = x.detach() / step + shift
     inside = (places.round() >= shift - zero) & (places.round() <= shift - zero + levels - 1)
-    assert x.grad is not None and torch.equal(x.grad, weigh * inside)
+    share = inside.double()
+    if levels == 2:  # a triangle about the threshold, which is at zero
+        share = (1 - x.detach().abs() / step).clamp(min=0)
+    assert x.grad is not None and torch.allclose(x.grad, weigh * share)
     # Where a value keeps its place the slope of the step is that place; rounding stands for x.
     level = rounded(x.detach(), step, zero, levels) / step
     slope = (weigh * (level - inside * x.detach() / step)).sum() * step
@@ -120,7 +123,7 @@ def test_gradients_pass_to_exact_weights_and_to_steps() -> None:
     held.pass_gradients()
     steps = held.exponents[1].detach().exp()[:, None]
     inside = exact.abs() <= 2 * steps
-    assert inside.any() and torch.equal(layer.weight.grad, gradient * inside)
+    assert torch.equal(layer.weight.grad, gradient)
     moved = gradient * (rounded(exact, steps, 1.5, 4) - exact * inside)
     expected = moved.sum(1) / (50 * 1.5) ** 0.5
     assert torch.allclose(held.exponents[1].grad, expected, atol=1e-6)  # type: ignore[arg-type]
