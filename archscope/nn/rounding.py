@@ -13,7 +13,7 @@ from torch import Tensor
 
 __all__: list[str] = []  # no modules
 
-SHARES = torch.linspace(0.1, 1.0, 19).tolist()
+SHARES = tuple(k / 20 for k in range(2, 21))
 """Parts of the largest value that are tried as the largest level."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import runpy
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from archscope.build import build
 from archscope.datasets import load
 from archscope.errors import OptionError
 from archscope.ir import Graph
-from archscope.nn import FakeQuantize
+from archscope.nn import FakeQuantize, rounding
 from archscope.nn.rounding import best_scales, level_range, rounded
 from archscope.train import Recipe, train
 from archscope.train.quantization_aware import rounded_graph
@@ -178,6 +179,11 @@ def test_what_layers_read_is_rounded_and_nothing_else() -> None:
     assert missing.missing_keys == [f"{name}.exponent" for name in ops]
     assert not missing.unexpected_keys
     assert analyze(graph).totals.params == analyze(net.graph()).totals.params + len(ops)
+
+
+def test_rounding_is_imported_where_tensors_have_no_numbers() -> None:
+    with torch.device("meta"):  # where networks are built for their shapes
+        runpy.run_path(rounding.__file__)
 
 
 def test_refusals() -> None:
