@@ -1,1 +1,1 @@
-"""Networks as drawings: nested blocks, their layout, and formats that draw them."""
+"""Draw networks: nested blocks, their layout, and output formats."""

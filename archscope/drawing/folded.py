@@ -1,4 +1,4 @@
-"""A network folded at a depth: the boxes that are drawn and the edges between them."""
+"""Fold a network at a depth: the boxes to draw and the edges between them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class FoldedTree(Struct, frozen=True):
 
     boxes: tuple[TreeNode, ...]
     box_of: dict[int, int]  # the box of each layer
-    open: frozenset[str]  # names of the blocks that are not folded
+    open: frozenset[str]  # names of the blocks drawn with their content
     edges: tuple[tuple[int, int], ...]
 
 
 def is_open(node: TreeNode, depth: int, fold: int | None) -> bool:
-    """Return whether a block at a depth is drawn with its content; `fold` None opens all."""
+    """Return whether a block at a depth is drawn with its content; with `fold` None, all are."""
     return node.is_block and (fold is None or depth < fold)
 
 
 def fold_tree(root: TreeNode, layers: Sequence[LayerReport], fold: int | None) -> FoldedTree:
-    """Return a network with blocks at depth `fold` as boxes."""
+    """Return a network with the blocks at depth `fold` as boxes."""
     boxes: list[TreeNode] = []
     opened: set[str] = set()
     _walk(root, 1, fold, boxes, opened)

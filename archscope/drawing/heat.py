@@ -1,4 +1,4 @@
-"""How much of the whole network a layer or block has, and the colour that shows it."""
+"""The share of a layer or block in the whole network, and the colour that shows it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from archscope.drawing.overlay import Overlay
 from archscope.drawing.tree import TreeNode
 
 Heat = str | Overlay
-"""What boxes are coloured by: one of `HEATS`, or values of one's own."""
+"""What boxes are coloured by: one of `HEATS`, or the user's own values."""
 
 HEATS = {
     "macs": "macs",
     "params": "params",
     "memory": "memory_access_bytes",
 }
-"""What boxes can be coloured by: the name on the command line, and the attribute of a layer."""
+"""The metrics that boxes can be coloured by: the name of the option's value, and the attribute."""
 
 COLD, WARM = (255, 255, 255), (240, 142, 60)
-"""White, and an orange on which black text is readable and that everyone tells from white."""
+"""White, and an orange on which black text is readable and that everyone can tell from white."""
 
 
 def total(node: TreeNode, layers: Sequence[LayerReport], attribute: str) -> int:
@@ -36,7 +36,7 @@ def share(node: TreeNode, analysis: Analysis, heat: str) -> float:
 
 
 def intensity(node: TreeNode, analysis: Analysis, heat: Heat) -> float:
-    """Return the square root of the share, as most shares are small, or the place of a value."""
+    """Return the square root of the share, as most shares are small, or that of a user's value."""
     if isinstance(heat, Overlay):
         return heat.intensity(node)
     return sqrt(share(node, analysis, heat))

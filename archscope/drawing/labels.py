@@ -18,7 +18,7 @@ def kind_of(node: TreeNode, layers: Sequence[LayerReport]) -> str:
 
 
 def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
-    """Return the first line of a box: the name, and how many layers a block has."""
+    """Return the first line of a box: the name, and the number of layers of a block."""
     kind = kind_of(node, layers)
     if node.label == kind:
         return kind
@@ -26,7 +26,7 @@ def title(node: TreeNode, layers: Sequence[LayerReport]) -> str:
 
 
 def subtitle(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
-    """Return the second line of a box: the output shape, and its value, macs or else params."""
+    """Return the second line of a box: the output shape, and the value, macs or else params."""
     last = layers[node.layers[-1]]
     parts = [text_of(last.out)]
     if isinstance(heat, Overlay):
@@ -42,7 +42,7 @@ def subtitle(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = 
 
 
 def tooltip(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = None) -> str:
-    """Return the full name, the shapes and all costs, and the value of one's own."""
+    """Return the full name, the shapes, all costs, and the user's value if there is one."""
     painted = ""
     if isinstance(heat, Overlay) and (value := heat.value(node)) is not None:
         painted = f"\n{heat.title}: {heat.text(value)}"
@@ -58,13 +58,13 @@ def tooltip(node: TreeNode, layers: Sequence[LayerReport], heat: Heat | None = N
 
 
 def legend(overlay: Overlay) -> str:
-    """Return what the colours of values mean, in a line."""
+    """Return a line that explains the colours of values."""
     low, high = map(overlay.text, overlay.ends)
     return f"{overlay.title}: {low} (pale) to {high} (orange); white has no value"
 
 
 def shortened(text: str, length: int) -> str:
-    """Return a text without its middle if it is longer than `length`."""
+    """Cut out the middle of a text that is longer than `length`."""
     if len(text) <= length:
         return text
     front = (length - 1) // 3

@@ -10,19 +10,19 @@ from msgspec import Struct
 from archscope.drawing.rows import Arrangement
 from archscope.drawing.tree import ENTRY, EXIT, TreeNode
 
-WIDTH, HEIGHT = 172.0, 42.0  # of a box that is not open
+WIDTH, HEIGHT = 172.0, 42.0  # of a box without content
 GAP_X, GAP_Y = 18.0, 26.0  # between boxes
-PASSING = 8.0  # width of a slot where only an edge passes
-PADDING, HEADING = 14.0, 24.0  # inside of a block: around its members, and above them
+PASSING = 8.0  # width of a slot that only an edge passes
+PADDING, HEADING = 14.0, 24.0  # inside a block: around its members, and above them
 SWEEPS = 6
 
 Point = tuple[float, float]
 EdgePath = tuple[Point, ...]
-"""An edge: straight from the first point to the second, then curved, and so on in turns."""
+"""An edge: alternately straight and curved between its points."""
 
 
 class Box(Struct, frozen=True):
-    """A layer or block at its place; x and y are its upper left corner."""
+    """A layer or block with its position; x and y are its upper left corner."""
 
     node: TreeNode
     x: float
@@ -34,7 +34,7 @@ class Box(Struct, frozen=True):
 
 
 class Layout(Struct, frozen=True):
-    """A drawing; boxes come before the boxes inside of them."""
+    """A drawing; boxes come before the boxes inside them."""
 
     width: float
     height: float
@@ -43,7 +43,7 @@ class Layout(Struct, frozen=True):
 
 
 class _Placed(Struct):
-    """A node with its size; its members have the middle of their upper side."""
+    """A node with its size, and its members with the middle of their upper sides."""
 
     node: TreeNode
     width: float
@@ -134,7 +134,7 @@ def _align(rows: Arrangement, widths: list[float]) -> list[float]:
 def _spread(
     row: tuple[int, ...], wanted: list[float], widths: list[float], middles: list[float]
 ) -> None:
-    """Set the middles of a row as wanted, moved apart to both sides where they overlap."""
+    """Set the middles of a row as wanted, moving overlapping ones apart to both sides."""
     to_right = list(wanted)
     to_left = list(wanted)
     for place in range(1, len(row)):

@@ -1,8 +1,7 @@
-"""Values of one's own that are painted on the boxes of a drawing.
+"""Overlays: the user's own values, shown as the colours of a drawing.
 
-A file of them is JSON: `{node: number}`, or `{network: {node: number}}` for several networks,
-either by itself or as `values` beside a `title` and a `unit` for the legend. A node is a layer or a
-block.
+The file is JSON: `{node: number}`, or `{network: {node: number}}` for several networks, either
+alone or as `values` next to a `title` and a `unit` for the legend. A node is a layer or a block.
 """
 
 from __future__ import annotations
@@ -20,31 +19,31 @@ from archscope.drawing.tree import TreeNode
 from archscope.errors import OptionError, did_you_mean
 
 FAINTEST = 0.2
-"""Intensity of the lowest value, so that it differs from a box without any."""
+"""Intensity of the lowest value, so that it differs from a box without a value."""
 
 Values = dict[str, float]
 
 
 class Overlay(Struct, frozen=True, omit_defaults=True):
-    """The values of one network, with what the legend says of them."""
+    """The values for one network, with its legend."""
 
     title: str
     unit: str
     values: Values  # by the name of a layer or a block
-    span: tuple[float, float] | None = None  # of the colours; None: from the lowest to the highest
-    sizes: dict[str, str] = {}  # what boxes say in place of the output shape, by layer
+    span: tuple[float, float] | None = None  # of the colours; None: lowest to highest value
+    sizes: dict[str, str] = {}  # text in place of the output shape, by layer
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The values that have the palest and the warmest colour."""
+        """The values with the palest and the warmest colour."""
         return self.span or (min(self.values.values()), max(self.values.values()))
 
     def text(self, value: float) -> str:
-        """Return a value with its unit, in four digits."""
+        """Format a value with its unit, to four digits."""
         return f"{value:.4g} {self.unit}".rstrip()
 
     def value(self, node: TreeNode) -> float | None:
-        """Return the value of a box; of a block without its own it is the mean of what is inside.
+        """Return the value of a box; for a block without a value, the mean of its members.
 
         None if there is none.
         """
@@ -54,7 +53,7 @@ class Overlay(Struct, frozen=True, omit_defaults=True):
         return fmean(inside) if inside else None
 
     def intensity(self, node: TreeNode) -> float:
-        """Return how warm a box is, from `FAINTEST` to 1, and 0 without a value."""
+        """Return the intensity of a box's colour, from `FAINTEST` to 1, or 0 without a value."""
         value = self.value(node)
         if value is None:
             return 0.0
@@ -68,18 +67,18 @@ class OverlayFile(Struct, frozen=True):
     path: str
     title: str
     unit: str
-    networks: dict[str, Values]  # by the name of the network; "" for all of them
+    networks: dict[str, Values]  # by the name of the network; "" for all networks
 
     def of_one(self, network: str, nodes: Collection[str]) -> Overlay:
-        """Return the overlay of a network; the file may have others. Raises OptionError."""
+        """Return the overlay of a network; the file may have more. Raises OptionError."""
         kept = {name: self.networks[name] for name in ("", network) if name in self.networks}
         file = structs.replace(self, networks=kept or self.networks)
         return file.of({network: nodes})[network]
 
     def of(self, nodes: Mapping[str, Collection[str]]) -> dict[str, Overlay]:
-        """Return the overlay of each network, by name; `nodes` are the names of its boxes.
+        """Return the overlay of each network by name; `nodes` has the names of its boxes.
 
-        Raises OptionError for a network or a node that there is not.
+        Raises OptionError for an unknown network or node.
         """
         found = {}
         everywhere = {node for names in nodes.values() for node in names}
@@ -104,7 +103,7 @@ class OverlayFile(Struct, frozen=True):
 
 
 def read_overlay(path: Path) -> OverlayFile:
-    """Read a file of values. Raises OptionError, naming the place of what is no number."""
+    """Read a file of values. Raises OptionError, which names the place of a wrong value."""
     try:
         content = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -142,7 +141,7 @@ def _is_number(value: Any) -> bool:
         return False
     try:
         return isfinite(value)
-    except OverflowError:  # of an integer
+    except OverflowError:  # from a large integer
         return False
 
 

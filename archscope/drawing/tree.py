@@ -1,4 +1,4 @@
-"""The layers of a network as a tree of nested blocks, each with its members arranged in rows."""
+"""A network as a tree of nested blocks, each with its members arranged in rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from archscope.drawing.rows import Arrangement, Edge, arrange
 
 ENTRY, EXIT = -1, -2
-"""Ends of an edge where values enter a block at its top and leave it at its bottom."""
+"""The ends of edges that enter a block at its top or leave it at its bottom."""
 
 
 class NamedLayer(Protocol):
@@ -18,11 +18,11 @@ class NamedLayer(Protocol):
 
     @property
     def name(self) -> str:
-        """The names of its blocks and its own, with dots between them."""
+        """The names of its blocks and its own, joined by dots."""
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the layers whose outputs it reads."""
+        """The names of the layers that it reads."""
 
 
 class TreeNode(Struct, frozen=True):
@@ -49,8 +49,8 @@ class _Scope:
         self.edges: dict[Edge, None] = {}
 
     def inside(self, part: str) -> _Scope:
-        """Return a member block, created if it is new."""
-        key = f"{part}."  # a layer may have the name of a block
+        """Return a member block, creating it if need be."""
+        key = f"{part}."  # a layer and a block may have the same name
         if key not in self.members:
             self.members[key] = _Scope(f"{self.name}.{part}" if self.name else part)
         found = self.members[key]
@@ -61,8 +61,8 @@ class _Scope:
 def tree_of(layers: Sequence[NamedLayer], name: str = "") -> TreeNode:
     """Return a network as nested blocks, with the network itself as the root.
 
-    A block with only one member is merged with it. An edge between layers of different blocks is
-    drawn between these blocks, and inside each of them on to its top or bottom.
+    A block with a single member is merged with it. An edge between layers of different blocks is
+    drawn between these blocks, and inside each of them to its top or bottom.
     """
     root = _Scope("")
     trails: dict[str, list[tuple[_Scope, int]]] = {}
@@ -84,7 +84,7 @@ def tree_of(layers: Sequence[NamedLayer], name: str = "") -> TreeNode:
 
 
 def _connect(source: list[tuple[_Scope, int]], target: list[tuple[_Scope, int]]) -> None:
-    """Add an edge to the innermost common block, and to the blocks that only one end is in."""
+    """Add an edge to the innermost common block, and to the blocks that contain one end only."""
     shared = 0
     while source[shared] == target[shared]:
         shared += 1

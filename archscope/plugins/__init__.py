@@ -1,1 +1,1 @@
-"""Plug-ins: operators, rules, metrics and so on of installed packages and of the user's project."""
+"""Plug-ins: operators, rules, metrics and so on from installed packages and the user's project."""

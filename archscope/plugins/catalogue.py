@@ -1,4 +1,4 @@
-"""Everything that plug-ins bring, and what is wrong with them."""
+"""List everything that plug-ins add, and their errors."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from archscope.plugins.registry import Registry
 
 
 class Listed(Struct, frozen=True):
-    """One thing of a plug-in, or a file of one that could not be loaded."""
+    """An item of a plug-in, or a file that could not be loaded."""
 
-    kind: str  # the folder; empty for a plug-in that could not be loaded at all
-    name: str  # by which it is used; empty if it could not be loaded
+    kind: str  # its folder; "" for a plug-in that could not be loaded at all
+    name: str  # "" if it could not be loaded
     plugin: str
     version: str
     named_in: str  # the file that names the plug-in
-    file: str  # with the line of the error, if it could not be loaded
+    file: str  # including the line of the error, if it could not be loaded
     error: str = ""
 
 
 def catalogue() -> tuple[Listed, ...]:
-    """Load all plug-ins, and return what they bring, by plug-in and kind."""
+    """Load all plug-ins, and return their items by plug-in and kind."""
     found = discover()
     for problem in found.problems:
         loading.note(problem)
@@ -35,7 +35,7 @@ def catalogue() -> tuple[Listed, ...]:
 
 
 def registry(kind: str) -> Registry[object]:
-    """Return the registry of a kind. Raises ImportError where its room needs more packages."""
+    """Return the registry of a kind. Raises ImportError if it needs packages not installed."""
     module, _, name = KINDS[kind].registry.partition(":")
     found: Registry[object] = getattr(import_module(module), name)
     return found

@@ -1,7 +1,7 @@
-"""Where plug-ins are: packages that say so in their metadata, and folders that a project names.
+"""Find plug-ins: installed packages with an entry point, and folders named by a project.
 
-A plug-in is a package laid out as archscope itself: one file for each thing, in the folder of its
-kind (`KINDS`). Nothing is imported here but what stands above such a package.
+A plug-in is a package laid out like archscope itself: one file per item, in the folder of its kind
+(`KINDS`). Only the parents of such a package are imported here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from archscope.errors import ArchscopeError, OptionError, did_you_mean
 from archscope.plugins.kinds import KINDS
 
 GROUP = "archscope.plugins"
-"""The group of entry points; the value of one is the name of a package."""
+"""The group of entry points; the value of an entry point is the name of a package."""
 OFF = "ARCHSCOPE_NO_PLUGINS"
 """The environment variable that turns plug-ins off, unless it is empty."""
 
@@ -31,14 +31,14 @@ OFF = "ARCHSCOPE_NO_PLUGINS"
 class Plugin(Struct, frozen=True):
     """A package of plug-ins."""
 
-    name: str  # of its distribution, or its folder as the project's configuration names it
-    version: str  # of its distribution; empty for those of a project
-    package: str  # by which its files are imported
+    name: str  # of its distribution, or its folder as written in the project's configuration
+    version: str  # of its distribution; "" for those of a project
+    package: str  # the package to import its files from
     named_in: str  # the file that names it
     folders: tuple[Path, ...]
 
     def files(self, kind: str) -> Iterator[PluginFile]:
-        """Yield the files of a kind. Those whose names begin with `_` are helpers."""
+        """Yield the files of a kind; files whose names begin with `_` are helpers."""
         for folder in self.folders:
             for module in iter_modules([str(folder / kind)]):
                 if not module.name.startswith("_"):
@@ -54,7 +54,7 @@ class Plugin(Struct, frozen=True):
 
 
 class PluginFile(Struct, frozen=True):
-    """One file of a plug-in, which has things of one kind."""
+    """A file of a plug-in, with items of one kind."""
 
     plugin: Plugin
     kind: str
@@ -63,16 +63,16 @@ class PluginFile(Struct, frozen=True):
 
     @property
     def module(self) -> str:
-        """The name by which it is imported."""
+        """The name of its module."""
         return f"{self.plugin.package}.{self.kind}.{self.stem}"
 
 
 class Problem(Struct, frozen=True):
-    """Why a plug-in, or a file of one, could not be loaded."""
+    """The reason why a plug-in or one of its files could not be loaded."""
 
     plugin: str
     version: str
-    kind: str  # empty: the whole plug-in
+    kind: str  # "" for the whole plug-in
     place: str  # "plugins/ops/blur.py:7"
     reason: str
     named_in: str = ""  # the file that names the plug-in, unless that is the place
@@ -82,7 +82,7 @@ class Problem(Struct, frozen=True):
 
 
 class Discovery(Struct, frozen=True):
-    """The plug-ins that were found, and what is wrong with those that were not."""
+    """The plug-ins that were found, and the problems of others."""
 
     plugins: tuple[Plugin, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -90,9 +90,9 @@ class Discovery(Struct, frozen=True):
 
 @cache
 def discover() -> Discovery:
-    """Return the plug-ins of installed packages, by name, and then those of the project.
+    """Return the plug-ins of installed packages, by name, followed by those of the project.
 
-    They are looked for once in a process. Nothing is raised: what is wrong is a `Problem`.
+    The result is cached per process. Errors are not raised but returned as a `Problem`.
     """
     if os.environ.get(OFF):
         return Discovery()
@@ -109,9 +109,9 @@ def discover() -> Discovery:
 
 
 def _installed() -> Iterator[Plugin | Problem]:
-    """Yield what the metadata of installed packages name.
+    """Yield the plug-ins in the metadata of installed packages.
 
-    `importlib.metadata` takes as long to import as everything else that `archscope analyze` does.
+    `importlib.metadata` is not used: importing it takes as long as the rest of `archscope analyze`.
     """
     seen = set()
     for place in dict.fromkeys(sys.path):
@@ -123,7 +123,7 @@ def _installed() -> Iterator[Plugin | Problem]:
             if not folder.endswith((".dist-info", ".egg-info")):
                 continue
             name, _, version = folder.rpartition(".")[0].partition("-")
-            if name in seen:  # what comes first is what is imported
+            if name in seen:  # the first one on the path is imported
                 continue
             seen.add(name)
             path = f"{place or '.'}/{folder}/entry_points.txt"
@@ -152,12 +152,12 @@ def _entries(path: Path, name: str, version: str) -> Iterator[Plugin | Problem]:
 
 
 def _of_project() -> Iterator[Plugin | Problem]:
-    """Yield what `plugins` in the project's configuration names: folders, or packages."""
+    """Yield the plug-ins named by `plugins` in the project's configuration: folders or packages."""
     try:
         path = project.find(Path.cwd())
         if path is None or b"plugins" not in path.read_bytes():
             return
-    except OSError:  # a command that needs the configuration says so
+    except OSError:  # commands that need the configuration report it
         return
     try:
         words = project.read(path).get("plugins", [])
@@ -176,11 +176,11 @@ def _of_project() -> Iterator[Plugin | Problem]:
         elif re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", word):
             yield _package(word, path, word, "")
         else:
-            yield Problem(word, "", "", shown(path), f"plugins: there is no folder '{word}'")
+            yield Problem(word, "", "", shown(path), f"plugins: no folder '{word}'")
 
 
 def _folder(folder: Path, word: str, number: int, path: Path) -> Plugin:
-    """Return a folder as a package, called `archscope_plugins`; others get a number."""
+    """Return a folder as a package called `archscope_plugins`, numbered from the second on."""
     name = f"archscope_plugins_{number + 1}" if number else "archscope_plugins"
     package = ModuleType(name, f"The plug-ins in {folder}.")
     package.__path__ = [str(folder)]
@@ -192,10 +192,10 @@ def _package(package: str, path: Path, name: str, version: str) -> Plugin | Prob
     """Return a package that can be imported as a plug-in."""
     try:
         spec = find_spec(package)
-    except (Exception, SystemExit) as error:  # a package above it runs its own code
+    except (Exception, SystemExit) as error:  # raised by the code of a parent package
         return Problem(name, version, "", shown(path), f"'{package}': {described(error)}")
     if spec is None:
-        return Problem(name, version, "", shown(path), f"no module is called '{package}'")
+        return Problem(name, version, "", shown(path), f"no module '{package}'")
     if spec.submodule_search_locations is None:
         reason = f"'{package}' must be a package with a folder for each kind, not a single file"
         return Problem(name, version, "", shown(path), reason)
@@ -204,7 +204,7 @@ def _package(package: str, path: Path, name: str, version: str) -> Plugin | Prob
 
 
 def _checked(plugin: Plugin) -> Plugin | Problem:
-    """Return a plug-in if it has a folder of some kind."""
+    """Return a plug-in if it has at least one folder of a kind, else a problem."""
     try:
         inner = [path.name for folder in plugin.folders for path in folder.iterdir()]
     except OSError as error:
@@ -218,8 +218,8 @@ def _checked(plugin: Plugin) -> Plugin | Problem:
 
 
 def described(error: BaseException) -> str:
-    """Return an error as one line; those of archscope say all in their message."""
-    from archscope.extras import need  # most commands have no errors to describe
+    """Return an error as one line; for archscope's own errors, that is their message."""
+    from archscope.extras import need  # needed for errors only
 
     text = " ".join(str(error).split())
     kind = type(error).__name__
@@ -232,11 +232,11 @@ def described(error: BaseException) -> str:
 
 
 class ContractError(TypeError):
-    """What is registered lacks something that everything of its kind has, or its name is taken."""
+    """A registered item lacks something required of its kind, or its name is taken."""
 
 
 def shown(path: Path) -> str:
-    """Return a path as users write it: from the working directory if it is below."""
+    """Return a path relative to the working directory if it is inside."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()
     except (ValueError, OSError):

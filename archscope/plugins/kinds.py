@@ -1,4 +1,4 @@
-"""The kinds of things that plug-ins bring, each in a folder of that name."""
+"""The kinds of items that plug-ins can add, each in a folder of that name."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from msgspec import Struct
 
 
 class Kind(Struct, frozen=True):
-    """One kind: the folder of its files, what one of them is called, and where its registry is."""
+    """A kind: the folder of its files, the noun for an item, and the location of its registry."""
 
     folder: str
     noun: str
     registry: str  # "module:name"
-    word: str = ""  # the name by which a file states what it has; empty if importing registers it
+    word: str = ""  # the name of the item in its file; "" if importing the file registers it
 
 
 KINDS = {
@@ -27,4 +27,4 @@ KINDS = {
         Kind("exporters", "exporter", "archscope.exporters.formats:FORMATS", "FORMAT"),
     )
 }
-"""Every kind by its folder."""
+"""Every kind by folder."""

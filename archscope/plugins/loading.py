@@ -1,4 +1,4 @@
-"""Files of plug-ins, imported one by one; those that fail are told of once, in one line."""
+"""Import the files of plug-ins one by one; report each failure once, as a line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import ModuleType
 from archscope.plugins.discovery import PluginFile, Problem, described, discover, shown
 
 problems: list[Problem] = []
-"""What went wrong so far, in the order in which it was noticed."""
+"""The problems so far, in order."""
 
 
 class PluginWarning(UserWarning):
@@ -25,36 +25,36 @@ def _warn(problem: Problem) -> None:
 
 
 tell: Callable[[Problem], None] = _warn
-"""What is done with each new problem; the command line prints a line."""
+"""The function that reports each new problem; the command line prints a line."""
 
 
 def note(problem: Problem) -> None:
-    """Keep a problem in mind, and tell of it if it is new."""
+    """Record a problem, and report it if it is new."""
     if problem not in problems:
         problems.append(problem)
         tell(problem)
 
 
 def failed(kind: str) -> bool:
-    """Return whether a plug-in did not load that has, or may have, things of a kind."""
+    """Return whether a plug-in that has or may have items of a kind did not load."""
     return any(problem.kind in ("", kind) for problem in problems)
 
 
 def imported(file: PluginFile) -> ModuleType:
-    """Import a file. Whatever it raises is raised; what it prints goes to standard error."""
+    """Import a file, passing on its exceptions; what it prints goes to standard error."""
     with redirect_stdout(sys.stderr):  # standard output is for results
         return import_module(file.module)
 
 
 def problem_of(file: PluginFile, error: BaseException) -> Problem:
-    """Return what a file, or its contract, raised."""
+    """Return the problem for an exception raised by a file or its contract."""
     place = _line(file, error) or shown(file.path)
     plugin = file.plugin
     return Problem(plugin.name, plugin.version, file.kind, place, described(error), plugin.named_in)
 
 
 def _line(file: PluginFile, error: BaseException) -> str:
-    """Return the innermost line of a plug-in that an error passed through, "" if there is none."""
+    """Return the innermost line of a plug-in in the traceback of an error, or ""."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{shown(Path(error.filename))}:{error.lineno}"
     return _place(error, file.plugin.folders)
@@ -71,7 +71,7 @@ def _place(error: BaseException, folders: tuple[Path, ...]) -> str:
 
 
 def blame(error: BaseException) -> str | None:
-    """Return the line that tells which plug-in an error comes from; None if it passed none."""
+    """Return a line that names the plug-in an error comes from; None if it comes from none."""
     for plugin in discover().plugins:
         place = _place(error, plugin.folders)
         if place:

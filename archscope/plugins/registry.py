@@ -1,7 +1,7 @@
-"""A registry of things of one kind: those of archscope, and those of plug-ins.
+"""The registry of all items of a kind, of archscope and of plug-ins.
 
-Plug-ins are loaded when a name is asked for that archscope itself does not have, or when all names
-are: most commands need no plug-in, and do not wait for any.
+Plug-ins are loaded when a name is requested that archscope itself does not have, or when all names
+are requested: most commands need no plug-ins and do not wait for them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Registry(MutableMapping[str, T]):
-    """Things of one kind by name; those of archscope come first."""
+    """Items of one kind by name; those of archscope come first."""
 
     def __init__(
         self,
@@ -27,19 +27,19 @@ class Registry(MutableMapping[str, T]):
         entries: Mapping[str, T] = {},
         take: Callable[[PluginFile, ModuleType], tuple[str, T]] | None = None,
     ) -> None:
-        """Take a kind of `KINDS` and what archscope has.
+        """Take a kind of `KINDS` and archscope's own items.
 
-        `take` returns the name and the thing that a module of a plug-in has; without it, importing
-        the module registers things by `add`.
+        `take` returns the name and the item of a plug-in's module; without it, importing the module
+        registers items by `add`.
         """
         self.kind = KINDS[kind]
         self.own: dict[str, T] = dict(entries)
-        self.files: dict[str, PluginFile] = {}  # of the plug-ins' things
+        self.files: dict[str, PluginFile] = {}  # of the items of plug-ins
         self._take = take
         self._complete = False
 
     def add(self, name: str, thing: T) -> None:
-        """Register a thing. Raises ContractError for a second one of that name."""
+        """Register an item. Raises ContractError if the name is taken."""
         if name in self.own:
             raise ContractError(
                 f"two {self.kind.noun}s are named '{name}', one in {self._home(name)}"
@@ -71,7 +71,7 @@ class Registry(MutableMapping[str, T]):
         del self.own[name]
 
     def load(self) -> None:
-        """Load the plug-ins of this kind, once. A file that fails leaves nothing behind."""
+        """Load the plug-ins of this kind, once. A file that fails registers nothing."""
         if self._complete:
             return
         self._complete = True
@@ -101,13 +101,13 @@ class Registry(MutableMapping[str, T]):
             raise ContractError(f"it registers no {self.kind.noun}")
 
     def _forget(self, before: set[str]) -> None:
-        """Forget what is new but for things of modules whose import succeeded."""
+        """Remove new items, except those of modules whose import succeeded."""
         for name in self.own.keys() - before:
             if _module(self.own[name]) not in sys.modules:
                 del self.own[name]
 
     def _home(self, name: str) -> str:
-        """Return where a thing is defined."""
+        """Return the location of an item's definition."""
         thing = self.own[name]
         if name in self.files:
             return shown(self.files[name].path)
@@ -115,7 +115,7 @@ class Registry(MutableMapping[str, T]):
 
 
 def stated(cls: type[T], key: str) -> Callable[[PluginFile, ModuleType], tuple[str, T]]:
-    """Return a `take` for modules that state a record of `cls`, whose field `key` is its name."""
+    """Return a `take` for modules with a record of `cls`, whose field `key` is its name."""
 
     def take(file: PluginFile, module: ModuleType) -> tuple[str, T]:
         word = KINDS[file.kind].word

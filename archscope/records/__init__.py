@@ -1,1 +1,1 @@
-"""The structs that runs and studies leave on disk. Free of torch."""
+"""The structs that runs and studies store on disk, independent of torch."""

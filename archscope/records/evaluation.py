@@ -1,4 +1,4 @@
-"""Scores of a trained network on the images of a data set."""
+"""The scores of a trained network on a data set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from archscope.records.training import Scores
 
 
 class Evaluation(Struct, frozen=True):
-    """Scores of a classifier with its confusion matrix."""
+    """The scores of a classifier, with its confusion matrix."""
 
     format: int
     run: str
@@ -17,11 +17,11 @@ class Evaluation(Struct, frozen=True):
     classes: tuple[str, ...]
     scores: Scores
     confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
-    chance: float | None = None  # accuracy of always naming the class that trained most
+    chance: float | None = None  # accuracy of always guessing the most frequent training class
 
 
 class PairEvaluation(Struct, frozen=True):
-    """How well the distances of embeddings tell pairs of one class from pairs of two."""
+    """How well distances of embeddings separate pairs of the same class from other pairs."""
 
     format: int
     run: str

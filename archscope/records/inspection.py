@@ -1,4 +1,4 @@
-"""What a run folder keeps of the inside of its network: layer statistics and pictures."""
+"""The inspection of a trained network, stored in its run folder: layer statistics and pictures."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archscope.files import write_json
 FORMAT = 1
 FILE = "look.json"
 LARGEST = 1 << 24
-"""Bytes of an inspection that is still read; a larger one would make a report slow to open."""
+"""The largest inspection to read, in bytes; a larger one would make a report slow to open."""
 
 Png = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9+/]*={0,2}\Z")]
 """A PNG image in base64."""
 
 
 class LayerStatistics(Struct, frozen=True):
-    """Gradient and dead units of one layer, with the weights that were kept."""
+    """The gradient and the dead units of a layer, with the kept weights."""
 
     name: str
     op: str
@@ -30,7 +30,7 @@ class LayerStatistics(Struct, frozen=True):
 
 
 class ImageGrid(Struct, frozen=True):
-    """Several small images in rows on one picture."""
+    """Several small images in rows in one picture."""
 
     layer: str
     about: str
@@ -38,7 +38,7 @@ class ImageGrid(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True):
-    """One image with its true class, its predicted class, and feature maps."""
+    """An image with its true class, its predicted class and feature maps."""
 
     label: str
     guess: str
@@ -48,13 +48,13 @@ class Sample(Struct, frozen=True):
 
 
 class FieldPicture(Struct, frozen=True):
-    """What the centre of a layer depends on, measured by gradients, beside what it could see."""
+    """The effective receptive field of a layer's centre, by gradients, and the theoretical one."""
 
     layer: str
     images: int
-    share: float  # of the energy, that the effective field holds along each axis
+    share: float  # of the energy in the effective field along each axis
     effective: tuple[int, int]  # height and width
-    theoretical: tuple[int, int] | None  # None where it is not known
+    theoretical: tuple[int, int] | None  # None if unknown
     input: tuple[int, int]
     png: Png
 
@@ -64,24 +64,24 @@ class Inspection(Struct, frozen=True):
 
     format: int
     data: str
-    images: int  # counted by the confusion matrix
+    images: int  # number of images in the confusion matrix
     layers: tuple[LayerStatistics, ...]
     filters: ImageGrid | None
     samples: tuple[Sample, ...]
-    wrong: tuple[Sample, ...]  # misclassified, the most confident first
+    wrong: tuple[Sample, ...]  # misclassified, most confident first
     confusion: tuple[tuple[int, ...], ...]  # true class by row, predicted class by column
     field: FieldPicture | None = None
 
 
 def write_inspection(run: Path, inspection: Inspection) -> Path:
-    """Write an inspection into a run folder and return its file. Raises OptionError."""
+    """Write an inspection to a run folder and return its path. Raises OptionError."""
     file = run / FILE
     write_json(file, inspection)
     return file
 
 
 def read_inspection(run: Path) -> Inspection | None:
-    """Return the inspection of a run, or None if it has none.
+    """Read the inspection of a run; None if it has none.
 
     Raises OptionError if the file is broken or larger than `LARGEST` bytes.
     """
@@ -92,5 +92,5 @@ def read_inspection(run: Path) -> Inspection | None:
         if file.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MiB")
         return msgspec.json.decode(file.read_bytes(), type=Inspection)
-    except (OSError, ValueError) as error:  # those of msgspec are ValueErrors
+    except (OSError, ValueError) as error:  # msgspec raises ValueErrors
         raise OptionError(f"{FILE}: {error}") from None

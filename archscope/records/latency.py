@@ -1,4 +1,4 @@
-"""A predicted latency, as profiles give it and analyses keep it."""
+"""A predicted latency, as part of an analysis."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from msgspec import Struct
 
 
 class LayerLatency(Struct, frozen=True, gc=False):
-    """What a layer takes; one that runs in the kernel of another layer takes nothing itself."""
+    """The latency of a layer; 0 for one that runs in the kernel of another layer."""
 
     name: str
     milliseconds: float
-    kernel: str  # the main layer of the kernel that computes it; empty where nothing runs
+    kernel: str  # the main layer of the kernel that computes it; "" if nothing runs
 
 
 class Latency(Struct, frozen=True):
-    """The predicted milliseconds of a batch, and the interval that holds in nine cases of ten."""
+    """The predicted milliseconds of a batch, with a 90 % interval."""
 
     profile: str
     device: str
@@ -29,6 +29,6 @@ class Latency(Struct, frozen=True):
     kernels: int
     layers: tuple[LayerLatency, ...]
     unlike: tuple[str, ...] = ()
-    """In what the network is unlike all that the profile was fitted to, one part each."""
+    """In what the network differs from all networks that the profile was fitted to."""
     notes: tuple[str, ...] = ()
-    """Where the conditions here are not those of the profile."""
+    """How the conditions differ from those of the profile."""

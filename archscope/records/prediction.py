@@ -1,4 +1,4 @@
-"""A predicted accuracy, as priors give it and analyses keep it."""
+"""A predicted accuracy, as part of an analysis."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from msgspec import Struct
 
 
 class Prediction(Struct, frozen=True):
-    """A predicted top-1 accuracy in percent, and the interval that it lies in nine times of ten."""
+    """A predicted top-1 accuracy in percent, with a 90 % interval."""
 
     mean: float
     low: float
     high: float
     unlike: tuple[str, ...] = ()
-    """In what the network is unlike all that the prior was fitted to, one sentence part each."""
+    """In what the network differs from all networks that the prior was fitted to."""
     recipe: str = ""
-    """The training recipe that the accuracy is predicted for."""
+    """The training recipe of the prediction."""
     networks: int = 0
-    """How many published results the prior was fitted to."""
+    """The number of published results that the prior was fitted to."""

@@ -1,4 +1,4 @@
-"""Run folders on disk: finding them, locking them, and reading what needs no torch."""
+"""Run folders on disk: find them, lock them, and read the parts that need no torch."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from archscope.records.training import (
 )
 
 HOME = Path("runs")
-"""Default folder of runs that are named without a path."""
+"""Default folder for runs named without a path."""
 
 SUMMARY = "run.json"
 
 BEFORE_SUMMARY = {"spec.yaml", "recipe.yaml", "environment.json", "analysis.json", ".lock"}
-"""Files of a run folder that are written before its summary makes it a run."""
+"""Files of a run folder that exist before its summary, which makes it a run."""
 
 Record = TypeVar("Record")
 
 
 def find_run(name: str | Path, home: Path = HOME) -> Path:
-    """Return the folder of a run: a path, or a name in `home`. Raises OptionError."""
+    """Return the folder of a run, given its path or its name in `home`. Raises OptionError."""
     for path in (Path(name), home / name):
         if is_run(path):
             return path
     for path in (Path(name), home / name):
         if path.is_dir() and is_abandoned(path):
             raise OptionError(
-                f"the run '{path}' was ended before its training began; begin it again"
+                f"the run '{path}' was stopped before its training began; start it again"
             )
     seeds = runs_of_seeds(name, home)
     if seeds:
@@ -51,7 +51,7 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
 
 
 def find_runs(name: str | Path, home: Path = HOME) -> list[Path]:
-    """Return the folders of a run: one, or those of its seeds that `train --seeds` left.
+    """Return the folder of a run, or the folders of all seeds made by `train --seeds`.
 
     Raises OptionError.
     """
@@ -59,7 +59,7 @@ def find_runs(name: str | Path, home: Path = HOME) -> list[Path]:
 
 
 def runs_of_seeds(name: str | Path, home: Path = HOME) -> list[Path]:
-    """Return the folders that `train --seeds` left under a name, by seed; of other names none."""
+    """Return the folders that `train --seeds` made under a name, by seed; () for other names."""
     for path in (Path(name), home / name):
         seeds = [run for run in path.parent.glob(f"{glob.escape(path.name)}-seed*") if is_run(run)]
         seeds = [run for run in seeds if run.name.removeprefix(f"{path.name}-seed").isdecimal()]
@@ -69,12 +69,12 @@ def runs_of_seeds(name: str | Path, home: Path = HOME) -> list[Path]:
 
 
 def is_run(path: Path) -> bool:
-    """Return whether a folder holds a run."""
+    """Return whether a folder is a run."""
     return (path / SUMMARY).is_file()
 
 
 def is_abandoned(path: Path) -> bool:
-    """Return whether a folder is what a training left that was killed before it was a run."""
+    """Return whether a folder comes from a training killed before it became a run."""
     try:
         names = {file.name for file in path.iterdir()}
     except OSError:
@@ -89,17 +89,17 @@ def all_runs(home: Path = HOME) -> list[Path]:
 
 
 def lock(path: Path) -> FileLock:
-    """Lock a run folder, as a process does that trains in it. Raises OptionError."""
+    """Lock a run folder, as a training process does. Raises OptionError."""
     return locked(path / ".lock", f"the run '{path}' is in use")
 
 
 def is_training(path: Path) -> bool:
-    """Return whether some process is training in a run folder."""
+    """Return whether a process is training in a run folder."""
     return is_locked(path / ".lock")
 
 
 def read_summary(path: Path, *needed: str) -> RunSummary:
-    """Return the summary of a run; `needed` are keys of its `data` that must be there.
+    """Read the summary of a run; `needed` are keys that its `data` must have.
 
     Raises OptionError, naming the field, if it cannot be read.
     """
@@ -123,7 +123,7 @@ def read_summary(path: Path, *needed: str) -> RunSummary:
 
 
 def read_threads(path: Path) -> int:
-    """Return the threads that a run was trained with. Raises OptionError if it cannot be read."""
+    """Return the number of threads that a run was trained with. Raises OptionError."""
     return _read(path / "environment.json", _Environment).threads
 
 

@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone: one network, with the mean and the spread of its scores."""
+"""Group runs that differ only in their seed, with the mean and spread of their scores."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ OF_A_SEED = (
     "untrained", "untrained_test", "margin_unit", "taught", "validation", "test",
     "classes_with_turns",
 )  # fmt: skip
-"""What a task says of itself that its seed decides."""
+"""The keys of a task's description that depend on its seed."""
 
 
 class Spread(Struct, frozen=True):
-    """Mean of a measure over seeds, and the standard deviation of the sample (n - 1)."""
+    """The mean of a measure over seeds, and the sample standard deviation (n - 1)."""
 
     mean: float
-    deviation: float | None  # None of one seed
+    deviation: float | None  # None for a single seed
     seeds: int
 
 
 class SeedGroup(Struct, frozen=True):
-    """The runs of one network, recipe and data set, by seed; `name` finds them in their folder."""
+    """The runs of a network, recipe and data set, by seed; `name` is their common name."""
 
     name: str
     runs: tuple[RunSummary, ...]
 
     @property
     def state(self) -> str:
-        """The state of all runs, or how many are in each: `2 finished, 1 killed`."""
+        """The common state of the runs, or the number in each state: `2 finished, 1 killed`."""
         states: list[State] = [run.state for run in self.runs]
         kinds = list(dict.fromkeys(states))
         if len(kinds) == 1:
@@ -44,27 +44,27 @@ class SeedGroup(Struct, frozen=True):
         return ", ".join(f"{states.count(kind)} {kind}" for kind in kinds)
 
     def scores(self, split: str) -> Spread | None:
-        """Return the goal of `validation`, at its best, or of `test`; None if no run has it."""
+        """Return the goal in `validation` (its best) or `test`; None if no run has it."""
         return spread([value for run in self.runs if (value := goal_of(run, split)) is not None])
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """Return mean and deviation of the scores of seeds; None of no scores."""
+    """Return the mean and deviation of scores of seeds; None if there are none."""
     if not values:
         return None
     return Spread(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
 def goal_of(run: RunSummary, split: str) -> float | None:
-    """Return a run's goal in `validation`, at its best, or in `test`."""
+    """Return a run's goal in `validation` (its best) or `test`."""
     scores = run.test if split == "test" else run.best and run.best.validation
     return scores.get(run.goal) if scores else None
 
 
 def seed_groups(runs: Iterable[tuple[Path, RunSummary]]) -> list[SeedGroup]:
-    """Return runs with those that differ in their seed alone together, in order of the first.
+    """Group runs that differ only in their seed, in order of their first.
 
-    Of runs with the same seed the last counts, as they say nothing new.
+    Of runs with the same seed only the last counts, as they are equal.
     """
     found: dict[Hashable, dict[int, RunSummary]] = {}
     for path, summary in runs:
@@ -81,7 +81,7 @@ def _stem(name: str) -> str | None:
 
 
 def _name(group: dict[int, RunSummary]) -> str:
-    """Return what the runs are called together."""
+    """Return the common name of the runs."""
     names = [run.name for _, run in sorted(group.items())]
     stems = {_stem(name) for name in names}
     stem = stems.pop() if len(stems) == 1 else None
@@ -89,7 +89,7 @@ def _name(group: dict[int, RunSummary]) -> str:
 
 
 def training_identity(path: Path, summary: RunSummary) -> Hashable:
-    """Return what was trained and how, less the seed."""
+    """Return a key for what was trained and how, except the seed."""
     files = (path / "spec.yaml", path / "recipe.yaml")
     texts = tuple(file.read_bytes() if file.is_file() else b"" for file in files)
     task = {key: value for key, value in summary.task.items() if key not in OF_A_SEED}

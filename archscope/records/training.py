@@ -1,4 +1,4 @@
-"""Records of one training run: its rows by step and by epoch, diagnoses, and the summary."""
+"""The records of a training run: rows by step and by epoch, diagnoses, and the summary."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ State = Literal["running", "killed", "finished", "stopped", "diverged", "failed"
 FORMAT = 1
 
 MOST_PIXELS = 1 << 16
-"""The longest side of an image that a run is believed to have been trained on."""
+"""The largest plausible side of a training image."""
 
 
 class Interval(Struct, frozen=True):
-    """Means over the steps since the previous row, or since the epoch began."""
+    """Means over the steps since the previous row or the start of the epoch."""
 
     epoch: int  # from 1
-    step: int  # of the whole training, from 1; the last of the interval
+    step: int  # the last of the interval, counted over the whole training from 1
     train: Scores
     learning_rate: float
     gradient: float  # norm of the whole gradient at the last step, before clipping
     images_per_second: float
-    seconds: float  # since the training began, pauses left out
+    seconds: float  # since the training began, without pauses
 
 
 class Epoch(Struct, frozen=True):
-    """One pass over all training images; `train` is measured while the weights still change."""
+    """A pass over all training images; `train` is measured while the weights change."""
 
     epoch: int  # from 1
     step: int  # steps done by its end
@@ -43,7 +43,7 @@ class Epoch(Struct, frozen=True):
 
 
 class Diagnosis(Struct, frozen=True):
-    """A problem inside the network that was detected while it trained."""
+    """A problem inside the network, detected during training."""
 
     kind: str
     node: str
@@ -56,14 +56,14 @@ Size = Annotated[int, Meta(ge=1, le=MOST_PIXELS)]
 
 
 class ImageSource(Struct, frozen=True):
-    """The data set by which a run was trained."""
+    """The data set that a run was trained on."""
 
     name: str
     folder: str | None = None
 
 
 class ImageAdaptation(Struct, frozen=True):
-    """How images were brought to the input of the network; shapes are (C, H, W)."""
+    """How images were fitted to the input of the network; shapes are (C, H, W)."""
 
     source: tuple[Size, Size, Size]
     target: tuple[Size, Size, Size]
@@ -72,14 +72,14 @@ class ImageAdaptation(Struct, frozen=True):
 
 
 class PixelStatistics(Struct, frozen=True):
-    """Mean and standard deviation of each channel, of pixels between 0 and 1."""
+    """The mean and standard deviation of each channel, for pixels between 0 and 1."""
 
     mean: Annotated[tuple[float, ...], Meta(min_length=1)]
     std: Annotated[tuple[Annotated[float, Meta(ge=0)], ...], Meta(min_length=1)]
 
 
 class TrainedOn(Struct, frozen=True, kw_only=True):
-    """What is in `RunSummary.data`, as far as it is there."""
+    """The fields of `RunSummary.data`, all optional."""
 
     name: str
     source: ImageSource | UnsetType = UNSET
@@ -91,11 +91,11 @@ class TrainedOn(Struct, frozen=True, kw_only=True):
     train: int = 0
     validation: int = 0
     test: int = 0
-    chance: float | UnsetType = UNSET  # accuracy of always naming the most frequent class
+    chance: float | UnsetType = UNSET  # accuracy of always guessing the most frequent class
 
 
 class DistillationRecord(Struct, frozen=True, kw_only=True):
-    """What `RunSummary.task` has to be for a run with a teacher."""
+    """The fields of `RunSummary.task` for a run with a teacher."""
 
     kind: str
     teacher: str
@@ -105,24 +105,24 @@ class DistillationRecord(Struct, frozen=True, kw_only=True):
 
 
 class TaskRecord(Struct, frozen=True):
-    """What `RunSummary.task` has to be; tasks of users have kinds of their own."""
+    """The fields of `RunSummary.task`; tasks of users have kinds of their own."""
 
     kind: str
 
 
 class Pretrained(Struct, frozen=True):
-    """The weights that a training began with; those of `new` and of heads are initialised."""
+    """The weights that a training started from; those of `new` and of heads are initialised."""
 
     file: str
     sha256: str
-    by: Literal["name", "order"]  # how weights of the file were matched with the network's
-    weights: int  # of the file, that were taken
-    new: tuple[str, ...]  # the network's, that the file has not, or in another shape
-    unused: tuple[str, ...]  # the file's, that the network has not, or in another shape
+    by: Literal["name", "order"]  # how weights of the file were matched to the network
+    weights: int  # number of weights taken from the file
+    new: tuple[str, ...]  # weights of the network that the file lacks, or has in another shape
+    unused: tuple[str, ...]  # weights of the file that the network lacks, or has in another shape
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
-    """A whole training run, the content of `run.json`."""
+    """A training run, the content of `run.json`."""
 
     format: int
     name: str
@@ -139,7 +139,7 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     epochs: int  # completed
     steps: int
     seconds: float
-    goal: str  # the measure that chooses the best epoch
+    goal: str  # the measure that determines the best epoch
     best: Epoch | None  # the epoch whose weights are kept as best
     last: Epoch | None
     test: Scores | None  # measured once, at the end, with the best weights

@@ -1,4 +1,4 @@
-"""The trials of a study as lines of JSON, and what becomes of lines that are damaged."""
+"""Read the trials of a study from lines of JSON, and set damaged lines aside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archscope.files import append_bytes, write_bytes
 from archscope.records.study import Trial
 
 DAMAGED = "trials.damaged.jsonl"
-"""The file beside the trials that damaged lines are moved to."""
+"""The file in the same folder that damaged lines are moved to."""
 
 
 class TrialLines(Struct, frozen=True):
@@ -20,14 +20,14 @@ class TrialLines(Struct, frozen=True):
 
     trials: tuple[Trial, ...]  # by number
     lines: tuple[bytes, ...]  # of the trials, in the order of the file
-    damaged: tuple[tuple[int, bytes], ...]  # lines that are no trial, with their numbers from 1
-    partial: bytes = b""  # a last line whose end was never written
+    damaged: tuple[tuple[int, bytes], ...]  # invalid lines, with their numbers from 1
+    partial: bytes = b""  # an incomplete last line
 
 
 def read_trials(file: Path) -> TrialLines:
-    """Return what is in a file of trials; no file has none. Raises OptionError.
+    """Read a file of trials; a missing file has none. Raises OptionError.
 
-    A number that was there before makes a line a damaged one, too.
+    A line that repeats the number of a trial counts as damaged.
     """
     try:
         data = file.read_bytes() if file.exists() else b""
@@ -51,9 +51,9 @@ def read_trials(file: Path) -> TrialLines:
 
 
 def repair_trials(file: Path) -> TrialLines:
-    """Return what is in a file of trials, after damaged lines were moved out of it.
+    """Read a file of trials, after moving damaged lines out of it.
 
-    They go to the file `DAMAGED` beside it; a last line without its end is removed. Raises
+    They go to the file `DAMAGED` in the same folder; an incomplete last line is removed. Raises
     OptionError.
     """
     found = read_trials(file)

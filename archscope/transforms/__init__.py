@@ -1,1 +1,1 @@
-"""Transforms of a graph into another graph, one in each file."""
+"""Transforms from a graph to another graph, one per file."""

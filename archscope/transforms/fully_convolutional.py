@@ -1,8 +1,8 @@
-"""Fully connected layers as convolutions, so that a classifier takes larger images.
+"""Turn fully connected layers into convolutions, so that a classifier accepts larger images.
 
-A linear layer on a flattened C x H x W map is a convolution with an H x W window: the same
-weights, reshaped. Converted so, VGG16 slides over a 384 x 384 image and gives 6 x 6 class scores
-(Long, Shelhamer and Darrell 2015, arXiv:1411.4038).
+A linear layer on a flattened C x H x W map is a convolution with an H x W window and the same
+weights, reshaped. Converted in this way, VGG16 slides over a 384 x 384 image and yields 6 x 6 class
+scores (Long, Shelhamer and Darrell 2015, arXiv:1411.4038).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from archscope.ops.reshape import Flatten
 
 
 def fully_convolutional(graph: Graph) -> Graph:
-    """Return the graph with every linear layer as a convolution, and no flatten before it.
+    """Return the graph with every linear layer as a convolution, without the flatten before it.
 
     The weights of a linear layer, shape (out, C * H * W), are those of the convolution as
     (out, C, H, W). Raises GraphError if there is no linear layer, or if a flattened map reaches
     an operator that needs it flat.
     """
     builder = Builder()
-    renamed: dict[str, str] = {}  # a flatten is what it flattened
-    flattened: dict[str, Shape] = {}  # the map behind a value that was flat
+    renamed: dict[str, str] = {}  # removed flattens, by the node that they read
+    flattened: dict[str, Shape] = {}  # the shape of the map of each value that was flat
     found = False
     for node in graph.nodes:
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
@@ -48,13 +48,13 @@ def fully_convolutional(graph: Graph) -> Graph:
         if flat:
             flattened[node.name] = builder.nodes[node.name].out
     if not found:
-        raise GraphError(f"'{graph.name}' has no linear layer behind a flatten")
+        raise GraphError(f"'{graph.name}' has no linear layer after a flatten")
     return Graph(f"{graph.name}_convolutional", tuple(builder.nodes.values()), graph.outputs)
 
 
 def _check_slides(node: Node, positions: int) -> None:
-    """Raise GraphError unless an operator does the same to a map as to the map flattened."""
-    numbers = node.facts.params + node.facts.buffers  # more than 1 are not the same everywhere
+    """Raise GraphError unless an operator does the same to a map as to the flattened map."""
+    numbers = node.facts.params + node.facts.buffers  # with more than 1, positions differ
     same = node.op.valuewise and numbers <= 1
     if not same and (positions > 1 or node.facts.window != POINTWISE):
         raise GraphError(

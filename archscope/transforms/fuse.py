@@ -1,4 +1,4 @@
-"""Batch norms folded into the layers before them: the form in which networks are deployed.
+"""Fold batch norms into the layers before them, as for deployment.
 
 At inference a batch norm scales and shifts each channel, which a convolution or a linear layer
 can do itself: w' = w * s and b' = (b - mean) * s + shift, with s = scale / sqrt(var + eps).
@@ -15,7 +15,7 @@ from archscope.ir import Builder, Graph, Output
 def fuse(graph: Graph) -> Graph:
     """Return the graph for inference with batch norms folded into the layers before them.
 
-    Those layers get a bias. Parts that serve only training are left out, because a folded norm
+    These layers get a bias. Parts that serve only training are removed, because a folded norm
     cannot be trained.
     """
     graph = graph.inference()
@@ -32,7 +32,7 @@ def fuse(graph: Graph) -> Graph:
         Output(output.name, gone.get(output.node, output.node), output.weight, output.train_only)
         for output in graph.outputs
     )
-    # Published numbers are about the network as it was.
+    # Published numbers describe the original network.
     return structs.replace(
         graph,
         name=f"{graph.name}_fused",

@@ -1,4 +1,4 @@
-"""The weights of a network whose batch norms are folded, as numpy arrays."""
+"""Compute the weights of a network with folded batch norms, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def fused_arrays(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the weights of `fuse(graph)` that make it compute what `graph` does with these.
+    """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`.
 
-    Sums are made in double precision, so that only the result is rounded.
+    Computed in double precision, so that only the result is rounded.
     """
     graph = graph.inference()
     owners = {node.name for node in graph.nodes if node.shares is None}
@@ -34,7 +34,7 @@ def fused_arrays(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> dict[str,
         bias = left.get(f"{at}.bias")
         factors = scale.reshape(-1, *(1 for _ in weight.shape[1:]))
         if isinstance(node.op, ConvTranspose):
-            # (in, out / groups, ...), where the groups lie behind one another along `in`.
+            # (in, out / groups, ...), with the groups one after another along `in`.
             each = len(weight) // node.op.groups
             parts = scale.reshape(node.op.groups, -1).repeat(each, axis=0)
             factors = parts.reshape(len(weight), -1, *(1 for _ in weight.shape[2:]))
@@ -49,7 +49,7 @@ def fused_arrays(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> dict[str,
 def norm_scale(
     graph: Graph, norm: str, weights: Mapping[str, NDArray[Any]]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return what a batch norm multiplies each channel by, and what it then adds."""
+    """Return the factor and the shift of a batch norm for each channel."""
     at = module_path(norm)
     op = graph.by_name[norm].op
     assert isinstance(op, BatchNorm)

@@ -1,4 +1,4 @@
-"""The same nodes for inputs of other shapes."""
+"""Rebuild a graph for other input shapes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from archscope.ir import Builder, Graph, Node, Shape
 def with_inputs(graph: Graph, shapes: Mapping[str, Shape]) -> Graph:
     """Return the graph with other input shapes.
 
-    Only the shapes adapt: attributes that a spec computed from the old shapes stay as they are.
-    Raises GraphError for a name that is no input, ShapeError naming the node that cannot follow.
+    Only shapes change: attributes that a spec computed from the old shapes stay the same. Raises
+    GraphError for a name that is not an input, ShapeError for a node that rejects the new shape.
     """
     unknown = set(shapes) - {node.name for node in graph.inputs}
     if unknown:

@@ -1,7 +1,7 @@
-"""Parallel linear branches as one convolution: structural re-parameterisation.
+"""Structural re-parameterisation: merge parallel linear branches into one convolution.
 
 Ding et al. 2021 (RepVGG, arXiv:2101.03697) train a sum of a 3x3 convolution, a 1x1 convolution and
-the identity, each with its batch norm, and deploy the single 3x3 convolution that is equal to it.
+the identity, each with its batch norm, and deploy the equivalent single 3x3 convolution.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from archscope.transforms.fuse import fuse
 
 
 class MergedBranches(Struct, frozen=True):
-    """Branches of a sum that one convolution computes."""
+    """Branches of a sum that one convolution can compute."""
 
     add: str
-    source: str  # what they all read
+    source: str  # the node that they all read
     branches: tuple[str, ...]  # nodes; the source itself for the identity
-    largest: str  # the convolution whose geometry the merged one has
+    largest: str  # the convolution that determines the geometry of the merged one
     name: str  # of the merged convolution
 
     def op(self, graph: Graph) -> Conv:
@@ -39,9 +39,9 @@ class MergedBranches(Struct, frozen=True):
 def reparameterize(graph: Graph) -> Graph:
     """Return the graph for inference with parallel linear branches merged, and batch norms folded.
 
-    A branch is a convolution, a batch norm or nothing. They merge where they read the same value,
-    and the largest convolution has room for all, so that no macs are added. Raises GraphError if
-    nothing can be merged.
+    A branch is a convolution, a batch norm or nothing. Branches merge if they read the same value
+    and fit into the largest convolution, so that no macs are added. Raises GraphError if nothing
+    can be merged.
     """
     fused = fuse(graph)
     merged = fused
@@ -49,13 +49,13 @@ def reparameterize(graph: Graph) -> Graph:
         merged = merge(merged, found)
     if merged is fused:
         raise GraphError(
-            f"'{graph.name}' has no parallel branches that one convolution could compute"
+            f"'{graph.name}' has no parallel branches that one convolution can compute"
         )
     return structs.replace(merged, name=f"{graph.name}_deploy")
 
 
 def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
-    """Return the branches that can be merged now; sums of merged ones may be mergeable then."""
+    """Return the branches that can be merged now; merging may make further sums mergeable."""
     readers = graph.readers()
     held = {output.node for output in graph.outputs}
     held |= {node.shares for node in graph.nodes if node.shares}
@@ -82,7 +82,7 @@ def mergeable(graph: Graph) -> tuple[MergedBranches, ...]:
 
 
 def _largest(graph: Graph, source: str, branches: list[str]) -> str | None:
-    """Return the convolution that has room for all branches, or None."""
+    """Return the convolution that all branches fit into, or None."""
     convs = [graph.by_name[name] for name in branches if isinstance(graph.by_name[name].op, Conv)]
     for conv in convs:
         if all(offsets(graph, conv.name, name) is not None for name in branches):
@@ -91,9 +91,9 @@ def _largest(graph: Graph, source: str, branches: list[str]) -> str | None:
 
 
 def offsets(graph: Graph, conv: str, branch: str) -> tuple[tuple[int, int], ...] | None:
-    """Return for each axis where the first tap of a branch lies in a kernel, and the next.
+    """Return, for each axis, the position of a branch's first tap in a kernel, and the tap step.
 
-    The last is 1 for a branch of one tap. None if the kernel has no room for it.
+    The step is 1 for a branch of a single tap. None if the branch does not fit into the kernel.
     """
     node, other = graph.by_name[conv], graph.by_name[branch]
     assert isinstance(node.op, Conv)
@@ -103,7 +103,7 @@ def offsets(graph: Graph, conv: str, branch: str) -> tuple[tuple[int, int], ...]
         windows = other.facts.window
     elif branch == conv:
         windows = node.facts.window
-    else:  # an identity, perhaps with a scale and a shift
+    else:  # an identity, possibly with scale and shift
         if node.ins[0] != node.out:
             return None
         windows = (Window(),) * len(node.facts.window or ())
@@ -120,7 +120,7 @@ def offsets(graph: Graph, conv: str, branch: str) -> tuple[tuple[int, int], ...]
 
 
 def merge(graph: Graph, merges: tuple[MergedBranches, ...]) -> Graph:
-    """Return the graph with each of these groups of branches as one convolution."""
+    """Return the graph with each group of branches merged into one convolution."""
     at = {found.add: found for found in merges}
     gone = {name for found in merges for name in found.branches if name != found.source}
     renamed: dict[str, str] = {}

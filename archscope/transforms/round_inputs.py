@@ -1,4 +1,4 @@
-"""What layers with weights read, rounded to few levels: networks that compute in few bits."""
+"""Round the inputs of layers with weights, for networks that compute in few bits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SUFFIX = "_rounded"
 
 
 def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
-    """Return the graph with the values of some nodes rounded where layers with weights read them.
+    """Return the graph with some nodes' values rounded for the layers with weights that read them.
 
-    Other readers, such as the additions of residual networks, see them as they are.
+    Other readers, such as the additions of residual networks, get the original values.
     """
     builder = Builder()
     for node in graph.nodes:
@@ -26,18 +26,18 @@ def round_inputs(graph: Graph, roundings: Mapping[str, FakeQuantize]) -> Graph:
         builder.again(node, node.op, inputs)
         if node.name in roundings:
             builder.add(f"{node.name}{SUFFIX}", roundings[node.name], [node.name])
-    # Published numbers are about the network as it was.
+    # Published numbers describe the original network.
     return structs.replace(graph, nodes=tuple(builder.nodes.values()), reference=(), sites={})
 
 
 def is_weighted(graph: Graph, name: str) -> bool:
-    """Whether a node multiplies what it reads by weights: a convolution or a matrix."""
+    """Whether a node multiplies its input by weights, as convolutions and matrix products do."""
     facts = graph.by_name[name].facts
     return bool(facts.macs and (facts.params or graph.by_name[name].shares))
 
 
 def read_by_layers(graph: Graph) -> dict[str, bool]:
-    """Return the values, but inputs, that layers with weights read, and whether the last does."""
+    """Return the values, except inputs, that layers with weights read; True for the last layer."""
     inputs = {node.name for node in graph.inputs}
     layers = [node for node in graph.nodes if is_weighted(graph, node.name)]
     found: dict[str, bool] = {}

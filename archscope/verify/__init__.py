@@ -1,4 +1,4 @@
-"""Checks of the static numbers against torch, fvcore, derivatives and publications."""
+"""Verify the static numbers against torch, fvcore, derivatives and publications."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ CHECKS: dict[str, Checker] = {
     "saved": oracles.check_saved,
     "reference": oracles.check_reference,
 }
-"""Every check by name, in the order in which they run."""
+"""Every check by name, in execution order."""
 
 
 class Verification(Struct, frozen=True):
-    """The outcome of all checks of one network."""
+    """The results of all checks of a network."""
 
     name: str
     checks: tuple[Check, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether no check found a difference."""
+        """Whether all checks passed."""
         return not any(check.differences for check in self.checks)
 
 
@@ -45,13 +45,13 @@ def verify(
 ) -> Verification:
     """Compare every static number of a graph with an independent oracle.
 
-    `only` names the checks to run; all if it is empty. `progress` is called with the name of each
-    check before it runs. Runs torch on the CPU, for seconds. The `saved` check includes the parts
-    that serve only training, the others are about inference.
+    `only` names the checks to run; if empty, all run. `progress` is called with the name of each
+    check before it runs. Takes seconds, with torch on the CPU. The `saved` check includes the parts
+    that serve only training; the others are for inference.
     """
     lean = graph.inference()
     results = []
-    with torch.random.fork_rng(devices=()):  # the caller's random numbers stay as they are
+    with torch.random.fork_rng(devices=()):  # keep the caller's random state
         torch.manual_seed(0)
         for name, check in CHECKS.items():
             if not only or name in only:

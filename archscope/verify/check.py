@@ -11,7 +11,7 @@ from archscope.ir import Graph
 
 
 class Difference(Struct, frozen=True):
-    """A number on which we and the oracle differ."""
+    """A number that differs between archscope and the oracle."""
 
     node: str  # or "total"
     what: str
@@ -20,11 +20,11 @@ class Difference(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """A comparison of our numbers with those of an oracle."""
+    """The comparison of archscope's numbers with those of an oracle."""
 
     name: str
     oracle: str
-    compared: int  # how many numbers
+    compared: int  # number of compared numbers
     differences: tuple[Difference, ...]
     note: str = ""  # what could not be compared, and why
 
@@ -32,11 +32,11 @@ class Check(Struct, frozen=True):
 Checker = Callable[[Graph], Check]
 
 Pairs = list[tuple[str, Any, Any]]
-"""Nodes, our numbers and those of the oracle."""
+"""Triples of a node, archscope's number and the oracle's."""
 
 
 def compare(name: str, oracle: str, what: str, pairs: Pairs, note: str = "") -> Check:
-    """Return the check of (node, ours, theirs) triples."""
+    """Compare (node, ours, theirs) triples."""
     differences = tuple(
         Difference(node, what, _text(ours), _text(theirs))
         for node, ours, theirs in pairs

@@ -1,4 +1,4 @@
-"""Shapes, params, MACs and memory against torch and fvcore, and totals against publications."""
+"""Check shapes, params, MACs and memory against torch and fvcore, and totals against papers."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from archscope.ir import Graph, Node
 from archscope.verify.check import Check, Pairs, compare
 
 MATRIX_WORK = ("conv", "linear", "addmm", "matmul", "bmm", "einsum")
-"""fvcore's names for what counts as MACs; it adds norms, pools and resizes of its own."""
+"""fvcore's names for operators with MACs; it also counts norms, pools and resizes."""
 
-BATCH = 2  # for the training step: batch norm refuses to train on one value
+BATCH = 2  # for the training step, as batch norm cannot train on a single value
 
 
 def network_and_inputs(graph: Graph, device: str = "cpu") -> tuple[Network, tuple[Tensor, ...]]:
-    """Return the module of a graph, ready for inference, and one random image for it."""
+    """Return the module of a graph in evaluation mode, and one random image for it."""
     inputs = tuple(torch.rand(1, *node.out, device=device) for node in graph.inputs)
     return build(graph, device=device).eval(), inputs
 
 
 def fvcore_analysis(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
-    """Return fvcore's analysis of a run, which warns of nothing."""
+    """Return fvcore's analysis of a module, without its warnings."""
     from fvcore.nn import FlopCountAnalysis
 
     analysis = FlopCountAnalysis(module, inputs).unsupported_ops_warnings(False)
-    # It has rules for the products that attention is defined by, not for torch's function.
+    # It has rules for the products inside attention, but not for torch's function.
     analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
     for kind in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
         analysis.set_op_handle(f"aten::{kind}", _recurrence)
@@ -43,13 +43,13 @@ def fvcore_analysis(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
 
 
 def _attention(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """Return fvcore's count of the scores and of the sums of values, from the traced shapes."""
+    """Return the macs of scores and weighted sums, from the traced shapes."""
     query, key, value = (value.type().sizes() for value in inputs[:3])
     return Counter(matmul=prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
 
 def _recurrence(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    """Return a count of all matrices at all positions, from the traced shapes."""
+    """Return the macs of all matrices at all positions, from the traced shapes."""
     held = (value.type().sizes() for value in inputs[2].node().inputs())
     matrices = sum(prod(sizes) for sizes in held if len(sizes) == 2)
     return Counter(matmul=prod(inputs[0].type().sizes()[:2]) * matrices)
@@ -71,10 +71,10 @@ def check_shapes(graph: Graph) -> Check:
 
 
 def check_params(graph: Graph) -> Check:
-    """Compare with the numbers that each sub-module holds; shared ones count once."""
+    """Compare with the params and buffers of each sub-module; shared ones count once."""
     network, cost = build(graph, device="meta"), costs(graph)
     owners = _owners(graph)
-    # Weights that are tied in another form are copies in the module, which count again there.
+    # Weights tied in another form are copies in the module, which counts them again.
     copies = {node.name: node.facts.params - cost[node.name].params for node in owners}
     pairs: Pairs = []
     for node in owners:
@@ -99,7 +99,7 @@ def _numbers(module: nn.Module) -> tuple[int, int]:
 
 
 def check_macs_fvcore(graph: Graph) -> Check:
-    """Compare with fvcore, which counts 1 for each multiply-accumulate."""
+    """Compare with fvcore, which counts a multiply-accumulate as 1."""
     network, inputs = network_and_inputs(graph)
     counted = fvcore_analysis(network, inputs).by_module_and_operator()
     live = graph.ancestors(*(output.node for output in graph.outputs))
@@ -109,7 +109,7 @@ def check_macs_fvcore(graph: Graph) -> Check:
         if node.inputs:
             path = ".".join(network.paths[node.name])
             first.setdefault(path, node.name)
-            # What no output needs is not in the trace that fvcore counts.
+            # Nodes that no output needs are not in fvcore's trace.
             ours[path] = ours.get(path, 0) + (node.facts.macs if node.name in live else 0)
 
     def theirs(path: str) -> int:
@@ -123,9 +123,9 @@ def check_macs_fvcore(graph: Graph) -> Check:
 
 
 def check_macs_torch(graph: Graph) -> Check:
-    """Compare with torch.utils.flop_counter, which counts 2 for each multiply-accumulate.
+    """Compare with torch.utils.flop_counter, which counts a multiply-accumulate as 2.
 
-    It needs only shapes, so tensors are on the meta device.
+    Only shapes are needed, so tensors are on the meta device.
     """
     network, inputs = network_and_inputs(graph, "meta")
     counter = FlopCounterMode(display=False)
@@ -151,7 +151,7 @@ def check_saved(graph: Graph) -> Check:
     weights = {p.untyped_storage().data_ptr() for p in (*network.parameters(), *network.buffers())}
     current: dict[int, int] = {}
     everything: dict[int, int] = {}
-    alive: list[Tensor] = []  # so that no storage is freed and its address used again
+    alive: list[Tensor] = []  # keeps storages alive, so that addresses are not reused
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

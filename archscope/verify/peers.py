@@ -1,10 +1,10 @@
-"""Other tools, run on modules: the oracles of `analysis/conventions`.
+"""Run other tools on modules, as the oracles of `analysis/conventions`.
 
-A tool is a function to the number that it prints from one that gives the module that `build`
-makes, or a user's own, and its inputs, for a device. Each imports its library when it
-is called, and gets its own module, as some leave hooks and buffers behind. Tools that need only
-shapes get tensors on the meta device; not ptflops, whose patches would see how torch decomposes
-a linear layer there.
+A tool is a function that returns the number the tool prints. Its argument is a function that
+returns the module that `build` makes, or a user's own, and its inputs, for a device. Each tool
+imports its library when called, and gets a module of its own, as some leave hooks and buffers
+behind. Tools that need only shapes get tensors on the meta device; except ptflops, whose patches
+would see how torch decomposes a linear layer there.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from archscope.ir import Graph
 from archscope.verify.oracles import fvcore_analysis, network_and_inputs
 
 Subject = Callable[[str], tuple[nn.Module, tuple[Any, ...]]]
-"""A fresh module, ready for inference, and one image for it, on a device."""
+"""A new module in evaluation mode, and one image for it, on a device."""
 Peer = Callable[[Subject], float]
 
 
 def installed(name: str) -> str | None:
-    """Return the version of a tool that is installed, None if none is."""
+    """Return the installed version of a tool, or None."""
     try:
         version = metadata.version(name.partition("-")[0]).partition("+")[0]
         return version.replace("-", ".post")  # as thop writes it
@@ -42,18 +42,18 @@ def installed(name: str) -> str | None:
 
 
 def measure(name: str, graph: Graph) -> int:
-    """Return the number that a tool prints of the module of a graph, for one image.
+    """Return the number that a tool prints for the module of a graph, for one image.
 
-    Raises UnavailableError if it is not installed or cannot do its work.
+    Raises UnavailableError if the tool is not installed or fails.
     """
     network = graph.inference()
     return measure_module(name, lambda device: network_and_inputs(network, device))
 
 
 def measure_module(name: str, subject: Subject) -> int:
-    """Return the number that a tool prints of a module, for one image.
+    """Return the number that a tool prints for a module, for one image.
 
-    Raises UnavailableError if it is not installed or cannot do its work.
+    Raises UnavailableError if the tool is not installed or fails.
     """
     if name not in PEERS:
         hint = did_you_mean(name, PEERS) or f"; there are {', '.join(PEERS)}"
@@ -73,7 +73,7 @@ def measure_module(name: str, subject: Subject) -> int:
 
 
 def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
-    """Run the tools of a reconciliation, as far as they are installed, and return by name."""
+    """Run the installed tools of a reconciliation, and return the runs by name."""
     found = {}
     for tool in result.tools:
         if tool.name not in TOOLS:
@@ -90,9 +90,9 @@ def runs(graph: Graph, result: Reconciliation) -> dict[str, Run]:
 
 
 def own_runs(module: nn.Module, inputs: tuple[Any, ...], result: Reconciliation) -> dict[str, Run]:
-    """Run the tools of a reconciliation on a user's own module, and return by name.
+    """Run the tools of a reconciliation on a user's own module, and return the runs by name.
 
-    A row whose tool cannot be run has the number of its table, and its note says so.
+    If a tool cannot be run, its row has the reproduced number, with a note.
     """
 
     def subject(device: str) -> tuple[nn.Module, tuple[Any, ...]]:
@@ -115,7 +115,7 @@ def own_runs(module: nn.Module, inputs: tuple[Any, ...], result: Reconciliation)
 
 
 def table_notes(result: Reconciliation) -> dict[str, Run]:
-    """Return by tool that its number is of its table, as of a network whose module is not known."""
+    """Return a note per tool that its number is reproduced, for a network without a module."""
     note = "of its table, for the module that build makes"
     return {t.name: Run(None, None, None, note) for t in result.tools if t.name in TOOLS}
 
@@ -153,21 +153,21 @@ def _torch(subject: Subject) -> float:
 
 
 class _Named(nn.Module):
-    """A network that takes its inputs by name, the only way that ptflops gives several."""
+    """A network that takes its inputs by name, as ptflops can only pass several in this way."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, **inputs: Tensor) -> Any:
-        """Return what the network makes of the inputs."""
+        """Return the outputs of the network."""
         return self.network(*inputs.values())
 
 
 def _ptflops(backend: str) -> Peer:
     def count(subject: Subject) -> float:
-        import_module("torch._dynamo")  # must not be imported first while torch is patched
-        with _absent("torchvision", "timm"):  # it can do without, and a broken one would stop it
+        import_module("torch._dynamo")  # must be imported before torch is patched
+        with _absent("torchvision", "timm"):  # optional, and broken installations would stop it
             ask: Any = import_module("ptflops").get_model_complexity_info
         module: nn.Module
         module, inputs = subject("cpu")
@@ -190,7 +190,7 @@ def _ptflops(backend: str) -> Peer:
 
 @contextmanager
 def _absent(*names: str) -> Iterator[None]:
-    """Let imports of packages that are not loaded fail for a while."""
+    """Make imports of packages that are not loaded fail temporarily."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:

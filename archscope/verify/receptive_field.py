@@ -1,11 +1,11 @@
-"""Receptive fields against derivatives.
+"""Verify receptive fields by derivatives.
 
-The module gets positive random weights and sums in place of maxima, so that no derivative
-cancels. A forward-mode derivative by all inputs before a position is non-zero at an output
-exactly if the output sees one of them; by all inputs behind it, likewise. So the first and
-the last input that each output of each node sees are compared with torch at every node, in one
-pass for each axis, on an input that is longer than the field. After each node its values
-become ones and its derivatives small positive numbers again: nothing vanishes, however deep.
+The module gets positive random weights, and sums in place of maxima, so that no derivative cancels.
+A forward-mode derivative with respect to all inputs before a position is nonzero at an output
+exactly if the output sees one of them, and likewise for all inputs after it. So the first and the
+last input that each output sees are compared with torch at every node, in one pass per axis, on an
+input that is longer than the field. After each node its values are reset to ones and its
+derivatives to small positive numbers, so that nothing vanishes in deep networks.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from archscope.nn import Add, Clamp, Compare, FakeQuantize, Where
 from archscope.transforms.input_shapes import with_inputs
 from archscope.verify.check import Check, Pairs, compare
 
-forward_ad: Any = typeless_forward_ad  # torch gives it no types
+forward_ad: Any = typeless_forward_ad  # untyped in torch
 ORACLE = "torch derivatives"
-LONGEST = 4096  # positions of a test input along one axis
-NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # tried as other axes, to save work
-NOISE = 1e-9  # what rounding leaves of a weight of 0 when torch interpolates in float64
+LONGEST = 4096  # the most positions of a test input along an axis
+NARROW = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256)  # sizes to try for other axes, to save work
+NOISE = 1e-9  # rounding errors of a weight of 0 when torch interpolates in float64
 
 MaxPool = nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d
 AdaptiveMaxPool = nn.AdaptiveMaxPool1d | nn.AdaptiveMaxPool2d | nn.AdaptiveMaxPool3d
 
 Cut = tuple[int, bool]
-"""A position, and whether the inputs from it on are changed, or those before it."""
+"""A position, and whether the inputs from there on are changed or those before it."""
 
 
 def check(graph: Graph) -> Check:
@@ -48,7 +48,7 @@ def check(graph: Graph) -> Check:
         if not local:
             notes.append(f"'{source.name}' has no spatial extent")
             continue
-        # What the local nodes depend on is a network of its own.
+        # The local nodes and their inputs form a network of their own.
         trunk = graph.only(
             graph.ancestors(*local, *(node.name for node in graph.inputs)),
             (Output("output", local[-1]),),
@@ -93,7 +93,7 @@ def _check_axis(
             for name, reach in reaches.items()
             for pair in _compared(name, reach, whole[name], seen[name], cuts)
         ]
-        # On an input too narrow, windows with holes may meet nothing but padding.
+        # If the input is too narrow, dilated windows may see nothing but padding.
         if all(bool(marks.any()) for marks in seen.values()):
             break
     return best
@@ -108,7 +108,7 @@ def _reaches(fields: ReceptiveFields, axis: int) -> dict[str, Reach]:
 
 
 def _extent(reaches: dict[str, Reach]) -> tuple[int, int]:
-    """Return the largest field and the largest step between two outputs."""
+    """Return the largest field and the largest step between neighbouring outputs."""
     return (
         max(reach.size for reach in reaches.values()),
         max(-(-reach.jump // reach.period) for reach in reaches.values()),
@@ -116,7 +116,7 @@ def _extent(reaches: dict[str, Reach]) -> tuple[int, int]:
 
 
 def _fitted(graph: Graph, source: Node, sizes: tuple[int, ...]) -> Graph | None:
-    """Return the graph for an input of other sizes, which inputs of the same extent follow."""
+    """Return the graph for other sizes of an input and of inputs with the same extent."""
     shapes = {
         node.name: (node.out[0], *sizes) for node in graph.inputs if node.out[1:] == source.out[1:]
     }
@@ -127,7 +127,7 @@ def _fitted(graph: Graph, source: Node, sizes: tuple[int, ...]) -> Graph | None:
 
 
 def _whole(graph: Graph, fields: ReceptiveFields, axis: int) -> dict[str, set[int]]:
-    """Return the outputs of each node whose field no border cuts off, at no node on the way."""
+    """Return the outputs of each node whose field no border cuts off, including on the way."""
     whole: dict[str, set[int]] = {}
     for node in graph.nodes:
         field = fields.fields.get(node.name)
@@ -147,7 +147,7 @@ def _whole(graph: Graph, fields: ReceptiveFields, axis: int) -> dict[str, set[in
 
 
 def _cuts(reaches: dict[str, Reach], length: int, thorough: bool) -> list[Cut]:
-    """Return cuts so that for every node one falls right before and one right at a boundary."""
+    """Return cuts such that every node has one right before and one right at a boundary."""
     largest, step = _extent(reaches)
     middle = max(length - largest, 0) // 2
     cuts: list[Cut] = []
@@ -173,10 +173,10 @@ def _seen(
     axis: int,
     cuts: list[Cut],
 ) -> dict[str, Tensor]:
-    """Return for each node and cut where along the axis the derivative is not 0."""
+    """Return the positions along the axis with a nonzero derivative, for each node and cut."""
     seen: dict[str, Tensor] = {}
     linear = any(getattr(module, "mode", "").endswith("linear") for module in network.modules())
-    # Where torch interpolates, fractions of positions must be near enough to tell a 0.
+    # When torch interpolates, fractional positions must be precise enough to recognise a 0.
     dtype = torch.float64 if linear else torch.float32
     network.to(dtype)
 
@@ -185,11 +185,11 @@ def _seen(
         ones: Tensor = torch.ones_like(primal)
         field = fields.get(name)
         if field is None or field.axes is None or tangent is None:
-            return ones  # a gate sees everything; what it scales is what we look at
-        # The field of a value is that of all its channels together, a slice of them or not.
+            return ones  # a gate sees everything; only the scaled branch is of interest
+        # The field of a value is that of all its channels, even for a slice of them.
         marks = (tangent.abs() > NOISE).any(dim=1, keepdim=True)
         seen[name] = marks.any(dim=[other for other in range(1, marks.dim()) if other != axis + 2])
-        # Not alike in all channels, or the derivative of a softmax would cancel.
+        # Different in each channel, as the derivative of a softmax would cancel otherwise.
         weights = torch.rand(value.shape[1:2] + (1,) * (marks.dim() - 2), dtype=dtype) + 0.5
         dual: Tensor = forward_ad.make_dual(ones, marks * weights)
         return dual
@@ -210,7 +210,7 @@ def _seen(
 
 
 def _compared(name: str, reach: Reach, whole: set[int], seen: Tensor, cuts: list[Cut]) -> Pairs:
-    """Describe which outputs with a whole field see beyond each cut, by us and by torch."""
+    """Describe which outputs with a whole field see beyond each cut, for archscope and torch."""
     spans = [(position, reach.at(position)) for position in sorted(whole)]
     inside = [(position, *span) for position, span in spans if span is not None]
     pairs: Pairs = []
@@ -240,7 +240,7 @@ def _surrogate(graph: Graph) -> Network:
         for name, child in list(module.named_children()):
             if isinstance(child, MaxPool):
                 setattr(module, name, _Sum(child))
-            elif isinstance(child, FakeQuantize | Compare | Clamp):  # steps have no derivative
+            elif isinstance(child, FakeQuantize | Compare | Clamp):  # step functions: no derivative
                 setattr(module, name, nn.Identity())
             elif isinstance(child, Where):
                 setattr(module, name, Add())
@@ -267,7 +267,7 @@ class _Sum(nn.Module):
             value if isinstance(value, tuple) else (value,) * (x.dim() - 2)
             for value in (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
         )
-        # Padding at the end makes room for a last window that reaches beyond the input.
+        # Pad at the end for a last window that extends beyond the input.
         sides = [(p, p + k * d) for p, k, d in zip(padding, kernel, dilation, strict=True)]
         x = functional.pad(x, [side for pair in reversed(sides) for side in pair])
         convolve: Any = getattr(functional, f"conv{len(kernel)}d")

@@ -89,5 +89,5 @@ def test_the_suffix_of_a_file_is_its_format() -> None:
     assert [format_of(Path(f"net.{suffix}")) for suffix in ("GV", "mmd", "png", "svg")] == [
         "dot", "mermaid", "png", "svg",
     ]  # fmt: skip
-    with pytest.raises(OptionError, match=r"the suffix of 'net.pdf' is not that of a drawing"):
+    with pytest.raises(OptionError, match=r"the suffix of 'net.pdf' belongs to no drawing format"):
         format_of(Path("net.pdf"))

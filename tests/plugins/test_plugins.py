@@ -205,8 +205,8 @@ def test_lint_does_not_pass_without_a_rule(project: Write, run: Run) -> None:
     ("text", "reason"),
     [
         ("plugins = 3", "plugins must be a folder, or a list of folders and packages, got 3"),
-        ("plugins = 'no/where'", "plugins: there is no folder 'no/where'"),
-        ("plugins = 'nosuchpackage'", "no module is called 'nosuchpackage'"),
+        ("plugins = 'no/where'", "plugins: no folder 'no/where'"),
+        ("plugins = 'nosuchpackage'", "no module 'nosuchpackage'"),
         ("plugins = 'json.decoder'", "'json.decoder' must be a package with a folder"),
         ("plugins = 'nowhere.at.all'", "'nowhere.at.all': ModuleNotFoundError: No module named"),
         ("plugins = ", "cannot read the configuration"),

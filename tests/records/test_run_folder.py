@@ -119,7 +119,7 @@ def test_what_a_killed_training_left_is_no_run(tmp_path: Path) -> None:
     folder.mkdir()
     assert is_abandoned(folder)
     (folder / "spec.yaml").touch()
-    with pytest.raises(OptionError, match="was ended before its training began"):
+    with pytest.raises(OptionError, match="was stopped before its training began"):
         find_run("run", tmp_path)
     (folder / "mine.txt").touch()
     assert not is_abandoned(folder)

@@ -188,7 +188,7 @@ def test_what_was_killed_before_it_was_a_run_is_begun_again(tmp_path: Path) -> N
     folder.mkdir(parents=True)
     for name in ("spec.yaml", ".lock", ".archscope.0123"):
         (folder / name).write_text("half")
-    with pytest.raises(OptionError, match=r"was ended before its training began; begin it again"):
+    with pytest.raises(OptionError, match=r"was stopped before its training began; start it again"):
         find_run("early", tmp_path / "runs")
     result = train(small(), images(), quick(), run_dir=folder)
     assert result.summary.state == "finished"

@@ -51,7 +51,7 @@ def test_the_converted_spec_reads_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "source, message",
     [
-        ("INPUT 3x8x8 -> CONV 4", "has no linear layer behind a flatten"),
+        ("INPUT 3x8x8 -> CONV 4", "has no linear layer after a flatten"),
         ("INPUT 3x8x8 -> FLATTEN -> BN -> FC 4", "reads a flattened map and cannot slide"),
         ("INPUT 3x8x8 -> FLATTEN -> SOFTMAX -> FC 4", "reads a flattened map and cannot slide"),
     ],

@@ -1,8 +1,8 @@
-"""Formats of drawings, one in each file: `draw --format dot` is drawn by dot.py.
+"""Formats of drawings, one per file: `draw --format dot` is drawn by dot.py.
 
-Each file has `SUFFIXES`, and `render(analysis, fold, heat)`, which returns text or bytes: blocks
-at depth `fold` are boxes (None: all layers are), coloured by their share of `heat`, by an
-overlay of values, or not at all (None). They are found by walking this folder.
+Each file has `SUFFIXES` and `render(analysis, fold, heat)`, which returns text or bytes. Blocks at
+depth `fold` are boxes (None: all layers are), coloured by their share of `heat`, by an overlay of
+values, or not at all (None). They are found by walking this folder.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the suffix of a file stands for. Raises OptionError."""
+    """Return the format for the suffix of a file. Raises OptionError."""
     forms = {suffix: form for form in FORMATS for suffix in _module(form).SUFFIXES}
     form = forms.get(path.suffix.lower())
     if form is None:
         raise OptionError(
-            f"the suffix of '{path}' is not that of a drawing ({', '.join(forms)});"
-            " choose one with --format"
+            f"the suffix of '{path}' belongs to no drawing format ({', '.join(forms)});"
+            " name one by --format"
         )
     return form
 
@@ -34,7 +34,7 @@ def format_of(path: Path) -> str:
 def render(
     analysis: Analysis, form: str, fold: int | None = None, heat: Heat | None = "macs"
 ) -> str | bytes:
-    """Return the drawing of a network in one of `FORMATS`."""
+    """Draw a network in one of `FORMATS`."""
     drawn: str | bytes = _module(form).render(analysis, fold, heat)
     return drawn
 

@@ -1,4 +1,4 @@
-"""The language of Graphviz, which lays out the drawing itself."""
+"""The DOT language of Graphviz, which does the layout itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language of Mermaid, which GitHub and many wikis render."""
+"""The Mermaid language, which GitHub and many wikis render."""
 
 from __future__ import annotations
 
@@ -53,6 +53,6 @@ def _members(
 
 
 def _text(text: str) -> str:
-    """Return a text that ends neither the label nor the line, in Mermaid's entities."""
+    """Escape a text by Mermaid's entities, so that it ends neither the label nor the line."""
     plain = escape(text, quote=True).replace("&#x27;", "#39;").replace("&quot;", "#quot;")
     return plain.replace("&lt;", "#lt;").replace("&gt;", "#gt;").replace("\n", " ")

@@ -1,4 +1,4 @@
-"""PNG, made from SVG; needs the package resvg-py."""
+"""PNG, rendered from SVG by the package resvg-py."""
 
 from __future__ import annotations
 

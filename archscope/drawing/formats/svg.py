@@ -20,7 +20,7 @@ STYLE = (
     "path{fill:none;stroke:#6b7480;stroke-width:1.3}"
 )
 MARGIN = 8.0
-LEGEND = 50.0  # height of what explains the colours of values
+LEGEND = 50.0  # height of the legend
 TITLE_LENGTH, SUBTITLE_LENGTH = 23, 27  # characters that fit into a box
 LEGEND_LENGTH = 100  # characters of a title
 CHARACTER = 7.5  # width of most characters of a title
@@ -49,7 +49,7 @@ def render(analysis: Analysis, fold: int | None, heat: Heat | None) -> str:
 
 
 def _legend(overlay: Overlay) -> tuple[list[str], float]:
-    """Return what the colours of values mean, the title and a bar with its ends, and the width."""
+    """Return the legend of an overlay, a title and a colour bar with its ends, and its width."""
     low, high = map(overlay.text, overlay.ends)
     title = shortened(overlay.title, LEGEND_LENGTH)
     lines = [
@@ -104,7 +104,7 @@ def _box(box: Box, analysis: Analysis, heat: Heat | None) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text for XML, which allows no control characters."""
+    """Escape a text for XML, without control characters."""
     return escape("".join(char if char >= " " or char == "\n" else "�" for char in text))
 
 
