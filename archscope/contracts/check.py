@@ -1,4 +1,4 @@
-"""A check of a contract, and what came of running some."""
+"""A check of a contract, and the outcome of running checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archscope.plugins.discovery import described
 
 
 class BrokenContractError(AssertionError):
-    """A contract is broken; the message says what was expected and what is there."""
+    """A contract is broken; the message states what was expected and what was found."""
 
 
 def expect(condition: object, message: str) -> None:
@@ -23,26 +23,26 @@ def expect(condition: object, message: str) -> None:
 
 
 class Check(Struct, frozen=True):
-    """One check: what it is about, and a function that raises if the contract is broken."""
+    """A check: its subject, and a function that raises if the contract is broken."""
 
     about: str
     run: Callable[[], None]
 
 
 class Outcome(Struct, frozen=True):
-    """What the checks of one thing have come to."""
+    """The outcome of all checks of an item."""
 
     kind: str
     name: str
-    checks: int  # that were run
+    checks: int  # number of executed checks
     broken: tuple[str, ...]
-    unchecked: tuple[str, ...]  # for want of a package
+    unchecked: tuple[str, ...]  # checks that need a missing package
 
 
 def outcome(kind: str, name: str, file: Path | None = None) -> Outcome:
-    """Run all checks of a thing. Whatever they raise is a broken contract.
+    """Run all checks of an item. Any exception is a broken contract.
 
-    `file` is where it is defined, beside which there may be cases of it.
+    `file` is the file of its definition; cases for it may be in the same folder.
     """
     broken, unchecked, done = [], [], 0
     for check in _checks(kind, name, file):

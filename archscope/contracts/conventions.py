@@ -1,4 +1,4 @@
-"""The contract of counting conventions: a whole count of networks, explained term by term."""
+"""The contract of counting conventions: a total for networks, explained term by term."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.contracts.check import Check, expect
 from archscope.language import load
 
 NETWORKS = ("lenet5", "mobilenet_v3_small", "googlenet")
-"""Networks that every convention has a count of."""
+"""Networks that every convention must count."""
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
@@ -24,14 +24,16 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def terms_lead_to_the_count(name: str, network: str) -> None:
-    """Check a convention on one network, by its terms and as a whole."""
+    """Check a convention on a network, by its terms and as a whole."""
     graph = load(network).inference()
     rule = convention(name)
     expect(rule.name == name, f"its file is called '{name}', its convention '{rule.name}'")
-    expect(rule.about and not rule.about.endswith("."), "about is no sentence, but its words")
+    expect(
+        rule.about and not rule.about.endswith("."), "`about` must be a phrase without a full stop"
+    )
     numbers = counted(graph, name)
     for node, number in numbers.items():
-        expect(isinstance(number, int) and number >= 0, f"it counts {number} of {node}")
+        expect(isinstance(number, int) and number >= 0, f"it counts {number} for {node}")
     for layer in layers(graph):
         differences = rule.differences(layer)
         assert differences is not None
@@ -42,7 +44,7 @@ def terms_lead_to_the_count(name: str, network: str) -> None:
     totals = analyze(graph, count=name).totals
     expect(totals.counted == sum(numbers.values()) > 0, f"the total is {totals.counted}")
     if name == "macs":
-        expect(totals.counted == totals.macs, "macs are counted otherwise")
+        expect(totals.counted == totals.macs, "its count of macs differs from macs")
         return
     (reckoning,) = reconcile(graph, [name]).tools
     expect(reckoning.counted == totals.counted, f"reconcile counts {reckoning.counted}")

@@ -1,4 +1,4 @@
-"""The contract of data sets: what is listed is what is loaded, and splits are clean."""
+"""The contract of data sets: they load what they list, and their splits are clean."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from archscope.datasets.source import SOURCES, VARIABLE, DatasetSource, locate
 from archscope.errors import ArchscopeError, OptionError, UnavailableError
 
 SHARED_AT_MOST = 0.01
-"""Of the test images; some published data sets have a few that are in both parts."""
+"""Share of test images; some published data sets have a few images in both parts."""
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
-    """Yield the checks of a data set; its content only where its files are on this machine."""
+    """Yield the checks of a data set; its content is checked if its files are on this machine."""
     yield Check("listing", partial(is_listed, name))
     yield Check("absence", partial(says_how_to_get_it, name))
     if available(name):
@@ -30,26 +30,29 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def available(name: str) -> bool:
-    """Return whether a data set can be loaded by its name alone."""
+    """Return whether a data set can be loaded by its name only."""
     source = SOURCES[name]
     return not source.argument and (not source.places(None) or locate(source, None) is not None)
 
 
 def is_listed(name: str) -> None:
-    """Check the words of a data set in the list."""
+    """Check the entry of a data set in the list."""
     source = SOURCES[name]
     (listed,) = [row for row in listing() if row.name == name]
-    expect(listed.about and not listed.about.endswith("."), "about is no sentence, but its words")
+    expect(
+        listed.about and not listed.about.endswith("."),
+        "`about` must be a phrase without a full stop",
+    )
     documented = source.__doc__ and source.__doc__ != DatasetSource.__doc__
     expect(documented, "it needs a docstring")
     expect(listed.shape is None or all(size > 0 for size in listed.shape), "a size is below 1")
     found = listed.present or (listed.get and listed.places)
-    expect(found, "it is not here, and does not say where it was looked for and how to `get` it")
-    expect("\n" not in listed.get, "`get` is a sentence on one line")
+    expect(found, "its files are missing, and it does not say where it looked and how to `get` it")
+    expect("\n" not in listed.get, "`get` must be a sentence on one line")
 
 
 def says_how_to_get_it(name: str) -> None:
-    """Check what is said where the files are not found; included data sets are always there."""
+    """Check the error for missing files; included data sets are always there."""
     source = SOURCES[name]
     with TemporaryDirectory() as folder, nowhere(Path(folder)):
         if source.argument:
@@ -71,22 +74,24 @@ def nowhere(folder: Path) -> mock._patch_dict:
 
 
 def _refusal(name: str, kind: type[ArchscopeError], folder: Path | None, **options: Any) -> str:
-    """Return what an error of a kind says; a broken contract if there is none."""
+    """Return the message of an error of a kind; without an error, the contract is broken."""
     with mock.patch.object(sources, "SYSTEM", Path("no/such/folder")):
         try:
             load(name, folder, **options)
         except kind as error:
             return str(error)
-    expect(False, f"{name} is loaded though it cannot be")
+    expect(False, f"{name} loads although it must not")
     return ""
 
 
 def loads_what_it_lists(name: str) -> None:
-    """Check the content against the list, that it is the same again, and the splits."""
+    """Check the content against the list, that loading is repeatable, and the splits."""
     source, data = SOURCES[name], load(name)
-    expect(data.name == name, f"what is loaded is called {data.name}")
-    expect(load(name).digest == data.digest, "it is another data set when it is loaded again")
-    expect(len(set(data.classes)) == len(data.classes) >= 2, "it needs two classes, none twice")
+    expect(data.name == name, f"the loaded data set is called {data.name}")
+    expect(load(name).digest == data.digest, "loading it again gives another data set")
+    expect(
+        len(set(data.classes)) == len(data.classes) >= 2, "it needs two or more distinct classes"
+    )
     parts = [data.train] if data.test is None else [data.train, data.test]
     for part in parts:
         expect(part.shape == data.train.shape, "test images have another shape")
@@ -104,7 +109,7 @@ def loads_what_it_lists(name: str) -> None:
 
 
 def splits_are_clean(data: Dataset) -> None:
-    """Check that validation takes images from training, and that no test image is trained on."""
+    """Check that validation images come from training, and that no test image is trained on."""
     train, validation = split(data.train, 0.25, seed=0)
     whole = sorted([*_pixels(train), *_pixels(validation)]) == sorted(_pixels(data.train))
     expect(whole, "a split loses images")

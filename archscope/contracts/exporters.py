@@ -1,4 +1,4 @@
-"""The contract of exporters: files that compute what the network computes."""
+"""The contract of exporters: their files compute the same as the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archscope.ir import Graph
 from archscope.language import document, graph
 
 BATCH = 4
-"""A batch size that exporting itself does not try."""
+"""A batch size that the export itself does not check."""
 SPECS = {
     "a chain": """
 input: [3, 8, 8]
@@ -41,7 +41,7 @@ layers:
       - [global_avgpool, sigmoid]
 """,
 }
-"""Networks that every format can hold."""
+"""Networks that every format must be able to express."""
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
@@ -55,7 +55,7 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def says_how_files_are_run(name: str) -> None:
-    """Check that there is a function that runs files, or a reason why not."""
+    """Check that there is a function that runs files, or a reason why there is none."""
     kind = FORMATS[name]
     expect(callable(kind.exporter()), "it needs a function `export`")
     expect(kind.suffix.startswith(".") and kind.about, "it needs a suffix and a description")
@@ -67,7 +67,7 @@ def says_how_files_are_run(name: str) -> None:
 
 
 def computes_the_same(name: str, network: Graph) -> None:
-    """Check that a file computes what the network does, which is built here."""
+    """Check that a file computes the same as the network, which is built here."""
     kind, built = FORMATS[name], network_of(network)
     content = export_network(network, name, weights=built.state_dict()).content
     expect(content, "it writes nothing")

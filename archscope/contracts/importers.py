@@ -12,7 +12,7 @@ from archscope.importers.formats import FORMATS
 from archscope.language import spaces, zoo
 
 SPECS = ("specs/net.yaml", "INPUT 3x8x8 -> FC 10", "-", "")
-"""What a user calls a spec, beside the names of the zoo."""
+"""Other ways to name a spec than the names of the zoo."""
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
@@ -22,7 +22,7 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def functions_are_there(name: str) -> None:
-    """Check that the functions exist that the format names."""
+    """Check that the functions named by the format exist."""
     entry = FORMATS[name]
     expect(callable(entry.importer()), f"it needs a function `{entry.function}`")
     loader = entry.module_loader()
@@ -30,7 +30,7 @@ def functions_are_there(name: str) -> None:
 
 
 def takes_no_spec(name: str) -> None:
-    """Check that a source of this format is told from specs and zoo names."""
+    """Check that the format does not match specs and zoo names."""
     entry = FORMATS[name]
     re.compile(entry.pattern)
     for word in (*SPECS, *zoo(), *spaces()):

@@ -1,4 +1,4 @@
-"""The contract of metrics: words, values of networks, and how they are printed and read back."""
+"""The contract of metrics: their names, values, formatting and parsing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archscope.space.search_space import space
 from archscope.units import format_value
 
 NETWORKS = ("resnet18", "googlenet", "siamese")
-"""Networks that a metric must know the value of."""
+"""Networks for which a metric must have a value."""
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
@@ -38,34 +38,37 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def values_of(metric: Metric, analyses: Iterable[Analysis]) -> list[float]:
-    """Return the values of networks that have one."""
+    """Return the values of the networks that have one."""
     values = (metric.of_network(analysis) for analysis in analyses)
     return [value for value in values if value is not None]
 
 
 def says_what_it_is(name: str) -> None:
-    """Check its words, and that there is at most one way to compute it."""
+    """Check its names, and that there is at most one way to compute it."""
     metric = METRICS[name]
     expect(metric.name == name, f"its name is {metric.name}")
-    expect(metric.about and not metric.about.endswith("."), "about is no sentence, but its words")
+    expect(
+        metric.about and not metric.about.endswith("."),
+        "`about` must be a phrase without a full stop",
+    )
     ways = [metric.of, metric.of_analysis, metric.measured_by]
     known = sum(way not in (None, "") for way in ways)
-    expect(known <= 1, "at most one of of, of_analysis and measured_by says how to know it")
+    expect(known <= 1, "it may have only one of `of`, `of_analysis` and `measured_by`")
     if metric.limit:
-        expect(metric.is_computed, "what takes a run has no limit")
+        expect(metric.is_computed, "a measured metric cannot have a limit")
         expect(metric.unit.parse(metric.limit) > 0, f"the limit {metric.limit} is not positive")
 
 
 def values_are_finite(name: str, analyses: Iterable[Analysis]) -> None:
-    """Check that some network has a value, and that none is negative or infinite."""
+    """Check that at least one network has a value, and that none is negative or infinite."""
     values = values_of(METRICS[name], analyses)
-    expect(any(values), "zero or unknown for every network")
+    expect(any(values), "its value is zero or unknown for every network")
     right = all(isfinite(value) and value >= 0 for value in values)
-    expect(right, f"values are finite and not negative, got {values}")
+    expect(right, f"values must be finite and not negative, got {values}")
 
 
 def values_are_read_back(name: str, analyses: Iterable[Analysis]) -> None:
-    """Check that a value is printed in its unit, as the report does, and read back."""
+    """Check that a value is formatted in its unit, as in the report, and parsed back."""
     metric = METRICS[name]
     for value in values_of(metric, analyses):
         text = metric.unit.format(value)
@@ -78,7 +81,7 @@ def values_are_read_back(name: str, analyses: Iterable[Analysis]) -> None:
 
 
 def words_are_budgets(name: str) -> None:
-    """Check that each of its words begins a budget of it."""
+    """Check that each of its names begins a budget for it."""
     metric = METRICS[name]
     amount = metric.unit.examples.split(",")[0]
     device = "@cpu" if metric.is_measured else ""
@@ -92,21 +95,21 @@ def words_are_budgets(name: str) -> None:
 
 
 def says_whether_it_needs_a_graph(name: str) -> None:
-    """Check that sums over blocks give its value, unless it says that they do not."""
+    """Check that sums over blocks give its value, unless it declares `needs_graph`."""
     networks = space(document("tiny"))
     whole = costs_of(networks.graph(networks.defaults))
     quick = CostModel(networks)(networks.defaults)
-    expect(quick is not None, "its cost is not known of the space 'tiny'")
+    expect(quick is not None, "its cost is unknown for the space 'tiny'")
     assert quick is not None
     left_out = name not in quick
     expect(left_out == METRICS[name].needs_graph, f"needs_graph must be {left_out}")
     expect(
         isclose(quick.get(name, whole[name]), whole[name]),
-        "sums over blocks give another value than the network; it needs_graph",
+        "sums over blocks differ from the value of the network: it must state needs_graph",
     )
 
 
 def is_measured(name: str) -> None:
-    """Check that the function exists that measures it."""
+    """Check that the function that measures it exists."""
     module, _, function = METRICS[name].measured_by.partition(":")
-    expect(callable(getattr(import_module(module), function)), "measured_by is no function")
+    expect(callable(getattr(import_module(module), function)), "measured_by is not a function")

@@ -10,13 +10,13 @@ from archscope.ir import Example, Shape
 
 
 def module_of(case: Example, **more: bool) -> nn.Module:
-    """Return the module of an example in eval mode."""
+    """Return the module of an example in evaluation mode."""
     torch.manual_seed(0)
     return make(case.op.torch(*case.ins).with_(**more)).eval()
 
 
 def trained_module(case: Example) -> nn.Module:
-    """Return the module with random weights and statistics, as if it were trained."""
+    """Return the module with random weights and statistics, as after training."""
     module = module_of(case)
     with torch.no_grad():
         for tensor in (*module.parameters(), *module.buffers()):
@@ -26,13 +26,13 @@ def trained_module(case: Example) -> nn.Module:
 
 
 def tensors(ins: tuple[Shape, ...], batch: int = 2) -> list[Tensor]:
-    """Return random inputs that ask for gradients."""
+    """Return random inputs that require gradients."""
     torch.manual_seed(1)
     return [torch.randn(batch, *shape, requires_grad=True) for shape in ins]
 
 
 def inputs_of(case: Example, batch: int = 2) -> list[Tensor]:
-    """Return random inputs of an example that ask for gradients."""
+    """Return random inputs of an example that require gradients."""
     made = tensors(case.ins, batch)
     if not case.positive:
         return made

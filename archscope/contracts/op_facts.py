@@ -1,4 +1,4 @@
-"""Facts of operators against torch, fvcore, derivatives and saved-tensor hooks."""
+"""Check the facts of operators against torch, fvcore, derivatives and saved-tensor hooks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from archscope.verify.oracles import MATRIX_WORK, fvcore_analysis
 
 
 def equal(what: str, stated: object, found: object) -> None:
-    """Raise BrokenContractError unless what is stated was found."""
+    """Raise BrokenContractError unless the stated value equals the one found."""
     expect(stated == found, f"{what}: it states {stated}, torch has {found}")
 
 
 def graph_of(case: Example, *, activation: bool = False) -> Graph:
-    """Return the graph of one operator, with a relu behind it if asked for."""
+    """Return the graph of an operator, optionally followed by a relu."""
     builder = Builder()
     names = [
         builder.add(f"x{place}", OPS["input"](size=shape)) for place, shape in enumerate(case.ins)
@@ -44,7 +44,7 @@ def shape(case: Example) -> None:
 
 
 def params(case: Example) -> None:
-    """Check learnable numbers and running statistics."""
+    """Check params and running statistics."""
     module = module_of(case)
     statistics = {
         name: buffer.numel()
@@ -63,7 +63,7 @@ def macs(case: Example) -> None:
     equal("macs", case.op.macs(*case.ins), sum(int(counted[kind]) for kind in MATRIX_WORK))
     module, inputs = module.to("meta"), [tensor.to("meta") for tensor in inputs]
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(*inputs)  # without numbers, as it does not know attention of a CPU
+        module(*inputs)  # on meta tensors, as the counter does not know attention on a CPU
     equal("flops (2 for a mac)", 2 * case.op.macs(*case.ins), counter.get_total_flops())
 
 
@@ -74,18 +74,18 @@ def backward_macs(case: Example) -> None:
         inputs = [tensor.to("meta").detach() for tensor in inputs_of(case, batch=1)]
         for tensor in inputs:
             tensor.requires_grad_(inputs_too)
-        out = module(*[tensor * 1 for tensor in inputs])  # leaves may not be worked on in place
+        out = module(*[tensor * 1 for tensor in inputs])  # leaves cannot be modified in place
         with FlopCounterMode(display=False) as counter:
             if out.requires_grad:
                 out.sum().backward()
         ours = case.op.backward_macs(*case.ins, needed=(inputs_too,) * len(inputs))
-        if case.op.params(*case.ins):  # it takes grouped weights for dense ones
+        if case.op.params(*case.ins):  # the counter takes grouped weights for dense ones
             ours += case.op.macs(*case.ins) * (getattr(case.op, "groups", 1) - 1)
         equal("flops of the backward pass", 2 * ours, counter.get_total_flops())
 
 
 def saved(case: Example) -> None:
-    """Check what autograd keeps, also in place where that is allowed."""
+    """Check what autograd keeps, including in place where that is allowed."""
     _saved(case, {})
     if case.op.storage is Storage.IN_PLACE:
         _saved(case, {"inplace": True})
@@ -105,7 +105,7 @@ def _saved(case: Example, more: dict[str, bool]) -> None:
 
 
 def kept_bytes(module: nn.Module, inputs: list[Tensor]) -> int:
-    """Return the bytes of all tensors but weights that autograd keeps of a training step."""
+    """Return the bytes of all tensors except weights that autograd keeps in a training step."""
     weights = {p.untyped_storage().data_ptr() for p in (*module.parameters(), *module.buffers())}
     kept: dict[int, Tensor] = {}
 
@@ -113,14 +113,14 @@ def kept_bytes(module: nn.Module, inputs: list[Tensor]) -> int:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    started = [tensor * 1 for tensor in inputs]  # leaves may not be worked on in place
+    started = [tensor * 1 for tensor in inputs]  # leaves cannot be modified in place
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         module.train()(*started)
     return sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in weights)
 
 
 def window(case: Example) -> None:
-    """Check what each position sees, by derivatives."""
+    """Check which inputs each output position sees, by derivatives."""
     module = module_of(case)
     for index, axis, stated in _spatial_axes(case):
         if index in case.op.without_slope:
@@ -134,34 +134,34 @@ def window(case: Example) -> None:
                 inside.add(position % stated.period)
                 expect(found == sorted(taps), f"{where} sees {found}, it states {sorted(taps)}")
             elif getattr(case.op, "mode", "") in ("reflect", "circular"):
-                continue  # what stands beyond the border are values from elsewhere
-            else:  # beyond the border stands padding, or the last value once more
+                continue  # values beyond the border come from elsewhere
+            else:  # beyond the border there is padding, or the last value repeated
                 allowed = {min(max(tap, 0), size - 1) for tap in taps}
                 expect(set(found) <= allowed, f"{where} sees {found}, it states {sorted(allowed)}")
         expect(inside == set(range(stated.period)), "an example is too small to see each phase")
 
 
 def _spatial_axes(case: Example) -> list[tuple[int, int, Axis]]:
-    """Return input number, axis number and window of all that an operator states."""
+    """Return the input number, axis number and window of all windows of an operator."""
     stated = case.op.window(*case.ins)
     out = case.op.shape(*case.ins)
-    if stated is None:  # the whole input
+    if stated is None:  # it sees the whole input
         return []
     if stated == POINTWISE:
         return [
             (index, axis, Window())
             for index, taken in enumerate(case.ins)
             for axis in range(len(taken) - 1)
-            if taken[axis + 1] == out[axis + 1]  # a gate of one position stands for all
+            if taken[axis + 1] == out[axis + 1]  # not for a gate, whose single position is repeated
         ]
     return [(0, axis, along) for axis, along in enumerate(stated)]
 
 
 def _seen_along(module: nn.Module, case: Example, index: int, axis: int) -> list[list[int]]:
-    """Return for each output along an axis the positions of an input that move it."""
+    """Return, for each output along an axis, the input positions that affect it."""
     inputs = [tensor.detach().double().requires_grad_() for tensor in inputs_of(case, batch=8)]
     out = module.double()(*inputs)
-    weighed = out * torch.rand_like(out)  # or the derivative of a softmax would cancel
+    weighed = out * torch.rand_like(out)  # otherwise the derivative of a softmax would cancel
     seen = []
     for row in weighed.movedim(axis + 2, 0):
         (slope,) = torch.autograd.grad(row.sum(), inputs[index], retain_graph=True)
@@ -171,7 +171,7 @@ def _seen_along(module: nn.Module, case: Example, index: int, axis: int) -> list
 
 
 def storage(case: Example) -> None:
-    """Check whether the result lies in the memory of an input, at inference and in training."""
+    """Check whether the result shares the memory of an input, at inference and in training."""
     op = case.op
     inputs = [tensor.detach() for tensor in inputs_of(case)]
     places = {tensor.untyped_storage().data_ptr() for tensor in inputs}
@@ -190,7 +190,7 @@ def storage(case: Example) -> None:
 
 
 def followed(case: Example) -> None:
-    """Check that what `in_place` allows behind an operator does not spoil its gradient."""
+    """Check that an in-place activation after an operator does not corrupt its gradient."""
     if len(case.op.without_slope) == len(case.ins):
         return
     usual = build(graph_of(case, activation=True))
@@ -201,7 +201,7 @@ def followed(case: Example) -> None:
     slopes = []
     for network in (usual, careful):
         inputs = inputs_of(case)
-        torch.manual_seed(2)  # for operators that draw
+        torch.manual_seed(2)  # for random operators
         out = network.train()(*(tensor * 1 for tensor in inputs))
         assert isinstance(out, Tensor)
         out.square().sum().backward()  # type: ignore[no-untyped-call]
@@ -211,8 +211,8 @@ def followed(case: Example) -> None:
         same = ours is other  # indices have no gradient
         if ours is not None and other is not None:
             same = torch.allclose(ours, other, rtol=1e-4, atol=1e-6)
-        expect(same, "an activation in place behind it spoils its gradient; see `saved`")
+        expect(same, "an in-place activation after it corrupts its gradient; see `saved`")
 
 
 FACTS = (shape, params, macs, backward_macs, saved, window, storage, followed)
-"""Every check of a fact, each of an example."""
+"""Every check of a fact on an example."""

@@ -1,4 +1,4 @@
-"""The form of operators in ONNX, run in onnxruntime beside their torch modules."""
+"""Check the ONNX form of operators, run in onnxruntime, against their torch modules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.weights import COUNTER
 
 
 def computes_the_same(case: Example) -> None:
-    """Check that the form computes what the module does, for two sizes of the batch."""
+    """Check that the form computes the same as the module, for two batch sizes."""
     import onnxruntime
 
     module, graph = trained_module(case), graph_of(case)
@@ -48,4 +48,4 @@ def has_the_weights(case: Example) -> None:
 
 
 FORMS = (computes_the_same, has_the_weights)
-"""Every check of a form, each of an example."""
+"""Every check of an ONNX form on an example."""

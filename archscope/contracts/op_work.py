@@ -1,4 +1,4 @@
-"""A counter of the elementary arithmetic that torch does."""
+"""Count the elementary arithmetic that torch does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOVES = frozenset((
     "arange", "bitwise_not", "embedding", "full", "masked_fill", "roll", "split_with_sizes",
     "stack", "triu", "unbind", "new_empty", "fill_", "copy_", "im2col",
 ))  # fmt: skip
-"""Kernels that only move numbers; `where` chooses by a comparison, which is counted."""
+"""Kernels that only move numbers; the comparison before a `where` is counted."""
 
 ELEMENTARY = frozenset((
     "abs", "add", "ceil", "clamp_max", "clamp_min", "cos", "div", "erf", "exp", "expm1", "floor",
@@ -28,11 +28,11 @@ ELEMENTARY = frozenset((
     "relu", "rsqrt", "rsub", "sign", "sin", "sqrt", "sub", "tanh", "asinh", "atan", "cosh", "erfc",
     "frac", "log10", "nan_to_num", "sinh", "tan", "trunc",
 ))  # fmt: skip
-"""Kernels of one operation for each element of their result."""
+"""Kernels with one operation per output element."""
 
 
 class Work(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the arithmetic of what runs under it, but for multiply-accumulates."""
+    """A mode that counts arithmetic, except multiply-accumulates."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The contract of operators: documentation, attributes, and every fact on every example."""
+"""The contract of operators: documentation, attributes, and all facts on all examples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 
 
 def _of_example(case: Example) -> Iterator[Check]:
-    from archscope.contracts.op_facts import FACTS  # the rest needs torch
+    from archscope.contracts.op_facts import FACTS  # imports torch
     from archscope.contracts.op_onnx import FORMS
 
     forms: tuple[Callable[[Example], None], ...] = FORMS
@@ -54,24 +54,24 @@ def documentation(name: str) -> None:
 
 
 def attribute_values(name: str) -> None:
-    """Check that defaults and the values of examples are what the attributes take."""
+    """Check that attributes accept their defaults and the values of examples."""
     op = OPS[name]
     for key, attribute in attributes(op).items():
         read = attribute.kind.read
         if not attribute.required and attribute.default is not None:
-            expect(read(attribute.default) == attribute.default, f"{key} refuses its default")
+            expect(read(attribute.default) == attribute.default, f"{key} rejects its default")
         for example in op.examples():
             value = getattr(example.op, key)
             if value is None:
                 expect(attribute.default is None, f"{key} may not be None")
                 continue
-            expect(read(value) == value, f"{key} refuses {value}, as an example has it")
-            if isinstance(value, tuple):  # YAML knows lists only
-                expect(read(list(value)) == value, f"{key} refuses {list(value)} as a list")
+            expect(read(value) == value, f"{key} rejects {value}, which an example has")
+            if isinstance(value, tuple):  # a list in YAML
+                expect(read(list(value)) == value, f"{key} rejects {list(value)} as a list")
 
 
 def elementwise(case: Example) -> None:
-    """Check all other arithmetic, where the module runs in kernels of elementary arithmetic."""
+    """Check all other arithmetic, if the module runs in elementary kernels."""
     import torch
 
     from archscope.contracts.check import BrokenContractError
@@ -84,7 +84,7 @@ def elementwise(case: Example) -> None:
         with torch.no_grad(), Work() as work:
             module(*inputs)
     except BrokenContractError as error:
-        raise UnavailableError(f"torch has a kernel of its own for it ({error})") from None
+        raise UnavailableError(f"torch uses a special kernel for it ({error})") from None
     stated = case.op.elementwise(*case.ins)
     found = work.operations
     expect(stated == found, f"states {stated} operations, the module does {found}")

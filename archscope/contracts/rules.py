@@ -1,4 +1,4 @@
-"""The contract of lint rules: their page, their cases, and that they fail on no network."""
+"""The contract of lint rules: their page and cases, and that they never raise."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from archscope.rules.network import Network
 from archscope.rules.rule import RULES, SEVERITIES, Finding, Guideline
 
 NETWORKS = ("lenet5", "resnet18", "mobilenet_v2", "googlenet", "siamese", "vit_b_16")
-"""Networks that no rule may fail on."""
+"""Networks on which no rule may raise."""
 _EXPECT = re.compile(r"#\s*expect:\s*(\w+)")
 _THRESHOLD = re.compile(r"^(\w+): \S", re.MULTILINE)
 
 
 class Case(Struct, frozen=True):
-    """One spec, and the lines where a rule must find something."""
+    """A spec, and the lines where a rule must report a finding."""
 
     code: str
     number: int
@@ -41,7 +41,7 @@ class Case(Struct, frozen=True):
 
     @property
     def config(self) -> Config:
-        """A configuration with this rule alone."""
+        """A configuration with only this rule."""
         return Config(select=(self.code,))
 
     def load(self) -> tuple[Graph, Document]:
@@ -51,7 +51,7 @@ class Case(Struct, frozen=True):
 
 
 def cases_of(code: str, path: Path) -> list[Case]:
-    """Return the cases of a rule in a file. Raises BrokenContractError for those of another."""
+    """Read the cases of a rule from a file. Raises BrokenContractError for cases of another."""
     found = []
     for number, text in enumerate(path.read_text(encoding="utf-8").split("---\n")):
         lines = [
@@ -65,7 +65,7 @@ def cases_of(code: str, path: Path) -> list[Case]:
 
 
 def checks(name: str, file: Path | None = None) -> Iterator[Check]:
-    """Yield the checks of a rule; its cases are in a YAML file beside the Python file."""
+    """Yield the checks of a rule; its cases are in a YAML file next to its Python file."""
     yield Check("page", partial(page, name))
     cases = [] if file is None else [file.with_suffix(".yaml")]
     for path in filter(Path.is_file, cases):
@@ -88,14 +88,14 @@ def page(code: str) -> None:
 
 
 def order(code: str, path: Path) -> None:
-    """Check that there are clean cases, which come first, and others."""
+    """Check that there are clean cases, which come first, and other cases."""
     expected = [bool(case.expected) for case in cases_of(code, path)]
     tidy = not expected[0] and expected[-1] and expected == sorted(expected)
-    expect(tidy, "clean cases come first, then those with '# expect:'")
+    expect(tidy, "clean cases must come first, followed by those with '# expect:'")
 
 
 def findings(case: Case) -> None:
-    """Check that a rule finds what a case says, where it says."""
+    """Check that a rule reports the findings that a case expects, and where."""
     found = lint(*case.load(), case.config)
     lines = sorted({finding.at.line for finding in found if finding.at})
     expect(lines == list(case.expected), f"expected lines {list(case.expected)}, got {lines}")
@@ -104,14 +104,14 @@ def findings(case: Case) -> None:
 
 
 def well_formed(finding: Finding) -> None:
-    """Check the sentence of a finding, and that its evidence can go into reports."""
+    """Check the message of a finding, and that its evidence can be written to reports."""
     text = finding.message
     expect(text and text[0] != " " and not text.endswith("."), f"the message is '{text}'")
     msgspec.json.encode(finding)
 
 
 def runs(code: str, network: str) -> None:
-    """Check that a rule fails on no network, and that a guideline scores it."""
+    """Check that a rule does not raise on a network, and that a guideline scores it."""
     read, found = load(network), RULES[code]()
     for finding in lint(read, config=Config(select=(code,))):
         well_formed(finding)

@@ -1,6 +1,6 @@
-"""The contract of samplers: studies end, repeat themselves, and can be resumed.
+"""The contract of samplers: studies end, are reproducible, and can be resumed.
 
-Networks of a small space are scored by a fixed function of what they are.
+Networks of a small space are scored by a fixed function of their choices.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def small() -> Space:
 
 
 class FakeExecutor:
-    """Scores networks by a fixed function of what they are, in whatever order a seed gives."""
+    """Scores networks by a fixed function of their choices, in an order given by a seed."""
 
     def __init__(self, order: int | None = None) -> None:
         self.jobs: list[Job] = []
@@ -64,7 +64,7 @@ class FakeExecutor:
         self.jobs.append(job)
 
     def close(self, at_once: bool = False) -> None:
-        """Forget the jobs."""
+        """Drop the jobs."""
         self.jobs.clear()
 
     def collect(self) -> TrialResult:
@@ -73,7 +73,7 @@ class FakeExecutor:
         return self.result(self.jobs.pop(place))
 
     def result(self, job: Job) -> TrialResult:
-        """Return the score of a network, or of one that was stopped on the way."""
+        """Return the score of a network, or a pruned result."""
         score = int(job.digest[:8], 16) / 16**8
         curve = (score / 2, score * 0.9, score)
         losses = tuple(1 - value for value in curve)
@@ -93,7 +93,7 @@ class FakeExecutor:
 def trials_of(
     networks: Space, strategy: Strategy, trainings: int = TRAININGS, order: int | None = None
 ) -> list[Trial]:
-    """Return the trials of a study, whose results come in the order of a seed."""
+    """Return the trials of a study whose results come in an order given by a seed."""
     study = Study(networks, strategy, FakeExecutor(order))
     study.run(trainings)
     return study.trials
@@ -120,17 +120,17 @@ def checks(name: str, file: Path | None = None) -> Iterator[Check]:
 def says_what_it_does(name: str) -> None:
     """Check the line for the help."""
     line = about(name)
-    expect(line and not line.endswith("."), "ABOUT is no sentence, but its words")
+    expect(line and not line.endswith("."), "ABOUT must be a phrase without a full stop")
 
 
 def trains_new_networks(name: str, **changes: Any) -> None:
-    """Check that the study ends, and that what it trains is new and inside the budget."""
+    """Check that the study ends, and that it trains new networks inside the budget."""
     trials = trials_of(small(), strategy_of(name, **changes), 16)
     trained = [trial for trial in trials if trial.trained]
-    expect(len(trained) == 16, f"of 16 trainings there are {len(trained)}")
+    expect(len(trained) == 16, f"expected 16 trainings, got {len(trained)}")
     inside = all(trial.costs["macs"] <= MOST and trial.values for trial in trained)
-    expect(inside, "a network beyond the budget is trained")
-    expect(len({trial.digest for trial in trained}) == 16, "a network is trained twice")
+    expect(inside, "a network over the budget was trained")
+    expect(len({trial.digest for trial in trained}) == 16, "a network was trained twice")
     numbers = [trial.number for trial in trials]
     expect(numbers == list(range(len(trials))), "trials are not numbered in order")
     origins = {trial.origin for trial in trials}
@@ -144,40 +144,40 @@ def trains_new_networks(name: str, **changes: Any) -> None:
 
 
 def is_decided_by_the_seed(name: str, **changes: Any) -> None:
-    """Check that a study with the same seed is the same, and with another another."""
+    """Check that the seed, and only the seed, determines a study."""
     strategy = strategy_of(name, **changes)
     trials = trials_of(small(), strategy)
     again = trials_of(small(), strategy)
-    expect(again == trials, "a study with the same seed is another; chance is context.seed()")
+    expect(
+        again == trials, "the same seed gives another study; take randomness from context.seed()"
+    )
     others = trials_of(small(), structs.replace(strategy, seed=4))
     differ = [trial.choices for trial in others] != [trial.choices for trial in trials]
-    expect(differ, "a study with another seed is the same")
+    expect(differ, "another seed gives the same study")
 
 
 def is_free_of_the_order(name: str, **changes: Any) -> None:
-    """Check that the order in which workers end does not matter."""
+    """Check that the order in which workers finish does not matter."""
     strategy = strategy_of(name, **changes)
     trials = trials_of(small(), strategy)
     for order in range(2):
-        expect(
-            trials_of(small(), strategy, order=order) == trials, "which worker ends first matters"
-        )
+        expect(trials_of(small(), strategy, order=order) == trials, "the order of results matters")
 
 
 def resumes(name: str, **changes: Any) -> None:
-    """Check that 1 and 11 trainings, or 6 and 6, are the same as 12."""
+    """Check that 1 and 11 trainings, or 6 and 6, give the same study as 12."""
     strategy = strategy_of(name, **changes)
     whole = trials_of(small(), strategy)
     for first in (1, 6):
         study = Study(small(), strategy, FakeExecutor())
         study.replay(trials_of(small(), strategy, first))
         study.run(TRAININGS)
-        expect(study.trials == whole, "a resumed study is another; it remembers something")
+        expect(study.trials == whole, "a resumed study differs; the sampler keeps state of its own")
 
 
 def works_without_a_budget(name: str) -> None:
     """Check a study without a budget and without a baseline."""
     trials = trials_of(small(), strategy_of(name, budgets=(), baseline=0.0), 10)
     trained = sum(trial.trained for trial in trials)
-    expect(trained == 10, f"of 10 trainings there are {trained}")
-    expect("control" not in {trial.origin for trial in trials}, "there is a baseline")
+    expect(trained == 10, f"expected 10 trainings, got {trained}")
+    expect("control" not in {trial.origin for trial in trials}, "there must be no baseline")

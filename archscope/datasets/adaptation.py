@@ -1,4 +1,4 @@
-"""Adaptation of images to the input shape of a network, as a record."""
+"""Adapt images to the input shape of a network."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from archscope.ir import text_of
 Way = Literal["none", "resize", "pad"]
 Channels = Literal["same", "repeat"]
 
-CHUNK = 1024  # images resized at once
+CHUNK = 1024  # images to resize at once
 WAYS = ("resize", "pad")
 CHANNELS = ("same", "repeat")
 
 
 class Adaptation(Struct, frozen=True):
-    """How every image is brought to a shape; shapes are (C, H, W)."""
+    """How images are adapted to a shape; shapes are (C, H, W)."""
 
     source: tuple[int, int, int]
     target: tuple[int, int, int]
@@ -31,7 +31,7 @@ class Adaptation(Struct, frozen=True):
     channels: Channels
 
     def apply(self, images: Tensor) -> Tensor:
-        """Return uint8 (N, *source) as uint8 (N, *target).
+        """Adapt uint8 (N, *source) to uint8 (N, *target).
 
         `resize` is bilinear, with a wider filter where images shrink, rounded to whole values;
         `pad` centres the image in zeros, with an odd rest below and to the right. The result does
@@ -51,7 +51,7 @@ class Adaptation(Struct, frozen=True):
 
     @property
     def about(self) -> str:
-        """What is done to the size of images, in a sentence part; empty if nothing is."""
+        """A phrase that describes the change of the size of images; "" if there is none."""
         sizes = self.source[1:], self.target[1:]
         (height, width), (tall, wide) = sizes
         if self.how == "none":
@@ -74,7 +74,7 @@ class Adaptation(Struct, frozen=True):
         return Images(self.apply(images.images), images.labels, images.classes)
 
     def bytes_of(self, count: int) -> int:
-        """Return the bytes that so many adapted images take."""
+        """Return the bytes of `count` adapted images."""
         channels, height, width = self.target
         return count * channels * height * width
 
@@ -97,14 +97,14 @@ def fit(
 ) -> Adaptation:
     """Return the adaptation of a data set to the input (C, H, W) of a spec.
 
-    `how` is `resize` or `pad` and matters only where sizes differ; `channels="repeat"` gives a
-    network of several channels the one channel of grey images several times. Raises OptionError,
-    with a remedy, where images do not fit.
+    `how` is `resize` or `pad` and matters only if sizes differ; `channels="repeat"` repeats the
+    channel of grey images for a network with several input channels. Raises OptionError, with a
+    remedy, if images do not fit.
     """
     for word, value, known in (("how", how, WAYS), ("channels", channels, CHANNELS)):
         if value not in known:
             near = did_you_mean(value, known)
-            raise OptionError(f"{word} is one of {', '.join(known)}, got '{value}'{near}")
+            raise OptionError(f"{word} must be one of {', '.join(known)}, got '{value}'{near}")
     source = dataset.train.shape
     if len(shape_of_spec) != 3:
         raise OptionError(

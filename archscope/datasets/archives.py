@@ -1,4 +1,4 @@
-"""Reading of data set files into memory, with size limits and errors that name the file."""
+"""Read files of data sets into memory, with size limits and errors that name the file."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path, PurePosixPath
 from archscope.errors import DataError
 
 LIMIT = 2**29
-"""Bytes that no file of a known data set exceeds, decompressed."""
+"""An upper bound of the decompressed size of the files of known data sets, in bytes."""
 GZIP = b"\x1f\x8b"
 
 
 def raw(path: Path, limit: int = LIMIT) -> bytes:
-    """Return the bytes of a file. Raises DataError if it has more than `limit` or is unreadable."""
+    """Return the bytes of a file. Raises DataError if it exceeds `limit` or is unreadable."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise DataError(f"cannot read '{path}': {(error.strerror or str(error)).lower()}") from None
     if len(data) > limit:
-        raise DataError(f"'{path}' has more than the {limit:,} bytes that it may have")
+        raise DataError(f"'{path}' is larger than the limit of {limit:,} bytes")
     return data
 
 
 def unpacked(data: bytes, path: Path, limit: int = LIMIT) -> bytes:
-    """Return gzip data decompressed, or other bytes unchanged.
+    """Decompress gzip data; return other bytes unchanged.
 
-    Raises DataError if they end too early, are damaged, or hold more than `limit` bytes.
+    Raises DataError if they are incomplete or damaged, or exceed `limit` bytes.
     """
     if not data.startswith(GZIP):
         return data
@@ -40,11 +40,11 @@ def unpacked(data: bytes, path: Path, limit: int = LIMIT) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             content = file.read(limit + 1)
     except EOFError:
-        raise DataError(f"'{path}' ends too early: it is not whole") from None
+        raise DataError(f"'{path}' is incomplete") from None
     except (OSError, zlib.error) as error:
         raise DataError(f"'{path}' is damaged: {error}") from None
     if len(content) > limit:
-        raise DataError(f"'{path}' holds more than the {limit:,} bytes that it may hold")
+        raise DataError(f"'{path}' is larger than the limit of {limit:,} bytes when decompressed")
     return content
 
 
@@ -58,10 +58,10 @@ def check_sum(data: bytes, md5: str, path: Path, what: str = "") -> None:
 
 
 def members(data: bytes, path: Path, names: Collection[str]) -> dict[str, bytes]:
-    """Return the files of a tar archive (gzip or not) that have one of these names, by name.
+    """Return the named files of a tar archive (gzip or not), by name.
 
-    Nothing is written to disk and no path of the archive is followed. Raises DataError for a
-    broken archive, for members that are not regular files, and for names that occur twice.
+    Nothing is written to disk, and paths in the archive are not followed. Raises DataError for a
+    broken archive, for members that are not regular files, and for duplicate names.
     """
     found: dict[str, bytes] = {}
     try:
@@ -72,12 +72,12 @@ def members(data: bytes, path: Path, names: Collection[str]) -> dict[str, bytes]
                     continue
                 file = archive.extractfile(member) if member.isreg() else None
                 if file is None:
-                    raise DataError(f"'{name}' in '{path}' is no plain file")
+                    raise DataError(f"'{name}' in '{path}' is not a regular file")
                 if name in found:
                     raise DataError(f"'{path}' holds two files named '{name}'")
                 found[name] = file.read()
                 if len(found[name]) != member.size:
-                    raise DataError(f"'{path}' ends too early: '{name}' is not whole")
+                    raise DataError(f"'{path}' is incomplete: '{name}' ends too early")
     except (tarfile.TarError, ValueError, OSError, EOFError, OverflowError) as error:
-        raise DataError(f"'{path}' is no whole tar archive: {error}") from None
+        raise DataError(f"'{path}' is not a valid tar archive: {error}") from None
     return found

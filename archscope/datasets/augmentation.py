@@ -1,6 +1,6 @@
-"""Augmentation of training images, a batch at a time.
+"""Augment training images, one batch at a time.
 
-The functions take their random numbers as arguments, so each is a pure function of tensors.
+The functions take their random numbers as arguments, so all are pure functions of tensors.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from archscope.errors import OptionError
 class Augment(Struct, frozen=True):
     """Random changes to training images; none by default.
 
-    `crop` pads by so many zero pixels on every side and cuts a window of the old size out. `flip`
-    mirrors half of the images left to right. `cutout` sets a square of so many pixels a side to
-    the mean (arXiv:1708.04552). `mixup` blends each image and its label with another one's, by a
-    share drawn from Beta(mixup, mixup) once for a batch (arXiv:1710.09412). Raises OptionError
-    for negative values.
+    `crop` pads every side by this many zero pixels and cuts out a window of the original size.
+    `flip` mirrors half of the images left to right. `cutout` sets a square with this many pixels
+    per side to the mean (arXiv:1708.04552). `mixup` blends each image and its label with those of
+    another, by a share drawn from Beta(mixup, mixup) once per batch (arXiv:1710.09412). Raises
+    OptionError for negative values.
     """
 
     crop: int = 0
@@ -32,18 +32,18 @@ class Augment(Struct, frozen=True):
         for name in ("crop", "cutout", "mixup"):
             value = getattr(self, name)
             if not 0 <= value < float("inf"):
-                raise OptionError(f"{name} is 0 or greater, got {value}")
+                raise OptionError(f"{name} must be 0 or greater, got {value}")
 
 
 def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
-    """Return windows of images (N, C, H, W) that were padded with zeros on every side.
+    """Return windows of images (N, C, H, W) after padding with zeros on every side.
 
-    `top` and `left` are int64 (N,) from 0 to 2 * padding; `padding` itself leaves an image as
-    it is.
+    `top` and `left` are int64 (N,) from 0 to 2 * padding; an offset of `padding` leaves an image
+    unchanged.
     """
     count, channels, height, width = images.shape
     padded = functional.pad(images, (padding,) * 4)
-    # A row of a window is a run of pixels in memory. Whole runs are copied, not single pixels.
+    # A row of a window is contiguous in memory: whole rows are copied, not single pixels.
     runs = padded.flatten().unfold(0, width, 1)
     planes = torch.arange(count * channels, device=images.device).view(count, channels, 1)
     rows = planes * padded.shape[2] + top.view(-1, 1, 1)
@@ -54,7 +54,7 @@ def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
     """Return images (N, C, H, W) with the chosen ones, bool (N,), mirrored left to right."""
-    both = torch.cat([images, images.flip(-1)])  # copying whole images is the fastest choice
+    both = torch.cat([images, images.flip(-1)])  # copying whole images is the fastest way
     places = torch.arange(len(images), device=images.device)
     return both.index_select(0, places + len(images) * chosen)
 
@@ -62,7 +62,7 @@ def flip(images: Tensor, chosen: Tensor) -> Tensor:
 def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
     """Return images (N, C, H, W) with a square around row and column, int64 (N,), set to zero.
 
-    The part of the square outside of the image is lost, as in the paper. An even square has its
+    The part of the square outside the image is lost, as in the paper. An even square has its
     larger half above and to the left.
     """
     height, width = images.shape[-2:]
@@ -71,7 +71,7 @@ def cutout(images: Tensor, row: Tensor, column: Tensor, side: int) -> Tensor:
 
 
 def _within(centre: Tensor, size: int, side: int) -> Tensor:
-    """Return bool (N, size): which positions the square covers along an axis."""
+    """Return bool (N, size): the positions that the square covers along an axis."""
     first = (centre - side // 2).unsqueeze(1)
     places = torch.arange(size, device=centre.device)
     return (places >= first) & (places < first + side)
@@ -82,7 +82,7 @@ def mixup(
 ) -> tuple[Tensor, Tensor]:
     """Return blended float images (N, C, H, W) and soft targets (N, classes) that sum to 1.
 
-    Image i is `share` of itself and the rest of image partner[i], and so is its label.
+    Image i is `share` of itself plus the rest of image partner[i], and so is its label.
     """
     targets = functional.one_hot(labels, classes).to(images.dtype)
     blended, soft = (torch.lerp(values[partner], values, share) for values in (images, targets))

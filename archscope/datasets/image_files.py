@@ -1,4 +1,4 @@
-"""Image files as pixels: one way to read them, for folders, predictions and all else."""
+"""Read image files as pixels, in the same way for folders, predictions and everything else."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from archscope.errors import DataError
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 MODES = {1: "L", 3: "RGB"}
-"""Pillow's word for images of so many channels."""
+"""Pillow's modes by number of channels."""
 
-LARGE_PIXELS = 2**22  # of images that are decoded one at a time
-THREADS = 4  # Pillow decodes outside of Python's lock
+LARGE_PIXELS = 2**22  # larger images are decoded one at a time
+THREADS = 4  # Pillow decodes without holding Python's lock
 ORIENTATION = 0x112
-"""The tag of EXIF that says how the camera was held; from 5 on, height and width are swapped."""
+"""The EXIF tag of the orientation; from 5 on, height and width are swapped."""
 
 Result = TypeVar("Result")
 _LARGE = Lock()
 
 
 class Measured(Struct, frozen=True):
-    """What the header of an image file says; the size is that of the image held upright."""
+    """The header of an image file; the size is that of the upright image."""
 
     height: int
     width: int
@@ -37,17 +37,17 @@ class Measured(Struct, frozen=True):
 
 
 def is_image(path: Path) -> bool:
-    """Return whether a path is an image by its ending, and not hidden."""
+    """Return whether a path has the suffix of an image and is not hidden."""
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the image files in a folder and below, by path."""
+    """Return the image files in a folder and its subfolders, by path."""
     return [path for path in sorted(folder.rglob("*")) if is_image(path)]
 
 
 def measure(path: Path) -> Measured:
-    """Return what the header of an image file says. Raises DataError if it has none."""
+    """Read the header of an image file. Raises DataError if it has none."""
     with _opened(path) as image:
         height, width = image.height, image.width
         if image.getexif().get(ORIENTATION, 1) >= 5:
@@ -58,9 +58,9 @@ def measure(path: Path) -> Measured:
 def read_pixels(path: Path, size: Sequence[int] | None, channels: int) -> Any:
     """Return an image file as uint8 (C, H, W). Raises DataError if it cannot be read.
 
-    It is turned upright by its EXIF orientation, scaled (bilinear) until it covers the `size`,
-    height and width, and cut to its centre; without a size it stays as large as it is. Transparency
-    is left out, 16 bits become 8.
+    It is rotated upright by its EXIF orientation, scaled (bilinear) to cover `size`, height and
+    width, and cropped to the centre; without `size` it keeps its size. Transparency is dropped, and
+    16 bits become 8.
     """
     from PIL import Image, ImageOps
 
@@ -77,7 +77,7 @@ def read_pixels(path: Path, size: Sequence[int] | None, channels: int) -> Any:
 def of_each(
     work: Callable[[Path], Result], paths: Iterable[Path]
 ) -> list[tuple[Path, Result | DataError]]:
-    """Return what a function makes of each file, or the error that it raised, in their order."""
+    """Apply a function to each file, and return the results or errors in order."""
 
     def attempt(path: Path) -> Result | DataError:
         try:
@@ -91,7 +91,7 @@ def of_each(
 
 
 def _in_8_bits(image: Any) -> Any:
-    """Return an image whose values go to 255; Pillow's own conversion cuts 16 bits off at 255."""
+    """Scale the values of an image to 255; Pillow's own conversion clips 16 bits at 255."""
     from PIL import Image
 
     if not image.mode.startswith("I"):
@@ -101,18 +101,18 @@ def _in_8_bits(image: Any) -> Any:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open an image file of a bearable size; whatever Pillow raises is a DataError."""
+    """Open an image file within the size limit; errors of Pillow become DataErrors."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
             check_pixels(path, opened.width, opened.height)
             if opened.mode == "F":
-                raise ValueError("its values are fractions, of no known range")
+                raise ValueError("its values are fractions of unknown range")
             yield opened
     except UnidentifiedImageError:
         raise DataError(
-            f"'{path}' cannot be read as an image: it is none that Pillow knows"
+            f"'{path}' cannot be read as an image: Pillow does not know its format"
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()

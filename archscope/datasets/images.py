@@ -12,10 +12,10 @@ from archscope.errors import DataError
 from archscope.ir import text_of
 
 LIMIT_PIXELS = 2**26
-"""Of one image file: a few kilobytes can stand for more than memory holds."""
+"""Per image file: a few kilobytes can decompress to more than fits into memory."""
 
 SHOWN = 5
-"""Class names that an error message lists."""
+"""Class names to list in an error message."""
 
 
 class Images(Struct, frozen=True, eq=False):
@@ -45,7 +45,7 @@ class Images(Struct, frozen=True, eq=False):
             low, high = int(labels.min()), int(labels.max())
             if low < 0 or (self.classes is not None and high >= self.classes):
                 top = "" if self.classes is None else f" to {self.classes - 1}"
-                raise DataError(f"labels go from 0{top}, got {low if low < 0 else high}")
+                raise DataError(f"labels must be from 0{top}, got {low if low < 0 else high}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -82,9 +82,9 @@ class Dataset(Struct, frozen=True, eq=False):
     digest: str
     about: str
     validation: Images | None = None
-    """Images to validate with; without any, some of the training images do."""
+    """Images to validate with; if None, some of the training images are used."""
     notes: tuple[str, ...] = ()
-    """What a user should know of how the files were read."""
+    """Notes for the user about how the files were read."""
 
 
 def dataset(
@@ -99,8 +99,8 @@ def dataset(
 ) -> Dataset:
     """Return a data set with its digest.
 
-    Raises DataError for labels that no class has, classes without training images, and images to
-    validate or test with of another shape.
+    Raises DataError for labels without a class, classes without training images, and validation or
+    test images of another shape.
     """
     if not len(train):
         raise DataError(f"data set '{name}' has no training images")

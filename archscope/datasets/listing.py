@@ -1,4 +1,4 @@
-"""Lists of the data sets, and the content of one, as plain records."""
+"""The list of data sets, and the content of a data set, as plain records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.datasets.source import DatasetSource, locate
 
 
 class Listing(Struct, frozen=True):
-    """One source of a data set. Values that depend on options or on the user's files are None."""
+    """A source of a data set. Values that depend on options or on the user's files are None."""
 
     name: str
     about: str
@@ -23,7 +23,7 @@ class Listing(Struct, frozen=True):
     shape: tuple[int, int, int] | None
     classes: int | None
     present: bool
-    bytes: int | None  # of the files as they lie there
+    bytes: int | None  # size of the files on disk
     found: str
     places: tuple[str, ...]
     get: str
@@ -39,7 +39,7 @@ class ClassCount(Struct, frozen=True):
 
 
 class Contents(Struct, frozen=True):
-    """The content of a data set; mean and deviation are of all training images, from 0 to 1."""
+    """The content of a data set; mean and deviation are of all training pixels, from 0 to 1."""
 
     name: str
     about: str
@@ -54,7 +54,7 @@ class Contents(Struct, frozen=True):
 
 
 def listing(folder: Path | None = None) -> tuple[Listing, ...]:
-    """Return every source, and whether its files exist; no file is read."""
+    """Return every source and whether its files exist, without reading them."""
     return tuple(_listed(find(name), folder) for name in names())
 
 

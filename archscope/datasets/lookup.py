@@ -1,4 +1,4 @@
-"""Data sets by name: `fashion-mnist`, `folder:photos`, `synthetic:seed=3`."""
+"""Find data sets by name: `fashion-mnist`, `folder:photos`, `synthetic:seed=3`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def names() -> tuple[str, ...]:
 def load(
     name: str, folder: Path | None = None, *, network: Sequence[int] = (), **options: Any
 ) -> Dataset:
-    """Return a data set by its name, which may have options behind a colon.
+    """Load a data set by its name, which may have options after a colon.
 
-    `folder` is where to look, instead of the usual places. `network` is the shape of a network's
-    input (C, H, W): images of a folder that differ in size are brought to it, if no size is given.
-    Raises OptionError for an unknown name or option, UnavailableError if files are missing,
-    DataError if they are broken or not the official ones.
+    `folder` replaces the usual places. `network` is the input shape of a network (C, H, W): images
+    of a folder that differ in size are adapted to it, if no size is given. Raises OptionError for
+    an unknown name or option, UnavailableError if files are missing, DataError if they are broken
+    or not the official ones.
     """
     word, colon, rest = name.partition(":")
     cls = find(word)
@@ -45,7 +45,7 @@ def load(
     settings = cls.fitted(_settings(cls, options), network)
     if not cls.places(folder):
         if folder is not None:
-            raise OptionError(f"data set '{word}' comes along and takes no folder, got '{folder}'")
+            raise OptionError(f"data set '{word}' is included and takes no folder, got '{folder}'")
         return cls.read((), settings)
     found = locate(cls, folder)
     if found is None:
@@ -54,7 +54,7 @@ def load(
 
 
 def anywhere(name: str, folder: Path | None = None) -> tuple[str, str | None]:
-    """Return a name and a folder that mean the same data set from any working directory."""
+    """Return a name and a folder that denote the same data set from any working directory."""
     word, colon, rest = name.partition(":")
     argument, written = _behind_colon(find(word), rest) if colon else ("", {})
     if argument:
@@ -65,9 +65,9 @@ def anywhere(name: str, folder: Path | None = None) -> tuple[str, str | None]:
 
 
 def default_images(folder: str | None = None) -> str:
-    """Return the data set to compare networks on if none is named.
+    """Return the default data set for comparing networks.
 
-    That is fashion-mnist where it is installed, else digits, which are included.
+    It is fashion-mnist if its files are found, else digits, which is included.
     """
     found = locate(find("fashion-mnist"), None if folder is None else Path(folder))
     return "digits" if found is None else "fashion-mnist"
@@ -88,7 +88,7 @@ def find(name: str) -> type[DatasetSource]:
 def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, str]]:
     """Return the argument and the options that follow `name:`.
 
-    Options are read from the end, as a path may contain commas and equal signs.
+    Options are parsed from the end, as a path may contain commas and equal signs.
     """
     parts = text.split(",")
     known = cls.options.__struct_fields__
@@ -110,7 +110,7 @@ def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, s
 
 
 def _settings(cls: type[DatasetSource], options: dict[str, Any]) -> Any:
-    """Return options as the source's own record."""
+    """Return options as the record of the source."""
     known = cls.options.__struct_fields__
     for key in options:
         if key not in known:

@@ -1,4 +1,4 @@
-"""Normalisation by the mean and standard deviation of the pixels."""
+"""Normalise images by the mean and standard deviation of the pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from archscope.datasets.images import Images
 from archscope.errors import DataError
 
-CHUNK = 4096  # images at once: sums need eight bytes for a pixel
+CHUNK = 4096  # images at once, as sums need eight bytes per pixel
 
 
 class Statistics(Struct, frozen=True):
@@ -23,7 +23,7 @@ class Statistics(Struct, frozen=True):
     def normalise(self, images: Tensor) -> Tensor:
         """Return uint8 (N, C, H, W) as float32, each channel minus its mean over its deviation.
 
-        A channel without deviation only loses its mean.
+        For a channel without deviation, only the mean is subtracted.
         """
         scale = [1 / (255 * (std or 1)) for std in self.std]
         shift = [-mean / (std or 1) for mean, std in zip(self.mean, self.std, strict=True)]
@@ -35,7 +35,7 @@ class Statistics(Struct, frozen=True):
         )
 
     def repeated(self, channels: int) -> Statistics:
-        """Return the statistics of so many channels, of which the given ones are repeated."""
+        """Return the statistics for `channels` channels, repeating the given ones."""
         times = channels // len(self.mean)
         return Statistics(self.mean * times, self.std * times)
 
@@ -43,11 +43,11 @@ class Statistics(Struct, frozen=True):
 def statistics(images: Images) -> Statistics:
     """Return mean and standard deviation of each channel, over all pixels of all images.
 
-    Sums are exact integers; the deviation is that of the population (divided by N). Call it with
-    the training split alone. Raises DataError if there are no images.
+    Sums are exact integers; the deviation is that of the population (divided by N). Use only the
+    training split. Raises DataError if there are no images.
     """
     if not len(images):
-        raise DataError("no images to take mean and deviation of")
+        raise DataError("no images to compute mean and deviation from")
     total = squares = torch.zeros(images.shape[0], dtype=torch.int64)
     for chunk in torch.split(images.images, CHUNK):
         values = chunk.to(torch.int64)
@@ -55,6 +55,6 @@ def statistics(images: Images) -> Statistics:
         squares = squares + values.square().sum((0, 2, 3)).cpu()
     count = images.images[:, 0].numel()
     pairs = zip(total.tolist(), squares.tolist(), strict=True)
-    # Integers up to the root: two large sums that nearly cancel lose no precision.
+    # Integers until the root, as two large sums nearly cancel.
     spread = [math.sqrt(count * square - first**2) / count / 255 for first, square in pairs]
     return Statistics(tuple(first / count / 255 for first in total.tolist()), tuple(spread))

@@ -1,4 +1,4 @@
-"""Random generators that depend on a seed and a purpose alone."""
+"""Random generators that depend only on a seed and a purpose."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from archscope.errors import OptionError
 
 
 def generator(seed: int, *path: int) -> np.random.Generator:
-    """Return the generator of a seed for one purpose, epoch, step and rank.
+    """Return the generator for a seed, a purpose, an epoch, a step and a rank.
 
     Different paths give independent streams (numpy's SeedSequence). Raises OptionError for a
     negative seed.
     """
     if seed < 0:
-        raise OptionError(f"a seed is 0 or greater, got {seed}")
+        raise OptionError(f"a seed must be 0 or greater, got {seed}")
     return np.random.default_rng([seed, *path])
 
 

@@ -1,9 +1,9 @@
-"""Pickles of numpy byte arrays, read without running anything that they name.
+"""Read pickles of numpy byte arrays without running anything that they name.
 
-A pickle is a program: it may call whatever it can import. Here it can import four names, each of
-which is a stand-in of ours that only keeps what it is given. `pickle` documents this way of
-restricting it; the Python implementation is taken, because the one in C sets memory aside for
-any index that a few bytes may claim.
+A pickle is a program: it can call anything that it can import. Here it can import four names, each
+of which is a stand-in that only stores its arguments. `pickle` documents this way of restricting
+it; the Python implementation is used, because the one in C allocates memory for any index that a
+few bytes claim.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from archscope.errors import DataError
 
 
 class _Type:
-    """Stands for a dtype, of which bytes are the only ones taken."""
+    """A stand-in for a dtype; only bytes are accepted."""
 
     def __init__(self, code: object, *rest: object) -> None:
         if code not in ("u1", b"u1"):
             raise DataError(f"its arrays are of '{code}', expected bytes ('u1')")
 
     def __setstate__(self, state: object) -> None:
-        """Byte order means nothing to bytes."""
+        """Ignore the byte order, which is irrelevant for bytes."""
 
 
 class _Array:
-    """Stands for an array until its content is known."""
+    """A stand-in for an array until its content is known."""
 
     def __init__(self, *rest: object) -> None:
         self.value: NDArray[np.uint8] | None = None
@@ -51,7 +51,7 @@ UNUSED = (
     pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST,
     pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.BYTEARRAY8, pickle.NEXT_BUFFER,
 )  # fmt: skip
-"""Instructions that data sets have no use for."""
+"""Instructions that data sets do not need."""
 
 
 class _Unpickler(pickle._Unpickler):
@@ -64,25 +64,25 @@ class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         """Return a stand-in; nothing is ever imported."""
         if (module, name) not in ALLOWED:
-            raise DataError(f"it asks for '{module}.{name}', which no data set needs")
+            raise DataError(f"it names '{module}.{name}', which no data set needs")
         return ALLOWED[module, name]
 
 
 def mapping(data: bytes, path: Path | str) -> dict[str, Any]:
-    """Return the dict at the top of a pickle, with arrays of bytes as uint8 arrays.
+    """Return the dict at the top of a pickle, with byte arrays as uint8 arrays.
 
-    Text that Python 2 wrote comes as bytes; keys come as text. Raises DataError for anything but
-    plain values and such arrays, before it could do harm.
+    Text written by Python 2 is returned as bytes; keys are text. Raises DataError for anything
+    except plain values and such arrays, before it can do harm.
     """
     try:
         # Only stand-ins can be called, see above.
         value = _Unpickler(io.BytesIO(data), encoding="bytes").load()
     except DataError as error:
-        raise DataError(f"'{path}' is refused: {error}") from None
+        raise DataError(f"'{path}' is rejected: {error}") from None
     except Exception as error:  # a broken pickle can raise anything
-        raise DataError(f"'{path}' is no whole pickle: {type(error).__name__}") from None
+        raise DataError(f"'{path}' is not a valid pickle: {type(error).__name__}") from None
     if not isinstance(value, dict):
-        raise DataError(f"'{path}' should hold a dict, holds {type(value).__name__}")
+        raise DataError(f"'{path}' must contain a dict, got {type(value).__name__}")
     return {
         key.decode("latin-1") if isinstance(key, bytes) else str(key): (
             entry.value if isinstance(entry, _Array) else entry

@@ -1,4 +1,4 @@
-"""Base class and registry of the sources of data sets: `@register` adds one."""
+"""The base class and the registry of sources of data sets; `@register` adds a source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archscope.plugins.registry import Registry
 
 VARIABLE = "ARCHSCOPE_DATA"
 SYSTEM = Path("/usr/share/datasets")
-"""Where Debian's packages put data sets."""
+"""The folder of data sets in Debian packages."""
 
 
 class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,9 +24,9 @@ class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DatasetSource(ABC):
-    """Where a data set comes from; the files in `sources` define them.
+    """A source of a data set; the files in `sources` define them.
 
-    `get` says in a sentence how to get the files; it is empty if they are included. `shape`,
+    `get` is a sentence about how to get the files; it is empty if they are included. `shape`,
     `images` (training and test) and `classes` are known before anything is read, or None.
     """
 
@@ -38,16 +38,17 @@ class DatasetSource(ABC):
     classes: ClassVar[int | None] = None
     options: ClassVar[type[Struct]] = NoOptions
     argument: ClassVar[str] = ""
-    """The meaning of a word without `=` after the name; empty if there may be none."""
+    """The meaning of an argument without `=` after the name; "" if there is none."""
     folders: ClassVar[tuple[str, ...]] = ()
     """The usual names of the folder with the files; empty if the data are included."""
 
     @classmethod
     def places(cls, folder: Path | None) -> tuple[Path, ...]:
-        """Return the folders to look in; none if the data are included.
+        """Return the folders to search; none if the data are included.
 
-        A folder that the user gave is the only one; otherwise it is the one named in the
-        environment, then the system's. Only the user's own folder may hold the files directly.
+        If the user gives a folder, it is the only one; otherwise it is the one named in the
+        environment, then that of the system. Only the user's own folder may contain the files
+        directly.
         """
         if not cls.folders:
             return ()
@@ -59,21 +60,21 @@ class DatasetSource(ABC):
 
     @classmethod
     def files(cls, place: Path) -> tuple[Path, ...] | str:
-        """Return the files in a folder, or why they are not complete."""
+        """Return the files in a folder, or the reason why they are incomplete."""
         return ()
 
     @classmethod
     def fitted(cls, options: Any, shape: Sequence[int]) -> Any:
-        """Return options for a network whose input has a shape, where it decides what they do not.
+        """Return options completed by the input shape of a network.
 
-        Only files whose images may be of any size have to ask for it.
+        Only needed for sources whose images can have any size.
         """
         return options
 
     @classmethod
     @abstractmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
-        """Return the data set in the files. Raises DataError if they are broken."""
+        """Read the data set. Raises DataError if the files are broken."""
 
 
 SOURCES: Registry[type[DatasetSource]] = Registry("datasets")
@@ -81,13 +82,13 @@ SOURCES: Registry[type[DatasetSource]] = Registry("datasets")
 
 
 def register(cls: type[DatasetSource]) -> type[DatasetSource]:
-    """Register a source under its name. Raises ContractError for a second one of that name."""
+    """Register a source under its name. Raises ContractError if the name is taken."""
     SOURCES.add(cls.name, cls)
     return cls
 
 
 def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[Path, ...]] | None:
-    """Return the first folder that has a source's files, and the files; None if none has."""
+    """Return the first folder with a source's files, and the files; None if there is none."""
     for place in cls.places(folder):
         files = cls.files(place)
         if not isinstance(files, str):
@@ -96,7 +97,7 @@ def locate(cls: type[DatasetSource], folder: Path | None) -> tuple[Path, tuple[P
 
 
 def absent(cls: type[DatasetSource], folder: Path | None) -> UnavailableError:
-    """Return the error that says where a source was looked for and how to get it."""
+    """Return the error that lists the searched places and how to get the files."""
     reasons = [f"{place} ({cls.files(place)})" for place in cls.places(folder)]
     where = (
         f"; put the files there, or give their folder by --data-dir"

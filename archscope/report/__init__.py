@@ -1,1 +1,1 @@
-"""What is found, made visible: tables first, then one file for each way to show them."""
+"""Show results: as tables first, then in a file per output format."""

@@ -1,4 +1,4 @@
-"""Charts of the report as SVG and PNG files for papers and slides, drawn by matplotlib."""
+"""Write charts of the report as SVG and PNG files for papers and slides, with matplotlib."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 """The palette of Okabe and Ito, which is safe for colour-blind readers."""
 LINES = ("-", "--", "-.", ":")
 INCHES, DPI = (7.0, 4.2), 160
-BARS = 40  # layers that fit side by side with their names
+BARS = 40  # the most layers to show with their names
 MIB = 1 << 20
 
 
@@ -32,10 +32,11 @@ def plot(
     y: str = "memory_access_bytes",
     fact: str = "macs",
 ) -> bytes:
-    """Return a chart as SVG or PNG: pareto, memory, field or layers.
+    """Draw a chart as SVG or PNG: pareto, memory, field or layers.
 
-    `x` and `y` are the measures of pareto, `fact` is what the bars of layers show. The same
-    networks give the same bytes. Raises OptionError for an unknown measure or nothing to draw.
+    `x` and `y` are the measures of pareto, `fact` is the one shown by the bars of layers. The same
+    networks give the same bytes. Raises OptionError for an unknown measure or if there is nothing
+    to draw.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ def plot(
 
 
 def measure_named(word: str) -> Measure:
-    """Return the measure of a key or label. Raises OptionError."""
+    """Return the measure with a key or label. Raises OptionError."""
     for measure in MEASURES.values():
         label = measure.label
         if word.lower() in (measure.key.lower(), label, label.replace(" ", "_")):

@@ -1,4 +1,4 @@
-"""Names of networks that stand beside each other."""
+"""Distinct names for networks shown together."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 
 def told_apart(names: Sequence[str], sources: Sequence[str]) -> list[str]:
-    """Return names, in the place of those that occur more than once the sources they are from.
+    """Return names, replacing those that occur more than once by their sources.
 
-    What has the same source, too, is numbered.
+    Names with the same source are numbered.
     """
     times = Counter(names)
     shown = [

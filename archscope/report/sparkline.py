@@ -18,7 +18,7 @@ def bar(fraction: float) -> str:
 
 
 def sparkline(values: Sequence[float], length: int = LINE) -> str:
-    """Render values as a line of up to `length` small bars, each the largest of its values."""
+    """Render values as a line of up to `length` small bars; each bar shows its largest value."""
     most = max(values, default=0)
     if not most:
         return ""

@@ -1,4 +1,4 @@
-"""Tables, headings and lines: what a command shows, independent of the output format."""
+"""Tables, headings and lines: the output of a command, independent of its format."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from archscope.ir import text_of
 from archscope.units import format_value
 
 COUNT, BYTES, SHARE, RATIO, MEASURE = "count", "bytes", "share", "ratio", "measure"
-TEXT, NAME, SHAPE = "text", "name", "shape"  # texts, then names may be broken into lines
+TEXT, NAME, SHAPE = "text", "name", "shape"  # texts are wrapped first, then names
 NUMBERS = (COUNT, BYTES, SHARE, RATIO, MEASURE)
-MINOR = 0  # rank of a column that others can be computed from
+MINOR = 0  # rank of a column that can be computed from others
 
 
 class Column(Struct, frozen=True):
@@ -22,8 +22,8 @@ class Column(Struct, frozen=True):
     name: str
     kind: str = TEXT
     key: str = ""  # the heading in formats for programs, if it differs
-    wide: bool = False  # too long for a terminal, which leaves it out
-    rank: int = 1  # where there is no room, the lowest is left out first, and the last among equals
+    wide: bool = False  # too wide for a terminal, so it is left out there
+    rank: int = 1  # if there is no room, the lowest is left out first; among equals, the last
 
 
 class Table(Struct, frozen=True):
@@ -38,7 +38,7 @@ class Table(Struct, frozen=True):
 T = TypeVar("T")
 
 Field = tuple[Column, Callable[[T], Any]]
-"""A column, and how its value is taken from the item of a row."""
+"""A column, and the function that takes its value from the item of a row."""
 
 
 def table_of(items: Iterable[T], *fields: Field[T], title: str = "") -> Table:
@@ -66,12 +66,12 @@ Part = Table | Heading | str
 
 
 class CommandOutput(Struct, frozen=True):
-    """What a command has to show; each output format takes what suits it."""
+    """The output of a command; each output format uses the parts that suit it."""
 
     parts: Sequence[Part]  # for people
     data: Callable[[], Any] = dict  # for JSON
-    records: Callable[[], Table] | None = None  # one flat table for CSV, if not those of `parts`
-    wide: bool = False  # whether the table format shows all columns, however long its lines
+    records: Callable[[], Table] | None = None  # a flat table for CSV instead of those of `parts`
+    wide: bool = False  # whether the table format shows all columns, regardless of width
 
 
 def readable(value: Any, kind: str) -> str:

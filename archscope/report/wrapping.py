@@ -1,4 +1,4 @@
-"""Breaking the text of a cell into lines, without a break inside a number or before its unit."""
+"""Wrap the text of a cell, without a break inside a number or before its unit."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PIECES = re.compile(rf"{_NUMBER}|[^\W\d]{{1,12}}|\s+|.")
 
 
 def longest_piece(text: str) -> int:
-    """Return the width of the longest part that is not to be broken."""
+    """Return the width of the longest part that must not be broken."""
     return max(map(width_of, _PIECES.findall(text)), default=0)
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return the lines of a text, broken between words and, where one is too long, inside of it."""
+    """Wrap a text between words or, if a word is too long, inside it."""
     if width_of(text) <= width:
         return [text]
     lines = [""]
@@ -35,5 +35,5 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Return what stands between spaces, numbers together with their units."""
+    """Return the words of a text, with numbers and their units together."""
     return re.findall(rf"(?:{_NUMBER}|\S)+", text)

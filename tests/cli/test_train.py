@@ -159,7 +159,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
             ("predict", "one", "missing.png"),
             "'missing.png' cannot be read as an image: no such file",
         ),
-        (("predict", "one", "text.png"), "'text.png' cannot be read as an image: it is none that"),
+        (("predict", "one", "text.png"), "'text.png' cannot be read as an image: Pillow"),
     ],
 )
 def test_mistakes_after_training(

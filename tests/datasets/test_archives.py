@@ -59,7 +59,7 @@ def test_idx(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "images, message",
     [
-        (gzip.compress(IMAGES)[:-9], "ends too early"),
+        (gzip.compress(IMAGES)[:-9], "is incomplete"),
         (gzip.compress(IMAGES)[:-8] + bytes(8), "is damaged: CRC check failed"),
         (IMAGES[:-1], "should have 316 bytes for 12x5x5, has 315"),
         (IMAGES + b"x", "should have 316 bytes for 12x5x5, has 317"),
@@ -82,7 +82,7 @@ def test_files_are_bounded(tmp_path: Path) -> None:
     path.write_bytes(bytes(2000))
     with pytest.raises(DataError, match="more than the 1,999 bytes"):
         archives.raw(path, 1999)
-    with pytest.raises(DataError, match="holds more than the 1,999 bytes"):
+    with pytest.raises(DataError, match="larger than the limit of 1,999 bytes"):
         archives.unpacked(gzip.compress(bytes(2000)), path, 1999)
     with pytest.raises(DataError, match=r"cannot read .* no such file"):
         archives.raw(tmp_path / "none")
@@ -182,9 +182,9 @@ def batch(**changes: object) -> bytes:
         ({f"{FIRST}.bin": BINARY[f"{FIRST}.bin"] * 2}, "should hold 100 images, hold 120"),
         ({f"{FIRST}.bin": b"\x0a" + BINARY[f"{FIRST}.bin"][1:]}, "label 10, expected 0 to 9"),
         ({"batches.meta.txt": b"cat dog"}, "names 2 classes, expected 10"),
-        ({FIRST: PYTHON[FIRST][:-50]}, "is no whole pickle"),
-        ({FIRST: b""}, "is no whole pickle"),
-        ({FIRST: pickle.dumps([1, 2])}, "should hold a dict, holds list"),
+        ({FIRST: PYTHON[FIRST][:-50]}, "is not a valid pickle"),
+        ({FIRST: b""}, "is not a valid pickle"),
+        ({FIRST: pickle.dumps([1, 2])}, "must contain a dict, got list"),
         ({FIRST: batch(labels=[0])}, "holds 20 images and 1 labels"),
         ({FIRST: batch(labels=[0] * 19 + [10**30])}, "has label 10000.* expected 0 to 9"),
         ({FIRST: batch(labels=["a"] * 20)}, "should hold a list of numbers under 'labels'"),
@@ -210,12 +210,12 @@ def test_archives_broken(tmp_path: Path) -> None:
     whole = packed(PYTHON)
     lacking = {name: data for name, data in PYTHON.items() if name != FIRST}
     for data, message in (
-        (whole[:-2000], "ends too early"),
+        (whole[:-2000], "is incomplete"),
         (whole[:-8] + bytes(8), "is damaged"),
-        (gzip.compress(gzip.decompress(whole)[:100_000]), "no whole tar archive|ends too early"),
-        (b"", "no whole tar archive"),
-        (b"not a tar" * 999, "no whole tar archive"),
-        (packed(lacking), "holds no data_batch_1"),
+        (gzip.compress(gzip.decompress(whole)[:100_000]), "not a valid tar archive|is incomplete"),
+        (b"", "not a valid tar archive"),
+        (b"not a tar" * 999, "not a valid tar archive"),
+        (packed(lacking), "has no data_batch_1"),
     ):
         path.write_bytes(data)
         with pytest.raises(DataError, match=message) as caught:
@@ -230,7 +230,7 @@ def test_links_in_archives_are_not_followed(tmp_path: Path) -> None:
             info = tarfile.TarInfo(FIRST)
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
-    with pytest.raises(DataError, match=r"'data_batch_1' in .* is no plain file"):
+    with pytest.raises(DataError, match=r"'data_batch_1' in .* is not a regular file"):
         archives.members(buffer.getvalue(), tmp_path / "a.tar", [FIRST])
 
 
@@ -278,7 +278,7 @@ def test_malicious_pickles_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for value in (Runs(call, "harm"), {"data": Runs(call, "harm")}):
-        with pytest.raises(DataError, match=r"'x' is refused: it asks for '[\w.]+', which no data"):
+        with pytest.raises(DataError, match=r"'x' is rejected: it names '[\w.]+', which no data"):
             restricted_pickle.mapping(pickle.dumps(value, protocol), "x")
     assert list(tmp_path.iterdir()) == []
 
@@ -299,7 +299,7 @@ def test_malicious_pickles_are_refused(
     ],
 )
 def test_other_tricks_are_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match=r"'x' (is refused|is no whole pickle|should hold a dict)"):
+    with pytest.raises(DataError, match=r"'x' (is rejected|is not a valid pickle|must contain a dict)"):
         restricted_pickle.mapping(data, "x")
 
 

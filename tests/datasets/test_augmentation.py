@@ -80,5 +80,5 @@ def test_mixup(shape: tuple[int, ...], share: float, seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["crop", "cutout", "mixup"])
 def test_negative_is_refused(name: str) -> None:
-    with pytest.raises(OptionError, match=f"{name} is 0 or greater, got -1"):
+    with pytest.raises(OptionError, match=f"{name} must be 0 or greater, got -1"):
         Augment(**{name: -1})

@@ -208,7 +208,7 @@ def test_batch_by_batch_is_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"batch": 11, "drop_last": True}, "10 images do not fill one batch of 11"),
         ({"batch": 4, "world_size": 11}, "leave 10 for 11 processes"),
         ({"batch": 2, "rank": 2, "world_size": 2}, "got 2 of 2"),
-        ({"batch": 2, "seed": -1}, "a seed is 0 or greater"),
+        ({"batch": 2, "seed": -1}, "a seed must be 0 or greater"),
     ],
 )
 def test_batches_refuse(options: dict[str, object], message: str) -> None:

@@ -88,7 +88,7 @@ def test_broken_files_are_named_together_or_skipped(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load("folder", tmp_path)
     text = str(caught.value)
-    assert "a.jpg' cannot be read as an image: it is none that Pillow knows; nor can" in text
+    assert "a.jpg' cannot be read as an image: Pillow does not know its format; nor can" in text
     assert "b.png'" in text and f"leave it out by folder:{tmp_path},broken=skip" in text
     assert "\n" not in text
     data = load("folder", tmp_path, broken="skip")

@@ -70,12 +70,12 @@ def test_synthetic_is_repeatable() -> None:
         ("synthetic:shape=3x32", {}, OptionError, "shape is 3 sizes such as 3x32x32, got '3x32'"),
         ("synthetic:shape=3x0x2", {}, OptionError, "shape is 3 sizes"),
         ("synthetic:classes=1", {}, OptionError, "classes are from 2"),
-        ("synthetic:seed=-1", {}, OptionError, "a seed is 0 or greater"),
+        ("synthetic:seed=-1", {}, OptionError, "a seed must be 0 or greater"),
         ("synthetic:images=9999999", {}, OptionError, "the limit is 1,073,741,824"),
         ("synthetic:seed=1,seed=2", {}, OptionError, "'seed' of data set 'synthetic' is given tw"),
         ("synthetic:seed=1", {"seed": 2}, OptionError, "'seed' of data set 'synthetic' is given"),
         ("digits:x=1", {}, OptionError, "data set 'digits' has no option 'x', it takes none"),
-        ("digits", {"folder": Path("a")}, OptionError, "comes along and takes no folder"),
+        ("digits", {"folder": Path("a")}, OptionError, "is included and takes no folder"),
         ("folder", {}, OptionError, "needs a path: folder:PATH"),
         ("folder:a", {"folder": Path("b")}, OptionError, "gets two folders, 'a' and 'b'"),
         ("folder:no/such", {}, UnavailableError, r"was not found in no/such \(no such folder\)"),
@@ -176,9 +176,9 @@ def test_dataset_refuses_wrong_parts() -> None:
             torch.zeros((len(labels), 1, side, side), dtype=torch.uint8), torch.tensor(labels)
         )
 
-    with pytest.raises(DataError, match="labels go from 0 to 1, got 2"):
+    with pytest.raises(DataError, match="labels must be from 0 to 1, got 2"):
         dataset("x", images([0, 2]), None, ("a", "b"), "")
-    with pytest.raises(DataError, match="labels go from 0, got -1"):
+    with pytest.raises(DataError, match="labels must be from 0, got -1"):
         images([0, -1])
     with pytest.raises(DataError, match="training images of 1x2x2, test images of 1x3x3"):
         dataset("x", images([0, 1]), images([0], 3), ("a", "b"), "")
@@ -246,7 +246,7 @@ def test_resize_is_pillow_s() -> None:
         (COLOUR, (1, 8, 6), {}, r"has 3 channels, the spec takes 1 channel; .*--input 3x8x6\)$"),
         (COLOUR, (6, 8, 6), {"channels": "repeat"}, "has 3 channels, the spec takes 6 channels"),
         (GREY, (1, 6, 9), {"how": "pad"}, "8x8 cannot be padded to 6x9, which is smaller"),
-        (GREY, (1, 6, 9), {"how": "rezise"}, "how is one of resize, pad, got 'rezise', did you"),
+        (GREY, (1, 6, 9), {"how": "rezise"}, "how must be one of resize, pad, got 'rezise', did you"),
         (GREY, (64,), {}, "holds images .* of 1x8x8, the spec takes 64"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Sources of images, one file for each; they are found by walking this folder, not listed."""
+"""Sources of images, one per file, found by walking this folder."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 class ArchiveFormat(Struct, frozen=True):
     """One of the two formats in which a data set is distributed.
 
-    `sums` has published md5 by file name: of the archive, and of files in it where they are known.
+    `sums` has published md5 sums by file name: of the archive, and of files in it if known.
     """
 
     archive: str
@@ -42,12 +42,12 @@ class ArchiveFormat(Struct, frozen=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of all files that are read."""
+        """Return the names of all files to read."""
         return (*self.train, *self.test, self.meta)
 
 
 class CifarLayout(Struct, frozen=True):
-    """A data set in both formats, and where each has its labels."""
+    """The layout of a data set in both formats, including the place of labels."""
 
     binary: ArchiveFormat
     python: ArchiveFormat
@@ -156,7 +156,7 @@ class Cifar100(_Cifar):
 
 
 def files(layout: CifarLayout, place: Path) -> tuple[Path, ...] | str:
-    """Return the files of the first format that a folder holds, or why it holds none."""
+    """Return the files of the first format found in a folder, or the reason why there are none."""
     if not place.is_dir():
         return "no such folder"
     incomplete = ""
@@ -175,10 +175,10 @@ def files(layout: CifarLayout, place: Path) -> tuple[Path, ...] | str:
 
 
 def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> Dataset:
-    """Return the data set that an archive or unpacked files hold.
+    """Read the data set from an archive or from unpacked files.
 
-    Raises DataError for files that are not whole, not the official ones where their md5 is
-    known, or do not hold what they should.
+    Raises DataError for files that are incomplete, have another md5 than the official ones, or
+    have unexpected content.
     """
     packed = len(paths) == 1
     binary = paths[-1].name in (layout.binary.archive, layout.binary.meta)
@@ -193,7 +193,7 @@ def read(layout: CifarLayout, paths: Sequence[Path], name: str, about: str) -> D
         where = {name: paths[0] / name for name in form.names}
         missing = [name for name in form.names if name not in held]
         if missing:
-            raise DataError(f"'{paths[0]}' holds no {missing[0]}")
+            raise DataError(f"'{paths[0]}' has no {missing[0]}")
     take = _binary if binary else _pickled
     parts = [
         _images([take(layout, held[name], where[name]) for name in names], count, where[names[0]])
@@ -237,7 +237,7 @@ def _checked(labels: list[int], layout: CifarLayout, path: Path) -> NDArray[np.i
 def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
     pixels = np.concatenate([pixels for pixels, _ in arrays])
     if len(pixels) != count:
-        raise DataError(f"'{path}' and its like should hold {count:,} images, hold {len(pixels):,}")
+        raise DataError(f"'{path}' and others: expected {count:,} images, got {len(pixels):,}")
     return Images(
         torch.from_numpy(pixels.reshape(-1, *SHAPE)),
         torch.from_numpy(np.concatenate([labels for _, labels in arrays])),
@@ -245,7 +245,7 @@ def _images(arrays: Sequence[Arrays], count: int, path: Path) -> Images:
 
 
 def _classes(layout: CifarLayout, form: ArchiveFormat, data: bytes, path: Path) -> tuple[str, ...]:
-    """Return the names of the classes, which come with the images."""
+    """Read the names of the classes, which are part of the data set."""
     listed: Any = data.split()
     if form is layout.python:
         listed = restricted_pickle.mapping(data, path).get(layout.names_key)

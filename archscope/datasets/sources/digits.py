@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn."""
+"""The digits included in scikit-learn."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Digits(DatasetSource):
 
     @classmethod
     def read(cls, files: tuple[Path, ...], options: Any) -> Dataset:
-        from sklearn.datasets import load_digits  # takes a second to import
+        from sklearn.datasets import load_digits  # slow to import
 
         bunch = load_digits()
         pixels = np.rint(bunch.images * (255 / DARKEST)).astype(np.uint8)

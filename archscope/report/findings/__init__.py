@@ -1,4 +1,4 @@
-"""Output formats of findings, one in each file: `lint --format sarif` is written by sarif.py.
+"""Output formats of findings, one per file: `lint --format sarif` is written by sarif.py.
 
 Each file has `render(report)`, which returns the text of a `LintReport`. They are found by walking
 this folder.
@@ -18,21 +18,21 @@ FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 class LintReport(Struct, frozen=True):
-    """What `archscope lint` found."""
+    """The result of `archscope lint`."""
 
     findings: tuple[Finding, ...]
-    hidden: int  # findings of lower severity than asked for
+    hidden: int  # findings below the requested severity
     networks: int
 
 
 def render(report: LintReport, form: str) -> str:
-    """Return the findings in one of `FORMATS`."""
+    """Write the findings in one of `FORMATS`."""
     written: str = import_module(f"{__name__}.{form}").render(report)
     return written
 
 
 def relative(file: str) -> str:
-    """Return a path relative to the working folder if it is in there."""
+    """Return a path relative to the working directory if it is inside."""
     path = Path(file)
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         return path.relative_to(Path.cwd()).as_posix()

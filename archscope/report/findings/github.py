@@ -1,4 +1,4 @@
-"""Findings as workflow commands of GitHub Actions, which annotates the lines of a pull request."""
+"""Findings as GitHub Actions workflow commands, which annotate the lines of a pull request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Output formats of tables, one in each file: `--format markdown` is written by markdown.py.
+"""Output formats of tables, one per file: `--format markdown` is written by markdown.py.
 
 Each file has `render(output, screen=False)`, which returns the text of a `CommandOutput`; `screen`
-says that it goes to standard output. They are found by walking this folder.
+is true if it goes to standard output. They are found by walking this folder.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ FORMATS = tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
 def render(output: CommandOutput, form: str, screen: bool = False) -> str:
-    """Return an output in one of `FORMATS`; `screen` says that it goes to standard output."""
+    """Write an output in one of `FORMATS`; `screen` is true if it goes to standard output."""
     written: str = import_module(f"{__name__}.{form}").render(output, screen)
     return written

@@ -1,4 +1,4 @@
-"""CSV: tables whose numbers keep all their digits, and in which spreadsheets find no formulas."""
+"""CSV: tables with all digits of numbers, and nothing that a spreadsheet takes for a formula."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?[\w%/]+)?\Z")
 
 
 def render(output: CommandOutput, screen: bool = False) -> str:
-    """Return the tables as CSV, without titles, lines and totals.
+    """Write the tables as CSV, without titles, lines and totals.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, as OWASP
+    A text that a spreadsheet would take for a formula is prefixed with an apostrophe, as OWASP
     recommends; control characters become escapes.
     """
     file = StringIO()

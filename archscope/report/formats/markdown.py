@@ -13,7 +13,7 @@ _BLOCK = re.compile(r"^(\s*)([#>=+])")
 
 
 def render(output: CommandOutput, screen: bool = False) -> str:
-    """Return tables, headings and lines as Markdown; texts of tables and headings are literal."""
+    """Write tables, headings and lines as Markdown, escaping the text of tables and headings."""
     return "\n\n".join(map(_part, output.parts)) + "\n"
 
 
@@ -43,14 +43,14 @@ def _row(cells: list[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """Return a line that may be Markdown itself, but neither HTML nor a block other than a list."""
+    """Return a line that may contain Markdown, but no HTML and no block other than a list."""
     parts = printable(text).split("`")  # HTML is literal between backticks
     parts[::2] = [part.replace("<", "&lt;") for part in parts[::2]]
     return _BLOCK.sub(r"\1\\\2", "`".join(parts))
 
 
 def _inline(text: str) -> str:
-    """Return a text whose characters mean nothing to Markdown and HTML, on one line."""
+    """Escape a text for Markdown and HTML, on one line."""
     return _MARKS.sub(_escape, printable(" ".join(text.split("\n"))))
 
 

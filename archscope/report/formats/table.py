@@ -1,7 +1,7 @@
-"""Tables for the terminal: aligned lines, never wider than the screen, and no number cut.
+"""Tables for the terminal: aligned, never wider than the screen, and without cut numbers.
 
-A table that is too wide has its headings and names broken into lines, then its texts; columns that
-still do not fit are left out, and a line below the table says which.
+If a table is too wide, its headings and names are wrapped, then its texts; columns that still do
+not fit are left out, and a line below the table names them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from archscope.report.table import (
 )
 from archscope.report.wrapping import longest_piece, wrapped
 
-WIDTH = 120  # of texts, unless a terminal says how wide it is
+WIDTH = 120  # of text, if the width of the terminal is unknown
 GAP = 3  # spaces between columns
-NARROW = {NAME: 16, TEXT: 24}  # to which these may be wrapped
+NARROW = {NAME: 16, TEXT: 24}  # the least widths to wrap to
 
 
 class _Screen(Struct, frozen=True):
-    """How wide lines may be, whether columns are left out for that, and whether there is bold."""
+    """The width of lines, whether columns may be left out for it, and whether bold is available."""
 
     width: int
     strict: bool
@@ -43,10 +43,10 @@ class _Screen(Struct, frozen=True):
 
 
 def render(output: CommandOutput, screen: bool = False) -> str:
-    """Return tables and lines as text; on a screen as wide as that, with bold headings.
+    """Write tables and lines as text; on a screen within its width and with bold headings.
 
-    A file or a pipe has all columns, so that lines may become longer there. `COLUMNS` says how
-    wide a pipe is to be; `NO_COLOR` is without bold, too.
+    A file or a pipe gets all columns, so its lines may be longer. `COLUMNS` sets the width for a
+    pipe; `NO_COLOR` turns off bold as well.
     """
     seen = _screen(screen)
     return "".join(_part(part, seen, output.wide) for part in output.parts)
@@ -66,7 +66,7 @@ def _part(part: Part, screen: _Screen, wide: bool) -> str:
 
 
 class _Cells(Struct):
-    """A column as it is written: its heading, its cells, and how wide they are."""
+    """A formatted column: its heading, its cells and their width."""
 
     column: Column
     name: str
@@ -110,13 +110,13 @@ def _cells(table: Table, number: int) -> _Cells:
 
 
 def _fit(shown: list[_Cells], screen: _Screen) -> list[Column]:
-    """Make columns narrower, remove those for which there is no room, and return these."""
+    """Make columns narrower, remove those that do not fit, and return the removed ones."""
     natural = {id(column): column.width for column in shown}
     for column in shown:
         column.width = column.least
     lost: list[Column] = []
     while screen.strict and len(shown) > 1 and _total(shown) > screen.width:
-        places = range(len(shown) - 1, 0, -1)  # the first column says what a row is about
+        places = range(len(shown) - 1, 0, -1)  # the first column identifies the row
         lost.append(shown.pop(min(places, key=lambda place: shown[place].column.rank)).column)
     for kinds in ({column.column.kind for column in shown} - {NAME, TEXT}, {NAME}, {TEXT}):
         room = max(0, screen.width - _total(shown))
@@ -133,7 +133,7 @@ def _total(shown: Sequence[_Cells]) -> int:
 
 
 def _omission(table: Table, lost: Sequence[Column]) -> str:
-    """Return the line that says which columns are left out."""
+    """Return the line that names the omitted columns."""
     names = [column.name for column in table.columns]
     words = [
         column.name if column.name and names.count(column.name) == 1 else column.key or "another"
@@ -145,7 +145,7 @@ def _omission(table: Table, lost: Sequence[Column]) -> str:
 
 
 def _lines(cells: Sequence[str], shown: Sequence[_Cells]) -> list[str]:
-    """Return a row as lines, as many as its longest cell has."""
+    """Return a row as lines, as many as its tallest cell has."""
     broken = [wrapped(cell, column.width) for cell, column in zip(cells, shown, strict=True)]
     return [
         f" {(' ' * GAP).join(map(_aligned, texts, shown))}".rstrip()

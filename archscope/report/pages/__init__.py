@@ -1,1 +1,1 @@
-"""The HTML report: what it says, then how it looks."""
+"""The HTML report: its content first, then its form."""

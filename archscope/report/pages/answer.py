@@ -1,7 +1,8 @@
-"""Which network of a report to ship and why, in up to three sentences.
+"""Recommend a network of a report, in up to three sentences.
 
-The first recommends, the second names the cheaper alternative, or the networks beside a study, and
-the third says how far the numbers can be trusted. Their numbers are those of the page's tables.
+The first recommends one, the second names the cheaper alternative or compares networks with a
+study, and the third states how far the numbers can be trusted. All numbers are those of the page's
+tables.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from archscope.report.pages.quality import Quality, number, quality
 from archscope.report.pages.words import lead, listed, names, percent, points, ratio, written
 
 COSTS = ("latency_seconds", PREDICTED_MS, MACS)
-"""What decides between networks that are tied: the first of these that is known of all."""
+"""The costs that decide between tied networks: the first that is known of all."""
 
 FEW_SEEDS = 5
 MATERIAL = 0.02
-"""Difference of accuracies up to which the cheaper of two tied networks is the better bet."""
+"""The largest difference of accuracies for which the cheaper of two tied networks is preferred."""
 
 
 def answer(
     networks: Sequence[NetworkSection], studies: Sequence[StudySection] = ()
 ) -> tuple[str, ...]:
-    """Return the sentences. A report without networks and studies has none."""
+    """Return the sentences; a report without networks and studies has none."""
     found = quality(networks)
     measured = found is not None and found.measure == ACCURACY
     shown = {network.name for network in networks}
@@ -46,7 +47,7 @@ def answer(
 
 
 def _beside(study: StudySection, found: Quality | None) -> str:
-    """Return what to say of the networks of a page that has a study: what they have in common."""
+    """Return a sentence about the networks of a page that also has a study."""
     if found is not None and found.measure == ACCURACY:
         images = found.networks[0].measured
         return f"{'' if images is None else f'On the {images.on}, '}ship {_ship(found)}"
@@ -61,7 +62,7 @@ def _beside(study: StudySection, found: Quality | None) -> str:
 
 
 def accuracy_text(network: NetworkSection, key: str) -> str:
-    """Return an accuracy with what it is of: `95.8 % of the digits test images (3 seeds)`."""
+    """Return an accuracy and what it refers to: `95.8 % of the digits test images (3 seeds)`."""
     value = percent(number(network, key) or 0.0)
     if key == PREDICTED:
         low, high = network.predicted or (None, None)
@@ -78,7 +79,7 @@ def accuracy_text(network: NetworkSection, key: str) -> str:
 
 
 def _ship(found: Quality) -> str:
-    """Return which network to ship, and why: the most accurate, of those tied the cheapest."""
+    """Return the recommendation: the most accurate network, or the cheapest of those tied."""
     key, cost = found.measure, _cost(found.networks)
     first, chosen = found.tied[0], _chosen(found)
     price = f"{_value(chosen, cost)} {MEASURES[cost].label}"
@@ -103,9 +104,9 @@ def _ship(found: Quality) -> str:
 
 
 def _alternative(found: Quality) -> str:
-    """Return what a cheaper network gives up against the one that is recommended.
+    """Return what a cheaper network loses relative to the recommended one.
 
-    Of several that is the one that loses least for each factor of the cost that it saves.
+    Of several, it is the one that loses least per factor of saved cost.
     """
     key, cost = found.measure, _cost(found.networks)
     chosen = _chosen(found)
@@ -137,9 +138,9 @@ def _alternative(found: Quality) -> str:
 
 
 def _chosen(found: Quality) -> NetworkSection:
-    """Return the cheapest network of those that are tied and not materially worse than the best.
+    """Return the cheapest of the tied networks that are not materially worse than the best.
 
-    Few seeds tie networks that differ by much, and then the best mean is the better bet.
+    With few seeds, networks are tied even if they differ much; then the best mean is preferred.
     """
     cost, best = _cost(found.networks), number(found.tied[0], found.measure) or 0.0
     close = [net for net in found.tied if best - (number(net, found.measure) or 0.0) <= MATERIAL]
@@ -155,14 +156,14 @@ def _least(cost: str) -> str:
 
 
 def _cost(networks: Sequence[NetworkSection]) -> str:
-    """Return the cost that is compared: milliseconds where they are known of all, else macs."""
+    """Return the cost to compare: milliseconds if known of all networks, else macs."""
     return next(
         (key for key in COSTS if all(number(net, key) is not None for net in networks)), MACS
     )
 
 
 def _price(network: NetworkSection, cost: str) -> tuple[float, float, float]:
-    """Return what networks are ordered by: the cost, and where it is equal params and access."""
+    """Return the sort key of networks: the cost, then params and memory access."""
     first, second, third = (number(network, key) for key in (cost, "params", "memory_access_bytes"))
     return (float("inf") if first is None else first, second or 0.0, third or 0.0)
 
@@ -222,7 +223,7 @@ def _unknown(networks: Sequence[NetworkSection]) -> list[str]:
 
 
 def _of_study(study: StudySection, shown: set[str]) -> str:
-    """Return what to make of a study: its winner, a tie, or that nothing is shown.
+    """Return the recommendation of a study: its winner, the cheapest of a tie, or nothing.
 
     `shown` are the names of the networks of the report.
     """

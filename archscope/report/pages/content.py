@@ -21,14 +21,14 @@ LESS = "less"
 
 
 class Measure(Struct, frozen=True):
-    """A metric as the page needs it: how its values are written, and which are better."""
+    """A metric on the page: the format of its values, and which are better."""
 
     key: str
     label: str
-    kind: str  # how it is written: count, bytes, share, ratio, number, seconds or a unit such as J
-    better: str | None  # "less", "more", or None where neither is
+    kind: str  # its format: count, bytes, share, ratio, number, seconds or a unit such as J
+    better: str | None  # "less", "more", or None for neither
     about: str
-    minor: bool = False  # not in the table unless all of it is asked for
+    minor: bool = False  # only in the full table
 
 
 MEASURES = {
@@ -40,7 +40,7 @@ MEASURES = {
 
 
 class LayerPoint(Struct, frozen=True, gc=False):
-    """One layer, as charts and tables need it."""
+    """A layer in charts and tables."""
 
     name: str
     op: str
@@ -69,19 +69,19 @@ class Stage(Struct, frozen=True):
 
 
 class MeasuredAccuracy(Struct, frozen=True):
-    """How accurate a network was that was trained, over the seeds that it was trained with."""
+    """The accuracy of a trained network, over the seeds of its trainings."""
 
-    scores: tuple[float, ...]  # one for each seed, as shares
+    scores: tuple[float, ...]  # one per seed, as shares
     mean: float
-    spread: float | None  # standard deviation of a sample; None of one seed
-    images: int  # that each score is of; 0 if that is not known
-    on: str  # which images, such as "digits test images"
+    spread: float | None  # sample standard deviation; None for a single seed
+    images: int  # number of images behind each score; 0 if unknown
+    on: str  # the images, such as "digits test images"
 
 
 class NetworkSection(Struct, frozen=True):
     """The section on one network."""
 
-    id: str  # of its section, stable
+    id: str  # stable id of the section
     name: str
     source: str  # the command-line argument it came from
     about: str
@@ -97,13 +97,13 @@ class NetworkSection(Struct, frozen=True):
     stages: tuple[Stage, ...]
     layers: tuple[LayerPoint, ...]
     yaml: str | None
-    missing: tuple[str, ...]  # unknown facts, each with the reason
-    accuracy: tuple[str, ...] = ()  # what is published and predicted of it, in sentence parts
+    missing: tuple[str, ...]  # unknown facts, with reasons
+    accuracy: tuple[str, ...] = ()  # published and predicted accuracy, as phrases
     measured: MeasuredAccuracy | None = None
-    published: str = ""  # where its published accuracy is from, and the recipe behind it
-    overlay: Overlay | None = None  # values of the reader's own, for the drawing
-    predicted: tuple[float, float] | None = None  # interval of its predicted accuracy, as shares
-    latency: tuple[str, ...] = ()  # what a profile predicts of it, in sentence parts
+    published: str = ""  # the source of its published accuracy, and the recipe
+    overlay: Overlay | None = None  # the user's own values for the drawing
+    predicted: tuple[float, float] | None = None  # interval of the predicted accuracy, as shares
+    latency: tuple[str, ...] = ()  # latency predicted by a profile, as phrases
 
 
 class Winner(Struct, frozen=True):
@@ -163,7 +163,7 @@ class TrainingJob(Struct, frozen=True):
 
 
 class BudgetUse(Struct, frozen=True):
-    """How much of one budget the networks of a search use, as shares of it."""
+    """The share of a budget that the networks of a search use."""
 
     budget: str
     inside: tuple[float, ...]
@@ -171,7 +171,7 @@ class BudgetUse(Struct, frozen=True):
 
 
 class Agreement(Struct, frozen=True):
-    """A training whose network a prior had predicted."""
+    """A training and the prior's prediction for it."""
 
     trial: int
     predicted: float  # top-1 as a share
@@ -198,10 +198,10 @@ class StudySection(Struct, frozen=True):
     missing: tuple[str, ...]
     random_band: tuple[Curve, ...] = field(name="chance")  # low and high, of random search
     budgets: tuple[BudgetUse, ...]
-    score: str = "accuracy"  # what the networks are compared by, and the name of its column
-    prior: PriorReport | None = None  # of a search whose judge was a prior
+    score: str = "accuracy"  # the score of the networks, and the name of its column
+    prior: PriorReport | None = None  # for a search judged by a prior
     agreement: tuple[Agreement, ...] = ()
-    trust: tuple[str, ...] = ()  # how far its conclusion can be trusted, in sentences
+    trust: tuple[str, ...] = ()  # sentences about how far its conclusion can be trusted
     guessing: bool = False  # its best mean is no better than always guessing one class
 
 

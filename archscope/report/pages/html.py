@@ -1,4 +1,4 @@
-"""A report as one self-contained HTML file."""
+"""Render a report as a self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PlotlyScript = Literal["embed", "plain", "cdn"]
 def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None) -> str:
     """Render the page as HTML with plotly's bundle.
 
-    `embed` puts it into the page compressed, for the browser to unpack, `plain` as it is, and `cdn`
-    links it. `charts` replaces the bundle. Raises UnavailableError where there is no plotly.js.
+    `embed` includes it compressed, for the browser to unpack, `plain` uncompressed, and `cdn` links
+    to it. `charts` replaces the bundle. Raises UnavailableError if there is no plotly.js.
     """
     embedded = plotlyjs != "cdn"
     link = "" if embedded else PLOTLY_PAGE.format(_bundled())
@@ -53,7 +53,7 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
         style=_file("style.css"),
         scripts="\n".join(map(_file, SCRIPTS)),
     )
-    # Megabytes of script go around the template, which would copy them.
+    # Megabytes of script bypass the template, which would copy them.
     if not embedded:
         return body
     script = bundle() if charts is None else charts
@@ -62,7 +62,7 @@ def html(page: Page, plotlyjs: PlotlyScript = "embed", charts: str | None = None
 
 @cache
 def _environment() -> Any:
-    """Return the environment of the templates, which takes longer to compile than to render."""
+    """Return the environment of the templates, cached because compiling them is slow."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -96,11 +96,11 @@ def packed(script: str) -> str:
 
 
 def _script() -> Path:
-    """Return the file of plotly.js: that of the wheel, in a checkout that of the package plotly."""
+    """Return the file of plotly.js: that of the wheel or, in a checkout, of the package plotly."""
     shipped = Path(__file__).with_name("plotly.min.js")
     if shipped.is_file():
         return shipped
-    spec = find_spec("plotly")  # importing it takes longer than the whole report
+    spec = find_spec("plotly")  # importing it would take longer than the whole report
     if spec is None or not spec.origin:
         raise UnavailableError("a report in HTML needs the package plotly: pip install plotly")
     return Path(spec.origin).parent / "package_data" / "plotly.min.js"
@@ -115,9 +115,9 @@ def _bundled() -> str:
 
 
 def best_values(page: Page) -> dict[str, set[str]]:
-    """Return the ids of the best networks by each measure by which comparable networks differ.
+    """Return the ids of the best networks by each measure in which comparable networks differ.
 
-    Of accuracies, those that are tied with the best are among them.
+    For accuracies, networks tied with the best are included.
     """
     best: dict[str, set[str]] = {}
     found = quality(page.networks)

@@ -1,4 +1,4 @@
-"""The networks, runs and studies of a report, read from specs, folders and JSON files."""
+"""Read the networks, runs and studies of a report from specs, folders and JSON files."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ from archscope.sources import document, is_foreign
 
 LARGEST = 1 << 28  # bytes of a JSON file; an analysis is never larger
 STUDIES = Path("studies")
-"""Folder of studies that are named without a path."""
+"""Folder of studies named without a path."""
 
-NAMED = 5  # networks that a title lists
+NAMED = 5  # networks to list in a title
 
 
 def read_source(source: str) -> tuple[Graph, Document]:
-    """Return the graph of a spec or of a model to import, and its document."""
+    """Return the graph of a spec or an imported model, and its document."""
     read = document(source)
     return graph_of(read), read
 
@@ -60,9 +60,9 @@ def read_source(source: str) -> tuple[Graph, Document]:
 class ReportInputs:
     """Collects the content of a report, one input after another.
 
-    `costs` are keyword arguments of `analyze` that hold for every spec; `read` returns the graph
-    and the document of a source, `read_own` those of a run or a study; `complete` adds to an
-    analysis what it takes more to know, such as predictions.
+    `costs` are keyword arguments of `analyze` for every spec; `read` returns the graph and the
+    document of a source, `read_own` those of a run or a study; `complete` adds predictions to an
+    analysis.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ReportInputs:
         self.studies: list[StudySection] = []
         self.problems: list[Problem] = []
         self.latency: dict[str, float] = {}  # seconds for one image, by network
-        self.trained: dict[Training, tuple[int, list[RunSection]]] = {}  # with the place of each
+        self.trained: dict[Training, tuple[int, list[RunSection]]] = {}  # with positions
         self.layer_times: dict[str, dict[str, float]] = {}
         self.guidelines = [cls() for _, cls in sorted(RULES.items()) if issubclass(cls, Guideline)]
 
@@ -108,7 +108,7 @@ class ReportInputs:
     def networks(self) -> tuple[NetworkSection, ...]:
         """Return the networks, with the latency of those in a bench file.
 
-        Networks of one name are told apart by where they are from.
+        Networks of the same name are distinguished by their source.
         """
         names = told_apart(
             [section.name for section in self.sections],
@@ -124,7 +124,7 @@ class ReportInputs:
     def page(self, title: str | None, date: str, overlay: OverlayFile | None = None) -> Page:
         """Return the report; the default title names its networks, else its studies and runs.
 
-        Raises OptionError for an overlay of networks or nodes that there are not.
+        Raises OptionError for an overlay with unknown networks or nodes.
         """
         networks = self.networks()
         if overlay is not None:
@@ -163,7 +163,7 @@ class ReportInputs:
 
     @contextmanager
     def _problem_of(self, path: Path, prefix: str = "") -> Iterator[None]:
-        """Turn an error inside of the context into a problem."""
+        """Record an error inside the context as a problem."""
         try:
             yield
         except ArchscopeError as error:
@@ -210,7 +210,7 @@ class ReportInputs:
                 self._network_of(path, run)
 
     def _network_of(self, path: Path, run: RunSection) -> None:
-        """Add the network of a run, or to it the run if it was trained so with another seed."""
+        """Add the network of a run, or add the run to its network if only the seed differs."""
         key = training_key(path, run)
         place, runs = self.trained.get(key, (len(self.sections), []))
         if not runs or run.seed in {other.seed for other in runs}:
@@ -293,11 +293,11 @@ class _Measured(Struct):
 
 
 def named_folders(word: str) -> list[Path]:
-    """Return the runs or the study that a word names without being their path; of others none.
+    """Return the folders of the runs or the study with a name; [] for other words.
 
-    That is a run of `runs/`, a study of `studies/`, or what several seeds of a network are called
-    together, with or without a path. Words that name a network do so here, too. Raises OptionError
-    for the name of both a run and a study.
+    A name is that of a run in `runs/`, of a study in `studies/`, or the common name of several
+    seeds, with or without a path. Names of networks take precedence. Raises OptionError if there
+    are both a run and a study of this name.
     """
     try:
         if word in (*zoo(), *spaces()) or Path(word).exists() or is_foreign(word):
@@ -321,7 +321,7 @@ def default_sources() -> Sequence[str]:
 
 
 def _winner_name(study: StudySection) -> str:
-    """Return what the network of winner.yaml is called, which need not be a winner."""
+    """Return the name for the network of winner.yaml, which need not be a winner."""
     if study.guessing:
         return f"best of {study.name}, no better than guessing"
     tied = sum(row.tied for row in study.finalists) > 1

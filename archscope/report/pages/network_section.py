@@ -78,7 +78,7 @@ def describe_network(
 
 
 def _published(analysis: Analysis) -> str:
-    """Return where the published accuracy is from, and by which recipe it was reached."""
+    """Return the source of the published accuracy, and its recipe."""
     quoted = analysis.reference
     if "top1" not in quoted:
         return ""
@@ -127,7 +127,7 @@ def stages(points: Sequence[LayerPoint], shape: tuple[int, ...]) -> tuple[Stage,
 
 
 def stage_key(out: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    """Return the stage of an output: `1/4` where it is four times smaller than the input."""
+    """Return the stage of an output: `1/4` if it is four times smaller than the input."""
     if len(out) < 2 or len(shape) < 2 or max(out[1:]) == 1:
         return VECTOR
     ratio = shape[1] / out[1]

@@ -1,4 +1,4 @@
-"""Networks as compact JSON for the page: operators and layers by number, names from the tree."""
+"""Encode networks as compact JSON for the page, with operators and layers as indices."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from archscope.report.pages.content import NetworkSection, Page
 from archscope.report.pages.summary import judged_by
 
 LAYER = ("op", "inputs", "out", "params", "macs", "access", "alive", "field", "stride", "seconds")
-"""The columns of a layer, for readers of the page's data."""
+"""The columns of a layer in the page's data."""
 
 
 def for_script(content: Any) -> str:
-    """Encode content as JSON for a script element: no text in it ends the element or a comment."""
+    """Encode content as JSON for a script element, escaping what would end it or a comment."""
     text = msgspec.json.encode(content).decode()
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
@@ -23,7 +23,7 @@ def for_script(content: Any) -> str:
 
 
 def page_data(page: Page) -> dict[str, Any]:
-    """Return the data that the page's script needs before a network is opened."""
+    """Return the data that the page's script needs at the start."""
     return {
         "measures": page.measures,
         "judge": judged_by(page.networks),
@@ -40,7 +40,7 @@ def page_data(page: Page) -> dict[str, Any]:
 
 
 def network_data(network: NetworkSection, root: TreeNode) -> dict[str, Any]:
-    """Return the data of a network that is shown when it is opened."""
+    """Return the data that the page's script needs when a network is opened."""
     ops = list(dict.fromkeys(layer.op for layer in network.layers))
     number = {op: place for place, op in enumerate(ops)}
     place_of = {layer.name: place for place, layer in enumerate(network.layers)}

@@ -1,6 +1,6 @@
-"""How accurate the networks of a report are, and which of them are tied with the best.
+"""Compare the accuracy of the networks of a report, and find those tied with the best.
 
-Accuracies are compared only where they are of the same kind and of the same images.
+Accuracies are compared only if they are of the same kind and on the same images.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archscope.report.pages.content import MeasuredAccuracy, NetworkSection
 from archscope.stats import Z95, students_t
 
 KINDS = (ACCURACY, PREDICTED, PUBLISHED)
-"""Measures of accuracy, those that say most first."""
+"""Measures of accuracy, the most informative first."""
 
 
 class Quality(Struct, frozen=True):
@@ -25,13 +25,13 @@ class Quality(Struct, frozen=True):
     measure: str  # one of KINDS
     networks: tuple[NetworkSection, ...]
     tied: tuple[NetworkSection, ...]  # with the best, which is the first of them
-    chance: float  # the largest difference to one of those tied that may be chance, as a share
+    chance: float  # the largest insignificant difference to a tied network, as a share
 
 
 def measured(
     scores: Sequence[float], images: int, on: str
 ) -> MeasuredAccuracy:  # the seeds in their order
-    """Return the accuracy of a network over the seeds that it was trained with."""
+    """Return the accuracy of a network over the seeds of its trainings."""
     spread = stdev(scores) if len(scores) > 1 else None
     return MeasuredAccuracy(tuple(scores), fmean(scores), spread, images, on)
 
@@ -51,9 +51,9 @@ def comparable(networks: Sequence[NetworkSection]) -> list[NetworkSection]:
 
 
 def rivals(networks: Sequence[NetworkSection], key: str) -> list[NetworkSection]:
-    """Return the comparable networks with a value of a measure; accuracies are of the same images.
+    """Return the comparable networks with a measure; accuracies must be on the same images.
 
-    Of several groups of comparable networks, that is the first of the largest.
+    Of several groups of comparable networks, the first of the largest is returned.
     """
     known = [network for network in networks if number(network, key) is not None]
     if key != ACCURACY:
@@ -67,7 +67,7 @@ def rivals(networks: Sequence[NetworkSection], key: str) -> list[NetworkSection]
 def quality(networks: Sequence[NetworkSection]) -> Quality | None:
     """Compare networks by accuracy: measured, else predicted, else published.
 
-    None where fewer than two can be compared.
+    None if fewer than two can be compared.
     """
     for key in KINDS:
         group = rivals(networks, key)
@@ -87,7 +87,7 @@ def _largest(networks: Sequence[NetworkSection], key: object) -> list[NetworkSec
 
 
 def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSection], float]:
-    """Return the networks that are tied with the first, and how much of that may be chance."""
+    """Return the networks tied with the first, and the largest insignificant difference."""
     first, *others = ranked
     best = number(first, key) or 0.0
     deviation, factor = _deviation(ranked)
@@ -107,7 +107,7 @@ def _tied(ranked: Sequence[NetworkSection], key: str) -> tuple[list[NetworkSecti
 
 
 def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, float]:
-    """Return the standard deviation between seeds, pooled, and how many of it chance gives."""
+    """Return the pooled standard deviation between seeds, and the factor for significance."""
     groups = [net.measured.scores for net in networks if net.measured is not None]
     degrees = sum(len(scores) - 1 for scores in groups)
     if not degrees:
@@ -117,7 +117,7 @@ def _deviation(networks: Sequence[NetworkSection]) -> tuple[float, float]:
 
 
 def _variance(network: NetworkSection, deviation: float) -> float:
-    """Return the variance of a mean accuracy: between seeds, and by the choice of the images."""
+    """Return the variance of a mean accuracy, due to seeds and to the sample of images."""
     found = network.measured
     if found is None:
         return 0.0

@@ -1,4 +1,4 @@
-"""The section of a report on one training run, read from its folder."""
+"""Read the section of a report on a training run from its folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_CURVES = ("epoch", "step", "seconds")
 
 
 def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
-    """Return the section of a run; files that are broken are named in `missing`.
+    """Read the section of a run; broken files are listed in `missing`.
 
     Raises OptionError if the summary cannot be read.
     """
@@ -58,7 +58,7 @@ def read_run(path: Path, taken: Sequence[str] = ()) -> RunSection:
 
 
 def _accuracy(summary: RunSummary) -> MeasuredAccuracy | None:
-    """Return the goal of the test, else that of the best validation, if it is a share."""
+    """Return the goal on the test images, else its best on validation images, if it is a share."""
     best = summary.best
     for split, scores in (("test", summary.test), ("validation", best and best.validation)):
         value = scores.get(summary.goal) if scores else None
@@ -74,7 +74,7 @@ def _accuracy(summary: RunSummary) -> MeasuredAccuracy | None:
 
 
 def _facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
-    """Return what is listed of a run, as names and texts."""
+    """Return the listed facts of a run, as names and texts."""
     data = summary.data
     splits = ", ".join(
         f"{data[split]:,} {split}" for split in ("train", "validation", "test") if split in data
@@ -94,7 +94,7 @@ def _facts(summary: RunSummary) -> tuple[tuple[str, str], ...]:
 
 
 def _field(inspection: Inspection | None) -> tuple[tuple[str, str], ...]:
-    """Return what is listed of the effective receptive field, if it was measured."""
+    """Return the listed facts of the effective receptive field, if it was measured."""
     field = inspection.field if inspection else None
     if field is None:
         return ()
@@ -109,7 +109,7 @@ def _rows(path: Path, missing: list[str]) -> list[dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
         missing.append(f"{path.name}: {reason}")
         return []
     complete = text[: text.rfind("\n") + 1]

@@ -1,4 +1,4 @@
-"""Runs of one network with several seeds, which a report shows as one network."""
+"""Combine runs of a network with several seeds, which a report shows as one network."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from archscope.report.pages.network_section import identifier
 from archscope.report.pages.quality import measured
 
 Training = tuple[object, ...]
-"""What was trained and how, less the seed."""
+"""A key for what was trained and how, except the seed."""
 
 SEED = re.compile(r"[-_. ]*(seed|s)?[-_. ]*\d*$")
-"""What the names of runs with several seeds end with."""
+"""The end of the names of runs with several seeds."""
 
 
 def training_key(path: Path, run: RunSection) -> Training:
-    """Return what was trained and how; runs without an accuracy have nothing in common."""
+    """Return a key for what was trained and how; it is unique for runs without an accuracy."""
     if run.measured is None:
         return (path,)
     return (training_identity(path, read_summary(path)), run.measured.on)
@@ -51,6 +51,6 @@ def over_seeds(
 
 
 def _shared(names: Sequence[str]) -> str:
-    """Return the letters that all names begin with."""
+    """Return the common prefix of names."""
     letters = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
     return "".join(each[0] for each in letters)

@@ -1,4 +1,4 @@
-"""The section of a report on one search, read from the folder of its study."""
+"""Read the section of a report on a search from the folder of its study."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from archscope.stats import beyond_chance, dominated_area, rank_correlation
 
 TRIALS = "trials.jsonl"
 BASELINE = ("control", "uniform")
-"""Origins of trials that were drawn uniformly from all feasible networks."""
+"""Origins of trials drawn uniformly from all feasible networks."""
 
 ASKED = ("spec", "budgets", "sampler", "seed", "control", "prescreen", "objectives",
          "networks", "reason")  # fmt: skip
-"""Keys of study.json and summary.json that are listed, in this order."""
+"""Keys of study.json and summary.json to list, in this order."""
 
-FEWEST = 5  # values that a correlation or a band is computed from
+FEWEST = 5  # the least values for a correlation or a band
 
 
 def is_study(path: Path) -> bool:
-    """Return whether a folder holds a search."""
+    """Return whether a folder is a study."""
     return (path / TRIALS).is_file() or (path / "study.json").is_file()
 
 
 def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
-    """Return the section of a study; files that are broken are named in `missing`.
+    """Read the section of a study; broken files are listed in `missing`.
 
     The study may still be running: an incomplete last line is ignored. Raises OptionError if the
     trials cannot be read.
@@ -96,7 +96,7 @@ def read_study(path: Path, taken: Sequence[str] = ()) -> StudySection:
 
 
 def best_accuracy(path: Path) -> MeasuredAccuracy | None:
-    """Return the accuracy of the winner, else that of the best network that was trained."""
+    """Return the accuracy of the winner, or else of the best trained network."""
     trials = [trial for trial in _trials(path / TRIALS, []) if trial.outcome == "trained"]
     trainer = _object(path / "study.json", []).get("trainer")
     data = (
@@ -118,7 +118,7 @@ def best_accuracy(path: Path) -> MeasuredAccuracy | None:
 
 
 def _images(data: str) -> str:
-    """Return what the images of `--data` are called, as runs do: photos, of `folder:my/photos`."""
+    """Return the name of the images of `--data`, as in runs: photos for `folder:my/photos`."""
     source, _, options = data.partition(":")
     path = options.partition(",")[0]
     return Path(path).name if source == "folder" and path else source
@@ -174,7 +174,7 @@ def _prior(summary: dict[str, Any], missing: list[str]) -> PriorReport | None:
 
 
 def _agreement(trials: Sequence[Trial]) -> tuple[Agreement, ...]:
-    """Return what a prior expected of networks beside what their trainings gave."""
+    """Return the prior's predictions for networks with the results of their trainings."""
     return tuple(
         Agreement(trial.number, trial.predicted / 100, trial.accuracy)
         for trial in trials
@@ -205,7 +205,7 @@ def _conclusion(trials: Sequence[Trial], counts: Counter[Outcome], summary: dict
 
 
 def _areas(trials: Sequence[Trial]) -> str:
-    """Return which share the baseline's front covers of the area that the search's does."""
+    """Return the hypervolumes of the search and of its baseline as a phrase."""
     points = {
         baseline: [
             (trial.costs[MACS], trial.accuracy)
@@ -256,7 +256,7 @@ def _facts(question: dict[str, Any], trials: Sequence[Trial]) -> tuple[tuple[str
 
 
 def _best(trials: Sequence[Trial]) -> tuple[Curve, ...]:
-    """Return the best so far of the search and of its baseline, by the networks each trained."""
+    """Return the best score so far of the search and of its baseline, by trained networks."""
     curves = []
     for name in ("search", "baseline"):
         accuracies = [
@@ -278,9 +278,9 @@ def _better(best: float | None, accuracy: float | None) -> float | None:
 def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
     """Return the 95 % band of the best of n networks drawn uniformly, for each n.
 
-    The networks of the baseline represent all feasible ones: of m of them, each equally likely,
-    the best of n draws is no better than the k-th with probability (k / m) ** n. Trainings that
-    were stopped early rank below all others, without a value.
+    The networks of the baseline represent all feasible ones: of m equally likely networks, the best
+    of n draws is no better than the k-th with probability (k / m) ** n. Trainings that were stopped
+    early rank below all others, without a value.
     """
     trained = [trial for trial in trials if trial.trained]
     baseline = [trial.accuracy for trial in trained if trial.origin in BASELINE]
@@ -301,7 +301,7 @@ def _random_band(trials: Sequence[Trial]) -> tuple[Curve, ...]:
 
 
 def _budgets(trials: Sequence[Trial]) -> tuple[BudgetUse, ...]:
-    """Return how much of each budget the proposed networks use."""
+    """Return the share of each budget that the proposed networks use."""
     shares: dict[str, tuple[list[float], list[float]]] = {}
     for trial in trials:
         for budget, excess in trial.excess.items():

@@ -1,4 +1,4 @@
-"""The summary of a report in sentences, and the best network by each measure."""
+"""Summarise a report in sentences, and find the best network by each measure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from archscope.units import format_bytes, format_count
 
 COMPARED = ("accuracy", "latency_seconds", "macs", "params", "memory_access_bytes",
           "peak_activation_bytes")  # fmt: skip
-"""Measures that have a winner, the most important first."""
+"""Measures with a winner, the most important first."""
 
 WEIGHED = ("macs", "params", "memory_access_bytes", "peak_activation_bytes")
-"""Measures that make a network light, with equal weight."""
+"""Measures of how light a network is, with equal weight."""
 
 
 def measures_of(networks: Sequence[NetworkSection]) -> tuple[Measure, ...]:
-    """Return the measures that some network has, accuracies first."""
+    """Return the measures that at least one network has, accuracies first."""
     found = [
         measure
         for measure in MEASURES.values()
@@ -61,7 +61,7 @@ def winners(networks: Sequence[NetworkSection]) -> tuple[Winner, ...]:
 
 
 def _margin(networks: Sequence[NetworkSection], second: NetworkSection, points: str) -> str:
-    """Return how far the most accurate network is before the second, and whether it is tied."""
+    """Return the lead of the most accurate network over the second, or that they are tied."""
     found = quality(networks)
     if found is not None and second.id in {network.id for network in found.tied}:
         return f"tied with {second.name}, {points} behind, which may be chance"
@@ -69,7 +69,7 @@ def _margin(networks: Sequence[NetworkSection], second: NetworkSection, points: 
 
 
 def pareto_front(networks: Sequence[NetworkSection], x: str, y: str) -> list[NetworkSection]:
-    """Return the networks that no other dominates by two measures."""
+    """Return the networks that no other dominates in two measures."""
     points = []
     for network in networks:
         first, second = number(network, x), number(network, y)
@@ -120,7 +120,7 @@ def _compared(networks: Sequence[NetworkSection]) -> tuple[str, ...]:
 
 
 def _front(networks: Sequence[NetworkSection]) -> list[str]:
-    """Say which networks no other dominates in macs and accuracy, else memory access."""
+    """Name the networks that are Pareto-optimal in macs and accuracy, or else memory access."""
     key = judged_by(networks)
     group = rivals(networks, key)
     best = pareto_front(group, "macs", key)
@@ -134,10 +134,10 @@ def _front(networks: Sequence[NetworkSection]) -> list[str]:
 
 
 def judged_by(networks: Sequence[NetworkSection]) -> str:
-    """Return the measure that networks are weighed against macs by: accuracy where known.
+    """Return the measure to weigh against macs.
 
-    That is measured accuracy, else predicted, else published, of two comparable networks or more;
-    else memory access.
+    It is the measured accuracy, else the predicted, else the published one, if at least two
+    comparable networks have it; otherwise memory access.
     """
     found = quality(networks)
     return "memory_access_bytes" if found is None else found.measure
@@ -235,7 +235,7 @@ def _stage(key: str) -> str:
 
 
 def _trained(networks: Sequence[NetworkSection]) -> list[str]:
-    """Say how accurate the networks are that were trained."""
+    """State the accuracy of trained networks."""
     known = [network for network in networks if network.measured is not None]
     told = [f"{net.name} is right for {accuracy_text(net, ACCURACY)}." for net in known[:NAMED]]
     if len(known) > NAMED:
@@ -244,7 +244,7 @@ def _trained(networks: Sequence[NetworkSection]) -> list[str]:
 
 
 def _unfinished(runs: Sequence[RunSection]) -> list[str]:
-    """Say which runs have not come to their end."""
+    """Name the runs that have not finished."""
     return [_run(run) for run in runs if run.state != "finished"][:NAMED]
 
 

@@ -38,7 +38,7 @@ def parts(page: Page, plot: bool) -> list[Table | str]:
 
 
 def pictures(networks: Sequence[NetworkSection]) -> list[Table | str]:
-    """Return charts of networks in characters: bars, a scatter plot and memory timelines."""
+    """Return charts of networks as text: bars, a scatter plot and memory timelines."""
     keys = ("params", "macs", "memory_access_bytes")
     most = {
         key: max((number(network, key) or 0 for network in networks), default=0) or 1
@@ -113,9 +113,9 @@ def _runs(page: Page) -> Table:
 
 
 def scatter(networks: Sequence[NetworkSection], x: str, y: str) -> str:
-    """Plot networks by two measures, each as a letter, Pareto-optimal ones as capitals.
+    """Plot networks by two measures as letters, with capitals for Pareto-optimal ones.
 
-    Both axes are logarithmic; values that are not above 0 are left out.
+    Both axes are logarithmic; values of 0 or less are left out.
     """
     best = {network.id for network in pareto_front(comparable(networks), x, y)}
     known = [

@@ -1,4 +1,4 @@
-"""Numbers and names as the sentences of a report write them."""
+"""Format numbers and names for the sentences of a report."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import isfinite
 from archscope.report.pages.content import NetworkSection
 from archscope.units import format_value
 
-NAMED = 4  # names that are listed; further ones are counted
+NAMED = 4  # names to list; further ones are counted
 
 
 def written(value: float | None, kind: str) -> str:
-    """Format a value for people; a dash where it is not known."""
+    """Format a value for people; a dash if unknown."""
     if value is None:
         return "-"
     if not isfinite(value):
@@ -31,7 +31,7 @@ def points(share: float) -> str:
 
 
 def lead(high: float, low: float) -> str:
-    """Format the difference of two shares, as that of the percentages in the tables."""
+    """Format the difference of two shares, after rounding both as in the tables."""
     return f"{round(100 * high, 1) - round(100 * low, 1):.1f} points"
 
 
@@ -51,7 +51,7 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def names(networks: Sequence[NetworkSection]) -> str:
-    """List networks by name; those beyond the first few are counted."""
+    """List networks by name, counting those beyond the first few."""
     shown = [network.name for network in networks[:NAMED]]
     if len(networks) > NAMED:
         shown.append(f"{len(networks) - NAMED} more")

@@ -1,1 +1,1 @@
-"""Results as tables, independent of the output format."""
+"""Convert results to tables, independent of the output format."""

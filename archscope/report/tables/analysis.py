@@ -1,4 +1,4 @@
-"""An analysis as tables: one row for each layer or block, then the totals."""
+"""An analysis as tables: a row for each layer or block, then the totals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archscope.report.tables.latency import (
 from archscope.report.tables.microcontroller import NEEDS, needs_of
 from archscope.units import format_bytes, format_count
 
-ROWS = 48  # of a table that is not folded by default
+ROWS = 48  # the most rows of a table that is not folded by default
 
 COLUMNS = (
     Column("layer"), Column("op", NAME), Column("out", SHAPE), Column("params", COUNT),
@@ -37,7 +37,7 @@ RECORD = (
 
 
 def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
-    """Return the layers as a table, folded at `depth`, by default so that it fits the screen."""
+    """Return the layers as a table, folded at `depth` or, by default, to fit the screen."""
     if depth is None:
         depth = fitting_depth(analysis.layers, ROWS)
     whole = analysis.totals
@@ -62,12 +62,12 @@ def layer_table(analysis: Analysis, depth: int | None = None) -> Table:
 
 
 def _beside_macs(row: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    """Return a row of the table of layers with one more value behind the macs."""
+    """Return a row of the table of layers with a value inserted after the macs."""
     return (*row[:5], value, *row[5:])
 
 
 def layer_records(analysis: Analysis, depth: int | None = None) -> Table:
-    """Return the layers with all their numbers, one column for each."""
+    """Return the layers with all their numbers as columns."""
     rows = []
     keys = RECORD if analysis.mode == "inference" else (*RECORD, "backward_macs")
     for layer in fold(analysis.layers, depth or 0):
@@ -107,7 +107,7 @@ def field_text(view: FieldView | None) -> str:
 
 
 def input_text(shape: Shape | dict[str, Shape]) -> str:
-    """Format the shape of the one input, or of several by name."""
+    """Format the shape of the input, or of several inputs by name."""
     if isinstance(shape, dict):
         return ", ".join(f"{name} {text_of(size)}" for name, size in shape.items())
     return text_of(shape)
@@ -128,7 +128,7 @@ def at_least(analysis: Analysis) -> dict[str, str]:
 
 
 def unknown_lines(analysis: Analysis) -> list[str]:
-    """Return one line for each kind of operator with an unknown cost, and one for the others."""
+    """Return a line for each kind of operator with an unknown cost, and one for the others."""
     words = {"macs": "macs", "elementwise": "other work"}
     counted = [layer for layer in analysis.opaque if not layer.facts]
     rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
@@ -163,7 +163,7 @@ def saving_table(analysis: Analysis) -> list[Table]:
 
 
 def summary_table(analysis: Analysis) -> Table:
-    """Return the totals, exact and rounded, each with its meaning."""
+    """Return the totals, exact and rounded, with explanations."""
     whole = analysis.totals
     view = analysis.receptive_field
     maps = f"feature maps alive at {whole.peak_node}"
@@ -214,7 +214,7 @@ def summary_table(analysis: Analysis) -> Table:
 
 
 def _backward(analysis: Analysis) -> list[tuple[object, ...]]:
-    """Return a row for the backward pass, of an analysis for training."""
+    """Return a row for the backward pass if the analysis includes training."""
     if analysis.mode == "inference":
         return []
     macs, products = analysis.totals.backward_macs, analysis.totals.backward_products
@@ -227,7 +227,7 @@ def _backward(analysis: Analysis) -> list[tuple[object, ...]]:
 
 
 def _counted(analysis: Analysis) -> list[tuple[object, ...]]:
-    """Return a row for the chosen counting convention, unless that is macs."""
+    """Return a row for the chosen counting convention, unless it is macs."""
     if analysis.count == "macs":
         return []
     rule = convention(analysis.count)
@@ -248,7 +248,7 @@ def _reference(analysis: Analysis) -> tuple[str, str]:
 
 
 def accuracy_rows(analysis: Analysis) -> list[tuple[str, str, str]]:
-    """Return a row for the published top-1 accuracy and one for the predicted, where known."""
+    """Return rows for the published and the predicted top-1 accuracy, if known."""
     rows = []
     quoted = analysis.reference
     if "top1" in quoted:
@@ -269,7 +269,7 @@ def accuracy_rows(analysis: Analysis) -> list[tuple[str, str, str]]:
 
 
 def prediction_words(found: Prediction) -> str:
-    """Return the interval of a prediction, the recipe that it holds for, and where it is from."""
+    """Return the interval of a prediction, its recipe and its source."""
     recipe = f", under recipe {found.recipe}" if found.recipe else ""
     source = f"; from {found.networks} published results" if found.networks else ""
     return f"{found.low:.1f} to {found.high:.1f} % in 9 of 10 cases{recipe}{source}"

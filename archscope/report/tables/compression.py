@@ -24,7 +24,7 @@ from archscope.units import format_duration, format_scaled
 
 
 class Stage(Struct, frozen=True, omit_defaults=True):
-    """What a network has after one step, or those of several seeds in the mean."""
+    """The numbers of a network after a step, or their means over several seeds."""
 
     name: str
     test: Scores
@@ -38,21 +38,21 @@ class Stage(Struct, frozen=True, omit_defaults=True):
 
 
 class Compression(Struct, frozen=True):
-    """The steps of a compression, the whole network first, and the control beside them."""
+    """The steps of a compression, starting with the whole network, and the control."""
 
     steps: tuple[Stage, ...]
     scratch: Stage | None = None  # the pruned network trained from scratch, in float32
 
 
 def mean_of(seeds: Sequence[Compression]) -> Compression:
-    """Return the compression of several seeds of one network in the mean."""
+    """Return the mean of the compressions of several seeds of a network."""
     steps = tuple(map(_mean, zip(*(found.steps for found in seeds), strict=True)))
     controls = [found.scratch for found in seeds if found.scratch is not None]
     return Compression(steps, _mean(controls) if controls else None)
 
 
 def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> list[Part]:
-    """Return one row for each step, and what all of them gain and cost."""
+    """Return a row for each step, and the gain and cost of all of them."""
     found = mean_of(seeds)
     several = len(seeds) > 1
     first, last = found.steps[0], found.steps[-1]
@@ -83,14 +83,14 @@ def compression_parts(name: str, seeds: Sequence[Compression], keep: float) -> l
 
 
 def points_lost(seeds: Sequence[Compression]) -> float:
-    """Return the points of accuracy between the first step and the last, in the mean."""
+    """Return the mean points of accuracy lost between the first step and the last."""
     return mean(
         100 * (found.steps[0].test["top1"] - found.steps[-1].test["top1"]) for found in seeds
     )
 
 
 def compression_record(name: str, seeds: Sequence[Compression]) -> dict[str, Any]:
-    """Return the steps for programs; `seeds` has those of each, where there are several."""
+    """Return the steps for programs; `seeds` has those of each seed, if there are several."""
     found = mean_of(seeds)
     record = {"name": name, "steps": found.steps, "scratch": found.scratch}
     return record | ({"seeds": list(seeds)} if len(seeds) > 1 else {})
@@ -122,7 +122,7 @@ def _training(stage: Stage) -> str | None:
 
 
 def _mean(stages: Sequence[Stage]) -> Stage:
-    """Return the same step of several seeds in the mean, or the one that there is."""
+    """Return the mean of the same step over several seeds."""
     first = stages[0]
     if len(stages) == 1:
         return first

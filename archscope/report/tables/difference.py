@@ -1,4 +1,4 @@
-"""What changed from one network to another, as tables."""
+"""The differences of two networks as tables."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def totals_table(before: Analysis, after: Analysis, title: str) -> Table:
 
 
 def change_text(metric: Metric, old: float | None, new: float | None) -> str:
-    """Format a change: `+4.20 %`, `=`, points of a share, or nothing where it is not known."""
+    """Format a change: `+4.20 %`, `=`, points of a share, or nothing if unknown."""
     if old is None or new is None:
         return ""
     if old == new:
@@ -72,7 +72,7 @@ def _value(metric: Metric, value: float | None, analysis: Analysis) -> str:
 
 
 def _rows(changes: Iterable[LayerChange]) -> Iterable[tuple[object, ...]]:
-    """Yield a row for each change; layers of one block that came or went together are one row."""
+    """Yield a row for each change; layers of a block added or removed together share a row."""
     group: list[LayerChange] = []
     for change in (*changes, None):
         if group and (change is None or not _together(group[-1], change)):

@@ -1,4 +1,4 @@
-"""What `archscope export` wrote, as a table."""
+"""The summary of `archscope export` as a table."""
 
 from __future__ import annotations
 

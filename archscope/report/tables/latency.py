@@ -1,4 +1,4 @@
-"""Predicted latency in the tables of networks and of their layers."""
+"""Predicted latency in the tables of networks and their layers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from archscope.report.table import (
 )
 from archscope.units import format_measure
 
-MAJOR = 2  # rank of a column that was asked for
+MAJOR = 2  # rank of a requested column
 MILLISECONDS = Column("ms", MEASURE, "milliseconds", rank=MAJOR)
 
 
 def layer_milliseconds(
     analysis: Analysis, layers: Sequence[LayerReport]
 ) -> tuple[float | None, ...]:
-    """Return what layers, or blocks of layers, take; None where another layer's kernel does."""
+    """Return the latency of layers or blocks; None if it is part of another layer's kernel."""
     return tuple(next(iter(latency_record(analysis, layer.name)), 0.0) or None for layer in layers)
 
 
 def latency_record(analysis: Analysis, name: str) -> tuple[float, ...]:
-    """Return the milliseconds of a layer or of all layers of a block, if they were predicted."""
+    """Return the milliseconds of a layer or of a block's layers, if predicted."""
     if analysis.latency is None:
         return ()
     inside = f"{name}."
@@ -47,7 +47,7 @@ def latency_record(analysis: Analysis, name: str) -> tuple[float, ...]:
 
 
 def latency_rows(analysis: Analysis) -> list[tuple[object, ...]]:
-    """Return the rows of the predicted latency, if it was asked for."""
+    """Return the rows of the predicted latency, if requested."""
     return [] if analysis.latency is None else [*_rows(analysis.latency)]
 
 
@@ -62,7 +62,7 @@ def _rows(found: Latency) -> Iterator[tuple[str, str, str]]:
 
 
 def predicted_line(found: Latency) -> str:
-    """Return a prediction in one line, and what speaks against it."""
+    """Return a prediction in one line, with its caveats."""
     ((_, milliseconds, words), *others) = [*_rows(found)]
     return "; ".join([f"latency {milliseconds}, {words}", *(text for _, _, text in others)])
 
@@ -80,7 +80,7 @@ def conditions(found: Latency) -> str:
 
 
 def latency_fields(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
-    """Return the columns of predicted latency, if it was asked for."""
+    """Return the columns of predicted latency, if requested."""
     if not any(result.latency for result in results):
         return ()
     return (
@@ -90,7 +90,7 @@ def latency_fields(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
 
 
 def _interval(result: Analysis) -> str:
-    """Return the interval, marked where the network is unlike the fitted."""
+    """Return the interval, marked if the network is unlike the fitted ones."""
     if result.latency is None:
         return ""
     return f"{'? ' if result.latency.unlike else ''}{interval(result.latency)}"
@@ -115,7 +115,7 @@ def _of(place: int, name: str) -> Callable[[Any], Any]:
 
 
 def device_latency_lines(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
-    """Return what a reader should know of the predictions of networks, by their names."""
+    """Return caveats about the predictions of networks, by name."""
     unlike: dict[str, list[str]] = {}
     notes: dict[str, None] = {}
     for name, row in zip(names, rows, strict=True):
@@ -154,7 +154,7 @@ def _batches(profile: Profile) -> str:
 
 
 def error_line(profile: Profile) -> str:
-    """Return how far a profile is off for networks of families that it was not fitted to."""
+    """Return the error of a profile for networks of families that it was not fitted to."""
     error = profile.error
     return (
         f"{error.networks} networks of {error.families} families, each predicted without its"

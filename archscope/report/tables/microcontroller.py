@@ -1,4 +1,4 @@
-"""What a network needs of a microcontroller, as a table."""
+"""The needs of a network on a microcontroller as a table."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from archscope.report.table import COUNT, NAME, Column, Table
 from archscope.units import format_bytes
 
 NEEDS = ("flash_bytes", "ram_bytes", "im2col_bytes")
-"""The numbers of a layer."""
+"""The needs of a layer."""
 
 
 def needs_of(analysis: Analysis, name: str) -> tuple[int, ...]:
-    """Return the `NEEDS` of a layer, or of all layers of a block: flash is added up."""
+    """Return the `NEEDS` of a layer, or of a block's layers, with flash added up."""
     if analysis.microcontroller is None:
         return ()
     layers = [
@@ -29,7 +29,7 @@ def needs_of(analysis: Analysis, name: str) -> tuple[int, ...]:
 
 
 def microcontroller_table(analysis: Analysis) -> list[Table]:
-    """Return flash, RAM, scratch and time, each with its meaning, if they were asked for."""
+    """Return flash, RAM, scratch memory and time with explanations, if requested."""
     found = analysis.microcontroller
     if found is None:
         return []

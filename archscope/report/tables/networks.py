@@ -26,7 +26,7 @@ from archscope.units import format_count
 
 
 def comparison_table(results: Sequence[Analysis]) -> Table:
-    """Return one row for each network, with its macs and params relative to the first."""
+    """Return a row for each network, with its macs and params relative to the first."""
     first = results[0]
     return table_of(
         results,
@@ -55,7 +55,7 @@ def comparison_table(results: Sequence[Analysis]) -> Table:
 
 
 def _targeted(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
-    """Return the columns of what a target needs to have, where one was named."""
+    """Return the columns of the needs on a target, if there is one."""
     if not any(result.microcontroller for result in results):
         return ()
     return tuple(
@@ -66,7 +66,7 @@ def _targeted(results: Sequence[Analysis]) -> tuple[Field[Analysis], ...]:
 
 
 def zoo_table(results: Sequence[Analysis]) -> Table:
-    """Return one row for each network, with what it is and where it was published."""
+    """Return a row for each network, with a description and its publication."""
     return table_of(
         results,
         *INTRODUCTION,
@@ -85,7 +85,7 @@ def zoo_table(results: Sequence[Analysis]) -> Table:
 def _accuracy(
     results: Sequence[Analysis], *, published: bool = False
 ) -> tuple[Field[Analysis], ...]:
-    """Return the columns of top-1 accuracy: predicted where asked for, and published beside it."""
+    """Return the columns of top-1 accuracy: predicted if requested, and published."""
     predicted = any(result.predicted or result.unpredicted for result in results)
     column = Column("published", SHARE, PUBLISHED, rank=MAJOR if predicted else MINOR)
     quoted: Field[Analysis] = (column, METRICS[PUBLISHED].of_network)
@@ -99,7 +99,7 @@ def _accuracy(
 
 
 def _interval(result: Analysis) -> str:
-    """Return the interval of the prediction, marked where the network is unlike the fitted."""
+    """Return the interval of the prediction, marked if the network is unlike the fitted ones."""
     if result.predicted is None:
         return ""
     found = result.predicted
@@ -107,12 +107,12 @@ def _interval(result: Analysis) -> str:
 
 
 def _input(result: Analysis) -> object:
-    """Return the shape of the one input, or how many there are."""
+    """Return the shape of the input, or the number of inputs."""
     several = isinstance(result.input, dict)
     return f"{len(result.input)} inputs" if several else result.input
 
 
-MAJOR = 2  # rank of a column that was asked for
+MAJOR = 2  # rank of a requested column
 INTRODUCTION: tuple[Field[Analysis], ...] = (
     (Column("network", NAME), lambda result: result.name),
     (Column("input", SHAPE), _input),
@@ -135,7 +135,7 @@ RECEPTIVE_FIELD: Field[Analysis] = (
 
 
 def _year(about: str) -> str:
-    """Return the year of publication that a description names."""
+    """Return the year of publication in a description."""
     match = re.search(r"\b(?:19|20)[0-9]{2}\b", about)
     return match[0] if match else ""
 

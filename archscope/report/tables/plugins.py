@@ -1,4 +1,4 @@
-"""Tables of plug-ins: what they bring, and what their checks find."""
+"""Tables of plug-ins: their items, and the results of checks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.report.table import COUNT, NAME, Column, Table, table_of
 
 
 def plugin_table(listed: Sequence[Listed]) -> Table:
-    """Return a row for each thing of a plug-in."""
+    """Return a row for each item of a plug-in."""
     return table_of(
         listed,
         (Column("kind", NAME), lambda row: KINDS[row.kind].noun if row.kind else ""),
@@ -24,7 +24,7 @@ def plugin_table(listed: Sequence[Listed]) -> Table:
 
 
 def check_table(outcomes: Sequence[Outcome]) -> Table:
-    """Return a row for each thing that was checked."""
+    """Return a row for each checked item."""
     return table_of(
         outcomes,
         (Column("kind", NAME), lambda row: KINDS[row.kind].noun),

@@ -1,4 +1,4 @@
-"""A search whose judge was a prior, as tables and lines."""
+"""The result of a search by a prior as tables and lines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prior_search_parts(found: Any) -> list[Part]:
 
 
 def prior_parts(report: PriorReport) -> list[Table | str]:
-    """Return what a prior says of the networks of a search and of known ones."""
+    """Return a prior's predictions for the networks of a search and for known ones."""
     parts: list[Table | str] = [
         predicted_table(report.networks, f"the best by the prior '{report.prior}': {report.about}")
     ]
@@ -46,7 +46,7 @@ def prior_parts(report: PriorReport) -> list[Table | str]:
 
 
 def predicted_table(networks: Sequence[Predicted], title: str) -> Table:
-    """Return one row for each network as a prior sees it."""
+    """Return a row for each predicted network."""
     return table_of(
         networks,
         (Column("network", NAME), lambda row: row.name),

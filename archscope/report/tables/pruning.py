@@ -15,11 +15,11 @@ from archscope.report.table import COUNT, NAME, RATIO, SHARE, Column, Part, Tabl
 from archscope.units import format_bytes
 
 NAMED = 3
-"""So many layers of a group are named."""
+"""The most layers of a group to name."""
 
 
 def group_parts(groups: ChannelGroups) -> list[Part]:
-    """Return one row for each group of channels, and how many can be removed."""
+    """Return a row for each group of channels, and how many can be removed."""
     free = [group for group in groups.groups if group.removable]
     units = sum(len(group.units) for group in free)
     table = table_of(
@@ -35,7 +35,7 @@ def group_parts(groups: ChannelGroups) -> list[Part]:
 
 
 def layers_text(group: Group) -> str:
-    """Return the layers of a group; of many, the first and their number."""
+    """Return the layers of a group, counting those beyond the first few."""
     names = ", ".join(group.layers[:NAMED])
     more = len(group.layers) - NAMED
     return f"{names} and {more} more" if more > 0 else names
@@ -57,7 +57,7 @@ def group_records(groups: ChannelGroups, removed: Collection[int] = ()) -> list[
 
 
 def pruned_parts(pruned: Pruned) -> list[Part]:
-    """Return the costs before and after, and how near the budgets are."""
+    """Return the costs before and after, and how close they are to the budgets."""
     columns = (
         Column("", NAME, "metric"),
         Column("before"),
@@ -83,7 +83,7 @@ def pruned_parts(pruned: Pruned) -> list[Part]:
 
 
 def limit_line(pruned: Pruned, number: int) -> str:
-    """Return how near a network is to one of its budgets."""
+    """Return how close a network is to one of its budgets."""
     limit = pruned.limits[number]
     assert limit.most is not None
     value = pruned.after[limit.metric]
@@ -94,7 +94,7 @@ def limit_line(pruned: Pruned, number: int) -> str:
 
 
 def steps_table(runs: Sequence[RunSummary]) -> Table:
-    """Return a row for each run, the whole network first: what it costs, and how good it is."""
+    """Return a row for each run, the whole network first, with costs and scores."""
     measures = list(dict.fromkeys(name for run in runs for name in run.test or {}))
     rows = tuple(
         (run.name, run.epochs, run.params, run.macs, *((run.test or {}).get(m) for m in measures))
@@ -128,7 +128,7 @@ def pruned_record(pruned: Pruned) -> dict[str, Any]:
 
 
 def sensitivity_parts(name: str, found: Sensitivities) -> list[Part]:
-    """Return what each share of each group costs, and which bear it best and worst."""
+    """Return the loss for each share of each group, and the least and most sensitive groups."""
     half = found.shares.index(0.5) if 0.5 in found.shares else 0
     table = Table(
         name,
@@ -156,7 +156,7 @@ def sensitivity_parts(name: str, found: Sensitivities) -> list[Part]:
 
 
 def sensitivity_record(name: str, found: Sensitivities) -> dict[str, Any]:
-    """Return what the groups cost for programs."""
+    """Return the sensitivities of the groups for programs."""
     return {
         "name": name,
         "accuracy": found.accuracy,
@@ -174,7 +174,7 @@ def sensitivity_record(name: str, found: Sensitivities) -> dict[str, Any]:
 
 
 def sparse_parts(name: str, sparse: Sparsified) -> list[Part]:
-    """Return the weights left in each layer, and what they take in memory."""
+    """Return the weights left in each layer, and their sizes."""
     table = table_of(
         sparse.layers,
         (Column("layer", NAME), lambda layer: layer.name),

@@ -51,7 +51,7 @@ def quantized_parts(
 
 
 def heading(form: str, found: Quantized) -> str:
-    """Return what tables call a form of storage."""
+    """Return the heading for a form of storage."""
     return HEADINGS[form].replace("codebook", "codes" if found.method == "uniform" else "codebook")
 
 

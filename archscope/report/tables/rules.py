@@ -79,7 +79,7 @@ def _threshold(cls: type[Rule], line: str) -> re.Match[str] | None:
 
 
 def statistics(findings: Iterable[Finding]) -> Table:
-    """Return how often each rule found something, the most frequent first."""
+    """Return the number of findings of each rule, the most frequent first."""
     counts: Counter[str] = Counter()
     networks: dict[str, set[str]] = {}
     for finding in findings:
@@ -97,7 +97,7 @@ def statistics(findings: Iterable[Finding]) -> Table:
 
 
 def score_card(cards: Sequence[tuple[str, Sequence[Score]]]) -> Table:
-    """Return the scores of each network as a row; `!` marks a guideline that it breaks."""
+    """Return the scores of each network as a row; `!` marks violated guidelines."""
     codes = [score.code for score in cards[0][1]] if cards else []
     columns = (Column("network", NAME), *(Column(code, NAME) for code in codes), Column("broken"))
     rows = tuple(

@@ -19,14 +19,14 @@ HEADINGS = {
     "deep_compression": "codebook, relative index",
     "deep_compression_huffman": "codebook, relative index, Huffman",
 }
-"""What tables call each form."""
+"""The heading of each form."""
 
 BY_LAYER = ("float32", "int8", "codebook", "relative_index", "deep_compression_huffman")
-"""Columns of the table of layers for people; the record has all forms."""
+"""The forms in the table of layers; the record has all forms."""
 
 
 def size_parts(name: str, found: Sizes) -> list[Part]:
-    """Return the bytes by form, then by layer, and how exact the codebooks are."""
+    """Return the bytes by form, then by layer, and the error of the codebooks."""
     totals = found.totals
     whole = totals["float32"]
     forms = table_of(
@@ -57,7 +57,7 @@ def size_parts(name: str, found: Sizes) -> list[Part]:
 
 
 def layout_line(layout: Layout) -> str:
-    """Return how many bits codes and distances have."""
+    """Return the bits of codes and distances."""
     (kernel_codes, matrix_codes), (kernel_distances, matrix_distances) = (
         layout.codes,
         layout.distances,
@@ -69,7 +69,7 @@ def layout_line(layout: Layout) -> str:
 
 
 def exactness_line(found: Sizes) -> str:
-    """Return how far the codebooks are from the weights."""
+    """Return the error of the codebooks."""
     if any(layer.error is None for layer in found.layers):
         return "no weights were given: forms whose size depends on them are left out"
     rounded = [layer for layer in found.layers if layer.error]

@@ -1,4 +1,4 @@
-"""A search space as tables: its decisions, what its networks cost, and what fits the budgets."""
+"""A search space as tables: its decisions, the costs of its networks and what fits the budgets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from archscope.space.budget_counting import Count
 
 FOLDED = 24
-"""A terminal shows so many decisions one by one; of more, the instances of a hole are one row."""
+"""The most decisions to list in a terminal; beyond, the instances of a hole share a row."""
 
 
 def space_parts(
@@ -50,14 +50,14 @@ def _headline(space: Space, found: Exploration) -> str:
 
 
 def _shapes(found: Exploration) -> str:
-    """Return the input shapes of the smallest and the largest network, once if they agree."""
+    """Return the input shapes of the smallest and the largest network, or one if equal."""
     return " to ".join(" and ".join(map(text_of, shapes)) for shapes in found.inputs)
 
 
 def predicted_line(
     networks: int, lowest: Prediction, median: Prediction, highest: Prediction
 ) -> str:
-    """Return what is predicted for networks that were drawn from a space."""
+    """Return the predictions for networks drawn from a space."""
     unlike = "; ".join(median.unlike)
     marked = f"; unlike anything that it was fitted on: {unlike}" if unlike else ""
     return (
@@ -68,7 +68,7 @@ def predicted_line(
 
 
 def decision_table(space: Space, *, grouped: bool) -> Table:
-    """Return one row for each decision, or for each hole with all its instances."""
+    """Return a row for each decision, or for each hole with all its instances."""
     groups = groups_of(space) if grouped else [[decision] for decision in space.decisions]
     instances = [Column("instances", COUNT)] if grouped else []
     columns = (
@@ -90,13 +90,13 @@ def decision_table(space: Space, *, grouped: bool) -> Table:
 
 
 def _when(group: Sequence[Decision]) -> str:
-    """Return when the decisions of one hole count, in one line, or that it differs."""
+    """Return when the decisions of a hole count, in one line, if all agree."""
     texts = dict.fromkeys(map(conditions, group))
     return next(iter(texts)) if len(texts) == 1 else "its instance is there"
 
 
 def conditions(decision: Decision) -> str:
-    """Return when a decision counts, the empty string for always."""
+    """Return when a decision counts; "" for always."""
     return " or ".join(" and ".join(map(_condition, ways)) for ways in decision.when if ways)
 
 
@@ -135,7 +135,7 @@ def _range_table(found: Exploration) -> Table:
 
 
 def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
-    """Return what the budgets mean, how many networks fit, and which decisions to relax."""
+    """Return the meaning of the budgets, how many networks fit, and which decisions to relax."""
     lines = [limit.meaning(_shapes(found)) for limit in limits]
     if found.share is not None:
         if not found.share.exact:
@@ -158,7 +158,7 @@ def _budget_lines(limits: Sequence[Budget], found: Exploration) -> list[str]:
 
 
 def _count_line(count: Count, networks: int) -> str:
-    """Return how many networks fit one budget, exactly or by bounds."""
+    """Return how many networks fit a budget, exactly or by bounds."""
     if count.least == count.most:
         share = f"{100 * count.most / networks:.5g} %"
         return f"{count.budget.text}: {count.most:,} of {networks:,} networks ({share}), exactly"

@@ -44,7 +44,7 @@ def found_parts(found: Any) -> list[Part]:
 
 
 def _next_steps(found: Any) -> str:
-    """Return where the best network is, and what to do with it."""
+    """Return the file of the best network, and commands to try next."""
     winner, run = f"{found.folder}/winner.yaml", found.winner.best_run
     tied = f"trial {found.winner.trial}, the best mean of those tied"
     lines = [f"{f'{tied}: ' if found.winner.tied else 'winner: '}{winner}"]
@@ -66,7 +66,7 @@ def _next_steps(found: Any) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Return a text that begins with a capital letter and ends with a full stop."""
+    """Capitalise a text and add a full stop."""
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -11,7 +11,7 @@ WORDS = {"elementwise": "other work", "memory_access": "memory access", "peak_ac
 
 
 def symbolic_parts(analysis: Analysis) -> list[Part]:
-    """Return the polynomials and where they hold, if they were asked for."""
+    """Return the polynomials and the sides for which they hold, if requested."""
     found = analysis.symbolic
     if found is None:
         return []
@@ -28,7 +28,7 @@ def symbolic_parts(analysis: Analysis) -> list[Part]:
 
 
 def _words(side: Side) -> str:
-    """Return what a side may be: `H = 32 k + 11 from 75 on`."""
+    """Return the allowed values of a side: `H = 32 k + 11 from 75 on`."""
     if not side.every:
         return f"{side.name} = {side.least}"
     if side.every == 1:

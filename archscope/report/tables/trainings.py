@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from archscope.records.training import RunSummary
 
 IMAGES = {"untrained": "validation", "untrained, test": "test"}
-"""The split of a row that is not named after it."""
+"""The splits of rows with other names."""
 
 GUESSING = "guessing"
 INTERVAL = (Column("from", SHARE, "interval_from"), Column("to", SHARE, "interval_to"))
-NONE = (None, None)  # of a score without an interval
-MISTAKES = 5  # pairs of classes that are listed
+NONE = (None, None)  # for a score without an interval
+MISTAKES = 5  # pairs of classes to list
 
 
 def summary_table(summary: RunSummary) -> Table:
-    """Return the scores of a run: a row for each split, those of its best epoch and of the test.
+    """Return the scores of a run: a row for each split, of its best epoch and of the test.
 
-    An accuracy on images that were not trained with has its 95 % confidence interval, and a row
-    says what guessing reaches.
+    Accuracies on images not used for training have 95 % confidence intervals, and a row has the
+    accuracy of guessing.
     """
     scores = _scores(summary)
     measures = list(dict.fromkeys(name for score in scores.values() for name in score))
@@ -67,7 +67,7 @@ def summary_table(summary: RunSummary) -> Table:
 def seeds_table(summaries: Sequence[RunSummary]) -> Table:
     """Return a row for each seed with its scores, then their mean and spread.
 
-    The spread is the standard deviation of a sample (divided by n - 1).
+    The spread is the sample standard deviation (divided by n - 1).
     """
     flat = [_flat(summary) for summary in summaries]
     names = list(dict.fromkeys(name for scores in flat for name in scores))
@@ -85,9 +85,9 @@ def seeds_table(summaries: Sequence[RunSummary]) -> Table:
 
 
 def runs_table(groups: Sequence[SeedGroup]) -> Table:
-    """Return a row for each network: a run, or those that differ in their seed alone.
+    """Return a row for each network: a run, or several that differ only in their seed.
 
-    Scores are means over seeds, behind `±` the standard deviation of the sample (n - 1).
+    Scores are means over seeds, followed by `±` and the sample standard deviation (n - 1).
     """
     return table_of(
         groups,

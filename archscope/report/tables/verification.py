@@ -1,4 +1,4 @@
-"""The outcome of `archscope verify` as tables."""
+"""The results of `archscope verify` as tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archscope.report.table import COUNT, Column, Part, Table
 if TYPE_CHECKING:
     from archscope.verify import Verification
 
-LISTED = 20  # differences of one check
+LISTED = 20  # the most differences to list per check
 
 CHECKS = (
     Column("network"),
@@ -24,7 +24,7 @@ DIFFERENCES = (Column("node"), Column("archscope"), Column("oracle"))
 
 
 def verification_parts(results: Sequence[Verification]) -> list[Part]:
-    """Return one row for each check of each network, then the differences that checks found."""
+    """Return a row for each check of each network, then the differences."""
     checks = [(result.name, check) for result in results for check in result.checks]
     rows = tuple(
         (name, check.name, check.oracle, check.compared, len(check.differences), check.note)
