@@ -42,7 +42,7 @@ class LargeKernel(Rule, frozen=True, kw_only=True):
             yield self.finding(
                 network,
                 f"{side}x{side} convolution: {stacked} of 3x3 see as much with"
-                f" {9 * stacked}/{taps(node)} of the weights at equal width",
+                f" {9 * stacked}/{taps(node)} of the weights at equal widths",
                 node,
                 weight=side,
                 kernel=side,

@@ -80,7 +80,7 @@ def test_idx_broken(tmp_path: Path, images: bytes, message: str) -> None:
 def test_files_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "large"
     path.write_bytes(bytes(2000))
-    with pytest.raises(DataError, match="more than the 1,999 bytes"):
+    with pytest.raises(DataError, match="larger than the limit of 1,999 bytes"):
         archives.raw(path, 1999)
     with pytest.raises(DataError, match="larger than the limit of 1,999 bytes"):
         archives.unpacked(gzip.compress(bytes(2000)), path, 1999)
@@ -179,7 +179,7 @@ def batch(**changes: object) -> bytes:
     [
         ({f"{FIRST}.bin": BINARY[f"{FIRST}.bin"][:-1]}, "records of 3,073 bytes, has 61,459 bytes"),
         ({f"{FIRST}.bin": b""}, "records of 3,073 bytes, has 0 bytes"),
-        ({f"{FIRST}.bin": BINARY[f"{FIRST}.bin"] * 2}, "should hold 100 images, hold 120"),
+        ({f"{FIRST}.bin": BINARY[f"{FIRST}.bin"] * 2}, "expected 100 images, got 120"),
         ({f"{FIRST}.bin": b"\x0a" + BINARY[f"{FIRST}.bin"][1:]}, "label 10, expected 0 to 9"),
         ({"batches.meta.txt": b"cat dog"}, "names 2 classes, expected 10"),
         ({FIRST: PYTHON[FIRST][:-50]}, "is not a valid pickle"),

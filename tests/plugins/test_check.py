@@ -35,7 +35,7 @@ LIES = {
         "samplers/climb.py",
         "context.random()",
         "__import__('random')",
-        "seed: a study with",
+        "seed: the same seed gives another study",
     ),
     "halves": ("datasets/halves.py", "(200, 50), 2", "(100, 50), 2", "content: lists images (100,"),
 }

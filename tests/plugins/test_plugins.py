@@ -171,7 +171,7 @@ def test_a_broken_one_is_one_line(name: str, project: Write, run: Run) -> None:
         ("metrics/bad.py", "METRIC = 3", "METRIC must be a Metric, got a int"),
         ("metrics/bad.py", "from archscope.metrics import METRICS\nMETRIC = METRICS['macs']",
          "two metrics are named 'macs', one in archscope.metrics"),
-        ("samplers/bad.py", "def make(context): ...", "it ABOUT is missing: a line for the help"),
+        ("samplers/bad.py", "def make(context): ...", "ABOUT is missing: a line for the help"),
         ("samplers/tpe.py", "ABOUT = 'x'\nmake = print",
          "two samplers are named 'tpe', one in archscope.search.samplers.tpe"),
         ("conventions/bad.py", "", "it has no CONVENTION, as every convention has"),

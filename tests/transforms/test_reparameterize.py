@@ -146,7 +146,7 @@ def test_convert_takes_weights_along(tmp_path: Path, fold: list[str]) -> None:
     ("options", "words"),
     [
         (["--reparameterize", "--weights", "a.safetensors"], "go together"),
-        (["--flat", "--weights", "a", "--weights-output", "b", "-o", "c"], "change weights"),
+        (["--flat", "--weights", "a", "--weights-output", "b", "-o", "c"], "changes weights"),
         (["--fused", "--weights", "a", "--weights-output", "b"], "needs -o"),
         (["--reparameterize", "--fully-convolutional"], "convert twice"),
     ],
