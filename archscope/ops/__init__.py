@@ -1,4 +1,4 @@
-"""Operators, one file for each family; they are found by walking this folder, not listed."""
+"""Operators, one file per family, found by walking this folder."""
 
 from __future__ import annotations
 

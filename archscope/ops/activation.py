@@ -1,4 +1,4 @@
-"""Activation functions. `cost` counts one for each arithmetic operation or function call."""
+"""Activation functions. Each arithmetic operation or function call counts as one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUTPUT = Saved(output=True)
 
 
 class Activation(Weightless, frozen=True, kw_only=True):
-    """What all activation functions share; not an operator itself."""
+    """The base class of activation functions; not an operator itself."""
 
     valuewise = nonlinear = keeps_zero = True
 
@@ -105,7 +105,7 @@ class PReLU(Activation, frozen=True):
     modules = ("nn.PReLU",)
     cost, keeps = 2, INPUT
 
-    slopes: Annotated[Positive, "number of learned slopes: 1, or one for each channel"] = 1
+    slopes: Annotated[Positive, "number of learned slopes: 1, or one per channel"] = 1
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -135,7 +135,7 @@ class ELU(Activation, frozen=True):
     modules = ("nn.ELU",)
     storage, keeps = Storage.IN_PLACE, INPUT
 
-    alpha: Annotated[Number, "minus the limit of negative values"] = 1.0
+    alpha: Annotated[Number, "negative of the limit for decreasing x"] = 1.0
 
     def elementwise(self, *ins: Shape) -> int:
         """Count a comparison, a function call and a shift, and a product unless alpha is 1."""
@@ -163,10 +163,10 @@ class GELU(Activation, frozen=True):
     modules = ("nn.GELU",)
     keeps = INPUT
 
-    tanh: Annotated[Flag, "its approximation by a hyperbolic tangent"] = False
+    tanh: Annotated[Flag, "use the approximation by tanh"] = False
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count 5 operations for each element, 9 of the approximation."""
+        """Count 5 operations for each element, 9 for the approximation."""
         return (9 if self.tanh else 5) * prod(ins[0])
 
     def torch(self, *ins: Shape) -> Call:
@@ -287,7 +287,7 @@ class Softmax(Activation, frozen=True, kw_only=True):
     modules = ("nn.Softmax",)
     cost, keeps = 5, OUTPUT
 
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
 
     @property
     def known_to_tools(self) -> bool:  # type: ignore[override]
@@ -357,7 +357,7 @@ def onnx_leaky_relu(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.PRelu")
 def onnx_prelu(foreign: Foreign) -> Recognised | None:
-    """Recognise a PReLU of one slope, or of one for each channel."""
+    """Recognise a PReLU with a single slope or one per channel."""
     x, slope = foreign.get("X"), foreign.get("slope")
     if not slope.constant or len(slope.shape) != 1 or slope.shape[0] not in (1, x.shape[1]):
         return None
@@ -383,7 +383,7 @@ def prelu_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.elu.default")
 def elu_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise an exponential linear unit without scales of its own."""
+    """Recognise an exponential linear unit without additional scales."""
     if any(foreign.args[name] != 1 for name in ("scale", "input_scale")):
         return None
     return Recognised(ELU(alpha=float(foreign.args["alpha"])), foreign.ins)
@@ -397,7 +397,7 @@ def gelu_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.softplus.default")
 def softplus_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a softplus of any sharpness with torch's own threshold."""
+    """Recognise a softplus of any sharpness with torch's default threshold."""
     if foreign.args["threshold"] != 20 or foreign.args["beta"] <= 0:
         return None
     return Recognised(Softplus(beta=float(foreign.args["beta"])), foreign.ins)

@@ -1,4 +1,4 @@
-"""Pooling to a given number of positions, and over all of them."""
+"""Pooling to a given output size, and over all positions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from archscope.ops.registry import op
 
 
 def adaptive_module(op: Op, *ins: Shape) -> Call:
-    """Describe the module of the input's rank, which takes the sizes of the output."""
+    """Describe the module for the input's rank, which takes the output sizes."""
     sizes = op.shape(*ins)[1:]
     return call(op.modules[len(sizes) - 1], short(sizes))
 
 
 class AdaptivePool(Weightless, frozen=True, kw_only=True):
-    """What pools to a given number of positions share; not an operator itself."""
+    """The base class of pools to a given output size; not an operator itself."""
 
     principal = "size"
     keeps_zero = True
@@ -68,13 +68,13 @@ class AdaptiveAvgPool(AdaptivePool, frozen=True):
     modules = by_rank("nn.AdaptiveAvgPool{}d")
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the elements of the true windows: their additions and one division for each."""
+        """Count the additions and one division for each of the actual windows."""
         (x,) = ins
         outs = self.shape(x)[1:]
         return x[0] * prod(map(elements_read, x[1:], outs))
 
     def saved(self, *ins: Shape) -> Saved:
-        # Down to one position torch takes the mean, which needs only sizes for its gradient.
+        # For a single position torch uses the mean, whose gradient needs only sizes.
         return Saved(input=self.window(*ins) is not WHOLE)
 
     def onnx(self, *ins: Shape) -> Value:
@@ -97,7 +97,7 @@ class AdaptiveMaxPool(AdaptivePool, frozen=True):
     modules = by_rank("nn.AdaptiveMaxPool{}d")
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each value of a window but the first."""
+        """Count a comparison for each value of a window except the first."""
         (x,) = ins
         out = self.shape(x)
         return x[0] * prod(map(elements_read, x[1:], out[1:])) - prod(out)
@@ -112,7 +112,7 @@ class AdaptiveMaxPool(AdaptivePool, frozen=True):
         for axis, (size, out) in enumerate(zip(ins[0][1:], self.shape(*ins)[1:], strict=True), 2):
             windows = [adaptive_window(size, out, position) for position in range(out)]
             longest = max(map(len, windows))
-            # Short windows have their last place again, which changes no maximum.
+            # Short windows repeat their last place, which does not change the maximum.
             places = (tuple(min(w.start + n, w.stop - 1) for n in range(longest)) for w in windows)
             x = node("Gather", x, ints(*places), axis=axis)
             x = node("ReduceMax", x, ints(axis + 1), keepdims=0)
@@ -120,7 +120,7 @@ class AdaptiveMaxPool(AdaptivePool, frozen=True):
 
 
 class GlobalPool(Weightless, frozen=True, kw_only=True):
-    """What pools over all positions share; not an operator itself."""
+    """The base class of pools over all positions; not an operator itself."""
 
     keeps_zero = True
 
@@ -162,7 +162,7 @@ class GlobalMaxPool(GlobalPool, frozen=True):
     modules = by_rank("nn.AdaptiveMaxPool{}d")
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each value of a channel but the first."""
+        """Count a comparison for each value of a channel except the first."""
         return prod(ins[0]) - ins[0][0]
 
     def saved(self, *ins: Shape) -> Saved:
@@ -189,7 +189,7 @@ def _shares(size: int, out: int, position: int) -> tuple[float, ...]:
 
 
 def even_pool(kind: str, x: Shape, out: Shape) -> Value | None:
-    """Describe the ONNX pool whose windows are of one size; None if they are not."""
+    """Describe the ONNX pool if all windows have the same size, else return None."""
     if all(size == 1 for size in out[1:]):
         return node(f"Global{kind}", X)
     if any(size % count for size, count in zip(x[1:], out[1:], strict=True)):
@@ -199,7 +199,7 @@ def even_pool(kind: str, x: Shape, out: Shape) -> Value | None:
 
 
 def elements_read(size: int, out: int) -> int:
-    """Return how many elements the windows of an adaptive pool hold together, along one axis."""
+    """Return the total number of elements in the windows of an adaptive pool, along one axis."""
     axis = adaptive(size, out)
     return sum(map(len, axis.reads)) * (out // axis.period)
 
@@ -210,7 +210,7 @@ recognises_as(GlobalMaxPool, "onnx.GlobalMaxPool")
 
 @recognises("onnx.ReduceMean", "onnx.ReduceMax")
 def onnx_reduction(foreign: Foreign) -> Recognised | None:
-    """Recognise a mean or maximum over all positions or all channels, whose axes stay."""
+    """Recognise a mean or maximum over all positions or all channels that keeps the axes."""
     (x,) = foreign.ins
     rank, axes = len(x.shape), foreign.get("axes")
     if isinstance(axes, Tensor):  # from opset 18 on, if it is a maximum

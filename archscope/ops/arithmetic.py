@@ -15,9 +15,9 @@ from archscope.ops.registry import op
 
 
 class Pair(Weightless, frozen=True):
-    """What operators of two inputs share; not an operator itself.
+    """The base class of operators on two inputs; not an operator itself.
 
-    Sizes are equal or 1 along each axis.
+    Sizes must be equal or 1 along each axis.
     """
 
     arity = (2, 2)
@@ -84,7 +84,7 @@ class Minimum(Pair, frozen=True, kw_only=True):
 
 
 class WithConstant(Weightless, frozen=True, kw_only=True):
-    """What arithmetic with a constant shares; not an operator itself."""
+    """The base class of arithmetic with a constant; not an operator itself."""
 
     valuewise = True
 
@@ -174,12 +174,12 @@ class Pow(WithConstant, frozen=True, kw_only=True):
 
 @op("clamp")
 class Clamp(WithConstant, frozen=True, kw_only=True):
-    """Values below `min` become `min`, values above `max` become `max`."""
+    """Limit values to the range from `min` to `max`."""
 
     nonlinear = True
 
-    min: Annotated[Number | None, "the least value, if there is one"] = None
-    max: Annotated[Number | None, "the largest value, if there is one"] = None
+    min: Annotated[Number | None, "lower limit, if any"] = None
+    max: Annotated[Number | None, "upper limit, if any"] = None
 
     modules = ("archscope.nn.Clamp",)
     saved = saves_input
@@ -194,7 +194,7 @@ class Clamp(WithConstant, frozen=True, kw_only=True):
         return (self.min is None or self.min <= 0) and (self.max is None or self.max >= 0)
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison with each end for each element."""
+        """Count a comparison with each limit for each element."""
         return prod(ins[0]) * sum(end is not None for end in (self.min, self.max))
 
     def onnx(self, *ins: Shape) -> Value:

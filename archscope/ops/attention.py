@@ -1,7 +1,7 @@
-"""Attention among positions: every position reads the others, in several heads.
+"""Multi-head attention among positions.
 
-The products with weights around it are convolutions with a kernel of 1, so that they count, train
-and shrink like any other; `specs/blocks/transformer.yaml` has the layers that are made of both.
+The products with weights around it are convolutions with a kernel of 1, so they are counted,
+trained and pruned like any other; `specs/blocks/transformer.yaml` has the layers made of both.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from archscope.ops.geometry import per_axis
 from archscope.ops.registry import op
 
 SCORE = 6
-"""Other work on each score: its scale, and 5 operations for the softmax."""
+"""Other work per score: its scale, and 5 operations for the softmax."""
 
 
 @op("dot_product_attention")
 class DotProductAttention(Weightless, frozen=True, kw_only=True):
-    """Scaled dot-product attention of all positions to all, Vaswani et al. 2017.
+    """Scaled dot-product attention among all positions, Vaswani et al. 2017.
 
-    Its input has queries, keys and values one behind another along the channels, each as heads of
-    equal width; with three inputs they are these. Fewer heads of keys and values than of queries
-    are grouped queries, Ainslie et al. 2023.
+    Its input has queries, keys and values one after another along the channels, each as heads of
+    equal width; alternatively, they are three inputs. With fewer heads of keys and values than of
+    queries, it is grouped-query attention, Ainslie et al. 2023.
     """
 
     principal = "heads"
     arity = (1, 3)
     nonlinear = relates = True
 
-    heads: Annotated[Positive, "heads of the queries"]
-    key_heads: Annotated[Count, "heads of the keys and of the values; 0 means as many"] = 0
-    causal: Annotated[Flag, "a position reads itself and those before it alone"] = False
+    heads: Annotated[Positive, "number of heads of the queries"]
+    key_heads: Annotated[Count, "number of heads of the keys and values; 0 for the same number"] = 0
+    causal: Annotated[Flag, "each position attends only to itself and earlier positions"] = False
 
     keeps_zero = True
     window = whole
@@ -59,9 +59,9 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         return self.causal
 
     def _widths(self, *ins: Shape) -> tuple[int, int, int, int]:
-        """Return the width of the heads of keys and of values, and the positions of both sides.
+        """Return the widths of key and value heads, and the numbers of queries and keys.
 
-        Raises ShapeError if the inputs do not suit.
+        Raises ShapeError if the inputs do not fit.
         """
         keys = self.key_heads or self.heads
         if self.heads % keys:
@@ -96,12 +96,12 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         return self.heads * width, *ins[0][1:]
 
     def macs(self, *ins: Shape) -> int:
-        """Count the scores and the sums of values, also those that a causal mask hides."""
+        """Count the scores and the weighted sums, including those hidden by a causal mask."""
         width, value_width, queries, keys = self._widths(*ins)
         return self.heads * queries * keys * (width + value_width)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count what each product gives back; that of scores is needed for queries and keys."""
+        """Count the gradients of each product; that of scores is needed for queries and keys."""
         width, value_width, queries, keys = self._widths(*ins)
         for_queries, for_keys, for_values = needed * 3 if len(ins) == 1 else needed
         scores = width * (for_queries + for_keys)
@@ -114,7 +114,7 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
         return (SCORE + self.causal) * self.heads * queries * keys
 
     def saved(self, *ins: Shape) -> Saved:
-        """State copies of the inputs, those of repeated heads, and a sum for each query."""
+        """State copies of the inputs, with repeated heads, and a sum for each query."""
         width, value_width, queries, keys = self._widths(*ins)
         elements = sum(map(prod, ins)) + self.heads * queries
         if (self.key_heads or self.heads) < self.heads:
@@ -151,7 +151,7 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
                 tuple(0.0 if key <= query else NEVER for key in range(keys))
                 for query in range(queries)
             ))  # fmt: skip
-        # Heads are (channels, positions) here, so that no value has to be transposed.
+        # Heads are (channels, positions) here, so that nothing has to be transposed.
         scores = node("MatMul", node("Transpose", q, perm=(0, 1, 3, 2)), k)
         weights = node("Transpose", _weights(scores, width, mask), perm=(0, 1, 3, 2))
         return node(
@@ -177,11 +177,11 @@ class DotProductAttention(Weightless, frozen=True, kw_only=True):
 
 
 NEVER = -1e30
-"""What hides a score from a softmax."""
+"""The value that hides a score from a softmax."""
 
 
 def _weights(scores: Value, width: int, *added: Value | None) -> Value:
-    """Describe the softmax of scores, which are scaled by the width of a head."""
+    """Describe the softmax of scores scaled by the width of a head."""
     scores = node("Mul", scores, scalar(width**-0.5))
     for more in added:
         scores = scores if more is None else node("Add", scores, more)
@@ -244,12 +244,12 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         return self.params(*ins)
 
     def macs(self, *ins: Shape) -> int:
-        """Count the scores and the sums of values, also those that the border cuts."""
+        """Count the scores and the weighted sums, including those cut by the border."""
         window, _ = self._tiles(ins[0])
         return 2 * prod(self.shape(*ins)) * prod(window)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count each product twice; the bias alone takes the gradient of scores."""
+        """Count each product twice; the gradient of scores is also that of the bias."""
         macs = self.macs(*ins)
         return 2 * macs if needed[0] else macs // 2 * self.relative_bias
 
@@ -282,7 +282,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         )
 
     def saved(self, *ins: Shape) -> Saved:
-        """State queries, keys, values and what the softmax gives."""
+        """State queries, keys, values and the result of the softmax."""
         return Saved(elements=prod(ins[0]) + self._scores(*ins))
 
     def torch(self, *ins: Shape) -> Call:
@@ -319,7 +319,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
         return _rolled(x, sizes, tuple(-step for step in shift))
 
     def _bias(self, window: Shape) -> Value | None:
-        """Describe what is learned for each head and pair of positions."""
+        """Describe the learned bias for each head and pair of positions."""
         if not self.relative_bias:
             return None
         distances = prod(2 * width - 1 for width in window)
@@ -341,7 +341,7 @@ class WindowAttention(Op, frozen=True, kw_only=True):
 
 
 def _distance(a: Shape, b: Shape, window: Shape) -> int:
-    """Return a number for how far apart two positions of a window are."""
+    """Return an index for the offset between two positions of a window."""
     index = 0
     for place, other, width in zip(a, b, window, strict=True):
         index = index * (2 * width - 1) + place - other + width - 1
@@ -349,7 +349,7 @@ def _distance(a: Shape, b: Shape, window: Shape) -> int:
 
 
 def _rolled(x: Value, sizes: Shape, shift: Shape) -> Value:
-    """Describe a map whose position `shift` comes first along each axis."""
+    """Describe a map rolled so that position `shift` comes first along each axis."""
     for axis, (size, step) in enumerate(zip(sizes, shift, strict=True), start=2):
         if step:
             start = ints(step % size)
@@ -359,12 +359,12 @@ def _rolled(x: Value, sizes: Shape, shift: Shape) -> Value:
 
 
 def _mask(sizes: Shape, window: Shape, shift: Shape) -> Value | None:
-    """Describe what hides the pairs of each window that the border parts; None without a shift."""
+    """Describe the mask for pairs of a window separated by the border; None without a shift."""
     if not any(shift):
         return None
 
     def region(place: Shape) -> tuple[int, ...]:
-        """Return which part of the map, before it was rolled, a position belongs to."""
+        """Return the part of the map that a position belonged to before rolling."""
         return tuple(
             (at >= size - side) + (at >= size - step) if step else 0
             for at, size, side, step in zip(place, sizes, window, shift, strict=True)
@@ -382,6 +382,6 @@ def _mask(sizes: Shape, window: Shape, shift: Shape) -> Value | None:
 
 @recognises("channels.attention")
 def attention_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise attention of a tensor with queries, keys and values, as the importer brings it."""
+    """Recognise attention on a tensor of queries, keys and values, as prepared by the importer."""
     found = DotProductAttention(heads=foreign.args["heads"])
     return Recognised(found, (foreign.args["qkv"],))

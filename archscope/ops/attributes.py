@@ -1,6 +1,6 @@
-"""The attributes of operators: what values each takes, and how they are checked and described.
+"""The attributes of operators: their kinds, checks and descriptions.
 
-An operator annotates a field with what it takes and a description:
+An operator annotates a field with its kind and a description:
 `groups: Annotated[Positive, "number of groups"] = 1`.
 """
 
@@ -16,25 +16,25 @@ from msgspec import NODEFAULT, Struct
 from archscope.ir import Op
 
 LARGEST = 2**31 - 1
-"""The largest whole number an attribute or dimension may be."""
+"""The largest integer for an attribute or dimension."""
 
 WIDEST = 2**16 - 1
-"""The largest window, stride or number of positions to resample to."""
+"""The largest window, stride or size to resample to."""
 
 
 class Kind(Struct, frozen=True, eq=False):
-    """One kind of attribute."""
+    """A kind of attribute."""
 
-    text: str  # what it must be, for error messages and the reference
+    text: str  # its description in error messages and the reference
     read: Callable[[Any], Any]  # the checked value; raises ValueError
     schema: dict[str, Any]  # JSON Schema
 
 
 def whole(least: int, most: int = LARGEST) -> Callable[[Any], int]:
-    """Return a reader of whole numbers from `least` to `most`."""
+    """Return a function that reads integers from `least` to `most`."""
 
     def read(value: Any) -> int:
-        # 2.0 is what arithmetic such as `=0.5*in.channels` leaves of a whole number.
+        # Arithmetic such as `=0.5*in.channels` yields 2.0 for an integer.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -45,7 +45,7 @@ def whole(least: int, most: int = LARGEST) -> Callable[[Any], int]:
 
 
 def listed(read: Callable[[Any], int], most: int) -> Callable[[Any], tuple[int, ...]]:
-    """Return a reader of lists of 1 to `most` values."""
+    """Return a function that reads lists of 1 to `most` values."""
 
     def read_all(value: Any) -> tuple[int, ...]:
         if not isinstance(value, list | tuple) or not 1 <= len(value) <= most:
@@ -134,7 +134,7 @@ TENSOR = Kind(
     array_schema(_integer_schema(1), RANK),
 )
 AXES = Kind(
-    "a list of axes; 0 are the channels",
+    "a list of axes; 0 is the channel axis",
     listed(whole(0, RANK - 1), RANK),
     array_schema(_integer_schema(0, RANK - 1), RANK),
 )
@@ -170,7 +170,7 @@ Padding = Annotated[int | tuple[Any, ...] | str, PADDING]
 
 
 def choice(*words: str) -> Kind:
-    """Return the kind of attribute that is one of a few words."""
+    """Return the kind of an attribute that is one of a few words."""
 
     def read(value: Any) -> str:
         if value not in words:
@@ -181,7 +181,7 @@ def choice(*words: str) -> Kind:
 
 
 class Attribute(Struct, frozen=True):
-    """One attribute of an operator."""
+    """An attribute of an operator."""
 
     name: str
     kind: Kind
@@ -216,7 +216,7 @@ def attributes(op: type[Op]) -> dict[str, Attribute]:
 
 
 def _metadata(annotation: Any) -> Iterator[Any]:
-    """Yield what is attached to a type, and to the parts of a union."""
+    """Yield the metadata of a type and of the members of a union."""
     yield from getattr(annotation, "__metadata__", ())
     for part in get_args(annotation):
         yield from _metadata(part)

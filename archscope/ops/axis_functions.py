@@ -1,4 +1,4 @@
-"""Functions along one axis: gates by halves, logarithms of a softmax, unit length, similarity."""
+"""Functions along one axis: GLU, log-softmax, normalisation to unit length, cosine similarity."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from archscope.ops.reshape import without_axes
 
 
 def checked_axis(name: str, axis: int, shape: Shape) -> int:
-    """Return an axis that a shape has, or raise ShapeError."""
+    """Return the axis, or raise ShapeError if the shape does not have it."""
     if axis >= len(shape):
         raise ShapeError(f"'{name}' along axis {axis} needs that axis, got {text_of(shape)}")
     return axis
 
 
 def along(axis: int, shape: Shape) -> Windows:
-    """Return that each position depends on the whole of one axis, and on no other."""
+    """Return the windows of a function of the whole of one axis."""
     if axis == 0:
         return POINTWISE
     windows: list[Axis] = []
@@ -50,11 +50,11 @@ def along(axis: int, shape: Shape) -> Windows:
 
 
 class AlongAxis(Weightless, frozen=True, kw_only=True):
-    """What functions along one axis share; not an operator itself."""
+    """The base class of functions along one axis; not an operator itself."""
 
     principal = "axis"
 
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
 
     def window(self, *ins: Shape) -> Windows:
         return along(checked_axis(self.name, self.axis, ins[0]), ins[0])
@@ -69,7 +69,7 @@ class AlongAxis(Weightless, frozen=True, kw_only=True):
 
 @op("log_softmax")
 class LogSoftmax(AlongAxis, frozen=True, kw_only=True):
-    """Logarithm of the softmax along an axis, by default of the channels."""
+    """Logarithm of the softmax along an axis, by default the channels."""
 
     modules = ("nn.LogSoftmax",)
     nonlinear = True
@@ -117,7 +117,7 @@ class GLU(AlongAxis, frozen=True, kw_only=True):
         return tuple(pair if axis == self.axis else Window() for axis in range(1, len(x)))
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a sigmoid, which is 4, and a product for each element of the result."""
+        """Count 4 operations for a sigmoid and a product for each element of the result."""
         return 5 * prod(self.shape(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
@@ -135,12 +135,12 @@ class GLU(AlongAxis, frozen=True, kw_only=True):
 
 @op("normalize")
 class Normalize(AlongAxis, frozen=True, kw_only=True):
-    """Divide by the Euclidean norm along an axis, by default of the channels."""
+    """Divide by the Euclidean norm along an axis, by default the channels."""
 
     principal = "axis"
     keeps_zero = True
 
-    eps: Annotated[Number, "the least norm that is divided by"] = 1e-12
+    eps: Annotated[Number, "lower limit of the norm"] = 1e-12
 
     def elementwise(self, *ins: Shape) -> int:
         """Count the norm, its lower limit, and the division."""
@@ -148,7 +148,7 @@ class Normalize(AlongAxis, frozen=True, kw_only=True):
         return 3 * prod(x) + prod(x) // x[self.axis]
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the input, and two numbers for each norm: it and its limited value."""
+        """State the input and, for each norm, its value and its limited value."""
         (x,) = ins
         return Saved(input=True, elements=2 * prod(x) // x[self.axis])
 
@@ -170,12 +170,12 @@ class Normalize(AlongAxis, frozen=True, kw_only=True):
 
 @op("cosine_similarity")
 class CosineSimilarity(AlongAxis, frozen=True, kw_only=True):
-    """Cosine of the angle between two inputs along an axis, of which one position is left."""
+    """Cosine of the angle between two inputs along an axis, which is reduced to one position."""
 
     arity = (2, 2)
     keeps_zero = may_see_less = True
 
-    eps: Annotated[Number, "the least norm that is divided by"] = 1e-8
+    eps: Annotated[Number, "lower limit of the norm"] = 1e-8
 
     def shape(self, *ins: Shape) -> Shape:
         x = broadcast("cosine_similarity", ins)
@@ -192,7 +192,7 @@ class CosineSimilarity(AlongAxis, frozen=True, kw_only=True):
         return norms + 2 * whole - results
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the inputs, both of unit length, and their norms before and after the limit."""
+        """State the inputs, their normalised values, and their norms before and after limiting."""
         norms = sum(prod(x) // x[self.axis] for x in ins)
         return Saved(input=True, elements=2 * norms + sum(map(prod, ins)))
 
@@ -231,14 +231,14 @@ def softmax_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.glu.default")
 def glu_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise one half of an axis that gates the other."""
+    """Recognise a gated linear unit along an axis of the image."""
     axis = foreign.args["dim"] % len(foreign.out)
     return Recognised(GLU(axis=axis - 1), foreign.ins) if axis else None
 
 
 @recognises("archscope.normalize.default")
 def normalize_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise unit length along an axis of the image, as the importer brings it."""
+    """Recognise normalisation to unit length along an axis, as prepared by the importer."""
     axis = foreign.args["dim"] % len(foreign.out)
     found = Normalize(axis=axis - 1, eps=foreign.args["eps"])
     return Recognised(found, foreign.ins) if axis else None
@@ -246,7 +246,7 @@ def normalize_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.cosine_similarity.default")
 def cosine_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the cosine between two tensors, whose axis goes."""
+    """Recognise the cosine similarity of two tensors, which removes the axis."""
     a, b = foreign.args["x1"], foreign.args["x2"]
     if len(foreign.ins) != 2 or len(a.shape) != len(b.shape):
         return None

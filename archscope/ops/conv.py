@@ -39,7 +39,7 @@ def check_groups(name: str, channels: int, out: int, groups: int) -> None:
 
 
 class Convolution(Weighted, frozen=True, kw_only=True):
-    """What convolutions share whose windows slide over the input; not an operator itself."""
+    """The base class of convolutions with sliding windows; not an operator itself."""
 
     kernel: Annotated[Size, "size of the window"] = 1
     stride: Annotated[Size, "step of the window"] = 1
@@ -51,7 +51,7 @@ class Convolution(Weighted, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def taps(self, x: Shape) -> int:
-        """Return the weights that one output reads: input channels of its group times window."""
+        """Return the weights per output value: input channels of its group times window size."""
         return x[0] * taps(self.window(x))
 
     def shape(self, *ins: Shape) -> Shape:
@@ -96,7 +96,7 @@ class Conv(Convolution, frozen=True, kw_only=True):
         return Saved(elements=padded(windows, ins[0]))
 
     def weights_key(self, *ins: Shape) -> object:
-        """Return the shape of the weights and the number of biases, as a transposed one does."""
+        """Return the shape of the weights and the number of biases."""
         sizes = per_axis(self.kernel, len(ins[0]) - 1, "kernel")
         return (self.out, ins[0][0] // self.groups, *sizes), self.out * self.bias
 
@@ -174,7 +174,7 @@ class ConvTranspose(Weighted, frozen=True, kw_only=True):
         return self.out, *slid(self.window(x), x)
 
     def taps(self, x: Shape) -> int:
-        """Return the weights that one input value meets."""
+        """Return the weights per input value."""
         return self.out // self.groups * taps(self.window(x))
 
     def params(self, *ins: Shape) -> int:
@@ -225,7 +225,7 @@ class ConvTranspose(Weighted, frozen=True, kw_only=True):
 
 
 def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
-    """Return the padding that an ONNX operator states; None where it goes by another rule."""
+    """Return the padding of an ONNX operator; None if it is given by another rule."""
     auto = foreign.get("auto_pad", "NOTSET")
     if auto == "SAME_UPPER":
         return "same"
@@ -240,14 +240,14 @@ def onnx_pads(foreign: Foreign, rank: int) -> Padding | None:
 
 
 def onnx_steps(foreign: Foreign, rank: int) -> dict[str, Any]:
-    """Return the stride and dilation that an ONNX operator states."""
+    """Return the stride and dilation of an ONNX operator."""
     names = {"stride": "strides", "dilation": "dilations"}
     return {name: short(foreign.get(other) or (1,) * rank) for name, other in names.items()}
 
 
 @recognises("onnx.Conv")
 def onnx_conv(foreign: Foreign) -> Recognised | None:
-    """Recognise a convolution whose weights are constant."""
+    """Recognise a convolution with constant weights."""
     held = with_bias(foreign, "W", "B")
     out, _, *kernel = held["weight"].shape
     padding = onnx_pads(foreign, len(kernel))
@@ -266,7 +266,7 @@ def onnx_conv(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.ConvTranspose")
 def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
-    """Recognise a transposed convolution that cuts as much away before as behind."""
+    """Recognise a transposed convolution that crops both sides equally."""
     held = with_bias(foreign, "W", "B")
     _, out, *kernel = held["weight"].shape
     rank = len(kernel)
@@ -290,7 +290,7 @@ def onnx_conv_transpose(foreign: Foreign) -> Recognised | None:
 
 
 def torch_numbers(foreign: Foreign, *names: str) -> dict[str, Any]:
-    """Return arguments of torch by name, each as one number or as one for each axis."""
+    """Return arguments of torch by name, each as a number or as one per axis."""
     return {name: per_axis_or_one(foreign.args[name]) for name in names}
 
 
@@ -316,7 +316,7 @@ def conv_of_torch(foreign: Foreign) -> Recognised:
 
 @recognises("channels.linear")
 def conv_of_linear(foreign: Foreign) -> Recognised | None:
-    """Recognise a linear layer of each position whose channels importers brought to the front."""
+    """Recognise a linear layer on each position, with channels moved to the front."""
     held = with_bias(foreign)
     found = Conv(out=held["weight"].shape[0], kernel=1, bias="bias" in held)
     return Recognised(found, (foreign.args["input"],), held)

@@ -1,4 +1,4 @@
-"""Sums and products of all values up to each place along an axis."""
+"""Cumulative sums and products along an axis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.ops.registry import op
 
 
 class Cumulative(AlongAxis, frozen=True, kw_only=True):
-    """What sums and products up to each place share; not an operator itself."""
+    """The base class of cumulative functions; not an operator itself."""
 
     keeps_zero = True
 
@@ -28,14 +28,14 @@ class Cumulative(AlongAxis, frozen=True, kw_only=True):
         return tuple(windows)
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count an operation for each value but the first along the axis."""
+        """Count an operation for each value except the first along the axis."""
         (x,) = ins
         return prod(x) - prod(x) // x[self.axis]
 
 
 @op("cumsum")
 class CumSum(Cumulative, frozen=True, kw_only=True):
-    """The sum of all values up to each place along an axis."""
+    """Cumulative sum along an axis."""
 
     modules = ("archscope.nn.CumSum",)
     saved = saves_nothing
@@ -54,7 +54,7 @@ class CumSum(Cumulative, frozen=True, kw_only=True):
 
 @op("cumprod")
 class CumProd(Cumulative, frozen=True, kw_only=True):
-    """The product of all values up to each place along an axis."""
+    """Cumulative product along an axis."""
 
     modules = ("archscope.nn.CumProd",)
     nonlinear = True
@@ -63,7 +63,7 @@ class CumProd(Cumulative, frozen=True, kw_only=True):
         return Saved(input=True, output=True)
 
     def onnx(self, *ins: Shape) -> Value:
-        """Multiply slice by slice: ONNX has no such operator in all of its opsets."""
+        """Multiply slice by slice, as not all opsets of ONNX have such an operator."""
         axis = ints(self.axis + 1)
         parts = [node("Slice", X, ints(i), ints(i + 1), axis) for i in range(ins[0][self.axis])]
         products: list[Value] = [parts[0]]
@@ -78,7 +78,7 @@ class CumProd(Cumulative, frozen=True, kw_only=True):
 
 @recognises("aten.cumsum.default", "aten.cumprod.default")
 def cumulative_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise sums and products up to each place along an axis of the image."""
+    """Recognise cumulative sums and products along an axis of the image."""
     axis = foreign.args["dim"] % len(foreign.out)
     cls = CumSum if "cumsum" in foreign.target else CumProd
     return Recognised(cls(axis=axis - 1), foreign.ins) if axis else None

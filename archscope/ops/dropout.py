@@ -13,13 +13,13 @@ from archscope.ops.registry import op
 
 
 class Drop(Weightless, frozen=True, kw_only=True):
-    """What operators share that drop something at random; not an operator itself."""
+    """The base class of random dropping; not an operator itself."""
 
     principal = "p"
     storage = Storage.VIEW
     random = valuewise = keeps_zero = True
 
-    p: Annotated[Share, "probability of being dropped"]
+    p: Annotated[Share, "probability of dropping"]
 
     @property
     def training_storage(self) -> Storage:
@@ -36,7 +36,7 @@ class Drop(Weightless, frozen=True, kw_only=True):
 
 @op("dropout")
 class Dropout(Drop, frozen=True, kw_only=True):
-    """Set random values to zero while training, do nothing at inference, Srivastava et al. 2014."""
+    """Set random values to zero in training, do nothing at inference, Srivastava et al. 2014."""
 
     modules = ("nn.Dropout", *by_rank("nn.Dropout{}d"))
 
@@ -65,10 +65,10 @@ class Dropout(Drop, frozen=True, kw_only=True):
 
 @op("stochastic_depth")
 class StochasticDepth(Drop, frozen=True, kw_only=True):
-    """Drop a residual branch at random for each image while training, Huang et al. 2016.
+    """Drop a residual branch at random for each image in training, Huang et al. 2016.
 
-    It ends a residual, whose unit is then skipped; what is left is scaled up, so that the mean
-    stays.
+    It is the last operator of the branch. The branches that are kept are scaled up, so that the
+    mean stays the same.
     """
 
     modules = ("archscope.nn.StochasticDepth",)

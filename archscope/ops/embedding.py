@@ -19,11 +19,11 @@ INT64 = 7
 
 @op("embedding")
 class Embedding(Op, frozen=True, kw_only=True):
-    """A learned vector along the channels for each index of a vocabulary, which its input has."""
+    """Look up a learned vector for each index of a vocabulary in the input, along the channels."""
 
     principal = "out"
 
-    size: Annotated[Positive, "indices of the vocabulary"]
+    size: Annotated[Positive, "size of the vocabulary"]
     out: Annotated[Positive, "output channels"]
 
     buffers = macs = elementwise = free
@@ -37,11 +37,11 @@ class Embedding(Op, frozen=True, kw_only=True):
         return self.size * self.out
 
     def access(self, *ins: Shape) -> int:
-        """Count the indices, the vectors that they choose, and the output."""
+        """Count the indices, the vectors that they select, and the output."""
         return prod(ins[0]) + 2 * prod(self.shape(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the indices, as whole numbers."""
+        """State the indices, as integers."""
         return Saved(indices=prod(ins[0]))
 
     def torch(self, *ins: Shape) -> Call:
@@ -60,7 +60,7 @@ class Embedding(Op, frozen=True, kw_only=True):
 
 @recognises("aten.embedding.default")
 def embedding_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's embedding, whose vectors lie along the last axis."""
+    """Recognise torch's embedding, whose vectors are along the last axis."""
     table, x = foreign.args["weight"], foreign.args["indices"]
     if not table.constant or x.constant or len(table.shape) != 2:
         return None

@@ -1,6 +1,6 @@
 """Facts and traits that many operators share: `macs = free`, or a base class for a family.
 
-Operators state every fact, also a zero, so that no number is there by default.
+Operators state every fact, including zeros, so that no number is a default.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def same_shape(op: Op, *ins: Shape) -> Shape:
 
 
 def pointwise(op: Op, *ins: Shape) -> Windows:
-    """Return that each position reads that position of its inputs."""
+    """Return the windows of an operator that reads only the same position of its inputs."""
     return POINTWISE
 
 
 def whole(op: Op, *ins: Shape) -> Windows:
-    """Return that every output reads the whole input."""
+    """Return the windows of an operator whose outputs all read the whole input."""
     return WHOLE
 
 
@@ -51,7 +51,7 @@ def saves_input(op: Op, *ins: Shape) -> Saved:
 
 
 def unchanged(op: Op, *ins: Shape) -> Value:
-    """Return that it leaves no operator in ONNX: its result is its input."""
+    """Return the ONNX form of an operator that does nothing at inference: its input."""
     return X
 
 
@@ -61,7 +61,7 @@ def module_of_attributes(op: Op, *ins: Shape) -> Call:
 
 
 class Weightless(Op, frozen=True, kw_only=True):
-    """What operators without weights and products share; not an operator itself."""
+    """The base class of operators without weights and products; not an operator itself."""
 
     params = buffers = macs = free
     access = moved
@@ -69,7 +69,7 @@ class Weightless(Op, frozen=True, kw_only=True):
 
 
 class Rearrangement(Weightless, frozen=True):
-    """What operators that pass numbers on as they are share; not an operator itself."""
+    """The base class of operators that only move numbers; not an operator itself."""
 
     keeps_zero = may_see_less = True
     elementwise = free
@@ -77,7 +77,7 @@ class Rearrangement(Weightless, frozen=True):
 
 
 class View(Rearrangement, frozen=True):
-    """What operators share whose result lies in the memory of the input; not one itself."""
+    """The base class of operators whose result shares the input's memory; not one itself."""
 
     storage = Storage.VIEW
     access = free
@@ -87,7 +87,7 @@ class View(Rearrangement, frozen=True):
 
 
 class Weighted(Op, frozen=True, kw_only=True):
-    """What convolutions and linear layers share; not an operator itself."""
+    """The base class of convolutions and linear layers; not an operator itself."""
 
     principal = "out"
     buffers = free
@@ -97,7 +97,7 @@ class Weighted(Op, frozen=True, kw_only=True):
 
     @property
     def bias(self) -> bool:
-        """Whether a learned number is added to each output; the last attribute of each."""
+        """Whether a learned bias is added to each output; the last attribute."""
         raise NotImplementedError
 
     @property
@@ -108,7 +108,7 @@ class Weighted(Op, frozen=True, kw_only=True):
         return self.out if self.bias else 0
 
     def onnx_weights(self, *shape: int) -> tuple[Weight, Weight | None]:
-        """Describe the weights, which have this shape, and the bias of ONNX's operators."""
+        """Describe the weights, with this shape, and the bias of ONNX's operators."""
         bias = weight("bias", self.out, spread=prod(shape[1:]) ** -0.5) if self.bias else None
         return weight("weight", *shape), bias
 
@@ -122,7 +122,7 @@ TORCH_DEFAULTS = {
     "count_include_pad": True, "eps": 1e-5, "momentum": 0.1, "affine": True,
     "elementwise_affine": True,
 }  # fmt: skip
-"""Values of keyword arguments that torch's modules have where none is given."""
+"""Default values of keyword arguments of torch's modules."""
 
 
 def stated(**words: object) -> dict[str, object]:

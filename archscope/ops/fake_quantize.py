@@ -1,4 +1,4 @@
-"""Rounding to the few numbers that a quantised network computes with."""
+"""Rounding to the few levels of a quantised network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.ops.foreign import Foreign, Recognised, recognises, round_float
 from archscope.ops.registry import op
 
 BYTE = 256
-"""The levels that ONNX's quantisation has in the opsets that every runtime knows."""
+"""The levels of ONNX's quantisation in the opsets that every runtime supports."""
 
 
 @op("fake_quantize")

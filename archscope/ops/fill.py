@@ -1,4 +1,4 @@
-"""A constant in place of a part of the input."""
+"""Overwrite a part of the input with a constant."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from archscope.ops.registry import op
 
 @op("fill")
 class Fill(Rearrangement, frozen=True, kw_only=True):
-    """Put a constant in place of a range along an axis: `y[:, 0:4] = 0` in torch."""
+    """Overwrite a range along an axis with a constant: `y[:, 0:4] = 0` in torch."""
 
-    start: Annotated[Count, "where it begins along the axis"]
+    start: Annotated[Count, "start along the axis"]
     stop: Annotated[Positive, "the place after the last"]
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
     value: Annotated[Number, "the constant"] = 0.0
 
     @property
@@ -36,7 +36,7 @@ class Fill(Rearrangement, frozen=True, kw_only=True):
         return x
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input behind filled positions, which is more than it sees."""
+        """Return the whole input if positions are filled, as an upper bound."""
         return WHOLE if self.axis else POINTWISE
 
     def torch(self, *ins: Shape) -> Call:

@@ -1,7 +1,7 @@
-"""Operators of other frameworks, described so that an op's own file can recognise them.
+"""Operators of other frameworks, and the registry of functions that recognise them.
 
-Importers turn what they find into `Foreign`; `@recognises("aten.relu.default")` beside an
-operator turns that into the operator, or None if there is no equivalent one here.
+Importers describe an operator as `Foreign`; a function with `@recognises("aten.relu.default")`, in
+the file of our operator, converts it, or returns None if there is no equivalent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from archscope.ir import Op
 
 
 class Tensor(Struct, frozen=True):
-    """A value that a foreign operator reads; `shape` includes the batch."""
+    """An input of a foreign operator; `shape` includes the batch."""
 
     name: str
     shape: tuple[int, ...]
@@ -26,7 +26,7 @@ class Tensor(Struct, frozen=True):
 
 
 class Foreign(Struct, frozen=True):
-    """One foreign operator at work."""
+    """An application of a foreign operator."""
 
     target: str  # "aten.conv2d.default", "onnx.Conv"
     args: Mapping[str, Any]  # by name; tensors as Tensor
@@ -34,7 +34,7 @@ class Foreign(Struct, frozen=True):
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """All tensors that it reads, in order."""
+        """All tensors among its arguments, in order."""
         return tuple(
             item
             for value in self.args.values()
@@ -48,7 +48,7 @@ class Foreign(Struct, frozen=True):
         return tuple(tensor for tensor in self.tensors if not tensor.constant)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return an argument by name, or the default where it is not given."""
+        """Return an argument by name, or the default if it is not given."""
         return self.args.get(name, default)
 
 
@@ -68,7 +68,7 @@ RECOGNISERS: dict[str, Recogniser] = {}
 
 
 def recognises(*targets: str) -> Callable[[Recogniser], Recogniser]:
-    """Register a function for foreign operators. Raises TypeError for a second one."""
+    """Register a function for foreign operators. Raises TypeError if one is already taken."""
 
     def register(function: Recogniser) -> Recogniser:
         for target in targets:
@@ -86,10 +86,10 @@ def recognises_as(
     when: Callable[[Foreign], bool] = lambda foreign: True,
     **names: str,
 ) -> None:
-    """Register an operator of one input for foreign ones that do the same.
+    """Register an operator of one input for equivalent foreign operators.
 
-    `names` gives the foreign name of each attribute. `when` tells whether it is the same with
-    attributes that have no equivalent here. Raises TypeError for a target that is taken.
+    `names` has the foreign name of each attribute. `when` returns whether it is equivalent, given
+    attributes without an equivalent here. Raises TypeError for a target that is taken.
     """
 
     def recognise(foreign: Foreign) -> Recognised | None:
@@ -102,7 +102,7 @@ def recognises_as(
 
 
 def per_axis_or_one(values: Any) -> Any:
-    """Return the one number that a list repeats, or the list as a tuple."""
+    """Return the number that a list repeats, or the list as a tuple."""
     if isinstance(values, list | tuple):
         values = tuple(values)
         return values[0] if len(set(values)) == 1 else values
@@ -110,7 +110,7 @@ def per_axis_or_one(values: Any) -> Any:
 
 
 def round_float(value: float) -> float:
-    """Return the shortest number that is this one in single precision: 1e-05, not 9.99e-06."""
+    """Return the shortest number equal to this one in single precision: 1e-05, not 9.99e-06."""
     from struct import pack, unpack
 
     for digits in range(1, 9):
@@ -121,6 +121,6 @@ def round_float(value: float) -> float:
 
 
 def with_bias(foreign: Foreign, weight: str = "weight", bias: str = "bias") -> dict[str, Tensor]:
-    """Return the weight and the bias of a foreign operator, by argument name, if it has them."""
+    """Return the weight and the bias of a foreign operator by argument name, if present."""
     given = {"weight": foreign.get(weight), "bias": foreign.get(bias)}
     return {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}

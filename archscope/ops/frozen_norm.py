@@ -1,4 +1,4 @@
-"""Batch normalisation of which nothing is trained, and nothing kept count of."""
+"""Batch normalisation with fixed parameters and statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archscope.ops.registry import op
 
 @op("frozen_batchnorm")
 class FrozenBatchNorm(Op, frozen=True, kw_only=True):
-    """Batch normalisation with fixed statistics, scale and shift, as detectors fine-tune with."""
+    """Batch normalisation with fixed statistics, scale and shift, used to fine-tune detectors."""
 
     valuewise = True
 
@@ -54,7 +54,7 @@ class FrozenBatchNorm(Op, frozen=True, kw_only=True):
 
 @recognises("archscope.frozen_batch_norm.default")
 def frozen_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a batch norm of buffers, as the importer brings it."""
+    """Recognise a batch norm of buffers, as prepared by the importer."""
     names = ("weight", "bias", "running_mean", "running_var")
     held = {name: foreign.args[name] for name in names}
     return Recognised(FrozenBatchNorm(eps=foreign.args["eps"]), foreign.ins, held)

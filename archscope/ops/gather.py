@@ -1,4 +1,4 @@
-"""Values at places that are computed, and places as vectors of ones and zeros."""
+"""Gather values at computed indices, and encode indices as one-hot vectors."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ INT64 = 7
 
 @op("gather_elements")
 class Gather(AlongAxis, frozen=True, kw_only=True):
-    """Values of the first input at places along an axis, which the second input has.
+    """Gather values of the first input along an axis, at the indices in the second input.
 
-    The second input has as many axes, and may be shorter along each. `argmax` and `argsort` give
-    such places.
+    The second input has the same number of axes, and may be shorter along each. `argmax` and
+    `argsort` yield such indices.
     """
 
     arity = (2, 2)
@@ -50,11 +50,11 @@ class Gather(AlongAxis, frozen=True, kw_only=True):
         return index
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input where it gathers positions, any of which may be taken."""
+        """Return the whole input if it gathers positions, as any of them may be selected."""
         return POINTWISE if self.axis == 0 and ins[0][1:] == ins[1][1:] else WHOLE
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the places; torch keeps the input beside them for its shape."""
+        """State the indices; torch also keeps the input, for its shape."""
         return Saved(indices=prod(ins[1]), elements=prod(ins[0]))
 
     def onnx(self, *ins: Shape) -> Value:
@@ -71,14 +71,14 @@ class Gather(AlongAxis, frozen=True, kw_only=True):
 
 @op("one_hot")
 class OneHot(Weightless, frozen=True, kw_only=True):
-    """A new last axis that is 1 at the class that a value names, and 0 elsewhere."""
+    """One-hot encoding along a new last axis."""
 
     principal = "classes"
     modules = ("archscope.nn.OneHot",)
     without_slope = (0,)
     may_see_less = True
 
-    classes: Annotated[Positive, "number of classes; values are whole numbers below it"]
+    classes: Annotated[Positive, "number of classes; values are integers below it"]
 
     saved = saves_nothing
     window = whole
@@ -106,13 +106,13 @@ class OneHot(Weightless, frozen=True, kw_only=True):
 
 
 def _places(value: Any, x: Tensor) -> bool:
-    """Return whether a value are places for an input, along axes that both have."""
+    """Return whether a value is an index tensor for an input, with the same axes."""
     return isinstance(value, Tensor) and not value.constant and len(value.shape) == len(x.shape)
 
 
 @recognises("aten.gather.default", "aten.take_along_dim.default")
 def gather_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise values at computed places along an axis of the image."""
+    """Recognise gathering at computed indices along an axis of the image."""
     x = foreign.args["self"]
     index, dim = foreign.get("index", foreign.get("indices")), foreign.get("dim")
     axis = 0 if dim is None else dim % len(x.shape)
@@ -124,7 +124,7 @@ def gather_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.one_hot.default")
 def one_hot_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise vectors of a known number of classes."""
+    """Recognise one-hot vectors with a known number of classes."""
     classes = foreign.get("num_classes", -1)
     if classes < 1 or len(foreign.out) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Windows from attributes: values for all axes or for each, and every form of padding."""
+"""Compute windows from attributes: values for all axes or for each, and all forms of padding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def per_axis(value: Value | tuple[Value, ...], rank: int, what: str) -> tuple[Value, ...]:
-    """Return a value for each of `rank` axes; a single value stands for all. Raises ShapeError."""
+    """Return a value for each of `rank` axes; a single value applies to all. Raises ShapeError."""
     if not isinstance(value, tuple):
         return (value,) * rank
     if len(value) != rank:
@@ -30,7 +30,7 @@ def short(values: Iterable[Value]) -> Value | tuple[Value, ...]:
 
 
 def short_padding(pairs: Sequence[tuple[int, int]]) -> Padding:
-    """Return the padding before and behind each axis as the attribute that says it shortest."""
+    """Return the padding before and after each axis as the shortest equivalent attribute."""
     if all(before == after for before, after in pairs):
         return short(before for before, _ in pairs)
     return tuple(pairs)
@@ -54,8 +54,8 @@ def sliding(
 ) -> tuple[Window, ...]:
     """Return the window along each spatial axis of `shape`.
 
-    `same` pads as TensorFlow does: the output has ceil(size / stride) positions and the odd
-    position of padding is after the input. With stride 1 that equals torch's `same`.
+    `same` pads like TensorFlow: the output has ceil(size / stride) positions, and an odd position
+    of padding is after the input. With stride 1 that equals torch's `same`.
     """
     sizes = spatial(shape, name)
     rank = len(sizes)
@@ -83,18 +83,18 @@ def sliding(
 
 
 def slid(windows: tuple[Window | Scatter, ...], shape: Shape) -> Shape:
-    """Return the spatial sizes that windows leave of an input."""
+    """Return the spatial sizes of an input after windows."""
     return tuple(window.slide(size) for window, size in zip(windows, shape[1:], strict=True))
 
 
 def padded(windows: tuple[Window, ...], shape: Shape) -> int:
-    """Return the elements of an input together with its padding."""
+    """Return the number of elements of an input including its padding."""
     sizes = (w.before + size + w.after for w, size in zip(windows, shape[1:], strict=True))
     return shape[0] * prod(sizes)
 
 
 def taps(windows: tuple[Window | Scatter, ...]) -> int:
-    """Return the positions of a kernel along all axes."""
+    """Return the number of positions of a kernel."""
     return prod(window.kernel for window in windows)
 
 
@@ -110,7 +110,7 @@ def symmetric(windows: tuple[Window, ...]) -> bool:
 
 
 def onnx_windows(windows: tuple[Window | Scatter, ...]) -> dict[str, Any]:
-    """Return the attributes of ONNX's sliding operators; None where it has that by default."""
+    """Return the attributes of ONNX's sliding operators; None for those with their default."""
     strides, dilations = (
         tuple(getattr(window, name) for window in windows) for name in ("stride", "dilation")
     )

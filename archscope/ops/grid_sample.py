@@ -1,4 +1,4 @@
-"""A map sampled at places that are computed: spatial transformers, warping by optical flow."""
+"""Sample a map at computed places: spatial transformers, warping by optical flow."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from archscope.ops.foreign import Foreign, Recognised, recognises
 from archscope.ops.registry import op
 
 MODES = {"linear": "bilinear", "nearest": "nearest", "cubic": "bicubic"}
-"""Interpolations by our names, with torch's; in torch's order, by which it numbers them."""
+"""Interpolation modes with torch's names, in the order by which torch numbers them."""
 PADDINGS = ("zeros", "border", "reflection")
 
 
 @op("grid_sample")
 class GridSample(Weightless, frozen=True, kw_only=True):
-    """The first input at the places of the second, a grid of coordinates from -1 to 1.
+    """Sample the first input at the places in the second, a grid of coordinates from -1 to 1.
 
-    A map of CxHxW and a grid of height x width x 2 give C x height x width, Jaderberg et al. 2015.
+    A map of CxHxW and a grid of height x width x 2 yield C x height x width, Jaderberg et al. 2015.
     """
 
     principal = "mode"
@@ -57,10 +57,10 @@ class GridSample(Weightless, frozen=True, kw_only=True):
         return x[0], *grid[:-1]
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the weights of each place, and the mix of the values that they weigh.
+        """Count the computation of the weights at each place, and the weighted sum.
 
-        A coordinate is scaled and shifted, and rounded. Linear weights are products of how far it
-        is from the positions around it; cubic ones are polynomials of that, on each axis.
+        A coordinate is scaled, shifted and rounded. Linear weights are products of its distances
+        to the surrounding positions; cubic ones are polynomials of these, on each axis.
         """
         rank, places = len(ins[0]) - 1, prod(ins[1][:-1])
         each, mix = {
@@ -95,7 +95,7 @@ class GridSample(Weightless, frozen=True, kw_only=True):
 @recognises("aten.grid_sampler.default", "aten.grid_sampler_2d.default",
             "aten.grid_sampler_3d.default")  # fmt: skip
 def grid_sample_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a map at computed places, or at those of each image alike."""
+    """Recognise sampling at computed places, or at the same places for each image."""
     if len(foreign.ins) != 2:
         return None
     found = GridSample(

@@ -1,4 +1,4 @@
-"""Layers whose weights are computed of their direction and length, or are constants."""
+"""Layers whose weights are computed from direction and length, or are constant."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from archscope.ops.registry import op
 
 
 def _renamed(described: Call, prefix: str) -> Call:
-    """Return a call of one of our modules in place of that of torch it extends."""
+    """Return the call of our module in place of the torch module that it extends."""
     name = described.target.rpartition(".")[2]
     return Call(f"archscope.nn.{prefix}{name}", described.args, described.kwargs)
 
 
 def _normed(*shape: int) -> Value:
-    """Describe weights of a shape: their direction times their length, for each first index."""
+    """Describe weights as their direction times their length, for each first index."""
     direction = weight("weight_v", *shape)
     length = weight("weight_g", shape[0], *(1 for _ in shape[1:]), centre=1.0, spread=0.0)
     norm = node("ReduceL2", direction, ints(*range(1, len(shape))))
@@ -31,7 +31,7 @@ def _normed(*shape: int) -> Value:
 
 @op("weight_norm_conv")
 class WeightNormConv(Conv, frozen=True, kw_only=True):
-    """Convolution whose weights are a direction and a length, Salimans and Kingma 2016."""
+    """Convolution with weight normalisation (direction and length), Salimans and Kingma 2016."""
 
     modules = ()
     convolution = absorbs_scale = False
@@ -45,14 +45,14 @@ class WeightNormConv(Conv, frozen=True, kw_only=True):
         return Conv.params(self, *ins) + self.out
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the bias, and for the weights their norm, a factor each, and the product."""
+        """Count the bias, and for the weights their norm, a factor each and the product."""
         return Conv.elementwise(self, *ins) + 3 * self._numbers(*ins) + self.out
 
     def _numbers(self, *ins: Shape) -> int:
         return self.out * self.taps(ins[0])
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the input, the computed weights, and their norms."""
+        """State the input, the computed weights and their norms."""
         return Saved(input=True, fixed=self._numbers(*ins) + self.out)
 
     def weights_key(self, *ins: Shape) -> object:
@@ -77,7 +77,7 @@ class WeightNormConv(Conv, frozen=True, kw_only=True):
 
 @op("weight_norm_linear")
 class WeightNormLinear(Linear, frozen=True, kw_only=True):
-    """Fully connected layer whose weights are a direction and a length."""
+    """Fully connected layer with weight normalisation (direction and length)."""
 
     modules = ()
     absorbs_scale = False
@@ -86,11 +86,11 @@ class WeightNormLinear(Linear, frozen=True, kw_only=True):
         return Linear.params(self, *ins) + self.out
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the bias, and for the weights their norm, a factor each, and the product."""
+        """Count the bias, and for the weights their norm, a factor each and the product."""
         return Linear.elementwise(self, *ins) + 3 * self.out * ins[0][0] + self.out
 
     def saved(self, *ins: Shape) -> Saved:
-        """State the input, the computed weights, and their norms."""
+        """State the input, the computed weights and their norms."""
         return Saved(input=True, fixed=self.out * ins[0][0] + self.out)
 
     def torch(self, *ins: Shape) -> Call:
@@ -110,7 +110,7 @@ class WeightNormLinear(Linear, frozen=True, kw_only=True):
 
 @op("fixed_conv")
 class FixedConv(Conv, frozen=True, kw_only=True):
-    """Convolution with constant weights: blurring, edges, wavelets."""
+    """Convolution with constant weights, such as blurring, edges or wavelets."""
 
     modules = ()
     convolution = absorbs_scale = False
@@ -129,7 +129,7 @@ class FixedConv(Conv, frozen=True, kw_only=True):
         return self.out * self.taps(ins[0])
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count the gradient of the input; the weights have none."""
+        """Count the gradient of the input only, as the weights have none."""
         return self.macs(*ins) * sum(needed)
 
     def weights_key(self, *ins: Shape) -> object:
@@ -153,7 +153,7 @@ NORM = "aten._weight_norm.default"
 
 
 def normed(foreign: Foreign) -> dict[str, Tensor] | None:
-    """Return direction, length and bias if the weights of a layer are made of these."""
+    """Return direction, length and bias if a layer uses weight normalisation."""
     held = with_bias(foreign)
     made = held["weight"].made
     if not isinstance(made, Foreign) or made.target != NORM or made.get("dim") != 0:
@@ -167,7 +167,7 @@ def normed(foreign: Foreign) -> dict[str, Tensor] | None:
     "aten.conv1d.padding", "aten.conv2d.padding", "aten.conv3d.padding",
 )  # fmt: skip
 def any_conv_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a convolution, and how its weights are held."""
+    """Recognise a convolution and the form of its weights."""
     found = conv_of_torch(foreign)
     assert isinstance(found.op, Conv)
     words = {name: getattr(found.op, name) for name in Conv.__struct_fields__}
@@ -181,7 +181,7 @@ def any_conv_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.linear.default")
 def any_linear_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a linear layer, and how its weights are held."""
+    """Recognise a linear layer and the form of its weights."""
     found, held = linear_of_torch(foreign), normed(foreign)
     if found is None or held is None:
         return found

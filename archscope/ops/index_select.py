@@ -1,4 +1,4 @@
-"""Chosen places along an axis, and held tensors beside the input."""
+"""Select indices along an axis, and concatenate learned tensors."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ Places = Annotated[
 
 @op("index_select")
 class IndexSelect(Rearrangement, frozen=True, kw_only=True):
-    """Values at chosen places along an axis: `index_select: [2, 1, 0]` turns RGB to BGR."""
+    """Select indices along an axis: `index_select: [2, 1, 0]` turns RGB into BGR."""
 
     principal = "index"
 
-    index: Annotated[Places, "the places in the order of the output"]
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    index: Annotated[Places, "indices in the order of the output"]
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -76,14 +76,14 @@ class IndexSelect(Rearrangement, frozen=True, kw_only=True):
 
 @op("concat_learned")
 class ConcatLearned(Op, frozen=True, kw_only=True):
-    """Concatenate the input with a learned tensor of its own: coordinates, tokens, a background."""
+    """Concatenate the input with a learned tensor: coordinates, tokens, a background."""
 
     principal = "size"
     keeps_zero = False
 
-    size: Annotated[TensorShape, "shape of the tensor: that of the input but for the axis"]
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
-    before: Annotated[Flag, "put it before the input"] = False
+    size: Annotated[TensorShape, "shape of the tensor: that of the input except along the axis"]
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
+    before: Annotated[Flag, "put the tensor before the input"] = False
     fixed: Annotated[Flag, "the tensor is a constant: a buffer, which is not trained"] = False
 
     macs = elementwise = free
@@ -138,7 +138,7 @@ class ConcatLearned(Op, frozen=True, kw_only=True):
 
 
 def attached(tensors: list[Tensor], axis: int) -> Recognised | None:
-    """Return an input with a held tensor at one of its ends, None for anything else."""
+    """Return an input concatenated with a constant or learned tensor, else None."""
     places = [place for place, tensor in enumerate(tensors) if not tensor.constant]
     if len(places) != 1 or len(tensors) != 2:
         return None
@@ -154,7 +154,7 @@ def attached(tensors: list[Tensor], axis: int) -> Recognised | None:
 
 @recognises("aten.index.Tensor", "aten.index_select.default")
 def index_select_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise known places along one axis."""
+    """Recognise constant indices along one axis."""
     x = foreign.ins[0]
     if foreign.target == "aten.index_select.default":
         axis, places = foreign.args["dim"] % len(x.shape), foreign.args["index"]
@@ -164,7 +164,7 @@ def index_select_of_torch(foreign: Foreign) -> Recognised | None:
             return None
         ((axis, places),) = given
     known: Any = places.value if isinstance(places, Tensor) and places.constant else None
-    if isinstance(known, int) and not isinstance(known, bool):  # of one number, or of none
+    if isinstance(known, int) and not isinstance(known, bool):  # a single number
         known = (known,)
     if axis == 0 or not isinstance(known, tuple) or not known:
         return None

@@ -1,4 +1,4 @@
-"""What is fed to a network."""
+"""The inputs of a network."""
 
 from __future__ import annotations
 

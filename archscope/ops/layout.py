@@ -1,4 +1,4 @@
-"""Axes in another order, and one element along an axis: views of the same numbers."""
+"""Permute axes, and select an element along an axis, as views."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ Order = Annotated[
 
 @op("permute")
 class Permute(View, frozen=True, kw_only=True):
-    """Put the axes in another order: `permute: [1, 2, 0]` moves the channels to the end."""
+    """Permute the axes: `permute: [1, 2, 0]` moves the channels to the end."""
 
     principal = "order"
     modules = ("archscope.nn.Permute",)
 
-    order: Annotated[Order, "the axis of the input for each axis of the output; channels are 0"]
+    order: Annotated[
+        Order, "the axis of the input for each axis of the output; 0 is the channel axis"
+    ]
 
     def is_identity(self, *ins: Shape) -> bool:
         return self.order == tuple(sorted(self.order))
@@ -65,12 +67,12 @@ class Permute(View, frozen=True, kw_only=True):
 
 @op("select")
 class Select(View, frozen=True, kw_only=True):
-    """One element along an axis, which goes: the class token of a transformer is `select: 0`."""
+    """Select an element along an axis and remove the axis: `select: 0` is a class token."""
 
     principal = "index"
 
-    index: Annotated[Count, "which element, from 0"]
-    axis: Annotated[Count, "the axis; 0 are the channels, 1 is the first behind them"] = 1
+    index: Annotated[Count, "index of the element, from 0"]
+    axis: Annotated[Count, "the axis; 0 is the channel axis, 1 the first after it"] = 1
 
     window = whole
 

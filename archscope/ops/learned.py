@@ -1,4 +1,4 @@
-"""Arithmetic with a learned or fixed tensor: position embeddings, scales, means of a data set."""
+"""Arithmetic with a learned or fixed tensor: position embeddings, scales, data set means."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ KINDS = {
     "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "div": "Div", "rdiv": "Div",
     "pow": "Pow", "maximum": "Max", "minimum": "Min",
 }  # fmt: skip
-"""The functions, and what ONNX calls them."""
+"""The functions, and their names in ONNX."""
 
 ADDED = ("add", "sub", "rsub")
 
 
 @op("learned")
 class Learned(Op, frozen=True, kw_only=True):
-    """Combine the input with a learned tensor of its own, broadcast along axes of size 1.
+    """Combine the input with a learned tensor, broadcast along axes of size 1.
 
     `learned: {function: add, size: [64, 14, 14]}` is a position embedding; with size [64, 1, 1] it
-    has a number for each channel. Its module is initialised so that it changes nothing, as far as
-    that is possible.
+    has a number per channel. If possible, it is initialised so that it changes nothing.
     """
 
     principal = "size"
 
     size: Annotated[TensorShape, "shape of the tensor; each size is that of the input, or 1"]
     function: Annotated[
-        str, choice(*KINDS), "what is done with the input and the tensor; rsub and rdiv swap them"
+        str, choice(*KINDS), "function of the input and the tensor; rsub and rdiv swap them"
     ] = "add"
     fixed: Annotated[Flag, "the tensor is a constant: a buffer, which is not trained"] = False
 

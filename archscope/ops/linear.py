@@ -56,12 +56,12 @@ class Linear(Weighted, frozen=True, kw_only=True):
 
 @recognises("onnx.Linear")
 def onnx_linear(foreign: Foreign) -> Recognised | None:
-    """Recognise a product with a constant matrix, (out, in), as the importer brings it."""
+    """Recognise a product with a constant matrix, (out, in), as prepared by the importer."""
     return _recognised(foreign.get("X"), with_bias(foreign, "W", "B"))
 
 
 def linear_of_torch(foreign: Foreign) -> Recognised | None:
-    """Return torch's linear layer on flat inputs, None for others."""
+    """Recognise torch's linear layer on flat inputs."""
     return _recognised(foreign.args["input"], with_bias(foreign))
 
 

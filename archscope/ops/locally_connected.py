@@ -18,7 +18,7 @@ from archscope.ops.registry import op
 
 @op("locally_connected")
 class LocallyConnected(Convolution, frozen=True, kw_only=True):
-    """Convolution with weights and biases of their own at every position, LeCun 1989."""
+    """Convolution with separate weights and biases at every position, LeCun 1989."""
 
     modules = ("archscope.nn.LocallyConnected",)
 

@@ -1,4 +1,4 @@
-"""Masks: comparisons, which are 1 where they hold and 0 elsewhere, and choices by them."""
+"""Masks: comparisons, which are 1 where true and 0 elsewhere, and selection by a mask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RELATIONS = {
     "gt": "Greater", "ge": "GreaterOrEqual", "lt": "Less", "le": "LessOrEqual", "eq": "Equal",
     "ne": "",
 }  # fmt: skip
-"""The relations by their names in torch, and what ONNX calls them."""
+"""The relations by their names in torch, with their names in ONNX."""
 
 SWAPPED = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge", "eq": "eq", "ne": "ne"}
 
@@ -33,7 +33,7 @@ class Compare(Weightless, frozen=True, kw_only=True):
     without_slope = (0,)
 
     relation: Annotated[str, choice(*RELATIONS), "greater, greater or equal, less, ..."]
-    than: Annotated[Number, "what a value is compared with"] = 0.0
+    than: Annotated[Number, "the number to compare with"] = 0.0
 
     window = pointwise
     shape = same_shape
@@ -69,7 +69,7 @@ class Compare(Weightless, frozen=True, kw_only=True):
 
 @op("where")
 class Where(Weightless, frozen=True, kw_only=True):
-    """The second input where the first, a mask, is positive, the third elsewhere."""
+    """Select the second input where the first, a mask, is positive, and the third elsewhere."""
 
     arity = (3, 3)
     keeps_zero = True
@@ -85,7 +85,7 @@ class Where(Weightless, frozen=True, kw_only=True):
         return prod(ins[0])
 
     def saved(self, *ins: Shape) -> Saved:
-        """State nothing but the mask, of a byte for each element: a quarter of a number."""
+        """State only the mask, of one byte per element: a quarter of a number."""
         return Saved(elements=-(-prod(ins[0]) // 4))
 
     def torch(self, *ins: Shape) -> Call:
@@ -141,7 +141,7 @@ BOTH: dict[str, type[Op]] = {
 
 @recognises(*BOTH)
 def both_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise masks that hold both, or one of them."""
+    """Recognise the conjunction or disjunction of masks."""
     ins = foreign.ins
     fits = len(ins) == 2 and len(ins[0].shape) == len(ins[1].shape)
     return Recognised(BOTH[foreign.target](), ins) if fits else None
@@ -149,5 +149,5 @@ def both_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.logical_not.default", "aten.bitwise_not.default")
 def not_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise where a mask does not hold."""
+    """Recognise the negation of a mask."""
     return Recognised(RSub(value=1), foreign.ins)

@@ -1,4 +1,4 @@
-"""Operators that bring branches together."""
+"""Operators that merge branches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def broadcast(name: str, ins: tuple[Shape, ...]) -> Shape:
 
 
 class Merge(Weightless, frozen=True):
-    """What operators share that join branches position by position; not an operator itself."""
+    """The base class of operators that merge branches position by position; not one itself."""
 
     arity = (2, None)
     branching = keeps_zero = True
@@ -113,7 +113,7 @@ class Concat(Merge, frozen=True, kw_only=True):
     principal = "axis"
     modules = ("archscope.nn.Concat",)
 
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
 
     elementwise = free
     saved = saves_nothing
@@ -127,7 +127,7 @@ class Concat(Merge, frozen=True, kw_only=True):
         return *ins[0][:axis], sum(x[axis] for x in ins), *ins[0][axis + 1 :]
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input where positions are concatenated, which is more than it sees."""
+        """Return the whole input if positions are concatenated, as an upper bound."""
         return WHOLE if self.axis else POINTWISE
 
     def torch(self, *ins: Shape) -> Call:
@@ -188,7 +188,7 @@ class Distance(Weightless, frozen=True, kw_only=True):
 
 @recognises("onnx.Distance")
 def onnx_distance(foreign: Foreign) -> Recognised | None:
-    """Recognise a distance, as the importer brings it."""
+    """Recognise a distance, as prepared by the importer."""
     return Recognised(Distance(metric=foreign.get("metric")), foreign.ins)
 
 
@@ -202,7 +202,7 @@ def onnx_add(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.Concat")
 def onnx_concat(foreign: Foreign) -> Recognised | None:
-    """Recognise inputs that are put behind one another."""
+    """Recognise a concatenation."""
     ins = foreign.tensors
     axis = foreign.get("axis") % len(ins[0].shape)
     if any(x.constant for x in ins) or axis == 0:

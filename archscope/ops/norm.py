@@ -1,4 +1,4 @@
-"""Normalisations: over the batch, over channels, over groups of channels and over neighbours."""
+"""Normalisation over the batch, channels, groups of channels and neighbouring channels."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from archscope.ops.registry import op
 
 
 class Normalisation(Op, frozen=True, kw_only=True):
-    """What norms share that may learn a scale and a shift; not an operator itself."""
+    """The base class of norms with an optional scale and shift; not an operator itself."""
 
     normalises = True
 
     @property
     def affine(self) -> bool:
-        """Whether it learns a scale and a shift for each channel; the last attribute of each."""
+        """Whether it learns a scale and a shift for each channel; the last attribute."""
         raise NotImplementedError
 
     @property
@@ -46,7 +46,7 @@ class Normalisation(Op, frozen=True, kw_only=True):
         return type(self), ins[0][0], self.affine
 
     def onnx_affine(self, channels: int) -> tuple[Value, Value]:
-        """Describe the scale and the shift of each channel; ones and zeros if none are learned."""
+        """Describe the scale and the shift of each channel: ones and zeros if not learned."""
         if not self.affine:
             return floats(*(1.0,) * channels), floats(*(0.0,) * channels)
         return (
@@ -59,11 +59,11 @@ class Normalisation(Op, frozen=True, kw_only=True):
 
 
 STANDARDISE = 5
-"""Work on an element: sum, centre, square, sum of squares, divide by the deviation."""
+"""Work per element: sum, centre, square, sum of squares, division by the deviation."""
 
 
 class Standardisation(Normalisation, frozen=True):
-    """What norms share whose statistics are those of the image; not an operator itself."""
+    """The base class of norms with statistics of the image; not an operator itself."""
 
     buffers = free
 
@@ -124,14 +124,14 @@ class BatchNorm(Normalisation, frozen=True, kw_only=True):
 class LayerNorm(Standardisation, frozen=True, kw_only=True):
     """Normalise each position to mean 0 and variance 1 over its channels, Ba et al. 2016.
 
-    Its statistics are of one position, as in ConvNeXt, Liu et al. 2022; so it sees no other.
+    Its statistics are those of a single position, as in ConvNeXt, Liu et al. 2022.
     """
 
     modules = ("archscope.nn.LayerNorm",)
 
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
-    bias: Annotated[Flag, "learn the shift, not the scale alone"] = True
+    bias: Annotated[Flag, "learn a shift as well as a scale"] = True
 
     window = pointwise
     shape = same_shape
@@ -193,14 +193,14 @@ class LayerNorm(Standardisation, frozen=True, kw_only=True):
 class GroupNorm(Standardisation, frozen=True, kw_only=True):
     """Normalise groups of channels to mean 0 and variance 1 over all positions, Wu and He 2018.
 
-    Its statistics are of the image at hand, also at inference: every output sees the whole input.
+    Its statistics are those of the image, even at inference: every output sees the whole input.
     """
 
     principal = "groups"
     modules = ("nn.GroupNorm",)
 
     groups: Annotated[
-        Positive, "groups of channels; 1 normalises all together, the channel count each alone"
+        Positive, "groups of channels; 1 for all together, the channel count for each separately"
     ] = 32
     eps: Annotated[Number, "added to the variance before the square root"] = 1e-5
     affine: Annotated[Flag, "learn a scale and a shift for each channel"] = True
@@ -289,7 +289,7 @@ class LocalResponseNorm(Weightless, frozen=True, kw_only=True):
         channels, *sizes = ins[0]
         if self.size % 2 and len(sizes) == 2:
             return node("LRN", X, size=self.size, alpha=alpha, beta=beta, bias=k)
-        # ONNX has the middle of an even size elsewhere, and runtimes take two axes alone.
+        # ONNX centres even sizes differently, and runtimes support only two axes.
         squares = node("Reshape", node("Mul", X, X), ints(0, 1, channels, -1))
         pads = (self.size // 2, 0, (self.size - 1) // 2, 0)
         kernel = (self.size, 1)
@@ -309,7 +309,7 @@ class LocalResponseNorm(Weightless, frozen=True, kw_only=True):
 
 @recognises("onnx.BatchNormalization")
 def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
-    """Recognise a batch normalisation; ONNX's momentum weighs the old statistics."""
+    """Recognise a batch normalisation; ONNX's momentum is the weight of the old statistics."""
     words = {
         "weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var",
     }  # fmt: skip
@@ -325,7 +325,7 @@ def onnx_batchnorm(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.LayerNormalization")
 def onnx_layernorm(foreign: Foreign) -> Recognised | None:
-    """Recognise a layer norm of flat descriptions, whose last axis are the channels."""
+    """Recognise a layer norm of flat inputs, whose last axis is the channels."""
     x, scale, bias = foreign.get("X"), foreign.get("Scale"), foreign.get("B")
     if len(x.shape) != 2 or foreign.get("axis", -1) % 2 != 1:
         return None
@@ -338,7 +338,7 @@ def onnx_layernorm(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.ChannelNorm")
 def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
-    """Recognise a layer norm between two transposes, as the importer brings it."""
+    """Recognise a layer norm between two transposes, as prepared by the importer."""
     scale, bias = foreign.get("scale"), foreign.get("bias")
     held = {"weight": scale} if bias is None else {"weight": scale, "bias": bias}
     found = LayerNorm(eps=round_float(foreign.get("epsilon", 1e-5)), bias=bias is not None)
@@ -347,7 +347,7 @@ def onnx_channel_norm(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.InstanceNormalization", "onnx.GroupNormalization")
 def onnx_groupnorm(foreign: Foreign) -> Recognised | None:
-    """Recognise a group norm; an instance norm takes each channel alone."""
+    """Recognise a group norm; an instance norm has one channel per group."""
     x, scale, bias = foreign.tensors
     if not (scale.constant and bias.constant and scale.shape == bias.shape == x.shape[1:2]):
         return None  # opset 18 has a factor for each group
@@ -360,7 +360,7 @@ def onnx_groupnorm(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.LRN")
 def onnx_lrn(foreign: Foreign) -> Recognised | None:
-    """Recognise a local response norm of an odd size, whose middle is the same everywhere."""
+    """Recognise a local response norm of an odd size, whose centre is the same everywhere."""
     if foreign.get("size") % 2 == 0:
         return None
     found = LocalResponseNorm(
@@ -380,7 +380,7 @@ def _affine_of_torch(foreign: Foreign) -> dict[str, Tensor] | None:
 
 @recognises("aten.batch_norm.default")
 def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's batch normalisation with kept statistics."""
+    """Recognise torch's batch normalisation with running statistics."""
     given = _affine_of_torch(foreign)
     kept = {name: foreign.get(name) for name in ("running_mean", "running_var")}
     if given is None or None in kept.values() or foreign.args["training"]:
@@ -391,7 +391,7 @@ def batchnorm_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.layer_norm.default", "channels.layer_norm")
 def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's layer norm of flat inputs, or of channels brought to the front."""
+    """Recognise torch's layer norm of flat inputs, or of channels moved to the front."""
     x, given = foreign.args["input"], with_bias(foreign)
     normalised = tuple(foreign.args["normalized_shape"])
     if foreign.target == "channels.layer_norm":
@@ -407,7 +407,7 @@ def layernorm_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.group_norm.default", "aten.instance_norm.default")
 def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's group norm; an instance norm has one channel in each group."""
+    """Recognise torch's group norm; an instance norm has one channel per group."""
     x, given = foreign.args["input"], _affine_of_torch(foreign)
     if given is None or not foreign.get("use_input_stats", True):
         return None
@@ -418,6 +418,6 @@ def groupnorm_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("archscope.lrn.default")
 def lrn_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's local response norm, as the importer brings it."""
+    """Recognise torch's local response norm, as prepared by the importer."""
     words = {word: foreign.args[word] for word in ("size", "alpha", "beta", "k")}
     return Recognised(LocalResponseNorm(**words), foreign.ins)

@@ -1,4 +1,4 @@
-"""What an importer met and could not say in operators."""
+"""Foreign operators without an equivalent in archscope."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ AnyShape = Annotated[
 class Opaque(Op, frozen=True, kw_only=True):
     """A foreign operator without an equivalent here; facts that it does not state are unknown.
 
-    Totals that it may add to read `>=`, and it cannot be built.
+    Totals that it may add to are shown as `>=`, and it cannot be built.
     """
 
     arity = (1, None)
 
-    kind: Annotated[Word, "its name in the framework it comes from"]
+    kind: Annotated[Word, "its name in the original framework"]
     size: Annotated[AnyShape, "shape of its output, without the batch"]
     learned: Annotated[Count, "number of learnable parameters"] = 0
     kept: Annotated[Count, "number of running statistics"] = 0
     products: Annotated[Count | None, "multiply-accumulates, if known"] = None
     work: Annotated[Count | None, "other arithmetic, if known"] = None
-    least: Annotated[Flag, "`products` are a part, of the others the number is not known"] = False
+    least: Annotated[Flag, "`products` is only a lower bound"] = False
     view: Annotated[Flag, "its output is a view of its input"] = False
     pointwise: Annotated[
-        Flag, "each output position depends on the same position of the inputs alone"
+        Flag, "each output position depends only on the same position of the inputs"
     ] = False
 
     @property
@@ -66,7 +66,7 @@ class Opaque(Op, frozen=True, kw_only=True):
         return (*missing, "torch") if self.pointwise else (*missing, "window", "torch")
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the most that it may see, which is unknown unless it is pointwise."""
+        """Return an upper bound of its windows, which are unknown unless it is pointwise."""
         return POINTWISE if self.pointwise else WHOLE
 
     def shape(self, *ins: Shape) -> Shape:
@@ -95,8 +95,8 @@ class Opaque(Op, frozen=True, kw_only=True):
 
     def torch(self, *ins: Shape) -> Call:
         raise GraphError(
-            f"'{self.kind}' is no operator of archscope: a network with it can be analysed,"
-            " not built"
+            f"'{self.kind}' is not an operator of archscope: a network with it can be analysed"
+            " but not built"
         )
 
     def onnx(self, *ins: Shape) -> None:
@@ -104,5 +104,5 @@ class Opaque(Op, frozen=True, kw_only=True):
 
     @classmethod
     def examples(cls) -> tuple[Example, ...]:
-        """Return none: there is nothing that it could be held against."""
+        """Return no examples, as there is nothing to compare with."""
         return ()

@@ -1,4 +1,4 @@
-"""Zeros, constants or repeated values around a feature map, as an operator of its own."""
+"""Padding of a feature map as a separate operator: zeros, constants or repeated values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODULES = {
 
 
 LOWEST = -3.4028234663852886e38
-"""The lowest number of single precision, in place of minus infinity around a maximum."""
+"""The lowest number in single precision, used instead of minus infinity around a maximum."""
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -45,10 +45,10 @@ Pair = Annotated[
 
 @op("pad")
 class Pad(Rearrangement, frozen=True, kw_only=True):
-    """Put zeros around a feature map; convolutions and pools can pad for themselves.
+    """Pad a feature map with zeros; convolutions and pools can also pad themselves.
 
-    Values of the map itself stand in place of zeros in other modes: mirrored at the border
-    (reflect), that of the border (replicate), or those of the other end (circular).
+    Other modes use values of the map instead of zeros: mirrored at the border (reflect), of the
+    border (replicate), or from the opposite end (circular).
     """
 
     principal = "padding"
@@ -58,11 +58,11 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
     )  # fmt: skip
 
     padding: Annotated[Padding, "positions around the input"] = 0
-    mode: Annotated[Mode, "what they are filled with: a constant, or values of the input"] = (
-        "constant"
-    )
+    mode: Annotated[Mode, "values of the padding: a constant, or values of the input"] = "constant"
     value: Annotated[Number, "the constant"] = 0.0
-    channels: Annotated[Pair, "channels of the constant before and behind those of the input"] = (
+    channels: Annotated[
+        Pair, "channels of the constant to add before and after those of the input"
+    ] = (
         0,
         0,
     )
@@ -132,7 +132,7 @@ class Pad(Rearrangement, frozen=True, kw_only=True):
 
 
 def _around(x: Value, windows: tuple[Window, ...], shape: Shape) -> Value:
-    """Describe a value with each end before the other end, in ONNX."""
+    """Describe circular padding of a value in ONNX."""
     for axis, (window, size) in enumerate(zip(windows, shape[1:], strict=True), start=2):
         parts = [x]
         if window.before:
@@ -154,12 +154,12 @@ TARGETS = {
     **{f"aten.reflection_pad{rank}d.default": "reflect" for rank in (1, 2, 3)},
     **{f"aten.replication_pad{rank}d.default": "replicate" for rank in (1, 2, 3)},
 }  # fmt: skip
-"""The modes of torch's operators; the first has it as an argument."""
+"""The modes of torch's operators; for the first, it is an argument."""
 
 
 @recognises(*TARGETS)
 def pad_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise padding of every mode, of channels with a constant, and crops by negative ones."""
+    """Recognise padding in all modes, of channels with a constant, and crops (negative padding)."""
     (x,) = foreign.ins
     mode = TARGETS[foreign.target] or foreign.get("mode", "constant")
     value = foreign.get("value") or 0.0
@@ -188,7 +188,7 @@ def pad_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.Pad")
 def pad_of_onnx(foreign: Foreign) -> Recognised | None:
-    """Recognise padding of positions, and that of channels with a constant."""
+    """Recognise padding of positions, and of channels with a constant."""
     x = foreign.ins[0]
     pads, value, axes = (foreign.get(name) for name in ("pads", "constant_value", "axes"))
     mode = foreign.get("mode", "constant")
@@ -208,7 +208,7 @@ def pad_of_onnx(foreign: Foreign) -> Recognised | None:
 
 
 def constants_of_torch(foreign: Foreign, value: float) -> tuple[tuple[int, int], ...] | None:
-    """Return the positions before and after each axis that have a value; None for other pads."""
+    """Return the padding before and after each axis if it has this value; None for others."""
     found = pad_of_torch(foreign)
     if found is None or found.then or not isinstance(found.op, Pad):
         return None

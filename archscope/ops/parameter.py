@@ -1,4 +1,4 @@
-"""A learned or fixed tensor as a value of the network: queries, tokens."""
+"""A learned or fixed tensor as a value of the network, such as queries or tokens."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from archscope.ops.registry import op
 
 @op("parameter")
 class Parameter(Op, frozen=True, kw_only=True):
-    """Give a tensor of its own, the same for every image, whatever the input is.
+    """Return a learned tensor, the same for every image and independent of the input.
 
-    `parameter: [100, 256]` are the queries of a decoder (Carion et al. 2020). Its input says where
-    it stands in the network, and how many images there are.
+    `parameter: [100, 256]` are the queries of a decoder (Carion et al. 2020). Its input determines
+    its place in the network and the batch size.
     """
 
     may_see_less = True  # nothing of its input
@@ -40,11 +40,11 @@ class Parameter(Op, frozen=True, kw_only=True):
         return prod(self.size) if self.fixed else 0
 
     def access(self, *ins: Shape) -> int:
-        """Count the tensor, read once, and what is written."""
+        """Count the tensor, read once, and the output."""
         return 2 * prod(self.size)
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input, which is more than it sees."""
+        """Return the whole input, as an upper bound."""
         return WHOLE
 
     def torch(self, *ins: Shape) -> Call:

@@ -31,7 +31,7 @@ from archscope.ops.scale import MulScalar
 
 
 class Pool(Weightless, frozen=True, kw_only=True):
-    """What pools over sliding windows share; not an operator itself."""
+    """The base class of pools over sliding windows; not an operator itself."""
 
     principal = "kernel"
     keeps_zero = pools = True
@@ -58,7 +58,7 @@ class Pool(Weightless, frozen=True, kw_only=True):
         """Describe ONNX's pool over the same windows."""
         windows = self.window(*ins)
         sizes = zip(windows, ins[0][1:], strict=True)
-        # Runtimes differ in the windows that hang over, unless the last of all does.
+        # Runtimes differ in overhanging windows, unless the last window of all overhangs.
         over = any(structs.replace(w, ceil=False).slide(n) != w.slide(n) for w, n in sizes)
         words = onnx_windows(windows) | attributes
         return node(kind, x, **words, ceil_mode=1 if over else None)
@@ -70,11 +70,11 @@ class MaxPool(Pool, frozen=True, kw_only=True):
 
     modules = (*by_rank("nn.MaxPool{}d"), *by_rank("archscope.nn.PaddedMaxPool{}d"))
 
-    padding: Annotated[Padding, "padding, which is never the maximum; at most half the kernel"] = 0
+    padding: Annotated[Padding, "padding by minus infinity; at most half the kernel"] = 0
     dilation: Annotated[Size, "spacing between the elements of the kernel"] = 1
-    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
-        False
-    )
+    ceil: Annotated[
+        Flag, "round the output size up: the last window may extend beyond the input"
+    ] = False
 
     def is_identity(self, *ins: Shape) -> bool:
         return all(axis.kernel == axis.stride == 1 for axis in self.window(*ins))
@@ -83,12 +83,12 @@ class MaxPool(Pool, frozen=True, kw_only=True):
         windows = self.sliding(ins[0], self.padding, self.dilation, self.ceil)
         _check_padding("maxpool", windows)
         if self.ceil and not symmetric(windows):
-            # The window that hangs over the edge might see nothing but padding.
+            # The window beyond the edge might see nothing but padding.
             raise ShapeError("'maxpool' with ceil needs the same padding on both sides of an axis")
         return windows
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each value of a window but the first."""
+        """Count a comparison for each value of a window except the first."""
         return prod(self.shape(*ins)) * (taps(self.window(*ins)) - 1)
 
     def saved(self, *ins: Shape) -> Saved:
@@ -134,9 +134,9 @@ class AvgPool(Pool, frozen=True, kw_only=True):
     modules = (*by_rank("nn.AvgPool{}d"), *by_rank("archscope.nn.PaddedAvgPool{}d"))
 
     padding: Annotated[Padding, "zeros around the input; at most half the kernel"] = 0
-    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
-        False
-    )
+    ceil: Annotated[
+        Flag, "round the output size up: the last window may extend beyond the input"
+    ] = False
     count_padding: Annotated[Flag, "include the zeros of the padding in the mean"] = True
 
     def is_identity(self, *ins: Shape) -> bool:
@@ -145,13 +145,13 @@ class AvgPool(Pool, frozen=True, kw_only=True):
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         windows = self.sliding(ins[0], self.padding, ceil=self.ceil)
         if self.ceil and not symmetric(windows):
-            # The window that hangs over the edge might see nothing but padding.
+            # The window beyond the edge might see nothing but padding.
             raise ShapeError("'avgpool' with ceil needs the same padding on both sides of an axis")
         _check_padding("avgpool", windows)
         if len(windows) == 3 and any(
             w.kernel > n for w, n in zip(windows, ins[0][1:], strict=True)
         ):
-            raise ShapeError(  # torch looks at the padding on fewer axes only
+            raise ShapeError(  # torch checks the padding only for fewer axes
                 f"'avgpool' on 3 axes needs an input as large as its kernel, got {text_of(ins[0])}"
             )
         return windows
@@ -212,20 +212,20 @@ class LpPool(Pool, frozen=True, kw_only=True):
 
     modules = by_rank("nn.LPPool{}d")
 
-    norm: Annotated[Positive, "the exponent p; odd values above 1 are for non-negative inputs"] = 2
-    ceil: Annotated[Flag, "round the output size up: a last window may reach beyond the input"] = (
-        False
-    )
+    norm: Annotated[Positive, "the exponent p; odd values above 1 require non-negative inputs"] = 2
+    ceil: Annotated[
+        Flag, "round the output size up: the last window may extend beyond the input"
+    ] = False
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         return self.sliding(ins[0], ceil=self.ceil)
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a power for each value, and for each window the additions and the root."""
+        """Count a power for each value, and the additions and the root for each window."""
         return prod(ins[0]) + prod(self.shape(*ins)) * taps(self.window(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
-        # The powers, then torch's mean, its sign and size, and their product times the taps.
+        # The powers, then torch's mean, its sign and magnitude, and their product times the taps.
         return Saved(input=True, elements=prod(ins[0]) + 4 * prod(self.shape(*ins)))
 
     def torch(self, *ins: Shape) -> Call:
@@ -237,7 +237,7 @@ class LpPool(Pool, frozen=True, kw_only=True):
     def onnx(self, *ins: Shape) -> Value:
         if self.norm % 2 == 0 and not self.ceil:
             return self.onnx_pool("LpPool", X, *ins, p=self.norm)
-        # As torch does it, whose odd powers keep their sign.
+        # Like torch, whose odd powers keep the sign.
         mean = self.onnx_pool("AveragePool", node("Pow", X, scalar(self.norm)), *ins)
         sums = node("Mul", mean, scalar(taps(self.window(*ins))))
         return node("Pow", sums, scalar(1 / self.norm))
@@ -255,17 +255,17 @@ class LpPool(Pool, frozen=True, kw_only=True):
 
 @op("stochastic_pool")
 class StochasticPool(Pool, frozen=True, kw_only=True):
-    """Sample a value of each window while training, Zeiler and Fergus 2013.
+    """Sample a value of each window in training, Zeiler and Fergus 2013.
 
     The probability of a value is its share of the sum of the window; at inference the values are
-    averaged with these probabilities. Negative values have none.
+    averaged with these probabilities. Negative values have probability 0.
     """
 
     modules = ("archscope.nn.StochasticPool",)
     random = True
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count for each value of a window its share of the sum, and the weighted sum."""
+        """Count the share and the weighted sum for each value of a window."""
         return prod(self.shape(*ins)) * (4 * taps(self.window(*ins)) - 2)
 
     def saved(self, *ins: Shape) -> Saved:
@@ -300,7 +300,7 @@ class StochasticPool(Pool, frozen=True, kw_only=True):
 
 
 def _onnx_pool(foreign: Foreign) -> dict[str, Any]:
-    """Return the attributes that ONNX states of every pool; the padding is None if unknown."""
+    """Return the attributes that all ONNX pools have; the padding is None if unknown."""
     rank = len(foreign.ins[0].shape) - 2
     return {
         "kernel": short(foreign.get("kernel_shape")),
@@ -330,7 +330,7 @@ def onnx_avgpool(foreign: Foreign) -> Recognised | None:
 
 @recognises("onnx.LpPool")
 def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
-    """Recognise Lp pooling without padding or gaps, of an even norm."""
+    """Recognise Lp pooling with an even norm, without padding or gaps."""
     given = _onnx_pool(foreign)
     norm = foreign.get("p", 2)
     if given.pop("padding") != 0 or given.pop("dilation") != 1 or norm % 2:
@@ -339,7 +339,7 @@ def onnx_lp_pool(foreign: Foreign) -> Recognised | None:
 
 
 def _torch_pool(foreign: Foreign) -> dict[str, Any]:
-    """Return the attributes that torch states of every pool."""
+    """Return the attributes that all torch pools have."""
     given = torch_numbers(foreign, "stride", "padding")
     kernel = per_axis_or_one(foreign.args["kernel_size"])
     given["stride"] = given["stride"] or kernel
@@ -350,7 +350,7 @@ def _torch_pool(foreign: Foreign) -> dict[str, Any]:
             "aten.max_pool2d_with_indices.default",
             "aten.max_pool3d_with_indices.default")  # fmt: skip
 def maxpool_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's maximum pooling, without the places of the maxima."""
+    """Recognise torch's maximum pooling, without indices."""
     if foreign.get("result", 0) != 0:
         return None
     found = MaxPool(**_torch_pool(foreign), **torch_numbers(foreign, "dilation"))

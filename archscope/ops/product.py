@@ -1,6 +1,6 @@
-"""Matrix products of two values, sums of products over named axes, and attention as torch has it.
+"""Matrix products of two values, einsum, and attention as in torch.
 
-Their inputs have any axes: those in front of the last two are gone through one by one.
+Inputs may have any number of axes; those before the last two are batch axes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from archscope.ops.registry import op
 
 @op("matmul")
 class MatMul(Weightless, frozen=True, kw_only=True):
-    """Matrix product of two inputs along their last two axes, as scores of attention are."""
+    """Matrix product of two inputs along their last two axes, such as the scores of attention."""
 
     arity = (2, 2)
     keeps_zero = nonlinear = True
@@ -77,7 +77,7 @@ def _equation(value: Any) -> str:
         raise ValueError
     if len(terms) < 2 or any(len(set(term)) < len(term) or not term for term in terms):
         raise ValueError
-    if len(set(letters)) > 20:  # one more stands for the batch
+    if len(set(letters)) > 20:  # another one is for the batch
         raise ValueError
     return f"{operands}->{result}"
 
@@ -108,10 +108,10 @@ Path = Annotated[
 
 @op("einsum")
 class Einsum(Weightless, frozen=True, kw_only=True):
-    """Sum of the products of inputs over the axes that the result has not, as in numpy.
+    """Sum of products of inputs over the axes that are not in the result, as in numpy.
 
-    Inputs are multiplied in pairs. Axes that are only summed are other work; where no axis is left
-    to sum, torch multiplies element by element.
+    Inputs are multiplied in pairs. Axes that are only summed are other work; if no axis is left to
+    sum, torch multiplies element by element.
     """
 
     principal = "equation"
@@ -133,7 +133,7 @@ class Einsum(Weightless, frozen=True, kw_only=True):
         return any(zero)
 
     def _path(self, count: int) -> tuple[int, ...]:
-        """Return the pairs to multiply, one behind another. Raises ShapeError."""
+        """Return the pairs to multiply as a flat tuple. Raises ShapeError."""
         later = (place for left in range(count - 2, 0, -1) for place in (0, left))
         path = self.path or (0, 1, *later)
         pairs = [*zip(path[::2], path[1::2], strict=False)]
@@ -175,7 +175,7 @@ class Einsum(Weightless, frozen=True, kw_only=True):
         return sum(macs for macs, _ in self._products(*ins))
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count each product again for either side that needs a gradient."""
+        """Count each product again for each side that needs a gradient."""
         path, wanted, macs = self._path(len(ins)), [*needed], 0
         for step, (products, _) in enumerate(self._products(*ins)):
             a, b = path[2 * step : 2 * step + 2]
@@ -214,7 +214,7 @@ def einsum_work(
 ) -> list[tuple[int, int]]:
     """Return the multiply-accumulates and the other work of each product of a sum, as in torch.
 
-    torch takes axes of one element out of the products, and sums first what nothing else has.
+    torch removes axes of size 1 from the products, and first sums axes that only one input has.
     """
     sizes = {axis: size for axis, size in sizes.items() if size > 1}
     held = [{axis for axis in term if axis in sizes} for term in terms]
@@ -236,17 +236,17 @@ def einsum_work(
 
 @op("scaled_dot_product_attention")
 class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
-    """torch's function of queries, keys and values (heads, positions, width), with a mask.
+    """torch's attention of queries, keys and values (heads, positions, width), with a mask.
 
-    `dot_product_attention` takes them as they leave a convolution.
+    `dot_product_attention` takes them in the form in which they leave a convolution.
     """
 
     arity = (3, 3)
     nonlinear = relates = True
 
     causal: Annotated[Flag, "a position reads itself and those before it alone"] = False
-    scale: Annotated[Number | None, "of the scores; defaults to 1 / sqrt(width)"] = None
-    mask: Annotated[TensorShape | None, "shape of what is added to scores, broadcast"] = None
+    scale: Annotated[Number | None, "factor of the scores; defaults to 1 / sqrt(width)"] = None
+    mask: Annotated[TensorShape | None, "shape of the mask to add to the scores, broadcast"] = None
     fixed: Annotated[Flag, "the mask is a constant, not learned"] = False
 
     keeps_zero = True
@@ -284,11 +284,11 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
     biases = params
 
     def macs(self, *ins: Shape) -> int:
-        """Count the scores and the sums of values, also those that a mask hides."""
+        """Count the scores and the weighted sums, including those hidden by a mask."""
         return self._scores(*ins) * (ins[0][-1] + ins[2][-1])
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count what each product gives back; that of scores is needed for queries and keys."""
+        """Count the gradients of each product; that of scores is needed for queries and keys."""
         for_queries, for_keys, for_values = needed
         learned = self.params(*ins) > 0
         scores = ins[0][-1] * (for_queries + for_keys)
@@ -300,7 +300,7 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
         return (SCORE + self.causal + (self.mask is not None)) * self._scores(*ins)
 
     def saved(self, *ins: Shape) -> Saved:
-        """State what torch's fused kernel keeps of heads without a mask, of others the inputs."""
+        """State what torch's fused kernel keeps for heads without a mask, else the inputs."""
         if len(ins[0]) != 3 or self.mask is not None or ins[0][-1] != ins[2][-1]:
             left = sum(map(prod, ins)) - prod(self.shape(*ins))
             return Saved(output=True, elements=max(left, 0), least=True)
@@ -353,7 +353,7 @@ def matmul_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.einsum.default")
 def einsum_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise an equation whose first axis is the batch, of every tensor and of the result."""
+    """Recognise an equation in which the batch is the first axis of all tensors."""
     equation, tensors = foreign.args["equation"].replace(" ", ""), foreign.tensors
     operands, arrow, result = equation.partition("->")
     terms = operands.split(",")

@@ -17,7 +17,7 @@ KINDS = {"euclidean": ("ReduceL2", 2.0), "manhattan": ("ReduceL1", 1.0)}
 
 @op("prototypes")
 class Prototypes(Op, frozen=True, kw_only=True):
-    """Distances of a feature vector to learned ones, one for each class, Snell et al. 2017."""
+    """Distances of a feature vector to learned prototypes, one per class, Snell et al. 2017."""
 
     principal = "out"
 

@@ -16,7 +16,7 @@ from archscope.ops.registry import op
 
 @op("channel_shuffle")
 class ChannelShuffle(Rearrangement, frozen=True, kw_only=True):
-    """Interleave the channels of groups, so that the groups mix, Zhang et al. 2017."""
+    """Interleave the channels of groups, which mixes the groups, Zhang et al. 2017."""
 
     principal = "groups"
     modules = ("nn.ChannelShuffle",)
@@ -60,7 +60,7 @@ def _image(name: str, shape: Shape) -> None:
 
 @op("space_to_depth")
 class SpaceToDepth(Rearrangement, frozen=True, kw_only=True):
-    """Rearrange blocks of positions into channels, as patches are merged in Liu et al. 2021."""
+    """Rearrange blocks of positions into channels, as in the patch merging of Liu et al. 2021."""
 
     principal = "block"
     modules = ("nn.PixelUnshuffle", "archscope.nn.SpaceToDepth")

@@ -1,4 +1,4 @@
-"""Recurrent layers, which read the positions of a map one after the other."""
+"""Recurrent layers, which read the positions of a map one after another."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ Result = Annotated[str, choice("sequence", "state")]
 
 
 class Recurrent(Op, frozen=True, kw_only=True):
-    """What recurrent layers share; not an operator itself."""
+    """The base class of recurrent layers; not an operator itself."""
 
     principal = "hidden"
     nonlinear = relates = True
 
-    gates: ClassVar[int]  # products of the input, and of the state, at each position
-    work: ClassVar[int]  # other operations for each hidden unit, without biases
-    onnx_gates: ClassVar[tuple[int, ...]]  # torch's place of each of ONNX's gates
+    gates: ClassVar[int]  # products with the input, and with the state, at each position
+    work: ClassVar[int]  # other operations per hidden unit, without biases
+    onnx_gates: ClassVar[tuple[int, ...]]  # torch's index of each of ONNX's gates
 
-    hidden: Annotated[Positive, "channels of the state, of each direction"]
-    layers: Annotated[Positive, "how many are stacked"] = 1
-    bidirectional: Annotated[Flag, "read the positions backwards as well, by other weights"] = False
+    hidden: Annotated[Positive, "channels of the state in each direction"]
+    layers: Annotated[Positive, "number of stacked layers"] = 1
+    bidirectional: Annotated[Flag, "also read the positions backwards, with other weights"] = False
     bias: Annotated[Flag, "add two learned biases to each gate, as torch does"] = True
     result: Annotated[
-        Result, "what leaves it: the whole sequence, or the last state of each direction"
+        Result, "the output: the whole sequence, or the last state of each direction"
     ] = "sequence"
 
     buffers = free
@@ -43,7 +43,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
 
     @property
     def directions(self) -> int:
-        """Directions in which the positions are read."""
+        """The number of directions in which the positions are read."""
         return 2 if self.bidirectional else 1
 
     @property
@@ -52,7 +52,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
 
     @property
     def width(self) -> int:
-        """Channels that leave a direction."""
+        """The output channels of a direction."""
         return self.hidden
 
     def shape(self, *ins: Shape) -> Shape:
@@ -63,11 +63,11 @@ class Recurrent(Op, frozen=True, kw_only=True):
         return (channels, x[1]) if self.result == "sequence" else (channels,)
 
     def inputs(self, *ins: Shape) -> list[int]:
-        """Return the channels that enter each layer."""
+        """Return the input channels of each layer."""
         return [ins[0][0], *(self.directions * self.width for _ in range(self.layers - 1))]
 
     def read(self, *ins: Shape) -> int:
-        """Return the numbers that all layers read; each direction copies those of the first."""
+        """Return the numbers read by all layers; each direction copies those of the first."""
         first, *others = self.inputs(*ins)
         return ins[0][1] * (self.directions * first + sum(others))
 
@@ -91,13 +91,13 @@ class Recurrent(Op, frozen=True, kw_only=True):
         return self.directions * ins[0][1] * sum(map(self.matrix, self.inputs(*ins)))
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
-        """Count all products twice, but those for the first state and for an input without need."""
+        """Count all products twice, except for the first state and an input without gradient."""
         rows = self.directions * self.gates * self.hidden
         states = self.layers * rows * self.width
         return 2 * self.macs(*ins) - states - (0 if needed[0] else rows * prod(ins[0]))
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the gates, the biases and what makes the next state, at every position."""
+        """Count the gates, the biases and the computation of the next state at every position."""
         units = self.directions * self.layers * ins[0][1]
         return units * (self.work * self.hidden + self.biases_of_layer())
 
@@ -151,7 +151,7 @@ class Recurrent(Op, frozen=True, kw_only=True):
         )
 
     def onnx_words(self) -> dict[str, Any]:
-        """Return more attributes of the operator of ONNX."""
+        """Return additional attributes of the ONNX operator."""
         return {}
 
     def _in_order(self, rows: Value) -> Value:
@@ -177,7 +177,7 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
     work = 22  # sums of both products, three sigmoids, two tanh, and 4 for the cell and the output
     onnx_gates = (0, 3, 1, 2)
 
-    projection: Annotated[Count, "channels that the state is reduced to; 0 leaves it"] = 0
+    projection: Annotated[Count, "channels that the state is projected to; 0 for no projection"] = 0
 
     @property
     def width(self) -> int:
@@ -205,7 +205,7 @@ class LSTM(Recurrent, frozen=True, kw_only=True):
         return made.with_(proj_size=self.projection) if self.projection else made
 
     def onnx(self, *ins: Shape) -> Value | None:
-        """Describe it; ONNX's operator has no projection."""
+        """Describe it, unless it has a projection, which ONNX's operator lacks."""
         return None if self.projection else super().onnx(*ins)
 
     @classmethod
@@ -226,7 +226,7 @@ class GRU(Recurrent, frozen=True, kw_only=True):
     onnx_gates = (1, 0, 2)
 
     def saved(self, *ins: Shape) -> Saved:
-        """State what layers read, and 7 numbers for each hidden unit and position."""
+        """State the inputs of layers, and 7 numbers for each hidden unit and position."""
         units = ins[0][1] * self.layers * self.directions * self.hidden
         return Saved(elements=self.read(*ins) + 7 * units)
 
@@ -244,18 +244,18 @@ class GRU(Recurrent, frozen=True, kw_only=True):
 
 @op("rnn")
 class RNN(Recurrent, frozen=True, kw_only=True):
-    """A layer that reads its own last output, Elman 1990."""
+    """A layer that reads its own previous output, Elman 1990."""
 
     gates = 1
     work = 2  # a sum and the function
     onnx_gates = (0,)
 
     function: Annotated[
-        Annotated[str, choice("tanh", "relu")], "what is done to the sum of both products"
+        Annotated[str, choice("tanh", "relu")], "activation of the sum of both products"
     ] = "tanh"
 
     def saved(self, *ins: Shape) -> Saved:
-        """State what layers read, and the states from first to last."""
+        """State the inputs of layers, and all states."""
         states = self.layers * self.directions * (ins[0][1] + 1) * self.hidden
         return Saved(elements=self.read(*ins) + states)
 
@@ -288,7 +288,7 @@ KINDS: dict[str, tuple[type[Recurrent], dict[str, Any]]] = {
 def recurrent_of_torch(foreign: Foreign) -> Recognised | None:
     """Recognise a recurrent layer that starts from zeros: its sequence, or its only last state.
 
-    Importers bring the channels to the front, and say which result is meant.
+    Importers move the channels to the front, and state which result is used.
     """
     kind, settings = KINDS[foreign.target.split(".")[1]]
     args, x = foreign.args, foreign.args["input"]

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step, which loops of Python repeat with the same weights."""
+"""Recurrent cells: a single step, which Python loops repeat with the same weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archscope.ops.registry import op
 
 
 class RecurrentCell(Op, frozen=True, kw_only=True):
-    """What recurrent cells share; not an operator itself.
+    """The base class of recurrent cells; not an operator itself.
 
     Without a state among its inputs, a cell starts from zeros.
     """
@@ -24,8 +24,8 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
     arity = (1, 2)
     nonlinear = True
 
-    gates: ClassVar[int]  # products of the input, and of the state
-    work: ClassVar[int]  # other operations for each hidden unit, without biases
+    gates: ClassVar[int]  # products with the input, and with the state
+    work: ClassVar[int]  # other operations per hidden unit, without biases
 
     hidden: Annotated[Positive, "channels of the state"]
     bias: Annotated[Flag, "add two learned biases to each gate, as torch does"] = True
@@ -41,7 +41,7 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> int:
-        """Rows of each matrix."""
+        """The number of rows of each matrix."""
         return self.gates * self.hidden
 
     def shape(self, *ins: Shape) -> Shape:
@@ -60,7 +60,7 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
         return 2 * self.rows * self.bias
 
     def macs(self, *ins: Shape) -> int:
-        """Count both matrices, as torch multiplies with a state of zeros, too."""
+        """Count both matrices, as torch also multiplies a state of zeros."""
         return self.rows * (ins[0][0] + self.hidden)
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
@@ -69,7 +69,7 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
         return self.rows * (ins[0][0] * (1 + needed[0]) + self.hidden * (1 + state))
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count the gates, the biases and what makes the next state."""
+        """Count the gates, the biases and the computation of the next state."""
         return self.hidden * self.work + self.biases(*ins)
 
     def saved(self, *ins: Shape) -> Saved:
@@ -80,7 +80,7 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
         return call(f"archscope.nn.{type(self).__name__}", ins[0][0], self.hidden, **words)
 
     def products(self, *ins: Shape) -> tuple[Value, Value]:
-        """Describe the product of the input, and that of the state, in ONNX."""
+        """Describe the products with the input and with the state in ONNX."""
         spread = self.hidden**-0.5
 
         def held(word: str, *shape: int) -> Value:
@@ -104,8 +104,8 @@ class RecurrentCell(Op, frozen=True, kw_only=True):
 class LSTMCell(RecurrentCell, frozen=True, kw_only=True):
     """A step of long short-term memory, Hochreiter and Schmidhuber 1997.
 
-    It reads an input, and the state and the cell before it; it gives the next state and, behind
-    it, the next cell, which `slice` takes apart.
+    It reads an input, the previous state and the previous cell; its output is the next state
+    followed by the next cell along the channels, which `slice` separates.
     """
 
     arity = (1, 3)
@@ -136,7 +136,7 @@ class LSTMCell(RecurrentCell, frozen=True, kw_only=True):
 
 @op("gru_cell")
 class GRUCell(RecurrentCell, frozen=True, kw_only=True):
-    """A step of gated recurrent units, Cho et al. 2014: of an input, and the state before it."""
+    """A step of gated recurrent units, Cho et al. 2014, from an input and the previous state."""
 
     gates = 3
     work = 17  # 2 sums, two sigmoids, a gated product and its sum, a tanh, and 4 for the mean
@@ -162,13 +162,13 @@ class GRUCell(RecurrentCell, frozen=True, kw_only=True):
 
 @op("rnn_cell")
 class RNNCell(RecurrentCell, frozen=True, kw_only=True):
-    """A step of Elman's network, 1990: of an input, and the state before it."""
+    """A step of Elman's network, 1990, from an input and the previous state."""
 
     gates = 1
     work = 2  # a sum and the function
 
     function: Annotated[
-        Annotated[str, choice("tanh", "relu")], "what is done to the sum of both products"
+        Annotated[str, choice("tanh", "relu")], "activation of the sum of both products"
     ] = "tanh"
 
     def saved(self, *ins: Shape) -> Saved:

@@ -1,4 +1,4 @@
-"""Reductions over channels: their mean, their maximum and the maxima of groups of them."""
+"""Reductions over channels: mean, maximum and maxima of groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archscope.ops.registry import op
 
 
 class OverChannels(Weightless, frozen=True):
-    """What operators share that leave one channel; not an operator itself."""
+    """The base class of reductions to one channel; not an operator itself."""
 
     keeps_zero = True
 
@@ -52,7 +52,7 @@ class ChannelMax(OverChannels, frozen=True, kw_only=True):
     modules = ("archscope.nn.ChannelMax",)
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each channel but the first."""
+        """Count a comparison for each channel except the first."""
         return (ins[0][0] - 1) * prod(ins[0][1:])
 
     def saved(self, *ins: Shape) -> Saved:
@@ -83,7 +83,7 @@ class Maxout(Weightless, frozen=True, kw_only=True):
         return x[0] // self.pieces, *x[1:]
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each channel of a group but the first."""
+        """Count a comparison for each channel of a group except the first."""
         return (self.pieces - 1) * prod(self.shape(*ins))
 
     def saved(self, *ins: Shape) -> Saved:
@@ -100,7 +100,7 @@ class Maxout(Weightless, frozen=True, kw_only=True):
 def largest_of_each(x: Shape, pieces: int) -> Value:
     """Describe the maximum of each group of channels in ONNX.
 
-    A pool, because onnxruntime's tools do not know the shape of a `ReduceMax` from opset 18 on.
+    It is a pool, because onnxruntime's tools cannot infer the shape of `ReduceMax` since opset 18.
     """
     channels, *sizes = x
     rows = node("Reshape", X, ints(0, channels // pieces, pieces, prod(sizes)))

@@ -21,7 +21,7 @@ KINDS = {
     "l1": "ReduceL1", "l2": "ReduceL2", "prod": "ReduceProd", "logsumexp": "ReduceLogSumExp",
     "var": "", "std": "",
 }  # fmt: skip
-"""The functions, and what ONNX calls them."""
+"""The functions, and their names in ONNX."""
 
 
 @op("reduce")
@@ -30,10 +30,14 @@ class Reduce(Weightless, frozen=True, kw_only=True):
 
     principal = "function"
 
-    function: Annotated[str, choice(*KINDS), "what is made of the values; l1 and l2 are norms"]
-    axes: Annotated[Axes | None, "axes to reduce, 0 are the channels; by default all others"] = None
+    function: Annotated[str, choice(*KINDS), "function of the values; l1 and l2 are norms"]
+    axes: Annotated[Axes | None, "axes to reduce; 0 is the channel axis; by default all others"] = (
+        None
+    )
     keep: Annotated[Flag, "keep the axes with one position each"] = True
-    correction: Annotated[Count, "what is taken off the number of values, of std and var"] = 1
+    correction: Annotated[
+        Count, "number to subtract from the number of values, for std and var"
+    ] = 1
 
     @property
     def keeps_zero(self) -> bool:
@@ -44,7 +48,7 @@ class Reduce(Weightless, frozen=True, kw_only=True):
         return not self.keep and self.axes is not None
 
     def over(self, x: Shape) -> tuple[int, ...]:
-        """Return the axes that are reduced, in order. Raises ShapeError."""
+        """Return the axes to reduce, in order. Raises ShapeError."""
         axes = tuple(range(1, len(x))) if self.axes is None else tuple(sorted(self.axes))
         if not axes or len(set(axes)) < len(axes) or axes[-1] >= len(x):
             raise ShapeError(
@@ -135,7 +139,7 @@ class Reduce(Weightless, frozen=True, kw_only=True):
 def reduced(
     function: str, foreign: Foreign, axes: Any, keep: bool, correction: int = 1
 ) -> Recognised | None:
-    """Return a reduction of an input along axes of torch, None if the batch is among them."""
+    """Return a reduction of an input along axes of torch; None if they include the batch."""
     x = foreign.ins[0]
     rank = len(x.shape)
     if not isinstance(axes, list | tuple):

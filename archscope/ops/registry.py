@@ -18,8 +18,8 @@ OpClass = TypeVar("OpClass", bound=type[Op])
 def op(name: str) -> Callable[[OpClass], OpClass]:
     """Register an operator under `name`.
 
-    Raises ContractError if the name is taken or if a fact is not stated. Attributes are read, and
-    then checked, when a spec first needs them: reading all takes a tenth of a cold start.
+    Raises ContractError if the name is taken or a fact is not stated. Attributes are read and
+    checked when a spec first needs them, as reading all would take a tenth of a cold start.
     """
 
     def register(cls: OpClass) -> OpClass:
@@ -35,4 +35,4 @@ def op(name: str) -> Callable[[OpClass], OpClass]:
 
 def _function(cls: type[Op], name: str) -> Any:
     method = getattr(cls, name)
-    return getattr(method, "__func__", method)  # a class method is bound anew at each look
+    return getattr(method, "__func__", method)  # each access binds a class method anew

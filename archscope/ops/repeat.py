@@ -1,4 +1,4 @@
-"""Values several times: whole axes, each value, and one value along an axis."""
+"""Repeat values: whole axes, each value, or a single value along an axis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Expand(View, frozen=True, kw_only=True):
 
     principal = "size"
 
-    size: Annotated[TensorShape, "target shape; axes of more than one position stay as they are"]
+    size: Annotated[TensorShape, "target shape; axes with more than one position must not change"]
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -62,8 +62,8 @@ class Tile(Rearrangement, frozen=True, kw_only=True):
     principal = "times"
 
     times: Annotated[Positive, "how often"]
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
-    each: Annotated[Flag, "repeat each value in its place, not the axis as a whole"] = False
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
+    each: Annotated[Flag, "repeat each value in place, instead of the axis as a whole"] = False
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -111,14 +111,14 @@ class Tile(Rearrangement, frozen=True, kw_only=True):
 
 @recognises("aten.expand.default", "aten.expand_as.default")
 def expand_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise axes of one position that are repeated."""
+    """Recognise the expansion of axes of size 1."""
     x = foreign.ins[0]
     return Recognised(Expand(size=foreign.out[1:]), (x,)) if len(foreign.out) > 1 else None
 
 
 @recognises("aten.repeat.default", "aten.tile.default")
 def tile_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise axes that are repeated, one after the other."""
+    """Recognise repeated axes."""
     (x,) = foreign.ins
     times = tuple(foreign.get("repeats", foreign.get("dims")))
     times = (1,) * (len(x.shape) - len(times)) + times
@@ -130,7 +130,7 @@ def tile_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.repeat_interleave.self_int")
 def repeat_each_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise values that are repeated in their places."""
+    """Recognise values repeated in place."""
     (x,) = foreign.ins
     axis, times = foreign.get("dim"), foreign.get("repeats")
     place = 0 if axis is None else axis % len(x.shape)

@@ -1,4 +1,4 @@
-"""Views and ranges: identity, flatten, reshape and slices of the channels."""
+"""Views: identity, flatten, reshape and slices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archscope.ops.registry import op
 
 @op("identity")
 class Identity(View, frozen=True, kw_only=True):
-    """The input, unchanged."""
+    """Return the input unchanged."""
 
     modules = ("nn.Identity",)
     valuewise = True
@@ -87,7 +87,7 @@ class Reshape(View, frozen=True, kw_only=True):
 
 @op("squeeze")
 class Squeeze(View, frozen=True, kw_only=True):
-    """One number of each image without an axis, as a measure of its own: (N,) in torch."""
+    """Remove the axis of a single number per image: (N,) in torch."""
 
     window = whole
 
@@ -108,7 +108,7 @@ class Squeeze(View, frozen=True, kw_only=True):
 
 
 def without_axes(shape: Shape, axes: tuple[int, ...]) -> tuple[Op, ...]:
-    """Return the operators that remove axes of one position."""
+    """Return the operators that remove axes of size 1."""
     rest = tuple(size for axis, size in enumerate(shape) if axis not in axes)
     if rest:
         return (Flatten(),) if len(rest) == 1 else (Reshape(size=rest),)
@@ -117,14 +117,14 @@ def without_axes(shape: Shape, axes: tuple[int, ...]) -> tuple[Op, ...]:
 
 @op("slice")
 class Slice(View, frozen=True, kw_only=True):
-    """A range of the channels; what `split` gives each branch. Along another axis it is a crop."""
+    """A range of the channels, as `split` passes to each branch, or a crop along another axis."""
 
     modules = ("archscope.nn.Slice", "archscope.nn.Range")
 
     start: Annotated[Count, "first channel, or position along another axis"]
-    stop: Annotated[Positive, "channel after the last"]
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
-    step: Annotated[Positive, "from each channel to the next"] = 1
+    stop: Annotated[Positive, "the channel after the last"]
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
+    step: Annotated[Positive, "distance from one channel to the next"] = 1
 
     def is_identity(self, *ins: Shape) -> bool:
         return self.shape(*ins) == ins[0] and self.step == 1
@@ -148,7 +148,7 @@ class Slice(View, frozen=True, kw_only=True):
         return *x[: self.axis], kept, *x[self.axis + 1 :]
 
     def access(self, *ins: Shape) -> int:
-        """Count the range read and written, as every runtime but an eager view does."""
+        """Count the range as read and written, as in every runtime except for an eager view."""
         return 2 * prod(self.shape(*ins))
 
     def torch(self, *ins: Shape) -> Call:
@@ -192,7 +192,7 @@ def onnx_reshape(foreign: Foreign) -> Recognised | None:
             "aten.tensor_split.indices", "aten.unsafe_split.Tensor",
             "aten.unsafe_chunk.default")  # fmt: skip
 def slice_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a range along an axis; importers say where a part of a split starts."""
+    """Recognise a range along an axis; importers state where a part of a split starts."""
     (x,) = foreign.ins
     axis = foreign.args["dim"] % len(x.shape)
     if axis == 0 or ("result" in foreign.args and "start" not in foreign.args):
@@ -208,7 +208,7 @@ def slice_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.select.int")
 def select_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise one element along an axis, which goes."""
+    """Recognise an element along an axis, which is removed."""
     (x,) = foreign.ins
     axis, index = foreign.args["dim"] % len(x.shape), foreign.args["index"]
     if axis == 0 or len(foreign.out) < 2:
@@ -219,7 +219,7 @@ def select_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.unbind.int")
 def unbind_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise one of all elements along an axis, which goes."""
+    """Recognise one of all elements along an axis, which is removed."""
     args = {**foreign.args, "index": foreign.args["result"]}
     return select_of_torch(Foreign("aten.select.int", args, foreign.out))
 
@@ -229,7 +229,7 @@ def unbind_of_torch(foreign: Foreign) -> Recognised | None:
             "aten.squeeze.dims", "aten.squeeze.default", "aten.view_as.default",
             "aten.reshape_as.default")  # fmt: skip
 def reshape_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise another shape of the same image."""
+    """Recognise another shape for the same image."""
     x = foreign.ins[0]
     if x.shape[0] != foreign.out[0] or not 2 <= len(foreign.out) <= 1 + RANK:
         return None

@@ -55,7 +55,7 @@ class Upsample(Weightless, frozen=True, kw_only=True):
     scale: Annotated[Size | None, "factor of the output size"] = None
     size: Annotated[Size | None, "output size, in place of a factor"] = None
     factor: Annotated[
-        Factor | None, "factor that need not be whole; positions are computed with it, as in torch"
+        Factor | None, "fractional factor; positions are computed from it, as in torch"
     ] = None
     mode: Annotated[
         Interpolation,
@@ -63,7 +63,7 @@ class Upsample(Weightless, frozen=True, kw_only=True):
         " in 2-D, trilinear in 3-D), or cubic (bicubic, 2-D alone)",
     ] = "nearest"
     align_corners: Annotated[
-        Flag, "the outermost positions stand on each other, not the borders of the map"
+        Flag, "align the outermost positions instead of the borders of the map"
     ] = False
     antialias: Annotated[
         Flag,
@@ -299,7 +299,7 @@ def _near(place: float, mode: str, size: int) -> range:
 
 @recognises("onnx.Resize", "onnx.Upsample")
 def onnx_resize(foreign: Foreign) -> Recognised | None:
-    """Recognise nearest and linear resizing that ask for the positions that torch asks for."""
+    """Recognise nearest and linear resizing with the same positions as in torch."""
     x = foreign.ins[0]
     sizes, outs = x.shape[2:], foreign.out[2:]
     mode = foreign.get("mode", "nearest")
@@ -317,7 +317,7 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
     if mode == "nearest":
         rounds = foreign.get("nearest_mode", "round_prefer_floor")
         floor = where == "asymmetric" and rounds == "floor"
-        # Whole factors repeat each value, whether counted from edges or from centres.
+        # Integer factors repeat each value, whether counted from edges or from centres.
         centres = where in ("half_pixel", "pytorch_half_pixel") and rounds == "round_prefer_floor"
         if not (floor or (grows and (centres or foreign.target == "onnx.Upsample"))):
             return None
@@ -335,7 +335,7 @@ def onnx_resize(foreign: Foreign) -> Recognised | None:
 
 
 def _whole_scales(scales: Tensor | None, size: Shape, out: Shape) -> bool:
-    """Return whether the factors are those of the sizes; others shift what is read."""
+    """Return whether the factors are the ratios of the sizes; others shift positions."""
     if scales is None or scales.value is None or not scales.value:
         return scales is None or scales.shape == (0,)
     return all(
@@ -363,7 +363,7 @@ MODE_OF = {
 
 @recognises(*MODE_OF)
 def upsample_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's resizing to a size, or by a factor that positions are computed with."""
+    """Recognise torch's resizing to a size, or by a factor from which positions are computed."""
     (x,) = foreign.ins
     sizes, mode = foreign.out[2:], MODE_OF[foreign.target]
     factors = foreign.get("scale_factors")

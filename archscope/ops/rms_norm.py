@@ -13,7 +13,7 @@ from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op
 
 SINGLE = 1.1920928955078125e-07
-"""What torch adds where no other number is given: the precision of float32."""
+"""Torch's default epsilon: the precision of float32."""
 
 
 @op("rmsnorm")
@@ -69,7 +69,7 @@ class RMSNorm(Op, frozen=True, kw_only=True):
 
 @recognises("aten.rms_norm.default", "channels.rms_norm")
 def rms_norm_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise torch's norm of flat inputs, or of channels brought to the front."""
+    """Recognise torch's norm of flat inputs, or of channels moved to the front."""
     x, held = foreign.args["input"], foreign.get("weight")
     sizes = tuple(foreign.args["normalized_shape"])
     first = foreign.target == "channels.rms_norm"

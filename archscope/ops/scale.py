@@ -1,4 +1,4 @@
-"""Multiplication by a learned factor for each channel, and by a constant."""
+"""Multiplication by a learned factor per channel, or by a constant."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Scale(Op, frozen=True, kw_only=True):
 
 @op("mul_scalar")
 class MulScalar(Weightless, frozen=True, kw_only=True):
-    """Multiply by a constant, as residuals are scaled in Szegedy et al. 2016."""
+    """Multiply by a constant, as for scaling residuals in Szegedy et al. 2016."""
 
     principal = "factor"
     modules = ("archscope.nn.MulScalar",)
@@ -113,14 +113,14 @@ class MulScalar(Weightless, frozen=True, kw_only=True):
 
 @recognises("onnx.Scale")
 def onnx_scale(foreign: Foreign) -> Recognised | None:
-    """Recognise a factor for each channel, and a shift, as the importer brings them."""
+    """Recognise a factor and a shift for each channel, as prepared by the importer."""
     held = with_bias(foreign, "scale")
     return Recognised(Scale(bias="bias" in held), (foreign.get("X"),), held)
 
 
 @recognises("onnx.Mul", "onnx.Div")
 def onnx_mul(foreign: Foreign) -> Recognised | None:
-    """Recognise a product: of tensors, with a number, or with a factor for each channel."""
+    """Recognise a product: of tensors, with a number, or with a factor per channel."""
     a, b = foreign.tensors
     if foreign.target == "onnx.Mul" and a.constant:
         a, b = b, a

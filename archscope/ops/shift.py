@@ -1,4 +1,4 @@
-"""Positions and channels moved round in a circle, and turned about."""
+"""Roll and flip positions and channels."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def _checked(name: str, axes: tuple[int, ...], shape: Shape) -> None:
 
 @op("roll")
 class Roll(Rearrangement, frozen=True, kw_only=True):
-    """Move values along axes; what leaves at one end comes in at the other."""
+    """Shift values along axes; those that leave at one end re-enter at the other."""
 
-    steps: Annotated[Steps, "how far values move, for each axis"]
-    axes: Annotated[Axes, "the axes; 0 are the channels"]
+    steps: Annotated[Steps, "number of positions to shift by, for each axis"]
+    axes: Annotated[Axes, "the axes; 0 is the channel axis"]
 
     def shape(self, *ins: Shape) -> Shape:
         _checked("roll", self.axes, ins[0])
@@ -93,7 +93,7 @@ class Flip(Rearrangement, frozen=True, kw_only=True):
 
     principal = "axes"
 
-    axes: Annotated[Axes, "the axes; 0 are the channels"]
+    axes: Annotated[Axes, "the axes; 0 is the channel axis"]
 
     def shape(self, *ins: Shape) -> Shape:
         _checked("flip", self.axes, ins[0])
@@ -128,7 +128,7 @@ class Flip(Rearrangement, frozen=True, kw_only=True):
 
 @recognises("aten.roll.default")
 def roll_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a roll along named axes but the batch."""
+    """Recognise a roll along named axes other than the batch."""
     x, axes, steps = foreign.ins[0], foreign.get("dims"), foreign.get("shifts")
     places = tuple(axis % len(x.shape) - 1 for axis in axes or ())
     if not places or -1 in places or len(set(places)) < len(places):
@@ -138,7 +138,7 @@ def roll_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.flip.default")
 def flip_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise axes but the batch turned about."""
+    """Recognise a flip of axes other than the batch."""
     x = foreign.ins[0]
     places = tuple(axis % len(x.shape) - 1 for axis in foreign.get("dims") or ())
     return Recognised(Flip(axes=places), (x,)) if places and -1 not in places else None

@@ -1,4 +1,4 @@
-"""Values in order of size along an axis, their places, and the place of the largest."""
+"""Sorting along an axis, the indices of the order, and the index of the largest value."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FLOAT = 1
 
 
 class Ordered(AlongAxis, frozen=True, kw_only=True):
-    """What sorting along an axis shares; not an operator itself."""
+    """The base class of sorting along an axis; not an operator itself."""
 
     nonlinear = True
 
-    descending: Annotated[Flag, "the largest first"] = False
-    k: Annotated[Positive | None, "how many of them are kept; by default all"] = None
+    descending: Annotated[Flag, "largest value first"] = False
+    k: Annotated[Positive | None, "number of values to keep; by default all"] = None
 
     def shape(self, *ins: Shape) -> Shape:
         (x,) = ins
@@ -53,7 +53,7 @@ class Ordered(AlongAxis, frozen=True, kw_only=True):
         return Saved(indices=prod(self.shape(*ins)))
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count n log2(n) comparisons for n values, rounded up; one for each if few are kept."""
+        """Count n log2(n) comparisons for n values, rounded up; one per value with a `k`."""
         (x,) = ins
         return prod(x) * (1 if self.k is not None else (x[self.axis] - 1).bit_length())
 
@@ -64,16 +64,16 @@ class Ordered(AlongAxis, frozen=True, kw_only=True):
         return call(self.modules[0], self.axis + 1, **words)
 
     def in_order(self, x: Shape) -> OnnxNode:
-        """Describe ONNX's operator for it, whose second result are the places."""
+        """Describe the ONNX operator, whose second result is the indices."""
         kept = ints(self.shape(x)[self.axis])
         return node("TopK", X, kept, axis=self.axis + 1, largest=int(self.descending))
 
 
 @op("sort")
 class Sort(Ordered, frozen=True, kw_only=True):
-    """Values in order of size along an axis; with `k` the first of them, as torch's topk gives.
+    """Sort the values along an axis; with `k`, keep the first k, like torch's topk.
 
-    `sort: {axis: 1, descending: true, k: 5}` are the five largest along an axis.
+    `sort: {axis: 1, descending: true, k: 5}` yields the five largest values along an axis.
     """
 
     modules = ("archscope.nn.Sort",)
@@ -94,9 +94,9 @@ class Sort(Ordered, frozen=True, kw_only=True):
 
 @op("argsort")
 class ArgSort(Ordered, frozen=True, kw_only=True):
-    """The places of the values in order of size along an axis, from 0; with `k` the first of them.
+    """Indices that sort the values along an axis; with `k`, only the first k.
 
-    They are whole numbers of 8 bytes in torch, and float32 in an exported ONNX file.
+    They are 8-byte integers in torch, and float32 in an exported ONNX file.
     """
 
     modules = ("archscope.nn.ArgSort",)
@@ -115,16 +115,16 @@ class ArgSort(Ordered, frozen=True, kw_only=True):
 
 @op("argmax")
 class ArgMax(AlongAxis, frozen=True, kw_only=True):
-    """The place of the largest value along an axis, from 0, or of the smallest.
+    """Index of the largest or smallest value along an axis.
 
-    It is a whole number of 8 bytes in torch, and float32 in an exported ONNX file.
+    It is an 8-byte integer in torch, and float32 in an exported ONNX file.
     """
 
     nonlinear = keeps_zero = may_see_less = True
     without_slope = (0,)
 
     keep: Annotated[Flag, "keep the axis with one position"] = True
-    smallest: Annotated[Flag, "the place of the smallest value, torch's argmin"] = False
+    smallest: Annotated[Flag, "index of the smallest value, as torch's argmin"] = False
 
     saved = saves_nothing
 
@@ -147,7 +147,7 @@ class ArgMax(AlongAxis, frozen=True, kw_only=True):
         return tuple(windows)
 
     def elementwise(self, *ins: Shape) -> int:
-        """Count a comparison for each value but the first along the axis."""
+        """Count a comparison for each value except the first along the axis."""
         return prod(ins[0]) - prod(ins[0]) // ins[0][self.axis]
 
     def torch(self, *ins: Shape) -> Call:
@@ -170,7 +170,7 @@ class ArgMax(AlongAxis, frozen=True, kw_only=True):
 
 
 def _axis(foreign: Foreign, default: int | None = -1) -> int | None:
-    """Return the axis of the image along which a function goes, None if that is the batch."""
+    """Return the axis of a function in the image; None if it is the batch."""
     dim = foreign.get("dim", default)
     axis = None if dim is None else dim % len(foreign.ins[0].shape)
     return axis - 1 if axis else None
@@ -179,7 +179,7 @@ def _axis(foreign: Foreign, default: int | None = -1) -> int | None:
 def _ordered(
     foreign: Foreign, axis: int | None, descending: bool, k: int | None
 ) -> Recognised | None:
-    """Return the values or, where these are read, their places."""
+    """Return the sorted values or, if these are used, the indices."""
     if axis is None:
         return None
     cls = ArgSort if foreign.get("result", 0) == 1 else Sort
@@ -202,7 +202,7 @@ def topk_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.argsort.default", "aten.argsort.stable")
 def argsort_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the places of a sort along an axis of the image."""
+    """Recognise the indices of a sort along an axis of the image."""
     axis = _axis(foreign)
     found = None if axis is None else ArgSort(axis=axis, descending=bool(foreign.get("descending")))
     return None if found is None else Recognised(found, foreign.ins)
@@ -210,7 +210,7 @@ def argsort_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.kthvalue.default", "aten.median.dim")
 def kth_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise one value of those in order, or its place; a median is the lower of two."""
+    """Recognise the k-th value or its index; a median is the lower of two."""
     axis = _axis(foreign)
     if axis is None:
         return None
@@ -227,7 +227,7 @@ def kth_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.argmax.default", "aten.argmin.default")
 def argmax_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the place of the largest or smallest value along an axis of the image."""
+    """Recognise the index of the largest or smallest value along an axis of the image."""
     axis = _axis(foreign, None)
     if axis is None:
         return None
@@ -240,7 +240,7 @@ def argmax_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.max.dim", "aten.min.dim")
 def extreme_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise the largest or smallest value along an axis of the image, or its place."""
+    """Recognise the largest or smallest value along an axis of the image, or its index."""
     name = foreign.target.split(".")[1]
     if foreign.get("result", 0) == 0:
         return reduced(name, foreign, foreign.get("dim"), foreign.get("keepdim", False))

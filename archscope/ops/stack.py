@@ -1,4 +1,4 @@
-"""Values along a new axis, and in place of others; concatenations as torch has them."""
+"""Stack inputs along a new axis, overwrite a range, and recognise torch's concatenations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _listed(ins: tuple[Shape, ...]) -> str:
 
 @op("stack")
 class Stack(Rearrangement, frozen=True, kw_only=True):
-    """Put inputs of one shape behind one another along a new axis."""
+    """Stack inputs of the same shape along a new axis."""
 
     principal = "axis"
     arity = (2, None)
@@ -42,7 +42,7 @@ class Stack(Rearrangement, frozen=True, kw_only=True):
         return *x[: self.axis], len(ins), *x[self.axis :]
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input, which is more than it sees: there is an axis more."""
+        """Return the whole input, as an upper bound: there is a new axis."""
         return WHOLE
 
     def torch(self, *ins: Shape) -> Call:
@@ -63,16 +63,16 @@ class Stack(Rearrangement, frozen=True, kw_only=True):
 
 @op("slice_scatter")
 class SliceScatter(Rearrangement, frozen=True, kw_only=True):
-    """Put the second input in place of a range of the first: `y[:, 0:4] = part` in torch.
+    """Overwrite a range of the first input with the second: `y[:, 0:4] = part` in torch.
 
-    A second input without the axis takes one place.
+    A second input without the axis fills a single place.
     """
 
     arity = (2, 2)
 
-    start: Annotated[Count, "where it begins along the axis"] = 0
-    axis: Annotated[Count, "the axis; 0 are the channels"] = 0
-    step: Annotated[Positive, "from each place to the next"] = 1
+    start: Annotated[Count, "start along the axis"] = 0
+    axis: Annotated[Count, "the axis; 0 is the channel axis"] = 0
+    step: Annotated[Positive, "distance from one place to the next"] = 1
 
     def shape(self, *ins: Shape) -> Shape:
         x, part = ins[0], self._part(ins)
@@ -88,7 +88,7 @@ class SliceScatter(Rearrangement, frozen=True, kw_only=True):
         return x
 
     def window(self, *ins: Shape) -> Windows:
-        """Return the whole input behind a part of the positions, which is more than it sees."""
+        """Return the whole input if positions are overwritten, as an upper bound."""
         return WHOLE if self.axis else POINTWISE
 
     def torch(self, *ins: Shape) -> Call:
@@ -98,7 +98,7 @@ class SliceScatter(Rearrangement, frozen=True, kw_only=True):
         )
 
     def _part(self, ins: tuple[Shape, ...]) -> Shape:
-        """Return the shape of what is put there, with the axis that it may lack."""
+        """Return the shape of the second input, with the axis added if it lacks it."""
         x, part = ins
         if len(part) == len(x) - 1:
             return *part[: self.axis], 1, *part[self.axis :]
@@ -113,7 +113,7 @@ class SliceScatter(Rearrangement, frozen=True, kw_only=True):
         source_part: Value = Input(1)
         if part != ins[1]:
             source_part = node("Unsqueeze", Input(1), axis)
-        if self.step > 1:  # the parts one by one, each with what stands behind it
+        if self.step > 1:  # part by part, each with the values after it
             pieces: list[Value] = []
             for place in range(x[self.axis]):
                 turn, rest = divmod(place - self.start, self.step)
@@ -140,7 +140,7 @@ class SliceScatter(Rearrangement, frozen=True, kw_only=True):
 
 @recognises("aten.cat.default", "aten.concat.default", "aten.concatenate.default")
 def concat_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise several tensors behind one another; channels of zeros at the ends are padding."""
+    """Recognise a concatenation; channels of zeros at the ends are padding."""
     axis = foreign.args["dim"] % len(foreign.out)
     tensors: list[Tensor] = list(foreign.args["tensors"])
     if axis == 0:
@@ -168,7 +168,7 @@ def _with_zeros(tensors: list[Tensor]) -> Recognised | None:
 
 @recognises("aten.stack.default")
 def stack_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise several tensors along a new axis."""
+    """Recognise stacking along a new axis."""
     axis = foreign.args["dim"] % len(foreign.out)
     if axis == 0 or len(foreign.ins) != len(foreign.tensors) or len(foreign.ins) < 2:
         return None
@@ -177,7 +177,7 @@ def stack_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.slice_scatter.default")
 def slice_scatter_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a tensor in place of a range of another."""
+    """Recognise the overwriting of a range."""
     axis = foreign.args["dim"] % len(foreign.out)
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
     if axis == 0:
@@ -194,7 +194,7 @@ def slice_scatter_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("aten.select_scatter.default")
 def select_scatter_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a tensor in place of one element along an axis of another."""
+    """Recognise the overwriting of one element along an axis."""
     axis, index = foreign.args["dim"] % len(foreign.out), foreign.args["index"]
     x, part = foreign.args.get("self", foreign.args.get("input")), foreign.args["src"]
     if axis == 0:

@@ -91,7 +91,7 @@ class PositionEmbedding(Op, frozen=True, kw_only=True):
 
 @recognises("channels.add_positions")
 def positions_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a learned vector that is added to each position, channels last."""
+    """Recognise a learned vector added to each position, channels last."""
     (held,) = (tensor for tensor in foreign.tensors if tensor.constant)
     if foreign.get("alpha", 1) != 1:
         return None
@@ -100,7 +100,7 @@ def positions_of_torch(foreign: Foreign) -> Recognised | None:
 
 @recognises("channels.cat")
 def tokens_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise a learned vector, or several of one weight, before the positions."""
+    """Recognise a learned vector, or several from one weight, before the positions."""
     if len(foreign.tensors) != 2:
         return None
     held, x = foreign.tensors

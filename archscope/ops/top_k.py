@@ -1,4 +1,4 @@
-"""Gates that let the strongest through: hard attention."""
+"""Gates that pass only the largest values: hard attention."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Along = Annotated[str, choice("channels", "positions")]
 class TopK(Weightless, frozen=True, kw_only=True):
     """Keep the k largest values and set the others to zero, Makhzani and Frey 2014.
 
-    As a factor of `mul` it is hard attention: all but the k strongest are cut off, and
-    learn nothing from this image.
+    As a factor of `mul` it is hard attention: all but the k largest are cut off, and get no
+    gradient from this image.
     """
 
     principal = "k"
@@ -73,7 +73,7 @@ class TopK(Weightless, frozen=True, kw_only=True):
 
 @recognises("onnx.Largest")
 def onnx_largest(foreign: Foreign) -> Recognised | None:
-    """Recognise the largest values among zeros, as the importer brings them together."""
+    """Recognise the largest values among zeros, as prepared by the importer."""
     along = {1: "channels", 2: "positions"}.get(foreign.get("axis"))
     if along is None or (along == "positions" and len(foreign.out) != 3):
         return None

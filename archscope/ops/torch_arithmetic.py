@@ -1,4 +1,4 @@
-"""Recognises torch's arithmetic: of two tensors, with numbers, and with weights and constants."""
+"""Recognise torch's arithmetic: of two tensors, with numbers, and with weights and constants."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SWAPPED = {
     "add": "add", "sub": "rsub", "rsub": "sub", "mul": "mul", "div": "rdiv", "maximum": "maximum",
     "minimum": "minimum",
 }  # fmt: skip
-"""The same functions with their operands swapped, as far as there is one."""
+"""The same functions with swapped operands, if they exist."""
 
 PAIRS: dict[str, type[Op]] = {
     "add": Add, "sub": Sub, "mul": Mul, "div": Div, "maximum": Maximum, "minimum": Minimum,
@@ -51,7 +51,7 @@ def arithmetic_of_torch(foreign: Foreign) -> Recognised | None:
     function = TARGETS[foreign.target]
     a, b = foreign.get("self", foreign.get("input")), foreign.get("other", foreign.get("exponent"))
     alpha = foreign.get("alpha", 1)
-    if alpha != 1:  # which the second operand is multiplied with
+    if alpha != 1:  # the factor of the second operand
         number = number_of(b)
         if number is None:
             return None
@@ -76,7 +76,7 @@ def _is_input(value: Any) -> bool:
 
 
 def number_of(value: Any) -> float | None:
-    """Return the number that an argument is, None if it is a tensor of several or of the input."""
+    """Return the value of an argument; None if it has several numbers or depends on the input."""
     if isinstance(value, Tensor):
         if not value.constant or value.learned:
             return None
@@ -117,7 +117,7 @@ def _with_number(function: str, x: Tensor, number: float) -> Recognised | None:
 
 
 def _with_weight(function: str, x: Tensor, weight: Tensor) -> Recognised | None:
-    """Return arithmetic with a constant tensor whose numbers are of no batch."""
+    """Return arithmetic with a constant tensor without a batch."""
     scale = scale_of(x, weight) if function == "mul" and weight.learned else None
     if scale is not None:
         return scale
@@ -131,7 +131,7 @@ def _with_weight(function: str, x: Tensor, weight: Tensor) -> Recognised | None:
 @recognises("aten.clamp.default", "aten.clamp_min.default", "aten.clamp_max.default",
             "aten.hardtanh.default", "aten.clip.default")  # fmt: skip
 def clamp_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise limits that are numbers; 0 and 6 are those of ReLUs."""
+    """Recognise limits that are numbers; 0 and 6 are those of ReLU and ReLU6."""
     ends: list[float | None] = []
     for word in ("min", "max"):
         end = foreign.get(word, foreign.get(f"{word}_val"))

@@ -1,4 +1,4 @@
-"""Recognises torch's ways to put axes in another order."""
+"""Recognise torch's permutations of axes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.ops.reshape import Identity
             "aten.movedim.intlist", "aten.swapaxes.default", "aten.swapdims.default",
             "aten.mT.default", "aten.numpy_T.default", "aten.adjoint.default")  # fmt: skip
 def permute_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise axes in another order; the batch stays the first."""
+    """Recognise a permutation of axes that keeps the batch first."""
     (x,) = foreign.ins
     order = order_of_torch(foreign, len(x.shape))
     if order is None or order[0] != 0 or len(order) < 2:
@@ -22,7 +22,7 @@ def permute_of_torch(foreign: Foreign) -> Recognised | None:
 
 
 def order_of_torch(foreign: Foreign, rank: int) -> list[int] | None:
-    """Return the axis of the input for each axis of the result, the batch among them."""
+    """Return the axis of the input for each axis of the result, including the batch."""
     name, args = foreign.target.split(".")[1], foreign.args
     if name == "permute":
         return [axis % rank for axis in args["dims"]]

@@ -1,4 +1,4 @@
-"""Functions of each value that are no activation functions of their own."""
+"""Element-wise functions that are not operators of their own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST = 3.4028234663852886e38
 
 
 class Function(Struct, frozen=True):
-    """What is known of a function: operations of its formula, and what its gradient needs."""
+    """A function: the operations of its formula, and what its gradient needs."""
 
     cost: int
     keeps: Saved
@@ -90,7 +90,7 @@ POSITIVE = ("sqrt", "rsqrt", "log", "log1p", "log2", "log10")
 
 @op("unary")
 class Unary(Weightless, frozen=True, kw_only=True):
-    """A function of each value: `unary: exp`, `unary: sqrt`, `unary: mish`."""
+    """An element-wise function: `unary: exp`, `unary: sqrt`, `unary: mish`."""
 
     principal = "function"
     valuewise = True
@@ -136,7 +136,7 @@ ONNX = {
     "abs", "sqrt", "reciprocal", "exp", "log", "sin", "cos", "erf", "mish", "tan",
     "atan", "sinh", "cosh", "asinh", "sign", "floor", "ceil", "round",
 }  # fmt: skip
-"""Functions that ONNX has by the same name."""
+"""Functions with the same name in ONNX."""
 
 
 def _recognise(function: str) -> None:

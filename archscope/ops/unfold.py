@@ -1,4 +1,4 @@
-"""Windows of a map as channels, and channels as the windows of a map: im2col and col2im."""
+"""Unfold the windows of a map into channels, and fold channels into a map: im2col and col2im."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def _sliding(
 
 @op("unfold")
 class Unfold(Rearrangement, frozen=True, kw_only=True):
-    """The values of each window as channels: those of the first channel, then of the next."""
+    """Turn the values of each window into channels, ordered by input channel."""
 
     principal = "kernel"
 
     kernel: Annotated[Size, "size of the window"]
-    stride: Annotated[Size, "positions from each window to the next"] = 1
+    stride: Annotated[Size, "step of the window"] = 1
     padding: Annotated[Padding, "zeros around the input"] = 0
-    dilation: Annotated[Size, "positions between the taps of a window, plus 1"] = 1
+    dilation: Annotated[Size, "spacing between the elements of the window"] = 1
 
     def window(self, *ins: Shape) -> tuple[Window, ...]:
         (x,) = ins
@@ -62,7 +62,7 @@ class Unfold(Rearrangement, frozen=True, kw_only=True):
         return call("archscope.nn.Unfold", **_words(self.window(*ins)))
 
     def onnx(self, *ins: Shape) -> Value:
-        """Describe it as a convolution with kernels that each have a single 1."""
+        """Describe it as a convolution with one-hot kernels."""
         words = onnx_windows(self.window(*ins))
         height, width = words["kernel_shape"]
         each = tuple(
@@ -82,7 +82,7 @@ class Unfold(Rearrangement, frozen=True, kw_only=True):
 
 @op("fold")
 class Fold(Weightless, frozen=True, kw_only=True):
-    """Put the values of windows, which are channels, into a map, and add where windows overlap."""
+    """Put the values of windows from channels into a map, adding up where windows overlap."""
 
     principal = "size"
     keeps_zero = may_see_less = True
@@ -90,9 +90,9 @@ class Fold(Weightless, frozen=True, kw_only=True):
 
     size: Annotated[Dimensions, "height and width of the map"]
     kernel: Annotated[Size, "size of the window"]
-    stride: Annotated[Size, "positions from each window to the next"] = 1
-    padding: Annotated[Padding, "positions around the map that are left out"] = 0
-    dilation: Annotated[Size, "positions between the taps of a window, plus 1"] = 1
+    stride: Annotated[Size, "step of the window"] = 1
+    padding: Annotated[Padding, "positions around the map to crop"] = 0
+    dilation: Annotated[Size, "spacing between the elements of the window"] = 1
 
     def windows(self) -> tuple[Window, ...]:
         """Return the window along each axis of the map."""
@@ -141,11 +141,11 @@ def _given(foreign: Foreign) -> dict[str, Any]:
 
 @recognises("aten.im2col.default")
 def unfold_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise windows as columns: windows as channels, whose positions go into a row."""
+    """Recognise windows as columns: channels whose positions are in a row."""
     return Recognised(Unfold(**_given(foreign)), foreign.ins, then=(Reshape(size=foreign.out[1:]),))
 
 
 @recognises("aten.col2im.default")
 def fold_of_torch(foreign: Foreign) -> Recognised | None:
-    """Recognise columns that become windows of a map."""
+    """Recognise columns folded into a map."""
     return Recognised(Fold(size=tuple(foreign.args["output_size"]), **_given(foreign)), foreign.ins)

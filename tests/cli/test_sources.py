@@ -95,9 +95,9 @@ def test_unknown_counts_read_at_least(run: Run) -> None:
         (("compare", "--max-macs", "1M"), 1, "not known to be inside the budget: Solved: macs"),
         (("import", "--strict"), 2, "not recognised: aten.linalg_solve.default"),
         (("import", "--weights", "w.safetensors"), 2, "cannot be built, and its weights"),
-        (("build",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
-        (("verify",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
-        (("bench",), 2, "'aten.linalg_solve.default' is no operator of archscope"),
+        (("build",), 2, "'aten.linalg_solve.default' is not an operator of archscope"),
+        (("verify",), 2, "'aten.linalg_solve.default' is not an operator of archscope"),
+        (("bench",), 2, "'aten.linalg_solve.default' is not an operator of archscope"),
     ],
 )
 def test_what_is_not_known_is_said(args: tuple[str, ...], code: int, words: str, run: Run) -> None:
