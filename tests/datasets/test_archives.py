@@ -299,7 +299,9 @@ def test_malicious_pickles_are_refused(
     ],
 )
 def test_other_tricks_are_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match=r"'x' (is rejected|is not a valid pickle|must contain a dict)"):
+    with pytest.raises(
+        DataError, match=r"'x' (is rejected|is not a valid pickle|must contain a dict)"
+    ):
         restricted_pickle.mapping(data, "x")
 
 

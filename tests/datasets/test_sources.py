@@ -246,7 +246,12 @@ def test_resize_is_pillow_s() -> None:
         (COLOUR, (1, 8, 6), {}, r"has 3 channels, the spec takes 1 channel; .*--input 3x8x6\)$"),
         (COLOUR, (6, 8, 6), {"channels": "repeat"}, "has 3 channels, the spec takes 6 channels"),
         (GREY, (1, 6, 9), {"how": "pad"}, "8x8 cannot be padded to 6x9, which is smaller"),
-        (GREY, (1, 6, 9), {"how": "rezise"}, "how must be one of resize, pad, got 'rezise', did you"),
+        (
+            GREY,
+            (1, 6, 9),
+            {"how": "rezise"},
+            "how must be one of resize, pad, got 'rezise', did you",
+        ),
         (GREY, (64,), {}, "holds images .* of 1x8x8, the spec takes 64"),
     ],
 )

@@ -30,7 +30,12 @@ LIES = {
     "star_relu  ": ("ops/star_relu.py", "return 4 * prod", "return 5 * prod", "elementwise of"),
     "star_relu   ": ("ops/star_relu.py", '"Relu"', '"Abs"', "onnx of scale="),
     "LAB101": ("rules/sigmoid_gate.py", '== "sigmoid"', '== "relu"', "case 1 of sigmoid_gate.yaml"),
-    "energy": ("metrics/energy.py", "160e-12 *", "-160e-12 *", "values: values must be finite and not"),
+    "energy": (
+        "metrics/energy.py",
+        "160e-12 *",
+        "-160e-12 *",
+        "values: values must be finite and not",
+    ),
     "climb": (
         "samplers/climb.py",
         "context.random()",
