@@ -10,7 +10,8 @@ from msgspec import structs
 from archscope.cli.shared.options import Output, output_options
 from archscope.cli.shared.terminal import show
 from archscope.cli.shared.training_options import runs_dir_option
-from archscope.records.run_folder import all_runs, is_training, read_summary
+from archscope.errors import OptionError
+from archscope.records.run_folder import HOME, all_runs, is_training, read_summary
 from archscope.records.seeds import seed_groups
 from archscope.report.tables.trainings import runs_table
 
@@ -34,6 +35,8 @@ def command(runs_dir: Path, output: Output) -> None:
       archscope runs
       archscope runs --runs-dir experiments --format csv
     """
+    if runs_dir != HOME and not runs_dir.is_dir():
+        raise OptionError(f"--runs-dir: there is no folder '{runs_dir}'")
     found = []
     for path in all_runs(runs_dir):
         summary = read_summary(path)

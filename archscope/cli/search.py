@@ -46,6 +46,14 @@ budget_option = click.option(
 )  # fmt: skip
 
 
+def _some_time(text: str) -> float:
+    """Return the seconds of a time that is not zero. Raises OptionError."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise OptionError(f"expected a time above 0, such as 20m, got '{text}'")
+    return seconds
+
+
 def _objectives(text: str) -> tuple[str, ...]:
     """Return the metrics named by `--objectives`. Raises OptionError."""
     names = tuple(name.strip() for name in text.split(","))
@@ -185,11 +193,11 @@ executor_options = gathered("where", dict, together(
 
 limit_options = gathered("limits", dict, together(
     click.option(
-        "--max-time", type=Parsed(parse_duration), metavar="TIME",
+        "--max-time", type=Parsed(_some_time), metavar="TIME",
         help="Time for the whole search, including the final trainings: 20m.",
     ),
     click.option(
-        "--trial-time", type=Parsed(parse_duration), metavar="TIME",
+        "--trial-time", type=Parsed(_some_time), metavar="TIME",
         help="Stop a trial after this time.",
     ),
     click.option(
@@ -272,7 +280,7 @@ def command(
     from archscope.cli.report import write_page
     from archscope.cli.shared.reference_costs import costs_in
     from archscope.cli.shared.search_progress import SearchProgressLines  # optuna takes a second
-    from archscope.datasets.lookup import default_images
+    from archscope.datasets.lookup import default_images, find
     from archscope.report.tables.prior_searches import prior_search_parts
     from archscope.report.tables.studies import found_parts
     from archscope.search.config import SearchConfig
@@ -287,6 +295,7 @@ def command(
     notes: list[str] = []
     model, judge = _prior(spec, networks, strategy, training["data"] is not None, notes)
     training["data"] = training["data"] or default_images(training["folder"])
+    find(training["data"].partition(":")[0])  # a wrong name leaves no folder
     config = SearchConfig(
         spec=spec,
         budgets=limited,
@@ -297,6 +306,8 @@ def command(
     )
     executor = _executor(config, **where)
     by = config.prior if judge == "prior" else training["data"]
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise OptionError(f"--name: expected one folder in --studies-dir, got '{name}'")
     path = studies_dir / (name or _name(spec, [*reader.settings, *reader.inputs, *texts, by]))
     progress = SearchProgressLines(path, notes)
     options = {

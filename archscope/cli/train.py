@@ -114,7 +114,7 @@ def command(
         _refuse_beside_resume()
         return _finish([_resume(resume, **options)], output, options)
     name = options["name"]
-    if name is not None and (not name or Path(name).name != name):
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise OptionError(f"--name: expected the name of a folder in --runs-dir, got '{name}'")
     graph = reader.graph(spec or "")
     return _finish(_Trainings(graph, options, reader.max_nodes).run(), output, options)
@@ -139,10 +139,11 @@ class _Trainings:
         self.dataset = datasets.load(self.data, options["data_dir"], network=shape)
         self.adapt = {"how": options["adapt"], "channels": options["channels"]}
         adaptation = datasets.fit(shape, self.dataset, **self.adapt)
-        for note in filter(None, (*self.dataset.notes, adaptation.about)):
-            say(f"note: {note}")
         limit_threads(options["threads"])
         self.initial = self._initial(options["pretrained"])
+        notes = self.initial.notes if self.initial else ()
+        for note in filter(None, (*self.dataset.notes, adaptation.about, *notes)):
+            say(f"note: {note}")
         if self.recipe.metric:
             self._leave_out_classifier()
         name = options["name"] or f"{graph.name}-{self.dataset.name}"
@@ -165,10 +166,7 @@ class _Trainings:
             return None
         from archscope.pretrained import pretrained
 
-        found = pretrained(self.graph, weights_file(file))
-        for note in found.notes:
-            say(f"note: {note}")
-        return found
+        return pretrained(self.graph, weights_file(file))
 
     def run(self) -> list[RunResult]:
         """Train with each seed in turn, until a run is stopped."""

@@ -96,6 +96,8 @@ def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, s
     while parts and "=" in parts[-1]:
         key, _, value = parts[-1].partition("=")
         if cls.argument and key not in known:
+            if Path(",".join(parts[:-1])).is_dir() and not Path(",".join(parts)).is_dir():
+                _settings(cls, {key: value})  # no part of the path
             break
         if key in written:
             raise OptionError(f"option '{key}' of data set '{cls.name}' is given twice")

@@ -37,7 +37,7 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
         if is_run(path):
             return path
     for path in (Path(name), home / name):
-        if path.is_dir() and is_abandoned(path):
+        if path.is_dir() and any(path.iterdir()) and is_abandoned(path):
             raise OptionError(
                 f"the run '{path}' was stopped before its training began; start it again"
             )
@@ -45,6 +45,11 @@ def find_run(name: str | Path, home: Path = HOME) -> Path:
     if seeds:
         folders = ", ".join(path.as_posix() for path in seeds)
         raise OptionError(f"'{name}' stands for {len(seeds)} runs; name one of them: {folders}")
+    path = Path(name)
+    if (path / "study.json").is_file():
+        raise OptionError(f"'{name}' is a study; its runs are the folders in {path / 'finals'}")
+    if path.is_file():
+        raise OptionError(f"a run is a folder, got the file '{name}'; `archscope runs` lists runs")
     known = [path.name for path in all_runs(home)]
     hint = did_you_mean(str(name), known) or "; `archscope runs` lists them"
     raise OptionError(f"no run '{name}'{hint}")

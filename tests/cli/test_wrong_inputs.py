@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,23 +18,45 @@ WRONG: dict[str, str] = yaml.safe_load(
 )
 """Command lines, and how what is said of each begins."""
 
+NET = "input: [3, 8, 8]\nlayers: [{conv: 4}]\n"
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefgh")
+)
+CONTENTS: dict[str, str | bytes] = {
+    "study/study.json": "{}",
+    "tabs.yaml": "input: [3, 8, 8]\nlayers:\n\t- conv: 4\n",
+    "twice.yaml": "input: [3, 8, 8]\n" + NET,
+    "bomb.yaml": BOMB + NET,
+    "utf16.yaml": NET.encode("utf-16"),
+    "binary.yaml": bytes(range(256)),
+    "nan.yaml": NET.replace("4", ".nan"),
+    "huge.yaml": NET.replace("4", "9" * 23),
+    "blank.yaml": "# nothing yet\n",
+    "nét.yaml": NET.replace("conv", "cönv"),
+    "text.onnx": "hello",
+    "text.json": "hello",
+    "text.safetensors": "hello",
+}
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("empty", "runs", "myrun"):
+    for name in ("empty", "runs", "myrun", "study"):
         Path(name).mkdir()
     for name in ("x.pt", "myrun/spec.yaml"):
         Path(name).touch()
     Path("typo.yaml").write_text("input: [3, 8, 8]\nlayers: [{cnov: 4}]\n", encoding="utf-8")
     Path("net.yaml").write_text("input: [3, 8, 8]\nlayers: [{conv: 4}]\n", encoding="utf-8")
+    for name, content in CONTENTS.items():
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(("words", "said"), WRONG.items())
 def test_a_wrong_input_is_one_line(run: Run, words: str, said: str) -> None:
     before = sorted(Path().rglob("*"))
-    result = run(*shlex.split(words))
+    result = run(*(word.replace("LONG", "x" * 300) for word in shlex.split(words)))
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"error: {said}")
     assert result.err.count("\n") == 1

@@ -81,6 +81,9 @@ def _no_command(args: list[str]) -> str:
     if word in zoo() or word in spaces() or is_file(Path(word)) or is_foreign(word):
         typed = shlex.join(["archscope", "space" if word in spaces() else "analyze", *args])
         return f"'{word}' is a network, not a command; type: {typed}"
+    if (Path(word) / "run.json").is_file() or (Path(word) / "study.json").is_file():
+        typed = shlex.join(["archscope", "report", *args])
+        return f"'{word}' is a run or a study, not a command; type: {typed}"
     return f"no command '{word}'{did_you_mean(word, FILES)}"
 
 
