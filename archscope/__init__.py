@@ -13,7 +13,7 @@ from archscope.sources import load
 if TYPE_CHECKING:
     from archscope.linter import Finding
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Analysis", "ArchscopeError", "Comparison", "Finding", "Graph", "Node", "__version__",
