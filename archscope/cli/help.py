@@ -25,11 +25,6 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
     parent = context.parent
     assert parent is not None
     if words:
-        found = parent.command
-        for word in words:
-            if not hasattr(found, "get_command"):
-                raise click.UsageError(f"Got unexpected extra argument ({word})")
-            found = found.get_command(parent, word) or found
         parent.command.main([*words, "--help"], prog_name="archscope", standalone_mode=False)
     else:
         show(parent.get_help())
