@@ -40,7 +40,15 @@ def from_import_string(
             given = DEFAULT_INPUT if input is None else input
             return from_module(model, given, named.last_name, batch)
         except ArchscopeError as error:
-            if input is not None or "cannot run" not in str(error):
+            if "cannot run" not in str(error):
+                raise
+            names = _required(model)
+            if len(names) > 1 and not isinstance(input, Mapping):
+                shapes = " ".join(f"--input {name}=3x32x32" for name in names)
+                raise OptionError(
+                    f"{error}; say the shape of each input, such as {shapes}"
+                ) from None
+            if input is not None:
                 raise
             shape = input_that_runs(model)
             if shape is None:
@@ -50,6 +58,14 @@ def from_import_string(
             tried, text = text_of(DEFAULT_INPUT), text_of(shape)
             message = f"'{named.last_name}' does not run on {tried}, but on {text}"
             raise WordError(message, source, more=("--input", text)) from None
+
+
+def _required(model: nn.Module) -> list[str]:
+    """Return the names of the inputs that a module does not run without."""
+    parameters = inspect.signature(model.forward).parameters.values()
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each.name for each in parameters
+            if each.default is each.empty and each.kind not in variadic]  # fmt: skip
 
 
 def module_and_inputs(

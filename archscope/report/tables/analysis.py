@@ -134,7 +134,8 @@ def unknown_lines(analysis: Analysis) -> list[str]:
     rest = "opaque: counted, but no operators of archscope, so that it cannot be built: "
     lines = [
         f"unknown: {unknown.count} x {unknown.kind}, first at {unknown.nodes[0]}: its "
-        f"{' and '.join(words[fact] for fact in unknown.facts)} are not in the totals"
+        f"{' and '.join(words[fact] for fact in unknown.facts)}"
+        f" {'is' if unknown.facts == ('elementwise',) else 'are'} not in the totals"
         for unknown in analysis.unknown
     ]
     if counted:

@@ -117,6 +117,10 @@ class Raises(nn.Module):
     def forward(self, x):
         raise ValueError("broken")
 
+class Pair(nn.Module):
+    def forward(self, left, right, scale=1.0):
+        return left + scale * right
+
 class Depends(nn.Module):
     def forward(self, x):
         return x if x.sum() > 0 else -x
@@ -144,6 +148,8 @@ def leaves():
 """
 CASES = {
     "Raises": "'Raises' cannot run on an input 3x224x224: ValueError: broken; say what it takes",
+    "Pair": "missing a required argument: 'right'; say the shape of each input, such as --input"
+    " left=3x32x32 --input right=3x32x32",
     "Depends": "'Depends' cannot be traced: what it runs depends on the numbers of its input",
     "Number": "'Number' cannot be traced: it reads a number of its input, by 'aten.item.default'",
     "Constant": "'Constant' gives nothing that depends on its input",
