@@ -21,8 +21,10 @@ class RoundedWeights(nn.Module):
     straight-through estimator); those beyond the outermost levels, too, so that they can return.
     The step between the levels of each output channel is learned (Esser et al. 2020, LSQ), as e
     to the power of a parameter, so that optimizers change it by a share of itself whatever its
-    size (Jain et al. 2020). It begins at that of the smallest squared error. What is learned is
-    part of the state of a training and not of its network, which is left with rounded weights.
+    size (Jain et al. 2020). It begins at that of the smallest squared error. Weights of one bit
+    are their sign times the mean size in the channel (Rastegari et al. 2016, XNOR-Net). What is
+    learned is part of the state of a training and not of its network, which is left with rounded
+    weights.
     """
 
     def __init__(self, network: nn.Module, bits: int) -> None:
@@ -56,7 +58,7 @@ class RoundedWeights(nn.Module):
     def pass_gradients(self) -> None:
         """Give the steps their gradients, which follow from those at the rounded weights."""
         for (weight, steps, levels), exponents in zip(self._stepped(), self.exponents, strict=True):
-            if weight.grad is None:
+            if weight.grad is None or levels[1] == 2:
                 exponents.grad = None
                 continue
             moved = weight.grad * slopes(weight.data, steps, *levels)
@@ -68,5 +70,9 @@ class RoundedWeights(nn.Module):
     def _stepped(self) -> Iterator[tuple[Tensor, Tensor, tuple[float, int]]]:
         """Yield weights with a step for each output channel, and their levels."""
         for (weight, levels), exponents in zip(self.held, self.exponents, strict=True):
-            steps = exponents.detach().exp().view(-1, *(1 for _ in weight.shape[1:]))
-            yield weight, steps, levels
+            if levels[1] == 2:
+                sizes = weight.detach().flatten(1).abs().mean(1)
+                steps = 2 * sizes.clamp(min=torch.finfo(sizes.dtype).tiny)
+            else:
+                steps = exponents.detach().exp()
+            yield weight, steps.view(-1, *(1 for _ in weight.shape[1:])), levels

@@ -132,6 +132,21 @@ def test_gradients_pass_to_exact_weights_and_to_steps() -> None:
     assert not any(p is layer.weight for p in held.parameters())
 
 
+def test_weights_of_one_bit_are_the_sign_times_the_mean_size() -> None:
+    layer = nn.Linear(3, 3, bias=False)
+    weights = torch.tensor([[1.0, -3.0, 0.5], [0.5, 0.5, -0.5], [0.0, 0.0, 0.0]])
+    layer.weight.data = weights
+    held = RoundedWeights(nn.Sequential(nn.Linear(2, 2), layer, nn.Linear(2, 2)), 1)
+    with held.applied():
+        expected = torch.tensor([[1.5, -1.5, 1.5], [0.5, 0.5, -0.5]])
+        assert torch.allclose(layer.weight.data[:2], expected)
+        assert layer.weight.data[2].abs().max() < 1e-30
+        layer(torch.ones(1, 3)).sum().backward()
+    held.pass_gradients()
+    assert layer.weight.grad is not None and layer.weight.grad.eq(1).all()
+    assert held.exponents[1].grad is None
+
+
 def test_a_training_keeps_rounded_weights(tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, weight_bits=2)
     result = train(net(), load("digits"), recipe, device="cpu", run_dir=tmp_path / "run")
