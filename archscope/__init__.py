@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the linter when it is asked for: most commands do without its rules."""
+    """Load the linter on first use, as most commands do not need its rules."""
     if name == "Finding":
         from archscope.linter import Finding
 

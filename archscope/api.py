@@ -1,7 +1,7 @@
-"""The Python interface: questions to whatever a user calls a network.
+"""The Python interface: analyze, lint and compare networks.
 
-A network is a `Graph`, an `nn.Module`, or a word that the command line takes: a path, a zoo name,
-a pattern `INPUT 3x32x32 -> ...`, or a model to import such as `package.module:name`.
+A network is a `Graph`, an `nn.Module`, or anything that the command line accepts: a path, a zoo
+name, a pattern `INPUT 3x32x32 -> ...`, or a model to import such as `package.module:name`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from archscope.language.document import Document
 def graph_of(network: Any, *, set: Mapping[str, Any] | None = None, input: Inputs = None) -> Graph:
     """Return the graph of a network.
 
-    `set` gives values to names of a spec's `let`. `input` is the shape of one input, channels
-    first and without the batch, or shapes by the names of inputs; an `nn.Module` needs it.
+    `set` overrides values of a spec's `let`. `input` is the input shape, channels first and
+    without the batch, or the shapes of several inputs by name; it is required for an `nn.Module`.
     Raises ArchscopeError.
     """
     return _read(network, set, input, 1)[0]
@@ -39,7 +39,7 @@ def analyze(
     batch: int = 1,
     **settings: Any,
 ) -> Analysis:
-    """Return the analysis of a network: counts per batch and bytes, all exact.
+    """Analyze a network: exact counts per batch, and bytes.
 
     `set` and `input` are those of `graph_of`; `settings` are those of `archscope.analysis.analyze`:
     `dtype`, `optimizer`, `training`, `memory_bytes`, `count` and `target`. Raises ArchscopeError.
@@ -56,19 +56,19 @@ def lint(
     input: Inputs = None,
     batch: int = 1,
 ) -> tuple[Any, ...]:
-    """Return what the rules find in a network, of every severity, as `Finding`s.
+    """Lint a network, and return the findings of every severity.
 
-    `document` and `config` are those of `archscope.linter.lint`; the document of a spec is found
-    by itself. `set` and `input` are those of `graph_of`. Raises ArchscopeError.
+    `document` and `config` are those of `archscope.linter.lint`; a spec's own document is used
+    automatically. `set` and `input` are those of `graph_of`. Raises ArchscopeError.
     """
-    from archscope import linter  # its rules take time to load that few programs have
+    from archscope import linter  # loading the rules takes time
 
     graph, found = _read(network, set, input, batch)
     return linter.lint(graph, document or found, config, batch=batch)
 
 
 class Comparison(Struct, frozen=True):
-    """Analyses of several networks; printed, and shown in notebooks, one row for each."""
+    """The analyses of several networks, printed and shown in notebooks as a table."""
 
     networks: tuple[Analysis, ...]
 
@@ -80,7 +80,7 @@ class Comparison(Struct, frozen=True):
         return self._written("markdown")
 
     def _written(self, form: str) -> str:
-        from archscope.report.formats import render  # rich takes time to load
+        from archscope.report.formats import render  # imports rich, which is slow
         from archscope.report.table import CommandOutput
         from archscope.report.tables.networks import comparison_table
 
@@ -88,9 +88,9 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(*networks: Any, input: Inputs = None, **settings: Any) -> Comparison:
-    """Return the analyses of networks, which print as a table with ratios to the first.
+    """Compare networks; the result prints as a table with ratios relative to the first.
 
-    `input` and `settings` are those of `analyze`, and hold for all. Raises ArchscopeError.
+    `input` and `settings` are those of `analyze`, and apply to all. Raises ArchscopeError.
     """
     if not networks:
         raise OptionError("compare takes one network or more, got none")
@@ -100,7 +100,7 @@ def compare(*networks: Any, input: Inputs = None, **settings: Any) -> Comparison
 def _read(
     network: Any, set: Mapping[str, Any] | None, input: Inputs, batch: int
 ) -> tuple[Graph, Document | None]:
-    """Return the graph of a network, and the document it was read from if there is one."""
+    """Return the graph of a network, and the document it was read from, if any."""
     if isinstance(network, (str, Path)):
         return sources.read(network, set=set, input=input, batch=batch)
     if set:

@@ -9,11 +9,11 @@ from typing import ClassVar
 from msgspec import Struct
 
 MOST_POSITIONS = 1 << 20
-"""Positions along an axis that specs and files may have: some analyses visit each of them."""
+"""The most positions along an axis in specs and files, as some analyses visit each of them."""
 
 
 class Window(Struct, frozen=True, gc=False):
-    """What an output position of a sliding operator reads, along one axis.
+    """The inputs that an output position of a sliding operator reads, along one axis.
 
     Output sizes and receptive fields are both derived from it, so they cannot disagree.
     """
@@ -29,12 +29,12 @@ class Window(Struct, frozen=True, gc=False):
 
     @property
     def extent(self) -> int:
-        """Input positions from the first tap to the last, inclusive."""
+        """The number of input positions from the first tap to the last, inclusive."""
         return self.dilation * (self.kernel - 1) + 1
 
     @property
     def step(self) -> int:
-        """Input positions between two outputs."""
+        """The number of input positions between neighbouring outputs."""
         return self.stride
 
     def slide(self, size: int) -> int:
@@ -53,7 +53,7 @@ class Window(Struct, frozen=True, gc=False):
 
 
 class Scatter(Struct, frozen=True, gc=False):
-    """What an output position of a transposed convolution reads, along one axis."""
+    """The inputs that an output position of a transposed convolution reads, along one axis."""
 
     kernel: int
     stride: int = 1
@@ -65,7 +65,7 @@ class Scatter(Struct, frozen=True, gc=False):
 
     @property
     def period(self) -> int:
-        """Outputs after which the pattern of reads repeats, `step` inputs further."""
+        """The number of outputs after which the pattern of reads repeats, `step` inputs further."""
         return self.stride
 
     def slide(self, size: int) -> int:
@@ -85,7 +85,7 @@ class Scatter(Struct, frozen=True, gc=False):
 
 
 class Resample(Struct, frozen=True, gc=False):
-    """What the outputs of a resize or an adaptive pool read, along one axis."""
+    """The inputs that the outputs of a resize or an adaptive pool read, along one axis."""
 
     step: int
     reads: tuple[range, ...]
@@ -98,7 +98,7 @@ class Resample(Struct, frozen=True, gc=False):
 
     @property
     def period(self) -> int:
-        """Outputs after which the pattern of reads repeats, `step` inputs further."""
+        """The number of outputs after which the pattern of reads repeats, `step` inputs further."""
         return len(self.reads)
 
     def taps(self, position: int) -> range:

@@ -1,4 +1,4 @@
-"""Graph -> torch module, whose sub-modules and state_dict follow the names of the nodes."""
+"""Build the torch module of a graph; sub-modules and state_dict are named after the nodes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ Probe = Callable[[str, Tensor], Tensor]
 
 
 class Block(nn.Module):
-    """A block of the spec: a container, whose parts are run by the network."""
+    """A block of the spec: a container whose parts are run by the network."""
 
 
 class Network(nn.Module):
     """A graph as a torch module.
 
-    It takes one tensor (N, C, ...) for each input and returns the tensor of its output, or a
-    dict of tensors by name if it has several. Heads that serve only training run only while
-    training.
+    It takes a tensor (N, C, ...) for each input and returns the tensor of its output, or a dict of
+    tensors by name if it has several. Heads that serve only training run in training mode only.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -112,9 +111,9 @@ def _plan(graph: Graph) -> Plan:
 
 
 def build(graph: Graph, *, device: str | torch.device | None = None) -> Network:
-    """Return the torch module of a graph, with torch's own initial weights.
+    """Build the torch module of a graph, with torch's default initialisation.
 
-    `device` may be "meta": shapes without numbers.
+    `device` may be "meta", for shapes without values.
     """
     if device is None:
         return Network(graph)
@@ -123,32 +122,32 @@ def build(graph: Graph, *, device: str | torch.device | None = None) -> Network:
 
 
 def make(described: Call) -> nn.Module:
-    """Return the module that a call describes."""
+    """Create the module that a call describes."""
     return module_class(described.target)(*described.args, **dict(described.kwargs))
 
 
 def module_class(target: str) -> type[nn.Module]:
-    """Return the class that a call makes an instance of: `nn.Conv2d`, or that of any package."""
+    """Return the class of a call: `nn.Conv2d`, or that of any package."""
     library, _, name = target.rpartition(".")
     found: type[nn.Module] = getattr(nn if library == "nn" else import_module(library), name)
     return found
 
 
 def tie(module: nn.Module, owner: nn.Module) -> None:
-    """Let a module read its weights from another that has weights of these names and shapes.
+    """Let a module use the weights of another, which have the same names and shapes.
 
-    They are then no weights of its own, in its state dict neither.
+    It then has no such weights of its own, not even in its state dict.
     """
     held = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
     names = tuple(name for name, _ in held)
     for name in names:
         delattr(module, name)
-    module.__dict__["weights_owner"] = owner  # past torch, which would make it a sub-module
+    module.__dict__["weights_owner"] = owner  # bypasses torch, which would make it a sub-module
     module.__class__ = _tied(type(module), names)
 
 
 def _tied(cls: type[nn.Module], names: tuple[str, ...]) -> type[nn.Module]:
-    """Return a class of modules whose weights of these names are those of their owner."""
+    """Return a class of modules whose weights with these names are those of their owner."""
 
     def of_owner(name: str) -> property:
         return property(lambda module: getattr(module.__dict__["weights_owner"], name))

@@ -1,16 +1,16 @@
-"""Everything archscope says to a user who gave it something it cannot take.
+"""The errors that archscope raises for invalid input.
 
-    ArchscopeError            any of them; the command line prints it and exits with 2
-    ├── SpecError             the text of a spec is wrong; knows file, line and column
-    │   └── LimitError        a spec asks for more than a limit allows
-    ├── ShapeError            an operator cannot take inputs of these shapes
+    ArchscopeError            the base class; the command line prints it and exits with 2
+    ├── SpecError             the text of a spec is wrong; has file, line and column
+    │   └── LimitError        a spec exceeds a limit
+    ├── ShapeError            an operator does not accept inputs of these shapes
     ├── GraphError            nodes do not form a graph
     ├── OptionError           an option or argument is wrong
-    │   └── WordError         and another, which it knows, is right
-    ├── DataError             what a data set holds is broken, or is not what it should be
-    └── UnavailableError      a package or file that the work needs is missing
+    │   └── WordError         an argument is wrong, and the right command is known
+    ├── DataError             a data set is broken or not as expected
+    └── UnavailableError      a required package or file is missing
 
-A traceback that reaches a user is a defect of archscope.
+A traceback that reaches a user is a bug of archscope.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from typing import Any
 
 
 class ArchscopeError(Exception):
-    """Any mistake in what a user gave, as one readable sentence."""
+    """The base class of errors in the user's input; the message is one sentence."""
 
 
 class SpecError(ArchscopeError):
-    """The text of a spec is wrong at a known place."""
+    """The text of a spec is wrong at a known location."""
 
     def __init__(self, message: str, at: object = None, path: str = "") -> None:
         self.message, self.at, self.path = message, at, path
@@ -35,11 +35,11 @@ class SpecError(ArchscopeError):
 
 
 class LimitError(SpecError):
-    """A spec asks for more than a limit allows; the message names the limit."""
+    """A spec exceeds a limit; the message names the limit."""
 
 
 class ShapeError(ArchscopeError):
-    """An operator cannot take inputs of these shapes."""
+    """An operator does not accept inputs of these shapes."""
 
 
 class GraphError(ArchscopeError):
@@ -51,7 +51,7 @@ class OptionError(ArchscopeError):
 
 
 class WordError(OptionError):
-    """A word of a command line is wrong, and another is right, or more words are missing."""
+    """An argument of a command line is wrong, and the right or missing ones are known."""
 
     def __init__(
         self, message: str, given: str, instead: str = "", more: tuple[str, ...] = ()
@@ -61,16 +61,16 @@ class WordError(OptionError):
 
 
 class DataError(ArchscopeError):
-    """What a data set holds is broken, or is not what it should be."""
+    """A data set is broken or not as expected."""
 
 
 class UnavailableError(ArchscopeError):
-    """A package or file that the work needs is missing."""
+    """A required package or file is missing."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean 'conv'?` for the nearest known word, or the empty string."""
-    from difflib import get_close_matches  # only when something is wrong already
+    """Return `, did you mean 'conv'?` for the nearest known word, or ""."""
+    from difflib import get_close_matches  # only needed for errors
 
     names = sorted(known)
     folded = {name.lower(): name for name in names}
@@ -82,7 +82,7 @@ LENGTH = 60
 
 
 class _Nested(Repr):
-    """Shows a few elements and levels of lists and mappings."""
+    """A repr that shows a few elements and levels of lists and mappings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class _Nested(Repr):
 
 
 def quoted(value: Any) -> str:
-    """Return a plain value as a message shows it."""
+    """Format a plain value for a message."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -116,6 +116,6 @@ def _number(value: int) -> str:
 
 
 def shortened(text: str, length: int = LENGTH) -> str:
-    """Return a text without line breaks, and with dots for what is beyond `length`."""
+    """Return a text without line breaks, truncated to `length` with dots."""
     line = repr(text[: length + 1])[1:-1]
     return line if len(line) <= length else f"{line[: length - 3]}..."

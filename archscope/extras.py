@@ -1,7 +1,7 @@
 """The extras of the distribution, and the packages that each of them installs.
 
-`pip install archscope` brings what analysis, lint and report need. What needs more just imports it:
-the command line turns a failure into one line that says what to type.
+`pip install archscope` installs what analysis, lint and report need. Other code just imports its
+packages: if that fails, the command line prints a line with the command that installs them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class Extra(Struct, frozen=True):
-    """One extra: what it is there for, and the packages that archscope imports from it."""
+    """An extra: its purpose, and the packages that archscope imports from it."""
 
     product: str
     packages: tuple[str, ...]
@@ -37,7 +37,7 @@ OWN = {"search": "search", "space": "space"}
 
 
 def advice(error: ImportError, command: str) -> str | None:
-    """Return what to type where a package is not installed, None for packages we do not need."""
+    """Return how to install a missing package, or None for packages that we do not need."""
     extra = _extra(error)
     if extra is None:
         return None
@@ -47,7 +47,7 @@ def advice(error: ImportError, command: str) -> str | None:
 
 
 def need(error: BaseException) -> str | None:
-    """Return `needs PyTorch: ...` where a package is not installed, None for other errors."""
+    """Return `needs PyTorch: ...` for a missing package, or None for other errors."""
     extra = _extra(error)
     return None if extra is None else _needs(extra)
 

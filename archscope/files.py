@@ -1,6 +1,6 @@
-"""Files written whole or not at all, locks between processes, and a cache of results.
+"""Write files atomically, lock between processes, and cache results.
 
-No other module of archscope writes aside, locks or caches.
+No other module of archscope writes temporary files, locks or caches.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 
 ASIDE = ".archscope."
-"""What names of files begin with whose content is not whole yet."""
+"""The prefix of files whose content is not complete yet."""
 
 DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
-"""Names of files that are open already."""
+"""Names of files that are already open."""
 
 
 Content = bytes | memoryview
-"""What a file consists of, or a part of it."""
+"""The content of a file, or a part of it."""
 
 
 def write_bytes(path: Path, content: Content | Iterable[Content]) -> None:
-    """Write a file whole or not at all, so that no reader and no crash sees half of it.
+    """Write a file atomically, so that no reader and no crash sees a part of it.
 
-    The content, which may come in parts, goes to a new file beside the old one, which is then
-    renamed. A symbolic link stays and its target is replaced; an existing file keeps its mode and,
-    where allowed, its owner. Devices and pipes are written to directly.
+    The content, which may come in parts, is written to a temporary file in the same folder, which
+    is then renamed. A symbolic link is kept and its target replaced; an existing file keeps its
+    mode and, where allowed, its owner. Devices and pipes are written to directly.
 
-    Raises OptionError if the file is read-only or the system refuses; what was there stays.
+    Raises OptionError if the file is read-only or the system refuses; then the old file is kept.
     """
     try:
         writer(path)(path, [content] if isinstance(content, Content) else content)
@@ -59,9 +59,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_bytes(path: Path, content: bytes) -> None:
-    """Append to a file, and return when that is on the disk.
+    """Append to a file, and return when the content is on disk.
 
-    Raises OptionError if the system refuses; a part of the content may be written then.
+    Raises OptionError if the system refuses; then a part of the content may have been written.
     """
     try:
         with path.open("ab") as file:
@@ -73,7 +73,7 @@ def append_bytes(path: Path, content: bytes) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and those above it, where they do not exist. Raises OptionError."""
+    """Create a folder and its parents if they do not exist. Raises OptionError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -81,7 +81,7 @@ def make_folder(path: Path) -> None:
 
 
 def refusal(path: Path, error: OSError) -> OptionError:
-    """Return the error that says why the system refuses to write a file."""
+    """Return the error for a file that the system refuses to write."""
     reason = error.strerror or str(error)
     return OptionError(f"cannot write '{path}': {reason[0].lower()}{reason[1:]}")
 

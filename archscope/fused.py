@@ -1,4 +1,4 @@
-"""A network as it is deployed, weights and all: norms folded, parallel branches merged."""
+"""Convert the weights of a network for deployment: fold norms, merge parallel branches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archscope.transforms.reparameterize import MergedBranches, merge, mergeable
 
 
 def fused_network(network: Network) -> Network:
-    """Return a network of `fuse(graph)`, in eval mode, that computes the same but for rounding."""
+    """Return the network of `fuse(graph)` in eval mode; it computes the same up to rounding."""
     fused = build(fuse(network.graph), device="meta").eval()
     weights = fused_weights(network.graph, network.state_dict())
     fused.load_state_dict(weights, assign=True)
@@ -25,13 +25,13 @@ def fused_network(network: Network) -> Network:
 
 
 def fused_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of `fuse(graph)` that make it compute what `graph` does with these."""
+    """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`."""
     arrays = fused_arrays(graph, {name: tensor.numpy() for name, tensor in weights.items()})
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def reparameterized_weights(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights of `reparameterize(graph)` that make it compute what `graph` does."""
+    """Return the weights with which `reparameterize(graph)` computes the same as `graph`."""
     left, graph = fused_weights(graph, weights), fuse(graph)
     while found := mergeable(graph):
         for branches in found:

@@ -1,4 +1,4 @@
-"""What networks are compared and limited by, one record for each metric.
+"""The metrics by which networks are compared and limited, one record each.
 
 Budgets, costs of candidates, objectives of a search, `--max-...` options, tables and the report
 page all read `METRICS`. A new metric is one more record; one that must be measured names the
@@ -31,10 +31,10 @@ ram_bytes."""
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """One metric: what it means, how it is computed, read and printed.
+    """A metric: its meaning, and how it is computed, parsed and formatted.
 
-    At most one of `of`, `of_analysis` and `measured_by` says how to compute it. A metric without
-    any is supplied from elsewhere: accuracy by training, G1 to G4 by the rules of that name.
+    At most one of `of`, `of_analysis` and `measured_by` defines how to compute it. A metric without
+    any comes from elsewhere: accuracy from training, G1 to G4 from the rules of that name.
     """
 
     name: str  # in budgets, objectives and the costs of a study
@@ -63,27 +63,27 @@ class Metric(Struct, frozen=True, kw_only=True):
 
     @property
     def is_computed(self) -> bool:
-        """Whether `of_network` knows it."""
+        """Whether `of_network` can compute it."""
         return self.of is not None or self.of_analysis is not None
 
     @property
     def is_cost(self) -> bool:
-        """Whether a budget may limit it."""
+        """Whether a budget can limit it."""
         return self.of is not None or self.is_measured
 
     @property
     def is_measured(self) -> bool:
-        """Whether it takes a run on a device to know."""
+        """Whether it must be measured on a device."""
         return bool(self.measured_by)
 
     def of_network(self, analysis: Analysis) -> float | None:
-        """Return the value of an analysed network, None if it takes more than an analysis."""
+        """Return the value of an analysed network; None if an analysis is not enough."""
         if self.of is not None:
             return self.of(analysis.totals)
         return None if self.of_analysis is None else self.of_analysis(analysis)
 
     def measure(self, graph: Graph) -> float:
-        """Return the measured value of a network. Loads what measures it, such as torch."""
+        """Measure the value of a network. Imports packages as needed, such as torch."""
         module, _, function = self.measured_by.partition(":")
         return float(getattr(import_module(module), function)(graph))
 
@@ -178,22 +178,22 @@ _ALL = (
 METRICS: Registry[Metric] = Registry(
     "metrics", {metric.name: metric for metric in _ALL}, stated(Metric, "name")
 )
-"""Every metric by its name, in the order of the columns of reports."""
+"""Every metric by name, in the order of the columns of reports."""
 
 
 def cost_metrics() -> list[Metric]:
-    """Return the metrics that a budget may limit, macs first."""
+    """Return the metrics that a budget can limit, macs first."""
     costs = [metric for metric in METRICS.values() if metric.is_cost]
     return sorted(costs, key=lambda metric: metric.name != MACS)
 
 
 def static_metrics() -> list[Metric]:
-    """Return the costs that are known without running anything, macs first."""
+    """Return the costs that need no measurement, macs first."""
     return [metric for metric in cost_metrics() if not metric.is_measured]
 
 
 def objectives() -> list[str]:
-    """Return what a search may optimise: accuracy and every cost."""
+    """Return the possible objectives of a search: accuracy and every cost."""
     return [ACCURACY, *(metric.name for metric in cost_metrics())]
 
 

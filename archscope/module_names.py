@@ -1,4 +1,4 @@
-"""Names of nodes, as attributes of torch's modules and so in names of weights; free of torch."""
+"""Names of nodes as attributes of torch modules and in names of weights, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is in ONNX, described, not made: an expression of ONNX operators.
+"""Describe the ONNX form of an operator, as an expression of ONNX operators.
 
 Operators of `ops/` state one as `Op.onnx`, for opset 18 and later; `exporters/onnx_writer.py`
 writes it. Nothing here needs the package `onnx`.

@@ -12,7 +12,7 @@ _SECTION = re.compile(rb"^\s*\[\s*tool\s*\.\s*archscope\s*[.\]]", re.MULTILINE)
 
 
 def find(folder: Path) -> Path | None:
-    """Return the configuration file for a folder: the nearest, in it or above it."""
+    """Return the nearest configuration file, in a folder or above it."""
     for place in (folder, *folder.parents):
         own = place / "archscope.toml"
         if own.is_file():
@@ -24,8 +24,8 @@ def find(folder: Path) -> Path | None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return what a configuration file says of archscope. Raises OptionError."""
-    import tomllib  # most commands run where there is no such file
+    """Read archscope's section of a configuration file. Raises OptionError."""
+    import tomllib  # only needed if there is such a file
 
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -191,7 +191,7 @@ def _trust(found: Quality) -> str:
         many = "1 of the networks was" if once == 1 and len(known) > 1 else many
         told.append(f"{many} trained once: another seed may change the order.")
     elif known and min(len(each.scores) for each in known) < FEW_SEEDS:
-        told.append("± is the standard deviation between seeds, which so few tell but roughly.")
+        told.append("± is the standard deviation between seeds, only a rough estimate from so few.")
     told += _about_images({each.on for each in known})
     return " ".join(told)
 
@@ -298,5 +298,5 @@ def _trust_in_study(study: StudySection, measured: bool) -> str:
         and study.finalists
         and min(len(row.scores) for row in study.finalists) < FEW_SEEDS
     ):
-        return "So few trainings tell the variation between seeds but roughly."
+        return "With so few trainings, the variation between seeds is only a rough estimate."
     return ""

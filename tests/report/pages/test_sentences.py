@@ -209,10 +209,10 @@ WITHOUT_NUMBERS = (
     "Published top-1 is a fact of the source named beside it, reached by that source's training;"
     " nothing was trained here",
     "Predicted top-1 is of ImageNet and was not measured; docs/predict.md says how far off it is",
-    "± is the standard deviation between seeds, which so few tell but roughly",
+    "± is the standard deviation between seeds, only a rough estimate from so few",
     "digits is a demonstration: it does not tell good networks apart",
     "Validation images chose the best epoch, so that this accuracy is optimistic",
-    "So few trainings tell the variation between seeds but roughly",
+    "With so few trainings, the variation between seeds is only a rough estimate",
     "Which to ship is open: .*",
     "How accurate this network is is not known here; .*",
     "There is no network in this report",
