@@ -28,7 +28,7 @@ WHOLE_BYTES = 2**30
 class Batches:
     """Images in batches, adapted, augmented and normalised.
 
-    The content of a step depends on seed, epoch, step and rank alone: a run that is resumed in the
+    The content of a step depends only on seed, epoch, step and rank: a run that is resumed in the
     middle of an epoch gets the same images. Order of work: adapt, crop, flip, normalise, cutout
     (zero is the mean then), mixup. `batch` is per process; with `world_size` processes each
     `rank` sees its own share. The steps of an epoch are equally large but for one image, or, with

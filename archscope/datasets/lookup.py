@@ -106,7 +106,7 @@ def _behind_colon(cls: type[DatasetSource], text: str) -> tuple[str, dict[str, s
     argument = ",".join(parts)
     if argument and not cls.argument:
         raise OptionError(
-            f"data set '{cls.name}' takes options as name=value behind the colon, got '{argument}'"
+            f"data set '{cls.name}' takes options as name=value after the colon, got '{argument}'"
         )
     return argument, written
 

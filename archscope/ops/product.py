@@ -244,7 +244,7 @@ class ScaledDotProductAttention(Op, frozen=True, kw_only=True):
     arity = (3, 3)
     nonlinear = relates = True
 
-    causal: Annotated[Flag, "a position reads itself and those before it alone"] = False
+    causal: Annotated[Flag, "each position attends only to itself and earlier positions"] = False
     scale: Annotated[Number | None, "factor of the scores; defaults to 1 / sqrt(width)"] = None
     mask: Annotated[TensorShape | None, "shape of the mask to add to the scores, broadcast"] = None
     fixed: Annotated[Flag, "the mask is a constant, not learned"] = False

@@ -60,7 +60,7 @@ class Upsample(Weightless, frozen=True, kw_only=True):
     mode: Annotated[
         Interpolation,
         "nearest (by the corner of a position) or nearest_exact (by its centre), linear (bilinear"
-        " in 2-D, trilinear in 3-D), or cubic (bicubic, 2-D alone)",
+        " in 2-D, trilinear in 3-D), or cubic (bicubic, 2-D only)",
     ] = "nearest"
     align_corners: Annotated[
         Flag, "align the outermost positions instead of the borders of the map"

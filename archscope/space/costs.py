@@ -35,17 +35,17 @@ class _Counted:
 
     @cached_property
     def peak_activation_bytes(self) -> int:
-        assert self.graph is not None, "a metric that needs a graph says so"
+        assert self.graph is not None, "metrics that need a graph must state it"
         return peak_of(self.graph) * self.element_bytes
 
     @cached_property
     def flash_bytes(self) -> int:
-        assert self.graph is not None, "a metric that needs a graph says so"
+        assert self.graph is not None, "metrics that need a graph must state it"
         return flash_of(self.graph)
 
     @cached_property
     def ram_bytes(self) -> int:
-        assert self.graph is not None, "a metric that needs a graph says so"
+        assert self.graph is not None, "metrics that need a graph must state it"
         return ram_of(self.graph)
 
     def costs(self) -> Costs:

@@ -65,7 +65,7 @@ def test_synthetic_is_repeatable() -> None:
         ("fashion_mnist", {}, OptionError, "unknown data set 'fashion_mnist', did you mean"),
         ("imagenet", {}, OptionError, "expected one of cifar10, "),
         ("synthetic:clases=3", {}, OptionError, "no option 'clases', did you mean 'classes'"),
-        ("synthetic:3", {}, OptionError, "takes options as name=value behind the colon, got '3'"),
+        ("synthetic:3", {}, OptionError, "takes options as name=value after the colon, got '3'"),
         ("synthetic:classes=x", {}, OptionError, "option 'classes' of data set 'synthetic'"),
         ("synthetic:shape=3x32", {}, OptionError, "shape is 3 sizes such as 3x32x32, got '3x32'"),
         ("synthetic:shape=3x0x2", {}, OptionError, "shape is 3 sizes"),
