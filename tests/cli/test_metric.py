@@ -46,6 +46,14 @@ def test_a_classifier_is_cut_at_its_embedding(run: Run, tmp_path: Path) -> None:
     assert "linear1" not in (tmp_path / "runs" / "one" / "spec.yaml").read_text(encoding="utf-8")
 
 
+def test_a_layer_for_the_classes_is_left_out_and_that_is_said(run: Run, tmp_path: Path) -> None:
+    result = run("train", SPEC.replace("FC 10", "FC 8"), "--loss", "arcface", *QUICK)
+    assert result.code == 0, result.err
+    left_out = "note: 'linear1' names the classes and is left out; the embedding is 'relu1'"
+    assert left_out in result.err
+    assert "linear1" not in (tmp_path / "runs" / "one" / "spec.yaml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
