@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from archscope.importers.torch.batch import Batch
-from archscope.importers.torch.canonical import RECURRENT
+from archscope.importers.torch.canonical import RECURRENT, ROWS_NORM
 from archscope.ops.foreign import Foreign, Tensor
 from archscope.ops.pad import LOWEST, constants_of_torch
 from archscope.ops.torch_layout import order_of_torch
@@ -19,7 +19,9 @@ PADS = {PAD, "aten.constant_pad_nd.default"}
 TURNS = {
     PERMUTE, "aten.transpose.int", "aten.movedim.int", "aten.swapaxes.default", "aten.mT.default",
 }  # fmt: skip
-ALONG_LAST = {"layer_norm", "rms_norm", "linear", "attention", *RECURRENT}
+ALONG_LAST = {
+    "layer_norm", "rms_norm", "linear", "attention", "batch_norm_last", *RECURRENT
+}  # fmt: skip
 """Operators along the last axis that are operators of ours along the first."""
 REDUCING = {"select", "slice", "narrow", "mean", "sum", "amax", "roll", "flip"}
 """Operators along positions that they name."""
@@ -116,7 +118,9 @@ class AbsorbedMaps:
             return self._joined(foreign, first)
         elementwise = name in ELEMENTWISE
         if name in ALONG_LAST:
-            target = f"channels.{name}"
+            target = (
+                "aten.batch_norm.default" if foreign.target == ROWS_NORM else f"channels.{name}"
+            )
         elif elementwise and all(tensor.shape == out for tensor in ins):
             target = foreign.target
             if name == "add" and len(ins) == 1 and self._positions(foreign):

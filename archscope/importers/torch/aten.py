@@ -340,6 +340,6 @@ def _attention(foreign: Foreign) -> Cost:
     Every score is computed, of causal attention too, as torch's counter has it.
     """
     query, key, value = (foreign.args[name].shape for name in ("query", "key", "value"))
-    scores = prod(query[:-1]) * key[-2]
+    scores = prod(foreign.out[:-1]) * key[-2]  # a fixed query is the same for each image
     masked = isinstance(foreign.get("attn_mask"), Tensor)
     return Cost(scores * (query[-1] + value[-1]), scores * (5 + 1 + masked))

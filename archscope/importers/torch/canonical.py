@@ -37,6 +37,9 @@ ALONG = {
 BEHIND = {"pad", "constant_pad_nd", "expand"}
 """Operators whose amounts are of the last axes, or of all."""
 
+ROWS_NORM = "rows.batch_norm_last.default"
+"""Batch norm of vectors that stand in the batch, `(N * positions, C)`: along the last axis."""
+
 RESHAPES = {
     "view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "_unsafe_view",
 }  # fmt: skip
@@ -120,9 +123,9 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
         return None if constants is None else Foreign(foreign.target, constants, result)
     if name == "attention" and first.axis:  # it would mix images
         return None
-    if name in LAST or name in BEHIND:
-        apart = first.axis < first.rank - 1 if name in LAST else first.axis == out.axis == 0
-        return Foreign(foreign.target, args, result) if apart else None
+    if name in LAST or name in BEHIND or name == "batch_norm":
+        target = _beside_batch(foreign.target, first, out)
+        return None if target is None else Foreign(target, args, result)
     if name in PRODUCTS:
         if first.axis >= first.rank - 2 or out != first:
             return None
@@ -132,6 +135,16 @@ def canonical(foreign: Foreign, batch: Batch) -> Foreign | None:
     if name in ALONG or name in JOINING:
         return _along(foreign, args, out if name == "stack" else first, result)
     return None
+
+
+def _beside_batch(target: str, before: Layout, after: Layout) -> str | None:
+    """Return an operator whose axes are not that of the batch, None if one of them is."""
+    name = target.split(".")[1]
+    if name in LAST:
+        return target if before.axis < before.rank - 1 else None
+    if name in BEHIND:
+        return target if before.axis == after.axis == 0 else None
+    return ROWS_NORM if before == after == Layout(0, before.folded, 2) else None
 
 
 def _with(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:

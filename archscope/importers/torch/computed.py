@@ -52,7 +52,8 @@ class ComputedConstants:
             return None
         try:
             value = self._computed(node, 1)
-            if self.batch.alike and any(map(self._is_of_batch, node.meta["val"].shape)):
+            of_batch = any(map(self._is_of_batch, node.meta["val"].shape))
+            if self.batch.alike and of_batch and value.device.type != "meta":
                 both = self._computed(node, 2)
                 axis = next(a for a, n in enumerate(node.meta["val"].shape) if self._is_of_batch(n))
                 if not torch.equal(both, torch.cat([value, value], dim=axis)):

@@ -230,6 +230,16 @@ FURTHER: dict[str, nn.Module] = {
     "global_queries": Ordinary(_global_queries),
     # parts of images in the batch
     "rows": Ordinary(lambda x, m: m(x), Rows(), last=8),
+    "vectors_normed": Ordinary(
+        lambda x, m: (
+            m(x.flatten(2).transpose(1, 2).flatten(0, 1))
+            .reshape(x.shape[0], -1, 8)
+            .transpose(1, 2)
+            .reshape(x.shape)
+        ),
+        nn.BatchNorm1d(8),
+        last=8,
+    ),
     "rows_padded_and_expanded": Ordinary(
         lambda x: (
             functional.pad(x.reshape(-1, 12), (0, 3))
