@@ -281,6 +281,18 @@ def by_prior(facts: Facts, trial: str, study: str, mean: str, low: str, high: st
     assert {*map(int, re.findall(r"\d+", close_ones or ""))} == near
 
 
+@sentence(
+    "Study (STUDY): Predicted top-1 (NUMBER), (NUMBER) to (NUMBER) \\((.+); not this network's"
+    " accuracy\\); no network of the space inside the budget is predicted better \\(proved\\)"
+)
+def proved_by_prior(facts: Facts, study: str, mean: str, low: str, high: str, about: str) -> None:
+    report = facts.studies[study]["prior"]
+    first = report["networks"][0]
+    assert report["proved"] and report["about"] == about
+    for text, key in ((mean, "mean"), (low, "low"), (high, "high")):
+        assert float(text.removesuffix(" %")) == round(first[key], 1)
+
+
 @sentence("By the same prior, (\\w+) reaches (NUMBER) at (NUMBER) macs")
 def beside(facts: Facts, name: str, mean: str, macs: str) -> None:
     rows = [row for study in facts.studies.values() for row in study["prior"]["references"]]
