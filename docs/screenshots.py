@@ -43,9 +43,9 @@ def show(page: Page, element: str) -> None:
 
 def take_search(page: Page, folder: Path) -> None:
     """Take a short search of the embedded digits, and the training of its winner."""
-    words = ["search", "tiny", "--budget", "10MMACs", "--trials", "12", "--control", "0.5",
-             "--epochs", "1", "--top", "1", "--seeds", "2", "--name", "digits", "--no-cache",
-             "--studies-dir", str(folder)]  # fmt: skip
+    words = ["search", "tiny", "--budget", "10MMACs", "--data", "digits", "--images", "300",
+             "--trials", "12", "--control", "0.5", "--epochs", "1", "--top", "1", "--seeds", "2",
+             "--name", "digits", "--no-cache", "--studies-dir", str(folder)]  # fmt: skip
     main(words)
     for run in sorted((folder / "digits" / "finals").iterdir()):
         main(["evaluate", str(run), "--keep"])
