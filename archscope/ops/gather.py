@@ -6,13 +6,16 @@ from math import prod
 from typing import Annotated, Any
 
 from archscope.errors import ShapeError
-from archscope.ir import POINTWISE, WHOLE, Example, Saved, Shape, Windows, text_of
+from archscope.ir import POINTWISE, WHOLE, Example, Op, Saved, Shape, Windows, text_of
 from archscope.onnx_form import Input, Value, X, floats, ints, node
 from archscope.ops.attributes import RANK, Positive
 from archscope.ops.axis_functions import AlongAxis, checked_axis
 from archscope.ops.facts import Weightless, free, saves_nothing, whole
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
+from archscope.ops.layout import Permute
+from archscope.ops.reduction import Reduce
 from archscope.ops.registry import op
+from archscope.ops.scale import MulScalar
 
 INT64 = 7
 """ONNX's number of the type int64."""
@@ -120,6 +123,27 @@ def gather_of_torch(foreign: Foreign) -> Recognised | None:
         return None
     broadcasts = "along" in foreign.target and foreign.out != index.shape
     return None if broadcasts else Recognised(Gather(axis=axis - 1), (x, index))
+
+
+@recognises("aten.scatter.value")
+def marks_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise a number at computed places among zeros: the mask of a hard attention."""
+    x, index, dim = (foreign.args[word] for word in ("self", "index", "dim"))
+    value, axis = foreign.args["value"], dim % len(foreign.out)
+    zeros = x.constant and x.value == 0 and isinstance(x.value, int | float)
+    others = [*zip(index.shape, x.shape, strict=True)]
+    whole = all(a == b for place, (a, b) in enumerate(others) if place != axis)
+    if not zeros or axis == 0 or index.constant or not whole:
+        return None
+    rank = len(x.shape) - 1
+    rest = [place for place in range(rank) if place != axis - 1]  # behind which the classes come
+    order = tuple(rank - 1 if place == axis - 1 else rest.index(place) for place in range(rank))
+    then: list[Op] = [Reduce(function="max", axes=(axis - 1,), keep=False)]
+    if order != tuple(range(rank)):
+        then.append(Permute(order=order))
+    if value != 1:
+        then.append(MulScalar(factor=float(value)))
+    return Recognised(OneHot(classes=x.shape[axis]), (index,), then=tuple(then))
 
 
 @recognises("aten.one_hot.default")

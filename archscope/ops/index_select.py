@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from archscope.ops.attributes import COUNT, Count, Flag, Kind, TensorShape, arra
 from archscope.ops.facts import Rearrangement, free, moved, saves_nothing
 from archscope.ops.foreign import Foreign, Recognised, Tensor, recognises
 from archscope.ops.registry import op
-from archscope.ops.reshape import without_axes
+from archscope.ops.reshape import Reshape, without_axes
 
 MOST = 1 << 16
 Places = Annotated[
@@ -161,7 +162,7 @@ def index_select_of_torch(foreign: Foreign) -> Recognised | None:
     else:
         given = [(axis, at) for axis, at in enumerate(foreign.args["indices"]) if at is not None]
         if len(given) != 1:
-            return None
+            return _pairs(x, given, foreign.out)
         ((axis, places),) = given
     known: Any = places.value if isinstance(places, Tensor) and places.constant else None
     if isinstance(known, int) and not isinstance(known, bool):  # a single number
@@ -175,3 +176,42 @@ def index_select_of_torch(foreign: Foreign) -> Recognised | None:
     shape = found.shape(x.shape[1:])
     gone = without_axes(shape, (axis - 1,)) if len(foreign.out) < len(x.shape) else ()
     return Recognised(found, (x,), then=gone)
+
+
+def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | None:
+    """Return known places along several axes that stand beside each other, which become one."""
+    axes = [axis for axis, _ in given]
+    first, last = axes[0], axes[-1]
+    tables = [_table(at) for _, at in given]
+    if first == 0 or axes != [*range(first, last + 1)] or None in tables:
+        return None
+    sizes = x.shape[first : last + 1]
+    spread = out[first : len(out) - (len(x.shape) - last - 1)]
+    index = []
+    for place in product(*map(range, spread)):
+        at = 0
+        for (shape, numbers), size in zip(tables, sizes, strict=True):  # type: ignore[misc]
+            own = 0
+            for step, wide in zip(place[len(place) - len(shape) :], shape, strict=True):
+                own = own * wide + (step if wide > 1 else 0)
+            at = at * size + numbers[own] % size
+        index.append(at)
+    if not 0 < len(index) <= MOST:
+        return None
+    before, after = x.shape[1:first], x.shape[last + 1 :]
+    flat = Reshape(size=(*before, prod(sizes), *after))
+    chosen: list[Op] = [IndexSelect(index=tuple(index), axis=first - 1)]
+    if len(spread) > 1:
+        chosen.append(Reshape(size=out[1:]))
+    return Recognised(flat, (x,), then=tuple(chosen))
+
+
+def _table(places: Any) -> tuple[Shape, tuple[int, ...]] | None:
+    """Return the shape and the numbers of known places, None for anything else."""
+    if not isinstance(places, Tensor) or not places.constant or places.value is None:
+        return None
+    numbers: Any = places.value
+    for _ in places.shape[1:]:
+        numbers = tuple(number for row in numbers for number in row)
+    numbers = numbers if isinstance(numbers, tuple) else (numbers,)
+    return (places.shape, numbers) if all(type(at) is int for at in numbers) else None

@@ -31,6 +31,8 @@ ALONG = {
     "softmax", "log_softmax", "mean", "sum", "amax", "amin", "max", "min", "select", "slice",
     "narrow", "unbind", "split", "chunk", "split_with_sizes", "roll", "flip", "glu",
     "linalg_vector_norm", "std", "var", "tensor_split", "normalize",
+    "prod", "cumsum", "cumprod", "argmax", "argmin", "sort", "argsort", "topk", "median",
+    "kthvalue", "logsumexp",
 }  # fmt: skip
 """Operators along axes that they name."""
 

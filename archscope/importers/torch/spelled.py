@@ -80,6 +80,8 @@ def _where(is_data: IsData, condition: Tensor, input: Any, other: Any) -> Any:
     numbers = [isinstance(part, int | float) for part in (input, other)]
     if not is_data(condition) and is_data(input) and is_data(other):
         return input * condition + other * ~condition
+    if sum(numbers) == 2:
+        return condition * (input - other) + other
     if sum(numbers) != 1:
         raise NotImplementedError
     if numbers[1]:
@@ -154,6 +156,36 @@ def _affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) ->
     )
     along, across, shift = (part.unsqueeze(-1) for part in torch.split(theta, 1, 2))
     return (along * x + across * y.unsqueeze(1) + shift).permute(0, 2, 3, 1)
+
+
+def _softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    if threshold == 20:
+        raise NotImplementedError
+    return torch.where(input * beta > threshold, input, functional.softplus(input, beta))
+
+
+def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
+    if not isinstance(value, int | float):
+        raise NotImplementedError
+    axis = dim % input.dim()
+    there = torch.zeros(input.shape[axis]).index_fill(0, index, 1.0)
+    there = there.view(-1, *(1,) * (input.dim() - axis - 1))
+    return input * (1 - there) + there * value
+
+
+def _diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    rows, columns = dim1 % input.dim(), dim2 % input.dim()
+    size = min(input.shape[rows], input.shape[columns])
+    if offset or 0 in (rows, columns):
+        raise NotImplementedError
+    places = torch.arange(size)
+    return input.movedim((rows, columns), (-2, -1))[..., places, places]
+
+
+def _diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    if (offset, dim1, dim2) != (0, -2, -1):
+        raise NotImplementedError
+    return input.unsqueeze(-1) * torch.eye(input.shape[-1])
 
 
 def _cross(input: Tensor, other: Tensor, dim: int = -1) -> Any:
@@ -249,7 +281,11 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.logit: _logit, torch.special.logit: _logit, torch.var_mean: _var_mean,
     torch.std_mean: _std_mean, torch.Tensor.unfold: _windows,
     functional.affine_grid: _affine_grid, torch.cross: _cross, torch.linalg.cross: _cross,
-    torch.logaddexp: _logaddexp, torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
+    functional.softplus: _softplus, torch.index_fill: _index_fill,
+    torch.Tensor.index_fill: _index_fill, torch.logaddexp: _logaddexp,
+    torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
+    torch.diagonal: _diagonal, torch.Tensor.diagonal: _diagonal,
+    torch.diag_embed: _diag_embed, torch.Tensor.diag_embed: _diag_embed,
     torch.floor_divide: _quotient, torch.Tensor.floor_divide: _quotient,
     torch.Tensor.__floordiv__: _quotient,
     torch.remainder: _remainder, torch.Tensor.remainder: _remainder,

@@ -66,6 +66,25 @@ def _batch_norm(batch: int, input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return _folded(functional.batch_norm(_apart(input, batch), *args, **kwargs))
 
 
+def _group_norm(
+    batch: int,
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise the groups of all parts of an image as groups of its own."""
+    parts, rest = divmod(input.shape[0], batch)
+    if rest or parts < 2:
+        raise NotImplementedError
+    whole = input.reshape(batch, parts * input.shape[1], *input.shape[2:])
+    out = functional.group_norm(whole, parts * num_groups, eps=eps).reshape(input.shape)
+    each = (1, -1, *(1 for _ in input.shape[2:]))
+    out = out if weight is None else out * weight.view(each)
+    return out if bias is None else out + bias.view(each)
+
+
 def _prelu(batch: int, input: Tensor, weight: Tensor) -> Tensor:
     return _folded(functional.prelu(_apart(input, batch), weight))
 
@@ -143,7 +162,7 @@ def _repeat_interleave(
 
 FOLDED: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.conv1d: _conv, torch.conv2d: _conv, functional.batch_norm: _batch_norm,
-    functional.prelu: _prelu, functional.pad: _pad,
+    functional.group_norm: _group_norm, functional.prelu: _prelu, functional.pad: _pad,
     functional.max_pool1d: _max_pool, functional.max_pool2d: _max_pool,
     functional.avg_pool1d: _avg_pool, functional.avg_pool2d: _avg_pool,
     functional.adaptive_avg_pool1d: _adaptive_avg_pool,

@@ -11,7 +11,9 @@ from archscope.folding.fold import readable
 from archscope.importers.torch import from_module
 from archscope.weights import state_dict_of
 from tests.importers.torch.further_forms import FURTHER
+from tests.importers.torch.module_forms import MODULES
 from tests.importers.torch.ordinary_forms import FORMS, SHAPE
+from tests.importers.torch.place_forms import PLACES
 from tests.importers.torch.test_modules import flops
 
 COUNTED: set[str] = set()
@@ -20,7 +22,7 @@ PRODUCTS_OF_WEIGHTS = {"spectral_norm"}
 """Forms that multiply weights alone, which a built network does not repeat."""
 NOT_OF_TORCH = {"bilinear": 5 * 8 * 8, "matmul_vector": 12 * 8 * 8}
 """Macs of products that torch's counter has no formula for."""
-ALL = FORMS | FURTHER
+ALL = FORMS | FURTHER | MODULES | PLACES
 
 
 @pytest.mark.filterwarnings("ignore")
