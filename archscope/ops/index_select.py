@@ -178,6 +178,20 @@ def index_select_of_torch(foreign: Foreign) -> Recognised | None:
     return Recognised(found, (x,), then=gone)
 
 
+@recognises("aten.diagonal.default")
+def diagonal_of_torch(foreign: Foreign) -> Recognised | None:
+    """Recognise the diagonal of the last two axes."""
+    (x,) = foreign.ins
+    rank = len(x.shape)
+    axes = [foreign.args[word] % rank for word in ("dim1", "dim2")]
+    if sorted(axes) != [rank - 2, rank - 1] or rank < 3 or foreign.args["offset"]:
+        return None
+    height, width = x.shape[-2:]
+    flat = Reshape(size=(*x.shape[1:-2], height * width))
+    places = tuple(place * (width + 1) for place in range(min(height, width)))
+    return Recognised(flat, (x,), then=(IndexSelect(index=places, axis=rank - 3),))
+
+
 def _pairs(x: Tensor, given: list[tuple[int, Any]], out: Shape) -> Recognised | None:
     """Return known places along several axes that stand beside each other, which become one."""
     axes = [axis for axis, _ in given]

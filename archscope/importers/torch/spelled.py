@@ -173,15 +173,6 @@ def _index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
     return input * (1 - there) + there * value
 
 
-def _diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    rows, columns = dim1 % input.dim(), dim2 % input.dim()
-    size = min(input.shape[rows], input.shape[columns])
-    if offset or 0 in (rows, columns):
-        raise NotImplementedError
-    places = torch.arange(size)
-    return input.movedim((rows, columns), (-2, -1))[..., places, places]
-
-
 def _diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     if (offset, dim1, dim2) != (0, -2, -1):
         raise NotImplementedError
@@ -284,7 +275,6 @@ SPELLED: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.softplus: _softplus, torch.index_fill: _index_fill,
     torch.Tensor.index_fill: _index_fill, torch.logaddexp: _logaddexp,
     torch.aminmax: _aminmax, torch.Tensor.aminmax: _aminmax,
-    torch.diagonal: _diagonal, torch.Tensor.diagonal: _diagonal,
     torch.diag_embed: _diag_embed, torch.Tensor.diag_embed: _diag_embed,
     torch.floor_divide: _quotient, torch.Tensor.floor_divide: _quotient,
     torch.Tensor.__floordiv__: _quotient,

@@ -101,7 +101,8 @@ class WeightTable:
         kind = node.meta["val"].dtype if value is None and not foreign.ins else None
         if kind == torch.int64 and 0 < prod(foreign.out) <= FEW:  # places, which operators are told
             numbers = self.computed.value(name)
-            value = None if numbers is None else _nested(numbers.tolist())
+            real = numbers is not None and numbers.device.type != "meta"
+            value = _nested(numbers.tolist()) if numbers is not None and real else None
         result = Tensor(name, shape, True, value, learned, foreign)
         self.computed.results[name] = result
         return result
