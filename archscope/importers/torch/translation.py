@@ -51,6 +51,9 @@ from archscope.ops.parameter import Parameter
 from archscope.ops.rearrange import ChannelShuffle
 from archscope.ops.reshape import Slice
 
+AXES = 5
+"""Axes of a feature map at most: the batch, channels and three of positions."""
+
 
 class OperatorTranslator:
     """Translates the operators of a program one by one.
@@ -116,10 +119,22 @@ class OperatorTranslator:
             return self._add(node, form.out, found)
         args = {key: self.materialise(node, value) for key, value in form.args.items()}
         form = Foreign(form.target, args, form.out)
+        if form.target == "aten.linear.default" and len(form.out) > AXES:
+            return self._along_positions(node, form)
         found = self._recognised(form) or self._recognised(self._with_parameters(node, form))
         if found is not None:
             return self._add(node, form.out, found)
         return self._fallback(node, foreign)
+
+    def _along_positions(self, node: fx.Node, form: Foreign) -> Tensor:
+        """Return the result of a linear layer on positions along more axes than maps have."""
+        (x,) = form.ins
+        batch, *sizes, channels = x.shape
+        flat = Foreign("aten.reshape.default", {"self": x}, (batch, prod(sizes), channels))
+        args = {**form.args, "input": self.translate(node, flat)}
+        out = Foreign(form.target, args, (*flat.out[:2], form.out[-1]))
+        back = {"self": self.translate(node, out)}
+        return self.translate(node, Foreign("aten.reshape.default", back, form.out))
 
     def _with_parameters(self, node: fx.Node, form: Foreign) -> Foreign | None:
         """Return an operator that reads its constants from layers of their own, or None."""

@@ -230,6 +230,13 @@ FURTHER: dict[str, nn.Module] = {
     "global_queries": Ordinary(_global_queries),
     # parts of images in the batch
     "rows": Ordinary(lambda x, m: m(x), Rows(), last=8),
+    "linear_in_windows": Ordinary(
+        lambda x, m: m(
+            x.permute(0, 2, 3, 1).reshape(-1, 2, 4, 3, 4, 8).transpose(2, 3)
+        ).transpose(2, 3).reshape(-1, 8, 12, 8).permute(0, 3, 1, 2),
+        nn.Linear(8, 8),
+        last=8,
+    ),
     "vectors_normed": Ordinary(
         lambda x, m: (
             m(x.flatten(2).transpose(1, 2).flatten(0, 1))
