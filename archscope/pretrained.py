@@ -128,7 +128,7 @@ def _notes(
             + (f", in the file {_shapes(theirs[pairs[name]])})" if name in pairs else ")")
             for name in record.new
         ]
-        notes.append(f"initialised anew: {_some(new)}")
+        notes.append(f"reinitialised: {_some(new)}")
     alone = [name for name in record.unused if name not in {pairs.get(n) for n in record.new}]
     if alone:
         notes.append(f"not used of the file: {_some(alone)}")

@@ -79,7 +79,7 @@ def test_own_weights_by_name(tmp_path: Path) -> None:
     graph = load(SPEC.format(c=3, n=7))
     found = pretrained.pretrained(graph, tmp_path / "a.safetensors")
     assert (found.record.by, found.record.weights) == ("name", 12)
-    assert found.notes[1:] == ("initialised anew: linear (7x256, in the file 5x256)",)
+    assert found.notes[1:] == ("reinitialised: linear (7x256, in the file 5x256)",)
     extra = {**network.state_dict(), "more.weight": torch.zeros(2)}
     torch.save(extra, tmp_path / "b.pth")
     found = pretrained.pretrained(load(SPEC.format(c=3, n=5)), tmp_path / "b.pth")

@@ -66,7 +66,7 @@ def _listed(cls: type[DatasetSource], folder: Path | None) -> Listing:
     if cls.argument:  # any folder may be meant
         found = f"{cls.name}:{cls.argument.upper()}"
     elif not cls.places(None):
-        found = "comes along"
+        found = "included"
     else:
         places = cls.places(folder)
         located = locate(cls, folder)

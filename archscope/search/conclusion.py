@@ -125,7 +125,7 @@ def _plain(rows: Sequence[Finalist], places: Mapping[int, Trial]) -> list[str]:
         if origin.startswith("anchor"):
             found.append(f"trial {row.trial} is an anchor, which the search began with")
         elif origin == BASELINE:
-            found.append(f"trial {row.trial} is of the baseline, drawn uniformly")
+            found.append(f"trial {row.trial} belongs to the baseline, drawn uniformly")
     return found
 
 

@@ -272,7 +272,7 @@ def _verdict(report: PriorReport, corrected: bool) -> str:
     text = "; ".join([text, *(latency.words for latency in first.latency)])
     if report.proved:
         inside = "the corrected budget" if corrected else "the budget"
-        return f"{text}; no network of the space inside {inside} is predicted better (proved)"
+        return f"{text}; no network of the space inside {inside} has a higher prediction (proved)"
     if report.bound is not None:
         return f"{text}; at most {report.bound - first.mean:.2f} points below the best there is"
     return f"{text}; the best that was found, others may be predicted better"

@@ -81,7 +81,7 @@ def assess_fit(
             f"overfitting after epoch {best.epoch}, whose weights are kept: {goal} in validation"
             f" fell by {_points(fell)} to the end"
         )
-    return "a good fit: training and validation go together, and both have settled"
+    return "a good fit: training and validation agree, and both have converged"
 
 
 def assess_gain(goal: str, splits: Sequence[tuple[str, Scores, Scores]]) -> str:

@@ -94,7 +94,7 @@ def test_budgets_gate(run: Run, options: list[str], code: int, message: str) -> 
 def test_flops_say_what_they_mean(run: Run) -> None:
     result = run("analyze", "shufflenet_v2_x1_0", "--max-macs", "300MFLOPs")
     assert result.code == 0
-    assert result.err == "300MFLOPs: one FLOP for each multiply-accumulate, as papers count\n"
+    assert result.err == "300MFLOPs: one FLOP for each multiply-accumulate, as in papers\n"
 
 
 def test_largest_batch(run: Run) -> None:

@@ -20,7 +20,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_list(run: Run, tmp_path: Path) -> None:
     result = run("data")
     assert (result.code, result.err) == (0, "")
-    assert "1x8x8          10          comes along" in result.out
+    assert "1x8x8          10          included" in result.out
     assert f"cifar10 is in none of {tmp_path}/mine/cifar10, " in result.out
     assert "download cifar-10-python.tar.gz or" in result.out
     rows = list(csv.DictReader(io.StringIO(run("data", "--format", "csv").out)))

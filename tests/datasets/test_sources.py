@@ -1,4 +1,4 @@
-"""Sources whose data comes along or is made here, and what a user can get wrong."""
+"""Sources whose data is included or is made here, and what a user can get wrong."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_nothing_wins_at_chance() -> None:
 
 def test_a_best_that_the_search_did_not_propose_is_told() -> None:
     rows = final(3, 0.80, 0.81), final(5, 0.60, 0.62)
-    assert "trial 3 is of the baseline" in concluded(*rows, origin="control").verdict
+    assert "trial 3 belongs to the baseline" in concluded(*rows, origin="control").verdict
     assert "trial 3 is an anchor" in concluded(*rows, origin="anchor: largest").verdict
 
 

@@ -52,7 +52,7 @@ def _limits(**texts: str | None) -> list[Limit]:
             raise OptionError(f"--max-{metric.name}: {error}") from None
         limits.append(Limit(metric, round(most) if metric.unit.whole else most))
         if "flop" in text.lower():
-            say(f"{text}: one FLOP for each multiply-accumulate, as papers count")
+            say(f"{text}: one FLOP for each multiply-accumulate, as in papers")
     return limits
 
 

@@ -86,4 +86,4 @@ def unused_params(model: nn.Module, read: Collection[str]) -> str:
             listed.append(scope)
     more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
     names = ", ".join(listed[:3]) + more
-    return f"{sum(unused.values()):,} params take no part in inference and are left out: {names}"
+    return f"{sum(unused.values()):,} params are not used in inference and are left out: {names}"

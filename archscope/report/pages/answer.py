@@ -175,8 +175,8 @@ def _value(network: NetworkSection, key: str) -> str:
 def _trust(found: Quality) -> str:
     if found.measure == PUBLISHED:
         return (
-            "Published top-1 is a fact of the source named beside it, reached by that source's"
-            " training; nothing was trained here."
+            "Published top-1 comes from the source named next to it, with that source's training;"
+            " nothing was trained here."
         )
     if found.measure == PREDICTED:
         return (

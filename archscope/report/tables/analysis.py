@@ -169,8 +169,8 @@ def summary_table(analysis: Analysis) -> Table:
     view = analysis.receptive_field
     maps = f"feature maps alive at {whole.peak_node}"
     kept = f"{analysis.optimizer}, {format_bytes(whole.saved_bytes)} kept for the backward pass"
-    path = f"{whole.longest_path} nodes on the longest path, {whole.width} side by side at most"
-    access = f"{format_bytes(whole.memory_access_bytes)}, {whole.macs_per_byte:.1f} macs for a byte"
+    path = f"{whole.longest_path} nodes on the longest path, at most {whole.width} in parallel"
+    access = f"{format_bytes(whole.memory_access_bytes)}, {whole.macs_per_byte:.1f} macs per byte"
     products = "multiply-accumulates of convolutions and matrix products"
     other = "bias, norm, activation, pooling, add; no macs"
     more = at_least(analysis)
@@ -185,7 +185,7 @@ def summary_table(analysis: Analysis) -> Table:
         ("other work", f"{more['elementwise']}{whole.elementwise:,}", other),
         ("activations", f"{whole.activations:,}", "outputs of convolutions and linear layers"),
         ("memory access", f"{whole.memory_access:,}", access),
-        ("feature maps", format_bytes(whole.activation_bytes), "all of them, with the input"),
+        ("feature maps", format_bytes(whole.activation_bytes), "all of them, including the input"),
         ("peak", format_bytes(whole.peak_activation_bytes), maps),
         ("training", format_bytes(whole.training_bytes), f"at least: weights, gradients, {kept}"),
         ("depth", str(whole.depth), f"layers with weights; {path}"),
@@ -278,7 +278,7 @@ def prediction_words(found: Prediction) -> str:
 
 def _field_words(view: FieldView) -> tuple[str, str]:
     if not view.known and view.size is None:
-        return "unknown", f"from {view.node} on: what that sees of its input is not recognised"
+        return "unknown", f"from {view.node} on: its receptive field is not known"
     if view.size is None or view.stride is None or view.padding is None:
         most = view.status == "at most"
         return "all", "at most the whole input" if most else "sees the whole input"

@@ -35,7 +35,9 @@ def prior_parts(report: PriorReport) -> list[Table | str]:
         predicted_table(report.networks, f"the best by the prior '{report.prior}': {report.about}")
     ]
     if report.references:
-        parts.append(predicted_table(report.references, "known networks by the same yardstick"))
+        parts.append(
+            predicted_table(report.references, "known networks, predicted by the same model")
+        )
     every = [*report.networks, *report.references]
     parts += [f"{line}\n" for line in device_latency_lines(every, [row.name for row in every])]
     if report.refused:
@@ -56,7 +58,10 @@ def predicted_table(networks: Sequence[Predicted], title: str) -> Table:
         (Column("macs", COUNT), lambda row: row.costs["macs"]),
         (Column("params", COUNT), lambda row: row.costs["params"]),
         *device_latency_fields(networks),
-        (Column("unlike the fitted ones in", TEXT, "unlike"), lambda row: "; ".join(row.unlike)),
+        (
+            Column("differs from the fitted networks in", TEXT, "unlike"),
+            lambda row: "; ".join(row.unlike),
+        ),
         title=title,
     )
 

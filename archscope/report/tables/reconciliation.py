@@ -14,7 +14,7 @@ SIDE = (
     Column("prints", COUNT),
     Column("difference", COUNT),
     Column("%", SHARE, "share"),
-    Column("beside or in place of macs", TEXT, "counts"),
+    Column("added to or replacing macs", TEXT, "counts"),
 )
 RUN = (Column("it printed", COUNT, "printed"), Column("", NAME, "equal"), Column("note"))
 LINES = (
@@ -41,7 +41,7 @@ def side_by_side(result: Reconciliation) -> Table:
     """Return one row for each tool, with what it printed if it was run."""
     ran = any(tool.run for tool in result.tools)
     macs = f"{'>= ' if result.unknown else ''}{result.macs:,}"
-    first = ("macs", "", macs, None, None, "products alone, no bias")
+    first = ("macs", "", macs, None, None, "products only, no bias")
     rows: list[tuple[Any, ...]] = [(*first[:5], *(None,) * 3) if ran else first]
     for tool in result.tools:
         row: tuple[Any, ...] = (

@@ -206,7 +206,7 @@ def prior(facts: Facts, about: str) -> None:
 
 
 WITHOUT_NUMBERS = (
-    "Published top-1 is a fact of the source named beside it, reached by that source's training;"
+    "Published top-1 comes from the source named next to it, with that source's training;"
     " nothing was trained here",
     "Predicted top-1 is of ImageNet and was not measured; docs/predict.md says how far off it is",
     "± is the standard deviation between seeds, only a rough estimate from so few",
@@ -283,7 +283,7 @@ def by_prior(facts: Facts, trial: str, study: str, mean: str, low: str, high: st
 
 @sentence(
     "Study (STUDY): Predicted top-1 (NUMBER), (NUMBER) to (NUMBER) \\((.+); not this network's"
-    " accuracy\\); no network of the space inside the budget is predicted better \\(proved\\)"
+    " accuracy\\); no network of the space inside the budget has a higher prediction \\(proved\\)"
 )
 def proved_by_prior(facts: Facts, study: str, mean: str, low: str, high: str, about: str) -> None:
     report = facts.studies[study]["prior"]
