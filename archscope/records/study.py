@@ -27,6 +27,9 @@ TRAINED: tuple[Outcome, ...] = ("trained", "pruned", "failed", "predicted")
 """Outcomes with a result, from a training or a prediction."""
 
 
+PROFILES = "profiles"
+"""The key of study.json with the checksums of latency profiles that budgets name."""
+
 BASELINE = "control"
 """The origin of networks drawn for the baseline, as stored on disk."""
 

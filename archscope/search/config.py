@@ -8,7 +8,9 @@ from msgspec import Struct, field, to_builtins
 
 from archscope.importers.formats import Inputs
 from archscope.language.document import Document
+from archscope.latency.profile import load
 from archscope.metrics import ACCURACY
+from archscope.records.study import PROFILES
 from archscope.search import samplers
 from archscope.search.anchors import anchors
 from archscope.search.evaluation import Trainer
@@ -70,7 +72,14 @@ class SearchConfig(Struct, frozen=True, kw_only=True):
         )
 
     def record(self) -> dict[str, Any]:
-        """Return the content of study.json, without what may change when a study is resumed."""
+        """Return the content of study.json, without what may change when a study is resumed.
+
+        Of latency profiles it is the checksums: a name alone may be given to another profile.
+        """
         rows: dict[str, Any] = to_builtins(self)
         del rows["trials"]
-        return {**rows, "budgets": [budget.text for budget in self.budgets]}
+        names = sorted({budget.predicted_by for budget in self.budgets if budget.predicted_by})
+        rows["budgets"] = [budget.text for budget in self.budgets]
+        if names:
+            rows[PROFILES] = {name: load(name).checksum for name in names}
+        return rows

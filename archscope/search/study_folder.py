@@ -27,7 +27,7 @@ from optuna.trial import TrialState, create_trial
 from archscope.errors import OptionError
 from archscope.files import append_bytes, locked, make_folder, refusal, write_json, write_text
 from archscope.metrics import ACCURACY
-from archscope.records.study import Trial
+from archscope.records.study import PROFILES, Trial
 from archscope.records.trial_file import DAMAGED, repair_trials
 from archscope.search.distributions import plain_distribution
 from archscope.search.learner import directions, state_of
@@ -119,11 +119,26 @@ class StudyFolder:
             before = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
         except (OSError, msgspec.MsgspecError) as error:
             raise OptionError(f"cannot read '{file}': {error}") from None
-        for key, value in msgspec.json.decode(msgspec.json.encode(config)).items():
+        now = msgspec.json.decode(msgspec.json.encode(config))
+        self._check_profiles(before.get(PROFILES), now.pop(PROFILES, {}))
+        for key, value in now.items():
             if before.get(key, LATER.get(key)) != value:
                 raise OptionError(
                     f"the study '{self.path}' was begun with another {key}:"
                     f" {_short(before.get(key))}, now {_short(value)}; give it another --name"
+                )
+
+    def _check_profiles(self, before: Any, now: dict[str, str]) -> None:
+        """Raise OptionError for a latency profile that is not what it was, by its checksum.
+
+        Studies of earlier versions do not say by which profile they were begun.
+        """
+        kept = before if isinstance(before, dict) else {}
+        for name, checksum in now.items():
+            if (known := kept.get(name, checksum)) != checksum:
+                raise OptionError(
+                    f"the study '{self.path}' was begun with another latency profile '{name}':"
+                    f" checksum {known}, now {checksum}; give it another --name"
                 )
 
     def _read_trials(self) -> list[Trial]:

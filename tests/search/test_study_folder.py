@@ -12,12 +12,14 @@ import pytest
 from archscope.errors import OptionError
 from archscope.files import is_locked
 from archscope.language import document
+from archscope.latency.profile import keep
 from archscope.records.study import Trial, TrialResult
 from archscope.search.config import SearchConfig
 from archscope.search.evaluation import Trainer
 from archscope.search.study_folder import StudyFolder
 from archscope.space.budget import budgets
 from archscope.space.search_space import Space, space
+from tests.latency.stubs import stub
 
 SPACE = space(document("line", text=b"input: [3, 8, 8]\nlayers: [conv: !choice [4, 6]]\n"))
 (PATH,) = SPACE.by_path
@@ -176,6 +178,29 @@ def test_another_configuration_needs_another_folder(study: Path) -> None:
     with pytest.raises(OptionError, match="begun with another seed: 0, now 1; give it another"):
         opened(study, config=msgspec.structs.replace(CONFIG, seed=1))
     opened(study, config=msgspec.structs.replace(CONFIG, trials=1000)).release()
+
+
+def test_another_latency_profile_of_the_same_name_needs_another_folder(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCHSCOPE_DATA", str(tmp_path / "data"))
+    first, second = (stub(seed=seed, name="board") for seed in (0, 1))
+    keep(first)
+    timed = msgspec.structs.replace(CONFIG, budgets=budgets(["8ms@board"]))
+    folder = opened(tmp_path / "timed", config=timed)
+    folder.add(TRIALS[0])
+    folder.release()
+    kept = json.loads((tmp_path / "timed" / "study.json").read_text())
+    assert kept["profiles"] == {"board": first.checksum}
+    opened(tmp_path / "timed", config=timed).release()
+    keep(second)
+    with pytest.raises(OptionError, match=(
+        f"another latency profile 'board': checksum {first.checksum}, now {second.checksum}; give"
+    )):  # fmt: skip
+        opened(tmp_path / "timed", config=timed)
+    del kept["profiles"]  # as earlier versions wrote it
+    (tmp_path / "timed" / "study.json").write_text(json.dumps(kept))
+    opened(tmp_path / "timed", config=timed).release()
 
 
 def test_a_trial_that_cannot_be_written_is_one_error(study: Path) -> None:
