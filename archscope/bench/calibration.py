@@ -7,7 +7,9 @@ kernels on their own take longer to measure and say less.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -22,7 +24,9 @@ from archscope.errors import OptionError, ShapeError, SpecError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Graph, text_of
 from archscope.language import load
-from archscope.latency.kernels import NONE, ONNXRUNTIME, TAKES_SUM, Kernel, kernels
+from archscope.latency.kernels import FEATURES, NONE, ONNXRUNTIME, REORDER, Kernel, kernels
+
+OUTPUT = FEATURES.index("output")
 
 RUNTIMES = {"onnxruntime": ONNXRUNTIME, "torch": NONE}
 """The runtimes that can be calibrated, and what they fuse."""
@@ -50,6 +54,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "xception": ("xception",),
 }
 """The networks that are measured, by the families that cross-validation leaves out."""
+
+PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("odd_channels", {}), ("odd_channels", {"c": 58}), ("functions", {}), ("copies", {}),
+)  # fmt: skip
+"""Networks of `probes/`, with values for them: kernels that few of the families have. They are no
+family, and do not count in the error."""
 
 SMALLER = 0.7
 """Each network is measured for another side of its images, too, so many times smaller."""
@@ -92,6 +102,9 @@ def jobs(families: Sequence[str] | None = None) -> Iterator[Job]:
                 yield Job(load(name, input=shape), family, varied=True)
             except (ShapeError, SpecError):  # its windows do not fit into a smaller image
                 continue
+    for name, values in () if families else PROBES:
+        graph = load(Path(__file__).parent / "probes" / f"{name}.yaml", set=values)
+        yield Job(graph, "probes", varied=True)
 
 
 def measure_jobs(
@@ -142,7 +155,8 @@ def _in_onnxruntime(
     if kernels_too:
         profiler = KernelProfiler(exported, threads=threads)
         measure([profiler], seconds, clock)
-        times = [(kernel.layers, kernel.seconds) for kernel in profiler.times(medians=True).kernels]
+        found = profiler.times(undisturbed=True).kernels
+        times = [(kernel.layers, kernel.seconds) for kernel in found]
         spent = matched(made, times, exported.graph)
     return Sample(job.graph.name, job.family, job.varied, made, spent, whole)
 
@@ -166,22 +180,29 @@ def matched(
 ) -> tuple[float, ...]:
     """Return the seconds of each of our kernels, from those of the kernels of the runtime.
 
-    A kernel of the runtime belongs to ours of its node with the most macs. One that computes no
-    node changes a layout: it belongs to a neighbour that is no convolution and so needs that, if
-    there is one.
+    A kernel of the runtime belongs to ours of its node with the most macs, or equally to all of
+    ours if they have none: ranges of channels are split at once. One that computes no node changes
+    a layout: the longest belongs to the largest of our reorders.
     """
-    places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
-    found: list[int | None] = []
-    for layers, _ in times:
-        known = [name for name in layers if name in places]
-        main = max(known, key=lambda name: graph.facts[name].macs, default=None)
-        found.append(None if main is None else places[main])
+    places = {
+        name: place
+        for place, kernel in enumerate(made)
+        if kernel.kind != REORDER
+        for name in kernel.nodes
+    }
     spent = [0.0] * len(made)
-    for at, (place, (_, seconds)) in enumerate(zip(found, times, strict=True)):
-        if place is None:
-            beside = (*found[at - 1 : at], *found[at + 1 : at + 2])
-            plain = [n for n in beside if n is not None and made[n].kind not in TAKES_SUM]
-            place = next(iter(plain), None)
-        if place is not None:
-            spent[place] += seconds
+    reordering = []
+    for layers, seconds in times:
+        known = [name for name in layers if name in places]
+        if not known:
+            reordering.append(seconds)
+            continue
+        main = max(known, key=lambda name: graph.facts[name].macs)
+        several = {places[name] for name in known} if not graph.facts[main].macs else ()
+        for place in several or (places[main],):
+            spent[place] += seconds / (len(several) or 1)
+    reorders = [place for place, kernel in enumerate(made) if kernel.kind == REORDER]
+    reorders.sort(key=lambda place: -made[place].features[OUTPUT])
+    for place, seconds in zip(reorders, sorted(reordering, reverse=True), strict=False):
+        spent[place] += seconds
     return tuple(spent)

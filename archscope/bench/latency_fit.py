@@ -96,7 +96,7 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
 def left_out(samples: Sequence[Sample]) -> list[LeftOut]:
     """Return every network of its own size, predicted from all other families."""
     found = []
-    for family in dict.fromkeys(sample.family for sample in samples):
+    for family in dict.fromkeys(sample.family for sample in samples if not sample.varied):
         profile = _profile(fit([s for s in samples if s.family != family]))
         for sample in samples:
             if sample.family == family and not sample.varied:

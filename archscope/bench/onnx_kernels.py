@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
@@ -76,19 +76,19 @@ class KernelProfiler:
         """Run the network."""
         self.session.run(None, self.feeds)
 
-    def times(self, *, medians: bool = False) -> KernelTimes:
+    def times(self, *, undisturbed: bool = False) -> KernelTimes:
         """End the profile and return its kernels. It cannot run any more then.
 
-        With `medians`, the time of each kernel is its median over all runs, which hardly depends
-        on what else the machine does, but does not add up to a run.
+        With `undisturbed`, the time of each kernel is its lower quartile over all runs, which
+        hardly depends on what else the machine does, but does not add up to a run.
         """
         path = Path(self.session.end_profiling())
         events = json.loads(path.read_text(encoding="utf-8"))
         self.folder.cleanup()
         runs = _runs(events)
         middle = median(whole for whole, _ in runs)
-        fast = [(whole, kernels) for whole, kernels in runs if medians or whole <= middle]
-        average = median if medians else fmean
+        fast = [(whole, kernels) for whole, kernels in runs if undisturbed or whole <= middle]
+        average = lower_quartile if undisturbed else fmean
         names = [(event["name"], event["args"]["op_name"]) for event in fast[0][1]]
         spent = [[event["dur"] * 1e-6 for event in kernels] for _, kernels in fast]
         whole = fmean(whole for whole, _ in fast) * 1e-6
@@ -100,6 +100,11 @@ class KernelProfiler:
             for (name, kind), found, *times in zip(names, layers, *spent, strict=True)
         )
         return KernelTimes(kernels, whole - len(kernels) * PROFILER_SECONDS, len(fast))
+
+
+def lower_quartile(times: Sequence[float]) -> float:
+    """Return a time that a quarter of all are below."""
+    return sorted(times)[len(times) // 4]
 
 
 def profile_kernels(

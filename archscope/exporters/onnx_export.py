@@ -34,9 +34,15 @@ class ExportedOnnx(Struct, frozen=True):
     model: OnnxModel
     graph: Graph  # that is in the file, with batch norms folded if they were
     plain: Graph  # with its batch norms
-    arrays: Arrays  # the weights of the plain network
+    given: Arrays | None  # the weights of the plain network, unless they are random
+    seed: int  # of random weights
     norms_folded: int
     preprocessing: Preprocessing | None
+
+    @property
+    def arrays(self) -> Arrays:
+        """The weights of the plain network."""
+        return random_arrays(self.plain, self.seed) if self.given is None else self.given
 
 
 def export_onnx(
@@ -58,13 +64,14 @@ def export_onnx(
     ArchscopeError.
     """
     graph = graph.inference()
-    arrays = random_arrays(graph, seed) if weights is None else fitted(graph, weights, source)
-    plain, written, held, norms = graph, graph, arrays, 0
+    given = None if weights is None else fitted(graph, weights, source)
+    held = random_arrays(graph, seed) if given is None else given
+    plain, written, norms = graph, graph, 0
     metadata = {"archscope_version": __version__}
     with suppress(GraphError):  # what the language cannot say
         metadata["archscope_spec"] = to_yaml(plain)
     if fused:
-        norms, held = len(foldable(plain)), fused_arrays(plain, arrays)
+        norms, held = len(foldable(plain)), fused_arrays(plain, held, in_place=given is None)
         written = graph = structs.replace(fuse(plain), name=plain.name)
     if preprocessing is not None:
         preprocessing = preprocessing.written(graph, holds_weights=True)
@@ -73,7 +80,7 @@ def export_onnx(
             written, held = _normalising(graph, held, preprocessing)
     model = write_onnx(written, held, opset=opset, metadata=metadata)
     model.check()
-    return ExportedOnnx(model, graph, plain, arrays, norms, preprocessing)
+    return ExportedOnnx(model, graph, plain, given, seed, norms, preprocessing)
 
 
 def _normalising(

@@ -16,6 +16,9 @@ from archscope.module_names import module_path
 from archscope.onnx_form import OnnxNode, Value, Weight
 from archscope.weights import COUNTER, check_fit
 
+BLOCK = 2**16
+"""Random numbers that are made at once."""
+
 Arrays = dict[str, NDArray[Any]]
 """Arrays by the names that weights have in the state dict of `archscope.build`."""
 
@@ -53,14 +56,23 @@ def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
     for name, weight in stated_weights(graph).items():
         fan_in = max(1, int(np.prod(weight.shape[1:])))
         spread = (3 / fan_in) ** 0.5 if weight.spread is None else weight.spread
-        if not spread:
-            arrays[name] = np.full(weight.shape, weight.centre, np.float32)
-            continue
-        values = generator.random(weight.shape, np.float32)
-        values *= np.float32(2 * spread)
-        values += np.float32(weight.centre - spread)
-        arrays[name] = values
+        arrays[name] = np.full(weight.shape, weight.centre, np.float32)
+        if spread:
+            _spread(arrays[name].reshape(-1), generator, spread)
     return arrays
+
+
+def _spread(values: NDArray[Any], generator: np.random.Generator, spread: float) -> None:
+    """Add uniform random numbers within `spread` of 0 to values, in steps of 2 ** -15 of it.
+
+    Four numbers are made of one draw, and blocks stay in the cache: of large networks, this and
+    writing the file is what an export takes.
+    """
+    step = np.float32(spread / 2**15)
+    for start in range(0, values.size, BLOCK):
+        part = values[start : start + BLOCK]
+        bits = generator.integers(2**64, size=-(-part.size // 4), dtype=np.uint64)
+        part += bits.view(np.int16)[: part.size] * step
 
 
 def read_arrays(path: Path) -> Arrays:

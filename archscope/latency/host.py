@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from archscope.latency.profile import Machine, Profile
@@ -76,7 +76,9 @@ def is_this_machine(profile: Profile) -> bool:
 
 def installed_version(runtime: str) -> str:
     """Return the version of a runtime that is installed, or the empty string."""
-    try:
-        return version(PACKAGES.get(runtime, runtime))
-    except PackageNotFoundError:
-        return ""
+    package = PACKAGES.get(runtime, runtime)
+    # The names of folders say it, as `importlib.metadata` would, which takes 20 ms to import.
+    for folder in sys.path:
+        for found in Path(folder or ".").glob(f"{package}-*.dist-info"):
+            return found.stem.partition("-")[2]
+    return ""

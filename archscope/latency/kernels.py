@@ -11,15 +11,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import prod, sqrt
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from archscope.analysis.batch_norms import foldable
 from archscope.ir import WHOLE, Graph, Node, Op, Shape, Storage, facts
+from archscope.latency.layouts import (
+    AS_INPUTS,
+    BLOCKS,
+    FREE,
+    PLAIN,
+    layout,
+    moves_last_axis,
+    operators,
+)
 from archscope.onnx_form import Input, OnnxNode, Value
 
 FEATURES = (
     "kernels", "macs", "macs_by_8", "macs_by_16", "input", "output", "weight", "patches", "work",
-    "merged", "mixed",
+    "merged", "mixed", "activated",
 )  # fmt: skip
 """What the time of a kernel may rise with, for one image:
 
@@ -27,7 +36,8 @@ FEATURES = (
 `macs_by_16` those with channels padded to multiples of 8 and of 16. `input`, `output` and `weight`
 are elements read and written; `patches` are the elements of all windows, laid out side by side;
 `work` is other arithmetic; `merged` are elements that a sum in the kernel reads; `mixed` is the
-geometric mean of macs and elements moved.
+geometric mean of macs and elements moved; `activated` are elements that an activation in the
+kernel changes, unless it is a ReLU, which costs nothing there.
 """
 
 FIXED = frozenset({"kernels", "weight"})
@@ -40,12 +50,18 @@ LINEAR, PRODUCT, ATTENTION, RECURRENT = "linear", "product", "attention", "recur
 POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
     "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
 )  # fmt: skip
+PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, TRANSPOSE, REORDER = (
+    "plain convolution", "plain depthwise", "plain pool", "transpose", "reorder",
+)  # fmt: skip
 KINDS = (
     DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
     POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
+    PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, TRANSPOSE, REORDER,
 )  # fmt: skip
 """What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
-operator of more than `CHEAP` operations for each element, a copy moves elements as they are."""
+operator of more than `CHEAP` operations for each element, a copy moves elements as they are. In
+onnxruntime alone, what is plain does not work on blocks of channels (see `layouts`), a transpose
+moves elements one by one, and a reorder makes blocks or resolves them."""
 
 FEW, CHEAP = 4, 2
 
@@ -56,10 +72,12 @@ of torch.compile, joins element-wise operators with one another."""
 JOINED = frozenset({"Relu", "Clip", "Sigmoid", "Tanh", "LeakyRelu", "HardSigmoid", "HardSwish"})
 """ONNX operators that onnxruntime's convolutions and linear layers apply to what they write."""
 
-FREE = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity"})
-"""ONNX operators for which onnxruntime moves nothing."""
-
-TAKES_ACTIVATION = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR})
+PLAIN_OF = {
+    DENSE: PLAIN_CONV, POINTWISE: PLAIN_CONV, GROUPED: PLAIN_CONV, DEPTHWISE: PLAIN_DEPTHWISE,
+}  # fmt: skip
+TAKES_ACTIVATION = frozenset({DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, LINEAR}) | {
+    PLAIN_CONV, PLAIN_DEPTHWISE,
+}  # fmt: skip
 TAKES_SUM = TAKES_ACTIVATION - {LINEAR}
 BY_ELEMENT = frozenset({ELEMENT_WISE, FUNCTION})
 
@@ -73,11 +91,13 @@ class Kernel(Struct, frozen=True, gc=False):
 
 
 class Piece(Struct, frozen=True, gc=False):
-    """An operator on given inputs as a kernel of its own."""
+    """An operator on given inputs as a kernel of its own, and what of it onnxruntime looks at."""
 
     kind: str
     features: tuple[float, ...]
-    joins: bool  # as an activation, a convolution of onnxruntime
+    layout: str = PLAIN
+    activation: str = ""  # in ONNX, if a convolution takes it in
+    scales: bool = False  # only multiplies channels by weights, or adds some to them
 
 
 class OpenKernel(Struct, frozen=True, gc=False):
@@ -88,6 +108,7 @@ class OpenKernel(Struct, frozen=True, gc=False):
     activates: bool = False
     has_sum: bool = False
     absorbs: bool = False  # the result is that of a layer into which a batch norm can be folded
+    blocks: bool = False  # the result is in blocks of channels
 
 
 class _Open:
@@ -96,7 +117,7 @@ class _Open:
     def __init__(self, name: str, kind: str, features: Sequence[float], activates: bool) -> None:
         self.nodes, self.kind, self.features = [name], kind, list(features)
         self.activates = activates
-        self.has_sum = self.closed = False
+        self.has_sum = self.closed = self.blocks = False
 
     @classmethod
     def of(cls, node: Node, piece: Piece) -> _Open:
@@ -107,7 +128,7 @@ class _Open:
     @classmethod
     def resumed(cls, name: str, kernel: OpenKernel) -> _Open:
         made = cls(name, kernel.kind, kernel.features or [0.0] * len(FEATURES), kernel.activates)
-        made.has_sum = kernel.has_sum
+        made.has_sum, made.blocks = kernel.has_sum, kernel.blocks
         return made
 
     def join(self, node: Node) -> None:
@@ -155,14 +176,22 @@ class _Fusion:
 
     def __init__(self, graph: Graph, fusion: str, entering: OpenKernel | None = None) -> None:
         self.graph, self.fusion, self.entering = graph, fusion, entering
-        self.readers = graph.readers()
-        self.outputs = {output.node for output in graph.outputs}
+        self.twins = twins(graph) if fusion == ONNXRUNTIME else {}
+        self.outputs = {self._made_by(output.node) for output in graph.outputs}
+        self.readers: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
+        for node in graph.nodes:
+            if node.name not in self.twins:
+                for name in map(self._made_by, node.inputs):
+                    self.readers[name].append(node.name)
         self.by_end: dict[str, _Open] = {}
+        self.blocks: set[str] = set()  # nodes whose results are in blocks of channels
+        self.reordered: set[str] = set()
         absorbing: tuple[str, ...] = ()
         if entering is not None:
             entry = graph.nodes[0]
             self.by_end[entry.name] = _Open.resumed(entry.name, entering)
             absorbing = (entry.name,) if entering.absorbs else ()
+            self.blocks |= {entry.name} if entering.blocks else set()
         self.made: list[_Open] = [*self.by_end.values()]
         self.folded = foldable(graph, absorbing) if fusion == ONNXRUNTIME else {}
 
@@ -173,8 +202,14 @@ class _Fusion:
 
     def leaving(self) -> tuple[_Open | None, OpenKernel | None]:
         """Return the kernel that makes the only output, and what may still join it."""
+        kernel, found = self._leaving()
+        if self._made_by(self.graph.outputs[0].node) in self.blocks:
+            found = structs.replace(found or OpenKernel(VIEW), blocks=True)
+        return kernel, found
+
+    def _leaving(self) -> tuple[_Open | None, OpenKernel | None]:
         (output,) = self.graph.outputs
-        end = self.graph.by_name[output.node]
+        end = self.graph.by_name[self._made_by(output.node)]
         kernel = self.by_end.get(end.name)
         if kernel is None or self.readers[end.name]:
             return kernel, None
@@ -190,20 +225,49 @@ class _Fusion:
             return kernel, None
         return kernel, OpenKernel(kernel.kind, (), activates, kernel.has_sum, absorbs)
 
+    def _made_by(self, name: str) -> str:
+        """Return the node that a runtime computes in place of another."""
+        return self.twins.get(name, name)
+
     def _take(self, node: Node) -> None:
-        piece = piece_of(node.op, node.ins)
+        twin = self.by_end.get(self._made_by(node.name))
+        if node.name in self.twins:
+            if twin is not None:
+                twin.join(node)
+            return
+        piece = piece_of(node.op, node.ins, self.fusion)
         if piece.kind == VIEW and self.fusion != NONE:
-            kernel = self._alone(node.inputs[0])
-            if kernel is not None:  # what is behind it may still join
+            kernel = self._alone(self._made_by(node.inputs[0]))
+            joinable = self.fusion == INDUCTOR or piece.layout == AS_INPUTS
+            if kernel is not None and joinable:  # by what is behind the view
                 self.by_end[node.name] = kernel
+            self._arrange(node, piece.layout)
             return
         kernel = self._kernel_to_join(node, piece)
         if kernel is None:
             kernel = _Open.of(node, piece)
+            kernel.blocks = self._arrange(node, piece.layout)
             self.made.append(kernel)
         else:
             kernel.join(node)
+            self._arrange(node, BLOCKS if kernel.blocks else PLAIN)
         self.by_end[node.name] = kernel
+
+    def _arrange(self, node: Node, layout: str) -> bool:
+        """Reorder the inputs that are not as a node needs them; return whether it makes blocks."""
+        if self.fusion != ONNXRUNTIME:
+            return False
+        inputs = [self._made_by(name) for name in node.inputs]
+        if layout == AS_INPUTS:
+            layout = BLOCKS if self.blocks.issuperset(inputs) else PLAIN
+        wanted = layout == BLOCKS
+        for name, shape in zip(inputs, node.ins, strict=True):
+            if (name in self.blocks) != wanted and name not in self.reordered:
+                self.reordered.add(name)
+                self.made.append(_Open(node.name, REORDER, _moved(prod(shape)), activates=False))
+        if layout != PLAIN:
+            self.blocks.add(node.name)
+        return layout != PLAIN
 
     def _alone(self, name: str) -> _Open | None:
         """Return the kernel whose result one node reads, and nobody else."""
@@ -212,7 +276,7 @@ class _Fusion:
 
     def _kernel_to_join(self, node: Node, piece: Piece) -> _Open | None:
         if node.name in self.folded:
-            return self.by_end[node.inputs[0]]
+            return self.by_end[self._made_by(node.inputs[0])]
         if self.fusion == ONNXRUNTIME:
             return self._convolution(node, piece)
         if self.fusion == INDUCTOR and piece.kind in BY_ELEMENT:
@@ -221,13 +285,19 @@ class _Fusion:
 
     def _convolution(self, node: Node, piece: Piece) -> _Open | None:
         """Return the convolution that takes in an activation, or a sum with something else."""
-        if piece.joins:
-            kernel = self._alone(node.inputs[0])
+        if piece.activation:
+            kernel = self._alone(self._made_by(node.inputs[0]))
             if kernel is not None and kernel.activates and not kernel.closed:
                 kernel.closed = True
+                if piece.activation != "Relu":
+                    kernel.add("activated", prod(node.out))
+                return kernel
+        elif piece.scales:
+            kernel = self._alone(self._made_by(node.inputs[0]))
+            if kernel is not None and kernel.takes_sum:
                 return kernel
         elif node.op.zero_is_neutral and len(node.ins) == 2 and node.ins[0] == node.ins[1]:
-            found = [self._alone(name) for name in node.inputs]
+            found = [self._alone(self._made_by(name)) for name in node.inputs]
             open_ = [kernel for kernel in found if kernel and kernel.takes_sum]
             if open_:
                 kernel = open_[0]
@@ -238,7 +308,7 @@ class _Fusion:
 
     def _element_wise(self, node: Node, piece: Piece) -> _Open | None:
         """Return the element-wise kernel before a node, which then reads its other inputs, too."""
-        found = [self._alone(name) for name in node.inputs]
+        found = [self._alone(self._made_by(name)) for name in node.inputs]
         open_ = [kernel for kernel in found if kernel and kernel.kind in BY_ELEMENT]
         if not open_:
             return None
@@ -252,8 +322,13 @@ class _Fusion:
         return kernel
 
 
+def _moved(elements: int) -> list[float]:
+    values = {"kernels": 1, "input": elements, "output": elements}
+    return [float(values.get(name, 0)) for name in FEATURES]
+
+
 @lru_cache(maxsize=1 << 14)
-def piece_of(op: Op, ins: tuple[Shape, ...]) -> Piece:
+def piece_of(op: Op, ins: tuple[Shape, ...], fusion: str = NONE) -> Piece:
     """Return an operator on given inputs as a kernel of its own."""
     own, out = facts(op, ins), op.shape(*ins)
     read, written = sum(map(prod, ins)), prod(out)
@@ -273,7 +348,33 @@ def piece_of(op: Op, ins: tuple[Shape, ...]) -> Piece:
         "mixed": sqrt(own.macs * (read + written + weight)),
     }
     features = tuple(float(values.get(name, 0.0)) for name in FEATURES)
-    return Piece(kind, features, _joins(op, ins))
+    if fusion != ONNXRUNTIME:
+        return Piece(kind, features)
+    form = op.onnx(*ins)
+    if kind == VIEW or isinstance(form, Input):
+        moves = bool(operators(form) - FREE) and not op.is_identity(*ins)
+        kind = COPY if moves else VIEW
+    arranged = layout(form, ins, out, groups)
+    if kind == VIEW and op.is_identity(*ins):
+        arranged = AS_INPUTS
+    return Piece(
+        _in_onnxruntime(kind, form, arranged, len(out)),
+        features,
+        arranged,
+        _activation(op, form) if len(ins) == 1 else "",
+        op.valuewise and not op.nonlinear and len(ins) == 1 and own.params > 0,
+    )
+
+
+def _in_onnxruntime(kind: str, form: Value | None, arranged: str, rank: int) -> str:
+    """Return the kind of a kernel, which depends on the layout, too."""
+    if kind == COPY and moves_last_axis(form):
+        return TRANSPOSE
+    if arranged != PLAIN or rank != 3:
+        return kind
+    if kind == POOL and operators(form) == {"AveragePool"}:
+        return PLAIN_POOL
+    return PLAIN_OF.get(kind, kind)
 
 
 def _groups(op: Op, ins: tuple[Shape, ...], out: Shape) -> tuple[int, int]:
@@ -327,14 +428,22 @@ def _padding(lanes: int, ins: tuple[Shape, ...], out: Shape, groups: int, kind: 
     return prod(-(-max(side, 1) // lanes) * lanes / max(side, 1) for side in sides)
 
 
-def _joins(op: Op, ins: tuple[Shape, ...]) -> bool:
-    """Return whether an operator is one of ONNX that onnxruntime's convolutions take in."""
-    if not (op.valuewise and op.nonlinear and len(ins) == 1):
-        return False
-    form: Value | None = op.onnx(*ins)
-    return (
-        isinstance(form, OnnxNode)
-        and form.kind in JOINED
-        and isinstance(form.inputs[0], Input)
-        and not any(isinstance(value, OnnxNode) for value in form.inputs)
-    )
+def twins(graph: Graph) -> dict[str, str]:
+    """Return the nodes that compute what an earlier one does, without weights, by that."""
+    found: dict[str, str] = {}
+    first: dict[tuple[Op, tuple[str, ...]], str] = {}
+    for node in graph.nodes:
+        if node.inputs and not node.facts.params and not node.facts.buffers:
+            inputs = tuple(found.get(name, name) for name in node.inputs)
+            name = first.setdefault((node.op, inputs), node.name)
+            if name != node.name:
+                found[node.name] = name
+    return found
+
+
+def _activation(op: Op, form: Value | None) -> str:
+    """Return the ONNX operator of an activation that a kernel before takes in, if it is that."""
+    if not (op.valuewise and op.nonlinear and isinstance(form, OnnxNode) and form.kind in JOINED):
+        return ""
+    alone = isinstance(form.inputs[0], Input) and len(operators(form)) == 1
+    return form.kind if alone else ""

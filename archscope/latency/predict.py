@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import exp, log
 
-from archscope.analysis.features import features as network_features
 from archscope.ir import Graph
 from archscope.latency.host import notes
 from archscope.latency.kernels import (
@@ -21,12 +20,17 @@ from archscope.latency.kernels import (
     GROUPED,
     LINEAR,
     NORM,
+    PLAIN_CONV,
+    PLAIN_DEPTHWISE,
+    PLAIN_POOL,
     POINTWISE,
     POOL,
     PRODUCT,
     RECURRENT,
     REDUCTION,
+    REORDER,
     STEM,
+    TRANSPOSE,
     TRANSPOSED,
     VIEW,
     Kernel,
@@ -43,6 +47,8 @@ STAND_INS = {
     STEM: (DENSE,), TRANSPOSED: (DENSE,), GROUPED: (DEPTHWISE, DENSE), DENSE: (POINTWISE,),
     POINTWISE: (DENSE,), DEPTHWISE: (GROUPED,), LINEAR: (POINTWISE,), PRODUCT: (LINEAR, POINTWISE),
     ATTENTION: (PRODUCT, LINEAR, POINTWISE), RECURRENT: (LINEAR, POINTWISE),
+    PLAIN_CONV: (POINTWISE, DENSE), PLAIN_DEPTHWISE: (DEPTHWISE, GROUPED), PLAIN_POOL: (POOL,),
+    TRANSPOSE: (COPY, ELEMENT_WISE),
     POOL: (REDUCTION, ELEMENT_WISE), REDUCTION: (POOL, ELEMENT_WISE),
     NORM: (FUNCTION, ELEMENT_WISE), FUNCTION: (ELEMENT_WISE,), COPY: (ELEMENT_WISE,),
     ELEMENT_WISE: (COPY, FUNCTION),
@@ -65,8 +71,10 @@ def predict(profile: Profile, graph: Graph, batch: int = 1) -> Latency:
         values = graph_features(profile.correction.features, graph, made, times)
         factor, outside = _correction(profile.correction, values)
         beyond += outside
-    spent = {k.nodes[0]: time * factor for k, time in zip(made, times, strict=True)}
-    home = {name: kernel.nodes[0] for kernel in made for name in kernel.nodes}
+    spent: dict[str, float] = defaultdict(float)
+    for kernel, time in zip(made, times, strict=True):
+        spent[kernel.nodes[0]] += time * factor
+    home = {name: k.nodes[0] for k in made if k.kind != REORDER for name in k.nodes}
     layers = tuple(
         LayerLatency(node.name, spent.get(node.name, 0.0), home.get(node.name, ""))
         for node in graph.nodes
@@ -94,7 +102,7 @@ def coefficients(profile: Profile, kind: str) -> dict[str, float]:
     for candidate in (kind, *STAND_INS.get(kind, ())):
         if candidate in profile.kinds:
             return profile.kinds[candidate]
-    return {} if kind == VIEW else next(iter(profile.kinds.values()))
+    return {} if kind in (VIEW, REORDER) else next(iter(profile.kinds.values()))
 
 
 def milliseconds(profile: Profile, kernel: Kernel, batch: int = 1) -> float:
@@ -130,6 +138,8 @@ def graph_features(
         mean = sum(kernel.features[place] for kernel in made) / len(made)
         found[f"mean.{feature}"] = log(max(mean, 1.0))
     if any(name not in found and not name.startswith("share.") for name in names):
+        from archscope.analysis.features import features as network_features  # few need them
+
         found |= {k: v for k, v in network_features(graph).items() if k not in found}
     return [shares[name] if name.startswith("share.") else found.get(name, 0.0) for name in names]
 

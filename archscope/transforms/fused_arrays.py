@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def fused_arrays(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def fused_arrays(
+    graph: Graph, weights: Mapping[str, NDArray[Any]], *, in_place: bool = False
+) -> dict[str, NDArray[Any]]:
     """Return the weights with which `fuse(graph)` computes the same as `graph` with `weights`.
 
-    Computed in double precision, so that only the result is rounded.
+    Computed in double precision, so that only the result is rounded. With `in_place` the given
+    arrays are overwritten where possible.
     """
+    import numpy as np
+
     graph = graph.inference()
     owners = {node.name for node in graph.nodes if node.shares is None}
     left = dict(weights)
@@ -38,7 +43,9 @@ def fused_arrays(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> dict[str,
             each = len(weight) // node.op.groups
             parts = scale.reshape(node.op.groups, -1).repeat(each, axis=0)
             factors = parts.reshape(len(weight), -1, *(1 for _ in weight.shape[2:]))
-        left[f"{at}.weight"] = (weight.astype("float64") * factors).astype(weight.dtype)
+        product = weight if in_place else np.empty_like(weight)
+        np.multiply(weight, factors, out=product, dtype=np.float64, casting="same_kind")
+        left[f"{at}.weight"] = product
         before = 0.0 if bias is None else bias.astype("float64")
         left[f"{at}.bias"] = (before * scale + shift).astype(weight.dtype)
     dropped = {module_path(norm) for norm in norms}

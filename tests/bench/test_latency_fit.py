@@ -11,7 +11,7 @@ from archscope.bench.onnx_kernels import profile_kernels
 from archscope.errors import OptionError
 from archscope.exporters.onnx_export import export_onnx
 from archscope.language import load
-from archscope.latency.kernels import FEATURES, kernels
+from archscope.latency.kernels import FEATURES, REORDER, kernels
 from archscope.latency.predict import predict, scaled
 
 TRUTH = {"kernels": 0.01, "macs": 0.03, "output": 0.2, "weight": 0.1}
@@ -75,13 +75,25 @@ def test_errors_and_interval_are_those_of_the_noise() -> None:
 
 
 def test_kernels_of_the_runtime_are_matched_by_their_main_node() -> None:
-    graph = load("INPUT 3x8x8 -> CONV 4 -> RELU -> CONV 4 -> GELU")
+    graph = load("INPUT 3x8x8 -> CONV 4 -> RELU -> CONV 4 -> SOFTPLUS -> CONV 2")
     made = kernels(graph, "onnxruntime")
-    conv, relu, second, gelu = (node.name for node in graph.nodes if node.inputs)
+    conv, relu, second, softplus, third = (node.name for node in graph.nodes if node.inputs)
+    assert [kernel.kind for kernel in made].count("reorder") == 2
     times = [
-        ((relu, conv), 1.0), ((), 9.0), ((second,), 2.0), ((), 0.5), ((gelu,), 3.0), ((gelu,), 4.0),
+        ((relu, conv), 1.0), ((second,), 2.0), ((), 0.5), ((softplus,), 3.0), ((softplus,), 4.0),
+        ((), 0.25), ((third,), 5.0),
     ]  # fmt: skip
-    assert matched(made, times, graph) == (1.0, 2.0, 7.5)
+    spent = matched(made, times, graph)
+    by_kind = [(kernel.kind, t) for kernel, t in zip(made, spent, strict=True)]
+    assert sorted(t for kind, t in by_kind if kind == "reorder") == [0.25, 0.5]
+    assert [t for kind, t in by_kind if kind != "reorder"] == [1.0, 2.0, 7.0, 5.0]
+
+
+def test_probes_count_in_no_error() -> None:
+    probes = [job for job in jobs() if job.family == "probes"]
+    assert len(probes) == len(calibration.PROBES) and all(job.varied for job in probes)
+    kinds = {k.kind for job in probes for k in kernels(job.graph, "onnxruntime")}
+    assert {"plain depthwise", "plain pool", "plain convolution", "transpose", "reorder"} <= kinds
 
 
 @pytest.mark.parametrize(
@@ -94,7 +106,7 @@ def test_kernels_of_the_runtime_are_matched_by_their_main_node() -> None:
 )
 def test_onnxruntime_makes_the_kernels_that_are_expected(source: str) -> None:
     exported = export_onnx(load(source))
-    made = kernels(exported.graph, "onnxruntime")
+    made = [k for k in kernels(exported.graph, "onnxruntime") if k.kind != REORDER]
     places = {name: place for place, kernel in enumerate(made) for name in kernel.nodes}
     found = profile_kernels(exported, runs=2).kernels
     taken = [{places[name] for name in kernel.layers if name in places} for kernel in found]

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from archscope.exporters.onnx_export import export_onnx
 from archscope.ir import Builder, Graph, Op, Output
 from archscope.language import load
-from archscope.latency.kernels import FEATURES, FUSIONS, KINDS, Kernel, kernels, piece_of
+from archscope.latency.kernels import (
+    FEATURES,
+    FUSIONS,
+    KINDS,
+    ONNXRUNTIME,
+    REORDER,
+    Kernel,
+    kernels,
+    piece_of,
+)
 from archscope.ops.activation import ReLU
 from archscope.ops.conv import Conv
 from archscope.ops.input import Input
@@ -17,14 +29,15 @@ def feature(kernel: Kernel, name: str) -> float:
 
 
 def kinds(graph: Graph, fusion: str = "onnxruntime") -> list[str]:
-    return [kernel.kind for kernel in kernels(graph, fusion)]
+    """Return the kinds of kernels, without those that only change the layout."""
+    return [kernel.kind for kernel in kernels(graph, fusion) if kernel.kind != REORDER]
 
 
 def test_onnxruntime_joins_norm_sum_and_activation() -> None:
     graph = load("resnet18")
     found = kernels(graph, "onnxruntime")
-    # 20 convolutions, the stem's pool, the global pool and the classifier.
-    assert len(found) == 23
+    # 20 convolutions, the stem's pool, the global pool, the classifier, and a reorder before that.
+    assert len(found) == 24
     joined = [len(kernel.nodes) for kernel in found if feature(kernel, "merged")]
     assert len(joined) == 8
     assert set(joined) == {4}  # conv, norm, sum, relu
@@ -35,7 +48,7 @@ def test_kernels_keep_all_macs_and_every_node_once() -> None:
         graph = load(name).inference()
         for fusion in FUSIONS:
             found = kernels(graph, fusion)
-            nodes = [node for kernel in found for node in kernel.nodes]
+            nodes = [node for kernel in found if kernel.kind != REORDER for node in kernel.nodes]
             assert len(nodes) == len(set(nodes))
             macs = sum(facts.macs for facts in graph.facts.values())
             assert sum(feature(kernel, "macs") for kernel in found) == macs
@@ -64,7 +77,8 @@ def test_groups() -> None:
     builder.add("grouped", Conv(out=32, kernel=3, groups=4), ("depthwise",))
     nodes = tuple(builder.nodes.values())
     graph = Graph("groups", nodes, (Output("y", "grouped"),))
-    assert kinds(graph) == ["depthwise", "grouped"]
+    assert kinds(graph, "none") == ["depthwise", "grouped"]
+    assert kinds(graph) == ["depthwise", "plain convolution"]  # of 4 channels to a group
 
 
 def test_values_that_others_read_are_written_before_they_are_activated() -> None:
@@ -76,6 +90,60 @@ def test_values_that_others_read_are_written_before_they_are_activated() -> None
     nodes = tuple(builder.nodes.values())
     graph = Graph("residual", nodes, (Output("y", "sum"),))
     assert kinds(graph) == ["pointwise", "element-wise", "element-wise"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The first convolution reads the image as it is.
+        ("CONV 16 -> CONV 20 -> RELU -> GLOBAL_AVGPOOL -> FLATTEN -> FC 4", 1),
+        ("CONV 16 -> SILU -> CONV 16 -> GELU -> CONV 16", 0),  # go by element
+        ("CONV 16 -> SOFTPLUS -> CONV 16", 2),
+        ("CONV 16 -> CHANNEL_SHUFFLE 4 -> CONV 16", 2),
+        ("CONV 22 -> CONV 22 3x3 -> CONV 16 -> CONV 16", 2),  # 22 channels have no blocks
+    ],
+)
+def test_layouts_are_changed_around_what_has_no_blocks(text: str, expected: int) -> None:
+    found = kernels(load(f"INPUT 3x32x32 -> {text}"), "onnxruntime")
+    assert sum(kernel.kind == REORDER for kernel in found) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["shufflenet_v2_x0_5", "mobilenet_v3_small", "regnet_y_400mf", "efficientnet_b0"]
+)
+def test_onnxruntime_reorders_as_often(name: str, tmp_path: Path) -> None:
+    ort = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    exported = export_onnx(load(name))
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    options.log_severity_level = 4
+    ort.InferenceSession(exported.model.content(), options, ["CPUExecutionProvider"])
+    nodes = onnx.load(tmp_path / "optimized.onnx").graph.node
+    if not any(node.domain.endswith("nchwc") for node in nodes):
+        pytest.skip("onnxruntime has no blocks on this processor")
+    reorders = sum(node.op_type.startswith("Reorder") for node in nodes)
+    found = kernels(exported.graph, "onnxruntime")
+    assert sum(kernel.kind == REORDER for kernel in found) == reorders
+
+
+def test_what_is_computed_twice_runs_once() -> None:
+    builder = Builder()
+    builder.add("x", Input(size=(16, 8, 8)))
+    for name in ("a", "b"):
+        builder.add(f"relu_{name}", ReLU(), ("x",))
+        builder.add(name, Conv(out=16), (f"relu_{name}",))
+    builder.add("sum", Add(), ("a", "b"))
+    graph = Graph("twice", tuple(builder.nodes.values()), (Output("y", "sum"),))
+    assert kinds(graph) == ["element-wise", "pointwise", "pointwise"]
+    assert kinds(graph, "none").count("element-wise") == 3
+
+
+def test_activations_in_a_kernel_cost_but_a_relu() -> None:
+    for name, expected in (("RELU", 0), ("RELU6", 16 * 64)):
+        graph = load(f"INPUT 3x8x8 -> CONV 16 1x1 -> {name}")
+        (kernel,) = kernels(graph, "onnxruntime")
+        assert feature(kernel, "activated") == expected
 
 
 def test_channels_are_padded_to_lanes() -> None:
@@ -95,6 +163,7 @@ def test_inductor_joins_what_goes_by_element() -> None:
 @pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 def test_every_operator_is_of_some_kind(op: type[Op]) -> None:
     for example in op.examples():
-        piece = piece_of(example.op, example.ins)
-        assert piece.kind in KINDS
-        assert min(piece.features) >= 0
+        for fusion in ("none", ONNXRUNTIME):
+            piece = piece_of(example.op, example.ins, fusion)
+            assert piece.kind in KINDS
+            assert min(piece.features) >= 0

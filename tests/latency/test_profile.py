@@ -36,9 +36,9 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_prediction_is_the_sum_by_hand() -> None:
-    graph = network("INPUT 8x4x4 -> CONV 8 1x1 -> RELU -> CONV 16 1x1")
+    graph = network("INPUT 4x4x4 -> CONV 8 1x1 -> RELU -> CONV 16 1x1")
     found = predict(made(), graph, batch=2)
-    macs, outputs = 2 * 16 * (64 + 128), 2 * 16 * (8 + 16)
+    macs, outputs = 2 * 16 * (32 + 128), 2 * 16 * (8 + 16)
     expected = 2 * 0.5 + 2.0 * macs / 1e6 + 3.0 * outputs / 1e6
     assert found.milliseconds == pytest.approx(expected)
     assert found.low == pytest.approx(expected * exp(-0.1))
