@@ -1,8 +1,9 @@
 """The coefficients of a latency profile, fitted to measured networks, and how far they are off.
 
-Non-negative least squares (Lawson and Hanson 1974) on the relative errors of kernels, each by its
-share of the network, and of whole networks. Errors are those of networks whose whole family was
-left out of the fit; the interval is made of these (Vovk et al. 2005).
+Non-negative least squares (Lawson and Hanson 1974), reweighted as of Huber (1964), on the relative
+errors of kernels, each by its share of the network, and of whole networks. Errors are those of
+networks whose whole family was left out of the fit; the interval is made of these (Vovk et al.
+2005).
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from archscope.latency.profile import Error, Interval, Profile
 
 KERNELS, NETWORKS, RIDGE = 1.0, 1.0, 1e-3
 """Weights of the errors of kernels and of networks, and of what keeps coefficients small."""
+
+STEPS, DISTANT, EXACT = 4, 1.5, 1e-3
+"""Steps in which errors beyond `DISTANT` medians come to count by their size, not their square: a
+kernel that other work disturbed is off by much. Errors below `EXACT` are none."""
 
 COVERS = 0.9
 CLOSE = 0.1
@@ -85,10 +90,15 @@ def _non_negative(rows: NDArray[Any], targets: NDArray[Any]) -> NDArray[Any]:
     size = np.sqrt((rows**2).sum(axis=0))
     size[size == 0] = 1.0
     whole = np.hstack([rows / size, targets[:, None]])
-    triangle = np.linalg.qr(whole, mode="r")  # the same problem with fewer rows
     ridge = np.hstack([RIDGE**0.5 * np.eye(len(size)), np.zeros((len(size), 1))])
-    small = np.vstack([triangle, ridge])
-    found, _ = nnls(small[:, :-1], small[:, -1], maxiter=50 * len(size))
+    weights = np.ones(len(rows))
+    for _ in range(STEPS + 1):
+        triangle = np.linalg.qr(whole * weights[:, None], mode="r")  # the same with fewer rows
+        small = np.vstack([triangle, ridge])
+        found, _ = nnls(small[:, :-1], small[:, -1], maxiter=100 * len(size))
+        off = np.abs(whole[:, :-1] @ found - whole[:, -1])
+        scale = max(DISTANT * float(np.median(off)), EXACT)
+        weights = 1 / np.sqrt(np.maximum(off / scale, 1.0))
     coefficients: NDArray[Any] = np.asarray(found) / size
     return coefficients
 

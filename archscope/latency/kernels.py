@@ -50,18 +50,19 @@ LINEAR, PRODUCT, ATTENTION, RECURRENT = "linear", "product", "attention", "recur
 POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW = (
     "pool", "reduction", "norm", "element-wise", "function", "copy", "view",
 )  # fmt: skip
-PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, TRANSPOSE, REORDER = (
-    "plain convolution", "plain depthwise", "plain pool", "transpose", "reorder",
+PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, SWISH, TRANSPOSE, REORDER = (
+    "plain convolution", "plain depthwise", "plain pool", "swish", "transpose", "reorder",
 )  # fmt: skip
 KINDS = (
     DENSE, POINTWISE, DEPTHWISE, GROUPED, STEM, TRANSPOSED, LINEAR, PRODUCT, ATTENTION, RECURRENT,
     POOL, REDUCTION, NORM, ELEMENT_WISE, FUNCTION, COPY, VIEW,
-    PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, TRANSPOSE, REORDER,
+    PLAIN_CONV, PLAIN_DEPTHWISE, PLAIN_POOL, SWISH, TRANSPOSE, REORDER,
 )  # fmt: skip
 """What kernels are; a stem is a convolution of at most `FEW` channels, a function an element-wise
 operator of more than `CHEAP` operations for each element, a copy moves elements as they are. In
-onnxruntime alone, what is plain does not work on blocks of channels (see `layouts`), a transpose
-moves elements one by one, and a reorder makes blocks or resolves them."""
+onnxruntime alone, what is plain does not work on blocks of channels (see `layouts`), swish is
+x * sigmoid(x), for which it has a kernel, a transpose moves elements one by one, and a reorder
+makes blocks or resolves them."""
 
 FEW, CHEAP = 4, 2
 
@@ -370,6 +371,8 @@ def _in_onnxruntime(kind: str, form: Value | None, arranged: str, rank: int) -> 
     """Return the kind of a kernel, which depends on the layout, too."""
     if kind == COPY and moves_last_axis(form):
         return TRANSPOSE
+    if kind == FUNCTION and operators(form) == {"Mul", "Sigmoid"}:
+        return SWISH
     if arranged != PLAIN or rank != 3:
         return kind
     if kind == POOL and operators(form) == {"AveragePool"}:
