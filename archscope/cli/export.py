@@ -55,7 +55,7 @@ KINDS = ", ".join(f"{kind.suffix} {kind.name}" for kind in FORMATS.values())
 @click.option("--seed", type=int, default=None,
               help="Seed of the random weights used without --weights.  [default: 0]")  # fmt: skip
 @click.option("--opset", type=click.IntRange(1), default=None,
-              help=f"Version of the ONNX operator set.  [default: {OPSET}]")  # fmt: skip
+              help="Version of the ONNX operator set.  [default: 18, or 20 if needed]")  # fmt: skip
 @click.option(
     "--no-fuse",
     is_flag=True,
@@ -126,7 +126,7 @@ def command(
         raise OptionError("--pixels applies only to exported runs, whose file normalises images")
     preprocessing = _preprocessing(run, not plain).of_pixels(int(pixels)) if run else None
     words = {"source": f"'{weights or spec}'", "seed": seed or 0, "fused": fused,
-             "opset": opset or OPSET, "preprocessing": preprocessing}  # fmt: skip
+             "opset": opset, "preprocessing": preprocessing}  # fmt: skip
     try:
         if to == "onnx":
             import onnx  # noqa: F401 - report a missing onnx first
@@ -153,7 +153,7 @@ def command(
         "format": 1,
         "name": written.graph.name,
         "to": to,
-        "opset": (opset or OPSET) if to.startswith("onnx") else None,
+        "opset": written.opset,
         "files": [{"path": path.as_posix(), "bytes": path.stat().st_size} for path in files],
         "inputs": {node.name: node.out for node in written.graph.inputs},
         "outputs": [entry.name for entry in written.graph.inference().outputs],
@@ -177,6 +177,7 @@ class _Written(Struct, frozen=True):
     difference: float | None
     preprocessing: Preprocessing | None
     operators: int | None  # ONNX only
+    opset: int | None  # ONNX only
     weights: Callable[[], bytes]
 
 
@@ -191,7 +192,7 @@ def _onnx(graph: Graph, arrays: Arrays | None, check: bool, words: dict[str, Any
         difference = onnx_difference(exported)
     model = exported.model
     return _Written(model.chunks(), exported.graph, exported.norms_folded, difference,
-                    exported.preprocessing, len(model.nodes), bytes)  # fmt: skip
+                    exported.preprocessing, len(model.nodes), model.opset, bytes)  # fmt: skip
 
 
 def _by_torch(
@@ -202,6 +203,7 @@ def _by_torch(
     exported = export_network(graph, to, weights=tensors, **words)
     return _Written([exported.content], exported.graph, exported.norms_folded,
                     exported.difference, exported.preprocessing, None,
+                    (words["opset"] or OPSET) if to == "onnx-torch" else None,
                     exported.weights)  # fmt: skip
 
 

@@ -127,7 +127,7 @@ class _Sections:
             self.layers[each.name] = self.count - 1
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return the configuration of a network. Raises GraphError for what darknet cannot say."""
     return "\n".join([*_sections(network).lines, ""]).encode()
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from archscope.analysis.batch_norms import foldable
 from archscope.build import Network, build
 from archscope.exporters.comparison import largest_difference
-from archscope.exporters.formats import FORMATS, OPSET, Format
+from archscope.exporters.formats import FORMATS, Format
 from archscope.exporters.preprocessed_network import PreprocessedNetwork
 from archscope.exporters.preprocessing import Preprocessing
 from archscope.fused import fused_network
@@ -53,13 +53,14 @@ def export_network(
     source: str = "the weights",
     seed: int = 0,
     fused: bool = False,
-    opset: int = OPSET,
+    opset: int | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> ExportedNetwork:
     """Return a network in a format of `FORMATS`, loaded again and run beside the network itself.
 
     Without `weights` they are random, drawn with `seed`; `source` is what errors call them.
-    `fused` folds batch norms into the layers before them. `preprocessing` is written into files
+    `fused` folds batch norms into the layers before them; `opset` is a version of ONNX's operators,
+    by default that of `write_onnx`. `preprocessing` is written into files
     that hold weights. Raises ArchscopeError.
     """
     kind = FORMATS[to]

@@ -15,7 +15,7 @@ from archscope.build import Network
 from archscope.exporters.comparison import random_inputs
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return an exported program for any batch."""
     inputs, content = random_inputs(network, 2), io.BytesIO()
     with warnings.catch_warnings(action="ignore"):  # of torch's own making

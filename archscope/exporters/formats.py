@@ -35,7 +35,7 @@ class Format(Struct, frozen=True):
     partial: bool = False  # it cannot say every network, and is a GraphError for others
     unchecked: str = ""  # why its files cannot be loaded and run here, where that is so
 
-    def exporter(self) -> Callable[[Network, int], bytes]:
+    def exporter(self) -> Callable[[Network, int | None], bytes]:
         """Return `export(network, opset)`, which returns the content of a file."""
         return self._module().export  # type: ignore[no-any-return]
 
@@ -73,4 +73,4 @@ FORMATS: Registry[Format] = Registry(
 """All formats by name."""
 
 OPSET = 20
-"""Version of ONNX's operators, where none is asked for."""
+"""Version of ONNX's operators if none is requested and the oldest that is written lacks one."""

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from archscope import __version__
 from archscope.analysis.batch_norms import foldable
 from archscope.errors import GraphError
-from archscope.exporters.formats import OPSET
 from archscope.exporters.onnx_writer import OnnxModel, write_onnx
 from archscope.exporters.preprocessing import Preprocessing
 from archscope.exporters.weight_arrays import Arrays, fitted, random_arrays
@@ -52,7 +51,7 @@ def export_onnx(
     source: str = "the weights",
     seed: int = 0,
     fused: bool = True,
-    opset: int = OPSET,
+    opset: int | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> ExportedOnnx:
     """Return a network as an ONNX model for inference, for any batch, which onnx has checked.

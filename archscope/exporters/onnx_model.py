@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from archscope.exporters.formats import Outputs
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return an ONNX model for any batch, checked by onnx.
 
     Raises UnavailableError if a package of the extra `onnx` is missing.

@@ -14,6 +14,7 @@ from archscope.build import Network
 from archscope.errors import GraphError, OptionError, UnavailableError
 from archscope.exporters.comparison import random_inputs
 from archscope.exporters.exported_program import any_batch
+from archscope.exporters.formats import OPSET
 from archscope.exporters.onnx_graph import drop_computed_biases, rename_ends
 from archscope.exporters.onnx_model import load
 from archscope.exporters.onnx_writer import MAX_BYTES
@@ -22,7 +23,7 @@ from archscope.exporters.preprocessed_network import PreprocessedNetwork
 __all__ = ["export", "load"]
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return an ONNX model for any batch, checked by onnx.
 
     Raises UnavailableError if a package of the extra `onnx` is missing.
@@ -41,7 +42,7 @@ def export(network: Network, opset: int) -> bytes:
             f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
             f" {size:,} bytes"
         )
-    model = _model(network, opset)
+    model = _model(network, opset or OPSET)
     if isinstance(network, PreprocessedNetwork):
         onnx.helper.set_model_props(model, network.preprocessing.metadata())
     drop_computed_biases(model.graph)

@@ -104,7 +104,7 @@ def _lines(message: Params, indent: str) -> list[str]:
     return lines
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return the definition of a network for one image. Raises GraphError where Caffe has none."""
     net = LayerGraph(network.graph, "Caffe")
     net.check_outputs()

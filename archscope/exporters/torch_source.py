@@ -11,7 +11,7 @@ from archscope.build import Network
 from archscope.exporters.source.module_text import write
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return the source of a network."""
     return write(network.graph).encode()
 

@@ -15,7 +15,7 @@ from archscope.build import Network
 from archscope.exporters.comparison import random_inputs
 
 
-def export(network: Network, opset: int) -> bytes:
+def export(network: Network, opset: int | None) -> bytes:
     """Return a traced network."""
     content = io.BytesIO()
     with warnings.catch_warnings():

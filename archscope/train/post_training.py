@@ -14,7 +14,7 @@ from archscope import datasets
 from archscope.build import Network, build
 from archscope.datasets import Dataset, Images
 from archscope.errors import OptionError
-from archscope.exporters.formats import FORMATS, OPSET
+from archscope.exporters.formats import FORMATS
 from archscope.fused import fused_network
 from archscope.ir import Graph
 from archscope.records.run_folder import read_summary
@@ -50,7 +50,7 @@ class Material(Struct, frozen=True, eq=False):
     def model(self) -> bytes:
         """Return the network with folded batch norms as ONNX. Raises ArchscopeError."""
         export = FORMATS["onnx"].exporter()
-        return export(fused_network(self.network), OPSET)
+        return export(fused_network(self.network), None)
 
     def batches(self) -> list[Any]:
         """Return the images to calibrate with, as arrays (N, ...)."""

@@ -240,9 +240,10 @@ def test_an_opset_without_an_operator_is_one_line() -> None:
     graph = chain(("gelu", {}), x=(3, 4, 4))
     with pytest.raises(OptionError, match=r"opset 18 .* has no Gelu, .*; opset 20 has it"):
         write_onnx(graph, opset=18)
-    for opset in (20, 21):
+    for opset, version in ((None, 20), (20, 20), (21, 21)):
         content = write_onnx(graph, opset=opset).content()
-        assert onnx.load_from_string(content).opset_import[0].version == opset
+        assert onnx.load_from_string(content).opset_import[0].version == version
+    assert write_onnx(load("lenet5")).opset == 18
 
 
 def test_random_weights_are_those_of_the_seed() -> None:
