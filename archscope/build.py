@@ -1,4 +1,4 @@
-"""Build the torch module of a graph; sub-modules and state_dict are named after the nodes."""
+"""Build the torch module of a graph; submodules and state dict are named after the nodes."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ def tie(module: nn.Module, owner: nn.Module) -> None:
     names = tuple(name for name, _ in held)
     for name in names:
         delattr(module, name)
-    module.__dict__["weights_owner"] = owner  # bypasses torch, which would make it a sub-module
+    module.__dict__["weights_owner"] = (
+        owner  # bypasses torch, which would register it as a submodule
+    )
     module.__class__ = _tied(type(module), names)
 
 

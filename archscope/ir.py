@@ -1,9 +1,9 @@
-"""The waist: what a network is, for everything above. Frozen, and free of torch.
+"""The records of a network that all other code shares; frozen, without torch.
 
-Loaders and importers make a `Graph`; analyses, rules, builders and exporters read one.
-The records are msgspec structs: classes cost nothing at start-up and instances a
-fifth of a microsecond, which a dataclass (a millisecond for each class) does not give.
-`gc=False` spares the collector records that, being frozen, cannot be part of a cycle.
+Loaders and importers create a `Graph`; analyses, rules, builders and exporters read it.
+The records are msgspec structs, which are cheap to define (a dataclass takes a millisecond per
+class) and take a fifth of a microsecond to create. `gc=False` keeps the garbage collector from
+tracking records that are frozen and so cannot be part of a cycle.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WHOLE: Windows = None
 
 
 class Call(Struct, frozen=True, gc=False):
-    """A torch call described, not made: build makes it, exporters print it."""
+    """A description of a torch call, which `build` executes and exporters print."""
 
     target: str
     args: tuple[Any, ...] = ()
@@ -58,23 +58,23 @@ def call(target: str, *args: Any, **kwargs: Any) -> Call:
 
 
 def by_rank(pattern: str) -> tuple[str, ...]:
-    """Return a torch module's names for 1, 2 and 3 spatial axes: of `nn.Conv{}d`."""
+    """Return the names of a torch module for 1, 2 and 3 spatial axes, such as `nn.Conv{}d`."""
     return tuple(pattern.format(rank) for rank in (1, 2, 3))
 
 
 class Storage(Enum):
-    """Where an operator leaves its result."""
+    """Where an operator stores its result."""
 
-    NEW = "new"  # in memory of its own
-    IN_PLACE = "in place"  # over its input, if nothing else reads that
-    VIEW = "view"  # in the memory of its input
+    NEW = "new"  # in new memory
+    IN_PLACE = "in place"  # overwrites its input, if nothing else reads it
+    VIEW = "view"  # a view of its input
 
 
 class Saved(Struct, frozen=True, gc=False):
-    """What autograd keeps of an operator until the backward pass, on CPU.
+    """What autograd keeps for the backward pass of an operator, on CPU.
 
-    `elements` and `indices` (of 8 bytes) are extra tensors for each image, `fixed`
-    counts 4-byte numbers whatever the batch. `copied` says that an operator which keeps its
+    `elements` and `indices` (8 bytes each) are extra values per image, `fixed` is the number of
+    4-byte values independent of the batch size. `copied` means that an operator which keeps its
     input keeps a copy of it when it works in place.
     """
 
@@ -84,69 +84,74 @@ class Saved(Struct, frozen=True, gc=False):
     elements: int = 0
     indices: int = 0
     fixed: int = 0
-    least: bool = False  # a part; how much more depends on the kernels that torch chooses
+    least: bool = False  # a lower bound; the rest depends on the kernels that torch selects
 
 
 class Op(Struct, frozen=True, kw_only=True):
     """An operator: its fields are its attributes, its methods are facts.
 
-    Every fact takes the input shapes. A registered operator must state all of them; a trait
-    that is not stated does not hold.
+    Every fact takes the input shapes. A registered operator must define all facts; traits are
+    false unless they are set.
     """
 
     name: ClassVar[str]
-    principal: ClassVar[str | None] = None  # the attribute that may stand alone
-    arity: ClassVar[tuple[int, int | None]] = (1, 1)  # how many inputs, None = any number
-    branching: ClassVar[bool] = False  # a spec may write its inputs in place, as branches
+    principal: ClassVar[str | None] = None  # the attribute of the short form `op: value`
+    arity: ClassVar[tuple[int, int | None]] = (
+        1,
+        1,
+    )  # minimum and maximum number of inputs, None = unlimited
+    branching: ClassVar[bool] = False  # specs may write its inputs inline, as branches
     storage: ClassVar[Storage] = Storage.NEW
-    modules: ClassVar[tuple[str, ...]] = ()  # what it is built as, where all tools were tried on it
-    known_to_tools: ClassVar[bool] = True  # whether they were, with these attributes
+    modules: ClassVar[tuple[str, ...]] = ()  # torch modules that all counting tools were tried on
+    known_to_tools: ClassVar[bool] = True  # whether they were tried with these attributes
 
-    commutative: ClassVar[bool] = False  # inputs may stand in any order and be nested
-    zero_is_neutral: ClassVar[bool] = False  # inputs that are zero may be left out
-    random: ClassVar[bool] = False  # draws while training, so that no two applications are one
-    valuewise: ClassVar[bool] = False  # each result depends on the value at its place alone
-    nonlinear: ClassVar[bool] = False  # keeps layers around it from merging into one
+    commutative: ClassVar[bool] = False  # inputs may be reordered and nested
+    zero_is_neutral: ClassVar[bool] = False  # zero inputs may be left out
+    random: ClassVar[bool] = False  # random in training, so that two applications never merge
+    valuewise: ClassVar[bool] = (
+        False  # each output value depends only on the input value at its position
+    )
+    nonlinear: ClassVar[bool] = False  # prevents the layers around it from merging into one
     normalises: ClassVar[bool] = False  # brings values to a common scale
     convolution: ClassVar[bool] = False  # slides weights (out, in / groups, *kernel) over its input
-    pools: ClassVar[bool] = False  # makes one number of each window of a channel, without weights
-    may_see_less: ClassVar[bool] = False  # of what its window says, where that is the whole input
-    relates: ClassVar[bool] = False  # weighs positions against one another, as attention does
-    without_slope: ClassVar[tuple[int, ...]] = ()  # inputs whose derivative is 0
+    pools: ClassVar[bool] = False  # reduces each window of a channel to a number, no weights
+    may_see_less: ClassVar[bool] = False  # less than its window, if that is the whole input
+    relates: ClassVar[bool] = False  # weights positions by their relation, as attention does
+    without_slope: ClassVar[tuple[int, ...]] = ()  # inputs with zero gradient
     absorbs_scale: ClassVar[bool] = False  # its weight and bias can scale and shift each channel
-    scales_channels: ClassVar[bool] = False  # by constants at inference, and shifts them
+    scales_channels: ClassVar[bool] = False  # and shifts, by constants at inference
 
     @property
     def label(self) -> str:
-        """The name for messages: that in its own framework, if it was not recognised."""
+        """The name for messages; for unrecognised operators, their name in their framework."""
         return self.name
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The facts that are known only in part, of an operator that was not recognised."""
+        """The facts of an unrecognised operator that are known only in part."""
         return ()
 
     @property
     def step(self) -> float:
-        """The share of its range between results where it rounds; a last digit decides them."""
+        """The quantization step of results as a fraction of their range, 0 without rounding."""
         return 0.0
 
     @property
     def keeps_zero(self) -> bool:
-        """Whether inputs of zeros give zeros."""
+        """Whether zero inputs result in zeros."""
         return False
 
     def is_zero(self, *zero: bool) -> bool:
-        """Return whether the result is zero everywhere, given which of the inputs are."""
+        """Return whether the result is zero everywhere, given which inputs are."""
         return self.keeps_zero and all(zero)
 
     def is_identity(self, *ins: Shape) -> bool:
-        """Return whether the result is the input, while training and after."""
+        """Return whether the result equals the input, in training and at inference."""
         return False
 
     @property
     def training_storage(self) -> Storage:
-        """Where it leaves its result while training, if that differs from inference."""
+        """Where it stores its result in training, if different from inference."""
         return self.storage
 
     def shape(self, *ins: Shape) -> Shape:
@@ -166,7 +171,7 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def elementwise(self, *ins: Shape) -> int:
-        """Return all other arithmetic for one image: 1 for each operation on an element."""
+        """Return all other arithmetic for one image: 1 per operation on an element."""
         raise NotImplementedError
 
     def access(self, *ins: Shape) -> int:
@@ -174,7 +179,7 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def window(self, *ins: Shape) -> Windows:
-        """Return what an output position reads, along each spatial axis."""
+        """Return which inputs an output position reads, along each spatial axis."""
         raise NotImplementedError
 
     def saved(self, *ins: Shape) -> Saved:
@@ -182,29 +187,29 @@ class Op(Struct, frozen=True, kw_only=True):
         raise NotImplementedError
 
     def torch(self, *ins: Shape) -> Call:
-        """Describe the torch module that computes it."""
+        """Return the torch call that creates its module."""
         raise NotImplementedError
 
     def onnx(self, *ins: Shape) -> Value | None:
-        """Describe it in operators of ONNX, as at inference; None if they cannot express it."""
+        """Return its ONNX form at inference; None if ONNX cannot express it."""
         raise NotImplementedError
 
     def backward_macs(self, *ins: Shape, needed: tuple[bool, ...]) -> int:
         """Return the multiply-accumulates of the backward pass, for one image.
 
-        `needed` says which inputs need a gradient; weights do. Where each product is of an input
-        and a weight, or of two inputs, it comes again for the gradient of either.
+        `needed` tells which inputs need a gradient; weights always do. A product of an input and
+        a weight, or of two inputs, is computed again for the gradient of each factor.
         """
         return self.macs(*ins) * (bool(self.params(*ins)) + sum(needed))
 
     def biases(self, *ins: Shape) -> int:
-        """Return how many params are added to results: int32 in networks of int8."""
+        """Return the number of params that are added to results: int32 in int8 networks."""
         return 0
 
     def weights_key(self, *ins: Shape) -> object:
-        """Return a key that is equal for operators whose weights have equal names and shapes.
+        """Return a key that is equal for operators whose weights have the same names and shapes.
 
-        Such operators can share their weights. Without more knowledge it is the torch module.
+        Such operators can share weights. The default key is the torch module.
         """
         return self.torch(*ins)
 
@@ -221,15 +226,15 @@ FACTS = (
 
 
 class Example(Struct, frozen=True, gc=False):
-    """An operator with input shapes that it takes."""
+    """An operator with valid input shapes."""
 
     op: Op
     ins: tuple[Shape, ...]
-    positive: bool = False  # whether it is meant for positive numbers, as a logarithm is
+    positive: bool = False  # whether inputs must be positive, as for a logarithm
 
 
 class Facts(Struct, frozen=True, gc=False):
-    """The counted facts of one operator on given inputs, for one image."""
+    """The counts of an operator for given inputs, for one image."""
 
     params: int
     buffers: int
@@ -238,13 +243,13 @@ class Facts(Struct, frozen=True, gc=False):
     access: int
     window: Windows
     saved: Saved
-    elements: int  # of the output
-    biases: int  # of the params, those that are added
+    elements: int  # number of output elements
+    biases: int  # how many of the params are added
 
 
 @lru_cache(maxsize=1 << 16)
 def facts(op: Op, ins: tuple[Shape, ...]) -> Facts:
-    """Return the counted facts of an operator; cached, as networks repeat themselves."""
+    """Return the counts of an operator; cached, as networks repeat operators."""
     return Facts(
         op.params(*ins),
         op.buffers(*ins),
@@ -270,7 +275,7 @@ class Source(Struct, frozen=True, gc=False):
 
 
 class Node(Struct, frozen=True, gc=False):
-    """One operator at work in a graph."""
+    """The application of an operator in a graph."""
 
     name: str
     op: Op
@@ -285,7 +290,7 @@ class Node(Struct, frozen=True, gc=False):
 
     @property
     def own_params(self) -> int:
-        """The learnable numbers that no earlier node holds, so that sums count each once."""
+        """The learnable numbers not held by an earlier node, so that sums count each once."""
         if self.shares is not None:
             return 0
         return self.facts.params if self.new_params is None else self.new_params
@@ -297,17 +302,17 @@ class Node(Struct, frozen=True, gc=False):
 
     @property
     def scope(self) -> str:
-        """The block path the node stands in: `stage1.block0`."""
+        """The path of the block that contains the node: `stage1.block0`."""
         return self.name.rpartition(".")[0]
 
     @property
     def facts(self) -> Facts:
-        """The counted facts of the operator on this node's inputs."""
+        """The counts of the operator for this node's inputs."""
         return facts(self.op, self.ins)
 
 
 class Output(Struct, frozen=True, gc=False):
-    """A named result of a network, with its weight in the training loss."""
+    """A named output of a network, with its weight in the training loss."""
 
     name: str
     node: str
@@ -324,7 +329,7 @@ class Graph(Struct, frozen=True, dict=True):
     about: str = ""
     reference: tuple[tuple[str, Any], ...] = ()
     paper: str = ""
-    sites: Mapping[str, Source] = {}  # where each instance of a block is used, by scope
+    sites: Mapping[str, Source] = {}  # where each block instance is used, by scope
     dtype: str = ""  # of its tensors in the file or module that it comes from
 
     def __post_init__(self) -> None:
@@ -334,11 +339,13 @@ class Graph(Struct, frozen=True, dict=True):
                 raise GraphError(f"two nodes are named '{node.name}'")
             for name in (*node.inputs, *([node.shares] if node.shares else ())):
                 if name not in seen:
-                    raise GraphError(f"'{node.name}' reads '{name}', which is not before it")
+                    raise GraphError(f"'{node.name}' reads '{name}', which is not an earlier node")
             seen.add(node.name)
         for output in self.outputs:
             if output.node not in seen:
-                raise GraphError(f"output '{output.name}' is of '{output.node}', which is no node")
+                raise GraphError(
+                    f"output '{output.name}' refers to '{output.node}', which is not a node"
+                )
 
     @cached_property
     def by_name(self) -> dict[str, Node]:
@@ -347,11 +354,11 @@ class Graph(Struct, frozen=True, dict=True):
 
     @cached_property
     def facts(self) -> dict[str, Facts]:
-        """The counted facts of the nodes by name."""
+        """The counts of the nodes, by name."""
         return {node.name: facts(node.op, node.ins) for node in self.nodes}
 
     def trail(self, node: Node) -> Iterator[Source]:
-        """Yield where a node was written, then where each block around it was used, inside out."""
+        """Yield where a node was written, then where each enclosing block was used, inner first."""
         if node.at is not None:
             yield node.at
         scope = node.scope
@@ -362,16 +369,16 @@ class Graph(Struct, frozen=True, dict=True):
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        """The nodes that read nothing: the inputs of the network."""
+        """The nodes without inputs: the inputs of the network."""
         return tuple(node for node in self.nodes if not node.inputs)
 
     @property
     def main(self) -> Output:
-        """The main output of inference: the last that is not only for training."""
+        """The main output at inference: the last one that is not only for training."""
         return next((o for o in reversed(self.outputs) if not o.train_only), self.outputs[-1])
 
     def readers(self) -> dict[str, list[str]]:
-        """Return for each node the names of the nodes that read it."""
+        """Return the names of the readers of each node."""
         readers: dict[str, list[str]] = {node.name: [] for node in self.nodes}
         for node in self.nodes:
             for name in node.inputs:
@@ -387,7 +394,7 @@ class Graph(Struct, frozen=True, dict=True):
         return wanted
 
     def inference(self) -> Graph:
-        """Return the graph without the parts that serve only outputs of training."""
+        """Return the graph without the parts that only training outputs need."""
         if not any(output.train_only for output in self.outputs):
             return self
         kept = tuple(output for output in self.outputs if not output.train_only)
@@ -398,7 +405,7 @@ class Graph(Struct, frozen=True, dict=True):
         return self.only(set(self.by_name) - drop, kept)
 
     def only(self, names: set[str], outputs: tuple[Output, ...]) -> Graph:
-        """Return the subgraph of these nodes, without those whose inputs are not among them.
+        """Return the subgraph of these nodes, without nodes whose inputs are not in it.
 
         Weights whose owner is left out belong to the first node that shares them.
         """
@@ -438,7 +445,7 @@ class Builder:
         shares: str | None = None,
         at: Source | None = None,
     ) -> str:
-        """Add a node and return its name. Raises ShapeError if the inputs do not suit it."""
+        """Add a node and return its name. Raises ShapeError if it does not accept the inputs."""
         inputs = tuple(inputs)
         least, most = op.arity
         if len(inputs) < least or (most is not None and len(inputs) > most):
@@ -450,7 +457,9 @@ class Builder:
         except IndexError:
             if () not in ins:
                 raise
-            raise ShapeError(f"'{op.name}' needs an axis, and its input has none") from None
+            raise ShapeError(
+                f"'{op.name}' needs an input with at least one axis, got a scalar"
+            ) from None
         if min(out, default=1) < 1:
             taken = " and ".join(map(text_of, ins))
             raise ShapeError(f"'{op.name}' leaves nothing of {taken}: it would give {text_of(out)}")
@@ -458,7 +467,7 @@ class Builder:
         return name
 
     def share(self, name: str, owner: str) -> None:
-        """Let a node share the weights of an earlier one."""
+        """Make a node share the weights of an earlier one."""
         self.nodes[name] = structs.replace(self.nodes[name], shares=owner)
 
     def count(
@@ -468,7 +477,7 @@ class Builder:
         weight_bytes: int | None = None,
         weight_macs: int = 0,
     ) -> None:
-        """Say how many params of a node count where it stands, their bytes, and their macs."""
+        """Override the params that count at a node, their bytes, and the macs that compute them."""
         self.nodes[name] = structs.replace(
             self.nodes[name], new_params=params, weight_bytes=weight_bytes, weight_macs=weight_macs
         )

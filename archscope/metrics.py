@@ -41,7 +41,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     about: str
     unit: Unit
     better: Literal["less", "more"] | None = "less"
-    words: tuple[str, ...] = ()  # other names that budgets may use
+    words: tuple[str, ...] = ()  # other names accepted in budgets
 
     of: Callable[[Sums], float] | None = None
     needs_graph: bool = False  # whether `of` needs more than the sums of a network's blocks

@@ -1,4 +1,4 @@
-"""Names of nodes as attributes of torch modules and in names of weights, without torch."""
+"""Turn names of nodes into attributes of torch modules and names of weights, without torch."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ PRIVATE = frozenset({
     "_replicate_for_data_parallel", "_save_to_state_dict", "_slow_forward",
     "_state_dict_hooks", "_state_dict_pre_hooks", "_version", "_wrapped_call_impl",
 })  # fmt: skip
-"""Those that begin with an underscore, also in other versions of Python."""
+"""Attributes that begin with an underscore, in any version of Python."""
 
 TAKEN = PUBLIC | PRIVATE
-"""Attribute names in use, which nodes cannot have."""
+"""Reserved attribute names, which nodes cannot have."""
 
 
 def attribute_name(name: str) -> str:

@@ -7,9 +7,9 @@ writes it. Nothing here needs the package `onnx`.
     node("Gemm", X, weight("weight", out, channels), weight("bias", out), transB=1)
 
 The batch is the first axis of every input and of the result, and may have any size: a `Reshape`
-says 0 for it. What depends on weights and constants alone is computed when the network is written,
-so that `node("Reshape", weight("weight", 8), ints(8, 1, 1))` becomes a weight of that shape. Equal
-parts of an expression are written once.
+uses 0 for it. Parts that depend only on weights and constants are computed when the file is
+written, so that `node("Reshape", weight("weight", 8), ints(8, 1, 1))` becomes a weight of that
+shape. Equal parts of an expression are written once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Numbers = float | int | bool | tuple["Numbers", ...]
 
 
 class Input(Struct, frozen=True, gc=False):
-    """An input of the operator, by its place."""
+    """An input of the operator, by its index."""
 
     place: int = 0
 
@@ -31,7 +31,7 @@ class Weight(Struct, frozen=True, gc=False):
     """A weight or running statistic, by its name in the state dict of the operator's module.
 
     Untrained values are uniform within `spread` of `centre`; without a spread, within
-    sqrt(3 / fan in), LeCun et al. 1998, where the first axis are the outputs.
+    sqrt(3 / fan in) (LeCun et al. 1998), where the first axis is that of the outputs.
     """
 
     name: str
@@ -41,10 +41,10 @@ class Weight(Struct, frozen=True, gc=False):
 
 
 class Constant(Struct, frozen=True, gc=False):
-    """Numbers that are no weights: a scalar, or nested tuples of one length on each axis."""
+    """Numbers other than weights: a scalar, or nested tuples of equal length on each axis."""
 
     values: Numbers
-    dtype: str = "float32"  # numpy's name
+    dtype: str = "float32"  # the name of a numpy type
 
 
 class OnnxNode(Struct, frozen=True, gc=False):
@@ -53,7 +53,7 @@ class OnnxNode(Struct, frozen=True, gc=False):
     kind: str
     inputs: tuple[Value | None, ...]
     attributes: tuple[tuple[str, Any], ...] = ()
-    output: int = 0  # which of its results is meant
+    output: int = 0  # the index of its result
 
     def result(self, place: int) -> OnnxNode:
         """Return another result of the same operator: the indices of `TopK` are `result(1)`."""
@@ -61,14 +61,14 @@ class OnnxNode(Struct, frozen=True, gc=False):
 
 
 Value = Input | Weight | Constant | OnnxNode
-"""What an ONNX operator reads, and what an operator of ours is."""
+"""What an ONNX operator reads, and the form of an operator of ours."""
 
 X = Input()
 """The first input of an operator."""
 
 
 def node(kind: str, *inputs: Value | None, **attributes: Any) -> OnnxNode:
-    """Describe an ONNX operator; attributes that are None are left out, and so are last inputs."""
+    """Describe an ONNX operator; attributes and trailing inputs that are None are left out."""
     while inputs and inputs[-1] is None:
         inputs = inputs[:-1]
     given = tuple((name, value) for name, value in attributes.items() if value is not None)
@@ -96,5 +96,5 @@ def ints(*values: Any) -> Constant:
 
 
 def per_channel(value: Value, channels: int, rank: int) -> Value:
-    """Return a number for each channel so that it broadcasts over `rank` spatial axes."""
+    """Reshape a value per channel so that it broadcasts over `rank` spatial axes."""
     return node("Reshape", value, ints(channels, *(1,) * rank)) if rank else value

@@ -1,4 +1,4 @@
-"""Weights of other tools to begin a training with, matched with a network by name or by order."""
+"""Pretrained weights of other tools, matched with the layers of a network by name or order."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ SIBLINGS = tuple(
         " branch3x3dbl_3a branch3x3dbl_3b branch_pool",
     )
 )  # fmt: skip
-"""The order in which torchvision's modules of these names stand beside each other."""
+"""The order of torchvision's submodules with these names."""
 
 NUMBERED = re.compile(r"([A-Za-z_]*?)(\d+)(?:-(\d+))?")
-NAMED = 5  # layers that a note lists
+NAMED = 5  # at most this many layers are listed in a note
 
 Layers = dict[str, dict[str, Shape]]
-"""The shapes of the weights of each layer, by its name and theirs, in order."""
+"""The shapes of weights by layer and by their name in it, in order."""
 
 
 class PretrainedWeights(Struct, frozen=True, eq=False):
-    """Weights by the network's names, and what a user should know of how they were found."""
+    """Weights by the network's names, a record, and notes for the user on how they were matched."""
 
     weights: dict[str, Tensor]
     record: Pretrained
@@ -62,16 +62,16 @@ class PretrainedWeights(Struct, frozen=True, eq=False):
 
 
 def pretrained(graph: Graph, file: Path) -> PretrainedWeights:
-    """Return the weights of a file as those of a network; nothing in the file is executed.
+    """Match the weights of a file with a network; nothing in the file is executed.
 
-    The file is safetensors, or a state dict of torch, also inside of a checkpoint. If at least half
-    of the network's names are in it, weights are matched by name. Otherwise they are by order, as
-    torch keeps it in state dicts and torchvision's names tell it in safetensors; then layers must
-    agree one by one, in number, in kind of weights and in shape. Only the ends may differ in shape:
-    the first layer (other channels of images), heads, and linear layers behind all others (other
-    classes, another size of images). Layers that do not fit are left out.
+    The file is safetensors, or a state dict of torch, possibly inside a checkpoint. If it has at
+    least half of the network's names, weights are matched by name. Otherwise they are matched by
+    order: that of torch's state dicts, or that of torchvision's names for safetensors. Then the
+    layers must agree one by one in number, kinds of weights and shape. Only the ends may differ
+    in shape: the first layer (other image channels), heads, and linear layers after all others
+    (other classes, another image size). Layers that do not fit are left out.
 
-    Raises OptionError for a file that cannot be read, or that is of another network.
+    Raises OptionError for a file that cannot be read or belongs to another network.
     """
     tensors = _read(file)
     wanted = {
@@ -100,8 +100,8 @@ def pretrained(graph: Graph, file: Path) -> PretrainedWeights:
     if 2 * len(weights) < len(wanted) or not weights:
         name = next(iter(differing), next(iter(ours), ""))
         raise OptionError(
-            f"'{file}' is of another network than '{graph.name}': {len(weights)} of"
-            f" {len(wanted)} weights fit, not those of '{name}'"
+            f"'{file}' does not fit '{graph.name}': only {len(weights)} of"
+            f" {len(wanted)} weights match, not those of '{name}'"
             f" ({_shapes(ours.get(name, {}))}"
             + (f", in the file {_shapes(theirs[pairs[name]])})" if name in pairs else ")")
         )
@@ -121,7 +121,7 @@ def _notes(
     record: Pretrained, wanted: int, ours: Layers, theirs: Layers, pairs: Mapping[str, str]
 ) -> tuple[str, ...]:
     by = "name" if record.by == "name" else "order and shape"
-    notes = [f"{record.weights} of {wanted} weights are those of '{record.file}', by {by}"]
+    notes = [f"{record.weights} of {wanted} weights loaded from '{record.file}', by {by}"]
     if record.new:
         new = [
             f"{name} ({_shapes(ours[name])}"
@@ -131,7 +131,7 @@ def _notes(
         notes.append(f"reinitialised: {_some(new)}")
     alone = [name for name in record.unused if name not in {pairs.get(n) for n in record.new}]
     if alone:
-        notes.append(f"not used of the file: {_some(alone)}")
+        notes.append(f"unused in the file: {_some(alone)}")
     return tuple(notes)
 
 
@@ -147,7 +147,7 @@ def _shapes(leaves: Mapping[str, Shape]) -> str:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file of weights. Raises OptionError."""
+    """Return the tensors of a weights file. Raises OptionError."""
     tensors = read_weights(file)
     return {name: value for name, value in tensors.items() if not name.endswith(COUNTER)}
 
@@ -165,7 +165,7 @@ def _join(layer: str, leaf: str) -> str:
 
 
 def _pairs(ours: Layers, theirs: Layers, graph: Graph, file: Path) -> dict[str, str]:
-    """Return the file's layer for each of the network's, by their order.
+    """Return the file's layer for each layer of the network, by order.
 
     Raises OptionError, with the first difference, if they do not agree one by one.
     """
@@ -182,13 +182,13 @@ def _pairs(ours: Layers, theirs: Layers, graph: Graph, file: Path) -> dict[str, 
     )
     if differs is None and len(ours) == len(theirs):
         return pairs
-    text = f"'{file}' is of another network than '{graph.name}'"
+    text = f"'{file}' does not fit '{graph.name}'"
     if len(ours) != len(theirs):
         text += f": it has {len(theirs)} layers with weights, the network {len(ours)}"
     if differs is not None:
         name, source = differs
         text += (
-            f"; the first that differ are '{source}' of the file"
+            f"; the first difference is '{source}' of the file"
             f" ({_kinds(theirs[source])}) and '{name}' ({_kinds(ours[name])})"
         )
     raise OptionError(text)
@@ -199,7 +199,7 @@ def _kinds(leaves: Mapping[str, Shape]) -> str:
 
 
 def _ends(ours: Layers, graph: Graph) -> set[str]:
-    """Return the layers that may have another shape: the first, heads, and linear ones behind."""
+    """Return the layers that may have another shape: the first, heads, and last linear layers."""
     ends = set(list(ours)[:1])
     for name in reversed(ours):
         if max(map(len, ours[name].values())) > 2:
@@ -215,9 +215,9 @@ def _ends(ours: Layers, graph: Graph) -> set[str]:
 
 
 def _in_order(layers: Layers, file: Path) -> Layers:
-    """Return the layers of a safetensors file, which sorts names, in the order of their modules.
+    """Return the layers of a safetensors file, which sorts names, in module order.
 
-    Raises OptionError for names whose order is not known.
+    Raises OptionError for names of unknown order.
     """
     paths = [tuple(name.split(".")) for name in layers]
     children: dict[tuple[str, ...], list[str]] = {}
@@ -233,7 +233,7 @@ def _in_order(layers: Layers, file: Path) -> Layers:
             where = f" in '{'.'.join(parent)}'" if parent else ""
             raise OptionError(
                 f"'{file}' has other names than the network, and safetensors keeps no order: which"
-                f" of {', '.join(words[:NAMED])}{where} comes first is not known; give the .pth"
+                f" of {', '.join(words[:NAMED])}{where} comes first is unknown; use the .pth file"
             )
         for place, word in enumerate(order):
             ranks[(*parent, word)] = (*ranks[parent], place)
@@ -241,7 +241,7 @@ def _in_order(layers: Layers, file: Path) -> Layers:
 
 
 def _siblings(words: Sequence[str]) -> tuple[str, ...] | None:
-    """Return names that stand beside each other in the order of their modules, if it is known."""
+    """Return sibling names in the order of their modules, None if it is unknown."""
     if len(words) == 1:
         return tuple(words)
     numbered = {word: NUMBERED.fullmatch(word) for word in words}

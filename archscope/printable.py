@@ -1,4 +1,4 @@
-"""Text that any terminal can take: no control characters, and no letters that it does not have."""
+"""Text that any terminal can print: no control characters, no characters that it lacks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ ASCII = str.maketrans({
     "─": "-", "│": "|", "└": "+", "·": "-", "…": "~", "�": "?",
     **dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True)), **dict.fromkeys("▏▎▍▌▋▊▉", "|"),
 })  # fmt: skip
-"""Letters that stand for others where an encoding lacks these, each as wide as the other."""
+"""Replacements of the same width for characters that an encoding lacks."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def printable(text: str, lines: bool = False) -> str:
-    r"""Return a text with escapes such as `\x1b` for characters that would control a terminal.
+    r"""Escape the characters of a text that would control a terminal, as in `\x1b`.
 
-    These are control characters, and those that change the direction of a text or have no width.
-    With `lines`, line breaks stay.
+    These are control characters, and characters that change the text direction or have no width.
+    With `lines`, line breaks are kept.
     """
     return _CONTROL.sub(lambda match: _escape(match[0], lines), text)
 
@@ -29,19 +29,19 @@ def _escape(char: str, lines: bool) -> str:
 
 
 def width_of(text: str) -> int:
-    """Return how many places of a terminal a line takes."""
+    """Return the width of a line in terminal columns."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # letters of East Asia take two places
+    from rich.cells import cell_len  # East Asian wide characters take two columns
 
     return cell_len(text)
 
 
 def use_replacements() -> None:
-    r"""Let standard output and standard error take any text, whatever their encodings lack.
+    r"""Make standard output and standard error accept any text, whatever their encodings.
 
-    What there is no letter for is written as an escape such as `\u2500`, also names of files that
-    are no text.
+    Characters that an encoding lacks are written as escapes such as `\u2500`, as are file names
+    that are not valid text.
     """
     codecs.register_error("archscope", _replacement)
     for stream in (sys.stdout, sys.stderr):

@@ -12,7 +12,7 @@ _SECTION = re.compile(rb"^\s*\[\s*tool\s*\.\s*archscope\s*[.\]]", re.MULTILINE)
 
 
 def find(folder: Path) -> Path | None:
-    """Return the nearest configuration file, in a folder or above it."""
+    """Return the nearest configuration file, in a folder or its parents."""
     for place in (folder, *folder.parents):
         own = place / "archscope.toml"
         if own.is_file():
@@ -25,7 +25,7 @@ def find(folder: Path) -> Path | None:
 
 def read(path: Path) -> dict[str, Any]:
     """Read archscope's section of a configuration file. Raises OptionError."""
-    import tomllib  # only needed if there is such a file
+    import tomllib  # only needed if there is a file
 
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Specs and model files as they are at a revision of git: `main:specs/net.yaml`."""
+"""Specs and model files at a git revision: `main:specs/net.yaml`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SPECS = (".yaml", ".yml")
 
 
 def is_revision(word: str) -> bool:
-    """Return whether a word names a file at a revision: `REVISION:PATH` of a spec or a model."""
+    """Return whether a word names a spec or model at a revision: `REVISION:PATH`."""
     match = _REVISION.fullmatch(word)
     if match is None or is_file(Path(word)):
         return False
@@ -28,10 +28,11 @@ def is_revision(word: str) -> bool:
 
 @contextmanager
 def file_of(word: str) -> Iterator[str]:
-    """Yield the name of a file with what a word names, until the context is left.
+    """Yield the name of a file with the content that a word names, which lasts for the context.
 
-    A revision has all specs of the repository, since a spec may take in others; any other word is
-    itself. Raises OptionError if git does not have it; errors within name the revision.
+    For a revision, all specs of the repository are extracted, since a spec may include others; any
+    other word is yielded as it is. Raises OptionError if git does not have the file; errors inside
+    the context name the revision.
     """
     match = _REVISION.fullmatch(word) if is_revision(word) else None
     if match is None:
@@ -59,7 +60,7 @@ def file_of(word: str) -> Iterator[str]:
 
 
 def _path(revision: str, path: str) -> str:
-    """Return the path from the top of the repository. Raises OptionError if it is not there."""
+    """Return the path from the top of the repository. Raises OptionError if it does not exist."""
     prefix = _git("rev-parse", "--show-prefix").decode().strip()
     commit = f"{revision}^{{commit}}"
     _git("rev-parse", "--verify", "--quiet", commit, about=f"no revision '{revision}'")
@@ -75,7 +76,7 @@ def _path(revision: str, path: str) -> str:
     for name in names:
         if _has(revision, name):
             return name
-    raise OptionError(f"'{path}' is no file of the revision '{revision}'")
+    raise OptionError(f"'{path}' is not a file of the revision '{revision}'")
 
 
 def _has(revision: str, name: str) -> bool:
@@ -86,7 +87,7 @@ def _has(revision: str, name: str) -> bool:
 
 
 def _contents(files: dict[str, str]) -> dict[str, bytes]:
-    """Return the contents of files whose objects are known."""
+    """Return the contents of files, given their git objects."""
     answer = _git("cat-file", "--batch", given="\n".join(files.values()).encode() + b"\n")
     contents = {}
     for name in files:
@@ -97,7 +98,7 @@ def _contents(files: dict[str, str]) -> dict[str, bytes]:
 
 
 def _git(*words: str, given: bytes = b"", about: str = "") -> bytes:
-    """Return what git prints. Raises OptionError with the reason if it fails."""
+    """Run git and return its output. Raises OptionError with the reason if it fails."""
     command = ["git", *words]
     try:
         done = subprocess.run(command, input=given, capture_output=True, check=False)  # noqa: S603

@@ -1,11 +1,10 @@
-"""What people call a network -> its graph and document: of a spec, or of a model to import.
+"""Turns what users call a network, a spec or a model to import, into its graph and document.
 
 `torchvision.models:resnet50` names an attribute of a Python module: an `nn.Module`, or a class
-or function that returns one, perhaps with literals as arguments, `mynet.py:Net(width=32)`.
-Importing it runs that module's code. `mynet` means the file `mynet.py`, if no spec is called so.
-A path that ends in `.onnx` is an ONNX file; those of TensorFlow Lite, darknet, Caffe and ncnn have
-ends of their own.
-Anything else is what `archscope.language` takes.
+or function that returns one, optionally with literals as arguments: `mynet.py:Net(width=32)`.
+Importing it runs that module's code. `mynet` means the file `mynet.py` if there is no spec with
+this name. A path that ends in `.onnx` is an ONNX file; TensorFlow Lite, darknet, Caffe and ncnn
+have suffixes of their own. Anything else is passed to `archscope.language`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def is_foreign(word: str) -> bool:
 
 
 def resolved(word: str) -> str:
-    """Return the file that a word such as `mynet` means, the word itself if it names a spec."""
+    """Return the file that a word such as `mynet` refers to, or the word if it names a spec."""
     file = import_strings.file_of(word)
     if file is None or Path(word).is_file() or word in language.zoo() or word in language.spaces():
         return word
@@ -45,16 +44,17 @@ def resolved(word: str) -> str:
 
 
 def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
-    """Return the model that a word names. Raises ArchscopeError.
+    """Import the model that a word names. Raises ArchscopeError.
 
-    `batch` matters where images are not alike: the graph is that of one image in such a batch.
+    `batch` matters if a model treats images of a batch differently: the graph is that of one image
+    in such a batch.
     """
     word = resolved(word)
     found = format_of(word)
     if found is None:
         refuse(word)
         if Path(word).is_file() or word in language.zoo():
-            raise OptionError(f"'{word}' is a spec already, not a model to import")
+            raise OptionError(f"'{word}' is already a spec, not a model to import")
         expected = " or ".join(entry.about for entry in FORMATS.values())
         raise OptionError(f"'{word}' is not a model to import: expected {expected}")
     words = {"batch": batch} if found.batched else {}
@@ -62,9 +62,9 @@ def imported(word: str, input: Inputs = None, batch: int = 1) -> Imported:
 
 
 def own_module(word: str, input: Inputs = None) -> tuple[Any, tuple[Any, ...]] | None:
-    """Return the module that a word names, itself, with inputs for one image.
+    """Return the torch module that a word names, with inputs for one image.
 
-    Return None for specs, and for formats that have no module. Raises ArchscopeError.
+    Return None for specs, and for formats without a torch module. Raises ArchscopeError.
     """
     word = resolved(word)
     found = format_of(word)
@@ -82,8 +82,8 @@ def document(
 ) -> Document:
     """Return the document of a spec or of a model. Raises ArchscopeError.
 
-    That of a model is flat: what is said of a layer names it as the model does. `input` gives
-    shapes, without the batch, to a model that does not know them.
+    The document of a model is flat and uses the model's names of layers. `input` gives the input
+    shapes, without the batch, of a model that does not state them.
     """
     if _is_model(word, text):
         graph = imported(str(word), input).graph
@@ -105,7 +105,7 @@ def read(
 ) -> tuple[Graph, Document]:
     """Return the graph of a spec or of a model, and its document. Raises ArchscopeError.
 
-    `batch` is that of `imported`.
+    `batch` is described in `imported`.
     """
     if not _is_model(word, text):
         if text is None:
@@ -129,9 +129,9 @@ def load(
     """Return the graph of a spec, or of a model to import. Raises ArchscopeError.
 
     A spec is a path, a zoo name, or a pattern `INPUT 3x32x32 -> ...`; a model is
-    `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` gives values
-    to names of the spec's `let`; `input` replaces the shape of its input, channels first, or of
-    several inputs by name.
+    `package.module:name`, whose code is run, or a path that ends in `.onnx`. `set` overrides values
+    of the spec's `let`; `input` replaces the shape of its input, channels first, or of several
+    inputs by name.
     """
     return read(word, limits, set=set, input=input)[0]
 
@@ -143,12 +143,12 @@ def _is_model(word: str | Path, text: bytes | None) -> bool:
 
 
 def _file_name(word: str, graph: Graph) -> str:
-    """Return what the text of an imported graph is called, unlike a file that has lines."""
+    """Return the name of the text of an imported graph, which is not a file with lines."""
     return f"{word}:{graph.name}" if word.endswith(".py") else word
 
 
 def is_plain(graph: Graph, limits: Limits) -> bool:
-    """Return whether a graph is what its document says, so that that need not be expanded."""
+    """Return whether a graph already equals its document, which then need not be expanded."""
     places = {node.name: place for place, node in enumerate(graph.nodes)}
     outputs = [places[output.node] for output in graph.outputs]
     used = {output.node for output in graph.outputs}.union(*(n.inputs for n in graph.nodes))
@@ -163,7 +163,7 @@ def is_plain(graph: Graph, limits: Limits) -> bool:
 
 
 def _as_stored(made: Graph, graph: Graph) -> Graph:
-    """Return a graph with the types of numbers that specs do not say, of the graph it is of."""
+    """Copy what specs cannot express, types of numbers, from the original graph."""
     bytes_of = {node.name: node.weight_bytes for node in graph.nodes}
     nodes = (structs.replace(n, weight_bytes=bytes_of.get(n.name)) for n in made.nodes)
     return structs.replace(made, nodes=tuple(nodes), dtype=graph.dtype)

@@ -11,17 +11,17 @@ RESAMPLES = 2000
 """Of the bootstrap."""
 
 CHANCE = 0.01
-"""Probability below which a score is no chance."""
+"""Significance level: scores less probable than this are not due to chance."""
 
 Z95 = 1.96
-"""Standard deviations on both sides of the mean that hold 95 % of a normal distribution."""
+"""The number of standard deviations around the mean that contain 95 % of a normal distribution."""
 
 STUDENTS_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Two-sided 95 % quantiles of Student's t distribution with 1 to 10 degrees of freedom."""
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Return Spearman's rank correlation of two samples of one length.
+    """Return Spearman's rank correlation of two samples of the same length.
 
     None if it is not defined: fewer than two pairs, or a sample whose values are all equal.
     """
@@ -32,7 +32,7 @@ def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float |
 
 
 def _ranks(values: Sequence[float]) -> list[float]:
-    """Return the rank of each value; equal values share the mean of theirs."""
+    """Return the rank of each value; equal values share their mean rank."""
     places: dict[float, list[int]] = {}
     for place, value in enumerate(sorted(values)):
         places.setdefault(value, []).append(place)
@@ -40,7 +40,7 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def dominated_area(points: Iterable[tuple[float, float]], most: float, least: float) -> float:
-    """Return the area that points of cost and score dominate, below a cost and above a score.
+    """Return the area dominated by points (cost, score), below a cost and above a score.
 
     It is the hypervolume of two objectives (Zitzler, Thiele 1998).
     """
@@ -66,8 +66,8 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
 def students_t(degrees: int) -> float:
     """Return the two-sided 95 % quantile of Student's t distribution, for 1 degree or more.
 
-    Within 0.1 % of the exact one, without scipy: a table of small numbers, and beyond it the
-    expansion 26.7.5 of Abramowitz and Stegun (1964).
+    Accurate to 0.1 % without scipy: a table for few degrees of freedom, and expansion 26.7.5 of
+    Abramowitz and Stegun (1964) beyond.
     """
     if degrees <= len(STUDENTS_T):
         return STUDENTS_T[max(degrees, 1) - 1]
@@ -105,7 +105,7 @@ def difference_interval(
 
 
 def binomial_tail(successes: int, trials: int, chance: float) -> float:
-    """Return the probability of at least so many successes, each of the trials being one by chance.
+    """Return the probability of at least this many successes, if each has probability `chance`.
 
     That is the p-value of the one-sided exact binomial test.
     """
@@ -121,10 +121,10 @@ def binomial_tail(successes: int, trials: int, chance: float) -> float:
 
 
 def beyond_chance(accuracy: float, images: int, chance: float, among: int = 1) -> bool:
-    """Return whether an accuracy on so many images is beyond guessing (binomial test).
+    """Return whether an accuracy on this many images is better than guessing (binomial test).
 
     `chance` is the accuracy of always guessing the most frequent class; `among` is how many
-    accuracies this is the best of (Bonferroni's correction). Of no images it is not.
+    accuracies this is the best of (Bonferroni's correction). False for no images.
     """
     return images > 0 and among * binomial_tail(round(accuracy * images), images, chance) < CHANCE
 
@@ -132,10 +132,10 @@ def beyond_chance(accuracy: float, images: int, chance: float, among: int = 1) -
 def residual_variation(rows: Sequence[Sequence[float]]) -> tuple[float, int]:
     """Return the residual sum of squares of a table, and its degrees of freedom.
 
-    The residual is what remains of values less the means of their row and column: how much they
-    vary by chance where rows are networks and columns seeds, which may be better or worse for all
-    networks alike. Rows must have one length; with fewer than two of them
-    only their own mean is taken away.
+    The residual is what remains of values minus the means of their row and column. If rows are
+    networks and columns are seeds, which may be better or worse for all networks, it is how much
+    values vary by chance. Rows must have the same length; for fewer than two rows, only the mean
+    of the row is subtracted.
     """
     count, length = len(rows), len(rows[0]) if rows else 0
     if length < 2:

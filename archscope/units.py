@@ -1,7 +1,7 @@
-"""Quantities: how people write them (`300MFLOPs`, `64MiB`, `8ms`, `60%`), and how we print them.
+"""Parse and print quantities such as `300MFLOPs`, `64MiB`, `8ms` and `60%`.
 
-This is the only number grammar of the package. A quantity is a number and the letters behind it;
-a `Unit` says which letters there may be, and what they are worth.
+This is the only number grammar of the package. A quantity is a number followed by letters; a
+`Unit` defines which letters are accepted, and their factors.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ _SMALL = {"m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12}
 
 
 class Unit(Struct, frozen=True):
-    """What values of one kind are counted in: how they are read, and how they are printed."""
+    """The unit of a kind of values: how they are parsed and printed."""
 
-    kind: str  # what columns of tables and pages call it
+    kind: str  # its name in columns of tables and pages
     format: Callable[[float], str]
-    factors: dict[str, float] = {}  # what the letters behind a number are worth; empty: never read
-    name: str = ""  # after a number in a sentence; counts go by what is counted
+    factors: dict[str, float] = {}  # factors of the letters after a number; empty: never parsed
+    name: str = ""  # after a number in a sentence; counts use the name of what is counted
     examples: str = ""
-    words: tuple[str, ...] = ()  # may follow the letters and change nothing
-    whole: bool = True  # whether values are whole numbers
-    symbol: str = ""  # ends the letters, and may be left out where only this unit is expected
+    words: tuple[str, ...] = ()  # accepted after the letters without effect
+    whole: bool = True  # whether values are integers
+    symbol: str = ""  # ends the letters; optional where only this unit is expected
 
     def worth(self, letters: str) -> float | None:
-        """Return what letters behind a number are worth where this unit is expected."""
+        """Return the factor of the letters after a number, if this unit accepts them."""
         return self.factors.get(
             letters, self.factors.get(letters + self.symbol) if letters else None
         )
 
     def parse(self, text: str) -> float:
-        """Return the value that a text says. Raises OptionError."""
+        """Return the value of a text. Raises OptionError."""
         quantity = split_quantity(text)
         letters = split_word(quantity[1], self.words)[0] if quantity else ""
         worth = self.worth(letters)
@@ -53,7 +53,7 @@ class Unit(Struct, frozen=True):
             )
         value = quantity[0] * worth
         if value == inf:
-            raise OptionError(f"'{text}' is more than any network has")
+            raise OptionError(f"'{text}' is too large")
         return value
 
     def exact(self, value: float) -> str:
@@ -62,7 +62,7 @@ class Unit(Struct, frozen=True):
 
 
 def unit_hint(letters: str) -> str:
-    """Return what letters mean that look like a unit and are none, or another: `; 'Mb' is bits`."""
+    """Return a hint for letters that are not a unit, or another unit: `; 'Mb' is bits`."""
     if re.fullmatch(r"[kKMGT]i?b", letters):
         return f"; '{letters}' is bits; bytes are {letters[:-1]}B"
     if letters == "m":
@@ -75,15 +75,15 @@ def unit_hint(letters: str) -> str:
 
 
 def split_quantity(text: str) -> tuple[float, str] | None:
-    """Return the number that a text begins with and what follows it, None without a number."""
+    """Split a text into its leading number and the rest; None without a number."""
     match = _QUANTITY.match(text.strip())
     return (float(match[1]), match[2].strip()) if match else None
 
 
 def split_word(text: str, words: Iterable[str]) -> tuple[str, str]:
-    """Return a text without the longest of some words that it ends with, in any case, and the word.
+    """Remove the longest of some words from the end of a text; return the rest and the word.
 
-    `MFLOPs` is `M` and `FLOPs`. The word is empty if the text ends with none of them.
+    Case is ignored: `MFLOPs` is `M` and `FLOPs`. The word is empty if the text ends with none.
     """
     ends = [word for word in words if text.lower().endswith(word)]
     place = len(text) - max(map(len, ends), default=0)
@@ -91,23 +91,23 @@ def split_word(text: str, words: Iterable[str]) -> tuple[str, str]:
 
 
 def parse_bytes(text: str) -> int:
-    """Return a number of bytes: `64MiB` (of 1024), `8GB` (of 1000). Raises OptionError."""
+    """Parse bytes: `64MiB` (powers of 1024), `8GB` (powers of 1000). Raises OptionError."""
     return round(BYTES.parse(text))
 
 
 def parse_duration(text: str) -> float:
-    """Return seconds: `500ms`, `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
+    """Parse a time into seconds: `500ms`, `90s`, `5m`, `1h 30m`, `45`. Raises OptionError."""
     parts = _PART.findall(text.strip())
     if not parts or _PART.sub("", text.strip()):
         raise OptionError(f"expected a time such as 500ms, 90s, 5m or 1h30m, got '{text}'")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if seconds == inf:
-        raise OptionError(f"'{text}' is longer than any time")
+        raise OptionError(f"'{text}' is too long a time")
     return seconds
 
 
 def parse_share(text: str) -> float:
-    """Return the share that `90%` or `0.9` says. Raises OptionError."""
+    """Parse a fraction such as `90%` or `0.9`. Raises OptionError."""
     quantity = split_quantity(text)
     if quantity is None or quantity[1] not in ("", "%"):
         raise OptionError(f"expected a share such as 90% or 0.9, got '{text}'")
@@ -115,7 +115,7 @@ def parse_share(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time as people say it: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
+    """Format a time for people: `0.42 s`, `12.3 s`, `4 min 05 s`, `2 h 10 min`."""
     if seconds < 59.95:
         return f"{seconds:.1f} s" if seconds >= 9.95 else f"{seconds:.2f} s"
     whole = round(seconds)
@@ -125,7 +125,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_count(value: float) -> str:
-    """Return a count in at most four digits: `15.47 G`, `300.8 M`, `1,792`."""
+    """Format a count with at most four digits: `15.47 G`, `300.8 M`, `1,792`."""
     if abs(value) < 10_000:
         return f"{value:,}"
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K")):
@@ -135,7 +135,7 @@ def format_count(value: float) -> str:
 
 
 def format_bytes(value: float) -> str:
-    """Return bytes in at most four digits of binary units: `527.8 MiB`."""
+    """Format bytes with at most four digits in binary units: `527.8 MiB`."""
     for power, prefix in ((4, "Ti"), (3, "Gi"), (2, "Mi"), (1, "Ki")):
         if abs(value) >= 1024**power * 0.99995:
             return f"{_digits(value / 1024**power)} {prefix}B"
@@ -143,14 +143,14 @@ def format_bytes(value: float) -> str:
 
 
 def format_measure(value: float) -> str:
-    """Return a measured number in four digits, small ones in more: `5.476`, `0.00123`."""
+    """Format a measured number with four digits, small ones with more: `5.476`, `0.00123`."""
     if value == 0 or abs(value) >= 0.9995:
         return f"{value:,.{max(4 - len(str(int(abs(value)))), 0)}f}"
     return f"{value:.3g}"
 
 
 def format_scaled(value: float, symbol: str) -> str:
-    """Return a physical quantity in four digits with a prefix of its unit: `4.600 mJ`."""
+    """Format a physical quantity with four digits and a prefix of its unit: `4.600 mJ`."""
     scales = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), *((_SMALL[p], p) for p in "munp"))
     for factor, prefix in scales:
         if abs(value) >= factor * 0.99995:
@@ -159,13 +159,13 @@ def format_scaled(value: float, symbol: str) -> str:
 
 
 def format_value(value: float, kind: str) -> str:
-    """Return a value of a kind of column; a kind that is not known here is a unit's symbol."""
+    """Format a value of a kind of column; an unknown kind is the symbol of a unit."""
     unit = _BY_KIND.get(kind)
     return unit.format(value) if unit is not None else format_scaled(value, kind)
 
 
 def physical(symbol: str) -> Unit:
-    """Return a unit that takes prefixes from p to T, such as J or W."""
+    """Return a unit that accepts prefixes from p to T, such as J or W."""
     return Unit(
         kind=symbol,
         format=lambda value: format_scaled(value, symbol),

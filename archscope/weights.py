@@ -1,4 +1,4 @@
-"""Weights as a state_dict: read from files, fitted to a network, and written."""
+"""State dicts: read from files, matched with a network, and written."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 COUNTER = "num_batches_tracked"
-"""What torch's batch normalisation keeps beside its statistics; only training reads it."""
+"""The step counter of torch's batch normalisation, which only training reads."""
 
 
 SAFETENSORS = ".safetensors"
 TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
-"""Suffixes of what torch.save writes."""
+"""Suffixes of files written by torch.save."""
 
 WRAPPINGS = (
     "state_dict", "model_state_dict", "model", "net", "weights", "params", "state_dict_ema", "ema",
 )  # fmt: skip
-"""Keys under which checkpoints keep weights beside optimizer, epoch and the like."""
+"""Keys of the weights in checkpoints, which also hold the optimizer, epoch and so on."""
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.")
-"""What wrappers (DataParallel, torch.compile, trainers) put before every name."""
+"""Prefixes that wrappers (DataParallel, torch.compile, trainers) add to every name."""
 
 T = TypeVar("T")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights of a file by their names in it; nothing in the file is executed.
+    """Read the weights of a file by their names in it; nothing in the file is executed.
 
-    The file is safetensors, or a state dict that torch.save wrote, also inside of a checkpoint.
+    The file is safetensors, or a state dict written by torch.save, possibly inside a checkpoint.
     Raises OptionError if it cannot be read, or holds anything else.
     """
     if not path.is_file():
@@ -55,26 +55,26 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def check_suffix(path: Path) -> None:
-    """Raise OptionError for a file that has another suffix than files of weights."""
+    """Raise OptionError unless a file has the suffix of weights files."""
     if path.suffix not in (SAFETENSORS, *TORCH_FILES):
         known = ", ".join((SAFETENSORS, *TORCH_FILES))
-        raise OptionError(f"weights come from a file of {known}, got '{path}'")
+        raise OptionError(f"expected a weights file ({known}), got '{path}'")
 
 
 def _state_dict(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of what torch.save wrote. Raises OptionError."""
+    """Return the tensors of a file written by torch.save. Raises OptionError."""
     import torch
 
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
+    except Exception as error:  # torch raises many exceptions for damaged files
         raise OptionError(_why_not_read(path, error)) from None
     found = tensors_in(content)
     for key in WRAPPINGS:
         if not found and isinstance(content, Mapping):
             found = tensors_in(content.get(key))
     if not found:
-        raise OptionError(f"'{path}' holds no state dict: no tensors by their names")
+        raise OptionError(f"'{path}' holds no state dict: expected tensors by name")
     return found
 
 
@@ -82,22 +82,22 @@ def _why_not_read(path: Path, error: Exception) -> str:
     text = str(error)
     if "TorchScript" in text:
         return (
-            f"'{path}' is a program of TorchScript; write its weights alone, by"
+            f"'{path}' is a TorchScript program; save only its weights with"
             " torch.save(torch.jit.load(file).state_dict(), 'weights.pth')"
         )
     if "weights_only" in text or "Weights only" in text:
         name = re.search(r"GLOBAL ([\w.]+)", text)
         what = f"more than weights ({name[1]})" if name else "more than weights"
         return (
-            f"'{path}' holds {what}; write them alone, by"
+            f"'{path}' holds {what}; save only the weights with"
             " torch.save(model.state_dict(), 'weights.pth')"
         )
     reason = text.partition("\n")[0] if isinstance(error, OSError) else "it is damaged"
-    return f"cannot read '{path}' as what torch.save writes: {reason}, or something else"
+    return f"cannot read '{path}' as a file of torch.save: {reason}, or has another format"
 
 
 def tensors_in(content: Any) -> dict[str, Tensor]:
-    """Return the tensors of a state dict; none of anything else."""
+    """Return the tensors of a state dict; empty for anything else."""
     import torch
 
     if not isinstance(content, Mapping):
@@ -106,7 +106,7 @@ def tensors_in(content: Any) -> dict[str, Tensor]:
 
 
 def without_prefix(tensors: dict[str, T], wanted: Iterable[str]) -> dict[str, T]:
-    """Return tensors without what a wrapper put before all names, unless the network has it."""
+    """Remove the prefix of a wrapper from all names, unless the network has it."""
     known = set(wanted)
     while tensors and not known & tensors.keys():
         prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in tensors)), None)
@@ -117,7 +117,7 @@ def without_prefix(tensors: dict[str, T], wanted: Iterable[str]) -> dict[str, T]
 
 
 def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write weights as safetensors, whole or not at all. Raises OptionError."""
+    """Write weights as safetensors, atomically. Raises OptionError."""
     from safetensors.torch import save
 
     from archscope.files import write_bytes
@@ -128,7 +128,7 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> None:
-    """Give a network its weights; errors call them `source`.
+    """Load weights into a network; errors refer to them as `source`.
 
     Raises OptionError unless names and shapes are those of the network.
     """
@@ -141,14 +141,14 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str)
 
 
 def check_fit(weights: Mapping[str, Shape], wanted: Mapping[str, Shape], source: str) -> None:
-    """Raise OptionError unless weights have the names and shapes of those that are wanted."""
+    """Raise OptionError unless weights have the wanted names and shapes."""
     strange = [name for name in weights if name not in wanted]
     # Files of other tools may leave out torch's step counter, which inference does not read.
     missing = [name for name in wanted if name not in weights and not name.endswith(COUNTER)]
     if strange:
         guess = did_you_mean(strange[0], missing or wanted)
         raise OptionError(
-            f"{source} has {len(strange)} weights that the network has not, first"
+            f"{source} has weights that the network lacks ({len(strange)} in all), first"
             f" '{strange[0]}'{guess}"
         )
     if missing:
@@ -159,13 +159,15 @@ def check_fit(weights: Mapping[str, Shape], wanted: Mapping[str, Shape], source:
     for name, shape in weights.items():
         if shape != wanted[name]:
             found, expected = (text_of(given) or "a number" for given in (shape, wanted[name]))
-            raise OptionError(f"{source}: '{name}' is {found}, the network's is {expected}")
+            raise OptionError(
+                f"{source}: '{name}' has shape {found}, the network expects {expected}"
+            )
 
 
 def state_dict_of(
     graph: Graph, weights: Mapping[str, Any], names: Mapping[str, str] | None = None
 ) -> dict[str, Tensor]:
-    """Return the weights of an imported model as the state_dict of the graph's network.
+    """Return the weights of an imported model as a state dict of the graph's network.
 
     `weights` are by node, as importers give them; `names` maps the nodes that have another name
     in the graph. Raises GraphError if the graph cannot be built, or has other weights.
@@ -181,11 +183,11 @@ def state_dict_of(
         path = f"{module_path((names or {}).get(node, node))}.{name}"
         if path not in wanted:
             raise GraphError(f"the network has no weight '{path}'")
-        # A factor for each channel is the same numbers with and without axes of one position.
+        # A factor per channel has the same numbers with and without axes of size 1.
         tensor = torch.as_tensor(value).detach().cpu()
         if tensor.squeeze().shape != wanted[path].squeeze().shape:
             raise GraphError(
-                f"the weight '{path}' is {tuple(wanted[path].shape)}, got {tuple(tensor.shape)}"
+                f"'{path}' needs shape {tuple(wanted[path].shape)}, got {tuple(tensor.shape)}"
             )
         state[path] = tensor.reshape(wanted[path].shape).clone().contiguous()
     for path in wanted:
@@ -193,5 +195,5 @@ def state_dict_of(
             state.setdefault(path, torch.tensor(0))
     missing = [path for path in wanted if path not in state]
     if missing:
-        raise GraphError(f"no weights were found for {', '.join(missing[:3])}")
+        raise GraphError(f"found no weights for {', '.join(missing[:3])}")
     return state

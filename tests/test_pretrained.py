@@ -70,7 +70,7 @@ def test_a_state_dict_by_order(tmp_path: Path, wrap: str) -> None:
     found = read(WRAPPED[wrap](module.state_dict()), tmp_path)
     assert same_output(found, module)
     assert (found.record.by, found.record.weights, found.record.new) == ("order", 14, ())
-    assert found.notes == (f"14 of 14 weights are those of '{tmp_path}/a.pth', by order and shape",)
+    assert found.notes == (f"14 of 14 weights loaded from '{tmp_path}/a.pth', by order and shape",)
 
 
 def test_own_weights_by_name(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_own_weights_by_name(tmp_path: Path) -> None:
     extra = {**network.state_dict(), "more.weight": torch.zeros(2)}
     torch.save(extra, tmp_path / "b.pth")
     found = pretrained.pretrained(load(SPEC.format(c=3, n=5)), tmp_path / "b.pth")
-    assert found.notes[1:] == ("not used of the file: more",)
+    assert found.notes[1:] == ("unused in the file: more",)
 
 
 def test_only_the_ends_may_have_another_shape(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_only_the_ends_may_have_another_shape(tmp_path: Path) -> None:
     assert found.notes[1].endswith("(4x3x3x3, in the file 4x1x3x3)")
     wide = theirs()
     wide.conv2 = nn.Conv2d(4, 6, 3)
-    with pytest.raises(OptionError, match=r"of another network than .*'conv2' of the file"):
+    with pytest.raises(OptionError, match=r"does not fit .*'conv2' of the file"):
         read(wide.state_dict(), tmp_path)
 
 
@@ -113,7 +113,7 @@ def test_safetensors_of_torchvisions_names(tmp_path: Path) -> None:
     assert same_output(found, module)
     other = {name.replace("conv", "zonk"): tensor for name, tensor in module.state_dict().items()}
     save_file(other, tmp_path / "b.safetensors")
-    with pytest.raises(OptionError, match=r"safetensors keeps no order: .* give the .pth"):
+    with pytest.raises(OptionError, match=r"safetensors keeps no order: .* use the .pth file"):
         pretrained.pretrained(load(SPEC.format(c=3, n=5)), tmp_path / "b.safetensors")
 
 
@@ -122,8 +122,8 @@ def test_safetensors_of_torchvisions_names(tmp_path: Path) -> None:
     [
         ({"a": 1}, "holds no state dict"),
         (3, "holds no state dict"),
-        (Theirs(), r"holds more than weights \(tests.*Theirs\); write them alone, by"),
-        ({"fc.weight": torch.zeros(2, 2)}, "of another network .*: it has 1 layers with weights"),
+        (Theirs(), r"holds more than weights \(tests.*Theirs\); save only the weights with"),
+        ({"fc.weight": torch.zeros(2, 2)}, "does not fit .*: it has 1 layers with weights"),
     ],
 )
 def test_what_is_no_state_dict(tmp_path: Path, content: Any, told: str) -> None:

@@ -1,1 +1,1 @@
-"""Graph and network -> files that need no archscope, one format in each file."""
+"""Writes graphs and networks to files that do not need archscope; one module for each format."""

@@ -1,4 +1,4 @@
-"""Whether an exported network computes what it was exported from."""
+"""Check that an exported network computes the same as the original."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from archscope.exporters.formats import Outputs
 
 TOLERANCE = 1e-5
-"""How far outputs may differ, as a share of the largest one: rounding in another order."""
+"""Accepted difference of outputs as a fraction of the largest output; rounding order varies."""
 
 STEPS = 16
-"""By how many of their steps networks may differ that round to few levels.
+"""Accepted difference in quantization steps, for networks that round to a few levels.
 
-A last digit decides between two levels, and later layers between others.
+Rounding errors can select a neighbouring level, and differences grow in later layers.
 """
 
 
 def random_inputs(network: Network, batch: int) -> tuple[Tensor, ...]:
-    """Return random inputs, the same at every call."""
+    """Return random inputs, the same for every call with the same batch size."""
     generator = torch.Generator().manual_seed(batch)
     return tuple(
         torch.randn(batch, *node.out, generator=generator) for node in network.graph.inputs
@@ -38,9 +38,9 @@ def largest_difference(
     called: str,
     batches: tuple[int, ...] = (1, 3),
 ) -> float:
-    """Return the largest difference of outputs, as a share of the largest output.
+    """Return the largest difference of outputs as a fraction of the largest output.
 
-    `called` is what errors call the exported network. Raises GraphError if its outputs have other
+    `called` names the exported network in errors. Raises GraphError if its outputs have other
     names or shapes, or differ by more than `TOLERANCE`, or by `STEPS` steps where it rounds.
     """
     largest = 0.0
@@ -48,22 +48,25 @@ def largest_difference(
     for batch in batches:
         inputs = random_inputs(network, batch)
         with torch.no_grad():
-            # A network may work in place, so each gets tensors of its own.
+            # A network may modify its inputs in place, so each gets its own tensors.
             expected = _by_name(network(*(tensor.clone() for tensor in inputs)))
             found = _by_name(exported(*(tensor.clone() for tensor in inputs)))
         if list(expected) != list(found):
-            raise GraphError(f"the {called} has outputs {list(found)}, not {list(expected)}")
+            raise GraphError(f"the {called} has outputs {list(found)}, expected {list(expected)}")
         for name, value in expected.items():
             if value.shape != found[name].shape:
-                raise GraphError(f"the {called} gives '{name}' another shape at batch {batch}")
+                raise GraphError(
+                    f"the {called} returns '{name}' with shape {tuple(found[name].shape)}"
+                    f" at batch {batch}, expected {tuple(value.shape)}"
+                )
             if not value.isfinite().all():
                 raise GraphError("with these weights the network's outputs are not finite numbers")
             scale = max(value.abs().max().item(), 1e-30)
             difference = (value - found[name]).abs().max().item() / scale
-            if not difference <= tolerance:  # nor if it is not a number
+            if not difference <= tolerance:  # also refuses NaN
                 raise GraphError(
-                    f"the {called} computes something else: its outputs differ by"
-                    f" {difference:.1e} of the largest, more than {tolerance:.0e};"
+                    f"the {called} computes different outputs: they differ by"
+                    f" {difference:.1e} of the largest output, more than {tolerance:.0e};"
                     " nothing was written"
                 )
             largest = max(largest, difference)

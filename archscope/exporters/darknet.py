@@ -1,9 +1,9 @@
-"""A configuration of darknet (`.cfg`), and its weights as darknet keeps them (`.weights`).
+"""Export to darknet: a configuration (`.cfg`) and its weights (`.weights`).
 
-A section is a convolution with the batch norm and the activation behind it; layers that read
-another one than the one before name it by its number. A comment says the nodes of a section that
-has weights. Darknet adds 1e-6 to a variance; what a network adds more is added to the variances
-in the file.
+A section is a convolution with the batch norm and the activation after it; layers refer to inputs
+other than the previous layer by number. A comment names the nodes of a section with weights.
+Darknet adds 1e-6 to variances; if the network adds more, the rest is added to the variances in
+the file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ACTIVATIONS: dict[Op, str] = {
     ReLU(): "relu", ReLU6(): "relu6", Sigmoid(): "logistic", Tanh(): "tanh", ELU(): "elu",
     GELU(): "gelu", SiLU(): "swish", LeakyReLU(slope=0.1): "leaky", LeakyReLU(slope=0.01): "relie",
 }  # fmt: skip
-"""What darknet calls activations."""
+"""The names of activations in darknet."""
 
 KINDS = tuple({type(op) for op in ACTIVATIONS})
 
@@ -60,7 +60,7 @@ class _Weighted(Struct, frozen=True):
 
     node: str
     norm: str | None
-    extra: float  # what is added to variances besides darknet's own
+    extra: float  # added to the variances in the file, beyond darknet's own epsilon
 
     def comment(self) -> str:
         if self.norm is None:
@@ -76,7 +76,7 @@ COMMENT = re.compile(r"^# (?!the output)(\S+)(?: and (\S+), variances plus (\S+)
 
 
 class _Sections:
-    """The sections in the making, and the number of the layer that each node is."""
+    """The sections written so far, and the layer number of each node."""
 
     def __init__(self, net: LayerGraph) -> None:
         self.net = net
@@ -86,37 +86,39 @@ class _Sections:
         self.weighted: list[_Weighted] = []
 
     def add(self, node: Node, kind: str, comment: str = "", **options: Any) -> None:
-        """Add the section that a node is."""
+        """Add a section for a node."""
         self.lines += ["", *([comment] if comment else []), f"[{kind}]"]
         self.lines += [f"{name}={value}" for name, value in options.items()]
         self.layers[node.name] = self.count
         self.count += 1
 
     def follow(self, node: Node, name: str) -> None:
-        """Let a layer stand before the next section, by a route if it is another one."""
+        """Make a layer the input of the next section, by a `route` unless it is the last layer."""
         if self.layers[name] != self.count - 1:
             self.add(node, "route", layers=self.at(name))
 
     def at(self, name: str) -> int:
-        """Return the place of a layer as seen from the next section."""
+        """Return the position of a layer relative to the next section."""
         return self.layers[name] - self.count
 
     def activation(self, node: Node) -> tuple[str, Node]:
-        """Return the activation that alone reads a node, and the last node; `linear` if none."""
+        """Return the activation if it is the only reader, else `linear`, and the last node."""
         reader = self.net.only_reader(node, *KINDS)
         if reader is None or reader.op not in ACTIVATIONS:
             return "linear", node
         return ACTIVATIONS[reader.op], reader
 
     def add_weighted(self, node: Node, kind: str, **options: Any) -> None:
-        """Add a layer with weights, with the batch norm and the activation behind it."""
+        """Add a layer with weights, with the batch norm and the activation after it."""
         op: Any = node.op
         if node.shares is not None:
-            self.net.refuse(node, "it has no layers that share weights")
+            self.net.refuse(node, "layers cannot share weights")
         self.follow(node, node.inputs[0])
         norm = None if op.bias else self.net.only_reader(node, BatchNorm)
         if not op.bias and (norm is None or not getattr(norm.op, "affine", False)):
-            self.net.refuse(node, "its layers have a bias, or a batch norm behind them")
+            self.net.refuse(
+                node, "its layers need a bias or a batch norm with scale and shift after them"
+            )
         extra = 0.0 if norm is None else getattr(norm.op, "eps", EPSILON) - EPSILON
         held = _Weighted(node.name, norm.name if norm else None, extra)
         name, last = self.activation(norm or node)
@@ -128,7 +130,7 @@ class _Sections:
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return the configuration of a network. Raises GraphError for what darknet cannot say."""
+    """Return the configuration of a network. Raises GraphError for what it cannot express."""
     return "\n".join([*_sections(network).lines, ""]).encode()
 
 
@@ -136,7 +138,7 @@ def _sections(network: Network) -> _Sections:
     net = LayerGraph(network.graph, "darknet")
     net.check_outputs()
     if len(net.outputs) > 1 or len(net.graph.inputs) > 1:
-        net.refuse(net.graph.nodes[-1], "it has one input and one output")
+        net.refuse(net.graph.nodes[-1], "it supports a single input and a single output")
     sections = _Sections(net)
     for node in net.graph.nodes:
         if node.name not in sections.layers:
@@ -145,7 +147,7 @@ def _sections(network: Network) -> _Sections:
 
 
 def weights(network: Network) -> bytes:
-    """Return the weights of a network, as darknet 0.2 and later have them beside the `.cfg`."""
+    """Return the weights file of the `.cfg`, in the format of darknet 0.2 and later."""
     state = {name: value.detach().float() for name, value in network.state_dict().items()}
     content = [struct.pack("<3iq", 0, 2, 0, 0)]
     for held in _sections(network).weighted:
@@ -165,7 +167,7 @@ def weights(network: Network) -> bytes:
 
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
-    """Return the network that a configuration says, as it is read back, with weights."""
+    """Return the network of a configuration, read back by the importer, with the given weights."""
     found = read_back(content, from_file, "net.cfg")
     network = build(found.graph).eval()
     state = dict(_renamed(content.decode(), found.graph.nodes, weights))
@@ -180,7 +182,7 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
 def _renamed(
     text: str, nodes: tuple[Node, ...], weights: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Yield the weights of the network that was read back: its nodes are in the order of `text`."""
+    """Yield weights by the names of the network read back; its nodes are ordered as in `text`."""
     layers = [node for node in nodes if isinstance(node.op, Conv | ConvTranspose | Linear)]
     norms = iter([node for node in nodes if isinstance(node.op, BatchNorm)])
     for node, (own, norm, extra) in zip(layers, COMMENT.findall(text), strict=True):
@@ -196,7 +198,7 @@ def _renamed(
 
 @singledispatch
 def _say(op: Op, node: Node, sections: _Sections) -> None:
-    """Add the sections that a node is. Raises GraphError where darknet has none."""
+    """Add the sections of a node. Raises GraphError if darknet has no equivalent."""
     if op not in ACTIVATIONS:
         sections.net.refuse(node, "it has no such layer")
     sections.follow(node, node.inputs[0])
@@ -206,40 +208,40 @@ def _say(op: Op, node: Node, sections: _Sections) -> None:
 @_say.register
 def _input(op: Input, node: Node, sections: _Sections) -> None:
     if len(op.size) not in (1, 3):
-        sections.net.refuse(node, "it reads images or vectors")
+        sections.net.refuse(node, "it supports only images (C, H, W) and vectors as input")
     words = ("channels", "height", "width") if len(op.size) == 3 else ("inputs",)
     sizes = [f"{word}={size}" for word, size in zip(words, op.size, strict=True)]
     sections.lines += ["[net]", "batch=1", *sizes]
     sections.layers[node.name] = -1
     readers = sections.net.readers[node.name]
     if len(readers) > 1 or isinstance(readers[0].op, Add | Mul | Concat | Slice):
-        sections.add(node, "activation", activation="linear")  # which other layers can name
+        sections.add(node, "activation", activation="linear")  # a layer that others can refer to
 
 
 @_say.register
 def _identity(op: Identity, node: Node, sections: _Sections) -> None:
     if node.name in sections.net.outputs:
-        sections.net.refuse(node, "a value that is its input is no result of its own")
+        sections.net.refuse(node, "an output must differ from its input")
     sections.layers[node.name] = sections.layers[node.inputs[0]]
 
 
 @_say.register
 def _flatten(op: Flatten, node: Node, sections: _Sections) -> None:
-    """Take a flat value for the map that it is of, as darknet does, which keeps only numbers."""
+    """Treat a flattened value as its feature map, as darknet does, which does not keep shapes."""
     net = sections.net
     kinds: tuple[type[Op], ...] = (Linear, Dropout, Identity, *KINDS)
-    if node.out == node.ins[0][:1]:  # of a single position
+    if node.out == node.ins[0][:1]:  # a map with a single position
         kinds = (*kinds, Softmax)
     left = [node]
     while left:
         value = left.pop()
         if value.name in net.outputs:
             if Softmax not in kinds:
-                net.refuse(node, "maps are flattened before fully connected layers alone")
+                net.refuse(node, "it flattens only the inputs of fully connected layers")
             sections.lines.insert(0, FLAT)
         for reader in net.readers[value.name]:
             if not isinstance(reader.op, kinds):
-                net.refuse(node, "maps are flattened before fully connected layers alone")
+                net.refuse(node, "it flattens only the inputs of fully connected layers")
             if not isinstance(reader.op, Linear):
                 left.append(reader)
     sections.layers[node.name] = sections.layers[node.inputs[0]]
@@ -249,14 +251,14 @@ def _flatten(op: Flatten, node: Node, sections: _Sections) -> None:
 def _norm(op: BatchNorm, node: Node, sections: _Sections) -> None:
     sections.net.refuse(
         node,
-        "it keeps the shifts of a norm only where that alone reads a layer without bias;"
-        " --fused folds other norms where they can be",
+        "it supports batch norms only directly after a layer without bias;"
+        " --fused folds those that can be folded",
     )
 
 
 def _square(node: Node, sections: _Sections, what: str, values: list[int]) -> int:
     if len(values) != 2 or values[0] != values[1]:
-        sections.net.refuse(node, f"its {what} is one number for both axes of an image")
+        sections.net.refuse(node, f"it supports only the same {what} on both axes, got {values}")
     return values[0]
 
 
@@ -273,7 +275,7 @@ def _convolution(op: Conv, node: Node, sections: _Sections) -> None:
     padding = _square(node, sections, "padding", [w.before for w in windows])
     if any(w.before != w.after for w in windows) or padding % dilation:
         sections.net.refuse(
-            node, "its padding is alike on all sides, and a multiple of the dilation"
+            node, "it supports only equal padding on all sides, a multiple of the dilation"
         )
     padding //= dilation
     pads = {"pad": 1} if padding == size // 2 else {"padding": padding}
@@ -288,7 +290,9 @@ def _convolution(op: Conv, node: Node, sections: _Sections) -> None:
 def _deconvolution(op: ConvTranspose, node: Node, sections: _Sections) -> None:
     windows = op.window(*node.ins)
     if op.groups > 1 or any(w.extra or w.dilation > 1 for w in windows):
-        sections.net.refuse(node, "it has no groups, gaps or positions behind the last window")
+        sections.net.refuse(
+            node, "its transposed convolutions have no groups, dilation or output_padding"
+        )
     size, stride, padding = (
         _square(node, sections, name, [getattr(w, name) for w in windows])
         for name in ("kernel", "stride", "padding")
@@ -308,7 +312,7 @@ def _maxpool(op: MaxPool, node: Node, sections: _Sections) -> None:
     size = _square(node, sections, "kernel", [w.kernel for w in windows])
     before = _square(node, sections, "padding", [w.before for w in windows])
     if any(w.dilation > 1 for w in windows):
-        sections.net.refuse(node, "its pools have no gaps")
+        sections.net.refuse(node, "its pooling has no dilation")
     for padding in (2 * before, 2 * before + 1):
         outs = [(n + padding - size) // w.stride + 1 for n, w in zip(sizes, windows, strict=True)]
         reached = [(out - 1) * w.stride + size - n - before
@@ -317,7 +321,7 @@ def _maxpool(op: MaxPool, node: Node, sections: _Sections) -> None:
         if outs == [*node.out[1:]] and (padding == 2 * before or 2 * after <= size):
             break
     else:
-        sections.net.refuse(node, "it pads by as many positions behind as before, or one more")
+        sections.net.refuse(node, "it pads the end as much as the start, or by one more")
     sections.follow(node, node.inputs[0])
     sections.add(node, "maxpool", size=size, **_strides(windows), padding=padding)
 
@@ -338,7 +342,7 @@ def _global_maxpool(op: GlobalMaxPool, node: Node, sections: _Sections) -> None:
 @_say.register
 def _dropout(op: Dropout, node: Node, sections: _Sections) -> None:
     if op.channels:
-        sections.net.refuse(node, "its dropout drops single values")
+        sections.net.refuse(node, "its dropout drops single values, not whole channels")
     sections.follow(node, node.inputs[0])
     sections.add(node, "dropout", probability=op.p)
 
@@ -346,7 +350,7 @@ def _dropout(op: Dropout, node: Node, sections: _Sections) -> None:
 @_say.register
 def _softmax(op: Softmax, node: Node, sections: _Sections) -> None:
     if op.axis:
-        sections.net.refuse(node, "its softmax is of channels")
+        sections.net.refuse(node, "it supports softmax only over channels")
     sections.follow(node, node.inputs[0])
     at_each: dict[str, Any] = {"spatial": 1} if len(node.out) > 1 else {}
     sections.add(node, "softmax", **at_each)
@@ -355,7 +359,7 @@ def _softmax(op: Softmax, node: Node, sections: _Sections) -> None:
 @_say.register
 def _lrn(op: LocalResponseNorm, node: Node, sections: _Sections) -> None:
     sections.follow(node, node.inputs[0])
-    # darknet's alpha weighs the sum of squares, ours their mean
+    # darknet multiplies alpha by the sum of squares, we by their mean
     sections.add(node, "normalization", size=op.size, alpha=op.alpha / op.size, beta=op.beta,
                  kappa=op.k)  # fmt: skip
 
@@ -367,7 +371,7 @@ def _upsample(op: Upsample, node: Node, sections: _Sections) -> None:
     if op.mode != "nearest" or op.factor is not None or node.out[1:] != tuple(
         factor * n for n in node.ins[0][1:]
     ):  # fmt: skip
-        sections.net.refuse(node, "it repeats positions a whole number of times")
+        sections.net.refuse(node, "it supports only nearest upsampling by a whole factor")
     sections.follow(node, node.inputs[0])
     sections.add(node, "upsample", stride=factor)
 
@@ -375,7 +379,7 @@ def _upsample(op: Upsample, node: Node, sections: _Sections) -> None:
 @_say.register
 def _add(op: Add, node: Node, sections: _Sections) -> None:
     if len(set(node.ins)) > 1:
-        sections.net.refuse(node, "it adds values of one shape")
+        sections.net.refuse(node, "it adds only values of the same shape")
     last = max(node.inputs, key=lambda name: sections.layers[name])
     others = [*node.inputs]
     others.remove(last)
@@ -393,7 +397,9 @@ def _mul(op: Mul, node: Node, sections: _Sections) -> None:
     large = next((name for name in shapes if name != small), "")
     gate = (node.out[0], *(1,) * (len(node.out) - 1))
     if len(shapes) != 2 or shapes[large] != node.out or shapes[small] not in (gate, node.out):
-        sections.net.refuse(node, "it multiplies two values of one shape, or one for each channel")
+        sections.net.refuse(
+            node, "it multiplies only two values of the same shape, or by one value per channel"
+        )
     sections.follow(node, small)
     name, end = sections.activation(node)
     kind = "sam" if shapes[small] == node.out else "scale_channels"
@@ -405,7 +411,7 @@ def _mul(op: Mul, node: Node, sections: _Sections) -> None:
 @_say.register
 def _concat(op: Concat, node: Node, sections: _Sections) -> None:
     if op.axis:
-        sections.net.refuse(node, "it concatenates channels")
+        sections.net.refuse(node, "it concatenates only channels")
     places = ",".join(str(sections.at(name)) for name in node.inputs)
     sections.add(node, "route", layers=places)
 
@@ -414,6 +420,6 @@ def _concat(op: Concat, node: Node, sections: _Sections) -> None:
 def _slice(op: Slice, node: Node, sections: _Sections) -> None:
     channels, size = node.ins[0][0], op.stop - op.start
     if op.axis or op.step > 1 or channels % size or op.start % size:
-        sections.net.refuse(node, "it takes one of so many equal parts of the channels")
+        sections.net.refuse(node, "it slices channels only into equal parts")
     sections.add(node, "route", layers=sections.at(node.inputs[0]), groups=channels // size,
                  group_id=op.start // size)  # fmt: skip

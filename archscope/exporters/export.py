@@ -1,4 +1,4 @@
-"""A network as a file: built, given its weights, fused where asked for, written and checked."""
+"""Export a network: build it, set its weights, fuse it if requested, write and check the file."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from archscope.weights import load_weights
 
 
 class ExportedNetwork(Struct, frozen=True):
-    """The content of a file, and the network that is in it."""
+    """The content of an exported file, and the network in it."""
 
     content: bytes
     kind: Format
     network: Network  # with the weights that are in the file
-    difference: float | None  # largest one of the outputs, as a share; None if it was not checked
+    difference: float | None  # of outputs, as a fraction of the largest; None if not checked
     norms_folded: int  # batch norms
     preprocessing: Preprocessing | None = None  # what the file expects of its images, if known
 
     @property
     def graph(self) -> Graph:
-        """The network that is in the file."""
+        """The graph of the network in the file."""
         return self.network.graph
 
     def weights(self) -> bytes:
-        """Return the content of the file beside it, that has the weights of the network."""
+        """Return the content of the separate file with the weights of the network."""
         from safetensors.torch import save
 
         writer = self.kind.weights_writer()
@@ -56,16 +56,16 @@ def export_network(
     opset: int | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> ExportedNetwork:
-    """Return a network in a format of `FORMATS`, loaded again and run beside the network itself.
+    """Export a network to a format of `FORMATS`, and compare the outputs of the loaded file.
 
-    Without `weights` they are random, drawn with `seed`; `source` is what errors call them.
-    `fused` folds batch norms into the layers before them; `opset` is a version of ONNX's operators,
-    by default that of `write_onnx`. `preprocessing` is written into files
+    Without `weights` they are random, drawn with `seed`; `source` names them in errors. `fused`
+    folds batch norms into the layers before them; `opset` is a version of ONNX's operators, by
+    default that of `write_onnx`. `preprocessing` is written into files
     that hold weights. Raises ArchscopeError.
     """
     kind = FORMATS[to]
     export = kind.exporter()
-    with torch.random.fork_rng(devices=()):  # the caller's random numbers stay what they were
+    with torch.random.fork_rng(devices=()):  # does not change the caller's random state
         torch.manual_seed(seed)
         network = build(graph).eval()
         if weights is not None:

@@ -1,4 +1,4 @@
-"""A program of `torch.export`: the graph of aten operators that torch's compilers take."""
+"""Export to `torch.export`: a graph of aten operators for torch's compilers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from archscope.exporters.comparison import random_inputs
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return an exported program for any batch."""
+    """Return an exported program with a dynamic batch size."""
     inputs, content = random_inputs(network, 2), io.BytesIO()
-    with warnings.catch_warnings(action="ignore"):  # of torch's own making
+    with warnings.catch_warnings(action="ignore"):  # warnings inside torch itself
         program = torch.export.export(network, inputs, dynamic_shapes=any_batch(len(inputs)))
         torch.export.save(program, content)
     return content.getvalue()
@@ -31,6 +31,6 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
 
 
 def any_batch(inputs: int) -> Any:
-    """Return torch's description of inputs whose first axis has any size, the same for all."""
+    """Return torch's `dynamic_shapes` for inputs that share a dynamic first axis."""
     batch = Dim("batch", min=1)
     return {"inputs": tuple({0: batch} for _ in range(inputs))}

@@ -1,7 +1,7 @@
-"""The formats that a network can be exported to, each loaded when it is asked for.
+"""The formats that a network can be exported to, each imported when it is needed.
 
-To add a format, write a file beside this one with the functions `export` and `load` that `Format`
-names, and add a line to `FORMATS`. `tests/exporters/test_contract.py` then tests it.
+To add a format, write a module in this folder with the functions `export` and `load` described in
+`Format`, and add a line to `FORMATS`. `tests/exporters/test_contract.py` then tests it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from archscope.build import Network
 
     Outputs = Tensor | Mapping[str, Tensor]
-    """What a network gives: a tensor, or several by name."""
+    """What a network returns: a tensor, or several by name."""
 
 
 class Format(Struct, frozen=True):
-    """One format, and where the functions that write and run its files are."""
+    """An export format, and the module with the functions that write and run its files."""
 
     name: str
     module: str  # in this folder; the `__name__` of a plug-in's own module
     suffix: str
     about: str
     holds_weights: bool = True
-    weights_suffix: str = ".safetensors"  # of the file beside one that holds no weights
-    partial: bool = False  # it cannot say every network, and is a GraphError for others
-    unchecked: str = ""  # why its files cannot be loaded and run here, where that is so
+    weights_suffix: str = ".safetensors"  # suffix of the separate weights file
+    partial: bool = False  # cannot express every network; raises GraphError for others
+    unchecked: str = ""  # the reason if its files cannot be loaded and run here
 
     def exporter(self) -> Callable[[Network, int | None], bytes]:
         """Return `export(network, opset)`, which returns the content of a file."""
@@ -48,7 +48,7 @@ class Format(Struct, frozen=True):
         return self._module().load  # type: ignore[no-any-return]
 
     def weights_writer(self) -> Callable[[Network], bytes] | None:
-        """Return the function that gives the content of the file beside, None for safetensors."""
+        """Return the function that writes the separate weights file, None for safetensors."""
         return getattr(self._module(), "weights", None)
 
     def _module(self) -> Any:
@@ -73,4 +73,4 @@ FORMATS: Registry[Format] = Registry(
 """All formats by name."""
 
 OPSET = 20
-"""Version of ONNX's operators if none is requested and the oldest that is written lacks one."""
+"""Default ONNX opset for networks that need an operator missing in the oldest supported one."""

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, without torch: folded, with its normalisation, and checked."""
+"""Export to ONNX without torch: optionally folded, with preprocessing, checked by onnx."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from archscope.transforms.fuse import fuse
 from archscope.transforms.fused_arrays import fused_arrays
 
 NORMALISE = "normalize"
-"""What the operator is called that normalises an image, behind the name of the input."""
+"""Suffix that the operator which normalises an image adds to the name of the input."""
 
 
 class ExportedOnnx(Struct, frozen=True):
-    """An ONNX model, and what it was made of."""
+    """An ONNX model, and the graph and weights it was written from."""
 
     model: OnnxModel
-    graph: Graph  # that is in the file, with batch norms folded if they were
-    plain: Graph  # with its batch norms
-    given: Arrays | None  # the weights of the plain network, unless they are random
-    seed: int  # of random weights
+    graph: Graph  # the graph in the file, with batch norms folded if requested
+    plain: Graph  # before folding
+    given: Arrays | None  # the weights of the plain network, None if random
+    seed: int  # for random weights
     norms_folded: int
     preprocessing: Preprocessing | None
 
@@ -54,12 +54,12 @@ def export_onnx(
     opset: int | None = None,
     preprocessing: Preprocessing | None = None,
 ) -> ExportedOnnx:
-    """Return a network as an ONNX model for inference, for any batch, which onnx has checked.
+    """Export a network as an ONNX model for inference with any batch size, checked by onnx.
 
-    `weights` are arrays by their names in the state dict of `archscope.build`, which errors call
-    `source`; without, they are random, drawn with `seed`. `fused` folds batch norms into the
-    layers before them. With `preprocessing` the model normalises its images itself. Its metadata
-    have the spec, the version of archscope, and what is known of its input. Raises
+    `weights` are arrays by their names in the state dict of `archscope.build`, called `source` in
+    errors; without them, weights are random, drawn with `seed`. `fused` folds batch norms into
+    the layers before them. With `preprocessing` the model normalises its images itself. Its
+    metadata have the spec, the version of archscope, and what is known about its input. Raises
     ArchscopeError.
     """
     graph = graph.inference()
@@ -67,7 +67,7 @@ def export_onnx(
     held = random_arrays(graph, seed) if given is None else given
     plain, written, norms = graph, graph, 0
     metadata = {"archscope_version": __version__}
-    with suppress(GraphError):  # what the language cannot say
+    with suppress(GraphError):  # cannot be written as a spec
         metadata["archscope_spec"] = to_yaml(plain)
     if fused:
         norms, held = len(foldable(plain)), fused_arrays(plain, held, in_place=given is None)
@@ -85,7 +85,7 @@ def export_onnx(
 def _normalising(
     graph: Graph, arrays: Arrays, preprocessing: Preprocessing
 ) -> tuple[Graph, Arrays]:
-    """Return the network with a batch norm behind each input, which normalises images."""
+    """Return the network with a batch norm after each input that normalises images."""
     builder, held = Builder(), dict(arrays)
     norm = BatchNorm(eps=0.0, affine=False)
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What is changed in the ONNX graphs that torch writes."""
+"""Changes to the ONNX graphs that torch writes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 def drop_computed_biases(graph: Any) -> None:
-    """Remove the biases that torch computes for convolutions without one.
+    """Remove the zero biases that torch computes for convolutions without bias.
 
-    They are zeros, and of three axes more, of a shape that no runtime takes.
+    For convolutions over three axes, runtimes also reject their shape.
     """
     held = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
@@ -28,7 +28,7 @@ def drop_computed_biases(graph: Any) -> None:
 
 
 def rename_ends(graph: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Give names to inputs and outputs; values inside that have them already get others."""
+    """Rename inputs and outputs; internal values that already have these names get others."""
     ends = dict(zip((end.name for end in graph.input), inputs, strict=True))
     ends |= dict(zip((end.name for end in graph.output), outputs, strict=True))
     values = chain.from_iterable((*node.input, *node.output) for node in graph.node)

@@ -1,4 +1,4 @@
-"""ONNX: the network for runtimes of every maker."""
+"""Export to ONNX from a torch module, and run ONNX files with onnxruntime."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return an ONNX model for any batch, checked by onnx.
+    """Return an ONNX model with a dynamic batch size, checked by onnx.
 
     Raises UnavailableError if a package of the extra `onnx` is missing.
     """
@@ -31,10 +31,10 @@ def export(network: Network, opset: int | None) -> bytes:
 
 
 def onnx_difference(exported: ExportedOnnx) -> float:
-    """Return by how much the outputs of a file differ from those of the network it was made of.
+    """Return the largest difference between the outputs of a file and those of its network.
 
-    It is a share of the largest output, for two batches. Raises GraphError if it is more than
-    rounding explains.
+    The difference is a fraction of the largest output, over two batches. Raises GraphError if it
+    exceeds what rounding explains.
     """
     network = build(exported.plain).eval()
     tensors = {name: torch.from_numpy(array) for name, array in exported.arrays.items()}
@@ -53,10 +53,10 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Outputs
             "running ONNX needs the package onnxruntime: pip install 'archscope[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what it reports it also raises
+    options.log_severity_level = 4  # it raises whatever it reports
     try:
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # of its own classes, which share no base
+    except Exception as error:  # its exceptions have no common base class
         raise _cannot_run(error) from None
     inputs = [entry.name for entry in session.get_inputs()]
     outputs = [output.name for output in session.get_outputs()]

@@ -1,4 +1,4 @@
-"""ONNX as torch's own exporter writes it, to compare with."""
+"""Export to ONNX with torch's own exporter, for comparison."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["export", "load"]
 
 
 def export(network: Network, opset: int | None) -> bytes:
-    """Return an ONNX model for any batch, checked by onnx.
+    """Return an ONNX model with a dynamic batch size, checked by onnx.
 
     Raises UnavailableError if a package of the extra `onnx` is missing.
     """
@@ -39,8 +39,8 @@ def export(network: Network, opset: int | None) -> bytes:
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     if size > MAX_BYTES:
         raise OptionError(
-            f"an ONNX file holds 2 GiB, and the weights of '{network.graph.name}' are"
-            f" {size:,} bytes"
+            f"an ONNX file holds at most 2 GiB, but '{network.graph.name}' has"
+            f" {size:,} bytes of weights"
         )
     model = _model(network, opset or OPSET)
     if isinstance(network, PreprocessedNetwork):
@@ -64,7 +64,7 @@ def _model(network: Network, opset: int) -> Any:
     for logger in quiet:
         logger.setLevel(logging.ERROR)
     try:
-        # Warnings are of torch's own making.
+        # Warnings come from inside torch.
         with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
             program = torch.onnx.export(
                 network,
@@ -73,7 +73,7 @@ def _model(network: Network, opset: int) -> Any:
                 opset_version=opset,
                 dynamic_shapes=any_batch(len(inputs)),
                 verbose=False,
-                optimize=False,  # which folds batch norms; that is asked for with --fused
+                optimize=False,  # would fold batch norms, which is what --fused is for
             )
     except torch.onnx.errors.OnnxExporterError as error:
         reason = str(error).strip().splitlines()[0]
@@ -85,5 +85,7 @@ def _model(network: Network, opset: int) -> Any:
     versions = {entry.domain: entry.version for entry in program.model_proto.opset_import}
     found = versions.get("")
     if found != opset:
-        raise OptionError(f"torch cannot write this network in opset {opset} of ONNX; try {found}")
+        raise OptionError(
+            f"torch cannot write this network in opset {opset} of ONNX; try --opset {found}"
+        )
     return program.model_proto

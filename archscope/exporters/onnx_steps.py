@@ -1,4 +1,4 @@
-"""The operators, weights and constants of an ONNX model, collected node by node of a graph."""
+"""Collects the operators, weights and constants of an ONNX model, node by node."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from archscope.module_names import free_name, module_path
 from archscope.onnx_form import Constant, Input, OnnxNode, Value, Weight
 
 Axes = tuple[int | str, ...]
-"""The shape of a value, with the word `batch` in front."""
+"""The shape of a value, whose first axis is the word `batch`."""
 
 NORMS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization"})
-"""Operators whose constants are written as operators, for what is held is learned otherwise."""
+"""Operators whose constants are written as `Constant` nodes; initializers would be parameters."""
 
 FORMER_WORDS = {"GridSample": (20, {"linear": "bilinear", "cubic": "bicubic"})}
-"""Operators whose attributes had other words before an opset: which, and the words."""
+"""Operators whose attributes had other values before an opset: the opset and the old values."""
 
 ALL_RESULTS = {"TopK": 2}
-"""Operators whose results have names whether they are read or not: how many there are."""
+"""Operators whose results are all named, even if unread, and the number of results."""
 
 SHORT = 8
-"""Numbers of a constant up to which they make its name, so that equal ones are held once."""
+"""Constants of at most this many numbers are named after them, so that equal ones are shared."""
 
 
 class Step(Struct):
@@ -41,16 +41,16 @@ class Step(Struct):
 
 
 class Held(Struct, frozen=True):
-    """A weight or constant, which the model holds once an operator reads it."""
+    """A weight or constant, added to the model when an operator reads it."""
 
-    title: str  # its name in the model, unless that is taken
-    key: object  # equal for those that are equal
+    title: str  # its name in the model, unless already taken
+    key: object  # equal for equal weights and constants
     array: NDArray[Any]
     learned: bool = True
 
 
 class OnnxSteps:
-    """What the model of a graph consists of.
+    """The operators, weights and values of the ONNX model of a graph.
 
     Raises GraphError for an operator without a form in ONNX, and OptionError for one that the
     opset lacks.
@@ -66,8 +66,8 @@ class OnnxSteps:
         self._values = {name: name for name in self.inputs}  # by node
         self._used = {*self.inputs, *(output.name for output in graph.outputs)}  # by values
         self._titles: set[str] = set()  # of steps
-        self._names: dict[object, str] = {}  # of what is held, by key
-        self._kinds: set[str] = set()  # that the opset has
+        self._names: dict[object, str] = {}  # of weights and constants, by key
+        self._kinds: set[str] = set()  # operators known to exist in the opset
         for node in graph.nodes:
             if node.inputs:
                 self._add(node)
@@ -87,7 +87,7 @@ class OnnxSteps:
     def _value(
         self, node: Node, form: Value, written: dict[object, Step], title: str
     ) -> str | Held:
-        """Return the name of the value of a form, whose steps are added, or what is to be held."""
+        """Add the steps of a form; return the name of its value, or its weight or constant."""
         if isinstance(form, Input):
             return self._values[node.inputs[form.place]]
         if isinstance(form, Weight):
@@ -119,7 +119,7 @@ class OnnxSteps:
         return step.outputs[form.output]
 
     def _in_opset(self, form: OnnxNode) -> tuple[tuple[str, Any], ...]:
-        """Return the attributes of an operator by their words in the opset."""
+        """Return the attributes of an operator as the opset writes them."""
         since, words = FORMER_WORDS.get(form.kind, (0, {}))
         if self.opset >= since:
             return form.attributes
@@ -128,7 +128,7 @@ class OnnxSteps:
     def _step(
         self, kind: str, title: str, inputs: list[str], attributes: tuple[tuple[str, Any], ...]
     ) -> Step:
-        """Add an operator, which has no outputs yet."""
+        """Add an operator without outputs."""
         step = Step(kind, free_name(title, self._titles), inputs, [], attributes)
         self.steps.append(step)
         return step
@@ -151,7 +151,7 @@ class OnnxSteps:
         self._kinds.add(kind)
 
     def _spell(self, value: Held) -> str:
-        """Return the name of a weight, which the model holds, or of an operator for a constant."""
+        """Return the name of a weight, which is added to the model, or of a `Constant` node."""
         if value.learned:
             return self._hold(value)
         key = ("Constant", value.key)
@@ -162,7 +162,7 @@ class OnnxSteps:
         return self._names[key]
 
     def _hold(self, value: Held) -> str:
-        """Let the model hold a weight or constant, and return its name."""
+        """Add a weight or constant to the model, and return its name."""
         if value.key not in self._names:
             name = self._names[value.key] = self._name(value.title)
             self.held[name] = value.array
@@ -173,15 +173,15 @@ class OnnxSteps:
         return free_name(title, self._used)
 
     def _end(self, name: str, node: str) -> None:
-        """Give the value of a node the name of an output; a copy where it has another already.
+        """Rename the value of a node to an output's name, or copy it if it is already named.
 
-        Raises GraphError for an output that is called like an input.
+        Raises GraphError if an input has the same name.
         """
         value = self._values[node]
         if name in self.inputs:
             raise GraphError(
-                f"'{self.graph.name}' cannot be written as ONNX: its output '{name}' is called like"
-                " an input"
+                f"'{self.graph.name}' cannot be written as ONNX: its output '{name}' has the name"
+                " of an input"
             )
         if value in self.inputs or value in self.outputs or value in self.held:
             self._step("Identity", f"{name}/Identity", [value], ()).outputs.append(name)
@@ -230,7 +230,7 @@ def _constant(node: Node, form: Constant) -> Held:
 
 
 def _titled(title: str, array: NDArray[Any]) -> Held:
-    """Return a constant, named after its numbers if they are few, and so that it is no weight."""
+    """Return a constant, named after its numbers if there are few, never like a weight."""
     if array.size <= SHORT:
         numbers = (format(value, "g") for value in array.flat)
         title = "_".join(("const", str(array.dtype), *numbers))
@@ -238,7 +238,7 @@ def _titled(title: str, array: NDArray[Any]) -> Held:
 
 
 def _computed(node: Node, form: OnnxNode, inputs: list[str | Held]) -> Held:
-    """Return what an operator on weights and constants gives."""
+    """Compute an operator whose inputs are weights and constants."""
     given = [value for value in inputs if isinstance(value, Held)]
     keys = tuple(value.key if isinstance(value, Held) else None for value in inputs)
     key = (form.kind, *keys, form.attributes, form.output)

@@ -1,7 +1,7 @@
-"""A graph and its weights as an ONNX model, without torch: what every operator states as `onnx`.
+"""Write a graph and its weights as an ONNX model, without torch, from each operator's `onnx`.
 
-Values, operators and weights have the names of the graph's nodes; the parts of an operator that
-takes several of ONNX's are called `node/Kind`.
+Values, operators and weights have the names of the graph's nodes; if an operator needs several
+ONNX operators, these are called `node/Kind`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from archscope.exporters.weight_arrays import Arrays, fitted, random_arrays
 from archscope.ir import Graph
 
 FIRST_OPSET = 18
-"""The first whose operators take the inputs that are stated; reductions get their axes so."""
+"""The first opset in which reductions take their axes as inputs, as our forms state them."""
 
 MAX_BYTES = 2**31 - 2**24
 """Protobuf's limit, with room for the graph."""
 
 LARGE = 1024
-"""Bytes of an array from which on it is written past protobuf, which would copy it thrice."""
+"""Arrays of at least this many bytes bypass protobuf, which would copy them three times."""
 
 GRAPH, INITIALIZER, RAW_DATA = b"\x3a", b"\x2a", b"\x4a"
-"""Tags of fields in onnx.proto: of ModelProto, GraphProto and TensorProto."""
+"""Tags of fields of ModelProto, GraphProto and TensorProto in onnx.proto."""
 
 
 class OnnxModel(Struct, frozen=True):
-    """An ONNX model in the parts that its file has."""
+    """An ONNX model as the parts of its file."""
 
     head: Any  # the ModelProto without its graph
     graph: Any  # the GraphProto without large arrays
@@ -66,13 +66,13 @@ class OnnxModel(Struct, frozen=True):
         return b"".join(self.chunks())
 
     def check(self) -> None:
-        """Let onnx check the model and infer its shapes. Raises GraphError."""
+        """Check the model and infer its shapes with onnx. Raises GraphError."""
         onnx = library()
         whole = onnx.ModelProto()
         whole.CopyFrom(self.head)
         whole.graph.CopyFrom(self.graph)
         of = onnx.helper.np_dtype_to_tensor_dtype
-        whole.graph.input.extend(  # their numbers are not looked at
+        whole.graph.input.extend(  # the check ignores their values
             onnx.helper.make_tensor_value_info(name, of(array.dtype), array.shape)
             for name, array in self.arrays.items()
         )
@@ -80,10 +80,10 @@ class OnnxModel(Struct, frozen=True):
             onnx.checker.check_model(whole, full_check=True)
         except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise GraphError(f"'{self.graph.name}' is no valid ONNX: {reason}") from None
+            raise GraphError(f"'{self.graph.name}' is not valid ONNX: {reason}") from None
 
     def _tensor(self, name: str, array: NDArray[Any]) -> tuple[bytes, NDArray[Any]]:
-        """Return what comes before the numbers of an array, and the array as ONNX stores it."""
+        """Return the bytes before the data of an array, and the array as ONNX stores it."""
         onnx = library()
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         kind = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
@@ -93,7 +93,7 @@ class OnnxModel(Struct, frozen=True):
 
 
 def _varint(number: int) -> bytes:
-    """Return a whole number in protobuf's code of 7 bits a byte."""
+    """Encode an integer as a protobuf varint."""
     code = bytearray()
     while number > 0x7F:
         code.append(number & 0x7F | 0x80)
@@ -129,12 +129,12 @@ def write_onnx(
     metadata: Mapping[str, str] | None = None,
     source: str = "the weights",
 ) -> OnnxModel:
-    """Return a graph as an ONNX model for inference, for any batch.
+    """Write a graph as an ONNX model for inference with a dynamic batch size.
 
-    `weights` are arrays by their names in the state dict of `archscope.build`, which errors call
-    `source`; without, they are random, drawn with `seed`. Batch norms stay as they are in the
-    graph. `opset` is the version of ONNX's operators, by default the oldest that is written and
-    has all that the network needs. `metadata` are texts by name.
+    `weights` are arrays by their names in the state dict of `archscope.build`, called `source` in
+    errors; without them, weights are random, drawn with `seed`. Batch norms stay as they are in
+    the graph. `opset` is the version of ONNX's operators, by default the oldest supported one that
+    has all operators of the network. `metadata` are texts by name.
 
     Raises UnavailableError without the package onnx; OptionError for weights of other names or
     shapes, for more than 2 GiB, and for an opset that lacks an operator; GraphError for an
@@ -148,7 +148,7 @@ def write_onnx(
     size = sum(array.nbytes for array in arrays.values())
     if size > MAX_BYTES:
         raise OptionError(
-            f"an ONNX file holds 2 GiB, and the weights of '{graph.name}' are {size:,} bytes"
+            f"an ONNX file holds at most 2 GiB, but '{graph.name}' has {size:,} bytes of weights"
         )
     found, helper = _steps(graph, arrays, opset), onnx.helper
     inputs, outputs, between = (

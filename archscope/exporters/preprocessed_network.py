@@ -1,4 +1,4 @@
-"""A network that normalises its images, for formats that are made of a torch module."""
+"""A network that normalises its own images, for formats exported from a torch module."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from archscope.exporters.preprocessing import Preprocessing
 
 
 class PreprocessedNetwork(Network):
-    """A network that normalises its images itself, unless they are to be normalised before.
+    """A network that normalises its images itself, unless the caller does.
 
-    It has the modules of the network. The normalisation is a batch norm that learned nothing, which
-    every runtime has.
+    It has the modules of the network. The normalisation is a fixed batch norm, which every runtime
+    supports.
     """
 
     def __init__(self, network: Network, preprocessing: Preprocessing) -> None:
-        """Take a network, and what it expects, for its number of channels."""
+        """Wrap a network, with the preprocessing repeated for its number of channels."""
         nn.Module.__init__(self)
         self.__dict__.update(network.__dict__)
         self.preprocessing = preprocessing
-        self._buffers = {**network._buffers}  # the network itself gets none
+        self._buffers = {**network._buffers}  # the wrapped network has none
         self.register_buffer("input_mean", torch.tensor(preprocessing.mean))
         self.register_buffer("input_variance", torch.tensor(preprocessing.variance))
 

@@ -1,4 +1,4 @@
-"""What a trained network expects of its images, in the exported file or said beside it."""
+"""The normalisation that a trained network expects, inside the exported file or in its metadata."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Preprocessing(Struct, frozen=True):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: tuple[str, ...] = ()
-    in_file: bool = True  # whether the file does it; else its input is normalised already
+    in_file: bool = True  # whether the file normalises; otherwise its input must be normalised
     white: int = 1  # the largest value of a pixel
 
     @property
     def variance(self) -> tuple[float, ...]:
-        """The variance of each channel; a deviation of 0 leaves a channel as it is."""
+        """The variance of each channel; channels with a deviation of 0 are not scaled."""
         return tuple((std or 1) ** 2 for std in self.std)
 
     @property
     def range(self) -> str:
-        """The values that the file expects, in words."""
+        """A description of the values that the file expects."""
         pixels = f"pixels from 0 to {self.white}"
         return pixels if self.in_file else f"{pixels}, minus the mean, over the deviation"
 
@@ -44,22 +44,22 @@ class Preprocessing(Struct, frozen=True):
         return replace(self, mean=mean, std=std, white=white)
 
     def record(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the preprocessing as plain data."""
         record = {key: list(getattr(self, key)) for key in ("mean", "std", "classes")}
         return {**record, "in_file": self.in_file, "range": self.range, "layout": LAYOUT}
 
     def metadata(self) -> dict[str, str]:
-        """Return what an exported file says of its input: texts, lists as JSON."""
+        """Return the metadata of an exported file about its input: texts, lists as JSON."""
         return {
             f"input_{key}": value if isinstance(value, str) else encode(value).decode()
             for key, value in self.record().items()
         }
 
     def written(self, graph: Graph, holds_weights: bool) -> Preprocessing:
-        """Return it for a file that holds weights or not, and for the channels of a network.
+        """Adapt it to a file with or without weights, and to the channels of a network.
 
-        Means and deviations are repeated for as many channels as the network takes. Raises
-        OptionError if these are no multiple.
+        Means and deviations are repeated for the channels of the network. Raises OptionError if
+        these are not a multiple.
         """
         if not (holds_weights and self.in_file):
             return replace(self, in_file=False)

@@ -1,7 +1,7 @@
-"""Caffe's definition of a network (`.prototxt`), for deployment; its layers are the nodes.
+"""Export to Caffe: the definition of a network (`.prototxt`) for deployment, one layer per node.
 
-https://github.com/BVLC/caffe/blob/master/src/caffe/proto/caffe.proto says what a layer takes.
-`ReLU6` and `ShuffleChannel` are those of well-known forks.
+Layers follow https://github.com/BVLC/caffe/blob/master/src/caffe/proto/caffe.proto; `ReLU6` and
+`ShuffleChannel` come from well-known forks.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from archscope.ops.reshape import Flatten, Identity, Reshape, Slice
 from archscope.ops.scale import MulScalar, Scale
 
 Params = Mapping[str, Any]
-"""A message of Caffe: numbers, words, lists for what is repeated, and messages."""
+"""A protobuf message of Caffe: numbers, words, lists for repeated fields, and messages."""
 
 PLAIN: dict[type[Op], str] = {
     ReLU: "ReLU", ReLU6: "ReLU6", Sigmoid: "Sigmoid", Tanh: "TanH", SiLU: "Swish",
     Flatten: "Flatten",
 }  # fmt: skip
-"""Operators without attributes, by their types in Caffe."""
+"""Operators without attributes, and their layer types in Caffe."""
 
 
 class _Text:
-    """The layers in the making, and the name of the value that each node gives."""
+    """The layers written so far, and the name of the value of each node."""
 
     def __init__(self, net: LayerGraph) -> None:
         self.net = net
@@ -65,12 +65,12 @@ class _Text:
     def add(
         self, node: Node, kind: str, bottoms: Sequence[str] | None = None, **params: Params
     ) -> None:
-        """Add the layer that gives what a node gives."""
+        """Add the layer that computes the value of a node."""
         bottoms = [self.tops[name] for name in node.inputs] if bottoms is None else bottoms
         self.tops[node.name] = self.layer(node.name, kind, bottoms, [node.name], node, **params)
 
     def part(self, node: Node, suffix: str, kind: str, bottom: str, **params: Params) -> str:
-        """Add one of several layers that a node is, and return its top."""
+        """Add one of several layers for a node, and return its top."""
         name = f"{node.name}_{suffix}"
         while name in self.names:
             name += "_"
@@ -119,7 +119,7 @@ def export(network: Network, opset: int | None) -> bytes:
 
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
-    """Return the network that a definition says, as it is read back, with weights."""
+    """Return the network of a definition, read back by the importer, with the given weights."""
     graph = read_back(content, from_file, "net.prototxt").graph
     network = build(graph).eval()
     network.load_state_dict({name: weights[name] for name in network.state_dict()})
@@ -137,7 +137,7 @@ def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
 
 @singledispatch
 def _say(op: Op, node: Node, text: _Text) -> None:
-    """Add the layers that a node is. Raises GraphError where Caffe has none."""
+    """Add the layers of a node. Raises GraphError if Caffe has no equivalent."""
     if type(op) not in PLAIN:
         text.net.refuse(node, "it has no such layer")
     text.add(node, PLAIN[type(op)])
@@ -151,7 +151,7 @@ def _input(op: Input, node: Node, text: _Text) -> None:
 @_say.register
 def _identity(op: Identity, node: Node, text: _Text) -> None:
     if node.name in text.net.outputs:
-        text.net.refuse(node, "a value that is its input is no result of its own")
+        text.net.refuse(node, "an output must differ from its input")
     text.tops[node.name] = text.tops[node.inputs[0]]
 
 
@@ -169,7 +169,7 @@ def _window(node: Node, text: _Text) -> dict[str, Any]:
     """Return kernel, stride and padding of a window. Raises GraphError for uneven padding."""
     windows: Any = node.op.window(*node.ins)
     if not symmetric(windows):
-        text.net.refuse(node, "it pads both sides of an axis alike")
+        text.net.refuse(node, "it supports only equal padding on both sides of an axis")
     return {
         **_sides("kernel_size", [w.kernel for w in windows], 0),
         **_sides("stride", [w.stride for w in windows], 1),
@@ -193,7 +193,7 @@ def _convolution(op: Conv, node: Node, text: _Text) -> None:
 def _deconvolution(op: ConvTranspose, node: Node, text: _Text) -> None:
     windows = op.window(*node.ins)
     if any(window.extra for window in windows):
-        text.net.refuse(node, "it has no positions behind the last window (output_padding)")
+        text.net.refuse(node, "its transposed convolutions have no output_padding")
     param = {
         "num_output": op.out,
         **_sides("kernel_size", [w.kernel for w in windows], 0),
@@ -211,12 +211,12 @@ def _deconvolution(op: ConvTranspose, node: Node, text: _Text) -> None:
 def _pooling(op: MaxPool | AvgPool, node: Node, text: _Text) -> None:
     windows, sizes = op.window(*node.ins), node.ins[0][1:]
     if any(window.dilation > 1 for window in windows):
-        text.net.refuse(node, "its pools have no gaps")
+        text.net.refuse(node, "its pooling has no dilation")
     if isinstance(op, AvgPool) and not op.count_padding and any(w.before for w in windows):
-        text.net.refuse(node, "its means count the zeros of the padding")
+        text.net.refuse(node, "its average pooling always counts the zeros of the padding")
     rooms = [n + 2 * w.before - w.kernel for n, w in zip(sizes, windows, strict=True)]
     ups = [-(-room // w.stride) + 1 for room, w in zip(rooms, windows, strict=True)]
-    if any(w.before for w in windows):  # a last window that would begin in the padding is dropped
+    if any(w.before for w in windows):  # Caffe drops a last window that would begin in the padding
         ups = [
             out - ((out - 1) * w.stride >= n + w.before)
             for out, n, w in zip(ups, sizes, windows, strict=True)
@@ -278,21 +278,21 @@ def _prelu(op: PReLU, node: Node, text: _Text) -> None:
 @_say.register
 def _elu(op: ELU, node: Node, text: _Text) -> None:
     if op != ELU():
-        text.net.refuse(node, "its ELU has the limit -1")
+        text.net.refuse(node, "its ELU always has alpha 1")
     text.add(node, "ELU")
 
 
 @_say.register
 def _softplus(op: Softplus, node: Node, text: _Text) -> None:
     if op != Softplus():
-        text.net.refuse(node, "its BNLL is log(1 + exp(x))")
+        text.net.refuse(node, "its BNLL always is log(1 + exp(x))")
     text.add(node, "BNLL")
 
 
 @_say.register
 def _softmax(op: Softmax, node: Node, text: _Text) -> None:
     if op.axis:
-        text.net.refuse(node, "only softmax of channels is read back")
+        text.net.refuse(node, "it supports softmax only over channels")
     text.add(node, "Softmax")
 
 
@@ -305,14 +305,14 @@ def _lrn(op: LocalResponseNorm, node: Node, text: _Text) -> None:
 @_say.register
 def _dropout(op: Dropout, node: Node, text: _Text) -> None:
     if op.channels:
-        text.net.refuse(node, "its dropout drops single values")
+        text.net.refuse(node, "its dropout drops single values, not whole channels")
     text.add(node, "Dropout", dropout_param={"dropout_ratio": op.p})
 
 
 @_say.register
 def _add(op: Add, node: Node, text: _Text) -> None:
     if len(set(node.ins)) > 1:
-        text.net.refuse(node, "it adds values of one shape")
+        text.net.refuse(node, "it adds only values of the same shape")
     text.add(node, "Eltwise", eltwise_param={"operation": "SUM"})
 
 
@@ -324,7 +324,9 @@ def _mul(op: Mul, node: Node, text: _Text) -> None:
     small = next((n for n in node.inputs if n != large), "")
     gate = (node.out[0], *(1,) * (len(node.out) - 1))
     if large is None or len(node.inputs) != 2 or text.net.graph.by_name[small].out != gate:
-        text.net.refuse(node, "it multiplies values of one shape, or with one for each channel")
+        text.net.refuse(
+            node, "it multiplies only values of the same shape, or by one value per channel"
+        )
     flat = text.part(node, "gate", "Flatten", text.tops[small])
     text.add(node, "Scale", [text.tops[large], flat], scale_param={"axis": 0})
     return None
@@ -350,7 +352,7 @@ def _reshape(op: Reshape, node: Node, text: _Text) -> None:
 
 @_say.register
 def _slice(op: Slice, node: Node, text: _Text) -> None:
-    """Add the layer that cuts a value, with all parts that are read of it."""
+    """Add the layer that splits a value into all the parts that are read."""
     (source,) = node.inputs
     parts = sorted(
         (other for other in text.net.readers[source] if isinstance(other.op, Slice)),
@@ -360,10 +362,10 @@ def _slice(op: Slice, node: Node, text: _Text) -> None:
     for part in parts:
         assert isinstance(part.op, Slice)
         if part.op.axis or part.op.step > 1 or part.op.start != ends[-1]:
-            text.net.refuse(node, "it cuts all channels into parts, one behind another")
+            text.net.refuse(node, "it splits all channels into consecutive parts")
         ends.append(part.op.stop)
     if ends[-1] != node.ins[0][0] or any(a >= b for a, b in pairwise(ends)):
-        text.net.refuse(node, "it cuts all channels into parts, one behind another")
+        text.net.refuse(node, "it splits all channels into consecutive parts")
     tops = [part.name for part in parts]
     text.layer(node.name, "Slice", [text.tops[source]], tops, node,
                slice_param={"axis": 1, "slice_point": ends[1:-1]})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Python source: a module as one would write it by hand, which needs only torch."""
+"""Export to Python source: a module that looks handwritten and needs only torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def export(network: Network, opset: int | None) -> bytes:
 
 
 def load(content: bytes, weights: Mapping[str, Tensor]) -> Callable[..., Any]:
-    """Return the module that a source defines, with weights."""
+    """Return the module that a source defines, with the given weights."""
     space: dict[str, Any] = {"__name__": "exported"}
     exec(compile(content, "<exported>", "exec"), space)  # noqa: S102 - our own text
     module = space[space["__all__"][0]]().eval()

@@ -1,4 +1,4 @@
-"""TorchScript: what a run of the network does, as a file for C++ and mobile."""
+"""Export to TorchScript: a trace of the network, for C++ and mobile."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def export(network: Network, opset: int | None) -> bytes:
     """Return a traced network."""
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # torch calls it deprecated, which is a matter for those who ask for it; and the tracer
-        # warns of sizes that are fixed, which the comparison at another batch judges better.
+        # torch deprecates TorchScript, but whoever exports to it chose it; and the tracer warns
+        # of fixed sizes, which the comparison with another batch size checks better.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
         trace: Any = torch.jit.trace

@@ -1,4 +1,4 @@
-"""Weights as numpy arrays, without torch: which a network has, random ones, and given ones."""
+"""Weights as numpy arrays, without torch: names and shapes, random values, and given values."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from archscope.onnx_form import OnnxNode, Value, Weight
 from archscope.weights import COUNTER, check_fit
 
 BLOCK = 2**16
-"""Random numbers that are made at once."""
+"""How many random numbers are generated at a time."""
 
 Arrays = dict[str, NDArray[Any]]
-"""Arrays by the names that weights have in the state dict of `archscope.build`."""
+"""Arrays by their names in the state dict of `archscope.build`."""
 
 
 def form_of(node: Node) -> Value:
-    """Return what a node is in ONNX. Raises GraphError if nothing states it."""
+    """Return the ONNX form of a node. Raises GraphError if it has none."""
     form = node.op.onnx(*node.ins)
     if form is None:
         raise GraphError(f"'{node.name}': the operator '{node.op.label}' has no form in ONNX")
@@ -32,7 +32,7 @@ def form_of(node: Node) -> Value:
 
 
 def stated_weights(graph: Graph) -> dict[str, Weight]:
-    """Return the weights and running statistics of a network by name."""
+    """Return the weights and running statistics of a network, by name."""
     return {
         f"{module_path(node.name)}.{weight.name}": weight
         for node in graph.nodes
@@ -50,7 +50,7 @@ def _weights_in(form: Value | None) -> Iterator[Weight]:
 
 
 def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
-    """Return untrained weights: the same for the same graph and seed."""
+    """Return untrained weights, the same for the same graph and seed."""
     generator = np.random.Generator(np.random.SFC64(seed))
     arrays: Arrays = {}
     for name, weight in stated_weights(graph).items():
@@ -65,8 +65,8 @@ def random_arrays(graph: Graph, seed: int = 0) -> Arrays:
 def _spread(values: NDArray[Any], generator: np.random.Generator, spread: float) -> None:
     """Add uniform random numbers within `spread` of 0 to values, in steps of 2 ** -15 of it.
 
-    Four numbers are made of one draw, and blocks stay in the cache: of large networks, this and
-    writing the file is what an export takes.
+    Each draw yields four numbers, and blocks fit in the cache: for large networks, this and writing
+    the file dominate the time of an export.
     """
     step = np.float32(spread / 2**15)
     for start in range(0, values.size, BLOCK):
@@ -76,12 +76,12 @@ def _spread(values: NDArray[Any], generator: np.random.Generator, spread: float)
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Return the weights of a safetensors file, without torch. Raises OptionError."""
+    """Read the weights of a safetensors file, without torch. Raises OptionError."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     if path.suffix != ".safetensors":
-        raise OptionError(f"weights come from a .safetensors file, got '{path}'")
+        raise OptionError(f"expected weights in a .safetensors file, got '{path}'")
     with suppress(ImportError):
         import ml_dtypes  # noqa: F401 - which lets numpy know bfloat16
     try:
@@ -107,15 +107,17 @@ def imported_arrays(graph: Graph, weights: Mapping[str, Any]) -> Arrays:
         if path not in stated:
             raise GraphError(f"the network has no weight '{path}'")
         array = np.asarray(value.detach().cpu().float() if hasattr(value, "detach") else value)
-        # A factor for each channel is the same numbers with and without axes of one position.
+        # A factor per channel has the same numbers with and without axes of size 1.
         if array.squeeze().shape != tuple(size for size in stated[path].shape if size != 1):
-            raise GraphError(f"the weight '{path}' is {stated[path].shape}, got {array.shape}")
+            raise GraphError(
+                f"the weight '{path}' needs shape {stated[path].shape}, got {array.shape}"
+            )
         arrays[path] = array.reshape(stated[path].shape)
     return arrays
 
 
 def fitted(graph: Graph, weights: Mapping[str, NDArray[Any]], source: str) -> Arrays:
-    """Return given weights in single precision; errors call them `source`.
+    """Return given weights in single precision; errors refer to them as `source`.
 
     Raises OptionError unless names and shapes are those of the network.
     """

@@ -92,10 +92,10 @@ def node(name: str, *inputs: str, shares: str | None = None) -> Node:
     ("nodes", "outputs", "words"),
     [
         ([node("a"), node("a")], ["a"], "two nodes are named 'a'"),
-        ([node("a", "b"), node("b")], ["a"], "'a' reads 'b', which is not before it"),
-        ([node("a", "a")], ["a"], "'a' reads 'a', which is not before it"),
-        ([node("a", shares="b"), node("b")], ["a"], "'a' reads 'b', which is not before it"),
-        ([node("a")], ["b"], "output 'b' is of 'b', which is no node"),
+        ([node("a", "b"), node("b")], ["a"], "'a' reads 'b', which is not an earlier node"),
+        ([node("a", "a")], ["a"], "'a' reads 'a', which is not an earlier node"),
+        ([node("a", shares="b"), node("b")], ["a"], "'a' reads 'b', which is not an earlier node"),
+        ([node("a")], ["b"], "output 'b' refers to 'b', which is not a node"),
     ],
 )
 def test_what_is_no_graph_is_refused(nodes: list[Node], outputs: list[str], words: str) -> None:

@@ -156,7 +156,7 @@ def test_an_imported_model_keeps_its_weights(
         (["-o", "n.py", "--opset", "18"], "--opset is for ONNX, not for --to torch"),
         (
             ["-o", "n.py", "--weights", "w.h5"],
-            "weights come from a file of .safetensors, .pth, .pt, .bin, .ckpt, .tar, got 'w.h5'",
+            "expected a weights file (.safetensors, .pth, .pt, .bin, .ckpt, .tar), got 'w.h5'",
         ),
         (["-o", "n.py", "--weights", "w.safetensors"], "cannot read 'w.safetensors': no such file"),
         (

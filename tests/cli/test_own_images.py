@@ -127,7 +127,7 @@ def test_training_begins_with_the_weights_of_a_file(run: Run, photos: str) -> No
     train = ("train", SPEC, "--data", photos, "--epochs", "1")
     run(*train, "--name", "first", "--lr", "1e-9", "--seed", "3", "--quiet")
     result = run(*train, "--name", "second", "--lr", "1e-9", "--pretrained", "runs/first")
-    assert "note: 4 of 4 weights are those of 'runs/first/best.safetensors', by name" in result.err
+    assert "note: 4 of 4 weights loaded from 'runs/first/best.safetensors', by name" in result.err
     first, second = (
         json.loads(Path(f"runs/{name}/run.json").read_text(encoding="utf-8"))
         for name in ("first", "second")

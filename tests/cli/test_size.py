@@ -56,7 +56,7 @@ def test_refusals(run: Run, weights: Path, tmp_path: Path) -> None:
     for words, message in (
         (["--weights-output", str(tmp_path / "x.net")], "--weights-output needs weights"),
         (["--weights", str(tmp_path / "none.net")], "cannot read"),
-        (["--weights", "x.pt"], "weights come from a .safetensors file"),
+        (["--weights", "x.h5"], "expected a weights file (.safetensors, "),
         (["--weights", str(weights), "--weights-output", "x.pt"], "weights are written as"),
         (["--bits", "9"], "--bits: expected a whole number from 1 to 8"),
     ):

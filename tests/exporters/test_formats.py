@@ -119,10 +119,12 @@ def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(OptionError, match=r"3x.* lacks 1 of the network's 8 weights.*'last.bias"):
         export_network(small(), "torch", weights=without(weights, "last.bias"), source="3x")
     more = {**weights, "last.biass": weights["last.bias"]}
-    with pytest.raises(OptionError, match=r"has 1 weights that the network has not.*'last.biass'"):
+    with pytest.raises(
+        OptionError, match=r"has weights that the network lacks \(1 in all\).*'last.biass'"
+    ):
         export_network(small(), "torch", weights=more)
     wrong = {**weights, "last.bias": torch.zeros(4)}
-    with pytest.raises(OptionError, match=r"'last.bias' is 4, the network's is 5"):
+    with pytest.raises(OptionError, match=r"'last.bias' has shape 4, the network expects 5"):
         export_network(small(), "torch", weights=wrong)
 
 
@@ -138,11 +140,11 @@ def without(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def test_a_file_that_computes_something_else_is_not_written() -> None:
     network = build(chain(("conv", {"out": 3}), x=(3, 4, 4))).eval()
-    with pytest.raises(GraphError, match="onnx file computes something else"):
+    with pytest.raises(GraphError, match="onnx file computes different outputs"):
         comparison.largest_difference(network, lambda x: network(x) * 1.0001, "onnx file")
-    with pytest.raises(GraphError, match="another shape at batch 3"):
+    with pytest.raises(GraphError, match=r"with shape .* at batch 3, expected"):
         comparison.largest_difference(network, lambda x: network(x)[:1], "onnx file")
-    with pytest.raises(GraphError, match="computes something else"):
+    with pytest.raises(GraphError, match="computes different outputs"):
         comparison.largest_difference(network, lambda x: network(x) * torch.nan, "onnx file")
     nn.init.constant_(network.part("conv1").bias, torch.inf)
     with pytest.raises(GraphError, match="outputs are not finite"):
@@ -159,7 +161,7 @@ def test_onnx_says_when_it_cannot_hold_a_network(monkeypatch: pytest.MonkeyPatch
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     monkeypatch.setattr("archscope.exporters.onnx_writer.MAX_BYTES", 1000)
-    with pytest.raises(OptionError, match="an ONNX file holds 2 GiB, and the weights of 'net' are"):
+    with pytest.raises(OptionError, match=r"at most 2 GiB, but 'net' has [0-9,]+ bytes"):
         export_network(small(), "onnx")
     monkeypatch.undo()
     with pytest.raises(OptionError, match=r"ONNX is written in opset 18 to .*, got 3"):

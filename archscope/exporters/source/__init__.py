@@ -1,1 +1,1 @@
-"""Graph -> Python source of a torch module, as one would write it by hand."""
+"""Writes a graph as Python source of a torch module that looks handwritten."""

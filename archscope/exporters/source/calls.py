@@ -1,4 +1,4 @@
-"""Torch calls with the name, value and default of every argument."""
+"""Torch calls with the names, values and defaults of all arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = dict.fromkeys(
     ),
     SIZES,
 )  # fmt: skip
-"""Arguments that count channels, and so may be one number."""
+"""Arguments that count channels, so that the same parameter may set several of them."""
 
 
 class Argument(Struct, frozen=True):
@@ -34,7 +34,7 @@ class Argument(Struct, frozen=True):
 
     @property
     def kind(self) -> str:
-        """What it counts: arguments of different kinds are never the same."""
+        """The quantity it counts; arguments of different kinds never share a parameter."""
         return KINDS.get(self.name, self.name)
 
 

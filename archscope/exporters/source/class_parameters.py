@@ -1,7 +1,7 @@
 """Find the parameters of each class, and the arguments of the calls in its constructor.
 
-A class stands for several scopes. The values of an argument in all of them are a column; whether
-one column follows from another is decided as for the blocks of folded specs.
+A class represents several scopes. The values of an argument in all of them form a column; whether
+a column follows from another is decided as for the blocks of folded specs.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from archscope.exporters.source.line_breaking import Text, literal
 from archscope.exporters.source.scopes import Path, Scope
 from archscope.folding.expressions import Derived, Parameter, factor_of, is_equal, is_half
 
-FEW = 4  # up to so many unequal blocks are written one by one, not as a loop
+FEW = 4  # up to this many unequal blocks are written separately, not as a loop
 
 
 Written = tuple[str, Text]
-"""The keyword and text of an argument of a call. It has no keyword where it stands by its place."""
+"""The keyword and text of an argument of a call; positional arguments have no keyword."""
 
 
 class Assignment(Struct, frozen=True):
@@ -37,30 +37,30 @@ class Assignment(Struct, frozen=True):
     path: Path
     target: str | int  # a module of torch, or the number of a class
     arguments: tuple[Written, ...]
-    base: str = ""  # of a loop: the name of its modules without their numbers
+    base: str = ""  # for a loop: the name of its modules without their numbers
     start: int = 0
     count: Text = ""
-    variable: str = ""  # of a loop over a list: the name of its elements
+    variable: str = ""  # for a loop over a list: the name of its elements
     iterated: Text = ""  # and the list
 
 
 class SourceClass(Struct, frozen=True):
-    """A class: the scopes that it stands for, its parameters and its constructor."""
+    """A class: the scopes it represents, its parameters and its constructor."""
 
     scopes: ScopeClass
     parameters: list[Parameter] = field(default_factory=list)
     assignments: list[Assignment] = field(default_factory=list)
     words: dict[str, str] = field(default_factory=dict)
-    """What torch calls each parameter: `out_channels`."""
+    """The name of each parameter in torch: `out_channels`."""
 
 
 class _UnevenError(Exception):
-    """Blocks in a row that differ in too much to be a loop."""
+    """Consecutive blocks that differ too much to be written as a loop."""
 
 
 def classes(root: Scope) -> list[SourceClass]:
-    """Return the classes of a network, each after those that it uses; the network is the last."""
-    unrolled: set[Path] = set()  # scopes in which blocks in a row are written one by one
+    """Return the classes of a network, each after those it uses; the network is the last."""
+    unrolled: set[Path] = set()  # scopes whose consecutive blocks are written separately
     while True:
         made = _classes(scope_classes(root, unrolled), unrolled)
         if made is not None:
@@ -68,7 +68,7 @@ def classes(root: Scope) -> list[SourceClass]:
 
 
 def _classes(found: list[ScopeClass], unrolled: set[Path]) -> list[SourceClass] | None:
-    """Return the classes, None if some blocks are better written one by one."""
+    """Return the classes, None if some blocks are better written separately."""
     made: list[SourceClass] = []
     given: dict[Path, dict[str, Any]] = {}  # the parameters of each instance
     for scopes in found:
@@ -86,7 +86,7 @@ def _classes(found: list[ScopeClass], unrolled: set[Path]) -> list[SourceClass] 
 
 
 class _ClassMaker:
-    """Makes one class of the scopes that it stands for."""
+    """Creates a class from the scopes it represents."""
 
     def __init__(
         self, scopes: ScopeClass, made: list[SourceClass], given: dict[Path, dict[str, Any]]
@@ -110,7 +110,7 @@ class _ClassMaker:
         for column in zip(*calls, strict=True):
             values = tuple(argument.value for argument in column)
             argument = column[0]
-            if argument.name == "inplace":  # where one may not, none does
+            if argument.name == "inplace":  # if any of them may not, none does
                 values = (all(values),) * len(values)
             text = self._text(argument, argument.kind, values, first.path[-1])
             if text is not None:
@@ -169,7 +169,7 @@ class _ClassMaker:
     def _even(
         self, parameter: Parameter, word: str, values: list[list[Any]], owner: str
     ) -> Text | None:
-        """Return a parameter in a loop over which it stays or grows, None if it is left out."""
+        """Return a parameter that is constant or grows over a loop, None if it is left out."""
         starts, steps = tuple(row[0] for row in values), _growth(values)
         assert steps is not None
         if not any(steps):
@@ -201,7 +201,7 @@ class _ClassMaker:
 
 
 def _growth(values: list[list[Any]]) -> tuple[int, ...] | None:
-    """Return by how much each row grows with every step, None if one does not grow evenly."""
+    """Return the increment of each row per step, None if a row does not grow evenly."""
     if all(len(set(map(repr, row))) == 1 for row in values):
         return (0,) * len(values)
     if not all(type(value) is int for row in values for value in row):
@@ -219,7 +219,7 @@ def _growth(values: list[list[Any]]) -> tuple[int, ...] | None:
 
 
 def _derived(parameter: Parameter, kind: str, values: tuple[Any, ...]) -> Derived | None:
-    """Return how a column of values follows from a parameter, if it does."""
+    """Return the expression that computes a column of values from a parameter, if there is one."""
     if parameter.kind == kind and is_equal(values, parameter.values):
         return Derived(parameter)
     if (parameter.kind, kind) == ("kernel_size", "padding"):

@@ -1,6 +1,6 @@
-"""Group the scopes of a network into classes, and list what each constructor makes.
+"""Group the scopes of a network into classes, and list what each constructor creates.
 
-A constructor makes layers, blocks, and blocks in a row, which become a loop.
+A constructor creates layers, blocks, and runs of consecutive blocks, which become a loop.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Block(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """Instances of one class with consecutive numbers, each reading the one before."""
+    """Instances of the same class with consecutive numbers, each reading the previous one."""
 
     base: str
     start: int
@@ -47,7 +47,7 @@ Part = Layer | Block | Run
 
 
 class ScopeClass(Struct, frozen=True):
-    """Scopes that differ in numbers only, so that one class can stand for all."""
+    """Scopes that differ only in numbers, so that one class can represent all of them."""
 
     number: int
     sequential: bool
@@ -55,9 +55,9 @@ class ScopeClass(Struct, frozen=True):
 
 
 def scope_classes(root: Scope, unrolled: Collection[Path] = ()) -> list[ScopeClass]:
-    """Return the classes of a network, each after those that it uses; the network is the last.
+    """Return the classes of a network, each after those it uses; the network is the last.
 
-    In the scopes at `unrolled`, blocks in a row are written one by one.
+    In the scopes at `unrolled`, consecutive blocks are written separately.
     """
     classifier = _Classifier(unrolled)
     classifier.place(root)
@@ -76,7 +76,7 @@ class _Classifier:
         self.known: dict[object, int] = {}
 
     def place(self, scope: Scope) -> int:
-        """Return the number of the class of a scope, a new one if none has the same structure."""
+        """Return the index of the class of a scope, a new one if none has the same structure."""
         parts: list[Part] = []
         for step in scope.steps:
             if not step.new or is_join(step):
@@ -98,7 +98,7 @@ class _Classifier:
 
 
 def is_sequential(scope: Scope) -> bool:
-    """Return whether each step of a scope reads the one before and nothing else."""
+    """Return whether each step of a scope reads only the previous step."""
     value = scope.inputs
     for step in scope.steps:
         plain = step.new and not step.training and not is_join(step)
@@ -111,7 +111,7 @@ def is_sequential(scope: Scope) -> bool:
 
 
 def _runs(parts: list[Part]) -> list[Part]:
-    """Return the parts of a sequence, with consecutive blocks of one class as runs."""
+    """Return the parts of a sequence, with consecutive blocks of the same class as runs."""
     found: list[Part] = []
     for part in parts:
         base, number = _numbered(part.path[-1]) if isinstance(part, Block) else ("", None)
@@ -131,14 +131,14 @@ def _runs(parts: list[Part]) -> list[Part]:
 
 
 def _numbered(name: str) -> tuple[str, int | None]:
-    """Return a name and the number behind it: `unit12` is `unit`, 12; `unit01` has none."""
+    """Split a name into its stem and number: `unit12` is `unit`, 12; `unit01` has no number."""
     base = name.rstrip("0123456789")
     digits = name[len(base) :]
     return (base, int(digits)) if digits and str(int(digits)) == digits else (name, None)
 
 
 def _form(part: Part) -> object:
-    """Return a key that is equal for a part in all scopes of one class."""
+    """Return a key that a part has in all scopes of the same class."""
     if isinstance(part, Layer):
         names = tuple((argument.name, argument.positional) for argument in arguments(part.call))
         return part.path, part.call.target, names
@@ -148,7 +148,7 @@ def _form(part: Part) -> object:
 
 
 def _wires(scope: Scope) -> object:
-    """Return a key of which step reads what, independent of where the scope stands."""
+    """Return a key of the inputs of each step, independent of the scope's path."""
     local: dict[str, object] = {name: number for number, name in enumerate(scope.inputs)}
     wires: list[object] = [len(scope.inputs)]
     for place, step in enumerate(scope.steps):

@@ -1,4 +1,4 @@
-"""The statements of a module's `forward`, whose variables are named after what they hold."""
+"""The statements of a module's `forward`, with variables named after their values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archscope.module_names import attribute_name
 
 TAKEN = {"self", "torch", "nn", "x", "dict", *dir(builtins), *keyword.kwlist}
 
-SHORT = 60  # a longer sum stands in a line of its own
+SHORT = 60  # a longer sum gets a line of its own
 
 
 def member(path: Path) -> str:
@@ -31,7 +31,7 @@ def is_plain(name: str) -> bool:
 
 
 def arguments(scope: Scope, names: Mapping[str, str]) -> list[str]:
-    """Return the arguments of `forward`: `x`, or those of the network under their own names."""
+    """Return the arguments of `forward`: `x`, or the inputs of the network by their names."""
     if len(scope.inputs) == 1:
         return ["x"]
     found: list[str] = []
@@ -58,7 +58,7 @@ class ForwardWriter:
         self.inline: dict[str, Text] = {}
 
     def body(self, indent: str, *, returning: bool) -> list[str]:
-        """Return the statements, with a final `return` if `returning`."""
+        """Return the statements, ending in `return` if `returning`."""
         lines: list[str] = []
         training = False
         for place, step in enumerate(self.steps):
@@ -102,9 +102,9 @@ class ForwardWriter:
             return []
         dead = [n for n in step.inputs if n in self.held and max(self.reads[n]) <= place]
         free = [self.held.pop(name) for name in dict.fromkeys(dead)]
-        for name in step.inputs:  # what stands in the expression is used up with it
+        for name in step.inputs:  # the values in the expression are consumed by it
             self.inline.pop(name, None)
-        # The names of values that nothing reads from here on are free again.
+        # Names of values that are not read any more can be reused.
         read = {value for value, places in self.reads.items() if places[-1] > place}
         self.held = {value: name for value, name in self.held.items() if value in read}
         for value in step.outputs:
@@ -113,7 +113,7 @@ class ForwardWriter:
         return statement(indent, expression, f"{left} = ")
 
     def _goes_on(self, place: int, step: Step) -> bool:
-        """Return whether the next step is the only reader of what a step returns."""
+        """Return whether the next step is the only reader of a step's result."""
         return (
             self.reads[step.outputs[0]] == [place + 1]
             and place + 1 < len(self.steps)
@@ -130,7 +130,7 @@ class ForwardWriter:
         return _free(meaning if meaning not in live or meaning != "y" else step.path[-1], live)
 
     def _meaning(self, step: Step, value: str) -> str:
-        """Return a name for a value, after the last step of the chain that it goes through."""
+        """Return a name for a value, after the last step of the chain that processes it."""
         while True:
             if value in self.outputs:
                 return self.outputs[value]
@@ -139,7 +139,7 @@ class ForwardWriter:
                 break
             reader = self.steps[readers[0]]
             if is_join(reader) and len(reader.inputs) == 2 and self.scope.path:
-                return "y"  # the other side of a sum with `x`
+                return "y"  # the other operand of a sum with `x`
             if reader.inputs != (value,) or len(reader.outputs) != 1:
                 break
             step, value = reader, reader.outputs[0]
@@ -158,7 +158,7 @@ def _used(scope: Scope) -> list[Step]:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """Return an unused identifier that begins with a name."""
+    """Return an unused identifier that starts with a name."""
     if not is_plain(name) and not keyword.iskeyword(name):
         name = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in name)
         name = f"x{name}" if not name or not name.isidentifier() else name

@@ -1,4 +1,4 @@
-"""The source of modules that torch lacks, as far as a network uses them."""
+"""The source of the modules that a network needs and torch lacks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archscope.errors import GraphError
 
 
 def helpers(targets: Iterable[str]) -> tuple[list[str], set[str]]:
-    """Return the sources of modules and what they need, and their imports.
+    """Return the sources of modules and their dependencies, and their imports.
 
-    `targets` are of `archscope.nn`, or of modules of plug-ins. Raises GraphError where two that
-    are needed have one name.
+    `targets` are names in `archscope.nn` or in modules of plug-ins. Raises GraphError if two
+    definitions have the same name.
     """
     names: dict[str, list[str]] = {}
     for target in sorted(targets):
@@ -36,7 +36,7 @@ def helpers(targets: Iterable[str]) -> tuple[list[str], set[str]]:
 
 
 def _needed(library: str, names: Iterable[str]) -> tuple[dict[str, str], set[str]]:
-    """Return the sources of names of one library and of those that they need, and imports."""
+    """Return the sources of names of a library and of their dependencies, and imports."""
     defined, imports = _contents(library)
     wanted: set[str] = set()
     needs: set[str] = set()
@@ -56,7 +56,7 @@ def _needed(library: str, names: Iterable[str]) -> tuple[dict[str, str], set[str
 
 @cache
 def _contents(library: str) -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
-    """Return source and names read of each definition, and the line that imports each name."""
+    """Return the source and the names read by each definition, and the import of each name."""
     defined: dict[str, tuple[str, list[str]]] = {}
     imports: dict[str, str] = {}
     module = import_module(library)
@@ -69,7 +69,7 @@ def _contents(library: str) -> tuple[dict[str, tuple[str, list[str]]], dict[str,
 
 
 def _read(text: str, defined: dict[str, tuple[str, list[str]]], imports: dict[str, str]) -> None:
-    """Add what a file defines and imports."""
+    """Add the definitions and imports of a file."""
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             source = ast.get_source_segment(text, node)

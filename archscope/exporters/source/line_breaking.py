@@ -62,7 +62,7 @@ def statement(indent: str, text: Text, before: str = "", after: str = "") -> lis
 
 
 def literal(value: Any) -> Text:
-    """Return a value as Python reads it; a tuple as a group, so that it can be broken."""
+    """Return the Python literal of a value; a tuple is a group, so that it can be broken."""
     if isinstance(value, float) and not isfinite(value):
         return f'float("{value}")'
     if isinstance(value, str):
@@ -73,7 +73,7 @@ def literal(value: Any) -> Text:
 
 
 def prefixed(before: str, text: Text) -> Text:
-    """Return a text behind another, to be broken in the same places."""
+    """Return a text with another one before it, to be broken in the same places."""
     if isinstance(text, Group):
         return structs.replace(text, opening=before + text.opening)
     return f"{before}{text}"

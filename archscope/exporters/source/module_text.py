@@ -28,7 +28,7 @@ from archscope.ir import Graph, text_of
 from archscope.module_names import attribute_name
 
 BODY = 2 * STEP
-PLACED = 3  # so many arguments stand by their place, the others by name
+PLACED = 3  # this many arguments are positional, the others keywords
 
 
 def write(graph: Graph) -> str:
@@ -57,7 +57,7 @@ class _ModuleWriter:
         return "\n\n\n".join(parts) + "\n"
 
     def _about(self) -> str:
-        """Return the docstring of the file: what the network is and costs."""
+        """Return the docstring of the file: the network and its costs."""
         graph, own = self.graph, analyze(self.graph)
         inputs = ", ".join(
             text_of(node.out) if len(graph.inputs) == 1 else f"{node.name} {text_of(node.out)}"
@@ -82,7 +82,7 @@ class _ModuleWriter:
         return f'"""{text}\n"""'
 
     def _class_names(self) -> list[str]:
-        """Return a name for each class, after the scopes that it stands for."""
+        """Return a name for each class, after the scopes it represents."""
         taken = {"Tensor", "Any"}
         targets = [part.target for made in self.classes for part in made.assignments]
         self.carried = {t for t in targets if isinstance(t, str) and not t.startswith("nn.")}
@@ -152,7 +152,7 @@ class _ModuleWriter:
         return lines
 
     def _counted(self, made: SourceClass) -> tuple[Text, ...] | None:
-        """Return the parts of a sequence, if their names are those that torch gives: 0, 1, 2."""
+        """Return the parts of a sequence, if they have the names that torch gives: 0, 1, 2."""
         items: list[Text] = []
         if not made.scopes.sequential:
             return None
@@ -185,7 +185,7 @@ class _ModuleWriter:
         return Group(f"{self.names[assignment.target]}(", tuple(words), ")")
 
     def _loop(self, assignment: Assignment) -> list[str]:
-        """Return blocks in a row as a loop."""
+        """Return consecutive blocks as a loop."""
         lines: list[str] = []
         if assignment.variable:
             whole = assignment.iterated
@@ -295,7 +295,7 @@ def _camel(name: str) -> str:
 
 
 def _class_name(path: tuple[str, ...]) -> str:
-    """Return a class name after a block: `stage0.conv_bn12` is a ConvBn."""
+    """Return a class name for a block: `stage0.conv_bn12` is a ConvBn."""
     for name in reversed(path):
         found = _camel(name.rstrip("0123456789_"))
         if found and found[0].isalpha() and found not in ("None", "True", "False"):

@@ -17,10 +17,10 @@ class Step(Struct, frozen=True):
 
     path: Path
     part: Call | Scope
-    inputs: tuple[str, ...]  # values, each called after the node that made it
+    inputs: tuple[str, ...]  # values, each named after its node
     outputs: tuple[str, ...]
-    new: bool = True  # whether the module is made here, not by an earlier step
-    training: bool = False  # whether it serves only outputs of training
+    new: bool = True  # whether the module is created here, not by an earlier step
+    training: bool = False  # whether it is needed only for training outputs
 
 
 class Scope(Struct, frozen=True):
@@ -76,7 +76,7 @@ class _ScopeMaker:
         self.readers = graph.readers()
         self.results = {output.node for output in graph.outputs}
         self.whole: dict[Path, bool] = {}
-        self.same: dict[Path, Path] = {}  # a block that is an earlier one once more
+        self.same: dict[Path, Path] = {}  # a repeated call of an earlier block
         for path in self.members:
             self.whole[path] = not path or self._is_whole(path)
 
@@ -112,7 +112,7 @@ class _ScopeMaker:
         if node.shares is not None and node.op != self.graph.by_name[node.shares].op:
             raise GraphError(
                 f"'{node.name}' and '{node.shares}' share weights and differ in attributes,"
-                " which Python source cannot say; the other formats can"
+                " which Python source cannot express; use another format"
             )
         training = not path and node.name in self.training
         return Step(owner, described, node.inputs, (node.name,), node.shares is None, training)
@@ -153,7 +153,7 @@ class _ScopeMaker:
         return True
 
     def _twin(self, path: Path, node: Node) -> Path | None:
-        """Return an earlier block with the same structure and weights, if there is one."""
+        """Return an earlier block with the same structure and weights, if any."""
         assert node.shares is not None
         tail = self.paths[node.name][len(path) :]
         owner = self.paths[node.shares]
@@ -171,7 +171,7 @@ class _ScopeMaker:
         return earlier
 
     def _form(self, path: Path) -> list[object]:
-        """Return a key of what a block computes, independent of where it stands."""
+        """Return a key of what a block computes, independent of its path."""
         inputs, outputs = self._inputs(path), set(self._outputs(path))
         local: dict[str, object] = {name: number for number, name in enumerate(inputs)}
         form: list[object] = []
