@@ -53,10 +53,11 @@ def test_a_compressed_file_and_back(run: Run, weights: Path, tmp_path: Path) -> 
 
 
 def test_refusals(run: Run, weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_bytes(b"junk")
     for words, message in (
         (["--weights-output", str(tmp_path / "x.net")], "--weights-output needs weights"),
         (["--weights", str(tmp_path / "none.net")], "cannot read"),
-        (["--weights", "x.h5"], "expected a weights file (.safetensors, "),
+        (["--weights", str(tmp_path / "x.h5")], "expected a weights file (.safetensors, "),
         (["--weights", str(weights), "--weights-output", "x.pt"], "weights are written as"),
         (["--bits", "9"], "--bits: expected a whole number from 1 to 8"),
     ):
