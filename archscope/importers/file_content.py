@@ -1,4 +1,4 @@
-"""The bytes of binary files, of which large ones are read only where they are looked at."""
+"""The bytes of binary files; large files are read only where they are accessed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archscope.errors import UnavailableError
 Content = bytes | mmap
 
 MAPPED = 1 << 24
-"""Bytes from which on a file is mapped into memory rather than read."""
+"""Files of at least this many bytes are mapped into memory instead of read."""
 
 
 def content_of(path: Path) -> Content:

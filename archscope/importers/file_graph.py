@@ -1,4 +1,4 @@
-"""A graph made of the layers of a text file, one after the other: what several formats share."""
+"""Builds a graph from the layers of a file one by one; shared by several formats."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def read_text(path: Path) -> str:
 
 
 class FileGraph:
-    """Collects the operators that the layers of a file are; each says the line it stands in.
+    """Collects the operators of the layers of a file, each with its line.
 
-    The line is 0 in files that have no lines.
+    The line is 0 in binary files.
     """
 
     def __init__(self, path: Path, titles: Iterable[str] = ()) -> None:
-        """`titles` are those of all layers, where they are known: no name is another's scope."""
+        """`titles` are the names of all layers, if known, so that none becomes another's scope."""
         self.path = path
         self.builder = Builder()
         self.notes: list[str] = []
@@ -66,11 +66,11 @@ class FileGraph:
         return Source(self.path.as_posix(), line, 1) if line else None
 
     def error(self, message: str, line: int) -> SpecError:
-        """Return the error to raise for what is wrong in a line."""
+        """Return the error to raise for a problem in a line."""
         return SpecError(message, self.at(line) or self.path.as_posix())
 
     def shape(self, node: str) -> Shape:
-        """Return the shape of what a node gives."""
+        """Return the output shape of a node."""
         return self.builder.nodes[node].out
 
     def input(self, title: str, shape: Shape, line: int) -> str:
@@ -100,13 +100,13 @@ class FileGraph:
         return name
 
     def opaque(self, title: str, line: int, kind: str, inputs: Iterable[str], **given: Any) -> str:
-        """Add a layer that no operator of ours is, and return the name of its node."""
+        """Add a layer without an equivalent operator, and return the name of its node."""
         sources = tuple(dict.fromkeys(inputs))
         given.setdefault("size", self.shape(sources[0]))
         return self.add(title, line, "opaque", sources, kind=shortened(kind), **given)
 
     def flat(self, title: str, line: int, node: str) -> str:
-        """Return a node, flattened if it is a feature map."""
+        """Flatten a node if it is a feature map."""
         return self.add(title, line, "flatten", (node,)) if len(self.shape(node)) > 1 else node
 
     def check(self, count: int, most: int, what: str, line: int) -> None:
@@ -115,7 +115,7 @@ class FileGraph:
             raise LimitError(f"{what} the limit of {most}", self.at(line) or self.path.as_posix())
 
     def graph(self, stated: Collection[str] = ()) -> Graph:
-        """Return the graph; what nothing reads is an output, and so are nodes that a file states.
+        """Return the graph; its outputs are the nodes without readers, and those stated in a file.
 
         Raises SpecError for an empty graph.
         """
@@ -150,14 +150,14 @@ def operator(word: str, **given: Any) -> Op:
 
 
 def sizes_of(stated: Mapping[str, Shape], given: Inputs) -> dict[str, Shape]:
-    """Return the shapes of inputs: those that the user gives, or else those that a file states.
+    """Return the shapes of inputs: those that the user gives, else those that a file states.
 
-    Raises OptionError for inputs that there are not, and for an empty shape, which is unknown.
+    Raises OptionError for unknown inputs, and for an empty shape, which is unknown.
     """
     known = ", ".join(f"'{name}'" for name in stated)
     if given is not None and not isinstance(given, Mapping):
         if len(stated) != 1:
-            raise OptionError(f"has the inputs {known}; say the size of each by name")
+            raise OptionError(f"has the inputs {known}; give the shape of each by name")
         given = dict.fromkeys(stated, given)
     unknown = next((name for name in given or {} if name not in stated), None)
     if unknown is not None:
@@ -165,23 +165,25 @@ def sizes_of(stated: Mapping[str, Shape], given: Inputs) -> dict[str, Shape]:
     shapes = {**stated, **(given or {})}
     for name, shape in shapes.items():
         if not shape:
-            raise OptionError(f"does not say the size of its input '{name}'; say it with --input")
+            raise OptionError(
+                f"does not state the size of its input '{name}'; give it with --input"
+            )
         if stated[name] and len(shape) != len(stated[name]):
             raise OptionError(
-                f"the input '{name}' is {text_of(stated[name])}, got {text_of(shape)}"
+                f"the input '{name}' has shape {text_of(stated[name])}, got {text_of(shape)}"
             )
     return shapes
 
 
 def named(path: Path, error: ArchscopeError) -> ArchscopeError:
-    """Return an error that knows no place as one that names the file."""
+    """Add the name of the file to an error without a location."""
     if isinstance(error, OptionError | ShapeError):
         return type(error)(f"{path.as_posix()}: {error}")
     return error
 
 
 def _dotted(title: str) -> str:
-    """Return what a file calls a layer as a name: `conv2/3x3` is `conv2.3x3`."""
+    """Turn a layer's title in a file into a name: `conv2/3x3` is `conv2.3x3`."""
     parts = title.replace("/", ".").split(".")
     return valid_start(".".join(name_part(part) for part in parts[-16:] if part) or "layer")
 

@@ -1,7 +1,7 @@
-"""The formats that a network can be imported from, each loaded on demand, and what an import is.
+"""The formats that a network can be imported from, each loaded on demand, and their result.
 
-To add a format, write a folder beside this file whose `__init__.py` has a function that takes a
-source and the shape of its input and returns an `Imported`, and add a line to `FORMATS`.
+To add a format, write a folder next to this file whose `__init__.py` has a function that takes a
+source and its input shape and returns an `Imported`, and add a line to `FORMATS`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Inputs = Shape | Mapping[str, Shape] | None
 
 
 class Imported(Struct, frozen=True):
-    """A graph, and the weights of its source by the nodes that have them.
+    """An imported graph, and the weights of its source, by node.
 
     `weights()` returns torch tensors or numpy arrays, each named after its node and its name in
     the torch module of that node's operator: `layer1.0.conv1.weight`.
@@ -33,15 +33,17 @@ class Imported(Struct, frozen=True):
 
 
 class ImportFormat(Struct, frozen=True):
-    """One format: the sources that are of it, and the function of its folder that reads them."""
+    """A format: the pattern of its sources, and the function of its folder that reads them."""
 
     folder: str  # in this one; the `__name__` of a plug-in's own module
     function: str
-    pattern: str  # of a whole source
-    about: str  # what a source looks like, for messages
-    batched: bool = False  # the function takes a `batch`, too, as images may not be alike
-    test: str = ""  # the function of its folder that tells its sources from others of that pattern
-    runnable: str = ""  # the function that returns the module itself and inputs, where there is one
+    pattern: str  # matches a whole source
+    about: str  # a description of sources, for messages
+    batched: bool = False  # the function also takes a `batch`, as images may be treated differently
+    test: str = (
+        ""  # the function of its folder that recognises its sources, if the pattern is not enough
+    )
+    runnable: str = ""  # the function that returns the torch module and inputs, if any
 
     def importer(self) -> Callable[..., Imported]:
         """Return the function that imports a source of this format."""
@@ -52,13 +54,13 @@ class ImportFormat(Struct, frozen=True):
         return self._function(self.runnable) if self.runnable else None
 
     def takes(self, source: str) -> bool:
-        """Return whether a source is of this format."""
+        """Return whether a source has this format."""
         if not re.fullmatch(self.pattern, source):
             return False
         return not self.test or bool(self._function(self.test)(source))
 
     def _module(self) -> Any:
-        """Return the folder as a module; of a plug-in, that is a dotted name."""
+        """Return the name of the folder's module, a dotted name for plug-ins."""
         name = self.folder
         return import_module(name if "." in name else f"archscope.importers.{name}")
 
@@ -76,16 +78,16 @@ _OURS = (
     ImportFormat("keras", "from_file", r"[^\n]*\.(keras|json)", ".keras", test="is_model"),
     ImportFormat("tflite", "from_file", r"[^\n]*\.tflite", ".tflite"),
     ImportFormat("torch", "from_program_file", r"[^\n]*\.pt2", ".pt2", batched=True),
-    # A drive letter of Windows has a slash behind its colon.
+    # A Windows drive letter has a slash after its colon.
     ImportFormat("torch", "from_import_string", import_strings.PATTERN, "package.module:name",
                  batched=True, runnable="module_and_inputs"),
 )  # fmt: skip
 FORMATS: Registry[ImportFormat] = Registry(
     "importers", {entry.about: entry for entry in _OURS}, stated(ImportFormat, "about")
 )
-"""All formats, by what their sources look like; a source is of the first one that takes it."""
+"""All formats, in the order in which they are tried on a source."""
 
 
 def format_of(source: str) -> ImportFormat | None:
-    """Return the format of what a user names, None for a spec."""
+    """Return the format of a source, None for a spec."""
     return next((entry for entry in FORMATS.values() if entry.takes(source)), None)

@@ -1,4 +1,4 @@
-"""What people call a PyTorch module: `mynet.py`, `mynet:Net`, `pkg/net.py:Net(width=32)`.
+"""Parse names of PyTorch modules: `mynet.py`, `mynet:Net`, `pkg/net.py:Net(width=32)`.
 
 Nothing is imported here: files are parsed, and arguments in parentheses are literals.
 """
@@ -18,18 +18,18 @@ from archscope.errors import OptionError, SpecError, WordError, did_you_mean
 _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(?:\.{_NAME})*"
 PATTERN = rf"[^\n]*\.py|(?:[^\n]*\.py|{_DOTTED}):{_DOTTED}(?:\([^\n]*)?"
-"""What import strings look like, as a regular expression."""
+"""The regular expression of import strings."""
 _PARTS = re.compile(
     rf"(?P<file>.*\.py)?(?P<module>{_DOTTED})?(?::(?P<name>{_DOTTED})(?P<call>.*))?"
 )
 BASES = {"Module", "LightningModule", "Sequential", "ModuleList", "ModuleDict"}
-"""Names of classes that networks are derived from; a class with a `forward` is one, too."""
+"""Base classes of networks; a class with a `forward` is a network, too."""
 OTHERS = {"ABC", "Enum", "Exception", "Generic", "NamedTuple", "Protocol", "TypedDict", "object"}
-"""Names of classes that no network is derived from alone."""
+"""Base classes that do not make a class a network."""
 
 
 class ImportString(Struct, frozen=True):
-    """A module of Python, as a file or by its dotted name, a name in it, and arguments."""
+    """A Python module as a file or dotted name, a name in it, and arguments."""
 
     text: str
     file: Path | None
@@ -41,14 +41,14 @@ class ImportString(Struct, frozen=True):
 
     @property
     def last_name(self) -> str:
-        """What a network is called that has no name of its own."""
+        """The name of a network without a name of its own."""
         return self.name.rpartition(".")[2]
 
 
 def parse(text: str) -> ImportString:
-    """Return the parts of an import string. Raises OptionError for arguments that are no literals.
+    """Parse an import string. Raises OptionError for arguments that are not literals.
 
-    Of a file without a name, the name is that of its only network. Raises WordError if there are
+    For a file without a name, the name is that of its only network. Raises WordError if there are
     several or none.
     """
     parts = _PARTS.fullmatch(text)
@@ -64,7 +64,7 @@ def parse(text: str) -> ImportString:
 
 
 def file_of(word: str) -> Path | None:
-    """Return the file of Python that a bare word such as `mynet` or `pkg.net` means, if any."""
+    """Return the Python file that a bare word such as `mynet` or `pkg.net` means, if any."""
     if not re.fullmatch(_DOTTED, word):
         return None
     path = Path(*word.split("."))
@@ -73,7 +73,7 @@ def file_of(word: str) -> Path | None:
 
 
 def only_network(file: Path, word: str) -> str:
-    """Return the name of the network that a file defines. Raises WordError unless it is one."""
+    """Return the name of the only network in a file. Raises WordError if there is not one."""
     tree = _tree(file)
     networks = list(networks_in(tree))
     place = file.as_posix()
@@ -81,7 +81,9 @@ def only_network(file: Path, word: str) -> str:
         return networks[0]
     if networks:
         listed = ", ".join(f"{place}:{name}" for name in networks)
-        raise WordError(f"'{word}' has several networks: {listed}", word, f"{place}:{networks[-1]}")
+        raise WordError(
+            f"'{word}' defines several networks: {listed}", word, f"{place}:{networks[-1]}"
+        )
     makers = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     if not makers:
         raise OptionError(f"'{word}' defines no class that is an nn.Module, and no function")
@@ -93,17 +95,17 @@ def only_network(file: Path, word: str) -> str:
 
 
 def networks_in(tree: ast.Module) -> Iterator[str]:
-    """Yield the classes of networks that are no part of other classes in the file, in order."""
+    """Yield the classes of networks that no other class in the file uses, in order."""
     modules: dict[str, ast.ClassDef] = {}
     likely: dict[str, ast.ClassDef] = {}
-    for node in tree.body:  # a class is derived from those above it
+    for node in tree.body:  # base classes come first
         if not isinstance(node, ast.ClassDef):
             continue
         bases = {_last(base) for base in node.bases}
         functions = [part.name for part in node.body if isinstance(part, ast.FunctionDef)]
         if bases & (BASES | modules.keys()) or (bases and "forward" in functions):
             modules[node.name] = node
-        elif bases - OTHERS:  # of another file
+        elif bases - OTHERS:  # from another file
             likely[node.name] = node
     modules = modules or likely
     used = {
@@ -132,9 +134,9 @@ def _tree(file: Path) -> ast.Module:
         raise OptionError(f"cannot read '{file.as_posix()}': {error.strerror}") from None
     except SyntaxError as error:
         place = f"{file.as_posix()}:{error.lineno or 1}:{error.offset or 1}"
-        raise SpecError(f"no valid Python: {error.msg}", place) from None
+        raise SpecError(f"invalid Python: {error.msg}", place) from None
     except ValueError as error:
-        raise OptionError(f"'{file.as_posix()}' is no Python source: {error}") from None
+        raise OptionError(f"'{file.as_posix()}' is not Python source: {error}") from None
 
 
 def _no_file(text: str, file: Path) -> OptionError:
@@ -143,10 +145,10 @@ def _no_file(text: str, file: Path) -> OptionError:
 
 
 def _arguments(text: str, call: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments that stand in parentheses. They are never evaluated."""
+    """Return the arguments in parentheses, which are never evaluated."""
     if not call:
         return (), {}
-    wanted = f"'{text}': arguments are literals such as (width=32, name='a'), got '{call}'"
+    wanted = f"'{text}': expected literals as arguments, such as (width=32, name='a'), got '{call}'"
     try:
         tree = ast.parse(f"_{call}", mode="eval").body
         if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):

@@ -1,4 +1,4 @@
-"""Names of nodes, made of what files of other frameworks call their layers."""
+"""Turn the titles of layers in files of other frameworks into names of nodes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Collection
 from archscope.module_names import PUBLIC
 
 LONGEST = 60
-"""Characters that are kept of each part of a name."""
+"""The maximum number of characters of each part of a name."""
 
 
 def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> str:
-    """Return the name, with a number behind it if it is taken, and add it to those used.
+    """Return the name, with a number appended if it is taken, and add it to those used.
 
-    `used` has the last number of each name, so that many equal names cost no more than others.
+    `used` has the last number of each name, so that many equal names are not slower than others.
     """
     candidate, number = name, used.get(name, 1)
     while candidate in used or candidate in scopes:
@@ -26,13 +26,13 @@ def take_name(name: str, used: dict[str, int], scopes: Collection[str] = ()) -> 
 
 
 def name_part(text: str, default: str = "op") -> str:
-    """Return a text as one part of a name: letters, digits and underscores."""
+    """Turn a text into a part of a name: letters, digits and underscores."""
     part = re.sub(r"[^A-Za-z0-9_]+", "_", text[: 4 * LONGEST]).strip("_")[:LONGEST]
     return f"{part}_op" if part in PUBLIC or f"{part}_" in PUBLIC else part or default
 
 
 def valid_start(name: str) -> str:
-    """Return a name that begins as it must, with a letter or underscore."""
+    """Make a name start with a letter or underscore."""
     return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 

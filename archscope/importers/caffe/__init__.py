@@ -1,4 +1,4 @@
-"""Definitions of Caffe (`.prototxt`) of both generations of layers -> Graph."""
+"""Imports Caffe definitions (`.prototxt`) of both generations of layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the layers of a definition become: nodes by value, and notes on what has no node."""
+"""Collects the nodes of a definition by value, and notes on values without a node."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from archscope.importers.file_graph import FileGraph
 from archscope.ir import Shape
 
 ASIDE = ""
-"""What is no feature map of the network: labels, and boxes that follow from sizes alone."""
+"""Marks values that are not feature maps: labels, and boxes that depend only on sizes."""
 
 
 class Conversion:
-    """The graph in the making, and the node that each value of the definition is.
+    """The graph under construction, and the node of each value of the definition.
 
     A value has no node if it is `ASIDE`, or None if its shape is not known.
     """
@@ -28,7 +28,7 @@ class Conversion:
         self.made = FileGraph(found.path, [layer.name for layer in found.layers])
         self.values: dict[Value, str | None] = {}
         self.batch = 1
-        self.weights: dict[str, str] = {}  # the node that has shared weights first, by their name
+        self.weights: dict[str, str] = {}  # the first node with shared weights, by their name
 
     def nodes(self, layer: CaffeLayer) -> list[str]:
         """Return the nodes that a layer reads. Raises SpecError if there are none."""
@@ -54,11 +54,11 @@ class Conversion:
     def part(
         self, layer: CaffeLayer, title: str, word: str, inputs: Sequence[str], **given: Any
     ) -> str:
-        """Add one of several operators that a layer is."""
+        """Add one of several operators for a layer."""
         return self.made.add(f"{layer.name}_{title}", layer.line, word, inputs, **given)
 
     def opaque(self, layer: CaffeLayer, each: int | None = 0, **given: Any) -> str:
-        """Add a layer that no operator is, with so many operations for each number it gives."""
+        """Add a layer without an equivalent operator, with its operations per output value."""
         nodes = self.nodes(layer)
         size = given.setdefault("size", self.made.shape(nodes[0]))
         if each is not None:
@@ -76,7 +76,7 @@ class Conversion:
         return axis % rank
 
     def share(self, layer: CaffeLayer, node: str) -> str:
-        """Let a layer share the weights of an earlier one that names them as it does."""
+        """Make a layer share the weights of an earlier one that uses the same names."""
         names: list[str] = []
         for value, _ in layer.message.fields.get("param", ()):
             name = value.text("name") if isinstance(value, Message) else value
@@ -91,12 +91,13 @@ class Conversion:
         ours, theirs = made.nodes[node], made.nodes[owner]
         if ours.op.weights_key(*ours.ins) != theirs.op.weights_key(*theirs.ins):
             raise self.made.error(
-                f"'{layer.name}' shares weights with '{owner}', which has others", layer.line
+                f"'{layer.name}' shares weights with '{owner}', whose weights have other shapes",
+                layer.line,
             )
         made.share(node, owner)
         return node
 
     def replace(self, node: str, **given: Any) -> None:
-        """Change attributes of an operator that nothing reads yet."""
+        """Change attributes of an operator that has no readers yet."""
         made = self.made.builder.nodes
         made[node] = structs.replace(made[node], op=structs.replace(made[node].op, **given))

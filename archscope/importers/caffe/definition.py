@@ -1,4 +1,4 @@
-"""The layers of a definition, those of one phase, and where each value comes from."""
+"""Parse a definition: its layers for a phase, and the source of each value."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from archscope.importers.caffe.text_format import Message, parse
 from archscope.ir import Shape, Source
 
 Value = tuple[int, int]
-"""A value by the index of the layer that gives it and its place among the tops of that."""
+"""A value as the index of its layer and its index among the layer's tops."""
 
 INPUTS = -1
-"""The layer index of the inputs that the definition itself states."""
+"""The layer index of inputs that the definition declares."""
 
 DATA = frozenset({
     "data", "imagedata", "hdf5data", "memorydata", "windowdata", "dummydata", "input",
     "annotateddata", "densedata", "videodata", "python",
 })  # fmt: skip
-"""Layers that give data, if they read nothing."""
+"""Layers that provide data if they have no bottom."""
 
 
 class CaffeLayer(Struct):
@@ -30,15 +30,15 @@ class CaffeLayer(Struct):
 
     name: str
     kind: str  # its type in lower case without underscores: INNER_PRODUCT and InnerProduct are one
-    type: str  # as the file says it
+    type: str  # as written in the file
     message: Message
     bottoms: list[str]
     tops: list[str]
-    sources: list[Value] = []  # the value that each bottom is
+    sources: list[Value] = []  # the value of each bottom
 
     @property
     def line(self) -> int:
-        """The line in which it begins."""
+        """The line where it starts."""
         return self.message.line
 
     def param(self, *names: str) -> Message:
@@ -59,22 +59,21 @@ class Definition(Struct):
 
 
 def definition(text: str, path: Path) -> Definition:
-    """Return what a file defines, for inference where it says so. Raises SpecError."""
+    """Return the definition in a file, for phase TEST if it has one. Raises SpecError."""
     net = parse(text, path)
     old, new = net.messages("layers"), net.messages("layer")
     if old and new:
         raise SpecError(
-            "has both 'layer' and 'layers', which Caffe does not read",
+            "has both 'layer' and 'layers', which Caffe does not allow",
             Source(path.as_posix(), new[0].line, 1),
         )
     if not (old or new):
         known = did_you_mean("layer", net.fields)
-        raise SpecError(f"is not a definition of Caffe: it has no 'layer'{known}", path.as_posix())
+        raise SpecError(f"is not a Caffe definition: it has no 'layer'{known}", path.as_posix())
     messages = old or new
     if any("layer" in message for message in messages):
         raise SpecError(
-            "is of the oldest generation of layers; Caffe's upgrade_net_proto_text"
-            " brings it up to date",
+            "uses the oldest format of layers; convert it with Caffe's upgrade_net_proto_text",
             path.as_posix(),
         )
     inputs = _inputs(net, path)
@@ -102,7 +101,7 @@ def _layer(message: Message) -> CaffeLayer:
 
 
 def _included(layer: Message, phase: str, stages: list[str]) -> bool:
-    """Return whether a layer is part of a phase, by the rules of Caffe's FilterNet."""
+    """Return whether a layer belongs to a phase, by the rules of Caffe's FilterNet."""
     include, exclude = layer.messages("include"), layer.messages("exclude")
     if "phase" in layer and layer.choice("phase", "TRAIN", "TEST") != phase:
         return False
@@ -129,26 +128,22 @@ def _inputs(net: Message, path: Path) -> list[tuple[str, Shape]]:
     if not shapes and sizes:
         shapes = [tuple(sizes[start : start + 4]) for start in range(0, len(sizes), 4)]
     if names and shapes and len(shapes) != len(names) and len(shapes) != 1:
-        raise SpecError(
-            f"has {len(names)} inputs and {len(shapes)} shapes of inputs", path.as_posix()
-        )
+        raise SpecError(f"has {len(names)} inputs but {len(shapes)} input shapes", path.as_posix())
     shapes = shapes or [()]
     shapes = shapes if len(shapes) == len(names) else shapes * len(names)
     for name, shape in zip(names, shapes, strict=True):
         if not all(0 < size < 2**31 for size in shape):
-            raise SpecError(
-                f"the input {quoted(name)} has a size that is not of at least 1", path.as_posix()
-            )
+            raise SpecError(f"the input {quoted(name)} needs sizes of at least 1", path.as_posix())
     return list(zip(names, shapes, strict=True))
 
 
 def _resolve(
     layers: list[CaffeLayer], inputs: list[tuple[str, Shape]], path: Path
 ) -> Counter[Value]:
-    """Say of each layer which values it reads, and return how often each is read.
+    """Set the values that each layer reads, and return how often each value is read.
 
-    A top may have the name of a bottom: then the layer works in place, and later layers read what
-    it leaves.
+    A top may have the name of a bottom: then the layer works in place, and later layers read its
+    result.
     """
     values: dict[str, Value] = {name: (INPUTS, at) for at, (name, _) in enumerate(inputs)}
     reads: Counter[Value] = Counter()
@@ -157,9 +152,9 @@ def _resolve(
             if name not in values:
                 later = any(name in other.tops for other in layers)
                 why = (
-                    " is given by a later layer only"
+                    " only a later layer produces"
                     if later
-                    else f" is given by no layer{did_you_mean(name, values)}"
+                    else f" no layer produces{did_you_mean(name, values)}"
                 )
                 raise SpecError(
                     f"'{layer.name[:60]}' reads {quoted(name)}, which{why}",

@@ -1,4 +1,4 @@
-"""A definition of Caffe -> Graph."""
+"""Convert a Caffe definition to a graph."""
 
 from __future__ import annotations
 
@@ -40,17 +40,18 @@ LAYERS: dict[str, Callable[[Conversion, CaffeLayer], list[str]]] = {
 }  # fmt: skip
 
 HEADS = ("accuracy", "detectionoutput", "detectionevaluate", "argmax", "hdf5output", "silence")
-"""Layers behind the result: measures, and the choice of boxes and classes."""
+"""Layers after the result: metrics, and the selection of boxes and classes."""
 
 FROM_SIZES = ("priorbox", "anchorgenerator")
-"""Layers whose result follows from the sizes of their inputs alone."""
+"""Layers whose result depends only on the sizes of their inputs."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a definition, as it is for inference, without weights.
+    """Return the network of a definition at inference, without weights.
 
-    `input` says the size of an input without the batch, or of each input by name, where the
-    definition leaves it to the data or where another one is wanted. Raises ArchscopeError.
+    `input` is the input shape without the batch, or the shapes of several inputs by name; it is
+    required if the definition leaves them to the data, and otherwise replaces them. Raises
+    ArchscopeError.
     """
     path = Path(path)
     found = definition(read_text(path), path)
@@ -77,7 +78,7 @@ def _graph_of(found: Definition, input: Inputs) -> Conversion:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         net.made.notes.append(f"not counted{why}: {', '.join(names[:3])}{more}")
     if found.phase != "TEST":
-        net.made.notes.append("as it is for training: it has no data for phase TEST")
+        net.made.notes.append("read for training: the definition has no data for phase TEST")
     return net
 
 
@@ -90,21 +91,21 @@ def _results(net: Conversion, layer: CaffeLayer, dropped: dict[str, list[str]]) 
             dropped.setdefault("", []).append(title)
         return []
     if None in values:
-        dropped.setdefault(" behind layers that are not known", []).append(title)
+        dropped.setdefault(" after unknown layers", []).append(title)
         return None
     if layer.kind in FROM_SIZES or (values and not any(values)):
         return []
     if layer.kind not in LAYERS or not all(values):
         sources = [value for value in values if value]
         if not sources:
-            raise net.made.error(f"'{layer.type}' is no layer of Caffe that is known", layer.line)
+            raise net.made.error(f"unknown layer of Caffe '{layer.type}'", layer.line)
         net.made.opaque(layer.name, layer.line, f"caffe.{layer.type}", sources, size=(1,))
         return None
     return LAYERS[layer.kind](net, layer)
 
 
 def _add_inputs(net: Conversion, input: Inputs) -> None:
-    """Add the inputs that some layer of the network reads, with the sizes that are known."""
+    """Add the inputs that layers of the network read, with their known sizes."""
     found = net.found
     used = {
         value
@@ -133,7 +134,7 @@ def _add_inputs(net: Conversion, input: Inputs) -> None:
 
 
 def _data_shape(net: Conversion, layer: CaffeLayer, place: int) -> Shape:
-    """Return the shape that a layer of data states, with the batch, () if it does not say."""
+    """Return the shape that a data layer states, with the batch, () if it states none."""
     message = layer.message
     if layer.kind in ("input", "dummydata"):
         given = layer.param("input" if layer.kind == "input" else "dummy_data")
@@ -161,12 +162,12 @@ def _data_shape(net: Conversion, layer: CaffeLayer, place: int) -> Shape:
             ],
         )
     if not all(0 < size < 2**31 for size in shape):
-        raise net.made.error(f"'{layer.name}' has a size that is not of at least 1", layer.line)
+        raise net.made.error(f"'{layer.name}' needs sizes of at least 1", layer.line)
     return shape
 
 
 def _image_shape(net: Conversion, layer: CaffeLayer, params: list[Message]) -> Shape:
-    """Return the shape of images that are cut or resized to a size."""
+    """Return the shape of images that are cropped or resized to a size."""
     side = next((param.integer("crop_size", 0) for param in params if "crop_size" in param), 0)
     height, width = (
         side or next((p.integer(name, 0) for p in params if name in p), 0)
@@ -174,5 +175,5 @@ def _image_shape(net: Conversion, layer: CaffeLayer, params: list[Message]) -> S
     )
     if not (height and width):
         return ()
-    net.made.notes.append(f"'{layer.name}' is taken to have images of 3 channels")
+    net.made.notes.append(f"'{layer.name}' is assumed to have images with 3 channels")
     return 1, 3, height, width

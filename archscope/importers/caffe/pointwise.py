@@ -1,4 +1,4 @@
-"""Layers of Caffe that work on each number, on each channel, or join maps number by number."""
+"""Element-wise layers of Caffe, layers that work on each channel, and element-wise merges."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PLAIN = {
     "gelu": "gelu", "hardswish": "hardswish", "hswish": "hardswish",
     "split": "", "silu": "silu",
 }  # fmt: skip
-"""Layers that are one operator without attributes; "" is the value itself."""
+"""Layers that equal an operator without attributes; "" is the identity."""
 
 COSTS = {"absval": 1, "exp": 3, "log": 3, "threshold": 1, "clip": 2, "power": 3, "elu": 4}
-"""Layers that no operator is, with the operations on each number."""
+"""Layers without an equivalent operator, with the operations per value."""
 
 
 def plain(net: Conversion, layer: CaffeLayer) -> list[str]:
@@ -94,7 +94,7 @@ def lrn(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def batchnorm(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a batch norm; that of Caffe itself learns nothing, a Scale behind it does."""
+    """Add a batch norm; Caffe's has no learned weights, the Scale after it has."""
     param = layer.param("batch_norm", "bn")
     momentum = round(1 - param.number("moving_average_fraction", 0.999), 9)
     affine = layer.kind == "bn" or param.flag("scale_bias", False)
@@ -104,7 +104,7 @@ def batchnorm(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def scale(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a factor: of each channel, with a batch norm before it, or of another value."""
+    """Add a factor for each channel, merged with a batch norm before it, or by another value."""
     param = layer.param("scale")
     axis = net.axis(layer, param)
     bias = param.flag("bias_term", False)
@@ -125,7 +125,7 @@ def scale(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def _product(net: Conversion, layer: CaffeLayer, axis: int) -> str:
-    """Add the product with a second value, which begins at an axis of the first."""
+    """Add the product with a second value, which starts at an axis of the first."""
     node, other = net.nodes(layer)[:2]
     shape, others = net.made.shape(node), net.made.shape(other)
     if axis == 0 and others == shape[:1] and len(shape) > 1:
@@ -154,10 +154,10 @@ def eltwise(net: Conversion, layer: CaffeLayer) -> list[str]:
     factors = param.numbers("coeff")
     if factors and len(factors) != len(nodes):
         raise net.made.error(
-            f"'{layer.name}' has {len(nodes)} values and {len(factors)} factors", layer.line
+            f"'{layer.name}' has {len(nodes)} inputs but {len(factors)} factors", layer.line
         )
     if len({net.made.shape(node) for node in nodes}) > 1:
-        raise net.made.error(f"'{layer.name}' needs values of one shape", layer.line)
+        raise net.made.error(f"'{layer.name}' needs inputs of the same shape", layer.line)
     if kind == "MAX":
         return [net.opaque(layer, len(nodes) - 1, pointwise=True)]
     if kind == "SUM":
@@ -174,7 +174,7 @@ def axpy(net: Conversion, layer: CaffeLayer) -> list[str]:
     """Add a x + y, where a has a factor for each channel: of squeeze-and-excitation networks."""
     nodes = net.nodes(layer)
     if len(nodes) != 3:
-        raise net.made.error(f"'{layer.name}' needs 3 values, got {len(nodes)}", layer.line)
+        raise net.made.error(f"'{layer.name}' needs 3 inputs, got {len(nodes)}", layer.line)
     gated = net.part(layer, "mul", "mul", nodes[:2])
     return [net.add(layer, "add", [gated, nodes[2]])]
 

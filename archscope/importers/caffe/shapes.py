@@ -1,4 +1,4 @@
-"""Layers of Caffe that give maps another shape, join and cut them, or look at all of a map."""
+"""Layers of Caffe that reshape, join and split maps, or read whole maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archscope.importers.caffe.definition import CaffeLayer
 
 
 def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a fully connected layer on all axes behind the batch."""
+    """Add a fully connected layer over all axes after the batch."""
     param = layer.param("inner_product")
     out, bias = param.integer("num_output", 0), param.flag("bias_term", True)
     shape = net.shape(layer)
@@ -28,14 +28,14 @@ def inner_product(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def softmax(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a softmax, over the channels unless it says another axis."""
+    """Add a softmax, over the channels unless it states another axis."""
     if net.axis(layer, layer.param("softmax")) != 1:
         return [net.opaque(layer, 5)]
     return [net.add(layer, "softmax")]
 
 
 def flatten(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add another shape of the same numbers: one axis in place of several."""
+    """Add a flattening of several axes into one."""
     param, shape = layer.param("flatten"), (net.batch, *net.shape(layer))
     first = net.axis(layer, param)
     last = net.axis(layer, param, "end_axis", -1)
@@ -44,7 +44,7 @@ def flatten(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def reshape(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add another shape of the same numbers: 0 keeps an axis, -1 is what is left."""
+    """Add a reshape: 0 keeps an axis, -1 is inferred."""
     param, whole = layer.param("reshape"), (net.batch, *net.shape(layer))
     axis, axes = param.integer("axis", 0), param.integer("num_axes", -1)
     axis = axis if axis >= 0 else axis + len(whole) + 1
@@ -61,14 +61,14 @@ def reshape(net: Conversion, layer: CaffeLayer) -> list[str]:
     rest = prod(size for size in sizes if size != -1)
     if sizes.count(-1) > 1 or rest < 1 or prod(kept) % rest or min(sizes, default=1) < -1:
         raise net.made.error(
-            f"'{layer.name}' cannot give {prod(kept)} numbers the shape {sizes}", layer.line
+            f"'{layer.name}' cannot reshape {prod(kept)} values to {sizes}", layer.line
         )
     sizes = [prod(kept) // rest if size == -1 else size for size in sizes]
     return [_reshaped(net, layer, (*whole[:axis], *sizes, *whole[end:]))]
 
 
 def _reshaped(net: Conversion, layer: CaffeLayer, size: tuple[int, ...]) -> str:
-    """Add a shape, with the batch in front; an opaque view where that does not stay in front."""
+    """Add a reshape, an opaque view if the batch does not stay the first axis."""
     shape = net.shape(layer)
     if size[1:] == shape and size[0] == net.batch:
         return net.node(layer)
@@ -88,7 +88,9 @@ def concat(net: Conversion, layer: CaffeLayer) -> list[str]:
     if len(nodes) == 1:
         return nodes
     if axis == 0:
-        raise net.made.error(f"'{layer.name}' joins images, which is not supported", layer.line)
+        raise net.made.error(
+            f"'{layer.name}' joins images along the batch, which is not supported", layer.line
+        )
     return [net.add(layer, "concat", nodes, axis=axis - 1)]
 
 
@@ -98,14 +100,16 @@ def slice_(net: Conversion, layer: CaffeLayer) -> list[str]:
     axis = net.axis(layer, param, "slice_dim" if "slice_dim" in param else "axis")
     number = len(layer.tops)
     if axis == 0:
-        raise net.made.error(f"'{layer.name}' cuts the batch, which is not supported", layer.line)
+        raise net.made.error(f"'{layer.name}' splits the batch, which is not supported", layer.line)
     whole = shape[axis - 1]
     points = param.integers("slice_point")
     if not points and number and whole % number == 0:
         points = [whole // number * (place + 1) for place in range(number - 1)]
     ends = [0, *points, whole]
     if len(points) != number - 1 or any(a >= b for a, b in pairwise(ends)):
-        raise net.made.error(f"'{layer.name}' cannot cut {whole} into {number} parts", layer.line)
+        raise net.made.error(
+            f"'{layer.name}' cannot split {whole} into {number} equal parts", layer.line
+        )
     parts = []
     for start, stop in pairwise(ends):
         if axis == 1:
@@ -123,7 +127,8 @@ def permute(net: Conversion, layer: CaffeLayer) -> list[str]:
     order += [axis for axis in range(len(shape) + 1) if axis not in order]
     if sorted(order) != list(range(len(shape) + 1)) or order[0] != 0:
         raise net.made.error(
-            f"'order' of '{layer.name}' must be an order of the axes behind the batch", layer.line
+            f"'order' of '{layer.name}' must be a permutation that keeps the batch first",
+            layer.line,
         )
     if order == sorted(order):
         return [net.node(layer)]
@@ -137,7 +142,7 @@ def shuffle(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def upsample(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add the repetition of positions; the unpooling of SegNet is no operator."""
+    """Add nearest upsampling; there is no operator for the unpooling of SegNet."""
     param = layer.param("upsample")
     scale = param.integer("scale", 2)
     if len(layer.sources) == 1 and "upsample_h" not in param:
@@ -149,7 +154,7 @@ def upsample(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def interp(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add bilinear resizing whose corners are aligned: of DeepLab and PSPNet."""
+    """Add bilinear resizing with aligned corners, as in DeepLab and PSPNet."""
     param = layer.param("interp")
     channels, *sizes = net.shape(layer)
     sizes = [size + param.integer("pad_beg", 0) + param.integer("pad_end", 0) for size in sizes]
@@ -166,22 +171,22 @@ def interp(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def crop(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add the part of a map that is as large as another one, from an axis on."""
+    """Add a crop of a map to the size of another one, from an axis on."""
     axis = net.axis(layer, layer.param("crop"), default=2)
     nodes = net.nodes(layer)
     if len(nodes) != 2 or axis == 0:
         raise net.made.error(
-            f"'{layer.name}' needs a value and another of the size to cut to", layer.line
+            f"'{layer.name}' needs two inputs: a value, and one of the size to crop to", layer.line
         )
     shape, like = (net.made.shape(node) for node in nodes)
     size = (*shape[: axis - 1], *like[axis - 1 :])
     if len(size) != len(shape) or any(a > b for a, b in zip(size, shape, strict=True)):
-        raise net.made.error(f"'{layer.name}' cuts to a larger size", layer.line)
+        raise net.made.error(f"'{layer.name}' crops to a larger size", layer.line)
     return [nodes[0] if size == shape else net.opaque(layer, size=size)]
 
 
 def reduction(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a sum, mean or norm over all axes from one on."""
+    """Add a sum, mean or norm over all axes from a given one on."""
     axis = net.axis(layer, layer.param("reduction"), default=0)
     shape = net.shape(layer)
     size = shape[: axis - 1] if axis else ()

@@ -1,7 +1,7 @@
-"""Protocol buffers in text, as far as definitions of networks use them.
+"""Parse protocol buffers in text format, as far as definitions of networks use it.
 
-Google's own parser needs the schema, and hundreds of forks of Caffe have their own; this one takes
-any field, so that a definition is read whatever fork it is for.
+Google's own parser needs the schema, and hundreds of forks of Caffe have their own; this parser
+accepts any field, so that definitions for any fork can be read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CLOSES = {"{": "}", "<": ">"}
 
 
 class Message(Struct):
-    """A message: the values of each field in order, with the lines they stand in."""
+    """A message: the values of each field in order, with their lines."""
 
     file: str
     line: int
@@ -43,7 +43,7 @@ class Message(Struct):
         return [value for value, _ in self.fields.get(name, ())]
 
     def message(self, name: str) -> Message:
-        """Return a field that is a message, an empty one if it is not given."""
+        """Return a field that is a message, empty if it is missing."""
         found = self.messages(name)
         return found[-1] if found else Message(self.file, self.line, {})
 
@@ -109,7 +109,7 @@ class Message(Struct):
 
 
 class _Reader:
-    """Reads tokens one after the other, without recursion."""
+    """Reads tokens one by one, without recursion."""
 
     def __init__(self, text: str, path: Path) -> None:
         self.file = path.as_posix()
@@ -131,18 +131,18 @@ class _Reader:
         yield "end", ""
 
     def fail(self, expected: str, got: str) -> NoReturn:
-        """Raise SpecError for the token at hand."""
+        """Raise SpecError for the current token."""
         shown = quoted(got) if got else "the end of the file"
         raise SpecError(f"expected {expected}, got {shown}", Source(self.file, self.line, 1))
 
     def next(self) -> str:
-        """Return the token at hand and go on to the next one."""
+        """Return the current token and advance to the next."""
         token = self.token
         self.kind, self.token = next(self.tokens, ("end", ""))
         return token
 
     def take(self, sign: str) -> bool:
-        """Return whether the token at hand is this sign, and go on if it is."""
+        """Return whether the current token is this sign, and advance if it is."""
         if self.kind == "sign" and self.token == sign:
             self.next()
             return True
@@ -159,7 +159,7 @@ class _Reader:
             return float(plain)
         if kind == "text":
             whole = token[1:-1]
-            while self.kind == "text":  # texts behind one another are one text
+            while self.kind == "text":  # adjacent strings are concatenated
                 whole += self.next()[1:-1]
             return whole
         if kind != "word":
@@ -169,7 +169,7 @@ class _Reader:
 
 
 def parse(text: str, path: Path) -> Message:
-    """Return the message that a file is. Raises SpecError, or LimitError for deep nesting."""
+    """Parse the message in a file. Raises SpecError, or LimitError for deep nesting."""
     reader = _Reader(text, path)
     root = Message(reader.file, 1, {})
     open_: list[tuple[Message, str]] = [(root, "")]
@@ -199,7 +199,7 @@ def parse(text: str, path: Path) -> Message:
             open_.append((inner, CLOSES[begin]))
             continue
         if not colon:
-            reader.fail(f"':' or '{{' behind '{shortened(name)}'", reader.token)
+            reader.fail(f"':' or '{{' after '{shortened(name)}'", reader.token)
         if reader.take("["):
             while not reader.take("]"):
                 values.append((reader.scalar(), line))

@@ -13,7 +13,7 @@ Sides = int | tuple[int, ...]
 
 
 def _sides(net: Conversion, layer: CaffeLayer, param: Message, name: str, default: int) -> Sides:
-    """Return a size for each axis, which `name` says for all or each, or `_h` and `_w` do."""
+    """Return a size for each axis, given by `name` for all or each, or by `_h` and `_w`."""
     stem = name.removesuffix("_size")
     if f"{stem}_h" in param or f"{stem}_w" in param:
         found = [param.integer(f"{stem}_{axis}", default) for axis in "hw"]
@@ -37,7 +37,7 @@ def _window(net: Conversion, layer: CaffeLayer, param: Message) -> dict[str, Any
 
 
 def convolution(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add a convolution; one of a depthwise type has a group for each channel."""
+    """Add a convolution; depthwise types have a group for each channel."""
     param = layer.param("convolution", "conv")
     channels = net.shape(layer)[0]
     depthwise = "depthwise" in layer.kind
@@ -55,9 +55,9 @@ def convolution(net: Conversion, layer: CaffeLayer) -> list[str]:
 
 
 def pooling(net: Conversion, layer: CaffeLayer) -> list[str]:
-    """Add pooling, whose output size Caffe rounds up unless it is told to round down.
+    """Add pooling, whose output size Caffe rounds up unless `round_mode` says otherwise.
 
-    A last window that would begin in the padding is dropped, if there is padding.
+    If there is padding, a last window that would start in it is dropped.
     """
     param = layer.param("pooling")
     kind = param.choice("pool", "MAX", "AVE", "STOCHASTIC")
@@ -91,7 +91,7 @@ def pooling(net: Conversion, layer: CaffeLayer) -> list[str]:
         given.pop("padding")
     else:
         given["ceil"] = sizes != floors
-        # torch drops a window beyond the input also where there is no padding.
+        # torch drops a window beyond the input even without padding.
         beyond = any(
             (out - 1) * s >= n + p
             for out, s, n, p in zip(sizes, strides, shape[1:], pads, strict=True)
@@ -104,4 +104,4 @@ def pooling(net: Conversion, layer: CaffeLayer) -> list[str]:
         first = net.opaque(layer, prod(kernels), size=made)
     if len(layer.tops) < 2:
         return [first]
-    return [first, net.opaque(layer, size=net.made.shape(first))]  # the places of the maxima
+    return [first, net.opaque(layer, size=net.made.shape(first))]  # the indices of the maxima

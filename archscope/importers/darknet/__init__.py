@@ -1,4 +1,4 @@
-"""Configuration files of darknet (`.cfg`) -> Graph, by the rules of darknet's own parser."""
+"""Imports darknet configurations (`.cfg`) by the rules of darknet's own parser."""
 
 from __future__ import annotations
 

@@ -28,11 +28,11 @@ CHAINS: dict[str, tuple[Step, ...]] = {
 }
 
 UNSAID = {"selu": 4, "plse": 3, "hardtan": 2, "lhtan": 3, "stair": 4, "hard_mish": 6}
-"""Activations that no operators of ours compute, with the operations on each element."""
+"""Activations without an equivalent operator, with the operations per element."""
 
 
 def activate(made: FileGraph, title: str, line: int, name: str, node: str) -> str:
-    """Add an activation behind a node and return the last node. Raises SpecError."""
+    """Add an activation after a node and return the last node. Raises SpecError."""
     if name == "mish":  # x * tanh(log(1 + exp(x)))
         gate = made.add(f"{title}/softplus", line, "softplus", (node,))
         gate = made.add(f"{title}/tanh", line, "tanh", (gate,))
@@ -50,7 +50,7 @@ def activate(made: FileGraph, title: str, line: int, name: str, node: str) -> st
         )
     if name not in CHAINS:
         hint = did_you_mean(name, {*CHAINS, *UNSAID, "mish"})
-        raise made.error(f"{quoted(name)} is no activation of darknet{hint}", line)
+        raise made.error(f"unknown activation of darknet {quoted(name)}{hint}", line)
     for word, given in CHAINS[name]:
         node = made.add(f"{title}/{word}", line, word, (node,), **given)
     return node

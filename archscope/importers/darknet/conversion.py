@@ -1,4 +1,4 @@
-"""What the sections of a configuration become: nodes by layer, and which of them have weights."""
+"""Collects the nodes of a configuration by layer, and which of them have weights."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from archscope.importers.file_graph import FileGraph
 from archscope.ir import Shape
 
 EPSILON = 1e-6
-"""What darknet adds to a variance before the square root."""
+"""The epsilon that darknet adds to variances."""
 
 
 class Conversion:
-    """The graph in the making; each layer reads the one before it, or says which."""
+    """The graph under construction; each layer reads the previous one, or the ones it names."""
 
     def __init__(self, path: Path, shape: Shape, line: int) -> None:
         self.made = FileGraph(path)
@@ -25,7 +25,7 @@ class Conversion:
         self.ends: list[str] = []  # the last node of each layer
 
     def layer(self, section: Section, option: str, index: int) -> str:
-        """Return the last node of a layer that another names by its index."""
+        """Return the last node of a layer that another one refers to by its index."""
         at = index + len(self.ends) if index < 0 else index
         if not 0 <= at < len(self.ends):
             raise self.made.error(
@@ -36,7 +36,7 @@ class Conversion:
         return self.ends[at]
 
     def image(self, section: Section, title: str) -> str:
-        """Return what enters a layer as a feature map: a flat vector has one position."""
+        """Return the input of a layer as a feature map: a flat vector has one position."""
         shape = self.made.shape(self.now)
         if len(shape) == 3:
             return self.now
@@ -45,7 +45,7 @@ class Conversion:
         )
 
     def finished(self, section: Section, title: str, node: str, default: str = "logistic") -> str:
-        """Add the activation that a section asks for and return its node."""
+        """Add the activation of a section and return its node."""
         name = section.word("activation", default)
         line = section.options["activation"][1] if "activation" in section else section.line
         return activate(self.made, title, line, name, node)
@@ -55,7 +55,7 @@ class Conversion:
         return self.made.add(f"{title}/batchnorm", section.line, "batchnorm", (node,), eps=EPSILON)
 
     def weighted(self, section: Section, title: str, word: str, node: str, **given: object) -> str:
-        """Add a layer with weights, the batch norm that a section asks for, and its activation."""
+        """Add a layer with weights, with the batch norm and activation of its section."""
         normed = section.integer("batch_normalize", 0) != 0
         node = self.made.add(
             f"{title}/{word}", section.line, word, (node,), bias=not normed, **given

@@ -1,4 +1,4 @@
-"""Layers of darknet that read several others, or the numbers of one in another order."""
+"""Layers of darknet that read several others, or rearrange the values of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archscope.ir import Shape
 
 
 def route(net: Conversion, section: Section, title: str) -> str:
-    """Give earlier layers, one behind another, or a part of their channels."""
+    """Concatenate earlier layers, or take a part of their channels."""
     if "layers" not in section:
         raise net.made.error(f"[{section.kind}] needs 'layers'", section.line)
     nodes = [net.layer(section, "layers", i) for i in section.integers("layers", ())]
@@ -27,7 +27,7 @@ def _part(net: Conversion, section: Section, title: str, node: str, groups: int,
     channels = net.made.shape(node)[0]
     if not 0 <= group < groups or channels % groups:
         raise net.made.error(
-            f"'group_id' {group} is no part of {channels} channels in {groups} groups", section.line
+            f"'group_id' {group} does not fit {channels} channels in {groups} groups", section.line
         )
     size = channels // groups
     return net.made.add(
@@ -46,7 +46,7 @@ def shortcut(net: Conversion, section: Section, title: str) -> str:
 
 
 def _sum(net: Conversion, section: Section, title: str, node: str, other: str) -> str:
-    """Add a layer to what stands here, whose sizes may be a multiple and which may be thinner.
+    """Add a layer of other sizes, a multiple or a fraction, or with fewer channels.
 
     Darknet adds every second position of a map twice as large, and only to the channels that both
     have.
@@ -88,10 +88,10 @@ def gate(net: Conversion, section: Section, title: str) -> str:
 
 
 def reorg(net: Conversion, section: Section, title: str) -> str:
-    """Add darknet's reorganisation, whose order of channels is one of its own.
+    """Add darknet's reorganisation, which has its own order of channels.
 
-    Forward it takes the numbers for those of a map with `stride` times the size, and thins that
-    out into channels.
+    The forward pass views the values as a map with `stride` times the size, and moves its
+    positions into channels.
     """
     made, line, step = net.made, section.line, section.integer("stride", 1)
     node = net.image(section, title)

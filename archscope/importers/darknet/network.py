@@ -1,4 +1,4 @@
-"""Sections of a configuration of darknet -> Graph, with weights from the `.weights` beside it."""
+"""Convert a darknet configuration to a graph, with weights from its `.weights` file."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ UNSUPPORTED = {
     "shortcut": ("weights_type",),
     "maxpool": ("maxpool_depth", "antialiasing"),
 }  # fmt: skip
-"""Options that change what a layer computes in ways that are not supported, unless they are 0."""
+"""Options that are not supported unless they are 0."""
 
 HEADS = ("yolo", "Gaussian_yolo", "region", "detection", "iseg", "cost", "contrastive")
-"""Layers that decode boxes or compute a loss: what enters them is the result of the network."""
+"""Layers that decode boxes or compute a loss: their inputs are the outputs of the network."""
 
 OTHER_NAMES = {
     "conv": "convolutional", "deconv": "deconvolutional", "conn": "connected", "max": "maxpool",
@@ -47,9 +47,9 @@ LAYERS: dict[str, Callable[[Conversion, Section, str], str]] = {
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network that a configuration of darknet says.
+    """Return the network of a darknet configuration.
 
-    Its weights are those of the file of the same name that ends in `.weights`. Raises
+    Its weights come from the file of the same name with the suffix `.weights`. Raises
     ArchscopeError.
     """
     path = Path(path)
@@ -76,7 +76,7 @@ def _imported(path: Path, sections: list[Section], input: Inputs) -> Imported:
         else:
             hint = did_you_mean(section.kind, {*LAYERS, *HEADS, *OTHER_NAMES})
             raise conversion.made.error(
-                f"[{section.kind}] is no layer of darknet{hint}", section.line
+                f"unknown layer of darknet [{section.kind}]{hint}", section.line
             )
         conversion.ends.append(conversion.now)
     for kind, lines in heads.items():
@@ -86,7 +86,7 @@ def _imported(path: Path, sections: list[Section], input: Inputs) -> Imported:
 
 
 def _input_shape(net: Section, first: list[Section]) -> Shape:
-    """Return what enters the network: what a crop of the image leaves, if that is first."""
+    """Return the input of the network, after a crop of the image if that is the first layer."""
     image = tuple(net.integer(name, 0) for name in ("channels", "height", "width"))
     if image[0] and first and first[0].kind == "crop":
         return image[0], *(first[0].integer(name, 1) for name in ("crop_height", "crop_width"))

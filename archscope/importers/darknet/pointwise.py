@@ -1,4 +1,4 @@
-"""Layers of darknet that work on each number or channel, and recurrent ones."""
+"""Layers of darknet that work on each value or channel, and recurrent layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archscope.importers.darknet.weights import WeightsOf
 
 
 def softmax(net: Conversion, section: Section, title: str) -> str:
-    """Add a softmax over all numbers, or over the channels."""
+    """Add a softmax over all values, or over the channels."""
     node = net.now
     if prod(net.made.shape(node)[1:]) > 1 and not section.integer("spatial", 0):
         node = net.made.flat(f"{title}/flatten", section.line, node)
@@ -45,14 +45,15 @@ def normalization(net: Conversion, section: Section, title: str) -> str:
         "lrn",
         (net.now,),
         size=size,
-        alpha=section.number("alpha", 1e-4) * size,  # darknet's weighs the sum, torch's the mean
+        alpha=section.number("alpha", 1e-4)
+        * size,  # darknet multiplies alpha by the sum, torch by the mean
         beta=section.number("beta", 0.75),
         k=section.number("kappa", 1),
     )
 
 
 def batchnorm(net: Conversion, section: Section, title: str) -> str:
-    """Add a batch norm that stands alone."""
+    """Add a separate batch norm."""
     node = net.normalised(section, title, net.now)
     net.weights.append(WeightsOf("batchnorm", net.made.builder.nodes[node], node))
     return node
@@ -69,7 +70,7 @@ def logistic(net: Conversion, section: Section, title: str) -> str:
 
 
 def recurrent(layers_in: int, layers_out: int) -> Callable[[Conversion, Section, str], str]:
-    """Return how a recurrent layer of so many matrices on its input and its state is added."""
+    """Return the function that adds a recurrent layer with this many matrices for each input."""
 
     def add(net: Conversion, section: Section, title: str) -> str:
         made, line, out = net.made, section.line, section.integer("output", 1)
@@ -94,5 +95,5 @@ def recurrent(layers_in: int, layers_out: int) -> Callable[[Conversion, Section,
 
 
 def identity(net: Conversion, section: Section, title: str) -> str:
-    """Give what stands before."""
+    """Pass on the previous layer."""
     return net.now

@@ -1,4 +1,4 @@
-"""The text of a configuration file of darknet as sections of options."""
+"""Parse a darknet configuration into sections of options."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Section(Struct):
 
 
 def sections_of(text: str, path: Path) -> list[Section]:
-    """Return the sections of a file. Raises SpecError for lines that are no part of one."""
+    """Return the sections of a file. Raises SpecError for lines outside of sections."""
     file = path.as_posix()
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -81,7 +81,7 @@ def sections_of(text: str, path: Path) -> list[Section]:
         value = re.split("[#;]", value)[0]
         sections[-1].options.setdefault(name, (value, number))  # the first one counts
     if not sections:
-        raise SpecError("is not a configuration of darknet: it has no [net]", file)
+        raise SpecError("is not a darknet configuration: it has no [net]", file)
     if sections[0].kind not in ("net", "network"):
         at = Source(file, sections[0].line, 1)
         raise SpecError(f"expected [net] first, got [{sections[0].kind}]", at)

@@ -1,4 +1,4 @@
-"""The `.weights` file of darknet: a header, then the numbers of each layer in order."""
+"""Read the `.weights` file of darknet: a header, then the weights of each layer in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archscope.ops.geometry import per_axis
 
 
 class WeightsOf(Struct, frozen=True):
-    """The node that holds the weights of a layer, and the batch norm behind it."""
+    """The node that holds the weights of a layer, and the batch norm after it."""
 
     word: str  # the operator of the node
     node: Node
@@ -24,15 +24,15 @@ class WeightsOf(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """One tensor of the file: the weight that it is, and how it lies there."""
+    """A tensor of the file: its weight, and how it is stored."""
 
     key: str
     shape: tuple[int, ...]
-    turned: bool = False  # the last two axes stand the other way round in torch
+    turned: bool = False  # the last two axes are transposed in torch
 
 
 class WeightsFile(Struct, frozen=True):
-    """The weights of some layers, in the file that darknet keeps beside the configuration."""
+    """The weights of layers, in the `.weights` file of a configuration."""
 
     path: Path
     layers: tuple[WeightsOf, ...]
@@ -46,10 +46,10 @@ class WeightsFile(Struct, frozen=True):
             content = self.path.read_bytes()
         except OSError as error:
             raise UnavailableError(
-                f"the weights of a configuration are read from {where}: {error.strerror}"
+                f"cannot read the weights of the configuration from {where}: {error.strerror}"
             ) from None
         if len(content) < 20:
-            raise DataError(f"{where}: is cut short, at {len(content)} bytes")
+            raise DataError(f"{where}: is truncated at {len(content)} bytes")
         major, minor, _ = struct.unpack("<3i", content[:12])
         old = major * 10 + minor < 2 or major >= 1000 or minor >= 1000
         header = 16 if old else 20  # the number of images seen has 8 bytes since 0.2
@@ -69,14 +69,14 @@ class WeightsFile(Struct, frozen=True):
                 arrays[part.key] = array.swapaxes(-1, -2).copy() if part.turned else array.copy()
                 start = stop
         if start != whole:
-            raise DataError(f"{where}: has {whole} numbers, the network has {start}")
+            raise DataError(f"{where}: has {whole} numbers, the network expects {start}")
         return arrays
 
 
 def _parts(layer: WeightsOf, turned: bool) -> Iterator[Part]:
     """Yield the tensors of a layer in the order of the file.
 
-    `turned` says that the matrices of linear layers are (in, out), as in the oldest files.
+    `turned` means that the matrices of linear layers are (in, out), as in the oldest files.
     """
     node, norm = layer.node, layer.norm
     out = node.out[0]
@@ -84,7 +84,7 @@ def _parts(layer: WeightsOf, turned: bool) -> Iterator[Part]:
     statistics = [Part(f"{norm}.{word}", (out,)) for word in words]
     bias, weight = f"{norm or node.name}.bias", f"{node.name}.weight"
     if layer.word == "batchnorm":
-        yield from statistics  # darknet keeps no shifts of a norm that stands alone
+        yield from statistics  # darknet has no shifts for separate norms
     elif layer.word == "locally_connected":
         positions = prod(node.out[1:])
         yield Part(bias, node.out)
@@ -103,4 +103,4 @@ def _parts(layer: WeightsOf, turned: bool) -> Iterator[Part]:
         yield from statistics
         yield Part(weight, shape)
     else:
-        raise DataError(f"the weights of {layer.word} are not read")
+        raise DataError(f"reading the weights of {layer.word} is not supported")

@@ -1,4 +1,4 @@
-"""Layers of darknet that slide windows, that are fully connected, or that resize and crop."""
+"""Convolutions, pooling, fully connected layers, resizing and cropping of darknet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def convolutional(net: Conversion, section: Section, title: str) -> str:
         out=section.integer("filters", 1),
         kernel=section.integer("size", 1),
         stride=height if height == width else (height, width),
-        padding=_padding(section) * dilation,  # so that it keeps the size
+        padding=_padding(section) * dilation,  # keeps the size
         dilation=dilation,
         groups=section.integer("groups", 1),
     )
@@ -50,16 +50,16 @@ def deconvolutional(net: Conversion, section: Section, title: str) -> str:
 
 
 def connected(net: Conversion, section: Section, title: str) -> str:
-    """Add a fully connected layer on all numbers."""
+    """Add a fully connected layer over all values."""
     flat = net.made.flat(f"{title}/flatten", section.line, net.now)
     return net.weighted(section, title, "linear", flat, out=section.integer("output", 1))
 
 
 def local(net: Conversion, section: Section, title: str) -> str:
-    """Add a convolution with weights of its own at each position."""
+    """Add a convolution with separate weights at each position."""
     size, pad = section.integer("size", 1), section.integer("pad", 0)
     if pad and size != 3:
-        raise net.made.error("[local] with pad is supported for size 3 only", section.line)
+        raise net.made.error("[local] with pad is supported only for size 3", section.line)
     node = net.made.add(
         f"{title}/locally_connected",
         section.line,
@@ -85,7 +85,7 @@ def maxpool(net: Conversion, section: Section, title: str) -> str:
     for room, stride in zip(sizes, (height, width), strict=True):
         before, after = padding // 2, padding - padding // 2
         out = (room + padding - size) // max(stride, 1) + 1
-        if before != after:  # positions that no window reaches are no padding
+        if before != after:  # positions that no window reaches do not count as padding
             after = min(after, max((out - 1) * stride + size - room - before, 0))
         pads.append((before, after))
     even = all(before == after for before, after in pads) and pads[0] == pads[1]
@@ -107,7 +107,7 @@ def avgpool(net: Conversion, section: Section, title: str) -> str:
 
 
 def upsample(net: Conversion, section: Section, title: str) -> str:
-    """Add repetition of positions, and a factor."""
+    """Add nearest upsampling, and a factor."""
     node = net.made.add(
         f"{title}/upsample",
         section.line,
@@ -122,11 +122,11 @@ def upsample(net: Conversion, section: Section, title: str) -> str:
 
 
 def crop(net: Conversion, section: Section, title: str) -> str:
-    """Add a part of a map; at the start, that is the image."""
+    """Add a crop of a map; as the first layer, of the image."""
     channels, *sizes = net.made.shape(net.image(section, title))
     cut = section.integer("crop_height", 1), section.integer("crop_width", 1)
     if not net.ends or tuple(sizes) == cut:
-        return net.now  # the network is said for what the crop of the image leaves
+        return net.now  # the input of the network is the cropped image
     return net.made.opaque(
         f"{title}/crop",
         section.line,

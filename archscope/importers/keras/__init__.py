@@ -1,4 +1,4 @@
-"""Models of Keras (`.keras`, or their configuration as `.json`) -> Graph."""
+"""Imports Keras models (`.keras`, or their configuration as `.json`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["from_file", "is_model"]
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a model of Keras: `network.from_file`, which a spec does not need."""
+    """Import a Keras model; loads `network.from_file`, which specs do not need."""
     from archscope.importers.keras import network
 
     return network.from_file(path, input)

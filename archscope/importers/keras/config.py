@@ -1,4 +1,4 @@
-"""The configuration of a model of Keras 2 or 3: its layers, and what each reads."""
+"""Parse the configuration of a model of Keras 2 or 3: its layers and their inputs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from archscope.importers.file_graph import MOST_BYTES, read_text
 
 MODELS = ("Functional", "Model", "Sequential")
 MOST_CALLS = 10_000  # of one layer
-SEEN = 1 << 10  # characters in which a JSON file must name its class
+SEEN = 1 << 10  # a JSON file must name its class within this many characters
 
 Call = list[tuple[str, int, int]]
-"""The values that a layer reads when it is called: layer, number of its call, place."""
+"""A value that a call of a layer reads: layer, number of its call, index of the output."""
 
 
 class KerasLayer(Struct):
-    """One layer, which may be a model itself."""
+    """A layer, which may itself be a model."""
 
     name: str
     kind: str
@@ -30,7 +30,7 @@ class KerasLayer(Struct):
     calls: list[Call]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a part of its configuration; None is as good as nothing."""
+        """Return a value of its configuration; None counts as missing."""
         found = self.config.get(name)
         return default if found is None else found
 
@@ -46,7 +46,7 @@ class KerasModel(Struct):
 
 
 def is_model(source: str) -> bool:
-    """Return whether a path is of a model: an archive, or JSON that begins with its class."""
+    """Return whether a file is a model: an archive, or JSON that starts with its class."""
     if source.endswith(".keras"):
         return True
     try:
@@ -67,7 +67,7 @@ def read(path: Path) -> KerasModel:
         said = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
         raise SpecError(f"its configuration is not JSON: {said}", where) from None
     if not isinstance(data, dict):
-        raise SpecError("is not the configuration of a model of Keras", where)
+        raise SpecError("is not the configuration of a Keras model", where)
     late = not str(data.get("keras_version", "3")).startswith(("1", "2"))
     return model_of(data, late, where)
 
@@ -89,8 +89,8 @@ def _archived(path: Path) -> str:
     except OSError as error:
         raise UnavailableError(f"{where}: cannot be read: {error.strerror}") from None
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise SpecError(f"is not a model of Keras: {type(error).__name__}", where) from None
-    except Exception as error:  # what zlib and its like raise for damaged archives
+        raise SpecError(f"is not a Keras model: {type(error).__name__}", where) from None
+    except Exception as error:  # zlib and others raise various errors for damaged archives
         if isinstance(error, LimitError):
             raise
         raise SpecError(f"is damaged: {type(error).__name__}", where) from None
@@ -101,11 +101,11 @@ def model_of(data: dict[str, Any], late: bool, where: str) -> KerasModel:
     kind, config = data.get("class_name"), data.get("config")
     if kind not in MODELS or not isinstance(config, dict | list):
         raise SpecError(
-            f"is not the configuration of a model of Keras: its class is {quoted(kind)}", where
+            f"is not the configuration of a Keras model: its class is {quoted(kind)}", where
         )
     given = config if isinstance(config, list) else config.get("layers")
     if not isinstance(given, list):
-        raise SpecError("a model of Keras needs a list of layers", where)
+        raise SpecError("a Keras model needs a list of layers", where)
     layers = [_layer(entry, where) for entry in given]
     name = str(config.get("name", "model")) if isinstance(config, dict) else "model"
     if kind == "Sequential":
@@ -116,7 +116,7 @@ def model_of(data: dict[str, Any], late: bool, where: str) -> KerasModel:
 
 
 def _sequential(name: str, layers: list[KerasLayer], config: Any, late: bool) -> KerasModel:
-    """Return a chain of layers as a model whose layers say what they read."""
+    """Turn a chain of layers into a model whose layers name their inputs."""
     shape = config.get("build_input_shape") if isinstance(config, dict) else None
     if layers and layers[0].kind != "InputLayer":
         own = layers[0].get("batch_input_shape", layers[0].get("batch_shape", shape))
@@ -131,7 +131,7 @@ def _sequential(name: str, layers: list[KerasLayer], config: Any, late: bool) ->
 def _layer(entry: Any, where: str) -> KerasLayer:
     if not isinstance(entry, dict) or not isinstance(entry.get("config"), dict | list):
         raise SpecError(
-            f"a layer of Keras needs a class and a configuration, got {quoted(entry)}", where
+            f"a Keras layer needs a class and a configuration, got {quoted(entry)}", where
         )
     config = entry["config"] if isinstance(entry["config"], dict) else {}
     kind = str(entry.get("class_name"))[:60]
@@ -140,12 +140,12 @@ def _layer(entry: Any, where: str) -> KerasLayer:
         config = {"class_name": kind, "config": entry["config"]}
     nodes = entry.get("inbound_nodes") or []
     if not isinstance(nodes, list) or len(nodes) > MOST_CALLS:
-        raise SpecError(f"the layer '{name}' says in no known way what it reads", where)
+        raise SpecError(f"the layer '{name}' states its inputs in an unknown form", where)
     return KerasLayer(name, kind, config, [_call(node) for node in nodes])
 
 
 def _call(node: Any) -> Call:
-    """Return the values that one call reads, as Keras 2 or 3 says them, at any depth in order."""
+    """Return the values that a call reads, in the notation of Keras 2 or 3, in order."""
     found: Call = []
     left = [node]
     while left and len(found) < MOST_CALLS:
@@ -154,7 +154,7 @@ def _call(node: Any) -> Call:
             left += reversed([value for value in part.values() if isinstance(value, dict | list)])
         elif isinstance(part, list) and _is_history(part):
             found.append((part[0][:100], part[1], part[2]))
-            left += reversed(part[3:])  # other values that are given by name
+            left += reversed(part[3:])  # values passed by keyword
         elif isinstance(part, list):
             left += reversed([value for value in part if isinstance(value, dict | list)])
     return found
@@ -172,5 +172,5 @@ def _ends(given: Any, where: str) -> Call:
     """Return the inputs or outputs of a model."""
     found = _call(given)
     if not found:
-        raise SpecError("a model of Keras needs input_layers and output_layers", where)
+        raise SpecError("a Keras model needs input_layers and output_layers", where)
     return found

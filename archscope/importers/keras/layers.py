@@ -1,4 +1,4 @@
-"""The layers of Keras as operators; its shapes have the channels last, ours first."""
+"""Convert Keras layers to operators; its shapes have the channels last, ours first."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Pads = tuple[tuple[int, int], ...]
 
 
 class Value(Struct, frozen=True):
-    """A node, and zeros around it that a convolution may take in."""
+    """A node, and zero padding around it that a convolution may absorb."""
 
     node: str
     pads: Pads = ()
 
 
 class Conversion:
-    """The graph in the making."""
+    """The graph under construction."""
 
     def __init__(self, made: FileGraph, late: bool) -> None:
         self.made = made
         self.late = late
-        self.calls = 0  # of layers, those within models that are called again counted again
+        self.calls = 0  # of layers, counting layers of repeatedly called models each time
         self.owners: dict[str, list[str]] = {}  # the nodes with weights of each layer
 
     def add(self, title: str, word: str, *inputs: str, **given: Any) -> str:
@@ -41,13 +41,13 @@ class Conversion:
         return self.made.shape(node)
 
     def opaque(self, title: str, kind: str, *inputs: str, each: int = 0, **given: Any) -> str:
-        """Add a layer that no operator is, with so many operations for each number it gives."""
+        """Add a layer without an equivalent operator, with its operations per output value."""
         size = given.setdefault("size", self.shape(inputs[0]))
         given = {"products": 0, "work": each * prod(size), **given}
         return self.made.opaque(title, 1, f"keras.{kind}", inputs, **given)
 
     def plain(self, title: str, value: Value) -> str:
-        """Return the node of a value, with the zeros around it as a layer."""
+        """Return the node of a value, with its padding as a layer."""
         if not value.pads:
             return value.node
         channels, *sizes = self.shape(value.node)
@@ -69,7 +69,7 @@ COSTS = {"selu": 4, "exponential": 1, "hard_sigmoid": 4, "mish": 6, "log_softmax
 
 
 def activated(net: Conversion, layer: KerasLayer, title: str, node: str, act: Any = None) -> str:
-    """Add the activation that a layer has and return the last node."""
+    """Add the activation of a layer and return the last node."""
     given = layer.get("activation") if act is None else act
     if isinstance(given, dict):
         config = given.get("config")
@@ -100,7 +100,7 @@ def _brief(values: Sequence[Any]) -> Any:
 
 
 def convolution(net: Conversion, layer: KerasLayer, title: str, value: Value) -> str:
-    """Add a convolution, plain, depthwise or separable, with the zeros that were put around."""
+    """Add a plain, depthwise or separable convolution, with the padding before it."""
     rank = len(net.shape(value.node)) - 1
     kernel, stride, dilation = (
         _each(layer, name, default, rank)
@@ -157,7 +157,7 @@ def transposed(net: Conversion, layer: KerasLayer, title: str, value: Value) -> 
 
 
 def dense(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a fully connected layer on the channels, at each position if there are any."""
+    """Add a fully connected layer over the channels, at each position if there are any."""
     word = "linear" if len(net.shape(node)) == 1 else "conv"
     node = net.add(
         title, word, node, out=layer.get("units"), bias=bool(layer.get("use_bias", True))
@@ -166,9 +166,11 @@ def dense(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
 
 
 def pooling(net: Conversion, layer: KerasLayer, title: str, value: Value) -> str:
-    """Add pooling; the mean leaves out the zeros of `same`."""
+    """Add pooling; average pooling does not count the zeros of `same`."""
     word = "maxpool" if layer.kind.startswith("Max") else "avgpool"
-    node = net.plain(title, value)  # zeros are no padding: they may be the maximum
+    node = net.plain(
+        title, value
+    )  # zeros are not padding of maximum pooling: they may be the maximum
     pads: Any = 0
     rank = len(net.shape(node)) - 1
     kernel = _each(layer, "pool_size", 2, rank)
@@ -197,7 +199,7 @@ def global_pooling(net: Conversion, layer: KerasLayer, title: str, node: str) ->
 
 
 def batchnorm(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a batch norm; one that learns only a factor or only a shift is no operator."""
+    """Add a batch norm; there is no operator for one with only a scale or only a shift."""
     both = bool(layer.get("scale", True)), bool(layer.get("center", True))
     channels = net.shape(node)[0]
     if both[0] != both[1]:
@@ -231,7 +233,7 @@ def relu(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
 
 
 def prelu(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a leaky ReLU with learned slopes: of channels if the other axes share them."""
+    """Add a leaky ReLU with learned slopes, per channel if the other axes share them."""
     channels, *sizes = net.shape(node)
     shared = layer.get("shared_axes") or []
     if len(shared) == len(sizes):
@@ -241,12 +243,12 @@ def prelu(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
 
 
 def reshape(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add another shape: an operator where no position moves, else an opaque layer."""
+    """Add a reshape: an operator if no position moves, else an opaque layer."""
     shape = net.shape(node)
     target = [int(size) for size in layer.get("target_shape", [])]
     rest = prod(size for size in target if size != -1)
     if target.count(-1) > 1 or rest < 1 or prod(shape) % rest or not 1 <= len(target) <= 4:
-        raise net.error(layer, f"cannot give {prod(shape)} numbers the shape {quoted(target)}")
+        raise net.error(layer, f"cannot reshape {prod(shape)} values to {quoted(target)}")
     target = [prod(shape) // rest if size == -1 else size for size in target]
     size = (target[-1], *target[:-1])
     if size == shape:
@@ -260,7 +262,7 @@ def reshape(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
 
 
 def upsampling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add upsampling by repetition or linear."""
+    """Add nearest or linear upsampling."""
     rank = len(net.shape(node)) - 1
     modes = {"nearest": "nearest", "bilinear": "linear"}
     mode = str(layer.get("interpolation", "nearest"))
@@ -271,7 +273,7 @@ def upsampling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str
 
 
 def cropping(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
-    """Add a part of the positions."""
+    """Add a crop of the positions."""
     channels, *sizes = net.shape(node)
     cuts = [sum(cut) if isinstance(cut, list) else 2 * cut
             for cut in _each(layer, "cropping", 0, len(sizes))]  # fmt: skip
@@ -288,7 +290,7 @@ def rescaling(net: Conversion, layer: KerasLayer, title: str, node: str) -> str:
 
 
 def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) -> str:
-    """Add what joins several values."""
+    """Add a merge of several values."""
     if len(nodes) == 1:
         return nodes[0]
     words = {"Add": "add", "Multiply": "mul"}
@@ -299,7 +301,7 @@ def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) 
         axis = layer.get("axis", -1)
         axis = axis + rank if isinstance(axis, int) and axis < 0 else axis
         if not isinstance(axis, int) or not 0 < axis < rank:
-            raise net.error(layer, "joins images, or an axis that is not there")
+            raise net.error(layer, "joins images, or along an axis that does not exist")
         return net.add(title, "concat", *nodes, axis=axis % (rank - 1))
     if layer.kind == "Average":
         total = net.add(f"{title}_sum", "add", *nodes)
@@ -308,14 +310,14 @@ def merge(net: Conversion, layer: KerasLayer, title: str, nodes: Sequence[str]) 
 
 
 def zeros(net: Conversion, layer: KerasLayer, value: Value) -> Value:
-    """Return a value with more zeros around it."""
+    """Return a value with more zero padding."""
     rank = len(net.shape(value.node)) - 1
     given = _each(layer, "padding", 1, rank)
     pads = tuple(tuple(pad) if isinstance(pad, list) else (pad, pad) for pad in given)
     if rank == 1 and len(given) == 2:
         pads = (tuple(given),)
     if len(pads) != rank or not all(len(p) == 2 and min(p) >= 0 for p in pads):
-        raise net.error(layer, f"cannot put zeros {quoted(list(given))} around a map")
+        raise net.error(layer, f"cannot pad a map by {quoted(list(given))}")
     before = value.pads or ((0, 0),) * rank
     both = tuple((a + c, b + d) for (a, b), (c, d) in zip(before, pads, strict=True))
     return Value(value.node, both)
@@ -327,7 +329,7 @@ PADDED: dict[str, Callable[[Conversion, KerasLayer, str, Value], str]] = {
     **{f"Conv{rank}DTranspose": transposed for rank in (1, 2, 3)},
     **{f"{kind}Pooling{rank}D": pooling for kind in ("Max", "Average") for rank in (1, 2, 3)},
 }  # fmt: skip
-"""Layers that may take in the zeros around what they read."""
+"""Layers that may absorb zero padding of their input."""
 
 LAYERS: dict[str, Callable[[Conversion, KerasLayer, str, str], str]] = {
     **{f"Global{kind}Pooling{rank}D": global_pooling for kind in ("Max", "Average")
@@ -345,7 +347,7 @@ LAYERS: dict[str, Callable[[Conversion, KerasLayer, str, str], str]] = {
     "Dropout": lambda net, layer, title, node: net.add(
         title, "dropout", node, p=layer.get("rate", 0.5)),
 }  # fmt: skip
-"""Layers of one value."""
+"""Layers with one input."""
 
 MERGES = ("Add", "Multiply", "Concatenate", "Average", "Subtract", "Maximum", "Minimum")
 
@@ -354,4 +356,4 @@ SAME = (
     "AlphaDropout", "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomZoom",
     "RandomContrast", "RandomTranslation", "RandomBrightness", "Identity", "Masking",
 )  # fmt: skip
-"""Layers that give what they read, as a network is run."""
+"""Layers that are the identity at inference."""

@@ -1,4 +1,4 @@
-"""A model of Keras -> Graph."""
+"""Convert a Keras model to a graph."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from archscope.importers.keras.layers import (
 )
 from archscope.ir import Shape
 
-DEEPEST = 16  # models within models
+DEEPEST = 16  # nesting depth of models
 
 Known = dict[tuple[str, int], list[Value | None]]
-"""What each call of a layer gives; None is not known."""
+"""The result of each call of a layer; None if unknown."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network of a model of Keras, without weights.
+    """Return the network of a Keras model, without weights.
 
-    `input` says the size of an input, channels first and without the batch, or of each input by
-    name, where the model leaves it open or another one is wanted. Raises ArchscopeError.
+    `input` is the input shape, channels first and without the batch, or the shapes of several
+    inputs by name; it is required if the model leaves them open, and otherwise replaces them.
+    Raises ArchscopeError.
     """
     path = Path(path)
     try:
@@ -42,7 +43,7 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
         stated: dict[str, Shape] = {}
         for name, _, _ in model.inputs:
             if name not in by_name:
-                raise OptionError(f"has no layer '{name}', which is said to be its input")
+                raise OptionError(f"names '{name}' as its input, which is not one of its layers")
             stated[name] = _input_shape(by_name[name])
         sizes = sizes_of(stated, input)
         given = [Value(made.input(name, size, 1)) for name, size in sizes.items()]
@@ -51,7 +52,7 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
         if behind:
             more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
             listed = ", ".join(behind[:3])
-            made.notes.append(f"not counted behind layers that are not known: {listed}{more}")
+            made.notes.append(f"not counted after unknown layers: {listed}{more}")
         return Imported(made.graph(), dict)
     except ArchscopeError as error:
         raise named(path, error) from None
@@ -72,7 +73,7 @@ def _run(
     net: Conversion, model: KerasModel, given: list[Value], prefix: str, behind: list[str],
     depth: int,
 ) -> list[Value | None]:  # fmt: skip
-    """Add the layers of a model in an order in which each reads what is there."""
+    """Add the layers of a model in topological order."""
     net.made.check(depth, DEEPEST, "models nested deeper than", 1)
     known: Known = {}
     for (name, number, place), value in zip(model.inputs, given, strict=False):
@@ -86,7 +87,7 @@ def _run(
     order = _ordered(calls, set(known))
     if len(order) < len(calls):
         stuck = min({*range(len(calls))} - {*order})
-        raise net.error(calls[stuck][0], "reads what no layer before it gives")
+        raise net.error(calls[stuck][0], "reads a value that no earlier layer produces")
     for layer, number, call in (calls[at] for at in order):
         values = [_taken(known, *source) for source in call]
         known[layer.name, number] = _add(net, layer, prefix + layer.name, values, behind, depth)
@@ -94,9 +95,9 @@ def _run(
 
 
 def _ordered(calls: list[tuple[KerasLayer, int, Call]], given: set[tuple[str, int]]) -> list[int]:
-    """Return the calls in an order in which each reads what is there, those without one left out.
+    """Return the calls in topological order, without those that are in a cycle.
 
-    It is the order of the file as far as that is one.
+    The order of the file is kept as far as possible.
     """
     readers: dict[tuple[str, int], list[int]] = {}
     missing: list[int] = []
@@ -124,7 +125,9 @@ def _taken(known: Known, name: str, number: int, place: int) -> Value | None:
 
 def _end(net: Conversion, known: Known, name: str, number: int, place: int) -> Value | None:
     if (name, number) not in known:
-        raise net.made.error(f"has no layer '{name[:60]}', which is said to be its output", 1)
+        raise net.made.error(
+            f"names '{name[:60]}' as its output, which is not one of its layers", 1
+        )
     return _taken(known, name, number, place)
 
 
@@ -132,7 +135,7 @@ def _add(
     net: Conversion, layer: KerasLayer, title: str, values: list[Value | None],
     behind: list[str], depth: int,
 ) -> list[Value | None]:  # fmt: skip
-    """Add one call of a layer and return what it gives."""
+    """Add a call of a layer and return its result."""
     net.calls += 1
     net.made.check(net.calls, MOST_NODES, "more calls of layers than", 1)
     there = [value for value in values if value is not None]
@@ -148,7 +151,7 @@ def _add(
     try:
         node = _node(net, layer, title, there)
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
-        raise net.error(layer, "has a configuration of a kind that is not known") from None
+        raise net.error(layer, "has a configuration of an unknown form") from None
     if node is None:
         sources = [value.node for value in there]
         net.made.opaque(title, 1, f"keras.{layer.kind}", sources, size=(1,))
@@ -158,7 +161,7 @@ def _add(
 
 
 def _node(net: Conversion, layer: KerasLayer, title: str, values: list[Value]) -> str | None:
-    """Add the operators of a layer and return the last, None if the layer is not known."""
+    """Add the operators of a layer and return the last one, None if the layer is unknown."""
     if layer.get("data_format") == "channels_first":
         raise net.error(layer, "has its channels first, which is not supported")
     if layer.kind in PADDED:
@@ -172,7 +175,7 @@ def _node(net: Conversion, layer: KerasLayer, title: str, values: list[Value]) -
 
 
 def _share(net: Conversion, title: str, first: int) -> None:
-    """Let the nodes of a later call of a layer share the weights of those of the first call."""
+    """Make the nodes of a later call of a layer share the weights of the first call."""
     nodes = list(net.made.builder.nodes.values())[first:]
     weighted = [n.name for n in nodes if n.op.params(*n.ins) or n.op.buffers(*n.ins)]
     owners = net.owners.setdefault(title, weighted)

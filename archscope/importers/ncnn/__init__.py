@@ -1,4 +1,4 @@
-"""Parameter files of ncnn (`.param`) -> Graph, by the defaults of ncnn's own layers."""
+"""Imports ncnn parameter files (`.param`) with the defaults of ncnn's own layers."""
 
 from __future__ import annotations
 

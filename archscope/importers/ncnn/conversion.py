@@ -1,7 +1,7 @@
-"""What layers of ncnn become: nodes by blob, and notes on what has no node.
+"""Collects the nodes of ncnn layers by blob, and notes on blobs without a node.
 
-A blob of three axes is (channels, height, width), as ours; of two it is (height, width), and
-height stands where our channels do, as ncnn's own axes are counted from there.
+A blob with three axes is (channels, height, width), like ours; with two axes it is (height, width),
+where height takes the place of our channels, as in ncnn's own numbering of axes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from archscope.importers.ncnn.param_file import ParamLayer
 from archscope.ir import Shape
 
 ASIDE = ""
-"""What is no feature map of the network: boxes that follow from sizes alone."""
+"""Marks blobs that are not feature maps: boxes that depend only on sizes."""
 
 REST = -233
-"""What ncnn writes for a size that is not given."""
+"""The number that ncnn writes for a missing size."""
 
 
 class Conversion:
-    """The graph in the making, and the node that each blob is.
+    """The graph under construction, and the node of each blob.
 
     A blob has no node if it is `ASIDE`, or None if its shape is not known.
     """
@@ -31,14 +31,14 @@ class Conversion:
     def __init__(self, path: Path, layers: Sequence[ParamLayer]) -> None:
         self.made = FileGraph(path, [layer.name for layer in layers])
         self.values: dict[str, str | None] = {}
-        self.constants: dict[str, Shape] = {}  # learned blobs, which are no nodes
-        self.uncounted: set[str] = set()  # those of them that no layer counts yet
+        self.constants: dict[str, Shape] = {}  # learned blobs, which are not nodes
+        self.uncounted: set[str] = set()  # those that no layer counts yet
 
     def nodes(self, layer: ParamLayer) -> list[str]:
         """Return the nodes that a layer reads; there is at least one."""
         found = [self.values[blob] or "" for blob in layer.bottoms if blob not in self.constants]
         if not found:
-            raise self.made.error(f"'{layer.name[:60]}' ({layer.kind}) reads no map", layer.line)
+            raise self.made.error(f"'{layer.name[:60]}' ({layer.kind}) has no input", layer.line)
         return found
 
     def node(self, layer: ParamLayer) -> str:
@@ -59,11 +59,11 @@ class Conversion:
     def part(
         self, layer: ParamLayer, title: str, word: str, inputs: Sequence[str], **given: Any
     ) -> str:
-        """Add one of several operators that a layer is."""
+        """Add one of several operators for a layer."""
         return self.made.add(f"{layer.name}_{title}", layer.line, word, inputs, **given)
 
     def opaque(self, layer: ParamLayer, each: int | None = 0, **given: Any) -> str:
-        """Add a layer that no operator is, with so many operations for each number it gives."""
+        """Add a layer without an equivalent operator, with its operations per output value."""
         nodes = self.nodes(layer)
         stated = layer.shapes()
         size = given.setdefault("size", stated[0] if stated else self.made.shape(nodes[0]))
@@ -97,7 +97,7 @@ class Conversion:
             )
 
     def quantised(self, node: str) -> None:
-        """Say that a layer holds its weights in int8, and its bias in int32."""
+        """Record that a layer holds its weights in int8 and its bias in int32."""
         made = self.made.builder.nodes[node]
         params, biases = made.facts.params, made.facts.biases
         self.made.builder.count(node, None, params - biases + 4 * biases)

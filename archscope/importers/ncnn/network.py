@@ -1,4 +1,4 @@
-"""A parameter file of ncnn -> Graph."""
+"""Convert an ncnn parameter file to a graph."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ LAYERS: dict[str, Callable[[Conversion, ParamLayer], list[str]]] = {
 }  # fmt: skip
 
 HEADS = ("DetectionOutput", "YoloDetectionOutput", "Yolov3DetectionOutput", "ArgMax")
-"""Layers behind the result: the choice of boxes and classes."""
+"""Layers after the result: the selection of boxes and classes."""
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
     """Return the network of a parameter file, without weights.
 
-    `input` says the size of an input without the batch, or of each input by name, where the file
-    leaves it open. Raises ArchscopeError.
+    `input` is the input shape without the batch, or the shapes of several inputs by name, if the
+    file leaves them open. Raises ArchscopeError.
     """
     path = Path(path)
     layers = layers_of(read_text(path), path)
@@ -71,7 +71,7 @@ def _graph_of(path: Path, layers: list[ParamLayer], input: Inputs) -> Conversion
             default = None if results is None else ASIDE
             found = [*(results or ()), *([default] * len(layer.tops))]
             net.values.update(zip(layer.tops, found, strict=False))
-    for why, names in (("", heads), (" behind layers that are not known", behind)):
+    for why, names in (("", heads), (" after unknown layers", behind)):
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         if names:
             net.made.notes.append(f"not counted{why}: {', '.join(names[:3])}{more}")
@@ -102,7 +102,7 @@ def _results(
         return LAYERS[layer.kind](net, layer)
     sources = [value for value in values if value]
     if not sources:
-        raise net.made.error(f"'{layer.kind[:60]}' is no layer of ncnn that is known", layer.line)
+        raise net.made.error(f"unknown layer of ncnn '{layer.kind[:60]}'", layer.line)
     shapes_ = layer.shapes()
     size = shapes_[0] if len(shapes_) == 1 else (1,)
     node = net.made.opaque(layer.name, layer.line, f"ncnn.{layer.kind}", sources, size=size)

@@ -1,4 +1,4 @@
-"""The lines of a `.param` file of ncnn: a layer each, its parameters by number."""
+"""Parse the lines of an ncnn `.param` file: a layer each, with parameters by number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archscope.errors import SpecError, did_you_mean, quoted
 from archscope.ir import Shape, Source
 
 MAGIC = "7767517"
-ARRAY = -23300  # the key of an array is this less its number
+ARRAY = -23300  # the key of an array is this minus its number
 SHAPES = 30  # the number of the array that states the shape of each top
 WHOLE = re.compile(r"[-+]?\d{1,18}")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -20,7 +20,7 @@ Number = int | float
 
 
 class ParamLayer(Struct):
-    """One layer: its type, the blobs it reads and gives, and its parameters."""
+    """A layer: its type, its input and output blobs, and its parameters."""
 
     kind: str
     name: str
@@ -31,7 +31,7 @@ class ParamLayer(Struct):
 
     @property
     def line(self) -> int:
-        """The line it stands in."""
+        """Its line in the file."""
         return self.at.line
 
     def __contains__(self, number: int) -> bool:
@@ -42,7 +42,7 @@ class ParamLayer(Struct):
         found = self.params.get(number, [])
         if not all(isinstance(value, int) for value in found):
             raise SpecError(
-                f"parameter {number} of '{self.name}' must be whole, got {found[0]}", self.at
+                f"parameter {number} of '{self.name}' must be an integer, got {found[0]}", self.at
             )
         return [int(value) for value in found]
 
@@ -77,12 +77,12 @@ def layers_of(text: str, path: Path) -> list[ParamLayer]:
     head = rows[0][1] if rows else []
     if len(head) != 2 or not all(word.isdigit() for word in head):
         raise SpecError(
-            "is not a parameter file of ncnn: expected the numbers of layers and blobs", file
+            "is not an ncnn parameter file: expected the numbers of layers and blobs", file
         )
     layers = [_layer(words, Source(file, at, 1)) for at, words in rows[1:]]
     number = int(head[0][:18])
     if len(layers) < number:
-        raise SpecError(f"states {number} layers and has {len(layers)}: it is cut short", file)
+        raise SpecError(f"is truncated: it states {number} layers but has {len(layers)}", file)
     _check_order(layers)
     return layers
 
@@ -107,7 +107,9 @@ def _layer(words: list[str], at: Source) -> ParamLayer:
         if number <= ARRAY:
             number = ARRAY - number
             if not values or values[0] != len(values) - 1:
-                raise SpecError(f"the array {quoted(word)} has another length than it states", at)
+                raise SpecError(
+                    f"the array {quoted(word)} does not have the length that it states", at
+                )
             values = values[1:]
         elif len(values) != 1:
             raise SpecError(f"expected one number, got {quoted(word)}", at)
@@ -124,21 +126,21 @@ def _number(word: str, at: Source) -> Number:
 
 
 def _check_order(layers: list[ParamLayer]) -> None:
-    """Check that each blob is given once, and before it is read."""
+    """Check that each blob is produced once, and before it is read."""
     given: dict[str, ParamLayer] = {}
     for layer in layers:
         for blob in layer.bottoms:
             if blob not in given:
                 later = any(blob in other.tops for other in layers)
                 why = (
-                    "a later layer gives"
+                    "only a later layer produces"
                     if later
-                    else f"no layer gives{did_you_mean(blob, [*given][-1000:])}"
+                    else f"no layer produces{did_you_mean(blob, [*given][-1000:])}"
                 )
                 raise SpecError(f"'{layer.name[:60]}' reads {quoted(blob)}, which {why}", layer.at)
         for blob in layer.tops:
             if blob in given:
                 raise SpecError(
-                    f"{quoted(blob)} is given by '{given[blob].name[:60]}' already", layer.at
+                    f"{quoted(blob)} is already produced by '{given[blob].name[:60]}'", layer.at
                 )
             given[blob] = layer

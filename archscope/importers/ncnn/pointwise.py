@@ -1,4 +1,4 @@
-"""Layers of ncnn that work on each number or each channel, or join maps number by number."""
+"""Element-wise layers of ncnn, layers that work on each channel, and element-wise merges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COSTS = {"SELU": 4, "CELU": 4, "AbsVal": 1, "Exp": 3, "Log": 3, "Power": 3, "Thr
          "UnaryOp": 1, "Erf": 1, "Shrink": 2, "GLU": 5}  # fmt: skip
 SAME = ("Split", "Noop", "Dropout", "Quantize", "Dequantize", "Requantize", "Cast", "Packing",
         "DeepCopy")  # fmt: skip
-"""Layers whose result is their input, as a network is run."""
+"""Layers that are the identity at inference."""
 
 
 def plain(net: Conversion, layer: ParamLayer) -> list[str]:
@@ -41,7 +41,7 @@ def relu(net: Conversion, layer: ParamLayer) -> list[str]:
 
 
 def clip(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add limits, which from 0 to 6 are a ReLU6."""
+    """Add clipping, which is a ReLU6 from 0 to 6."""
     if (layer.number(0, -1), layer.number(1, -1)) == (0, 6):
         return [net.add(layer, "relu6")]
     return [net.opaque(layer, 2, pointwise=True)]

@@ -1,4 +1,4 @@
-"""Layers of ncnn that give blobs another shape, join and cut them, and products of blobs."""
+"""Layers of ncnn that reshape, join and split blobs, and products of blobs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def softmax(net: Conversion, layer: ParamLayer) -> list[str]:
 
 
 def flatten(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add one axis in place of all."""
+    """Add a flattening of all axes."""
     return [net.node(layer) if len(net.shape(layer)) == 1 else net.add(layer, "flatten")]
 
 
 def reshape(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add another shape of the same numbers: 0 keeps a side, -1 is what is left."""
+    """Add a reshape: 0 keeps a side, -1 is inferred."""
     shape = net.shape(layer)
     old = [*reversed(shape)]
     sides = [side for side in (layer.integer(number, REST) for number in (0, 1, 2)) if side != REST]
@@ -33,7 +33,7 @@ def reshape(net: Conversion, layer: ParamLayer) -> list[str]:
     rest = prod(side for side in sides if side != -1)
     if sides.count(-1) > 1 or rest < 1 or prod(shape) % rest:
         raise net.made.error(
-            f"'{layer.name[:60]}' cannot give {prod(shape)} numbers the sides {sides}", layer.line
+            f"'{layer.name[:60]}' cannot reshape {prod(shape)} values to {sides}", layer.line
         )
     size = tuple(prod(shape) // rest if side == -1 else side for side in reversed(sides))
     if size == shape:
@@ -47,14 +47,14 @@ def _stated(net: Conversion, layer: ParamLayer) -> Shape:
     found = layer.shapes()
     if not found:
         raise net.made.error(
-            f"'{layer.name[:60]}' ({layer.kind}) gives a shape that the file does not state",
+            f"'{layer.name[:60]}' ({layer.kind}) has an output shape that the file does not state",
             layer.line,
         )
     return found[0]
 
 
 def permute(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add another order of the axes."""
+    """Add a permutation of the axes."""
     shape, kind = net.shape(layer), layer.integer(0, 0)
     orders: dict[int, tuple[tuple[int, ...], ...]] = {
         2: ((0, 1), (1, 0)),  # of height and width
@@ -62,7 +62,7 @@ def permute(net: Conversion, layer: ParamLayer) -> list[str]:
     }
     known = orders.get(len(shape), ((0,),))
     if not 0 <= kind < len(known):
-        raise net.made.error(f"'{layer.name[:60]}' has no order {kind}", layer.line)
+        raise net.made.error(f"'{layer.name[:60]}' has the unknown order {kind}", layer.line)
     if kind == 0:
         return [net.node(layer)]
     return [net.opaque(layer, size=tuple(shape[axis] for axis in known[kind]))]
@@ -76,7 +76,7 @@ def concat(net: Conversion, layer: ParamLayer) -> list[str]:
     shapes = [net.made.shape(node) for node in nodes] + learned
     if len({(len(s), *s[:axis], *s[axis + 1 :]) for s in shapes}) > 1:
         raise net.made.error(
-            f"'{layer.name[:60]}' joins blobs that differ in other axes too", layer.line
+            f"'{layer.name[:60]}' joins blobs that also differ in other axes", layer.line
         )
     if not learned:
         return [nodes[0] if len(nodes) == 1 else net.add(layer, "concat", nodes, axis=axis)]
@@ -93,14 +93,14 @@ def slice_(net: Conversion, layer: ParamLayer) -> list[str]:
     else:
         left, rests = whole, sizes.count(REST)
         for place, size in enumerate(sizes):
-            if size == REST:  # an equal share of what is left
+            if size == REST:  # an equal part of the rest
                 sizes[place] = left // rests
                 rests -= 1
             left -= sizes[place]
         ends = [0, *accumulate(sizes)]
     if len(ends) != len(layer.tops) + 1 or any(a >= b for a, b in pairwise(ends)):
         raise net.made.error(
-            f"'{layer.name[:60]}' cannot cut {whole} into {len(layer.tops)} parts", layer.line
+            f"'{layer.name[:60]}' cannot split {whole} into {len(layer.tops)} parts", layer.line
         )
     return [_range(net, layer, axis, start, stop) for start, stop in pairwise(ends)]
 
@@ -139,7 +139,7 @@ def crop(net: Conversion, layer: ParamLayer) -> list[str]:
     for (start, stop), size in zip(ranges, shape, strict=True):
         if not 0 <= start < stop <= size:
             raise net.made.error(
-                f"'{layer.name[:60]}' cuts {start} to {stop} out of {size}", layer.line
+                f"'{layer.name[:60]}' crops {start} to {stop} of an axis of {size}", layer.line
             )
     cut = [axis for axis, ends in enumerate(ranges) if ends != [0, shape[axis]]]
     if len(cut) < 2:
@@ -198,7 +198,7 @@ def interp(net: Conversion, layer: ParamLayer) -> list[str]:
 
 
 def padding(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add numbers around a blob."""
+    """Add padding around a blob."""
     shape = net.shape(layer)
     sides = [
         layer.integer(7, 0) + layer.integer(8, 0),
@@ -286,7 +286,7 @@ def gemm(net: Conversion, layer: ParamLayer) -> list[str]:
         out, depth = layer.integer(8, 0), layer.integer(9, 0)
         if depth != inner:
             raise net.made.error(
-                f"'{layer.name[:60]}' takes rows of {depth} numbers, got {inner}", layer.line
+                f"'{layer.name[:60]}' needs rows of {depth} values, got {inner}", layer.line
             )
         shifts = {0: 1, 1: rows, 2: rows, 3: rows * out, 4: out}
         learned = out * depth

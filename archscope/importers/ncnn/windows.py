@@ -12,11 +12,11 @@ SAME_UPPER, SAME_LOWER = -233, -234
 ROUND_UP, ROUND_DOWN = 0, 1  # how pooling comes to its size
 MAXIMUM = 0  # of the kinds of pooling, else the mean
 RELU, LEAKY, CLIP, SIGMOID, MISH, HARDSWISH = 1, 2, 3, 4, 5, 6
-"""The activations that are part of a layer."""
+"""The activations that are fused into a layer."""
 
 
 def _pair(layer: ParamLayer, width: int, height: int, default: int) -> Any:
-    """Return parameters of width and height as (height, width), as one number if they are equal."""
+    """Return parameters of width and height as (height, width), or a single number if equal."""
     across = layer.integer(width, default)
     down = layer.integer(height, across)
     return across if across == down else (down, across)
@@ -46,7 +46,7 @@ def _window(layer: ParamLayer) -> dict[str, Any]:
 
 
 def _weighted(net: Conversion, layer: ParamLayer, word: str, given: dict[str, Any]) -> list[str]:
-    """Add a layer with weights and the activation that is part of it."""
+    """Add a layer with weights and its fused activation."""
     flat = given.pop("inputs", None)
     node = net.add(layer, word, flat, out=layer.integer(0, 0), **given)
     inner = 2 if word == "linear" else 6
@@ -57,7 +57,7 @@ def _weighted(net: Conversion, layer: ParamLayer, word: str, given: dict[str, An
 
 
 def activated(net: Conversion, layer: ParamLayer, node: str) -> str:
-    """Add the activation that is part of a layer and return its node. Raises SpecError."""
+    """Add the fused activation of a layer and return its node. Raises SpecError."""
     kind = layer.integer(9, 0)
     numbers = [*map(float, layer.params.get(10, [])), 0.0, 0.0]
     words = {RELU: "relu", SIGMOID: "sigmoid"}
@@ -101,7 +101,7 @@ def mish_of(net: Conversion, layer: ParamLayer, node: str) -> str:
 
 
 def convolution(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a convolution; one whose padding has a value other than 0 is refused."""
+    """Add a convolution; padding values other than 0 are refused."""
     if layer.number(18, 0) != 0 or layer.integer(19, 0):
         raise net.made.error(
             f"'{layer.name[:60]}' pads with a value or computes its weights,"
@@ -113,7 +113,7 @@ def convolution(net: Conversion, layer: ParamLayer) -> list[str]:
 
 
 def deconvolution(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a transposed convolution that cuts as much away on both sides."""
+    """Add a transposed convolution with equal padding on both sides."""
     given = _window(layer) | {
         "padding": _padding(net, layer),
         "bias": layer.integer(5, 0) != 0,
@@ -128,7 +128,7 @@ def deconvolution(net: Conversion, layer: ParamLayer) -> list[str]:
 
 
 def inner_product(net: Conversion, layer: ParamLayer) -> list[str]:
-    """Add a fully connected layer: of all numbers, or of each row where these fit."""
+    """Add a fully connected layer over all values, or over each row if these fit."""
     shape, out = net.shape(layer), layer.integer(0, 0)
     bias = layer.integer(1, 0) != 0
     size = layer.integer(2, 0)
@@ -181,7 +181,7 @@ def pooling(net: Conversion, layer: ParamLayer) -> list[str]:
     floors = [room // s + 1 for room, s in zip(rooms, strides, strict=True)]
     sizes_up = [-(-room // s) + 1 for room, s in zip(rooms, strides, strict=True)]
     sizes = tuple(sizes_up if mode == ROUND_UP else floors)
-    # torch drops a window that would begin beyond the input, and ncnn does not.
+    # torch drops a window that would start beyond the input, ncnn does not.
     beyond = mode == ROUND_UP and any(
         (out - 1) * s >= n + p[0]
         for out, s, n, p in zip(sizes, strides, shape[1:], pads, strict=True)

@@ -1,4 +1,4 @@
-"""ONNX files -> Graph."""
+"""Imports ONNX files."""
 
 from __future__ import annotations
 

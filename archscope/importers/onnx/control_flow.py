@@ -1,4 +1,4 @@
-"""Branches and loops whose conditions and trips are constant, written out operator by operator."""
+"""Unrolls loops and branches whose trip counts and conditions are constant."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from archscope.importers.onnx.limits import GROWTH, OPERATORS, TURNS
 from archscope.importers.onnx.model_file import library, named, opsets
 
 Scope = Mapping[str, str]
-"""What values are called outside of the graph at hand, by the names that they have in it."""
+"""The outer names of values, by their names in the current graph."""
 
 
 class Visitor(Protocol):
-    """What computes or keeps operators one by one."""
+    """Computes or keeps operators one by one."""
 
     model: Any
     constants: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
 
     def visit(self, node: Any) -> None:
-        """Compute an operator, or keep it with the shapes that it gives."""
+        """Compute an operator, or keep it with its output shapes."""
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a constant."""
 
     def initialize(self, tensors: Iterable[Any], prefix: str = "") -> None:
-        """Keep the weights of a graph, their names behind a prefix."""
+        """Keep the weights of a graph, with a prefix to their names."""
 
 
 class ControlFlow:
-    """Walks through the operators of a model and of the graphs inside them that are run."""
+    """Walks through the operators of a model and of the subgraphs that are executed."""
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor = visitor
@@ -50,7 +50,7 @@ class ControlFlow:
             self.left -= 1
             if self.left < 0:
                 raise LimitError(
-                    f"{named(node)} is in loops and branches that are written out to more"
+                    f"{named(node)} is in loops and branches that unroll to more"
                     f" operators than the limit of {OPERATORS:,}"
                 )
         inputs = [scope.get(name, name) for name in node.input]
@@ -83,7 +83,7 @@ class ControlFlow:
     def _run(
         self, graph: Any, scope: Scope, given: Iterable[str], home: str, prefix: str
     ) -> list[str]:
-        """Visit the operators of a graph on given inputs, and return what it gives."""
+        """Visit the operators of a graph with given inputs, and return its outputs."""
         inner = {**scope, **dict(zip((info.name for info in graph.input), given, strict=True))}
         inner.update((tensor.name, f"{home}{tensor.name}") for tensor in graph.initializer)
         if home not in self.entered:
@@ -98,7 +98,7 @@ class ControlFlow:
         return f"{node.name or node.op_type}.{self.graphs}/"
 
     def _constant(self, node: Any, name: str) -> Any:
-        """Return the number of a constant. Raises DataError where it is computed of the input."""
+        """Return the number of a constant. Raises DataError if it depends on the input."""
         value = self.visitor.constants.get(name)
         if value is None or value.size != 1:
             raise DataError(
@@ -136,7 +136,7 @@ class ControlFlow:
     def _spend_turn(self, node: Any) -> None:
         self.turns -= 1
         if self.turns < 0:
-            raise LimitError(f"{named(node)} takes more turns than the limit of {TURNS:,}")
+            raise LimitError(f"{named(node)} has more iterations than the limit of {TURNS:,}")
 
     def _scan(self, node: Any, inputs: list[str], scope: Scope) -> list[str]:
         given = {attribute.name: attribute for attribute in node.attribute}
@@ -171,9 +171,9 @@ class ControlFlow:
         )]  # fmt: skip
 
     def _stacked(self, node: Any, values: list[str], axis: int, home: str) -> str:
-        """Return the name of values that are put one behind another along a new axis."""
+        """Return the name of values stacked along a new axis."""
         if not values:
-            raise DataError(f"{named(node)} takes no turn, and gives values that are empty")
+            raise DataError(f"{named(node)} has no iterations, so that its outputs are empty")
         self.graphs += 1
         result = f"{home}stacked{self.graphs}"
         rows = []

@@ -1,4 +1,4 @@
-"""Constants that are computed when their numbers are first asked for: shape and type are known."""
+"""Constants that are computed when their values are first read; shape and type are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Deferred:
-    """Stands for a numpy array; anything but its shape and type computes it, once."""
+    """A proxy of a numpy array, computed once, when more than its shape and type is read."""
 
     __hash__ = None  # type: ignore[assignment] # as that of an array
 

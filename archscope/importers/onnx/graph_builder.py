@@ -1,4 +1,4 @@
-"""An ONNX file -> Graph, with its initializers as weights."""
+"""Convert an ONNX file to a graph, with its initializers as weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archscope.ops import OPS
 from archscope.ops.foreign import RECOGNISERS, Foreign, Recognised, Tensor
 
 MAX_VISIBLE = 64
-"""Elements up to which recognisers see the values of a constant."""
+"""Recognisers get the values of constants up to this many elements."""
 
 INPUT_NAMES = {
     **dict.fromkeys((
@@ -44,10 +44,10 @@ Those of all others are ONNX's own.
 
 
 def from_file(path: str | Path, input: Inputs = None) -> Imported:
-    """Return the network that an ONNX file holds, and its weights.
+    """Import an ONNX file: its network and its weights.
 
-    `input` says the size of the input without the batch, or of each input by name, where the
-    file leaves it open. Raises ArchscopeError.
+    `input` is the input shape without the batch, or the shapes of several inputs by name, if the
+    file leaves them open. Raises ArchscopeError.
     """
     path = Path(path)
     library()
@@ -59,16 +59,16 @@ def from_file(path: str | Path, input: Inputs = None) -> Imported:
 
 
 class _GraphBuilder:
-    """Builds a graph node by node: what no operator of ours recognises becomes opaque."""
+    """Builds a graph node by node; unrecognised operators become opaque."""
 
     def __init__(self, model: ResolvedModel) -> None:
         self.model = model
         self.read = {*model.readers(), *model.outputs}
         self.builder = Builder()
-        self.taken: dict[str, int] = {}  # names of nodes, also of those to come
-        self.nodes: dict[str, str] = {}  # the node that gives each value
+        self.taken: dict[str, int] = {}  # names of nodes, including those to come
+        self.nodes: dict[str, str] = {}  # the node of each value
         self.weights: dict[str, str] = {}  # the constant behind each name in the state_dict
-        self.owners: dict[tuple[object, ...], str] = {}  # the node that has these weights first
+        self.owners: dict[tuple[object, ...], str] = {}  # the first node with these weights
         self.learned = LearnedWeights(model)
 
     def graph(self, name: str) -> Imported:
@@ -91,18 +91,18 @@ class _GraphBuilder:
         return Imported(graph, self.arrays)
 
     def title(self, value: str, default: str) -> str:
-        """Return what the file calls an input or output, as a name."""
+        """Turn the file's name of an input or output into a name."""
         return valid_start(name_part(self.model.titles.get(value, value), default))
 
     def arrays(self) -> dict[str, Any]:
-        """Return the weights as arrays that torch takes, with the step counters of its norms."""
+        """Return the weights as arrays for torch, with the step counters of its norms."""
         import numpy
 
         arrays: dict[str, Any] = {}
         for key, value in self.weights.items():
             array = self.model.constants[value]
-            bfloat16 = array.dtype.kind == "V"  # a type that numpy itself does not know
-            # A copy, for torch warns of arrays that stand in the file's own memory.
+            bfloat16 = array.dtype.kind == "V"  # a type that numpy itself lacks
+            # A copy, because torch warns about read-only arrays that are views of the file.
             arrays[key] = array.astype(numpy.float32) if bfloat16 else numpy.array(array)
             node, _, word = key.rpartition(".")
             if word == "running_mean":
@@ -115,7 +115,7 @@ class _GraphBuilder:
         titles: dict[str, int] = {}
         ends: set[str] = {node.name for node in self.builder.nodes.values() if not node.inputs}
         values = [value for value in self.model.outputs if value in self.nodes]
-        for value in values:  # the others are constants: no work of the network
+        for value in values:  # the others are constants, which cost nothing
             title = self.title(value, "output") if len(values) > 1 else "output"
             title = take_name(title, titles)
             node = self.nodes[value]
@@ -136,7 +136,7 @@ class _GraphBuilder:
         return shape or (1,)
 
     def recognise(self, operator: OnnxOperator) -> Recognised | None:
-        """Return the operator of ours that an ONNX operator is, if there is one."""
+        """Return our equivalent of an ONNX operator, if there is one."""
         recognise = RECOGNISERS.get(f"onnx.{operator.kind}")
         extra = [name for name in operator.outputs[1:] if name in self.read]
         if recognise is None or extra or (operator.kind == "Softmax" and operator.version < 13):
@@ -144,14 +144,14 @@ class _GraphBuilder:
         foreign = self.foreign(operator)
         ins = [tensor.shape for tensor in foreign.ins]
         if any(len(shape) < 2 or shape[0] != self.model.batch for shape in (*ins, foreign.out)):
-            return None  # it works across images, or on something that is no image
+            return None  # it works across images, or on values without a batch
         try:
             return recognise(foreign)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return None  # its attributes are not what ONNX promises
+            return None  # its attributes are not as ONNX specifies them
 
     def foreign(self, operator: OnnxOperator) -> Foreign:
-        """Return the description of an operator that recognisers take."""
+        """Return the description of an operator for recognisers."""
         tensors = [self.tensor(name) if name else None for name in operator.inputs]
         args: dict[str, Any] = {}
         names = _input_names(operator)
@@ -165,7 +165,7 @@ class _GraphBuilder:
         return Foreign(f"onnx.{operator.kind}", args, self.model.shapes[operator.outputs[0]])
 
     def tensor(self, name: str) -> Tensor:
-        """Return the description of a value."""
+        """Return the description of a value for recognisers."""
         value = self.model.constants.get(name)
         if value is None:
             return Tensor(name, self.model.shapes[name])
@@ -199,7 +199,7 @@ class _GraphBuilder:
         return True
 
     def add_opaque(self, operator: OnnxOperator, node: str) -> None:
-        """Add an operator that none of ours stands for, with what is known of it."""
+        """Add an operator without an equivalent, with its known costs."""
         reads = (self.nodes[name] for name in operator.inputs if name in self.nodes)
         sources = tuple(dict.fromkeys(reads))
         sources = sources or tuple(self.nodes.values())[:1]
@@ -226,7 +226,7 @@ class _GraphBuilder:
             self.nodes[name] = self.builder.add(title, op, sources)
             self.builder.count(title, None, stored)
             stored = None
-            params = kept = products = work = 0  # which are those of the first
+            params = kept = products = work = 0  # those of the first node
 
     def stored(self, numbers: int, before: int) -> int | None:
         """Return the bytes of numbers counted since, None if they are of the network's type."""

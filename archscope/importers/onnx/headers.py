@@ -1,8 +1,8 @@
-"""The bytes of a large ONNX file without its weights, which are left where they are.
+"""Read the structure of a large ONNX file without its weights, which stay in the file.
 
-Protobuf parses a message as a whole and copies what is in it. Here, the few fields that lead to
+Protobuf parses a whole message and copies its content. Here, the few fields that lead to
 tensors are followed in the file itself, and the numbers of each large tensor are replaced by
-ONNX's own words for data that lie in another file: location, offset, length. The format of the
+ONNX's notation for external data: location, offset, length. The format of the
 fields is that of https://protobuf.dev/programming-guides/encoding, their numbers are those of
 onnx.proto.
 """
@@ -17,13 +17,13 @@ from archscope.errors import LimitError
 from archscope.importers.file_content import Content
 
 LARGE = 1 << 12
-"""Bytes of a field from which on it is followed, and of numbers that are left in the file."""
+"""Fields of at least this many bytes are followed, and data of this size stay in the file."""
 
 FIELDS = 4_000_000
-"""Fields that are looked at."""
+"""The maximum number of fields that are read."""
 
 DEPTH = 64
-"""Messages inside one another."""
+"""The maximum nesting depth of messages."""
 
 INSIDE = {
     "model": {7: "graph", 25: "function"},
@@ -32,7 +32,7 @@ INSIDE = {
     "node": {5: "attribute"},
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph"},
 }
-"""The fields of each message that lead to tensors, and the message that each is."""
+"""The fields of each message that lead to tensors, and their message types."""
 
 DATA_TYPE, FLOAT_DATA, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 2, 4, 9, 13, 14
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
@@ -49,7 +49,7 @@ class _Field(Struct, frozen=True, gc=False):
 
 
 def without_numbers(content: Content, location: str) -> bytes:
-    """Return a serialised model whose large tensors say that their numbers lie in a file.
+    """Return a serialised model whose large tensors refer to their data in the file.
 
     `location` is the name of the file with this content. Raises ValueError for what is not
     protobuf, LimitError for too many fields.
@@ -63,7 +63,7 @@ class _Walk:
         self.left = FIELDS
 
     def message(self, kind: str, start: int, stop: int, depth: int) -> list[bytes]:
-        """Return a message in parts, those within it without numbers."""
+        """Return a message in parts, with nested tensors without their data."""
         parts: list[bytes] = []
         kept = start
         for field in self.fields(start, stop):
@@ -83,7 +83,7 @@ class _Walk:
         return parts
 
     def tensor(self, start: int, stop: int) -> list[bytes]:
-        """Return a tensor with the place of its numbers, as it is if they lie in several."""
+        """Return a tensor with the location of its data, unchanged if in several fields."""
         fields = list(self.fields(start, stop))
         floats = any(field.number == DATA_TYPE and field.value == FLOAT for field in fields)
         data = [
@@ -132,11 +132,11 @@ class _Walk:
             else:
                 raise ValueError(f"a field of kind {kind}")
             if at > stop:
-                raise ValueError("a field that ends behind its message")
+                raise ValueError("a field that ends after its message")
             yield _Field(tag >> 3, kind, begin, inside, at, value)
 
     def varint(self, at: int) -> tuple[int, int]:
-        """Return a number of variable length and where it ends."""
+        """Return a varint and the position after it."""
         value = shift = 0
         while shift < 70 and at < len(self.content):
             byte = self.content[at]

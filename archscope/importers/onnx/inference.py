@@ -1,4 +1,4 @@
-"""What one ONNX operator gives: its types by ONNX's shape inference, its values by its reference.
+"""Infer the output types of an ONNX operator, or compute its values with the reference evaluator.
 
 Both are ONNX's own implementations.
 """
@@ -12,7 +12,7 @@ from archscope.errors import DataError
 from archscope.importers.onnx.model_file import first_line, library, named, opsets
 
 MAX_VALUES = 4096
-"""Size of the largest constant whose values shape inference gets."""
+"""Shape inference gets the values of constants up to this size."""
 
 RANDOM = frozenset({
     "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
@@ -25,23 +25,25 @@ SHAPED_LIKE = {
     "FastGelu": ("Identity", 1), "BiasGelu": ("Identity", 1), "QuickGelu": ("Identity", 1),
     "SkipLayerNormalization": ("Identity", 1),
 }  # fmt: skip
-"""Operators of onnxruntime whose result has the shape that ONNX's own gives for so many inputs."""
+"""Operators of onnxruntime with the output shape of ONNX's own, for this many inputs."""
 
 SAME_TYPE = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
-"""Operators whose result has the type of their input, which ONNX does not infer."""
+"""Operators whose result has the type of their input, but that ONNX cannot infer."""
 
 INPUT_AXES = {"Conv": 1, "ConvTranspose": 0}
-"""The axis of a convolution's weights along which its input channels lie."""
+"""The axis of input channels in the weights of a convolution."""
 
 
 def infer_types(
     model: Any, node: Any, known: Mapping[str, Any], constants: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the types of an operator's outputs, as far as they follow. Raises DataError."""
+    """Return the inferred types of an operator's outputs. Raises DataError."""
     onnx, domain = library(), node.domain
     version = opsets(model).get(domain)
     if version is None:
-        raise DataError(f"{named(node)} is of domain '{domain}', whose version is not given")
+        raise DataError(
+            f"{named(node)} has the domain '{domain}', for which the model states no version"
+        )
     try:
         schema = onnx.defs.get_schema(node.op_type, version, domain)
     except onnx.defs.SchemaError:
@@ -68,7 +70,7 @@ def infer_types(
 
 
 def _shaped_like(model: Any, node: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the type of what an operator of onnxruntime gives, if ONNX has one like it."""
+    """Return the output type of an onnxruntime operator, if ONNX has a similar operator."""
     onnx = library()
     kind, count = SHAPED_LIKE.get(node.op_type, ("", 0))
     version = opsets(model).get("")
@@ -91,7 +93,7 @@ def _shaped_like(model: Any, node: Any, known: Mapping[str, Any]) -> dict[str, A
 
 
 def _check_channels(node: Any, types: Mapping[str, Any]) -> None:
-    """Compare a convolution's weights with the channels of its input, which ONNX does not."""
+    """Check that a convolution's weights fit the channels of its input, which ONNX does not."""
     image, weight = (
         [axis.dim_value for axis in types[name].tensor_type.shape.dim] for name in node.input[:2]
     )
@@ -123,7 +125,7 @@ def compute(model: Any, node: Any, constants: Mapping[str, Any]) -> dict[str, An
     try:
         try:
             alone = evaluator(graph, opsets=opsets(model))
-        except RuntimeError:  # it does not implement so old an opset; the newest is tried
+        except RuntimeError:  # it does not implement old opsets; the newest is tried
             alone = evaluator(node)
         results = alone.run(None, feeds)
     except Exception as error:

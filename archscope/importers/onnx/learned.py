@@ -1,6 +1,6 @@
-"""Which constants of a model were learned, and at which operator each of them counts.
+"""Find the learned constants of a model, and the operator at which each of them counts.
 
-A file does not mark what was learned. Its params are the distinct initializers that reach an
+A file does not mark learned constants. Its params are the distinct initializers that reach an
 operator as weights, each counted once, however often and in whatever form it is read.
 """
 
@@ -24,7 +24,7 @@ SCALED = frozenset({"Add", "Mul"})
 """Operators by which a single number may be learned, such as the gain of a branch."""
 
 GENERATED = re.compile(r"onnx::|/|val_|const|\d+$|.*(Constant|_output_\d+$|:0$)", re.IGNORECASE)
-"""How exporters name numbers that are no parameter of a module."""
+"""How exporters name constants that are not parameters of a module."""
 
 
 class LearnedWeights:
@@ -33,20 +33,20 @@ class LearnedWeights:
     def __init__(self, model: ResolvedModel) -> None:
         self.model = model
         self.counted: set[str] = set()
-        self.bytes = 0  # of all that was counted, as stored
-        self.alike: dict[tuple[Any, ...], dict[bytes, str]] = {}  # by content, where asked twice
+        self.bytes = 0  # of everything counted so far, as stored
+        self.alike: dict[tuple[Any, ...], dict[bytes, str]] = {}  # by content, if requested twice
 
     def params(self, operator: OnnxOperator) -> int:
-        """Return how many params an operator adds to those that were counted before."""
+        """Return how many params of an operator were not counted before."""
         places = weight_inputs(operator.kind, len(operator.inputs))
         return self._new(operator, places) + self._states(operator)
 
     def statistics(self, operator: OnnxOperator) -> int:
-        """Return how many statistics an operator adds to those that were counted before."""
+        """Return how many statistics of an operator were not counted before."""
         return self._new(operator, STATISTICS.get(operator.kind, ()))
 
     def same(self, name: str) -> str:
-        """Return the first constant that was asked for and is this one: equal, of one origin."""
+        """Return the first requested constant that equals this one and has the same origin."""
         value, sources = self.model.constants[name], self.model.sources.get(name)
         if not sources:
             return name
@@ -97,7 +97,7 @@ class LearnedWeights:
                 [] if _fills(operator, value) else sorted(self.model.sources.get(name) or [name])
             )
         arrays = {source: self.model.constants[source] for source in found}
-        if len(arrays) > 1:  # numbers among them, such as an epsilon, say how they are computed
+        if len(arrays) > 1:  # scalars among them, such as an epsilon, are settings
             arrays = {source: array for source, array in arrays.items() if array.size > 1} or arrays
         return [source for source, array in arrays.items() if self._counts(operator, source, array)]
 
@@ -107,7 +107,7 @@ class LearnedWeights:
         if array.size == 1:
             named = operator.kind in SCALED and not GENERATED.match(source)
             return named and array.dtype.kind in "fV"
-        # Quantized weights are bytes; other integers are shapes and places.
+        # Quantized weights are bytes; other integers are shapes and indices.
         integers = array.dtype.itemsize == 1 and array.dtype.kind in "iu" and array.ndim > 1
         return integers or array.dtype.kind in "fV"
 
@@ -117,12 +117,12 @@ def _content(array: Any) -> bytes:
 
 
 def stored_bytes(array: Any) -> int:
-    """Return the bytes of an array in a file, where two numbers of 4 bits take one."""
+    """Return the bytes of an array in a file, in which two 4-bit numbers share a byte."""
     if array.dtype.name in ("int4", "uint4", "float4_e2m1fn"):
         return -(-int(array.size) // 2)
     return int(array.nbytes)
 
 
 def _fills(operator: OnnxOperator, value: Any) -> bool:
-    """Return whether a constant is the ones or zeros of a norm that learned nothing."""
+    """Return whether a constant holds the ones or zeros of a norm without learned weights."""
     return operator.kind in NORMS and bool((value == 0).all() or (value == 1).all())

@@ -1,4 +1,4 @@
-"""Limits on what an ONNX file may ask for, so that a small one cannot take all memory or time."""
+"""Limits on the resources that an ONNX file may require, against small malicious files."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 from archscope.errors import LimitError
 
 OPERATORS = 10_000
-"""Operators once functions, loops and branches are written out; more for files that have many."""
+"""Operators after unrolling functions, loops and branches; more for files that have many."""
 
 TURNS = 2_000
-"""Turns of all loops together."""
+"""Total iterations of all loops."""
 
 DEPTH = 64
-"""Functions and graphs inside one another."""
+"""Nesting depth of functions and graphs."""
 
 COMPUTED_BYTES = 1 << 26
-"""Bytes of all constants that are computed, and of what functions are written out to."""
+"""Bytes of all computed constants, and of inlined functions."""
 
 FILLED_BYTES = 1 << 30
-"""Bytes that constants of one number would take, which are kept as that number."""
+"""Bytes that constants filled with one value would take, which are stored as this value."""
 
 GROWTH = 8
-"""Bytes that may be computed for each byte of the file and of what is beside it."""
+"""Bytes that may be computed per byte of the file and of its external data."""
 
 WORK = 1 << 28
-"""Multiply-accumulates that constants may cost together."""
+"""Total multiply-accumulates to compute constants."""
 
 EXPANDING = frozenset({
     "Expand", "Tile", "ConstantOfShape", "Pad", "Resize", "Upsample", "OneHot", "Einsum",
@@ -35,18 +35,18 @@ EXPANDING = frozenset({
     "HannWindow", "HammingWindow", "BlackmanWindow", "MelWeightMatrix", "DFT", "STFT",
     "TfIdfVectorizer", "ImageDecoder", "StringSplit", "ConcatFromSequence", "Optional",
 })  # fmt: skip
-"""Operators whose results may be larger than what they read."""
+"""Operators whose results may be larger than their inputs."""
 
 PRODUCTS = {
     "Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3, "DeformConv": 1,
     "MatMul": 1, "Gemm": 1, "MatMulInteger": 1, "QLinearMatMul": 3, "LSTM": 1, "GRU": 1,
     "RNN": 1, "Einsum": 1,
 }  # fmt: skip
-"""Operators that multiply, and the input that each result reads a part of."""
+"""Operators that multiply, and the input of which each result reads a part."""
 
 
 class Allowance:
-    """What is left of the limits while a file is read."""
+    """The remaining budget of the limits while a file is read."""
 
     def __init__(self, file_bytes: int) -> None:
         self.bytes = self.most_bytes = max(COMPUTED_BYTES, GROWTH * file_bytes)
@@ -56,7 +56,7 @@ class Allowance:
     def spend(
         self, what: str, kind: str, outputs: Iterable[Any], inputs: Iterable[Any], library: Any
     ) -> None:
-        """Count a constant before it is computed, by the types of results. Raises LimitError."""
+        """Count a constant before it is computed, by its output types. Raises LimitError."""
         arrays = list(inputs)
         read = sum(array.nbytes for array in arrays)
         for output in outputs:
@@ -74,7 +74,7 @@ class Allowance:
                 )  # fmt: skip
 
     def fill(self, what: str, size: int) -> None:
-        """Count the bytes that a constant of one number stands for. Raises LimitError."""
+        """Count the bytes that a constant filled with one value represents. Raises LimitError."""
         self.filled -= size
         if self.filled < 0:
             raise LimitError(
@@ -92,14 +92,14 @@ class Allowance:
 
 
 def check_functions(model: Any) -> None:
-    """Raise LimitError if functions would be written out to too much."""
+    """Raise LimitError if inlining the functions would exceed the limits."""
     functions = {(entry.domain, entry.name): entry for entry in model.functions}
     inside = (len(function.node) for function in model.functions)
     most = max(OPERATORS, GROWTH * (len(model.graph.node) + sum(inside)))
     known: dict[tuple[str, str], tuple[int, int]] = {}
 
     def size(nodes: Iterable[Any], depth: int) -> tuple[int, int]:
-        """Return the operators and bytes that nodes are written out to."""
+        """Return the operators and bytes of nodes after inlining."""
         if depth > DEPTH:
             raise LimitError(f"its functions are nested deeper than the limit of {DEPTH}")
         count = total = 0
@@ -117,19 +117,18 @@ def check_functions(model: Any) -> None:
             total += sum(part[1] for part in parts)
             if count > most:
                 raise LimitError(
-                    "its functions would be written out to more operators than the limit of"
-                    f" {most:,}"
+                    f"its inlined functions have more operators than the limit of {most:,}"
                 )
         return count, total
 
     _, total = size(model.graph.node, 0)
     limit = max(COMPUTED_BYTES, GROWTH * model.ByteSize())
     if total > limit:
-        raise LimitError(f"its functions would take more than the limit of {limit:,} bytes")
+        raise LimitError(f"its inlined functions take more than the limit of {limit:,} bytes")
 
 
 def _bytes_of(tensor: Any, library: Any) -> int | None:
-    """Return the bytes of a tensor type, None where it leaves sizes open."""
+    """Return the bytes of a tensor type, None if it leaves sizes open."""
     if not tensor.HasField("shape"):
         return None
     dims = [axis.dim_value if axis.HasField("dim_value") else None for axis in tensor.shape.dim]
@@ -143,18 +142,18 @@ def _bytes_of(tensor: Any, library: Any) -> int | None:
 
 
 def _unknown_bytes(what: str, kind: str, arrays: list[Any], read: int) -> int:
-    """Return the most bytes of a result whose size is not inferred. Raises LimitError."""
+    """Return the maximum bytes of a result whose size is not inferred. Raises LimitError."""
     if kind == "Range":
         start, limit, delta = (float(array.reshape(-1)[0]) for array in arrays)
         steps = (limit - start) / delta if delta else 0
         return 8 * max(ceil(min(steps, 2.0**60)), 0)
     if kind in EXPANDING:
-        raise LimitError(f"{what} asks for a constant whose size is not known")
-    return 8 * read  # indices of 8 bytes for each number of 1
+        raise LimitError(f"{what} computes a constant of unknown size")
+    return 8 * read  # indices of 8 bytes for each value of 1 byte
 
 
 def _work(kind: str, outputs: Iterable[Any], arrays: list[Any], place: int) -> int:
-    """Return a bound of the multiply-accumulates of an operator on constants."""
+    """Return a bound on the multiply-accumulates of an operator on constants."""
     if kind in ("Conv", "ConvInteger", "QLinearConv", "DeformConv", "MatMul", "Gemm"):
         shape = arrays[place].shape
         each = prod(shape[1:]) if "Conv" in kind else max(shape, default=1)

@@ -1,4 +1,4 @@
-"""An ONNX file -> its model, checked as far as the importer relies on it."""
+"""Read an ONNX file, and check what the importer relies on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from archscope.importers.onnx.limits import check_functions
 from archscope.importers.onnx.tensor_data import TensorData
 
 OLDEST = 7
-"""The oldest opset that is read; onnx's converter knows none before it."""
+"""The oldest supported opset; onnx's converter supports none before it."""
 
 PLAIN = 11
-"""The opset that older ones are converted to; before it, some of today's inputs were attributes."""
+"""Older opsets are converted to this one; before it, some of today's inputs were attributes."""
 
 
 def library() -> Any:
-    """Return the onnx package. Raises UnavailableError where it is missing."""
+    """Return the onnx package. Raises UnavailableError if it is missing."""
     try:
         import onnx
         import onnx.external_data_helper
@@ -36,10 +36,10 @@ def library() -> Any:
 
 
 def read_model(path: Path) -> tuple[Any, TensorData]:
-    """Return the model of a file, with its functions inlined, and the numbers of its tensors.
+    """Return the model of a file, with its functions inlined, and the data of its tensors.
 
-    The domain of ONNX's own operators is "" in it, never `ai.onnx`. Raises ArchscopeError for a
-    file that is not ONNX, is damaged, or uses a feature that is not supported.
+    The domain of ONNX's own operators is always "" in it, never `ai.onnx`. Raises ArchscopeError
+    for a file that is not ONNX, is damaged, or uses an unsupported feature.
     """
     onnx = library()
     content = content_of(path)
@@ -56,8 +56,8 @@ def read_model(path: Path) -> tuple[Any, TensorData]:
         check_functions(model)
         try:
             model = onnx.inliner.inline_local_functions(model)
-        except Exception as error:  # the inliner raises what it likes
-            raise DataError(f"its functions cannot be written out: {error}") from None
+        except Exception as error:  # the inliner raises various exceptions
+            raise DataError(f"its functions cannot be inlined: {error}") from None
     if opsets(model).get("", PLAIN) < PLAIN:
         for tensor in filter(data.is_external, model.graph.initializer):
             tensor.CopyFrom(data.loaded(tensor))
@@ -71,24 +71,24 @@ def read_model(path: Path) -> tuple[Any, TensorData]:
 
 
 def named(node: Any) -> str:
-    """Return an operator as messages name it: `Conv '/stem/Conv'`."""
+    """Return the name of an operator in messages: `Conv '/stem/Conv'`."""
     return f"{node.op_type} '{(node.name or next(iter(node.output), ''))[-100:]}'"
 
 
 def opsets(model: Any) -> dict[str, int]:
-    """Return the version of each domain that a model asks for."""
+    """Return the version of each domain that a model imports."""
     return {entry.domain: entry.version for entry in model.opset_import}
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what another package says of an error."""
+    """Return the first line of an error of another package."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _nodes(model: Any) -> list[Any]:
     """Return all operators, those of functions and of graphs inside operators too."""
     nodes = [*chain(model.graph.node, *(function.node for function in model.functions))]
-    for node in nodes:  # which grows
+    for node in nodes:  # the list grows
         for attribute in node.attribute:
             for graph in (attribute.g, *attribute.graphs):
                 nodes += graph.node
@@ -96,7 +96,7 @@ def _nodes(model: Any) -> list[Any]:
 
 
 def _parsed(onnx: Any, content: Content, name: str) -> Any:
-    """Return the model in the bytes of a file of that name. Raises DataError or LimitError."""
+    """Parse the content of a file with that name. Raises DataError or LimitError."""
     model = onnx.ModelProto()
     try:
         large = not isinstance(content, bytes)
@@ -107,7 +107,7 @@ def _parsed(onnx: Any, content: Content, name: str) -> Any:
         # A model starts with its version; what starts so and does not parse is damaged.
         if content[:1] == b"\x08" and b"\x01" <= content[1:2] <= b"\x40":
             raise DataError(
-                f"the ONNX file is damaged or cut short, at {len(content)} bytes"
+                f"the ONNX file is damaged or truncated, at {len(content)} bytes"
             ) from None
         raise DataError("is not an ONNX file") from None
     if not model.ir_version or not model.HasField("graph"):
@@ -116,7 +116,7 @@ def _parsed(onnx: Any, content: Content, name: str) -> Any:
 
 
 def _check_names(model: Any) -> None:
-    """Check that names are text of one line, which protobuf does not promise."""
+    """Check that names are single lines of text, which protobuf does not guarantee."""
     graph = model.graph
     names = [entry.domain for entry in model.opset_import]
     values = chain(graph.input, graph.output, graph.initializer, graph.value_info)
@@ -133,21 +133,21 @@ def _check_opset(onnx: Any, model: Any) -> None:
     newest = onnx.defs.onnx_opset_version()
     version = opsets(model).get("")
     if version is None:
-        raise DataError("the model names no version of ONNX's operators")
+        raise DataError("the model states no version of ONNX's operators")
     if version < OLDEST:
-        raise DataError(f"opset {version} is too old, opsets {OLDEST} to {newest} are read")
+        raise DataError(f"opset {version} is too old, expected {OLDEST} to {newest}")
     if version > newest:
         raise DataError(
-            f"opset {version} is newer than the installed onnx {onnx.__version__}, which knows"
-            f" opsets to {newest}"
+            f"opset {version} is newer than the installed onnx {onnx.__version__}, which supports"
+            f" opsets up to {newest}"
         )
 
 
 def _converted(onnx: Any, model: Any) -> Any:
-    """Return a model in a newer opset, as onnx converts it. Raises DataError."""
+    """Convert a model to a newer opset with onnx. Raises DataError."""
     try:
         made = onnx.version_converter.convert_version(model, PLAIN)
-    except Exception as error:  # its errors and those of C++
+    except Exception as error:  # its own errors and those of C++
         raise DataError(
             f"cannot be converted from opset {opsets(model)['']} to {PLAIN}: {first_line(error)}"
         ) from None

@@ -1,4 +1,4 @@
-"""Names of nodes, made of what an ONNX file calls its operators."""
+"""Turn the names of operators in an ONNX file into names of nodes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from archscope.importers.names import name_part, snake, take_name, valid_start
 from archscope.importers.onnx.resolve import OnnxOperator, ResolvedModel
 
 DEEPEST = 16
-"""Parts that are kept of a name, the innermost."""
+"""The number of innermost parts of a name that are kept."""
 
 
 def names_of(model: ResolvedModel, taken: Iterable[str] = ()) -> list[str]:
-    """Return a name for each operator: the path of its module where the file tells it.
+    """Return a name for each operator: the path of its module if the file has it.
 
-    No name is another's scope, and none is taken twice.
+    No name is the scope of another one, and all are different.
     """
     paths = [_path(model, operator) for operator in model.operators]
     operators_of = Counter(path for path, _ in paths)

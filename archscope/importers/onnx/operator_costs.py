@@ -1,4 +1,4 @@
-"""Multiply-accumulates and other work of ONNX operators that have no operator of ours."""
+"""Multiply-accumulates and other work of ONNX operators without an equivalent of ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOVING = frozenset({
     "Gather", "GatherND", "GatherElements", "Expand", "Tile", "Pad", "DepthToSpace",
     "SpaceToDepth", "Identity", "ReverseSequence", "Shape", "Cast", "Dropout",
 })  # fmt: skip
-"""Operators that move numbers and compute nothing."""
+"""Operators that move values and compute nothing."""
 
 WORK = {
     **dict.fromkeys((
@@ -23,13 +23,13 @@ WORK = {
     "LeakyRelu": 2, "PRelu": 2, "Elu": 3, "Softplus": 3, "Softsign": 3, "Sigmoid": 4,
     "HardSigmoid": 4, "HardSwish": 5, "Gelu": 5, "Swish": 5, "Mish": 5, "Softmax": 5,
 }  # fmt: skip
-"""Operations on each element of the result, as our own operators count them."""
+"""Operations per element of the result, as our own operators count them."""
 
 POINTWISE = frozenset(WORK) - {"Softmax"} | {
     "Cast", "Identity", "Dropout", "QuantizeLinear", "DequantizeLinear", "Selu", "Celu", "IsNaN",
     "Tan", "Clip", "Sum", "Mean", "Max", "Min",
 }  # fmt: skip
-"""Operators whose every element depends on that element of the inputs alone."""
+"""Element-wise operators."""
 
 SUMMING = frozenset({"Sum", "Mean", "Max", "Min"})
 """Operators that combine any number of values."""
@@ -42,7 +42,7 @@ FREE = POINTWISE | SUMMING | {
     "RMSNormalization", "LRN", "LpNormalization", "DynamicQuantizeLinear", "CumSum", "Resize",
     "Upsample",
 }  # fmt: skip
-"""Operators that multiply no matrices and convolve nothing."""
+"""Operators without matrix products and convolutions."""
 
 MULTIPLYING = frozenset({
     "MatMul", "Linear", "Gemm", "MatMulInteger", "QLinearMatMul",
@@ -53,17 +53,17 @@ MULTIPLYING = frozenset({
 
 CONVOLVING = {"Conv": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3,
               "com.microsoft.FusedConv": 1}  # fmt: skip
-"""Convolutions that we have no operator for, and which of their inputs are the weights."""
+"""Convolutions without an operator of ours, and the index of their weights."""
 
 
 RECURRENT = frozenset({"LSTM", "GRU", "RNN"})
-"""Layers that multiply their matrices, the second and third input, at every position."""
+"""Layers that multiply by their matrices, the second and third input, at every position."""
 
 
 def operator_cost(
     operator: OnnxOperator, model: ResolvedModel, elements: int, images: int = 1
 ) -> tuple[int | None, int | None]:
-    """Return the multiply-accumulates and other work of one image, None where not known.
+    """Return the multiply-accumulates and other work of one image, None if unknown.
 
     `elements` is the size of the result, and `images` how many the shapes of the model hold.
     """

@@ -132,12 +132,12 @@ def test_phases_and_data(tmp_path: Path) -> None:
     assert [node.name for node in graph.nodes] == ["data", "a", "a_relu"]
     assert graph.nodes[0].out == (3, 20, 20)
     assert graph.about == (
-        "'data' is taken to have images of 3 channels; not counted: loss (SoftmaxWithLoss)"
+        "'data' is assumed to have images with 3 channels; not counted: loss (SoftmaxWithLoss)"
     )
     assert load(tmp_path, text, (1, 30, 30)).nodes[1].facts.params == 4 * 9 + 4
     only = load(tmp_path, text.replace("phase: TEST } data", "phase: TRAIN } data"))
     assert "extra" in only.by_name
-    assert "as it is for training" in only.about
+    assert "read for training" in only.about
 
 
 def test_batch_norms_take_their_scale_in(tmp_path: Path) -> None:
@@ -199,25 +199,31 @@ def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:
     assert analysis.totals.macs == 4 * 27 * 36
     text = inputs(1, 3, 8, 8) + conv("a", "data", 4, 3) + layer("Proposal", "rois", "a")
     graph = load(tmp_path, text + conv("b", "rois", 4, 1))
-    assert "not counted behind layers that are not known: b (Convolution)" in graph.about
+    assert "not counted after unknown layers: b (Convolution)" in graph.about
     assert "macs" in graph.nodes[-1].op.unknown  # so that the total is a lower bound
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (CAFFE.replace('bottom: "a"', 'bottom: "z"'), "reads 'z', which is given by no layer"),
-        (CAFFE.replace('bottom: "a"', 'bottom: "prob"'), "'prob', which is given by a later layer"),
+        (CAFFE.replace('bottom: "a"', 'bottom: "z"'), "reads 'z', which no layer produces"),
+        (
+            CAFFE.replace('bottom: "a"', 'bottom: "prob"'),
+            "'prob', which only a later layer produces",
+        ),
         (CAFFE.replace("group: 2", "group: 3"), r"net\.prototxt:\d+:1: 'conv' with groups 3"),
         (CAFFE.replace("pool: MAX", "pool: MIN"), "'pool' must be one of MAX, AVE, STOCHASTIC"),
         (CAFFE.replace("bias_term: false", "bias_term: no"), "'bias_term' must be true or false"),
         (CAFFE.replace("num_output: 8", "num_output: {}"), "whole number, got a message"),
-        (CAFFE.replace('type: "Slice"', 'type: "Slice" axis'), "expected ':' or '{' behind 'axis'"),
+        (CAFFE.replace('type: "Slice"', 'type: "Slice" axis'), "expected ':' or '{' after 'axis'"),
         ("layer { " * 100, "nested deeper than the limit of 64"),
         (inputs(1, 3, 8, 8), "has no 'layer'"),
-        (layer("Convolution", "a"), "reads 'data', which is given by no layer"),
-        (layer("Data", "data", "") + conv("a", "data", 1, 1), "does not say the size of its input"),
-        ("layers { layer { name: 'a' type: 'conv' } }", "the oldest generation"),
+        (layer("Convolution", "a"), "reads 'data', which no layer produces"),
+        (
+            layer("Data", "data", "") + conv("a", "data", 1, 1),
+            "does not state the size of its input",
+        ),
+        ("layers { layer { name: 'a' type: 'conv' } }", "the oldest format of layers"),
     ],
 )
 def test_errors(text: str, said: str, tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_what_is_not_known_is_listed(tmp_path: Path) -> None:
     layers = [layer("Conv2D", "a", "in", filters=4, kernel_size=[1, 1]),
               layer("Lambda", "b", "a"), layer("Dense", "c", "b", units=3)]  # fmt: skip
     graph = load(tmp_path, model(layers, "c", [8, 8, 3]))
-    assert graph.about == "not counted behind layers that are not known: c (Dense)"
+    assert graph.about == "not counted after unknown layers: c (Dense)"
     assert "macs" in graph.nodes[-1].op.unknown
     layers[1] = layer("BatchNormalization", "b", "a", scale=False)
     graph = load(tmp_path, model(layers, "c", [8, 8, 3]))
@@ -196,16 +196,22 @@ def test_json_of_another_kind_is_no_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (('["pad", 0, 0, {}]', '["pod", 0, 0, {}]'), "'stem' .Conv2D. reads what no layer before"),
-        (('["pad", 0, 0, {}]', '["relu", 0, 0, {}]'), "reads what no layer before it gives"),
+        (
+            ('["pad", 0, 0, {}]', '["pod", 0, 0, {}]'),
+            "'stem' .Conv2D. reads a value that no earlier",
+        ),
+        (
+            ('["pad", 0, 0, {}]', '["relu", 0, 0, {}]'),
+            "reads a value that no earlier layer produces",
+        ),
         (('"filters": 8', '"filters": "eight"'), "'out' of 'conv' must be a whole number"),
         (
             ('"kernel_size": [3, 3]', '"kernel_size": {}'),
-            "a configuration of a kind that is not known",
+            "a configuration of an unknown form",
         ),
-        (('"padding": [[1, 1], [1, 1]]', '"padding": [[1]]'), "cannot put zeros"),
-        (("[null, 32, 32, 3]", "[null, null, null, 3]"), "does not say the size of its input"),
-        (('"output_layers": [["top"', '"output_layers": [["tip"'), "has no layer 'tip'"),
+        (('"padding": [[1, 1], [1, 1]]', '"padding": [[1]]'), "cannot pad a map by"),
+        (("[null, 32, 32, 3]", "[null, null, null, 3]"), "does not state the size of its input"),
+        (('"output_layers": [["top"', '"output_layers": [["tip"'), "names 'tip' as its output"),
         (('"activation": "relu"', '"activation": "fancy"'), "has the unknown activation 'fancy'"),
         (('"units": 10', '"units": 10, "data_format": "channels_first"'), "channels first"),
         (('"class_name": "Functional"', '"class_name": "Sequence", "x": "Model"'), "its class is"),

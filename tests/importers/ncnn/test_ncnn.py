@@ -147,7 +147,7 @@ def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:
     graph = load(tmp_path, [*lines, "Yolov3DetectionOutput boxes 1 1 a boxes 0=80"])
     assert graph.about == "not counted: boxes (Yolov3DetectionOutput)"
     graph = load(tmp_path, [*lines, "Fancy f 1 1 a f", "ReLU g 1 1 f g"])
-    assert graph.about == "not counted behind layers that are not known: g (ReLU)"
+    assert graph.about == "not counted after unknown layers: g (ReLU)"
     assert "macs" in graph.nodes[-1].op.unknown
     graph = load(tmp_path, [*lines, "Fancy f 1 1 a f -23330=4,3,8,4,6", "ReLU g 1 1 f g"])
     assert graph.nodes[-1].out == (6, 4, 8)  # whose shape the file states
@@ -157,12 +157,12 @@ def test_heads_and_unknown_layers_are_listed(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (("6=216", "6=217"), "'conv1' has 216 weights by its sizes, the file states 217"),
-        (("11 13", "12 13"), "states 12 layers and has 11: it is cut short"),
-        (("dw pool1_1", "concat pool1_1"), "reads 'concat', which a later layer gives"),
-        (("conv1 pool1 ", "conb1 pool1 "), "reads 'conb1', which no layer gives, did you mean"),
+        (("11 13", "12 13"), "is truncated: it states 12 layers but has 11"),
+        (("dw pool1_1", "concat pool1_1"), "reads 'concat', which only a later layer produces"),
+        (("conv1 pool1 ", "conb1 pool1 "), "reads 'conb1', which no layer produces, did you mean"),
         (("2=3\nConv", "2=x\nConv"), "expected a number, got 'x'"),
-        (("-23300=2,-233,-233", "-23300=3,-233,-233"), "has another length than it states"),
-        (("0=8 1=3 3=2", "0=8 1=3.5 3=2"), "parameter 1 of 'conv1' must be whole"),
+        (("-23300=2,-233,-233", "-23300=3,-233,-233"), "does not have the length that it states"),
+        (("0=8 1=3 3=2", "0=8 1=3.5 3=2"), "parameter 1 of 'conv1' must be an integer"),
         (("Pooling          pool1", "Pooling"), "two counts of blobs"),
         (("shuffle 0=2", "shuffle 0=3"), r"net\.param:9:1: 'channel_shuffle' of 3 groups"),
         (("split_0  1 2", "split_0  1 9"), "names fewer than 1 [+] 9 blobs"),

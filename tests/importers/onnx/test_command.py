@@ -54,7 +54,7 @@ def test_open_size_is_asked_for(run: Run, tmp_path: Path) -> None:
     result = run("analyze", str(path))
     assert (result.code, result.out) == (2, "")
     assert result.err.count("\n") == 1
-    assert "say them with --input 3xNxN" in result.err
+    assert "give them with --input 3xNxN" in result.err
     result = run("analyze", str(path), "--input", "3x32x2")
     assert result.code == 2
     assert "Conv 'stem' leaves nothing of its input: it would give 1x8x30x0" in result.err

@@ -105,7 +105,7 @@ def test_resizing_was_asymmetric(
 
 def test_older_ones_are_refused_in_one_line(tmp_path: Path) -> None:
     path = saved(model([node("Relu", "x")], (1, 4, 8, 8), opset=6), tmp_path)
-    with pytest.raises(ArchscopeError, match="opset 6 is too old, opsets 7 to") as caught:
+    with pytest.raises(ArchscopeError, match="opset 6 is too old, expected 7 to") as caught:
         from_file(path)
     assert "\n" not in str(caught.value)
 

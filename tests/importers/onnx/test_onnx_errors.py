@@ -75,7 +75,7 @@ def test_every_truncation_is_one_error(tmp_path: Path) -> None:
             continue
         pytest.fail(f"{end} of {len(content)} bytes were taken")
     path.write_bytes(content[: len(content) // 2])
-    assert "damaged or cut short" in refusal(path)
+    assert "damaged or truncated" in refusal(path)
 
 
 def test_external_data(tmp_path: Path) -> None:

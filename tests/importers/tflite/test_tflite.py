@@ -243,7 +243,7 @@ def test_inputs_of_other_sizes(tmp_path: Path) -> None:
         (4, 4, 6), (4, 8, 12), (2, 16, 24), (16, 24, 2), (768,)
     ]  # fmt: skip
     with pytest.raises(
-        ArchscopeError, match=r"net\.tflite: does not say the size of its input 'x'"
+        ArchscopeError, match=r"net\.tflite: does not state the size of its input 'x'"
     ):
         imported(network(-1, -1, -1, 4), tmp_path)
     assert imported(network(-1, -1, -1, 4), tmp_path, input={"x": (4, 4, 6)}).graph
